@@ -1,0 +1,91 @@
+/**
+ * The ports around the local store. The tree writes and reads blocks and journals through
+ * `DriveStore`; transfer drains it through `UploadSource`; it fills from `BlockFetcher`. The cache
+ * is the first two, transfer is the third, and `hive.ts` introduces them.
+ */
+import type { Cid } from "./ids.ts";
+import type { Maybe } from "./step.ts";
+
+/** A position in the journal: grows by one for each record, never reused. */
+export type Sequence = number;
+
+export interface DriveStore {
+  /**
+   * Keeps a sealed block as dirty: not durable before the next `sync` or `commit`, never evicted
+   * before it is placed. Putting a block that is here already costs nothing. Waits when dirty
+   * bytes are at their limit, and fails with NoSpace when nothing drains them in time.
+   * The caller must not change the bytes afterwards.
+   */
+  put(cid: Cid, sealed: Uint8Array): Maybe<void>;
+  /** From here or, if absent, from the peers; always checked against the CID. */
+  get(cid: Cid, options?: { readonly signal?: AbortSignal }): Maybe<Uint8Array>;
+  /** True when the block is on this machine. */
+  has(cid: Cid): boolean;
+  /** This block is referred to no more (a superseded page that no snapshot needs). */
+  discard(cid: Cid): void;
+
+  /** Adds a record to the journal, in order; durable after the next `sync`. */
+  append(record: Uint8Array): Sequence;
+  /** Group commit: all that was put and appended before this call is on stable storage. */
+  sync(): Promise<void>;
+  /**
+   * Atomically: every block put so far is durable, `root` is the current root record, and journal
+   * records up to and including `through` are gone. A crash leaves the old state or the new.
+   */
+  commit(root: Uint8Array, through: Sequence): Promise<void>;
+  /** The newest committed root record, as given to `commit`; undefined on a new drive. */
+  root(): Uint8Array | undefined;
+  /** The journal records after the newest commit, oldest first; read once, at mount. */
+  replay(): AsyncIterable<Uint8Array>;
+  usage(): StoreUsage;
+}
+
+export interface StoreUsage {
+  readonly limitBytes: number;
+  readonly usedBytes: number;
+  readonly dirtyBytes: number;
+  readonly dirtyBytesMax: number;
+}
+
+export interface BlockInfo {
+  readonly cid: Cid;
+  readonly lengthBytes: number;
+}
+
+/** What one upload round has to place before its root may be published. */
+export interface UploadRound {
+  readonly root: Uint8Array;
+  /** Dirty blocks that the root needs, in the order in which they were written. */
+  readonly blocks: readonly BlockInfo[];
+}
+
+export interface UploadSource {
+  /** Freezes the newest commit as this round's goal; undefined when it was published already. */
+  beginRound(): Promise<UploadRound | undefined>;
+  /** Bytes of a block of the round. */
+  read(cid: Cid): Promise<Uint8Array>;
+  /** These blocks are on enough peers now: they become clean and may be evicted. */
+  placed(cids: readonly Cid[]): Promise<void>;
+  /** The round's root has been published. */
+  endRound(root: Uint8Array): Promise<void>;
+}
+
+export interface BlockFetcher {
+  /** Bytes from the peers, checked against the CID; Unavailable when too few answer in time. */
+  fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array>;
+}
+
+/** Small durable values by key, for rooms that keep their own books. Keys are short ASCII. */
+export interface KeyValue {
+  get(key: string): Promise<Uint8Array | undefined>;
+  put(key: string, value: Uint8Array): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** All or none; durable when it resolves. */
+  batch(changes: readonly KeyChange[]): Promise<void>;
+  /** Pairs whose key starts with the prefix, in key order. */
+  list(prefix: string): AsyncIterable<readonly [key: string, value: Uint8Array]>;
+}
+
+export type KeyChange =
+  | { readonly type: "put"; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: "delete"; readonly key: string };

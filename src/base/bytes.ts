@@ -1,0 +1,180 @@
+/**
+ * The one packing for what Hive alone reads on its own disk: pages, journal records, index values.
+ * (What peers send each other is DAG-CBOR, see crypt/records.ts.) Integers are little-endian or
+ * unsigned LEB128 varints below 2^53; every reader checks its bounds and fails as Corrupt.
+ */
+import { HiveError, assert } from "./errors.ts";
+
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+export const GiB = 1024 * MiB;
+
+/** A growing buffer. `finish` returns a view of it: copy it, or use the writer no more. */
+export class Writer {
+  #buffer: Buffer;
+  #length = 0;
+
+  constructor(capacityBytes = 256) {
+    this.#buffer = Buffer.allocUnsafe(capacityBytes);
+  }
+
+  get lengthBytes(): number {
+    return this.#length;
+  }
+
+  u8(value: number): this {
+    this.#room(1);
+    this.#length = this.#buffer.writeUInt8(value, this.#length);
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#room(4);
+    this.#length = this.#buffer.writeUInt32LE(value, this.#length);
+    return this;
+  }
+
+  /** Unsigned LEB128, 0 to 2^53 - 1, in 1 to 8 bytes. */
+  varint(value: number): this {
+    assert(Number.isSafeInteger(value) && value >= 0, `varint ${value}`);
+    this.#room(8);
+    let rest = value;
+    while (rest >= 128) {
+      this.#buffer[this.#length++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.#buffer[this.#length++] = rest;
+    return this;
+  }
+
+  /** Any safe integer, zigzag over a varint; magnitudes below 2^52. */
+  signed(value: number): this {
+    return this.varint(value < 0 ? -value * 2 - 1 : value * 2);
+  }
+
+  /** Bytes of a length the reader knows. */
+  raw(bytes: Uint8Array): this {
+    this.#room(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  /** A varint length, then the bytes. */
+  bytes(bytes: Uint8Array): this {
+    return this.varint(bytes.length).raw(bytes);
+  }
+
+  /** A varint length, then one byte for each character (for names and hex kept as text). */
+  latin1(text: string): this {
+    this.varint(text.length);
+    this.#room(text.length);
+    this.#length += this.#buffer.latin1Write(text, this.#length);
+    return this;
+  }
+
+  /** Raw bytes from hex, of a length the reader knows. */
+  hex(text: string): this {
+    this.#room(text.length / 2);
+    this.#length += this.#buffer.hexWrite(text, this.#length);
+    return this;
+  }
+
+  finish(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #room(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(grown, 0, 0, this.#length);
+    this.#buffer = grown;
+  }
+}
+
+/** Reads what a Writer wrote. Every read past the end fails as Corrupt, naming the record. */
+export class Reader {
+  readonly #buffer: Buffer;
+  readonly #what: string;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array, what: string) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#what = what;
+  }
+
+  get restBytes(): number {
+    return this.#buffer.length - this.#offset;
+  }
+
+  u8(): number {
+    return this.#buffer[this.#take(1)] as number;
+  }
+
+  u32(): number {
+    return this.#buffer.readUInt32LE(this.#take(4));
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let scale = 1; scale < 2 ** 56; scale *= 128) {
+      const byte = this.u8();
+      value += (byte & 127) * scale;
+      if (byte < 128) {
+        if (Number.isSafeInteger(value)) return value;
+        break;
+      }
+    }
+    throw this.corrupt("varint too large");
+  }
+
+  signed(): number {
+    const value = this.varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  /** A view of the next bytes, not a copy. */
+  raw(lengthBytes: number): Buffer {
+    const start = this.#take(lengthBytes);
+    return this.#buffer.subarray(start, start + lengthBytes);
+  }
+
+  bytes(): Buffer {
+    return this.raw(this.varint());
+  }
+
+  latin1(): string {
+    const length = this.varint();
+    const start = this.#take(length);
+    return this.#buffer.latin1Slice(start, start + length);
+  }
+
+  hex(lengthBytes: number): string {
+    const start = this.#take(lengthBytes);
+    return this.#buffer.hexSlice(start, start + lengthBytes);
+  }
+
+  /** Call when the record must be over. */
+  end(): void {
+    if (this.restBytes !== 0) throw this.corrupt(`${this.restBytes} bytes too many`);
+  }
+
+  corrupt(why: string): HiveError {
+    return new HiveError("Corrupt", this.#what, `${why} at byte ${this.#offset}`);
+  }
+
+  #take(lengthBytes: number): number {
+    const start = this.#offset;
+    const fits = lengthBytes <= this.#buffer.length - start;
+    if (!fits) throw this.corrupt(`ends ${lengthBytes} bytes early`);
+    this.#offset = start + lengthBytes;
+    return start;
+  }
+}
+
+/** The same bytes as a Buffer, without a copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,44 @@
+/**
+ * One line per event, to whatever sink `hive.ts` gives. It never prints keys, words, file names or
+ * contents: call sites pass ids, counts and kinds; `describe` gives an error without its data.
+ */
+import { HiveError } from "./errors.ts";
+
+export const levels = ["debug", "info", "warn", "error"] as const;
+export type Level = (typeof levels)[number];
+export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface Log {
+  debug(event: string, fields?: Fields): void;
+  info(event: string, fields?: Fields): void;
+  warn(event: string, fields?: Fields): void;
+  error(event: string, fields?: Fields): void;
+}
+
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A log that writes `time level event key=value ...` lines of at least the given level. */
+export function lineLog(options: { level: Level; write: (line: string) => void }): Log {
+  const least = levels.indexOf(options.level);
+  const at = (level: Level) => (event: string, fields: Fields = {}) => {
+    if (levels.indexOf(level) < least) return;
+    const words = Object.entries(fields).filter(([, value]) => value !== undefined);
+    const tail = words.map(([key, value]) => ` ${key}=${quote(String(value))}`).join("");
+    options.write(`${new Date().toISOString()} ${level} ${event}${tail}\n`);
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** An error in one line: kinds and operations down the chain of causes. */
+export function describe(error: unknown): string {
+  if (error instanceof HiveError) {
+    const cause = error.cause === undefined ? "" : ` < ${describe(error.cause)}`;
+    return `${error.kind} in ${error.op}${cause}`;
+  }
+  if (error instanceof Error) return `${error.name}: ${error.message}`.split("\n")[0] as string;
+  return String(error);
+}
+
+function quote(text: string): string {
+  return /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+}

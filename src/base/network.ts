@@ -1,0 +1,112 @@
+/**
+ * The ports between the network and those who use it. `peers` is a PeerNetwork and calls a
+ * ShardHost when a request comes in; `vault` is the ShardHost; the simulator is both.
+ *
+ * Every request has a size limit and a deadline (limits.peers). A peer's refusal arrives as the
+ * HiveError kind that it named (NotFound, Denied, Quota, Invalid, Busy); a peer that breaks the
+ * protocol is Corrupt; one that cannot be reached or is late is Unavailable or TimedOut.
+ */
+import type { OwnerId, PeerId, SegmentId, ShardId } from "./ids.ts";
+import type { ByteRange } from "./filesystem.ts";
+import type { Head, Manifest, Offer, Receipt, SegmentRecord } from "./records.ts";
+
+/** Who asks a holder: a peer whose key the connection proved, and the drives it may act for. */
+export interface Requester {
+  readonly peer: PeerId;
+  readonly owners: readonly OwnerId[];
+}
+
+export interface StoreRequest {
+  /** SegmentRecord.bytes and the current Manifest.bytes of its group: the holder checks both. */
+  readonly record: Uint8Array;
+  readonly manifest: Uint8Array;
+  readonly index: number;
+}
+
+/** Ask for these leaves of a shard; the nonce is fresh and the answer must echo it. */
+export interface Challenge {
+  readonly shard: ShardId;
+  readonly nonce: Uint8Array;
+  readonly leaves: readonly number[];
+}
+
+/** What a holder keeps for one owner, told to that owner or to the group. */
+export interface OwnerRecords {
+  readonly head: Uint8Array | undefined;
+  readonly manifests: readonly Uint8Array[];
+}
+
+export interface ShardHost {
+  /** Checks the record, the index, this peer's place in the group, the hash and the quota. */
+  store(from: Requester, request: StoreRequest, shard: Uint8Array): Promise<Uint8Array>;
+  read(from: Requester, shard: ShardId, range: ByteRange): Promise<Uint8Array>;
+  /** The encoded answer to a challenge (see proofs). */
+  prove(from: Requester, challenge: Challenge): Promise<Uint8Array>;
+  /** Forgets a segment on its owner's signed Release. */
+  release(from: Requester, release: Uint8Array): Promise<void>;
+  /** Keeps a head or manifest of an owner whose data is here, if newer than what it has. */
+  putRecord(from: Requester, kind: "head" | "manifest", record: Uint8Array): Promise<void>;
+  records(from: Requester, owner: OwnerId): Promise<OwnerRecords>;
+  /** Segment records of an owner kept here, after the given one in id order, at most `limit`. */
+  segments(
+    from: Requester,
+    owner: OwnerId,
+    options: { readonly after: SegmentId | undefined; readonly limit: number },
+  ): Promise<readonly Uint8Array[]>;
+  /** How much this node gives and has left, for its offer. */
+  space(): { readonly quotaBytes: number; readonly freeBytes: number };
+}
+
+export interface KnownPeer {
+  readonly offer: Offer;
+  readonly online: boolean;
+  /** Smoothed round trip; undefined before the first answer. */
+  readonly roundTripMs: number | undefined;
+  readonly lastSeenMs: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface PeerNetwork {
+  readonly self: PeerId;
+  /** Peers whose signed offers were checked, this node not among them. */
+  peers(): readonly KnownPeer[];
+  /** Resolves to a checked receipt. */
+  store(
+    to: PeerId,
+    request: { record: SegmentRecord; manifest: Manifest; index: number },
+    shard: Uint8Array,
+    options?: CallOptions,
+  ): Promise<Receipt>;
+  /** Exactly the bytes asked for; their truth is the caller's to check. */
+  read(to: PeerId, shard: ShardId, range: ByteRange, options?: CallOptions): Promise<Uint8Array>;
+  prove(to: PeerId, challenge: Challenge, options?: CallOptions): Promise<Uint8Array>;
+  release(to: PeerId, release: Uint8Array, options?: CallOptions): Promise<void>;
+  putRecord(
+    to: PeerId,
+    record: Head | Manifest,
+    options?: CallOptions,
+  ): Promise<void>;
+  /** Checked: signatures right and for this owner. */
+  records(
+    to: PeerId,
+    owner: OwnerId,
+    options?: CallOptions,
+  ): Promise<{ head: Head | undefined; manifests: readonly Manifest[] }>;
+  segments(
+    to: PeerId,
+    owner: OwnerId,
+    after: SegmentId | undefined,
+    options?: CallOptions,
+  ): Promise<readonly SegmentRecord[]>;
+  /** The DHT's part: tens of small records per owner, nothing per shard. */
+  publish(record: Head | Manifest, options?: CallOptions): Promise<void>;
+  resolveHead(owner: OwnerId, options?: CallOptions): Promise<Head | undefined>;
+  resolveManifest(
+    owner: OwnerId,
+    group: string,
+    options?: CallOptions,
+  ): Promise<Manifest | undefined>;
+}

@@ -1,0 +1,51 @@
+/** Randomness, which comes in through constructors so that a seed replays the world. */
+import { createHash, randomFillSync } from "node:crypto";
+import { assert } from "./errors.ts";
+
+export interface Random {
+  bytes(length: number): Buffer;
+  /** An integer from 0 up to, not including, the bound; bound at most 2^48. */
+  below(bound: number): number;
+  /** A number from 0 up to, not including, 1. */
+  unit(): number;
+}
+
+/** The operating system's generator: the only one for keys and nonces. */
+export const systemRandom: Random = fromBytes((length) => randomFillSync(Buffer.alloc(length)));
+
+/** Repeatable, for tests and simulations only: SHA-256 in counter mode over the seed. */
+export function seededRandom(seed: number | string): Random {
+  let counter = 0;
+  let pool = Buffer.alloc(0);
+  return fromBytes((length) => {
+    while (pool.length < length) {
+      const next = createHash("sha256").update(`${seed}/${counter++}`).digest();
+      pool = Buffer.concat([pool, next]);
+    }
+    const taken = pool.subarray(0, length);
+    pool = pool.subarray(length);
+    return Buffer.from(taken);
+  });
+}
+
+/** A copy in random order (Fisher and Yates). */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const result = [...items];
+  for (let last = result.length - 1; last > 0; last--) {
+    const other = random.below(last + 1);
+    [result[last], result[other]] = [result[other] as T, result[last] as T];
+  }
+  return result;
+}
+
+function fromBytes(bytes: (length: number) => Buffer): Random {
+  const unit = (): number => bytes(6).readUIntLE(0, 6) / 2 ** 48;
+  return {
+    bytes,
+    unit,
+    below(bound) {
+      assert(Number.isSafeInteger(bound) && bound >= 1 && bound <= 2 ** 48, `below ${bound}`);
+      return Math.floor(unit() * bound);
+    },
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * The signed records that peers exchange, as typed values. `crypt/records.ts` encodes, signs,
+ * parses and verifies them (DAG-CBOR, Ed25519); whoever holds one of these types holds a record
+ * whose signature and limits were checked. `bytes` is the record as it was signed, to pass on.
+ */
+import type { Cid, GroupId, OwnerId, PeerId, SegmentId, ShardId } from "./ids.ts";
+
+/** k data shards, n in all, repair when fewer than r live; `name` is the class. */
+export interface ErasureClass {
+  readonly name: string;
+  readonly k: number;
+  readonly n: number;
+  readonly r: number;
+}
+
+/** From the least to the most households needed (n each). Figures in ANCHORS and hive(7). */
+export const erasureClasses: readonly ErasureClass[] = [
+  { name: "mirror", k: 1, n: 3, r: 2 },
+  { name: "tiny", k: 2, n: 6, r: 4 },
+  { name: "small", k: 4, n: 12, r: 8 },
+  { name: "home", k: 8, n: 24, r: 14 },
+  { name: "standard", k: 16, n: 40, r: 26 },
+  { name: "wide", k: 20, n: 60, r: 32 },
+  { name: "vault", k: 20, n: 80, r: 40 },
+];
+
+/** What a peer says of itself, signed by its own peer key. */
+export interface Offer {
+  readonly peer: PeerId;
+  readonly atMs: number;
+  /** Who runs it: peers of one household fail together. An opaque text, a claim. */
+  readonly household: string;
+  /** ISO 3166 alpha-2, a claim; undefined when not told. */
+  readonly country: string | undefined;
+  readonly addresses: readonly string[];
+  readonly quotaBytes: number;
+  readonly freeBytes: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Which peer keys act for a drive, signed by the drive's key. */
+export interface DeviceCertificate {
+  readonly owner: OwnerId;
+  readonly peer: PeerId;
+  readonly name: string;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A placement group: `peers[i]` is the i-th member. Signed by the owner; the highest epoch wins. */
+export interface Manifest {
+  readonly owner: OwnerId;
+  readonly group: GroupId;
+  readonly epoch: number;
+  readonly class: ErasureClass;
+  /** SHA-256, in hex, of the policy's canonical form. */
+  readonly policyHash: string;
+  readonly peers: readonly PeerId[];
+  readonly bytes: Uint8Array;
+}
+
+/** One segment: what each of its shards must hash to. Signed by the owner, kept with each shard. */
+export interface SegmentRecord {
+  readonly segment: SegmentId;
+  readonly owner: OwnerId;
+  readonly group: GroupId;
+  readonly k: number;
+  readonly n: number;
+  readonly shardBytes: number;
+  /** Shard i lies with group member (i + rotation) mod n. */
+  readonly rotation: number;
+  /** Merkle roots of the n shards. */
+  readonly roots: readonly ShardId[];
+  readonly createdAtMs: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A signed pointer to the newest root. `sealed` opens with the drive's head key only. */
+export interface Head {
+  readonly owner: OwnerId;
+  readonly peer: PeerId;
+  readonly sequence: number;
+  readonly publishedAtMs: number;
+  readonly sealed: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+/** The owner's word that holders may forget a segment. */
+export interface Release {
+  readonly owner: OwnerId;
+  readonly segment: SegmentId;
+  readonly releasedAtMs: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A holder's signed word that it keeps a shard. */
+export interface Receipt {
+  readonly holder: PeerId;
+  readonly owner: OwnerId;
+  readonly segment: SegmentId;
+  readonly index: number;
+  readonly shard: ShardId;
+  readonly atMs: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Where a block lies inside a segment's data shards laid end to end. */
+export interface BlockPlace {
+  readonly cid: Cid;
+  readonly segment: SegmentId;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
