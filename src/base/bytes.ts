@@ -69,14 +69,14 @@ export class Writer {
   latin1(text: string): this {
     this.varint(text.length);
     this.#room(text.length);
-    this.#length += this.#buffer.latin1Write(text, this.#length);
+    this.#length += this.#buffer.write(text, this.#length, "latin1");
     return this;
   }
 
   /** Raw bytes from hex, of a length the reader knows. */
   hex(text: string): this {
     this.#room(text.length / 2);
-    this.#length += this.#buffer.hexWrite(text, this.#length);
+    this.#length += this.#buffer.write(text, this.#length, "hex");
     return this;
   }
 
@@ -147,12 +147,12 @@ export class Reader {
   latin1(): string {
     const length = this.varint();
     const start = this.#take(length);
-    return this.#buffer.latin1Slice(start, start + length);
+    return this.#buffer.toString("latin1", start, start + length);
   }
 
   hex(lengthBytes: number): string {
     const start = this.#take(lengthBytes);
-    return this.#buffer.hexSlice(start, start + lengthBytes);
+    return this.#buffer.toString("hex", start, start + lengthBytes);
   }
 
   /** Call when the record must be over. */
