@@ -1,0 +1,154 @@
+/** The habits of STYLE that a machine can hold us to: rooms, lengths, banned calls. */
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "tap";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const source = join(root, "src");
+
+/** Who may import whom. The reasons for each line are in src/README.md. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  crypt: ["base"],
+  erasure: ["base"],
+  placement: ["base"],
+  dag: ["base", "crypt"],
+  proofs: ["base", "crypt"],
+  cache: ["base"],
+  vault: ["base", "crypt", "proofs"],
+  peers: ["base", "crypt"],
+  tree: ["base", "dag"],
+  transfer: ["base", "cache", "crypt", "dag", "erasure", "placement", "peers"],
+  mount: ["base", "tree"],
+  agent: ["base", "peers", "placement", "proofs", "transfer", "vault"],
+  bridge: ["base"],
+  web: ["base"],
+  cli: ["base", "hive.ts"],
+};
+
+const bans: readonly { readonly call: RegExp; readonly allowed: RegExp; readonly why: string }[] = [
+  { call: /\bDate\.now\(|new Date\(\)/, allowed: /^(base|cli)\//, why: "use needs.clock" },
+  { call: /\bMath\.random\(/, allowed: /^$/, why: "use needs.random" },
+  { call: /\bset(Timeout|Interval)\(/, allowed: /^(base)\//, why: "use needs.clock" },
+  { call: /\bprocess\.env\b/, allowed: /^cli\//, why: "only the command line reads it" },
+  { call: /\bprocess\.argv\b/, allowed: /^cli\//, why: "only the command line reads it" },
+  { call: /\bconsole\./, allowed: /^$/, why: "cli prints, others log" },
+  { call: /:\s*any\b|<any>|\bas any\b/, allowed: /^$/, why: "types earn their keep" },
+  { call: /^\s*(export\s+)?(const\s+)?enum\b|^\s*namespace\b/, allowed: /^$/, why: "erasable only" },
+];
+
+/** Functions over the limit that we have not yet cut; shrink this list, never grow it. */
+const longFunctions: readonly string[] = [];
+
+const files = list(source).filter((file) => file.endsWith(".ts"));
+
+test("only hive.ts and README.md lie loose in src", (t) => {
+  const loose = readdirSync(source).filter((name) => statSync(join(source, name)).isFile());
+  t.strictSame(loose.filter((name) => !["hive.ts", "README.md"].includes(name)), []);
+  t.end();
+});
+
+test("a room imports only what the table allows", (t) => {
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .map((target) => roomOf(target))
+      .filter((target) => !mayImport(roomOf(file), target))
+      .map((target) => `${relative(root, file)} imports ${target}`),
+  );
+  t.strictSame(wrong, []);
+  t.end();
+});
+
+test("every file says what it is for before anything else", (t) => {
+  const silent = files.filter((file) => !/^(#!.*\n)?\/\*\*|^(#!.*\n)?\/\//.test(text(file)));
+  t.strictSame(silent.map((file) => relative(root, file)), []);
+  t.end();
+});
+
+test("files keep to 400 lines and 100 columns", (t) => {
+  const wrong = files.flatMap((file) => {
+    const lines = text(file).split("\n");
+    const wide = lines.findIndex((line) => line.length > 100);
+    const name = relative(root, file);
+    return [
+      ...(lines.length > 401 ? [`${name}: ${lines.length} lines`] : []),
+      ...(wide >= 0 ? [`${name}:${wide + 1}: wider than 100 columns`] : []),
+    ];
+  });
+  t.strictSame(wrong, []);
+  t.end();
+});
+
+test("functions keep to 70 lines", (t) => {
+  const wrong = files.flatMap(longOnes).filter((name) => !longFunctions.includes(name));
+  t.strictSame(wrong, []);
+  t.end();
+});
+
+test("time, dice, environment and print come in by the constructor", (t) => {
+  const wrong = files.flatMap((file) => {
+    const name = relative(source, file);
+    const lines = text(file).split("\n");
+    return bans.flatMap(({ call, allowed, why }) =>
+      lines
+        .map((line, index) => ({ line: withoutComment(line), at: `${name}:${index + 1}: ${why}` }))
+        .filter(({ line }) => call.test(line) && !allowed.test(name))
+        .map(({ at }) => at),
+    );
+  });
+  t.strictSame(wrong, []);
+  t.end();
+});
+
+test("no barrels and no bags", (t) => {
+  const names = files.map((file) => relative(source, file));
+  t.strictSame(names.filter((name) => /(^|\/)(index|utils?|helpers?|common)\.ts$/.test(name)), []);
+  t.end();
+});
+
+function mayImport(from: string, to: string): boolean {
+  if (from === "hive.ts" || from === to) return true;
+  return rooms[from]?.includes(to) ?? false;
+}
+
+function roomOf(file: string): string {
+  return relative(source, file).split("/")[0] as string;
+}
+
+function importsOf(file: string): string[] {
+  const found = text(file).matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
+  return [...found]
+    .map((match) => resolve(dirname(file), match[1] as string))
+    .filter((target) => target.startsWith(source));
+}
+
+/** Top-level functions and methods by their indentation: from the opening line to its brace. */
+function longOnes(file: string): string[] {
+  const lines = text(file).split("\n");
+  const opening = /^(\s*)(?:export |async |static |private |get |set |function |\*|#)*([\w$]+)\s*(?:<[^>]*>)?\(/;
+  return lines.flatMap((line, start) => {
+    const match = opening.exec(line);
+    if (match === null || /^\s*(if|for|while|switch|return|await|test)\b/.test(line)) return [];
+    const indent = match[1] as string;
+    const end = lines.findIndex((later, index) => index > start && later.startsWith(`${indent}}`));
+    const before = lines.slice(start + 1, end).some((l) => l.trim() !== "" && !l.startsWith(`${indent} `) && !l.startsWith(`${indent})`));
+    if (end < 0 || before || end - start <= 70) return [];
+    return [`${relative(root, file)}:${match[2]} (${end - start + 1} lines)`];
+  });
+}
+
+function withoutComment(line: string): string {
+  return line.replace(/\/\/.*$/, "").replace(/^\s*\*.*$/, "").replace(/^\s*\/\*\*.*$/, "");
+}
+
+function text(file: string): string {
+  return readFileSync(file, "utf8");
+}
+
+function list(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? list(path) : [path];
+  });
+}
