@@ -38,6 +38,12 @@ export const limits = {
     /** A Merkle leaf: one disk page, one small answer. */
     leafBytes: 4 * KiB,
   },
+  erasure: {
+    /** The elements of GF(2^8): each shard needs one of its own. */
+    shardsMax: 256,
+    /** Sets of survivors a coder remembers: of 20 shards 100 KiB, at the very worst 16 MiB. */
+    inversesMax: 256,
+  },
   peers: {
     /** A request's or answer's CBOR head: a segment record of 80 roots is 3 KiB. */
     headBytesMax: 64 * KiB,
