@@ -1,6 +1,6 @@
 /**
- * The two kinds of wrong. A fault is a `HiveError` with a kind from the closed list below: something
- * that can happen to a correct program. A bug is a failed assertion: it stops us.
+ * The two kinds of wrong. A fault is a `HiveError` with a kind from the closed list below:
+ * something that can happen to a correct program. A bug is a failed assertion: it stops us.
  *
  * Nobody branches on a message, only on a kind. `mount` has one table from kinds to errno, `cli`
  * one from kinds to exit codes; both are checked by the compiler to be complete.

@@ -48,7 +48,7 @@ export interface DeviceCertificate {
   readonly bytes: Uint8Array;
 }
 
-/** A placement group: `peers[i]` is the i-th member. Signed by the owner; the highest epoch wins. */
+/** A placement group: `peers[i]` is the i-th member. Signed by the owner; highest epoch wins. */
 export interface Manifest {
   readonly owner: OwnerId;
   readonly group: GroupId;

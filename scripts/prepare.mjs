@@ -1,0 +1,51 @@
+/**
+ * Makes a fresh checkout ready: packages, then the native addon. It runs under whatever Node npm
+ * found (20 or later) and does each part only when something changed since the last time.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const stamp = join(root, "node_modules", ".hive-installed");
+
+/** The environment in which Node 24 and the tools of node_modules come first. */
+export function environment() {
+  const tools = join(root, "node_modules", ".bin");
+  return { ...process.env, PATH: `${tools}:${process.env.PATH ?? ""}` };
+}
+
+/** The path of the Node that runs our code. */
+export function node24() {
+  return join(root, "node_modules", "node", "bin", "node");
+}
+
+export function prepare() {
+  install();
+  run(process.execPath, [join(root, "native", "build.mjs")], "building the native addon");
+}
+
+function install() {
+  const lock = readFileSync(join(root, "package-lock.json"));
+  const wanted = createHash("sha256").update(lock).digest("hex");
+  const done = existsSync(stamp) && readFileSync(stamp, "utf8") === wanted && existsSync(node24());
+  if (done) return;
+  say("installing packages (one to three minutes the first time)");
+  const npm = ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
+  run("npm", [...npm, "--loglevel=error"], "npm ci");
+  writeFileSync(stamp, wanted);
+}
+
+/** Runs a program with our terminal; ends this one with its exit code when it fails. */
+export function run(program, args, what) {
+  const result = spawnSync(program, args, { cwd: root, stdio: "inherit", env: environment() });
+  if (result.status === 0) return;
+  say(`${what} failed${result.error === undefined ? "" : `: ${result.error.message}`}`);
+  process.exit(result.status ?? 1);
+}
+
+export function say(words) {
+  process.stderr.write(`hive: ${words}\n`);
+}

@@ -1,0 +1,52 @@
+/**
+ * `npm test [-- FILES]`: installs, builds, checks the types and runs every test; the last line is
+ * `N passed, N failed`. Nothing is skipped: without /dev/fuse the mount tests fail and say so.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { environment, node24, prepare, root, run, say } from "./prepare.mjs";
+
+/** The slowest file, a real swarm with kills, takes about two minutes on two cores. */
+const fileTimeoutSeconds = 240;
+
+prepare();
+say("checking types");
+run(join(root, "node_modules", ".bin", "tsc"), ["--noEmit", "-p", root], "type check");
+const files = process.argv.slice(2);
+const { passed, failed } = files.length > 0 ? runTests(files) : runTests(["test/**/*.test.ts"]);
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);
+
+function runTests(patterns) {
+  const scratch = mkdtempSync(join(tmpdir(), "hive-test-"));
+  const output = join(scratch, "results.tap");
+  const options = [
+    "--disable-coverage",
+    "--jobs=2",
+    `--timeout=${fileTimeoutSeconds}`,
+    "--reporter=terse",
+    `--output-file=${output}`,
+  ];
+  const tap = join(root, "node_modules", "tap", "dist", "esm", "run.mjs");
+  const run = spawnSync(node24(), [tap, "run", ...options, ...patterns], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: environment(),
+  });
+  const counted = count(readFileSync(output, "utf8"));
+  rmSync(scratch, { recursive: true, force: true });
+  // A runner that died without saying so is a failure too.
+  const silent = run.status !== 0 && counted.failed === 0;
+  return silent ? { passed: counted.passed, failed: 1 } : counted;
+}
+
+/** Counts the named tests of every file: the TAP lines one level below the files' own. */
+function count(tap) {
+  const lines = tap.split("\n").filter((line) => /^ {4}(not )?ok \d+/.test(line));
+  const bad = lines.filter((line) => line.startsWith("    not ok"));
+  const files = tap.split("\n").filter((line) => /^not ok \d+/.test(line));
+  const failed = Math.max(bad.length, files.length);
+  return { passed: lines.length - bad.length, failed };
+}

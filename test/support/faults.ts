@@ -1,0 +1,12 @@
+/** The kind of the fault that something ended with, so that a test compares words. */
+import { isFault } from "../../src/base/errors.ts";
+
+/** "NotFound" and its like; "none" when it succeeded; the text of anything that is no fault. */
+export async function faultOf(act: Promise<unknown> | (() => unknown)): Promise<string> {
+  try {
+    await (typeof act === "function" ? act() : act);
+    return "none";
+  } catch (error) {
+    return isFault(error) ? error.kind : String(error);
+  }
+}
