@@ -44,6 +44,71 @@ export const limits = {
     /** Sets of survivors a coder remembers: of 20 shards 100 KiB, at the very worst 16 MiB. */
     inversesMax: 256,
   },
+  placement: {
+    /** Households beyond n before a drive moves up a class: a tenth may come and go. */
+    spareShare: 0.1,
+    /** Peers sign a new offer at least daily; one a week old may describe a peer that is gone. */
+    offerAgeMsMax: 7 * 24 * 3_600_000,
+    /** A TiB: what a claim of free space can weigh at most, since claiming costs nothing. */
+    weightBytesMax: 1024 * GiB,
+    /** Room for 64 full shards: less is used up before the group is. */
+    freeBytesMin: 64 * MiB,
+  },
+  proofs: {
+    /** 1 - 0.9^46 = 0.992: the chance to see that a tenth of what a holder keeps is missing. */
+    samples: 46,
+    /** Leaves asked of one shard at once: the answer stays under 300 KiB. */
+    leavesMax: 64,
+    /** Nobody answers a challenge from memory: 2^128 of them would have to be foreseen. */
+    nonceBytes: 16,
+    /** The deepest path: 2^20 leaves are a shard of 4 GiB, far above the ladder. */
+    pathHashesMax: 20,
+    /** Observations of one peer that are remembered: two months of one a day. */
+    historyMax: 64,
+    /** Longer than an office machine is off from Friday evening to Monday morning (63 hours). */
+    deadAfterMs: 72 * 3_600_000,
+  },
+  transfer: {
+    /** Gaps whose filler's CID is remembered: hashing a whole shard of zeros takes 0.6 ms. */
+    zeroCidsMax: 64,
+    /** Segments coded or on their way at once: of the largest class 80 MiB each. */
+    segmentsInFlightMax: 2,
+    /** Shards on their way at once: enough to fill an uplink at 100 ms, few for a small router. */
+    sendsMax: 16,
+    /** Segments one upload step starts, so that a step stays bounded. */
+    segmentsPerStepMax: 8,
+    /** Tries per member and shard before the segment does without it for now. */
+    sendTriesMax: 2,
+    /** Shards, at most, of Merkle hashing between two breaths of the event loop. */
+    hashesPerBreath: 1,
+    /** New places inside the head itself: about 12 KiB, and no extra segment for a small change. */
+    inlineEntriesMax: 256,
+    /** A catalog page before padding and sealing: with them it fits a block. */
+    pageBytesMax: 200 * KiB,
+    /** Runs a head may name: geometric merging needs one for each doubling. */
+    runsMax: 64,
+    /** Pages a run's index may name: what one block holds. */
+    runPagesMax: 1500,
+    /** Groups an owner may have: seven classes, a few of each. */
+    groupsMax: 64,
+    /** Holders asked beyond k when a block is rebuilt: two stragglers cost nothing. */
+    hedgeShards: 2,
+    /** The least and most wait for one holder before the others are asked too. */
+    hedgeMsMin: 150,
+    hedgeMsMax: 2_000,
+    /** How long a read of absent data may take before it is EIO. */
+    readTimeoutMs: 20_000,
+    /** One full shard from one holder while healing or checking. */
+    shardTimeoutMs: 15_000,
+    /** Shards read ahead and kept for the next blocks of a sequential read. */
+    aheadShardsMax: 24,
+    /** Reads of one shard in a row before the rest of it is asked for. */
+    aheadAfterReads: 2,
+    /** Pages of segment records asked from one holder while recovering: 10 million segments. */
+    recordPagesMax: 100_000,
+    /** Verdicts remembered of one peer: the last day at one audit each ten minutes. */
+    verdictsMax: 144,
+  },
   peers: {
     /** A request's or answer's CBOR head: a segment record of 80 roots is 3 KiB. */
     headBytesMax: 64 * KiB,
@@ -51,6 +116,57 @@ export const limits = {
     payloadBytesMax: MiB + 4 * KiB,
     /** Without news for this long, a call has failed. */
     callTimeoutMs: 15_000,
+    /** All in all, news or not: eight full shards over an uplink of half a Mbit/s. */
+    callTotalMs: 120_000,
     dialTimeoutMs: 5_000,
+    /** Requests of one lane under way at one peer: hides 100 ms of round trip at 80 MB/s. */
+    controlSeats: 32,
+    bulkSeats: 8,
+    /** Callers waiting for a seat: beyond it they are told Busy. */
+    seatQueueMax: 4096,
+    /** Ranges up to this size travel with the small requests, larger ones on the bulk lane. */
+    controlBytesMax: 64 * KiB,
+    /** A large payload is handed to the connection in slices: a small request passes between. */
+    sliceBytes: 64 * KiB,
+    /** Up to this size a payload is copied behind its head and sent in one piece. */
+    leanBytesMax: 8 * KiB,
+    /** Streams that one connection may have open to our protocol: two lanes and a spare pair. */
+    lanesMax: 4,
+    /** What one lane, and all together, may have us hold at once: requests and their answers. */
+    laneHeldBytesMax: 9 * MiB,
+    heldBytesMax: 128 * MiB,
+    laneRequestsMax: 64,
+    /** Unread bytes of one stream: yamux may send as much before it must wait. */
+    windowBytesMax: 2 * MiB,
+    connectionsMax: 256,
+    dialsMax: 16,
+    /** From one address: a household behind one router, or a swarm on this machine. */
+    connectsPerSecondMax: 64,
+    /** A drive has a handful of devices; a peer acts for a handful of drives. */
+    certificatesMax: 16,
+    /** Offers kept: enough for placement to draw from, 2 KiB each. */
+    offersMax: 4096,
+    /** Offers in one answer. */
+    offersSampleMax: 64,
+    offerAddressesMax: 8,
+    /** How old an offer may be before its peer counts as gone, and how far ahead its clock. */
+    offerAgeMsMax: 14 * 24 * 3600_000,
+    offerAheadMsMax: 10 * 60_000,
+    offerRefreshMs: 10 * 60_000,
+    /** Segment records in one answer: 3 KiB each at most, so that a payload holds them. */
+    segmentsSampleMax: 256,
+    manifestsMax: 64,
+    /** Between two tries to reach a lost peer: doubles from the first to the last. */
+    redialMsMin: 2_000,
+    redialMsMax: 30 * 60_000,
+    /** What libp2p and the DHT remember of others, in entries and in bytes. */
+    rememberedMax: 16_384,
+    rememberedBytesMax: 32 * MiB,
+    recordBytesMax: 64 * KiB,
+    resolveTimeoutMs: 10_000,
+    /** Other people's public blocks in Helia's own store. */
+    publicBytesMax: 256 * MiB,
+    publicBlockBytesMax: 2 * MiB,
+    inviteCharsMax: 1024,
   },
 } as const;
