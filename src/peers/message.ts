@@ -1,0 +1,210 @@
+/**
+ * What the heads of frames say: requests and answers, in DAG-CBOR, checked field by field once.
+ * Bulk (a shard, a range) and lists (records, offers) travel as the frame's payload.
+ */
+import { decode, encode } from "@ipld/dag-cbor";
+import { HiveError, type Kind } from "../base/errors.ts";
+import {
+  type OwnerId, type SegmentId, type ShardId, parseOwnerId, parseSegmentId, parseShardId,
+} from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+
+/** One per operation of ShardHost, and those that peers keep among themselves. */
+export type Request =
+  /** Payload: a list of certificates, and of at most one offer. */
+  | { readonly op: "hello" }
+  | { readonly op: "ping" }
+  | { readonly op: "offers"; readonly limit: number }
+  /** Takes back an earlier request of this stream: it is answered at once, as Interrupted. */
+  | { readonly op: "cancel"; readonly target: number }
+  | {
+      readonly op: "store";
+      readonly record: Uint8Array;
+      readonly manifest: Uint8Array;
+      readonly index: number;
+    }
+  | {
+      readonly op: "read";
+      readonly shard: ShardId;
+      readonly offset: number;
+      readonly length: number;
+    }
+  | {
+      readonly op: "prove";
+      readonly shard: ShardId;
+      readonly nonce: Uint8Array;
+      readonly leaves: readonly number[];
+    }
+  | { readonly op: "release" }
+  | { readonly op: "putRecord"; readonly kind: "head" | "manifest" }
+  | { readonly op: "records"; readonly owner: OwnerId }
+  | {
+      readonly op: "segments";
+      readonly owner: OwnerId;
+      readonly after: SegmentId | undefined;
+      readonly limit: number;
+    };
+
+export type Op = Request["op"];
+
+/** The refusals that may cross the wire; a host's other faults travel as Unavailable. */
+export const refusals = [
+  "NotFound", "Denied", "Quota", "Invalid", "Busy", "TooLarge", "Stale", "Interrupted",
+  "Unsupported", "Unavailable",
+] as const satisfies readonly Kind[];
+export type Refusal = (typeof refusals)[number];
+
+export type Outcome = { readonly ok: true } | { readonly ok: false; readonly kind: Refusal };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const parsers: { readonly [O in Op]: (fields: Fields) => Extract<Request, { op: O }> } = {
+  hello: () => ({ op: "hello" }),
+  ping: () => ({ op: "ping" }),
+  offers: (f) => ({ op: "offers", limit: count(f["limit"], limits.peers.offersSampleMax) }),
+  cancel: (f) => ({ op: "cancel", target: count(f["target"], Number.MAX_SAFE_INTEGER) }),
+  store: (f) => ({
+    op: "store",
+    record: bytes(f["record"]),
+    manifest: bytes(f["manifest"]),
+    index: count(f["index"], limits.erasure.shardsMax),
+  }),
+  read: (f) => ({
+    op: "read",
+    shard: parseShardId(text(f["shard"])),
+    offset: count(f["offset"], limits.peers.payloadBytesMax),
+    length: count(f["length"], limits.peers.payloadBytesMax),
+  }),
+  prove: (f) => ({
+    op: "prove",
+    shard: parseShardId(text(f["shard"])),
+    nonce: bytes(f["nonce"]),
+    leaves: list(f["leaves"], leavesMax).map((leaf) => count(leaf, leavesMax)),
+  }),
+  release: () => ({ op: "release" }),
+  putRecord: (f) => ({ op: "putRecord", kind: oneOf(f["kind"], ["head", "manifest"]) }),
+  records: (f) => ({ op: "records", owner: parseOwnerId(text(f["owner"])) }),
+  segments: (f) => ({
+    op: "segments",
+    owner: parseOwnerId(text(f["owner"])),
+    after: f["after"] === null ? undefined : parseSegmentId(text(f["after"])),
+    limit: count(f["limit"], limits.peers.segmentsSampleMax),
+  }),
+};
+
+const leavesMax = Math.ceil(limits.peers.payloadBytesMax / limits.segment.leafBytes);
+
+export function encodeRequest(id: number, request: Request): Uint8Array {
+  const fields = Object.entries(request).map(([key, value]) => [key, value ?? null]);
+  return encode({ id, ...Object.fromEntries(fields) });
+}
+
+export function parseRequest(head: Uint8Array): { id: number; request: Request } {
+  const fields = map(decoded(head));
+  const op = oneOf(fields["op"], Object.keys(parsers) as Op[]);
+  return { id: count(fields["id"], Number.MAX_SAFE_INTEGER), request: parsers[op](fields) };
+}
+
+export function encodeAnswer(id: number, outcome: Outcome): Uint8Array {
+  return encode(outcome.ok ? { id, ok: true } : { id, kind: outcome.kind });
+}
+
+export function parseAnswer(head: Uint8Array): { id: number; outcome: Outcome } {
+  const fields = map(decoded(head));
+  const id = count(fields["id"], Number.MAX_SAFE_INTEGER);
+  if (fields["ok"] === true) return { id, outcome: { ok: true } };
+  return { id, outcome: { ok: false, kind: oneOf(fields["kind"], refusals) } };
+}
+
+/** How a host's fault is told to the peer. */
+export function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof HiveError)) return "Unavailable";
+  // The request's own bytes were wrong: for the asker that is an argument that cannot be right.
+  if (error.kind === "Corrupt") return "Invalid";
+  return refusals.find((kind) => kind === error.kind) ?? "Unavailable";
+}
+
+/** A list of byte strings as a payload. */
+export function encodeList(items: readonly Uint8Array[]): Uint8Array {
+  return encode(items);
+}
+
+export function parseList(payload: Uint8Array, itemsMax: number): readonly Uint8Array[] {
+  if (payload.length === 0) return [];
+  return list(decoded(payload), itemsMax).map(bytes);
+}
+
+/** The pair of a greeting: who may be acted for, and what is offered. */
+export function encodeHello(certificates: readonly Uint8Array[], offer?: Uint8Array): Uint8Array {
+  return encode({ certificates, offer: offer ?? null });
+}
+
+export function parseHello(payload: Uint8Array) {
+  const fields = map(decoded(payload));
+  return {
+    certificates: list(fields["certificates"], limits.peers.certificatesMax).map(bytes),
+    offer: fields["offer"] === null ? undefined : bytes(fields["offer"]),
+  };
+}
+
+export function encodeOwnerRecords(
+  head: Uint8Array | undefined,
+  manifests: readonly Uint8Array[],
+): Uint8Array {
+  return encode({ head: head ?? null, manifests });
+}
+
+export function parseOwnerRecords(payload: Uint8Array) {
+  const fields = map(decoded(payload));
+  return {
+    head: fields["head"] === null ? undefined : bytes(fields["head"]),
+    manifests: list(fields["manifests"], limits.peers.manifestsMax).map(bytes),
+  };
+}
+
+function decoded(source: Uint8Array): unknown {
+  try {
+    return decode(source);
+  } catch (cause) {
+    throw new HiveError("Corrupt", "peers.message", "cbor", { cause });
+  }
+}
+
+function map(value: unknown): Fields {
+  const right = typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !(value instanceof Uint8Array);
+  if (right) return value as Fields;
+  throw corrupt("map");
+}
+
+function bytes(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw corrupt("bytes");
+}
+
+function text(value: unknown): string {
+  if (typeof value === "string") return value;
+  throw corrupt("text");
+}
+
+function count(value: unknown, max: number): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= max) {
+    return value;
+  }
+  throw corrupt("count");
+}
+
+function list(value: unknown, max: number): readonly unknown[] {
+  if (Array.isArray(value) && value.length <= max) return value;
+  throw corrupt("list");
+}
+
+function oneOf<T extends string>(value: unknown, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw corrupt("choice");
+}
+
+function corrupt(what: string): HiveError {
+  return new HiveError("Corrupt", "peers.message", what);
+}

@@ -1,0 +1,84 @@
+/**
+ * The libp2p node: TCP, an encrypted and multiplexed connection, identify, ping, and our own
+ * Kademlia DHT. It knows no public bootstrap and dials nobody but whom it is told or has learnt of.
+ */
+import { identify } from "@libp2p/identify";
+import type { Libp2p, PrivateKey } from "@libp2p/interface";
+import { type KadDHT, type SelectFn, type ValidateFn, kadDHT, passthroughMapper }
+  from "@libp2p/kad-dht";
+import { mdns } from "@libp2p/mdns";
+import { noise } from "@libp2p/noise";
+import { type Ping, ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { tls } from "@libp2p/tls";
+import { yamux } from "@libp2p/yamux";
+import { type Libp2pOptions, createLibp2p } from "libp2p";
+import { limits } from "../base/limits.ts";
+
+export interface NodeServices extends Record<string, unknown> {
+  readonly dht: KadDHT;
+  readonly ping: Ping;
+}
+export type Node = Libp2p<NodeServices>;
+
+export interface NodeOptions {
+  readonly privateKey: PrivateKey;
+  readonly listen: readonly string[];
+  readonly mdns: boolean;
+  readonly encryption: "noise" | "tls";
+  readonly datastore: NonNullable<Libp2pOptions["datastore"]>;
+  readonly validate: ValidateFn;
+  readonly select: SelectFn;
+}
+
+export async function openNode(options: NodeOptions): Promise<Node> {
+  const { peers } = limits;
+  return createLibp2p<NodeServices>({
+    privateKey: options.privateKey,
+    datastore: options.datastore,
+    nodeInfo: { name: "hive", version: "1", userAgent: "hive/1" },
+    addresses: { listen: [...options.listen] },
+    transports: [tcp()],
+    connectionEncrypters: [options.encryption === "tls" ? tls() : noise()],
+    streamMuxers: [yamux({
+      maxInboundStreams: streamsMax,
+      maxOutboundStreams: streamsMax,
+      streamOptions: {
+        maxStreamWindowSize: peers.windowBytesMax,
+        maxReadBufferLength: 2 * peers.windowBytesMax,
+      },
+    })],
+    peerDiscovery: options.mdns ? [mdns({ serviceTag: "hive.local", interval: mdnsMs })] : [],
+    connectionManager: {
+      maxConnections: peers.connectionsMax,
+      maxParallelDials: peers.dialsMax,
+      dialTimeout: peers.dialTimeoutMs,
+      addressDialTimeout: peers.dialTimeoutMs,
+      inboundUpgradeTimeout: peers.dialTimeoutMs,
+      inboundConnectionThreshold: peers.connectsPerSecondMax,
+      maxIncomingPendingConnections: peers.connectsPerSecondMax,
+      // Who is tried again and when is the address book's to say.
+      reconnectRetries: 0,
+    },
+    // It would open a stream per connection every ten seconds; yamux keeps them alive already.
+    connectionMonitor: { enabled: false },
+    services: {
+      identify: identify({ protocolPrefix: "hive" }),
+      ping: ping({ protocolPrefix: "hive" }),
+      dht: kadDHT({
+        protocol: "/hive/kad/1.0.0",
+        logPrefix: "libp2p:hive-dht",
+        clientMode: false,
+        allowQueryWithZeroPeers: true,
+        // Loopback and home networks are where most peers live.
+        peerInfoMapper: passthroughMapper,
+        validators: { hive: options.validate },
+        selectors: { hive: options.select },
+      }),
+    },
+  });
+}
+
+/** Our lanes, the DHT's queries, identify and pings of one connection. */
+const streamsMax = 128;
+const mdnsMs = 60_000;

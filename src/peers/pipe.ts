@@ -1,0 +1,142 @@
+/**
+ * Frames over one libp2p stream, both ways. Writing waits when the stream is full and hands large
+ * payloads over in slices; reading stops while its taker says so. A half frame that goes no
+ * further, and a reader that takes nothing, end the stream; the connection lives on.
+ */
+import type { Stream } from "@libp2p/interface";
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
+import { limits } from "../base/limits.ts";
+import { type Frame, FrameDecoder, encodeFrameStart } from "./frame.ts";
+import { Watch } from "./watch.ts";
+
+export interface PipeEvents {
+  /** False: take no more frames until `wake`; the frame stays here. */
+  readonly onFrame: (frame: Frame) => boolean;
+  /** Bytes came or went: whoever waits for this peer may go on waiting. */
+  readonly onNews: () => void;
+  readonly onEnd: (reason: HiveError) => void;
+}
+
+export interface Meter {
+  sentBytes: number;
+  receivedBytes: number;
+}
+
+export class Pipe {
+  readonly #stream: Stream;
+  readonly #events: PipeEvents;
+  readonly #meter: Meter;
+  readonly #decoder = new FrameDecoder();
+  readonly #writing = new Gate({ seats: 1, queueMax: limits.peers.seatQueueMax });
+  readonly #reading: Watch;
+  readonly #drained: Watch;
+  #held: Frame | undefined;
+  #draining = false;
+  #ended = false;
+
+  constructor(needs: { clock: Clock; stream: Stream; meter: Meter }, events: PipeEvents) {
+    this.#stream = needs.stream;
+    this.#meter = needs.meter;
+    this.#events = events;
+    const watch = (isWaiting: () => boolean) => new Watch(needs.clock, {
+      timeoutMs: limits.peers.callTimeoutMs,
+      isWaiting,
+      onSilence: () => this.end(new HiveError("TimedOut", "peers.pipe", needs.stream.protocol)),
+    });
+    // Two watches: who sends all the time and takes nothing must not pass for alive.
+    this.#reading = watch(() => this.#held === undefined && this.#decoder.unfinished);
+    this.#drained = watch(() => this.#draining);
+    this.#stream.addEventListener("message", (event) => this.#receive(event.data));
+    this.#stream.addEventListener("remoteCloseWrite", () => this.end(gone()));
+    this.#stream.addEventListener("close", (event) => this.end(gone(event.error)));
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Resolves when the connection has taken the last byte; rejects when the stream ends before. */
+  async send(head: Uint8Array, payload: Uint8Array = none): Promise<void> {
+    const start = encodeFrameStart(head, payload.length);
+    using _seat = await this.#writing.enter();
+    if (payload.length <= limits.peers.leanBytesMax) {
+      return this.#write(payload.length === 0 ? start : Buffer.concat([start, payload]));
+    }
+    await this.#write(start);
+    for (let at = 0; at < payload.length; at += limits.peers.sliceBytes) {
+      await this.#write(payload.subarray(at, at + limits.peers.sliceBytes));
+    }
+  }
+
+  /** The taker has room again. */
+  wake(): void {
+    if (this.#ended || this.#held === undefined) return;
+    if (!this.#events.onFrame(this.#held)) return;
+    this.#held = undefined;
+    this.#deliver();
+    if (this.#held === undefined && !this.#ended) this.#stream.resume();
+  }
+
+  end(reason: HiveError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reading[Symbol.dispose]();
+    this.#drained[Symbol.dispose]();
+    this.#held = undefined;
+    this.#stream.abort(reason);
+    this.#events.onEnd(reason);
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    if (this.#ended) throw gone();
+    this.#meter.sentBytes += bytes.length;
+    try {
+      if (this.#stream.send(bytes)) return;
+      this.#draining = true;
+      this.#drained.expect();
+      await this.#stream.onDrain();
+    } catch (cause) {
+      throw gone(cause);
+    } finally {
+      this.#draining = false;
+    }
+    this.#drained.news();
+    this.#events.onNews();
+  }
+
+  #receive(data: Uint8Array | Iterable<Uint8Array>): void {
+    if (this.#ended) return;
+    for (const chunk of data instanceof Uint8Array ? [data] : data) {
+      this.#meter.receivedBytes += chunk.length;
+      this.#decoder.push(chunk);
+    }
+    this.#reading.news();
+    this.#events.onNews();
+    if (this.#held === undefined) this.#deliver();
+  }
+
+  #deliver(): void {
+    try {
+      for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
+        const taken = this.#events.onFrame(frame);
+        if (this.#ended) return;
+        if (taken) continue;
+        this.#held = frame;
+        this.#stream.pause();
+        return;
+      }
+      if (this.#decoder.unfinished && !this.#ended) this.#reading.expect();
+    } catch (cause) {
+      this.end(new HiveError("Corrupt", "peers.pipe", this.#stream.protocol, { cause }));
+    }
+  }
+}
+
+const none = Buffer.alloc(0);
+
+function gone(cause?: unknown): HiveError {
+  const options = cause === undefined ? {} : { cause };
+  return new HiveError("Unavailable", "peers.pipe", "stream", options);
+}

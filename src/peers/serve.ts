@@ -1,0 +1,131 @@
+/**
+ * Answers the requests of one stream that a peer opened: each exactly once, in any order, at most
+ * `laneRequestsMax` at a time and never more bytes than its own and the common allowance. Over
+ * them nothing more is read from the peer, so a flood waits in the sender's memory, not in ours.
+ */
+import type { Stream } from "@libp2p/interface";
+import { KiB } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { Frame } from "./frame.ts";
+import { Holding } from "./holding.ts";
+import { type Request, encodeAnswer, parseRequest, refusalOf } from "./message.ts";
+import { type Meter, Pipe } from "./pipe.ts";
+
+/** Carries out one request; its result is the answer's payload. */
+export type Handler = (request: Request, payload: Uint8Array) => Promise<Uint8Array>;
+
+export interface ServeNeeds {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stream: Stream;
+  readonly meter: Meter;
+  /** The allowance that all streams share. */
+  readonly holding: Holding;
+  readonly handler: Handler;
+}
+
+export function serve(needs: ServeNeeds): Serving {
+  return new Serving(needs);
+}
+
+class Serving {
+  readonly #needs: ServeNeeds;
+  readonly #pipe: Pipe;
+  readonly #own = new Holding(limits.peers.laneHeldBytesMax);
+  /** Requests under way, and how each is told that its asker waits no more. */
+  readonly #running = new Map<number, () => void>();
+  #taken = 0;
+
+  constructor(needs: ServeNeeds) {
+    this.#needs = needs;
+    this.#pipe = new Pipe(needs, {
+      onFrame: (frame) => this.#take(frame),
+      onNews: () => {},
+      onEnd: (reason) => this.#end(reason),
+    });
+  }
+
+  #end(reason: HiveError): void {
+    for (const cancel of this.#running.values()) cancel();
+    if (reason.kind === "Unavailable") return;
+    this.#needs.log.warn("peer.stream", { fault: describe(reason) });
+  }
+
+  /** False when this request has to wait; a frame that is no request ends the stream. */
+  #take(frame: Frame): boolean {
+    const { id, request } = parseRequest(frame.head);
+    if (request.op === "cancel") {
+      this.#running.get(request.target)?.();
+      return true;
+    }
+    if (this.#running.has(id)) throw new HiveError("Corrupt", "peers.serve", `id ${id} twice`);
+    const bytes = frame.payload.length + answerBytesMax(request);
+    if (!this.#hold(bytes)) return false;
+    this.#taken++;
+    const work = this.#needs.handler(request, frame.payload);
+    // Cancelled or not, the work holds its bytes until it is done.
+    void Promise.allSettled([work, this.#answer(id, work)]).then(() => this.#give(bytes));
+    return true;
+  }
+
+  async #answer(id: number, work: Promise<Uint8Array>): Promise<void> {
+    const cancelled = new Promise<never>((_resolve, reject) => {
+      this.#running.set(id, () => reject(new HiveError("Interrupted", "peers.serve", "cancel")));
+    });
+    try {
+      const answer = await Promise.race([work, cancelled]);
+      await this.#pipe.send(encodeAnswer(id, { ok: true }), answer);
+    } catch (error) {
+      await this.#refuse(id, error);
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  async #refuse(id: number, error: unknown): Promise<void> {
+    if (this.#pipe.ended) return;
+    const kind = refusalOf(error);
+    if (kind === "Unavailable") {
+      this.#needs.log.warn("peer.request", { fault: describe(error) });
+    }
+    try {
+      await this.#pipe.send(encodeAnswer(id, { ok: false, kind }));
+    } catch (late) {
+      this.#needs.log.debug("peer.gone", { fault: describe(late) });
+    }
+  }
+
+  #hold(bytes: number): boolean {
+    const wake = () => this.#pipe.wake();
+    const { holding } = this.#needs;
+    if (this.#taken >= limits.peers.laneRequestsMax || !this.#own.take(bytes)) {
+      this.#own.onRoom(wake);
+      return false;
+    }
+    if (holding.take(bytes)) return true;
+    holding.onRoom(wake);
+    this.#own.give(bytes);
+    return false;
+  }
+
+  #give(bytes: number): void {
+    this.#taken--;
+    this.#needs.holding.give(bytes);
+    this.#own.give(bytes);
+  }
+}
+
+/** What an answer may weigh, before it is there. */
+function answerBytesMax(request: Request): number {
+  switch (request.op) {
+    case "read": return request.length;
+    case "records": case "segments": case "offers": return listBytes;
+    default: return smallBytes;
+  }
+}
+
+const listBytes = 256 * KiB;
+const smallBytes = 4 * KiB;
