@@ -3,7 +3,7 @@
  * does; it never downloads headers and needs no python. See README.md here for the reasons.
  *
  *   node native/build.mjs           build what is not current
- *   node native/build.mjs --wasm    rebuild src/erasure/gf256.wasm from the same C (needs clang, lld)
+ *   node native/build.mjs --wasm    rebuild src/erasure/gf256.wasm (needs clang and lld)
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -22,10 +22,10 @@ function sourcesOf(folder) {
   return readdirSync(join(here, folder)).filter((name) => /\.[ch]$/.test(name)).sort();
 }
 
-/** One hash over the sources and whatever else decides the result. */
-export function hashSources(folder, ...more) {
+/** One hash over these files and whatever else decides the result. */
+function hashFiles(folder, names, ...more) {
   const hash = createHash("sha256");
-  for (const name of sourcesOf(folder)) {
+  for (const name of names) {
     hash.update(`${name}\0`).update(readFileSync(join(here, folder, name))).update("\0");
   }
   return hash.update(JSON.stringify(more)).digest("hex");
@@ -116,13 +116,14 @@ function build(folder) {
   const target = join(outFolder, `${folder}.node`);
   const stampFile = join(outFolder, `${folder}.stamp`);
   const flags = flagsFor(folder);
-  const stamp = hashSources(folder, compiler, flags, process.platform, process.arch);
+  const sources = sourcesOf(folder);
+  const stamp = hashFiles(folder, sources, compiler, flags, process.platform, process.arch);
   const stamped = existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
   if (stamped && loads(target)) {
     console.log(`native: ${folder} is current`);
     return true;
   }
-  const inputs = sourcesOf(folder).filter((name) => name.endsWith(".c"))
+  const inputs = sources.filter((name) => name.endsWith(".c"))
     .map((name) => join(here, folder, name));
   const run = publish(target, (temporary) =>
     spawnSync(compiler, [...flags, "-o", temporary, ...inputs], { encoding: "utf8" }));
@@ -152,14 +153,17 @@ const wasmFlags = [
   "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=65536",
 ];
 
+const wasmSources = ["gf256.c", "gf256.h", "pass.h", "wasm.c"];
+
 /** The artifact is committed, with the hash of what it was made from beside it. */
 export function wasmStamp() {
-  return hashSources("gf256", wasmFlags);
+  return hashFiles("gf256", wasmSources, wasmFlags);
 }
 
 function buildWasm() {
   const target = join(here, "..", "src", "erasure", "gf256.wasm");
-  const sources = ["gf256.c", "wasm.c"].map((name) => join(here, "gf256", name));
+  const sources = wasmSources.filter((name) => name.endsWith(".c"))
+    .map((name) => join(here, "gf256", name));
   const clang = process.env.CLANG || "clang";
   const run = publish(target, (temporary) =>
     spawnSync(clang, [...wasmFlags, "-o", temporary, ...sources], { encoding: "utf8" }));

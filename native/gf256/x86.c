@@ -28,7 +28,8 @@ enum { STREAM_FROM = 256 * 1024 };
 #define FENCE _mm_sfence()
 #define SPREAD_OF(v) (v)
 #define MULTIPLY_ADD(sum, f, v) \
-  _mm512_xor_si512(sum, _mm512_gf2p8affine_epi64_epi8(v, _mm512_set1_epi64((long long)(f).affine), 0))
+  _mm512_xor_si512( \
+      sum, _mm512_gf2p8affine_epi64_epi8(v, _mm512_set1_epi64((long long)(f).affine), 0))
 #include "pass.h"
 
 /* ---- AVX2 with GFNI ---- */
@@ -48,7 +49,8 @@ enum { STREAM_FROM = 256 * 1024 };
 #define FENCE _mm_sfence()
 #define SPREAD_OF(v) (v)
 #define MULTIPLY_ADD(sum, f, v) \
-  _mm256_xor_si256(sum, _mm256_gf2p8affine_epi64_epi8(v, _mm256_set1_epi64x((long long)(f).affine), 0))
+  _mm256_xor_si256( \
+      sum, _mm256_gf2p8affine_epi64_epi8(v, _mm256_set1_epi64x((long long)(f).affine), 0))
 #include "pass.h"
 
 /* ---- AVX2: each byte is two nibbles, each nibble looks up its product ---- */

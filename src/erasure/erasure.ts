@@ -57,8 +57,8 @@ export function coderOf(kernel: Kernel): Coder {
 }
 
 /**
- * Shards to be used again and again with `encodeInto`: slices of one slab, alike in their alignment,
- * so that the kernel may write past the cache. Fresh memory costs more time than the coding itself.
+ * Shards to be used again and again with `encodeInto`: slices of one slab, alike in alignment, so
+ * that the kernel may write past the cache. Fresh memory costs more time than the coding itself.
  */
 export function allocateShards(count: number, lengthBytes: number): Uint8Array[] {
   assert(count >= 0 && count <= limits.erasure.shardsMax);

@@ -47,7 +47,7 @@ for (const kernel of engines) {
     t.end();
   });
 
-  test(`${kernel.engine} equals the twin on random shapes, alignments and all coefficients`, (t) => {
+  test(`${kernel.engine} equals the twin on random shapes, alignments and factors`, (t) => {
     const random = seededRandom(`${seed}/shapes`);
     for (let round = 0; round < 30; round++) {
       const trial = {
