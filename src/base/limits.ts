@@ -32,6 +32,38 @@ export const limits = {
     /** How long a write waits for room before ENOSPC. */
     fullWaitMs: 30_000,
   },
+  crypt: {
+    /** Far above any block, page or journal record: a wrong length costs a message, no memory. */
+    sealedBytesMax: 4 * MiB,
+    /** 24 words of at most 8 letters, with generous white space between. */
+    wordsTextMax: 1024,
+    /** A passphrase: more is a mistake, such as a whole file on stdin. */
+    passphraseBytesMax: 1024,
+    /** Argon2id as written: 0.15 s on a laptop for the owner, 64 MiB per guess for a thief. */
+    argonMemoryKiB: 64 * KiB,
+    argonPasses: 3,
+    /** As read: a key file made elsewhere may ask for more, but not for the machine's life. */
+    argonMemoryKiBMax: 1024 * KiB,
+    argonPassesMax: 32,
+    argonLanesMax: 8,
+    /** Two seeds, a salt and their framing are under 300 bytes. */
+    keyFileBytesMax: 4 * KiB,
+  },
+  records: {
+    /** A head with the largest payload; a segment record of 80 roots is 3 KiB. */
+    recordBytesMax: 24 * KiB,
+    /** A head's sealed payload: roots of a few devices and the catalogue's place. */
+    headSealedBytesMax: 16 * KiB,
+    /** A household or a device: what fits on a line. */
+    nameBytesMax: 64,
+    /** One machine's interfaces and relays. */
+    addressesMax: 16,
+    addressBytesMax: 256,
+    /** Beyond this JavaScript has no date (ECMA-262, 21.4.1.1). */
+    timeMsMax: 8.64e15,
+    /** 80 members: the widest class of records.ts. */
+    membersMax: 80,
+  },
   segment: {
     /** The ladder of shard sizes: four sealed chunks and their CAR framing fill the last. */
     shardBytes: [64 * KiB, 260 * KiB, MiB + 4 * KiB],
