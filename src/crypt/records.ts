@@ -1,0 +1,319 @@
+/**
+ * The signed records of base/records.ts: `signX` makes one, `parseX` believes one, and nothing else
+ * makes a value of these types. Envelope and canonical form: envelope.ts. Ids stand in the maps as
+ * their raw bytes, a peer as the 32 bytes of its Ed25519 key, a time as milliseconds since 1970.
+ *
+ *   kind         signed by  fields of the body
+ *   offer        peer       peer at household country? addresses quota free
+ *   certificate  owner      owner peer name issued expires
+ *   manifest     owner      owner group epoch class{name k n r} policy peers
+ *   segment      owner      owner group k n size rotation roots created
+ *   head         owner      owner peer sequence published sealed
+ *   release      owner      owner segment released
+ *   receipt      holder     holder owner segment index shard at
+ *
+ * A segment's id is the SHA-256 of its record's body.
+ */
+import type { GroupId, OwnerId, PeerId, SegmentId } from "../base/ids.ts";
+import { bytesOfId, parseGroupId, parseOwnerId } from "../base/ids.ts";
+import { parseSegmentId, parseShardId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { DeviceCertificate, ErasureClass, Head, Manifest, Offer } from "../base/records.ts";
+import type { Receipt, Release, SegmentRecord } from "../base/records.ts";
+import { erasureClasses } from "../base/records.ts";
+import type { Fields } from "./cbor.ts";
+import type { DriveKeys } from "./drive.ts";
+import { publicKeyBytes } from "./ed25519.ts";
+import { type RecordShape, parseRecord, signRecord } from "./envelope.ts";
+import { type PeerKeys, peerOfPublicKey, publicKeyOfPeer } from "./peer-key.ts";
+import { digestBytes } from "./sha256.ts";
+
+type OwnerSigner = Pick<DriveKeys, "owner" | "sign">;
+type PeerSigner = Pick<PeerKeys, "peer" | "sign">;
+type Unsigned<T> = Omit<T, "bytes">;
+/** What the caller tells of a record whose signer names itself. */
+type Told<T, Known extends keyof T> = Omit<T, "bytes" | Known>;
+
+const { nameBytesMax, addressesMax, addressBytesMax, membersMax, timeMsMax } = limits.records;
+const groupIdBytes = 16;
+const countMax = Number.MAX_SAFE_INTEGER;
+
+export function signOffer(keys: PeerSigner, told: Told<Offer, "peer">): Offer {
+  return signRecord(offerShape, { ...told, peer: keys.peer }, keys.sign);
+}
+
+export function parseOffer(bytes: Uint8Array): Offer {
+  return parseRecord(offerShape, bytes);
+}
+
+export function signDeviceCertificate(
+  keys: OwnerSigner,
+  told: Told<DeviceCertificate, "owner">,
+): DeviceCertificate {
+  return signRecord(certificateShape, { ...told, owner: keys.owner }, keys.sign);
+}
+
+export function parseDeviceCertificate(bytes: Uint8Array): DeviceCertificate {
+  return parseRecord(certificateShape, bytes);
+}
+
+export function signManifest(keys: OwnerSigner, told: Told<Manifest, "owner">): Manifest {
+  return signRecord(manifestShape, { ...told, owner: keys.owner }, keys.sign);
+}
+
+export function parseManifest(bytes: Uint8Array): Manifest {
+  return parseRecord(manifestShape, bytes);
+}
+
+export function signSegmentRecord(
+  keys: OwnerSigner,
+  told: Told<SegmentRecord, "owner" | "segment">,
+): SegmentRecord {
+  return signRecord(segmentShape, { ...told, owner: keys.owner, segment: unnamed }, keys.sign);
+}
+
+export function parseSegmentRecord(bytes: Uint8Array): SegmentRecord {
+  return parseRecord(segmentShape, bytes);
+}
+
+export function signHead(keys: OwnerSigner, told: Told<Head, "owner">): Head {
+  return signRecord(headShape, { ...told, owner: keys.owner }, keys.sign);
+}
+
+export function parseHead(bytes: Uint8Array): Head {
+  return parseRecord(headShape, bytes);
+}
+
+export function signRelease(keys: OwnerSigner, told: Told<Release, "owner">): Release {
+  return signRecord(releaseShape, { ...told, owner: keys.owner }, keys.sign);
+}
+
+export function parseRelease(bytes: Uint8Array): Release {
+  return parseRecord(releaseShape, bytes);
+}
+
+export function signReceipt(keys: PeerSigner, told: Told<Receipt, "holder">): Receipt {
+  return signRecord(receiptShape, { ...told, holder: keys.peer }, keys.sign);
+}
+
+export function parseReceipt(bytes: Uint8Array): Receipt {
+  return parseRecord(receiptShape, bytes);
+}
+
+const offerShape: RecordShape<Unsigned<Offer>> = {
+  kind: "offer",
+  signer: (offer) => publicKeyOfPeer(offer.peer),
+  write: (offer) => ({
+    peer: publicKeyOfPeer(offer.peer),
+    at: offer.atMs,
+    household: offer.household,
+    ...(offer.country === undefined ? {} : { country: offer.country }),
+    addresses: offer.addresses,
+    quota: offer.quotaBytes,
+    free: offer.freeBytes,
+  }),
+  read: (fields) => {
+    const quotaBytes = fields.count("quota", { min: 0, max: countMax });
+    return {
+      peer: peerIn(fields, "peer"),
+      atMs: timeIn(fields, "at"),
+      household: fields.text("household", nameBytesMax),
+      country: countryIn(fields),
+      addresses: fields.texts("addresses", { countMax: addressesMax, bytesMax: addressBytesMax }),
+      quotaBytes,
+      freeBytes: fields.count("free", { min: 0, max: quotaBytes }),
+    };
+  },
+};
+
+const certificateShape: RecordShape<Unsigned<DeviceCertificate>> = {
+  kind: "certificate",
+  signer: (certificate) => bytesOfId(certificate.owner),
+  write: (certificate) => ({
+    owner: bytesOfId(certificate.owner),
+    peer: publicKeyOfPeer(certificate.peer),
+    name: certificate.name,
+    issued: certificate.issuedAtMs,
+    expires: certificate.expiresAtMs,
+  }),
+  read: (fields) => {
+    const issuedAtMs = timeIn(fields, "issued");
+    return {
+      owner: ownerIn(fields),
+      peer: peerIn(fields, "peer"),
+      name: fields.text("name", nameBytesMax),
+      issuedAtMs,
+      expiresAtMs: fields.count("expires", { min: issuedAtMs + 1, max: timeMsMax }),
+    };
+  },
+};
+
+const manifestShape: RecordShape<Unsigned<Manifest>> = {
+  kind: "manifest",
+  signer: (manifest) => bytesOfId(manifest.owner),
+  write: (manifest) => {
+    const { name, k, n, r } = manifest.class;
+    return {
+      owner: bytesOfId(manifest.owner),
+      group: bytesOfId(manifest.group),
+      epoch: manifest.epoch,
+      class: { name, k, n, r },
+      policy: Buffer.from(manifest.policyHash, "hex"),
+      peers: manifest.peers.map(publicKeyOfPeer),
+    };
+  },
+  read: (fields) => {
+    const found = classIn(fields.map("class"));
+    return {
+      owner: ownerIn(fields),
+      group: groupIn(fields),
+      epoch: fields.count("epoch", { min: 0, max: countMax }),
+      class: found,
+      policyHash: fields.exactly("policy", digestBytes).toString("hex"),
+      peers: membersIn(fields, found.n),
+    };
+  },
+};
+
+const segmentShape: RecordShape<Unsigned<SegmentRecord>> = {
+  kind: "segment",
+  signer: (record) => bytesOfId(record.owner),
+  write: (record) => ({
+    owner: bytesOfId(record.owner),
+    group: bytesOfId(record.group),
+    k: record.k,
+    n: record.n,
+    size: record.shardBytes,
+    rotation: record.rotation,
+    roots: record.roots.map(bytesOfId),
+    created: record.createdAtMs,
+  }),
+  read: (fields, bodyHash) => {
+    const n = fields.count("n", { min: 2, max: membersMax });
+    return {
+      segment: parseSegmentId(bodyHash),
+      owner: ownerIn(fields),
+      group: groupIn(fields),
+      k: fields.count("k", { min: 1, max: n - 1 }),
+      n,
+      shardBytes: shardBytesIn(fields),
+      rotation: fields.count("rotation", { min: 0, max: n - 1 }),
+      roots: rootsIn(fields, n),
+      createdAtMs: timeIn(fields, "created"),
+    };
+  },
+};
+
+const headShape: RecordShape<Unsigned<Head>> = {
+  kind: "head",
+  signer: (head) => bytesOfId(head.owner),
+  write: (head) => ({
+    owner: bytesOfId(head.owner),
+    peer: publicKeyOfPeer(head.peer),
+    sequence: head.sequence,
+    published: head.publishedAtMs,
+    sealed: head.sealed,
+  }),
+  read: (fields) => ({
+    owner: ownerIn(fields),
+    peer: peerIn(fields, "peer"),
+    sequence: fields.count("sequence", { min: 0, max: countMax }),
+    publishedAtMs: timeIn(fields, "published"),
+    sealed: fields.bytes("sealed", { min: 1, max: limits.records.headSealedBytesMax }),
+  }),
+};
+
+const releaseShape: RecordShape<Unsigned<Release>> = {
+  kind: "release",
+  signer: (release) => bytesOfId(release.owner),
+  write: (release) => ({
+    owner: bytesOfId(release.owner),
+    segment: bytesOfId(release.segment),
+    released: release.releasedAtMs,
+  }),
+  read: (fields) => ({
+    owner: ownerIn(fields),
+    segment: segmentIn(fields),
+    releasedAtMs: timeIn(fields, "released"),
+  }),
+};
+
+const receiptShape: RecordShape<Unsigned<Receipt>> = {
+  kind: "receipt",
+  signer: (receipt) => publicKeyOfPeer(receipt.holder),
+  write: (receipt) => ({
+    holder: publicKeyOfPeer(receipt.holder),
+    owner: bytesOfId(receipt.owner),
+    segment: bytesOfId(receipt.segment),
+    index: receipt.index,
+    shard: bytesOfId(receipt.shard),
+    at: receipt.atMs,
+  }),
+  read: (fields) => ({
+    holder: peerIn(fields, "holder"),
+    owner: ownerIn(fields),
+    segment: segmentIn(fields),
+    index: fields.count("index", { min: 0, max: membersMax - 1 }),
+    shard: parseShardId(fields.exactly("shard", digestBytes).toString("hex")),
+    atMs: timeIn(fields, "at"),
+  }),
+};
+
+/** Stands in for a segment's name until its body is written; `read` gives the true one. */
+const unnamed = parseSegmentId("0".repeat(2 * digestBytes));
+
+function ownerIn(fields: Fields): OwnerId {
+  return parseOwnerId(fields.exactly("owner", publicKeyBytes).toString("hex"));
+}
+
+function peerIn(fields: Fields, name: string): PeerId {
+  return peerOfPublicKey(fields.exactly(name, publicKeyBytes));
+}
+
+function groupIn(fields: Fields): GroupId {
+  return parseGroupId(fields.exactly("group", groupIdBytes).toString("hex"));
+}
+
+function segmentIn(fields: Fields): SegmentId {
+  return parseSegmentId(fields.exactly("segment", digestBytes).toString("hex"));
+}
+
+function timeIn(fields: Fields, name: string): number {
+  return fields.count(name, { min: 0, max: timeMsMax });
+}
+
+function countryIn(fields: Fields): string | undefined {
+  if (!fields.has("country")) return undefined;
+  const country = fields.text("country", 2);
+  if (/^[A-Z]{2}$/.test(country)) return country;
+  throw fields.corrupt("country");
+}
+
+function classIn(fields: Fields): ErasureClass {
+  const name = fields.text("name", nameBytesMax);
+  const found = erasureClasses.find((known) => known.name === name);
+  if (found === undefined) throw fields.corrupt("name");
+  for (const key of ["k", "n", "r"] as const) {
+    fields.count(key, { min: found[key], max: found[key] });
+  }
+  return found;
+}
+
+function membersIn(fields: Fields, n: number): PeerId[] {
+  const keys = fields.bytesList("peers", { countMax: membersMax, eachBytes: publicKeyBytes });
+  const distinct = new Set(keys.map((key) => key.toString("latin1")));
+  if (keys.length !== n || distinct.size !== n) throw fields.corrupt("peers");
+  return keys.map(peerOfPublicKey);
+}
+
+function shardBytesIn(fields: Fields): number {
+  const size = fields.count("size", { min: 1, max: Math.max(...limits.segment.shardBytes) });
+  if (limits.segment.shardBytes.some((step) => step === size)) return size;
+  throw fields.corrupt("size");
+}
+
+function rootsIn(fields: Fields, n: number): SegmentRecord["roots"] {
+  const roots = fields.bytesList("roots", { countMax: membersMax, eachBytes: digestBytes });
+  if (roots.length !== n) throw fields.corrupt("roots");
+  return roots.map((root) => parseShardId(root.toString("hex")));
+}
