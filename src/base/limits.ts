@@ -19,10 +19,41 @@ export const limits = {
     /** Below 2^53 so that sizes are exact numbers; ext4 stops at 2^44. */
     fileBytesMax: 2 ** 52,
     linksMax: 65_000,
+    /** All extended attributes of one file, sealed as one block when they do not fit its entry. */
+    xattrTotalBytesMax: 192 * KiB,
+    /** More than this leaves the entry: a directory's page is for names first. */
+    xattrInsideBytesMax: 512,
+    /** Chunk links that stay in the entry (2 MiB of file): a page of their own costs a fetch. */
+    linksInsideMax: 8,
+    /** Written data not yet sealed: what a fast writer fills in a quarter of a second. */
+    dirtyBytesMax: 64 * MiB,
+    /** fsync journals up to this much as it is; more is cheaper to seal than to write twice. */
+    journaledBytesMax: 64 * KiB,
+    /** Opened chunks kept: the kernel has its own page cache, these serve partial reads. */
+    chunkCacheBytes: 32 * MiB,
+    /** Opened pages kept: the names and attributes of about 300,000 files. */
+    pageCacheBytes: 64 * MiB,
+    /** A change is at most this old when it is committed; so is what a crash replays. */
+    commitAfterMs: 5_000,
+    /** Journal that calls for a commit: its replay takes under a second. */
+    commitAfterBytes: 8 * MiB,
+    commitAfterRecords: 20_000,
+    /** Journal at which operations wait for the commit: its changes are held in memory. */
+    journalRecordsMax: 200_000,
+    /** Work on the main thread between two looks at the kernel. */
+    sliceMs: 4,
+    /** Fetches that one operation may need; more means that pages are evicted as they come. */
+    fetchesMax: 10_000,
+    /** One answer of copy_file_range; programs call again. */
+    copyBytesMax: 16 * MiB,
   },
   dag: {
     /** A chunk and its sealing; also the largest block any peer may send. */
     blockBytesMax: 256 * KiB + 256,
+    /** Of a tree of pages: a page has at least 300 children, so 6 levels pass 2^48 items. */
+    levelsMax: 8,
+    /** A root record goes to peers inside a head: names and extended attributes stay outside. */
+    rootBytesMax: 4 * KiB,
   },
   cache: {
     /** What a laptop does not miss; `hive cache --limit` changes it. */
@@ -141,6 +172,26 @@ export const limits = {
     /** Verdicts remembered of one peer: the last day at one audit each ten minutes. */
     verdictsMax: 144,
   },
+  mount: {
+    /** The kernel's largest request: 256 pages. Fewer, larger requests cost fewer wake-ups. */
+    transferBytesMax: MiB,
+    /** A page of directory entries: `ls -l` of 700 files in one answer. */
+    directoryBytesMax: 128 * KiB,
+    /** Requests answered before the loop serves anybody else: a few milliseconds. */
+    requestsPerWakeMax: 32,
+    /** Read-ahead and write-back requests that the kernel keeps under way. */
+    backgroundMax: 32,
+    /** Requests whose bytes wait for the tree, 1 MiB each: the background ones and as many more. */
+    buffersMax: 64,
+    /** Only we change the tree, and we tell the kernel: a year is as good as for ever. */
+    validSeconds: 365 * 24 * 3600,
+    /** From mount(2) to the kernel's first request. */
+    readyMs: 10_000,
+    /** How long a look at a perhaps dead mount may take. */
+    probeMs: 5_000,
+    /** What fusermount3 may say before we stop listening. */
+    complaintBytesMax: 4 * KiB,
+  },
   peers: {
     /** A request's or answer's CBOR head: a segment record of 80 roots is 3 KiB. */
     headBytesMax: 64 * KiB,
@@ -185,6 +236,10 @@ export const limits = {
     offerAgeMsMax: 14 * 24 * 3600_000,
     offerAheadMsMax: 10 * 60_000,
     offerRefreshMs: 10 * 60_000,
+    /** A round trip is measured anew this often, at a few peers in a step. */
+    pingEveryMs: 60_000,
+    pingsPerStep: 4,
+    dialsPerStep: 4,
     /** Segment records in one answer: 3 KiB each at most, so that a payload holds them. */
     segmentsSampleMax: 256,
     manifestsMax: 64,

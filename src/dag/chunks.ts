@@ -1,0 +1,81 @@
+/**
+ * A chunk of a file as a sealed block, and the link that names and opens it. No I/O.
+ *
+ * The key comes from the secret and the plaintext (crypt/keys.ts): the same chunk sealed again
+ * makes the same block, so a flush repeated after a crash costs nothing and copies are free.
+ *
+ *   link    varint length of the plaintext | 32 bytes SHA-256 of the block | 32 bytes key
+ *   block   sealOnce(key, plaintext and zeros up to a step of sizes.ts)
+ *
+ * A link may tell less than its block holds (a file cut short): the rest does not count.
+ */
+import { Reader, Writer } from "../base/bytes.ts";
+import { HiveError, assert } from "../base/errors.ts";
+import { type Cid, cidOf, parseCid } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { openOnce, sealOnce } from "../crypt/aead.ts";
+import { chunkKey } from "../crypt/keys.ts";
+import { blockSizes, padded } from "./sizes.ts";
+
+const keyBytes = 32;
+
+export interface ChunkLink {
+  readonly cid: Cid;
+  readonly key: Buffer;
+  /** Bytes of the chunk that count; behind them it reads as zeros. */
+  readonly lengthBytes: number;
+}
+
+export interface SealedChunk {
+  readonly link: ChunkLink;
+  readonly sealed: Buffer;
+}
+
+/** Seals 1 to chunkBytes bytes under the key that this secret and they make. */
+export function sealChunk(secret: Uint8Array, plaintext: Uint8Array): SealedChunk {
+  assert(plaintext.length >= 1 && plaintext.length <= limits.tree.chunkBytes);
+  const whole = padded(plaintext);
+  const key = chunkKey(secret, whole);
+  const sealed = sealOnce(key, whole);
+  assert(sealed.length <= limits.dag.blockBytesMax);
+  return { link: { cid: cidOf(sealed), key, lengthBytes: plaintext.length }, sealed };
+}
+
+/** The bytes that count. Anything but the very block that was linked is Corrupt. */
+export function openChunk(link: ChunkLink, sealed: Uint8Array): Buffer {
+  if (cidOf(sealed) !== link.cid) throw corrupt(link, "CID");
+  const whole = openOnce(link.key, sealed);
+  if (whole.length < link.lengthBytes) throw corrupt(link, "length");
+  if (!blockSizes.includes(whole.length)) throw corrupt(link, "size");
+  return whole.subarray(0, link.lengthBytes);
+}
+
+export function writeLink(writer: Writer, link: ChunkLink): void {
+  writer.varint(link.lengthBytes).hex(link.cid).raw(link.key);
+}
+
+export function readLink(reader: Reader): ChunkLink {
+  const lengthBytes = reader.varint();
+  const right = lengthBytes >= 1 && lengthBytes <= limits.tree.chunkBytes;
+  if (!right) throw reader.corrupt(`chunk of ${lengthBytes} bytes`);
+  const cid = parseCid(reader.hex(32));
+  return { cid, key: Buffer.from(reader.raw(keyBytes)), lengthBytes };
+}
+
+/** The value of a chunk's page entry. */
+export function encodeLink(link: ChunkLink): Buffer {
+  const writer = new Writer(72);
+  writeLink(writer, link);
+  return writer.finish();
+}
+
+export function parseLink(bytes: Uint8Array): ChunkLink {
+  const reader = new Reader(bytes, "dag.link");
+  const link = readLink(reader);
+  reader.end();
+  return link;
+}
+
+function corrupt(link: ChunkLink, what: string): HiveError {
+  return new HiveError("Corrupt", "dag.openChunk", `${what} of ${link.cid}`);
+}

@@ -1,0 +1,227 @@
+/**
+ * An inode as bytes: attributes, extended attributes, content, and where its own tree of pages
+ * begins. It stands in the directory entry of its only name, or in the table of linked files.
+ *
+ *   inode   varint ino | varint mode | varint links | varint uid | varint gid | varint rdev
+ *           | varint size | 4 x time (access, change of content, change of inode, birth)
+ *           | xattrs | content
+ *   time    signed seconds | varint nanoseconds
+ *   xattrs  0 | 1, varint count, count x (name, value), names ascending | 2, link (chunks.ts)
+ *   content 0 nothing (a special file) | 1 bytes (a short file) | 2 bytes (a symlink's target)
+ *           | 3 varint allocated bytes (a file of chunks) | 4 varint entries (a directory)
+ *   tree    0 no secret | 1, 32 bytes; then 0 empty | 1, varint level, 32 bytes SHA-256
+ *           | 2, items (pages.ts)
+ */
+import { Reader, Writer } from "../base/bytes.ts";
+import type { Instant } from "../base/filesystem.ts";
+import { type Ino, parseCid, parseIno } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type ChunkLink, readLink, writeLink } from "./chunks.ts";
+import { type PageRoot, emptyRoot, readItems, writeItems } from "./pages.ts";
+
+export type Content =
+  | { readonly kind: "none" }
+  | { readonly kind: "inline"; readonly bytes: Buffer }
+  | { readonly kind: "symlink"; readonly target: Buffer }
+  | { readonly kind: "chunks"; readonly allocatedBytes: number }
+  | { readonly kind: "directory"; readonly entries: number };
+
+export type Xattrs =
+  | { readonly kind: "inside"; readonly values: ReadonlyMap<string, Buffer> }
+  | { readonly kind: "block"; readonly link: ChunkLink };
+
+export interface Inode {
+  readonly ino: Ino;
+  /** Type and permission bits. */
+  readonly mode: number;
+  readonly links: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev: number;
+  readonly sizeBytes: number;
+  readonly atime: Instant;
+  readonly mtime: Instant;
+  readonly ctime: Instant;
+  readonly btime: Instant;
+  readonly xattrs: Xattrs;
+  readonly content: Content;
+}
+
+/** An inode's own tree of pages: a directory's names, a file's chunk links. */
+export interface PageTree {
+  /** Opens the pages; whoever has a directory's opens all below it. Absent before the first. */
+  readonly secret: Buffer | undefined;
+  readonly root: PageRoot;
+}
+
+export const noTree: PageTree = { secret: undefined, root: emptyRoot };
+export const noXattrs: Xattrs = { kind: "inside", values: new Map() };
+const secretBytes = 32;
+
+/** The type bits of a mode, and their names. */
+export const typeMask = 0o170000;
+export const fileType = {
+  fifo: 0o010000,
+  character: 0o020000,
+  directory: 0o040000,
+  block: 0o060000,
+  regular: 0o100000,
+  symlink: 0o120000,
+  socket: 0o140000,
+} as const;
+
+const knownTypes: readonly number[] = Object.values(fileType);
+
+export function writeInode(writer: Writer, inode: Inode): void {
+  writer.varint(inode.ino).varint(inode.mode).varint(inode.links);
+  writer.varint(inode.uid).varint(inode.gid).varint(inode.rdev).varint(inode.sizeBytes);
+  for (const time of [inode.atime, inode.mtime, inode.ctime, inode.btime]) {
+    writer.signed(time.seconds).varint(time.nanoseconds);
+  }
+  writeXattrs(writer, inode.xattrs);
+  writeContent(writer, inode.content);
+}
+
+export function readInode(reader: Reader): Inode {
+  const ino = parseIno(reader.varint());
+  const mode = readMode(reader);
+  const links = readUpTo(reader, limits.tree.linksMax, "links");
+  const uid = readUpTo(reader, 2 ** 32 - 1, "uid");
+  const gid = readUpTo(reader, 2 ** 32 - 1, "gid");
+  const rdev = readUpTo(reader, 2 ** 32 - 1, "rdev");
+  const sizeBytes = readUpTo(reader, limits.tree.fileBytesMax, "size");
+  const atime = readTime(reader);
+  const mtime = readTime(reader);
+  const ctime = readTime(reader);
+  const btime = readTime(reader);
+  const xattrs = readXattrs(reader);
+  const content = readContent(reader, mode & typeMask, sizeBytes);
+  return {
+    ino, mode, links, uid, gid, rdev, sizeBytes, atime, mtime, ctime, btime, xattrs, content,
+  };
+}
+
+export function writeTree(writer: Writer, tree: PageTree): void {
+  if (tree.secret === undefined) writer.u8(0);
+  else writer.u8(1).raw(tree.secret);
+  const { root } = tree;
+  if (root.kind === "empty") writer.u8(0);
+  else if (root.kind === "page") writer.u8(1).varint(root.level).hex(root.cid);
+  else writeItems(writer.u8(2), root.page);
+}
+
+export function readTree(reader: Reader): PageTree {
+  const kept = readUpTo(reader, 1, "secret");
+  const secret = kept === 1 ? Buffer.from(reader.raw(secretBytes)) : undefined;
+  return { secret, root: readRoot(reader, secret) };
+}
+
+function readRoot(reader: Reader, secret: Buffer | undefined): PageRoot {
+  const kind = readUpTo(reader, 2, "root of pages");
+  if (kind === 0) return emptyRoot;
+  if (kind === 2) return { kind: "inside", page: readItems(reader, 0) };
+  if (secret === undefined) throw reader.corrupt("pages without a secret");
+  const level = readUpTo(reader, limits.dag.levelsMax, "level");
+  return { kind: "page", level, cid: parseCid(reader.hex(32)) };
+}
+
+/** What the values take, as they would stand in an entry. */
+export function xattrBytes(values: ReadonlyMap<string, Buffer>): number {
+  return [...values].reduce((sum, [name, value]) => sum + name.length + value.length + 8, 0);
+}
+
+export function encodeXattrs(values: ReadonlyMap<string, Buffer>): Buffer {
+  const writer = new Writer(xattrBytes(values));
+  writeValues(writer, values);
+  return writer.finish();
+}
+
+export function parseXattrs(bytes: Uint8Array): ReadonlyMap<string, Buffer> {
+  const reader = new Reader(bytes, "dag.xattrs");
+  const values = readValues(reader);
+  reader.end();
+  return values;
+}
+
+function writeXattrs(writer: Writer, xattrs: Xattrs): void {
+  if (xattrs.kind === "block") writeLink(writer.u8(2), xattrs.link);
+  else if (xattrs.values.size === 0) writer.u8(0);
+  else writeValues(writer.u8(1), xattrs.values);
+}
+
+function readXattrs(reader: Reader): Xattrs {
+  const kind = readUpTo(reader, 2, "kind of xattrs");
+  if (kind === 0) return noXattrs;
+  if (kind === 2) return { kind: "block", link: readLink(reader) };
+  return { kind: "inside", values: readValues(reader) };
+}
+
+function writeValues(writer: Writer, values: ReadonlyMap<string, Buffer>): void {
+  const names = [...values.keys()].sort();
+  writer.varint(names.length);
+  for (const name of names) writer.latin1(name).bytes(values.get(name) as Buffer);
+}
+
+function readValues(reader: Reader): ReadonlyMap<string, Buffer> {
+  const count = readUpTo(reader, reader.restBytes, "xattrs");
+  const values = new Map<string, Buffer>();
+  let before = "";
+  for (let index = 0; index < count; index++) {
+    const name = reader.latin1();
+    if (name <= before || name.length > 255) throw reader.corrupt("xattr's name");
+    const value = reader.bytes();
+    if (value.length > limits.tree.xattrBytesMax) throw reader.corrupt("xattr's value");
+    values.set(name, Buffer.from(value));
+    before = name;
+  }
+  return values;
+}
+
+function writeContent(writer: Writer, content: Content): void {
+  if (content.kind === "none") writer.u8(0);
+  else if (content.kind === "inline") writer.u8(1).bytes(content.bytes);
+  else if (content.kind === "symlink") writer.u8(2).bytes(content.target);
+  else if (content.kind === "chunks") writer.u8(3).varint(content.allocatedBytes);
+  else writer.u8(4).varint(content.entries);
+}
+
+/** Content of the kind that the file's type and size call for, or Corrupt. */
+function readContent(reader: Reader, type: number, sizeBytes: number): Content {
+  const kind = reader.u8();
+  if (type === fileType.regular && kind === 1) {
+    const bytes = Buffer.from(reader.bytes());
+    const right = bytes.length <= limits.tree.inlineBytesMax && bytes.length <= sizeBytes;
+    if (right) return { kind: "inline", bytes };
+  }
+  if (type === fileType.regular && kind === 3) {
+    return { kind: "chunks", allocatedBytes: reader.varint() };
+  }
+  if (type === fileType.symlink && kind === 2) {
+    const target = Buffer.from(reader.bytes());
+    const right = target.length <= limits.tree.symlinkBytesMax && target.length === sizeBytes;
+    if (right) return { kind: "symlink", target };
+  }
+  if (type === fileType.directory && kind === 4) {
+    return { kind: "directory", entries: reader.varint() };
+  }
+  const special = ![fileType.regular, fileType.symlink, fileType.directory].some((t) => t === type);
+  if (special && kind === 0) return { kind: "none" };
+  throw reader.corrupt(`content ${kind} of a file of type ${type.toString(8)}`);
+}
+
+function readMode(reader: Reader): number {
+  const mode = readUpTo(reader, 0o177777, "mode");
+  if (knownTypes.includes(mode & typeMask)) return mode;
+  throw reader.corrupt(`mode ${mode.toString(8)}`);
+}
+
+function readTime(reader: Reader): Instant {
+  const seconds = reader.signed();
+  return { seconds, nanoseconds: readUpTo(reader, 999_999_999, "nanoseconds") };
+}
+
+function readUpTo(reader: Reader, most: number, what: string): number {
+  const value = reader.varint();
+  if (value <= most) return value;
+  throw reader.corrupt(`${what} ${value}`);
+}

@@ -1,0 +1,36 @@
+/**
+ * The keys that a drive's tree secret gives, one for each purpose, and the sealing of the tree's
+ * journal records, whose contents the tree alone knows.
+ */
+import { asBuffer } from "../base/bytes.ts";
+import type { Random } from "../base/random.ts";
+import { openRecord, sealRecord } from "../crypt/aead.ts";
+import { deriveKey } from "../crypt/keys.ts";
+
+export interface TreeKeys {
+  /** Seals root records. */
+  readonly root: Buffer;
+  /** Seals journal records. */
+  readonly journal: Buffer;
+  /** With a chunk's plaintext it makes the chunk's own key. */
+  readonly chunks: Buffer;
+  /** The secret of the table of linked files. */
+  readonly linked: Buffer;
+}
+
+export function treeKeys(secret: Uint8Array): TreeKeys {
+  return {
+    root: deriveKey(secret, "root"),
+    journal: deriveKey(secret, "journal"),
+    chunks: deriveKey(secret, "chunks"),
+    linked: deriveKey(secret, "linked"),
+  };
+}
+
+export function sealJournal(keys: TreeKeys, record: Uint8Array, random: Random): Buffer {
+  return sealRecord(keys.journal, record, random);
+}
+
+export function openJournal(keys: TreeKeys, sealed: Uint8Array): Buffer {
+  return openRecord(keys.journal, asBuffer(sealed));
+}

@@ -1,0 +1,69 @@
+/**
+ * The root record: with the drive's tree secret, all there is to know for reading everything. It
+ * is what a commit makes current and what a head carries to the peers.
+ *
+ *   record  version byte 1 | varint sequence | signed time in ms | varint next ino | varint files
+ *           | varint bytes | inode and tree of the root directory | tree of linked files
+ *           | zeros up to a step
+ *   sealed  sealRecord(deriveKey(tree secret, "root"), record)
+ */
+import { Reader, Writer } from "../base/bytes.ts";
+import { assert } from "../base/errors.ts";
+import { type Ino, parseIno, rootIno } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Random } from "../base/random.ts";
+import { openRecord, sealRecord } from "../crypt/aead.ts";
+import { type TableValue } from "./entries.ts";
+import { type PageTree, readInode, readTree, writeInode, writeTree } from "./inodes.ts";
+import type { TreeKeys } from "./keys.ts";
+import { padded } from "./sizes.ts";
+
+const version = 1;
+
+export interface RootRecord {
+  /** One more with each commit. */
+  readonly sequence: number;
+  readonly committedAtMs: number;
+  readonly nextIno: Ino;
+  readonly files: number;
+  readonly bytes: number;
+  readonly directory: TableValue;
+  /** Inodes with several names, by number. */
+  readonly linked: PageTree;
+}
+
+export function encodeRoot(root: RootRecord): Buffer {
+  const writer = new Writer(1024).u8(version).varint(root.sequence).signed(root.committedAtMs);
+  writer.varint(root.nextIno).varint(root.files).varint(root.bytes);
+  writeInode(writer, root.directory.inode);
+  writeTree(writer, root.directory.tree);
+  writeTree(writer, root.linked);
+  return writer.finish();
+}
+
+export function parseRoot(bytes: Uint8Array): RootRecord {
+  const reader = new Reader(bytes, "dag.root");
+  if (reader.u8() !== version) throw reader.corrupt("version");
+  const sequence = reader.varint();
+  const committedAtMs = reader.signed();
+  const nextIno = parseIno(reader.varint());
+  const files = reader.varint();
+  const total = reader.varint();
+  const inode = readInode(reader);
+  const directory = { inode, tree: readTree(reader) };
+  const isRoot = inode.ino === rootIno && inode.content.kind === "directory";
+  if (!isRoot) throw reader.corrupt("root directory");
+  const linked = readTree(reader);
+  if (reader.raw(reader.restBytes).some((byte) => byte !== 0)) throw reader.corrupt("padding");
+  return { sequence, committedAtMs, nextIno, files, bytes: total, directory, linked };
+}
+
+export function sealRoot(keys: TreeKeys, root: RootRecord, random: Random): Buffer {
+  const sealed = sealRecord(keys.root, padded(encodeRoot(root)), random);
+  assert(sealed.length <= limits.dag.rootBytesMax);
+  return sealed;
+}
+
+export function openRoot(keys: TreeKeys, sealed: Uint8Array): RootRecord {
+  return parseRoot(openRecord(keys.root, sealed));
+}
