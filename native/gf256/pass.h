@@ -53,8 +53,10 @@ INLINE void PATH(steps)(const int rows, const int stream, const gf256_job *job, 
   if (at < to) PATH(step)(rows, stream, job, row, to - STEP);
 }
 
+/* A number of rows that a path does not have makes no code. */
 #define CASE(R) \
   case R: \
+    if (R > ROWS) break; \
     if (stream) \
       PATH(steps)(R <= ROWS ? R : 1, 1, job, row, from, to); \
     else \
