@@ -7,7 +7,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -172,6 +172,7 @@ function buildWasm() {
     process.exitCode = 1;
     return;
   }
+  chmodSync(target, 0o644);
   const sha256 = createHash("sha256").update(readFileSync(target)).digest("hex");
   const record = JSON.stringify({ sourcesSha256: wasmStamp(), wasmSha256: sha256 }, null, 2);
   publish(`${target}.json`, (temporary) => writeFileSync(temporary, `${record}\n`));

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
-import { type Code, type Coder, openCoder } from "../../src/erasure/erasure.ts";
+import { type Code, type Coder, allocateShards, openCoder } from "../../src/erasure/erasure.ts";
 import { inverse, product } from "../../src/erasure/field.ts";
 import { Inverses } from "../../src/erasure/inverses.ts";
 import { generatorRow, generatorRows, invertMatrix } from "../../src/erasure/matrix.ts";
@@ -119,6 +119,37 @@ test("a shard does not depend on how many others the code has", (t) => {
   const parity60 = coder.encode({ k: 20, n: 60 }, data);
   const parity80 = coder.encode({ k: 20, n: 80 }, data);
   t.strictSame(parity80.slice(0, 40).map(hex), parity60.map(hex));
+  t.end();
+});
+
+test("more than k shards do no harm, and the order in which they came does not matter", (t) => {
+  const random = seededRandom(`${seed}/order`);
+  const code = { k: 8, n: 24 };
+  const shards = makeShards(code, 50, random);
+  const have = new Map(shuffled([...shards.entries()].slice(5, 20), random));
+  const want = [...shards.keys()];
+  t.strictSame(openCoder().rebuild(code, have, want).map(hex), shards.map(hex), replay);
+  t.end();
+});
+
+test("a range of each shard is coded like a whole one, so a small read rebuilds little", (t) => {
+  const code = { k: 4, n: 12 };
+  const shards = makeShards(code, 5000, seededRandom(`${seed}/range`));
+  const range = (index: number) => shards[index]?.subarray(1234, 1334) ?? new Uint8Array(0);
+  const have = new Map([1, 5, 7, 11].map((index) => [index, range(index)]));
+  t.equal(hex(openCoder().rebuild(code, have, [0])[0]), hex(range(0)));
+  t.end();
+});
+
+test("shards for reuse are apart, equally aligned, and take the same parity", (t) => {
+  for (const length of [1, 64, 1000, 4097]) {
+    const data = makeData(4, length, seededRandom(`${seed}/${length}`));
+    const parity = allocateShards(8, length);
+    t.ok(parity.every((shard) => shard.length === length && shard.byteOffset % 64 === 0));
+    openCoder().encodeInto({ k: 4, n: 12 }, data, parity);
+    t.strictSame(parity.map(hex), openCoder().encode({ k: 4, n: 12 }, data).map(hex), replay);
+  }
+  t.strictSame(allocateShards(0, 10), []);
   t.end();
 });
 
