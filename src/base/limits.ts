@@ -144,8 +144,8 @@ export const limits = {
     sendTriesMax: 2,
     /** Shards, at most, of Merkle hashing between two breaths of the event loop. */
     hashesPerBreath: 1,
-    /** New places inside the head itself: about 12 KiB, and no extra segment for a small change. */
-    inlineEntriesMax: 256,
+    /** New places inside the head itself: a small change then costs no segment for its catalog. */
+    inlineBytesMax: 6 * KiB,
     /** A catalog page before padding and sealing: with them it fits a block. */
     pageBytesMax: 200 * KiB,
     /** Runs a head may name: geometric merging needs one for each doubling. */
@@ -189,6 +189,8 @@ export const limits = {
     readyMs: 10_000,
     /** How long a look at a perhaps dead mount may take. */
     probeMs: 5_000,
+    /** Different failures that are counted apart in the log. */
+    complaintsMax: 256,
     /** What fusermount3 may say before we stop listening. */
     complaintBytesMax: 4 * KiB,
   },

@@ -1,0 +1,106 @@
+/**
+ * What this node answers: greetings, pings and offers by itself, all else by the ShardHost, which
+ * is told who asks. A certificate counts when the drive's key signed it for the very peer whose
+ * key the connection proved, and only until it expires.
+ */
+import type { Clock } from "../base/clock.ts";
+import { HiveError, unreachable } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Requester, ShardHost } from "../base/network.ts";
+import type { DeviceCertificate, Offer } from "../base/records.ts";
+import { parseDeviceCertificate, parseOffer } from "../crypt/records.ts";
+import type { Book } from "./book.ts";
+import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./message.ts";
+
+export interface AnswerNeeds {
+  readonly clock: Clock;
+  readonly host: ShardHost;
+  readonly book: Book;
+  /** This node's own offer, as it is now. */
+  readonly offer: () => Offer;
+}
+
+export class Answers {
+  readonly #needs: AnswerNeeds;
+  readonly #certificates = new Map<PeerId, readonly DeviceCertificate[]>();
+
+  constructor(needs: AnswerNeeds) {
+    this.#needs = needs;
+  }
+
+  /** The last connection of this peer is gone. */
+  forget(peer: PeerId): void {
+    this.#certificates.delete(peer);
+  }
+
+  async answer(peer: PeerId, request: Request, payload: Uint8Array): Promise<Uint8Array> {
+    switch (request.op) {
+      case "hello": return this.#hello(peer, payload);
+      case "ping": return none;
+      case "offers": return this.#offers(peer, request.limit);
+      case "cancel": return none;
+      default: return this.#ask(this.#requester(peer), request, payload);
+    }
+  }
+
+  async #ask(
+    from: Requester,
+    request: Exclude<Request, { op: "hello" | "ping" | "offers" | "cancel" }>,
+    payload: Uint8Array,
+  ): Promise<Uint8Array> {
+    const { host } = this.#needs;
+    switch (request.op) {
+      case "store": return host.store(from, request, payload);
+      case "read": {
+        const range = { offsetBytes: request.offset, lengthBytes: request.length };
+        return host.read(from, request.shard, range);
+      }
+      case "prove": return host.prove(from, request);
+      case "release": return host.release(from, payload).then(nothing);
+      case "putRecord": return host.putRecord(from, request.kind, payload).then(nothing);
+      case "records": {
+        const { head, manifests } = await host.records(from, request.owner);
+        return encodeOwnerRecords(head, manifests.slice(0, limits.peers.manifestsMax));
+      }
+      case "segments": return encodeList(await host.segments(from, request.owner, request));
+      default: return unreachable(request);
+    }
+  }
+
+  #hello(peer: PeerId, payload: Uint8Array): Uint8Array {
+    const hello = parseHello(payload);
+    const certificates = hello.certificates.map(parseDeviceCertificate);
+    for (const certificate of certificates) this.#check(peer, certificate);
+    this.#certificates.set(peer, certificates);
+    if (hello.offer !== undefined) {
+      const offer = parseOffer(hello.offer);
+      if (offer.peer !== peer) throw new HiveError("Denied", "peers.hello", "another's offer");
+      this.#needs.book.accept(offer);
+    }
+    this.#needs.book.met(peer);
+    return encodeList([this.#needs.offer().bytes]);
+  }
+
+  #check(peer: PeerId, certificate: DeviceCertificate): void {
+    const nowMs = this.#needs.clock.now();
+    const early = certificate.issuedAtMs > nowMs + limits.peers.offerAheadMsMax;
+    if (certificate.peer !== peer) throw new HiveError("Denied", "peers.hello", "another's device");
+    if (certificate.expiresAtMs <= nowMs || early) {
+      throw new HiveError("Denied", "peers.hello", "certificate out of its time");
+    }
+  }
+
+  #requester(peer: PeerId): Requester {
+    const nowMs = this.#needs.clock.now();
+    const valid = (this.#certificates.get(peer) ?? []).filter((one) => one.expiresAtMs > nowMs);
+    return { peer, owners: valid.map((certificate) => certificate.owner) };
+  }
+
+  #offers(peer: PeerId, limit: number): Uint8Array {
+    return encodeList(this.#needs.book.sample(limit, peer).map((offer) => offer.bytes));
+  }
+}
+
+const none = Buffer.alloc(0);
+const nothing = () => none;

@@ -1,0 +1,234 @@
+/**
+ * The address book: the newest signed offer of every peer we have heard of, whether it is online,
+ * how far away it is, and when to try it again. Bounded, and kept so that a restarted node finds
+ * its peers. It dials nobody; it says who is due.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import { Reader, Writer } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { isFault } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { KnownPeer } from "../base/network.ts";
+import { type Random, shuffled } from "../base/random.ts";
+import type { Offer } from "../base/records.ts";
+import { parseOffer } from "../crypt/records.ts";
+
+interface Entry {
+  offer: Offer;
+  online: boolean;
+  roundTripMs: number | undefined;
+  /** When it last spoke with us; 0 for a peer known from hearsay only. */
+  lastSeenMs: number;
+  failures: number;
+  dialAtMs: number;
+  pingedAtMs: number;
+  askedAtMs: number;
+}
+
+const prefix = "peer/";
+/** Weight of a new round trip in the smoothed one, as TCP has it. */
+const freshness = 1 / 8;
+
+export class Book {
+  readonly #needs: { clock: Clock; random: Random; log: Log; books: KeyValue };
+  readonly #self: PeerId;
+  readonly #entries = new Map<PeerId, Entry>();
+  readonly #dirty = new Set<PeerId>();
+  readonly #listeners = new Set<() => void>();
+  #known: readonly KnownPeer[] | undefined;
+
+  constructor(
+    needs: { clock: Clock; random: Random; log: Log; books: KeyValue },
+    options: { self: PeerId },
+  ) {
+    this.#needs = needs;
+    this.#self = options.self;
+  }
+
+  async load(): Promise<void> {
+    const spoilt: string[] = [];
+    for await (const [key, value] of this.#needs.books.list(prefix)) {
+      try {
+        const reader = new Reader(value, "peers.book");
+        const lastSeenMs = reader.varint();
+        if (!this.accept(parseOffer(reader.bytes()), { lastSeenMs })) spoilt.push(key);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        this.#needs.log.warn("book.spoilt", { key, fault: describe(error) });
+        spoilt.push(key);
+      }
+    }
+    const changes = spoilt.map((key) => ({ type: "delete", key }) as const);
+    if (changes.length > 0) await this.#needs.books.batch(changes);
+    this.#dirty.clear();
+  }
+
+  /** Takes an offer whose signature was checked; true when it is new to us and credible. */
+  accept(offer: Offer, options: { lastSeenMs?: number } = {}): boolean {
+    const known = this.#entries.get(offer.peer);
+    if (offer.peer === this.#self || !this.#credible(offer)) return false;
+    if (known !== undefined && known.offer.atMs >= offer.atMs) return false;
+    if (known === undefined) this.#entries.set(offer.peer, fresh(offer, options.lastSeenMs ?? 0));
+    else known.offer = offer;
+    this.#dirty.add(offer.peer);
+    this.#makeRoom();
+    this.#changed();
+    return true;
+  }
+
+  offerOf(peer: PeerId): Offer | undefined {
+    return this.#entries.get(peer)?.offer;
+  }
+
+  peers(): readonly KnownPeer[] {
+    this.#known ??= [...this.#entries.values()].map((entry) => ({
+      offer: entry.offer,
+      online: entry.online,
+      roundTripMs: entry.roundTripMs,
+      lastSeenMs: entry.lastSeenMs,
+    }));
+    return this.#known;
+  }
+
+  /** Offers to pass on: of peers that are online or were met, in random order. */
+  sample(count: number, except: PeerId): readonly Offer[] {
+    const met = [...this.#entries.values()].filter((entry) => entry.lastSeenMs > 0);
+    const offers = met.map((entry) => entry.offer).filter((offer) => offer.peer !== except);
+    return shuffled(offers, this.#needs.random).slice(0, count);
+  }
+
+  onChange(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  met(peer: PeerId): void {
+    const entry = this.#entries.get(peer);
+    if (entry === undefined) return;
+    entry.lastSeenMs = this.#needs.clock.now();
+    entry.failures = 0;
+    this.#dirty.add(peer);
+    if (entry.online) return;
+    entry.online = true;
+    this.#changed();
+  }
+
+  lost(peer: PeerId): void {
+    const entry = this.#entries.get(peer);
+    if (entry?.online !== true) return;
+    entry.online = false;
+    entry.dialAtMs = this.#needs.clock.now() + limits.peers.redialMsMin;
+    this.#changed();
+  }
+
+  /** A dial or a call got no answer: the next try waits twice as long, a little at random. */
+  failed(peer: PeerId): void {
+    const entry = this.#entries.get(peer);
+    if (entry === undefined) return;
+    const { redialMsMin, redialMsMax } = limits.peers;
+    const waitMs = Math.min(redialMsMax, redialMsMin * 2 ** Math.min(entry.failures++, 20));
+    const spread = 0.75 + this.#needs.random.unit() / 2;
+    entry.dialAtMs = this.#needs.clock.now() + waitMs * spread;
+  }
+
+  answered(peer: PeerId, roundTripMs: number): void {
+    const entry = this.#entries.get(peer);
+    if (entry === undefined) return;
+    const before = entry.roundTripMs ?? roundTripMs;
+    entry.roundTripMs = before + (roundTripMs - before) * freshness;
+    entry.pingedAtMs = this.#needs.clock.now();
+    this.#known = undefined;
+    this.met(peer);
+  }
+
+  /** Lost peers whose time has come, the longest due first. */
+  dueDials(count: number): readonly PeerId[] {
+    const nowMs = this.#needs.clock.now();
+    return this.#pick(count, (entry) => !entry.online && entry.dialAtMs <= nowMs, "dialAtMs");
+  }
+
+  duePings(count: number): readonly PeerId[] {
+    const beforeMs = this.#needs.clock.now() - limits.peers.pingEveryMs;
+    return this.#pick(count, (entry) => entry.online && entry.pingedAtMs <= beforeMs, "pingedAtMs");
+  }
+
+  /** Whom to ask for offers next; asking is noted. */
+  dueAsk(): PeerId | undefined {
+    const nowMs = this.#needs.clock.now();
+    const beforeMs = nowMs - limits.peers.offerRefreshMs;
+    const due = (entry: Entry) => entry.online && entry.askedAtMs <= beforeMs;
+    const [peer] = this.#pick(1, due, "askedAtMs");
+    const entry = peer === undefined ? undefined : this.#entries.get(peer);
+    if (entry !== undefined) entry.askedAtMs = nowMs;
+    return peer;
+  }
+
+  /** Writes what changed, forgets what is too old; true when there was something to write. */
+  async flush(): Promise<boolean> {
+    for (const [peer, entry] of this.#entries) {
+      if (!entry.online && !this.#credible(entry.offer)) this.#forget(peer);
+    }
+    const changed = [...this.#dirty].slice(0, flushMax);
+    if (changed.length === 0) return false;
+    for (const peer of changed) this.#dirty.delete(peer);
+    await this.#needs.books.batch(changed.map((peer) => this.#change(peer)));
+    return true;
+  }
+
+  #change(peer: PeerId) {
+    const entry = this.#entries.get(peer);
+    const key = prefix + peer;
+    if (entry === undefined) return { type: "delete", key } as const;
+    const value = new Writer().varint(entry.lastSeenMs).bytes(entry.offer.bytes).finish();
+    return { type: "put", key, value } as const;
+  }
+
+  #pick(
+    count: number,
+    due: (entry: Entry) => boolean,
+    order: "dialAtMs" | "pingedAtMs" | "askedAtMs",
+  ): readonly PeerId[] {
+    const found = [...this.#entries.values()].filter(due);
+    found.sort((a, b) => a[order] - b[order]);
+    return found.slice(0, count).map((entry) => entry.offer.peer);
+  }
+
+  #credible(offer: Offer): boolean {
+    const ageMs = this.#needs.clock.now() - offer.atMs;
+    return ageMs <= limits.peers.offerAgeMsMax && ageMs >= -limits.peers.offerAheadMsMax;
+  }
+
+  /** Hearsay goes first, then who has not been seen for longest; never who is online. */
+  #makeRoom(): void {
+    while (this.#entries.size > limits.peers.offersMax) {
+      let victim: Entry | undefined;
+      for (const entry of this.#entries.values()) {
+        if (entry.online) continue;
+        if (victim === undefined || entry.lastSeenMs < victim.lastSeenMs) victim = entry;
+      }
+      if (victim === undefined) return;
+      this.#forget(victim.offer.peer);
+    }
+  }
+
+  #forget(peer: PeerId): void {
+    this.#entries.delete(peer);
+    this.#dirty.add(peer);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#known = undefined;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Entries written in one batch: a step stays short. */
+const flushMax = 256;
+
+function fresh(offer: Offer, lastSeenMs: number): Entry {
+  const never = { failures: 0, dialAtMs: 0, pingedAtMs: 0, askedAtMs: 0 };
+  return { offer, online: false, roundTripMs: undefined, lastSeenMs, ...never };
+}

@@ -1,0 +1,353 @@
+/**
+ * One node's parts put together: the libp2p node, the address book, a link to each peer that is
+ * asked, a serving end for each stream that comes in, and the DHT. See peers.ts for the face.
+ */
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import type { Connection, Stream } from "@libp2p/interface";
+import { peerIdFromString } from "@libp2p/peer-id";
+import { multiaddr } from "@multiformats/multiaddr";
+import { HiveError, isFault } from "../base/errors.ts";
+import { type OwnerId, type PeerId, type SegmentId, type ShardId, parsePeerId } from "../base/ids.ts";
+import type { ByteRange } from "../base/filesystem.ts";
+import { limits } from "../base/limits.ts";
+import { describe } from "../base/log.ts";
+import type { CallOptions, Challenge, KnownPeer } from "../base/network.ts";
+import type { Head, Manifest, Offer, Receipt, SegmentRecord } from "../base/records.ts";
+import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
+import {
+  parseHead, parseManifest, parseOffer, parseReceipt, parseSegmentRecord, signOffer,
+} from "../crypt/records.ts";
+import { Answers } from "./answers.ts";
+import { Book } from "./book.ts";
+import { publishRecord, resolveHead, resolveManifest, selectRecord, validateRecord } from "./dht.ts";
+import { Exchange } from "./exchange.ts";
+import { Holding } from "./holding.ts";
+import { isPlainAddress } from "./invite.ts";
+import type { Ipfs } from "./ipfs.ts";
+import { Link, shardProtocol } from "./link.ts";
+import { Remembered } from "./memory.ts";
+import { encodeHello, parseList, parseOwnerRecords } from "./message.ts";
+import { type Node, openNode } from "./node.ts";
+import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
+import type { Meter } from "./pipe.ts";
+import { serve } from "./serve.ts";
+
+export async function startPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
+  const keys = peerKeysOf(options.peerSeed);
+  const node = await openNode({
+    privateKey: privateKeyFromRaw(keys.privateKeyRaw),
+    listen: options.listen,
+    mdns: options.mdns,
+    encryption: options.encryption ?? "tls",
+    datastore: new Remembered(),
+    validate: validateRecord,
+    select: selectRecord,
+  });
+  const hub = new Hub(needs, options, { keys, node });
+  await hub.start();
+  return hub;
+}
+
+class Hub implements Peers {
+  readonly self: PeerId;
+  readonly step: Exchange;
+  readonly #needs: PeersNeeds;
+  readonly #options: PeersOptions;
+  readonly #keys: PeerKeys;
+  readonly #node: Node;
+  readonly #book: Book;
+  readonly #answers: Answers;
+  readonly #links = new Map<PeerId, Link>();
+  readonly #holding = new Holding(limits.peers.heldBytesMax);
+  readonly #meter: Meter = { sentBytes: 0, receivedBytes: 0 };
+  readonly #closing = new AbortController();
+  #offer: Offer | undefined;
+  #ipfs: Promise<Ipfs> | undefined;
+
+  constructor(needs: PeersNeeds, options: PeersOptions, own: { keys: PeerKeys; node: Node }) {
+    this.#needs = needs;
+    this.#options = options;
+    this.#keys = own.keys;
+    this.#node = own.node;
+    this.self = own.keys.peer;
+    this.#book = new Book(needs, { self: this.self });
+    this.#answers = new Answers({
+      clock: needs.clock,
+      host: needs.host,
+      book: this.#book,
+      offer: () => this.#ownOffer(),
+    });
+    this.step = new Exchange({
+      log: needs.log,
+      book: this.#book,
+      linkTo: (peer) => this.#link(peer),
+      connections: () => this.#node.getConnections().length,
+      renewOffer: () => void this.#ownOffer(),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#book.load();
+    await this.#node.handle(shardProtocol, (stream, connection) => this.#serve(stream, connection), {
+      maxInboundStreams: limits.peers.lanesMax,
+      maxOutboundStreams: limits.peers.lanesMax,
+    });
+    this.#node.addEventListener("connection:open", (event) => this.#opened(event.detail));
+    this.#node.addEventListener("peer:disconnect", (event) => {
+      const peer = parsePeerId(event.detail.toString());
+      this.#answers.forget(peer);
+      this.#book.lost(peer);
+      this.#links.delete(peer);
+    });
+    for (const address of this.#options.bootstrap) void this.#tryOut(() => this.connect(address));
+  }
+
+  addresses(): readonly string[] {
+    return this.#node.getMultiaddrs().map((address) => address.toString());
+  }
+
+  peers(): readonly KnownPeer[] {
+    return this.#book.peers();
+  }
+
+  onPeersChanged(listener: () => void): Disposable {
+    return this.#book.onChange(listener);
+  }
+
+  stats(): Readonly<Meter> {
+    return { ...this.#meter };
+  }
+
+  async connect(address: string, options: { signal?: AbortSignal } = {}): Promise<PeerId> {
+    const connection = await this.#dial([address], options.signal);
+    const peer = parsePeerId(connection.remotePeer.toString());
+    await this.#link(peer).greet(options.signal);
+    await this.step.askOffers(peer, options.signal);
+    return peer;
+  }
+
+  async store(
+    to: PeerId,
+    request: { record: SegmentRecord; manifest: Manifest; index: number },
+    shard: Uint8Array,
+    options: CallOptions = {},
+  ): Promise<Receipt> {
+    const { record, manifest, index } = request;
+    const asked = { op: "store", record: record.bytes, manifest: manifest.bytes, index } as const;
+    const answer = await this.#link(to).call(asked, shard, options.signal);
+    const receipt = believed("store", () => parseReceipt(answer));
+    const right = receipt.holder === to && receipt.segment === record.segment &&
+      receipt.index === index && receipt.shard === record.roots[index] &&
+      receipt.owner === record.owner;
+    if (right) return receipt;
+    throw new HiveError("Corrupt", "peers.store", "a receipt for something else");
+  }
+
+  async read(
+    to: PeerId,
+    shard: ShardId,
+    range: ByteRange,
+    options: CallOptions = {},
+  ): Promise<Uint8Array> {
+    const { offsetBytes: offset, lengthBytes: length } = range;
+    const asked = { op: "read", shard, offset, length } as const;
+    const answer = await this.#link(to).call(asked, none, options.signal);
+    if (answer.length === length) return answer;
+    throw new HiveError("Corrupt", "peers.read", `${answer.length} bytes for ${length}`);
+  }
+
+  prove(to: PeerId, challenge: Challenge, options: CallOptions = {}): Promise<Uint8Array> {
+    return this.#link(to).call({ op: "prove", ...challenge }, none, options.signal);
+  }
+
+  async release(to: PeerId, release: Uint8Array, options: CallOptions = {}): Promise<void> {
+    await this.#link(to).call({ op: "release" }, release, options.signal);
+  }
+
+  async putRecord(to: PeerId, record: Head | Manifest, options: CallOptions = {}): Promise<void> {
+    const kind = "sequence" in record ? "head" : "manifest";
+    await this.#link(to).call({ op: "putRecord", kind }, record.bytes, options.signal);
+  }
+
+  async records(to: PeerId, owner: OwnerId, options: CallOptions = {}) {
+    const answer = await this.#link(to).call({ op: "records", owner }, none, options.signal);
+    return believed("records", () => {
+      const found = parseOwnerRecords(answer);
+      const head = found.head === undefined ? undefined : parseHead(found.head);
+      const manifests = found.manifests.map(parseManifest);
+      const strange = [head, ...manifests].some((one) => one !== undefined && one.owner !== owner);
+      if (strange) throw new HiveError("Corrupt", "peers.records", "another owner's");
+      return { head, manifests };
+    });
+  }
+
+  async segments(
+    to: PeerId,
+    owner: OwnerId,
+    after: SegmentId | undefined,
+    options: CallOptions = {},
+  ): Promise<readonly SegmentRecord[]> {
+    const limit = limits.peers.segmentsSampleMax;
+    const asked = { op: "segments", owner, after, limit } as const;
+    const answer = await this.#link(to).call(asked, none, options.signal);
+    return believed("segments", () => {
+      const records = parseList(answer, limit).map(parseSegmentRecord);
+      let last: string = after ?? "";
+      for (const record of records) {
+        if (record.owner !== owner || record.segment <= last) {
+          throw new HiveError("Corrupt", "peers.segments", "another owner's, or out of order");
+        }
+        last = record.segment;
+      }
+      return records;
+    });
+  }
+
+  publish(record: Head | Manifest, options: CallOptions = {}): Promise<void> {
+    return publishRecord(this.#node, record, options.signal);
+  }
+
+  resolveHead(owner: OwnerId, options: CallOptions = {}): Promise<Head | undefined> {
+    return resolveHead(this.#node, owner, options.signal);
+  }
+
+  resolveManifest(
+    owner: OwnerId,
+    group: string,
+    options: CallOptions = {},
+  ): Promise<Manifest | undefined> {
+    return resolveManifest(this.#node, owner, group, options.signal);
+  }
+
+  ipfs(): Promise<Ipfs> {
+    // Helia is large: a node that nobody asks for public files does not load it.
+    this.#ipfs ??= import("./ipfs.ts").then(({ openIpfs }) => openIpfs({
+      node: this.#node,
+      books: this.#needs.books,
+      blocks: this.#needs.blocks,
+      fetcher: this.#needs.fetcher,
+    }));
+    return this.#ipfs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new HiveError("Unavailable", "peers.close", "closing"));
+    await (await this.#ipfs)?.[Symbol.asyncDispose]();
+    await Promise.all([...this.#links.values()].map((link) => link.close()));
+    while (await this.#book.flush());
+    await this.#node.stop();
+  }
+
+  #link(peer: PeerId): Link {
+    const known = this.#links.get(peer);
+    if (known !== undefined) return known;
+    const link = new Link({
+      clock: this.#needs.clock,
+      meter: this.#meter,
+      connect: (signal) => this.#connection(peer, signal),
+      greeting: () => this.#greeting(),
+      onGreeted: (answer) => this.#greeted(peer, answer),
+      onRoundTrip: (ms) => this.#book.answered(peer, ms),
+    });
+    this.#links.set(peer, link);
+    return link;
+  }
+
+  async #connection(peer: PeerId, signal: AbortSignal | undefined): Promise<Connection> {
+    const open = this.#node.getConnections(peerIdFromString(peer));
+    const connection = open.find((one) => one.status === "open");
+    if (connection !== undefined) return connection;
+    const offer = this.#book.offerOf(peer);
+    if (offer === undefined) throw new HiveError("Unavailable", "peers.dial", peer);
+    const addresses = offer.addresses.filter(isPlainAddress);
+    return this.#dial(addresses.map((address) => `${address}/p2p/${peer}`), signal);
+  }
+
+  async #dial(addresses: readonly string[], signal: AbortSignal | undefined): Promise<Connection> {
+    const closing = this.#closing.signal;
+    try {
+      const targets = addresses.map((address) => multiaddr(address));
+      const signals = signal === undefined ? closing : AbortSignal.any([signal, closing]);
+      return await this.#node.dial(targets, { signal: signals });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw new HiveError("Unavailable", "peers.dial", addresses.join(" "), { cause });
+    }
+  }
+
+  /** Whoever dialled greets, and so both know each other's offers. */
+  #opened(connection: Connection): void {
+    const peer = parsePeerId(connection.remotePeer.toString());
+    this.#book.met(peer);
+    if (connection.direction === "inbound") return;
+    void this.#tryOut(() => this.#link(peer).greet(this.#closing.signal));
+  }
+
+  #serve(stream: Stream, connection: Connection): void {
+    const peer = parsePeerId(connection.remotePeer.toString());
+    serve({
+      clock: this.#needs.clock,
+      log: this.#needs.log,
+      stream,
+      meter: this.#meter,
+      holding: this.#holding,
+      handler: (request, payload) => this.#answers.answer(peer, request, payload),
+    });
+  }
+
+  #greeting() {
+    const certificates = this.#needs.certificates().slice(0, limits.peers.certificatesMax);
+    const version = certificates.map((one) => `${one.owner}/${one.issuedAtMs}`).join(" ");
+    const bytes = certificates.map((certificate) => certificate.bytes);
+    return { version, payload: encodeHello(bytes, this.#ownOffer().bytes) };
+  }
+
+  #greeted(peer: PeerId, answer: Uint8Array): void {
+    believed("hello", () => {
+      for (const bytes of parseList(answer, 1)) {
+        const offer = parseOffer(bytes);
+        if (offer.peer !== peer) throw new HiveError("Corrupt", "peers.hello", "another's offer");
+        this.#book.accept(offer);
+      }
+      this.#book.met(peer);
+    });
+  }
+
+  /** Signed anew when its addresses or its time say so. */
+  #ownOffer(): Offer {
+    const suffix = `/p2p/${this.self}`;
+    const plain = this.addresses().map((address) => address.replace(suffix, ""));
+    const addresses = plain.filter(isPlainAddress).slice(0, limits.peers.offerAddressesMax);
+    const nowMs = this.#needs.clock.now();
+    const known = this.#offer;
+    const stale = known === undefined || nowMs - known.atMs > limits.peers.offerRefreshMs ||
+      known.addresses.join() !== addresses.join();
+    if (!stale) return known;
+    const { household, country } = this.#options;
+    const space = this.#needs.host.space();
+    this.#offer = signOffer(this.#keys, { atMs: nowMs, household, country, addresses, ...space });
+    return this.#offer;
+  }
+
+  async #tryOut(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#needs.log.debug("peer.unreachable", { fault: describe(error) });
+    }
+  }
+}
+
+const none = Buffer.alloc(0);
+
+/** What a peer answered that is not what it must be is Corrupt, whatever parser said so. */
+function believed<T>(op: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    if (isFault(cause, "Corrupt")) throw cause;
+    throw new HiveError("Corrupt", `peers.${op}`, "answer", { cause });
+  }
+}

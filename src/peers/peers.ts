@@ -1,0 +1,66 @@
+/**
+ * The face of this room: one node among its peers. It is the PeerNetwork of those who ask, calls a
+ * ShardHost for those who are asked, and keeps the address book. What a peer says is checked here,
+ * once; a peer that lies, stalls or floods costs a stream, never the node.
+ *
+ * Encryption is TLS 1.3 (Node's own) and not Noise: over loopback between two processes, one full
+ * shard at a time per seat, 360-430 MB/s against 270-330, and twice the small reads a second.
+ * `scripts/bench-net.ts` measures it again.
+ */
+import type { BlockFetcher, KeyValue } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import type { PeerId } from "../base/ids.ts";
+import type { Log } from "../base/log.ts";
+import type { PeerNetwork, ShardHost } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import type { DeviceCertificate } from "../base/records.ts";
+import type { Step } from "../base/step.ts";
+import type { DriveBlocks, Ipfs } from "./ipfs.ts";
+import type { Meter } from "./pipe.ts";
+import { startPeers } from "./hub.ts";
+
+export { type Invite, encodeInvite, parseInvite } from "./invite.ts";
+export type { DriveBlocks, Ipfs } from "./ipfs.ts";
+
+export interface PeersNeeds {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The address book's own small store. */
+  readonly books: KeyValue;
+  readonly host: ShardHost;
+  /** For which drives this node may ask; read again at each greeting. */
+  readonly certificates: () => readonly DeviceCertificate[];
+  readonly blocks?: DriveBlocks;
+  readonly fetcher?: BlockFetcher;
+}
+
+export interface PeersOptions {
+  readonly peerSeed: Uint8Array;
+  /** Multiaddrs, for example /ip4/0.0.0.0/tcp/4001; port 0 takes any free one. */
+  readonly listen: readonly string[];
+  /** Multiaddrs with a /p2p/ part, dialled once at the start; a silent one is no fault. */
+  readonly bootstrap: readonly string[];
+  readonly household: string;
+  readonly country: string | undefined;
+  readonly mdns: boolean;
+  readonly encryption?: "tls" | "noise";
+}
+
+export interface Peers extends PeerNetwork, AsyncDisposable {
+  /** Where others reach this node: multiaddrs with its peer id. */
+  addresses(): readonly string[];
+  /** Dials an address, greets, and hears of its peers. */
+  connect(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerId>;
+  /** Background work, for the loop that runs all steps. */
+  readonly step: Step;
+  /** Helia and UnixFS over this node, made when first asked for. */
+  ipfs(): Promise<Ipfs>;
+  onPeersChanged(listener: () => void): Disposable;
+  /** Bytes of our own protocol since the start. */
+  stats(): Readonly<Meter>;
+}
+
+export function openPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
+  return startPeers(needs, options);
+}
