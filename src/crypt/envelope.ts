@@ -34,22 +34,23 @@ export function signRecord<T>(
   record: T,
   sign: (message: Uint8Array) => Uint8Array,
 ): Signed<T> {
-  const body = encodePlain(shape.write(record));
-  const signature = sign(messageOf(shape.kind, body));
   try {
-    return parseRecord(shape, encodePlain([body, signature]));
+    const body = encodePlain(shape.write(record));
+    return parseRecord(shape, encodePlain([body, sign(messageOf(shape.kind, body))]));
   } catch (cause) {
     if (!isFault(cause, "Corrupt")) throw cause;
-    throw new HiveError("Invalid", `records.sign`, shape.kind, { cause });
+    throw new HiveError("Invalid", "records.sign", shape.kind, { cause });
   }
 }
 
 /** The record, when its size, form, fields and signature are right; else Corrupt. */
-export function parseRecord<T>(shape: RecordShape<T>, bytes: Uint8Array): Signed<T> {
+export function parseRecord<T>(shape: RecordShape<T>, given: Uint8Array): Signed<T> {
   const what = `records.${shape.kind}`;
-  if (bytes.length > limits.records.recordBytesMax) {
-    throw new HiveError("Corrupt", what, `${bytes.length} bytes`);
+  if (given.length > limits.records.recordBytesMax) {
+    throw new HiveError("Corrupt", what, `${given.length} bytes`);
   }
+  // A copy of our own: fields are views of it, and the caller's buffer may be used again.
+  const bytes = Buffer.from(given);
   const { body, signature } = openEnvelope(bytes, what);
   const record = shape.read(new Fields(decodePlain(body, what), what), hexHash(body));
   const canonical = encodePlain([encodePlain(shape.write(record)), signature]);
@@ -57,7 +58,7 @@ export function parseRecord<T>(shape: RecordShape<T>, bytes: Uint8Array): Signed
   if (!isSignedBy(shape.signer(record), messageOf(shape.kind, body), signature)) {
     throw new HiveError("Corrupt", what, "the signature is wrong");
   }
-  return { ...record, bytes: canonical };
+  return { ...record, bytes };
 }
 
 function openEnvelope(bytes: Uint8Array, what: string): { body: Buffer; signature: Buffer } {

@@ -15,6 +15,10 @@ import { digestBytes, sha256, sha256Into } from "./sha256.ts";
 const { leafBytes } = limits.segment;
 const leavesMax = Math.max(...limits.segment.shardBytes) / leafBytes;
 
+/** The prefix byte stands first for good; what follows is overwritten for each hash. */
+const leafScratch = Buffer.alloc(1 + leafBytes, 0x00);
+const nodeScratch = Buffer.alloc(1 + 2 * digestBytes, 0x01);
+
 /** Where a leaf stands, in a shard of so many leaves. */
 export interface LeafPlace {
   readonly index: number;
@@ -46,7 +50,10 @@ export function merkleTreeOf(shard: Uint8Array): Buffer {
   return tree;
 }
 
-/** The siblings of a leaf and of each node above it; copies. */
+/**
+ * The siblings of a leaf and of each node above it; copies. The index must be one of the tree's
+ * (check what a peer asks for first); bytes that are no tree are Corrupt.
+ */
 export function merklePath(tree: Uint8Array, leafIndex: number): Buffer[] {
   const path: Buffer[] = [];
   let row = 0;
@@ -88,14 +95,11 @@ export function rootFromPath(
   return parseShardId(hash.toString("hex"));
 }
 
-const leafScratch = Buffer.alloc(1 + leafBytes, 0x00);
-const nodeScratch = Buffer.alloc(1 + 2 * digestBytes, 0x01);
-
 /** Leaf hashes into the first row: one copy and one `crypto.hash` call for each. */
 function hashLeaves(shard: Uint8Array, tree: Buffer): void {
-  const count = shard.length / leafBytes;
-  for (let leaf = 0; leaf < count; leaf++) {
-    leafScratch.set(shard.subarray(leaf * leafBytes, (leaf + 1) * leafBytes), 1);
+  const bytes = asBuffer(shard);
+  for (let leaf = 0; leaf * leafBytes < bytes.length; leaf++) {
+    bytes.copy(leafScratch, 1, leaf * leafBytes, (leaf + 1) * leafBytes);
     sha256Into(leafScratch, tree, leaf * digestBytes);
   }
 }
@@ -140,7 +144,7 @@ function leafCountOf(tree: Uint8Array): number {
   for (let count = Math.ceil(hashes / 2); count >= 1; count--) {
     const sum = rowSizes(count).reduce((total, size) => total + size, 0);
     if (sum === hashes) return count;
-    if (sum < hashes - 64) break;
+    if (sum < hashes) break;
   }
   throw corrupt(`a tree of ${tree.length} bytes`);
 }
