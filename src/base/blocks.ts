@@ -82,8 +82,11 @@ export interface KeyValue {
   delete(key: string): Promise<void>;
   /** All or none; durable when it resolves. */
   batch(changes: readonly KeyChange[]): Promise<void>;
-  /** Pairs whose key starts with the prefix, in key order. */
-  list(prefix: string): AsyncIterable<readonly [key: string, value: Uint8Array]>;
+  /** Pairs whose key starts with the prefix, in key order; those after the given key only. */
+  list(
+    prefix: string,
+    options?: { readonly after?: string },
+  ): AsyncIterable<readonly [key: string, value: Uint8Array]>;
 }
 
 export type KeyChange =
