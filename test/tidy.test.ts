@@ -16,7 +16,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   dag: ["base", "crypt"],
   proofs: ["base", "crypt"],
   cache: ["base"],
-  vault: ["base", "crypt", "proofs"],
+  vault: ["base", "crypt", "placement", "proofs"],
   peers: ["base", "crypt"],
   tree: ["base", "dag"],
   transfer: ["base", "cache", "crypt", "dag", "erasure", "placement", "peers"],
