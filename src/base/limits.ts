@@ -62,6 +62,42 @@ export const limits = {
     dirtyShareMax: 0.75,
     /** How long a write waits for room before ENOSPC. */
     fullWaitMs: 30_000,
+    /** Blocks up to this size are directory pages, and may use the reserve. */
+    smallBlockBytesMax: 72 * KiB,
+    /** Of the dirty limit, on top of it: a full drive can still make the commit that drains it. */
+    reserveShare: 1 / 16,
+    /** Writers that wait for room, each holding one block: 64 MiB in all. */
+    waitersMax: 256,
+    /** A block file: 64 to a cache, so that giving one back is a small step ... */
+    blockFileShare: 1 / 64,
+    /** ... but large enough that a write is seldom cut in two, ... */
+    blockFileBytesMin: MiB,
+    /** ... and small enough that emptying one never needs much space besides. */
+    blockFileBytesMax: GiB,
+    /** A block or a sealed root record, in one frame. */
+    frameBytesMax: 512 * KiB,
+    /** Blocks in memory that are not written yet: more than any disk needs to be busy. */
+    pendingBytesMax: 32 * MiB,
+    /** One write to a block file: large writes cost no more a byte from here on. */
+    writeBytesMax: 4 * MiB,
+    /** Frames in one write, two pieces each: half of Linux's IOV_MAX. */
+    writeFramesMax: 256,
+    /** Changes in one batch to LevelDB: about a millisecond of the main thread. */
+    batchChangesMax: 512,
+    /** One journal record: a full write request and its framing. */
+    recordBytesMax: 2 * MiB,
+    /** Journal records in memory before a group commit begins by itself. */
+    journalPendingBytesMax: 8 * MiB,
+    /** What one step of cleaning copies: some ten milliseconds of the disk. */
+    stepBytesMax: 4 * MiB,
+    /** A file with at least this share of dead bytes is compacted even when there is room. */
+    deadShareMax: 0.5,
+    /** A file gives back at least this share, or emptying it is not worth the copying. */
+    victimShareMin: 1 / 8,
+    /** A key of `KeyValue`. */
+    keyBytesMax: 256,
+    /** A value of `KeyValue`: a segment record or a receipt list, never bulk data. */
+    valueBytesMax: MiB,
   },
   crypt: {
     /** Far above any block, page or journal record: a wrong length costs a message, no memory. */
@@ -116,6 +152,31 @@ export const limits = {
     weightBytesMax: 1024 * GiB,
     /** Room for 64 full shards: less is used up before the group is. */
     freeBytesMin: 64 * MiB,
+  },
+  vault: {
+    /** Owners whose totals lie in memory, 200 bytes each. */
+    ownersMax: 4096,
+    /** 4 TiB of full shards: as many files as one directory tree bears without complaint. */
+    shardsMax: 4 * 1024 * 1024,
+    /** Groups of one owner: what one answer of `records` can carry. */
+    groupsPerOwnerMax: 64,
+    /** Segments that may name the very same shard; more is somebody's game. */
+    placesPerShardMax: 16,
+    /** Segment records in one answer, 3 KiB each at most. */
+    segmentsPerAnswerMax: 256,
+    /** Shards that are being written at once, a full one each in memory; the rest wait. */
+    storesMax: 8,
+    storeQueueMax: 128,
+    /** Manifests that stay parsed: reads and proofs check the asker against one. */
+    manifestsParsedMax: 256,
+    /** A step of the scrub: about 20 ms of hashing. */
+    scrubShardsPerStep: 8,
+    /** Every shard is read and hashed this often, as disks' own patrols do. */
+    scrubEveryMs: 14 * 24 * 3_600_000,
+    /** How long a released segment is refused, should somebody replay its store request. */
+    releasedAgeMsMax: 90 * 24 * 3_600_000,
+    /** A member that was replaced keeps its shards so long: the group may still draw on them. */
+    strayGraceMs: 7 * 24 * 3_600_000,
   },
   proofs: {
     /** 1 - 0.9^46 = 0.992: the chance to see that a tenth of what a holder keeps is missing. */

@@ -1,0 +1,142 @@
+/**
+ * One append-only file of frames. It knows how many of its bytes are still wanted, and goes away
+ * once nobody reads it any more. It never looks into a frame.
+ */
+import { constants } from "node:fs";
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { HiveError, assert } from "../base/errors.ts";
+import type { BlockEntry } from "./entry.ts";
+import { diskFault } from "./faults.ts";
+
+export class BlockFile {
+  readonly number: number;
+  readonly path: string;
+  /** Where the next frame goes: bytes given out, be they written yet or not. */
+  sizeBytes: number;
+  /** Of these, bytes in frames of blocks that the catalog has here. */
+  liveBytes = 0;
+  /** Of the live bytes, those that must not be evicted. */
+  dirtyBytes = 0;
+  /** Of the live bytes, those read since the last sweep. */
+  warmBytes = 0;
+  /** Every block that was ever put here; those that left are skipped by whoever walks it. */
+  readonly entries: BlockEntry[] = [];
+  /** Something was written since the last datasync. */
+  unsynced = false;
+  #opening: Promise<FileHandle> | undefined;
+  #readers = 0;
+  #retired = false;
+
+  constructor(place: { number: number; path: string; sizeBytes: number }) {
+    this.number = place.number;
+    this.path = place.path;
+    this.sizeBytes = place.sizeBytes;
+  }
+
+  /** A view of fewer bytes than asked for means that the file ends there. */
+  async read(offsetBytes: number, lengthBytes: number): Promise<Buffer> {
+    this.#readers++;
+    try {
+      const handle = await this.#handle();
+      const buffer = Buffer.allocUnsafeSlow(lengthBytes);
+      let filled = 0;
+      while (filled < lengthBytes) {
+        const at = offsetBytes + filled;
+        const { bytesRead } = await handle.read(buffer, filled, lengthBytes - filled, at);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return buffer.subarray(0, filled);
+    } catch (cause) {
+      throw diskFault(cause, "cache.read", this.path);
+    } finally {
+      this.#readers--;
+      await this.#closeIfDone();
+    }
+  }
+
+  /** Writes all of the pieces, one after the other, from the offset on. */
+  async write(pieces: readonly Uint8Array[], offsetBytes: number): Promise<void> {
+    try {
+      const handle = await this.#handle();
+      this.unsynced = true;
+      let rest = [...pieces];
+      let at = offsetBytes;
+      while (rest.length > 0) {
+        const { bytesWritten } = await handle.writev(rest, at);
+        assert(bytesWritten > 0, "writev made no progress");
+        at += bytesWritten;
+        rest = skip(rest, bytesWritten);
+      }
+    } catch (cause) {
+      throw diskFault(cause, "cache.write", this.path);
+    }
+  }
+
+  async datasync(): Promise<void> {
+    if (!this.unsynced) return;
+    // Before the call: what is written while it runs needs another one.
+    this.unsynced = false;
+    try {
+      await (await this.#handle()).datasync();
+    } catch (cause) {
+      throw diskFault(cause, "cache.sync", this.path);
+    }
+  }
+
+  /** Gives the space back. Reads that are under way still end well. */
+  async remove(): Promise<void> {
+    assert(!this.#retired, "removed twice");
+    this.#retired = true;
+    this.unsynced = false;
+    try {
+      await unlink(this.path);
+    } catch (cause) {
+      throw diskFault(cause, "cache.remove", this.path);
+    } finally {
+      await this.#closeIfDone();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#retired = true;
+    await this.#closeIfDone();
+  }
+
+  #handle(): Promise<FileHandle> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<FileHandle> {
+    if (this.#retired && this.#readers === 0) {
+      throw new HiveError("Stale", "cache.open", this.path);
+    }
+    try {
+      return await open(this.path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    } catch (cause) {
+      // The next one who needs it tries again.
+      this.#opening = undefined;
+      throw cause;
+    }
+  }
+
+  async #closeIfDone(): Promise<void> {
+    if (!this.#retired || this.#readers > 0 || this.#opening === undefined) return;
+    const opening = this.#opening;
+    this.#opening = undefined;
+    await (await opening).close();
+  }
+}
+
+function skip(pieces: Uint8Array[], bytes: number): Uint8Array[] {
+  let left = bytes;
+  let index = 0;
+  while (index < pieces.length && left >= (pieces[index]?.length ?? 0)) {
+    left -= pieces[index]?.length ?? 0;
+    index++;
+  }
+  const rest = pieces.slice(index);
+  if (left > 0 && rest[0] !== undefined) rest[0] = rest[0].subarray(left);
+  return rest;
+}

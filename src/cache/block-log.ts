@@ -1,0 +1,237 @@
+/**
+ * The block files as one log: frames go to the end of the newest file, many small ones in one
+ * write, off the caller's way. What was appended can be read at once; it is durable after `flush`.
+ * It never rewrites a byte that was written, except to try a failed write again.
+ */
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { type HiveError, isFault } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { BlockFile } from "./block-file.ts";
+import type { BlockEntry } from "./entry.ts";
+import { diskFault } from "./faults.ts";
+import { type Frame, encodeHeader, headerBytes } from "./frame.ts";
+
+interface Pending {
+  readonly file: BlockFile;
+  readonly offsetBytes: number;
+  readonly header: Buffer;
+  readonly body: Uint8Array;
+  /** Its bytes are let go once they are written. */
+  readonly entry: BlockEntry | undefined;
+}
+
+interface Waiter {
+  readonly targetBytes: number;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+export class BlockLog {
+  readonly directory: string;
+  readonly files: Map<number, BlockFile>;
+  fileBytesMax: number;
+  #active: BlockFile | undefined;
+  #nextNumber: number;
+  #pending: Pending[] = [];
+  #appendedBytes = 0;
+  #writtenBytes = 0;
+  #usedBytes = 0;
+  #writing = false;
+  #waiters: Waiter[] = [];
+  /** A file was made since the directory was last synced. */
+  #directoryChanged = false;
+  /** Why the last write failed; the next append or flush tries again. */
+  #writeFailure: HiveError | undefined;
+  /** After a failed datasync nobody knows what is on the disk: only a new start does. */
+  #syncFailure: HiveError | undefined;
+
+  constructor(
+    needs: { directory: string; files: ReadonlyMap<number, BlockFile> },
+    options: { fileBytesMax: number },
+  ) {
+    this.directory = needs.directory;
+    this.files = new Map(needs.files);
+    this.fileBytesMax = options.fileBytesMax;
+    for (const file of this.files.values()) this.#usedBytes += file.sizeBytes;
+    this.#nextNumber = Math.max(0, ...this.files.keys()) + 1;
+    const newest = this.files.get(this.#nextNumber - 1);
+    if (newest !== undefined && newest.sizeBytes < this.fileBytesMax) this.#active = newest;
+  }
+
+  get active(): BlockFile | undefined {
+    return this.#active;
+  }
+
+  /** Bytes on the disk, or just about to be. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  get pendingBytes(): number {
+    return this.#appendedBytes - this.#writtenBytes;
+  }
+
+  get failure(): HiveError | undefined {
+    return this.#syncFailure ?? this.#writeFailure;
+  }
+
+  /** Gives the frame its place; the writing follows by itself. */
+  append(
+    frame: Frame,
+    body: Uint8Array,
+    entry?: BlockEntry,
+  ): { readonly file: BlockFile; readonly offsetBytes: number } {
+    const file = this.#fileWithRoom(headerBytes + body.length);
+    const offsetBytes = file.sizeBytes;
+    file.sizeBytes += headerBytes + body.length;
+    this.#usedBytes += headerBytes + body.length;
+    this.#appendedBytes += headerBytes + body.length;
+    this.#pending.push({ file, offsetBytes, header: encodeHeader(frame), body, entry });
+    if (!this.#writing) this.#start();
+    return { file, offsetBytes };
+  }
+
+  /** All that was appended before the call is on stable storage. */
+  async flush(): Promise<void> {
+    await this.written();
+    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    try {
+      await this.#syncFiles();
+    } catch (cause) {
+      this.#syncFailure = diskFault(cause, "cache.sync", this.directory);
+      throw this.#syncFailure;
+    }
+  }
+
+  /** All that was appended before the call is in the operating system's hands. */
+  written(): Promise<void> {
+    return this.#reach(this.#appendedBytes);
+  }
+
+  /** The memory held by unwritten blocks is below its limit again. */
+  drained(): Promise<void> {
+    return this.#reach(this.#appendedBytes - limits.cache.pendingBytesMax / 2);
+  }
+
+  /** No more frames go to the newest file. */
+  seal(): void {
+    this.#active = undefined;
+  }
+
+  async remove(file: BlockFile): Promise<void> {
+    if (!this.files.delete(file.number)) return;
+    this.#usedBytes -= file.sizeBytes;
+    if (this.#active === file) this.#active = undefined;
+    await file.remove();
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.files.values()) await file.close();
+  }
+
+  #fileWithRoom(bytes: number): BlockFile {
+    const active = this.#active;
+    const fits = active !== undefined && active.sizeBytes + bytes <= this.fileBytesMax;
+    if (fits) return active;
+    const number = this.#nextNumber++;
+    const file = new BlockFile({
+      number,
+      path: join(this.directory, fileName(number)),
+      sizeBytes: 0,
+    });
+    this.files.set(number, file);
+    this.#active = file;
+    this.#directoryChanged = true;
+    return file;
+  }
+
+  #reach(targetBytes: number): Promise<void> {
+    if (this.#writtenBytes >= targetBytes) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ targetBytes, resolve, reject });
+      if (!this.#writing) this.#start();
+    });
+  }
+
+  #start(): void {
+    this.#writing = true;
+    // Not at once: blocks that are put in the same turn go out in the same write.
+    setImmediate(() => void this.#write());
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#pending.length > 0) {
+        const batch = this.#nextBatch();
+        const first = batch[0] as Pending;
+        const pieces = batch.flatMap(({ header, body }) => [header, body]);
+        await first.file.write(pieces, first.offsetBytes);
+        this.#writeFailure = undefined;
+        this.#settle(batch);
+      }
+    } catch (cause) {
+      this.#writeFailure = diskFault(cause, "cache.write", this.directory);
+    } finally {
+      this.#writing = false;
+    }
+    const failure = this.#writeFailure;
+    if (failure !== undefined) {
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(failure);
+    }
+  }
+
+  /** The oldest frames that lie side by side in one file, up to a write's size. */
+  #nextBatch(): Pending[] {
+    const first = this.#pending[0] as Pending;
+    let bytes = 0;
+    let count = 0;
+    for (const { file, body } of this.#pending) {
+      const full = bytes >= limits.cache.writeBytesMax || count >= limits.cache.writeFramesMax;
+      if (full || file !== first.file) break;
+      bytes += headerBytes + body.length;
+      count++;
+    }
+    return this.#pending.slice(0, count);
+  }
+
+  #settle(batch: readonly Pending[]): void {
+    this.#pending.splice(0, batch.length);
+    for (const { entry, body } of batch) {
+      this.#writtenBytes += headerBytes + body.length;
+      if (entry?.bytes === body) entry.bytes = undefined;
+    }
+    const reached = this.#waiters.filter(({ targetBytes }) => targetBytes <= this.#writtenBytes);
+    if (reached.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => !reached.includes(waiter));
+    for (const waiter of reached) waiter.resolve();
+  }
+
+  async #syncFiles(): Promise<void> {
+    for (const file of [...this.files.values()]) await file.datasync();
+    if (!this.#directoryChanged) return;
+    this.#directoryChanged = false;
+    // A new file's name is durable only when its directory is.
+    const handle = await open(this.directory, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+export function fileName(number: number): string {
+  return `${String(number).padStart(8, "0")}.blocks`;
+}
+
+/** Undefined for a name of another shape. */
+export function parseFileName(name: string): number | undefined {
+  const match = /^(\d{8,15})\.blocks$/.exec(name);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** A full disk may have room again later; any other failed write does not heal by waiting. */
+export function mayHeal(failure: HiveError): boolean {
+  return isFault(failure, "NoSpace", "Busy");
+}

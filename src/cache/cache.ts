@@ -1,0 +1,114 @@
+/**
+ * The cache: what this machine has of the drive. Writes are durable here after a sync, wait here
+ * until they are on the peers, and are forgotten, oldest first, only then. Everything that comes
+ * in is sealed already; this room neither seals nor opens, and knows no names.
+ *
+ * Read DESIGN section 4 for why blocks lie in files and only their index in LevelDB.
+ */
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlockFetcher, DriveStore, UploadSource } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError, assert, isFault } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Step } from "../base/step.ts";
+import { openJournal } from "./journal.ts";
+import { type LevelTable, type Mending, openLevel } from "./level.ts";
+import { formatKey, withCheck } from "./records.ts";
+import { recover } from "./recovery.ts";
+import { type Report, newReport } from "./report.ts";
+import { Store } from "./store.ts";
+
+export { openKeyValue } from "./key-value.ts";
+export { type Report } from "./report.ts";
+
+export interface Cache extends DriveStore, UploadSource, AsyncDisposable {
+  /** Forgets all that is clean; resolves to the bytes of those blocks. */
+  dropClean(): Promise<number>;
+  setLimit(limitBytes: number): Promise<void>;
+  setFetcher(fetcher: BlockFetcher | undefined): void;
+  /** Called when there is something to upload: a new root, or writers that wait for room. */
+  onDirty(listener: () => void): Disposable;
+  /** Eviction, compaction, trimming: whatever gives space back. */
+  readonly step: Step;
+  report(): Readonly<Report>;
+  /** Makes all durable that can be, and lets go of the directory. */
+  close(): Promise<void>;
+}
+
+export interface CacheNeeds {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly fetcher: BlockFetcher | undefined;
+}
+
+export interface CacheOptions {
+  readonly limitBytes: number;
+  /** By default a share of the limit, and following it. */
+  readonly dirtyBytesMax?: number;
+  readonly fullWaitMs?: number;
+}
+
+/** What the format is now. A change brings a new number and a line in hive-format(5). */
+const formatNumber = 1;
+
+/** Fails as Busy, naming the process, when another one has this cache open. */
+export async function openCache(needs: CacheNeeds, options: CacheOptions): Promise<Cache> {
+  assert(options.limitBytes >= limits.cache.blockFileBytesMin * 4, "a cache of at least 4 MiB");
+  const blocks = join(needs.directory, "blocks");
+  await mkdir(blocks, { recursive: true, mode: 0o700 });
+  const { table, mending } = await lockAndOpen(needs.directory);
+  try {
+    return await openStore(needs, options, { table, mending, blocks });
+  } catch (cause) {
+    await table.close();
+    throw cause;
+  }
+}
+
+async function openStore(
+  needs: CacheNeeds,
+  options: CacheOptions,
+  disk: { table: LevelTable; mending: Mending; blocks: string },
+): Promise<Cache> {
+  const { table, mending, blocks } = disk;
+  const { log } = needs;
+  const report = newReport();
+  report.mending = mending;
+  if (mending !== "none") log.error("cache.index-damaged", { mending });
+  const recovered = await recover({ directory: blocks, table, report, log });
+  const { journal, findings } = await openJournal(table, recovered.committed?.through ?? 0);
+  report.corruptRecords += findings.corrupt;
+  report.cutOffRecords += findings.cutOff;
+  if (findings.corrupt + findings.cutOff > 0) log.error("cache.journal-cut", { ...findings });
+  const format = { key: formatKey, value: withCheck(formatKey, Buffer.from([formatNumber])) };
+  await table.batch([{ type: "put", ...format }], { sync: true });
+  const store = new Store(
+    { ...needs, blocks, table, journal, report, recovered },
+    { ...options, release: () => rm(pidFile(needs.directory), { force: true }) },
+  );
+  if (report.rebuiltBlocks > 0) await store.sync();
+  return store;
+}
+
+/** LevelDB's lock is the lock: the operating system drops it with the process that held it. */
+async function lockAndOpen(
+  directory: string,
+): Promise<{ readonly table: LevelTable; readonly mending: Mending }> {
+  try {
+    const opened = await openLevel(join(directory, "index"));
+    await writeFile(pidFile(directory), `${process.pid}\n`, { mode: 0o600 });
+    return opened;
+  } catch (cause) {
+    if (!isFault(cause, "Busy")) throw cause;
+    const pid = await readFile(pidFile(directory), "utf8").catch(() => "unknown");
+    const subject = `${directory} is in use by process ${pid.trim()}`;
+    throw new HiveError("Busy", "cache.open", subject, { cause });
+  }
+}
+
+function pidFile(directory: string): string {
+  return join(directory, "pid");
+}

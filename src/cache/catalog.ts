@@ -1,0 +1,165 @@
+/**
+ * Every block that is here, in memory, and the sums over them. It also remembers which index
+ * entries the next group commit has to write. It never touches the disk.
+ */
+import type { Cid } from "../base/ids.ts";
+import { assert } from "../base/errors.ts";
+import type { BlockFile } from "./block-file.ts";
+import { BlockEntry, marks } from "./entry.ts";
+import type { Change } from "./level.ts";
+import { blockKey, encodePlace, withCheck } from "./records.ts";
+
+export class Catalog {
+  readonly #entries = new Map<Cid, BlockEntry>();
+  readonly #dirty = new Set<BlockEntry>();
+  /** What the index on disk does not say yet; undefined means that the entry goes. */
+  readonly #changed = new Map<Cid, BlockEntry | undefined>();
+  #lastSequence = 0;
+  #dirtyBytes = 0;
+
+  /** Bytes of blocks that are not on the peers yet and that somebody still wants. */
+  get dirtyBytes(): number {
+    return this.#dirtyBytes;
+  }
+
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  get changes(): number {
+    return this.#changed.size;
+  }
+
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  /** Blocks that are not on the peers yet, the discarded ones among them. */
+  get dirty(): ReadonlySet<BlockEntry> {
+    return this.#dirty;
+  }
+
+  get(cid: Cid): BlockEntry | undefined {
+    return this.#entries.get(cid);
+  }
+
+  values(): IterableIterator<BlockEntry> {
+    return this.#entries.values();
+  }
+
+  nextSequence(): number {
+    return ++this.#lastSequence;
+  }
+
+  /** Sequence numbers that are on disk already are not given again. */
+  sequenceSeen(sequence: number): void {
+    this.#lastSequence = Math.max(this.#lastSequence, sequence);
+  }
+
+  add(entry: BlockEntry, file: BlockFile | undefined, offsetBytes: number): void {
+    assert(!this.#entries.has(entry.cid), "one entry for a block");
+    this.#entries.set(entry.cid, entry);
+    // The index may still hold the one that was here before.
+    if (this.#changed.has(entry.cid)) entry.marks |= marks.logged;
+    this.sequenceSeen(entry.sequence);
+    this.#settle(entry, file, offsetBytes);
+    if (!entry.is(marks.dirty)) return;
+    this.#dirty.add(entry);
+    this.countDirty(entry, true);
+  }
+
+  remove(entry: BlockEntry): void {
+    assert(this.#entries.get(entry.cid) === entry, "remove what is here");
+    this.countDirty(entry, false);
+    this.#dirty.delete(entry);
+    this.#leave(entry);
+    this.#entries.delete(entry.cid);
+    if (entry.is(marks.logged)) this.#changed.set(entry.cid, undefined);
+    else this.#changed.delete(entry.cid);
+  }
+
+  /** The block's bytes have another place now. */
+  move(entry: BlockEntry, file: BlockFile, offsetBytes: number): void {
+    this.#leave(entry);
+    this.#settle(entry, file, offsetBytes);
+    this.change(entry);
+  }
+
+  /** Its bytes are gone or wrong, and it is dirty: only another put brings it back. */
+  setBroken(entry: BlockEntry): void {
+    assert(entry.is(marks.dirty));
+    entry.marks |= marks.broken;
+    this.#leave(entry);
+  }
+
+  /** The index on disk must learn about this entry. */
+  change(entry: BlockEntry): void {
+    this.#changed.set(entry.cid, entry);
+  }
+
+  setClean(entry: BlockEntry): void {
+    assert(entry.is(marks.dirty));
+    this.countDirty(entry, false);
+    this.#dirty.delete(entry);
+    if (entry.file !== undefined) entry.file.dirtyBytes -= entry.frameBytes;
+    entry.marks &= ~marks.dirty;
+    if (entry.file !== undefined && entry.is(marks.warm)) entry.file.warmBytes += entry.frameBytes;
+    this.change(entry);
+  }
+
+  countDirty(entry: BlockEntry, counted: boolean): void {
+    if (entry.is(marks.counted) === counted) return;
+    entry.marks ^= marks.counted;
+    this.#dirtyBytes += counted ? entry.lengthBytes : -entry.lengthBytes;
+    assert(this.#dirtyBytes >= 0);
+  }
+
+  setWarm(entry: BlockEntry, warm: boolean): void {
+    if (entry.is(marks.warm) === warm) return;
+    entry.marks ^= marks.warm;
+    const bytes = warm ? entry.frameBytes : -entry.frameBytes;
+    if (entry.file !== undefined && !entry.is(marks.dirty)) entry.file.warmBytes += bytes;
+  }
+
+  /** What the index on disk must hear; the caller makes it durable or gives up the store. */
+  takeChanges(): Change[] {
+    const changes: Change[] = [];
+    for (const [cid, entry] of this.#changed) {
+      const key = blockKey(cid);
+      if (entry === undefined) changes.push({ type: "del", key });
+      else changes.push({ type: "put", key, value: withCheck(key, placeOf(entry)) });
+      if (entry !== undefined) entry.marks |= marks.logged;
+    }
+    this.#changed.clear();
+    return changes;
+  }
+
+  #settle(entry: BlockEntry, file: BlockFile | undefined, offsetBytes: number): void {
+    entry.file = file;
+    entry.offsetBytes = offsetBytes;
+    if (file === undefined) return;
+    file.entries.push(entry);
+    file.liveBytes += entry.frameBytes;
+    if (entry.is(marks.dirty)) file.dirtyBytes += entry.frameBytes;
+    else if (entry.is(marks.warm)) file.warmBytes += entry.frameBytes;
+  }
+
+  #leave(entry: BlockEntry): void {
+    const file = entry.file;
+    if (file === undefined) return;
+    file.liveBytes -= entry.frameBytes;
+    if (entry.is(marks.dirty)) file.dirtyBytes -= entry.frameBytes;
+    else if (entry.is(marks.warm)) file.warmBytes -= entry.frameBytes;
+    entry.file = undefined;
+  }
+}
+
+function placeOf(entry: BlockEntry): Buffer {
+  return encodePlace({
+    dirty: entry.is(marks.dirty),
+    file: entry.file?.number ?? 0,
+    offsetBytes: entry.offsetBytes,
+    lengthBytes: entry.lengthBytes,
+    sequence: entry.sequence,
+  });
+}

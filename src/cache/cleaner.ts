@@ -1,0 +1,218 @@
+/**
+ * Gives space back. Bytes in a file cannot be freed one by one, so a whole file goes: what is
+ * dirty or warm in it is written again at the log's end, what is clean and cold is forgotten. A
+ * file is unlinked only when the index on disk says so too. It never drops a dirty block.
+ */
+import { isFault } from "../base/errors.ts";
+import type { Step } from "../base/step.ts";
+import { limits } from "../base/limits.ts";
+import type { BlockFile } from "./block-file.ts";
+import type { BlockLog } from "./block-log.ts";
+import type { Catalog } from "./catalog.ts";
+import { type BlockEntry, marks } from "./entry.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import type { Reading } from "./reading.ts";
+import type { Report } from "./report.ts";
+import { chooseVictim, freeableBytes } from "./victim.ts";
+
+interface Needs {
+  readonly catalog: Catalog;
+  readonly log: BlockLog;
+  readonly group: GroupCommit;
+  readonly reading: Reading;
+  readonly report: Report;
+  /** Called before a file goes: whatever lies there besides blocks must be written again. */
+  readonly leaving: (file: BlockFile) => void;
+}
+
+interface Victim {
+  readonly file: BlockFile;
+  readonly evict: boolean;
+  next: number;
+}
+
+export class Cleaner implements Step {
+  readonly name = "cache.clean";
+  readonly #needs: Needs;
+  limitBytes: number;
+  #victim: Victim | undefined;
+  /** One piece of work at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #making: Promise<void> | undefined;
+
+  constructor(needs: Needs, options: { limitBytes: number }) {
+    this.#needs = needs;
+    this.limitBytes = options.limitBytes;
+  }
+
+  /** Cleaning begins a little below the limit, so that writers seldom meet it. */
+  get #targetBytes(): number {
+    return this.limitBytes - 2 * this.#needs.log.fileBytesMax;
+  }
+
+  async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    signal.throwIfAborted();
+    return this.#inTurn(() => this.#piece());
+  }
+
+  /** Evicts until used bytes are below the limit or nothing can go; callers share the work. */
+  makeRoom(): Promise<void> {
+    this.#making ??= this.#makeRoom().finally(() => {
+      this.#making = undefined;
+    });
+    return this.#making;
+  }
+
+  /** Forgets every clean block; resolves to their bytes when the space is given back. */
+  async dropClean(): Promise<number> {
+    let bytes = 0;
+    let count = 0;
+    for (const entry of this.#needs.catalog.values()) {
+      if (entry.is(marks.dirty) || entry.is(marks.pinned)) continue;
+      bytes += entry.lengthBytes;
+      this.#needs.catalog.remove(entry);
+      if (++count % limits.cache.batchChangesMax === 0) await this.#needs.group.request();
+    }
+    this.#needs.log.seal();
+    await this.#inTurn(() => this.#compactAll());
+    return bytes;
+  }
+
+  async #makeRoom(): Promise<void> {
+    while (this.#needs.log.usedBytes > this.limitBytes) {
+      const outcome = await this.#inTurn(() => this.#evictPiece());
+      if (outcome === "idle") return;
+    }
+  }
+
+  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const mine = before.then(act, act);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #piece(): Promise<"busy" | "idle"> {
+    if (this.#victim !== undefined) return this.#carryOn(this.#victim);
+    const over = this.#needs.log.usedBytes > this.#targetBytes;
+    if (over && (await this.#evictPiece()) === "busy") return "busy";
+    return this.#compactPiece(limits.cache.deadShareMax);
+  }
+
+  async #evictPiece(): Promise<"busy" | "idle"> {
+    if (this.#victim !== undefined) return this.#carryOn(this.#victim);
+    const file = chooseVictim(this.#sealedFiles()) ?? this.#coolOrSeal();
+    if (file === undefined) return "idle";
+    return this.#carryOn({ file, evict: true, next: 0 });
+  }
+
+  /** Without eviction: for files that are mostly dead. */
+  async #compactPiece(deadShareMin: number): Promise<"busy" | "idle"> {
+    if (this.#victim !== undefined) return this.#carryOn(this.#victim);
+    const file = this.#sealedFiles().find(({ sizeBytes, liveBytes }) => {
+      return liveBytes === 0 || sizeBytes - liveBytes >= sizeBytes * deadShareMin;
+    });
+    if (file === undefined) return "idle";
+    return this.#carryOn({ file, evict: false, next: 0 });
+  }
+
+  async #compactAll(): Promise<void> {
+    while ((await this.#compactPiece(limits.cache.victimShareMin)) === "busy");
+  }
+
+  #sealedFiles(): BlockFile[] {
+    const { log } = this.#needs;
+    return [...log.files.values()].filter((file) => file !== log.active);
+  }
+
+  /** Nothing is cold: the oldest warm file loses its second chance; else the newest is closed. */
+  #coolOrSeal(): BlockFile | undefined {
+    const { log, catalog } = this.#needs;
+    const warm = this.#sealedFiles().find(({ warmBytes }) => warmBytes > 0);
+    for (const entry of warm?.entries ?? []) {
+      if (entry.file === warm) catalog.setWarm(entry, false);
+    }
+    const cooled = chooseVictim(this.#sealedFiles());
+    if (cooled !== undefined) return cooled;
+    const active = log.active;
+    if (active === undefined || freeableBytes(active) + active.warmBytes === 0) return undefined;
+    log.seal();
+    return active;
+  }
+
+  async #carryOn(victim: Victim): Promise<"busy"> {
+    this.#victim = victim;
+    try {
+      const finished = await this.#carry(victim);
+      if (finished) await this.#finish(victim.file);
+    } catch (error) {
+      this.#victim = undefined;
+      throw error;
+    }
+    return "busy";
+  }
+
+  /** A bounded piece of the file; true when it is empty. */
+  async #carry(victim: Victim): Promise<boolean> {
+    let bytes = 0;
+    let changes = 0;
+    while (victim.next < victim.file.entries.length) {
+      const full = bytes >= limits.cache.stepBytesMax || changes >= limits.cache.batchChangesMax;
+      if (full) return false;
+      const entry = victim.file.entries[victim.next++] as BlockEntry;
+      if (entry.file !== victim.file) continue;
+      changes++;
+      bytes += await this.#carryOne(entry, victim);
+    }
+    return true;
+  }
+
+  /** Bytes that had to be read and written for it. */
+  async #carryOne(entry: BlockEntry, victim: Victim): Promise<number> {
+    const { catalog, report } = this.#needs;
+    const kept = entry.is(marks.dirty) || entry.is(marks.pinned) || entry.is(marks.warm);
+    if (victim.evict && !kept) {
+      report.evictedBytes += entry.lengthBytes;
+      catalog.remove(entry);
+      return 0;
+    }
+    await this.#copy(entry, victim.file);
+    return entry.frameBytes;
+  }
+
+  async #copy(entry: BlockEntry, from: BlockFile): Promise<void> {
+    const { catalog, log, reading, report } = this.#needs;
+    const bytes = await readUnlessCorrupt(reading, entry);
+    const stillHere = catalog.get(entry.cid) === entry && entry.file === from;
+    if (bytes === undefined || !stillHere) return;
+    const { cid, sequence, lengthBytes } = entry;
+    const place = log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+    entry.bytes = bytes;
+    catalog.move(entry, place.file, place.offsetBytes);
+    catalog.setWarm(entry, false);
+    report.copiedBytes += lengthBytes;
+  }
+
+  async #finish(file: BlockFile): Promise<void> {
+    const { log, group } = this.#needs;
+    this.#needs.leaving(file);
+    // Its own frames may still be on their way to it.
+    await log.written();
+    await group.request();
+    this.#victim = undefined;
+    if (file.liveBytes === 0) await log.remove(file);
+  }
+}
+
+/** A corrupt one is counted there, and needs no copy. */
+async function readUnlessCorrupt(
+  reading: Reading,
+  entry: BlockEntry,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await reading.read(entry);
+  } catch (error) {
+    if (isFault(error, "Corrupt")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Back-pressure for writers: room for so many bytes that are not on the peers yet. Whoever finds
+ * none waits in order of arrival, is let in as blocks are placed or discarded, and gives up with
+ * NoSpace after a while.
+ *
+ * Small blocks (directory pages) may use a reserve on top: without it a full drive could not make
+ * the commit whose upload is what frees room.
+ */
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+
+interface Waiter {
+  readonly lengthBytes: number;
+  readonly admit: () => void;
+  readonly refuse: (reason: unknown) => void;
+}
+
+export class DirtyRoom {
+  readonly #clock: Clock;
+  readonly #used: () => number;
+  readonly #fullWaitMs: number;
+  readonly #waiters: Waiter[] = [];
+  bytesMax: number;
+
+  constructor(
+    needs: { clock: Clock; used: () => number },
+    options: { bytesMax: number; fullWaitMs: number },
+  ) {
+    this.#clock = needs.clock;
+    this.#used = needs.used;
+    this.bytesMax = options.bytesMax;
+    this.#fullWaitMs = options.fullWaitMs;
+  }
+
+  /** True when a block of this length may come in now. */
+  hasRoom(lengthBytes: number): boolean {
+    const small = lengthBytes <= limits.cache.smallBlockBytesMax;
+    const reserve = small ? this.bytesMax * limits.cache.reserveShare : 0;
+    if (!small && this.#waiters.length > 0) return false;
+    return this.#used() + lengthBytes <= this.bytesMax + reserve;
+  }
+
+  /** Waits for its turn; `enter` is called, once, in the moment in which there is room. */
+  wait(lengthBytes: number, enter: () => void): Promise<void> {
+    const crowded = this.#waiters.length >= limits.cache.waitersMax;
+    if (crowded) throw new HiveError("NoSpace", "cache.put", "too many writers wait for room");
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(this.#fullWaitMs, () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        reject(new HiveError("NoSpace", "cache.put", "nothing was placed in time"));
+        // A smaller one behind may fit.
+        this.wake();
+      });
+      const waiter: Waiter = {
+        lengthBytes,
+        admit: () => {
+          timer[Symbol.dispose]();
+          enter();
+          resolve();
+        },
+        refuse: (reason) => {
+          timer[Symbol.dispose]();
+          reject(reason);
+        },
+      };
+      this.#waiters.push(waiter);
+    });
+  }
+
+  /** Lets in whoever fits now. */
+  wake(): void {
+    let first = this.#waiters[0];
+    while (first !== undefined && this.#used() + first.lengthBytes <= this.bytesMax) {
+      this.#waiters.shift();
+      first.admit();
+      first = this.#waiters[0];
+    }
+  }
+
+  /** Turns all away, for the end. */
+  refuseAll(reason: HiveError): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.refuse(reason);
+  }
+}

@@ -1,0 +1,64 @@
+/** Small durable values by key, for rooms that keep their own books. It never seals anything. */
+import { asBuffer } from "../base/bytes.ts";
+import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { type Change, type LevelTable, openLevel } from "./level.ts";
+
+/** Another process that has it open makes this fail as Busy. */
+export async function openKeyValue(directory: string): Promise<KeyValue & AsyncDisposable> {
+  const { table } = await openLevel(directory);
+  return new LevelKeyValue(table);
+}
+
+class LevelKeyValue implements KeyValue, AsyncDisposable {
+  readonly #table: LevelTable;
+
+  constructor(table: LevelTable) {
+    this.#table = table;
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return this.#table.get(keyBytes(key));
+  }
+
+  async put(key: string, value: Uint8Array): Promise<void> {
+    await this.batch([{ type: "put", key, value }]);
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.batch([{ type: "delete", key }]);
+  }
+
+  async batch(changes: readonly KeyChange[]): Promise<void> {
+    if (changes.length === 0) return;
+    await this.#table.batch(changes.map(changeOf), { sync: true });
+  }
+
+  async *list(prefix: string): AsyncGenerator<readonly [key: string, value: Uint8Array]> {
+    const from = Buffer.from(prefix, "latin1");
+    // No ASCII key has a byte above 0x7f, so this is past all that start with the prefix.
+    const to = Buffer.concat([from, Buffer.from([0xff])]);
+    for await (const [key, value] of this.#table.range(from, to)) {
+      yield [asBuffer(key).toString("latin1"), value];
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#table.close();
+  }
+}
+
+function changeOf(change: KeyChange): Change {
+  const key = keyBytes(change.key);
+  if (change.type === "delete") return { type: "del", key };
+  const fits = change.value.length <= limits.cache.valueBytesMax;
+  if (fits) return { type: "put", key, value: change.value };
+  throw new HiveError("TooLarge", "cache.batch", change.key);
+}
+
+function keyBytes(key: string): Buffer {
+  const right = key.length <= limits.cache.keyBytesMax && /^[\x20-\x7e]+$/.test(key);
+  if (right) return Buffer.from(key, "latin1");
+  throw new HiveError("Invalid", "cache.key", JSON.stringify(key.slice(0, 80)));
+}

@@ -1,0 +1,173 @@
+/**
+ * The start: from what lies on disk to a catalog in memory. Usually the index says it all; when
+ * LevelDB's files were damaged, what the index has lost is found again in the block files, where
+ * each frame says what it is. It never trusts an index entry beyond its file's end.
+ */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { HiveError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { BlockFile } from "./block-file.ts";
+import { fileName, parseFileName } from "./block-log.ts";
+import { Catalog } from "./catalog.ts";
+import { BlockEntry, marks } from "./entry.ts";
+import { diskFault } from "./faults.ts";
+import type { LevelTable } from "./level.ts";
+import type { Report } from "./report.ts";
+import { scanFile } from "./scan.ts";
+import {
+  type CommitRecord, type Place, blockKeys, checkedValue, formatKey, parseBlockKey, parseCommit,
+  parseNumber, parsePlace, publishedKey, rootKey,
+} from "./records.ts";
+import type { Cid } from "../base/ids.ts";
+
+export interface Recovered {
+  readonly catalog: Catalog;
+  readonly files: ReadonlyMap<number, BlockFile>;
+  readonly committed: CommitRecord | undefined;
+  /** Number of the newest commit that was published. */
+  readonly published: number;
+}
+
+interface Needs {
+  readonly directory: string;
+  readonly table: LevelTable;
+  readonly report: Report;
+  readonly log: Log;
+}
+
+export async function recover(needs: Needs): Promise<Recovered> {
+  const files = await listFiles(needs.directory);
+  const catalog = new Catalog();
+  const complete = await loadIndex(needs, { catalog, files });
+  const root = await checkedGet(needs, rootKey);
+  const format = await checkedGet(needs, formatKey);
+  const published = await checkedGet(needs, publishedKey);
+  const indexed = root === undefined ? undefined : parseCommit(root);
+  const whole = complete && format !== undefined && needs.report.mending === "none";
+  const found = whole || files.size === 0 ? undefined : await rebuild(needs, { catalog, files });
+  const committed = newer(indexed, found);
+  catalog.sequenceSeen(committed?.blockSequence ?? 0);
+  return {
+    catalog,
+    files,
+    committed,
+    published: published === undefined ? 0 : parseNumber(published),
+  };
+}
+
+function newer(
+  one: CommitRecord | undefined,
+  other: CommitRecord | undefined,
+): CommitRecord | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return other.number > one.number ? other : one;
+}
+
+async function listFiles(directory: string): Promise<Map<number, BlockFile>> {
+  const files = new Map<number, BlockFile>();
+  try {
+    for (const name of (await readdir(directory)).sort()) {
+      const number = parseFileName(name);
+      if (number === undefined) continue;
+      const path = join(directory, fileName(number));
+      files.set(number, new BlockFile({ number, path, sizeBytes: (await stat(path)).size }));
+    }
+  } catch (cause) {
+    throw diskFault(cause, "cache.open", directory);
+  }
+  return files;
+}
+
+interface Books {
+  readonly catalog: Catalog;
+  readonly files: ReadonlyMap<number, BlockFile>;
+}
+
+/** True when every entry was whole. */
+async function loadIndex(needs: Needs, books: Books): Promise<boolean> {
+  let complete = true;
+  for await (const [key, stored] of needs.table.range(blockKeys.from, blockKeys.to)) {
+    const cid = parseBlockKey(key);
+    const value = checkedValue(key, stored);
+    if (cid !== undefined && value !== undefined) load(needs, books, cid, parsePlace(value));
+    else complete = false;
+    if (cid === undefined || value === undefined) needs.report.corruptRecords++;
+  }
+  if (!complete) needs.log.error("cache.index-corrupt", { entries: needs.report.corruptRecords });
+  return complete;
+}
+
+function load(needs: Needs, { catalog, files }: Books, cid: Cid, place: Place): void {
+  const file = files.get(place.file);
+  const end = place.offsetBytes + place.lengthBytes;
+  const entry = new BlockEntry({
+    cid,
+    lengthBytes: place.lengthBytes,
+    sequence: place.sequence,
+    marks: marks.logged | (place.dirty ? marks.dirty : 0),
+  });
+  if (file !== undefined && end <= file.sizeBytes) {
+    catalog.add(entry, file, place.offsetBytes);
+    return;
+  }
+  catalog.add(entry, undefined, 0);
+  if (place.dirty) reportLost(needs, entry);
+  else catalog.remove(entry);
+}
+
+/** It stays in the books, so that whoever asks hears Corrupt, until it is put again. */
+function reportLost(needs: Needs, entry: BlockEntry): void {
+  entry.marks |= marks.broken;
+  needs.report.lostBlocks++;
+  needs.log.error("cache.block-lost", { cid: entry.cid, lengthBytes: entry.lengthBytes });
+}
+
+async function checkedGet(needs: Needs, key: Buffer): Promise<Buffer | undefined> {
+  const stored = await needs.table.get(key);
+  if (stored === undefined) return undefined;
+  const value = checkedValue(key, stored);
+  if (value !== undefined) return value;
+  needs.report.corruptRecords++;
+  // With that, `whole` is false above only if something else is: say so for the root.
+  needs.report.mending = needs.report.mending === "none" ? "repaired" : needs.report.mending;
+  return undefined;
+}
+
+/** Adds what the index does not have, as dirty: nobody knows any more what was placed. */
+async function rebuild(needs: Needs, books: Books): Promise<CommitRecord | undefined> {
+  const { catalog, files } = books;
+  let newest: CommitRecord | undefined;
+  for (const file of files.values()) {
+    for await (const found of scanFile(file)) {
+      if (found.frame.kind === "root") newest = newer(newest, parseCommit(found.body));
+      else if (addFound(catalog, file, found)) needs.report.rebuiltBlocks++;
+    }
+  }
+  const { rebuiltBlocks, mending } = needs.report;
+  needs.log.error("cache.rebuilt", { rebuiltBlocks, mending, root: newest !== undefined });
+  if (newest !== undefined || catalog.count === 0) return newest;
+  const indexed = await needs.table.get(rootKey);
+  if (indexed !== undefined) return undefined;
+  needs.log.error("cache.root-lost", { blocks: catalog.count });
+  return undefined;
+}
+
+function addFound(
+  catalog: Catalog,
+  file: BlockFile,
+  found: { frame: { cid: Cid; sequence: number; lengthBytes: number }; offsetBytes: number },
+): boolean {
+  const { cid, sequence, lengthBytes } = found.frame;
+  const known = catalog.get(cid);
+  if (known !== undefined && !known.is(marks.broken)) return false;
+  if (known === undefined) {
+    const entry = new BlockEntry({ cid, sequence, lengthBytes, marks: marks.dirty | marks.logged });
+    catalog.add(entry, file, found.offsetBytes);
+    catalog.change(entry);
+  } else {
+    known.marks &= ~marks.broken;
+    catalog.move(known, file, found.offsetBytes);
+  }
+  return true;
+}

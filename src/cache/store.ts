@@ -1,0 +1,372 @@
+/** The ports of the cache, put together from its parts. It decides little: the parts do. */
+import type { BlockFetcher, Sequence, StoreUsage, UploadRound } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError, assert } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { Maybe, Step } from "../base/step.ts";
+import type { BlockFile } from "./block-file.ts";
+import { BlockLog } from "./block-log.ts";
+import type { Cache } from "./cache.ts";
+import type { Catalog } from "./catalog.ts";
+import { Cleaner } from "./cleaner.ts";
+import { DirtyRoom } from "./dirty-room.ts";
+import { BlockEntry, marks } from "./entry.ts";
+import { frameOfRoot } from "./frame.ts";
+import { GroupCommit } from "./group-commit.ts";
+import type { Journal } from "./journal.ts";
+import type { Change, LevelTable } from "./level.ts";
+import { Reading } from "./reading.ts";
+import { type CommitRecord, encodeCommit } from "./records.ts";
+import type { Recovered } from "./recovery.ts";
+import type { Report } from "./report.ts";
+import { Rounds } from "./rounds.ts";
+
+interface Needs {
+  readonly blocks: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly fetcher: BlockFetcher | undefined;
+  readonly table: LevelTable;
+  readonly journal: Journal;
+  readonly report: Report;
+  readonly recovered: Recovered;
+}
+
+interface Options {
+  readonly limitBytes: number;
+  readonly dirtyBytesMax?: number;
+  readonly fullWaitMs?: number;
+  /** What to do last of all. */
+  readonly release: () => Promise<void>;
+}
+
+export class Store implements Cache {
+  readonly step: Step;
+  readonly #needs: Needs;
+  readonly #options: Options;
+  readonly #catalog: Catalog;
+  readonly #log: BlockLog;
+  readonly #rounds: Rounds;
+  readonly #reading: Reading;
+  readonly #room: DirtyRoom;
+  readonly #group: GroupCommit;
+  readonly #cleaner: Cleaner;
+  readonly #listeners = new Set<() => void>();
+  #limitBytes: number;
+  /** Where the newest copy of the root record lies; unknown after a start. */
+  #rootFile: BlockFile | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(needs: Needs, options: Options) {
+    const { recovered, report, log } = needs;
+    this.#needs = needs;
+    this.#options = options;
+    this.#limitBytes = options.limitBytes;
+    this.#catalog = recovered.catalog;
+    this.#rounds = new Rounds(this.#catalog, recovered);
+    this.#log = new BlockLog(
+      { directory: needs.blocks, files: recovered.files },
+      { fileBytesMax: fileBytesFor(options.limitBytes) },
+    );
+    this.#reading = new Reading(
+      { catalog: this.#catalog, log, report, keep: (cid, bytes) => this.#keep(cid, bytes) },
+      needs.fetcher,
+    );
+    this.#room = new DirtyRoom(
+      { clock: needs.clock, used: () => this.#catalog.dirtyBytes },
+      {
+        bytesMax: dirtyBytesFor(options),
+        fullWaitMs: options.fullWaitMs ?? limits.cache.fullWaitMs,
+      },
+    );
+    this.#group = new GroupCommit({
+      log: this.#log,
+      table: needs.table,
+      gather: () => this.#gather(),
+      wanted: () => this.#isWanted(),
+      settled: () => this.#settled(),
+    });
+    this.#cleaner = new Cleaner(
+      {
+        catalog: this.#catalog, log: this.#log, group: this.#group, reading: this.#reading, report,
+        leaving: (file) => this.#copyRoot(file),
+      },
+      { limitBytes: options.limitBytes },
+    );
+    this.step = { name: "cache.space", step: (signal) => this.#step(signal) };
+  }
+
+  put(cid: Cid, sealed: Uint8Array): Maybe<void> {
+    this.#assertOpen("cache.put");
+    const known = this.#catalog.get(cid);
+    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
+    if (sealed.length > limits.dag.blockBytesMax) throw new HiveError("TooLarge", "cache.put", cid);
+    this.#refuseIfStuck();
+    if (this.#room.hasRoom(sealed.length)) {
+      this.#insert(cid, sealed);
+      return this.#throttle();
+    }
+    const entered = this.#room.wait(sealed.length, () => this.#insert(cid, sealed));
+    this.#tell();
+    return entered.then(() => this.#throttle());
+  }
+
+  get(cid: Cid, options: { readonly signal?: AbortSignal } = {}): Maybe<Uint8Array> {
+    this.#assertOpen("cache.get");
+    return this.#reading.get(cid, options.signal);
+  }
+
+  has(cid: Cid): boolean {
+    const entry = this.#catalog.get(cid);
+    return entry !== undefined && !entry.is(marks.condemned) && !entry.is(marks.broken);
+  }
+
+  discard(cid: Cid): void {
+    const entry = this.#catalog.get(cid);
+    if (entry === undefined || entry.is(marks.condemned)) return;
+    this.#rounds.discard(entry);
+    this.#room.wake();
+  }
+
+  append(record: Uint8Array): Sequence {
+    this.#assertOpen("cache.append");
+    if (this.#group.failure !== undefined) throw this.#group.failure;
+    const sequence = this.#needs.journal.append(record);
+    this.#commitIfMuch();
+    return sequence;
+  }
+
+  async sync(): Promise<void> {
+    this.#assertOpen("cache.sync");
+    await this.#group.request();
+  }
+
+  async commit(root: Uint8Array, through: Sequence): Promise<void> {
+    this.#assertOpen("cache.commit");
+    assert(through <= this.#needs.journal.last, "a commit through records that exist");
+    this.#rounds.commit(root, through);
+    await this.#group.request();
+  }
+
+  root(): Uint8Array | undefined {
+    return this.#rounds.committed?.root;
+  }
+
+  replay(): AsyncIterable<Uint8Array> {
+    return this.#needs.journal.replay(this.#rounds.committed?.through ?? 0);
+  }
+
+  usage(): StoreUsage {
+    return {
+      limitBytes: this.#limitBytes,
+      usedBytes: this.#log.usedBytes,
+      dirtyBytes: this.#catalog.dirtyBytes,
+      dirtyBytesMax: this.#room.bytesMax,
+    };
+  }
+
+  async beginRound(): Promise<UploadRound | undefined> {
+    const round = this.#rounds.begin();
+    this.#room.wake();
+    return round;
+  }
+
+  async read(cid: Cid): Promise<Uint8Array> {
+    const entry = this.#catalog.get(cid);
+    if (entry === undefined) throw new HiveError("NotFound", "cache.read", cid);
+    return this.#reading.read(entry);
+  }
+
+  async placed(cids: readonly Cid[]): Promise<void> {
+    for (let start = 0; start < cids.length; start += limits.cache.batchChangesMax) {
+      this.#rounds.placed(cids.slice(start, start + limits.cache.batchChangesMax));
+      this.#room.wake();
+      await this.#group.request();
+    }
+  }
+
+  async endRound(root: Uint8Array): Promise<void> {
+    const known = this.#rounds.end(root);
+    if (!known) this.#needs.log.warn("cache.round-of-another-root");
+    this.#room.wake();
+    await this.#group.request();
+  }
+
+  async dropClean(): Promise<number> {
+    return this.#cleaner.dropClean();
+  }
+
+  async setLimit(limitBytes: number): Promise<void> {
+    this.#limitBytes = limitBytes;
+    this.#cleaner.limitBytes = limitBytes;
+    this.#log.fileBytesMax = fileBytesFor(limitBytes);
+    this.#room.bytesMax = dirtyBytesFor({ ...this.#options, limitBytes });
+    this.#room.wake();
+    await this.#cleaner.makeRoom();
+  }
+
+  setFetcher(fetcher: BlockFetcher | undefined): void {
+    this.#reading.fetcher = fetcher;
+  }
+
+  onDirty(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  report(): Readonly<Report> {
+    return { ...this.#needs.report };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const reason = new HiveError("Unavailable", "cache.close", "the cache is closing");
+    this.#room.refuseAll(reason);
+    this.#reading.stop(reason);
+    try {
+      if (this.#group.failure === undefined) await this.#group.request();
+    } finally {
+      await this.#log.close();
+      await this.#needs.table.close();
+      await this.#options.release();
+    }
+  }
+
+  #assertOpen(op: string): void {
+    if (this.#closing !== undefined) throw new HiveError("Unavailable", op, "the cache is closed");
+  }
+
+  #putAgain(entry: BlockEntry): void {
+    if (entry.is(marks.condemned)) this.#rounds.revive(entry);
+  }
+
+  /** Nothing more is taken in once the disk has refused what is in memory already. */
+  #refuseIfStuck(): void {
+    if (this.#group.failure !== undefined) throw this.#group.failure;
+    const { failure, pendingBytes } = this.#log;
+    if (failure !== undefined && pendingBytes > limits.cache.pendingBytesMax) throw failure;
+  }
+
+  #insert(cid: Cid, sealed: Uint8Array): void {
+    const known = this.#catalog.get(cid);
+    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
+    this.#needs.report.storedBytes += sealed.length;
+    if (known === undefined) this.#store(cid, sealed, marks.dirty);
+    else this.#mend(known, sealed);
+  }
+
+  #store(cid: Cid, bytes: Uint8Array, withMarks: number): void {
+    const lengthBytes = bytes.length;
+    const sequence = this.#catalog.nextSequence();
+    const entry = new BlockEntry({ cid, lengthBytes, sequence, marks: withMarks });
+    const place = this.#log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+    entry.bytes = bytes;
+    this.#catalog.add(entry, place.file, place.offsetBytes);
+    this.#catalog.change(entry);
+  }
+
+  /** A dirty block whose bytes were lost comes again: it keeps its place in the order. */
+  #mend(entry: BlockEntry, bytes: Uint8Array): void {
+    const { cid, sequence, lengthBytes } = entry;
+    assert(lengthBytes === bytes.length, "one CID, one length");
+    const place = this.#log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+    entry.marks &= ~marks.broken;
+    entry.bytes = bytes;
+    this.#catalog.move(entry, place.file, place.offsetBytes);
+    this.#putAgain(entry);
+  }
+
+  /** What was fetched stays if that costs nobody any room. */
+  #keep(cid: Cid, bytes: Uint8Array): void {
+    const unable = this.#closing ?? this.#group.failure ?? this.#log.failure;
+    if (unable !== undefined || this.#catalog.get(cid) !== undefined) return;
+    if (this.#log.usedBytes + bytes.length > this.#limitBytes) {
+      this.#inBackground(this.#cleaner.makeRoom());
+      return;
+    }
+    this.#needs.report.storedBytes += bytes.length;
+    this.#store(cid, bytes, 0);
+    this.#commitIfMuch();
+  }
+
+  /** Writers go no faster than the disk takes bytes and gives space back. */
+  #throttle(): Maybe<void> {
+    this.#commitIfMuch();
+    if (this.#log.usedBytes > this.#limitBytes) return this.#cleaner.makeRoom();
+    if (this.#log.pendingBytes > limits.cache.pendingBytesMax) return this.#log.drained();
+  }
+
+  /** Keeps what one group commit has to write, and what memory holds, small. */
+  #commitIfMuch(): void {
+    const many = this.#catalog.changes >= limits.cache.batchChangesMax;
+    const much = this.#needs.journal.pendingBytes >= limits.cache.journalPendingBytesMax;
+    if (many || much) this.#inBackground(this.#group.request());
+  }
+
+  /** Whoever needs the outcome asks for a sync of his own, and hears of the failure there. */
+  #inBackground(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.#needs.log.warn("cache.background", { why: describe(error) });
+    });
+  }
+
+  #isWanted(): boolean {
+    const { journal } = this.#needs;
+    return this.#rounds.hasChanges || this.#catalog.changes > 0 || journal.hasPending;
+  }
+
+  #gather(): Change[] {
+    const { commit, changes } = this.#rounds.take();
+    if (commit !== undefined) this.#appendRoot(commit);
+    return [...this.#catalog.takeChanges(), ...this.#needs.journal.takeChanges(), ...changes];
+  }
+
+  #settled(): void {
+    const isNew = this.#rounds.settle();
+    if (isNew) this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** A second copy of the root, for the day when LevelDB's files are gone. */
+  #appendRoot(commit: CommitRecord): void {
+    const body = encodeCommit(commit);
+    this.#rootFile = this.#log.append(frameOfRoot(body, commit.number), body).file;
+  }
+
+  #copyRoot(leaving: BlockFile): void {
+    const commit = this.#rounds.committed;
+    const elsewhere = this.#rootFile !== undefined && this.#rootFile !== leaving;
+    if (commit !== undefined && !elsewhere) this.#appendRoot(commit);
+  }
+
+  async #step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    if (this.#closing !== undefined || this.#group.failure !== undefined) return "idle";
+    const trimmed = await this.#needs.journal.trim(this.#rounds.committed?.through ?? 0);
+    const cleaned = await this.#cleaner.step(signal);
+    return trimmed === "busy" ? trimmed : cleaned;
+  }
+}
+
+/** A whole number of file-system pages, so that writes into a new file start on one. */
+function fileBytesFor(limitBytes: number): number {
+  const { blockFileShare, blockFileBytesMin, blockFileBytesMax } = limits.cache;
+  const share = Math.floor((limitBytes * blockFileShare) / 4096) * 4096;
+  return Math.min(blockFileBytesMax, Math.max(blockFileBytesMin, share));
+}
+
+function dirtyBytesFor(options: { limitBytes: number; dirtyBytesMax?: number }): number {
+  return options.dirtyBytesMax ?? Math.floor(options.limitBytes * limits.cache.dirtyShareMax);
+}

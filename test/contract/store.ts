@@ -1,0 +1,187 @@
+/**
+ * What every DriveStore must do, whoever implements it: the cache on disk, and stores in memory
+ * that stand in for it elsewhere. Each test gets a store of its own from the factory.
+ */
+import { test } from "tap";
+import type { DriveStore } from "../../src/base/blocks.ts";
+import { isFault } from "../../src/base/errors.ts";
+import { type Cid, cidOf } from "../../src/base/ids.ts";
+import { seededRandom } from "../../src/base/random.ts";
+
+export interface StoreUnderTest extends AsyncDisposable {
+  readonly store: DriveStore;
+  /** Closes the store and opens it again on what is durable; absent where nothing can be. */
+  readonly reopen?: () => Promise<DriveStore>;
+}
+
+export interface Sample {
+  readonly cid: Cid;
+  readonly bytes: Buffer;
+}
+
+export function sample(seed: string, lengthBytes: number): Sample {
+  const random = seededRandom(seed);
+  const block = random.bytes(Math.min(lengthBytes, 4096));
+  const bytes = Buffer.alloc(lengthBytes, block);
+  return { cid: cidOf(bytes), bytes };
+}
+
+export async function records(store: DriveStore): Promise<string[]> {
+  const found: string[] = [];
+  for await (const record of store.replay()) found.push(Buffer.from(record).toString());
+  return found;
+}
+
+export function storeContract(name: string, make: () => Promise<StoreUnderTest>): void {
+  blockContract(name, make);
+  journalContract(name, make);
+  reopenContract(name, make);
+}
+
+function blockContract(name: string, make: () => Promise<StoreUnderTest>): void {
+  test(`${name}: a block that was put is here, and comes back as it was`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    for (const lengthBytes of [1, 63, 64, 4096, 65_536, 256 * 1024]) {
+      const { cid, bytes } = sample(`block ${lengthBytes}`, lengthBytes);
+      t.equal(store.has(cid), false);
+      await store.put(cid, bytes);
+      t.equal(store.has(cid), true);
+      t.ok(bytes.equals(await store.get(cid)), `${lengthBytes} bytes at once`);
+      await store.sync();
+      t.ok(bytes.equals(await store.get(cid)), `${lengthBytes} bytes after a sync`);
+    }
+  });
+
+  test(`${name}: putting a block twice costs nothing`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    const { cid, bytes } = sample("twice", 10_000);
+    await store.put(cid, bytes);
+    const { dirtyBytes } = store.usage();
+    await store.put(cid, Buffer.from(bytes));
+    t.equal(store.usage().dirtyBytes, dirtyBytes);
+    t.ok(dirtyBytes >= 10_000);
+  });
+
+  test(`${name}: an absent block with no peers to ask is Unavailable or NotFound`, async (t) => {
+    await using made = await make();
+    const { cid } = sample("absent", 10);
+    t.equal(made.store.has(cid), false);
+    const error: unknown = await attempt(() => made.store.get(cid));
+    t.ok(isFault(error, "Unavailable", "NotFound"), String(error));
+  });
+
+  test(`${name}: a discarded block frees its dirty bytes, and can be put again`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    const one = sample("one", 5000);
+    const other = sample("other", 7000);
+    await store.put(one.cid, one.bytes);
+    await store.put(other.cid, other.bytes);
+    store.discard(one.cid);
+    t.equal(store.has(one.cid), false);
+    t.equal(store.usage().dirtyBytes, 7000);
+    store.discard(one.cid);
+    t.equal(store.usage().dirtyBytes, 7000);
+    await store.put(one.cid, one.bytes);
+    t.equal(store.usage().dirtyBytes, 12_000);
+    t.ok(one.bytes.equals(await store.get(one.cid)));
+    t.ok(other.bytes.equals(await store.get(other.cid)));
+  });
+
+  test(`${name}: a block of the old root may go after the commit of a new one`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    const old = sample("old page", 3000);
+    const young = sample("new page", 3000);
+    await store.put(old.cid, old.bytes);
+    await store.commit(Buffer.from("root 1"), 0);
+    await store.put(young.cid, young.bytes);
+    await store.commit(Buffer.from("root 2"), 0);
+    store.discard(old.cid);
+    await store.commit(Buffer.from("root 3"), 0);
+    t.equal(store.has(old.cid), false);
+    t.ok(young.bytes.equals(await store.get(young.cid)));
+    t.equal(store.usage().dirtyBytes, 3000);
+  });
+}
+
+function journalContract(name: string, make: () => Promise<StoreUnderTest>): void {
+  test(`${name}: a new store has no root and no records`, async (t) => {
+    await using made = await make();
+    t.equal(made.store.root(), undefined);
+    t.strictSame(await records(made.store), []);
+  });
+
+  test(`${name}: sequences of records grow by one`, async (t) => {
+    await using made = await make();
+    const first = made.store.append(Buffer.from("a"));
+    const second = made.store.append(Buffer.from("b"));
+    await made.store.sync();
+    const third = made.store.append(Buffer.from(""));
+    t.ok(first >= 1);
+    t.strictSame([second, third], [first + 1, first + 2]);
+    await made.store.sync();
+  });
+
+  test(`${name}: the newest committed root is the root`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    await store.commit(Buffer.from("root 1"), 0);
+    t.ok(Buffer.from("root 1").equals(store.root() ?? Buffer.alloc(0)));
+    const one = store.commit(Buffer.from("root 2"), 0);
+    const other = store.commit(Buffer.from("root 3"), 0);
+    await Promise.all([one, other]);
+    t.ok(Buffer.from("root 3").equals(store.root() ?? Buffer.alloc(0)));
+  });
+
+  test(`${name}: many syncs at once all resolve`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    const rounds = Array.from({ length: 20 }, async (_, index) => {
+      const { cid, bytes } = sample(`sync ${index}`, 100 + index);
+      await store.put(cid, bytes);
+      store.append(Buffer.from(`record ${index}`));
+      await store.sync();
+    });
+    await Promise.all(rounds);
+    t.equal(rounds.length, 20);
+  });
+}
+
+function reopenContract(name: string, make: () => Promise<StoreUnderTest>): void {
+  test(`${name}: what was committed and synced is there after a new start`, async (t) => {
+    await using made = await make();
+    if (made.reopen === undefined) return t.pass("nothing is durable here");
+    const { store } = made;
+    const page = sample("page", 4000);
+    const chunk = sample("chunk", 200_000);
+    await store.put(page.cid, page.bytes);
+    const first = store.append(Buffer.from("in the root"));
+    await store.commit(Buffer.from("the root"), first);
+    await store.put(chunk.cid, chunk.bytes);
+    store.append(Buffer.from("after 1"));
+    store.append(Buffer.from("after 2"));
+    await store.sync();
+    const again = await made.reopen();
+    t.ok(Buffer.from("the root").equals(again.root() ?? Buffer.alloc(0)));
+    t.strictSame(await records(again), ["after 1", "after 2"]);
+    t.ok(page.bytes.equals(await again.get(page.cid)));
+    t.ok(chunk.bytes.equals(await again.get(chunk.cid)));
+    t.equal(again.usage().dirtyBytes, 204_000);
+    t.equal(again.append(Buffer.from("after 3")), first + 3);
+    await again.commit(Buffer.from("next root"), first + 3);
+    t.strictSame(await records(again), []);
+  });
+}
+
+/** What the act throws or rejects with; undefined when it does neither. */
+export async function attempt(act: () => unknown): Promise<unknown> {
+  try {
+    await act();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
