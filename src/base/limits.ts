@@ -230,6 +230,8 @@ export const limits = {
     aheadAfterReads: 2,
     /** Pages of segment records asked from one holder while recovering: 10 million segments. */
     recordPagesMax: 100_000,
+    /** Parsed segment records kept at hand: 3 KiB each at most. */
+    recordsMax: 256,
     /** Verdicts remembered of one peer: the last day at one audit each ten minutes. */
     verdictsMax: 144,
   },

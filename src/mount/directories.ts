@@ -1,0 +1,120 @@
+/** Operations on open directories and on the volume. */
+import type { Handle } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Maybe } from "../base/step.ts";
+import { type Desk, type Page, encodeNothing, operation, then } from "./operation.ts";
+import { opened } from "./protocol.ts";
+import type { Request } from "./request.ts";
+
+const blockBytes = 4096;
+/** Inodes that could still be made: there is no table of them to fill. */
+const freeFiles = 2 ** 32;
+
+export const opendir = operation<Handle>({
+  run: (desk, request) => then(desk.tree.opendir(request.ino), (handle) => {
+    desk.handles.set(handle, "directory");
+    return handle;
+  }),
+  // The kernel drops its copy of a listing by itself when a name changes through it.
+  encode: (reply, handle) => {
+    reply.u64(handle).u32(opened.keepCache | opened.cacheDirectory).u32(0);
+  },
+  undo: (desk, handle) => {
+    desk.handles.delete(handle);
+    void desk.tree.releasedir(handle);
+  },
+});
+
+const listing = {
+  letsGo: true,
+  encode: (reply: Page["reply"], page: Page) => {
+    const { bytes, lengthBytes } = page.reply;
+    reply.pieces = [bytes.subarray(reply.lengthBytes, lengthBytes)];
+  },
+  undo: (desk: Desk, page: Page) => {
+    for (const ino of page.counted) desk.forget(ino, 1);
+  },
+  done: (desk: Desk, page: Page) => desk.givePage(page),
+};
+
+export const readdir = operation<Page>({
+  ...listing,
+  run: (desk, request) => list(desk, request, { plus: false }),
+});
+
+export const readdirplus = operation<Page>({
+  ...listing,
+  run: (desk, request) => list(desk, request, { plus: true }),
+});
+
+export const releasedir = operation({
+  run: (desk, request) => {
+    const handle = request.handle(0);
+    desk.handles.delete(handle);
+    return desk.tree.releasedir(handle);
+  },
+  encode: encodeNothing,
+});
+
+export const fsyncdir = operation({
+  run: (desk, request) => desk.tree.fsyncdir(request.handle(0)),
+  encode: encodeNothing,
+});
+
+export const statfs = operation({
+  letsGo: true,
+  run: (desk) => desk.tree.statfs(),
+  encode: (reply, volume) => {
+    const free = Math.floor(volume.freeBytes / blockBytes);
+    reply.u64(Math.floor(volume.totalBytes / blockBytes)).u64(free).u64(free);
+    reply.u64(volume.files + freeFiles).u64(freeFiles);
+    reply.u32(blockBytes).u32(volume.nameBytesMax).u32(blockBytes).zeros(7);
+  },
+});
+
+export const syncfs = operation({
+  run: (desk) => desk.tree.syncAll(),
+  encode: encodeNothing,
+});
+
+export const destroy = operation({ run: () => undefined, encode: encodeNothing });
+
+function list(desk: Desk, request: Request, how: { readonly plus: boolean }): Maybe<Page> {
+  const lengthBytesMax = Math.min(request.u32(16), limits.mount.directoryBytesMax);
+  const handle = request.handle(0);
+  const options = { afterCookie: request.u64(8), plus: how.plus };
+  const limit = { plus: how.plus, lengthBytesMax };
+  const page = desk.takePage();
+  return orElse(() => fill(desk, page, { handle, options, limit }), () => {
+    listing.undo(desk, page);
+    desk.givePage(page);
+  });
+}
+
+interface Listing {
+  readonly handle: Handle;
+  readonly options: { readonly afterCookie: number; readonly plus: boolean };
+  readonly limit: { readonly plus: boolean; readonly lengthBytesMax: number };
+}
+
+function fill(desk: Desk, page: Page, { handle, options, limit }: Listing): Maybe<Page> {
+  const listed = desk.tree.readdir(handle, options, (item) => {
+    const fits = page.reply.item(item, limit);
+    if (fits && item.attributes !== undefined) page.counted.push(item.attributes.ino);
+    return fits;
+  });
+  return then(listed, () => page);
+}
+
+function orElse<T>(act: () => Maybe<T>, failed: () => void): Maybe<T> {
+  const fail = (error: unknown): never => {
+    failed();
+    throw error;
+  };
+  try {
+    const value = act();
+    return value instanceof Promise ? value.catch(fail) : value;
+  } catch (error) {
+    return fail(error);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Operations on open files. Every handle is open for reading: with the write-back cache the kernel
+ * reads a page before it changes a part of it, even when the program may only write. The kernel checks
+ * what the program may do. It also places appended bytes itself, so no handle appends in the tree.
+ */
+import { constants } from "node:fs";
+import { HiveError, assert } from "../base/errors.ts";
+import type { AllocateKind, Attributes, OpenFlags } from "../base/filesystem.ts";
+import type { Handle } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Maybe } from "../base/step.ts";
+import { errno } from "./errno.ts";
+import { type Desk, encodeNothing, operation, then } from "./operation.ts";
+import { openKillPrivileges, opened, writeKillPrivileges } from "./protocol.ts";
+import type { Reply } from "./reply.ts";
+import type { Request } from "./request.ts";
+
+interface Created {
+  readonly attributes: Attributes;
+  readonly handle: Handle;
+}
+
+const { O_ACCMODE, O_EXCL, O_RDONLY, O_TRUNC } = { ...constants, O_ACCMODE: 3 };
+const seekWhences: Readonly<Record<number, "data" | "hole">> = { 3: "data", 4: "hole" };
+const allocateKinds: Readonly<Record<number, AllocateKind>> = {
+  0x00: "extend", 0x01: "keep-size", 0x03: "punch-hole", 0x10: "zero-range", 0x11: "zero-keep-size",
+};
+
+export const open = operation<Handle>({
+  run: (desk, request) => {
+    const flags = openFlags(request.u32(0));
+    const strip = flags.truncate && (request.u32(4) & openKillPrivileges) !== 0;
+    const { caller, ino } = request;
+    const opening = then(dropPrivileges(desk, request, strip), () =>
+      desk.tree.open(caller, ino, flags));
+    return then(opening, (handle) => keep(desk, handle));
+  },
+  encode: (reply, handle) => void encodeOpened(reply, handle),
+  undo: drop,
+});
+
+const creation = {
+  encode: (reply: Reply, made: Created) => {
+    encodeOpened(reply.entry(made.attributes), made.handle);
+  },
+  undo: (desk: Desk, made: Created) => {
+    drop(desk, made.handle);
+    desk.forget(made.attributes.ino, 1);
+  },
+};
+
+export const create = operation<Created>({
+  ...creation,
+  run: (desk, request) => {
+    const bits = request.u32(0);
+    const flags = { ...openFlags(bits), exclusive: (bits & O_EXCL) !== 0 };
+    const node = { mode: request.u32(4) };
+    const made = desk.tree.create(request.caller, request.place(16), node, flags);
+    return then(made, (created) => keepCreated(desk, created));
+  },
+});
+
+export const tmpfile = operation<Created>({
+  ...creation,
+  run: (desk, request) => {
+    const node = { mode: request.u32(4) };
+    const flags = openFlags(request.u32(0));
+    const made = desk.tree.tmpfile(request.caller, request.ino, node, flags);
+    return then(made, (created) => keepCreated(desk, created));
+  },
+});
+
+export const read = operation<readonly Uint8Array[]>({
+  letsGo: true,
+  run: (desk, request) => {
+    const lengthBytes = Math.min(request.u32(16), limits.mount.transferBytesMax);
+    const range = { offsetBytes: request.u64(8), lengthBytes };
+    return desk.tree.read(request.handle(0), range, desk.signal());
+  },
+  encode: (reply, pieces) => void (reply.pieces = pieces),
+});
+
+export const write = operation<number>({
+  keepsRequest: true,
+  run: (desk, request) => {
+    const handle = request.handle(0);
+    const offsetBytes = request.u64(8);
+    const bytes = request.view(40, request.u32(16));
+    const strip = (request.u32(20) & writeKillPrivileges) !== 0;
+    if (!strip) return desk.tree.write(handle, offsetBytes, bytes);
+    return then(dropPrivileges(desk, request, true), () =>
+      desk.tree.write(handle, offsetBytes, bytes));
+  },
+  encode: (reply, writtenBytes) => void reply.u32(writtenBytes).u32(0),
+});
+
+export const flush = operation({
+  run: (desk, request) => desk.tree.flush(request.handle(0)),
+  encode: encodeNothing,
+});
+
+export const release = operation({
+  run: (desk, request) => {
+    const handle = request.handle(0);
+    desk.handles.delete(handle);
+    return desk.tree.release(handle);
+  },
+  encode: encodeNothing,
+});
+
+export const fsync = operation({
+  run: (desk, request) => {
+    return desk.tree.fsync(request.handle(0), { dataOnly: (request.u32(8) & 1) !== 0 });
+  },
+  encode: encodeNothing,
+});
+
+export const fallocate = operation({
+  run: (desk, request) => {
+    const mode = request.u32(24);
+    const kind = allocateKinds[mode];
+    if (kind === undefined) throw new HiveError("Unsupported", "mount.fallocate", `mode ${mode}`);
+    const range = { offsetBytes: request.u64(8), lengthBytes: request.u64(16) };
+    return desk.tree.allocate(request.handle(0), range, kind);
+  },
+  encode: encodeNothing,
+});
+
+export const lseek = operation({
+  letsGo: true,
+  errnoOf: { NoData: errno.ENXIO },
+  run: (desk, request) => {
+    const whence = seekWhences[request.u32(16)];
+    if (whence === undefined) throw new HiveError("Invalid", "mount.lseek", "whence");
+    return desk.tree.seek(request.handle(0), request.u64(8), whence);
+  },
+  encode: (reply, offsetBytes) => void reply.u64(offsetBytes),
+});
+
+export const copyFileRange = operation({
+  run: copyRange,
+  encode: (reply, copiedBytes) => void reply.u32(copiedBytes).u32(0),
+});
+
+export const copyFileRange64 = operation({
+  run: copyRange,
+  encode: (reply, copiedBytes) => void reply.u64(copiedBytes),
+});
+
+function copyRange(desk: Desk, request: Request): Maybe<number> {
+  // Its first answer has 32 bits; and a caller asks again for what is left.
+  const lengthBytes = Math.min(request.u64Clamped(40), 2 ** 30);
+  const range = { offsetBytes: request.u64(8), lengthBytes };
+  return desk.tree.copyRange(request.handle(0), range, request.handle(24), request.u64(32));
+}
+
+function openFlags(bits: number): OpenFlags {
+  const write = (bits & O_ACCMODE) !== O_RDONLY;
+  return { read: true, write, append: false, truncate: (bits & O_TRUNC) !== 0 };
+}
+
+function dropPrivileges(desk: Desk, request: Request, wanted: boolean): Maybe<unknown> {
+  if (!wanted) return undefined;
+  return desk.tree.setattr(request.caller, request.ino, { dropPrivileges: true });
+}
+
+function keep(desk: Desk, handle: Handle): Handle {
+  assert(!desk.handles.has(handle), "a handle is open twice");
+  desk.handles.set(handle, "file");
+  return handle;
+}
+
+function keepCreated(desk: Desk, created: Created): Created {
+  keep(desk, created.handle);
+  return created;
+}
+
+function drop(desk: Desk, handle: Handle): void {
+  desk.handles.delete(handle);
+  void desk.tree.release(handle);
+}
+
+/** fuse_open_out. What the page cache has stays right, since every change goes through it. */
+function encodeOpened(reply: Reply, handle: Handle): void {
+  reply.u64(handle).u32(opened.keepCache).u32(0);
+}

@@ -1,0 +1,104 @@
+/**
+ * The face of this room: a tree becomes a folder. README.md says which driver does what. It never
+ * looks into the folder that it serves: that would wait for itself.
+ */
+import { lstat } from "node:fs/promises";
+import { HiveError } from "../base/errors.ts";
+import type { Ino, Name } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { loadFuseAddon } from "./addon.ts";
+import { type AttachOptions, detach } from "./attach.ts";
+import type { Driven, MountNeeds } from "./driver.ts";
+import { mountKernel } from "./kernel.ts";
+import { canonical, isMounted, staleMount } from "./mounts.ts";
+import { type ChosenOptions, parseFsName } from "./options.ts";
+
+export { type ChosenOptions, parseMountOptions } from "./options.ts";
+export { isMounted, staleMount } from "./mounts.ts";
+export type { MountNeeds } from "./driver.ts";
+
+export type DriverName = "kernel" | "fuse-native";
+
+/** The rest of what `-o` can say (ChosenOptions) may be spread into it. */
+export interface MountOptions extends ChosenOptions {
+  readonly directory: string;
+  readonly driver: DriverName;
+  readonly allowOther: boolean;
+  readonly readOnly: boolean;
+  readonly fsName: string;
+}
+
+export interface Mounted extends AsyncDisposable {
+  readonly directory: string;
+  readonly driver: DriverName;
+  /** Resolves when unmounted by anybody, with everything flushed and closed. */
+  readonly ended: Promise<void>;
+  /** Busy while somebody uses it. `lazy` hides it at once and ends it with its last open file. */
+  unmount(how?: { readonly lazy: boolean }): Promise<void>;
+  /** Requests so far, by the kernel's name of each. */
+  stats(): Readonly<Record<string, number>>;
+  /** Tells the kernel about changes that did not come through it. They never reject. */
+  invalidateInode(ino: Ino): Promise<void>;
+  invalidateEntry(parent: Ino, name: Name): Promise<void>;
+}
+
+/** The driver for this machine: the kernel's protocol where the addon was built. */
+export function bestDriver(): DriverName {
+  return loadFuseAddon() === undefined ? "fuse-native" : "kernel";
+}
+
+/** Resolves when the folder serves. The folder must be there, a directory, and not a mount yet. */
+export async function mount(needs: MountNeeds, options: MountOptions): Promise<Mounted> {
+  parseFsName(options.fsName);
+  await refuseUnfit(options.directory);
+  const directory = await canonical(options.directory);
+  const driven = await drive(needs, options.driver, attachOptions(directory, options));
+  const unmount = (how = { lazy: false }) => driven.unmount(how);
+  return {
+    ...driven, directory, driver: options.driver, unmount,
+    async [Symbol.asyncDispose]() {
+      if (await isMounted(directory)) await unmount({ lazy: true });
+      await driven.ended;
+    },
+  };
+}
+
+/** Takes off what a killed daemon left. False when there was nothing of the kind. */
+export async function clearStaleMount(directory: string): Promise<boolean> {
+  if (!(await staleMount(directory))) return false;
+  await detach(loadFuseAddon(), directory, { lazy: true });
+  return true;
+}
+
+async function drive(
+  needs: MountNeeds, driver: DriverName, options: AttachOptions,
+): Promise<Driven> {
+  if (driver === "fuse-native") throw new HiveError("Unsupported", "mount.driver", driver);
+  const addon = loadFuseAddon();
+  if (addon !== undefined) return mountKernel(needs, addon, options);
+  throw new HiveError("Unsupported", "mount.driver", "native/fuse was not built here");
+}
+
+async function refuseUnfit(directory: string): Promise<void> {
+  if (await isMounted(directory)) throw new HiveError("Busy", "mount.directory", directory);
+  const status = await lstat(directory);
+  if (!status.isDirectory()) throw new HiveError("NotDirectory", "mount.directory", directory);
+}
+
+/** The cautious side where nothing was said: no devices, no set-user-id programs. */
+function attachOptions(directory: string, options: MountOptions): AttachOptions {
+  return {
+    directory,
+    fsName: options.fsName,
+    allowOther: options.allowOther,
+    readOnly: options.readOnly,
+    setUserId: options.setUserId ?? false,
+    devices: options.devices ?? false,
+    execute: options.execute ?? true,
+    noAtime: options.noAtime ?? false,
+    synchronous: options.synchronous ?? false,
+    maxReadBytes: Math.min(
+      options.maxReadBytes ?? limits.mount.transferBytesMax, limits.mount.transferBytesMax,
+    ),
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * The shape of every operation: `run` asks the tree, `encode` writes what it said. Whether the tree
+ * answered at once or by a promise is the desk's matter (session.ts).
+ */
+import type { Kind } from "../base/errors.ts";
+import type { FileSystem } from "../base/filesystem.ts";
+import type { Handle, Ino } from "../base/ids.ts";
+import type { Maybe } from "../base/step.ts";
+import type { Reply } from "./reply.ts";
+import type { Request } from "./request.ts";
+
+/** Where requests are served: one for each mount. */
+export interface Desk {
+  readonly tree: FileSystem;
+  /** What the kernel holds open, so that a lost kernel leaves nothing open in the tree. */
+  readonly handles: Map<Handle, "file" | "directory">;
+  /** Aborted when the caller of the present request is interrupted. */
+  signal(): AbortSignal;
+  takePage(): Page;
+  givePage(page: Page): void;
+  answer<T>(unique: number, value: T, parts: Parts<T>): void;
+  later<T>(request: Request, value: Promise<T>, parts: Parts<T>): Promise<void>;
+  /** For requests that have no answer. */
+  forget(ino: Ino, lookups: number): void;
+  interrupt(unique: number): void;
+}
+
+/** A page of directory entries under way, with the look-ups that it counted. */
+export interface Page {
+  readonly reply: Reply;
+  readonly counted: Ino[];
+}
+
+export interface Parts<T> {
+  run(desk: Desk, request: Request): Maybe<T>;
+  encode(reply: Reply, value: T): void;
+  /** The kernel did not take the answer: give back what it stood for. */
+  undo?(desk: Desk, value: T): void;
+  /** After the answer, whether it was taken or not. */
+  done?(desk: Desk, value: T): void;
+  /** `run` goes on using the request's bytes after it returned a promise. */
+  readonly keepsRequest?: boolean;
+  /** Changes nothing that undo cannot take back: an interrupted caller is let go at once. */
+  readonly letsGo?: boolean;
+  /** Where a kind means another errno than everywhere else. */
+  readonly errnoOf?: Partial<Record<Kind, number>>;
+}
+
+/** Serves one request; a promise when the answer comes later. It throws what the tree throws. */
+export interface Operation {
+  readonly keepsRequest: boolean;
+  readonly errnoOf: Partial<Record<Kind, number>> | undefined;
+  serve(desk: Desk, request: Request): Promise<void> | undefined;
+}
+
+export function operation<T>(parts: Parts<T>): Operation {
+  return {
+    keepsRequest: parts.keepsRequest ?? false,
+    errnoOf: parts.errnoOf,
+    serve(desk, request) {
+      const value = parts.run(desk, request);
+      if (value instanceof Promise) return desk.later(request, value, parts);
+      desk.answer(request.unique, value, parts);
+      return undefined;
+    },
+  };
+}
+
+/** A request that the kernel wants no answer to. */
+export function notice(act: (desk: Desk, request: Request) => void): Operation {
+  return {
+    keepsRequest: false,
+    errnoOf: undefined,
+    serve(desk, request) {
+      act(desk, request);
+      return undefined;
+    },
+  };
+}
+
+export function encodeNothing(): void {}
+
+/** Runs the next step on a value, now if it is here now. */
+export function then<T, U>(value: Maybe<T>, next: (value: T) => Maybe<U>): Maybe<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
