@@ -7,7 +7,7 @@
  *   /hive/group/OWNER/GROUP  a placement group's newest manifest
  */
 import type { SelectFn, ValidateFn } from "@libp2p/kad-dht";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Head, Manifest } from "../base/records.ts";
@@ -43,17 +43,17 @@ export async function publishRecord(
   const key = "sequence" in record
     ? headKey(record.owner)
     : groupKey(record.owner, record.group);
+  if (node.getConnections().length === 0) throw unavailable("peers.publish", key);
   let kept = 0;
-  const bounded = withTimeout(signal);
   try {
-    for await (const event of node.services.dht.put(key, record.bytes, { signal: bounded })) {
+    for await (const event of node.services.dht.put(key, record.bytes, { signal: bounded(signal) })) {
       if (event.name === "PEER_RESPONSE" && event.messageName === "PUT_VALUE") kept++;
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    if (kept === 0) throw new HiveError("Unavailable", "peers.publish", record.owner, { cause });
+    if (kept === 0) throw unavailable("peers.publish", key, cause);
   }
-  if (kept === 0) throw new HiveError("Unavailable", "peers.publish", record.owner);
+  if (kept === 0) throw unavailable("peers.publish", key);
 }
 
 export async function resolveHead(
@@ -81,20 +81,30 @@ async function resolve(
   signal: AbortSignal | undefined,
 ): Promise<Head | Manifest | undefined> {
   let best: Found | undefined;
+  const offer = (value: Uint8Array | undefined) => {
+    const found = value === undefined ? undefined : believeQuietly(key, value);
+    if (found !== undefined && found.version > (best?.version ?? -1)) best = found;
+  };
   try {
-    for await (const event of node.services.dht.get(key, { signal: withTimeout(signal) })) {
-      if (event.name !== "VALUE") continue;
-      const found = believe(key, event.value);
-      if (best === undefined || found.version > best.version) best = found;
+    for await (const event of node.services.dht.get(key, { signal: bounded(signal) })) {
+      // Each answer counts by itself: the last word fails when one peer takes no correction.
+      if (event.name === "PEER_RESPONSE") offer(event.record?.value);
+      else if (event.name === "VALUE") offer(event.value);
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    // Nobody had it, or time is over: what was found until then counts.
-    if (best === undefined && !(cause instanceof Error && cause.name === "NotFoundError")) {
-      throw new HiveError("Unavailable", "peers.resolve", Buffer.from(key).toString(), { cause });
-    }
+    if (best === undefined) throw unavailable("peers.resolve", key, cause);
   }
   return best?.record;
+}
+
+function believeQuietly(key: Uint8Array, value: Uint8Array): Found | undefined {
+  try {
+    return believe(key, value);
+  } catch (error) {
+    if (isFault(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The record under this key, if it is one that may lie there. */
@@ -117,7 +127,12 @@ function believe(key: Uint8Array, value: Uint8Array): Found {
   throw new HiveError("Corrupt", "peers.dht", text.slice(0, 160));
 }
 
-function withTimeout(signal: AbortSignal | undefined): AbortSignal {
+function bounded(signal: AbortSignal | undefined): AbortSignal {
   const timeout = AbortSignal.timeout(limits.peers.resolveTimeoutMs);
   return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}
+
+function unavailable(op: string, key: Uint8Array, cause?: unknown): HiveError {
+  const options = cause === undefined ? {} : { cause };
+  return new HiveError("Unavailable", op, Buffer.from(key).toString("latin1"), options);
 }

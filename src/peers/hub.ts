@@ -150,6 +150,8 @@ class Hub implements Peers {
     options: CallOptions = {},
   ): Promise<Uint8Array> {
     const { offsetBytes: offset, lengthBytes: length } = range;
+    const fits = offset + length <= limits.peers.payloadBytesMax;
+    if (!fits) throw new HiveError("TooLarge", "peers.read", `${offset}+${length}`);
     const asked = { op: "read", shard, offset, length } as const;
     const answer = await this.#link(to).call(asked, none, options.signal);
     if (answer.length === length) return answer;

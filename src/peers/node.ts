@@ -69,7 +69,8 @@ export async function openNode(options: NodeOptions): Promise<Node> {
         protocol: "/hive/kad/1.0.0",
         logPrefix: "libp2p:hive-dht",
         clientMode: false,
-        allowQueryWithZeroPeers: true,
+        // Queries wait for it, so that they start from a filled table.
+        initialQuerySelfInterval: 0,
         // Loopback and home networks are where most peers live.
         peerInfoMapper: passthroughMapper,
         validators: { hive: options.validate },

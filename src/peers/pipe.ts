@@ -59,6 +59,9 @@ export class Pipe {
 
   /** Resolves when the connection has taken the last byte; rejects when the stream ends before. */
   async send(head: Uint8Array, payload: Uint8Array = none): Promise<void> {
+    const fits = head.length <= limits.peers.headBytesMax &&
+      payload.length <= limits.peers.payloadBytesMax;
+    if (!fits) throw new HiveError("TooLarge", "peers.send", `${head.length}+${payload.length}`);
     const start = encodeFrameStart(head, payload.length);
     using _seat = await this.#writing.enter();
     if (payload.length <= limits.peers.leanBytesMax) {
