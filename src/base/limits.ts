@@ -232,6 +232,9 @@ export const limits = {
     recordPagesMax: 100_000,
     /** Parsed segment records kept at hand: 3 KiB each at most. */
     recordsMax: 256,
+    /** Between two tries of a flush that waits for peers. */
+    flushPauseMsMin: 50,
+    flushPauseMsMax: 2_000,
     /** Verdicts remembered of one peer: the last day at one audit each ten minutes. */
     verdictsMax: 144,
   },

@@ -1,0 +1,170 @@
+/**
+ * Transfer's own books: which segments there are, who keeps their shards, and how a cut-off upload
+ * goes on. It stores and remembers; it never decides, sends or codes. Keys of the KeyValue:
+ *
+ *   s/SEGMENT  a segment     m/GROUP  a manifest     x/sequence  the head's last sequence
+ *   c/CID  a block's place   n/CID  the same, not in a run yet   p/CID  a sealed catalog page
+ *   x/runs  the catalog's runs       x/building  a run being stored
+ */
+import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { Reader, Writer } from "../base/bytes.ts";
+import { HiveError, assert } from "../base/errors.ts";
+import { type GroupId, type PeerId, type SegmentId, parseCid, parseGroupId } from "../base/ids.ts";
+import { parsePeerId, parseSegmentId } from "../base/ids.ts";
+import type { SegmentRecord } from "../base/records.ts";
+import { parseSegmentRecord } from "../crypt/records.ts";
+import type { LaidBlock } from "./pack.ts";
+
+/** What is known of a segment, cheap enough to keep in memory for all of them. */
+export interface SegmentState {
+  readonly segment: SegmentId;
+  readonly group: GroupId;
+  readonly k: number;
+  readonly n: number;
+  readonly shardBytes: number;
+  readonly placed: boolean;
+  /** Whose receipt we have, by shard; undefined where nobody has it yet. */
+  readonly holders: readonly (PeerId | undefined)[];
+  /** When enough holders to read it last answered a challenge; 0 before the first. */
+  readonly provenAtMs: number;
+}
+
+/** A segment that is not fully accepted yet, with what it takes to make its shards again. */
+export interface HalfPlaced {
+  readonly state: SegmentState;
+  readonly record: SegmentRecord;
+  readonly blocks: readonly LaidBlock[];
+}
+
+const version = 1;
+
+export class SegmentBooks {
+  readonly #books: KeyValue;
+  readonly #states = new Map<SegmentId, SegmentState>();
+  /** One string for each peer, however many shards it has. */
+  readonly #peers = new Map<string, PeerId>();
+
+  constructor(books: KeyValue) {
+    this.#books = books;
+  }
+
+  async open(): Promise<void> {
+    for await (const [key, value] of this.#books.list("s/")) {
+      const segment = parseSegmentId(key.slice(2));
+      this.#states.set(segment, this.#decode(segment, value).state);
+    }
+  }
+
+  all(): readonly SegmentState[] {
+    return [...this.#states.values()];
+  }
+
+  get(segment: SegmentId): SegmentState | undefined {
+    return this.#states.get(segment);
+  }
+
+  async record(segment: SegmentId): Promise<SegmentRecord | undefined> {
+    const value = await this.#books.get(`s/${segment}`);
+    return value === undefined ? undefined : this.#decode(segment, value).record();
+  }
+
+  /** Begins or changes a segment, together with the caller's other changes: all or none. */
+  async write(
+    state: SegmentState,
+    options: {
+      readonly record: SegmentRecord;
+      readonly blocks?: readonly LaidBlock[];
+      readonly changes?: readonly KeyChange[];
+    },
+  ): Promise<void> {
+    assert(state.holders.length === state.n && options.record.segment === state.segment);
+    const value = encode(state, options.record, options.blocks ?? []);
+    const key = `s/${state.segment}`;
+    await this.#books.batch([{ type: "put", key, value }, ...(options.changes ?? [])]);
+    this.#states.set(state.segment, state);
+  }
+
+  /** Changes what is known of a segment that is placed. */
+  async update(
+    segment: SegmentId, change: Partial<Pick<SegmentState, "holders" | "provenAtMs">>,
+  ): Promise<void> {
+    const state = this.#states.get(segment);
+    const record = await this.record(segment);
+    if (state === undefined || record === undefined) return;
+    await this.write({ ...(this.#states.get(segment) ?? state), ...change }, { record });
+  }
+
+  async forget(segment: SegmentId): Promise<void> {
+    await this.#books.delete(`s/${segment}`);
+    this.#states.delete(segment);
+  }
+
+  /** Those that an earlier step or life left unfinished. */
+  async halfPlaced(): Promise<readonly HalfPlaced[]> {
+    const found: HalfPlaced[] = [];
+    for (const state of this.#states.values()) {
+      if (state.placed) continue;
+      const value = await this.#books.get(`s/${state.segment}`);
+      if (value === undefined) continue;
+      const { record, blocks } = this.#decode(state.segment, value);
+      found.push({ state, record: record(), blocks });
+    }
+    return found;
+  }
+
+  #decode(segment: SegmentId, value: Uint8Array): {
+    state: SegmentState; record: () => SegmentRecord; blocks: readonly LaidBlock[];
+  } {
+    const reader = new Reader(value, "books.segment");
+    if (reader.u8() !== version) throw reader.corrupt("version");
+    const placed = reader.u8() === 1;
+    const provenAtMs = reader.varint();
+    const group = parseGroupId(reader.hex(16));
+    const [k, n, shardBytes] = [reader.varint(), reader.varint(), reader.varint()];
+    const holders = Array.from({ length: n }, () => this.#peer(reader.latin1()));
+    const bytes = reader.bytes();
+    const blocks = Array.from({ length: reader.varint() }, () => ({
+      cid: parseCid(reader.hex(32)), offsetBytes: reader.varint(), lengthBytes: reader.varint(),
+    }));
+    reader.end();
+    const state = { segment, group, k, n, shardBytes, placed, holders, provenAtMs };
+    return { state, blocks, record: () => checked(parseSegmentRecord(bytes), segment) };
+  }
+
+  #peer(text: string): PeerId | undefined {
+    if (text === "") return undefined;
+    const known = this.#peers.get(text) ?? parsePeerId(text);
+    this.#peers.set(text, known);
+    return known;
+  }
+}
+
+/** What is known of a segment of which no shard is placed. */
+export function freshState(record: SegmentRecord): SegmentState {
+  const { segment, group, k, n, shardBytes } = record;
+  const holders = Array.from({ length: n }, () => undefined);
+  return { segment, group, k, n, shardBytes, placed: false, holders, provenAtMs: 0 };
+}
+
+export function heldCount(state: SegmentState): number {
+  return state.holders.filter((holder) => holder !== undefined).length;
+}
+
+function checked(record: SegmentRecord, segment: SegmentId): SegmentRecord {
+  if (record.segment === segment) return record;
+  throw new HiveError("Corrupt", "books.segment", segment);
+}
+
+function encode(
+  state: SegmentState, record: SegmentRecord, blocks: readonly LaidBlock[],
+): Uint8Array {
+  const writer = new Writer(512 + record.bytes.length + state.n * 56 + blocks.length * 42);
+  writer.u8(version).u8(state.placed ? 1 : 0).varint(state.provenAtMs).hex(state.group);
+  writer.varint(state.k).varint(state.n).varint(state.shardBytes);
+  for (const holder of state.holders) writer.latin1(holder ?? "");
+  writer.bytes(record.bytes).varint(blocks.length);
+  for (const { cid, offsetBytes, lengthBytes } of blocks) {
+    writer.hex(cid).varint(offsetBytes).varint(lengthBytes);
+  }
+  return writer.finish();
+}

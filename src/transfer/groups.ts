@@ -1,0 +1,164 @@
+/**
+ * The owner's placement groups: draws one when enough households are there, signs its manifest,
+ * replaces a member by a new epoch. It sends no shard: `repair` and `upload` fill the new seat.
+ *
+ * When peers arrive, new segments go to a group of the larger class; the older ones stay readable
+ * where they are and keep their class until something writes them anew.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { assert } from "../base/errors.ts";
+import { type GroupId, type PeerId, parseGroupId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import { type ErasureClass, type Manifest, type Offer, erasureClasses } from "../base/records.ts";
+import type { DriveKeys } from "../crypt/drive.ts";
+import { parseManifest, signManifest } from "../crypt/records.ts";
+import { classNamed, nextClass } from "../placement/classes.ts";
+import { drawGroup, replaceMember } from "../placement/group.ts";
+import { type Policy, hashOfPolicy } from "../placement/policy.ts";
+
+export interface GroupNeeds {
+  readonly network: PeerNetwork;
+  readonly books: KeyValue;
+  readonly keys: DriveKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Why nothing can be placed: how many households the smallest class needs, and how many we have. */
+export interface TooFew {
+  readonly needed: number;
+  readonly have: number;
+}
+
+export class Groups {
+  readonly #needs: GroupNeeds;
+  readonly #policy: Policy;
+  readonly #manifests = new Map<GroupId, Manifest>();
+
+  constructor(needs: GroupNeeds, policy: Policy) {
+    this.#needs = needs;
+    this.#policy = policy;
+  }
+
+  async open(): Promise<void> {
+    for await (const [, value] of this.#needs.books.list("m/")) {
+      const manifest = parseManifest(value);
+      this.#manifests.set(manifest.group, manifest);
+    }
+  }
+
+  all(): readonly Manifest[] {
+    return [...this.#manifests.values()];
+  }
+
+  get(group: GroupId): Manifest | undefined {
+    return this.#manifests.get(group);
+  }
+
+  households(): number {
+    return new Set(this.#offers().map(({ household }) => household)).size;
+  }
+
+  /** The group for new segments, drawn if need be. */
+  async forNewSegments(): Promise<Manifest | TooFew> {
+    const usable = this.all().filter((manifest) => this.#onlineOf(manifest) >= manifest.class.r);
+    usable.sort((a, b) => b.class.n - a.class.n);
+    const best = usable[0];
+    const wanted = this.#wantedClass(best?.class);
+    if (wanted !== undefined && wanted.n > (best?.class.n ?? 0)) {
+      const drawn = await this.#draw(wanted, best?.class.n ?? 0);
+      if (drawn !== undefined) return drawn;
+    }
+    const smallest = erasureClasses[0] as ErasureClass;
+    return best ?? { needed: smallest.n, have: this.households() };
+  }
+
+  /** Gives a lost member's seat to another peer; undefined when nobody can take it. */
+  async replace(
+    group: GroupId, lost: PeerId, unfit: ReadonlySet<PeerId>,
+  ): Promise<Manifest | undefined> {
+    const manifest = this.#manifests.get(group);
+    const lostIndex = manifest?.peers.indexOf(lost) ?? -1;
+    if (manifest === undefined || lostIndex < 0) return undefined;
+    const known = this.#needs.network.peers().map(({ offer }) => offer);
+    const fit = new Set(this.#offers().map(({ peer }) => peer));
+    const offers = known.filter(({ peer }) => {
+      return manifest.peers.includes(peer) || (fit.has(peer) && !unfit.has(peer));
+    });
+    // A new seed each epoch: who refused the seat once need not be drawn for ever.
+    const seed = `${group}/${manifest.epoch + 1}`;
+    const nowMs = this.#needs.clock.now();
+    const drawn = replaceMember({ manifest, lostIndex, offers, policy: this.#policy, seed, nowMs });
+    if (drawn.state === "impossible") return undefined;
+    const peers = manifest.peers.map((peer, at) => (at === lostIndex ? drawn.peer : peer));
+    return this.#sign({ ...manifest, epoch: manifest.epoch + 1, peers });
+  }
+
+  /** Keeps a manifest that was found among the peers, if it is newer than ours. */
+  async adopt(manifest: Manifest): Promise<void> {
+    assert(manifest.owner === this.#needs.keys.owner);
+    const ours = this.#manifests.get(manifest.group);
+    if (ours !== undefined && ours.epoch >= manifest.epoch) return;
+    await this.#keep(manifest);
+  }
+
+  /** Tells members and the DHT; who misses it hears it with the next shard or round. */
+  async tell(manifest: Manifest): Promise<void> {
+    const { network, log } = this.#needs;
+    const sends = manifest.peers.map((peer) => network.putRecord(peer, manifest));
+    const results = await Promise.allSettled([...sends, network.publish(manifest)]);
+    const missed = results.filter(({ status }) => status === "rejected");
+    const first = missed[0];
+    if (first === undefined) return;
+    const why = first.status === "rejected" ? describe(first.reason) : "";
+    log.debug("transfer.manifest.missed", { group: manifest.group, peers: missed.length, why });
+  }
+
+  /** The largest class there are households for, then smaller ones, down to what we have. */
+  async #draw(wanted: ErasureClass, above: number): Promise<Manifest | undefined> {
+    const classes = erasureClasses.filter(({ n }) => n <= wanted.n && n > above).reverse();
+    if (this.#manifests.size >= limits.transfer.groupsMax) return undefined;
+    for (const erasureClass of classes) {
+      const group = parseGroupId(this.#needs.random.bytes(16).toString("hex"));
+      const wish = { class: erasureClass, offers: this.#offers(), policy: this.#policy };
+      const drawn = drawGroup({ ...wish, seed: group, nowMs: this.#needs.clock.now() });
+      if (drawn.state === "impossible") continue;
+      this.#needs.log.info("transfer.group.drawn", { group, class: erasureClass.name });
+      const policyHash = hashOfPolicy(this.#policy);
+      return this.#sign({ group, epoch: 1, class: erasureClass, policyHash, peers: drawn.peers });
+    }
+    return undefined;
+  }
+
+  #wantedClass(current: ErasureClass | undefined): ErasureClass | undefined {
+    const { class: name } = this.#policy;
+    return name === "auto" ? nextClass(current, this.households()) : classNamed(name);
+  }
+
+  async #sign(told: Omit<Manifest, "owner" | "bytes">): Promise<Manifest> {
+    const { group, epoch, class: erasureClass, policyHash, peers } = told;
+    const wish = { group, epoch, class: erasureClass, policyHash, peers };
+    const manifest = signManifest(this.#needs.keys, wish);
+    await this.#keep(manifest);
+    return manifest;
+  }
+
+  async #keep(manifest: Manifest): Promise<void> {
+    await this.#needs.books.put(`m/${manifest.group}`, manifest.bytes);
+    this.#manifests.set(manifest.group, manifest);
+  }
+
+  #offers(): Offer[] {
+    return this.#needs.network.peers().filter(({ online }) => online).map(({ offer }) => offer);
+  }
+
+  #onlineOf(manifest: Manifest): number {
+    const online = new Set(this.#offers().map(({ peer }) => peer));
+    return manifest.peers.filter((peer) => online.has(peer)).length;
+  }
+}

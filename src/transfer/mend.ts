@@ -1,0 +1,91 @@
+/**
+ * Brings one shard of a placed segment to the member who should have it: from the holder whose
+ * seat was given away if it still answers, else out of k others. It checks the shard against the
+ * signed root before it leaves, and never decides which shard needs it.
+ */
+import { HiveError, isFault } from "../base/errors.ts";
+import type { SegmentId } from "../base/ids.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { Manifest, SegmentRecord } from "../base/records.ts";
+import { memberOfShard } from "../placement/seats.ts";
+import type { SegmentBooks } from "./books.ts";
+import type { Groups } from "./groups.ts";
+import type { Placer } from "./place.ts";
+import type { Records } from "./records.ts";
+import type { ShardReader } from "./shards.ts";
+import type { Witness } from "./witness.ts";
+
+export interface MendNeeds {
+  readonly log: Log;
+  readonly segments: SegmentBooks;
+  readonly groups: Groups;
+  readonly records: Records;
+  readonly reader: ShardReader;
+  readonly placer: Placer;
+  readonly witness: Witness;
+}
+
+/** True when the member of the newest manifest has taken its shard. */
+export async function mendShard(
+  needs: MendNeeds,
+  shard: { readonly segment: SegmentId; readonly index: number },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const state = needs.segments.get(shard.segment);
+  const manifest = state === undefined ? undefined : needs.groups.get(state.group);
+  if (state === undefined || manifest === undefined) return false;
+  const record = await needs.records.get(state, signal);
+  const bytes = await shardBytes(needs, record, shard.index, signal);
+  return placeShard(needs, { record, manifest, index: shard.index, bytes }, signal);
+}
+
+async function placeShard(
+  needs: MendNeeds,
+  parcel: {
+    readonly record: SegmentRecord; readonly manifest: Manifest;
+    readonly index: number; readonly bytes: Uint8Array;
+  },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { record, manifest, index, bytes } = parcel;
+  const taken = await needs.placer.place(record, manifest, [{ index, bytes }], signal);
+  const peer = taken.get(index);
+  if (peer === undefined) return false;
+  // Read again: other shards of the segment may have come home meanwhile.
+  const holders = [...(needs.segments.get(record.segment)?.holders ?? [])];
+  if (holders.length !== record.n) return false;
+  holders[index] = peer;
+  await needs.segments.update(record.segment, { holders });
+  return true;
+}
+
+/** A move costs one shard of traffic, a rebuilding k. */
+async function shardBytes(
+  needs: MendNeeds, record: SegmentRecord, index: number, signal: AbortSignal,
+): Promise<Uint8Array> {
+  const source = needs.reader.holdings(record).find((holding) => holding.index === index);
+  const manifest = needs.groups.get(record.group);
+  const moved = source !== undefined && manifest !== undefined
+    && source.peer !== memberOfShard(record, index, manifest);
+  if (moved && !needs.witness.doubts(source.peer)) {
+    try {
+      return await needs.reader.wholeShard(record, source, signal);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      needs.log.debug("transfer.mend.rebuild", { peer: source.peer, why: describe(error) });
+    }
+  }
+  signal.throwIfAborted();
+  return needs.reader.rebuiltShard(record, index, signal);
+}
+
+/** A shard that its own holder says it has not, or answers wrongly for, counts as held no more. */
+export async function dropShard(
+  needs: { readonly segments: SegmentBooks },
+  shard: { readonly segment: SegmentId; readonly index: number },
+): Promise<void> {
+  const state = needs.segments.get(shard.segment);
+  if (state === undefined) throw new HiveError("NotFound", "transfer.drop", shard.segment);
+  const holders = state.holders.map((peer, at) => (at === shard.index ? undefined : peer));
+  await needs.segments.update(shard.segment, { holders });
+}

@@ -1,0 +1,113 @@
+/**
+ * Publishes the head: what a machine that has nothing but the drive's keys needs to find all the
+ * rest. It is on enough members before the round counts as published; the DHT is a second way to
+ * the same record and may fail.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import { Reader, Writer } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import type { Head, Manifest } from "../base/records.ts";
+import { sealRecord } from "../crypt/aead.ts";
+import type { DriveKeys } from "../crypt/drive.ts";
+import { parseHead, signHead } from "../crypt/records.ts";
+import { encodePayload } from "./catalog-page.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Groups } from "./groups.ts";
+
+export interface PublishNeeds {
+  readonly network: PeerNetwork;
+  readonly books: KeyValue;
+  readonly keys: DriveKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly groups: Groups;
+  readonly catalog: Catalog;
+}
+
+/** Signs and sends a head for this root; Unavailable when too few members took it. */
+export async function publishHead(
+  needs: PublishNeeds, root: Uint8Array, signal: AbortSignal,
+): Promise<void> {
+  const sequence = await nextSequence(needs.books);
+  const sealed = sealRecord(needs.keys.headKey, await payloadOf(needs, root), needs.random);
+  const publishedAtMs = needs.clock.now();
+  const head = signHead(needs.keys, {
+    peer: needs.network.self, sequence, publishedAtMs, sealed,
+  });
+  await needs.books.put("x/head", head.bytes);
+  await sendHead(needs, head, signal);
+}
+
+/** Sends the last head again: for members who were away. */
+export async function republishHead(needs: PublishNeeds, signal: AbortSignal): Promise<void> {
+  const bytes = await needs.books.get("x/head");
+  if (bytes !== undefined) await sendHead(needs, parseHead(bytes), signal);
+}
+
+async function sendHead(needs: PublishNeeds, head: Head, signal: AbortSignal): Promise<void> {
+  const groups = needs.groups.all();
+  const members = new Set(groups.flatMap(({ peers }) => peers));
+  const took = new Set<PeerId>();
+  const announced = needs.network.publish(head, { signal }).catch((error: unknown) => {
+    needs.log.debug("transfer.head.unannounced", { why: describe(error) });
+  });
+  await Promise.all([...members].map(async (peer) => {
+    try {
+      await needs.network.putRecord(peer, head, { signal });
+      took.add(peer);
+    } catch (error) {
+      needs.log.debug("transfer.head.missed", { peer, why: describe(error) });
+    }
+  }));
+  await announced;
+  signal.throwIfAborted();
+  const enough = groups.some(({ peers, class: { r } }) => {
+    return peers.filter((peer) => took.has(peer)).length >= r;
+  });
+  const subject = `head on ${took.size} of ${members.size} members`;
+  if (members.size > 0 && !enough) throw new HiveError("Unavailable", "transfer.publish", subject);
+}
+
+async function payloadOf(needs: PublishNeeds, root: Uint8Array): Promise<Uint8Array> {
+  const newest = await needs.catalog.newest();
+  const runs = await needs.catalog.runs();
+  const bare = { root, newest, runs };
+  const room = limits.records.headSealedBytesMax - 256
+    - encodePayload({ ...bare, manifests: [] }).length;
+  return encodePayload({ ...bare, manifests: fitting(needs.groups.all(), room) });
+}
+
+/** The largest groups first: any one member of one of them knows the manifests of all. */
+function fitting(manifests: readonly Manifest[], roomBytes: number): Uint8Array[] {
+  const chosen: Uint8Array[] = [];
+  let left = roomBytes;
+  for (const { bytes } of [...manifests].sort((a, b) => b.class.n - a.class.n)) {
+    if (bytes.length + 4 > left) continue;
+    left -= bytes.length + 4;
+    chosen.push(bytes);
+  }
+  return chosen;
+}
+
+/** Grows by one before each use and is never used twice, whatever crashes in between. */
+async function nextSequence(books: KeyValue): Promise<number> {
+  const sequence = (await lastSequence(books)) + 1;
+  await keepSequence(books, sequence);
+  return sequence;
+}
+
+export async function lastSequence(books: KeyValue): Promise<number> {
+  const value = await books.get("x/sequence");
+  return value === undefined ? 0 : new Reader(value, "head.sequence").varint();
+}
+
+export async function keepSequence(books: KeyValue, sequence: number): Promise<void> {
+  await books.put("x/sequence", new Writer(8).varint(sequence).finish());
+}

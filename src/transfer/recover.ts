@@ -1,0 +1,96 @@
+/**
+ * A machine that has nothing but the drive's keys and one peer finds the newest head, opens it, and
+ * takes over groups, catalog and segment records. It writes transfer's own books only; the root
+ * record that it answers is for the cache to commit.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import { isFault } from "../base/errors.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Head, Manifest } from "../base/records.ts";
+import { openRecord } from "../crypt/aead.ts";
+import type { DriveKeys } from "../crypt/drive.ts";
+import { parseManifest } from "../crypt/records.ts";
+import { type HeadPayload, decodePayload } from "./catalog-page.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Groups } from "./groups.ts";
+import { keepSequence } from "./publish.ts";
+import type { Records } from "./records.ts";
+
+export interface RecoverNeeds {
+  readonly network: PeerNetwork;
+  readonly books: KeyValue;
+  readonly keys: DriveKeys;
+  readonly log: Log;
+  readonly groups: Groups;
+  readonly catalog: Catalog;
+  readonly records: Records;
+}
+
+/** The newest root record; undefined when no peer knows a head of this drive. */
+export async function recover(
+  needs: RecoverNeeds, signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const { heads, manifests } = await ask(needs, signal);
+  const newest = openNewest(needs, heads);
+  if (newest === undefined) return undefined;
+  const { head, payload } = newest;
+  for (const manifest of [...payload.manifests.map(parseManifest), ...manifests]) {
+    if (manifest.owner === needs.keys.owner) await needs.groups.adopt(manifest);
+  }
+  await freshen(needs, signal);
+  await needs.catalog.adopt(payload.newest, payload.runs);
+  for (const manifest of needs.groups.all()) await needs.records.learn(manifest, signal);
+  await keepSequence(needs.books, head.sequence);
+  await needs.books.put("x/head", head.bytes);
+  needs.log.info("transfer.recovered", { sequence: head.sequence });
+  return payload.root;
+}
+
+/** What the DHT and every known peer say of this drive; who does not answer is passed over. */
+async function ask(
+  { network, keys: { owner } }: RecoverNeeds, signal: AbortSignal,
+): Promise<{ heads: readonly Head[]; manifests: readonly Manifest[] }> {
+  const peers = network.peers().map(({ offer }) => offer.peer);
+  const resolving = Promise.allSettled([network.resolveHead(owner, { signal })]);
+  const asking = Promise.allSettled(peers.map((peer) => network.records(peer, owner, { signal })));
+  const resolved = answered(await resolving);
+  const told = answered(await asking);
+  signal.throwIfAborted();
+  const heads = [...resolved, ...told.map(({ head }) => head)];
+  return {
+    heads: heads.filter((head) => head !== undefined),
+    manifests: told.flatMap(({ manifests }) => manifests),
+  };
+}
+
+function answered<T>(results: readonly PromiseSettledResult<T>[]): T[] {
+  return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+}
+
+/** The highest sequence whose payload opens with our key. */
+function openNewest(
+  { keys, log }: RecoverNeeds, heads: readonly Head[],
+): { head: Head; payload: HeadPayload } | undefined {
+  const ours = heads.filter(({ owner }) => owner === keys.owner);
+  for (const head of ours.sort((a, b) => b.sequence - a.sequence)) {
+    try {
+      return { head, payload: decodePayload(openRecord(keys.headKey, head.sealed)) };
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      log.warn("transfer.recover.bad", { sequence: head.sequence, why: describe(error) });
+    }
+  }
+  return undefined;
+}
+
+/** A member may have been replaced since the head was published. */
+async function freshen(
+  { network, keys: { owner }, groups }: RecoverNeeds, signal: AbortSignal,
+): Promise<void> {
+  const resolving = groups.all().map(({ group }) => network.resolveManifest(owner, group, { signal }));
+  for (const manifest of answered(await Promise.allSettled(resolving))) {
+    if (manifest !== undefined && manifest.owner === owner) await groups.adopt(manifest);
+  }
+  signal.throwIfAborted();
+}

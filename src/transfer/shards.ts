@@ -1,0 +1,140 @@
+/**
+ * Reads of shards: from the one holder that has a range, or out of any k others. It is shared by
+ * the reading of blocks and the healing of segments, and reports every holder's conduct.
+ */
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import type { ByteRange } from "../base/filesystem.ts";
+import { type PeerId, type SegmentId, parseSegmentId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { SegmentRecord } from "../base/records.ts";
+import { shardIdOf } from "../crypt/merkle.ts";
+import type { Coder } from "../erasure/erasure.ts";
+import { memberOfShard } from "../placement/seats.ts";
+import type { SegmentBooks } from "./books.ts";
+import { gather } from "./gather.ts";
+import type { Groups } from "./groups.ts";
+import { type Witness, verdictOf } from "./witness.ts";
+
+export interface Holding {
+  readonly index: number;
+  readonly peer: PeerId;
+}
+
+export interface ShardReaderNeeds {
+  readonly network: PeerNetwork;
+  readonly clock: Clock;
+  readonly coder: Coder;
+  readonly segments: SegmentBooks;
+  readonly groups: Groups;
+  readonly witness: Witness;
+}
+
+export class ShardReader {
+  readonly #needs: ShardReaderNeeds;
+
+  constructor(needs: ShardReaderNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Who should have which shard: by receipt, or by the group's manifest. */
+  holdings(record: SegmentRecord): Holding[] {
+    const manifest = this.#needs.groups.get(record.group);
+    const holders = this.#needs.segments.get(record.segment)?.holders;
+    const indices = Array.from({ length: record.n }, (_, index) => index);
+    return indices.flatMap((index) => {
+      const peer = holders?.[index]
+        ?? (manifest === undefined ? undefined : memberOfShard(record, index, manifest));
+      return peer === undefined ? [] : [{ index, peer }];
+    });
+  }
+
+  /** A range of one shard as its holder gives it; its truth is the caller's to check. */
+  async range(
+    record: SegmentRecord, holding: Holding, range: ByteRange, signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { network, witness } = this.#needs;
+    const { peer, index } = holding;
+    const shard = record.roots[index];
+    if (shard === undefined) throw new HiveError("Invalid", "transfer.range", `shard ${index}`);
+    try {
+      const bytes = await network.read(peer, shard, range, { signal });
+      if (bytes.length === range.lengthBytes) return bytes;
+      throw new HiveError("Corrupt", "transfer.range", `${bytes.length} bytes`);
+    } catch (error) {
+      if (!signal.aborted) witness.saw({ peer, verdict: verdictOf(error), act: "read" });
+      throw error;
+    }
+  }
+
+  /** The same range of shard `index`, out of k other shards; unchecked, as one of them may lie. */
+  async rebuiltRange(
+    record: SegmentRecord, index: number, range: ByteRange, signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const pieces = await this.#gather(record, index, signal, (holding, until) => {
+      return this.range(record, holding, range, until);
+    });
+    return this.#rebuild(record, index, pieces);
+  }
+
+  /**
+   * Shard `index` whole, out of k whole shards that hash to what the owner signed: slower, but no
+   * lie passes, and every liar is named.
+   */
+  async rebuiltShard(
+    record: SegmentRecord, index: number, signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const pieces = await this.#gather(record, index, signal, (holding, until) => {
+      return this.wholeShard(record, holding, until);
+    });
+    const shard = this.#rebuild(record, index, pieces);
+    if (shardIdOf(shard) === record.roots[index]) return shard;
+    throw new HiveError("Corrupt", "transfer.rebuild", `${record.segment}: not one codeword`);
+  }
+
+  /** One shard from its holder, checked against its signed name. */
+  async wholeShard(
+    record: SegmentRecord, holding: Holding, signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { peer, index } = holding;
+    const whole = { offsetBytes: 0, lengthBytes: record.shardBytes };
+    const bytes = await this.range(record, holding, whole, signal);
+    if (shardIdOf(bytes) === record.roots[index]) {
+      this.#needs.witness.saw({ peer, verdict: "right", act: "read" });
+      return bytes;
+    }
+    this.#needs.witness.saw({ peer, verdict: "wrong", act: "read" });
+    throw new HiveError("Corrupt", "transfer.shard", `${record.segment}/${index}`);
+  }
+
+  async #gather(
+    record: SegmentRecord,
+    without: number,
+    signal: AbortSignal,
+    read: (holding: Holding, signal: AbortSignal) => Promise<Uint8Array>,
+  ): Promise<ReadonlyMap<number, Uint8Array>> {
+    const others = this.holdings(record).filter(({ index }) => index !== without);
+    const { hedgeShards, hedgeMsMax } = limits.transfer;
+    const options = {
+      sources: this.#needs.witness.inOrder(others), needed: record.k, hedge: hedgeShards,
+      patienceMs: hedgeMsMax / 4, signal,
+    };
+    const pieces = await gather(this.#needs.clock, options, read);
+    return new Map([...pieces].map(([{ index }, bytes]) => [index, bytes]));
+  }
+
+  #rebuild(
+    record: SegmentRecord, index: number, pieces: ReadonlyMap<number, Uint8Array>,
+  ): Uint8Array {
+    const { k, n } = record;
+    return this.#needs.coder.rebuild({ k, n }, pieces, [index])[0] as Uint8Array;
+  }
+}
+
+/** The id before this one, to ask a page of records that begins with it. */
+export function idBefore(segment: SegmentId): SegmentId | undefined {
+  const number = BigInt(`0x${segment}`);
+  if (number === 0n) return undefined;
+  return parseSegmentId((number - 1n).toString(16).padStart(64, "0"));
+}

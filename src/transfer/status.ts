@@ -1,0 +1,77 @@
+/** How safe the drive is now: counted from what the books say of every segment. Pure. */
+import type { PeerId } from "../base/ids.ts";
+import { type Manifest, erasureClasses } from "../base/records.ts";
+import type { SegmentState } from "./books.ts";
+import type { Waiting } from "./upload.ts";
+
+export interface TransferStatus {
+  /** The largest class in use; undefined before the first group. */
+  readonly class: string | undefined;
+  readonly groups: number;
+  readonly segments: {
+    readonly total: number;
+    /** All n shards with living holders. */
+    readonly healthy: number;
+    /** Readable, but fewer than n. */
+    readonly degraded: number;
+    /** Fewer than k: unreadable until holders return. */
+    readonly lost: number;
+    /** Not accepted by enough members yet. */
+    readonly placing: number;
+  };
+  /** How many more holders the worst segment can lose; undefined without segments. */
+  readonly survives: number | undefined;
+  /** The oldest proof among all segments; 0 when one was never proven, undefined without any. */
+  readonly lastProvenAtMs: number | undefined;
+  readonly pendingBlocks: number;
+  readonly waiting: Waiting;
+}
+
+/** Shards whose holder counts as living. */
+export function livingCount(state: SegmentState, isLiving: (peer: PeerId) => boolean): number {
+  return state.holders.filter((peer) => peer !== undefined && isLiving(peer)).length;
+}
+
+export function statusOf(
+  known: {
+    readonly segments: readonly SegmentState[]; readonly manifests: readonly Manifest[];
+    readonly pendingBlocks: number; readonly waiting: Waiting;
+  },
+  isLiving: (peer: PeerId) => boolean,
+): TransferStatus {
+  const placed = known.segments.filter((state) => state.placed);
+  const spare = placed.map((state) => livingCount(state, isLiving) - state.k);
+  const healthy = placed.filter((state, at) => spare[at] === state.n - state.k).length;
+  const lost = spare.filter((shards) => shards < 0).length;
+  const names = new Set(known.manifests.map((manifest) => manifest.class.name));
+  return {
+    class: erasureClasses.findLast(({ name }) => names.has(name))?.name,
+    groups: known.manifests.length,
+    segments: {
+      total: placed.length, healthy, degraded: placed.length - healthy - lost, lost,
+      placing: known.segments.length - placed.length,
+    },
+    survives: least(spare),
+    lastProvenAtMs: least(placed.map(({ provenAtMs }) => provenAtMs)),
+    pendingBlocks: known.pendingBlocks,
+    waiting: known.waiting,
+  };
+}
+
+/** How many shards each peer holds. */
+export function shardsByHolder(segments: readonly SegmentState[]): ReadonlyMap<PeerId, number> {
+  const counts = new Map<PeerId, number>();
+  for (const { holders } of segments) {
+    for (const peer of holders) {
+      if (peer !== undefined) counts.set(peer, (counts.get(peer) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+/** Without spreading: a drive may have a hundred thousand segments. */
+function least(numbers: readonly number[]): number | undefined {
+  return numbers.reduce<number | undefined>((found, number) => {
+    return found === undefined || number < found ? number : found;
+  }, undefined);
+}

@@ -1,0 +1,301 @@
+/**
+ * Takes what the cache has to place, round by round: packs, codes, places, writes it down, and
+ * publishes the head. It is one Step: bounded, and stoppable between any two writes of its books.
+ *
+ * A segment counts as placed when at least r of its n shards are acknowledged, r being its class's
+ * repair threshold: all n are tried, and what is missing is left to repair, which sees the segment
+ * as degraded. Fewer than r, and the round waits: no head names a block of it.
+ *
+ * A crash leaves half-placed segments in the books. Their blocks make the same shards again, so
+ * they are finished first; if a block is gone since, nothing names the segment, and it is released.
+ */
+import type { BlockInfo, KeyValue, UploadRound, UploadSource } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { assert, isFault } from "../base/errors.ts";
+import type { Cid, PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import type { Manifest, SegmentRecord } from "../base/records.ts";
+import type { Step } from "../base/step.ts";
+import type { DriveKeys } from "../crypt/drive.ts";
+import { signRelease } from "../crypt/records.ts";
+import type { Coder } from "../erasure/erasure.ts";
+import { memberOfShard } from "../placement/seats.ts";
+import { type HalfPlaced, type SegmentBooks, type SegmentState } from "./books.ts";
+import { freshState, heldCount } from "./books.ts";
+import type { CatalogEntry } from "./catalog-page.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Groups, TooFew } from "./groups.ts";
+import { type Layout, planSegment } from "./pack.ts";
+import type { Placer } from "./place.ts";
+import { publishHead } from "./publish.ts";
+import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
+
+export interface UploadNeeds {
+  readonly network: PeerNetwork;
+  readonly source: UploadSource;
+  readonly books: KeyValue;
+  readonly coder: Coder;
+  readonly keys: DriveKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly segments: SegmentBooks;
+  readonly catalog: Catalog;
+  readonly groups: Groups;
+  readonly placer: Placer;
+}
+
+/** What keeps the uploader from going on, for the status. */
+export type Waiting =
+  | { readonly for: "nothing" }
+  | ({ readonly for: "peers" } & TooFew)
+  | { readonly for: "members"; readonly why: string };
+
+interface Round {
+  readonly root: Uint8Array;
+  blocks: readonly BlockInfo[];
+  from: number;
+}
+
+export class Uploader implements Step {
+  readonly name = "upload";
+  readonly #needs: UploadNeeds;
+  #round: Round | undefined;
+  #waiting: Waiting = { for: "nothing" };
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(needs: UploadNeeds) {
+    this.#needs = needs;
+  }
+
+  get waiting(): Waiting {
+    return this.#waiting;
+  }
+
+  /** Blocks of this round that are not on their way yet. */
+  get pendingBlocks(): number {
+    return this.#round === undefined ? 0 : this.#round.blocks.length - this.#round.from;
+  }
+
+  /** After an idle step: nothing is left to do, rather than something being in the way. */
+  get done(): boolean {
+    return this.#round === undefined && this.#waiting.for === "nothing";
+  }
+
+  /** Steps asked for at once run one after another. */
+  step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const next = this.#running.then(() => this.#guarded(signal));
+    this.#running = next.catch(() => undefined);
+    return next;
+  }
+
+  /** A block that is gone makes the round stale: the next one is of a newer commit. */
+  async #guarded(signal: AbortSignal): Promise<"busy" | "idle"> {
+    try {
+      return await this.#step(signal);
+    } catch (error) {
+      if (!isFault(error, "NotFound", "Stale")) throw error;
+      this.#needs.log.warn("transfer.round.stale", { why: describe(error) });
+      this.#round = undefined;
+      return this.#idle({ for: "members", why: describe(error) });
+    }
+  }
+
+  async #step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    signal.throwIfAborted();
+    if (await this.#finishHalfPlaced(signal) > 0) return "idle";
+    this.#round ??= await this.#beginRound();
+    const round = this.#round;
+    if (round === undefined) return this.#idle({ for: "nothing" });
+    if (round.from < round.blocks.length) return this.#placeSome(round, signal);
+    const pages = await this.#needs.catalog.settle();
+    if (pages.length > 0) return this.#placeSome({ root: round.root, blocks: pages, from: 0 }, signal);
+    return this.#publish(round, signal);
+  }
+
+  async #publish(round: Round, signal: AbortSignal): Promise<"busy" | "idle"> {
+    try {
+      await publishHead(this.#needs, round.root, signal);
+    } catch (error) {
+      if (!isFault(error, "Unavailable")) throw error;
+      return this.#idle({ for: "members", why: describe(error) });
+    }
+    await this.#needs.source.endRound(round.root);
+    this.#round = undefined;
+    return "busy";
+  }
+
+  /** Blocks that were placed in an earlier life are told as such and not sent again. */
+  async #beginRound(): Promise<Round | undefined> {
+    const found: UploadRound | undefined = await this.#needs.source.beginRound();
+    if (found === undefined) return undefined;
+    const known = await Promise.all(found.blocks.map(({ cid }) => this.#isPlaced(cid)));
+    const placed = found.blocks.filter((_, at) => known[at]).map(({ cid }) => cid);
+    if (placed.length > 0) await this.#needs.source.placed(placed);
+    return { root: found.root, blocks: found.blocks.filter((_, at) => !known[at]), from: 0 };
+  }
+
+  async #isPlaced(cid: Cid): Promise<boolean> {
+    const entry = await this.#needs.catalog.find(cid);
+    if (entry === undefined) return false;
+    const state = this.#needs.segments.get(entry.segment);
+    return state === undefined || heldCount(state) >= state.k;
+  }
+
+  /** A few segments, the next one coded while the last is on its way. */
+  async #placeSome(round: Round, signal: AbortSignal): Promise<"busy" | "idle"> {
+    const { segmentsPerStepMax, segmentsInFlightMax } = limits.transfer;
+    const group = await this.#needs.groups.forNewSegments();
+    if (!("peers" in group)) return this.#idle({ for: "peers", ...group });
+    const flights = new Set<Promise<boolean>>();
+    const results: Promise<boolean>[] = [];
+    for (let count = 0; count < segmentsPerStepMax && round.from < round.blocks.length; count++) {
+      const { layout, taken } = planSegment(round.blocks, { from: round.from, k: group.class.k });
+      const { half, coded } = await this.#beginSegment(layout, group);
+      round.from += taken;
+      const flight = this.#placeSegment(half, coded, signal);
+      results.push(flight);
+      flights.add(flight);
+      const land = (): boolean => flights.delete(flight);
+      flight.then(land, land);
+      if (flights.size >= segmentsInFlightMax) await Promise.race(flights);
+      if (signal.aborted) break;
+    }
+    const done = await Promise.all(results);
+    return done.every(Boolean) ? this.#busy() : this.#idle(tooFewTook);
+  }
+
+  /** Codes a segment and writes it down before its first shard leaves. */
+  async #beginSegment(
+    layout: Layout, group: Manifest,
+  ): Promise<{ half: HalfPlaced; coded: CodedSegment }> {
+    const coded = await this.#code(layout, group.class.n);
+    const { roots } = coded;
+    const { shardBytes, blocks } = layout;
+    const told = { group: group.group, class: group.class, shardBytes, roots };
+    const record = signSegment(this.#needs, told);
+    const state = freshState(record);
+    await this.#needs.segments.write(state, { record, blocks });
+    return { half: { state, record, blocks }, coded };
+  }
+
+  #code(layout: Layout, n: number): Promise<CodedSegment> {
+    const read = async (cid: Cid): Promise<Uint8Array> => {
+      return await this.#needs.catalog.page(cid) ?? this.#needs.source.read(cid);
+    };
+    return codeSegment(this.#needs.coder, layout, { n, read });
+  }
+
+  /** True when enough members have their shards. */
+  async #placeSegment(
+    half: HalfPlaced, coded: CodedSegment, signal: AbortSignal,
+  ): Promise<boolean> {
+    const { record, blocks } = half;
+    let state = await this.#sendMissing(half, coded, signal);
+    const manifest = this.#needs.groups.get(record.group);
+    assert(manifest !== undefined, "a segment has its group");
+    if (heldCount(state) < manifest.class.r && await this.#replaceFailed(state, record)) {
+      state = await this.#sendMissing({ ...half, state }, coded, signal);
+    }
+    if (heldCount(state) < manifest.class.r) {
+      await this.#needs.segments.write(state, { record, blocks });
+      return false;
+    }
+    await this.#accept({ state, record, blocks });
+    return true;
+  }
+
+  async #sendMissing(
+    half: HalfPlaced, coded: CodedSegment, signal: AbortSignal,
+  ): Promise<SegmentState> {
+    const { state, record } = half;
+    const manifest = this.#needs.groups.get(record.group);
+    assert(manifest !== undefined, "a segment has its group");
+    const missing = coded.shards.map((bytes, index) => ({ index, bytes }))
+      .filter(({ index }) => state.holders[index] !== memberOfShard(record, index, manifest));
+    const taken = await this.#needs.placer.place(record, manifest, missing, signal);
+    const holders = state.holders.map((holder, index) => taken.get(index) ?? holder);
+    return { ...state, holders };
+  }
+
+  /** New members for the seats that took nothing: the round cannot wait for repair. */
+  async #replaceFailed(state: SegmentState, record: SegmentRecord): Promise<boolean> {
+    const manifest = this.#needs.groups.get(record.group);
+    assert(manifest !== undefined, "a segment has its group");
+    const failed = new Set<PeerId>();
+    for (const [index, holder] of state.holders.entries()) {
+      if (holder === undefined) failed.add(memberOfShard(record, index, manifest));
+    }
+    let newest: Manifest | undefined;
+    for (const peer of failed) {
+      newest = await this.#needs.groups.replace(record.group, peer, failed) ?? newest;
+    }
+    if (newest !== undefined) await this.#needs.groups.tell(newest);
+    return newest !== undefined;
+  }
+
+  /** The books first, then the cache: what it evicts can be found. */
+  async #accept({ state, record, blocks }: HalfPlaced): Promise<void> {
+    const { segment, group } = record;
+    const entries = blocks.map((block): CatalogEntry => ({ ...block, segment, group }));
+    const changes = await this.#needs.catalog.changesFor(entries);
+    await this.#needs.segments.write({ ...state, placed: true }, { record, changes });
+    const held = heldCount(state);
+    this.#needs.log.debug("transfer.segment.placed", { segment, held, n: state.n });
+    await this.#needs.source.placed(blocks.map(({ cid }) => cid));
+  }
+
+  /** How many remain unfinished. */
+  async #finishHalfPlaced(signal: AbortSignal): Promise<number> {
+    let left = 0;
+    for (const half of await this.#needs.segments.halfPlaced()) {
+      signal.throwIfAborted();
+      if (!(await this.#finish(half, signal))) left++;
+    }
+    if (left > 0) this.#idle(tooFewTook);
+    return left;
+  }
+
+  async #finish(half: HalfPlaced, signal: AbortSignal): Promise<boolean> {
+    const { k, n, shardBytes } = half.record;
+    try {
+      const coded = await this.#code({ k, shardBytes, blocks: half.blocks }, n);
+      const same = coded.roots.every((root, index) => root === half.record.roots[index]);
+      if (same) return await this.#placeSegment(half, coded, signal);
+    } catch (error) {
+      if (!isFault(error, "NotFound", "Stale", "Corrupt")) throw error;
+    }
+    await this.#abandon(half);
+    return true;
+  }
+
+  /** Nothing names this segment and nothing will: its holders may forget it. */
+  async #abandon({ state, record }: HalfPlaced): Promise<void> {
+    const { keys, clock, network, groups, log } = this.#needs;
+    const { segment } = record;
+    const release = signRelease(keys, { segment, releasedAtMs: clock.now() });
+    const holders = new Set(state.holders.filter((holder) => holder !== undefined));
+    for (const peer of groups.get(record.group)?.peers ?? []) holders.add(peer);
+    const told = [...holders].map((peer) => network.release(peer, release.bytes));
+    const missed = (await Promise.allSettled(told)).filter(({ status }) => status === "rejected");
+    log.info("transfer.segment.abandoned", { segment, missed: missed.length });
+    await this.#needs.segments.forget(segment);
+    // Blocks of it that are still wanted come again with the next round.
+    this.#round = undefined;
+  }
+
+  #idle(waiting: Waiting): "idle" {
+    this.#waiting = waiting;
+    return "idle";
+  }
+
+  #busy(): "busy" {
+    this.#waiting = { for: "nothing" };
+    return "busy";
+  }
+}
+
+const tooFewTook: Waiting = { for: "members", why: "too few members took their shards" };
