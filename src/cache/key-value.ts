@@ -35,10 +35,15 @@ class LevelKeyValue implements KeyValue, AsyncDisposable {
     await this.#table.batch(changes.map(changeOf), { sync: true });
   }
 
-  async *list(prefix: string): AsyncGenerator<readonly [key: string, value: Uint8Array]> {
-    const from = Buffer.from(prefix, "latin1");
+  async *list(
+    prefix: string,
+    { after = "" }: { readonly after?: string } = {},
+  ): AsyncGenerator<readonly [key: string, value: Uint8Array]> {
+    const start = Buffer.from(prefix, "latin1");
     // No ASCII key has a byte above 0x7f, so this is past all that start with the prefix.
-    const to = Buffer.concat([from, Buffer.from([0xff])]);
+    const to = Buffer.concat([start, Buffer.from([0xff])]);
+    // The least key behind another is that key and a zero byte.
+    const from = after < prefix ? start : Buffer.from(`${after}\0`, "latin1");
     for await (const [key, value] of this.#table.range(from, to)) {
       yield [asBuffer(key).toString("latin1"), value];
     }

@@ -15,18 +15,27 @@ export function freeableBytes(file: Candidate): number {
 }
 
 /**
- * The file of which the most can go; among equals (to an eighth) the oldest, so that blocks leave
- * in the order in which they came. Undefined when too little would be gained from any.
+ * By cost and benefit, as log-structured file systems choose: what is freed, times how old the
+ * file is, over what must be read and written for it. Only by what is freed, one dirty block
+ * would keep its cold neighbours here for ever; only by age, much would be copied for little.
+ * Undefined when too little would be gained from any.
  */
 export function chooseVictim<T extends Candidate>(files: readonly T[]): T | undefined {
+  const newest = files.reduce((most, { number }) => Math.max(most, number), 0);
   let best: T | undefined;
-  let bestEighths = 0;
-  for (const file of [...files].sort((one, other) => one.number - other.number)) {
-    const share = file.sizeBytes === 0 ? 1 : freeableBytes(file) / file.sizeBytes;
-    const eighths = Math.floor(share * 8);
-    if (share < limits.cache.victimShareMin || eighths <= bestEighths) continue;
+  let bestScore = 0;
+  for (const file of files) {
+    const score = scoreOf(file, newest - file.number + 1);
+    if (score <= bestScore) continue;
     best = file;
-    bestEighths = eighths;
+    bestScore = score;
   }
   return best;
+}
+
+function scoreOf(file: Candidate, age: number): number {
+  // Nothing to copy at all: no choice can be better.
+  if (file.liveBytes === 0) return Infinity;
+  const share = freeableBytes(file) / file.sizeBytes;
+  return share < limits.cache.victimShareMin ? 0 : (share * age) / (2 - share);
 }

@@ -46,3 +46,25 @@ export async function openIn(directory: string, options: TemporaryOptions = {}):
   const { fetcher, clock = systemClock, log = silentLog, ...rest } = options;
   return openCache({ directory, clock, log, fetcher }, { limitBytes: 64 * MiB, ...rest });
 }
+
+/** Time that passes only when the test says so. */
+export function handClock(): Clock & { readonly pass: (ms: number) => void } {
+  let now = 0;
+  const alarms = new Set<{ readonly atMs: number; readonly act: () => void }>();
+  return {
+    ...systemClock,
+    monotonicMs: () => now,
+    after(ms, act) {
+      const alarm = { atMs: now + ms, act };
+      alarms.add(alarm);
+      return { [Symbol.dispose]: () => void alarms.delete(alarm) };
+    },
+    pass(ms) {
+      now += ms;
+      for (const alarm of [...alarms].filter(({ atMs }) => atMs <= now)) {
+        alarms.delete(alarm);
+        alarm.act();
+      }
+    },
+  };
+}
