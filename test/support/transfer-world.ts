@@ -1,0 +1,140 @@
+/** A drive with its peers in one process: a source of blocks, books in memory, and the keys. */
+import type { BlockInfo, KeyChange, KeyValue } from "../../src/base/blocks.ts";
+import type { UploadRound, UploadSource } from "../../src/base/blocks.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
+import { type Cid, cidOf } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { ShardHost } from "../../src/base/network.ts";
+import { type Random, seededRandom } from "../../src/base/random.ts";
+import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
+import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import { sha256 } from "../../src/crypt/sha256.ts";
+import { openCoder } from "../../src/erasure/erasure.ts";
+import { type Transfer, type TransferOptions } from "../../src/transfer/transfer.ts";
+import { openTransfer } from "../../src/transfer/transfer.ts";
+import { LoopbackNetwork } from "./loopback-network.ts";
+import { HonestHost } from "./honest-host.ts";
+
+/** Survives what reopens transfer; `crashAfter` counts down to a write that never happens. */
+export class MemoryBooks implements KeyValue {
+  readonly pairs = new Map<string, Uint8Array>();
+  crashAfter = Infinity;
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return this.pairs.get(key);
+  }
+
+  async put(key: string, value: Uint8Array): Promise<void> {
+    return this.batch([{ type: "put", key, value }]);
+  }
+
+  async delete(key: string): Promise<void> {
+    return this.batch([{ type: "delete", key }]);
+  }
+
+  async batch(changes: readonly KeyChange[]): Promise<void> {
+    if (this.crashAfter-- <= 0) throw new Crash("books");
+    for (const change of changes) {
+      if (change.type === "delete") this.pairs.delete(change.key);
+      else this.pairs.set(change.key, Buffer.from(change.value));
+    }
+  }
+
+  async *list(prefix: string): AsyncIterable<readonly [string, Uint8Array]> {
+    const keys = [...this.pairs.keys()].filter((key) => key.startsWith(prefix)).sort();
+    for (const key of keys) {
+      const value = this.pairs.get(key);
+      if (value !== undefined) yield [key, value];
+    }
+  }
+}
+
+/** What a power cut looks like from inside: no fault, nothing to handle. */
+export class Crash extends Error {}
+
+/** A cache as transfer sees it: dirty blocks, a newest root, and what was published. */
+export class MemorySource implements UploadSource {
+  readonly dirty = new Map<Cid, Uint8Array>();
+  readonly placedCids = new Set<Cid>();
+  newest: Uint8Array | undefined;
+  published: Uint8Array | undefined;
+
+  commit(root: string, blocks: readonly Uint8Array[]): void {
+    for (const bytes of blocks) this.dirty.set(cidOf(bytes), bytes);
+    this.newest = Buffer.from(root);
+  }
+
+  async beginRound(): Promise<UploadRound | undefined> {
+    if (this.newest === undefined || this.newest === this.published) return undefined;
+    const blocks: BlockInfo[] = [...this.dirty].map(([cid, bytes]) => {
+      return { cid, lengthBytes: bytes.length };
+    });
+    return { root: this.newest, blocks };
+  }
+
+  async read(cid: Cid): Promise<Uint8Array> {
+    const bytes = this.dirty.get(cid);
+    if (bytes === undefined) throw new HiveError("NotFound", "source.read", cid);
+    return bytes;
+  }
+
+  async placed(cids: readonly Cid[]): Promise<void> {
+    for (const cid of cids) {
+      this.dirty.delete(cid);
+      this.placedCids.add(cid);
+    }
+  }
+
+  async endRound(root: Uint8Array): Promise<void> {
+    if (this.newest !== undefined && Buffer.from(root).equals(this.newest)) this.published = this.newest;
+  }
+}
+
+export interface World {
+  readonly network: LoopbackNetwork;
+  readonly source: MemorySource;
+  readonly books: MemoryBooks;
+  readonly keys: DriveKeys;
+  readonly random: Random;
+}
+
+export function makeWorld(
+  peers: number, seed: string, hostOf: (keys: PeerKeys) => ShardHost = (keys) => new HonestHost(keys),
+): World {
+  const keys = driveKeysOf(sha256(Buffer.from("transfer world")));
+  const network = new LoopbackNetwork([keys.owner]);
+  for (let number = 0; number < peers; number++) network.add(`${number}`, hostOf);
+  const random = seededRandom(seed);
+  return { network, source: new MemorySource(), books: new MemoryBooks(), keys, random };
+}
+
+export function openWorld(world: World, options: TransferOptions = {}): Promise<Transfer> {
+  const coder = openCoder();
+  return openTransfer({ ...world, coder, clock: systemClock, log: silentLog }, options);
+}
+
+/** Random bytes: what sealed blocks look like. */
+export function makeBlocks(
+  random: Random, options: { readonly count: number; readonly bytesMax: number },
+): Uint8Array[] {
+  const pool = random.bytes(4096);
+  return Array.from({ length: options.count }, () => {
+    const bytes = Buffer.alloc(64 + random.below(options.bytesMax), pool);
+    random.bytes(32).copy(bytes);
+    return bytes;
+  });
+}
+
+/** The blocks that transfer does not give back as they were. */
+export async function missing(
+  transfer: Transfer, blocks: readonly Uint8Array[],
+): Promise<Cid[]> {
+  const wrong: Cid[] = [];
+  for (const bytes of blocks) {
+    const cid = cidOf(bytes);
+    const got = await transfer.fetch(cid, {}).catch(() => undefined);
+    if (got === undefined || !Buffer.from(got).equals(bytes)) wrong.push(cid);
+  }
+  return wrong;
+}

@@ -1,0 +1,110 @@
+/** Blocks to the peers and back: every class, every loss it promises to survive, and recovery. */
+import { test } from "tap";
+import { isFault } from "../../src/base/errors.ts";
+import { cidOf } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { shuffled } from "../../src/base/random.ts";
+import { erasureClasses } from "../../src/base/records.ts";
+import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import { defaultPolicy } from "../../src/placement/policy.ts";
+import { HonestHost } from "../support/honest-host.ts";
+import { MemoryBooks, makeBlocks, makeWorld, missing } from "../support/transfer-world.ts";
+import { openWorld } from "../support/transfer-world.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.roundtrip.test.ts`;
+
+for (const { name, k, n } of erasureClasses) {
+  test(`${name}: with n - k holders dead every block comes back byte for byte`, async (t) => {
+    const world = makeWorld(n, `${seed}/${name}`);
+    const transfer = await openWorld(world, { policy: { ...defaultPolicy, class: name } });
+    const blocks = makeBlocks(world.random, { count: 12 + k, bytesMax: 150_000 });
+    world.source.commit("root", blocks);
+    await transfer.flush(20_000);
+    t.equal(world.source.dirty.size, 0);
+    t.equal(transfer.status().class, name);
+    t.equal(transfer.status().survives, n - k);
+    t.strictSame(await missing(transfer, blocks), [], replay);
+
+    const members = shuffled([...world.network.members.values()], world.random);
+    for (const member of members.slice(0, n - k)) member.mood = { is: "dead" };
+    t.strictSame(await missing(transfer, blocks), [], replay);
+    const last = members.at(-1);
+    if (last !== undefined) last.mood = { is: "dead" };
+    const lost = await transfer.fetch(cidOf(blocks[0] ?? Buffer.alloc(0)), {}).catch((e) => e);
+    t.ok(isFault(lost, "Unavailable"), "one more, and the answer says so");
+  });
+}
+
+test("a machine with the keys and one peer gets everything back", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world);
+  const blocks = makeBlocks(world.random, { count: 40, bytesMax: limits.dag.blockBytesMax - 64 });
+  world.source.commit("first", blocks.slice(0, 10));
+  await transfer.flush(20_000);
+  world.source.commit("second", blocks.slice(10));
+  await transfer.flush(20_000);
+  world.network.dhtWorks = false;
+  const books = new MemoryBooks();
+  const fresh = await openWorld({ ...world, books });
+  t.equal(Buffer.from(await fresh.recover() ?? []).toString(), "second");
+  t.strictSame(await missing(fresh, blocks), [], replay);
+  const { total, healthy } = transfer.status().segments;
+  t.strictSame([fresh.status().segments.total, fresh.status().segments.healthy], [total, healthy]);
+});
+
+test("many small blocks go through catalog runs, and recovery reads them", async (t) => {
+  const world = makeWorld(3, seed);
+  const transfer = await openWorld(world);
+  const all: Uint8Array[] = [];
+  for (let round = 0; round < 6; round++) {
+    const blocks = makeBlocks(world.random, { count: 300, bytesMax: 400 });
+    all.push(...blocks);
+    world.source.commit(`root ${round}`, blocks);
+    await transfer.flush(20_000);
+  }
+  const fresh = await openWorld({ ...world, books: new MemoryBooks() });
+  t.equal(Buffer.from(await fresh.recover() ?? []).toString(), "root 5");
+  t.strictSame(await missing(fresh, all), [], replay);
+  world.source.commit("after", makeBlocks(world.random, { count: 300, bytesMax: 400 }));
+  await fresh.flush(20_000);
+  t.equal(world.source.published, world.source.newest, "and a recovered machine goes on");
+});
+
+test("nobody knows the drive: recovery says so", async (t) => {
+  const world = makeWorld(3, seed);
+  t.equal(await (await openWorld(world)).recover(), undefined);
+});
+
+test("too few households: nothing is lost and the status says what is needed", async (t) => {
+  const world = makeWorld(2, seed);
+  const transfer = await openWorld(world);
+  const blocks = makeBlocks(world.random, { count: 3, bytesMax: 1000 });
+  world.source.commit("root", blocks);
+  const late = await transfer.flush(200).catch((error: unknown) => error);
+  t.ok(isFault(late, "TimedOut"));
+  t.strictSame(transfer.status().waiting, { for: "peers", needed: 3, have: 2 });
+  t.equal(world.source.dirty.size, 3);
+  world.network.add("third", hostOf);
+  await transfer.flush(5_000);
+  t.equal(world.source.dirty.size, 0);
+});
+
+test("more peers arrive: new segments move up a class, old ones stay readable", async (t) => {
+  const world = makeWorld(3, seed);
+  const transfer = await openWorld(world);
+  const first = makeBlocks(world.random, { count: 5, bytesMax: 1000 });
+  world.source.commit("one", first);
+  await transfer.flush(5_000);
+  t.equal(transfer.status().class, "mirror");
+  for (let more = 0; more < 5; more++) world.network.add(`more ${more}`, hostOf);
+  const second = makeBlocks(world.random, { count: 5, bytesMax: 1000 });
+  world.source.commit("two", second);
+  await transfer.flush(5_000);
+  t.equal(transfer.status().class, "tiny");
+  t.strictSame(await missing(transfer, [...first, ...second]), []);
+});
+
+function hostOf(keys: PeerKeys): HonestHost {
+  return new HonestHost(keys);
+}
