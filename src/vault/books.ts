@@ -1,0 +1,278 @@
+/**
+ * What the vault writes down, as keys and values of a KeyValue. Each change is a list of
+ * KeyChanges for one atomic batch, the owner's totals among them: the sums survive any crash.
+ *
+ *   place/SHARD/SEGMENT/INDEX   where a shard belongs    held/OWNER/SEGMENT/INDEX   the way back
+ *   record/OWNER/SEGMENT        group, signed record     manifest/OWNER/GROUP, head/OWNER
+ *   owner/OWNER                 totals                   gone/SEGMENT               when released
+ */
+import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { Reader, Writer } from "../base/bytes.ts";
+import { type GroupId, type OwnerId, type SegmentId, type ShardId } from "../base/ids.ts";
+import { bytesOfId, parseGroupId, parseOwnerId, parseSegmentId } from "../base/ids.ts";
+import { parseShardId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+
+/** One shard of one segment, kept here. */
+export interface Place {
+  readonly shard: ShardId;
+  readonly segment: SegmentId;
+  readonly index: number;
+  readonly owner: OwnerId;
+  readonly group: GroupId;
+  readonly shardBytes: number;
+  readonly storedAtMs: number;
+  /** Since when the manifest gives the seat to another; undefined while it is ours. */
+  readonly strayAtMs: number | undefined;
+}
+
+/** What one owner takes up here. `bytes` counts shards, records, manifests and the head. */
+export interface Totals {
+  readonly shards: number;
+  readonly segments: number;
+  readonly groups: number;
+  readonly bytes: number;
+}
+
+export const noTotals: Totals = { shards: 0, segments: 0, groups: 0, bytes: 0 };
+
+export class Books {
+  readonly #store: KeyValue;
+
+  constructor(store: KeyValue) {
+    this.#store = store;
+  }
+
+  batch(changes: readonly KeyChange[]): Promise<void> {
+    return this.#store.batch(changes);
+  }
+
+  async owners(): Promise<Map<OwnerId, Totals>> {
+    const owners = new Map<OwnerId, Totals>();
+    for await (const [key, value] of this.#store.list("owner/")) {
+      owners.set(parseOwnerId(part(key, 1)), readTotals(value));
+    }
+    return owners;
+  }
+
+  async places(shard: ShardId): Promise<readonly Place[]> {
+    const found: Place[] = [];
+    for await (const [key, value] of this.#store.list(`place/${shard}/`)) {
+      found.push(readPlace(key, value));
+    }
+    return found;
+  }
+
+  /** The places of the first shards after `after` whose id starts with the folder's name. */
+  async placesIn(
+    folder: string, after: ShardId | undefined, shardsMax: number,
+  ): Promise<ReadonlyMap<ShardId, readonly Place[]>> {
+    const found = new Map<ShardId, Place[]>();
+    // "0" follows "/", so this is past every place of that shard.
+    const options = after === undefined ? {} : { after: `place/${after}0` };
+    for await (const [key, value] of this.#store.list(`place/${folder}`, options)) {
+      const place = readPlace(key, value);
+      if (after !== undefined && place.shard <= after) continue;
+      const known = found.get(place.shard);
+      if (known === undefined && found.size === shardsMax) break;
+      found.set(place.shard, [...(known ?? []), place]);
+    }
+    return found;
+  }
+
+  /** The shards of one segment. */
+  async held(owner: OwnerId, segment: SegmentId): Promise<readonly ShardId[]> {
+    const shards: ShardId[] = [];
+    for await (const [, value] of this.#store.list(`held/${owner}/${segment}/`)) {
+      shards.push(readShard(value));
+    }
+    return shards;
+  }
+
+  async record(owner: OwnerId, segment: SegmentId): Promise<StoredRecord | undefined> {
+    const value = await this.#store.get(recordKey(owner, segment));
+    return value === undefined ? undefined : readRecord(value);
+  }
+
+  async *records(
+    owner: OwnerId, after: SegmentId | undefined,
+  ): AsyncGenerator<StoredRecord> {
+    const from = after === undefined ? undefined : recordKey(owner, after);
+    const options = from === undefined ? {} : { after: from };
+    for await (const [key, value] of this.#store.list(`record/${owner}/`, options)) {
+      if (from === undefined || key > from) yield readRecord(value);
+    }
+  }
+
+  manifest(owner: OwnerId, group: GroupId): Promise<Uint8Array | undefined> {
+    return this.#store.get(manifestKey(owner, group));
+  }
+
+  async manifests(owner: OwnerId): Promise<readonly Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    for await (const [, value] of this.#store.list(`manifest/${owner}/`)) {
+      found.push(value);
+      if (found.length === limits.vault.groupsPerOwnerMax) break;
+    }
+    return found;
+  }
+
+  head(owner: OwnerId): Promise<Uint8Array | undefined> {
+    return this.#store.get(headKey(owner));
+  }
+
+  async isGone(segment: SegmentId): Promise<boolean> {
+    return (await this.#store.get(goneKey(segment))) !== undefined;
+  }
+
+  async *gone(folder: string): AsyncGenerator<{ segment: SegmentId; atMs: number }> {
+    for await (const [key, value] of this.#store.list(`gone/${folder}`)) {
+      yield { segment: parseSegmentId(part(key, 1)), atMs: readTime(value) };
+    }
+  }
+
+  async value(name: "vault" | "scrub"): Promise<Uint8Array | undefined> {
+    return this.#store.get(name);
+  }
+
+  put(name: "vault" | "scrub", value: Uint8Array): Promise<void> {
+    return this.#store.put(name, value);
+  }
+}
+
+export interface StoredRecord {
+  readonly group: GroupId;
+  readonly bytes: Uint8Array;
+}
+
+export function putPlace(place: Place): readonly KeyChange[] {
+  const value = new Writer(80)
+    .raw(bytesOfId(place.owner)).raw(bytesOfId(place.group))
+    .varint(place.shardBytes).varint(place.storedAtMs).varint(place.strayAtMs ?? 0).finish();
+  return [
+    { type: "put", key: placeKey(place), value },
+    { type: "put", key: heldKey(place), value: bytesOfId(place.shard) },
+  ];
+}
+
+export function dropPlace(place: Place): readonly KeyChange[] {
+  return [{ type: "delete", key: placeKey(place) }, { type: "delete", key: heldKey(place) }];
+}
+
+export function putRecord(
+  record: { owner: OwnerId; group: GroupId; segment: SegmentId; bytes: Uint8Array },
+): KeyChange {
+  const value = Buffer.concat([bytesOfId(record.group), record.bytes]);
+  return { type: "put", key: recordKey(record.owner, record.segment), value };
+}
+
+export function dropRecord(owner: OwnerId, segment: SegmentId): KeyChange {
+  return { type: "delete", key: recordKey(owner, segment) };
+}
+
+export function putManifest(
+  manifest: { owner: OwnerId; group: GroupId; bytes: Uint8Array },
+): KeyChange {
+  const key = manifestKey(manifest.owner, manifest.group);
+  return { type: "put", key, value: manifest.bytes };
+}
+
+export function dropManifest(owner: OwnerId, group: GroupId): KeyChange {
+  return { type: "delete", key: manifestKey(owner, group) };
+}
+
+export function putHead(head: { owner: OwnerId; bytes: Uint8Array }): KeyChange {
+  return { type: "put", key: headKey(head.owner), value: head.bytes };
+}
+
+export function dropHead(owner: OwnerId): KeyChange {
+  return { type: "delete", key: headKey(owner) };
+}
+
+export function putGone(segment: SegmentId, atMs: number): KeyChange {
+  return { type: "put", key: goneKey(segment), value: new Writer(8).varint(atMs).finish() };
+}
+
+export function dropGone(segment: SegmentId): KeyChange {
+  return { type: "delete", key: goneKey(segment) };
+}
+
+/** Totals as they shall be; an owner of whom nothing is left leaves the books. */
+export function putTotals(owner: OwnerId, totals: Totals): KeyChange {
+  const key = `owner/${owner}`;
+  if (totals.bytes === 0) return { type: "delete", key };
+  const { shards, segments, groups, bytes } = totals;
+  const value = new Writer(32).varint(shards).varint(segments).varint(groups).varint(bytes);
+  return { type: "put", key, value: value.finish() };
+}
+
+function readTotals(value: Uint8Array): Totals {
+  const reader = new Reader(value, "vault.totals");
+  const totals = {
+    shards: reader.varint(), segments: reader.varint(),
+    groups: reader.varint(), bytes: reader.varint(),
+  };
+  reader.end();
+  return totals;
+}
+
+function readPlace(key: string, value: Uint8Array): Place {
+  const reader = new Reader(value, "vault.place");
+  const place = {
+    shard: parseShardId(part(key, 1)), segment: parseSegmentId(part(key, 2)),
+    index: Number(part(key, 3)),
+    owner: parseOwnerId(reader.hex(32)), group: parseGroupId(reader.hex(16)),
+    shardBytes: reader.varint(), storedAtMs: reader.varint(),
+  };
+  const strayAtMs = reader.varint();
+  reader.end();
+  return { ...place, strayAtMs: strayAtMs === 0 ? undefined : strayAtMs };
+}
+
+function readRecord(value: Uint8Array): StoredRecord {
+  const reader = new Reader(value, "vault.record");
+  return { group: parseGroupId(reader.hex(16)), bytes: reader.raw(reader.restBytes) };
+}
+
+function readShard(value: Uint8Array): ShardId {
+  const reader = new Reader(value, "vault.held");
+  const shard = parseShardId(reader.hex(32));
+  reader.end();
+  return shard;
+}
+
+function readTime(value: Uint8Array): number {
+  return new Reader(value, "vault.gone").varint();
+}
+
+function part(key: string, at: number): string {
+  return key.split("/")[at] ?? "";
+}
+
+function placeKey({ shard, segment, index }: Place): string {
+  return `place/${shard}/${segment}/${indexText(index)}`;
+}
+
+function heldKey({ owner, segment, index }: Place): string {
+  return `held/${owner}/${segment}/${indexText(index)}`;
+}
+
+function recordKey(owner: OwnerId, segment: SegmentId): string {
+  return `record/${owner}/${segment}`;
+}
+
+function manifestKey(owner: OwnerId, group: GroupId): string {
+  return `manifest/${owner}/${group}`;
+}
+
+function headKey(owner: OwnerId): string {
+  return `head/${owner}`;
+}
+
+function goneKey(segment: SegmentId): string {
+  return `gone/${segment}`;
+}
+
+function indexText(index: number): string {
+  return String(index).padStart(3, "0");
+}

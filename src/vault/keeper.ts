@@ -1,0 +1,267 @@
+/**
+ * The vault's disk: shard files, books and accounts changed together, one change at a time. A file
+ * is durable before its entry is, and its entry gone before the file is, so that a crash leaves at
+ * worst a file that nothing names (the scrub removes it), never an entry without its file.
+ * Who may ask for what was decided before (admission.ts, vault.ts).
+ */
+import type { KeyChange } from "../base/blocks.ts";
+import { asBuffer } from "../base/bytes.ts";
+import { HiveError, isFault } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
+import type { GroupId, OwnerId, SegmentId, ShardId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Head, Manifest, Release } from "../base/records.ts";
+import { parseHead, parseManifest } from "../crypt/records.ts";
+import type { Accounts } from "./accounts.ts";
+import type { Admitted } from "./admission.ts";
+import * as books from "./books.ts";
+import type { Books, Place, Totals } from "./books.ts";
+import type { ShardFiles, Staged } from "./files.ts";
+
+export interface KeeperNeeds {
+  readonly files: ShardFiles;
+  readonly books: Books;
+  readonly accounts: Accounts;
+}
+
+export class Keeper {
+  readonly #needs: KeeperNeeds;
+  readonly #stores = new Gate({
+    seats: limits.vault.storesMax, queueMax: limits.vault.storeQueueMax,
+  });
+  /** Whoever changes files or books; short, so its queue is whoever is in the house. */
+  readonly #turn = new Gate({ seats: 1, queueMax: 4 * limits.vault.storeQueueMax });
+  readonly #manifests = new Map<string, Manifest>();
+
+  constructor(needs: KeeperNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Keeps an admitted shard; when it resolves, no crash takes it away. */
+  async keep(admitted: Admitted, bytes: Uint8Array, nowMs: number): Promise<void> {
+    using _seat = await this.#stores.enter();
+    await this.#refuseOld(admitted);
+    if (await this.#isHere(admitted, bytes)) {
+      using _turn = await this.#turn.enter();
+      return this.#adopt(admitted.manifest);
+    }
+    const { record, manifest, shard } = admitted;
+    const roomBytes = bytes.length + record.bytes.length + manifest.bytes.length;
+    using _room = this.#needs.accounts.reserve(record.owner, roomBytes);
+    await using staged = await this.#needs.files.stage(shard, bytes);
+    using _turn = await this.#turn.enter();
+    await this.#enter(admitted, staged, nowMs);
+  }
+
+  /** Forgets a segment; again and again costs nothing. */
+  async release({ owner, segment, releasedAtMs }: Release): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const shards = await this.#needs.books.held(owner, segment);
+    const places = await this.#placesOf(segment, shards);
+    if (places.length === 0) return;
+    await this.#dropPlaces(places, [books.putGone(segment, releasedAtMs)]);
+  }
+
+  /** Forgets places (of one owner's one segment each time) and the files that no place needs. */
+  async drop(places: readonly Place[]): Promise<void> {
+    using _turn = await this.#turn.enter();
+    for (const place of places) {
+      const current = await this.#needs.books.places(place.shard);
+      const same = current.filter((other) => isSame(other, place));
+      if (same.length > 0) await this.#dropPlaces(same, []);
+    }
+  }
+
+  /** Removes a file that no place names. */
+  async dropOrphan(shard: ShardId): Promise<boolean> {
+    using _turn = await this.#turn.enter();
+    const places = await this.#needs.books.places(shard);
+    if (places.length > 0) return false;
+    await this.#needs.files.remove(shard);
+    return true;
+  }
+
+  async markStray(place: Place, strayAtMs: number | undefined): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const current = await this.#needs.books.places(place.shard);
+    if (!current.some((other) => isSame(other, place))) return;
+    await this.#needs.books.batch(books.putPlace({ ...place, strayAtMs }));
+  }
+
+  async keepManifest(manifest: Manifest): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const { accounts } = this.#needs;
+    // A full vault still has to learn of a repair: only newcomers need room for their words.
+    const known = accounts.owners.has(manifest.owner);
+    using _room = known ? undefined : accounts.reserve(manifest.owner, manifest.bytes.length);
+    await this.#adopt(manifest);
+  }
+
+  async keepHead(head: Head): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const { accounts } = this.#needs;
+    if (!accounts.owners.has(head.owner)) throw new HiveError("Denied", "vault.head", head.owner);
+    const stored = await this.#needs.books.head(head.owner);
+    if (stored !== undefined && !isNewer(head, parseHead(stored))) return;
+    const bytes = head.bytes.length - (stored?.length ?? 0);
+    const totals = accounts.with(head.owner, { bytes });
+    await this.#write(head.owner, totals, [books.putHead(head)]);
+  }
+
+  /** The newest manifest of the group that came here. */
+  async manifest(owner: OwnerId, group: GroupId): Promise<Manifest | undefined> {
+    const key = `${owner}/${group}`;
+    const parsed = this.#manifests.get(key);
+    if (parsed !== undefined) return parsed;
+    const bytes = await this.#needs.books.manifest(owner, group);
+    if (bytes === undefined) return undefined;
+    const manifest = parseManifest(bytes);
+    // Another may have come while this one was read.
+    return this.#manifests.get(key) ?? this.#remember(manifest);
+  }
+
+  /** An old manifest, or a segment that its owner released: somebody replays an old request. */
+  async #refuseOld({ record, manifest }: Admitted): Promise<void> {
+    const here = await this.manifest(manifest.owner, manifest.group);
+    const old = here !== undefined && here.epoch > manifest.epoch;
+    if (old) throw new HiveError("Stale", "vault.store", `manifest epoch ${manifest.epoch}`);
+    const forked = here?.epoch === manifest.epoch && !sameBytes(here.bytes, manifest.bytes);
+    if (forked) throw new HiveError("Invalid", "vault.store", `two manifests of ${here.epoch}`);
+    if (await this.#needs.books.isGone(record.segment)) {
+      throw new HiveError("Stale", "vault.store", `${record.segment} was released`);
+    }
+  }
+
+  /** True when this very shard is in its place: a flipped bit on the disk is not this shard. */
+  async #isHere({ record, index, shard }: Admitted, bytes: Uint8Array): Promise<boolean> {
+    const places = await this.#needs.books.places(shard);
+    const known = places.some((place) => place.segment === record.segment && place.index === index);
+    if (!known) return false;
+    try {
+      const range = { offsetBytes: 0, lengthBytes: bytes.length };
+      return sameBytes(await this.#needs.files.read(shard, range), bytes);
+    } catch (fault) {
+      if (isFault(fault, "NotFound", "Corrupt")) return false;
+      throw fault;
+    }
+  }
+
+  /** Within a turn: the file into its place, then all that tells of it in one batch. */
+  async #enter(admitted: Admitted, staged: Staged, nowMs: number): Promise<void> {
+    await this.#refuseOld(admitted);
+    const { accounts } = this.#needs;
+    const { record, manifest, index, shard } = admitted;
+    const { owner, group, segment, shardBytes } = record;
+    const places = await this.#needs.books.places(shard);
+    const known = places.some((place) => place.segment === segment && place.index === index);
+    if (!known && places.length >= limits.vault.placesPerShardMax) {
+      throw new HiveError("Quota", "vault.store", `${shard} has many places`);
+    }
+    const first = (await this.#needs.books.record(owner, segment)) === undefined;
+    const adopted = await this.#adoption(manifest);
+    await staged.place();
+    if (known) return this.#adopt(manifest);
+    const place: Place = {
+      shard, segment, index, owner, group, shardBytes, storedAtMs: nowMs, strayAtMs: undefined,
+    };
+    const totals = accounts.with(owner, {
+      shards: 1,
+      segments: first ? 1 : 0,
+      groups: adopted.groups,
+      bytes: shardBytes + (first ? record.bytes.length : 0) + adopted.bytes,
+    });
+    const changes = [...books.putPlace(place), books.putRecord(record), ...adopted.changes];
+    await this.#write(owner, totals, changes);
+    if (adopted.changes.length > 0) this.#remember(manifest);
+  }
+
+  /** Within a turn: the manifest, if it is newer than what is here. */
+  async #adopt(manifest: Manifest): Promise<void> {
+    const { changes, groups, bytes } = await this.#adoption(manifest);
+    if (changes.length === 0) return;
+    const totals = this.#needs.accounts.with(manifest.owner, { groups, bytes });
+    await this.#write(manifest.owner, totals, changes);
+    this.#remember(manifest);
+  }
+
+  async #adoption(manifest: Manifest): Promise<
+    { changes: readonly KeyChange[]; groups: number; bytes: number }
+  > {
+    const here = await this.manifest(manifest.owner, manifest.group);
+    if (here !== undefined && here.epoch >= manifest.epoch) {
+      return { changes: [], groups: 0, bytes: 0 };
+    }
+    const { groups } = this.#needs.accounts.of(manifest.owner);
+    if (here === undefined && groups >= limits.vault.groupsPerOwnerMax) {
+      throw new HiveError("Quota", "vault.manifest", `${groups} groups`);
+    }
+    return {
+      changes: [books.putManifest(manifest)],
+      groups: here === undefined ? 1 : 0,
+      bytes: manifest.bytes.length - (here?.bytes.length ?? 0),
+    };
+  }
+
+  /** Within a turn, all of one owner: entries first, then the files that nothing names any more. */
+  async #dropPlaces(places: readonly Place[], more: readonly KeyChange[]): Promise<void> {
+    const [first] = places;
+    if (first === undefined) return;
+    const { owner, segment } = first;
+    const held = await this.#needs.books.held(owner, segment);
+    const last = held.length === places.length;
+    const record = last ? await this.#needs.books.record(owner, segment) : undefined;
+    const shardBytes = places.reduce((sum, place) => sum + place.shardBytes, 0);
+    const totals = this.#needs.accounts.with(owner, {
+      shards: -places.length,
+      segments: last ? -1 : 0,
+      bytes: -shardBytes - (record?.bytes.length ?? 0),
+    });
+    const changes = [
+      ...places.flatMap(books.dropPlace),
+      ...(last ? [books.dropRecord(owner, segment)] : []),
+      ...more,
+    ];
+    await this.#write(owner, totals, changes);
+    for (const shard of new Set(places.map((place) => place.shard))) {
+      const others = await this.#needs.books.places(shard);
+      if (others.length === 0) await this.#needs.files.remove(shard);
+    }
+  }
+
+  async #placesOf(segment: SegmentId, shards: readonly ShardId[]): Promise<readonly Place[]> {
+    const found: Place[] = [];
+    for (const shard of new Set(shards)) {
+      const places = await this.#needs.books.places(shard);
+      found.push(...places.filter((place) => place.segment === segment));
+    }
+    return found;
+  }
+
+  async #write(owner: OwnerId, totals: Totals, changes: readonly KeyChange[]): Promise<void> {
+    await this.#needs.books.batch([...changes, books.putTotals(owner, totals)]);
+    this.#needs.accounts.set(owner, totals);
+  }
+
+  #remember(manifest: Manifest): Manifest {
+    this.#manifests.delete(`${manifest.owner}/${manifest.group}`);
+    this.#manifests.set(`${manifest.owner}/${manifest.group}`, manifest);
+    const [oldest] = this.#manifests.keys();
+    const full = this.#manifests.size > limits.vault.manifestsParsedMax;
+    if (full && oldest !== undefined) this.#manifests.delete(oldest);
+    return manifest;
+  }
+}
+
+/** By sequence; of two devices that counted alike, by time. */
+function isNewer(head: Head, here: Head): boolean {
+  if (head.sequence !== here.sequence) return head.sequence > here.sequence;
+  return head.publishedAtMs > here.publishedAtMs;
+}
+
+function isSame(left: Place, right: Place): boolean {
+  return left.segment === right.segment && left.index === right.index;
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return asBuffer(left).equals(right);
+}

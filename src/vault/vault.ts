@@ -1,0 +1,263 @@
+/**
+ * The face of this room: the ShardHost. It keeps shards for others and hands them, and proofs of
+ * them, to their owner and their group only. It cannot read what it keeps, and it signs a receipt
+ * only for what would survive a crash. admission.ts is its door, keeper.ts its disk.
+ */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { KeyValue } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError, assert } from "../base/errors.ts";
+import type { ByteRange } from "../base/filesystem.ts";
+import type { OwnerId, SegmentId, ShardId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Challenge, OwnerRecords, Requester } from "../base/network.ts";
+import type { ShardHost, StoreRequest } from "../base/network.ts";
+import type { Manifest } from "../base/records.ts";
+import type { Step } from "../base/step.ts";
+import { rootOf } from "../crypt/merkle.ts";
+import type { PeerKeys } from "../crypt/peer-key.ts";
+import { parseHead, parseManifest, parseRelease, signReceipt } from "../crypt/records.ts";
+import { answerChallenge, leavesOf } from "../proofs/answer.ts";
+import { checkChallenge } from "../proofs/challenge.ts";
+import { Accounts } from "./accounts.ts";
+import { admit, isPartner } from "./admission.ts";
+import { Books, type Place } from "./books.ts";
+import { ShardFiles, isErrno } from "./files.ts";
+import { Keeper } from "./keeper.ts";
+import { Scrub } from "./scrub.ts";
+
+export interface VaultNeeds {
+  /** The vault's own; nothing else may write there. */
+  readonly directory: string;
+  /** The vault's own as well; the caller closes it after the vault. */
+  readonly books: KeyValue;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** This node's, to sign receipts. */
+  readonly keys: Pick<PeerKeys, "peer" | "sign">;
+}
+
+export interface VaultOptions {
+  readonly quotaBytes: number;
+}
+
+export interface VaultUsage {
+  readonly quotaBytes: number;
+  readonly usedBytes: number;
+  readonly freeBytes: number;
+  readonly shards: number;
+  readonly owners: number;
+}
+
+export interface OwnerUsage {
+  readonly owner: OwnerId;
+  readonly shards: number;
+  readonly segments: number;
+  readonly bytes: number;
+}
+
+export interface Vault extends ShardHost, AsyncDisposable {
+  usage(): VaultUsage;
+  /** One line for each owner. */
+  list(): readonly OwnerUsage[];
+  /** The scrub: reads and hashes what is kept, drops what is spoilt so that it gets repaired. */
+  readonly step: Step;
+}
+
+export async function openVault(needs: VaultNeeds, options: VaultOptions): Promise<Vault> {
+  const books = new Books(needs.books);
+  await checkDisk(needs.directory, books);
+  const files = await ShardFiles.open(needs.directory);
+  const accounts = new Accounts(options.quotaBytes, await books.owners());
+  return new ShardVault({ ...needs, books, files, accounts });
+}
+
+interface Parts extends Omit<VaultNeeds, "books"> {
+  readonly books: Books;
+  readonly files: ShardFiles;
+  readonly accounts: Accounts;
+}
+
+class ShardVault implements Vault {
+  readonly step: Step;
+  readonly #parts: Parts;
+  readonly #keeper: Keeper;
+  readonly #busy = new Set<Promise<unknown>>();
+  #closed = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#keeper = new Keeper(parts);
+    const scrub = new Scrub({ ...parts, self: parts.keys.peer, keeper: this.#keeper });
+    const step = (signal: AbortSignal) => this.#during(() => scrub.step(signal));
+    this.step = { name: scrub.name, step };
+  }
+
+  store(from: Requester, request: StoreRequest, shard: Uint8Array): Promise<Uint8Array> {
+    return this.#during(async () => {
+      const { keys, clock } = this.#parts;
+      const admitted = admit(keys.peer, from, request, shard);
+      const nowMs = clock.now();
+      await this.#keeper.keep(admitted, shard, nowMs);
+      const { owner, segment } = admitted.record;
+      const { index, shard: id } = admitted;
+      return signReceipt(keys, { owner, segment, index, shard: id, atMs: nowMs }).bytes;
+    });
+  }
+
+  read(from: Requester, shard: ShardId, range: ByteRange): Promise<Uint8Array> {
+    return this.#during(async () => {
+      const place = await this.#placeFor(from, shard);
+      const { offsetBytes, lengthBytes } = range;
+      const whole = Number.isSafeInteger(offsetBytes) && Number.isSafeInteger(lengthBytes);
+      const inside = offsetBytes >= 0 && lengthBytes >= 1 &&
+        offsetBytes + lengthBytes <= place.shardBytes;
+      if (whole && inside) return this.#parts.files.read(shard, range);
+      throw new HiveError("Invalid", "vault.read", `${lengthBytes} bytes at ${offsetBytes}`);
+    });
+  }
+
+  prove(from: Requester, challenge: Challenge): Promise<Uint8Array> {
+    return this.#during(async () => {
+      const { shard } = challenge;
+      const { shardBytes } = await this.#placeFor(from, shard);
+      checkChallenge(challenge, shardBytes);
+      const whole = { offsetBytes: 0, lengthBytes: shardBytes };
+      const source = leavesOf(await this.#parts.files.read(shard, whole));
+      if (rootOf(source.tree) === shard) {
+        return answerChallenge(challenge, this.#parts.keys.peer, source);
+      }
+      await this.#lose(shard);
+      throw new HiveError("NotFound", "vault.prove", shard);
+    });
+  }
+
+  release(_from: Requester, release: Uint8Array): Promise<void> {
+    // Whoever brings it: the owner signed it.
+    return this.#during(() => this.#keeper.release(parseRelease(release)));
+  }
+
+  putRecord(from: Requester, kind: "head" | "manifest", record: Uint8Array): Promise<void> {
+    return this.#during(async () => {
+      if (kind === "manifest") return this.#putManifest(from, parseManifest(record));
+      const head = parseHead(record);
+      await this.#groupsFor(from, head.owner);
+      return this.#keeper.keepHead(head);
+    });
+  }
+
+  records(from: Requester, owner: OwnerId): Promise<OwnerRecords> {
+    return this.#during(async () => {
+      const manifests = await this.#groupsFor(from, owner);
+      const head = await this.#parts.books.head(owner);
+      return { head, manifests: manifests.map(({ bytes }) => bytes) };
+    });
+  }
+
+  segments(
+    from: Requester,
+    owner: OwnerId,
+    options: { readonly after: SegmentId | undefined; readonly limit: number },
+  ): Promise<readonly Uint8Array[]> {
+    return this.#during(async () => {
+      const manifests = await this.#groupsFor(from, owner);
+      const groups = new Set(manifests.map(({ group }) => group));
+      const most = Math.min(options.limit, limits.vault.segmentsPerAnswerMax);
+      const found: Uint8Array[] = [];
+      for await (const { group, bytes } of this.#parts.books.records(owner, options.after)) {
+        if (found.length >= most) break;
+        if (groups.has(group)) found.push(bytes);
+      }
+      return found;
+    });
+  }
+
+  space(): { readonly quotaBytes: number; readonly freeBytes: number } {
+    const { quotaBytes, freeBytes } = this.#parts.accounts;
+    return { quotaBytes, freeBytes };
+  }
+
+  usage(): VaultUsage {
+    const { quotaBytes, usedBytes, freeBytes, shards, owners } = this.#parts.accounts;
+    return { quotaBytes, usedBytes, freeBytes, shards, owners: owners.size };
+  }
+
+  list(): readonly OwnerUsage[] {
+    return [...this.#parts.accounts.owners].map(([owner, { shards, segments, bytes }]) => {
+      return { owner, shards, segments, bytes };
+    });
+  }
+
+  /** Waits for what is under way; nothing new is begun. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#busy);
+  }
+
+  async #during<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new HiveError("Unavailable", "vault", "closed");
+    const work = act();
+    this.#busy.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#busy.delete(work);
+    }
+  }
+
+  /** A place of the shard that this peer may ask about. */
+  async #placeFor(from: Requester, shard: ShardId): Promise<Place> {
+    const places = await this.#parts.books.places(shard);
+    if (places.length === 0) throw new HiveError("NotFound", "vault.place", shard);
+    for (const place of places) {
+      const manifest = await this.#keeper.manifest(place.owner, place.group);
+      if (isPartner(from, place.owner, manifest)) return place;
+    }
+    throw new HiveError("Denied", "vault.place", shard);
+  }
+
+  /** The owner's groups that this peer may know of: for the owner all, for a member its own. */
+  async #groupsFor(from: Requester, owner: OwnerId): Promise<readonly Manifest[]> {
+    const manifests = (await this.#parts.books.manifests(owner)).map(parseManifest);
+    if (from.owners.includes(owner)) return manifests;
+    const own = manifests.filter(({ peers }) => peers.includes(from.peer));
+    if (own.length > 0) return own;
+    throw new HiveError("Denied", "vault.owner", owner);
+  }
+
+  /** A newcomer's manifest only if it seats us; a known owner's also when it unseats us. */
+  async #putManifest(from: Requester, manifest: Manifest): Promise<void> {
+    const { owner, group, peers } = manifest;
+    const here = await this.#keeper.manifest(owner, group);
+    const partner = isPartner(from, owner, manifest) || isPartner(from, owner, here);
+    const ours = peers.includes(this.#parts.keys.peer) || here !== undefined;
+    if (partner && ours) return this.#keeper.keepManifest(manifest);
+    throw new HiveError("Denied", "vault.manifest", owner);
+  }
+
+  async #lose(shard: ShardId): Promise<void> {
+    this.#parts.log.warn("vault.spoilt", { shard });
+    await this.#keeper.drop(await this.#parts.books.places(shard));
+  }
+}
+
+const markText = "hive vault 1\n";
+
+/** The books and the directory belong together: an unmounted disk must not look like lost data. */
+async function checkDisk(directory: string, books: Books): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const mark = join(directory, "vault");
+  const known = (await books.value("vault")) !== undefined;
+  if (known) {
+    const text = await readFile(mark, "latin1").catch((cause: unknown) => {
+      assert(isErrno(cause, "ENOENT"), "only its absence is foreseen");
+      return undefined;
+    });
+    if (text === markText) return;
+    throw new HiveError("Unavailable", "vault.open", `${directory}: is its disk mounted?`);
+  }
+  await writeFile(mark, markText, { mode: 0o600, flush: true });
+  await books.put("vault", Buffer.from(markText));
+}
