@@ -23,9 +23,9 @@ import { digestBytes, sha256 } from "./sha256.ts";
 
 export interface Secrets {
   /** What the 24 words stand for; undefined on a node that only keeps shards for others. */
-  readonly drive: Buffer | undefined;
+  readonly driveSeed: Buffer | undefined;
   /** The seed of the node's own libp2p key. */
-  readonly peer: Buffer;
+  readonly peerSeed: Buffer;
 }
 
 const magic = Buffer.from("hive-key v1\n");
@@ -70,7 +70,7 @@ export function keyFileNeedsPassphrase(bytes: Uint8Array): boolean {
   return new Fields(decodePlain(bodyOf(bytes), what), what).has("sealed");
 }
 
-function writeSecrets({ drive, peer }: Secrets): Buffer {
+function writeSecrets({ driveSeed: drive, peerSeed: peer }: Secrets): Buffer {
   assert(peer.length === keyBytes, "a peer seed has 32 bytes");
   assert(drive === undefined || drive.length === keyBytes, "a drive seed has 32 bytes");
   return encodePlain(drive === undefined ? { peer } : { drive, peer });
@@ -79,8 +79,8 @@ function writeSecrets({ drive, peer }: Secrets): Buffer {
 function readSecrets(body: Buffer): Secrets {
   const fields = new Fields(decodePlain(body, what), what);
   const secrets: Secrets = {
-    drive: fields.has("drive") ? Buffer.from(fields.exactly("drive", keyBytes)) : undefined,
-    peer: Buffer.from(fields.exactly("peer", keyBytes)),
+    driveSeed: fields.has("drive") ? Buffer.from(fields.exactly("drive", keyBytes)) : undefined,
+    peerSeed: Buffer.from(fields.exactly("peer", keyBytes)),
   };
   if (!writeSecrets(secrets).equals(body)) throw fields.corrupt("form");
   return secrets;

@@ -114,7 +114,7 @@ test("bent seals are Corrupt, and so is a wrong key", (t) => {
 });
 
 test("bent key files are Corrupt; with their hash made right, never more than a fault", async (t) => {
-  const secrets = { drive: random.bytes(32), peer: random.bytes(32) };
+  const secrets = { driveSeed: random.bytes(32), peerSeed: random.bytes(32) };
   const file = await encodeKeyFile(secrets, undefined, random);
   for (let round = 0; round < 2000; round++) {
     const bent = mutated(file);

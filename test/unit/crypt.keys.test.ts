@@ -84,7 +84,7 @@ test("words read back for any seed, however they are typed", (t) => {
 });
 
 test("a key file opens with its passphrase and no other", async (t) => {
-  const secrets = { drive: random.bytes(32), peer: random.bytes(32) };
+  const secrets = { driveSeed: random.bytes(32), peerSeed: random.bytes(32) };
   const passphrase = Buffer.from("correct horse battery staple");
   const file = await encodeKeyFile(secrets, passphrase, random);
   t.ok(keyFileNeedsPassphrase(file));
@@ -94,7 +94,7 @@ test("a key file opens with its passphrase and no other", async (t) => {
   }
   const again = await encodeKeyFile(secrets, passphrase, random);
   t.notOk(again.equals(file), "another salt and nonce each time");
-  for (const secret of [secrets.drive, secrets.peer]) {
+  for (const secret of [secrets.driveSeed, secrets.peerSeed]) {
     t.notOk(file.includes(secret), "no seed lies open in a sealed file");
   }
   const long = Buffer.alloc(limits.crypt.passphraseBytesMax + 1, "x");
@@ -103,8 +103,8 @@ test("a key file opens with its passphrase and no other", async (t) => {
 });
 
 test("a plain key file gives what it was given, with or without a drive", async (t) => {
-  for (const drive of [undefined, random.bytes(32)]) {
-    const secrets = { drive, peer: random.bytes(32) };
+  for (const driveSeed of [undefined, random.bytes(32)]) {
+    const secrets = { driveSeed, peerSeed: random.bytes(32) };
     const file = await encodeKeyFile(secrets, undefined, random);
     t.notOk(keyFileNeedsPassphrase(file));
     t.strictSame(await openKeyFile(file, undefined), secrets);
@@ -113,15 +113,15 @@ test("a plain key file gives what it was given, with or without a drive", async 
 });
 
 test("no fault shows a secret", async (t) => {
-  const secrets = { drive: random.bytes(32), peer: random.bytes(32) };
+  const secrets = { driveSeed: random.bytes(32), peerSeed: random.bytes(32) };
   const passphrase = Buffer.from("hunter2hunter2");
   const file = await encodeKeyFile(secrets, passphrase, random);
   const faults = [
     await openKeyFile(file, Buffer.from("hunter2hunter3")).catch((fault: unknown) => fault),
     await openKeyFile(file.subarray(1), passphrase).catch((fault: unknown) => fault),
-    caught(() => openOnce(secrets.drive, sealOnce(secrets.peer, secrets.drive))),
+    caught(() => openOnce(secrets.driveSeed, sealOnce(secrets.peerSeed, secrets.driveSeed))),
   ];
-  const hidden = [secrets.drive, secrets.peer].flatMap((secret) => [
+  const hidden = [secrets.driveSeed, secrets.peerSeed].flatMap((secret) => [
     secret.toString("hex").slice(0, 16), secret.toString("base64").slice(0, 12),
     secret.toString("latin1").slice(0, 8), [...secret.subarray(0, 4)].join(","),
   ]);

@@ -173,8 +173,8 @@ test("key files open as they always did, and only so", async (t) => {
     t.equal(isFault(secrets) ? secrets.kind : "ok", vector.expect, vector.comment);
     if (vector.expect !== "ok") continue;
     const expected = {
-      drive: vector.drive === null ? undefined : bytes(vector.drive),
-      peer: bytes(vector.peer),
+      driveSeed: vector.drive === null ? undefined : bytes(vector.drive),
+      peerSeed: bytes(vector.peer),
     };
     t.strictSame(secrets, expected, vector.comment);
     t.equal(keyFileNeedsPassphrase(bytes(vector.file)), vector.needs, vector.comment);
