@@ -324,4 +324,13 @@ export const limits = {
     publicBlockBytesMax: 2 * MiB,
     inviteCharsMax: 1024,
   },
+  web: {
+    /** Tabs of one user on one machine, six connections each at most. */
+    connectionsMax: 64,
+    /** A browser's headers without cookies are under 1 KiB. */
+    headerBytesMax: 8 * KiB,
+    requestTimeoutMs: 10_000,
+    /** Rows of the peers table: beyond it nobody reads, and the page gets slow. */
+    peersShownMax: 500,
+  },
 } as const;
