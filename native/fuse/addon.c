@@ -6,7 +6,8 @@
  *   mount(source, directory, type, flags, data)
  *   unmount(directory, flags): Promise<number>        on libuv's thread pool, see fuse.h
  *   pair(): [ours, theirs]     receive(ours)
- *   read(device, buffer)       write(device, head, headLength, pieces?)
+ *   read(device, buffer, patienceMicroseconds)
+ *   write(device, head, headLength, pieces?)
  *   poll(device, readable): stop                      calls readable() while there is something
  *
  * Buffers belong to the caller, are used during the call only, and never kept. Descriptors belong to
@@ -32,7 +33,7 @@ extern int uv_poll_init(struct uv_loop_s *loop, uv_poll_t *handle, int fd);
 extern int uv_poll_start(uv_poll_t *handle, int events, void (*act)(uv_poll_t *, int, int));
 extern void uv_close(uv_poll_t *handle, void (*done)(uv_poll_t *));
 
-enum { TEXT_MAX = 4096 };
+enum { TEXT_MAX = 4096, PATIENCE_US_MAX = 1000 };
 
 static napi_value refuse(napi_env env, const char *what) {
   bool pending = false;
@@ -158,12 +159,14 @@ static napi_value receive(napi_env env, napi_callback_info info) {
 }
 
 static napi_value read_request(napi_env env, napi_callback_info info) {
-  napi_value in[2];
-  int device;
+  napi_value in[3];
+  int device, patience_us;
   struct iovec into;
-  if (!take(env, info, in, 2) || !read_int(env, in[0], &device) || !read_span(env, in[1], &into))
-    return refuse(env, "read takes a device and a Uint8Array");
-  return number(env, fuse_read(device, into.iov_base, into.iov_len));
+  if (!take(env, info, in, 3) || !read_int(env, in[0], &device) ||
+      !read_int(env, in[2], &patience_us) || patience_us > PATIENCE_US_MAX ||
+      !read_span(env, in[1], &into))
+    return refuse(env, "read takes a device, a Uint8Array and at most 1000 microseconds");
+  return number(env, fuse_read(device, into.iov_base, into.iov_len, patience_us));
 }
 
 /* Collects the elements first: a getter among them could detach what was looked up before it. */

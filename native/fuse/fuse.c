@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static int answer(long result) { return result < 0 ? -errno : (int)result; }
@@ -52,13 +53,29 @@ int fuse_receive(int from) {
   return prepare(device);
 }
 
+static long long now_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
 /* ENOENT here: the request was interrupted between its announcement and this read. */
-int fuse_read(int device, void *buffer, size_t length) {
+static int read_once(int device, void *buffer, size_t length) {
   for (;;) {
     long got = read(device, buffer, length);
     if (got >= 0) return (int)got;
     if (errno != EINTR && errno != ENOENT) return -errno;
   }
+}
+
+int fuse_read(int device, void *buffer, size_t length, int patience_us) {
+  int got = read_once(device, buffer, length);
+  if (got != -EAGAIN || patience_us <= 0) return got;
+  long long end = now_us() + patience_us;
+  do
+    got = read_once(device, buffer, length);
+  while (got == -EAGAIN && now_us() < end);
+  return got;
 }
 
 int fuse_write(int device, const struct iovec *pieces, int count) {

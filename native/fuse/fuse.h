@@ -31,8 +31,9 @@ int fuse_pair(int pair[2]);
 /* The descriptor that fusermount3 sent, made non-blocking; the caller owns it. -ENOMSG if none. */
 int fuse_receive(int from);
 
-/* One request: its length, or -EAGAIN when none waits, -ENODEV after the unmount. */
-int fuse_read(int device, void *buffer, size_t length);
+/* One request: its length, or -EAGAIN when none came within the patience, -ENODEV after the unmount.
+ * It waits by asking again and again: for a while shorter than a sleep and a wake-up would take. */
+int fuse_read(int device, void *buffer, size_t length, int patience_us);
 
 /* One answer, whole or not at all. -ENOENT: its request was interrupted and is gone. */
 int fuse_write(int device, const struct iovec *pieces, int count);

@@ -245,6 +245,12 @@ export const limits = {
     directoryBytesMax: 128 * KiB,
     /** Requests answered before the loop serves anybody else: a few milliseconds. */
     requestsPerWakeMax: 32,
+    /** Asking again for this long is cheaper than a sleep and a wake-up of 20 to 25 us each. */
+    patienceUs: 100,
+    /** With read-ahead off the network in mind: four chunks. The kernel's own is 128 KiB. */
+    readAheadKiB: 1024,
+    /** Share of the kernel's dirty pages that may be ours; its own 1 % throttles writers. */
+    dirtyPercent: 25,
     /** Read-ahead and write-back requests that the kernel keeps under way. */
     backgroundMax: 32,
     /** Requests whose bytes wait for the tree, 1 MiB each: the background ones and as many more. */

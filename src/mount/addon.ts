@@ -8,7 +8,7 @@ export interface FuseAddon {
   unmount(directory: string, flags: number): Promise<number>;
   pair(): readonly [ours: number, theirs: number] | number;
   receive(socket: number): number;
-  read(device: number, buffer: Uint8Array): number;
+  read(device: number, buffer: Uint8Array, patienceUs: number): number;
   write(
     device: number, head: Uint8Array, headLengthBytes: number, pieces?: readonly Uint8Array[],
   ): number;

@@ -1,9 +1,12 @@
 /** The kernel driver: /dev/fuse itself, with the protocol in session.ts. Linux only. */
+import { writeFile } from "node:fs/promises";
 import { HiveError, isFault } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { describe } from "../base/log.ts";
 import type { FuseAddon } from "./addon.ts";
 import { type AttachOptions, attach, detach } from "./attach.ts";
-import { limits } from "../base/limits.ts";
 import type { Driven, MountNeeds } from "./driver.ts";
+import { mountAt } from "./mounts.ts";
 import { Session } from "./session.ts";
 
 export async function mountKernel(
@@ -13,6 +16,7 @@ export async function mountKernel(
   const session = new Session({ ...needs, addon }, device);
   try {
     await readyInTime(needs, session);
+    await tune(needs, options.directory);
   } catch (error) {
     await abandon(addon, session, options.directory);
     throw error;
@@ -35,6 +39,20 @@ async function readyInTime(needs: MountNeeds, session: Session): Promise<void> {
     late.reject(new HiveError("TimedOut", "mount.ready", "the kernel's first request"));
   });
   await Promise.race([session.ready, late.promise]);
+}
+
+/** Where we may (root), ask for larger read-ahead and more dirty pages; without it all works. */
+async function tune(needs: MountNeeds, directory: string): Promise<void> {
+  const device = (await mountAt(directory))?.device;
+  if (device === undefined) return;
+  const { readAheadKiB, dirtyPercent } = limits.mount;
+  for (const [name, value] of [["read_ahead_kb", readAheadKiB], ["max_ratio", dirtyPercent]]) {
+    try {
+      await writeFile(`/sys/class/bdi/${device}/${name}`, `${value}`);
+    } catch (error) {
+      needs.log.debug("mount.untuned", { name, error: describe(error) });
+    }
+  }
 }
 
 async function abandon(addon: FuseAddon, session: Session, directory: string): Promise<void> {

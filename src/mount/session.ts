@@ -6,6 +6,7 @@
  */
 import { closeSync, write as writeFile } from "node:fs";
 import { promisify } from "node:util";
+import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { FileSystem } from "../base/filesystem.ts";
 import type { Handle, Ino, Name } from "../base/ids.ts";
@@ -17,6 +18,7 @@ import { wantsToEnd } from "./interrupts.ts";
 import { encodeTerms, termsFor } from "./negotiation.ts";
 import type { Desk, Operation, Page, Parts } from "./operation.ts";
 import { opcodeNames, operations } from "./operations.ts";
+import { Patience } from "./patience.ts";
 import { notices, opcodes, replyHeadBytes, requestHeadBytes, writeHeadBytes } from "./protocol.ts";
 import { Reply } from "./reply.ts";
 import { Request } from "./request.ts";
@@ -43,6 +45,8 @@ export class Session implements Desk {
   readonly #reply = new Reply(replyHeadBytes + 512);
   readonly #counts = new Float64Array(operations.length);
   readonly #waiting = new Map<number, Waiting>();
+  readonly #clock: Clock;
+  readonly #patience = new Patience();
   readonly #requests: Request[] = [];
   readonly #pages: Page[] = [];
   readonly #isReady = Promise.withResolvers<void>();
@@ -54,10 +58,11 @@ export class Session implements Desk {
   #aborter: AbortController | undefined;
   #stopPoll: (() => void) | undefined;
 
-  constructor(needs: { tree: FileSystem; log: Log; addon: FuseAddon }, device: number) {
+  constructor(needs: { tree: FileSystem; log: Log; clock: Clock; addon: FuseAddon }, device: number) {
     this.tree = needs.tree;
     this.#addon = needs.addon;
     this.#log = needs.log;
+    this.#clock = needs.clock;
     this.#device = device;
     this.ready = this.#isReady.promise;
     this.ended = this.#hasEnded.promise;
@@ -175,10 +180,19 @@ export class Session implements Desk {
   }
 
   #readable(): void {
+    this.#patience.woke(this.#clock.monotonicMs());
+    this.#drain();
+    this.#patience.sleeps(this.#clock.monotonicMs());
+  }
+
+  #drain(): void {
     for (let served = 0; served < limits.mount.requestsPerWakeMax; served++) {
       const request = this.#takeRequest();
       if (request === undefined) return this.#pause();
-      const lengthBytes = this.#addon.read(this.#device, request.bytes);
+      // What the tree owes is finished by the loop, so then nothing is waited for here.
+      const waits = served > 0 && this.#waiting.size === 0;
+      const patienceUs = waits ? this.#patience.us : 0;
+      const lengthBytes = this.#addon.read(this.#device, request.bytes, patienceUs);
       if (lengthBytes >= 0) this.#serve(request, lengthBytes);
       else return this.#readFailed(request, -lengthBytes);
       if (this.#state === "ended") return;
