@@ -11,12 +11,12 @@ import type { BlockFetcher, DriveStore, UploadSource } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Log } from "../base/log.ts";
+import { type Log, describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import { openJournal } from "./journal.ts";
-import { type LevelTable, type Mending, openLevel } from "./level.ts";
-import { formatKey, withCheck } from "./records.ts";
-import { recover } from "./recovery.ts";
+import { type Change, type LevelTable, type Mending, openLevel } from "./level.ts";
+import { encodeCommit, formatKey, rootKey, withCheck } from "./records.ts";
+import { type Recovered, recover } from "./recovery.ts";
 import { type Report, newReport } from "./report.ts";
 import { Store } from "./store.ts";
 
@@ -57,11 +57,27 @@ const formatNumber = 1;
 /** Fails as Busy, naming the process, when another one has this cache open. */
 export async function openCache(needs: CacheNeeds, options: CacheOptions): Promise<Cache> {
   assert(options.limitBytes >= limits.cache.blockFileBytesMin * 4, "a cache of at least 4 MiB");
-  const blocks = join(needs.directory, "blocks");
-  await mkdir(blocks, { recursive: true, mode: 0o700 });
-  const { table, mending } = await lockAndOpen(needs.directory);
+  await mkdir(join(needs.directory, "blocks"), { recursive: true, mode: 0o700 });
+  for (const least of ["none", "repaired"] as const) {
+    try {
+      return await openOnce(needs, options, least);
+    } catch (cause) {
+      // LevelDB sees some damage only when it reads: then it is mended more thoroughly.
+      if (!isFault(cause, "Corrupt")) throw cause;
+      needs.log.error("cache.index-unreadable", { least, why: describe(cause) });
+    }
+  }
+  return openOnce(needs, options, "replaced");
+}
+
+async function openOnce(
+  needs: CacheNeeds,
+  options: CacheOptions,
+  least: Mending,
+): Promise<Cache> {
+  const { table, mending } = await lockAndOpen(needs.directory, least);
   try {
-    return await openStore(needs, options, { table, mending, blocks });
+    return await openStore(needs, options, { table, mending });
   } catch (cause) {
     await table.close();
     throw cause;
@@ -71,10 +87,11 @@ export async function openCache(needs: CacheNeeds, options: CacheOptions): Promi
 async function openStore(
   needs: CacheNeeds,
   options: CacheOptions,
-  disk: { table: LevelTable; mending: Mending; blocks: string },
+  index: { table: LevelTable; mending: Mending },
 ): Promise<Cache> {
-  const { table, mending, blocks } = disk;
+  const { table, mending } = index;
   const { log } = needs;
+  const blocks = join(needs.directory, "blocks");
   const report = newReport();
   report.mending = mending;
   if (mending !== "none") log.error("cache.index-damaged", { mending });
@@ -83,22 +100,34 @@ async function openStore(
   report.corruptRecords += findings.corrupt;
   report.cutOffRecords += findings.cutOff;
   if (findings.corrupt + findings.cutOff > 0) log.error("cache.journal-cut", { ...findings });
-  const format = { key: formatKey, value: withCheck(formatKey, Buffer.from([formatNumber])) };
-  await table.batch([{ type: "put", ...format }], { sync: true });
   const store = new Store(
     { ...needs, blocks, table, journal, report, recovered },
     { ...options, release: () => rm(pidFile(needs.directory), { force: true }) },
   );
-  if (report.rebuiltBlocks > 0) await store.sync();
+  // Only an index that is whole again is called whole: before, the next start looks once more.
+  await store.sync();
+  await table.batch(wholeness(recovered), { sync: true });
   return store;
+}
+
+/** What says that the index needs no mending; and the root, which may come from a block file. */
+function wholeness({ committed }: Recovered): Change[] {
+  const format = Buffer.from([formatNumber]);
+  const changes: Change[] = [
+    { type: "put", key: formatKey, value: withCheck(formatKey, format) },
+  ];
+  if (committed === undefined) return changes;
+  const value = withCheck(rootKey, encodeCommit(committed));
+  return [...changes, { type: "put", key: rootKey, value }];
 }
 
 /** LevelDB's lock is the lock: the operating system drops it with the process that held it. */
 async function lockAndOpen(
   directory: string,
+  least: Mending,
 ): Promise<{ readonly table: LevelTable; readonly mending: Mending }> {
   try {
-    const opened = await openLevel(join(directory, "index"));
+    const opened = await openLevel(join(directory, "index"), least);
     await writeFile(pidFile(directory), `${process.pid}\n`, { mode: 0o600 });
     return opened;
   } catch (cause) {

@@ -68,16 +68,20 @@ export class LevelTable {
 
 /**
  * Opens the database, made if absent. One whose files are damaged is repaired as far as LevelDB
- * can; one that cannot be is moved aside and begun anew. The caller hears which.
+ * can; one that cannot be is moved aside and begun anew. The caller hears which, and may ask for
+ * no less than that, when a damage showed only later.
  */
 export async function openLevel(
   location: string,
+  least: Mending = "none",
 ): Promise<{ readonly table: LevelTable; readonly mending: Mending }> {
   await mkdir(location, { recursive: true, mode: 0o700 });
-  const logLost = await hasLostItsLog(location);
-  const first = await tryOpen(location);
-  if (first !== undefined) return { table: first, mending: logLost ? "repaired" : "none" };
-  const second = (await repair(location)) ? await tryOpen(location) : undefined;
+  const found = look(await readdir(location));
+  const sound = least === "none" && found !== "headless";
+  const first = sound ? await tryOpen(location) : undefined;
+  if (first !== undefined) return { table: first, mending: found === "whole" ? "none" : "repaired" };
+  const mayRepair = least !== "replaced" && (await repair(location));
+  const second = mayRepair ? await tryOpen(location) : undefined;
   if (second !== undefined) return { table: second, mending: "repaired" };
   await setAside(location);
   const third = await tryOpen(location);
@@ -113,10 +117,15 @@ function isDamage(error: unknown): boolean {
   return false;
 }
 
-/** LevelDB says nothing when its write-ahead log is gone: there is always one beside CURRENT. */
-async function hasLostItsLog(location: string): Promise<boolean> {
-  const names = await readdir(location);
-  return names.includes("CURRENT") && !names.some((name) => /^\d+\.log$/.test(name));
+/**
+ * Two losses of which LevelDB says nothing. Without its write-ahead log, of which there is always
+ * one, the newest writes are gone. Without CURRENT it begins anew and deletes the old tables.
+ */
+function look(names: readonly string[]): "whole" | "logless" | "headless" {
+  const hasLog = names.some((name) => /^\d+\.log$/.test(name));
+  const hasOthers = hasLog || names.some((name) => /^MANIFEST-|\.ldb$/.test(name));
+  if (names.includes("CURRENT")) return hasLog ? "whole" : "logless";
+  return hasOthers ? "headless" : "whole";
 }
 
 /** The function is there at run time and missing from the package's types. */
