@@ -4,6 +4,7 @@
  */
 import { argon2 } from "node:crypto";
 import { promisify } from "node:util";
+import { HiveError } from "../base/errors.ts";
 import { keyBytes } from "./keys.ts";
 
 export interface ArgonCost {
@@ -19,12 +20,12 @@ export async function passphraseKey(
   salt: Uint8Array,
   cost: ArgonCost,
 ): Promise<Buffer> {
-  return argon2Async("argon2id", {
-    message: passphrase,
-    nonce: salt,
-    parallelism: cost.lanes,
-    tagLength: keyBytes,
-    memory: cost.memoryKiB,
-    passes: cost.passes,
-  });
+  const { memoryKiB: memory, passes, lanes: parallelism } = cost;
+  const inputs = { message: passphrase, nonce: salt, tagLength: keyBytes };
+  try {
+    return await argon2Async("argon2id", { ...inputs, parallelism, memory, passes });
+  } catch (cause) {
+    // What is left to fail is the memory: a file made on a larger machine may ask too much.
+    throw new HiveError("Unavailable", "keyfile.passphrase", `${memory} KiB needed`, { cause });
+  }
 }

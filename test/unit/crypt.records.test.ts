@@ -1,8 +1,11 @@
 /** Signed records: what is written is read back, and nothing else is believed. */
+import { createHash } from "node:crypto";
+import { decode } from "@ipld/dag-cbor";
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { parseGroupId, parseSegmentId, parseShardId } from "../../src/base/ids.ts";
 import type { PeerId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
@@ -80,6 +83,65 @@ for (const [kind, [signed, parse]] of Object.entries(made)) {
     t.end();
   });
 }
+
+test("the largest record of each kind fits, and reads back", (t) => {
+  const widest = erasureClasses.find(({ name }) => name === "vault") as ErasureClass;
+  const { addressesMax, addressBytesMax, headSealedBytesMax, nameBytesMax } = limits.records;
+  const addresses = Array.from({ length: addressesMax }, () => "/".repeat(addressBytesMax));
+  const household = "x".repeat(nameBytesMax);
+  const last = Number.MAX_SAFE_INTEGER;
+  const whole = { quotaBytes: last, freeBytes: last, atMs: limits.records.timeMsMax };
+  const many = Array.from({ length: widest.n }, () => parseShardId(hex(32)));
+  const offered = records.signOffer(node, { ...offer, ...whole, addresses, household });
+  t.strictSame(records.parseOffer(offered.bytes), offered);
+  const sealed = random.bytes(headSealedBytesMax);
+  const headed = records.signHead(drive, { ...head, sealed, sequence: last });
+  t.strictSame(records.parseHead(headed.bytes), headed);
+  const wide = { ...manifest, class: widest, peers: peers(widest.n), epoch: last };
+  const listed = records.signManifest(drive, wide);
+  t.strictSame(records.parseManifest(listed.bytes), listed);
+  const cut = { ...record, k: widest.k, n: widest.n, rotation: widest.n - 1, roots: many };
+  const rooted = records.signSegmentRecord(drive, cut);
+  t.strictSame(records.parseSegmentRecord(rooted.bytes), rooted);
+  t.end();
+});
+
+test("a segment is named by the hash of its record's body", (t) => {
+  const { segment: id, bytes } = records.signSegmentRecord(drive, record);
+  const [body] = decode<[Uint8Array]>(bytes);
+  t.equal(id, createHash("sha256").update(body).digest("hex"));
+  const other = records.signSegmentRecord(drive, { ...record, createdAtMs: 10 });
+  t.not(other.segment, id);
+  t.end();
+});
+
+test("what breaks a kind's own rules is Invalid to sign", (t) => {
+  const stranger = { owner: drive.owner, sign: node.sign };
+  const tries = [
+    () => records.signOffer(node, { ...offer, household: "" }),
+    () => records.signOffer(node, { ...offer, country: "Germany" }),
+    () => records.signOffer(node, { ...offer, freeBytes: offer.quotaBytes + 1 }),
+    () => records.signManifest(drive, { ...manifest, peers: manifest.peers.slice(1) }),
+    () => records.signManifest(drive, { ...manifest, policyHash: "not hex" }),
+    () => records.signManifest(drive, { ...manifest, class: { ...home, k: 7 } }),
+    () => records.signSegmentRecord(drive, { ...record, shardBytes: 65_537 }),
+    () => records.signSegmentRecord(drive, { ...record, createdAtMs: 0.5 }),
+    () => records.signHead(drive, { ...head, peer: "notapeer" as PeerId }),
+    () => records.signRelease(stranger, release),
+    () => records.signReceipt(node, { ...receipt, index: 80 }),
+  ];
+  for (const attempt of tries) t.equal(faultOf(attempt), "Invalid", String(attempt));
+  t.end();
+});
+
+test("a parsed record does not change with the buffer that it came in", (t) => {
+  const wire = Buffer.from(records.signHead(drive, head).bytes);
+  const parsed = records.parseHead(wire);
+  wire.fill(0);
+  t.ok(Buffer.from(parsed.sealed).equals(head.sealed));
+  t.strictSame(records.parseHead(parsed.bytes), parsed);
+  t.end();
+});
 
 function faultOf(act: () => unknown): string {
   try {
