@@ -33,7 +33,8 @@ export class Pipe {
   readonly #reading: Watch;
   readonly #drained: Watch;
   #held: Frame | undefined;
-  #draining = false;
+  /** Whoever waits until the stream has room. */
+  #onDrain: PromiseWithResolvers<void> | undefined;
   #ended = false;
 
   constructor(needs: { clock: Clock; stream: Stream; meter: Meter }, events: PipeEvents) {
@@ -47,8 +48,9 @@ export class Pipe {
     });
     // Two watches: who sends all the time and takes nothing must not pass for alive.
     this.#reading = watch(() => this.#held === undefined && this.#decoder.unfinished);
-    this.#drained = watch(() => this.#draining);
+    this.#drained = watch(() => this.#onDrain !== undefined);
     this.#stream.addEventListener("message", (event) => this.#receive(event.data));
+    this.#stream.addEventListener("drain", () => this.#onDrain?.resolve());
     this.#stream.addEventListener("remoteCloseWrite", () => this.end(gone()));
     this.#stream.addEventListener("close", (event) => this.end(gone(event.error)));
   }
@@ -88,6 +90,7 @@ export class Pipe {
     this.#reading[Symbol.dispose]();
     this.#drained[Symbol.dispose]();
     this.#held = undefined;
+    this.#onDrain?.reject(reason);
     this.#stream.abort(reason);
     this.#events.onEnd(reason);
   }
@@ -96,14 +99,23 @@ export class Pipe {
     if (this.#ended) throw gone();
     this.#meter.sentBytes += bytes.length;
     try {
-      if (this.#stream.send(bytes)) return;
-      this.#draining = true;
-      this.#drained.expect();
-      await this.#stream.onDrain();
+      this.#stream.send(bytes);
     } catch (cause) {
       throw gone(cause);
+    }
+    while (this.#stream.writableNeedsDrain) await this.#drain();
+  }
+
+  // Not the stream's own onDrain: in libp2p 3.3 it waits for the first drain only, and answers at
+  // once ever after, so that whatever is sent piles up in its buffer.
+  async #drain(): Promise<void> {
+    const drain = Promise.withResolvers<void>();
+    this.#onDrain = drain;
+    this.#drained.expect();
+    try {
+      await drain.promise;
     } finally {
-      this.#draining = false;
+      this.#onDrain = undefined;
     }
     this.#drained.news();
     this.#events.onNews();
