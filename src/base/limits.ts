@@ -40,6 +40,7 @@ export const limits = {
     commitAfterRecords: 20_000,
     /** Journal at which operations wait for the commit: its changes are held in memory. */
     journalRecordsMax: 200_000,
+    journalBytesMax: 128 * MiB,
     /** Work on the main thread between two looks at the kernel. */
     sliceMs: 4,
     /** Fetches that one operation may need; more means that pages are evicted as they come. */
@@ -232,11 +233,11 @@ export const limits = {
     recordPagesMax: 100_000,
     /** Parsed segment records kept at hand: 3 KiB each at most. */
     recordsMax: 256,
+    /** Changes of segments or groups that wait for their turn. */
+    changesQueueMax: 4096,
     /** Between two tries of a flush that waits for peers. */
     flushPauseMsMin: 50,
     flushPauseMsMax: 2_000,
-    /** Verdicts remembered of one peer: the last day at one audit each ten minutes. */
-    verdictsMax: 144,
   },
   mount: {
     /** The kernel's largest request: 256 pages. Fewer, larger requests cost fewer wake-ups. */
@@ -265,6 +266,36 @@ export const limits = {
     complaintsMax: 256,
     /** What fusermount3 may say before we stop listening. */
     complaintBytesMax: 4 * KiB,
+  },
+  agent: {
+    /** Between two steps that found nothing to do: doubles from the first to the last. */
+    pauseMsMin: 200,
+    pauseMsMax: 5_000,
+    /** After a step that failed: doubles from the first to the last. */
+    failureMsMin: 1_000,
+    failureMsMax: 5 * 60_000,
+    /** Segments of which all holders are asked in one audit step. */
+    segmentsPerAudit: 4,
+    /** Leaves asked of one shard: small answers, often. */
+    leavesPerShard: 4,
+    /** How long a holder may take beyond some of its own round trips. */
+    answerMsMin: 3_000,
+    /** Wrong answers remembered of a peer that cost it its seats: one may be a broken disk. */
+    wrongsMax: 2,
+    /** Shards brought home in one repair step. */
+    mendsPerStep: 32,
+    /** Shards brought home at once. */
+    mendsAtOnce: 4,
+    /** Members replaced in one repair step. */
+    replacementsPerStep: 16,
+    /** Between two repairs that found nothing to do. */
+    repairIntervalMs: 2_000,
+    /** Reads and uploads tell of a peer at most this often; audits always. */
+    observationMsMin: 60_000,
+    /** Between two rounds of sending head and manifests to members that were away. */
+    republishMs: 3_600_000,
+    /** Bad holders named in one report. */
+    badMax: 1_000,
   },
   peers: {
     /** A request's or answer's CBOR head: a segment record of 80 roots is 3 KiB. */

@@ -9,9 +9,11 @@
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
 import { type GroupId, type PeerId, type SegmentId, parseCid, parseGroupId } from "../base/ids.ts";
 import { parsePeerId, parseSegmentId } from "../base/ids.ts";
-import type { SegmentRecord } from "../base/records.ts";
+import { limits } from "../base/limits.ts";
+import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { parseSegmentRecord } from "../crypt/records.ts";
 import type { LaidBlock } from "./pack.ts";
 
@@ -22,6 +24,7 @@ export interface SegmentState {
   readonly k: number;
   readonly n: number;
   readonly shardBytes: number;
+  readonly rotation: number;
   readonly placed: boolean;
   /** Whose receipt we have, by shard; undefined where nobody has it yet. */
   readonly holders: readonly (PeerId | undefined)[];
@@ -43,6 +46,7 @@ export class SegmentBooks {
   readonly #states = new Map<SegmentId, SegmentState>();
   /** One string for each peer, however many shards it has. */
   readonly #peers = new Map<string, PeerId>();
+  readonly #updates = new Gate({ seats: 1, queueMax: limits.transfer.changesQueueMax });
 
   constructor(books: KeyValue) {
     this.#books = books;
@@ -86,12 +90,15 @@ export class SegmentBooks {
 
   /** Changes what is known of a segment that is placed. */
   async update(
-    segment: SegmentId, change: Partial<Pick<SegmentState, "holders" | "provenAtMs">>,
+    segment: SegmentId,
+    change: (state: SegmentState) => Partial<Pick<SegmentState, "holders" | "provenAtMs">>,
   ): Promise<void> {
-    const state = this.#states.get(segment);
+    // One at a time: an audit and a repair of the same segment must both be remembered.
+    using _seat = await this.#updates.enter();
     const record = await this.record(segment);
+    const state = this.#states.get(segment);
     if (state === undefined || record === undefined) return;
-    await this.write({ ...(this.#states.get(segment) ?? state), ...change }, { record });
+    await this.write({ ...state, ...change(state) }, { record });
   }
 
   async forget(segment: SegmentId): Promise<void> {
@@ -120,14 +127,15 @@ export class SegmentBooks {
     const placed = reader.u8() === 1;
     const provenAtMs = reader.varint();
     const group = parseGroupId(reader.hex(16));
-    const [k, n, shardBytes] = [reader.varint(), reader.varint(), reader.varint()];
+    const [k, n] = [reader.varint(), reader.varint()];
+    const [shardBytes, rotation] = [reader.varint(), reader.varint()];
     const holders = Array.from({ length: n }, () => this.#peer(reader.latin1()));
     const bytes = reader.bytes();
     const blocks = Array.from({ length: reader.varint() }, () => ({
       cid: parseCid(reader.hex(32)), offsetBytes: reader.varint(), lengthBytes: reader.varint(),
     }));
     reader.end();
-    const state = { segment, group, k, n, shardBytes, placed, holders, provenAtMs };
+    const state = { segment, group, k, n, shardBytes, rotation, placed, holders, provenAtMs };
     return { state, blocks, record: () => checked(parseSegmentRecord(bytes), segment) };
   }
 
@@ -141,9 +149,16 @@ export class SegmentBooks {
 
 /** What is known of a segment of which no shard is placed. */
 export function freshState(record: SegmentRecord): SegmentState {
-  const { segment, group, k, n, shardBytes } = record;
+  const { segment, group, k, n, shardBytes, rotation } = record;
   const holders = Array.from({ length: n }, () => undefined);
-  return { segment, group, k, n, shardBytes, placed: false, holders, provenAtMs: 0 };
+  return { segment, group, k, n, shardBytes, rotation, placed: false, holders, provenAtMs: 0 };
+}
+
+/** Who should have this shard by the group's newest manifest (placement/seats.ts has the rule). */
+export function memberOf(state: SegmentState, index: number, manifest: Manifest): PeerId {
+  const peer = manifest.peers[(index + state.rotation) % state.n];
+  assert(peer !== undefined && manifest.group === state.group, "a shard's seat is in its group");
+  return peer;
 }
 
 export function heldCount(state: SegmentState): number {
@@ -160,7 +175,7 @@ function encode(
 ): Uint8Array {
   const writer = new Writer(512 + record.bytes.length + state.n * 56 + blocks.length * 42);
   writer.u8(version).u8(state.placed ? 1 : 0).varint(state.provenAtMs).hex(state.group);
-  writer.varint(state.k).varint(state.n).varint(state.shardBytes);
+  writer.varint(state.k).varint(state.n).varint(state.shardBytes).varint(state.rotation);
   for (const holder of state.holders) writer.latin1(holder ?? "");
   writer.bytes(record.bytes).varint(blocks.length);
   for (const { cid, offsetBytes, lengthBytes } of blocks) {

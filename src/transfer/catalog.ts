@@ -47,6 +47,12 @@ export class Catalog {
     return value === undefined ? undefined : decodePlace(cid, value);
   }
 
+  async count(): Promise<number> {
+    let blocks = 0;
+    for await (const _pair of this.#books.list("c/")) blocks++;
+    return blocks;
+  }
+
   /** The bytes of a page that this catalog made itself. */
   async page(cid: Cid): Promise<Uint8Array | undefined> {
     return this.#books.get(`p/${cid}`);
@@ -97,7 +103,8 @@ export class Catalog {
     const changes = newest.flatMap((entry): KeyChange[] => {
       const value = encodePlace(entry);
       return [
-        { type: "put", key: `c/${entry.cid}`, value }, { type: "put", key: `n/${entry.cid}`, value },
+        { type: "put", key: `c/${entry.cid}`, value },
+        { type: "put", key: `n/${entry.cid}`, value },
       ];
     });
     const places = runs.map(({ place }) => place);

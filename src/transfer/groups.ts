@@ -8,6 +8,7 @@
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { assert } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
 import { type GroupId, type PeerId, parseGroupId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
@@ -29,7 +30,7 @@ export interface GroupNeeds {
   readonly log: Log;
 }
 
-/** Why nothing can be placed: how many households the smallest class needs, and how many we have. */
+/** Why nothing can be placed: households that the smallest class needs, and those we have. */
 export interface TooFew {
   readonly needed: number;
   readonly have: number;
@@ -39,6 +40,7 @@ export class Groups {
   readonly #needs: GroupNeeds;
   readonly #policy: Policy;
   readonly #manifests = new Map<GroupId, Manifest>();
+  readonly #changes = new Gate({ seats: 1, queueMax: limits.transfer.changesQueueMax });
 
   constructor(needs: GroupNeeds, policy: Policy) {
     this.#needs = needs;
@@ -82,6 +84,8 @@ export class Groups {
   async replace(
     group: GroupId, lost: PeerId, unfit: ReadonlySet<PeerId>,
   ): Promise<Manifest | undefined> {
+    // One at a time: an epoch is signed once.
+    using _seat = await this.#changes.enter();
     const manifest = this.#manifests.get(group);
     const lostIndex = manifest?.peers.indexOf(lost) ?? -1;
     if (manifest === undefined || lostIndex < 0) return undefined;

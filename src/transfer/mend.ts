@@ -3,8 +3,8 @@
  * seat was given away if it still answers, else out of k others. It checks the shard against the
  * signed root before it leaves, and never decides which shard needs it.
  */
-import { HiveError, isFault } from "../base/errors.ts";
-import type { SegmentId } from "../base/ids.ts";
+import { isFault } from "../base/errors.ts";
+import type { PeerId, SegmentId } from "../base/ids.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { memberOfShard } from "../placement/seats.ts";
@@ -51,11 +51,9 @@ async function placeShard(
   const taken = await needs.placer.place(record, manifest, [{ index, bytes }], signal);
   const peer = taken.get(index);
   if (peer === undefined) return false;
-  // Read again: other shards of the segment may have come home meanwhile.
-  const holders = [...(needs.segments.get(record.segment)?.holders ?? [])];
-  if (holders.length !== record.n) return false;
-  holders[index] = peer;
-  await needs.segments.update(record.segment, { holders });
+  await needs.segments.update(record.segment, ({ holders }) => {
+    return { holders: holders.with(index, peer) };
+  });
   return true;
 }
 
@@ -79,13 +77,13 @@ async function shardBytes(
   return needs.reader.rebuiltShard(record, index, signal);
 }
 
-/** A shard that its own holder says it has not, or answers wrongly for, counts as held no more. */
+/** A shard that this holder says it has not, or answers wrongly for, counts as held no more. */
 export async function dropShard(
   needs: { readonly segments: SegmentBooks },
-  shard: { readonly segment: SegmentId; readonly index: number },
+  shard: { readonly segment: SegmentId; readonly index: number; readonly holder: PeerId },
 ): Promise<void> {
-  const state = needs.segments.get(shard.segment);
-  if (state === undefined) throw new HiveError("NotFound", "transfer.drop", shard.segment);
-  const holders = state.holders.map((peer, at) => (at === shard.index ? undefined : peer));
-  await needs.segments.update(shard.segment, { holders });
+  await needs.segments.update(shard.segment, ({ holders }) => {
+    const same = holders[shard.index] === shard.holder;
+    return same ? { holders: holders.with(shard.index, undefined) } : {};
+  });
 }

@@ -64,7 +64,8 @@ function layBlocks(
   options: { readonly from: number; readonly k: number; readonly shardBytes: number },
 ): { readonly layout: Layout; readonly taken: number } {
   const { from, k, shardBytes } = options;
-  const free = Array.from({ length: k }, (_, shard) => shardBytes - (shard === 0 ? header.length : 0));
+  const free = Array.from({ length: k }, () => shardBytes);
+  free[0] = shardBytes - header.length;
   const laid: LaidBlock[] = [];
   for (let next = from; next < blocks.length; next++) {
     const block = blocks[next] as BlockInfo;

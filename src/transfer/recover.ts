@@ -88,7 +88,8 @@ function openNewest(
 async function freshen(
   { network, keys: { owner }, groups }: RecoverNeeds, signal: AbortSignal,
 ): Promise<void> {
-  const resolving = groups.all().map(({ group }) => network.resolveManifest(owner, group, { signal }));
+  const known = groups.all().map(({ group }) => group);
+  const resolving = known.map((group) => network.resolveManifest(owner, group, { signal }));
   for (const manifest of answered(await Promise.allSettled(resolving))) {
     if (manifest !== undefined && manifest.owner === owner) await groups.adopt(manifest);
   }

@@ -7,7 +7,7 @@
 import type { BlockFetcher, KeyValue, UploadSource } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
-import type { GroupId, PeerId, SegmentId } from "../base/ids.ts";
+import type { Cid, GroupId, PeerId, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
@@ -18,6 +18,7 @@ import type { DriveKeys } from "../crypt/drive.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
 import { SegmentBooks, type SegmentState } from "./books.ts";
+import type { CatalogEntry } from "./catalog-page.ts";
 import { Catalog } from "./catalog.ts";
 import { Downloader } from "./download.ts";
 import { Groups } from "./groups.ts";
@@ -56,6 +57,10 @@ export interface Transfer extends BlockFetcher {
   status(isLiving?: (peer: PeerId) => boolean): TransferStatus;
   /** How many shards each peer keeps for this drive. */
   holders(): ReadonlyMap<PeerId, number>;
+  /** How many blocks the catalog has a place for. */
+  blocks(): Promise<number>;
+  /** Households that could hold shards now. */
+  households(): number;
   /**
    * On a machine without books: finds the newest head among the peers and takes it over. The root
    * record to commit into the empty cache; undefined when no peer knows this drive.
@@ -76,7 +81,7 @@ export interface Health {
   saw(observation: Observation): void;
   proven(segment: SegmentId, atMs: number): Promise<void>;
   /** This holder has not got this shard, whatever its receipt says. */
-  dropShard(shard: { segment: SegmentId; index: number }): Promise<void>;
+  dropShard(shard: { segment: SegmentId; index: number; holder: PeerId }): Promise<void>;
   /** Gives a lost member's seat to another; undefined when nobody can take it. */
   replaceMember(
     group: GroupId, lost: PeerId, unfit: ReadonlySet<PeerId>,
@@ -103,9 +108,9 @@ export async function openTransfer(
   const catalog: Catalog = new Catalog({ ...needs, catalogKey: keys.catalogKey }, (place) => {
     return downloader.fetchAt(place);
   });
-  const downloader = new Downloader({ ...parts, records, reader, find: (cid) => catalog.find(cid) }, {
-    readTimeoutMs: options.readTimeoutMs ?? limits.transfer.readTimeoutMs,
-  });
+  const readTimeoutMs = options.readTimeoutMs ?? limits.transfer.readTimeoutMs;
+  const find = (cid: Cid): Promise<CatalogEntry | undefined> => catalog.find(cid);
+  const downloader = new Downloader({ ...parts, records, reader, find }, { readTimeoutMs });
   const uploader = new Uploader({ ...parts, catalog, placer });
   return new DriveTransfer({ ...parts, records, reader, placer, catalog, downloader, uploader });
 }
@@ -168,6 +173,14 @@ class DriveTransfer implements Transfer {
     return shardsByHolder(this.#parts.segments.all());
   }
 
+  blocks(): Promise<number> {
+    return this.#parts.catalog.count();
+  }
+
+  households(): number {
+    return this.#parts.groups.households();
+  }
+
   recover(signal: AbortSignal = new AbortController().signal): Promise<Uint8Array | undefined> {
     return recover(this.#parts, signal);
   }
@@ -185,7 +198,7 @@ function healthOf(parts: Parts): Health {
     },
     watch: (watcher) => witness.watch(watcher),
     saw: (observation) => witness.saw(observation),
-    proven: (segment, atMs) => segments.update(segment, { provenAtMs: atMs }),
+    proven: (segment, atMs) => segments.update(segment, () => ({ provenAtMs: atMs })),
     dropShard: (shard) => dropShard(parts, shard),
     replaceMember: async (group, lost, unfit) => {
       const manifest = await groups.replace(group, lost, unfit);

@@ -112,8 +112,8 @@ export class Uploader implements Step {
     if (round === undefined) return this.#idle({ for: "nothing" });
     if (round.from < round.blocks.length) return this.#placeSome(round, signal);
     const pages = await this.#needs.catalog.settle();
-    if (pages.length > 0) return this.#placeSome({ root: round.root, blocks: pages, from: 0 }, signal);
-    return this.#publish(round, signal);
+    if (pages.length === 0) return this.#publish(round, signal);
+    return this.#placeSome({ root: round.root, blocks: pages, from: 0 }, signal);
   }
 
   async #publish(round: Round, signal: AbortSignal): Promise<"busy" | "idle"> {
