@@ -1,0 +1,179 @@
+/**
+ * The tree's way to the store: sealed blocks go out, pages and chunks come back opened. What was
+ * handed over and has not arrived yet is read from here; what the store refused is kept and
+ * tried again, so that a full store never costs data that a write was told is safe to forget.
+ */
+import { LRUCache } from "lru-cache";
+import type { DriveStore } from "../base/blocks.ts";
+import { HiveError } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Random } from "../base/random.ts";
+import type { Maybe } from "../base/step.ts";
+import { type ChunkLink, openChunk, sealChunk } from "../dag/chunks.ts";
+import type { PageTree } from "../dag/inodes.ts";
+import type { TreeKeys } from "../dag/keys.ts";
+import { type Page, openPage, pageKey, sealPage } from "../dag/pages.ts";
+import { type LoadPage, checkLevel } from "../dag/search.ts";
+import { Wanted } from "./attempt.ts";
+
+interface Pending {
+  readonly sealed: Uint8Array;
+  /** Undefined when the store refused it. */
+  arrival: Promise<void> | undefined;
+}
+
+export class Blocks {
+  readonly #store: DriveStore;
+  readonly #random: Random;
+  readonly #keys: TreeKeys;
+  readonly #pending = new Map<Cid, Pending>();
+  readonly #pages: LRUCache<Cid, Page>;
+  readonly #chunks: LRUCache<Cid, Buffer>;
+  #refused = 0;
+
+  constructor(needs: { store: DriveStore; random: Random }, keys: TreeKeys) {
+    this.#store = needs.store;
+    this.#random = needs.random;
+    this.#keys = keys;
+    this.#pages = new LRUCache({
+      maxSize: limits.tree.pageCacheBytes,
+      sizeCalculation: (page) => 1024 + page.values.reduce((sum, v) => sum + v.length + 100, 0),
+    });
+    this.#chunks = new LRUCache({
+      maxSize: limits.tree.chunkCacheBytes,
+      sizeCalculation: (chunk) => chunk.length + 64,
+    });
+  }
+
+  /** True while blocks are on their way. */
+  get busy(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  /** True when the store has refused blocks that only memory holds: take no more. */
+  get isStuck(): boolean {
+    return this.#refused > 0;
+  }
+
+  /** Seals a chunk and hands it over. The promise, if any, resolves when the store has it. */
+  putChunk(plaintext: Uint8Array): { readonly link: ChunkLink; readonly arrival: Maybe<void> } {
+    const { link, sealed } = sealChunk(this.#keys.chunks, plaintext);
+    return { link, arrival: this.#put(link.cid, sealed) };
+  }
+
+  /** The chunk's bytes, or Wanted. */
+  chunk(link: ChunkLink): Buffer {
+    const known = this.#chunks.get(link.cid);
+    if (known !== undefined && known.length >= link.lengthBytes) {
+      return known.length === link.lengthBytes ? known : known.subarray(0, link.lengthBytes);
+    }
+    const sealed = this.#bytes(link.cid);
+    if (sealed instanceof Uint8Array) return this.#openChunk(link, sealed);
+    throw new Wanted(async () => this.#openChunk(link, await sealed));
+  }
+
+  /** True when the chunk is in memory or on this machine. */
+  has(cid: Cid): boolean {
+    return this.#pending.has(cid) || this.#store.has(cid);
+  }
+
+  /** A loader of this tree's pages, which throws Wanted for what is not in memory. */
+  pagesOf(tree: PageTree): LoadPage {
+    return (cid, level) => checkLevel(this.#page(tree, cid), cid, level);
+  }
+
+  /** A page for whoever may wait. */
+  async loadPage(tree: PageTree, cid: Cid, level: number): Promise<Page> {
+    for (;;) {
+      try {
+        return checkLevel(this.#page(tree, cid), cid, level);
+      } catch (error) {
+        if (!(error instanceof Wanted)) throw error;
+        await error.bring();
+      }
+    }
+  }
+
+  /** Seals a page and hands it over. */
+  async savePage(secret: Uint8Array, page: Page): Promise<Cid> {
+    const { cid, sealed } = sealPage(pageKey(secret), page, this.#random);
+    this.#pages.set(cid, page);
+    await this.#put(cid, sealed);
+    return cid;
+  }
+
+  discard(cid: Cid): void {
+    this.#pages.delete(cid);
+    this.#store.discard(cid);
+  }
+
+  /** Resolves when the store has every block; fails as the store does. */
+  async drain(): Promise<void> {
+    for (const [cid, pending] of [...this.#pending]) {
+      await (pending.arrival ?? this.#retry(cid, pending));
+    }
+  }
+
+  #put(cid: Cid, sealed: Uint8Array): Maybe<void> {
+    if (this.#pending.has(cid)) return this.#pending.get(cid)?.arrival;
+    const answer = this.#handOver(cid, sealed);
+    if (answer === undefined) return;
+    const pending: Pending = { sealed, arrival: undefined };
+    this.#pending.set(cid, pending);
+    return this.#await(cid, pending, answer);
+  }
+
+  #retry(cid: Cid, pending: Pending): Promise<void> {
+    this.#refused--;
+    return this.#await(cid, pending, Promise.resolve(this.#handOver(cid, pending.sealed)));
+  }
+
+  /** The store may refuse at once or later: here it is later. */
+  #handOver(cid: Cid, sealed: Uint8Array): Maybe<void> {
+    try {
+      return this.#store.put(cid, sealed);
+    } catch (cause) {
+      return Promise.reject(cause);
+    }
+  }
+
+  #await(cid: Cid, pending: Pending, answer: Promise<void>): Promise<void> {
+    pending.arrival = answer.then(
+      () => void this.#pending.delete(cid),
+      (cause: unknown) => {
+        pending.arrival = undefined;
+        this.#refused++;
+        throw cause;
+      },
+    );
+    // Somebody may drain later: until then a refusal is remembered, not unhandled.
+    pending.arrival.catch(() => undefined);
+    return pending.arrival;
+  }
+
+  #bytes(cid: Cid): Maybe<Uint8Array> {
+    return this.#pending.get(cid)?.sealed ?? this.#store.get(cid);
+  }
+
+  #page(tree: PageTree, cid: Cid): Page {
+    const known = this.#pages.get(cid);
+    if (known !== undefined) return known;
+    if (tree.secret === undefined) throw new HiveError("Corrupt", "tree.page", "no secret");
+    const key = pageKey(tree.secret);
+    const open = (sealed: Uint8Array) => {
+      const page = openPage(key, cid, sealed);
+      this.#pages.set(cid, page);
+      return page;
+    };
+    const sealed = this.#bytes(cid);
+    if (sealed instanceof Uint8Array) return open(sealed);
+    throw new Wanted(async () => open(await sealed));
+  }
+
+  #openChunk(link: ChunkLink, sealed: Uint8Array): Buffer {
+    const plain = openChunk(link, sealed);
+    this.#chunks.set(link.cid, plain);
+    return plain;
+  }
+}

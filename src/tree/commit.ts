@@ -1,0 +1,279 @@
+/**
+ * Commits: the frozen layer becomes new pages, bottom-up, and a new root record. Operations go on
+ * meanwhile in the active layer; between pages the commit lets them work.
+ *
+ * A commit that fails (no space, no peer to load a page from) keeps its frozen layer and is tried
+ * again: writing the same changes over pages that have some of them gives the same tree. Pages
+ * that a commit replaced are given up only once the store has the new root. Chunks that nothing
+ * links any more stay in the store until its garbage is collected.
+ */
+import type { Sequence } from "../base/blocks.ts";
+import { assert } from "../base/errors.ts";
+import { type Cid, type Ino, rootIno } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { describe } from "../base/log.ts";
+import type { Step } from "../base/step.ts";
+import { encodeLink } from "../dag/chunks.ts";
+import { encodeEntry, encodeTableValue } from "../dag/entries.ts";
+import { type PageTree, typeMask } from "../dag/inodes.ts";
+import { type Changes, type PageWork, dropPages, rewritePages } from "../dag/rewrite.ts";
+import { sealRoot } from "../dag/root.ts";
+import { Breather } from "./attempt.ts";
+import { flush, promiseAgain } from "./flush.ts";
+import { type Binding, type ChunkChanges, Layer, type Snapshot } from "./layers.ts";
+import type { State } from "./state.ts";
+
+const secretBytes = 32;
+
+/** What the root record must say, as it was when the layer froze. */
+interface Frozen {
+  readonly layer: Layer;
+  readonly through: Sequence;
+  readonly nextIno: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export class Commits {
+  readonly #state: State;
+  #frozen: Frozen | undefined = undefined;
+  #running: Promise<void> | undefined = undefined;
+  #next: Promise<void> | undefined = undefined;
+  /** Pages of the committed root that the next one does not have. */
+  #replaced: Cid[] = [];
+  #breather: Breather;
+
+  constructor(state: State) {
+    this.#state = state;
+    this.#breather = new Breather(() => state.needs.clock.monotonicMs());
+    state.relieve = () => this.commit();
+  }
+
+  /** Everything changed before this call is in the store's root when it resolves. */
+  commit(): Promise<void> {
+    if (this.#running === undefined) return this.#start();
+    this.#next ??= this.#running.catch(() => undefined).then(() => this.#start());
+    return this.#next;
+  }
+
+  /** A background step: commits when changes are old or many. */
+  step(): Step {
+    const step = async (): Promise<"busy" | "idle"> => {
+      if (this.#running !== undefined || !this.#isDue()) return "idle";
+      await this.commit().catch((error: unknown) => {
+        this.#state.needs.log.warn("tree.commit", { failed: describe(error) });
+        this.#state.changedAtMs = this.#state.needs.clock.monotonicMs();
+      });
+      return "idle";
+    };
+    return { name: "commit", step };
+  }
+
+  #isDue(): boolean {
+    const { journal, changedAtMs, needs, readOnly } = this.#state;
+    if (readOnly || changedAtMs === undefined) return false;
+    const { commitAfterMs, commitAfterBytes, commitAfterRecords } = limits.tree;
+    const old = needs.clock.monotonicMs() - changedAtMs >= commitAfterMs;
+    return old || journal.bytes >= commitAfterBytes || journal.records >= commitAfterRecords;
+  }
+
+  #start(): Promise<void> {
+    this.#next = undefined;
+    this.#running = this.#run().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    assert(!this.#state.readOnly, "a read-only tree has nothing to commit");
+    if (this.#frozen !== undefined) await this.#write(this.#frozen);
+    for (const node of [...this.#state.liveFiles]) await flush(this.#state, node);
+    if (this.#state.changedAtMs === undefined) return;
+    await this.#write(this.#freeze());
+  }
+
+  /** From here on, changes land in the next commit. Nothing of this may wait. */
+  #freeze(): Frozen {
+    const state = this.#state;
+    if (state.journal.records === 0) state.mark();
+    const { active: layer, nextIno, totals } = state;
+    this.#frozen = { layer, through: state.journal.last, nextIno, ...totals };
+    state.frozen = layer;
+    state.active = new Layer(layer.number + 1);
+    state.journal = { records: 0, bytes: 0, last: state.journal.last };
+    state.changedAtMs = undefined;
+    promiseAgain(state);
+    if (state.liveFiles.size > 0) state.changed();
+    return this.#frozen;
+  }
+
+  async #write(frozen: Frozen): Promise<void> {
+    const { layer } = frozen;
+    await this.#writeFiles(layer);
+    await this.#writeDirectories(layer);
+    await this.#writeTable(layer);
+    for (const tree of layer.dropped) await dropPages(tree.root, this.#workFor(tree));
+    await this.#commitRoot(frozen);
+    this.#thaw(layer);
+  }
+
+  async #writeFiles(layer: Layer): Promise<void> {
+    for (const [ino, changes] of layer.chunks) {
+      const { node, home } = snapshotOf(layer, ino);
+      const gone = home.kind === "none" && node.handles + node.lookups === 0;
+      if (gone) continue;
+      const options = { insideMax: limits.tree.linksInsideMax };
+      node.tree = await this.#rewrite(node.tree, linkChanges(changes), options);
+    }
+  }
+
+  /** The deepest first: a directory's entry holds the name of its newest pages. */
+  async #writeDirectories(layer: Layer): Promise<void> {
+    const plans = planDirectories(layer);
+    for (const directory of byDepth(layer, [...plans.keys()])) {
+      const plan = plans.get(directory) as Plan;
+      const { node } = snapshotOf(layer, directory);
+      const changes = await this.#encodePlan(layer, plan);
+      node.tree = await this.#rewrite(node.tree, changes, { insideMax: 0 });
+    }
+  }
+
+  async #encodePlan(layer: Layer, plan: Plan): Promise<Changes> {
+    const keys = [...plan.keys()].sort((a, b) => a - b);
+    const values: (Buffer | undefined)[] = [];
+    for (const key of keys) {
+      await this.#breather.breathe();
+      const binding = plan.get(key) ?? null;
+      values.push(binding === null ? undefined : entryOf(layer, binding));
+    }
+    return { cutFrom: Infinity, keys, values };
+  }
+
+  async #writeTable(layer: Layer): Promise<void> {
+    const state = this.#state;
+    const linked = [...layer.inodes.values()].filter(({ home }) => home.kind === "table");
+    const gone = [...layer.inodes.values()].filter(({ home }) => home.kind === "none");
+    const empty = state.linked.root.kind === "empty";
+    const all = (empty ? linked : [...linked, ...gone]).sort((a, b) => a.node.ino - b.node.ino);
+    if (all.length === 0) return;
+    const values = all.map(({ home, inode, node }) =>
+      home.kind === "none" ? undefined : encodeTableValue({ inode, tree: node.tree }),
+    );
+    const changes = { cutFrom: Infinity, keys: all.map(({ node }) => node.ino), values };
+    state.linked = await this.#rewrite(state.linked, changes, { insideMax: 0 });
+  }
+
+  async #rewrite(
+    tree: PageTree,
+    changes: Changes,
+    { insideMax }: { readonly insideMax: number },
+  ): Promise<PageTree> {
+    const secret = tree.secret ?? this.#state.needs.random.bytes(secretBytes);
+    const work = this.#workFor({ ...tree, secret });
+    return { secret, root: await rewritePages(tree.root, changes, { work, insideMax }) };
+  }
+
+  #workFor(tree: PageTree): PageWork {
+    const { blocks } = this.#state;
+    return {
+      load: (cid, level) => blocks.loadPage(tree, cid, level),
+      save: (page) => blocks.savePage(tree.secret as Buffer, page),
+      drop: (cid) => void this.#replaced.push(cid),
+      breathe: () => this.#breather.breathe(),
+    };
+  }
+
+  async #commitRoot(frozen: Frozen): Promise<void> {
+    const state = this.#state;
+    const { nextIno, files, bytes, through, layer } = frozen;
+    const { node, inode } = layer.inodes.get(rootIno) ?? rootSnapshot(state);
+    const record = {
+      sequence: state.sequence + 1,
+      committedAtMs: state.needs.clock.now(),
+      nextIno: nextIno as Ino,
+      files,
+      bytes,
+      directory: { inode, tree: node.tree },
+      linked: state.linked,
+    };
+    while (state.blocks.busy) await state.blocks.drain();
+    // The new journal may repeat promises of the old one: they must not be lost between the two.
+    if (state.journal.records > 0) await state.needs.store.sync();
+    await state.needs.store.commit(sealRoot(state.keys, record, state.needs.random), through);
+    state.sequence++;
+  }
+
+  #thaw(layer: Layer): void {
+    const state = this.#state;
+    this.#frozen = undefined;
+    state.frozen = undefined;
+    for (const { node } of layer.inodes.values()) {
+      node.pins--;
+      state.nodes.settle(node);
+    }
+    for (const cid of this.#replaced.splice(0)) state.blocks.discard(cid);
+  }
+}
+
+/** A directory's changed names; null where one was taken away. */
+type Plan = Map<number, Binding | null>;
+
+function planDirectories(layer: Layer): Map<Ino, Plan> {
+  const plans = new Map<Ino, Plan>();
+  const planFor = (ino: Ino): Plan => {
+    const plan = plans.get(ino) ?? new Map<number, Binding | null>();
+    plans.set(ino, plan);
+    return plan;
+  };
+  for (const { node, home } of layer.inodes.values()) {
+    if (home.kind !== "entry") continue;
+    planFor(home.parent.ino).set(home.key, { name: home.name, ino: node.ino });
+  }
+  for (const [ino, names] of layer.names) {
+    if (snapshotOf(layer, ino).home.kind === "none") continue;
+    for (const [key, binding] of names) planFor(ino).set(key, binding);
+  }
+  return plans;
+}
+
+function byDepth(layer: Layer, directories: readonly Ino[]): Ino[] {
+  const depths = new Map<Ino, number>();
+  const depthOf = (ino: Ino): number => {
+    const known = depths.get(ino);
+    if (known !== undefined) return known;
+    const { home } = snapshotOf(layer, ino);
+    const depth = home.kind === "entry" ? depthOf(home.parent.ino) + 1 : 0;
+    depths.set(ino, depth);
+    return depth;
+  };
+  return [...directories].sort((a, b) => depthOf(b) - depthOf(a));
+}
+
+function snapshotOf(layer: Layer, ino: Ino): Snapshot {
+  const snapshot = layer.inodes.get(ino);
+  assert(snapshot !== undefined, "a layer holds every directory above what it holds");
+  return snapshot;
+}
+
+function rootSnapshot(state: State): Pick<Snapshot, "node" | "inode"> {
+  const node = state.nodes.root;
+  return { node, inode: node.inode };
+}
+
+function entryOf(layer: Layer, { name, ino }: Binding): Buffer {
+  const { node, inode, home } = snapshotOf(layer, ino);
+  if (home.kind === "table") {
+    return encodeEntry({ kind: "link", name, ino, type: inode.mode & typeMask });
+  }
+  assert(home.kind === "entry" && home.name === name, "a name leads to the inode it holds");
+  return encodeEntry({ kind: "inode", name, inode, tree: node.tree });
+}
+
+function linkChanges({ cutFrom, links }: ChunkChanges): Changes {
+  const keys: number[] = [];
+  const values: (Buffer | undefined)[] = [];
+  for (const [index, link] of links) {
+    keys.push(index);
+    values.push(link === null ? undefined : encodeLink(link));
+  }
+  return { cutFrom, keys, values };
+}

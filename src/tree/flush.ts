@@ -1,0 +1,127 @@
+/**
+ * Publishing what was written: from here on the journal tells of it, and the next commit keeps it.
+ * Small changes go into the journal as they are (fsync of a 4 KiB write costs 4 KiB); larger ones
+ * are sealed, and the journal links the chunks.
+ */
+import { limits } from "../base/limits.ts";
+import type { Content } from "../dag/inodes.ts";
+import { Breather } from "./attempt.ts";
+import type { Change } from "./journal.ts";
+import type { DirtyChunk, Live, Node } from "./nodes.ts";
+import { addSpans } from "./spans.ts";
+import { type State, inodeChange } from "./state.ts";
+import { dropWrites, sealDirty } from "./writing.ts";
+
+const { chunkBytes, inlineBytesMax, journaledBytesMax } = limits.tree;
+
+/** Publishes the file's data in sealed chunks. What is written meanwhile stays unpublished. */
+export async function flush(state: State, node: Node): Promise<void> {
+  const { live } = node;
+  if (live === undefined) return;
+  if (fitsInline(node, live)) return publishInline(state, node, live);
+  const { sizeBytes } = node.inode;
+  const breather = new Breather(() => state.needs.clock.monotonicMs());
+  for (const chunk of [...live.dirty.values()]) {
+    if (live.dirty.get(chunk.index) === chunk) void sealDirty(state, chunk);
+    await breather.breathe();
+  }
+  while (state.blocks.busy) await state.blocks.drain();
+  if (node.live !== live) return;
+  publishLinks(state, node, live, live.dirty.size === 0 ? node.inode.sizeBytes : sizeBytes);
+  if (live.dirty.size === 0) settleLive(state, node);
+}
+
+/** Publishes the file's data in the cheapest way that a crash cannot undo once the store syncs. */
+export async function persist(state: State, node: Node): Promise<void> {
+  const { live } = node;
+  if (live === undefined) return;
+  if (fitsInline(node, live) || freshBytes(live) > journaledBytesMax) return flush(state, node);
+  while (state.blocks.busy) await state.blocks.drain();
+  const news = live.links.size > 0 || freshBytes(live) > 0;
+  if (node.live === live && news) publishNow(state, node, live);
+}
+
+/** Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. */
+export function publishNow(state: State, node: Node, live: Live): void {
+  const data = [...live.dirty.values()].flatMap((chunk) => dataChanges(node, chunk));
+  publishLinks(state, node, live, node.inode.sizeBytes, data);
+  live.promised = live.dirty.size > 0;
+  if (live.dirty.size === 0) settleLive(state, node);
+}
+
+/** Publishes what is small enough to lie in the inode; the next write begins anew. */
+function publishInline(state: State, node: Node, live: Live): void {
+  const chunk = live.dirty.get(0);
+  const bytes = chunk === undefined ? Buffer.alloc(0) : chunk.buffer.subarray(0, chunk.lengthBytes);
+  const content: Content = { kind: "inline", bytes: Buffer.from(bytes) };
+  dropWrites(state, node);
+  state.record([inodeChange(state, node, { content })]);
+}
+
+function publishLinks(
+  state: State,
+  node: Node,
+  live: Live,
+  sizeBytes: number,
+  data: readonly Change[] = [],
+): void {
+  const { ino } = node;
+  const links: Change[] = [...live.links].map(([index, link]) => {
+    return { kind: "chunk", ino, index, link };
+  });
+  live.links.clear();
+  const content = contentAfter(node, live, links.length > 0);
+  live.published = { sizeBytes, content };
+  state.record([inodeChange(state, node, { content }), ...links, ...data]);
+}
+
+/** The inode's content once these links are published. */
+function contentAfter(node: Node, live: Live, linked: boolean): Content {
+  const { content } = node.inode;
+  if (content.kind !== "chunks" && !linked) return content;
+  return { kind: "chunks", allocatedBytes: live.allocatedBytes };
+}
+
+/** Nothing is unpublished any more: the inode alone tells all. */
+export function settleLive(state: State, node: Node): void {
+  node.live = undefined;
+  state.liveFiles.delete(node);
+  state.nodes.settle(node);
+}
+
+function fitsInline(node: Node, live: Live): boolean {
+  if (node.inode.content.kind !== "inline" || live.links.size > 0) return false;
+  const chunks = [...live.dirty.values()];
+  return chunks.every(({ index, lengthBytes }) => index === 0 && lengthBytes <= inlineBytesMax);
+}
+
+function freshBytes(live: Live): number {
+  let total = 0;
+  for (const chunk of live.dirty.values()) {
+    for (const [start, end] of chunk.fresh) total += end - start;
+  }
+  return total;
+}
+
+/** What of the chunk the journal must have: what is new, and again what a commit cut off. */
+function dataChanges(node: Node, chunk: DirtyChunk): Change[] {
+  const spans = chunk.fresh;
+  chunk.promised = addSpans(chunk.promised, spans);
+  chunk.fresh = [];
+  return spans.map(([start, end]) => ({
+    kind: "data",
+    ino: node.ino,
+    offsetBytes: chunk.index * chunkBytes + start,
+    bytes: Buffer.from(chunk.buffer.subarray(start, end)),
+  }));
+}
+
+/** After a commit has cut the journal: what it promised and no chunk holds is told again. */
+export function promiseAgain(state: State): void {
+  for (const node of [...state.liveFiles]) {
+    const { live } = node;
+    if (live === undefined || !live.promised) continue;
+    for (const chunk of live.dirty.values()) chunk.fresh = addSpans(chunk.fresh, chunk.promised);
+    publishNow(state, node, live);
+  }
+}

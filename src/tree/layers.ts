@@ -1,0 +1,73 @@
+/**
+ * What changed since a commit, over the committed pages. Operations change the active layer; a
+ * commit freezes it, puts a new one on top, and writes the frozen one into new pages while
+ * operations go on. So what arrives during a commit lands in the next one, by construction.
+ *
+ * A layer holds each changed inode and, whenever it holds one, every directory above it: a commit
+ * finds its way to the root in the frozen layer alone.
+ */
+import type { Ino, Name } from "../base/ids.ts";
+import type { ChunkLink } from "../dag/chunks.ts";
+import type { Inode, PageTree } from "../dag/inodes.ts";
+import type { Home, Node } from "./nodes.ts";
+import { SortedMap } from "./sorted.ts";
+
+/** A name as it was given; undefined where it was taken away. */
+export interface Binding {
+  readonly name: Name;
+  readonly ino: Ino;
+}
+
+/** An inode as the layer's commit shall write it. */
+export interface Snapshot {
+  readonly node: Node;
+  readonly inode: Inode;
+  readonly home: Home;
+}
+
+export interface ChunkChanges {
+  /** Older links from this index on are gone. */
+  cutFrom: number;
+  /** null where the chunk became a hole. */
+  readonly links: SortedMap<ChunkLink | null>;
+}
+
+export class Layer {
+  readonly number: number;
+  readonly inodes = new Map<Ino, Snapshot>();
+  /** By directory; null where a name was taken away. */
+  readonly names = new Map<Ino, SortedMap<Binding | null>>();
+  readonly chunks = new Map<Ino, ChunkChanges>();
+  /** Pages of files that are gone for good. */
+  readonly dropped: PageTree[] = [];
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  get isEmpty(): boolean {
+    return this.inodes.size === 0 && this.dropped.length === 0;
+  }
+
+  namesOf(directory: Ino): SortedMap<Binding | null> {
+    const known = this.names.get(directory);
+    if (known !== undefined) return known;
+    const fresh = new SortedMap<Binding | null>();
+    this.names.set(directory, fresh);
+    return fresh;
+  }
+
+  chunksOf(ino: Ino): ChunkChanges {
+    const known = this.chunks.get(ino);
+    if (known !== undefined) return known;
+    const fresh = { cutFrom: Infinity, links: new SortedMap<ChunkLink | null>() };
+    this.chunks.set(ino, fresh);
+    return fresh;
+  }
+
+  keep(snapshot: Snapshot): void {
+    const { node } = snapshot;
+    if (!this.inodes.has(node.ino)) node.pins++;
+    this.inodes.set(node.ino, snapshot);
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Making names: new files, directories, symlinks, nodes, nameless files, and further names of files
+ * that have one. Each is one journal record.
+ */
+import { HiveError, assert } from "../base/errors.ts";
+import type { Caller, NewNode, Place } from "../base/filesystem.ts";
+import { type Ino, parseName } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Content, type Inode, fileType, typeMask } from "../dag/inodes.ts";
+import { Wanted } from "./attempt.ts";
+import { inheritAcl } from "./acl.ts";
+import { linkChanges } from "./content.ts";
+import { flush } from "./flush.ts";
+import type { Change } from "./journal.ts";
+import { entriesOf, findName, freeKey, isDirectory, livingDirectory } from "./names.ts";
+import type { Node } from "./nodes.ts";
+import { type State, inodeChange } from "./state.ts";
+import { valuesOf, withValues } from "./xattrs.ts";
+
+export const setUid = 0o4000;
+export const setGid = 0o2000;
+const groupExecute = 0o010;
+
+/** A new inode under a new name. */
+export function make(
+  state: State,
+  caller: Caller,
+  at: Place,
+  node: NewNode & { readonly content?: Content },
+): Node {
+  state.mayChange();
+  const parent = livingDirectory(state, at.parent);
+  const name = parseName(at.name);
+  if (findName(state, parent, name) !== undefined) throw new HiveError("Exists", "tree.make", name);
+  const inode = newInode(state, caller, parent, node);
+  const directory = inode.content.kind === "directory";
+  if (directory) checkLinks(parent);
+  const key = freeKey(state, parent, name);
+  state.record([
+    { kind: "inode", inode, home: { kind: "entry", parent: parent.ino, key, name } },
+    { kind: "bind", directory: parent.ino, key, name, ino: inode.ino },
+    parentChange(state, parent, { entries: 1, links: directory ? 1 : 0 }),
+  ]);
+  return state.nodes.get(inode.ino);
+}
+
+/** A file that no name leads to, and that `link` may name. */
+export function makeNameless(state: State, caller: Caller, parent: Ino, node: NewNode): Node {
+  state.mayChange();
+  const directory = livingDirectory(state, parent);
+  const inode = newInode(state, caller, directory, node);
+  if (inode.content.kind !== "inline") throw new HiveError("Invalid", "tree.tmpfile", "mode");
+  state.record([{ kind: "inode", inode: { ...inode, links: 0 }, home: { kind: "none" } }]);
+  const made = state.nodes.get(inode.ino);
+  made.mayBeNamed = true;
+  return made;
+}
+
+/** One more name for a file. From its second on, its inode lives in the table. */
+export function link(state: State, ino: Ino, at: Place): Node {
+  state.mayChange();
+  const node = state.nodes.get(ino);
+  const parent = livingDirectory(state, at.parent);
+  const name = parseName(at.name);
+  if (isDirectory(node)) throw new HiveError("NotPermitted", "tree.link", "a directory");
+  if (findName(state, parent, name) !== undefined) throw new HiveError("Exists", "tree.link", name);
+  checkLinks(node);
+  const key = freeKey(state, parent, name);
+  const bind: Change = { kind: "bind", directory: parent.ino, key, name, ino };
+  const grown = parentChange(state, parent, { entries: 1, links: 0 });
+  const now = state.now();
+  if (node.inode.links > 0) {
+    const inode = { ...node.inode, links: node.inode.links + 1, ctime: now };
+    const rebind = rebinding(node);
+    state.record([{ kind: "inode", inode, home: { kind: "table" } }, ...rebind, bind, grown]);
+    return node;
+  }
+  if (!node.mayBeNamed) throw new HiveError("NotFound", "tree.link", "a deleted file");
+  if (node.live !== undefined) throw new Wanted(() => flush(state, node));
+  const chunks = linkChanges(state, node);
+  const inode = { ...node.inode, links: 1, ctime: now };
+  const home = { kind: "entry", parent: parent.ino, key, name } as const;
+  state.record([{ kind: "inode", inode, home }, ...chunks, bind, grown]);
+  return node;
+}
+
+/** The only name so far now points into the table. */
+function rebinding(node: Node): readonly Change[] {
+  const { home } = node;
+  if (home.kind !== "entry") return [];
+  const { parent, key, name } = home;
+  return [{ kind: "bind", directory: parent.ino, key, name, ino: node.ino }];
+}
+
+/** The change of a directory that gained or lost names. */
+export function parentChange(
+  state: State,
+  parent: Node,
+  by: { readonly entries: number; readonly links: number },
+): Change {
+  const entries = entriesOf(parent) + by.entries;
+  assert(entries >= 0, "no directory has fewer than no entries");
+  const now = state.now();
+  return inodeChange(state, parent, {
+    content: { kind: "directory", entries },
+    sizeBytes: entries,
+    links: parent.inode.links + by.links,
+    mtime: now,
+    ctime: now,
+  });
+}
+
+export function checkLinks(node: Node): void {
+  if (node.inode.links < limits.tree.linksMax) return;
+  throw new HiveError("TooManyLinks", "tree.link", String(node.ino));
+}
+
+function newInode(
+  state: State,
+  caller: Caller,
+  parent: Node,
+  node: NewNode & { readonly content?: Content },
+): Inode {
+  const now = state.now();
+  const content = node.content ?? emptyContent(node.mode & typeMask);
+  const inherited = inheritAcl(valuesOf(state, parent.inode), node.mode);
+  return {
+    ino: state.newIno(),
+    ...ownership(caller, parent.inode, inherited.mode),
+    links: content.kind === "directory" ? 2 : 1,
+    rdev: node.rdev ?? 0,
+    sizeBytes: content.kind === "symlink" ? content.target.length : 0,
+    atime: now,
+    mtime: now,
+    ctime: now,
+    btime: now,
+    xattrs: withValues(state, inherited.values),
+    content,
+  };
+}
+
+/** A directory with the set-group-id bit gives its group to what is made in it. */
+function ownership(
+  caller: Caller,
+  parent: Inode,
+  mode: number,
+): { readonly mode: number; readonly uid: number; readonly gid: number } {
+  const { uid } = caller;
+  if ((parent.mode & setGid) === 0) return { mode, uid, gid: caller.gid };
+  const directory = (mode & typeMask) === fileType.directory;
+  if (directory) return { mode: mode | setGid, uid, gid: parent.gid };
+  const foreign = uid !== 0 && caller.gid !== parent.gid;
+  const both = setGid | groupExecute;
+  const kept = foreign && (mode & both) === both ? mode & ~setGid : mode;
+  return { mode: kept, uid, gid: parent.gid };
+}
+
+function emptyContent(type: number): Content {
+  if (type === fileType.regular) return { kind: "inline", bytes: Buffer.alloc(0) };
+  if (type === fileType.directory) return { kind: "directory", entries: 0 };
+  const special = [fileType.fifo, fileType.character, fileType.block, fileType.socket];
+  if (special.some((known) => known === type)) return { kind: "none" };
+  throw new HiveError("Invalid", "tree.make", `type ${type.toString(8)}`);
+}

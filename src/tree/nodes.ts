@@ -1,0 +1,171 @@
+/**
+ * The inodes in memory: those the kernel has looked up, holds open or whose change is not committed
+ * yet, and the directories above them. All others lie in pages and come when asked for.
+ */
+import { HiveError, assert } from "../base/errors.ts";
+import type { Attributes } from "../base/filesystem.ts";
+import { type Ino, type Name, rootIno } from "../base/ids.ts";
+import type { ChunkLink } from "../dag/chunks.ts";
+import { type Content, type Inode, type PageTree, noTree } from "../dag/inodes.ts";
+import type { Span } from "./spans.ts";
+
+/** Where an inode is written down. */
+export type Home =
+  | { readonly kind: "root" }
+  | { readonly kind: "entry"; readonly parent: Node; readonly key: number; readonly name: Name }
+  /** In the table of linked files: it has, or had, several names. */
+  | { readonly kind: "table" }
+  /** It has no name: deleted and still open, or never named. */
+  | { readonly kind: "none" };
+
+/** Written data of one chunk that is not sealed yet. */
+export interface DirtyChunk {
+  readonly node: Node;
+  readonly index: number;
+  buffer: Buffer;
+  /** Bytes that count; behind them are zeros. */
+  lengthBytes: number;
+  /** What the link that it replaces took. */
+  readonly replacedBytes: number;
+  /** Written and not in the journal: pairs of start and end, ascending. */
+  fresh: Span[];
+  /** Promised by an fsync: in the journal, and not in a sealed chunk yet. */
+  promised: Span[];
+}
+
+/** What a file has beyond its published state. */
+export interface Live {
+  /** What a crash would leave. */
+  published: { readonly sizeBytes: number; readonly content: Content };
+  readonly dirty: Map<number, DirtyChunk>;
+  /** Sealed, and not published yet; undefined where a hole was made. */
+  readonly links: Map<number, ChunkLink>;
+  allocatedBytes: number;
+  /** The journal holds data of this file that is not in a published chunk. */
+  promised: boolean;
+}
+
+export class Node {
+  readonly ino: Ino;
+  /** As it is now; what of it is published, see `Live`. */
+  inode: Inode;
+  /** Its pages as committed last. */
+  tree: PageTree;
+  home: Home;
+  lookups = 0;
+  handles = 0;
+  /** Nodes in memory whose home is here. */
+  children = 0;
+  /** Layers of changes that name this node. */
+  pins = 0;
+  live: Live | undefined = undefined;
+  /** The layer in which the journal has told where this node is. */
+  anchored = -1;
+  /** Made without a name, so that link may give it one (O_TMPFILE). */
+  mayBeNamed = false;
+  /** Counted in the drive's totals. */
+  counted: { readonly files: number; readonly bytes: number } = { files: 0, bytes: 0 };
+
+  constructor(inode: Inode, tree: PageTree, home: Home) {
+    this.ino = inode.ino;
+    this.inode = inode;
+    this.tree = tree;
+    this.home = home;
+  }
+
+  get needed(): boolean {
+    const uses = this.lookups + this.handles + this.children + this.pins;
+    return uses > 0 || this.live !== undefined || this.home.kind === "root";
+  }
+
+  attributes(): Attributes {
+    const { ino, mode, links, uid, gid, rdev, sizeBytes } = this.inode;
+    const { atime, mtime, ctime, btime } = this.inode;
+    const blocks = Math.ceil(this.allocatedBytes / 512);
+    return { ino, mode, links, uid, gid, rdev, sizeBytes, blocks, atime, mtime, ctime, btime };
+  }
+
+  get allocatedBytes(): number {
+    const { content } = this.inode;
+    if (this.live !== undefined) return liveBytes(this.live);
+    if (content.kind === "chunks") return content.allocatedBytes;
+    return content.kind === "inline" ? content.bytes.length : 0;
+  }
+}
+
+function liveBytes(live: Live): number {
+  let total = live.allocatedBytes;
+  for (const chunk of live.dirty.values()) {
+    total += allocatedFor(chunk.lengthBytes) - chunk.replacedBytes;
+  }
+  return total;
+}
+
+/** What stat(2) counts for a chunk: whole units of 4 KiB, as every file system does. */
+export function allocatedFor(lengthBytes: number): number {
+  return Math.ceil(lengthBytes / 4096) * 4096;
+}
+
+export class Nodes {
+  readonly #nodes = new Map<Ino, Node>();
+  readonly #unsettled: Node[] = [];
+  readonly #orphaned: (tree: PageTree) => void;
+
+  /** `orphaned` is given the pages of a nameless file that nobody holds any more. */
+  constructor(orphaned: (tree: PageTree) => void) {
+    this.#orphaned = orphaned;
+  }
+
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  get root(): Node {
+    return this.get(rootIno);
+  }
+
+  find(ino: Ino): Node | undefined {
+    return this.#nodes.get(ino);
+  }
+
+  /** The kernel asks for what it looked up, so it is here. */
+  get(ino: Ino): Node {
+    const node = this.#nodes.get(ino);
+    if (node === undefined) throw new HiveError("Stale", "tree.node", String(ino));
+    return node;
+  }
+
+  add(inode: Inode, tree: PageTree, home: Home): Node {
+    assert(!this.#nodes.has(inode.ino), "an inode is in memory once");
+    const node = new Node(inode, tree, home);
+    this.#nodes.set(inode.ino, node);
+    if (home.kind === "entry") home.parent.children++;
+    this.#unsettled.push(node);
+    return node;
+  }
+
+  move(node: Node, home: Home): void {
+    const before = node.home;
+    node.home = home;
+    if (home.kind === "entry") home.parent.children++;
+    if (before.kind !== "entry") return;
+    before.parent.children--;
+    this.#unsettled.push(before.parent);
+  }
+
+  /** Nodes that an operation looked at in passing go: called between operations only. */
+  sweep(): void {
+    if (this.#unsettled.length < 64) return;
+    for (const node of this.#unsettled.splice(0)) this.settle(node);
+  }
+
+  /** Lets go of a node that nothing needs, and then of what it kept. */
+  settle(node: Node): void {
+    if (node.needed || this.#nodes.get(node.ino) !== node) return;
+    this.#nodes.delete(node.ino);
+    if (node.home.kind === "none" && node.tree !== noTree) this.#orphaned(node.tree);
+    if (node.home.kind !== "entry") return;
+    node.home.parent.children--;
+    this.settle(node.home.parent);
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * After a crash: what the journal holds beyond the newest commit is made so again. Each change says
+ * what is, so a change that the commit already has does no harm.
+ */
+import { HiveError, isFault } from "../base/errors.ts";
+import { openJournal } from "../dag/keys.ts";
+import { attempt } from "./attempt.ts";
+import { settleLive } from "./flush.ts";
+import { type Change, parseChanges } from "./journal.ts";
+import { loadLinked, nextName, nodeOf } from "./names.ts";
+import type { Node } from "./nodes.ts";
+import type { State } from "./state.ts";
+import { forgetDirty, replayData } from "./writing.ts";
+
+/** Answers how many records there were. */
+export async function replay(state: State): Promise<number> {
+  let count = 0;
+  for await (const sealed of state.needs.store.replay()) {
+    const changes = parseChanges(openJournal(state.keys, sealed));
+    for (const change of changes) await attempt(() => repeat(state, change));
+    count++;
+  }
+  for (const node of [...state.liveFiles]) {
+    if (node.live?.dirty.size === 0) settleLive(state, node);
+  }
+  return count;
+}
+
+function repeat(state: State, change: Change): void {
+  try {
+    repeatChange(state, change);
+  } catch (cause) {
+    if (!isFault(cause, "Stale")) throw cause;
+    throw new HiveError("Corrupt", "tree.replay", `a ${change.kind} of what is not there`, { cause });
+  }
+}
+
+function repeatChange(state: State, change: Change): void {
+  switch (change.kind) {
+    case "where":
+      return findAgain(state, change);
+    case "inode":
+      return repeatInode(state, change);
+    case "cut":
+      forgetFrom(state.nodes.get(change.ino), state, change.from, Infinity);
+      return state.apply(change);
+    case "chunk":
+    case "hole":
+      // The sealed chunk holds what the journal told of it before.
+      forgetFrom(state.nodes.get(change.ino), state, change.index, change.index + 1);
+      return state.apply(change);
+    case "data":
+      return replayData(state, state.nodes.get(change.ino), change.offsetBytes, change.bytes);
+    case "bind":
+    case "unbind":
+      return state.apply(change);
+  }
+}
+
+/** Brings a node into memory from the place that the journal names. */
+function findAgain(state: State, change: Change & { readonly kind: "where" }): void {
+  if (state.nodes.find(change.ino) !== undefined) return;
+  // A file that came into the table after the commit is told in full by what follows.
+  if (change.parent === undefined) return void loadLinked(state, change.ino);
+  const parent = state.nodes.get(change.parent);
+  const found = nextName(state, parent, change.key);
+  const node = found?.key === change.key ? nodeOf(state, parent, found) : undefined;
+  if (node?.ino === change.ino) return;
+  throw new HiveError("Corrupt", "tree.replay", `inode ${change.ino} is not where it was`);
+}
+
+function repeatInode(state: State, change: Change & { readonly kind: "inode" }): void {
+  const live = state.nodes.find(change.inode.ino)?.live;
+  const { sizeBytes, content } = change.inode;
+  if (live !== undefined) {
+    live.published = { sizeBytes, content };
+    if (content.kind === "chunks") live.allocatedBytes = content.allocatedBytes;
+  }
+  state.apply(change);
+}
+
+function forgetFrom(node: Node, state: State, from: number, to: number): void {
+  for (const chunk of [...(node.live?.dirty.values() ?? [])]) {
+    if (chunk.index >= from && chunk.index < to) forgetDirty(state, chunk);
+  }
+}

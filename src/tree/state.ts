@@ -1,0 +1,269 @@
+/**
+ * The drive's state in memory and the one way to change it. An operation decides on a list of
+ * changes and calls `record`: they go into the journal as one record and into the active layer.
+ * Replay after a crash calls `apply` with what the journal holds: the same changes, the same state.
+ *
+ * It knows nothing of POSIX (the operations' files do) nor of pages (commit.ts does).
+ */
+import type { DriveStore, Sequence } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError, assert } from "../base/errors.ts";
+import type { Instant } from "../base/filesystem.ts";
+import type { Ino } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { type Inode, type PageTree, noTree } from "../dag/inodes.ts";
+import { type TreeKeys, sealJournal } from "../dag/keys.ts";
+import type { RootRecord } from "../dag/root.ts";
+import { Wanted } from "./attempt.ts";
+import { Blocks } from "./blocks.ts";
+import { type Change, type HomePlace, encodeChanges } from "./journal.ts";
+import { Layer } from "./layers.ts";
+import { type DirtyChunk, type Home, type Node, Nodes } from "./nodes.ts";
+
+export interface TreeNeeds {
+  readonly store: DriveStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export class State {
+  readonly needs: TreeNeeds;
+  readonly keys: TreeKeys;
+  readonly readOnly: boolean;
+  readonly blocks: Blocks;
+  readonly nodes: Nodes;
+  active = new Layer(0);
+  frozen: Layer | undefined = undefined;
+  /** The table of linked files, as committed last. */
+  linked: PageTree;
+  nextIno: number;
+  sequence: number;
+  readonly totals: { files: number; bytes: number };
+  /** Files with unpublished data. */
+  readonly liveFiles = new Set<Node>();
+  /** Unsealed chunks, the one longest untouched first. */
+  readonly dirtyChunks = new Set<DirtyChunk>();
+  dirtyBytes = 0;
+  /** What the journal took since the last freeze. */
+  journal = { records: 0, bytes: 0, last: 0 as Sequence };
+  /** When the oldest change that no commit has was made. */
+  changedAtMs: number | undefined = undefined;
+  /** Set by commit.ts: resolves when the journal has room again. */
+  relieve: () => Promise<void> = async () => undefined;
+
+  constructor(needs: TreeNeeds, keys: TreeKeys, root: RootRecord, readOnly: boolean) {
+    this.needs = needs;
+    this.keys = keys;
+    this.readOnly = readOnly;
+    this.blocks = new Blocks(needs, keys);
+    this.nodes = new Nodes((tree) => void this.active.dropped.push(tree));
+    this.linked = root.linked;
+    this.nextIno = root.nextIno;
+    this.sequence = root.sequence;
+    this.totals = { files: root.files, bytes: root.bytes };
+    this.load(root.directory.inode, root.directory.tree, { kind: "root" });
+  }
+
+  /** An inode that pages hold comes into memory. */
+  load(inode: Inode, tree: PageTree, home: Home): Node {
+    const node = this.nodes.add(inode, tree, home);
+    node.counted = countOf(inode);
+    return node;
+  }
+
+  newIno(): Ino {
+    return this.nextIno++ as Ino;
+  }
+
+  now(): Instant {
+    const ns = this.needs.clock.nowNs();
+    const nanoseconds = Number(((ns % billion) + billion) % billion);
+    return { seconds: Number((ns - BigInt(nanoseconds)) / billion), nanoseconds };
+  }
+
+  /** Every operation that changes something begins here. */
+  mayChange(): void {
+    if (this.readOnly) throw new HiveError("ReadOnly", "tree.change", "mounted read-only");
+    const { records, bytes } = this.journal;
+    const full = records >= limits.tree.journalRecordsMax || bytes >= limits.tree.journalBytesMax;
+    if (full) throw new Wanted(this.relieve);
+  }
+
+  /** Journals the changes as one record and makes them so. */
+  record(changes: readonly Change[]): void {
+    const told = changes.filter((change) => this.#isTold(change));
+    if (told.length > 0) {
+      const anchors = this.#anchors(told);
+      this.#append([...anchors, ...told.map((change) => this.#published(change))]);
+    }
+    for (const change of changes) this.apply(change);
+  }
+
+  /** Makes a change so, without a word to the journal. */
+  apply(change: Change): void {
+    switch (change.kind) {
+      case "where":
+        return;
+      case "inode":
+        return this.#setInode(change.inode, change.home);
+      case "bind":
+        this.active.namesOf(change.directory).set(change.key, change);
+        return;
+      case "unbind":
+        this.active.namesOf(change.directory).set(change.key, null);
+        return;
+      case "cut":
+        return this.#cut(change.ino, change.from);
+      case "chunk":
+        this.active.chunksOf(change.ino).links.set(change.index, change.link);
+        return;
+      case "hole":
+        this.active.chunksOf(change.ino).links.set(change.index, null);
+        return;
+      case "data":
+        // The bytes are in the file's dirty chunks already; replay.ts puts them there.
+        return;
+    }
+  }
+
+  /** The inode as a crash may show it: without the sizes of data that is not published. */
+  publishedInode(node: Node, inode: Inode): Inode {
+    return node.live === undefined ? inode : { ...inode, ...node.live.published };
+  }
+
+  placeOf(home: Home): HomePlace {
+    if (home.kind !== "entry") return home;
+    return { kind: "entry", parent: home.parent.ino, key: home.key, name: home.name };
+  }
+
+  homeOf(place: HomePlace): Home {
+    if (place.kind !== "entry") return place;
+    const { key, name } = place;
+    return { kind: "entry", parent: this.nodes.get(place.parent), key, name };
+  }
+
+  /** The layer and all above it know this node, though nothing of it changed. */
+  keep(node: Node): void {
+    if (this.active.inodes.has(node.ino)) return;
+    const inode = this.publishedInode(node, node.inode);
+    this.active.keep({ node, inode, home: node.home });
+    if (node.home.kind === "entry") this.keep(node.home.parent);
+  }
+
+  #setInode(inode: Inode, place: HomePlace): void {
+    const home = this.homeOf(place);
+    const node = this.nodes.find(inode.ino) ?? this.nodes.add(inode, noTree, home);
+    node.inode = inode;
+    if (!sameHome(node.home, home)) this.nodes.move(node, home);
+    if (home.kind === "entry") this.keep(home.parent);
+    const published = this.publishedInode(node, inode);
+    this.active.keep({ node, inode: published, home: node.home });
+    node.anchored = this.active.number;
+    this.#count(node, published);
+    if (inode.ino >= this.nextIno) this.nextIno = inode.ino + 1;
+  }
+
+  #count(node: Node, inode: Inode): void {
+    const named = inode.links > 0;
+    const counted = named ? countOf(inode) : { files: 0, bytes: 0 };
+    this.totals.files += counted.files - node.counted.files;
+    this.totals.bytes += counted.bytes - node.counted.bytes;
+    node.counted = counted;
+  }
+
+  #cut(ino: Ino, from: number): void {
+    const changes = this.active.chunksOf(ino);
+    changes.cutFrom = Math.min(changes.cutFrom, from);
+    changes.links.cutFrom(from);
+  }
+
+  /** A record that changes nothing: what came before it has a place in the journal. */
+  mark(): void {
+    this.#append([]);
+  }
+
+  /** Something changed that the next commit must keep. */
+  changed(): void {
+    this.changedAtMs ??= this.needs.clock.monotonicMs();
+  }
+
+  #append(changes: readonly Change[]): void {
+    this.changed();
+    const sealed = sealJournal(this.keys, encodeChanges(changes), this.needs.random);
+    this.journal.last = this.needs.store.append(sealed);
+    this.journal.records++;
+    this.journal.bytes += sealed.length;
+  }
+
+  /** A file without a name is not worth a record: a crash forgets it. */
+  #isTold(change: Change): boolean {
+    if (change.kind === "bind" || change.kind === "unbind" || change.kind === "where") return true;
+    const ino = change.kind === "inode" ? change.inode.ino : change.ino;
+    const node = this.nodes.find(ino);
+    if (change.kind === "inode" && change.home.kind !== "none") return true;
+    return node !== undefined && node.home.kind !== "none";
+  }
+
+  #published(change: Change): Change {
+    if (change.kind !== "inode") return change;
+    const node = this.nodes.find(change.inode.ino);
+    if (node === undefined) return change;
+    return { ...change, inode: this.publishedInode(node, change.inode) };
+  }
+
+  /** Where the nodes of these changes are found, told once in a layer. */
+  #anchors(changes: readonly Change[]): readonly Change[] {
+    const anchors: Change[] = [];
+    for (const change of changes) {
+      if (change.kind === "where") continue;
+      if (change.kind === "inode") this.#anchorHome(change.home, anchors);
+      const node = this.nodes.find(inoOf(change));
+      if (node !== undefined) this.#anchor(node, anchors);
+    }
+    return anchors;
+  }
+
+  #anchorHome(home: HomePlace, anchors: Change[]): void {
+    if (home.kind === "entry") this.#anchor(this.nodes.get(home.parent), anchors);
+  }
+
+  #anchor(node: Node, anchors: Change[]): void {
+    if (node.anchored === this.active.number) return;
+    node.anchored = this.active.number;
+    const { home } = node;
+    if (home.kind === "entry") {
+      this.#anchor(home.parent, anchors);
+      anchors.push({ kind: "where", ino: node.ino, parent: home.parent.ino, key: home.key });
+    } else if (home.kind === "table") {
+      anchors.push({ kind: "where", ino: node.ino, parent: undefined, key: node.ino });
+    }
+    this.keep(node);
+  }
+}
+
+const billion = 1_000_000_000n;
+
+/** What an inode adds to the drive's totals. */
+function countOf(inode: Inode): { readonly files: number; readonly bytes: number } {
+  return { files: 1, bytes: inode.content.kind === "directory" ? 0 : inode.sizeBytes };
+}
+
+function inoOf(change: Exclude<Change, { kind: "where" }>): Ino {
+  if (change.kind === "inode") return change.inode.ino;
+  return change.kind === "bind" || change.kind === "unbind" ? change.directory : change.ino;
+}
+
+function sameHome(a: Home, b: Home): boolean {
+  if (a.kind !== "entry" || b.kind !== "entry") return a.kind === b.kind;
+  return a.parent === b.parent && a.key === b.key && a.name === b.name;
+}
+
+/** Every change of an inode is written through this: what it is now, and where it is kept. */
+export function inodeChange(state: State, node: Node, change: Partial<Inode>): Change {
+  const inode = { ...node.inode, ...change };
+  assert(inode.ino === node.ino);
+  return { kind: "inode", inode, home: state.placeOf(node.home) };
+}

@@ -1,0 +1,345 @@
+/**
+ * The tree's face: the FileSystem port over a DriveStore. Each method is an attempt (attempt.ts) of
+ * an operation from the files beside this one; here are only handles, lookup counts and open.
+ *
+ * Read: attempt, state, then the operation you care about; commit.ts and replay.ts for durability.
+ */
+import type { Caller, DirectoryItem, FileSystem } from "../base/filesystem.ts";
+import { HiveError } from "../base/errors.ts";
+import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Step } from "../base/step.ts";
+import { emptyRoot } from "../dag/pages.ts";
+import { type Inode, fileType, noTree, noXattrs, typeMask } from "../dag/inodes.ts";
+import { treeKeys } from "../dag/keys.ts";
+import { type RootRecord, openRoot } from "../dag/root.ts";
+import { attempt } from "./attempt.ts";
+import { setAttributes } from "./attributes.ts";
+import { Commits } from "./commit.ts";
+import { fileOf, nextLink, readRange, seekRange } from "./content.ts";
+import { persist } from "./flush.ts";
+import { Handles } from "./handles.ts";
+import { link, make, makeNameless } from "./making.ts";
+import { briefOf, directoryOf, findName, nextName, nodeOf } from "./names.ts";
+import type { Node } from "./nodes.ts";
+import { allocate, copyRange } from "./ranges.ts";
+import { afterLoss, rmdir, unlink } from "./removing.ts";
+import { rename } from "./renaming.ts";
+import { replay } from "./replay.ts";
+import { State, type TreeNeeds } from "./state.ts";
+import { volumeStats } from "./volume.ts";
+import { writeRange } from "./writing.ts";
+import { getXattr, listXattrs, removeXattr, setXattr } from "./xattrs.ts";
+
+const { symlinkBytesMax } = limits.tree;
+
+export type { TreeNeeds } from "./state.ts";
+
+export interface TreeOptions {
+  readonly treeSecret: Uint8Array;
+  readonly readOnly?: boolean;
+  /** Who owns the root directory of a new drive; root if not told. */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface Tree extends FileSystem {
+  /** Commits when changes are old or many: the integrator's loop runs it. */
+  readonly committer: Step;
+  /** Everything acknowledged so far is in the store's root. */
+  commit(): Promise<void>;
+  /** Commits; the tree is not to be used any more. */
+  close(): Promise<void>;
+  /** Every chunk block of a file, in order. */
+  cidsOf(ino: Ino): AsyncGenerator<Cid>;
+  /** How far a path of names leads from the root: its inode, looked up once. */
+  walk(path: readonly string[]): Promise<Ino>;
+}
+
+/** Opens a drive, or makes a new one, and makes so again what a crash left in the journal. */
+export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<Tree> {
+  const keys = treeKeys(options.treeSecret);
+  const sealed = needs.store.root();
+  const root = sealed === undefined ? newRoot(needs, options) : openRoot(keys, sealed);
+  const readOnly = options.readOnly === true;
+  const state = new State(needs, keys, root, readOnly);
+  const commits = new Commits(state);
+  const replayed = await replay(state);
+  if (replayed > 0) needs.log.info("tree.replay", { records: replayed });
+  const unsettled = sealed === undefined || replayed > 0;
+  if (unsettled && !readOnly) {
+    state.keep(state.nodes.root);
+    state.mark();
+    await commits.commit();
+  }
+  return fileSystem(state, commits);
+}
+
+function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
+  const now = needs.clock.now();
+  const seconds = Math.floor(now / 1000);
+  const time = { seconds, nanoseconds: Math.floor(now - seconds * 1000) * 1_000_000 };
+  const inode: Inode = {
+    ino: rootIno,
+    mode: fileType.directory | 0o755,
+    links: 2,
+    uid: options.uid ?? 0,
+    gid: options.gid ?? 0,
+    rdev: 0,
+    sizeBytes: 0,
+    atime: time,
+    mtime: time,
+    ctime: time,
+    btime: time,
+    xattrs: noXattrs,
+    content: { kind: "directory", entries: 0 },
+  };
+  return {
+    sequence: 0,
+    committedAtMs: now,
+    nextIno: (rootIno + 1) as Ino,
+    files: 1,
+    bytes: 0,
+    directory: { inode, tree: noTree },
+    linked: { secret: undefined, root: emptyRoot },
+  };
+}
+
+function fileSystem(state: State, commits: Commits): Tree {
+  const handles = new Handles();
+  const { nodes } = state;
+  /** One operation: what was looked at in passing may go before it, never during it. */
+  const run = <T>(act: () => T, signal?: AbortSignal) =>
+    attempt(() => {
+      nodes.sweep();
+      return act();
+    }, signal);
+  return {
+    ...namesPart(state, run),
+    ...attributesPart(state, run),
+    ...filesPart(state, run, handles),
+    ...directoriesPart(state, run, handles),
+    ...drivePart(state, commits),
+  };
+}
+
+type Run = typeof attempt;
+
+function lookedUp(node: Node): Node {
+  node.lookups++;
+  return node;
+}
+
+function namesPart(state: State, run: Run) {
+  const { nodes } = state;
+  return {
+    lookup: (at) =>
+      run(() => {
+        const parent = directoryOf(state, at.parent);
+        const found = findName(state, parent, at.name);
+        if (found === undefined) throw new HiveError("NotFound", "tree.lookup", at.name);
+        return lookedUp(nodeOf(state, parent, found)).attributes();
+      }),
+    forget(ino, lookups) {
+      const node = nodes.find(ino);
+      if (node === undefined) return;
+      node.lookups = Math.max(0, node.lookups - lookups);
+      nodes.settle(node);
+    },
+    mknod: (caller, at, node) =>
+      run(() => {
+        if ((node.mode & typeMask) === fileType.directory) {
+          throw new HiveError("NotPermitted", "tree.mknod", "a directory");
+        }
+        return lookedUp(make(state, caller, at, node)).attributes();
+      }),
+    mkdir: (caller, at, node) =>
+      run(() => {
+        const mode = (node.mode & ~typeMask) | fileType.directory;
+        return lookedUp(make(state, caller, at, { mode })).attributes();
+      }),
+    symlink: (caller, at, target) =>
+      run(() => {
+        const content = { kind: "symlink", target: checkedTarget(target) } as const;
+        const mode = fileType.symlink | 0o777;
+        return lookedUp(make(state, caller, at, { mode, content })).attributes();
+      }),
+    link: (_caller, ino, at) => run(() => lookedUp(link(state, ino, at)).attributes()),
+    unlink: (_caller, at) => run(() => unlink(state, at)),
+    rmdir: (_caller, at) => run(() => rmdir(state, at)),
+    rename: (_caller, from, to, kind) => run(() => rename(state, from, to, kind)),
+  } satisfies Partial<FileSystem>;
+}
+
+function attributesPart(state: State, run: Run) {
+  const { nodes } = state;
+  return {
+    getattr: (ino) => run(() => nodes.get(ino).attributes()),
+    setattr: (_caller, ino, change) =>
+      run(() => {
+        const node = nodes.get(ino);
+        setAttributes(state, node, change);
+        return node.attributes();
+      }),
+    readlink: (ino) =>
+      run(() => {
+        const { content } = nodes.get(ino).inode;
+        if (content.kind === "symlink") return content.target;
+        throw new HiveError("Invalid", "tree.readlink", String(ino));
+      }),
+    getxattr: (ino, name) => run(() => getXattr(state, nodes.get(ino), name)),
+    setxattr: (_caller, ino, name, value, mode) =>
+      run(() => setXattr(state, nodes.get(ino), { name, value, mode })),
+    listxattr: (ino) => run(() => listXattrs(state, nodes.get(ino))),
+    removexattr: (_caller, ino, name) => run(() => removeXattr(state, nodes.get(ino), name)),
+  } satisfies Partial<FileSystem>;
+}
+
+function filesPart(state: State, run: Run, handles: Handles) {
+  const { nodes } = state;
+  const truncated = (node: Node, truncate: boolean): Node => {
+    if (truncate) setAttributes(state, node, { sizeBytes: 0 });
+    return node;
+  };
+  return {
+    open: (_caller, ino, flags) =>
+      run(() => handles.open(truncated(fileOf(nodes.get(ino)), flags.truncate), flags)),
+    create: (caller: Caller, at, node, flags) =>
+      run(() => {
+        const parent = directoryOf(state, at.parent);
+        const found = findName(state, parent, parseName(at.name));
+        if (found !== undefined && flags.exclusive) {
+          throw new HiveError("Exists", "tree.create", at.name);
+        }
+        const mode = (node.mode & ~typeMask) | fileType.regular;
+        const made =
+          found === undefined
+            ? make(state, caller, at, { mode })
+            : truncated(fileOf(nodeOf(state, parent, found)), flags.truncate);
+        const handle = handles.open(lookedUp(made), flags);
+        return { attributes: made.attributes(), handle };
+      }),
+    tmpfile: (caller, parent, node, flags) =>
+      run(() => {
+        const mode = (node.mode & ~typeMask) | fileType.regular;
+        const made = lookedUp(makeNameless(state, caller, parent, { mode }));
+        return { attributes: made.attributes(), handle: handles.open(made, flags) };
+      }),
+    read: (handle, range, signal) =>
+      run(() => readRange(state, handles.get(handle), range), signal),
+    write: (handle, offsetBytes, bytes) =>
+      run(() => writeRange(state, handles.writable(handle), offsetBytes, bytes)) as Promise<number>,
+    allocate: (handle, range, kind) => allocate(state, handles.writable(handle), range, kind),
+    seek: (handle, offsetBytes, whence) =>
+      run(() => seekRange(state, handles.get(handle), offsetBytes, whence)),
+    copyRange: (from, range, to, toOffsetBytes) =>
+      copyRange(state, handles.get(from), range, handles.writable(to), toOffsetBytes),
+    flush: (handle) => void handles.get(handle),
+    release(handle) {
+      const node = handles.close(handle);
+      if (node !== undefined) afterLoss(state, node);
+    },
+    async fsync(handle) {
+      await persist(state, handles.get(handle));
+      await synced(state);
+    },
+  } satisfies Partial<FileSystem>;
+}
+
+function directoriesPart(state: State, run: Run, handles: Handles) {
+  return {
+    opendir: (ino) => run(() => handles.open(directoryOf(state, ino), { write: false })),
+    readdir(handle, { afterCookie, plus }, emit) {
+      const directory = handles.get(handle);
+      // Progress outlives a restart of the attempt: no item is emitted twice.
+      let after = afterCookie;
+      return run(() => {
+        for (;;) {
+          const item = itemAfter(state, directory, { after, plus });
+          if (item === undefined || !emit(item.shown)) return;
+          item.node?.lookups !== undefined && lookedUp(item.node);
+          after = item.shown.cookie;
+        }
+      });
+    },
+    releasedir(handle) {
+      const node = handles.close(handle);
+      if (node !== undefined) state.nodes.settle(node);
+    },
+    fsyncdir: () => synced(state),
+  } satisfies Partial<FileSystem>;
+}
+
+/** Cookies: 1 and 2 for the two dots, then the name's key and 3. */
+const firstNameCookie = 3;
+
+function itemAfter(
+  state: State,
+  directory: Node,
+  { after, plus }: { readonly after: number; readonly plus: boolean },
+): { readonly shown: DirectoryItem; readonly node?: Node } | undefined {
+  const type = fileType.directory;
+  if (after < 1) return { shown: { name: ".", ino: directory.ino, type, cookie: 1 } };
+  if (after < 2) {
+    const { home } = directory;
+    const ino = home.kind === "entry" ? home.parent.ino : directory.ino;
+    return { shown: { name: "..", ino, type, cookie: 2 } };
+  }
+  const found = nextName(state, directory, after - firstNameCookie + 1);
+  if (found === undefined) return undefined;
+  const { name } = found;
+  const cookie = found.key + firstNameCookie;
+  if (!plus) return { shown: { name, ...briefOf(state, found), cookie } };
+  const node = nodeOf(state, directory, found);
+  const brief = { ino: node.ino, type: node.inode.mode & typeMask };
+  return { shown: { name, ...brief, cookie, attributes: node.attributes() }, node };
+}
+
+function drivePart(state: State, commits: Commits) {
+  return {
+    committer: commits.step(),
+    commit: () => commits.commit(),
+    statfs: () => volumeStats(state),
+    async syncAll() {
+      if (!state.readOnly) await commits.commit();
+    },
+    async close() {
+      if (!state.readOnly) await commits.commit();
+    },
+    async *cidsOf(ino: Ino) {
+      const node = state.nodes.get(ino);
+      for (let from = 0; ; ) {
+        const at = from;
+        const found = await attempt(() => nextLink(state, node, at));
+        if (found === undefined) return;
+        yield found.link.cid;
+        from = found.index + 1;
+      }
+    },
+    async walk(path: readonly string[]) {
+      let ino: Ino = rootIno;
+      for (const name of path) ino = await attempt(() => childIno(state, ino, name));
+      lookedUp(state.nodes.get(ino));
+      return ino;
+    },
+  } satisfies Partial<Tree>;
+}
+
+function childIno(state: State, ino: Ino, text: string): Ino {
+  const parent = directoryOf(state, ino);
+  const name = parseName(text);
+  const found = findName(state, parent, name);
+  if (found === undefined) throw new HiveError("NotFound", "tree.walk", name);
+  return nodeOf(state, parent, found).ino;
+}
+
+async function synced(state: State): Promise<void> {
+  while (state.blocks.busy) await state.blocks.drain();
+  await state.needs.store.sync();
+}
+
+function checkedTarget(target: Uint8Array): Buffer {
+  if (target.length === 0) throw new HiveError("NotFound", "tree.symlink", "empty target");
+  if (target.length <= symlinkBytesMax) return Buffer.from(target);
+  throw new HiveError("NameTooLong", "tree.symlink", `${target.length} bytes`);
+}

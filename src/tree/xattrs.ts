@@ -1,0 +1,81 @@
+/**
+ * Extended attributes. Few and small ones lie in the inode; more of them become a sealed block of
+ * their own. Who may see or set which namespace is the kernel's to say.
+ */
+import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { type Inode, type Xattrs, noXattrs, parseXattrs } from "../dag/inodes.ts";
+import { encodeXattrs, xattrBytes } from "../dag/inodes.ts";
+import { modeForAcl } from "./acl.ts";
+import type { Node } from "./nodes.ts";
+import { type State, inodeChange } from "./state.ts";
+
+const { xattrBytesMax, xattrTotalBytesMax, xattrInsideBytesMax } = limits.tree;
+const nameBytesMax = 255;
+const namespaces = /^(user|trusted|security|system)\../;
+
+export type SetMode = "any" | "create" | "replace";
+
+/** All of an inode's attributes, or Wanted. */
+export function valuesOf(state: State, inode: Inode): ReadonlyMap<string, Buffer> {
+  const { xattrs } = inode;
+  if (xattrs.kind === "inside") return xattrs.values;
+  return parseXattrs(state.blocks.chunk(xattrs.link));
+}
+
+/** The values as an inode keeps them. */
+export function withValues(state: State, values: ReadonlyMap<string, Buffer>): Xattrs {
+  if (values.size === 0) return noXattrs;
+  if (xattrBytes(values) <= xattrInsideBytesMax) return { kind: "inside", values };
+  return { kind: "block", link: state.blocks.putChunk(encodeXattrs(values)).link };
+}
+
+export function getXattr(state: State, node: Node, name: string): Uint8Array {
+  const value = valuesOf(state, node.inode).get(name);
+  if (value === undefined) throw new HiveError("NoData", "tree.getxattr", name);
+  return value;
+}
+
+export function listXattrs(state: State, node: Node): readonly string[] {
+  return [...valuesOf(state, node.inode).keys()];
+}
+
+export function setXattr(
+  state: State,
+  node: Node,
+  { name, value, mode }: { name: string; value: Uint8Array; mode: SetMode },
+): void {
+  state.mayChange();
+  checkName(name);
+  if (value.length > xattrBytesMax) throw new HiveError("TooLarge", "tree.setxattr", name);
+  const values = new Map(valuesOf(state, node.inode));
+  if (mode === "create" && values.has(name)) throw new HiveError("Exists", "tree.setxattr", name);
+  if (mode === "replace" && !values.has(name)) throw new HiveError("NoData", "tree.setxattr", name);
+  const acl = modeForAcl(node.inode.mode, name, value);
+  if (acl.keeps) values.set(name, Buffer.from(value));
+  else values.delete(name);
+  if (xattrBytes(values) > xattrTotalBytesMax) throw new HiveError("NoSpace", "tree.setxattr", name);
+  change(state, node, values, acl.mode);
+}
+
+export function removeXattr(state: State, node: Node, name: string): void {
+  state.mayChange();
+  const values = new Map(valuesOf(state, node.inode));
+  if (!values.delete(name)) throw new HiveError("NoData", "tree.removexattr", name);
+  change(state, node, values, node.inode.mode);
+}
+
+function change(
+  state: State,
+  node: Node,
+  values: ReadonlyMap<string, Buffer>,
+  mode: number,
+): void {
+  const xattrs = withValues(state, values);
+  state.record([inodeChange(state, node, { xattrs, mode, ctime: state.now() })]);
+}
+
+function checkName(name: string): void {
+  if (name.length > nameBytesMax) throw new HiveError("OutOfRange", "tree.setxattr", name);
+  if (!namespaces.test(name)) throw new HiveError("Unsupported", "tree.setxattr", name);
+}

@@ -1,0 +1,163 @@
+/**
+ * A DriveStore in memory that can crash: `crash()` gives the store as a disk would have it, without
+ * what was not synced. It can answer later, refuse when full, and never changes what it was given.
+ */
+import type { DriveStore, Sequence, StoreUsage } from "../../src/base/blocks.ts";
+import { HiveError, assert } from "../../src/base/errors.ts";
+import { type Cid, cidOf } from "../../src/base/ids.ts";
+import type { Random } from "../../src/base/random.ts";
+import type { Maybe } from "../../src/base/step.ts";
+
+export interface MemoryStoreOptions {
+  /** Answers put and get by a promise, now and then. */
+  readonly late?: Random;
+  readonly limitBytes?: number;
+}
+
+interface JournalRecord {
+  readonly sequence: Sequence;
+  readonly bytes: Buffer;
+}
+
+/** What a disk holds. */
+interface Disk {
+  readonly blocks: Map<Cid, Uint8Array>;
+  journal: JournalRecord[];
+  root: Uint8Array | undefined;
+}
+
+const limitDefaultBytes = 8 * 2 ** 30;
+
+export class MemoryStore implements DriveStore {
+  readonly #disk: Disk;
+  readonly #options: MemoryStoreOptions;
+  /** Not synced yet. */
+  readonly #blocks = new Map<Cid, Uint8Array>();
+  #journal: JournalRecord[] = [];
+  readonly #discarded = new Set<Cid>();
+  #sequence: Sequence;
+  #bytes = 0;
+  isFull = false;
+  putBytes = 0;
+  appendedBytes = 0;
+  commits = 0;
+
+  constructor(options: MemoryStoreOptions = {}, disk?: Disk) {
+    this.#options = options;
+    this.#disk = disk ?? { blocks: new Map(), journal: [], root: undefined };
+    this.#sequence = this.#disk.journal.at(-1)?.sequence ?? 0;
+  }
+
+  put(cid: Cid, sealed: Uint8Array): Maybe<void> {
+    assert(cidOf(sealed) === cid, "a block is named by its bytes");
+    if (this.isFull) throw new HiveError("NoSpace", "memory-store.put", cid);
+    return this.#late(() => {
+      if (this.has(cid)) return;
+      this.#blocks.set(cid, sealed);
+      this.#bytes += sealed.length;
+      this.putBytes += sealed.length;
+    });
+  }
+
+  get(cid: Cid): Maybe<Uint8Array> {
+    return this.#late(() => {
+      const sealed = this.#blocks.get(cid) ?? this.#disk.blocks.get(cid);
+      if (sealed !== undefined) return sealed;
+      throw new HiveError("NotFound", "memory-store.get", cid);
+    });
+  }
+
+  has(cid: Cid): boolean {
+    return this.#blocks.has(cid) || this.#disk.blocks.has(cid);
+  }
+
+  discard(cid: Cid): void {
+    this.#discarded.add(cid);
+    const known = this.#blocks.get(cid) ?? this.#disk.blocks.get(cid);
+    this.#bytes -= known?.length ?? 0;
+    this.#blocks.delete(cid);
+    this.#disk.blocks.delete(cid);
+  }
+
+  append(record: Uint8Array): Sequence {
+    this.appendedBytes += record.length;
+    this.#journal.push({ sequence: ++this.#sequence, bytes: Buffer.from(record) });
+    return this.#sequence;
+  }
+
+  async sync(): Promise<void> {
+    this.#toDisk();
+    await Promise.resolve();
+  }
+
+  async commit(root: Uint8Array, through: Sequence): Promise<void> {
+    if (this.isFull) throw new HiveError("NoSpace", "memory-store.commit", "full");
+    await Promise.resolve();
+    this.commits++;
+    const unsynced = this.#journal;
+    this.#journal = [];
+    this.#toDisk();
+    this.#journal = unsynced.filter(({ sequence }) => sequence > through);
+    this.#disk.journal = this.#disk.journal.filter(({ sequence }) => sequence > through);
+    this.#disk.root = Buffer.from(root);
+  }
+
+  root(): Uint8Array | undefined {
+    return this.#disk.root;
+  }
+
+  async *replay(): AsyncIterable<Uint8Array> {
+    for (const { bytes } of [...this.#disk.journal]) yield bytes;
+  }
+
+  usage(): StoreUsage {
+    const limitBytes = this.#options.limitBytes ?? limitDefaultBytes;
+    const bytes = this.#bytes;
+    return { limitBytes, usedBytes: bytes, dirtyBytes: bytes, dirtyBytesMax: limitBytes };
+  }
+
+  /** The store after a power cut: `kept` journal records of those not synced survive, if asked. */
+  crash(kept = 0): MemoryStore {
+    const disk = {
+      blocks: new Map(this.#disk.blocks),
+      journal: [...this.#disk.journal],
+      root: this.#disk.root,
+    };
+    if (kept > 0) for (const [cid, sealed] of this.#blocks) disk.blocks.set(cid, sealed);
+    disk.journal.push(...this.#journal.slice(0, kept));
+    return new MemoryStore(this.#options, disk);
+  }
+
+  get blockCount(): number {
+    return this.#blocks.size + this.#disk.blocks.size;
+  }
+
+  get journalCount(): number {
+    return this.#journal.length + this.#disk.journal.length;
+  }
+
+  get unsyncedRecords(): number {
+    return this.#journal.length;
+  }
+
+  #toDisk(): void {
+    for (const [cid, sealed] of this.#blocks) this.#disk.blocks.set(cid, sealed);
+    this.#blocks.clear();
+    this.#disk.journal.push(...this.#journal);
+    this.#journal = [];
+  }
+
+  #late<T>(act: () => T): Maybe<T> {
+    const { late } = this.#options;
+    if (late === undefined || late.below(2) === 0) return act();
+    return new Promise((resolve, reject) => {
+      setImmediate(() => {
+        try {
+          resolve(act());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+}
