@@ -1,50 +1,19 @@
 /** The vault keeps the contract of a ShardHost, and gives liars, strangers and replays nothing. */
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "tap";
-import { systemClock } from "../../src/base/clock.ts";
 import type { ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import { silentLog } from "../../src/base/log.ts";
 import type { StoreRequest } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { openKeyValue } from "../../src/cache/key-value.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
 import { signSegmentRecord } from "../../src/crypt/records.ts";
 import { makeChallenge } from "../../src/proofs/challenge.ts";
-import { type Vault, openVault } from "../../src/vault/vault.ts";
 import { World, hostContract, refused, shardBytes } from "../contract/host.ts";
+import { openHouse } from "../support/vault-house.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`${seed}/vault.host`);
-const MiB = 2 ** 20;
 const range = { offsetBytes: 0, lengthBytes: 16 };
-
-interface House extends AsyncDisposable {
-  readonly vault: Vault;
-  readonly host: Vault;
-  readonly directory: string;
-}
-
-async function openHouse(keys: PeerKeys, quotaBytes = 64 * MiB): Promise<House> {
-  const directory = await mkdtemp(join(tmpdir(), "hive-vault-"));
-  const books = await openKeyValue(join(directory, "books"));
-  const vault = await openVault(
-    { directory: join(directory, "vault"), books, clock: systemClock, log: silentLog, keys },
-    { quotaBytes },
-  );
-  return {
-    vault,
-    host: vault,
-    directory,
-    async [Symbol.asyncDispose]() {
-      await vault[Symbol.asyncDispose]();
-      await books[Symbol.asyncDispose]();
-      await rm(directory, { recursive: true });
-    },
-  };
-}
 
 test(`a vault is a ShardHost (HIVE_SEED=${seed})`, async (t) => {
   await hostContract(t, { random, open: (keys) => openHouse(keys) });
@@ -142,7 +111,7 @@ test("an old manifest, a forked one and a released segment cannot be replayed", 
   t.equal(vault.usage().shards, 0);
 });
 
-test("who is replaced in the newer manifest loses its rights, who comes in gains them", async (t) => {
+test("a newer manifest takes rights from who leaves and gives them to who comes", async (t) => {
   const world = new World(random);
   await using house = await openHouse(world.holder);
   const { vault } = house;
@@ -166,7 +135,9 @@ test("the quota is exact, and what is released is free again", async (t) => {
   const sum = shardBytes + one.record.bytes.length + world.manifest.bytes.length;
   const second = world.segment();
   const more = shardBytes + second.record.bytes.length;
-  await using house = await openHouse(world.holder, sum + more + world.manifest.bytes.length);
+  await using house = await openHouse(world.holder, {
+    quotaBytes: sum + more + world.manifest.bytes.length,
+  });
   const { vault } = house;
   await world.store(vault, one);
   t.equal(vault.usage().usedBytes, sum);
@@ -184,7 +155,7 @@ test("the quota is exact, and what is released is free again", async (t) => {
 
 test("many stores at once never go over the quota", async (t) => {
   const world = new World(random);
-  await using house = await openHouse(world.holder, 10 * shardBytes + 20_000);
+  await using house = await openHouse(world.holder, { quotaBytes: 10 * shardBytes + 20_000 });
   const { vault } = house;
   const pieces = Array.from({ length: 40 }, () => world.segment());
   const ends = await Promise.allSettled(pieces.map((piece) => world.store(vault, piece)));

@@ -1,0 +1,61 @@
+/** A vault in a folder of its own under /tmp, with the real books; it goes with its house. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { openKeyValue } from "../../src/cache/key-value.ts";
+import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import { type Vault, openVault } from "../../src/vault/vault.ts";
+
+export interface House extends AsyncDisposable {
+  readonly vault: Vault;
+  /** The same, for the contract suite. */
+  readonly host: Vault;
+}
+
+export interface HouseOptions {
+  readonly quotaBytes?: number;
+  readonly clock?: Clock;
+}
+
+/** Opens the vault that lies in a directory, which stays when it is closed. */
+export async function openHouseIn(
+  directory: string, keys: PeerKeys, options: HouseOptions = {},
+): Promise<House> {
+  const { quotaBytes = 64 * 2 ** 20, clock = systemClock } = options;
+  const books = await openKeyValue(join(directory, "books"));
+  const needs = { directory: join(directory, "vault"), books, clock, log: silentLog, keys };
+  const vault = await openVault(needs, { quotaBytes }).catch(async (fault: unknown) => {
+    await books[Symbol.asyncDispose]();
+    throw fault;
+  });
+  return {
+    vault,
+    host: vault,
+    async [Symbol.asyncDispose]() {
+      await vault[Symbol.asyncDispose]();
+      await books[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The same in a new directory, which is removed when it is closed. */
+export async function openHouse(
+  keys: PeerKeys, options: HouseOptions = {},
+): Promise<House & { readonly directory: string }> {
+  const directory = await newDirectory();
+  const house = await openHouseIn(directory, keys, options);
+  return {
+    ...house,
+    directory,
+    async [Symbol.asyncDispose]() {
+      await house[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+export function newDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), "hive-vault-"));
+}
