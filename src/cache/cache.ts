@@ -14,9 +14,8 @@ import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import { openJournal } from "./journal.ts";
-import { type Change, type LevelTable, type Mending, openLevel } from "./level.ts";
-import { encodeCommit, formatKey, rootKey, withCheck } from "./records.ts";
-import { type Recovered, recover } from "./recovery.ts";
+import { type LevelTable, type Mending, openLevel } from "./level.ts";
+import { recover } from "./recovery.ts";
 import { type Report, newReport } from "./report.ts";
 import { Store } from "./store.ts";
 
@@ -50,9 +49,6 @@ export interface CacheOptions {
   readonly dirtyBytesMax?: number;
   readonly fullWaitMs?: number;
 }
-
-/** What the format is now. A change brings a new number and a line in hive-format(5). */
-const formatNumber = 1;
 
 /** Fails as Busy, naming the process, when another one has this cache open. */
 export async function openCache(needs: CacheNeeds, options: CacheOptions): Promise<Cache> {
@@ -96,29 +92,16 @@ async function openStore(
   report.mending = mending;
   if (mending !== "none") log.error("cache.index-damaged", { mending });
   const recovered = await recover({ directory: blocks, table, report, log });
-  const { journal, findings } = await openJournal(table, recovered.committed?.through ?? 0);
+  const { journal, findings } = await openJournal(table, recovered);
   report.corruptRecords += findings.corrupt;
-  report.cutOffRecords += findings.cutOff;
-  if (findings.corrupt + findings.cutOff > 0) log.error("cache.journal-cut", { ...findings });
+  report.cutOffRecords += findings.lost;
+  if (findings.corrupt + findings.lost > 0) log.error("cache.journal-cut", { ...findings });
   const store = new Store(
     { ...needs, blocks, table, journal, report, recovered },
     { ...options, release: () => rm(pidFile(needs.directory), { force: true }) },
   );
-  // Only an index that is whole again is called whole: before, the next start looks once more.
-  await store.sync();
-  await table.batch(wholeness(recovered), { sync: true });
+  await store.settleIn();
   return store;
-}
-
-/** What says that the index needs no mending; and the root, which may come from a block file. */
-function wholeness({ committed }: Recovered): Change[] {
-  const format = Buffer.from([formatNumber]);
-  const changes: Change[] = [
-    { type: "put", key: formatKey, value: withCheck(formatKey, format) },
-  ];
-  if (committed === undefined) return changes;
-  const value = withCheck(rootKey, encodeCommit(committed));
-  return [...changes, { type: "put", key: rootKey, value }];
 }
 
 /** LevelDB's lock is the lock: the operating system drops it with the process that held it. */

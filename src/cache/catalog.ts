@@ -14,6 +14,8 @@ export class Catalog {
   readonly #dirty = new Set<BlockEntry>();
   /** What the index on disk does not say yet; undefined means that the entry goes. */
   readonly #changed = new Map<Cid, BlockEntry | undefined>();
+  /** How many entries the index on disk has, once all that was taken is there. */
+  #indexed = 0;
   #lastSequence = 0;
   #dirtyBytes = 0;
 
@@ -24,6 +26,10 @@ export class Catalog {
 
   get lastSequence(): number {
     return this.#lastSequence;
+  }
+
+  get indexed(): number {
+    return this.#indexed;
   }
 
   get changes(): number {
@@ -121,14 +127,25 @@ export class Catalog {
     if (entry.file !== undefined && !entry.is(marks.dirty)) entry.file.warmBytes += bytes;
   }
 
+  /** The index on disk has an entry under this CID, be it of any use or not. */
+  indexHas(cid: Cid, options: { readonly useful: boolean }): void {
+    this.#indexed++;
+    if (!options.useful) this.#changed.set(cid, undefined);
+  }
+
   /** What the index on disk must hear; the caller makes it durable or gives up the store. */
   takeChanges(): Change[] {
     const changes: Change[] = [];
     for (const [cid, entry] of this.#changed) {
       const key = blockKey(cid);
-      if (entry === undefined) changes.push({ type: "del", key });
-      else changes.push({ type: "put", key, value: withCheck(key, placeOf(entry)) });
-      if (entry !== undefined) entry.marks |= marks.logged;
+      if (entry === undefined) {
+        changes.push({ type: "del", key });
+        this.#indexed--;
+        continue;
+      }
+      changes.push({ type: "put", key, value: withCheck(key, placeOf(entry)) });
+      if (!entry.is(marks.logged)) this.#indexed++;
+      entry.marks |= marks.logged;
     }
     this.#changed.clear();
     return changes;

@@ -6,14 +6,16 @@ import type { Sequence } from "../base/blocks.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Change, LevelTable } from "./level.ts";
-import { checkedValue, journalKey, journalKeys, parseJournalKey, withCheck } from "./records.ts";
+import {
+  type CommitRecord, checkedValue, journalKey, journalKeys, parseJournalKey, withCheck,
+} from "./records.ts";
 
 /** What was found at the start, beyond the records that can be replayed. */
 export interface JournalFindings {
   /** Records that are there and not what was written. */
   readonly corrupt: number;
-  /** Whole records behind a gap or a corrupt one: they cannot be used. */
-  readonly cutOff: number;
+  /** Records that were durable and cannot be replayed: gone, or behind a gap or a corrupt one. */
+  readonly lost: number;
 }
 
 export class Journal {
@@ -93,8 +95,9 @@ export class Journal {
 /** Reads what a crash left: what can be replayed after `through`, and cuts off what cannot. */
 export async function openJournal(
   table: LevelTable,
-  through: Sequence,
+  recovered: { committed: CommitRecord | undefined; journalLast: Sequence },
 ): Promise<{ readonly journal: Journal; readonly findings: JournalFindings }> {
+  const through = recovered.committed?.through ?? 0;
   let last = through;
   let oldest = through + 1;
   let corrupt = 0;
@@ -111,7 +114,8 @@ export async function openJournal(
     if (!whole) corrupt++;
   }
   await remove(table, useless);
-  const findings = { corrupt, cutOff: useless.length - corrupt };
+  const wanted = Math.max(recovered.journalLast, last + useless.length);
+  const findings = { corrupt, lost: wanted - last };
   return { journal: new Journal(table, { oldest, last }), findings };
 }
 

@@ -28,6 +28,14 @@ export interface CommitRecord {
   readonly root: Buffer;
 }
 
+/** What must be in LevelDB besides: it loses entries to a bad disk without a word. */
+export interface Books {
+  readonly blocks: number;
+  readonly journalLast: Sequence;
+  readonly commit: number;
+}
+
+export const booksKey = Buffer.from("n");
 export const formatKey = Buffer.from("f");
 export const rootKey = Buffer.from("r");
 /** Number of the newest commit whose root was published. */
@@ -120,6 +128,22 @@ export function parseCommit(value: Buffer): CommitRecord {
   };
   reader.end();
   return commit;
+}
+
+export function encodeBooks(books: Books): Buffer {
+  const { blocks, journalLast, commit } = books;
+  return new Writer(24).varint(blocks).varint(journalLast).varint(commit).finish();
+}
+
+export function parseBooks(value: Buffer): Books {
+  const reader = new Reader(value, "cache.books");
+  const books = {
+    blocks: reader.varint(),
+    journalLast: reader.varint(),
+    commit: reader.varint(),
+  };
+  reader.end();
+  return books;
 }
 
 export function encodeNumber(value: number): Buffer {

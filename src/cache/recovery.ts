@@ -5,7 +5,8 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { HiveError } from "../base/errors.ts";
+import type { Sequence } from "../base/blocks.ts";
+import type { Cid } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import { BlockFile } from "./block-file.ts";
 import { fileName, parseFileName } from "./block-log.ts";
@@ -16,10 +17,9 @@ import type { LevelTable } from "./level.ts";
 import type { Report } from "./report.ts";
 import { scanFile } from "./scan.ts";
 import {
-  type CommitRecord, type Place, blockKeys, checkedValue, formatKey, parseBlockKey, parseCommit,
-  parseNumber, parsePlace, publishedKey, rootKey,
+  type CommitRecord, type Place, blockKeys, booksKey, checkedValue, formatKey, parseBlockKey,
+  parseBooks, parseCommit, parseNumber, parsePlace, publishedKey, rootKey,
 } from "./records.ts";
-import type { Cid } from "../base/ids.ts";
 
 export interface Recovered {
   readonly catalog: Catalog;
@@ -27,6 +27,8 @@ export interface Recovered {
   readonly committed: CommitRecord | undefined;
   /** Number of the newest commit that was published. */
   readonly published: number;
+  /** The newest journal record that was ever durable, as far as it is known. */
+  readonly journalLast: Sequence;
 }
 
 interface Needs {
@@ -43,16 +45,21 @@ export async function recover(needs: Needs): Promise<Recovered> {
   const root = await checkedGet(needs, rootKey);
   const format = await checkedGet(needs, formatKey);
   const published = await checkedGet(needs, publishedKey);
+  const stored = await checkedGet(needs, booksKey);
   const indexed = root === undefined ? undefined : parseCommit(root);
-  const whole = complete && format !== undefined && needs.report.mending === "none";
+  const books = stored === undefined ? undefined : parseBooks(stored);
+  const agrees = books?.blocks === catalog.indexed && books.commit === (indexed?.number ?? 0);
+  const whole = complete && agrees && format !== undefined && needs.report.mending === "none";
   const found = whole || files.size === 0 ? undefined : await rebuild(needs, { catalog, files });
   const committed = newer(indexed, found);
+  needs.report.rootLost = committed === undefined && (books?.commit ?? catalog.count) > 0;
   catalog.sequenceSeen(committed?.blockSequence ?? 0);
   return {
     catalog,
     files,
     committed,
     published: published === undefined ? 0 : parseNumber(published),
+    journalLast: books?.journalLast ?? 0,
   };
 }
 
@@ -79,26 +86,31 @@ async function listFiles(directory: string): Promise<Map<number, BlockFile>> {
   return files;
 }
 
-interface Books {
+interface Tables {
   readonly catalog: Catalog;
   readonly files: ReadonlyMap<number, BlockFile>;
 }
 
 /** True when every entry was whole. */
-async function loadIndex(needs: Needs, books: Books): Promise<boolean> {
-  let complete = true;
+async function loadIndex(needs: Needs, tables: Tables): Promise<boolean> {
+  const strange: Buffer[] = [];
   for await (const [key, stored] of needs.table.range(blockKeys.from, blockKeys.to)) {
     const cid = parseBlockKey(key);
     const value = checkedValue(key, stored);
-    if (cid !== undefined && value !== undefined) load(needs, books, cid, parsePlace(value));
-    else complete = false;
-    if (cid === undefined || value === undefined) needs.report.corruptRecords++;
+    if (cid === undefined) strange.push(key);
+    else tables.catalog.indexHas(cid, { useful: value !== undefined });
+    if (cid !== undefined && value !== undefined) load(needs, tables, cid, parsePlace(value));
+    else needs.report.corruptRecords++;
   }
-  if (!complete) needs.log.error("cache.index-corrupt", { entries: needs.report.corruptRecords });
-  return complete;
+  if (strange.length > 0) {
+    await needs.table.batch(strange.map((key) => ({ type: "del", key })), { sync: true });
+  }
+  const corrupt = needs.report.corruptRecords;
+  if (corrupt > 0) needs.log.error("cache.index-corrupt", { entries: corrupt });
+  return corrupt === 0;
 }
 
-function load(needs: Needs, { catalog, files }: Books, cid: Cid, place: Place): void {
+function load(needs: Needs, { catalog, files }: Tables, cid: Cid, place: Place): void {
   const file = files.get(place.file);
   const end = place.offsetBytes + place.lengthBytes;
   const entry = new BlockEntry({
@@ -129,14 +141,12 @@ async function checkedGet(needs: Needs, key: Buffer): Promise<Buffer | undefined
   const value = checkedValue(key, stored);
   if (value !== undefined) return value;
   needs.report.corruptRecords++;
-  // With that, `whole` is false above only if something else is: say so for the root.
-  needs.report.mending = needs.report.mending === "none" ? "repaired" : needs.report.mending;
   return undefined;
 }
 
 /** Adds what the index does not have, as dirty: nobody knows any more what was placed. */
-async function rebuild(needs: Needs, books: Books): Promise<CommitRecord | undefined> {
-  const { catalog, files } = books;
+async function rebuild(needs: Needs, tables: Tables): Promise<CommitRecord | undefined> {
+  const { catalog, files } = tables;
   let newest: CommitRecord | undefined;
   for (const file of files.values()) {
     for await (const found of scanFile(file)) {
@@ -146,11 +156,7 @@ async function rebuild(needs: Needs, books: Books): Promise<CommitRecord | undef
   }
   const { rebuiltBlocks, mending } = needs.report;
   needs.log.error("cache.rebuilt", { rebuiltBlocks, mending, root: newest !== undefined });
-  if (newest !== undefined || catalog.count === 0) return newest;
-  const indexed = await needs.table.get(rootKey);
-  if (indexed !== undefined) return undefined;
-  needs.log.error("cache.root-lost", { blocks: catalog.count });
-  return undefined;
+  return newest;
 }
 
 function addFound(
@@ -162,7 +168,7 @@ function addFound(
   const known = catalog.get(cid);
   if (known !== undefined && !known.is(marks.broken)) return false;
   if (known === undefined) {
-    const entry = new BlockEntry({ cid, sequence, lengthBytes, marks: marks.dirty | marks.logged });
+    const entry = new BlockEntry({ cid, sequence, lengthBytes, marks: marks.dirty });
     catalog.add(entry, file, found.offsetBytes);
     catalog.change(entry);
   } else {

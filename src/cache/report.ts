@@ -8,10 +8,12 @@ export interface Report {
   lostBlocks: number;
   /** Index entries and journal records that failed their check. */
   corruptRecords: number;
-  /** Whole journal records behind a gap or a corrupt one: they are lost. */
+  /** Journal records that were durable and are gone, or lie behind such a one: they are lost. */
   cutOffRecords: number;
   /** Blocks found again by reading the block files. */
   rebuiltBlocks: number;
+  /** There was a root here once, and it is nowhere to be found: only the peers' head has it. */
+  rootLost: boolean;
   /** What had to be done to LevelDB's files. */
   mending: Mending;
   /** Bytes of blocks that came in, from the tree and from the peers. */
@@ -25,6 +27,7 @@ export interface Report {
 export function newReport(): Report {
   return {
     corruptBlocks: 0, lostBlocks: 0, corruptRecords: 0, cutOffRecords: 0, rebuiltBlocks: 0,
+    rootLost: false,
     mending: "none", storedBytes: 0, copiedBytes: 0, evictedBytes: 0,
   };
 }

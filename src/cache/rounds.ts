@@ -49,6 +49,11 @@ export class Rounds {
     return this.#committed;
   }
 
+  /** Number of the newest commit that is durable, or about to be. */
+  get takenNumber(): number {
+    return (this.#taken ?? this.#committed)?.number ?? 0;
+  }
+
   /** True when the next group commit has something to write for this. */
   get hasChanges(): boolean {
     return this.#wanted !== undefined || this.#publishedChanged;

@@ -18,7 +18,9 @@ import { GroupCommit } from "./group-commit.ts";
 import type { Journal } from "./journal.ts";
 import type { Change, LevelTable } from "./level.ts";
 import { Reading } from "./reading.ts";
-import { type CommitRecord, encodeCommit } from "./records.ts";
+import {
+  type CommitRecord, booksKey, encodeBooks, encodeCommit, formatKey, rootKey, withCheck,
+} from "./records.ts";
 import type { Recovered } from "./recovery.ts";
 import type { Report } from "./report.ts";
 import { Rounds } from "./rounds.ts";
@@ -41,6 +43,9 @@ interface Options {
   /** What to do last of all. */
   readonly release: () => Promise<void>;
 }
+
+/** What the format is now. A change brings a new number and a line in hive-format(5). */
+const formatNumber = 1;
 
 export class Store implements Cache {
   readonly step: Step;
@@ -328,7 +333,33 @@ export class Store implements Cache {
   #gather(): Change[] {
     const { commit, changes } = this.#rounds.take();
     if (commit !== undefined) this.#appendRoot(commit);
-    return [...this.#catalog.takeChanges(), ...this.#needs.journal.takeChanges(), ...changes];
+    const { journal } = this.#needs;
+    const all = [...this.#catalog.takeChanges(), ...journal.takeChanges(), ...changes];
+    return all.length === 0 ? all : [...all, this.#books()];
+  }
+
+  #books(): Change {
+    const books = encodeBooks({
+      blocks: this.#catalog.indexed,
+      journalLast: this.#needs.journal.last,
+      commit: this.#rounds.takenNumber,
+    });
+    return { type: "put", key: booksKey, value: withCheck(booksKey, books) };
+  }
+
+  /** Makes durable what the start has found: a whole index, and the root wherever it was. */
+  async settleIn(): Promise<void> {
+    // Only an index that is whole again is called whole: before, the next start looks once more.
+    await this.#group.request();
+    const format = Buffer.from([formatNumber]);
+    const changes: Change[] = [
+      { type: "put", key: formatKey, value: withCheck(formatKey, format) },
+      this.#books(),
+    ];
+    const commit = this.#rounds.committed;
+    const root = commit === undefined ? undefined : withCheck(rootKey, encodeCommit(commit));
+    if (root !== undefined) changes.push({ type: "put", key: rootKey, value: root });
+    await this.#needs.table.batch(changes, { sync: true });
   }
 
   #settled(): void {
