@@ -262,6 +262,8 @@ export const limits = {
     readyMs: 10_000,
     /** How long a look at a perhaps dead mount may take. */
     probeMs: 5_000,
+    /** Directories of which we remember whether they have a default access list. */
+    defaultListsMax: 4096,
     /** Different failures that are counted apart in the log. */
     complaintsMax: 256,
     /** What fusermount3 may say before we stop listening. */
@@ -288,8 +290,6 @@ export const limits = {
     mendsAtOnce: 4,
     /** Members replaced in one repair step. */
     replacementsPerStep: 16,
-    /** Between two repairs that found nothing to do. */
-    repairIntervalMs: 2_000,
     /** Reads and uploads tell of a peer at most this often; audits always. */
     observationMsMin: 60_000,
     /** Between two rounds of sending head and manifests to members that were away. */

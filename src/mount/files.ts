@@ -14,6 +14,7 @@ import { type Desk, encodeNothing, operation, then } from "./operation.ts";
 import { openKillPrivileges, opened, writeKillPrivileges } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
 import type { Request } from "./request.ts";
+import { masked } from "./umask.ts";
 
 interface Created {
   readonly attributes: Attributes;
@@ -54,8 +55,9 @@ export const create = operation<Created>({
   run: (desk, request) => {
     const bits = request.u32(0);
     const flags = { ...openFlags(bits), exclusive: (bits & O_EXCL) !== 0 };
-    const node = { mode: request.u32(4) };
-    const made = desk.tree.create(request.caller, request.place(16), node, flags);
+    const [caller, at] = [request.caller, request.place(16)];
+    const made = then(newMode(desk, request), (mode) =>
+      desk.tree.create(caller, at, { mode }, flags));
     return then(made, (created) => keepCreated(desk, created));
   },
 });
@@ -63,9 +65,10 @@ export const create = operation<Created>({
 export const tmpfile = operation<Created>({
   ...creation,
   run: (desk, request) => {
-    const node = { mode: request.u32(4) };
     const flags = openFlags(request.u32(0));
-    const made = desk.tree.tmpfile(request.caller, request.ino, node, flags);
+    const { caller, ino } = request;
+    const made = then(newMode(desk, request), (mode) =>
+      desk.tree.tmpfile(caller, ino, { mode }, flags));
     return then(made, (created) => keepCreated(desk, created));
   },
 });
@@ -152,6 +155,11 @@ function copyRange(desk: Desk, request: Request): Maybe<number> {
   const lengthBytes = Math.min(request.u64Clamped(40), 2 ** 30);
   const range = { offsetBytes: request.u64(8), lengthBytes };
   return desk.tree.copyRange(request.handle(0), range, request.handle(24), request.u64(32));
+}
+
+/** From fuse_create_in. */
+function newMode(desk: Desk, request: Request): Maybe<number> {
+  return masked(desk, request.ino, { mode: request.u32(4), umask: request.u32(8) });
 }
 
 function openFlags(bits: number): OpenFlags {

@@ -3,10 +3,11 @@ import { HiveError, isFault } from "../base/errors.ts";
 import type { AttributeChange, Attributes, RenameKind } from "../base/filesystem.ts";
 import { parseName } from "../base/ids.ts";
 import type { Maybe } from "../base/step.ts";
-import { type Desk, encodeNothing, notice, operation } from "./operation.ts";
+import { type Desk, encodeNothing, notice, operation, then } from "./operation.ts";
 import { changes, renameFlags, statxBasicAndBirth } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
 import type { Request } from "./request.ts";
+import { masked } from "./umask.ts";
 
 /** An answered fuse_entry_out counts one look-up. */
 const entry = {
@@ -71,16 +72,19 @@ export const symlink = operation({
 export const mknod = operation({
   ...entry,
   run: (desk, request) => {
-    const node = { mode: request.u32(0), rdev: request.u32(4) };
-    return desk.tree.mknod(request.caller, request.place(16), node);
+    const [caller, at, rdev] = [request.caller, request.place(16), request.u32(4)];
+    const bits = { mode: request.u32(0), umask: request.u32(8) };
+    return then(masked(desk, at.parent, bits), (mode) =>
+      desk.tree.mknod(caller, at, { mode, rdev }));
   },
 });
 
 export const mkdir = operation({
   ...entry,
   run: (desk, request) => {
-    const node = { mode: request.u32(0) };
-    return desk.tree.mkdir(request.caller, request.place(8), node);
+    const [caller, at] = [request.caller, request.place(8)];
+    const bits = { mode: request.u32(0), umask: request.u32(4) };
+    return then(masked(desk, at.parent, bits), (mode) => desk.tree.mkdir(caller, at, { mode }));
   },
 });
 

@@ -14,6 +14,8 @@ export interface Desk {
   readonly tree: FileSystem;
   /** What the kernel holds open, so that a lost kernel leaves nothing open in the tree. */
   readonly handles: Map<Handle, "file" | "directory">;
+  /** Directories known to have, or not to have, a default access list. */
+  readonly defaultLists: Map<Ino, boolean>;
   /** Aborted when the caller of the present request is interrupted. */
   signal(): AbortSignal;
   takePage(): Page;

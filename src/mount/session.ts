@@ -37,6 +37,7 @@ const writeAsync = promisify(writeFile);
 export class Session implements Desk {
   readonly tree: FileSystem;
   readonly handles = new Map<Handle, "file" | "directory">();
+  readonly defaultLists = new Map<Ino, boolean>();
   readonly ready: Promise<void>;
   readonly ended: Promise<void>;
   readonly #addon: FuseAddon;
@@ -138,6 +139,7 @@ export class Session implements Desk {
 
   /** Forgets attributes and, from the offset on, cached pages. Never rejects. */
   invalidateInode(ino: Ino): Promise<void> {
+    this.defaultLists.delete(ino);
     const reply = new Reply(replyHeadBytes + 24);
     reply.u64(ino).u64(0).u64(0).seal(0, notices.invalidateInode, 0);
     return this.#notify(reply);

@@ -1,12 +1,13 @@
 /**
- * Extended attributes. POSIX ACLs are not served yet: the kernel is told so per file and remembers it
- * (FUSE_POSIX_ACL), and setting one is refused rather than kept without effect.
+ * Extended attributes. POSIX ACLs are among them: the tree keeps them and the kernel, which remembers
+ * also that there is none (FUSE_POSIX_ACL), enforces them.
  */
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
 import { encodeNothing, operation, then } from "./operation.ts";
 import type { Reply } from "./reply.ts";
+import { defaultList } from "./umask.ts";
 
 /** What was found, and how many bytes the caller has room for; 0 asks for the length only. */
 interface Sized {
@@ -14,7 +15,6 @@ interface Sized {
   readonly roomBytes: number;
 }
 
-const aclPrefix = "system.posix_acl_";
 const modes: Readonly<Record<number, "any" | "create" | "replace">> = {
   0: "any", 1: "create", 2: "replace",
 };
@@ -26,7 +26,6 @@ export const getxattr = operation<Sized>({
   run: (desk, request) => {
     const roomBytes = request.u32(0);
     const name = request.text(8);
-    if (name.startsWith(aclPrefix)) throw new HiveError("NoData", "mount.getxattr", aclPrefix);
     return sizedBytes(desk.tree.getxattr(request.ino, name), roomBytes);
   },
 });
@@ -45,10 +44,10 @@ export const setxattr = operation({
     const mode = modes[request.u32(4)];
     const name = request.text(8);
     if (mode === undefined) throw new HiveError("Invalid", "mount.setxattr", "flags");
-    refuseAcl(name);
     if (lengthBytes > limits.tree.xattrBytesMax) {
       throw new HiveError("OutOfRange", "mount.setxattr", `${lengthBytes} bytes`);
     }
+    if (name === defaultList) desk.defaultLists.delete(request.ino);
     const value = request.copy(request.after(8), lengthBytes);
     return desk.tree.setxattr(request.caller, request.ino, name, value, mode);
   },
@@ -58,15 +57,11 @@ export const setxattr = operation({
 export const removexattr = operation({
   run: (desk, request) => {
     const name = request.text(0);
-    refuseAcl(name);
+    if (name === defaultList) desk.defaultLists.delete(request.ino);
     return desk.tree.removexattr(request.caller, request.ino, name);
   },
   encode: encodeNothing,
 });
-
-function refuseAcl(name: string): void {
-  if (name.startsWith(aclPrefix)) throw new HiveError("Unsupported", "mount.setxattr", aclPrefix);
-}
 
 function joined(names: readonly string[]): Uint8Array {
   return Buffer.from(names.map((name) => `${name}\0`).join(""), "latin1");
