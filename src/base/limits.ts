@@ -264,6 +264,10 @@ export const limits = {
     probeMs: 5_000,
     /** Directories of which we remember whether they have a default access list. */
     defaultListsMax: 4096,
+    /** Open files of the fuse-native driver: what Linux gives one process by default, and more. */
+    descriptorsMax: 65_536,
+    /** How soon the fuse-native driver sees that somebody else unmounted it. */
+    watchMs: 250,
     /** Different failures that are counted apart in the log. */
     complaintsMax: 256,
     /** What fusermount3 may say before we stop listening. */

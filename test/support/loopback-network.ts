@@ -34,6 +34,11 @@ export interface LoopbackPeer {
 
 const ownerPeer = peerKeysOf(sha256(Buffer.from("loopback owner")));
 
+/** The identity of the peer with this name. */
+export function loopbackKeys(name: string): PeerKeys {
+  return peerKeysOf(sha256(Buffer.from(`loopback peer ${name}`)));
+}
+
 export class LoopbackNetwork implements PeerNetwork {
   readonly self: PeerId = ownerPeer.peer;
   readonly members = new Map<PeerId, LoopbackPeer>();
@@ -62,7 +67,7 @@ export class LoopbackNetwork implements PeerNetwork {
   add(
     name: string, hostOf: (keys: PeerKeys) => ShardHost, household: string = name,
   ): LoopbackPeer {
-    const keys = peerKeysOf(sha256(Buffer.from(`loopback peer ${name}`)));
+    const keys = loopbackKeys(name);
     const host = hostOf(keys);
     const offer = signOffer(keys, {
       atMs: this.#clock.now(), household, country: "DE", addresses: [], ...host.space(),

@@ -1,7 +1,10 @@
 /** A drive with its peers in one process: a source of blocks, books in memory, and the keys. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { BlockInfo, KeyChange, KeyValue } from "../../src/base/blocks.ts";
 import type { UploadRound, UploadSource } from "../../src/base/blocks.ts";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -13,7 +16,8 @@ import { sha256 } from "../../src/crypt/sha256.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { type Transfer, type TransferOptions } from "../../src/transfer/transfer.ts";
 import { openTransfer } from "../../src/transfer/transfer.ts";
-import { LoopbackNetwork } from "./loopback-network.ts";
+import { openVault } from "../../src/vault/vault.ts";
+import { LoopbackNetwork, type LoopbackPeer, loopbackKeys } from "./loopback-network.ts";
 import { HonestHost } from "./honest-host.ts";
 
 /** Survives what reopens transfer; `crashAfter` counts down to a write that never happens. */
@@ -109,9 +113,50 @@ export function makeWorld(
   return { network, source: new MemorySource(), books: new MemoryBooks(), keys, random };
 }
 
-export function openWorld(world: World, options: TransferOptions = {}): Promise<Transfer> {
-  const coder = openCoder();
-  return openTransfer({ ...world, coder, clock: systemClock, log: silentLog }, options);
+export function openWorld(
+  world: World, options: TransferOptions & { readonly clock?: Clock } = {},
+): Promise<Transfer> {
+  const clock = options.clock ?? systemClock;
+  return openTransfer({ ...world, coder: openCoder(), clock, log: silentLog }, options);
+}
+
+export interface VaultWorld extends World, AsyncDisposable {
+  /** Another peer with a vault of its own. */
+  addVault(name: string): Promise<LoopbackPeer>;
+}
+
+/** The same over real vaults in a temporary directory. */
+export async function makeVaultWorld(peers: number, seed: string): Promise<VaultWorld> {
+  const world = makeWorld(0, seed);
+  const root = await mkdtemp(join(tmpdir(), "hive-transfer-"));
+  const parts = new AsyncDisposableStack();
+  parts.defer(() => rm(root, { recursive: true }));
+  const addVault = async (name: string): Promise<LoopbackPeer> => {
+    const keys = loopbackKeys(name);
+    const needs = { directory: join(root, name), books: new MemoryBooks(), keys };
+    const vault = parts.use(await openVault(
+      { ...needs, clock: systemClock, log: silentLog }, { quotaBytes: 2 ** 32 },
+    ));
+    return world.network.add(name, () => vault);
+  };
+  for (let number = 0; number < peers; number++) await addVault(`vault ${number}`);
+  return { ...world, addVault, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** Wall time that a test can move; all else is real. */
+export class ShiftedClock implements Clock {
+  shiftMs = 0;
+  readonly delay = systemClock.delay;
+  readonly after = systemClock.after;
+  readonly monotonicMs = systemClock.monotonicMs;
+
+  now(): number {
+    return systemClock.now() + this.shiftMs;
+  }
+
+  nowNs(): bigint {
+    return systemClock.nowNs() + BigInt(this.shiftMs) * 1_000_000n;
+  }
 }
 
 /** Random bytes: what sealed blocks look like. */

@@ -1,0 +1,151 @@
+/**
+ * The face of this room: what a node does by itself, always, in bounded steps. On a node without a
+ * drive it only runs the steps it is given; with one it uploads, audits, repairs and publishes.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import type { Step } from "../base/step.ts";
+import type { TransferStatus } from "../transfer/status.ts";
+import type { Transfer } from "../transfer/transfer.ts";
+import { Audit, type AuditNeeds } from "./audit.ts";
+import { Conduct, type PeerConduct } from "./conduct.ts";
+import { type Loop, startLoop } from "./loop.ts";
+import { Repair } from "./repair.ts";
+import { type VerifyReport, verifyAll } from "./verify.ts";
+
+export type { VerifyReport };
+
+export interface AgentNeeds {
+  readonly network: PeerNetwork;
+  /** Undefined on a node that only keeps shards for others. */
+  readonly transfer: Transfer | undefined;
+  readonly books: KeyValue;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface AgentOptions {
+  /** Silent for so long, a holder's seat is given away. */
+  readonly deadAfterMs?: number;
+  /** Every segment is asked for at least this often, as far as the steps get around. */
+  readonly auditIntervalMs: number;
+  /** Further work of other rooms, run in the same loop. */
+  readonly steps?: readonly Step[];
+}
+
+export interface AgentStatus {
+  /** Undefined on a node without a drive. */
+  readonly drive: (TransferStatus & { readonly households: number }) | undefined;
+  readonly peers: readonly PeerConduct[];
+  /** Seats of lost members that nobody can take: too few households. */
+  readonly stranded: number;
+}
+
+export interface Agent {
+  readonly steps: readonly Step[];
+  start(): void;
+  /** Ends after the steps under way. */
+  stop(): Promise<void>;
+  /** There may be something to do. */
+  wake(): void;
+  status(): AgentStatus;
+  /** Asks all holders of this drive now; `deep` for many leaves of each shard. */
+  verify(
+    options: { readonly deep: boolean }, progress?: (words: string) => void, signal?: AbortSignal,
+  ): Promise<VerifyReport>;
+}
+
+export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promise<Agent> {
+  const deadAfterMs = options.deadAfterMs ?? limits.proofs.deadAfterMs;
+  const conduct = new Conduct(needs, { deadAfterMs });
+  await conduct.open();
+  const { transfer } = needs;
+  const more = options.steps ?? [];
+  if (transfer === undefined) return new NodeAgent(needs, { conduct, steps: more });
+  const parts = { ...needs, conduct, health: transfer.health };
+  transfer.health.watch((observation) => conduct.saw(observation));
+  const repair = new Repair(parts);
+  const audit = new Audit(parts, { intervalMs: options.auditIntervalMs });
+  const steps = [transfer.uploader, audit, repair, publisher(needs.clock, transfer), ...more];
+  return new NodeAgent(needs, { conduct, steps, repair, audit: parts });
+}
+
+/** Members who were away hear of the newest head and manifests. */
+function publisher(clock: Clock, transfer: Transfer): Step {
+  let lastMs = clock.monotonicMs();
+  return {
+    name: "publish",
+    async step(signal) {
+      if (clock.monotonicMs() - lastMs < limits.agent.republishMs) return "idle";
+      lastMs = clock.monotonicMs();
+      await transfer.health.republish(signal);
+      return "idle";
+    },
+  };
+}
+
+interface Parts {
+  readonly conduct: Conduct;
+  readonly steps: readonly Step[];
+  readonly repair?: Repair;
+  readonly audit?: AuditNeeds;
+}
+
+class NodeAgent implements Agent {
+  readonly #needs: AgentNeeds;
+  readonly #parts: Parts;
+  #loop: Loop | undefined;
+
+  constructor(needs: AgentNeeds, parts: Parts) {
+    this.#needs = needs;
+    this.#parts = parts;
+  }
+
+  get steps(): readonly Step[] {
+    return this.#parts.steps;
+  }
+
+  start(): void {
+    this.#loop ??= startLoop(this.steps, this.#needs);
+  }
+
+  async stop(): Promise<void> {
+    const loop = this.#loop;
+    this.#loop = undefined;
+    await loop?.stop();
+  }
+
+  wake(): void {
+    this.#loop?.wake();
+  }
+
+  status(): AgentStatus {
+    const { conduct, repair } = this.#parts;
+    const { transfer } = this.#needs;
+    const isLiving = (peer: PeerId): boolean => !conduct.isUnfit(peer);
+    const drive = transfer === undefined
+      ? undefined
+      : { ...transfer.status(isLiving), households: transfer.households() };
+    return { drive, peers: conduct.all(), stranded: repair?.stranded ?? 0 };
+  }
+
+  async verify(
+    { deep }: { readonly deep: boolean },
+    progress: (words: string) => void = () => {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<VerifyReport> {
+    const { transfer } = this.#needs;
+    const { audit } = this.#parts;
+    if (transfer === undefined || audit === undefined) {
+      throw new HiveError("Unsupported", "agent.verify", "this node has no drive");
+    }
+    return verifyAll(audit, { deep, progress, signal, blocks: await transfer.blocks() });
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Asks holders for random leaves of the shards they keep, within a deadline from their own round
+ * trips, and writes down what came: right, wrong, late and offline are four different things. It
+ * repairs nothing; a shard that is proven wrong or gone counts as held no more.
+ */
+import type { Clock } from "../base/clock.ts";
+import { isFault } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import type { SegmentRecord } from "../base/records.ts";
+import type { Step } from "../base/step.ts";
+import { verifyAnswer } from "../proofs/answer.ts";
+import { makeChallenge } from "../proofs/challenge.ts";
+import type { Outcome } from "../proofs/score.ts";
+import type { SegmentState } from "../transfer/books.ts";
+import type { Health } from "../transfer/transfer.ts";
+import type { Conduct } from "./conduct.ts";
+
+export interface AuditNeeds {
+  readonly network: PeerNetwork;
+  readonly health: Health;
+  readonly conduct: Conduct;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** One shard asked for, and how it ended. */
+export interface Finding {
+  readonly peer: PeerId;
+  readonly segment: SegmentState["segment"];
+  readonly index: number;
+  readonly outcome: Outcome;
+}
+
+export class Audit implements Step {
+  readonly name = "audit";
+  readonly #needs: AuditNeeds;
+  readonly #intervalMs: number;
+  /** When each segment was last asked for, whatever came of it. */
+  readonly #asked = new Map<string, number>();
+
+  constructor(needs: AuditNeeds, options: { readonly intervalMs: number }) {
+    this.#needs = needs;
+    this.#intervalMs = options.intervalMs;
+  }
+
+  async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const { health, clock, conduct } = this.#needs;
+    const due = dueSegments(health.segments(), this.#asked, clock.now() - this.#intervalMs);
+    for (const state of due) {
+      signal.throwIfAborted();
+      this.#asked.set(state.segment, clock.now());
+      await auditSegment(this.#needs, state, { leaves: limits.agent.leavesPerShard, signal });
+    }
+    await conduct.save();
+    return due.length > 0 ? "busy" : "idle";
+  }
+}
+
+/** The few that were proven longest ago, if that is long enough. Pure. */
+export function dueSegments(
+  segments: readonly SegmentState[], asked: ReadonlyMap<string, number>, beforeMs: number,
+): readonly SegmentState[] {
+  const lastMs = (state: SegmentState): number => {
+    return Math.max(state.provenAtMs, asked.get(state.segment) ?? 0);
+  };
+  const due = segments.filter((state) => lastMs(state) <= beforeMs);
+  due.sort((a, b) => lastMs(a) - lastMs(b));
+  return due.slice(0, limits.agent.segmentsPerAudit);
+}
+
+/** Asks all holders of a segment at once. */
+export async function auditSegment(
+  needs: AuditNeeds,
+  state: SegmentState,
+  options: { readonly leaves: number; readonly signal: AbortSignal },
+): Promise<readonly Finding[]> {
+  const record = await needs.health.record(state.segment, options.signal);
+  const held = state.holders.flatMap((peer, index) => {
+    return peer === undefined ? [] : [{ peer, index }];
+  });
+  const findings = await Promise.all(held.map(async ({ peer, index }) => {
+    const outcome = await askHolder(needs, { record, peer, index }, options);
+    return { peer, index, segment: state.segment, outcome };
+  }));
+  options.signal.throwIfAborted();
+  await writeDown(needs, state, findings);
+  return findings;
+}
+
+async function writeDown(
+  needs: AuditNeeds, state: SegmentState, findings: readonly Finding[],
+): Promise<void> {
+  const { health, clock, log } = needs;
+  for (const { peer, segment, index, outcome } of findings) {
+    health.saw({ peer, verdict: outcome, act: "prove" });
+    if (outcome !== "wrong") continue;
+    log.warn("agent.audit.wrong", { peer, segment, index });
+    await health.dropShard({ segment, index, holder: peer });
+  }
+  const right = findings.filter(({ outcome }) => outcome === "right").length;
+  if (right >= state.k) await health.proven(state.segment, clock.now());
+}
+
+async function askHolder(
+  needs: AuditNeeds,
+  kept: { readonly record: SegmentRecord; readonly peer: PeerId; readonly index: number },
+  options: { readonly leaves: number; readonly signal: AbortSignal },
+): Promise<Outcome> {
+  const { network, clock, random } = needs;
+  const { record: { roots, shardBytes }, peer, index } = kept;
+  const shard = roots[index];
+  if (shard === undefined) return "wrong";
+  const challenge = makeChallenge({ shard, shardBytes, count: options.leaves, random });
+  const late = new AbortController();
+  using _timer = clock.after(deadlineMs(network, peer), () => late.abort());
+  try {
+    const signal = AbortSignal.any([options.signal, late.signal]);
+    const answer = await network.prove(peer, challenge, { signal });
+    return verifyAnswer(challenge, { holder: peer, shardBytes }, answer);
+  } catch (error) {
+    if (late.signal.aborted || isFault(error, "TimedOut")) return "late";
+    return isFault(error, "NotFound", "Corrupt", "Stale") ? "wrong" : "offline";
+  }
+}
+
+/** Some of its usual round trips, and time for its disk. */
+function deadlineMs(network: PeerNetwork, peer: PeerId): number {
+  const known = network.peers().find(({ offer }) => offer.peer === peer);
+  return limits.agent.answerMsMin + 4 * (known?.roundTripMs ?? 0);
+}

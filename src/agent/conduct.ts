@@ -1,0 +1,118 @@
+/**
+ * What is remembered of every holder, and what follows from it: alive, away, dead, or a liar. It
+ * keeps the histories in the agent's books under `h/PEER`; how they are judged is for proofs.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import { Reader, Writer } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { type PeerId, parsePeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type History, type Liveness, type Outcome, type Score } from "../proofs/score.ts";
+import { assess, noHistory, outcomes, remember, scoreOf } from "../proofs/score.ts";
+import type { Observation } from "../transfer/witness.ts";
+
+export interface PeerConduct {
+  readonly peer: PeerId;
+  readonly liveness: Liveness;
+  readonly score: Score;
+}
+
+const version = 1;
+
+export class Conduct {
+  readonly #books: KeyValue;
+  readonly #clock: Clock;
+  readonly #deadAfterMs: number;
+  readonly #histories = new Map<PeerId, History>();
+  readonly #changed = new Set<PeerId>();
+
+  constructor(
+    needs: { readonly books: KeyValue; readonly clock: Clock },
+    options: { readonly deadAfterMs: number },
+  ) {
+    this.#books = needs.books;
+    this.#clock = needs.clock;
+    this.#deadAfterMs = options.deadAfterMs;
+  }
+
+  async open(): Promise<void> {
+    for await (const [key, value] of this.#books.list("h/")) {
+      this.#histories.set(parsePeerId(key.slice(2)), decode(value));
+    }
+  }
+
+  /** A refusal says nothing of liveness that a proof would not say better: it is not counted. */
+  saw({ peer, verdict, act }: Observation): void {
+    if (verdict === "refused") return;
+    const history = this.#histories.get(peer) ?? noHistory;
+    const last = history.recent.at(-1);
+    const atMs = this.#clock.now();
+    const news = act === "prove" || verdict === "wrong" || last?.outcome !== verdict
+      || atMs - last.atMs >= limits.agent.observationMsMin;
+    if (!news) return;
+    this.#histories.set(peer, remember(history, { atMs, outcome: verdict }));
+    this.#changed.add(peer);
+  }
+
+  /** Writes down what is new. */
+  async save(): Promise<void> {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    if (changed.length === 0) return;
+    await this.#books.batch(changed.map((peer) => {
+      const value = encode(this.#histories.get(peer) ?? noHistory);
+      return { type: "put", key: `h/${peer}`, value };
+    }));
+  }
+
+  /** Away by default for a peer that was never asked. */
+  liveness(peer: PeerId): Liveness {
+    const options = { deadAfterMs: this.#deadAfterMs };
+    return assess(this.#histories.get(peer) ?? noHistory, this.#clock.now(), options);
+  }
+
+  /** One that must not keep its seat: silent for too long, or wrong too often. */
+  isUnfit(peer: PeerId): boolean {
+    const history = this.#histories.get(peer);
+    if (history === undefined) return false;
+    return this.liveness(peer) === "dead" || scoreOf(history).wrong >= limits.agent.wrongsMax;
+  }
+
+  all(): PeerConduct[] {
+    return [...this.#histories].map(([peer, history]) => {
+      return { peer, liveness: this.liveness(peer), score: scoreOf(history) };
+    });
+  }
+}
+
+function encode(history: History): Uint8Array {
+  const writer = new Writer(64 + history.recent.length * 9);
+  writer.u8(version).varint(history.sinceMs ?? 0).varint(history.answeredAtMs ?? 0);
+  writer.varint(history.recent.length);
+  for (const { atMs, outcome } of history.recent) {
+    writer.varint(atMs).u8(outcomes.indexOf(outcome));
+  }
+  return writer.finish();
+}
+
+function decode(value: Uint8Array): History {
+  const reader = new Reader(value, "agent.history");
+  if (reader.u8() !== version) throw reader.corrupt("version");
+  const [sinceMs, answeredAtMs] = [reader.varint(), reader.varint()];
+  const count = reader.varint();
+  if (count > limits.proofs.historyMax) throw reader.corrupt("too long");
+  const recent = Array.from({ length: count }, () => {
+    return { atMs: reader.varint(), outcome: outcomeIn(reader) };
+  });
+  reader.end();
+  return {
+    recent, sinceMs: sinceMs === 0 ? undefined : sinceMs,
+    answeredAtMs: answeredAtMs === 0 ? undefined : answeredAtMs,
+  };
+}
+
+function outcomeIn(reader: Reader): Outcome {
+  const outcome = outcomes[reader.u8()];
+  if (outcome === undefined) throw reader.corrupt("outcome");
+  return outcome;
+}

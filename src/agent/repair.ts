@@ -1,0 +1,147 @@
+/**
+ * Brings every segment back to full redundancy: seats of holders that are dead or lied go to other
+ * peers, and every shard that is not where it should be is brought there. What to do is a pure
+ * plan; carrying it out is bounded, and what fails is planned again.
+ */
+import type { Clock } from "../base/clock.ts";
+import { isFault } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
+import type { GroupId, PeerId, SegmentId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Manifest } from "../base/records.ts";
+import type { Step } from "../base/step.ts";
+import { type SegmentState, memberOf } from "../transfer/books.ts";
+import type { Health } from "../transfer/transfer.ts";
+import type { Conduct } from "./conduct.ts";
+
+export interface Replacement {
+  readonly group: GroupId;
+  readonly lost: PeerId;
+}
+
+export interface Mend {
+  readonly segment: SegmentId;
+  readonly index: number;
+  /** Shards the segment can still lose: the fewest come first. */
+  readonly spare: number;
+}
+
+export interface RepairPlan {
+  readonly replacements: readonly Replacement[];
+  readonly mends: readonly Mend[];
+}
+
+/** What there is, and who may be counted on. */
+export interface Situation {
+  readonly segments: readonly SegmentState[];
+  readonly manifests: readonly Manifest[];
+  readonly isUnfit: (peer: PeerId) => boolean;
+  readonly isOnline: (peer: PeerId) => boolean;
+}
+
+/** Whose seat is to be given away, and which shards are to be brought where they belong. */
+export function planRepair(situation: Situation): RepairPlan {
+  const { segments, manifests, isUnfit } = situation;
+  const used = new Set(segments.map(({ group }) => group));
+  const replacements = manifests.filter(({ group }) => used.has(group)).flatMap((manifest) => {
+    return manifest.peers.filter(isUnfit).map((lost) => ({ group: manifest.group, lost }));
+  });
+  const groups = new Map(manifests.map((manifest) => [manifest.group, manifest]));
+  const mends = segments.flatMap((state) => mendsOf(state, groups.get(state.group), situation));
+  mends.sort((a, b) => a.spare - b.spare);
+  return { replacements, mends };
+}
+
+/** Shards that are with nobody or with somebody else than the newest manifest says. */
+function mendsOf(
+  state: SegmentState, manifest: Manifest | undefined, { isUnfit, isOnline }: Situation,
+): Mend[] {
+  if (manifest === undefined) return [];
+  const living = state.holders.filter((peer) => peer !== undefined && !isUnfit(peer)).length;
+  return state.holders.flatMap((holder, index) => {
+    const member = memberOf(state, index, manifest);
+    if (holder === member || isUnfit(member) || !isOnline(member)) return [];
+    return [{ segment: state.segment, index, spare: living - state.k }];
+  });
+}
+
+export interface RepairNeeds {
+  readonly network: PeerNetwork;
+  readonly health: Health;
+  readonly conduct: Conduct;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Repair implements Step {
+  readonly name = "repair";
+  readonly #needs: RepairNeeds;
+  readonly #gate = new Gate({
+    seats: limits.agent.mendsAtOnce, queueMax: limits.agent.mendsPerStep,
+  });
+  #stranded = 0;
+
+  constructor(needs: RepairNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Seats of lost members that nobody could take at the last try. */
+  get stranded(): number {
+    return this.#stranded;
+  }
+
+  async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const { replacements } = planRepair(this.#situation());
+    const replaced = await this.#replaceAll(replacements, signal);
+    // The new manifests say where shards belong now.
+    const { mends } = planRepair(this.#situation());
+    const chosen = mends.slice(0, limits.agent.mendsPerStep);
+    const mended = await Promise.all(chosen.map((mend) => this.#mend(mend, signal)));
+    const done = mended.filter(Boolean).length;
+    const left = mends.length - done;
+    if (done > 0) this.#needs.log.info("agent.repaired", { shards: done, left });
+    return replaced > 0 || done > 0 ? "busy" : "idle";
+  }
+
+  async #replaceAll(
+    replacements: readonly Replacement[], signal: AbortSignal,
+  ): Promise<number> {
+    const { health, conduct, log } = this.#needs;
+    const unfit = new Set(conduct.all().map(({ peer }) => peer).filter((p) => conduct.isUnfit(p)));
+    let replaced = 0;
+    for (const { group, lost } of replacements.slice(0, limits.agent.replacementsPerStep)) {
+      signal.throwIfAborted();
+      if (await health.replaceMember(group, lost, unfit) === undefined) continue;
+      log.info("agent.member.replaced", { group, peer: lost });
+      replaced++;
+    }
+    this.#stranded = replacements.length - replaced;
+    return replaced;
+  }
+
+  async #mend(mend: Mend, signal: AbortSignal): Promise<boolean> {
+    using _seat = await this.#gate.enter(signal);
+    try {
+      return await this.#needs.health.mendShard(mend, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+      const why = describe(error);
+      this.#needs.log.debug("agent.mend.failed", { segment: mend.segment, index: mend.index, why });
+      return false;
+    }
+  }
+
+  #situation(): Situation {
+    const { network, health, conduct } = this.#needs;
+    const online = new Set(
+      network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer),
+    );
+    return {
+      segments: health.segments(), manifests: health.groups(),
+      isUnfit: (peer) => conduct.isUnfit(peer), isOnline: (peer) => online.has(peer),
+    };
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * A check that a person asked for: every segment's holders are asked now, whatever was asked
+ * lately. Deep asks for many leaves of every shard, otherwise for one. It repairs nothing.
+ */
+import { limits } from "../base/limits.ts";
+import { type AuditNeeds, type Finding, auditSegment } from "./audit.ts";
+
+export interface VerifyReport {
+  readonly blocks: number;
+  readonly segments: number;
+  readonly proofsRight: number;
+  readonly proofsWrong: number;
+  readonly late: number;
+  readonly offline: number;
+  /** Segments, in blocks' stead, that fewer than k holders can answer for. */
+  readonly missing: number;
+  readonly bad: readonly { readonly peer: string; readonly what: string }[];
+}
+
+export async function verifyAll(
+  needs: AuditNeeds,
+  options: {
+    readonly deep: boolean; readonly blocks: number; readonly signal: AbortSignal;
+    readonly progress: (words: string) => void;
+  },
+): Promise<VerifyReport> {
+  const states = needs.health.segments();
+  const leaves = options.deep ? limits.proofs.leavesMax : 1;
+  const all: Finding[] = [];
+  let missing = 0;
+  for (const [at, state] of states.entries()) {
+    const findings = await auditSegment(needs, state, { leaves, signal: options.signal });
+    const right = findings.filter(({ outcome }) => outcome === "right").length;
+    if (right < state.k) missing++;
+    all.push(...findings);
+    options.progress(`${at + 1} of ${states.length} segments`);
+  }
+  await needs.conduct.save();
+  const count = (outcome: Finding["outcome"]): number => {
+    return all.filter((finding) => finding.outcome === outcome).length;
+  };
+  const bad = all.filter(({ outcome }) => outcome === "wrong").slice(0, limits.agent.badMax);
+  return {
+    blocks: options.blocks, segments: states.length, missing,
+    proofsRight: count("right"), proofsWrong: count("wrong"),
+    late: count("late"), offline: count("offline"),
+    bad: bad.map(({ peer, segment, index }) => ({ peer, what: `shard ${index} of ${segment}` })),
+  };
+}

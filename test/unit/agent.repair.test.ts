@@ -1,0 +1,127 @@
+/** The agent over real vaults: holders that die or lie are found and replaced without a command. */
+import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { type Agent, openAgent } from "../../src/agent/agent.ts";
+import type { Transfer } from "../../src/transfer/transfer.ts";
+import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
+import { makeVaultWorld, missing, openWorld } from "../support/transfer-world.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.repair.test.ts`;
+const hourMs = 3_600_000;
+
+test("one holder dies for good: full redundancy again without a command", async (t) => {
+  await using world = await makeVaultWorld(8, seed);
+  const { transfer, agent, clock, blocks } = await openAll(world);
+  const [dead] = [...transfer.holders().keys()];
+  const member = world.network.members.get(dead as never);
+  if (member !== undefined) member.mood = { is: "dead" };
+  await pass(agent, clock, 4);
+  t.equal(agent.status().drive?.segments.degraded, 0, "an hour of silence is not death");
+  clock.shiftMs += 80 * hourMs;
+  await pass(agent, clock, 4);
+  const { drive } = agent.status();
+  t.equal(drive?.segments.healthy, drive?.segments.total, replay);
+  t.equal(drive?.survives, 4, replay);
+  t.notOk(transfer.holders().has(dead as never), "the dead one holds nothing any more");
+  t.strictSame(await missing(transfer, blocks), [], replay);
+});
+
+test("a liar is told from a dead one, loses its seats, and no read is wrong", async (t) => {
+  await using world = await makeVaultWorld(8, seed);
+  const { transfer, agent, clock, blocks } = await openAll(world);
+  const [liar] = [...transfer.holders().keys()];
+  const member = world.network.members.get(liar as never);
+  if (member !== undefined) member.mood = { is: "lying" };
+  t.strictSame(await missing(transfer, blocks), [], replay);
+  await pass(agent, clock, 6);
+  const conduct = agent.status().peers.find(({ peer }) => peer === liar);
+  t.ok((conduct?.score.wrong ?? 0) >= 2, "its lies are counted as wrong");
+  t.equal(conduct?.score.offline, 0);
+  t.notOk(transfer.holders().has(liar as never), replay);
+  t.equal(agent.status().drive?.survives, 4);
+});
+
+test("a holder that lost its disk gets its shards again", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  const { transfer, agent, clock } = await openAll(world);
+  const [holder] = [...transfer.holders().keys()];
+  const state = transfer.health.segments()[0];
+  const index = state?.holders.indexOf(holder) ?? -1;
+  if (state !== undefined && holder !== undefined) {
+    await transfer.health.dropShard({ segment: state.segment, index, holder });
+  }
+  t.equal(agent.status().drive?.segments.degraded, 1);
+  await pass(agent, clock, 2);
+  t.equal(agent.status().drive?.segments.degraded, 0);
+});
+
+test("nobody can replace the dead: the status says so and nothing is lost", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  const { transfer, agent, clock, blocks } = await openAll(world);
+  const members = [...world.network.members.values()];
+  for (const member of members.slice(0, 2)) member.mood = { is: "dead" };
+  clock.shiftMs += 80 * hourMs;
+  await pass(agent, clock, 3);
+  t.equal(agent.status().stranded, 2);
+  t.equal(agent.status().drive?.survives, 2);
+  t.strictSame(await missing(transfer, blocks), [], replay);
+  await world.addVault("late 1");
+  await world.addVault("late 2");
+  await pass(agent, clock, 4);
+  t.equal(agent.status().stranded, 0, "new peers take the seats by themselves");
+  t.equal(agent.status().drive?.survives, 4, replay);
+});
+
+test("audits prove every segment, and verify reports what it asked", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  const { transfer, agent, clock } = await openAll(world);
+  t.equal(agent.status().drive?.lastProvenAtMs, 0);
+  await pass(agent, clock, 2);
+  const provenAtMs = agent.status().drive?.lastProvenAtMs ?? 0;
+  t.ok(clock.now() - provenAtMs < 2 * hourMs, "proven lately");
+  const { total } = transfer.status().segments;
+  const report = await agent.verify({ deep: true });
+  t.strictSame([report.segments, report.proofsRight, report.missing], [total, total * 6, 0]);
+  t.strictSame(report.bad, []);
+});
+
+test("what was seen of a peer outlives a restart", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  const { agent, clock, books, transfer } = await openAll(world);
+  await pass(agent, clock, 2);
+  const again = await openAgent(
+    { ...world, transfer, books, clock, log: silentLog }, { auditIntervalMs: hourMs },
+  );
+  t.strictSame(again.status().peers.length, agent.status().peers.length);
+  t.ok(again.status().peers.every(({ score }) => score.right > 0));
+});
+
+async function openAll(world: World): Promise<{
+  transfer: Transfer; agent: Agent; clock: ShiftedClock; blocks: Uint8Array[]; books: MemoryBooks;
+}> {
+  const clock = new ShiftedClock();
+  const transfer = await openWorld(world, { clock });
+  const books = new MemoryBooks();
+  const agent = await openAgent(
+    { ...world, transfer, books, clock, log: silentLog },
+    { auditIntervalMs: hourMs, deadAfterMs: 72 * hourMs },
+  );
+  const blocks = makeBlocks(world.random, { count: 20, bytesMax: 200_000 });
+  world.source.commit("root", blocks);
+  await transfer.flush(20_000);
+  return { transfer, agent, clock, blocks, books };
+}
+
+/** So many audit intervals, in each of which every step runs until it has nothing to do. */
+async function pass(agent: Agent, clock: ShiftedClock, intervals: number): Promise<void> {
+  const { signal } = new AbortController();
+  for (let interval = 0; interval < intervals; interval++) {
+    clock.shiftMs += hourMs + 1;
+    for (const step of agent.steps) {
+      for (let turns = 0; turns < 50 && await step.step(signal) === "busy"; turns++);
+    }
+  }
+  await systemClock.delay(0);
+}
