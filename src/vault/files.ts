@@ -3,7 +3,8 @@
  * that what is there is whole. It knows neither owners nor quotas. Paths are made of ShardIds only,
  * which are hex: nothing from the wire becomes part of a path.
  */
-import { type FileHandle, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, readdir, rename } from "node:fs/promises";
+import { rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HiveError } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
@@ -19,25 +20,40 @@ export const folders: readonly string[] = Array.from({ length: 256 }, (_, at) =>
   at.toString(16).padStart(2, "0"),
 );
 
+const markText = "hive vault 1\n";
+
 export class ShardFiles {
   readonly #directory: string;
   #counter = 0;
 
-  private constructor(directory: string) {
+  constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** Makes the folders, and removes what a crash left half written. */
-  static async open(directory: string): Promise<ShardFiles> {
-    const files = new ShardFiles(directory);
-    await rm(files.#incoming(), { recursive: true, force: true });
-    await mkdir(files.#incoming(), { recursive: true, mode: 0o700 });
-    for (const folder of folders) {
-      await mkdir(files.#folder(folder), { recursive: true, mode: 0o700 });
+  /** True while the disk that was marked is there: an unmounted one must not look empty. */
+  async isMarked(): Promise<boolean> {
+    try {
+      return (await readFile(this.#mark(), "latin1")) === markText;
+    } catch (cause) {
+      if (isErrno(cause, "ENOENT")) return false;
+      throw diskFault("vault.mark", "mark", cause);
     }
-    await syncFolder(join(directory, "shards"));
-    await syncFolder(directory);
-    return files;
+  }
+
+  async mark(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await writeFile(this.#mark(), markText, { mode: 0o600, flush: true });
+  }
+
+  /** Makes the folders, and removes what a crash left half written. */
+  async prepare(): Promise<void> {
+    await rm(this.#incoming(), { recursive: true, force: true });
+    await mkdir(this.#incoming(), { recursive: true, mode: 0o700 });
+    for (const folder of folders) {
+      await mkdir(this.#folder(folder), { recursive: true, mode: 0o700 });
+    }
+    await syncFolder(join(this.#directory, "shards"));
+    await syncFolder(this.#directory);
   }
 
   async stage(shard: ShardId, bytes: Uint8Array): Promise<Staged> {
@@ -121,26 +137,31 @@ export class ShardFiles {
     return join(this.#directory, "shards", name);
   }
 
+  #mark(): string {
+    return join(this.#directory, "vault");
+  }
+
   #incoming(): string {
     return join(this.#directory, "incoming");
   }
 }
 
 /** A rename or a new file is only durable with its folder. */
-export async function syncFolder(path: string): Promise<void> {
+async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, "r");
   await folder.sync();
 }
 
-/** A full disk is this peer's lack of room, whatever quota it had promised. */
+/** A full disk is a lack of room, whatever quota was promised; a bad sector is a spoilt shard. */
 function diskFault(op: string, subject: string, cause: unknown): HiveError {
   if (isErrno(cause, "ENOENT")) return new HiveError("NotFound", op, subject, { cause });
   if (isErrno(cause, "ENOSPC") || isErrno(cause, "EDQUOT")) {
     return new HiveError("Quota", op, subject, { cause });
   }
+  if (isErrno(cause, "EIO")) return new HiveError("Corrupt", op, subject, { cause });
   return new HiveError("Unavailable", op, subject, { cause });
 }
 
-export function isErrno(error: unknown, code: string): boolean {
+function isErrno(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }

@@ -91,7 +91,9 @@ export class Scrub implements Step {
       const bytes = await this.#needs.files.read(shard, { offsetBytes: 0, lengthBytes });
       return shardIdOf(bytes) === shard;
     } catch (fault) {
-      if (isFault(fault, "NotFound", "Corrupt")) return false;
+      if (isFault(fault, "Corrupt")) return false;
+      // A missing file is lost only while its disk is there.
+      if (isFault(fault, "NotFound") && (await this.#needs.files.isMarked())) return false;
       throw fault;
     }
   }

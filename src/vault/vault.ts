@@ -3,11 +3,9 @@
  * them, to their owner and their group only. It cannot read what it keeps, and it signs a receipt
  * only for what would survive a crash. admission.ts is its door, keeper.ts its disk.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError, assert } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import type { OwnerId, SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -24,7 +22,7 @@ import { checkChallenge } from "../proofs/challenge.ts";
 import { Accounts } from "./accounts.ts";
 import { admit, isPartner } from "./admission.ts";
 import { Books, type Place } from "./books.ts";
-import { ShardFiles, isErrno } from "./files.ts";
+import { ShardFiles } from "./files.ts";
 import { Keeper } from "./keeper.ts";
 import { Scrub } from "./scrub.ts";
 
@@ -68,8 +66,9 @@ export interface Vault extends ShardHost, AsyncDisposable {
 
 export async function openVault(needs: VaultNeeds, options: VaultOptions): Promise<Vault> {
   const books = new Books(needs.books);
-  await checkDisk(needs.directory, books);
-  const files = await ShardFiles.open(needs.directory);
+  const files = new ShardFiles(needs.directory);
+  await checkDisk(needs.directory, files, books);
+  await files.prepare();
   const accounts = new Accounts(options.quotaBytes, await books.owners());
   return new ShardVault({ ...needs, books, files, accounts });
 }
@@ -114,7 +113,7 @@ class ShardVault implements Vault {
       const whole = Number.isSafeInteger(offsetBytes) && Number.isSafeInteger(lengthBytes);
       const inside = offsetBytes >= 0 && lengthBytes >= 1 &&
         offsetBytes + lengthBytes <= place.shardBytes;
-      if (whole && inside) return this.#parts.files.read(shard, range);
+      if (whole && inside) return this.#bytes(shard, range);
       throw new HiveError("Invalid", "vault.read", `${lengthBytes} bytes at ${offsetBytes}`);
     });
   }
@@ -125,12 +124,9 @@ class ShardVault implements Vault {
       const { shardBytes } = await this.#placeFor(from, shard);
       checkChallenge(challenge, shardBytes);
       const whole = { offsetBytes: 0, lengthBytes: shardBytes };
-      const source = leavesOf(await this.#parts.files.read(shard, whole));
-      if (rootOf(source.tree) === shard) {
-        return answerChallenge(challenge, this.#parts.keys.peer, source);
-      }
-      await this.#lose(shard);
-      throw new HiveError("NotFound", "vault.prove", shard);
+      const source = leavesOf(await this.#bytes(shard, whole));
+      if (rootOf(source.tree) !== shard) return this.#lose(shard);
+      return answerChallenge(challenge, this.#parts.keys.peer, source);
     });
   }
 
@@ -237,27 +233,29 @@ class ShardVault implements Vault {
     throw new HiveError("Denied", "vault.manifest", owner);
   }
 
-  async #lose(shard: ShardId): Promise<void> {
+  async #bytes(shard: ShardId, range: ByteRange): Promise<Buffer> {
+    try {
+      return await this.#parts.files.read(shard, range);
+    } catch (fault) {
+      if (isFault(fault, "Corrupt")) return this.#lose(shard);
+      throw fault;
+    }
+  }
+
+  /** What the disk spoilt is as good as gone, and the asker is told so: it will be repaired. */
+  async #lose(shard: ShardId): Promise<never> {
     this.#parts.log.warn("vault.spoilt", { shard });
     await this.#keeper.drop(await this.#parts.books.places(shard));
+    throw new HiveError("NotFound", "vault.spoilt", shard);
   }
 }
 
-const markText = "hive vault 1\n";
-
 /** The books and the directory belong together: an unmounted disk must not look like lost data. */
-async function checkDisk(directory: string, books: Books): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const mark = join(directory, "vault");
-  const known = (await books.value("vault")) !== undefined;
-  if (known) {
-    const text = await readFile(mark, "latin1").catch((cause: unknown) => {
-      assert(isErrno(cause, "ENOENT"), "only its absence is foreseen");
-      return undefined;
-    });
-    if (text === markText) return;
+async function checkDisk(directory: string, files: ShardFiles, books: Books): Promise<void> {
+  if (await files.isMarked()) return;
+  if ((await books.value("vault")) !== undefined) {
     throw new HiveError("Unavailable", "vault.open", `${directory}: is its disk mounted?`);
   }
-  await writeFile(mark, markText, { mode: 0o600, flush: true });
-  await books.put("vault", Buffer.from(markText));
+  await files.mark();
+  await books.put("vault", Buffer.from("1"));
 }
