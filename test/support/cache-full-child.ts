@@ -1,0 +1,69 @@
+/**
+ * Fills the small disk that it is run on, and says on stdout what happened, in one line of JSON.
+ *
+ * Run, on a file system of its own: node cache-full-child.ts DIRECTORY blocks|records
+ */
+import { unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MiB } from "../../src/base/bytes.ts";
+import { isFault } from "../../src/base/errors.ts";
+import type { Cache } from "../../src/cache/cache.ts";
+import { type Sample, attempt, records, sample } from "../contract/store.ts";
+import { openIn } from "./temporary-cache.ts";
+
+const [disk = "", what = ""] = process.argv.slice(2);
+const directory = join(disk, "cache");
+const ballast = join(disk, "ballast");
+
+// LevelDB turns its log, of 4 MiB at most, into a table when it starts: so much it needs.
+await writeFile(ballast, Buffer.alloc(6 * MiB));
+const cache = await openIn(directory);
+const outcome = what === "blocks" ? await fillWithBlocks(cache) : await fillWithRecords(cache);
+process.stdout.write(`${JSON.stringify(outcome)}\n`);
+
+async function fillWithBlocks(store: Cache) {
+  const kept: Sample[] = [];
+  let failure: unknown;
+  for (let index = 0; failure === undefined && index < 200; index++) {
+    const block = sample(`full ${index}`, 256 * 1024);
+    failure = await attempt(async () => {
+      await store.put(block.cid, block.bytes);
+      await store.sync();
+    });
+    kept.push(block);
+  }
+  const readable = await countRight(store, kept);
+  await unlink(ballast);
+  const healed = (await attempt(() => store.sync())) === undefined;
+  await store.close();
+  const again = await openIn(directory);
+  const survived = await countRight(again, kept);
+  await again.close();
+  return { full: isFault(failure, "NoSpace"), blocks: kept.length, readable, healed, survived };
+}
+
+async function fillWithRecords(store: Cache) {
+  const first = sample("first", 1000);
+  await store.put(first.cid, first.bytes);
+  let kept = 0;
+  let failure: unknown;
+  while (failure === undefined && kept < 20_000) {
+    store.append(Buffer.alloc(20_000, `record ${kept}`));
+    failure = await attempt(() => store.sync());
+    if (failure === undefined) kept++;
+  }
+  const readable = await countRight(store, [first]);
+  await unlink(ballast);
+  await store.close();
+  const again = await openIn(directory);
+  const found = await records(again);
+  const whole = found.every((text, index) => text.startsWith(`record ${index}`));
+  await again.close();
+  return { full: isFault(failure, "NoSpace"), kept, readable, found: found.length, whole };
+}
+
+async function countRight(store: Cache, blocks: readonly Sample[]): Promise<number> {
+  let right = 0;
+  for (const { cid, bytes } of blocks) if (bytes.equals(await store.get(cid))) right++;
+  return right;
+}
