@@ -9,7 +9,7 @@ import { BaseBlockstore } from "blockstore-core";
 import { createHeliaLight } from "helia";
 import { CID } from "multiformats/cid";
 import type { BlockFetcher, KeyValue } from "../base/blocks.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { Remembered } from "./memory.ts";
@@ -48,14 +48,15 @@ export class Ipfs implements AsyncDisposable {
 
   /** The bytes of a UnixFS file. */
   unixfsCat(cid: string, options: { signal?: AbortSignal } = {}): AsyncIterable<Uint8Array> {
-    return this.#unixfs.cat(parseAnyCid(cid), options);
+    return asFaults(this.#unixfs.cat(parseAnyCid(cid), options), cid);
   }
 
   /** One block, from here or from the peers. */
   async block(cid: Cid, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     const whole = CID.createV1(rawCodec, digestOf(cid));
-    for await (const part of this.helia.blockstore.get(whole, options)) parts.push(part);
+    const found = this.helia.blockstore.get(whole, options);
+    for await (const part of asFaults(found, cid)) parts.push(part);
     return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
   }
 
@@ -76,6 +77,19 @@ export async function openIpfs(needs: IpfsNeeds): Promise<Ipfs> {
   const whole = Object.assign(helia, { libp2p: needs.node });
   await whole.start();
   return new Ipfs(whole);
+}
+
+/** Helia's own errors are many; to us they all say that the block is not to be had now. */
+async function* asFaults(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  subject: string,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* source;
+  } catch (cause) {
+    if (isFault(cause)) throw cause;
+    throw new HiveError("Unavailable", "peers.ipfs", subject, { cause });
+  }
 }
 
 /** Fetches what is absent from the shards that peers keep. */
