@@ -1,16 +1,18 @@
 /**
  * One fdatasync and one synced batch for all who ask at the same time. First the blocks, then, in
  * one batch, the index entries and the journal records: so no durable record ever names a block
- * that is not durable. Only this file writes to LevelDB with `sync`.
+ * that is not durable.
  */
 import { type HiveError, assert } from "../base/errors.ts";
-import { type BlockLog, mayHeal } from "./block-log.ts";
+import { mayHeal } from "./block-log.ts";
 import { diskFault } from "./faults.ts";
-import type { Change, LevelTable } from "./level.ts";
+import type { Change } from "./level.ts";
 
 interface Needs {
-  readonly log: BlockLog;
-  readonly table: LevelTable;
+  /** Puts every block that was appended so far on stable storage. */
+  readonly flush: () => Promise<void>;
+  /** Writes the changes, all or none, on stable storage. */
+  readonly write: (changes: readonly Change[]) => Promise<void>;
   /** All that must become durable now, in order. It is asked once for each commit. */
   readonly gather: () => Change[];
   /** True when `gather` would give something. */
@@ -76,7 +78,7 @@ export class GroupCommit {
     assert(this.#kept === changes);
     this.#kept = [];
     try {
-      if (changes.length > 0) await this.#needs.table.batch(changes, { sync: true });
+      if (changes.length > 0) await this.#needs.write(changes);
       this.#needs.settled();
     } catch (cause) {
       this.#failure = diskFault(cause, "cache.commit", "index");
@@ -86,7 +88,7 @@ export class GroupCommit {
 
   async #flush(): Promise<void> {
     try {
-      await this.#needs.log.flush();
+      await this.#needs.flush();
     } catch (cause) {
       const fault = diskFault(cause, "cache.commit", "blocks");
       if (!mayHeal(fault)) this.#failure = fault;

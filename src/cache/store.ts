@@ -87,8 +87,8 @@ export class Store implements Cache {
       },
     );
     this.#group = new GroupCommit({
-      log: this.#log,
-      table: needs.table,
+      flush: () => this.#log.flush(),
+      write: (changes) => needs.table.batch(changes, { sync: true }),
       gather: () => this.#gather(),
       wanted: () => this.#isWanted(),
       settled: () => this.#settled(),

@@ -1,0 +1,91 @@
+/** Group commit: blocks before records, one for all who ask, and what a failure leaves. */
+import { test } from "tap";
+import { HiveError, isFault } from "../../src/base/errors.ts";
+import { GroupCommit } from "../../src/cache/group-commit.ts";
+import { attempt } from "../contract/store.ts";
+
+test("blocks are flushed before the batch that may name them, and once for all", async (t) => {
+  const disk = paperDisk();
+  disk.wants.push("a", "b");
+  await Promise.all([disk.group.request(), disk.group.request(), disk.group.request()]);
+  t.strictSame(disk.events, ["gather a b", "flush", "write a b", "settled"]);
+  await disk.group.request();
+  t.equal(disk.events.length, 4, "nothing wanted, nothing done");
+});
+
+test("what comes while a commit runs waits for the next one", async (t) => {
+  const disk = paperDisk();
+  disk.wants.push("a");
+  const first = disk.group.request();
+  await Promise.resolve();
+  await Promise.resolve();
+  t.strictSame(disk.events, ["gather a", "flush"]);
+  disk.wants.push("b");
+  const others = [disk.group.request(), disk.group.request()];
+  await first;
+  await Promise.all(others);
+  t.strictSame(disk.events.filter((event) => event.startsWith("write")), ["write a", "write b"]);
+});
+
+test("after a full disk, the next commit carries what the failed one had", async (t) => {
+  const disk = paperDisk();
+  disk.wants.push("a");
+  disk.flushFault = new HiveError("NoSpace", "test", "disk");
+  t.ok(isFault(await attempt(() => disk.group.request()), "NoSpace"));
+  t.notOk(disk.events.some((event) => event.startsWith("write")), "no record without its blocks");
+  disk.flushFault = undefined;
+  disk.wants.push("b");
+  await disk.group.request();
+  t.equal(disk.events.at(-2), "write a b");
+});
+
+test("after a failed flush of another kind nothing is ever written again", async (t) => {
+  const disk = paperDisk();
+  disk.wants.push("a");
+  disk.flushFault = new HiveError("Corrupt", "test", "disk");
+  t.ok(isFault(await attempt(() => disk.group.request()), "Corrupt"));
+  disk.flushFault = undefined;
+  t.ok(isFault(await attempt(() => disk.group.request()), "Corrupt"));
+  t.notOk(disk.events.some((event) => event.startsWith("write")));
+});
+
+test("after a failed write nothing is ever written again", async (t) => {
+  const disk = paperDisk();
+  disk.wants.push("a");
+  disk.writeFault = new HiveError("NoSpace", "test", "disk");
+  t.ok(isFault(await attempt(() => disk.group.request()), "NoSpace"));
+  disk.writeFault = undefined;
+  disk.wants.push("b");
+  t.ok(isFault(await attempt(() => disk.group.request()), "NoSpace"));
+  t.notOk(disk.events.includes("settled"));
+});
+
+/** A disk that writes down what it is told. */
+function paperDisk() {
+  const events: string[] = [];
+  const wants: string[] = [];
+  const disk = {
+    events,
+    wants,
+    flushFault: undefined as HiveError | undefined,
+    writeFault: undefined as HiveError | undefined,
+    group: new GroupCommit({
+      wanted: () => wants.length > 0,
+      gather: () => {
+        const taken = wants.splice(0);
+        events.push(`gather ${taken.join(" ")}`);
+        return taken.map((name) => ({ type: "del", key: Buffer.from(name) }));
+      },
+      flush: async () => {
+        events.push("flush");
+        if (disk.flushFault !== undefined) throw disk.flushFault;
+      },
+      write: async (changes) => {
+        events.push(`write ${changes.map(({ key }) => key.toString()).join(" ")}`);
+        if (disk.writeFault !== undefined) throw disk.writeFault;
+      },
+      settled: () => events.push("settled"),
+    }),
+  };
+  return disk;
+}
