@@ -9,6 +9,7 @@ import { limits } from "../base/limits.ts";
 import { loadFuseAddon } from "./addon.ts";
 import { type AttachOptions, detach } from "./attach.ts";
 import type { Driven, MountNeeds } from "./driver.ts";
+import { mountFuseNative } from "./fuse-native.ts";
 import { mountKernel } from "./kernel.ts";
 import { canonical, isMounted, staleMount } from "./mounts.ts";
 import { type ChosenOptions, parseFsName } from "./options.ts";
@@ -73,7 +74,7 @@ export async function clearStaleMount(directory: string): Promise<boolean> {
 async function drive(
   needs: MountNeeds, driver: DriverName, options: AttachOptions,
 ): Promise<Driven> {
-  if (driver === "fuse-native") throw new HiveError("Unsupported", "mount.driver", driver);
+  if (driver === "fuse-native") return mountFuseNative(needs, options);
   const addon = loadFuseAddon();
   if (addon !== undefined) return mountKernel(needs, addon, options);
   throw new HiveError("Unsupported", "mount.driver", "native/fuse was not built here");

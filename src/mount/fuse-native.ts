@@ -1,0 +1,90 @@
+/**
+ * The fuse-native driver: the npm package of that name (libfuse 2.9 behind it), for macOS and wherever
+ * the addon was not built. README.md lists what it cannot do. The package's own unmount is not used:
+ * it is always lazy, and blind to errors.
+ */
+import { createRequire } from "node:module";
+import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { loadFuseAddon } from "./addon.ts";
+import { type AttachOptions, detach } from "./attach.ts";
+import type { Driven, MountNeeds } from "./driver.ts";
+import { isMounted } from "./mounts.ts";
+import { type PathOperations, pathOperations } from "./path-operations.ts";
+
+type Done = (error: Error | null | undefined) => void;
+
+interface FuseNative {
+  mount(done: Done): void;
+  unmount(done: Done): void;
+  /** Ours in its place, since the package knows only some of the options. */
+  _fuseOptions: () => string;
+}
+
+interface FuseNativeClass {
+  new (directory: string, operations: PathOperations, options: { timeout: false }): FuseNative;
+  unmount(directory: string, done: Done): void;
+}
+
+export async function mountFuseNative(
+  needs: MountNeeds, options: AttachOptions,
+): Promise<Driven> {
+  const FuseClass = loadPackage();
+  const { operations, counts, closeAll } = pathOperations(needs);
+  const fuse = new FuseClass(options.directory, operations, { timeout: false });
+  fuse._fuseOptions = () => `-o${words(options).join(",")}`;
+  // The directory is off the system already when the package is told to let go of its thread.
+  FuseClass.unmount = (_directory, done) => done(null);
+  await finished("mount.attach", options.directory, (done) => fuse.mount(done));
+  const ended = watch(needs, options.directory).then(async () => {
+    await finished("mount.unmount", options.directory, (done) => fuse.unmount(done));
+    await closeAll();
+    await needs.tree.syncAll();
+  });
+  return {
+    ended,
+    stats: () => Object.fromEntries(counts),
+    // It keeps nothing that could be out of date for long, and offers no way to say so.
+    invalidateInode: async () => {},
+    invalidateEntry: async () => {},
+    async unmount(how) {
+      await detach(loadFuseAddon(), options.directory, how);
+      await ended;
+    },
+  };
+}
+
+function loadPackage(): FuseNativeClass {
+  try {
+    const loaded: unknown = createRequire(import.meta.url)("fuse-native");
+    if (typeof loaded === "function") return loaded as unknown as FuseNativeClass;
+  } catch (cause) {
+    throw new HiveError("Unsupported", "mount.driver", "fuse-native does not load", { cause });
+  }
+  throw new HiveError("Corrupt", "mount.driver", "fuse-native is another package");
+}
+
+/** Attributes are asked for each time: links to one file have a cache each in libfuse 2. */
+function words(options: AttachOptions): readonly string[] {
+  const common = [
+    `fsname=${options.fsName}`, "default_permissions", options.readOnly ? "ro" : "rw",
+    options.setUserId ? "suid" : "nosuid", options.devices ? "dev" : "nodev",
+    ...(options.allowOther ? ["allow_other"] : []), "use_ino", "attr_timeout=0",
+  ];
+  if (process.platform !== "linux") return [...common, "volname=Hive"];
+  return [...common, "subtype=hive", "big_writes", options.execute ? "exec" : "noexec"];
+}
+
+/** Nothing tells us of an unmount by others, so look from time to time. */
+async function watch(needs: MountNeeds, directory: string): Promise<void> {
+  while (await isMounted(directory)) await needs.clock.delay(limits.mount.watchMs);
+}
+
+function finished(op: string, subject: string, act: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    act((error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(new HiveError("Unavailable", op, subject, { cause: error }));
+    });
+  });
+}
