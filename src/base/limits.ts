@@ -77,6 +77,8 @@ export const limits = {
     blockFileBytesMax: GiB,
     /** A block or a sealed root record, in one frame. */
     frameBytesMax: 512 * KiB,
+    /** What is read of a block file at once to rebuild the index: many frames. */
+    scanBytesMax: 4 * MiB,
     /** Blocks in memory that are not written yet: more than any disk needs to be busy. */
     pendingBytesMax: 32 * MiB,
     /** One write to a block file: large writes cost no more a byte from here on. */

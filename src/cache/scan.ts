@@ -14,16 +14,29 @@ export interface FoundFrame {
   readonly body: Buffer;
 }
 
+/** Bodies are views of a buffer of some megabytes: copy what is to stay. */
 export async function* scanFile(file: BlockFile): AsyncGenerator<FoundFrame> {
-  let offsetBytes = 0;
-  while (offsetBytes + headerBytes <= file.sizeBytes) {
-    const wantedBytes = headerBytes + limits.cache.frameBytesMax;
-    const bytes = await file.read(offsetBytes, Math.min(wantedBytes, file.sizeBytes - offsetBytes));
-    const found = frameAt(bytes, offsetBytes);
+  const frameBytesMax = headerBytes + limits.cache.frameBytesMax;
+  let windowStart = 0;
+  let window: Buffer = Buffer.alloc(0);
+  let at = 0;
+  while (windowStart + at + headerBytes <= file.sizeBytes) {
+    const windowEnd = windowStart + window.length;
+    if (window.length - at < frameBytesMax && windowEnd < file.sizeBytes) {
+      windowStart += at;
+      window = await readWindow(file, windowStart);
+      if (window.length < headerBytes) return;
+      at = 0;
+    }
+    const bytes = window.subarray(at);
+    const found = frameAt(bytes, windowStart + at);
     if (found !== undefined) yield found;
-    const next = found === undefined ? skipTo(bytes) : headerBytes + found.frame.lengthBytes;
-    offsetBytes += next;
+    at += found === undefined ? skipTo(bytes) : headerBytes + found.frame.lengthBytes;
   }
+}
+
+function readWindow(file: BlockFile, from: number): Promise<Buffer> {
+  return file.read(from, Math.min(limits.cache.scanBytesMax, file.sizeBytes - from));
 }
 
 function frameAt(bytes: Buffer, offsetBytes: number): FoundFrame | undefined {

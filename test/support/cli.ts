@@ -1,0 +1,114 @@
+/** Runs the real command line in a home of its own, and cleans up after it. */
+import { type SpawnOptions, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Test } from "tap";
+
+export const root = resolve(fileURLToPath(import.meta.url), "..", "..", "..");
+const main = join(root, "src", "cli", "main.ts");
+
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly error: string;
+}
+
+/** One machine: a HIVE_HOME and a mount point, under a temporary folder. */
+export interface Machine {
+  readonly directory: string;
+  readonly home: string;
+  readonly mount: string;
+  hive(words: readonly string[], input?: string): Promise<Ran>;
+  /** The same, and the test fails unless it ends with 0. */
+  must(t: Test, words: readonly string[], input?: string): Promise<Ran>;
+  status(): Promise<DriveStatusView>;
+  end(): Promise<void>;
+}
+
+/** The fields of `hive status --json` that scripts rely on. */
+export interface DriveStatusView {
+  readonly mount: string;
+  readonly state: string;
+  readonly class: string | null;
+  readonly dirtyBytes: number;
+  readonly cacheBytes: number;
+  readonly segments: Record<"total" | "healthy" | "degraded" | "lost", number>;
+  readonly survives: number | null;
+  readonly lastProvenAt: string | null;
+  readonly peers: { readonly known: number; readonly online: number };
+}
+
+export function newMachine(name: string): Machine {
+  const directory = mkdtempSync(join(tmpdir(), `hive-${name}-`));
+  const home = join(directory, "home");
+  const mount = join(directory, "drive");
+  for (const made of [home, mount]) mkdirSync(made, { mode: 0o700 });
+  const hive = (words: readonly string[], input?: string): Promise<Ran> =>
+    run(process.execPath, [main, ...words], { env: { ...process.env, HIVE_HOME: home } }, input);
+  return {
+    directory,
+    home,
+    mount,
+    hive,
+    async must(t, words, input) {
+      const ran = await hive(words, input);
+      if (ran.code !== 0) t.fail(`hive ${words.join(" ")}: ${ran.code}\n${ran.error}`);
+      return ran;
+    },
+    status: async () => JSON.parse((await hive(["status", "--json"])).out) as DriveStatusView,
+    async end() {
+      await hive(["unmount", "--lazy"]);
+      await hive(["swarm", "stop"]);
+      await run("umount", ["-l", mount], {});
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The 24 words that the first mount printed. */
+export function wordsIn(text: string): string {
+  const found = [...text.matchAll(/(\d+)\. ([a-z]+)/g)];
+  const ordered = found.sort((one, other) => Number(one[1]) - Number(other[1]));
+  return ordered.map((match) => match[2]).join(" ");
+}
+
+export function run(
+  program: string,
+  words: readonly string[],
+  options: SpawnOptions,
+  input?: string | Uint8Array,
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, words, { ...options, stdio: ["pipe", "pipe", "pipe"] });
+    const out: Buffer[] = [];
+    const error: Buffer[] = [];
+    child.stdout?.on("data", (part: Buffer) => out.push(part));
+    child.stderr?.on("data", (part: Buffer) => error.push(part));
+    child.once("error", reject);
+    child.once("close", (code) =>
+      resolve({ code, out: Buffer.concat(out).toString(), error: Buffer.concat(error).toString() }),
+    );
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(input);
+  });
+}
+
+/** True when `diff -r` and a comparison of modes and times find nothing. */
+export async function sameTree(one: string, other: string): Promise<string> {
+  const diff = await run("diff", ["-r", "--no-dereference", one, other], {});
+  return diff.code === 0 ? "" : `${diff.out}${diff.error}`.slice(0, 2000);
+}
+
+/** Waits until the condition holds, looking every quarter of a second. */
+export async function until(
+  holds: () => Promise<boolean>,
+  options: { readonly seconds: number; readonly what: string },
+): Promise<void> {
+  const end = performance.now() + options.seconds * 1000;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`not within ${options.seconds} s: ${options.what}`);
+    await new Promise((later) => setTimeout(later, 250));
+  }
+}

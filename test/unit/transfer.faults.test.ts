@@ -1,0 +1,176 @@
+/** Crashes at every write, and holders that lie, keep silent or dawdle. */
+import { test } from "tap";
+import { silentLog } from "../../src/base/log.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { isFault } from "../../src/base/errors.ts";
+import { cidOf } from "../../src/base/ids.ts";
+import { openCoder } from "../../src/erasure/erasure.ts";
+import { openTransfer } from "../../src/transfer/transfer.ts";
+import { Crash, makeBlocks, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
+import type { HonestHost } from "../support/honest-host.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.faults.test.ts`;
+
+test("a crash at any write of the books loses nothing and leaves no stray segment", async (t) => {
+  const writes = await countWrites();
+  t.ok(writes > 5);
+  for (let at = 0; at <= writes; at++) {
+    const world = makeWorld(6, seed);
+    const blocks = makeBlocks(world.random, { count: 30, bytesMax: 60_000 });
+    world.source.commit("root", blocks);
+    const before = await openWorld(world);
+    world.books.crashAfter = at;
+    const first = await before.flush(5_000).catch((error: unknown) => error);
+    if (at < writes) t.ok(first instanceof Crash, `crash at write ${at}`);
+    world.books.crashAfter = Infinity;
+
+    const after = await openWorld(world);
+    await after.flush(5_000);
+    t.equal(world.source.dirty.size, 0);
+    t.equal(world.source.published, world.source.newest);
+    t.strictSame(await missing(after, blocks), [], `crash at write ${at}: ${replay}`);
+    const { total, healthy, placing } = after.status().segments;
+    t.strictSame([healthy, placing], [total, 0]);
+  }
+});
+
+test("a half-placed segment whose blocks are gone is released everywhere", async (t) => {
+  const world = makeWorld(6, seed);
+  const old = makeBlocks(world.random, { count: 4, bytesMax: 1000 });
+  world.source.commit("old", old);
+  const before = await openWorld(world);
+  // Written: the group, the segment as begun. The crash comes when its receipts are kept.
+  world.books.crashAfter = 2;
+  await before.flush(2_000).catch((error: unknown) => t.ok(error instanceof Crash));
+  world.books.crashAfter = Infinity;
+  t.ok(shardsKept(world) > 0, "shards are with the holders");
+  world.source.dirty.clear();
+  const next = makeBlocks(world.random, { count: 2, bytesMax: 1000 });
+  world.source.commit("new", next);
+  const after = await openWorld(world);
+  await after.flush(5_000);
+  t.equal(after.status().segments.total, 1);
+  t.equal(shardsKept(world), 6, "only the new segment's shards are left");
+  t.strictSame(await missing(after, next), []);
+});
+
+test("reads get past as many lying, silent and dead holders as the class allows", async (t) => {
+  for (const mood of ["lying", "silent", "dead"] as const) {
+    const world = makeWorld(12, `${seed}/${mood}`);
+    const transfer = await openWorld(world, { readTimeoutMs: 8_000 });
+    const blocks = makeBlocks(world.random, { count: 16, bytesMax: 200_000 });
+    world.source.commit("root", blocks);
+    await transfer.flush(10_000);
+    const seen: string[] = [];
+    transfer.health.watch(({ verdict, act }) => { if (act === "read") seen.push(verdict); });
+    for (const member of [...world.network.members.values()].slice(0, 8)) {
+      member.mood = { is: mood };
+    }
+    const start = systemClock.monotonicMs();
+    t.strictSame(await missing(transfer, blocks), [], `${mood}: ${replay}`);
+    const perBlockMs = (systemClock.monotonicMs() - start) / blocks.length;
+    t.ok(perBlockMs < 1_500, `${mood}: ${Math.round(perBlockMs)} ms a block`);
+    const expected = { lying: "wrong", silent: "late", dead: "offline" }[mood];
+    t.ok(seen.includes(expected), `${mood} is reported as ${expected}`);
+  }
+});
+
+test("a slow holder costs its own round trips and no more", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world);
+  const blocks = makeBlocks(world.random, { count: 6, bytesMax: 100_000 });
+  world.source.commit("root", blocks);
+  await transfer.flush(5_000);
+  for (const member of [...world.network.members.values()].slice(0, 3)) {
+    member.mood = { is: "slow", delayMs: 3_000 };
+  }
+  const start = systemClock.monotonicMs();
+  t.strictSame(await missing(transfer, blocks), [], replay);
+  t.ok(systemClock.monotonicMs() - start < 6 * 1_000);
+});
+
+test("with all silent a read ends within its time", async (t) => {
+  const world = makeWorld(3, seed);
+  const transfer = await openWorld(world, { readTimeoutMs: 400 });
+  const [block] = makeBlocks(world.random, { count: 1, bytesMax: 1000 });
+  world.source.commit("root", [block as Uint8Array]);
+  await transfer.flush(5_000);
+  for (const member of world.network.members.values()) member.mood = { is: "silent" };
+  const start = systemClock.monotonicMs();
+  const error = await transfer.fetch(cidOf(block as Uint8Array), {}).catch((e: unknown) => e);
+  t.ok(isFault(error, "Unavailable"));
+  t.ok(systemClock.monotonicMs() - start < 1_500);
+});
+
+test("an aborted read ends at once, and others of the same block go on", async (t) => {
+  const world = makeWorld(3, seed);
+  const transfer = await openWorld(world);
+  const [block] = makeBlocks(world.random, { count: 1, bytesMax: 1000 });
+  const cid = cidOf(block as Uint8Array);
+  world.source.commit("root", [block as Uint8Array]);
+  await transfer.flush(5_000);
+  for (const member of world.network.members.values()) member.mood = { is: "slow", delayMs: 50 };
+  const stop = new AbortController();
+  const first = transfer.fetch(cid, { signal: stop.signal }).catch((error: unknown) => error);
+  const second = transfer.fetch(cid, {});
+  stop.abort(new Error("enough"));
+  t.match(await first, { message: "enough" });
+  t.strictSame(Buffer.from(await second), Buffer.from(block as Uint8Array));
+});
+
+test("members that refuse or fall silent during an upload leave it degraded, not lost", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world);
+  world.network.callTimeoutMs = 100;
+  const blocks = makeBlocks(world.random, { count: 6, bytesMax: 20_000 });
+  const [first, second] = [...world.network.members.values()];
+  if (first !== undefined) first.mood = { is: "silent" };
+  if (second !== undefined) second.mood = { is: "silent" };
+  world.source.commit("root", blocks);
+  await transfer.flush(10_000);
+  const { total, degraded } = transfer.status().segments;
+  t.strictSame([total, degraded], [1, 1]);
+  t.equal(transfer.status().survives, 2);
+  t.strictSame(await missing(transfer, blocks), [], replay);
+});
+
+test("with fewer than r members nothing is published, and later it goes on", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world);
+  world.network.callTimeoutMs = 50;
+  const blocks = makeBlocks(world.random, { count: 6, bytesMax: 20_000 });
+  const members = [...world.network.members.values()];
+  for (const member of members.slice(0, 3)) member.mood = { is: "silent" };
+  world.source.commit("root", blocks);
+  const late = await transfer.flush(1_000).catch((error: unknown) => error);
+  t.ok(isFault(late, "TimedOut"));
+  t.equal(world.source.published, undefined);
+  t.equal(world.source.dirty.size, 6, "no block counts as placed");
+  t.equal(transfer.status().waiting.for, "members");
+  for (const member of members) member.mood = { is: "honest" };
+  await transfer.flush(10_000);
+  t.equal(world.source.published, world.source.newest);
+  t.strictSame(await missing(transfer, blocks), [], replay);
+});
+
+test("a block that no catalog knows is not found", async (t) => {
+  const world = makeWorld(3, seed);
+  const needs = { ...world, coder: openCoder(), clock: systemClock, log: silentLog };
+  const transfer = await openTransfer(needs);
+  const error = await transfer.fetch(cidOf(Buffer.from("x")), {}).catch((e: unknown) => e);
+  t.ok(isFault(error, "NotFound"));
+});
+
+async function countWrites(): Promise<number> {
+  const world = makeWorld(6, seed);
+  world.source.commit("root", makeBlocks(world.random, { count: 30, bytesMax: 60_000 }));
+  world.books.crashAfter = 1_000_000;
+  await (await openWorld(world)).flush(5_000);
+  return 1_000_000 - world.books.crashAfter;
+}
+
+function shardsKept(world: ReturnType<typeof makeWorld>): number {
+  const hosts = [...world.network.members.values()].map(({ host }) => host as HonestHost);
+  return hosts.reduce((sum, { shards }) => sum + shards.size, 0);
+}
