@@ -41,9 +41,12 @@ export class Conduct {
     }
   }
 
-  /** A refusal says nothing of liveness that a proof would not say better: it is not counted. */
+  /**
+   * A refusal says nothing of liveness that a proof would not say better; and a read that another
+   * peer answered first is late without being an answer. Neither is counted.
+   */
   saw({ peer, verdict, act }: Observation): void {
-    if (verdict === "refused") return;
+    if (verdict === "refused" || (verdict === "late" && act !== "prove")) return;
     const history = this.#histories.get(peer) ?? noHistory;
     const last = history.recent.at(-1);
     const atMs = this.#clock.now();

@@ -225,8 +225,10 @@ export const limits = {
     hedgeMsMax: 2_000,
     /** How long a read of absent data may take before it is EIO. */
     readTimeoutMs: 20_000,
-    /** One full shard from one holder while healing or checking. */
-    shardTimeoutMs: 15_000,
+    /** How long one of many holders may take for a block's range before another is asked too. */
+    rangePatienceMs: 300,
+    /** The same for a whole shard: a MiB over an uplink of 4 Mbit/s. */
+    shardPatienceMs: 2_000,
     /** Shards read ahead and kept for the next blocks of a sequential read. */
     aheadShardsMax: 24,
     /** Reads of one shard in a row before the rest of it is asked for. */
@@ -333,6 +335,8 @@ export const limits = {
     /** Unread bytes of one stream: yamux may send as much before it must wait. */
     windowBytesMax: 2 * MiB,
     connectionsMax: 256,
+    /** With fewer, a node dials whom it hears of on its LAN or in the DHT. */
+    neighboursWanted: 16,
     dialsMax: 16,
     /** From one address: a household behind one router, or a swarm on this machine. */
     connectsPerSecondMax: 64,

@@ -12,8 +12,9 @@ export interface GatherOptions<Source> {
   readonly needed: number;
   /** How many beyond the needed are asked at once. */
   readonly hedge: number;
-  /** After so long without an answer one more is asked. */
+  /** Whoever has not answered after so long is late, and another one is asked in its stead. */
   readonly patienceMs: number;
+  readonly late?: (source: Source) => void;
   readonly signal: AbortSignal;
 }
 
@@ -33,7 +34,8 @@ class Gathering<Source, Piece> {
   readonly #found = new Map<Source, Piece>();
   readonly #rest = new AbortController();
   readonly #waiting: Source[];
-  #underWay = 0;
+  /** Who was asked and has not answered, since when; undefined once it counts as late. */
+  readonly #underWay = new Map<Source, number | undefined>();
   #settle: { resolve: () => void; reject: (reason: unknown) => void } | undefined;
   #timer: Disposable | undefined;
 
@@ -72,16 +74,16 @@ class Gathering<Source, Piece> {
   #askNext(): void {
     const source = this.#waiting.shift();
     if (source === undefined) return;
-    this.#underWay++;
+    this.#underWay.set(source, this.#clock.monotonicMs());
     const signal = AbortSignal.any([this.#options.signal, this.#rest.signal]);
     this.#read(source, signal).then(
       (piece) => {
-        this.#underWay--;
+        this.#underWay.delete(source);
         if (this.#found.size < this.#options.needed) this.#found.set(source, piece);
         this.#check();
       },
       () => {
-        this.#underWay--;
+        this.#underWay.delete(source);
         if (!this.#rest.signal.aborted) this.#askNext();
         this.#check();
       },
@@ -90,13 +92,21 @@ class Gathering<Source, Piece> {
 
   #check(): void {
     if (this.#found.size >= this.#options.needed) this.#settle?.resolve();
-    else if (this.#underWay === 0) this.#settle?.reject(this.#tooFew());
+    else if (this.#underWay.size === 0) this.#settle?.reject(this.#tooFew());
   }
 
+  /** Looks twice in each patience, so that nobody is given much more than that. */
   #watch(): void {
-    this.#timer = this.#clock.after(this.#options.patienceMs, () => {
-      this.#askNext();
-      if (this.#waiting.length > 0) this.#watch();
+    const { patienceMs, late } = this.#options;
+    this.#timer = this.#clock.after(patienceMs / 2, () => {
+      const beforeMs = this.#clock.monotonicMs() - patienceMs;
+      for (const [source, sinceMs] of [...this.#underWay]) {
+        if (sinceMs === undefined || sinceMs > beforeMs) continue;
+        this.#underWay.set(source, undefined);
+        late?.(source);
+        this.#askNext();
+      }
+      this.#watch();
     });
   }
 

@@ -94,7 +94,7 @@ export class Records {
     ask: (peer: PeerId, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const sources = this.#needs.witness.inOrder(manifest.peers.map((peer) => ({ peer })));
-    const patienceMs = limits.transfer.hedgeMsMax / 4;
+    const patienceMs = limits.transfer.rangePatienceMs;
     const options = { sources, needed: 1, hedge: 0, patienceMs, signal };
     const found = await gather(this.#needs.clock, options, ({ peer }, until) => ask(peer, until));
     return [...found.values()][0] as T;

@@ -72,7 +72,8 @@ export class ShardReader {
   async rebuiltRange(
     record: SegmentRecord, index: number, range: ByteRange, signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const pieces = await this.#gather(record, index, signal, (holding, until) => {
+    const options = { without: index, patienceMs: limits.transfer.rangePatienceMs, signal };
+    const pieces = await this.#gather(record, options, (holding, until) => {
       return this.range(record, holding, range, until);
     });
     return this.#rebuild(record, index, pieces);
@@ -85,7 +86,8 @@ export class ShardReader {
   async rebuiltShard(
     record: SegmentRecord, index: number, signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const pieces = await this.#gather(record, index, signal, (holding, until) => {
+    const options = { without: index, patienceMs: limits.transfer.shardPatienceMs, signal };
+    const pieces = await this.#gather(record, options, (holding, until) => {
       return this.wholeShard(record, holding, until);
     });
     const shard = this.#rebuild(record, index, pieces);
@@ -110,17 +112,18 @@ export class ShardReader {
 
   async #gather(
     record: SegmentRecord,
-    without: number,
-    signal: AbortSignal,
+    options: { readonly without: number; readonly patienceMs: number; readonly signal: AbortSignal },
     read: (holding: Holding, signal: AbortSignal) => Promise<Uint8Array>,
   ): Promise<ReadonlyMap<number, Uint8Array>> {
+    const { without, patienceMs, signal } = options;
     const others = this.holdings(record).filter(({ index }) => index !== without);
-    const { hedgeShards, hedgeMsMax } = limits.transfer;
-    const options = {
+    const { hedgeShards } = limits.transfer;
+    const asked = {
       sources: this.#needs.witness.inOrder(others), needed: record.k, hedge: hedgeShards,
-      patienceMs: hedgeMsMax / 4, signal,
+      patienceMs, signal,
+      late: ({ peer }: Holding) => this.#needs.witness.saw({ peer, verdict: "late", act: "read" }),
     };
-    const pieces = await gather(this.#needs.clock, options, read);
+    const pieces = await gather(this.#needs.clock, asked, read);
     return new Map([...pieces].map(([{ index }, bytes]) => [index, bytes]));
   }
 

@@ -62,10 +62,12 @@ export class Witness {
 /** As many doubts as a proven lie counts for: no silence adds up to it soon. */
 const liar = 1000;
 
-/** What a failed call says of the peer that was asked. */
+/**
+ * What a failed call says of the peer that was asked. One from whom no answer came at all counts
+ * as offline, whether or not it could be reached; late is said of one that may still answer.
+ */
 export function verdictOf(error: unknown): Verdict {
   if (isFault(error, "Corrupt", "NotFound", "Stale")) return "wrong";
-  if (isFault(error, "TimedOut")) return "late";
   if (isFault(error, "Denied", "Quota", "Busy", "Invalid", "NoSpace")) return "refused";
   return "offline";
 }

@@ -28,6 +28,22 @@ test("one holder dies for good: full redundancy again without a command", async 
   t.strictSame(await missing(transfer, blocks), [], replay);
 });
 
+test("one that takes calls and never answers is dead in the end too", async (t) => {
+  await using world = await makeVaultWorld(8, seed);
+  world.network.callTimeoutMs = 20;
+  const { transfer, agent, clock } = await openAll(world);
+  const [silent] = [...transfer.holders().keys()];
+  const member = world.network.members.get(silent as never);
+  if (member !== undefined) member.mood = { is: "silent" };
+  await pass(agent, clock, 2);
+  const conduct = agent.status().peers.find(({ peer }) => peer === silent);
+  t.strictSame([conduct?.liveness, conduct?.score.wrong], ["away", 0]);
+  clock.shiftMs += 80 * hourMs;
+  await pass(agent, clock, 3);
+  t.notOk(transfer.holders().has(silent as never), replay);
+  t.equal(agent.status().drive?.survives, 4);
+});
+
 test("a liar is told from a dead one, loses its seats, and no read is wrong", async (t) => {
   await using world = await makeVaultWorld(8, seed);
   const { transfer, agent, clock, blocks } = await openAll(world);

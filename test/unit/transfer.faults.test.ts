@@ -14,10 +14,10 @@ const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.faults.test.ts
 
 test("a crash at any write of the books loses nothing and leaves no stray segment", async (t) => {
   const writes = await countWrites();
-  t.ok(writes > 5);
+  t.ok(writes >= 7);
   for (let at = 0; at <= writes; at++) {
     const world = makeWorld(6, seed);
-    const blocks = makeBlocks(world.random, { count: 30, bytesMax: 60_000 });
+    const blocks = makeBlocks(world.random, { count: 30, bytesMax: 200_000 });
     world.source.commit("root", blocks);
     const before = await openWorld(world);
     world.books.crashAfter = at;
@@ -164,7 +164,7 @@ test("a block that no catalog knows is not found", async (t) => {
 
 async function countWrites(): Promise<number> {
   const world = makeWorld(6, seed);
-  world.source.commit("root", makeBlocks(world.random, { count: 30, bytesMax: 60_000 }));
+  world.source.commit("root", makeBlocks(world.random, { count: 30, bytesMax: 200_000 }));
   world.books.crashAfter = 1_000_000;
   await (await openWorld(world)).flush(5_000);
   return 1_000_000 - world.books.crashAfter;

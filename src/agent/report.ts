@@ -1,0 +1,44 @@
+/** What the agent knows, as the views that people and scripts are given. Pure. */
+import type { KnownPeer } from "../base/network.ts";
+import { erasureClasses } from "../base/records.ts";
+import type { PeerRow, SafetyStatus } from "../base/views.ts";
+import type { AgentStatus } from "./agent.ts";
+import type { PeerConduct } from "./conduct.ts";
+
+export function safetyOf(status: AgentStatus): SafetyStatus | undefined {
+  const { drive } = status;
+  if (drive === undefined) return undefined;
+  const { total, healthy, degraded, lost } = drive.segments;
+  const proven = drive.lastProvenAtMs;
+  return {
+    class: drive.class ?? null,
+    segments: { total, healthy, degraded, lost },
+    survives: drive.survives ?? null,
+    // Zero says that some segment was never proven yet.
+    lastProvenAt: proven === undefined || proven === 0 ? null : new Date(proven).toISOString(),
+    households: drive.households,
+    householdsNeeded: erasureClasses[0]?.n ?? 0,
+    pendingBlocks: drive.pendingBlocks,
+  };
+}
+
+export function peerRowsOf(
+  known: readonly KnownPeer[], conducts: readonly PeerConduct[],
+): readonly PeerRow[] {
+  const byPeer = new Map(conducts.map((conduct) => [conduct.peer, conduct]));
+  return known.map(({ offer, online, roundTripMs }) => ({
+    peer: offer.peer,
+    online,
+    roundTripMs: roundTripMs ?? null,
+    household: offer.household,
+    country: offer.country ?? null,
+    freeBytes: offer.freeBytes,
+    state: stateOf(byPeer.get(offer.peer)),
+  }));
+}
+
+function stateOf(conduct: PeerConduct | undefined): string {
+  if (conduct === undefined) return "new";
+  const { right, wrong, late, offline } = conduct.score;
+  return `${conduct.liveness}: ${right} right, ${wrong} wrong, ${late} late, ${offline} offline`;
+}
