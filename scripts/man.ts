@@ -1,0 +1,256 @@
+/**
+ * `npm run man`: writes man/hive.1 from the very tables that the command line runs by (commands,
+ * options, exit codes, files, settings), so that help and manual cannot differ. The prose stands
+ * here; hive.7 and hive-format.5 are written by hand. mdoc(7).
+ */
+import { writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type CommandSpec, type OptionSpec, commands } from "../src/cli/commands.ts";
+import { exitMeanings } from "../src/cli/exits.ts";
+import { homeAt } from "../src/cli/home.ts";
+import { sizeText } from "../src/cli/output.ts";
+import { type Settings, defaultSettings } from "../src/cli/settings.ts";
+
+export const manualFile = resolve(fileURLToPath(import.meta.url), "../../man/hive.1");
+
+/** The words of `-o`; a test compares them with what src/mount/options.ts takes. */
+export const mountOptions: readonly (readonly [words: string, meaning: string])[] = [
+  ["ro, rw", "read only, or not (the default)"],
+  ["allow_other", "other users may look in, as permission bits allow; root alone, or " +
+    "user_allow_other in /etc/fuse.conf, makes it possible"],
+  ["sync, async", "each write waits for stable storage, or not (the default)"],
+  ["noatime, atime", "do not keep access times, or do"],
+  ["suid, nosuid", "honour set-user-id bits, or not (the default for users)"],
+  ["dev, nodev", "honour device files, or not (the default for users)"],
+  ["exec, noexec", "allow programs to run from the drive (the default), or not"],
+  ["fsname=NAME", "the name in the first column of df(1)"],
+  ["max_read=BYTES", "the largest read request that the kernel may send; at least 4096"],
+  ["subtype, defaults, default_permissions, big_writes, auto, noauto, user, nouser, users, " +
+    "owner, nofail, _netdev, x-*", "taken for the sake of mount(8) and fstab(5); they change " +
+    "nothing here"],
+];
+
+/** The compiler sees to it that no setting is missing. */
+const settingMeanings: Readonly<Record<keyof Settings, string>> = {
+  deviceName: "what this machine calls itself",
+  household: "peers with the same household fail together and never share a segment; give the " +
+    "machines of one home the same name",
+  country: "two capital letters (ISO 3166), told to peers as a claim",
+  listen: "multiaddrs to listen on",
+  bootstrap: "multiaddrs of peers to begin with; `hive join` adds to it",
+  mdns: "find peers on the local network",
+  quotaBytes: "how much to keep for others",
+  cacheLimitBytes: "how large the local store may grow; `hive cache --limit` sets it",
+  deadAfterSeconds: "a peer without any answer for this long counts as dead, and what it held is " +
+    "made anew elsewhere",
+  auditIntervalSeconds: "how often holders are asked for proofs",
+};
+
+/** The whole of hive(1). */
+export function renderManual(): string {
+  return [
+    ...front(),
+    ...section("COMMANDS", commands.flatMap(renderCommand)),
+    ...section("MOUNT OPTIONS", mountOptionLines()),
+    ...section("ENVIRONMENT", environmentLines()),
+    ...section("FILES", fileLines()),
+    ...section("EXIT STATUS", exitLines()),
+    ...section("EXAMPLES", exampleLines()),
+    ...section("SECURITY", securityLines()),
+    ...section("SEE ALSO", [
+      ".Xr fusermount3 1 ,", ".Xr hive-format 5 ,", ".Xr hive 7 ,", ".Xr mount 8",
+    ]),
+    "",
+  ].join("\n");
+}
+
+function front(): string[] {
+  return [
+    '.\\" Made by `npm run man` from src/cli: change the tables there, not this file.',
+    ".Dd November 23, 2026",
+    ".Dt HIVE 1",
+    ".Os Hive",
+    ...section("NAME", [
+      ".Nm hive", ".Nd private drive whose bytes live on other people's machines",
+    ]),
+    ...section("SYNOPSIS", [
+      ".Nm", ".Ar command", ".Op Ar options", ".Nm", ".Ar command", ".Fl \\-help",
+    ]),
+    ...section("DESCRIPTION", [
+      ...prose("`hive mount` makes a folder that any program can use. What is written there is " +
+        "sealed on this machine, cut into shards, and kept by other people's machines. Any k of " +
+        "a segment's n shards give it back, so peers may lie, die, come and go; none of them can " +
+        "read a name or a byte."),
+      ".Pp",
+      ...prose("Every node is both client and server: it keeps shards for others as they keep " +
+        "its own. There is no company and no coordinator in the middle. The words used here are " +
+        "explained in hive(7)."),
+      ".Pp",
+      ...prose("Data goes to standard output, words to standard error. Options may stand before " +
+        "or after operands. Commands that speak of a running drive ask its daemon through a " +
+        "socket that only its user may open."),
+    ]),
+  ];
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return [`.Sh ${title}`, ...lines];
+}
+
+function renderCommand(command: CommandSpec): string[] {
+  const shown = command.options.filter((option) => option.hidden !== true);
+  const text = `${capital(command.summary)}. ${command.details}`.trim();
+  return [
+    `.Ss hive ${command.name}`,
+    ...synopsisLines(command, shown),
+    ".Pp",
+    ...prose(text),
+    ...(shown.length === 0 ? [] : tagged(shown.map((o) => [optionTag(o), o.summary] as const))),
+  ];
+}
+
+function synopsisLines(command: CommandSpec, shown: readonly OptionSpec[]): string[] {
+  const operands = command.operands === "" ? [] : [`.Ar ${escape(command.operands)}`];
+  const options = shown.map((option) => {
+    const flag = option.short ?? `\\-${escape(option.name)}`;
+    const value = option.value === undefined ? "" : ` Ar ${option.value}`;
+    return `.Op Fl ${flag}${value}`;
+  });
+  return [".Nm hive", `.Cm ${command.name}`, ...operands, ...options];
+}
+
+function optionTag(option: OptionSpec): string {
+  const value = option.value === undefined ? "" : ` Ar ${option.value}`;
+  const long = `Fl \\-${escape(option.name)}`;
+  return option.short === undefined ? `${long}${value}` : `Fl ${option.short} , ${long}${value}`;
+}
+
+function mountOptionLines(): string[] {
+  return [
+    ...prose("`-o` takes words separated by commas; later ones win. A word that is not known is " +
+      "refused."),
+    ...tagged(mountOptions.map(([words, meaning]) => [`Cm ${escape(words)}`, meaning] as const)),
+  ];
+}
+
+function fileLines(): string[] {
+  const home = homeAt("/");
+  const config = (path: string): string => `Pa ~/.config/hive/${basename(path)}`;
+  const state = (path: string): string => `Pa ~/.local/state/hive/${basename(path)}`;
+  return [
+    ...tagged([
+      [config(home.keyFile), "the secrets of the drive and of this node, readable by its user " +
+        "alone, or sealed under a passphrase"],
+      [config(home.settingsFile), "what may be changed; see below"],
+      [state(home.cacheDirectory), "the local store: what peers do not have yet, and what was " +
+        "read lately. It is no cache to be swept: it may hold the only copy"],
+      [state(home.nodeDirectory), "shards kept for others, and this node's books"],
+      [state(home.swarmDirectory), "the homes of a local swarm's peers"],
+      [state(home.logFile), "what the daemon had to say; it never holds a name or a key"],
+      [state(home.socket), "where the daemon listens for these commands"],
+    ]),
+    ".Pp",
+    ...prose(`${basename(home.settingsFile)} is one JSON object. A setting that is absent has ` +
+      "its default; an unknown one is refused. It is read when a daemon starts."),
+    ...tagged(Object.entries(settingMeanings).map(([key, meaning]) => settingRow(key, meaning))),
+  ];
+}
+
+function settingRow(key: string, meaning: string): readonly [string, string] {
+  const value = Object.entries(defaultSettings()).find(([name]) => name === key)?.[1];
+  return [`Cm ${key}`, `${meaning}${defaultText(key, value)}`];
+}
+
+/** Only what is the same on every machine. */
+function defaultText(key: string, value: unknown): string {
+  if (typeof value === "boolean") return ` (default: ${String(value)})`;
+  if (typeof value !== "number") return "";
+  return ` (default: ${key.endsWith("Bytes") ? sizeText(value) : String(value)})`;
+}
+
+function environmentLines(): string[] {
+  const home = homeAt("/");
+  const parts = [home.keyFile, home.cacheDirectory].map((path) => path.split("/")[1] as string);
+  return tagged([
+    ["Ev HIVE_HOME", `a directory that holds everything instead: ${parts.join(" and ")} lie ` +
+      "below it. With several, one user has several drives"],
+    ["Ev XDG_CONFIG_HOME", "instead of ~/.config, when HIVE_HOME is not set"],
+    ["Ev XDG_STATE_HOME", "instead of ~/.local/state, when HIVE_HOME is not set"],
+  ]);
+}
+
+function exitLines(): string[] {
+  const meanings = Object.entries(exitMeanings);
+  return tagged(meanings.map(([code, meaning]) => [`Cm ${code}`, meaning] as const));
+}
+
+function securityLines(): string[] {
+  return [
+    ...prose("Names, contents, sizes below a padding step, and keys never leave this machine " +
+      "unsealed. Peers see ciphertext, when it comes and goes, and about how much there is. They " +
+      "prove what they keep, and every block is checked against its hash when it is read."),
+    ".Pp",
+    ...prose("Whoever has the 24 words has the drive: there is no way to take them back. Whoever " +
+      "can act as you on this machine can read the mount, the key file unless a passphrase seals " +
+      "it, and the memory of the daemon. What Hive protects against, what it does not, and what " +
+      "a crash can cost is said in full in hive(7)."),
+  ];
+}
+
+function exampleLines(): string[] {
+  return [
+    ...prose("A drive on eight local peers, to try it out:"),
+    ...display([
+      "hive mount ~/Hive --swarm 8", "cp -a ~/Documents ~/Hive/", "hive flush", "hive status",
+      "hive swarm kill --fraction 0.3", "hive unmount",
+    ]),
+    ...prose("A friend's machine keeps shards of yours, and yours keep shards of theirs:"),
+    ...display(["hive invite                 # there", "hive join hive1...          # here"]),
+    ...prose("Everything back on an empty machine:"),
+    ...display([
+      "hive recover --peer /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo... < words.txt", "hive mount",
+    ]),
+  ];
+}
+
+/** A list of terms, each a macro line with what it means. */
+function tagged(rows: readonly (readonly [tag: string, text: string])[]): string[] {
+  const items = rows.flatMap(([tag, text]) => [`.It ${tag}`, ...prose(`${capital(text)}.`)]);
+  return [".Bl -tag -width Ds", ...items, ".El"];
+}
+
+function display(lines: readonly string[]): string[] {
+  return [".Bd -literal -offset indent", ...lines.map(escape), ".Ed"];
+}
+
+/** Sentences on lines of their own, as mdoc wants them; `code` in bold, name(7) as a reference. */
+function prose(text: string): string[] {
+  const sentences = text.replace(/(?<=[^.]\.|\.`) (?=[A-Z`])/g, "\n").split("\n");
+  return sentences.flatMap((sentence) => marked(escape(sentence)));
+}
+
+function marked(sentence: string): string[] {
+  const bold = sentence.replace(/`([^`]*)`/g, "\\fB$1\\fR");
+  return bold
+    .replace(/ ?\b(hive(?:\\-format)?|mount|fstab|df)\(([1-8])\)([.,;]?)/g, "\n.Xr $1 $2 $3\n")
+    .split("\n")
+    .map((line) => line.trim().replaceAll(/^(\.Xr .*?)\\-/g, "$1-"))
+    .filter((line) => line !== "");
+}
+
+function escape(text: string): string {
+  const plain = text.replaceAll("\\", "\\e").replaceAll("-", "\\-");
+  return plain.replace(/^([.'])/, "\\&$1");
+}
+
+function capital(text: string): string {
+  // A value that stands first stays as it must be typed.
+  if (/^[a-z]+ \(/.test(text) || !/^[a-z]+\b/.test(text)) return text;
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  writeFileSync(manualFile, renderManual());
+  process.stderr.write(`wrote ${join("man", basename(manualFile))}\n`);
+}
