@@ -7,15 +7,23 @@ import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Totals, noTotals } from "./books.ts";
 
+export interface AccountOptions {
+  readonly quotaBytes: number;
+  /** Fewer than limits.vault.ownersMax, for a small machine or a test. */
+  readonly ownersMax?: number;
+}
+
 export class Accounts {
   readonly #quotaBytes: number;
+  readonly #ownersMax: number;
   readonly #owners: Map<OwnerId, Totals>;
   #usedBytes = 0;
   #shards = 0;
   #reservedBytes = 0;
 
-  constructor(quotaBytes: number, owners: ReadonlyMap<OwnerId, Totals>) {
-    this.#quotaBytes = quotaBytes;
+  constructor(options: AccountOptions, owners: ReadonlyMap<OwnerId, Totals>) {
+    this.#quotaBytes = options.quotaBytes;
+    this.#ownersMax = options.ownersMax ?? limits.vault.ownersMax;
     this.#owners = new Map(owners);
     for (const { bytes, shards } of owners.values()) {
       this.#usedBytes += bytes;
@@ -48,11 +56,20 @@ export class Accounts {
     return this.#owners.get(owner) ?? noTotals;
   }
 
+  hasSeatFor(owner: OwnerId): boolean {
+    return this.#owners.has(owner) || this.#owners.size < this.#ownersMax;
+  }
+
+  /** Somebody of whom words are kept but no shard; the one that came first. */
+  idleOwner(): OwnerId | undefined {
+    for (const [owner, { shards }] of this.#owners) if (shards === 0) return owner;
+    return undefined;
+  }
+
   /** Holds room for what is about to be written; Quota when there is none. Dispose to let go. */
   reserve(owner: OwnerId, bytes: number): Disposable {
-    const known = this.#owners.has(owner) || this.#owners.size < limits.vault.ownersMax;
     const few = this.#shards < limits.vault.shardsMax;
-    if (!known || !few || bytes > this.freeBytes) {
+    if (!this.hasSeatFor(owner) || !few || bytes > this.freeBytes) {
       throw new HiveError("Quota", "vault.reserve", owner);
     }
     this.#reservedBytes += bytes;

@@ -108,10 +108,10 @@ export class Books {
     return this.#store.get(manifestKey(owner, group));
   }
 
-  async manifests(owner: OwnerId): Promise<readonly Uint8Array[]> {
-    const found: Uint8Array[] = [];
-    for await (const [, value] of this.#store.list(`manifest/${owner}/`)) {
-      found.push(value);
+  async groups(owner: OwnerId): Promise<readonly GroupId[]> {
+    const found: GroupId[] = [];
+    for await (const [key] of this.#store.list(`manifest/${owner}/`)) {
+      found.push(parseGroupId(part(key, 2)));
       if (found.length === limits.vault.groupsPerOwnerMax) break;
     }
     return found;

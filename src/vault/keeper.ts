@@ -15,7 +15,7 @@ import { parseHead, parseManifest } from "../crypt/records.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Admitted } from "./admission.ts";
 import * as books from "./books.ts";
-import type { Books, Place, Totals } from "./books.ts";
+import { type Books, type Place, type Totals, noTotals } from "./books.ts";
 import type { ShardFiles, Staged } from "./files.ts";
 
 export interface KeeperNeeds {
@@ -46,6 +46,7 @@ export class Keeper {
       return this.#adopt(admitted.manifest);
     }
     const { record, manifest, shard } = admitted;
+    await this.#seatOwner(record.owner);
     const roomBytes = bytes.length + record.bytes.length + manifest.bytes.length;
     using _room = this.#needs.accounts.reserve(record.owner, roomBytes);
     await using staged = await this.#needs.files.stage(shard, bytes);
@@ -89,6 +90,7 @@ export class Keeper {
   }
 
   async keepManifest(manifest: Manifest): Promise<void> {
+    await this.#seatOwner(manifest.owner);
     using _turn = await this.#turn.enter();
     const { accounts } = this.#needs;
     // A full vault still has to learn of a repair: only newcomers need room for their words.
@@ -118,6 +120,29 @@ export class Keeper {
     const manifest = parseManifest(bytes);
     // Another may have come while this one was read.
     return this.#manifests.get(key) ?? this.#remember(manifest);
+  }
+
+  /** The newest manifest of each of the owner's groups. */
+  async manifests(owner: OwnerId): Promise<readonly Manifest[]> {
+    const found: Manifest[] = [];
+    for (const group of await this.#needs.books.groups(owner)) {
+      const manifest = await this.manifest(owner, group);
+      if (manifest !== undefined) found.push(manifest);
+    }
+    return found;
+  }
+
+  /** Words without shards cost nothing to send: they make room for a newcomer. */
+  async #seatOwner(owner: OwnerId): Promise<void> {
+    const { accounts } = this.#needs;
+    if (accounts.hasSeatFor(owner)) return;
+    using _turn = await this.#turn.enter();
+    const idle = accounts.idleOwner();
+    if (idle === undefined || accounts.hasSeatFor(owner)) return;
+    const groups = await this.#needs.books.groups(idle);
+    const words = groups.map((group) => books.dropManifest(idle, group));
+    await this.#write(idle, noTotals, [...words, books.dropHead(idle)]);
+    for (const group of groups) this.#manifests.delete(`${idle}/${group}`);
   }
 
   /** An old manifest, or a segment that its owner released: somebody replays an old request. */

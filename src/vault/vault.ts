@@ -19,7 +19,7 @@ import type { PeerKeys } from "../crypt/peer-key.ts";
 import { parseHead, parseManifest, parseRelease, signReceipt } from "../crypt/records.ts";
 import { answerChallenge, leavesOf } from "../proofs/answer.ts";
 import { checkChallenge } from "../proofs/challenge.ts";
-import { Accounts } from "./accounts.ts";
+import { type AccountOptions, Accounts } from "./accounts.ts";
 import { admit, isPartner } from "./admission.ts";
 import { Books, type Place } from "./books.ts";
 import { ShardFiles } from "./files.ts";
@@ -37,9 +37,7 @@ export interface VaultNeeds {
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
 }
 
-export interface VaultOptions {
-  readonly quotaBytes: number;
-}
+export type VaultOptions = AccountOptions;
 
 export interface VaultUsage {
   readonly quotaBytes: number;
@@ -69,7 +67,7 @@ export async function openVault(needs: VaultNeeds, options: VaultOptions): Promi
   const files = new ShardFiles(needs.directory);
   await checkDisk(needs.directory, files, books);
   await files.prepare();
-  const accounts = new Accounts(options.quotaBytes, await books.owners());
+  const accounts = new Accounts(options, await books.owners());
   return new ShardVault({ ...needs, books, files, accounts });
 }
 
@@ -216,7 +214,7 @@ class ShardVault implements Vault {
 
   /** The owner's groups that this peer may know of: for the owner all, for a member its own. */
   async #groupsFor(from: Requester, owner: OwnerId): Promise<readonly Manifest[]> {
-    const manifests = (await this.#parts.books.manifests(owner)).map(parseManifest);
+    const manifests = await this.#keeper.manifests(owner);
     if (from.owners.includes(owner)) return manifests;
     const own = manifests.filter(({ peers }) => peers.includes(from.peer));
     if (own.length > 0) return own;

@@ -16,6 +16,7 @@ export interface House extends AsyncDisposable {
 
 export interface HouseOptions {
   readonly quotaBytes?: number;
+  readonly ownersMax?: number;
   readonly clock?: Clock;
 }
 
@@ -23,10 +24,10 @@ export interface HouseOptions {
 export async function openHouseIn(
   directory: string, keys: PeerKeys, options: HouseOptions = {},
 ): Promise<House> {
-  const { quotaBytes = 64 * 2 ** 20, clock = systemClock } = options;
+  const { quotaBytes = 64 * 2 ** 20, ownersMax = 64, clock = systemClock } = options;
   const books = await openKeyValue(join(directory, "books"));
   const needs = { directory: join(directory, "vault"), books, clock, log: silentLog, keys };
-  const vault = await openVault(needs, { quotaBytes }).catch(async (fault: unknown) => {
+  const vault = await openVault(needs, { quotaBytes, ownersMax }).catch(async (fault: unknown) => {
     await books[Symbol.asyncDispose]();
     throw fault;
   });

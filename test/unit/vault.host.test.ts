@@ -153,6 +153,30 @@ test("the quota is exact, and what is released is free again", async (t) => {
   }]);
 });
 
+test("owners who send only words make room for those who keep shards here", async (t) => {
+  const world = new World(random);
+  await using house = await openHouse(world.holder, { ownersMax: 3 });
+  const { vault } = house;
+  await world.store(vault, world.segment());
+  const seat = (other: World) =>
+    other.manifestOf([world.holder.peer, ...other.manifest.peers.slice(1)], 1);
+  for (let turn = 0; turn < 10; turn++) {
+    const talker = new World(random);
+    await vault.putRecord(talker.owner, "manifest", seat(talker).bytes);
+    await vault.putRecord(talker.owner, "head", talker.head(1));
+  }
+  t.equal(vault.usage().owners, 3);
+  for (let turn = 0; turn < 2; turn++) {
+    const keeper = new World(random);
+    const piece = keeper.segment({ rotation: 0 });
+    await keeper.store(vault, { ...piece, index: 0 }, keeper.owner, seat(keeper));
+  }
+  const late = new World(random);
+  const put = vault.putRecord(late.owner, "manifest", seat(late).bytes);
+  await refused(t, "no seat left", put, "Quota");
+  t.strictSame(vault.list().map(({ shards }) => shards), [1, 1, 1]);
+});
+
 test("many stores at once never go over the quota", async (t) => {
   const world = new World(random);
   await using house = await openHouse(world.holder, { quotaBytes: 10 * shardBytes + 20_000 });
