@@ -46,7 +46,8 @@ export async function publishRecord(
   if (node.getConnections().length === 0) throw unavailable("peers.publish", key);
   let kept = 0;
   try {
-    for await (const event of node.services.dht.put(key, record.bytes, { signal: bounded(signal) })) {
+    const query = node.services.dht.put(key, record.bytes, { signal: bounded(signal) });
+    for await (const event of query) {
       if (event.name === "PEER_RESPONSE" && event.messageName === "PUT_VALUE") kept++;
     }
   } catch (cause) {

@@ -3,11 +3,12 @@
  * asked, a serving end for each stream that comes in, and the DHT. See peers.ts for the face.
  */
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
-import type { Connection, Stream } from "@libp2p/interface";
+import type { Connection, PeerId as Libp2pPeerId, Stream } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
 import { HiveError, isFault } from "../base/errors.ts";
-import { type OwnerId, type PeerId, type SegmentId, type ShardId, parsePeerId } from "../base/ids.ts";
+import type { OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.ts";
+import { parsePeerId } from "../base/ids.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
@@ -61,6 +62,7 @@ class Hub implements Peers {
   readonly #holding = new Holding(limits.peers.heldBytesMax);
   readonly #meter: Meter = { sentBytes: 0, receivedBytes: 0 };
   readonly #closing = new AbortController();
+  #discovering = 0;
   #offer: Offer | undefined;
   #ipfs: Promise<Ipfs> | undefined;
 
@@ -93,6 +95,7 @@ class Hub implements Peers {
       maxOutboundStreams: limits.peers.lanesMax,
     });
     this.#node.addEventListener("connection:open", (event) => this.#opened(event.detail));
+    this.#node.addEventListener("peer:discovery", (event) => this.#discovered(event.detail.id));
     this.#node.addEventListener("peer:disconnect", (event) => {
       const peer = parsePeerId(event.detail.toString());
       this.#answers.forget(peer);
@@ -266,15 +269,18 @@ class Hub implements Peers {
     return this.#dial(addresses.map((address) => `${address}/p2p/${peer}`), signal);
   }
 
-  async #dial(addresses: readonly string[], signal: AbortSignal | undefined): Promise<Connection> {
+  async #dial(
+    target: Libp2pPeerId | readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<Connection> {
     const closing = this.#closing.signal;
     try {
-      const targets = addresses.map((address) => multiaddr(address));
+      const where = "type" in target ? target : target.map((address) => multiaddr(address));
       const signals = signal === undefined ? closing : AbortSignal.any([signal, closing]);
-      return await this.#node.dial(targets, { signal: signals });
+      return await this.#node.dial(where, { signal: signals });
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new HiveError("Unavailable", "peers.dial", addresses.join(" "), { cause });
+      throw new HiveError("Unavailable", "peers.dial", String(target), { cause });
     }
   }
 
@@ -284,6 +290,15 @@ class Hub implements Peers {
     this.#book.met(peer);
     if (connection.direction === "inbound") return;
     void this.#tryOut(() => this.#link(peer).greet(this.#closing.signal));
+  }
+
+  /** A neighbour that mDNS or the DHT tells of is dialled while we have few, a few at a time. */
+  #discovered(id: Libp2pPeerId): void {
+    const few = this.#node.getConnections().length < limits.peers.neighboursWanted;
+    const known = this.#node.getConnections(id).length > 0;
+    if (!few || known || this.#discovering >= limits.peers.dialsPerStep) return;
+    this.#discovering++;
+    void this.#tryOut(() => this.#dial(id, undefined)).finally(() => this.#discovering--);
   }
 
   #serve(stream: Stream, connection: Connection): void {

@@ -70,7 +70,8 @@ function checkedAddress(address: string): string {
 }
 
 function checksum(body: Uint8Array): Buffer {
-  return createHash("sha256").update("hive invite").update(body).digest().subarray(0, checksumBytes);
+  const digest = createHash("sha256").update("hive invite").update(body).digest();
+  return digest.subarray(0, checksumBytes);
 }
 
 function invalid(cause?: unknown): HiveError {
