@@ -196,8 +196,8 @@ export class Cleaner implements Step {
   async #finish(file: BlockFile): Promise<void> {
     const { log, group } = this.#needs;
     this.#needs.leaving(file);
-    // Its own frames may still be on their way to it.
-    await log.written();
+    // Its own frames may still be on their way to it, and a copy of the root is in no index.
+    await log.flush();
     await group.request();
     this.#victim = undefined;
     if (file.liveBytes === 0) await log.remove(file);

@@ -79,7 +79,8 @@ export async function openLevel(
   const found = look(await readdir(location));
   const sound = least === "none" && found !== "headless";
   const first = sound ? await tryOpen(location) : undefined;
-  if (first !== undefined) return { table: first, mending: found === "whole" ? "none" : "repaired" };
+  const foundMending = found === "whole" ? "none" : "repaired";
+  if (first !== undefined) return { table: first, mending: foundMending };
   const mayRepair = least !== "replaced" && (await repair(location));
   const second = mayRepair ? await tryOpen(location) : undefined;
   if (second !== undefined) return { table: second, mending: "repaired" };

@@ -24,6 +24,7 @@ import {
 import type { Recovered } from "./recovery.ts";
 import type { Report } from "./report.ts";
 import { Rounds } from "./rounds.ts";
+import { dirtyBytesFor, fileBytesFor } from "./sizes.ts";
 
 interface Needs {
   readonly blocks: string;
@@ -389,15 +390,4 @@ export class Store implements Cache {
     const cleaned = await this.#cleaner.step(signal);
     return trimmed === "busy" ? trimmed : cleaned;
   }
-}
-
-/** A whole number of file-system pages, so that writes into a new file start on one. */
-function fileBytesFor(limitBytes: number): number {
-  const { blockFileShare, blockFileBytesMin, blockFileBytesMax } = limits.cache;
-  const share = Math.floor((limitBytes * blockFileShare) / 4096) * 4096;
-  return Math.min(blockFileBytesMax, Math.max(blockFileBytesMin, share));
-}
-
-function dirtyBytesFor(options: { limitBytes: number; dirtyBytesMax?: number }): number {
-  return options.dirtyBytesMax ?? Math.floor(options.limitBytes * limits.cache.dirtyShareMax);
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
-import { MiB } from "../../src/base/bytes.ts";
+import { KiB, MiB } from "../../src/base/bytes.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { BlockFile } from "../../src/cache/block-file.ts";
 import { encodeHeader } from "../../src/cache/frame.ts";
@@ -36,7 +36,7 @@ test("every whole frame is found, between garbage, torn frames and flipped bits"
 test("a file of garbage, of headers' beginnings, and an empty one hold nothing", async (t) => {
   const magic = Buffer.from("HvB\x01", "latin1");
   const contents = [
-    Buffer.alloc(0), Buffer.alloc(63), seededRandom(seed).bytes(MiB), Buffer.alloc(MiB, magic),
+    Buffer.alloc(0), Buffer.alloc(63), seededRandom(seed).bytes(MiB), Buffer.alloc(64 * KiB, magic),
   ];
   for (const bytes of contents) {
     await using file = await fileOf(bytes);
