@@ -47,6 +47,16 @@ export class Catalog {
     return value === undefined ? undefined : decodePlace(cid, value);
   }
 
+  /** One entry for each segment that some block lies in. */
+  async segments(): Promise<readonly CatalogEntry[]> {
+    const found = new Map<string, CatalogEntry>();
+    for await (const [key, value] of this.#books.list("c/")) {
+      const entry = decodePlace(parseCid(key.slice(2)), value);
+      found.set(entry.segment, entry);
+    }
+    return [...found.values()];
+  }
+
   async count(): Promise<number> {
     let blocks = 0;
     for await (const _pair of this.#books.list("c/")) blocks++;
@@ -154,7 +164,10 @@ export class Catalog {
     const staying = runs.slice(0, runs.length - building.merged);
     const depth = building.index === undefined ? 0 : 1;
     const next = [...staying, { entries: building.entries, depth, place } as const];
-    const gone = (await this.newest()).map(({ cid }) => `n/${cid}`);
+    const fresh = (await this.newest()).map(({ cid }) => `n/${cid}`);
+    const merged = runs.slice(runs.length - building.merged);
+    const pages = (await Promise.all(merged.map((run) => this.#blocksOf(run)))).flat();
+    const gone = [...fresh, ...pages.flatMap((cid) => [`p/${cid}`, `c/${cid}`])];
     await this.#books.batch([
       { type: "put", key: "x/runs", value: encodeRuns(next) },
       { type: "delete", key: "x/building" },
@@ -176,6 +189,12 @@ export class Catalog {
 
   async #pagesOf(run: Run): Promise<readonly CatalogEntry[]> {
     return run.depth === 0 ? [run.place] : this.#open(run.place);
+  }
+
+  /** All blocks that a run is stored in. */
+  async #blocksOf(run: Run): Promise<Cid[]> {
+    const pages = (await this.#pagesOf(run)).map(({ cid }) => cid);
+    return run.depth === 0 ? pages : [run.place.cid, ...pages];
   }
 
   async #open(place: CatalogEntry): Promise<CatalogEntry[]> {

@@ -48,7 +48,9 @@ async function placeShard(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { record, manifest, index, bytes } = parcel;
-  const taken = await needs.placer.place(record, manifest, [{ index, bytes }], signal);
+  const taken = await needs.placer.place(record, manifest, [{ index, bytes }], {
+    haste: false, signal,
+  });
   const peer = taken.get(index);
   if (peer === undefined) return false;
   await needs.segments.update(record.segment, ({ holders }) => {

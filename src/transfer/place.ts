@@ -36,16 +36,21 @@ export class Placer {
     this.#gate = new Gate({ seats: sendsMax, queueMax });
   }
 
-  /** Who took which shard; those who failed are not in the answer. */
+  /**
+   * Who took which shard; those who failed are not in the answer. In haste, members who are away
+   * or did not answer lately are left out: one silent peer must not slow every segment down.
+   */
   async place(
     record: SegmentRecord,
     manifest: Manifest,
     shards: readonly ShardToPlace[],
-    signal: AbortSignal,
+    options: { readonly haste: boolean; readonly signal: AbortSignal },
   ): Promise<ReadonlyMap<number, PeerId>> {
+    const { haste, signal } = options;
     const taken = new Map<number, PeerId>();
     await Promise.all(shards.map(async (shard) => {
       const peer = memberOfShard(record, shard.index, manifest);
+      if (haste && this.#witness.isLikelyAway(peer)) return;
       using _seat = await this.#gate.enter(signal);
       if (await this.#send({ record, manifest, peer, shard }, signal)) taken.set(shard.index, peer);
     }));

@@ -3,7 +3,7 @@
  * segment's group, since each keeps the record with its shard. What members say is checked by the
  * owner's signature, and by the id that was asked for.
  */
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { GroupId, OwnerId, PeerId, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { PeerNetwork } from "../base/network.ts";
@@ -48,8 +48,17 @@ export class Records {
     return record;
   }
 
-  /** All records of a group, a page at a time from whichever member answers. */
+  /** All records of a group, a page at a time from whichever member answers, as far as any do. */
   async learn(manifest: Manifest, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#learnPages(manifest, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFault(error, "Unavailable")) throw error;
+    }
+  }
+
+  async #learnPages(manifest: Manifest, signal: AbortSignal): Promise<void> {
     let after: SegmentId | undefined;
     for (let page = 0; page < limits.transfer.recordPagesMax; page++) {
       const records = await this.#page(manifest, after, signal);

@@ -40,11 +40,24 @@ export async function recover(
   }
   await freshen(needs, signal);
   await needs.catalog.adopt(payload.newest, payload.runs);
-  for (const manifest of needs.groups.all()) await needs.records.learn(manifest, signal);
+  await learnSegments(needs, signal);
   await keepSequence(needs.books, head.sequence);
   await needs.books.put("x/head", head.bytes);
   needs.log.info("transfer.recovered", { sequence: head.sequence });
   return payload.root;
+}
+
+/** In pages first; what a member did not tell is asked for by name. */
+async function learnSegments(needs: RecoverNeeds, signal: AbortSignal): Promise<void> {
+  for (const manifest of needs.groups.all()) await needs.records.learn(manifest, signal);
+  for (const entry of await needs.catalog.segments()) {
+    try {
+      await needs.records.get(entry, signal);
+    } catch (error) {
+      if (!isFault(error, "Unavailable", "NotFound")) throw error;
+      needs.log.warn("transfer.recover.segment", { segment: entry.segment, why: describe(error) });
+    }
+  }
 }
 
 /** What the DHT and every known peer say of this drive; who does not answer is passed over. */

@@ -112,7 +112,9 @@ export class ShardReader {
 
   async #gather(
     record: SegmentRecord,
-    options: { readonly without: number; readonly patienceMs: number; readonly signal: AbortSignal },
+    options: {
+      readonly without: number; readonly patienceMs: number; readonly signal: AbortSignal;
+    },
     read: (holding: Holding, signal: AbortSignal) => Promise<Uint8Array>,
   ): Promise<ReadonlyMap<number, Uint8Array>> {
     const { without, patienceMs, signal } = options;

@@ -194,13 +194,17 @@ export class Uploader implements Step {
     half: HalfPlaced, coded: CodedSegment, signal: AbortSignal,
   ): Promise<boolean> {
     const { record, blocks } = half;
-    let state = await this.#sendMissing(half, coded, signal);
     const manifest = this.#needs.groups.get(record.group);
     assert(manifest !== undefined, "a segment has its group");
-    if (heldCount(state) < manifest.class.r && await this.#replaceFailed(state, record)) {
-      state = await this.#sendMissing({ ...half, state }, coded, signal);
+    const { r } = manifest.class;
+    let state = await this.#sendMissing(half, coded, { haste: true, signal });
+    if (heldCount(state) < r) {
+      state = await this.#sendMissing({ ...half, state }, coded, { haste: false, signal });
     }
-    if (heldCount(state) < manifest.class.r) {
+    if (heldCount(state) < r && await this.#replaceFailed(state, record)) {
+      state = await this.#sendMissing({ ...half, state }, coded, { haste: false, signal });
+    }
+    if (heldCount(state) < r) {
       await this.#needs.segments.write(state, { record, blocks });
       return false;
     }
@@ -209,14 +213,16 @@ export class Uploader implements Step {
   }
 
   async #sendMissing(
-    half: HalfPlaced, coded: CodedSegment, signal: AbortSignal,
+    half: HalfPlaced,
+    coded: CodedSegment,
+    options: { readonly haste: boolean; readonly signal: AbortSignal },
   ): Promise<SegmentState> {
     const { state, record } = half;
     const manifest = this.#needs.groups.get(record.group);
     assert(manifest !== undefined, "a segment has its group");
     const missing = coded.shards.map((bytes, index) => ({ index, bytes }))
       .filter(({ index }) => state.holders[index] !== memberOfShard(record, index, manifest));
-    const taken = await this.#needs.placer.place(record, manifest, missing, signal);
+    const taken = await this.#needs.placer.place(record, manifest, missing, options);
     const holders = state.holders.map((holder, index) => taken.get(index) ?? holder);
     return { ...state, holders };
   }

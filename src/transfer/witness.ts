@@ -54,6 +54,12 @@ export class Witness {
     return (this.#doubts.get(peer) ?? 0) > 0;
   }
 
+  /** Not connected, or silent when it was last asked. */
+  isLikelyAway(peer: PeerId): boolean {
+    const known = this.#network.peers().find(({ offer }) => offer.peer === peer);
+    return known?.online !== true || this.doubts(peer);
+  }
+
   roundTripMs(peer: PeerId): number | undefined {
     return this.#network.peers().find(({ offer }) => offer.peer === peer)?.roundTripMs;
   }

@@ -1,0 +1,147 @@
+/** The agent's decisions without a network: what is due, what to repair first, when to run. */
+import { test } from "tap";
+import { planRepair } from "../../src/agent/repair.ts";
+import { dueSegments } from "../../src/agent/audit.ts";
+import { startLoop } from "../../src/agent/loop.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
+import { type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { type Manifest, erasureClasses } from "../../src/base/records.ts";
+import { driveKeysOf } from "../../src/crypt/drive.ts";
+import { signManifest } from "../../src/crypt/records.ts";
+import type { SegmentState } from "../../src/transfer/books.ts";
+import { loopbackKeys } from "../support/loopback-network.ts";
+
+const group = parseGroupId("ab".repeat(16));
+const peers = Array.from({ length: 6 }, (_, at) => loopbackKeys(`plan ${at}`).peer);
+const manifest = signManifest(driveKeysOf(Buffer.alloc(32, 1)), {
+  group, epoch: 1, class: erasureClasses.find(({ name }) => name === "tiny") ?? never(),
+  policyHash: "00".repeat(32), peers,
+});
+const everyone = { isUnfit: () => false, isOnline: () => true };
+
+test("a full segment needs nothing, wherever its rotation puts its shards", (t) => {
+  const segments = [0, 1, 5].map((rotation) => stateOf({ rotation }));
+  t.strictSame(planRepair({ segments, manifests: [manifest], ...everyone }), {
+    replacements: [], mends: [],
+  });
+  t.end();
+});
+
+test("the segment that can lose the fewest comes first", (t) => {
+  const one = stateOf({ name: "1", lost: [2] });
+  const three = stateOf({ name: "3", lost: [0, 1, 5] });
+  const { mends } = planRepair({ segments: [one, three], manifests: [manifest], ...everyone });
+  t.strictSame(mends.map(({ segment, index, spare }) => [segment, index, spare]), [
+    [three.segment, 0, 1], [three.segment, 1, 1], [three.segment, 5, 1], [one.segment, 2, 3],
+  ]);
+  t.end();
+});
+
+test("an unfit member loses its seat, and nothing is sent to it or to one who is away", (t) => {
+  const [unfit, away] = [peers[1] as PeerId, peers[2] as PeerId];
+  const { replacements, mends } = planRepair({
+    segments: [stateOf({ lost: [1, 2, 3] })], manifests: [manifest],
+    isUnfit: (peer) => peer === unfit, isOnline: (peer) => peer !== away,
+  });
+  t.strictSame(replacements, [{ group, lost: unfit }]);
+  t.strictSame(mends.map(({ index }) => index), [3]);
+  t.end();
+});
+
+test("a new epoch moves just the shards of the seat that changed", (t) => {
+  const newcomer = loopbackKeys("newcomer").peer;
+  const next: Manifest = { ...manifest, epoch: 2, peers: peers.with(4, newcomer) };
+  const segments = [0, 1, 2].map((rotation) => stateOf({ rotation, name: `${rotation}` }));
+  const { mends } = planRepair({ segments, manifests: [next], ...everyone });
+  t.strictSame(mends.map(({ index }) => index), [4, 3, 2]);
+  t.end();
+});
+
+test("those proven longest ago are due first, and not before their time", (t) => {
+  const segments = [5, 1, 9, 3, 7, 2].map((at) => stateOf({ name: `${at}`, provenAtMs: at }));
+  const asked = new Map([[segments[1]?.segment ?? "", 8]]);
+  const due = dueSegments(segments, asked, 7);
+  t.strictSame(due.map(({ provenAtMs }) => provenAtMs), [2, 3, 5, 7]);
+  t.equal(due.length, limits.agent.segmentsPerAudit);
+  t.end();
+});
+
+test("the loop never overlaps a step, survives its failures, and stops between steps", async (t) => {
+  let [inside, most, runs, failures] = [0, 0, 0, 0];
+  const enough = Promise.withResolvers<void>();
+  const busy = {
+    name: "busy",
+    async step(): Promise<"busy" | "idle"> {
+      most = Math.max(most, ++inside);
+      await systemClock.delay(1);
+      inside--;
+      if (++runs === 20) enough.resolve();
+      return "busy";
+    },
+  };
+  const failing = {
+    name: "failing",
+    async step(): Promise<"busy" | "idle"> {
+      failures++;
+      throw new HiveError("Unavailable", "test", "always");
+    },
+  };
+  const hanging = {
+    name: "hanging",
+    async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+      await systemClock.delay(60_000, signal);
+      return "idle";
+    },
+  };
+  const loop = startLoop([busy, failing, hanging], { clock: systemClock, log: silentLog });
+  await enough.promise;
+  await loop.stop();
+  const after = runs;
+  await systemClock.delay(10);
+  t.equal(most, 1);
+  t.equal(failures, 1, "a failing step waits before the next try");
+  t.equal(runs, after, "nothing runs after stop");
+});
+
+test("waking the loop ends its pauses", async (t) => {
+  let runs = 0;
+  let reached = Promise.withResolvers<void>();
+  const idle = {
+    name: "idle",
+    async step(): Promise<"busy" | "idle"> {
+      runs++;
+      reached.resolve();
+      return "idle";
+    },
+  };
+  const loop = startLoop([idle], { clock: systemClock, log: silentLog });
+  await reached.promise;
+  const start = systemClock.monotonicMs();
+  for (let wake = 0; wake < 10; wake++) {
+    reached = Promise.withResolvers<void>();
+    await systemClock.delay(0);
+    loop.wake();
+    await reached.promise;
+  }
+  await loop.stop();
+  t.equal(runs, 11);
+  t.ok(systemClock.monotonicMs() - start < 10 * limits.agent.pauseMsMin);
+});
+
+function stateOf(options: {
+  name?: string; rotation?: number; lost?: readonly number[]; provenAtMs?: number;
+}): SegmentState {
+  const { name = "0", rotation = 0, lost = [], provenAtMs = 0 } = options;
+  const holders = peers.map((_, index) => {
+    return lost.includes(index) ? undefined : peers[(index + rotation) % peers.length];
+  });
+  const segment = parseSegmentId(name.padStart(64, "0"));
+  return { segment, group, k: 2, n: 6, shardBytes: 65_536, rotation, placed: true, holders, provenAtMs };
+}
+
+function never(): never {
+  throw new Error("no such class");
+}
