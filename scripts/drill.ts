@@ -1,0 +1,238 @@
+/**
+ * Disasters on a real swarm of processes, at full size: what `npm test` does small. Each drill says
+ * what it does, how long it took, and fails loudly. `npm run drill -- NAME` runs one of them.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes, randomInt } from "node:crypto";
+import { createWriteStream, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { openSync, fsyncSync, writeSync, closeSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { pipeline } from "node:stream/promises";
+import { Readable } from "node:stream";
+import { type Machine, newMachine, root, run, sameTree, until, wordsIn } from "../test/support/cli.ts";
+
+const MiB = 1024 * 1024;
+/** Class small: any 4 of 12 shards; two households to spare. */
+const swarm = { peers: 14, k: 4, n: 12 };
+const secret = "nine herons stood where the river bends";
+const secretName = "letter-to-nobody-at-all.txt";
+
+const drills: Readonly<Record<string, () => Promise<void>>> = { whole, crashes, repair, wire };
+
+const chosen = process.argv.slice(2);
+for (const name of chosen.length > 0 ? chosen : Object.keys(drills)) {
+  const drill = drills[name];
+  if (drill === undefined) throw new Error(`no drill ${name}: ${Object.keys(drills).join(" ")}`);
+  say(`drill ${name}`);
+  const start = performance.now();
+  await drill();
+  say(`drill ${name} passed in ${seconds(start)}`);
+}
+
+/** Copy in, remount, drop the cache, kill n - k peers, lose the machine: always the same bytes. */
+async function whole(): Promise<void> {
+  await using machine = await begin("whole");
+  const source = join(machine.directory, "source");
+  await makeSource(source);
+  const words = wordsIn((await must(machine, ["mount", machine.mount])).out) || machine.words;
+  const copy = join(machine.mount, "source");
+  await timed("cp -a into the drive", () => command("cp", ["-a", source, machine.mount]));
+  await same(source, copy, "equal at once");
+  await timed("unmount", () => must(machine, ["unmount"]));
+  await timed("mount", () => must(machine, ["mount", machine.mount]));
+  await same(source, copy, "equal after a remount");
+  await timed("flush", () => must(machine, ["flush", "--timeout", "1800"]));
+  await must(machine, ["cache", "--drop"]);
+  await same(source, copy, "equal with an empty cache");
+  const kill = Array.from({ length: swarm.n - swarm.k }, (_, index) => String(index + 1));
+  await must(machine, ["swarm", "kill", ...kill]);
+  await must(machine, ["cache", "--drop"]);
+  await same(source, copy, `equal with ${kill.length} of ${swarm.peers} peers killed`);
+  await must(machine, ["unmount"]);
+  const other = newMachine("recovered");
+  try {
+    const peer = await livingAddress(machine);
+    await timed("recover", () => must(other, ["recover", "--peer", peer], `${words}\n`));
+    await must(other, ["mount", other.mount]);
+    await same(source, join(other.mount, "source"), "equal on an empty machine, from 24 words");
+  } finally {
+    await other.end();
+  }
+}
+
+/** SIGKILL of the daemon in the middle of a copy, twenty times; fsynced files are intact after. */
+async function crashes(): Promise<void> {
+  await using machine = await begin("crashes");
+  const kept = new Map<string, Buffer>();
+  for (let round = 1; round <= 20; round++) {
+    await must(machine, ["mount", machine.mount]);
+    for (const [name, bytes] of kept) {
+      const found = readFileSync(join(machine.mount, name));
+      if (!found.equals(bytes)) throw new Error(`round ${round}: ${name} is not what was fsynced`);
+    }
+    const daemon = await daemonOf(machine);
+    const target = join(machine.mount, `copy-${round}`);
+    const copy = spawn("cp", ["-a", join(root, "node_modules"), target], { stdio: "ignore" });
+    const writer = writeAndSync(machine, round, kept);
+    await new Promise((later) => setTimeout(later, randomInt(200, 3000)));
+    process.kill(daemon, "SIGKILL");
+    await Promise.allSettled([writer, ended(copy)]);
+    say(`  round ${round}: ${kept.size} fsynced files so far`);
+  }
+  await must(machine, ["mount", machine.mount]);
+  for (const [name, bytes] of kept) {
+    if (!readFileSync(join(machine.mount, name)).equals(bytes)) throw new Error(`lost ${name}`);
+  }
+}
+
+/** One holder killed for good: the class's full redundancy returns without any command. */
+async function repair(): Promise<void> {
+  await using machine = await begin("repair");
+  await must(machine, ["mount", machine.mount]);
+  await fill(join(machine.mount, "file"), 64 * MiB);
+  await must(machine, ["flush", "--timeout", "600"]);
+  const before = (await machine.status()).survives;
+  await must(machine, ["swarm", "kill", "--wipe", "1", "2", "3"]);
+  const survives = async () => (await machine.status()).survives ?? 0;
+  await until(async () => (await survives()) < (before ?? 0), { seconds: 300, what: "loss seen" });
+  say(`  survives fell from ${before} to ${await survives()}`);
+  await must(machine, ["swarm", "start", "1"]);
+  await until(async () => (await survives()) === before, { seconds: 600, what: "repaired" });
+  say(`  survives ${before} again`);
+}
+
+/** Known words and names go through the drive; none is in vaults, cache or the wire's bytes. */
+async function wire(): Promise<void> {
+  await using machine = await begin("wire");
+  const capture = join(machine.directory, "loopback.pcap");
+  const tcpdump = spawn("tcpdump", ["-i", "lo", "-s", "0", "-w", capture], { stdio: "ignore" });
+  await until(async () => existsSync(capture), { seconds: 10, what: "tcpdump listens" });
+  await must(machine, ["mount", machine.mount]);
+  const text = Buffer.from(`${secret}\n`.repeat(200_000));
+  const file = openSync(join(machine.mount, secretName), "w");
+  writeSync(file, text);
+  fsyncSync(file);
+  closeSync(file);
+  await must(machine, ["flush", "--timeout", "300"]);
+  await must(machine, ["cache", "--drop"]);
+  if (!readFileSync(join(machine.mount, secretName)).equals(text)) throw new Error("not equal");
+  tcpdump.kill("SIGINT");
+  await ended(tcpdump);
+  const needles = [secret, secretName, machine.words.split(" ").slice(0, 3).join(" ")];
+  for (const needle of needles) {
+    const hits = (await run("grep", ["-rlaF", "--", needle, machine.home, capture], {})).out;
+    if (hits !== "") throw new Error(`${JSON.stringify(needle)} in ${hits}`);
+  }
+  const size = (await run("stat", ["-c", "%s", capture], {})).out.trim();
+  say(`  nothing in vaults, cache, or ${size} captured bytes`);
+}
+
+type DrillMachine = Machine & AsyncDisposable & { readonly words: string };
+
+async function begin(name: string): Promise<DrillMachine> {
+  const machine = newMachine(name);
+  const words = wordsIn((await must(machine, ["init"])).out);
+  await must(machine, ["swarm", "start", "--peers", String(swarm.peers), "--processes"]);
+  await must(machine, ["mount", machine.mount, "--swarm", String(swarm.peers)]);
+  await must(machine, ["unmount"]);
+  return { ...machine, words, [Symbol.asyncDispose]: () => machine.end() };
+}
+
+async function must(machine: Machine, words: readonly string[], input?: string) {
+  const ran = await machine.hive(words, input);
+  if (ran.code === 0) return ran;
+  throw new Error(`hive ${words.join(" ")} ended with ${ran.code}\n${ran.error}`);
+}
+
+/** Kernel sources where the package linux-source is installed, else our own node_modules. */
+async function makeSource(source: string): Promise<void> {
+  mkdirSync(source);
+  const archive = readdirSync("/usr/src").find((name) => /^linux-source.*\.tar\.xz$/.test(name));
+  if (archive === undefined) {
+    await command("cp", ["-a", join(root, "node_modules"), join(source, "files")]);
+  } else {
+    const parts = ["--wildcards", "*/drivers/net/*", "*/fs/*"];
+    await command("tar", ["-xJf", join("/usr/src", archive), "-C", source, ...parts]);
+  }
+  const count = (await run("sh", ["-c", `find '${source}' | wc -l`], {})).out.trim();
+  await fill(join(source, "random"), 1024 * MiB);
+  const database = new DatabaseSync(join(source, "rows.sqlite"));
+  database.exec("create table rows (id integer primary key, words text); begin");
+  const insert = database.prepare("insert into rows values (?, ?)");
+  for (let id = 0; id < 200_000; id++) insert.run(id, `row number ${id}`);
+  database.exec("commit");
+  database.close();
+  const git = ["-c", "user.name=drill", "-c", "user.email=drill@example.org", "-C"];
+  const repository = join(source, "repository");
+  await command("git", ["init", "-q", repository]);
+  await command("cp", ["-a", join(root, "src"), join(root, "test"), repository]);
+  await command("git", [...git, repository, "add", "."]);
+  await command("git", [...git, repository, "commit", "-qm", "one"]);
+  say(`  source: ${count} names, a file of 1 GiB, a git repository, a database`);
+}
+
+async function writeAndSync(
+  machine: Machine,
+  round: number,
+  kept: Map<string, Buffer>,
+): Promise<void> {
+  for (let number = 0; ; number++) {
+    const name = `synced-${round}-${number}`;
+    const bytes = randomBytes(randomInt(1, 400_000));
+    // In a process of its own: a killed daemon must not stop this one.
+    const path = join(machine.mount, name);
+    const wrote = await run("dd", [`of=${path}`, "conv=fsync", "bs=64k", "status=none"], {}, bytes);
+    if (wrote.code !== 0) return;
+    kept.set(name, bytes);
+  }
+}
+
+function fill(path: string, bytes: number): Promise<void> {
+  function* parts(): Generator<Buffer> {
+    for (let done = 0; done < bytes; done += MiB) yield randomBytes(MiB);
+  }
+  return pipeline(Readable.from(parts()), createWriteStream(path));
+}
+
+async function same(source: string, copy: string, what: string): Promise<void> {
+  const start = performance.now();
+  const difference = await sameTree(source, copy);
+  if (difference !== "") throw new Error(`${what}: no\n${difference}`);
+  say(`  ${what} (${seconds(start)})`);
+}
+
+async function timed<T>(what: string, act: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  const result = await act();
+  say(`  ${what}: ${seconds(start)}`);
+  return result;
+}
+
+async function daemonOf(machine: Machine): Promise<number> {
+  return ((await machine.status()) as unknown as { pid: number }).pid;
+}
+
+async function livingAddress(machine: Machine): Promise<string> {
+  const ran = await must(machine, ["swarm", "status", "--json"]);
+  const rows = JSON.parse(ran.out) as readonly { state: string; address: string }[];
+  return rows.find((row) => row.state === "running")?.address as string;
+}
+
+async function command(program: string, words: readonly string[]): Promise<void> {
+  const ran = await run(program, words, {});
+  if (ran.code !== 0) throw new Error(`${program} ended with ${ran.code}: ${ran.error}`);
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once("exit", () => resolve()));
+}
+
+function seconds(start: number): string {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
+}
+
+function say(words: string): void {
+  process.stderr.write(`${words}\n`);
+}

@@ -1,0 +1,24 @@
+/**
+ * The port of a node: what the daemon, the command line and the dashboard may ask of it. In a
+ * drive's daemon it runs on a thread of its own; bridge/node.ts stretches this port between them.
+ */
+import type { BlockFetcher } from "./blocks.ts";
+import type { Cid } from "./ids.ts";
+import type { NodeStatus, PeerRow, VerifyReport } from "./views.ts";
+
+export interface NodeDuties extends BlockFetcher {
+  status(): Promise<NodeStatus>;
+  peers(): Promise<readonly PeerRow[]>;
+  /** Until all that is committed is on peers and published; TimedOut otherwise. */
+  flush(timeoutMs: number): Promise<void>;
+  /** Asks all holders for proofs; `deep` for many leaves of each shard. */
+  verify(options: { readonly deep: boolean }): Promise<VerifyReport>;
+  /** Fetches each block from its holders; answers how many could not be had. */
+  missing(cids: readonly Cid[]): Promise<number>;
+  invite(): Promise<string>;
+  /** Connects to the maker of an invite; answers the address that worked. */
+  join(invite: string): Promise<string>;
+  /** There may be something to upload. */
+  wake(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,37 @@
+/** The node's port, stretched between the kernel's thread and the network's. */
+import type { Cid } from "../base/ids.ts";
+import type { NodeDuties } from "../base/node.ts";
+import type { NodeStatus, PeerRow, VerifyReport } from "../base/views.ts";
+import type { Channel, Handlers } from "./channel.ts";
+
+export function serveNode(node: NodeDuties): Handlers {
+  return {
+    "node.fetch": (cid, signal) => node.fetch(cid as Cid, { signal }),
+    "node.status": () => node.status(),
+    "node.peers": () => node.peers(),
+    "node.flush": (timeoutMs) => node.flush(timeoutMs as number),
+    "node.verify": (options) => node.verify(options as { deep: boolean }),
+    "node.missing": (cids) => node.missing(cids as readonly Cid[]),
+    "node.invite": () => node.invite(),
+    "node.join": (invite) => node.join(invite as string),
+    "node.wake": () => node.wake(),
+    "node.close": () => node.close(),
+  };
+}
+
+export function remoteNode(channel: Channel): NodeDuties {
+  const ask = async <T>(name: string, value?: unknown, signal?: AbortSignal): Promise<T> =>
+    (await channel.call(`node.${name}`, value, signal)) as T;
+  return {
+    fetch: (cid, { signal }) => ask<Uint8Array>("fetch", cid, signal),
+    status: () => ask<NodeStatus>("status"),
+    peers: () => ask<readonly PeerRow[]>("peers"),
+    flush: (timeoutMs) => ask("flush", timeoutMs),
+    verify: (options) => ask<VerifyReport>("verify", options),
+    missing: (cids) => ask<number>("missing", cids),
+    invite: () => ask<string>("invite"),
+    join: (invite) => ask<string>("join", invite),
+    wake: () => ask("wake"),
+    close: () => ask("close"),
+  };
+}

@@ -1,0 +1,195 @@
+/**
+ * Every command, option and operand, once: the parser, `--help` and hive(1) are made from this
+ * table. Summaries are lower case and without a full stop, as Unix tools speak.
+ */
+
+export interface OptionSpec {
+  /** Long name without the dashes. */
+  readonly name: string;
+  readonly short?: string;
+  /** What the value is, in capitals; absent for a switch. */
+  readonly value?: string;
+  readonly summary: string;
+  /** Used between our own processes only: not in the help. */
+  readonly hidden?: boolean;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  /** Operands as they stand in the synopsis. */
+  readonly operands: string;
+  readonly operandsMax: number;
+  readonly summary: string;
+  readonly details: string;
+  readonly options: readonly OptionSpec[];
+}
+
+const json: OptionSpec = { name: "json", summary: "print one JSON object for programs" };
+const passphrase: OptionSpec = {
+  name: "passphrase-fd",
+  value: "FD",
+  summary: "read the passphrase's line from this file descriptor instead of asking",
+};
+const foreground: OptionSpec = {
+  name: "foreground",
+  short: "f",
+  summary: "stay in the foreground and log to standard error",
+};
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "init",
+    operands: "",
+    operandsMax: 0,
+    summary: "make a new drive and show its 24 words once",
+    details:
+      "The words are the only way back when every device is lost: write them on paper. The key " +
+      "file is kept readable by you alone, or sealed under a passphrase. With --recover the " +
+      "words of an existing drive are read from standard input instead of making new ones.",
+    options: [
+      { name: "recover", summary: "take the 24 words from standard input" },
+      { name: "passphrase", summary: "seal the key file under a passphrase (Argon2id)" },
+      passphrase,
+    ],
+  },
+  {
+    name: "mount",
+    operands: "[DIR]",
+    operandsMax: 1,
+    summary: "mount the drive at DIR (default: ~/Hive)",
+    details:
+      "Makes the drive first if there is none. Goes to the background once the mount answers; " +
+      "the log is then in the state directory. SIGTERM, `hive unmount` and `fusermount3 -u` " +
+      "end it cleanly. A mount that a killed daemon left behind is cleaned first.",
+    options: [
+      foreground,
+      { name: "options", short: "o", value: "OPTIONS", summary: "mount options, comma-separated" },
+      { name: "swarm", value: "N", summary: "start N local peers first and keep the data there" },
+      { name: "driver", value: "NAME", summary: "kernel (default on Linux) or fuse-native" },
+      passphrase,
+      { name: "welcome", summary: "print what to try next", hidden: true },
+    ],
+  },
+  {
+    name: "unmount",
+    operands: "[DIR]",
+    operandsMax: 1,
+    summary: "flush to the local store, unmount, and end the daemon",
+    details: "What peers do not have yet stays in the local store and goes up at the next mount.",
+    options: [{ name: "lazy", short: "l", summary: "detach now even if files are open" }],
+  },
+  {
+    name: "status",
+    operands: "",
+    operandsMax: 0,
+    summary: "how safe the drive is now, and when it was last proven",
+    details: "",
+    options: [json],
+  },
+  {
+    name: "flush",
+    operands: "",
+    operandsMax: 0,
+    summary: "wait until everything is on peers",
+    details: "",
+    options: [{ name: "timeout", value: "SECONDS", summary: "give up after this long" }],
+  },
+  {
+    name: "cache",
+    operands: "",
+    operandsMax: 0,
+    summary: "show, limit or empty the local store",
+    details: "Data that no peer has yet is never dropped.",
+    options: [
+      { name: "limit", value: "BYTES", summary: "keep at most this much (512M, 4G)" },
+      { name: "drop", summary: "forget everything that peers have" },
+      json,
+    ],
+  },
+  {
+    name: "verify",
+    operands: "[PATH]",
+    operandsMax: 1,
+    summary: "check a file, a folder or the whole drive against the peers",
+    details:
+      "Asks every holder concerned to prove random leaves of its shards. With --deep every " +
+      "block is fetched from its holder and its hash compared.",
+    options: [{ name: "deep", summary: "fetch and compare every block" }, json],
+  },
+  {
+    name: "peers",
+    operands: "",
+    operandsMax: 0,
+    summary: "list the known peers",
+    details: "",
+    options: [json],
+  },
+  {
+    name: "swarm",
+    operands: "start|stop|kill|status [PEER...]",
+    operandsMax: 100,
+    summary: "run real peers on this machine, to try things and disasters",
+    details:
+      "`start` begins a swarm or starts stopped peers again; `stop` ends peers, `kill` ends them " +
+      "without warning (SIGKILL with --processes). PEER is a number as `status` shows it; " +
+      "without one, --fraction says how many, and without that it is all.",
+    options: [
+      { name: "peers", value: "N", summary: "how many peers to start (default: 8)" },
+      { name: "fraction", value: "F", summary: "this share of the running peers (0 to 1)" },
+      { name: "processes", summary: "one process for each peer" },
+      { name: "wipe", summary: "with kill: delete their vaults too" },
+      json,
+      { name: "host", summary: "be the swarm's process", hidden: true },
+    ],
+  },
+  {
+    name: "node",
+    operands: "",
+    operandsMax: 0,
+    summary: "be a peer without a mount",
+    details: "Keeps shards for others until it is ended.",
+    options: [foreground, passphrase],
+  },
+  {
+    name: "invite",
+    operands: "",
+    operandsMax: 0,
+    summary: "print an invite for a friend's machine",
+    details: "It holds this node's addresses and key, nothing secret of the drive.",
+    options: [],
+  },
+  {
+    name: "join",
+    operands: "INVITE",
+    operandsMax: 1,
+    summary: "connect to the machine that made an invite, and remember it",
+    details: "",
+    options: [],
+  },
+  {
+    name: "recover",
+    operands: "",
+    operandsMax: 0,
+    summary: "bring a drive back on an empty machine",
+    details:
+      "Reads the 24 words from standard input, finds the newest signed head through the given " +
+      "peer, and restores all names at once; contents follow when they are read.",
+    options: [
+      { name: "peer", value: "ADDR", summary: "any peer's address (/ip4/.../tcp/.../p2p/...)" },
+      { name: "passphrase", summary: "seal the key file under a passphrase (Argon2id)" },
+      passphrase,
+    ],
+  },
+  {
+    name: "doctor",
+    operands: "",
+    operandsMax: 0,
+    summary: "what is missing on this machine, and how to mend it",
+    details: "",
+    options: [json],
+  },
+];
+
+export function findCommand(name: string): CommandSpec | undefined {
+  return commands.find((command) => command.name === name);
+}

@@ -1,0 +1,37 @@
+/** Settings and secrets of this machine, as the configs that the front door takes. */
+import { join } from "node:path";
+import type { DriveConfig, NodeConfig, Secrets } from "../hive.ts";
+import type { Home } from "./home.ts";
+import type { Settings } from "./settings.ts";
+
+export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): NodeConfig {
+  return {
+    directory: home.nodeDirectory,
+    peerSeed: secrets.peerSeed,
+    driveSeed: secrets.driveSeed,
+    deviceName: settings.deviceName,
+    listen: settings.listen,
+    bootstrap: settings.bootstrap,
+    household: settings.household,
+    country: settings.country,
+    mdns: settings.mdns,
+    quotaBytes: settings.quotaBytes,
+    deadAfterMs: settings.deadAfterSeconds * 1000,
+    auditIntervalMs: settings.auditIntervalSeconds * 1000,
+  };
+}
+
+export function driveConfigOf(
+  home: Home,
+  settings: Settings,
+  secrets: Secrets & { readonly driveSeed: Buffer },
+  mount: DriveConfig["mount"],
+): DriveConfig {
+  return {
+    ...nodeConfigOf(home, settings, secrets),
+    driveSeed: secrets.driveSeed,
+    cacheDirectory: join(home.cacheDirectory),
+    cacheLimitBytes: settings.cacheLimitBytes,
+    mount,
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * How a long-running process begins and ends: in the foreground, or detached with its log in a
+ * file. The parent waits until the child says that it is ready, or why it is not.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { openSync } from "node:fs";
+import { HiveError, type Kind, isFault, kinds } from "../base/errors.ts";
+
+/** A mount with a long journal to replay, on a slow disk. */
+const readyTimeoutMs = 120_000;
+
+type Message =
+  | { readonly type: "ready"; readonly words: string }
+  | { readonly type: "failed"; readonly kind: Kind; readonly op: string; readonly subject: string };
+
+export interface BackgroundOptions {
+  /** The command line after `hive`. */
+  readonly words: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly logFile: string;
+  /** Handed over by a private pipe, never by argv. */
+  readonly passphrase: Buffer | undefined;
+}
+
+/** Starts this program again, detached; resolves with what it says once it is ready. */
+export async function startInBackground(options: BackgroundOptions): Promise<string> {
+  const log = openSync(options.logFile, "a", 0o600);
+  const child = spawn(process.execPath, [process.argv[1] as string, ...options.words], {
+    detached: true,
+    env: options.environment,
+    stdio: ["ignore", log, log, "ipc"],
+  });
+  child.send({ passphrase: options.passphrase?.toString("base64") });
+  const words = await ready(child, options.logFile);
+  child.disconnect();
+  child.unref();
+  return words;
+}
+
+/** In the child: the passphrase that the parent handed over, if there is a parent. */
+export function receivePassphrase(): Promise<Buffer | undefined> {
+  if (process.send === undefined) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    process.once("message", (message: { passphrase?: string }) => {
+      const given = message.passphrase;
+      resolve(given === undefined ? undefined : Buffer.from(given, "base64"));
+    });
+  });
+}
+
+/** In the child: tells the waiting parent that all is well. */
+export function sayReady(words: string): void {
+  process.send?.({ type: "ready", words } satisfies Message);
+}
+
+export function sayFailed(error: unknown): void {
+  const fault = isFault(error)
+    ? error
+    : new HiveError("Unsupported", "daemon", error instanceof Error ? error.message : "start");
+  const { kind, op, subject } = fault;
+  process.send?.({ type: "failed", kind, op, subject } satisfies Message);
+}
+
+/** Resolves at the first SIGTERM, SIGINT or SIGHUP; a second one ends the process at once. */
+export function askedToEnd(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const hear = (signal: NodeJS.Signals): void => {
+      if (asked && signal !== "SIGHUP") process.exit(1);
+      asked = true;
+      resolve(signal);
+    };
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, hear);
+  });
+}
+
+function ready(child: ChildProcess, logFile: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => fail("TimedOut", `not ready; see ${logFile}`), readyTimeoutMs);
+    function fail(kind: Kind, subject: string, op = "daemon.start"): void {
+      clearTimeout(late);
+      reject(new HiveError(kind, op, subject));
+    }
+    child.once("error", (error) => fail("Unavailable", error.message));
+    child.once("exit", (code) => fail("Unavailable", `ended with ${code}; see ${logFile}`));
+    child.once("message", (message: Message) => {
+      if (message.type === "failed") {
+        const kind = kinds.includes(message.kind) ? message.kind : "Corrupt";
+        return fail(kind, message.subject, message.op);
+      }
+      clearTimeout(late);
+      resolve(message.words);
+    });
+  });
+}

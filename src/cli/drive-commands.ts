@@ -1,0 +1,147 @@
+/** The commands that ask a running daemon. */
+import { realpathSync } from "node:fs";
+import { relative, resolve, sep } from "node:path";
+import { HiveError } from "../base/errors.ts";
+import type { CacheReport, DriveStatus, PeerRow, VerifyReport } from "../base/views.ts";
+import { type Arguments, askControl } from "./control.ts";
+import { type ExitCode, exitCodes } from "./exits.ts";
+import type { Home } from "./home.ts";
+import { print, printJson, say, sizeText, table } from "./output.ts";
+import type { CommandLine } from "./parse.ts";
+import { readSettings, writeSettings } from "./settings.ts";
+
+/** A day: a first upload over a slow line takes its time. */
+const flushTimeoutSeconds = 24 * 3600;
+
+export async function unmount(home: Home, line: CommandLine): Promise<ExitCode> {
+  const directory = line.operands[0];
+  const values: Record<string, string | boolean> = { lazy: line.flag("lazy") };
+  if (directory !== undefined) values["directory"] = resolve(directory);
+  await ask(home, "unmount", values);
+  return exitCodes.ok;
+}
+
+export async function status(home: Home, line: CommandLine): Promise<ExitCode> {
+  const found = (await ask(home, "status")) as DriveStatus;
+  if (line.flag("json")) printJson(found);
+  else print(statusText(found));
+  return exitCodes.ok;
+}
+
+export async function flush(home: Home, line: CommandLine): Promise<ExitCode> {
+  const seconds = line.count("timeout") ?? flushTimeoutSeconds;
+  await ask(home, "flush", { timeoutMs: seconds * 1000 });
+  return exitCodes.ok;
+}
+
+export async function cache(home: Home, line: CommandLine): Promise<ExitCode> {
+  const limitBytes = line.bytes("limit");
+  const values: Record<string, number | boolean> = { drop: line.flag("drop") };
+  if (limitBytes !== undefined) {
+    values["limitBytes"] = limitBytes;
+    const settings = readSettings(home.settingsFile);
+    writeSettings(home.settingsFile, { ...settings, cacheLimitBytes: limitBytes });
+  }
+  const found = (await ask(home, "cache", values)) as CacheReport;
+  if (line.flag("json")) printJson(found);
+  else print(cacheText(found));
+  return exitCodes.ok;
+}
+
+export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
+  const values: Record<string, string | boolean> = { deep: line.flag("deep") };
+  const path = line.operands[0];
+  if (path !== undefined) values["path"] = await insideMount(home, path);
+  const found = (await ask(home, "verify", values)) as VerifyReport;
+  if (line.flag("json")) printJson(found);
+  else print(verifyText(found));
+  return found.bad.length === 0 && found.missing === 0 ? exitCodes.ok : exitCodes.corrupt;
+}
+
+export async function peers(home: Home, line: CommandLine): Promise<ExitCode> {
+  const found = (await ask(home, "peers")) as readonly PeerRow[];
+  if (line.flag("json")) printJson(found);
+  else print(peersText(found));
+  return exitCodes.ok;
+}
+
+export async function invite(home: Home): Promise<ExitCode> {
+  print(String(await ask(home, "invite")));
+  return exitCodes.ok;
+}
+
+export async function join(home: Home, line: CommandLine): Promise<ExitCode> {
+  const given = line.operands[0];
+  if (given === undefined) throw new HiveError("Usage", "join", "which invite?");
+  const address = String(await ask(home, "join", { invite: given }));
+  const settings = readSettings(home.settingsFile);
+  const bootstrap = [...new Set([...settings.bootstrap, address])];
+  writeSettings(home.settingsFile, { ...settings, bootstrap });
+  say(`joined ${address}`);
+  return exitCodes.ok;
+}
+
+function ask(home: Home, command: string, values: Arguments = {}): Promise<unknown> {
+  return askControl(home.socket, command, values, say);
+}
+
+/** The path as seen from the drive's root. */
+async function insideMount(home: Home, path: string): Promise<string> {
+  const { mount } = (await ask(home, "status")) as DriveStatus;
+  const inside = relative(realpathSync(mount), realpathSync(path));
+  if (!inside.startsWith("..") && !inside.startsWith(sep)) return inside;
+  throw new HiveError("Usage", "verify", `${path} is not under ${mount}`);
+}
+
+function statusText(found: DriveStatus): string {
+  const { segments, peers: known } = found;
+  const proven = found.lastProvenAt === null ? "never yet" : found.lastProvenAt;
+  return [
+    `mount      ${found.mount} (${found.state})`,
+    `safety     ${safetyText(found)}`,
+    `segments   ${segments.healthy} healthy, ${segments.degraded} degraded, ${segments.lost} lost`,
+    `proven     ${proven}`,
+    `to upload  ${sizeText(found.dirtyBytes)}`,
+    `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
+    `peers      ${known.online} online of ${known.known} known`,
+  ].join("\n");
+}
+
+function safetyText(found: DriveStatus): string {
+  const { households, householdsNeeded } = found.peers;
+  if (households < householdsNeeded) {
+    return `kept on this machine only: ${households} of ${householdsNeeded} peers needed`;
+  }
+  if (found.survives === null) return "nothing is on peers yet";
+  return `class ${found.class}, survives the loss of ${found.survives} more holders`;
+}
+
+function cacheText(found: CacheReport): string {
+  return [
+    `used   ${sizeText(found.usedBytes)} of ${sizeText(found.limitBytes)}`,
+    `dirty  ${sizeText(found.dirtyBytes)}`,
+    ...(found.droppedBytes > 0 ? [`dropped  ${sizeText(found.droppedBytes)}`] : []),
+  ].join("\n");
+}
+
+function verifyText(found: VerifyReport): string {
+  const bad = found.bad.map((one) => `${one.peer}  ${one.what}`);
+  const head =
+    `${found.blocks} blocks in ${found.segments} segments: ${found.proofsRight} proofs right, ` +
+    `${found.proofsWrong} wrong, ${found.late} late, ${found.offline} offline, ` +
+    `${found.missing} blocks missing`;
+  return [head, ...bad].join("\n");
+}
+
+function peersText(found: readonly PeerRow[]): string {
+  const rows = found.map((peer) => [
+    peer.peer,
+    peer.online ? "online" : "away",
+    peer.roundTripMs === null ? "-" : `${peer.roundTripMs.toFixed(1)} ms`,
+    peer.household,
+    peer.country ?? "-",
+    sizeText(peer.freeBytes),
+    peer.state,
+  ]);
+  return table(["peer", "now", "round trip", "household", "country", "free", "standing"], rows);
+}

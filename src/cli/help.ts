@@ -1,0 +1,60 @@
+/** `--help`, from the command table. */
+import { type CommandSpec, type OptionSpec, commands } from "./commands.ts";
+
+const width = 78;
+
+export function overview(): string {
+  const names = commands.map((command) => command.name.length);
+  const column = Math.max(...names) + 2;
+  const rows = commands.map((command) => `  ${command.name.padEnd(column)}${command.summary}`);
+  return [
+    "usage: hive COMMAND [OPTIONS]",
+    "",
+    "A private drive whose bytes live on other people's machines.",
+    "",
+    ...rows,
+    "",
+    "`hive COMMAND --help` tells more; hive(1) and hive(7) tell all.",
+    "",
+  ].join("\n");
+}
+
+export function commandHelp(command: CommandSpec): string {
+  const shown = command.options.filter((option) => option.hidden !== true);
+  const options = shown.map((option) => `  ${optionUsage(option).padEnd(26)}${option.summary}`);
+  return [
+    `usage: ${synopsis(command)}`,
+    "",
+    ...wrap(`${command.summary}. ${command.details}`.trim()),
+    ...(options.length > 0 ? ["", ...options] : []),
+    "",
+  ].join("\n");
+}
+
+export function synopsis(command: CommandSpec): string {
+  const shown = command.options.filter((option) => option.hidden !== true);
+  const options = shown.map((option) => `[${optionWord(option)}]`).join(" ");
+  return ["hive", command.name, command.operands, options].filter((word) => word !== "").join(" ");
+}
+
+export function optionUsage(option: OptionSpec): string {
+  const short = option.short === undefined ? "" : `-${option.short}, `;
+  return `${short}--${option.name}${option.value === undefined ? "" : ` ${option.value}`}`;
+}
+
+function optionWord(option: OptionSpec): string {
+  const name = option.short === undefined ? `--${option.name}` : `-${option.short}`;
+  return option.value === undefined ? name : `${name} ${option.value}`;
+}
+
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

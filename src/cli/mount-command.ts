@@ -1,0 +1,189 @@
+/** `hive mount`: makes what is missing, then serves the drive, in the background by default. */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { HiveError } from "../base/errors.ts";
+import { lineLog } from "../base/log.ts";
+import type { DriveStatus } from "../base/views.ts";
+import { type Drive, openDrive, parseMountOptions } from "../hive.ts";
+import { driveConfigOf } from "./config.ts";
+import { type ControlHandlers, askControl, serveControl } from "./control.ts";
+import {
+  askedToEnd,
+  receivePassphrase,
+  sayFailed,
+  sayReady,
+  startInBackground,
+} from "./daemon.ts";
+import { type ExitCode, exitCodes } from "./exits.ts";
+import { type Home, makeHome } from "./home.ts";
+import { hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "./keys.ts";
+import { print, say } from "./output.ts";
+import type { CommandLine } from "./parse.ts";
+import { readSettings, writeSettings } from "./settings.ts";
+import { makeDrive, wordsText } from "./setup-commands.ts";
+import { joinLocalSwarm } from "./swarm-command.ts";
+
+export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
+  const directory = resolve(line.operands[0] ?? join(homedir(), "Hive"));
+  parseMountOptions(line.text("options") ?? "");
+  makeHome(home);
+  if (line.flag("foreground")) return serve(home, line, directory);
+  const running = await runningAt(home);
+  if (running !== undefined) return already(running, directory, line);
+  await prepareDrive(home, line);
+  const passphrase = await passphraseFor(home, line);
+  const words = await startInBackground({
+    words: foregroundWords(line, directory),
+    environment: process.env,
+    logFile: home.logFile,
+    passphrase,
+  });
+  say(words);
+  if (line.flag("welcome")) print(welcome(directory));
+  return exitCodes.ok;
+}
+
+/** The daemon itself. Its parent, if any, hears when the mount answers. */
+async function serve(home: Home, line: CommandLine, directory: string): Promise<ExitCode> {
+  const received = await receivePassphrase();
+  try {
+    if (received === undefined && process.send === undefined) await prepareDrive(home, line);
+    const drive = await openHere(home, line, directory, received);
+    const words = `mounted at ${directory}`;
+    if (process.send === undefined) say(words);
+    sayReady(words);
+    return await attend(home, drive);
+  } catch (error) {
+    sayFailed(error);
+    throw error;
+  }
+}
+
+async function attend(home: Home, drive: Drive): Promise<ExitCode> {
+  const server = await serveControl(home.socket, handlersOf(drive));
+  const signal = await Promise.race([askedToEnd(), drive.ended]);
+  if (signal !== undefined) await drive.unmount({ lazy: true });
+  await drive.ended;
+  // What waits for the answer to `unmount` gets it before the process ends.
+  await drive[Symbol.asyncDispose]();
+  server.close();
+  return exitCodes.ok;
+}
+
+function handlersOf(drive: Drive): ControlHandlers {
+  return {
+    status: () => drive.status(),
+    flush: (values) => drive.flush(Number(values["timeoutMs"])),
+    cache: async (values) => {
+      const limitBytes = values["limitBytes"];
+      if (typeof limitBytes === "number") await drive.setCacheLimit(limitBytes);
+      return drive.cache({ drop: values["drop"] === true });
+    },
+    verify: (values) => {
+      const path = values["path"];
+      if (typeof path === "string") return drive.verifyPath(path.split("/"));
+      return drive.node.verify({ deep: values["deep"] === true });
+    },
+    peers: () => drive.node.peers(),
+    invite: () => drive.node.invite(),
+    join: (values) => drive.node.join(String(values["invite"])),
+    unmount: async (values) => {
+      const wanted = values["directory"];
+      const { mount } = await drive.status();
+      if (wanted !== undefined && wanted !== mount) {
+        throw new HiveError("NotFound", "unmount", `${String(wanted)} (mounted: ${mount})`);
+      }
+      await drive.unmount({ lazy: values["lazy"] === true });
+      await drive[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function openHere(
+  home: Home,
+  line: CommandLine,
+  directory: string,
+  received: Buffer | undefined,
+): Promise<Drive> {
+  const give = async (): Promise<Buffer> =>
+    received ?? obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
+  const { driveSeed, peerSeed } = await readKeys(home, give);
+  if (driveSeed === undefined) throw new HiveError("NotFound", "mount", "this node has no drive");
+  const settings = readSettings(home.settingsFile);
+  const log = lineLog({ level: "info", write: (text) => process.stderr.write(text) });
+  const options = parseMountOptions(line.text("options") ?? "");
+  const driver = driverOf(line);
+  const mount = { ...options, directory, ...(driver === undefined ? {} : { driver }) };
+  return openDrive({ log }, driveConfigOf(home, settings, { driveSeed, peerSeed }, mount));
+}
+
+/** A drive, and with --swarm peers to keep it, if they are not there yet. */
+async function prepareDrive(home: Home, line: CommandLine): Promise<void> {
+  if (!hasKeys(home)) {
+    const words = await makeDrive(home, undefined);
+    print(wordsText(words));
+  }
+  const peers = line.count("swarm");
+  if (peers !== undefined) await joinLocalSwarm(home, peers);
+  else if (!existsSync(home.settingsFile)) {
+    writeSettings(home.settingsFile, readSettings(home.settingsFile));
+  }
+}
+
+async function passphraseFor(home: Home, line: CommandLine): Promise<Buffer | undefined> {
+  if (!needsPassphrase(home)) return undefined;
+  return obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
+}
+
+async function runningAt(home: Home): Promise<DriveStatus | undefined> {
+  if (!existsSync(home.socket)) return undefined;
+  try {
+    return (await askControl(home.socket, "status")) as DriveStatus;
+  } catch {
+    return undefined;
+  }
+}
+
+function already(running: DriveStatus, directory: string, line: CommandLine): ExitCode {
+  if (running.mount !== directory) {
+    throw new HiveError("Busy", "mount", `this drive is mounted at ${running.mount}`);
+  }
+  say(`mounted at ${directory} already`);
+  if (line.flag("welcome")) print(welcome(directory));
+  return exitCodes.ok;
+}
+
+function foregroundWords(line: CommandLine, directory: string): string[] {
+  const options = line.text("options");
+  const driver = line.text("driver");
+  return [
+    "mount",
+    directory,
+    "--foreground",
+    ...(options === undefined ? [] : ["--options", options]),
+    ...(driver === undefined ? [] : ["--driver", driver]),
+  ];
+}
+
+function driverOf(line: CommandLine): "kernel" | "fuse-native" | undefined {
+  const driver = line.text("driver");
+  if (driver === undefined || driver === "kernel" || driver === "fuse-native") return driver;
+  throw new HiveError("Usage", "mount", `--driver ${driver}: kernel or fuse-native`);
+}
+
+function welcome(directory: string): string {
+  const hive = "npx hive";
+  return [
+    "",
+    `Your drive is at ${directory}. Any program can use it. Try:`,
+    "",
+    `  cp -a /usr/share/doc ${directory}/      # write something`,
+    `  ${hive} flush                        # wait until the peers have it`,
+    `  ${hive} status                       # how safe it is now`,
+    `  ${hive} swarm kill --fraction 0.3    # a disaster; your files still read`,
+    `  ${hive} unmount                      # the end; the peers keep running`,
+    `  ${hive} swarm stop                   # until you stop them too`,
+    "",
+  ].join("\n");
+}

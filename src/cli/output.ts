@@ -1,0 +1,79 @@
+/** How things are said: data to standard output, words to standard error, sizes for people. */
+import { GiB, KiB, MiB } from "../base/bytes.ts";
+import { type HiveError, isFault } from "../base/errors.ts";
+
+export function print(text: string): void {
+  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, undefined, 2));
+}
+
+export function say(words: string): void {
+  process.stderr.write(`hive: ${words}\n`);
+}
+
+export function sizeText(bytes: number): string {
+  if (bytes >= GiB) return `${(bytes / GiB).toFixed(1)} GiB`;
+  if (bytes >= MiB) return `${(bytes / MiB).toFixed(1)} MiB`;
+  if (bytes >= KiB) return `${(bytes / KiB).toFixed(0)} KiB`;
+  return `${bytes} B`;
+}
+
+/** Rows under headings, in columns as wide as they need be. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [headings, ...rows];
+  const widths = headings.map((_, column) =>
+    Math.max(...all.map((row) => (row[column] ?? "").length)),
+  );
+  return all
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd())
+    .join("\n");
+}
+
+/** A fault for a person: what, where, and what to do next. */
+export function sayFault(error: unknown): void {
+  if (!isFault(error)) {
+    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return;
+  }
+  say(faultText(error));
+  const hint = hintOf(error);
+  if (hint !== undefined) say(`hint: ${hint}`);
+}
+
+const words: Partial<Record<HiveError["kind"], string>> = {
+  NotFound: "not found",
+  Exists: "exists already",
+  NotDirectory: "not a directory",
+  NotEmpty: "not empty",
+  Denied: "permission denied",
+  NotPermitted: "not permitted",
+  Invalid: "not valid",
+  NoSpace: "no space left",
+  Busy: "in use",
+  Corrupt: "damaged",
+  Unavailable: "not available",
+  TimedOut: "took too long",
+  Usage: "wrong usage",
+  Unsupported: "not possible here",
+};
+
+function faultText(fault: HiveError): string {
+  return `${words[fault.kind] ?? fault.kind}: ${fault.subject} (${fault.op})`;
+}
+
+function hintOf(fault: HiveError): string | undefined {
+  if (fault.op === "control.connect") return "start it with: hive mount";
+  if (fault.kind === "Usage") return "see hive --help, or hive COMMAND --help";
+  if (fault.op.startsWith("keys") && fault.kind === "Exists") {
+    return "this machine has a drive already; another goes under another HIVE_HOME";
+  }
+  if (fault.op.startsWith("keyfile") && fault.kind === "Denied") return "the passphrase is wrong";
+  if (fault.kind === "Busy" && fault.op.startsWith("mount")) {
+    return "close what uses it, or: hive unmount --lazy";
+  }
+  if (fault.kind === "NotEmpty") return "use an empty directory";
+  return undefined;
+}

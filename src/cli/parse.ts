@@ -1,0 +1,82 @@
+/** argv to a typed command line, checked against the command table. */
+import { parseArgs } from "node:util";
+import { GiB, KiB, MiB } from "../base/bytes.ts";
+import { HiveError } from "../base/errors.ts";
+import type { CommandSpec } from "./commands.ts";
+
+export interface CommandLine {
+  readonly operands: readonly string[];
+  readonly flag: (name: string) => boolean;
+  readonly text: (name: string) => string | undefined;
+  /** A whole number; Usage when it is none. */
+  readonly count: (name: string) => number | undefined;
+  readonly bytes: (name: string) => number | undefined;
+  readonly share: (name: string) => number | undefined;
+}
+
+export function parseCommandLine(command: CommandSpec, words: readonly string[]): CommandLine {
+  const { values, positionals } = parseWords(command, words);
+  if (positionals.length > command.operandsMax) {
+    throw usage(command, `too many operands: ${positionals.slice(command.operandsMax).join(" ")}`);
+  }
+  const text = (name: string): string | undefined => {
+    const value = values.get(name);
+    return typeof value === "string" ? value : undefined;
+  };
+  function number<T>(name: string, parse: (text: string) => T | undefined): T | undefined {
+    const given = text(name);
+    if (given === undefined) return undefined;
+    const value = parse(given);
+    if (value !== undefined) return value;
+    throw usage(command, `--${name}: not a number that fits: ${given}`);
+  }
+  return {
+    operands: positionals,
+    flag: (name) => values.get(name) === true,
+    text,
+    count: (name) => number(name, parseCount),
+    bytes: (name) => number(name, parseBytes),
+    share: (name) => number(name, parseShare),
+  };
+}
+
+/** 512M, 4G, 65536: binary units, as du and dd use them. */
+export function parseBytes(text: string): number | undefined {
+  const match = /^(\d{1,12})([KMGT]?)(?:i?B)?$/i.exec(text);
+  if (match === null) return undefined;
+  const units = { "": 1, K: KiB, M: MiB, G: GiB, T: 1024 * GiB };
+  const unit = units[(match[2] as string).toUpperCase() as keyof typeof units];
+  const value = Number(match[1]) * unit;
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+function parseCount(text: string): number | undefined {
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+function parseShare(text: string): number | undefined {
+  const value = Number(text);
+  return text !== "" && value >= 0 && value <= 1 ? value : undefined;
+}
+
+function parseWords(command: CommandSpec, words: readonly string[]) {
+  const entries = command.options.map((option) => [
+    option.name,
+    {
+      type: option.value === undefined ? ("boolean" as const) : ("string" as const),
+      ...(option.short === undefined ? {} : { short: option.short }),
+    },
+  ]);
+  try {
+    const options = { ...Object.fromEntries(entries), help: { type: "boolean" as const } };
+    const parsed = parseArgs({ args: [...words], options, allowPositionals: true });
+    return { values: new Map(Object.entries(parsed.values)), positionals: parsed.positionals };
+  } catch (cause) {
+    const why = cause instanceof Error ? (cause.message.split(". ")[0] as string) : "wrong";
+    throw usage(command, why, { cause });
+  }
+}
+
+function usage(command: CommandSpec, why: string, options: ErrorOptions = {}): HiveError {
+  return new HiveError("Usage", command.name, why, options);
+}

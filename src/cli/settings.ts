@@ -1,0 +1,115 @@
+/**
+ * `settings.json`: what the user may change about this machine's node. Nothing secret is in it.
+ * A wrong value is refused with its name; an absent one has the default below.
+ */
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { GiB } from "../base/bytes.ts";
+import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+
+export interface Settings {
+  readonly deviceName: string;
+  /** Peers of one household fail together; a random name until the user gives one. */
+  readonly household: string;
+  readonly country: string | undefined;
+  readonly listen: readonly string[];
+  /** Addresses of peers to begin with. */
+  readonly bootstrap: readonly string[];
+  readonly mdns: boolean;
+  readonly quotaBytes: number;
+  readonly cacheLimitBytes: number;
+  /** A peer without any answer for this long counts as dead, and what it held is rebuilt. */
+  readonly deadAfterSeconds: number;
+  readonly auditIntervalSeconds: number;
+}
+
+/** A day: most absences of home machines end within it. */
+const deadAfterSeconds = 24 * 3600;
+const auditIntervalSeconds = 3600;
+
+export function defaultSettings(): Settings {
+  return {
+    deviceName: hostname().slice(0, 60) || "device",
+    household: `household-${randomBytes(6).toString("hex")}`,
+    country: undefined,
+    listen: ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"],
+    bootstrap: [],
+    mdns: true,
+    quotaBytes: 50 * GiB,
+    cacheLimitBytes: limits.cache.limitBytes,
+    deadAfterSeconds,
+    auditIntervalSeconds,
+  };
+}
+
+export function readSettings(file: string): Settings {
+  const defaults = defaultSettings();
+  if (!existsSync(file)) return defaults;
+  return parseSettings(readFileSync(file, "utf8"), defaults, file);
+}
+
+/** Written whole and moved into place, so that a crash leaves the old or the new. */
+export function writeSettings(file: string, settings: Settings): void {
+  const text = `${JSON.stringify(settings, undefined, 2)}\n`;
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+export function parseSettings(text: string, defaults: Settings, file: string): Settings {
+  const found = parseObject(text, file);
+  const known = new Set(Object.keys(defaults));
+  const stranger = Object.keys(found).find((key) => !known.has(key));
+  if (stranger !== undefined) throw wrong(file, `unknown setting ${stranger}`);
+  const field = reader(found, file);
+  return {
+    deviceName: field.text("deviceName", defaults.deviceName),
+    household: field.text("household", defaults.household),
+    country: field.country(defaults.country),
+    listen: field.texts("listen", defaults.listen),
+    bootstrap: field.texts("bootstrap", defaults.bootstrap),
+    mdns: field.flag("mdns", defaults.mdns),
+    quotaBytes: field.count("quotaBytes", defaults.quotaBytes),
+    cacheLimitBytes: field.count("cacheLimitBytes", defaults.cacheLimitBytes),
+    deadAfterSeconds: field.count("deadAfterSeconds", defaults.deadAfterSeconds),
+    auditIntervalSeconds: field.count("auditIntervalSeconds", defaults.auditIntervalSeconds),
+  };
+}
+
+function parseObject(text: string, file: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value !== null && typeof value === "object") return value as Record<string, unknown>;
+  } catch (cause) {
+    throw wrong(file, "not JSON", { cause });
+  }
+  throw wrong(file, "not an object");
+}
+
+function reader(found: Record<string, unknown>, file: string) {
+  function pick<T>(key: string, fallback: T, fits: (value: unknown) => boolean, what: string): T {
+    const value = found[key];
+    if (value === undefined) return fallback;
+    if (fits(value)) return value as T;
+    throw wrong(file, `${key} must be ${what}`);
+  }
+  const isText = (value: unknown): boolean => typeof value === "string" && value.length <= 200;
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+  const isList = (value: unknown): boolean =>
+    Array.isArray(value) && value.length <= 64 && value.every(isText);
+  const isCountry = (value: unknown): boolean => /^[A-Z]{2}$/.test(String(value));
+  return {
+    text: (key: string, fallback: string) => pick(key, fallback, isText, "a short text"),
+    texts: (key: string, fallback: readonly string[]) => pick(key, fallback, isList, "texts"),
+    count: (key: string, fallback: number) => pick(key, fallback, isCount, "a whole number"),
+    flag: (key: string, fallback: boolean) =>
+      pick(key, fallback, (value) => typeof value === "boolean", "true or false"),
+    country: (fallback: string | undefined) =>
+      pick("country", fallback, isCountry, "two capital letters (ISO 3166)"),
+  };
+}
+
+function wrong(file: string, why: string, options: ErrorOptions = {}): HiveError {
+  return new HiveError("Invalid", "settings", `${file}: ${why}`, options);
+}
