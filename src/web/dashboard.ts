@@ -15,11 +15,12 @@ import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { erasureClasses } from "../base/records.ts";
-import type { DashboardView, PeerView, StatusView } from "./views.ts";
+import type { DriveStatus, PeerRow } from "../base/views.ts";
+import type { DashboardView } from "./views.ts";
 
 export interface DashboardNeeds {
-  readonly status: () => Promise<StatusView>;
-  readonly peers: () => Promise<readonly PeerView[]>;
+  readonly status: () => Promise<DriveStatus>;
+  readonly peers: () => Promise<readonly PeerRow[]>;
   readonly random: Random;
   readonly log: Log;
 }
