@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { type AddressInfo, type Socket, connect, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { KiB, MiB } from "../src/base/bytes.ts";
@@ -26,6 +27,8 @@ export interface NetFigures {
 export interface ProtocolFigures {
   readonly storeMBs: number;
   readonly readMBs: number;
+  /** Processor seconds of both ends for 1 GB stored: what a busy machine does not blur. */
+  readonly cpuSecondsPerGB: number;
   /** 4 KiB each, 32 under way. */
   readonly smallReads: number;
   /** One at a time. */
@@ -79,6 +82,7 @@ interface Pair extends AsyncDisposable {
   readonly node: TestNode;
   readonly holder: PeerId;
   readonly drive: TestDrive;
+  readonly pid: number;
 }
 
 async function openPair(encryption: "noise" | "tls"): Promise<Pair> {
@@ -92,10 +96,10 @@ async function openPair(encryption: "noise" | "tls"): Promise<Pair> {
     await node[Symbol.asyncDispose]();
     child.kill();
   };
-  return { node, holder, drive, [Symbol.asyncDispose]: close };
+  return { node, holder, drive, pid: child.pid ?? 0, [Symbol.asyncDispose]: close };
 }
 
-async function benchProtocol({ node, holder, drive }: Pair, seconds: number) {
+async function benchProtocol({ node, holder, drive, pid }: Pair, seconds: number) {
   const manifest = drive.manifest([holder]);
   const { record, shards } = drive.segment({ shardBytes });
   const shard = shards[0] as Buffer;
@@ -103,8 +107,12 @@ async function benchProtocol({ node, holder, drive }: Pair, seconds: number) {
   const read = (lengthBytes: number) => () => {
     return node.peers.read(holder, anyShard, { offsetBytes: 0, lengthBytes });
   };
+  const cpuBefore = cpuSeconds(pid);
+  const stores = await perSecond(16, seconds, store);
+  const cpu = cpuSeconds(pid) - cpuBefore;
   return {
-    storeMBs: round((await perSecond(16, seconds, store)) * shardBytes / 1e6),
+    storeMBs: round(stores * shardBytes / 1e6),
+    cpuSecondsPerGB: round(cpu / (stores * seconds * shardBytes / 1e9)),
     readMBs: round((await perSecond(16, seconds, read(shardBytes))) * shardBytes / 1e6),
     smallReads: round(await perSecond(32, seconds, read(4 * KiB))),
     roundTripMs: round(1e3 / (await perSecond(1, seconds, read(1)))),
@@ -122,6 +130,13 @@ async function perSecond(underway: number, seconds: number, act: () => Promise<u
     }
   }));
   return done / ((performance.now() - start) / 1e3);
+}
+
+/** Of this process and that one (Linux: clock ticks of 10 ms). */
+function cpuSeconds(pid: number): number {
+  const { user, system } = process.cpuUsage();
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.split(" ") ?? [];
+  return (user + system) / 1e6 + (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** The other processes, by name. */
@@ -209,7 +224,10 @@ function drink(socket: Socket, seconds: number): Promise<number> {
   return new Promise((resolve) => setTimeout(() => resolve(count), seconds * 1e3));
 }
 
-async function startChild<T>(role: string, argument = ""): Promise<{ child: ChildProcess; answer: T }> {
+async function startChild<T>(
+  role: string,
+  argument = "",
+): Promise<{ child: ChildProcess; answer: T }> {
   const child = fork(self, ["--role", role, argument], { execArgv: ["--expose-gc"] });
   const [answer] = (await once(child, "message")) as [T];
   return { child, answer };
@@ -225,23 +243,26 @@ function round(value: number): number {
   return Number(value.toPrecision(3));
 }
 
-function words(figures: NetFigures): string {
-  const lines = [`plain socket   send ${figures.plain.sendMBs} MB/s, receive ${figures.plain.receiveMBs} MB/s`];
-  for (const name of ["noise", "tls"] as const) {
-    const { storeMBs, readMBs, smallReads, roundTripMs } = figures[name];
-    const ratio = round(figures.plain.sendMBs / storeMBs);
-    lines.push(`hive over ${name.padEnd(5)} store ${storeMBs} MB/s (1 / ${ratio}), read ${readMBs} MB/s, ` +
-      `${smallReads} small reads/s, round trip ${roundTripMs} ms`);
-  }
-  const { count, memoryMiB, idleCpu } = figures.node;
-  return [...lines, `a node         ${memoryMiB} MiB, ${round(idleCpu * 100)} % of a core idle (of ${count})`].join("\n");
+function words({ plain, noise, tls, node }: NetFigures): string {
+  const line = (name: string, of: ProtocolFigures) => [
+    `hive over ${name}: store ${of.storeMBs} MB/s (1 / ${round(plain.sendMBs / of.storeMBs)})`,
+    `read ${of.readMBs} MB/s, ${of.cpuSecondsPerGB} CPU s/GB`,
+    `${of.smallReads} small reads/s, round trip ${of.roundTripMs} ms`,
+  ].join(", ");
+  return [
+    `plain socket: send ${plain.sendMBs} MB/s, receive ${plain.receiveMBs} MB/s`,
+    line("noise", noise),
+    line("tls", tls),
+    `a node: ${node.memoryMiB} MiB, idle ${round(node.idleCpu * 100)} % of a core`,
+  ].join("\n");
 }
 
 if (process.argv[1] === self) {
   const role = process.argv.indexOf("--role");
   if (role < 0) {
     const figures = await benchNet();
-    process.stdout.write(`${process.argv.includes("--json") ? JSON.stringify(figures) : words(figures)}\n`);
+    const text = process.argv.includes("--json") ? JSON.stringify(figures) : words(figures);
+    process.stdout.write(`${text}\n`);
   } else {
     const answer = await roles[process.argv[role + 1] as string]?.(process.argv[role + 2] ?? "");
     process.send?.(answer);

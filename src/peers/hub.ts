@@ -20,7 +20,8 @@ import {
 } from "../crypt/records.ts";
 import { Answers } from "./answers.ts";
 import { Book } from "./book.ts";
-import { publishRecord, resolveHead, resolveManifest, selectRecord, validateRecord } from "./dht.ts";
+import { publishRecord, resolveHead, resolveManifest } from "./dht.ts";
+import { selectRecord, validateRecord } from "./dht.ts";
 import { Exchange } from "./exchange.ts";
 import { Holding } from "./holding.ts";
 import { isPlainAddress } from "./invite.ts";
@@ -90,7 +91,7 @@ class Hub implements Peers {
 
   async start(): Promise<void> {
     await this.#book.load();
-    await this.#node.handle(shardProtocol, (stream, connection) => this.#serve(stream, connection), {
+    await this.#node.handle(shardProtocol, (stream, from) => this.#serve(stream, from), {
       maxInboundStreams: limits.peers.lanesMax,
       maxOutboundStreams: limits.peers.lanesMax,
     });
