@@ -60,8 +60,9 @@ function readMounts(): readonly MountEntry[] {
   }
 }
 
+// Attributes may be cached; the volume's figures are asked for each time.
 const probeScript = `
-try { require("fs").statSync(process.argv[1]); } catch (error) {
+try { require("fs").statfsSync(process.argv[1]); } catch (error) {
   process.exitCode = error.code === "ENOTCONN" ? 3 : 4;
 }`;
 
