@@ -35,7 +35,8 @@ export function modeForAcl(
     if (!directory) throw new HiveError("Denied", "tree.acl", name);
     return { mode, keeps: list.length > 0 };
   }
-  const keeps = list.some(({ tag }) => tag === tags.user || tag === tags.group || tag === tags.mask);
+  const more: readonly number[] = [tags.user, tags.group, tags.mask];
+  const keeps = list.some(({ tag }) => more.includes(tag));
   return { mode: (mode & ~0o777) | bitsOf(list), keeps };
 }
 

@@ -27,7 +27,8 @@ type Draft = { -readonly [K in keyof Inode]: Inode[K] };
 export function setAttributes(state: State, node: Node, change: AttributeChange): void {
   state.mayChange();
   const now = state.now();
-  const resize = change.sizeBytes === undefined ? undefined : planResize(state, node, change.sizeBytes);
+  const { sizeBytes } = change;
+  const resize = sizeBytes === undefined ? undefined : planResize(state, node, sizeBytes);
   const next: Draft = { ...node.inode, ...resize?.inode };
   if (resize !== undefined) next.mtime = now;
   next.mode = modeAfter(node.inode, change);
@@ -63,7 +64,7 @@ export function withoutPrivileges(mode: number): number {
 function followMode(state: State, node: Node, next: Draft): void {
   const values = valuesOf(state, node.inode);
   const followed = aclForMode(values, next.mode);
-  if (followed !== undefined) next.xattrs = withValues(state, followed);
+  if (followed !== undefined) next.xattrs = withValues(followed);
 }
 
 interface Resize {

@@ -31,6 +31,7 @@ export class Blocks {
   readonly #pages: LRUCache<Cid, Page>;
   readonly #chunks: LRUCache<Cid, Buffer>;
   #refused = 0;
+  #handed = 0;
 
   constructor(needs: { store: DriveStore; random: Random }, keys: TreeKeys) {
     this.#store = needs.store;
@@ -44,6 +45,11 @@ export class Blocks {
       maxSize: limits.tree.chunkCacheBytes,
       sizeCalculation: (chunk) => chunk.length + 64,
     });
+  }
+
+  /** How many blocks the store was given: a later one leaves another number. */
+  get handed(): number {
+    return this.#handed;
   }
 
   /** True while blocks are on their way. */
@@ -131,6 +137,7 @@ export class Blocks {
 
   /** The store may refuse at once or later: here it is later. */
   #handOver(cid: Cid, sealed: Uint8Array): Maybe<void> {
+    this.#handed++;
     try {
       return this.#store.put(cid, sealed);
     } catch (cause) {

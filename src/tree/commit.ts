@@ -15,11 +15,12 @@ import { describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import { encodeLink } from "../dag/chunks.ts";
 import { encodeEntry, encodeTableValue } from "../dag/entries.ts";
-import { type PageTree, typeMask } from "../dag/inodes.ts";
+import { type Inode, type PageTree, encodeXattrs, typeMask } from "../dag/inodes.ts";
+import { xattrBytes } from "../dag/inodes.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../dag/rewrite.ts";
 import { sealRoot } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
-import { flush, promiseAgain } from "./flush.ts";
+import { flushAll, promiseAgain, settleBlocks } from "./flush.ts";
 import { type Binding, type ChunkChanges, Layer, type Snapshot } from "./layers.ts";
 import type { State } from "./state.ts";
 
@@ -37,8 +38,11 @@ interface Frozen {
 export class Commits {
   readonly #state: State;
   #frozen: Frozen | undefined = undefined;
-  #running: Promise<void> | undefined = undefined;
+  /** The commit that waits for its turn: whoever asks until then is served by it. */
   #next: Promise<void> | undefined = undefined;
+  /** Settles after the commit asked for last, however it ended. */
+  #last: Promise<void> = Promise.resolve();
+  #running = false;
   /** Pages of the committed root that the next one does not have. */
   #replaced: Cid[] = [];
   #breather: Breather;
@@ -51,15 +55,16 @@ export class Commits {
 
   /** Everything changed before this call is in the store's root when it resolves. */
   commit(): Promise<void> {
-    if (this.#running === undefined) return this.#start();
-    this.#next ??= this.#running.catch(() => undefined).then(() => this.#start());
+    if (this.#next !== undefined) return this.#next;
+    this.#next = this.#last.then(() => this.#run());
+    this.#last = this.#next.catch(() => undefined);
     return this.#next;
   }
 
   /** A background step: commits when changes are old or many. */
   step(): Step {
     const step = async (): Promise<"busy" | "idle"> => {
-      if (this.#running !== undefined || !this.#isDue()) return "idle";
+      if (this.#running || !this.#isDue()) return "idle";
       await this.commit().catch((error: unknown) => {
         this.#state.needs.log.warn("tree.commit", { failed: describe(error) });
         this.#state.changedAtMs = this.#state.needs.clock.monotonicMs();
@@ -77,18 +82,22 @@ export class Commits {
     return old || journal.bytes >= commitAfterBytes || journal.records >= commitAfterRecords;
   }
 
-  #start(): Promise<void> {
+  async #run(): Promise<void> {
     this.#next = undefined;
-    this.#running = this.#run().finally(() => (this.#running = undefined));
-    return this.#running;
+    this.#running = true;
+    try {
+      await this.#commitAll();
+    } finally {
+      this.#running = false;
+    }
   }
 
-  async #run(): Promise<void> {
-    assert(!this.#state.readOnly, "a read-only tree has nothing to commit");
+  async #commitAll(): Promise<void> {
+    const state = this.#state;
+    assert(!state.readOnly, "a read-only tree has nothing to commit");
     if (this.#frozen !== undefined) await this.#write(this.#frozen);
-    for (const node of [...this.#state.liveFiles]) await flush(this.#state, node);
-    if (this.#state.changedAtMs === undefined) return;
-    await this.#write(this.#freeze());
+    await flushAll(state, [...state.liveFiles]);
+    if (state.changedAtMs !== undefined) await this.#write(this.#freeze());
   }
 
   /** From here on, changes land in the next commit. Nothing of this may wait. */
@@ -101,7 +110,6 @@ export class Commits {
     state.active = new Layer(layer.number + 1);
     state.journal = { records: 0, bytes: 0, last: state.journal.last };
     state.changedAtMs = undefined;
-    promiseAgain(state);
     if (state.liveFiles.size > 0) state.changed();
     return this.#frozen;
   }
@@ -143,9 +151,27 @@ export class Commits {
     for (const key of keys) {
       await this.#breather.breathe();
       const binding = plan.get(key) ?? null;
-      values.push(binding === null ? undefined : entryOf(layer, binding));
+      values.push(binding === null ? undefined : this.#entryOf(layer, binding));
     }
     return { cutFrom: Infinity, keys, values };
+  }
+
+  #entryOf(layer: Layer, { name, ino }: Binding): Buffer {
+    const { node, inode, home } = snapshotOf(layer, ino);
+    if (home.kind === "table") {
+      return encodeEntry({ kind: "link", name, ino, type: inode.mode & typeMask });
+    }
+    assert(home.kind === "entry" && home.name === name, "a name leads to the inode it holds");
+    return encodeEntry({ kind: "inode", name, inode: this.#spilled(inode), tree: node.tree });
+  }
+
+  /** Large extended attributes go into a block of their own. */
+  #spilled(inode: Inode): Inode {
+    const { xattrs } = inode;
+    if (xattrs.kind === "block") return inode;
+    if (xattrBytes(xattrs.values) <= limits.tree.xattrInsideBytesMax) return inode;
+    const { link } = this.#state.blocks.putChunk(encodeXattrs(xattrs.values));
+    return { ...inode, xattrs: { kind: "block", link } };
   }
 
   async #writeTable(layer: Layer): Promise<void> {
@@ -155,9 +181,10 @@ export class Commits {
     const empty = state.linked.root.kind === "empty";
     const all = (empty ? linked : [...linked, ...gone]).sort((a, b) => a.node.ino - b.node.ino);
     if (all.length === 0) return;
-    const values = all.map(({ home, inode, node }) =>
-      home.kind === "none" ? undefined : encodeTableValue({ inode, tree: node.tree }),
-    );
+    const values = all.map(({ home, inode, node }) => {
+      if (home.kind === "none") return undefined;
+      return encodeTableValue({ inode: this.#spilled(inode), tree: node.tree });
+    });
     const changes = { cutFrom: Infinity, keys: all.map(({ node }) => node.ino), values };
     state.linked = await this.#rewrite(state.linked, changes, { insideMax: 0 });
   }
@@ -192,12 +219,12 @@ export class Commits {
       nextIno: nextIno as Ino,
       files,
       bytes,
-      directory: { inode, tree: node.tree },
+      directory: { inode: this.#spilled(inode), tree: node.tree },
       linked: state.linked,
     };
-    while (state.blocks.busy) await state.blocks.drain();
-    // The new journal may repeat promises of the old one: they must not be lost between the two.
-    if (state.journal.records > 0) await state.needs.store.sync();
+    await settleBlocks(state);
+    // What the old journal promised and no chunk holds, the new one must before the old one goes.
+    if (promiseAgain(state)) await settleBlocks(state);
     await state.needs.store.commit(sealRoot(state.keys, record, state.needs.random), through);
     state.sequence++;
   }
@@ -257,15 +284,6 @@ function snapshotOf(layer: Layer, ino: Ino): Snapshot {
 function rootSnapshot(state: State): Pick<Snapshot, "node" | "inode"> {
   const node = state.nodes.root;
   return { node, inode: node.inode };
-}
-
-function entryOf(layer: Layer, { name, ino }: Binding): Buffer {
-  const { node, inode, home } = snapshotOf(layer, ino);
-  if (home.kind === "table") {
-    return encodeEntry({ kind: "link", name, ino, type: inode.mode & typeMask });
-  }
-  assert(home.kind === "entry" && home.name === name, "a name leads to the inode it holds");
-  return encodeEntry({ kind: "inode", name, inode, tree: node.tree });
 }
 
 function linkChanges({ cutFrom, links }: ChunkChanges): Changes {

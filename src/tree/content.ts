@@ -83,11 +83,15 @@ export function nextLink(state: State, node: Node, from: number): IndexedLink | 
   }
 }
 
-function before<T extends { readonly key: number }>(item: T | undefined, end: number): T | undefined {
+interface Keyed {
+  readonly key: number;
+}
+
+function before<T extends Keyed>(item: T | undefined, end: number): T | undefined {
   return item !== undefined && item.key < end ? item : undefined;
 }
 
-function keyOf(item: { readonly key: number } | undefined): number {
+function keyOf(item: Keyed | undefined): number {
   return item === undefined ? Infinity : item.key;
 }
 

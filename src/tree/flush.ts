@@ -15,20 +15,54 @@ import { dropWrites, sealDirty } from "./writing.ts";
 const { chunkBytes, inlineBytesMax, journaledBytesMax } = limits.tree;
 
 /** Publishes the file's data in sealed chunks. What is written meanwhile stays unpublished. */
-export async function flush(state: State, node: Node): Promise<void> {
-  const { live } = node;
-  if (live === undefined) return;
-  if (fitsInline(node, live)) return publishInline(state, node, live);
-  const { sizeBytes } = node.inode;
+export function flush(state: State, node: Node): Promise<void> {
+  return flushAll(state, [node]);
+}
+
+/** The same for many files, with one sync for all: the journal only ever links durable blocks. */
+export async function flushAll(state: State, nodes: readonly Node[]): Promise<void> {
+  const sealed: Sealed[] = [];
+  for (const node of nodes) {
+    const { live } = node;
+    if (live === undefined) continue;
+    if (fitsInline(node, live)) publishInline(state, node, live);
+    else sealed.push(await sealAll(state, node, live));
+  }
+  if (sealed.length === 0) return;
+  await settleBlocks(state);
+  for (const { node, live, sizeBytes } of sealed) {
+    if (node.live !== live) continue;
+    const whole = live.dirty.size === 0;
+    publishLinks(state, node, live, { sizeBytes: whole ? node.inode.sizeBytes : sizeBytes });
+    if (whole) settleLive(state, node);
+  }
+}
+
+interface Sealed {
+  readonly node: Node;
+  readonly live: Live;
+  /** As it was when all was sealed. */
+  readonly sizeBytes: number;
+}
+
+async function sealAll(state: State, node: Node, live: Live): Promise<Sealed> {
   const breather = new Breather(() => state.needs.clock.monotonicMs());
+  const { sizeBytes } = node.inode;
   for (const chunk of [...live.dirty.values()]) {
     if (live.dirty.get(chunk.index) === chunk) void sealDirty(state, chunk);
     await breather.breathe();
   }
-  while (state.blocks.busy) await state.blocks.drain();
-  if (node.live !== live) return;
-  publishLinks(state, node, live, live.dirty.size === 0 ? node.inode.sizeBytes : sizeBytes);
-  if (live.dirty.size === 0) settleLive(state, node);
+  return { node, live, sizeBytes };
+}
+
+/** Every block handed over so far is on stable storage; later ones are too, unless they go on. */
+export async function settleBlocks(state: State): Promise<void> {
+  for (let round = 0; round < limits.tree.settleRoundsMax; round++) {
+    const { handed } = state.blocks;
+    while (state.blocks.busy) await state.blocks.drain();
+    await state.needs.store.sync();
+    if (state.blocks.handed === handed) return;
+  }
 }
 
 /** Publishes the file's data in the cheapest way that a crash cannot undo once the store syncs. */
@@ -36,15 +70,16 @@ export async function persist(state: State, node: Node): Promise<void> {
   const { live } = node;
   if (live === undefined) return;
   if (fitsInline(node, live) || freshBytes(live) > journaledBytesMax) return flush(state, node);
-  while (state.blocks.busy) await state.blocks.drain();
-  const news = live.links.size > 0 || freshBytes(live) > 0;
+  if (live.links.size > 0) await settleBlocks(state);
+  const grown = live.published.sizeBytes !== node.inode.sizeBytes;
+  const news = grown || live.links.size > 0 || freshBytes(live) > 0;
   if (node.live === live && news) publishNow(state, node, live);
 }
 
 /** Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. */
 export function publishNow(state: State, node: Node, live: Live): void {
   const data = [...live.dirty.values()].flatMap((chunk) => dataChanges(node, chunk));
-  publishLinks(state, node, live, node.inode.sizeBytes, data);
+  publishLinks(state, node, live, { sizeBytes: node.inode.sizeBytes, data });
   live.promised = live.dirty.size > 0;
   if (live.dirty.size === 0) settleLive(state, node);
 }
@@ -62,8 +97,7 @@ function publishLinks(
   state: State,
   node: Node,
   live: Live,
-  sizeBytes: number,
-  data: readonly Change[] = [],
+  { sizeBytes, data = [] }: { readonly sizeBytes: number; readonly data?: readonly Change[] },
 ): void {
   const { ino } = node;
   const links: Change[] = [...live.links].map(([index, link]) => {
@@ -116,12 +150,14 @@ function dataChanges(node: Node, chunk: DirtyChunk): Change[] {
   }));
 }
 
-/** After a commit has cut the journal: what it promised and no chunk holds is told again. */
-export function promiseAgain(state: State): void {
-  for (const node of [...state.liveFiles]) {
+/** Before a commit cuts the journal: what it promised and no page will hold is told again. */
+export function promiseAgain(state: State): boolean {
+  const promised = [...state.liveFiles].filter((node) => node.live?.promised === true);
+  for (const node of promised) {
     const { live } = node;
-    if (live === undefined || !live.promised) continue;
+    if (live === undefined) continue;
     for (const chunk of live.dirty.values()) chunk.fresh = addSpans(chunk.fresh, chunk.promised);
     publishNow(state, node, live);
   }
+  return promised.length > 0;
 }

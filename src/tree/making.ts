@@ -134,7 +134,7 @@ function newInode(
     mtime: now,
     ctime: now,
     btime: now,
-    xattrs: withValues(state, inherited.values),
+    xattrs: withValues(inherited.values),
     content,
   };
 }

@@ -7,7 +7,8 @@ import type { AllocateKind, ByteRange } from "../base/filesystem.ts";
 import { limits } from "../base/limits.ts";
 import { type Maybe } from "../base/step.ts";
 import { Wanted, attempt } from "./attempt.ts";
-import { type Piece, cleanChunk, fileOf, linkAt, linksFrom, piecesOf, readRange } from "./content.ts";
+import { type Piece, cleanChunk, fileOf, linkAt, linksFrom, piecesOf } from "./content.ts";
+import { readRange } from "./content.ts";
 import { flush } from "./flush.ts";
 import type { Change } from "./journal.ts";
 import { type Node, allocatedFor } from "./nodes.ts";
@@ -98,8 +99,9 @@ function dropChunks(
   const { ino, content } = node.inode;
   const now = state.now();
   if (content.kind === "inline") {
-    const empty = { kind: "inline", bytes: Buffer.alloc(0) } as const;
-    state.record([inodeChange(state, node, { content: empty, mtime: now, ctime: now })]);
+    const bytes = from === 0 ? Buffer.alloc(0) : content.bytes;
+    const kept = { kind: "inline", bytes } as const;
+    state.record([inodeChange(state, node, { content: kept, mtime: now, ctime: now })]);
     return;
   }
   const changes: Change[] = [];
@@ -172,7 +174,9 @@ function shareChunks(
   { first, last, shift }: { readonly first: number; readonly last: number; readonly shift: number },
 ): void {
   state.mayChange();
-  for (const node of [from, to]) if (node.live !== undefined) throw new Wanted(() => flush(state, node));
+  for (const node of [from, to]) {
+    if (node.live !== undefined) throw new Wanted(() => flush(state, node));
+  }
   const { ino } = to;
   const changes: Change[] = [];
   let grown = 0;

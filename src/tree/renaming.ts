@@ -71,7 +71,8 @@ function moveParents(state: State, source: Side, target: Side): readonly Change[
   const replaced = Number(target.node !== undefined);
   const replacedDirectories = Number(target.node !== undefined && isDirectory(target.node));
   if (source.parent === target.parent) {
-    return [parentChange(state, source.parent, { entries: -replaced, links: -replacedDirectories })];
+    const lost = { entries: -replaced, links: -replacedDirectories };
+    return [parentChange(state, source.parent, lost)];
   }
   const gained = { entries: 1 - replaced, links: directories - replacedDirectories };
   return [

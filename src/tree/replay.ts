@@ -31,7 +31,8 @@ function repeat(state: State, change: Change): void {
     repeatChange(state, change);
   } catch (cause) {
     if (!isFault(cause, "Stale")) throw cause;
-    throw new HiveError("Corrupt", "tree.replay", `a ${change.kind} of what is not there`, { cause });
+    const subject = `a ${change.kind} of what is not there`;
+    throw new HiveError("Corrupt", "tree.replay", subject, { cause });
   }
 }
 
@@ -59,14 +60,19 @@ function repeatChange(state: State, change: Change): void {
 
 /** Brings a node into memory from the place that the journal names. */
 function findAgain(state: State, change: Change & { readonly kind: "where" }): void {
-  if (state.nodes.find(change.ino) !== undefined) return;
-  // A file that came into the table after the commit is told in full by what follows.
-  if (change.parent === undefined) return void loadLinked(state, change.ino);
+  const node = state.nodes.find(change.ino) ?? loadAgain(state, change);
+  if (node !== undefined) state.keep(node);
+}
+
+/** Undefined for a file that came into the table after the commit: what follows tells it whole. */
+function loadAgain(state: State, change: Change & { readonly kind: "where" }): Node | undefined {
+  const { ino, key } = change;
+  if (change.parent === undefined) return loadLinked(state, ino);
   const parent = state.nodes.get(change.parent);
-  const found = nextName(state, parent, change.key);
-  const node = found?.key === change.key ? nodeOf(state, parent, found) : undefined;
-  if (node?.ino === change.ino) return;
-  throw new HiveError("Corrupt", "tree.replay", `inode ${change.ino} is not where it was`);
+  const found = nextName(state, parent, key);
+  const node = found?.key === key ? nodeOf(state, parent, found) : undefined;
+  if (node?.ino === ino) return node;
+  throw new HiveError("Corrupt", "tree.replay", `inode ${ino} is not where it was`);
 }
 
 function repeatInode(state: State, change: Change & { readonly kind: "inode" }): void {

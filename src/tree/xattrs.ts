@@ -1,16 +1,15 @@
 /**
  * Extended attributes. Few and small ones lie in the inode; more of them become a sealed block of
- * their own. Who may see or set which namespace is the kernel's to say.
+ * their own when they are committed. Who may see or set which namespace is the kernel's to say.
  */
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type Inode, type Xattrs, noXattrs, parseXattrs } from "../dag/inodes.ts";
-import { encodeXattrs, xattrBytes } from "../dag/inodes.ts";
+import { type Inode, type Xattrs, noXattrs, parseXattrs, xattrBytes } from "../dag/inodes.ts";
 import { modeForAcl } from "./acl.ts";
 import type { Node } from "./nodes.ts";
 import { type State, inodeChange } from "./state.ts";
 
-const { xattrBytesMax, xattrTotalBytesMax, xattrInsideBytesMax } = limits.tree;
+const { xattrBytesMax, xattrTotalBytesMax } = limits.tree;
 const nameBytesMax = 255;
 const namespaces = /^(user|trusted|security|system)\../;
 
@@ -24,10 +23,8 @@ export function valuesOf(state: State, inode: Inode): ReadonlyMap<string, Buffer
 }
 
 /** The values as an inode keeps them. */
-export function withValues(state: State, values: ReadonlyMap<string, Buffer>): Xattrs {
-  if (values.size === 0) return noXattrs;
-  if (xattrBytes(values) <= xattrInsideBytesMax) return { kind: "inside", values };
-  return { kind: "block", link: state.blocks.putChunk(encodeXattrs(values)).link };
+export function withValues(values: ReadonlyMap<string, Buffer>): Xattrs {
+  return values.size === 0 ? noXattrs : { kind: "inside", values };
 }
 
 export function getXattr(state: State, node: Node, name: string): Uint8Array {
@@ -50,7 +47,8 @@ export function setXattr(
   if (value.length > xattrBytesMax) throw new HiveError("TooLarge", "tree.setxattr", name);
   const values = new Map(valuesOf(state, node.inode));
   if (mode === "create" && values.has(name)) throw new HiveError("Exists", "tree.setxattr", name);
-  if (mode === "replace" && !values.has(name)) throw new HiveError("NoData", "tree.setxattr", name);
+  const absent = mode === "replace" && !values.has(name);
+  if (absent) throw new HiveError("NoData", "tree.setxattr", name);
   const acl = modeForAcl(node.inode.mode, name, value);
   if (acl.keeps) values.set(name, Buffer.from(value));
   else values.delete(name);
@@ -71,7 +69,7 @@ function change(
   values: ReadonlyMap<string, Buffer>,
   mode: number,
 ): void {
-  const xattrs = withValues(state, values);
+  const xattrs = withValues(values);
   state.record([inodeChange(state, node, { xattrs, mode, ctime: state.now() })]);
 }
 

@@ -116,14 +116,13 @@ export class MemoryStore implements DriveStore {
     return { limitBytes, usedBytes: bytes, dirtyBytes: bytes, dirtyBytesMax: limitBytes };
   }
 
-  /** The store after a power cut: `kept` journal records of those not synced survive, if asked. */
+  /** The store after a power cut: of what was not synced, `kept` journal records and no block. */
   crash(kept = 0): MemoryStore {
     const disk = {
       blocks: new Map(this.#disk.blocks),
       journal: [...this.#disk.journal],
       root: this.#disk.root,
     };
-    if (kept > 0) for (const [cid, sealed] of this.#blocks) disk.blocks.set(cid, sealed);
     disk.journal.push(...this.#journal.slice(0, kept));
     return new MemoryStore(this.#options, disk);
   }

@@ -134,9 +134,10 @@ const total = acts.reduce((sum, [weight]) => sum + weight, 0);
 async function createFile(world: World): Promise<string> {
   const { parent, name, node } = world.slot();
   const at = { parent: parent.ino, name };
-  const call = world.tree.create(nobody, at, { mode: 0o644 }, { ...readWrite, exclusive: true });
-  if (node !== undefined) return expectFault(() => call, "Exists");
-  const { attributes, handle } = await call;
+  const flags = { ...readWrite, exclusive: true };
+  const call = async () => world.tree.create(nobody, at, { mode: 0o644 }, flags);
+  if (node !== undefined) return expectFault(call, "Exists");
+  const { attributes, handle } = await call();
   world.tree.release(handle);
   parent.names.set(name, modelNode(attributes.ino, "file", 0o644));
   world.wrote(parent.names.get(name) as ModelNode);
@@ -148,7 +149,7 @@ async function makeDirectory(world: World): Promise<string> {
   const call = async () => world.tree.mkdir(nobody, { parent: parent.ino, name }, { mode: 0o755 });
   if (node !== undefined) return expectFault(call, "Exists");
   const { ino } = await call();
-  parent.names.set(name, modelNode(ino, "directory", 0o755));
+  parent.names.set(name, modelNode(ino, "directory", 0o755 | (parent.mode & 0o2000)));
   parent.links++;
   return `mkdir ${name} ${ino}`;
 }
@@ -308,7 +309,7 @@ function punchFile(world: World): Promise<string> {
     const grows = kind === "zero-range" || kind === "extend";
     const next = Buffer.alloc(grows ? Math.max(end, file.bytes.length) : file.bytes.length);
     file.bytes.copy(next);
-    if (kind !== "extend") next.fill(0, Math.min(offsetBytes, next.length), end);
+    if (kind !== "extend") next.fill(0, Math.min(offsetBytes, next.length), Math.min(end, next.length));
     file.bytes = next;
     fsynced(world, file);
     return `${kind} ${offsetBytes}+${lengthBytes}`;
@@ -413,7 +414,8 @@ function compare(world: World, seen: ReadonlyMap<string, Seen>, versions: boolea
     }
     if (type !== "file" || !versions) continue;
     const known = world.versions.get(ino) ?? [];
-    if (!known.includes(content)) throw new Error(`bytes of ${path} (${ino}, ${attributes.sizeBytes})`);
+    if (known.includes(content)) continue;
+    throw new Error(`bytes of ${path} (${ino}, ${attributes.sizeBytes})`);
   }
   return lines.sort().join("\n");
 }
