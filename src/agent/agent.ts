@@ -129,7 +129,8 @@ class NodeAgent implements Agent {
   status(): AgentStatus {
     const { conduct, repair } = this.#parts;
     const { transfer } = this.#needs;
-    const isLiving = (peer: PeerId): boolean => !conduct.isUnfit(peer);
+    const unfit = conduct.unfit();
+    const isLiving = (peer: PeerId): boolean => !unfit.has(peer);
     const drive = transfer === undefined
       ? undefined
       : { ...transfer.status(isLiving), households: transfer.households() };

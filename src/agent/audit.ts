@@ -68,9 +68,17 @@ export function dueSegments(
   const lastMs = (state: SegmentState): number => {
     return Math.max(state.provenAtMs, asked.get(state.segment) ?? 0);
   };
-  const due = segments.filter((state) => lastMs(state) <= beforeMs);
-  due.sort((a, b) => lastMs(a) - lastMs(b));
-  return due.slice(0, limits.agent.segmentsPerAudit);
+  // One pass and a short list: there may be a hundred thousand segments.
+  const due: SegmentState[] = [];
+  for (const state of segments) {
+    const last = due.at(-1);
+    const full = due.length === limits.agent.segmentsPerAudit;
+    if (lastMs(state) > beforeMs || (full && last && lastMs(state) >= lastMs(last))) continue;
+    if (full) due.pop();
+    due.push(state);
+    due.sort((a, b) => lastMs(a) - lastMs(b));
+  }
+  return due;
 }
 
 /** Asks all holders of a segment at once. */

@@ -81,6 +81,11 @@ export class Conduct {
     return this.liveness(peer) === "dead" || scoreOf(history).wrong >= limits.agent.wrongsMax;
   }
 
+  /** All that are unfit now, for who asks about many shards. */
+  unfit(): ReadonlySet<PeerId> {
+    return new Set([...this.#histories.keys()].filter((peer) => this.isUnfit(peer)));
+  }
+
   all(): PeerConduct[] {
     return [...this.#histories].map(([peer, history]) => {
       return { peer, liveness: this.liveness(peer), score: scoreOf(history) };

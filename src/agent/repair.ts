@@ -24,6 +24,8 @@ export interface Replacement {
 export interface Mend {
   readonly segment: SegmentId;
   readonly index: number;
+  /** Who should have it. */
+  readonly member: PeerId;
   /** Shards the segment can still lose: the fewest come first. */
   readonly spare: number;
 }
@@ -63,7 +65,7 @@ function mendsOf(
   return state.holders.flatMap((holder, index) => {
     const member = memberOf(state, index, manifest);
     if (holder === member || isUnfit(member) || !isOnline(member)) return [];
-    return [{ segment: state.segment, index, spare: living - state.k }];
+    return [{ segment: state.segment, index, member, spare: living - state.k }];
   });
 }
 
@@ -81,6 +83,8 @@ export class Repair implements Step {
   readonly #gate = new Gate({
     seats: limits.agent.mendsAtOnce, queueMax: limits.agent.mendsPerStep,
   });
+  /** Members that could not be given a shard: a full one must not cost k reads at every step. */
+  readonly #resting = new Map<PeerId, { readonly untilMs: number; readonly pauseMs: number }>();
   #stranded = 0;
 
   constructor(needs: RepairNeeds) {
@@ -97,7 +101,8 @@ export class Repair implements Step {
     const replaced = await this.#replaceAll(replacements, signal);
     // The new manifests say where shards belong now.
     const { mends } = planRepair(this.#situation());
-    const chosen = mends.slice(0, limits.agent.mendsPerStep);
+    const ready = mends.filter(({ member }) => !this.#isResting(member));
+    const chosen = ready.slice(0, limits.agent.mendsPerStep);
     const mended = await Promise.all(chosen.map((mend) => this.#mend(mend, signal)));
     const done = mended.filter(Boolean).length;
     const left = mends.length - done;
@@ -109,7 +114,7 @@ export class Repair implements Step {
     replacements: readonly Replacement[], signal: AbortSignal,
   ): Promise<number> {
     const { health, conduct, log } = this.#needs;
-    const unfit = new Set(conduct.all().map(({ peer }) => peer).filter((p) => conduct.isUnfit(p)));
+    const unfit = conduct.unfit();
     let replaced = 0;
     for (const { group, lost } of replacements.slice(0, limits.agent.replacementsPerStep)) {
       signal.throwIfAborted();
@@ -123,6 +128,24 @@ export class Repair implements Step {
 
   async #mend(mend: Mend, signal: AbortSignal): Promise<boolean> {
     using _seat = await this.#gate.enter(signal);
+    if (this.#isResting(mend.member)) return false;
+    const mended = await this.#tryMend(mend, signal);
+    if (mended) this.#resting.delete(mend.member);
+    else this.#rest(mend.member);
+    return mended;
+  }
+
+  #isResting(member: PeerId): boolean {
+    return this.#needs.clock.now() < (this.#resting.get(member)?.untilMs ?? 0);
+  }
+
+  #rest(member: PeerId): void {
+    const { restMsMin, restMsMax } = limits.agent;
+    const pauseMs = Math.min((this.#resting.get(member)?.pauseMs ?? restMsMin / 2) * 2, restMsMax);
+    this.#resting.set(member, { pauseMs, untilMs: this.#needs.clock.now() + pauseMs });
+  }
+
+  async #tryMend(mend: Mend, signal: AbortSignal): Promise<boolean> {
     try {
       return await this.#needs.health.mendShard(mend, signal);
     } catch (error) {
@@ -139,9 +162,10 @@ export class Repair implements Step {
     const online = new Set(
       network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer),
     );
+    const unfit = conduct.unfit();
     return {
       segments: health.segments(), manifests: health.groups(),
-      isUnfit: (peer) => conduct.isUnfit(peer), isOnline: (peer) => online.has(peer),
+      isUnfit: (peer) => unfit.has(peer), isOnline: (peer) => online.has(peer),
     };
   }
 }

@@ -214,8 +214,8 @@ export const limits = {
     inlineBytesMax: 6 * KiB,
     /** A catalog page before padding and sealing: with them it fits a block. */
     pageBytesMax: 200 * KiB,
-    /** Runs a head may name: geometric merging needs one for each doubling. */
-    runsMax: 64,
+    /** Places looked up at once when a round begins. */
+    lookupsAtOnce: 512,
     /** Pages a run's index may name: what one block holds. */
     runPagesMax: 1500,
     /** Groups an owner may have: seven classes, a few of each. */
@@ -225,6 +225,9 @@ export const limits = {
     /** The least and most wait for one holder before the others are asked too. */
     hedgeMsMin: 150,
     hedgeMsMax: 2_000,
+    /** How long a holder that failed is not asked first: doubles with each failure in a row. */
+    doubtMsMin: 5_000,
+    doubtMsMax: 10 * 60_000,
     /** How long a read of absent data may take before it is EIO. */
     readTimeoutMs: 20_000,
     /** How long one of many holders may take for a block's range before another is asked too. */
@@ -298,6 +301,9 @@ export const limits = {
     mendsPerStep: 32,
     /** Shards brought home at once. */
     mendsAtOnce: 4,
+    /** How long a member that could not be given a shard is left alone: doubles each time. */
+    restMsMin: 30_000,
+    restMsMax: 3_600_000,
     /** Members replaced in one repair step. */
     replacementsPerStep: 16,
     /** Reads and uploads tell of a peer at most this often; audits always. */

@@ -95,7 +95,7 @@ export class Downloader implements BlockFetcher {
   /** The holder first; the others too as soon as it fails or has been given its time. */
   async #race(target: Target, signal: AbortSignal): Promise<Uint8Array> {
     const holding = this.#needs.reader.holdings(target.record)[target.index];
-    if (holding === undefined || this.#needs.witness.doubts(holding.peer)) {
+    if (holding === undefined || this.#needs.witness.isLikelyAway(holding.peer)) {
       return this.#otherwise(target, signal, undefined);
     }
     const settled = new AbortController();

@@ -95,12 +95,12 @@ export interface Health {
 export async function openTransfer(
   needs: TransferNeeds, options: TransferOptions = {},
 ): Promise<Transfer> {
-  const { network, books, keys } = needs;
+  const { books, keys } = needs;
   const segments = new SegmentBooks(books);
   const groups = new Groups(needs, options.policy ?? defaultPolicy);
   await segments.open();
   await groups.open();
-  const witness = new Witness(network);
+  const witness = new Witness(needs);
   const parts = { ...needs, segments, groups, witness, owner: keys.owner };
   const records = new Records(parts);
   const reader = new ShardReader(parts);

@@ -132,10 +132,16 @@ export class Uploader implements Step {
   async #beginRound(): Promise<Round | undefined> {
     const found: UploadRound | undefined = await this.#needs.source.beginRound();
     if (found === undefined) return undefined;
-    const known = await Promise.all(found.blocks.map(({ cid }) => this.#isPlaced(cid)));
-    const placed = found.blocks.filter((_, at) => known[at]).map(({ cid }) => cid);
-    if (placed.length > 0) await this.#needs.source.placed(placed);
-    return { root: found.root, blocks: found.blocks.filter((_, at) => !known[at]), from: 0 };
+    const blocks: BlockInfo[] = [];
+    const { lookupsAtOnce } = limits.transfer;
+    for (let from = 0; from < found.blocks.length; from += lookupsAtOnce) {
+      const some = found.blocks.slice(from, from + lookupsAtOnce);
+      const known = await Promise.all(some.map(({ cid }) => this.#isPlaced(cid)));
+      blocks.push(...some.filter((_, at) => !known[at]));
+      const placed = some.filter((_, at) => known[at]).map(({ cid }) => cid);
+      if (placed.length > 0) await this.#needs.source.placed(placed);
+    }
+    return { root: found.root, blocks, from: 0 };
   }
 
   async #isPlaced(cid: Cid): Promise<boolean> {

@@ -2,8 +2,10 @@
  * What holders did, as transfer saw it: right, wrong, late and offline are four different things.
  * It passes each on to whoever watches, and remembers only what decides whom to ask first.
  */
+import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { PeerNetwork } from "../base/network.ts";
 
 export const verdicts = ["right", "wrong", "late", "offline", "refused"] as const;
@@ -18,12 +20,13 @@ export interface Observation {
 
 export class Witness {
   readonly #network: PeerNetwork;
+  readonly #clock: Clock;
   readonly #watchers: ((observation: Observation) => void)[] = [];
-  /** Bad answers in a row; a right one forgives all but lies. */
-  readonly #doubts = new Map<PeerId, number>();
+  readonly #doubts = new Map<PeerId, Doubt>();
 
-  constructor(network: PeerNetwork) {
-    this.#network = network;
+  constructor(needs: { readonly network: PeerNetwork; readonly clock: Clock }) {
+    this.#network = needs.network;
+    this.#clock = needs.clock;
   }
 
   watch(watcher: (observation: Observation) => void): void {
@@ -32,9 +35,9 @@ export class Witness {
 
   saw(observation: Observation): void {
     const { peer, verdict } = observation;
-    const before = this.#doubts.get(peer) ?? 0;
-    if (verdict === "right") this.#doubts.set(peer, before >= liar ? before : 0);
-    else this.#doubts.set(peer, verdict === "wrong" ? liar : Math.max(before, before + 1));
+    const before = this.#doubts.get(peer);
+    if (verdict === "right") this.#forgive(peer, before);
+    else this.#doubts.set(peer, this.#grown(before, verdict));
     for (const watcher of this.#watchers) watcher(observation);
   }
 
@@ -42,16 +45,18 @@ export class Witness {
   inOrder<T extends { readonly peer: PeerId }>(holders: readonly T[]): T[] {
     const known = new Map(this.#network.peers().map((peer) => [peer.offer.peer, peer]));
     const cost = ({ peer }: T): number => {
-      const doubts = Math.min(this.#doubts.get(peer) ?? 0, liar);
+      const doubts = this.doubts(peer) ? this.#doubts.get(peer)?.count ?? 0 : 0;
       const away = known.get(peer)?.online === true ? 0 : 1;
-      return doubts * 1e7 + away * 1e6 + (known.get(peer)?.roundTripMs ?? 500);
+      return doubts * 1e7 + away * 1e6 + (known.get(peer)?.roundTripMs ?? unknownTripMs);
     };
     const costs = new Map(holders.map((holder) => [holder, cost(holder)]));
     return [...holders].sort((a, b) => (costs.get(a) ?? 0) - (costs.get(b) ?? 0));
   }
 
+  /** Not to be asked first: it failed lately, the longer ago the more often it did, or it lied. */
   doubts(peer: PeerId): boolean {
-    return (this.#doubts.get(peer) ?? 0) > 0;
+    const doubt = this.#doubts.get(peer);
+    return doubt !== undefined && this.#clock.monotonicMs() < doubt.untilMs;
   }
 
   /** Not connected, or silent when it was last asked. */
@@ -63,10 +68,30 @@ export class Witness {
   roundTripMs(peer: PeerId): number | undefined {
     return this.#network.peers().find(({ offer }) => offer.peer === peer)?.roundTripMs;
   }
+
+  /** A right answer makes up for all but a lie, which counts for as long as this node runs. */
+  #forgive(peer: PeerId, before: Doubt | undefined): void {
+    if ((before?.count ?? 0) < liar) this.#doubts.delete(peer);
+  }
+
+  #grown(before: Doubt | undefined, verdict: Verdict): Doubt {
+    if (verdict === "wrong" || before?.count === liar) return { count: liar, untilMs: Infinity };
+    const count = Math.min((before?.count ?? 0) + 1, liar - 1);
+    const { doubtMsMin, doubtMsMax } = limits.transfer;
+    const lastsMs = Math.min(doubtMsMin * 2 ** (count - 1), doubtMsMax);
+    return { count, untilMs: this.#clock.monotonicMs() + lastsMs };
+  }
+}
+
+/** Bad answers in a row, and until when they count: a hiccup must not cost k reads for long. */
+interface Doubt {
+  readonly count: number;
+  readonly untilMs: number;
 }
 
 /** As many doubts as a proven lie counts for: no silence adds up to it soon. */
 const liar = 1000;
+const unknownTripMs = 500;
 
 /**
  * What a failed call says of the peer that was asked. One from whom no answer came at all counts

@@ -1,6 +1,7 @@
 /** The agent over real vaults: holders that die or lie are found and replaced without a command. */
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
@@ -88,6 +89,30 @@ test("nobody can replace the dead: the status says so and nothing is lost", asyn
   await pass(agent, clock, 4);
   t.equal(agent.status().stranded, 0, "new peers take the seats by themselves");
   t.equal(agent.status().drive?.survives, 4, replay);
+});
+
+test("a full member is not asked at every step, and gets its shard when it has room", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  const { transfer, agent, clock } = await openAll(world);
+  const [full] = [...transfer.holders().keys()];
+  const state = transfer.health.segments()[0];
+  if (state === undefined || full === undefined) return t.fail("a segment");
+  const index = state.holders.indexOf(full);
+  await transfer.health.dropShard({ segment: state.segment, index, holder: full });
+  const store = world.network.store.bind(world.network);
+  world.network.store = async (to, ...rest) => {
+    if (to !== full) return store(to, ...rest);
+    world.network.calls.store++;
+    throw new HiveError("Quota", "test", to);
+  };
+  const repair = agent.steps.find(({ name }) => name === "repair");
+  const { signal } = new AbortController();
+  const before = world.network.calls.store;
+  for (let turn = 0; turn < 10; turn++) t.equal(await repair?.step(signal), "idle");
+  t.equal(world.network.calls.store - before, 1);
+  world.network.store = store;
+  await pass(agent, clock, 1);
+  t.equal(agent.status().drive?.segments.degraded, 0, replay);
 });
 
 test("audits prove every segment, and verify reports what it asked", async (t) => {

@@ -4,8 +4,10 @@ import { silentLog } from "../../src/base/log.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { cidOf } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { openTransfer } from "../../src/transfer/transfer.ts";
+import { Witness } from "../../src/transfer/witness.ts";
 import { Crash, makeBlocks, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
 import type { HonestHost } from "../support/honest-host.ts";
 
@@ -133,6 +135,41 @@ test("members that refuse or fall silent during an upload leave it degraded, not
   t.strictSame([total, degraded], [1, 1]);
   t.equal(transfer.status().survives, 2);
   t.strictSame(await missing(transfer, blocks), [], replay);
+});
+
+test("a silent member slows the first segment and not all that follow", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world);
+  world.network.callTimeoutMs = 400;
+  const blocks = makeBlocks(world.random, { count: 200, bytesMax: 200_000 });
+  const [silent] = [...world.network.members.values()];
+  if (silent !== undefined) silent.mood = { is: "silent" };
+  world.source.commit("root", blocks);
+  const start = systemClock.monotonicMs();
+  await transfer.flush(20_000);
+  const segments = transfer.status().segments.total;
+  t.ok(segments >= 8, `${segments} segments`);
+  t.ok(systemClock.monotonicMs() - start < 400 * segments);
+  t.equal(transfer.status().survives, 3);
+});
+
+test("after a hiccup a holder is asked first again, and a liar is not", async (t) => {
+  const world = makeWorld(6, seed);
+  let nowMs = 0;
+  const witness = new Witness({ ...world, clock: { ...systemClock, monotonicMs: () => nowMs } });
+  const [one, two] = [...world.network.members.keys()];
+  if (one === undefined || two === undefined) return t.fail("two peers");
+  witness.saw({ peer: one, verdict: "late", act: "read" });
+  witness.saw({ peer: two, verdict: "wrong", act: "read" });
+  t.strictSame([witness.doubts(one), witness.doubts(two)], [true, true]);
+  witness.saw({ peer: two, verdict: "right", act: "read" });
+  nowMs += limits.transfer.doubtMsMin;
+  t.strictSame([witness.doubts(one), witness.doubts(two)], [false, true]);
+  for (let times = 0; times < 4; times++) witness.saw({ peer: one, verdict: "offline", act: "read" });
+  nowMs += 4 * limits.transfer.doubtMsMin;
+  t.ok(witness.doubts(one), "failures in a row are doubted for longer");
+  witness.saw({ peer: one, verdict: "right", act: "prove" });
+  t.notOk(witness.doubts(one));
 });
 
 test("with fewer than r members nothing is published, and later it goes on", async (t) => {
