@@ -61,7 +61,7 @@ export async function benchNet(options: { seconds?: number; turns?: number; node
 function keepBest(best: Record<string, number>, turn: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(turn)) {
     const known = best[name] ?? value;
-    best[name] = name.endsWith("Ms") ? Math.min(known, value) : Math.max(known, value);
+    best[name] = /Ms$|^cpu/.test(name) ? Math.min(known, value) : Math.max(known, value);
   }
 }
 

@@ -239,10 +239,15 @@ class Hub implements Peers {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new HiveError("Unavailable", "peers.close", "closing"));
-    await (await this.#ipfs)?.[Symbol.asyncDispose]();
-    await Promise.all([...this.#links.values()].map((link) => link.close()));
-    while (await this.#book.flush());
-    await this.#node.stop();
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => this.#node.stop());
+    stack.defer(async () => {
+      while (await this.#book.flush());
+    });
+    for (const link of this.#links.values()) stack.defer(() => link.close());
+    // Had it failed to open, whoever asked for it was told.
+    const ipfs = await this.#ipfs?.catch(() => undefined);
+    if (ipfs !== undefined) stack.use(ipfs);
   }
 
   #link(peer: PeerId): Link {
