@@ -10,8 +10,8 @@
  *   write(device, head, headLength, pieces?)
  *   poll(device, readable): stop                      calls readable() while there is something
  *
- * Buffers belong to the caller, are used during the call only, and never kept. Descriptors belong to
- * the caller too, who closes one only after its poll has stopped.
+ * Buffers belong to the caller, are used during the call only, and never kept. Descriptors belong
+ * to the caller too, who closes one only after its poll has stopped.
  */
 #define NAPI_VERSION 8
 #include <errno.h>

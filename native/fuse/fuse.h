@@ -1,6 +1,6 @@
-/* The kernel's side of a mount, in plain C: /dev/fuse, mount(2), and the descriptor that fusermount3
- * hands over. Every function answers a value of zero or more, or minus the errno; none prints,
- * allocates, keeps state or owns a buffer. */
+/* The kernel's side of a mount, in plain C: /dev/fuse, mount(2), and the descriptor that
+ * fusermount3 hands over. Every function answers a value of zero or more, or minus the errno; none
+ * prints, allocates, keeps state or owns a buffer. */
 #ifndef HIVE_FUSE_H
 #define HIVE_FUSE_H
 
@@ -31,8 +31,8 @@ int fuse_pair(int pair[2]);
 /* The descriptor that fusermount3 sent, made non-blocking; the caller owns it. -ENOMSG if none. */
 int fuse_receive(int from);
 
-/* One request: its length, or -EAGAIN when none came within the patience, -ENODEV after the unmount.
- * It waits by asking again and again: for a while shorter than a sleep and a wake-up would take. */
+/* One request: its length, or -EAGAIN when none came within the patience, -ENODEV after the
+ * unmount. It waits by asking again and again, which is for times shorter than a wake-up takes. */
 int fuse_read(int device, void *buffer, size_t length, int patience_us);
 
 /* One answer, whole or not at all. -ENOENT: its request was interrupted and is gone. */

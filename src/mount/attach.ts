@@ -131,7 +131,9 @@ async function runHelper(
 }
 
 /** "" for success, "absent" for no such program, else its words. */
-function run(helper: string, words: readonly string[], socket: number | undefined): Promise<string> {
+function run(
+  helper: string, words: readonly string[], socket: number | undefined,
+): Promise<string> {
   const environment = { PATH: helperPath, ...(socket === undefined ? {} : { _FUSE_COMMFD: "3" }) };
   const child = spawn(helper, words, {
     env: environment,

@@ -1,7 +1,7 @@
 /**
  * Operations on open files. Every handle is open for reading: with the write-back cache the kernel
- * reads a page before it changes a part of it, even when the program may only write. The kernel checks
- * what the program may do. It also places appended bytes itself, so no handle appends in the tree.
+ * reads a page before it changes a part of it, even when the program may only write. The kernel
+ * checks what the program may do, and places appended bytes itself: no handle appends in the tree.
  */
 import { constants } from "node:fs";
 import { HiveError, assert } from "../base/errors.ts";

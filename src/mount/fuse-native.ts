@@ -1,7 +1,7 @@
 /**
- * The fuse-native driver: the npm package of that name (libfuse 2.9 behind it), for macOS and wherever
- * the addon was not built. README.md lists what it cannot do. The package's own unmount is not used:
- * it is always lazy, and blind to errors.
+ * The fuse-native driver: the npm package of that name (libfuse 2.9 behind it), for macOS and
+ * wherever the addon was not built. README.md lists what it cannot do. The package's own unmount is
+ * not used: it is always lazy, and blind to errors.
  */
 import { createRequire } from "node:module";
 import { HiveError } from "../base/errors.ts";

@@ -61,14 +61,14 @@ function readMounts(): readonly MountEntry[] {
 }
 
 // Attributes may be cached; the volume's figures are asked for each time.
-const probeScript = `
-try { require("fs").statfsSync(process.argv[1]); } catch (error) {
+const probeScript = (directory: string) => `
+try { require("fs").statfsSync(${JSON.stringify(directory)}); } catch (error) {
   process.exitCode = error.code === "ENOTCONN" ? 3 : 4;
 }`;
 
 /** Looks from another process, which may hang without harm and is left behind when it does. */
 function probe(directory: string): Promise<"disconnected" | "other"> {
-  const child = spawn(process.execPath, ["--eval", probeScript, directory], {
+  const child = spawn(process.execPath, ["--eval", probeScript(directory)], {
     stdio: "ignore", timeout: limits.mount.probeMs, killSignal: "SIGKILL",
   });
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** Operations on names and what they lead to: look up, make, remove, rename, read and set attributes. */
+/** Operations on names and what they lead to: look up, make, remove, rename, attributes. */
 import { HiveError, isFault } from "../base/errors.ts";
 import type { AttributeChange, Attributes, RenameKind } from "../base/filesystem.ts";
 import { parseName } from "../base/ids.ts";

@@ -1,4 +1,4 @@
-/** The table: which operation serves which opcode. What is not here is answered once with ENOSYS. */
+/** The table: which operation serves which opcode. What is not here is answered with ENOSYS. */
 import * as directories from "./directories.ts";
 import * as files from "./files.ts";
 import * as names from "./names.ts";
@@ -34,6 +34,6 @@ export const opcodeNames: readonly (OpcodeName | undefined)[] = byOpcode((name) 
 
 function byOpcode<T>(valueOf: (name: OpcodeName) => T | undefined): readonly (T | undefined)[] {
   const result: (T | undefined)[] = Array.from({ length: 64 }, () => undefined);
-  for (const [name, opcode] of Object.entries(opcodes)) result[opcode] = valueOf(name as OpcodeName);
+  for (const name of Object.keys(opcodes) as OpcodeName[]) result[opcodes[name]] = valueOf(name);
   return result;
 }

@@ -1,4 +1,4 @@
-/** The operations that fuse-native asks for, by paths and 32-bit descriptors, over the tree's port. */
+/** The operations that fuse-native asks for, by paths and 32-bit descriptors, over the tree. */
 import { constants } from "node:fs";
 import { HiveError } from "../base/errors.ts";
 import type { Attributes, Caller, Instant, OpenFlags } from "../base/filesystem.ts";
@@ -138,12 +138,13 @@ class Served32 {
         tree.forget(attributes.ino, 1);
         return this.#keep(handle);
       }),
-      read: async (_: string, fd: number, into: Buffer, lengthBytes: number, offsetBytes: number) => {
-        const pieces = await tree.read(this.#handle(fd), { offsetBytes, lengthBytes });
+      read: async (_: string, fd: number, into: Buffer, lengthBytes: number, from: number) => {
+        const range = { offsetBytes: from, lengthBytes };
+        const pieces = await tree.read(this.#handle(fd), range);
         return pieces.reduce((at, piece) => (into.set(piece, at), at + piece.length), 0);
       },
-      write: async (_: string, fd: number, bytes: Buffer, lengthBytes: number, offsetBytes: number) =>
-        tree.write(this.#handle(fd), offsetBytes, bytes.subarray(0, lengthBytes)),
+      write: async (_: string, fd: number, bytes: Buffer, lengthBytes: number, to: number) =>
+        tree.write(this.#handle(fd), to, bytes.subarray(0, lengthBytes)),
       flush: async (_: string, fd: number) => tree.flush(this.#handle(fd)),
       fsync: async (_: string, dataOnly: number, fd: number) =>
         tree.fsync(this.#handle(fd), { dataOnly: dataOnly !== 0 }),

@@ -1,7 +1,7 @@
 /**
- * How long to go on asking for the next request before sleeping. A program that works with files asks
- * again within microseconds of its answer; one that thinks in between shall not cost a processor.
- * Pure: it is told the times.
+ * How long to go on asking for the next request before sleeping. A program that works with files
+ * asks again within microseconds of its answer; one that thinks in between shall not cost a
+ * processor. Pure: it is told the times.
  */
 import { limits } from "../base/limits.ts";
 

@@ -1,6 +1,6 @@
 /**
- * One request of the kernel, taken apart in place. Strict: whatever does not fit the bytes that came
- * is a HiveError, so that no operation checks again. Offsets are those of the body's structure.
+ * One request of the kernel, taken apart in place. Strict: whatever does not fit the bytes that
+ * came is a HiveError, so that no operation checks again. Offsets are the body's.
  *
  * A Request is reused for the next read of the device: an operation that answers later copies what
  * it needs, unless its table entry says that it keeps the request.

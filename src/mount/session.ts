@@ -1,6 +1,6 @@
 /**
- * The loop between /dev/fuse and the operations: reads requests, has each served, writes the answers,
- * all on one thread. A request that the tree answers by a promise never holds up another.
+ * The loop between /dev/fuse and the operations: reads requests, has each served, writes the
+ * answers, all on one thread. A request that the tree answers by a promise never holds up another.
  *
  * It owns the device from its constructor on and closes it when the kernel has let go of it.
  */
@@ -13,6 +13,7 @@ import type { Handle, Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { FuseAddon } from "./addon.ts";
+import type { MountNeeds } from "./driver.ts";
 import { errno, errnoFor, errnoOf, isWorthLogging } from "./errno.ts";
 import { wantsToEnd } from "./interrupts.ts";
 import { encodeTerms, termsFor } from "./negotiation.ts";
@@ -59,7 +60,7 @@ export class Session implements Desk {
   #aborter: AbortController | undefined;
   #stopPoll: (() => void) | undefined;
 
-  constructor(needs: { tree: FileSystem; log: Log; clock: Clock; addon: FuseAddon }, device: number) {
+  constructor(needs: MountNeeds & { readonly addon: FuseAddon }, device: number) {
     this.tree = needs.tree;
     this.#addon = needs.addon;
     this.#log = needs.log;

@@ -1,6 +1,6 @@
 /**
- * Extended attributes. POSIX ACLs are among them: the tree keeps them and the kernel, which remembers
- * also that there is none (FUSE_POSIX_ACL), enforces them.
+ * Extended attributes. POSIX ACLs are among them: the tree keeps them and the kernel, which
+ * remembers also that there is none (FUSE_POSIX_ACL), enforces them.
  */
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";

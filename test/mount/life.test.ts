@@ -1,4 +1,4 @@
-/** How mounts begin and end: signals, killed daemons, busy files, other users, interrupts, notices. */
+/** How mounts begin and end: signals, kills, busy files, other users, interrupts, notices. */
 import { spawn } from "node:child_process";
 import { constants } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
@@ -185,8 +185,8 @@ test("a read-only mount refuses changes, and says what it is in df", async (t) =
 test("faults come out as their errno, bugs as EIO, logged once each", async (t) => {
   const tree = memoryTree();
   const lines: string[] = [];
-  const note = (event: string, fields = {}) => void lines.push(`${event} ${JSON.stringify(fields)}`);
-  const log = { ...silentLog, error: note };
+  const error = (_: string, fields = {}) => void lines.push(JSON.stringify(fields));
+  const log = { ...silentLog, error };
   tree.mkdir = () => {
     throw new HiveError("TooManyLinks", "test.mkdir", "");
   };
@@ -207,7 +207,9 @@ test("the kernel forgets what we tell it to", async (t) => {
   const tree = memoryTree();
   await using place = await mountTree(tree, "kernel");
   const name = nameFromText("late");
-  const seen = () => place.client.run(({ code, fs, path }) => code(() => fs.statSync(path("late"))));
+  const seen = () => place.client.run(({ code, fs, path }) => {
+    return code(() => fs.statSync(path("late")));
+  });
   t.equal(await seen(), "ENOENT");
   const made = tree.mknod({ ...owner, pid: 1 }, { parent: rootIno, name }, { mode: 0o100644 });
   t.equal(await seen(), "ENOENT", "it believes what it knew");
