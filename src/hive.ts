@@ -8,16 +8,9 @@
  */
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import {
-  MessageChannel,
-  type MessagePort,
-  Worker,
-  isMainThread,
-  workerData,
-} from "node:worker_threads";
 import { type Agent, openAgent } from "./agent/agent.ts";
 import { startLoop } from "./agent/loop.ts";
-import { peerRowsOf, safetyOf } from "./agent/report.ts";
+import { driveStatusOf, peerRowsOf, safetyOf } from "./agent/report.ts";
 import type { UploadSource } from "./base/blocks.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import { HiveError } from "./base/errors.ts";
@@ -25,19 +18,20 @@ import type { Cid } from "./base/ids.ts";
 import { type Log, lineLog } from "./base/log.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
-import type { DeviceCertificate } from "./base/records.ts";
 import type { CacheReport, DriveStatus, VerifyReport } from "./base/views.ts";
 import { Channel } from "./bridge/channel.ts";
-import { remoteNode, serveNode } from "./bridge/node.ts";
-import { remoteSource, serveSource } from "./bridge/source.ts";
+import { serveNode } from "./bridge/node.ts";
+import { type RemoteBlocks, remoteBlocks, remoteSource, serveSource } from "./bridge/source.ts";
+import { NetworkThread, threadSeed } from "./bridge/thread.ts";
 import { type Cache, openCache, openKeyValue } from "./cache/cache.ts";
+import { certifier } from "./crypt/certificates.ts";
 import { driveKeysOf } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
-import { signDeviceCertificate } from "./crypt/records.ts";
 import { openCoder } from "./erasure/erasure.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
 import { mount } from "./mount/mount.ts";
-import { type Invite, type Peers, encodeInvite, openPeers, parseInvite } from "./peers/peers.ts";
+import { inviteTo, joinBy } from "./peers/joining.ts";
+import { type Peers, openPeers } from "./peers/peers.ts";
 import { type Transfer, openTransfer } from "./transfer/transfer.ts";
 import { type Tree, openTree } from "./tree/tree.ts";
 import { type Vault, openVault } from "./vault/vault.ts";
@@ -90,8 +84,9 @@ export interface Drive extends AsyncDisposable {
 
 export interface NodeNeeds {
   readonly log: Log;
-  /** The drive's cache; a node without a drive has none. */
+  /** The drive's cache, for uploads and for IPFS; a node without a drive has none. */
   readonly source?: UploadSource;
+  readonly blocks?: RemoteBlocks;
 }
 
 /** Peers and vault, and with a drive's seed transfer and agent too. */
@@ -124,23 +119,23 @@ async function openRooms(
   const vaultNeeds = { directory: join(directory, "vault"), clock, log, keys };
   const books = await openBooks("vault");
   const vault = parts.use(await openVault({ ...vaultNeeds, books }, config));
-  const certificates = certificatesOf(config);
-  const peers = parts.use(
-    await openPeers(
-      { clock, random, log, books: await openBooks("peers"), host: vault, certificates },
-      config,
-    ),
-  );
+  const driveKeys = config.driveSeed === undefined ? undefined : driveKeysOf(config.driveSeed);
+  const device = { peer: keys.peer, name: config.deviceName };
+  const certificates =
+    driveKeys === undefined ? () => [] : certifier(driveKeys, device, clock);
+  const ipfs = needs.blocks === undefined ? {} : { blocks: needs.blocks, fetcher: needs.blocks };
+  const people = { clock, random, log, books: await openBooks("peers"), host: vault };
+  const peers = parts.use(await openPeers({ ...people, certificates, ...ipfs }, config));
   const shared = { network: peers, clock, random, log };
   const transfer =
-    config.driveSeed === undefined
+    driveKeys === undefined
       ? undefined
       : await openTransfer({
           ...shared,
           source: source ?? emptySource,
           books: await openBooks("transfer"),
           coder: openCoder(),
-          keys: driveKeysOf(config.driveSeed),
+          keys: driveKeys,
         });
   const agent = await openAgent(
     { ...shared, transfer, books: await openBooks("agent") },
@@ -158,6 +153,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
   };
   return {
     fetch: (cid, options) => drive().fetch(cid, options),
+    ipfsBlock: async (cid) => (await peers.ipfs()).block(cid),
     async status() {
       const known = peers.peers();
       const online = known.filter((peer) => peer.online).length;
@@ -173,8 +169,8 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     flush: (timeoutMs) => drive().flush(timeoutMs),
     verify: (options) => agent.verify(options),
     missing: (cids) => countMissing(drive(), cids),
-    invite: async () => encodeInvite(inviteOf(peers, name)),
-    join: (invite) => joinOne(peers, parseInvite(invite)),
+    invite: async () => inviteTo(peers, name),
+    join: (invite) => joinBy(peers, invite),
     wake: async () => agent.wake(),
     close: () => parts.disposeAsync(),
   };
@@ -204,54 +200,20 @@ async function countMissing(transfer: Transfer, cids: readonly Cid[]): Promise<n
   return missing;
 }
 
-function inviteOf(peers: Peers, name: string): Invite {
-  const addresses = peers.addresses().map((address) => address.split("/p2p/")[0] as string);
-  return { peer: peers.self, addresses, name };
-}
-
-/** The first address that answers. */
-async function joinOne(peers: Peers, invite: Invite): Promise<string> {
-  const failures: unknown[] = [];
-  for (const plain of invite.addresses) {
-    const address = `${plain}/p2p/${invite.peer}`;
-    try {
-      await peers.connect(address);
-      return address;
-    } catch (failure) {
-      failures.push(failure);
-    }
-  }
-  const cause = new AggregateError(failures);
-  throw new HiveError("Unavailable", "node.join", "no address of the invite answers", { cause });
-}
-
-/** A month: a device that was away longer signs itself a new one at its next start. */
-const certificateMs = 31 * 24 * 3600 * 1000;
-
-function certificatesOf(config: NodeConfig): () => readonly DeviceCertificate[] {
-  const { driveSeed, deviceName: name } = config;
-  if (driveSeed === undefined) return () => [];
-  const keys = driveKeysOf(driveSeed);
-  const { peer } = peerKeysOf(config.peerSeed);
-  return () => {
-    const issuedAtMs = clock.now();
-    const expiresAtMs = issuedAtMs + certificateMs;
-    return [signDeviceCertificate(keys, { peer, name, issuedAtMs, expiresAtMs })];
-  };
-}
-
 /** Opens the local store and the tree, starts the network's thread, and mounts. */
 export async function openDrive(needs: { readonly log: Log }, config: DriveConfig): Promise<Drive> {
   const { log } = needs;
   await using parts = new AsyncDisposableStack();
   const cache = parts.use(await openDriveCache(log, config));
-  const node = await startNetwork(config, cache, parts);
+  const { node } = parts.use(await startNetwork(log, config, cache));
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   const { treeSecret } = driveKeysOf(config.driveSeed);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const { readOnly = false } = config.mount;
-  const tree = await openTree({ store: cache, clock, random, log }, { treeSecret, readOnly, ...owner });
+  refuseLostRoot(cache);
+  const options = { treeSecret, readOnly, ...owner };
+  const tree = await openTree({ store: cache, clock, random, log }, options);
   parts.defer(() => tree.close());
   const loop = startLoop([tree.committer, cache.step], { clock, log });
   parts.defer(() => loop.stop());
@@ -259,10 +221,22 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   return driveOf({ cache, tree, node, mounted }, parts.move());
 }
 
+function startNetwork(log: Log, config: DriveConfig, cache: Cache) {
+  const file = new URL(import.meta.url);
+  const handlers = serveSource(cache);
+  return NetworkThread.start({ file, config: plainConfig(config), handlers, clock, log });
+}
+
 function openDriveCache(log: Log, config: DriveConfig): Promise<Cache> {
   const directory = privateDirectory(config.cacheDirectory);
   const options = { limitBytes: config.cacheLimitBytes };
   return openCache({ directory, clock, log, fetcher: undefined }, options);
+}
+
+/** An empty tree must never take the place of one that this disk has lost. */
+function refuseLostRoot(cache: Cache): void {
+  if (!cache.report().rootLost) return;
+  throw new HiveError("Corrupt", "drive.open", "the local store lost its root; hive recover");
 }
 
 async function mountTree(tree: Tree, log: Log, config: DriveConfig): Promise<Mounted> {
@@ -285,7 +259,14 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
   return {
     ended: mounted.ended,
     node,
-    status: () => statusOf(parts),
+    status: async () =>
+      driveStatusOf(await node.status(), {
+        pid: process.pid,
+        mount: mounted.directory,
+        driver: mounted.driver,
+        requests: mounted.stats(),
+        usage: cache.usage(),
+      }),
     async flush(timeoutMs) {
       await tree.commit();
       await node.flush(timeoutMs);
@@ -299,27 +280,6 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
     verifyPath: (path) => verifyPath(tree, node, path),
     unmount: (how) => mounted.unmount(how),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-async function statusOf({ cache, node, mounted }: DriveParts): Promise<DriveStatus> {
-  const { limitBytes, usedBytes, dirtyBytes } = cache.usage();
-  const { peers, drive } = await node.status();
-  if (drive === undefined) throw new HiveError("Unsupported", "drive.status", "no drive");
-  const { households, householdsNeeded, pendingBlocks, ...safety } = drive;
-  const whole = safety.segments.degraded + safety.segments.lost === 0;
-  const moving = dirtyBytes > 0 || pendingBlocks > 0;
-  return {
-    pid: process.pid,
-    mount: mounted.directory,
-    driver: mounted.driver,
-    state: safety.class === null ? "local" : moving ? "uploading" : whole ? "safe" : "degraded",
-    ...safety,
-    dirtyBytes,
-    cacheBytes: usedBytes,
-    cacheLimitBytes: limitBytes,
-    peers: { ...peers, households, householdsNeeded },
-    requests: mounted.stats(),
   };
 }
 
@@ -356,50 +316,12 @@ function plainConfig(config: NodeConfig): NodeConfig {
   return { ...who, listen, bootstrap, mdns, quotaBytes, deadAfterMs, auditIntervalMs };
 }
 
-interface NetworkSeed {
-  readonly role: "network";
-  /** Where the cache answers, and where the node is asked. */
-  readonly source: MessagePort;
-  readonly node: MessagePort;
-  readonly config: NodeConfig;
-}
-
-/** The node on a thread of its own; it ends with the stack. */
-async function startNetwork(
-  config: NodeConfig, cache: Cache, parts: AsyncDisposableStack,
-): Promise<NodeDuties> {
-  const forSource = new MessageChannel();
-  const forNode = new MessageChannel();
-  const ends = { source: forSource.port2, node: forNode.port2 };
-  const seed: NetworkSeed = { role: "network", ...ends, config: plainConfig(config) };
-  const worker = new Worker(new URL(import.meta.url), {
-    workerData: seed,
-    transferList: Object.values(ends),
-  });
-  const failed = new Promise<never>((_, reject) => worker.once("error", reject));
-  const source = new Channel(forSource.port1, serveSource(cache));
-  const channel = new Channel(forNode.port1, {});
-  const node = remoteNode(channel);
-  parts.defer(async () => {
-    await node.close().catch(() => {});
-    channel.close();
-    source.close();
-    await worker.terminate();
-  });
-  // The first question is answered once the node is open.
-  await Promise.race([node.status(), failed]);
-  failed.catch(() => {});
-  return node;
-}
-
-async function runNetwork({ source, node, config }: NetworkSeed): Promise<void> {
+const seed = threadSeed<NodeConfig>();
+if (seed !== undefined) {
   const log = lineLog({ level: "info", write: (line) => process.stderr.write(line) });
-  const channel = new Channel(source, {});
-  const duties = await openNode({ log, source: remoteSource(channel) }, config);
-  // Questions asked meanwhile have waited in the port.
-  new Channel(node, serveNode(duties));
-}
-
-if (!isMainThread && (workerData as Partial<NetworkSeed> | null)?.role === "network") {
-  await runNetwork(workerData as NetworkSeed);
+  const main = new Channel(seed.asked, {});
+  const store = { source: remoteSource(main), blocks: remoteBlocks(main) };
+  // Questions asked meanwhile wait in the port.
+  const node = await openNode({ log, ...store }, seed.config);
+  new Channel(seed.asking, serveNode(node));
 }

@@ -1,7 +1,8 @@
 /** What the agent knows, as the views that people and scripts are given. Pure. */
+import type { StoreUsage } from "../base/blocks.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
-import type { PeerRow, SafetyStatus } from "../base/views.ts";
+import type { DriveStatus, NodeStatus, PeerRow, SafetyStatus } from "../base/views.ts";
 import type { AgentStatus } from "./agent.ts";
 import type { PeerConduct } from "./conduct.ts";
 
@@ -41,4 +42,42 @@ function stateOf(conduct: PeerConduct | undefined): string {
   if (conduct === undefined) return "new";
   const { right, wrong, late, offline } = conduct.score;
   return `${conduct.liveness}: ${right} right, ${wrong} wrong, ${late} late, ${offline} offline`;
+}
+
+/** What `hive status` tells, from the node's view and the local store's. */
+export function driveStatusOf(
+  node: NodeStatus,
+  local: Pick<DriveStatus, "pid" | "mount" | "driver" | "requests"> & {
+    readonly usage: StoreUsage;
+  },
+): DriveStatus {
+  const { usage, ...told } = local;
+  const { households, householdsNeeded, pendingBlocks, ...safety } = node.drive ?? unkept;
+  return {
+    ...told,
+    state: stateOfDrive(safety, usage.dirtyBytes > 0 || pendingBlocks > 0),
+    ...safety,
+    dirtyBytes: usage.dirtyBytes,
+    cacheBytes: usage.usedBytes,
+    cacheLimitBytes: usage.limitBytes,
+    peers: { ...node.peers, households, householdsNeeded },
+  };
+}
+
+const unkept: SafetyStatus = {
+  class: null,
+  segments: { total: 0, healthy: 0, degraded: 0, lost: 0 },
+  survives: null,
+  lastProvenAt: null,
+  households: 0,
+  householdsNeeded: 0,
+  pendingBlocks: 0,
+};
+
+function stateOfDrive(
+  safety: Pick<SafetyStatus, "class" | "segments">, moving: boolean,
+): DriveStatus["state"] {
+  if (safety.class === null) return "local";
+  if (moving) return "uploading";
+  return safety.segments.degraded + safety.segments.lost === 0 ? "safe" : "degraded";
 }

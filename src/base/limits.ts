@@ -104,7 +104,13 @@ export const limits = {
     /** A value of `KeyValue`: a segment record or a receipt list, never bulk data. */
     valueBytesMax: MiB,
   },
+  bridge: {
+    /** Between a fault of the network's thread and its next start: no busy loop, no long gap. */
+    restartMs: 2000,
+  },
   crypt: {
+    /** A month: a device that was stolen and stays offline is shut out by then. */
+    certificateMs: 31 * 24 * 3600 * 1000,
     /** Far above any block, page or journal record: a wrong length costs a message, no memory. */
     sealedBytesMax: 4 * MiB,
     /** 24 words of at most 8 letters, with generous white space between. */
@@ -218,6 +224,10 @@ export const limits = {
     lookupsAtOnce: 512,
     /** Pages a run's index may name: what one block holds. */
     runPagesMax: 1500,
+    /** Peers of a node that has just started arrive within a second or two. */
+    settleMs: 2_000,
+    /** So much longer before a smaller class than one in use: two minutes of an outage. */
+    settleFactor: 60,
     /** Groups an owner may have: seven classes, a few of each. */
     groupsMax: 64,
     /** Holders asked beyond k when a block is rebuilt: two stragglers cost nothing. */

@@ -7,6 +7,8 @@ import type { Cid } from "./ids.ts";
 import type { NodeStatus, PeerRow, VerifyReport } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
+  /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */
+  ipfsBlock(cid: Cid): Promise<Uint8Array>;
   status(): Promise<NodeStatus>;
   peers(): Promise<readonly PeerRow[]>;
   /** Until all that is committed is on peers and published; TimedOut otherwise. */

@@ -7,6 +7,7 @@ import type { Channel, Handlers } from "./channel.ts";
 export function serveNode(node: NodeDuties): Handlers {
   return {
     "node.fetch": (cid, signal) => node.fetch(cid as Cid, { signal }),
+    "node.ipfsBlock": (cid) => node.ipfsBlock(cid as Cid),
     "node.status": () => node.status(),
     "node.peers": () => node.peers(),
     "node.flush": (timeoutMs) => node.flush(timeoutMs as number),
@@ -19,11 +20,12 @@ export function serveNode(node: NodeDuties): Handlers {
   };
 }
 
-export function remoteNode(channel: Channel): NodeDuties {
+export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
   const ask = async <T>(name: string, value?: unknown, signal?: AbortSignal): Promise<T> =>
     (await channel.call(`node.${name}`, value, signal)) as T;
   return {
     fetch: (cid, { signal }) => ask<Uint8Array>("fetch", cid, signal),
+    ipfsBlock: (cid) => ask<Uint8Array>("ipfsBlock", cid),
     status: () => ask<NodeStatus>("status"),
     peers: () => ask<readonly PeerRow[]>("peers"),
     flush: (timeoutMs) => ask("flush", timeoutMs),

@@ -2,17 +2,19 @@
  * The cache's port for uploads, stretched between the kernel's thread, where the cache lives, and
  * the network's, where transfer drains it; neither knows that a channel lies between them.
  */
-import type { UploadRound, UploadSource } from "../base/blocks.ts";
+import type { BlockFetcher, DriveStore, UploadRound, UploadSource } from "../base/blocks.ts";
 import type { Cid } from "../base/ids.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 /** What the network's thread may ask of the kernel's. */
-export function serveSource(source: UploadSource): Handlers {
+export function serveSource(source: UploadSource & DriveStore): Handlers {
   return {
     "source.beginRound": () => source.beginRound(),
     "source.read": (cid) => source.read(cid as Cid),
     "source.placed": (cids) => source.placed(cids as readonly Cid[]),
     "source.endRound": (root) => source.endRound(root as Uint8Array),
+    "blocks.has": (cid) => source.has(cid as Cid),
+    "blocks.get": (cid, signal) => source.get(cid as Cid, { signal }),
   };
 }
 
@@ -23,5 +25,27 @@ export function remoteSource(channel: Channel): UploadSource {
     read: async (cid) => (await channel.call("source.read", cid)) as Uint8Array,
     placed: async (cids) => void (await channel.call("source.placed", cids)),
     endRound: async (root) => void (await channel.call("source.endRound", root)),
+  };
+}
+
+/** The drive's blocks as the IPFS side of the node sees them. */
+export interface RemoteBlocks extends BlockFetcher {
+  has(cid: Cid): Promise<boolean>;
+  /** Only what is on this machine already. */
+  get(cid: Cid, signal: AbortSignal | undefined): Promise<Uint8Array | undefined>;
+  put(cid: Cid, bytes: Uint8Array): Promise<void>;
+}
+
+export function remoteBlocks(channel: Channel): RemoteBlocks {
+  const has = async (cid: Cid): Promise<boolean> =>
+    (await channel.call("blocks.has", cid)) as boolean;
+  const fetch = async (cid: Cid, signal?: AbortSignal): Promise<Uint8Array> =>
+    (await channel.call("blocks.get", cid, signal)) as Uint8Array;
+  return {
+    has,
+    fetch: (cid, { signal }) => fetch(cid, signal),
+    get: async (cid, signal) => ((await has(cid)) ? fetch(cid, signal) : undefined),
+    // The cache fetches by itself what it has not got, and keeps it: there is nothing to add.
+    put: async () => {},
   };
 }

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { openSync } from "node:fs";
+import { systemClock } from "../base/clock.ts";
 import { HiveError, type Kind, isFault, kinds } from "../base/errors.ts";
 
 /** A mount with a long journal to replay, on a slow disk. */
@@ -76,9 +77,10 @@ export function askedToEnd(): Promise<NodeJS.Signals> {
 
 function ready(child: ChildProcess, logFile: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => fail("TimedOut", `not ready; see ${logFile}`), readyTimeoutMs);
+    const failLate = (): void => fail("TimedOut", `not ready; see ${logFile}`);
+    const late = systemClock.after(readyTimeoutMs, failLate);
     function fail(kind: Kind, subject: string, op = "daemon.start"): void {
-      clearTimeout(late);
+      late[Symbol.dispose]();
       reject(new HiveError(kind, op, subject));
     }
     child.once("error", (error) => fail("Unavailable", error.message));
@@ -88,7 +90,7 @@ function ready(child: ChildProcess, logFile: string): Promise<string> {
         const kind = kinds.includes(message.kind) ? message.kind : "Corrupt";
         return fail(kind, message.subject, message.op);
       }
-      clearTimeout(late);
+      late[Symbol.dispose]();
       resolve(message.words);
     });
   });

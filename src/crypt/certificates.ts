@@ -1,0 +1,25 @@
+/** The certificate by which a device's peer key may act for a drive, renewed at every greeting. */
+import type { Clock } from "../base/clock.ts";
+import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { DeviceCertificate } from "../base/records.ts";
+import type { DriveKeys } from "./drive.ts";
+import { signDeviceCertificate } from "./records.ts";
+
+/** Signs afresh when the last one is half-way to its end. */
+export function certifier(
+  keys: DriveKeys,
+  device: { readonly peer: PeerId; readonly name: string },
+  clock: Clock,
+): () => readonly DeviceCertificate[] {
+  let last: DeviceCertificate | undefined;
+  return () => {
+    const nowMs = clock.now();
+    const fresh = last !== undefined && last.expiresAtMs - nowMs > limits.crypt.certificateMs / 2;
+    if (last === undefined || !fresh) {
+      const expiresAtMs = nowMs + limits.crypt.certificateMs;
+      last = signDeviceCertificate(keys, { ...device, issuedAtMs: nowMs, expiresAtMs });
+    }
+    return [last];
+  };
+}
