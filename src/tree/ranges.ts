@@ -37,7 +37,8 @@ export async function allocate(
 function checkRoom(state: State, node: Node, range: ByteRange): void {
   const { limitBytes } = state.needs.store.usage();
   const held = node.allocatedBytes;
-  if (range.lengthBytes - held > limitBytes) throw new HiveError("NoSpace", "tree.allocate", "room");
+  if (range.lengthBytes - held <= limitBytes) return;
+  throw new HiveError("NoSpace", "tree.allocate", `${range.lengthBytes} bytes`);
 }
 
 function extend(state: State, node: Node, sizeBytes: number): void {

@@ -52,7 +52,8 @@ export function setXattr(
   const acl = modeForAcl(node.inode.mode, name, value);
   if (acl.keeps) values.set(name, Buffer.from(value));
   else values.delete(name);
-  if (xattrBytes(values) > xattrTotalBytesMax) throw new HiveError("NoSpace", "tree.setxattr", name);
+  const fits = xattrBytes(values) <= xattrTotalBytesMax;
+  if (!fits) throw new HiveError("NoSpace", "tree.setxattr", name);
   change(state, node, values, acl.mode);
 }
 
