@@ -50,6 +50,8 @@ export async function serveDashboard(
   );
   server.maxConnections = connectionsMax;
   const port = await listen(server, options.port);
+  // Such as too many open files: a visitor is lost, the drive goes on.
+  server.on("error", (error) => needs.log.warn("web.server", { error: describe(error) }));
   return { url: `http://${address}:${port}/${token}/`, close: () => closeAll(server) };
 }
 
@@ -186,15 +188,21 @@ function sha256(text: string): string {
 
 function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once("error", (cause) => {
-      reject(new HiveError("Busy", "web.listen", `port ${port}`, { cause }));
-    });
+    const fail = (cause: unknown): void => reject(listenFault(port, cause));
+    server.once("error", fail);
     server.listen({ host: address, port, exclusive: true }, () => {
+      server.off("error", fail);
       const bound = server.address();
       assert(bound !== null && typeof bound === "object");
       resolve(bound.port);
     });
   });
+}
+
+function listenFault(port: number, cause: unknown): HiveError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const kind = code === "EADDRINUSE" ? "Busy" : code === "EACCES" ? "Denied" : "Unavailable";
+  return new HiveError(kind, "web.listen", `port ${port}`, { cause });
 }
 
 function closeAll(server: Server): Promise<void> {
