@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -24,6 +24,7 @@ export function node24() {
 
 export function prepare() {
   install();
+  linkCommand();
   run(process.execPath, [join(root, "native", "build.mjs")], "building the native addon");
 }
 
@@ -36,6 +37,12 @@ function install() {
   const npm = ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
   run("npm", [...npm, "--loglevel=error"], "npm ci");
   writeFileSync(stamp, wanted);
+}
+
+/** So that `npx hive` runs this checkout. */
+function linkCommand() {
+  const link = join(root, "node_modules", ".bin", "hive");
+  if (!existsSync(link)) symlinkSync(join("..", "..", "scripts", "hive.mjs"), link);
 }
 
 /** Runs a program with our terminal; ends this one with its exit code when it fails. */
