@@ -39,12 +39,18 @@ export interface TooFew {
 export class Groups {
   readonly #needs: GroupNeeds;
   readonly #policy: Policy;
+  readonly #settleMs: number;
+  /** The class that there were households for when last asked, and since when it is the same. */
+  #wanted: { readonly name: string; readonly sinceMs: number } | undefined;
   readonly #manifests = new Map<GroupId, Manifest>();
   readonly #changes = new Gate({ seats: 1, queueMax: limits.transfer.changesQueueMax });
 
-  constructor(needs: GroupNeeds, policy: Policy) {
+  constructor(
+    needs: GroupNeeds, options: { readonly policy: Policy; readonly settleMs: number },
+  ) {
     this.#needs = needs;
-    this.#policy = policy;
+    this.#policy = options.policy;
+    this.#settleMs = options.settleMs;
   }
 
   async open(): Promise<void> {
@@ -72,12 +78,12 @@ export class Groups {
     usable.sort((a, b) => b.class.n - a.class.n);
     const best = usable[0];
     const wanted = this.#wantedClass(best?.class);
-    if (wanted !== undefined && wanted.n > (best?.class.n ?? 0)) {
+    if (wanted !== undefined && wanted.n > (best?.class.n ?? 0) && this.#isSettled(wanted)) {
       const drawn = await this.#draw(wanted, best?.class.n ?? 0);
       if (drawn !== undefined) return drawn;
     }
-    const smallest = erasureClasses[0] as ErasureClass;
-    return best ?? { needed: smallest.n, have: this.households() };
+    const least = wanted ?? (erasureClasses[0] as ErasureClass);
+    return best ?? { needed: least.n, have: this.households() };
   }
 
   /** Gives a lost member's seat to another peer; undefined when nobody can take it. */
@@ -123,9 +129,24 @@ export class Groups {
     log.debug("transfer.manifest.missed", { group: manifest.group, peers: missed.length, why });
   }
 
+  /**
+   * Peers are still arriving when a node has just started: a group drawn from the first of them
+   * would be of too small a class. To go below a class that is in use takes far longer patience.
+   */
+  #isSettled(wanted: ErasureClass): boolean {
+    const nowMs = this.#needs.clock.monotonicMs();
+    if (this.#wanted?.name !== wanted.name) this.#wanted = { name: wanted.name, sinceMs: nowMs };
+    const isLess = this.all().some((manifest) => manifest.class.n > wanted.n);
+    const patienceMs = isLess ? this.#settleMs * limits.transfer.settleFactor : this.#settleMs;
+    return nowMs - this.#wanted.sinceMs >= patienceMs;
+  }
+
   /** The largest class there are households for, then smaller ones, down to what we have. */
   async #draw(wanted: ErasureClass, above: number): Promise<Manifest | undefined> {
-    const classes = erasureClasses.filter(({ n }) => n <= wanted.n && n > above).reverse();
+    const isNamed = this.#policy.class !== "auto";
+    const lower = erasureClasses.filter(({ n }) => n <= wanted.n && n > above).reverse();
+    // A class that the policy names is never relaxed.
+    const classes = isNamed ? [wanted] : lower;
     if (this.#manifests.size >= limits.transfer.groupsMax) return undefined;
     for (const erasureClass of classes) {
       const group = parseGroupId(this.#needs.random.bytes(16).toString("hex"));

@@ -48,6 +48,8 @@ export interface TransferOptions {
   readonly policy?: Policy;
   /** How long a read of absent data may take before it is Unavailable. */
   readonly readTimeoutMs?: number;
+  /** For how long the same class must be possible before a group is drawn. */
+  readonly settleMs?: number;
 }
 
 export interface Transfer extends BlockFetcher {
@@ -97,7 +99,10 @@ export async function openTransfer(
 ): Promise<Transfer> {
   const { books, keys } = needs;
   const segments = new SegmentBooks(books);
-  const groups = new Groups(needs, options.policy ?? defaultPolicy);
+  const groups = new Groups(needs, {
+    policy: options.policy ?? defaultPolicy,
+    settleMs: options.settleMs ?? limits.transfer.settleMs,
+  });
   await segments.open();
   await groups.open();
   const witness = new Witness(needs);

@@ -117,7 +117,8 @@ export function openWorld(
   world: World, options: TransferOptions & { readonly clock?: Clock } = {},
 ): Promise<Transfer> {
   const clock = options.clock ?? systemClock;
-  return openTransfer({ ...world, coder: openCoder(), clock, log: silentLog }, options);
+  const needs = { ...world, coder: openCoder(), clock, log: silentLog };
+  return openTransfer(needs, { settleMs: 0, ...options });
 }
 
 export interface VaultWorld extends World, AsyncDisposable {

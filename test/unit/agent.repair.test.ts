@@ -149,7 +149,7 @@ async function openAll(world: World): Promise<{
     { ...world, transfer, books, clock, log: silentLog },
     { auditIntervalMs: hourMs, deadAfterMs: 72 * hourMs },
   );
-  const blocks = makeBlocks(world.random, { count: 20, bytesMax: 200_000 });
+  const blocks = makeBlocks(world.random, { count: 10, bytesMax: 100_000 });
   world.source.commit("root", blocks);
   await transfer.flush(20_000);
   return { transfer, agent, clock, blocks, books };

@@ -105,6 +105,37 @@ test("more peers arrive: new segments move up a class, old ones stay readable", 
   t.strictSame(await missing(transfer, [...first, ...second]), []);
 });
 
+test("while peers are still arriving no group of a small class is drawn", async (t) => {
+  const world = makeWorld(3, seed);
+  const transfer = await openWorld(world, { settleMs: 300 });
+  const blocks = makeBlocks(world.random, { count: 5, bytesMax: 1000 });
+  world.source.commit("one", blocks);
+  const { signal } = new AbortController();
+  t.equal(await transfer.uploader.step(signal), "idle");
+  for (let more = 0; more < 3; more++) world.network.add(`more ${more}`, hostOf);
+  await transfer.flush(5_000);
+  t.equal(transfer.status().class, "tiny");
+  t.equal(transfer.status().groups, 1);
+
+  const members = [...world.network.members.values()];
+  for (const member of members.slice(0, 3)) member.mood = { is: "dead" };
+  world.source.commit("two", makeBlocks(world.random, { count: 5, bytesMax: 1000 }));
+  const late = await transfer.flush(1_000).catch((error: unknown) => error);
+  t.ok(isFault(late, "TimedOut"), "half the peers away for a second is no reason for a mirror");
+  for (const member of members) member.mood = { is: "honest" };
+  await transfer.flush(5_000);
+  t.strictSame([transfer.status().groups, transfer.status().class], [1, "tiny"]);
+});
+
+test("a class that the policy names is never relaxed", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world, { policy: { ...defaultPolicy, class: "small" } });
+  world.source.commit("one", makeBlocks(world.random, { count: 2, bytesMax: 1000 }));
+  const late = await transfer.flush(200).catch((error: unknown) => error);
+  t.ok(isFault(late, "TimedOut"));
+  t.strictSame(transfer.status().waiting, { for: "peers", needed: 12, have: 6 });
+});
+
 function hostOf(keys: PeerKeys): HonestHost {
   return new HonestHost(keys);
 }

@@ -80,7 +80,7 @@ function openOn(
 ): Promise<Transfer> {
   return openTransfer({
     ...world, ...parts, coder: openCoder(), clock: systemClock, log: silentLog,
-  });
+  }, { settleMs: 0 });
 }
 
 async function temporaryBooks(): Promise<Awaited<ReturnType<typeof openKeyValue>>> {
