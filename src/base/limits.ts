@@ -394,7 +394,6 @@ export const limits = {
     connectionsMax: 64,
     /** A browser's headers without cookies are under 1 KiB. */
     headerBytesMax: 8 * KiB,
-    requestTimeoutMs: 10_000,
     /** Rows of the peers table: beyond it nobody reads, and the page gets slow. */
     peersShownMax: 500,
   },

@@ -43,9 +43,9 @@ export async function serveDashboard(
   const token = needs.random.bytes(tokenBytes).toString("hex");
   const page = readPage();
   const view = sharing(() => look(needs));
-  const { connectionsMax, headerBytesMax, requestTimeoutMs } = limits.web;
+  const { connectionsMax, headerBytesMax } = limits.web;
   const server = createServer(
-    { maxHeaderSize: headerBytesMax, requestTimeout: requestTimeoutMs },
+    { maxHeaderSize: headerBytesMax },
     (request, response) => void answer({ request, response, token, page, view, log: needs.log }),
   );
   server.maxConnections = connectionsMax;
