@@ -6,11 +6,8 @@ import * as drive from "./drive-commands.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exits.ts";
 import { commandHelp, overview } from "./help.ts";
 import { findHome } from "./home.ts";
-import { mountCommand } from "./mount-command.ts";
 import { print, sayFault } from "./output.ts";
 import { type CommandLine, parseCommandLine } from "./parse.ts";
-import * as setup from "./setup-commands.ts";
-import { swarmCommand } from "./swarm-command.ts";
 
 export async function runCommand(words: readonly string[]): Promise<ExitCode> {
   try {
@@ -36,21 +33,25 @@ export async function runCommand(words: readonly string[]): Promise<ExitCode> {
   }
 }
 
-/** Long-running commands answer when they end. */
+/**
+ * Long-running commands answer when they end. Only those that build a drive or a node load the
+ * rooms for it: the others ask a daemon, and need not wait for a network library to load.
+ */
 async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCode> {
   const home = findHome();
   const name = command.name as CommandName;
+  const setup = () => import("./setup-commands.ts");
   switch (name) {
     case "init":
-      return setup.init(home, line);
+      return (await setup()).init(home, line);
     case "recover":
-      return setup.recover(home, line);
+      return (await setup()).recover(home, line);
     case "doctor":
-      return setup.doctor(home, line);
+      return (await setup()).doctor(home, line);
     case "node":
-      return setup.node(home, line);
+      return (await setup()).node(home, line);
     case "mount":
-      return mountCommand(home, line);
+      return (await import("./mount-command.ts")).mountCommand(home, line);
     case "unmount":
       return drive.unmount(home, line);
     case "status":
@@ -68,7 +69,7 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
     case "join":
       return drive.join(home, line);
     case "swarm":
-      return swarmCommand(home, line);
+      return (await import("./swarm-command.ts")).swarmCommand(home, line);
     default:
       return unreachable(name);
   }

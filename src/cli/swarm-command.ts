@@ -1,6 +1,6 @@
 /** `hive swarm`: starts and steers the local swarm's process. */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { HiveError, isFault } from "../base/errors.ts";
 import { lineLog } from "../base/log.ts";
 import { type Json, askControl, serveControl } from "./control.ts";
@@ -66,7 +66,9 @@ async function startSwarm(home: Home, peers: number, processes: boolean): Promis
   if (peers < 1 || peers > swarmPeersMax) {
     throw new HiveError("Usage", "swarm", `--peers must be 1 to ${swarmPeersMax}`);
   }
-  mkdirSync(home.swarmDirectory, { recursive: true, mode: 0o700 });
+  for (const directory of [home.swarmDirectory, dirname(socketIn(home.swarmDirectory))]) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
   await startInBackground({
     words: [
       "swarm",

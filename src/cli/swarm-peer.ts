@@ -98,29 +98,32 @@ export function innerPeer(place: SwarmPlace, bootstrap: readonly string[], log: 
 /** A process of its own: what a kill means for a real machine. */
 export function outerPeer(place: SwarmPlace, bootstrap: readonly string[]): SwarmPeer {
   let child: ChildProcess | undefined;
+  // It may also have died by itself, or have been killed by somebody who tries things.
+  const alive = (): ChildProcess | undefined =>
+    child?.exitCode === null && child.signalCode === null ? child : undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ended = child;
+    const ended = alive();
     child = undefined;
-    if (ended === undefined || ended.exitCode !== null) return;
+    if (ended === undefined) return;
     const gone = new Promise((resolve) => ended.once("exit", resolve));
     ended.kill(signal);
     await gone;
   };
   return {
     ...plain(place),
-    running: () => child !== undefined && child.exitCode === null && child.signalCode === null,
-    pid: () => child?.pid,
+    running: () => alive() !== undefined,
+    pid: () => alive()?.pid,
     async start() {
-      if (child !== undefined) return;
+      if (alive() !== undefined) return;
       writeSettings(place.home.settingsFile, { ...place.settings, bootstrap });
       child = await spawnNode(place.home);
     },
     stop: () => end("SIGTERM"),
     kill: () => end("SIGKILL"),
-    status: async () =>
-      child === undefined
-        ? undefined
-        : ((await askControl(place.home.socket, "status")) as NodeStatus),
+    status: async () => {
+      if (alive() === undefined) return undefined;
+      return (await askControl(place.home.socket, "status")) as NodeStatus;
+    },
   };
 }
 
