@@ -29,6 +29,39 @@ export interface PublishNeeds {
   readonly log: Log;
   readonly groups: Groups;
   readonly catalog: Catalog;
+  readonly announcer: Announcer;
+}
+
+/** Puts heads into the DHT, one at a time and the newest only: a round does not wait for it. */
+export class Announcer {
+  readonly #network: PeerNetwork;
+  readonly #log: Log;
+  #next: Head | undefined;
+  #isBusy = false;
+
+  constructor(needs: { readonly network: PeerNetwork; readonly log: Log }) {
+    this.#network = needs.network;
+    this.#log = needs.log;
+  }
+
+  announce(head: Head): void {
+    this.#next = head;
+    if (!this.#isBusy) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isBusy = true;
+    while (this.#next !== undefined) {
+      const head = this.#next;
+      this.#next = undefined;
+      try {
+        await this.#network.publish(head);
+      } catch (error) {
+        this.#log.debug("transfer.head.unannounced", { why: describe(error) });
+      }
+    }
+    this.#isBusy = false;
+  }
 }
 
 /** Signs and sends a head for this root; Unavailable when too few members took it. */
@@ -55,9 +88,7 @@ async function sendHead(needs: PublishNeeds, head: Head, signal: AbortSignal): P
   const groups = needs.groups.all();
   const members = new Set(groups.flatMap(({ peers }) => peers));
   const took = new Set<PeerId>();
-  const announced = needs.network.publish(head, { signal }).catch((error: unknown) => {
-    needs.log.debug("transfer.head.unannounced", { why: describe(error) });
-  });
+  needs.announcer.announce(head);
   await Promise.all([...members].map(async (peer) => {
     try {
       await needs.network.putRecord(peer, head, { signal });
@@ -66,7 +97,6 @@ async function sendHead(needs: PublishNeeds, head: Head, signal: AbortSignal): P
       needs.log.debug("transfer.head.missed", { peer, why: describe(error) });
     }
   }));
-  await announced;
   signal.throwIfAborted();
   const enough = groups.some(({ peers, class: { r } }) => {
     return peers.filter((peer) => took.has(peer)).length >= r;

@@ -24,7 +24,7 @@ import { Downloader } from "./download.ts";
 import { Groups } from "./groups.ts";
 import { dropShard, mendShard } from "./mend.ts";
 import { Placer } from "./place.ts";
-import { republishHead } from "./publish.ts";
+import { Announcer, republishHead } from "./publish.ts";
 import { recover } from "./recover.ts";
 import { Records } from "./records.ts";
 import { ShardReader } from "./shards.ts";
@@ -106,7 +106,8 @@ export async function openTransfer(
   await segments.open();
   await groups.open();
   const witness = new Witness(needs);
-  const parts = { ...needs, segments, groups, witness, owner: keys.owner };
+  const announcer = new Announcer(needs);
+  const parts = { ...needs, segments, groups, witness, announcer, owner: keys.owner };
   const records = new Records(parts);
   const reader = new ShardReader(parts);
   const placer = new Placer(parts);
@@ -124,6 +125,7 @@ interface Parts extends TransferNeeds {
   readonly segments: SegmentBooks;
   readonly groups: Groups;
   readonly witness: Witness;
+  readonly announcer: Announcer;
   readonly records: Records;
   readonly reader: ShardReader;
   readonly placer: Placer;

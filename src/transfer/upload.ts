@@ -30,7 +30,7 @@ import type { Catalog } from "./catalog.ts";
 import type { Groups, TooFew } from "./groups.ts";
 import { type Layout, planSegment } from "./pack.ts";
 import type { Placer } from "./place.ts";
-import { publishHead } from "./publish.ts";
+import { type Announcer, publishHead } from "./publish.ts";
 import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
 
 export interface UploadNeeds {
@@ -46,6 +46,7 @@ export interface UploadNeeds {
   readonly catalog: Catalog;
   readonly groups: Groups;
   readonly placer: Placer;
+  readonly announcer: Announcer;
 }
 
 /** What keeps the uploader from going on, for the status. */
