@@ -18,6 +18,8 @@ export interface ExchangeNeeds {
   readonly linkTo: (peer: PeerId) => Link;
   readonly connections: () => number;
   readonly renewOffer: () => void;
+  /** Ends the connection to a peer that is there no more. */
+  readonly drop: (peer: PeerId) => void;
 }
 
 export class Exchange implements Step {
@@ -66,6 +68,8 @@ export class Exchange implements Step {
     } catch (error) {
       if (!isFault(error)) throw error;
       this.#needs.book.failed(peer);
+      // Nothing here waits for its vault: who is silent has gone without a word.
+      if (error.kind === "TimedOut") this.#needs.drop(peer);
       this.#needs.log.debug("peer.failed", { peer, fault: describe(error) });
     }
   }

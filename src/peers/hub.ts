@@ -86,6 +86,7 @@ class Hub implements Peers {
       linkTo: (peer) => this.#link(peer),
       connections: () => this.#node.getConnections().length,
       renewOffer: () => void this.#ownOffer(),
+      drop: (peer) => this.#drop(peer),
     });
   }
 
@@ -351,6 +352,11 @@ class Hub implements Peers {
     const space = this.#needs.host.space();
     this.#offer = signOffer(this.#keys, { atMs: nowMs, household, country, addresses, ...space });
     return this.#offer;
+  }
+
+  #drop(peer: PeerId): void {
+    const reason = new HiveError("TimedOut", "peers.drop", peer);
+    for (const one of this.#node.getConnections(peerIdFromString(peer))) one.abort(reason);
   }
 
   async #tryOut(work: () => Promise<unknown>): Promise<void> {

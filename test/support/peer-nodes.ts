@@ -31,6 +31,7 @@ export interface TestNodeOptions {
   readonly bootstrap?: readonly string[];
   readonly listen?: readonly string[];
   readonly encryption?: "tls" | "noise";
+  readonly mdns?: boolean;
   readonly clock?: Clock;
   readonly log?: Log;
   readonly more?: Partial<PeersNeeds>;
@@ -48,7 +49,7 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
     bootstrap: options.bootstrap ?? [],
     household: `home of ${keys.peer.slice(-6)}`,
     country: "CH",
-    mdns: false,
+    mdns: options.mdns ?? false,
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
   };
   const peers = await openPeers({
@@ -61,7 +62,8 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
     ...options.more,
   }, settings);
   const address = peers.addresses()[0] as string;
-  return { keys, peers, host, books, address, [Symbol.asyncDispose]: () => peers[Symbol.asyncDispose]() };
+  const close = () => peers[Symbol.asyncDispose]();
+  return { keys, peers, host, books, address, [Symbol.asyncDispose]: close };
 }
 
 /** One segment of a made-up drive, its shards and the manifest of its group. */

@@ -11,11 +11,13 @@ import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { PeerId, ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { signOffer } from "../../src/crypt/records.ts";
 import { validateRecord, selectRecord } from "../../src/peers/dht.ts";
 import { shardProtocol } from "../../src/peers/link.ts";
 import { Remembered } from "../../src/peers/memory.ts";
-import { encodeAnswer, encodeList, encodeRequest, parseRequest } from "../../src/peers/message.ts";
+import { encodeAnswer, encodeHello, encodeList } from "../../src/peers/message.ts";
+import { encodeRequest, parseRequest } from "../../src/peers/message.ts";
 import { type Node, openNode } from "../../src/peers/node.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
 import { faultOf } from "../support/faults.ts";
@@ -24,21 +26,23 @@ import { openTestNode } from "../support/peer-nodes.ts";
 const shard = "cd".repeat(32) as ShardId;
 const range = { offsetBytes: 0, lengthBytes: 100 };
 
-/** Real time, but every delay passes a hundred times as fast. */
+/** Real time, but every delay passes twenty times as fast. */
 const fastClock: Clock = {
   ...systemClock,
-  monotonicMs: () => systemClock.monotonicMs() * 100,
-  after: (ms, act) => systemClock.after(ms / 100, act),
+  monotonicMs: () => systemClock.monotonicMs() * 20,
+  after: (ms, act) => systemClock.after(ms / 20, act),
 };
 
 class EvilPeer implements AsyncDisposable {
   readonly node: Node;
+  readonly keys: PeerKeys;
   readonly self: PeerId;
   readonly address: string;
 
-  constructor(node: Node, self: PeerId) {
+  constructor(node: Node, keys: PeerKeys) {
     this.node = node;
-    this.self = self;
+    this.keys = keys;
+    this.self = keys.peer;
     this.address = node.getMultiaddrs()[0]!.toString();
   }
 
@@ -55,7 +59,7 @@ class EvilPeer implements AsyncDisposable {
       select: selectRecord,
     });
     if (answer !== undefined) await node.handle(shardProtocol, (stream) => listen(stream, answer));
-    return new EvilPeer(node, keys.peer);
+    return new EvilPeer(node, keys);
   }
 
   async dial(address: string): Promise<Stream> {
@@ -127,6 +131,27 @@ for (const { name, kind, answer } of liars) {
     t.equal(await faultOf(node.peers.read(honest.keys.peer, shard, range)), "NotFound");
   });
 }
+
+test("a peer that falls silent for ever is offline after a ping", async (t) => {
+  await using evil = await EvilPeer.open(() => {});
+  await using node = await openTestNode({ clock: fastClock });
+  await node.peers.connect(evil.address);
+  const offer = signOffer(evil.keys, {
+    atMs: systemClock.now(), household: "x", country: undefined,
+    addresses: [evil.address.split("/p2p/")[0] as string], quotaBytes: 0, freeBytes: 0,
+  });
+  const stream = await evil.dial(node.address);
+  const online = new Promise<void>((resolve) => {
+    node.peers.onPeersChanged(() => {
+      if (node.peers.peers()[0]?.online === true) resolve();
+    });
+  });
+  send(stream, encodeRequest(1, { op: "hello" }), encodeHello([], offer.bytes));
+  await online;
+  const { signal } = new AbortController();
+  while (node.peers.peers()[0]?.online === true) await node.peers.step.step(signal);
+  t.equal(node.peers.peers()[0]?.online, false);
+});
 
 test("an endless answer ends with its stream", async (t) => {
   let sentBytes = 0;

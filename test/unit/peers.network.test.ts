@@ -1,4 +1,5 @@
 /** Two and three real nodes over loopback: the network's contract, and who may act for whom. */
+import { networkInterfaces } from "node:os";
 import { test } from "tap";
 import { networkContract } from "../contract/network.ts";
 import { faultOf } from "../support/faults.ts";
@@ -19,6 +20,22 @@ for (const encryption of ["tls", "noise"] as const) {
     });
   });
 }
+
+const lan = Object.values(networkInterfaces()).flat().some((one) => one?.internal === false);
+
+test("nodes of one LAN find each other", { skip: !lan && "no network" }, async (t) => {
+  const options = { listen: ["/ip4/0.0.0.0/tcp/0"], mdns: true };
+  await using one = await openTestNode(options);
+  const found = new Promise<void>((resolve) => {
+    one.peers.onPeersChanged(() => {
+      if (one.peers.peers().some((peer) => peer.offer.peer === wanted)) resolve();
+    });
+  });
+  await using other = await openTestNode(options);
+  const wanted = other.keys.peer;
+  await found;
+  t.pass();
+});
 
 test("a certificate counts for its own peer only, and only in its time", async (t) => {
   const drive = new TestDrive("certificates");
