@@ -39,9 +39,14 @@ export class Writer {
     assert(Number.isSafeInteger(value) && value >= 0, `varint ${value}`);
     this.#room(8);
     let rest = value;
-    while (rest >= 128) {
+    while (rest >= 2 ** 31) {
       this.#buffer[this.#length++] = (rest % 128) | 128;
       rest = Math.floor(rest / 128);
+    }
+    // What fits 31 bits takes whole-number steps, several times as quick.
+    while (rest >= 128) {
+      this.#buffer[this.#length++] = (rest & 127) | 128;
+      rest >>>= 7;
     }
     this.#buffer[this.#length++] = rest;
     return this;
