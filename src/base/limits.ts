@@ -43,6 +43,8 @@ export const limits = {
     journalBytesMax: 128 * MiB,
     /** Work on the main thread between two looks at the kernel. */
     sliceMs: 4,
+    /** One journal record: far below what a sealing takes, and little to lose to a torn one. */
+    recordBytesMax: MiB,
     /** Syncs that a commit spends on being sure that no block came meanwhile. */
     settleRoundsMax: 16,
     /** Fetches that one operation may need; more means that pages are evicted as they come. */

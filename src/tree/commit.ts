@@ -121,7 +121,7 @@ export class Commits {
     await this.#writeTable(layer);
     for (const tree of layer.dropped) await dropPages(tree.root, this.#workFor(tree));
     await this.#commitRoot(frozen);
-    this.#thaw(layer);
+    await this.#thaw(layer);
   }
 
   async #writeFiles(layer: Layer): Promise<void> {
@@ -136,13 +136,29 @@ export class Commits {
 
   /** The deepest first: a directory's entry holds the name of its newest pages. */
   async #writeDirectories(layer: Layer): Promise<void> {
-    const plans = planDirectories(layer);
+    const plans = await this.#planDirectories(layer);
     for (const directory of byDepth(layer, [...plans.keys()])) {
       const plan = plans.get(directory) as Plan;
       const { node } = snapshotOf(layer, directory);
       const changes = await this.#encodePlan(layer, plan);
       node.tree = await this.#rewrite(node.tree, changes, { insideMax: 0 });
     }
+  }
+
+  async #planDirectories(layer: Layer): Promise<Map<Ino, Plan>> {
+    const plans = new Map<Ino, Plan>();
+    for (const { node, home } of layer.inodes.values()) {
+      await this.#breather.breathe();
+      if (home.kind !== "entry") continue;
+      planFor(plans, home.parent.ino).set(home.key, { name: home.name, ino: node.ino });
+    }
+    for (const [ino, names] of layer.names) {
+      if (snapshotOf(layer, ino).home.kind === "none") continue;
+      const plan = planFor(plans, ino);
+      for (const [key, binding] of names) plan.set(key, binding);
+      await this.#breather.breathe();
+    }
+    return plans;
   }
 
   async #encodePlan(layer: Layer, plan: Plan): Promise<Changes> {
@@ -229,37 +245,26 @@ export class Commits {
     state.sequence++;
   }
 
-  #thaw(layer: Layer): void {
+  async #thaw(layer: Layer): Promise<void> {
     const state = this.#state;
     this.#frozen = undefined;
     state.frozen = undefined;
+    for (const cid of this.#replaced.splice(0)) state.blocks.discard(cid);
     for (const { node } of layer.inodes.values()) {
       node.pins--;
       state.nodes.settle(node);
+      await this.#breather.breathe();
     }
-    for (const cid of this.#replaced.splice(0)) state.blocks.discard(cid);
   }
 }
 
 /** A directory's changed names; null where one was taken away. */
 type Plan = Map<number, Binding | null>;
 
-function planDirectories(layer: Layer): Map<Ino, Plan> {
-  const plans = new Map<Ino, Plan>();
-  const planFor = (ino: Ino): Plan => {
-    const plan = plans.get(ino) ?? new Map<number, Binding | null>();
-    plans.set(ino, plan);
-    return plan;
-  };
-  for (const { node, home } of layer.inodes.values()) {
-    if (home.kind !== "entry") continue;
-    planFor(home.parent.ino).set(home.key, { name: home.name, ino: node.ino });
-  }
-  for (const [ino, names] of layer.names) {
-    if (snapshotOf(layer, ino).home.kind === "none") continue;
-    for (const [key, binding] of names) planFor(ino).set(key, binding);
-  }
-  return plans;
+function planFor(plans: Map<Ino, Plan>, ino: Ino): Plan {
+  const plan = plans.get(ino) ?? new Map<number, Binding | null>();
+  plans.set(ino, plan);
+  return plan;
 }
 
 function byDepth(layer: Layer, directories: readonly Ino[]): Ino[] {

@@ -12,6 +12,8 @@ import { addSpans } from "./spans.ts";
 import { type State, inodeChange } from "./state.ts";
 import { dropWrites, sealDirty } from "./writing.ts";
 
+/** What a link takes in a record, at most. */
+const linkRecordBytes = 96;
 const { chunkBytes, inlineBytesMax, journaledBytesMax } = limits.tree;
 
 /** Publishes the file's data in sealed chunks. What is written meanwhile stays unpublished. */
@@ -106,7 +108,24 @@ function publishLinks(
   live.links.clear();
   const content = contentAfter(node, live, links.length > 0);
   live.published = { sizeBytes, content };
-  state.record([inodeChange(state, node, { content }), ...links, ...data]);
+  recordInParts(state, [...links, ...data], inodeChange(state, node, { content }));
+}
+
+/** The size comes last: a crash between two records must not show bytes that are not there. */
+export function recordInParts(state: State, changes: readonly Change[], last: Change): void {
+  let part: Change[] = [];
+  let bytes = 0;
+  for (const change of changes) {
+    const more = change.kind === "data" ? change.bytes.length : linkRecordBytes;
+    if (bytes + more > limits.tree.recordBytesMax) {
+      state.record(part);
+      part = [];
+      bytes = 0;
+    }
+    part.push(change);
+    bytes += more;
+  }
+  state.record([...part, last]);
 }
 
 /** The inode's content once these links are published. */

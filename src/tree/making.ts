@@ -10,7 +10,7 @@ import { type Content, type Inode, fileType, typeMask } from "../dag/inodes.ts";
 import { Wanted } from "./attempt.ts";
 import { inheritAcl } from "./acl.ts";
 import { linkChanges } from "./content.ts";
-import { flush } from "./flush.ts";
+import { flush, recordInParts } from "./flush.ts";
 import type { Change } from "./journal.ts";
 import { entriesOf, findName, freeKey, isDirectory, livingDirectory } from "./names.ts";
 import type { Node } from "./nodes.ts";
@@ -80,7 +80,8 @@ export function link(state: State, ino: Ino, at: Place): Node {
   const chunks = linkChanges(state, node);
   const inode = { ...node.inode, links: 1, ctime: now };
   const home = { kind: "entry", parent: parent.ino, key, name } as const;
-  state.record([{ kind: "inode", inode, home }, ...chunks, bind, grown]);
+  state.record([{ kind: "inode", inode, home }, bind, grown]);
+  recordInParts(state, chunks, { kind: "inode", inode, home });
   return node;
 }
 

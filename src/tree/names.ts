@@ -25,8 +25,13 @@ export interface Brief {
   readonly type: number;
 }
 
-/** The first name whose key is at least this. */
-export function nextName(state: State, directory: Node, from: number): Found | undefined {
+/** The first name whose key is at least `from` and below `until`. */
+export function nextName(
+  state: State,
+  directory: Node,
+  from: number,
+  until = Infinity,
+): Found | undefined {
   const { ino } = directory;
   const active = state.active.names.get(ino);
   const frozen = state.frozen?.names.get(ino);
@@ -36,7 +41,7 @@ export function nextName(state: State, directory: Node, from: number): Found | u
     const older = frozen?.next(key);
     const kept = nextItem(directory.tree.root, key, load);
     const first = Math.min(keyOf(changed), keyOf(older), keyOf(kept));
-    if (first === Infinity) return undefined;
+    if (first === Infinity || first >= until) return undefined;
     const bound = changed?.key === first ? changed : older?.key === first ? older : undefined;
     if (bound === undefined) {
       assert(kept !== undefined);
@@ -71,10 +76,11 @@ export function freeKey(state: State, directory: Node, name: Name): number {
 }
 
 function* namesOfHash(state: State, directory: Node, base: number): Generator<Found> {
-  let found = nextName(state, directory, base);
-  while (found !== undefined && found.key < base + slotsPerHash) {
+  const until = base + slotsPerHash;
+  let found = nextName(state, directory, base, until);
+  while (found !== undefined) {
     yield found;
-    found = nextName(state, directory, found.key + 1);
+    found = nextName(state, directory, found.key + 1, until);
   }
 }
 
