@@ -2,7 +2,7 @@
  * The face of this room: a tree becomes a folder. README.md says which driver does what. It never
  * looks into the folder that it serves: that would wait for itself.
  */
-import { lstat } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { HiveError } from "../base/errors.ts";
 import type { Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -51,7 +51,7 @@ export function bestDriver(): DriverName {
 /** Resolves when the folder serves. The folder must be there, a directory, and not a mount yet. */
 export async function mount(needs: MountNeeds, options: MountOptions): Promise<Mounted> {
   parseFsName(options.fsName);
-  await refuseUnfit(options.directory);
+  await refuseUnfit(options);
   const directory = await canonical(options.directory);
   const driven = await drive(needs, options.driver, attachOptions(directory, options));
   const unmount = (how = { lazy: false }) => driven.unmount(how);
@@ -80,10 +80,13 @@ async function drive(
   throw new HiveError("Unsupported", "mount.driver", "native/fuse was not built here");
 }
 
-async function refuseUnfit(directory: string): Promise<void> {
+async function refuseUnfit({ directory, nonEmpty = false }: MountOptions): Promise<void> {
   if (await isMounted(directory)) throw new HiveError("Busy", "mount.directory", directory);
   const status = await lstat(directory);
   if (!status.isDirectory()) throw new HiveError("NotDirectory", "mount.directory", directory);
+  // Mounting over files hides them: whoever meant another directory would think them gone.
+  const empty = nonEmpty || (await readdir(directory)).length === 0;
+  if (!empty) throw new HiveError("NotEmpty", "mount.directory", directory);
 }
 
 /** The cautious side where nothing was said: no devices, no set-user-id programs. */

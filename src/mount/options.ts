@@ -13,13 +13,15 @@ export interface ChosenOptions {
   readonly execute?: boolean;
   readonly noAtime?: boolean;
   readonly synchronous?: boolean;
+  /** Mount over what the directory holds, which is hidden meanwhile. */
+  readonly nonEmpty?: boolean;
   readonly fsName?: string;
   readonly maxReadBytes?: number;
 }
 
 const switches: Readonly<Record<string, ChosenOptions>> = {
   ro: { readOnly: true }, rw: { readOnly: false },
-  allow_other: { allowOther: true },
+  allow_other: { allowOther: true }, nonempty: { nonEmpty: true },
   suid: { setUserId: true }, nosuid: { setUserId: false },
   dev: { devices: true }, nodev: { devices: false },
   exec: { execute: true }, noexec: { execute: false },

@@ -297,6 +297,23 @@ const kernelOnly: Readonly<Record<string, Case>> = {
     t.equal(mode, 0o777);
   },
 
+  "a POSIX access list lets a named user in": async (t, { client, directory }) => {
+    await client.run(({ fs, path, directory }) => {
+      fs.chmodSync(directory, 0o755);
+      fs.writeFileSync(path("file"), "for you", { mode: 0o600 });
+    });
+    // Version 2; owner rw-, user 65534 r--, group ---, mask r--, other ---.
+    const list = "0x02000000" + "01000600ffffffff" + "02000400feff0000" + "04000000ffffffff" +
+      "10000400ffffffff" + "20000000ffffffff";
+    const words = ["-n", "system.posix_acl_access", "-v", list, `${directory}/file`];
+    t.equal((await run("setfattr", ...words)).code, 0);
+    const stranger = startClient(directory, 65534);
+    t.strictSame(await stranger.run(({ fs, path, code }) => {
+      return [fs.readFileSync(path("file"), "utf8"), code(() => fs.openSync(path("file"), "r+"))];
+    }), ["for you", "EACCES"]);
+    stranger.stop();
+  },
+
   "the umask is applied": async (t, { client, directory }) => {
     const script = 'umask 027; cd "$0"; echo x > file; mkdir folder; mkfifo pipe';
     await run("sh", "-c", script, directory);

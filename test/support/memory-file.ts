@@ -1,8 +1,10 @@
 /** A file's bytes in memory, in pieces; a piece that was never written is a hole. */
 import { HiveError } from "../../src/base/errors.ts";
 import type { ByteRange } from "../../src/base/filesystem.ts";
+import { limits } from "../../src/base/limits.ts";
 
-const pieceBytes = 64 * 1024;
+/** As coarse as the real tree's, which the contract counts on. */
+const pieceBytes = limits.tree.chunkBytes;
 const zeros = Buffer.alloc(pieceBytes);
 
 export class MemoryFile {

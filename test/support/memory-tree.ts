@@ -8,8 +8,11 @@ import type {
   AllocateKind, AttributeChange, Attributes, ByteRange, Caller, DirectoryItem, FileSystem, Instant,
   NewNode, OpenFlags, Place, RenameKind, VolumeStats,
 } from "../../src/base/filesystem.ts";
-import { type Handle, type Ino, type Name, parseHandle, parseIno, rootIno } from "../../src/base/ids.ts";
+import {
+  type Handle, type Ino, type Name, nameBytesMax, parseHandle, parseIno, rootIno,
+} from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
+import { aclForMode, inheritAcl, modeForAcl } from "../../src/tree/acl.ts";
 import { MemoryFile } from "./memory-file.ts";
 
 const typeMask = 0o170000;
@@ -28,7 +31,7 @@ interface Node {
   mtime: Instant;
   ctime: Instant;
   readonly btime: Instant;
-  readonly xattrs: Map<string, Buffer>;
+  xattrs: Map<string, Buffer>;
   readonly file: MemoryFile;
   target: Buffer;
   readonly names: Map<Name, { ino: Ino; cookie: number }>;
@@ -86,7 +89,10 @@ export class MemoryTree implements FileSystem {
     if (change.dropPrivileges === true) dropPrivileges(node);
     node.uid = change.uid ?? node.uid;
     node.gid = change.gid ?? node.gid;
-    if (change.mode !== undefined) node.mode = (node.mode & typeMask) | change.mode;
+    if (change.mode !== undefined) {
+      node.mode = (node.mode & typeMask) | change.mode;
+      node.xattrs = new Map(aclForMode(node.xattrs, node.mode) ?? node.xattrs);
+    }
     if (change.atime !== undefined) node.atime = moment(change.atime);
     if (change.mtime !== undefined) node.mtime = moment(change.mtime);
     node.ctime = change.ctime === undefined ? now : moment(change.ctime);
@@ -113,6 +119,7 @@ export class MemoryTree implements FileSystem {
   }
 
   symlink(caller: Caller, at: Place, target: Uint8Array): Attributes {
+    if (target.length > limits.tree.symlinkBytesMax) throw fault("NameTooLong", "symlink");
     const node = this.#add(caller, at, { mode: linkType | 0o777 });
     node.target = Buffer.from(target);
     return this.#counted(node);
@@ -182,7 +189,7 @@ export class MemoryTree implements FileSystem {
     caller: Caller, parent: Ino, node: NewNode, flags: OpenFlags,
   ): { attributes: Attributes; handle: Handle } {
     const made = this.#make(caller, { mode: regularType | (node.mode & 0o7777) });
-    this.#inheritGroup(made, this.#directory(parent));
+    this.#inherit(made, this.#directory(parent));
     made.links = 0;
     const handle = this.#open(made, flags);
     return { attributes: this.#counted(made), handle };
@@ -273,10 +280,16 @@ export class MemoryTree implements FileSystem {
     _caller: Caller, ino: Ino, name: string, value: Uint8Array, mode: "any" | "create" | "replace",
   ): void {
     const node = this.#node(ino);
-    if (name.startsWith("system.")) throw fault("Unsupported", "setxattr");
+    if (!/^(user|trusted|security|system\.posix_acl_(access|default)$)/.test(name)) {
+      throw fault("Unsupported", "setxattr");
+    }
+    if (value.length > limits.tree.xattrBytesMax) throw fault("TooLarge", "setxattr");
     if (mode === "create" && node.xattrs.has(name)) throw fault("Exists", "setxattr");
     if (mode === "replace" && !node.xattrs.has(name)) throw fault("NoData", "setxattr");
-    node.xattrs.set(name, Buffer.from(value));
+    const acl = modeForAcl(node.mode, name, value);
+    if (acl.keeps) node.xattrs.set(name, Buffer.from(value));
+    else node.xattrs.delete(name);
+    node.mode = acl.mode;
     node.ctime = this.#now();
   }
 
@@ -319,17 +332,22 @@ export class MemoryTree implements FileSystem {
     const parent = this.#directory(at.parent);
     if (parent.names.has(at.name)) throw fault("Exists", "add");
     const made = this.#make(caller, node);
-    this.#inheritGroup(made, parent);
+    this.#inherit(made, parent);
     made.parent = parent.ino;
     this.#enter(at, made);
     return made;
   }
 
-  #inheritGroup(made: Node, parent: Node): void {
+  #inherit(made: Node, parent: Node): void {
     if ((parent.mode & 0o2000) !== 0) made.gid = parent.gid;
+    if ((made.mode & typeMask) === linkType) return;
+    const inherited = inheritAcl(parent.xattrs, made.mode);
+    made.mode = inherited.mode;
+    made.xattrs = inherited.values;
   }
 
   #enter(at: Place, node: Node): void {
+    if (at.name.length > nameBytesMax) throw fault("NameTooLong", "enter");
     const parent = this.#directory(at.parent);
     if (parent.links === 0) throw fault("NotFound", "enter");
     if (parent.names.has(at.name)) throw fault("Exists", "enter");
