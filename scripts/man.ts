@@ -19,6 +19,7 @@ export const mountOptions: readonly (readonly [words: string, meaning: string])[
   ["ro, rw", "read only, or not (the default)"],
   ["allow_other", "other users may look in, as permission bits allow; root alone, or " +
     "user_allow_other in /etc/fuse.conf, makes it possible"],
+  ["nonempty", "mount over what the directory holds; it is hidden meanwhile"],
   ["sync, async", "each write waits for stable storage, or not (the default)"],
   ["noatime, atime", "do not keep access times, or do"],
   ["suid, nosuid", "honour set-user-id bits, or not (the default for users)"],
