@@ -4,6 +4,7 @@
  * are sealed, and the journal links the chunks.
  */
 import { limits } from "../base/limits.ts";
+import type { ChunkLink } from "../dag/chunks.ts";
 import type { Content } from "../dag/inodes.ts";
 import { Breather } from "./attempt.ts";
 import type { Change } from "./journal.ts";
@@ -23,38 +24,58 @@ export function flush(state: State, node: Node): Promise<void> {
 
 /** The same for many files, with one sync for all: the journal only ever links durable blocks. */
 export async function flushAll(state: State, nodes: readonly Node[]): Promise<void> {
-  const sealed: Sealed[] = [];
+  const captures: Capture[] = [];
   for (const node of nodes) {
     const { live } = node;
     if (live === undefined) continue;
     if (fitsInline(node, live)) publishInline(state, node, live);
-    else sealed.push(await sealAll(state, node, live));
+    else captures.push(await sealAll(state, node, live));
   }
-  if (sealed.length === 0) return;
+  if (captures.length === 0) return;
   await settleBlocks(state);
-  for (const { node, live, sizeBytes } of sealed) {
-    if (node.live !== live) continue;
-    const whole = live.dirty.size === 0;
-    publishLinks(state, node, live, { sizeBytes: whole ? node.inode.sizeBytes : sizeBytes });
-    if (whole) settleLive(state, node);
-  }
+  for (const capture of captures) publishCapture(state, capture);
 }
 
-interface Sealed {
+/** A file as it was at one moment, all of it sealed. */
+interface Capture {
   readonly node: Node;
   readonly live: Live;
-  /** As it was when all was sealed. */
+  /** Captures of a file are numbered: an older one is not published after a newer. */
+  readonly number: number;
+  readonly links: ReadonlyMap<number, ChunkLink>;
   readonly sizeBytes: number;
+  readonly allocatedBytes: number;
 }
 
-async function sealAll(state: State, node: Node, live: Live): Promise<Sealed> {
+/** Seals until nothing is left unsealed, and takes that moment's state. */
+async function sealAll(state: State, node: Node, live: Live): Promise<Capture> {
   const breather = new Breather(() => state.needs.clock.monotonicMs());
-  const { sizeBytes } = node.inode;
-  for (const chunk of [...live.dirty.values()]) {
-    if (live.dirty.get(chunk.index) === chunk) void sealDirty(state, chunk);
-    await breather.breathe();
+  for (let chunk = firstDirty(live); chunk !== undefined; chunk = firstDirty(live)) {
+    void sealDirty(state, chunk);
+    // A writer that is quicker than the sealing waits here for its turn.
+    if (firstDirty(live) !== undefined) await breather.breathe();
   }
-  return { node, live, sizeBytes };
+  const { allocatedBytes } = live;
+  const { sizeBytes } = node.inode;
+  const links = new Map(live.links);
+  return { node, live, number: ++live.captures, links, sizeBytes, allocatedBytes };
+}
+
+function firstDirty(live: Live): DirtyChunk | undefined {
+  return live.dirty.values().next().value;
+}
+
+function publishCapture(state: State, capture: Capture): void {
+  const { node, live, number, links, sizeBytes, allocatedBytes } = capture;
+  if (node.live !== live || number <= live.publishedCapture) return;
+  live.publishedCapture = number;
+  for (const [index, link] of links) {
+    if (live.links.get(index) === link) live.links.delete(index);
+  }
+  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes });
+  live.promised = live.promised && live.dirty.size > 0;
+  const rest = live.dirty.size + live.links.size;
+  if (rest === 0 && node.inode.sizeBytes === sizeBytes) settleLive(state, node);
 }
 
 /** Every block handed over so far is on stable storage; later ones are too, unless they go on. */
@@ -81,7 +102,11 @@ export async function persist(state: State, node: Node): Promise<void> {
 /** Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. */
 export function publishNow(state: State, node: Node, live: Live): void {
   const data = [...live.dirty.values()].flatMap((chunk) => dataChanges(node, chunk));
-  publishLinks(state, node, live, { sizeBytes: node.inode.sizeBytes, data });
+  const links = new Map(live.links);
+  live.links.clear();
+  live.publishedCapture = live.captures;
+  const { sizeBytes } = node.inode;
+  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes: live.allocatedBytes, data });
   live.promised = live.dirty.size > 0;
   if (live.dirty.size === 0) settleLive(state, node);
 }
@@ -95,20 +120,20 @@ function publishInline(state: State, node: Node, live: Live): void {
   state.record([inodeChange(state, node, { content })]);
 }
 
-function publishLinks(
-  state: State,
-  node: Node,
-  live: Live,
-  { sizeBytes, data = [] }: { readonly sizeBytes: number; readonly data?: readonly Change[] },
-): void {
-  const { ino } = node;
-  const links: Change[] = [...live.links].map(([index, link]) => {
+interface Publication extends Pick<Capture, "links" | "sizeBytes" | "allocatedBytes"> {
+  readonly data?: readonly Change[];
+}
+
+function publishLinks(state: State, node: Node, live: Live, told: Publication): void {
+  const { ino, content } = node.inode;
+  const { sizeBytes, allocatedBytes, data = [] } = told;
+  const links: Change[] = [...told.links].map(([index, link]) => {
     return { kind: "chunk", ino, index, link };
   });
-  live.links.clear();
-  const content = contentAfter(node, live, links.length > 0);
-  live.published = { sizeBytes, content };
-  recordInParts(state, [...links, ...data], inodeChange(state, node, { content }));
+  const chunked = content.kind === "chunks" || links.length > 0;
+  const next: Content = chunked ? { kind: "chunks", allocatedBytes } : content;
+  live.published = { sizeBytes, content: next };
+  recordInParts(state, [...links, ...data], inodeChange(state, node, { content: next }));
 }
 
 /** The size comes last: a crash between two records must not show bytes that are not there. */
@@ -126,13 +151,6 @@ export function recordInParts(state: State, changes: readonly Change[], last: Ch
     bytes += more;
   }
   state.record([...part, last]);
-}
-
-/** The inode's content once these links are published. */
-function contentAfter(node: Node, live: Live, linked: boolean): Content {
-  const { content } = node.inode;
-  if (content.kind !== "chunks" && !linked) return content;
-  return { kind: "chunks", allocatedBytes: live.allocatedBytes };
 }
 
 /** Nothing is unpublished any more: the inode alone tells all. */

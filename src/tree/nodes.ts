@@ -43,6 +43,9 @@ export interface Live {
   allocatedBytes: number;
   /** The journal holds data of this file that is not in a published chunk. */
   promised: boolean;
+  /** States taken for publishing so far, and the newest that was published. */
+  captures: number;
+  publishedCapture: number;
 }
 
 export class Node {

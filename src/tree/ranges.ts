@@ -192,5 +192,6 @@ function shareChunks(
   const sizeBytes = Math.max(to.inode.sizeBytes, (last + shift) * chunkBytes);
   const now = state.now();
   const content = { kind: "chunks", allocatedBytes: to.allocatedBytes + grown } as const;
-  state.record([inodeChange(state, to, { content, sizeBytes, mtime: now, ctime: now }), ...changes]);
+  const inode = inodeChange(state, to, { content, sizeBytes, mtime: now, ctime: now });
+  state.record([inode, ...changes]);
 }

@@ -101,7 +101,15 @@ export function liveOf(state: State, node: Node): Live {
   const { sizeBytes, content } = node.inode;
   const allocatedBytes = content.kind === "chunks" ? content.allocatedBytes : 0;
   const published = { sizeBytes, content };
-  const live = { published, dirty: new Map(), links: new Map(), allocatedBytes, promised: false };
+  const live: Live = {
+    published,
+    dirty: new Map(),
+    links: new Map(),
+    allocatedBytes,
+    promised: false,
+    captures: 0,
+    publishedCapture: 0,
+  };
   node.live = live;
   state.liveFiles.add(node);
   state.changed();
