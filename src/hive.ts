@@ -39,6 +39,7 @@ import { type Vault, openVault } from "./vault/vault.ts";
 export { type Secrets, encodeKeyFile, keyFileNeedsPassphrase } from "./crypt/keyfile.ts";
 export { openKeyFile } from "./crypt/keyfile.ts";
 export { seedOfWords, wordsOfSeed } from "./crypt/words.ts";
+export { type Dashboard, serveDashboard } from "./web/dashboard.ts";
 export { parseMountOptions } from "./mount/mount.ts";
 export { openCoder, peerKeysOf };
 export type { CacheReport, DriveStatus, NodeDuties, VerifyReport };
@@ -162,7 +163,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
         addresses: peers.addresses(),
         vault: vault.usage(),
         peers: { known: known.length, online },
-        drive: safetyOf(agent.status()),
+        drive: safetyOf(agent.status(), { holders: transfer?.holders().keys() ?? [], known }),
       };
     },
     peers: async () => peerRowsOf(peers.peers(), agent.status().peers),

@@ -1,12 +1,17 @@
 /** What the agent knows, as the views that people and scripts are given. Pure. */
 import type { StoreUsage } from "../base/blocks.ts";
+import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
 import type { DriveStatus, NodeStatus, PeerRow, SafetyStatus } from "../base/views.ts";
 import type { AgentStatus } from "./agent.ts";
 import type { PeerConduct } from "./conduct.ts";
 
-export function safetyOf(status: AgentStatus): SafetyStatus | undefined {
+/** `holders` are the peers that keep shards of the drive. */
+export function safetyOf(
+  status: AgentStatus,
+  { holders, known }: { readonly holders: Iterable<PeerId>; readonly known: readonly KnownPeer[] },
+): SafetyStatus | undefined {
   const { drive } = status;
   if (drive === undefined) return undefined;
   const { total, healthy, degraded, lost } = drive.segments;
@@ -15,12 +20,19 @@ export function safetyOf(status: AgentStatus): SafetyStatus | undefined {
     class: drive.class ?? null,
     segments: { total, healthy, degraded, lost },
     survives: drive.survives ?? null,
+    away: awayOf([...holders], known),
     // Zero says that some segment was never proven yet.
     lastProvenAt: proven === undefined || proven === 0 ? null : new Date(proven).toISOString(),
     households: drive.households,
     householdsNeeded: erasureClasses[0]?.n ?? 0,
     pendingBlocks: drive.pendingBlocks,
   };
+}
+
+function awayOf(holders: readonly PeerId[], known: readonly KnownPeer[]): SafetyStatus["away"] {
+  const online = new Set(known.filter((peer) => peer.online).map(({ offer }) => offer.peer));
+  const away = holders.filter((peer) => !online.has(peer));
+  return { holders: away.length, of: holders.length };
 }
 
 export function peerRowsOf(
@@ -68,6 +80,7 @@ const unkept: SafetyStatus = {
   class: null,
   segments: { total: 0, healthy: 0, degraded: 0, lost: 0 },
   survives: null,
+  away: { holders: 0, of: 0 },
   lastProvenAt: null,
   households: 0,
   householdsNeeded: 0,

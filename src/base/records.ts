@@ -13,7 +13,7 @@ export interface ErasureClass {
   readonly r: number;
 }
 
-/** From the least to the most households needed (n each). Figures in ANCHORS and hive(7). */
+/** From the least to the most households needed (n each). Figures in hive(7). */
 export const erasureClasses: readonly ErasureClass[] = [
   { name: "mirror", k: 1, n: 3, r: 2 },
   { name: "tiny", k: 2, n: 6, r: 4 },

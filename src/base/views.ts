@@ -25,6 +25,8 @@ export interface SafetyStatus {
   };
   /** How many more holders the worst segment can lose; null before the first upload. */
   readonly survives: number | null;
+  /** Of the holders of this drive's shards, how many do not answer right now. */
+  readonly away: { readonly holders: number; readonly of: number };
   /** ISO 8601: since when every segment has been proven; null when one never was. */
   readonly lastProvenAt: string | null;
   readonly households: number;
@@ -41,6 +43,7 @@ export interface DriveStatus {
   readonly class: string | null;
   readonly segments: SafetyStatus["segments"];
   readonly survives: number | null;
+  readonly away: SafetyStatus["away"];
   readonly lastProvenAt: string | null;
   readonly dirtyBytes: number;
   readonly cacheBytes: number;

@@ -147,8 +147,17 @@ export const commands: readonly CommandSpec[] = [
     operands: "",
     operandsMax: 0,
     summary: "be a peer without a mount",
-    details: "Keeps shards for others until it is ended.",
+    details: "Keeps shards for others until `hive unmount` or SIGTERM ends it.",
     options: [foreground, passphrase],
+  },
+  {
+    name: "web",
+    operands: "",
+    operandsMax: 0,
+    summary: "print the address of the dashboard, a page on this machine",
+    details:
+      "The address holds a token: only who is given it can look. It shows, and changes nothing.",
+    options: [],
   },
   {
     name: "invite",

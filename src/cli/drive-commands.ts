@@ -65,6 +65,11 @@ export async function peers(home: Home, line: CommandLine): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
+export async function web(home: Home): Promise<ExitCode> {
+  print(String(await ask(home, "web")));
+  return exitCodes.ok;
+}
+
 export async function invite(home: Home): Promise<ExitCode> {
   print(String(await ask(home, "invite")));
   return exitCodes.ok;
@@ -113,7 +118,9 @@ function safetyText(found: DriveStatus): string {
     return `kept on this machine only: ${households} of ${householdsNeeded} peers needed`;
   }
   if (found.survives === null) return "nothing is on peers yet";
-  return `class ${found.class}, survives the loss of ${found.survives} more holders`;
+  const { holders, of } = found.away;
+  const away = holders === 0 ? "" : ` (${holders} of ${of} away now)`;
+  return `class ${found.class}, survives the loss of ${found.survives} more holders${away}`;
 }
 
 function cacheText(found: CacheReport): string {

@@ -3,9 +3,16 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { HiveError } from "../base/errors.ts";
+import { systemRandom } from "../base/random.ts";
 import { lineLog } from "../base/log.ts";
 import type { DriveStatus } from "../base/views.ts";
-import { type Drive, openDrive, parseMountOptions } from "../hive.ts";
+import {
+  type Dashboard,
+  type Drive,
+  openDrive,
+  parseMountOptions,
+  serveDashboard,
+} from "../hive.ts";
 import { driveConfigOf } from "./config.ts";
 import { type ControlHandlers, askControl, serveControl } from "./control.ts";
 import {
@@ -23,6 +30,8 @@ import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
+
+const daemonLog = lineLog({ level: "info", write: (text) => process.stderr.write(text) });
 
 export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const directory = resolve(line.operands[0] ?? join(homedir(), "Hive"));
@@ -61,17 +70,42 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
 }
 
 async function attend(home: Home, drive: Drive): Promise<ExitCode> {
-  const server = await serveControl(home.socket, handlersOf(drive));
+  const dashboard = lazyDashboard(drive);
+  const server = await serveControl(home.socket, handlersOf(drive, dashboard));
   const signal = await Promise.race([askedToEnd(), drive.ended]);
   if (signal !== undefined) await drive.unmount({ lazy: true });
   await drive.ended;
   // What waits for the answer to `unmount` gets it before the process ends.
+  await dashboard.close();
   await drive[Symbol.asyncDispose]();
   server.close();
   return exitCodes.ok;
 }
 
-function handlersOf(drive: Drive): ControlHandlers {
+interface LazyDashboard {
+  url(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Nobody listens on a port before somebody asked for the page. */
+function lazyDashboard(drive: Drive): LazyDashboard {
+  let serving: Promise<Dashboard> | undefined;
+  const needs = {
+    status: () => drive.status(),
+    peers: () => drive.node.peers(),
+    random: systemRandom,
+    log: daemonLog,
+  };
+  return {
+    async url() {
+      serving ??= serveDashboard(needs, { port: 0 });
+      return (await serving).url;
+    },
+    close: async () => (await serving)?.close(),
+  };
+}
+
+function handlersOf(drive: Drive, dashboard: LazyDashboard): ControlHandlers {
   return {
     status: () => drive.status(),
     flush: (values) => drive.flush(Number(values["timeoutMs"])),
@@ -86,6 +120,7 @@ function handlersOf(drive: Drive): ControlHandlers {
       return drive.node.verify({ deep: values["deep"] === true });
     },
     peers: () => drive.node.peers(),
+    web: () => dashboard.url(),
     invite: () => drive.node.invite(),
     join: (values) => drive.node.join(String(values["invite"])),
     unmount: async (values) => {
@@ -111,11 +146,11 @@ async function openHere(
   const { driveSeed, peerSeed } = await readKeys(home, give);
   if (driveSeed === undefined) throw new HiveError("NotFound", "mount", "this node has no drive");
   const settings = readSettings(home.settingsFile);
-  const log = lineLog({ level: "info", write: (text) => process.stderr.write(text) });
   const options = parseMountOptions(line.text("options") ?? "");
   const driver = driverOf(line);
   const mount = { ...options, directory, ...(driver === undefined ? {} : { driver }) };
-  return openDrive({ log }, driveConfigOf(home, settings, { driveSeed, peerSeed }, mount));
+  const config = driveConfigOf(home, settings, { driveSeed, peerSeed }, mount);
+  return openDrive({ log: daemonLog }, config);
 }
 
 /** A drive, and with --swarm peers to keep it, if they are not there yet. */

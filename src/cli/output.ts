@@ -74,6 +74,6 @@ function hintOf(fault: HiveError): string | undefined {
   if (fault.kind === "Busy" && fault.op.startsWith("mount")) {
     return "close what uses it, or: hive unmount --lazy";
   }
-  if (fault.kind === "NotEmpty") return "use an empty directory";
+  if (fault.kind === "NotEmpty") return "use an empty directory, or -o nonempty";
   return undefined;
 }

@@ -64,6 +64,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return drive.verify(home, line);
     case "peers":
       return drive.peers(home, line);
+    case "web":
+      return drive.web(home);
     case "invite":
       return drive.invite(home);
     case "join":
@@ -87,6 +89,7 @@ type CommandName =
   | "cache"
   | "verify"
   | "peers"
+  | "web"
   | "invite"
   | "join"
   | "swarm";

@@ -114,8 +114,8 @@ async function showStatus(socket: string, line: CommandLine): Promise<ExitCode> 
       String(row.number),
       row.state,
       row.country ?? "-",
-      String(row.shards),
-      sizeText(row.usedBytes),
+      row.state === "running" ? String(row.shards) : "-",
+      row.state === "running" ? sizeText(row.usedBytes) : "-",
       row.address,
     ]);
     print(table(["peer", "state", "country", "shards", "kept", "address"], cells));

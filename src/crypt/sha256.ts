@@ -2,7 +2,7 @@
  * SHA-256 and HMAC-SHA-256 (RFC 2104) over short messages, quicker than node's streaming objects:
  * `crypto.hash` answers as a one-byte-per-character string in a third of the time of a Buffer, and
  * an HMAC of two such calls takes 1 microsecond where createHmac over a raw key takes 10.
- * Never for passwords (see key-file.ts), never for anything but SHA-256.
+ * Never for passwords (see argon2.ts), never for anything but SHA-256.
  */
 import { hash } from "node:crypto";
 import { assert } from "../base/errors.ts";

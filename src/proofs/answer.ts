@@ -6,7 +6,7 @@
  *
  * It echoes nonce and holder, so a recorded answer serves no other question and no other peer; that
  * the holder itself sent it, the connection proves. It shows that this peer could produce these
- * parts of the shard within this time, and no more: see DESIGN 9.
+ * parts of the shard within this time, and no more.
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { isFault } from "../base/errors.ts";

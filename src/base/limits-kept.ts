@@ -1,0 +1,90 @@
+/** Limits of what is sealed, signed, coded, proven and kept for others; see limits.ts. */
+import { KiB, MiB } from "./bytes.ts";
+
+export const keptLimits = {
+  crypt: {
+    /** A month: a device that was stolen and stays offline is shut out by then. */
+    certificateMs: 31 * 24 * 3600 * 1000,
+    /** Far above any block, page or journal record: a wrong length costs a message, no memory. */
+    sealedBytesMax: 4 * MiB,
+    /** 24 words of at most 8 letters, with generous white space between. */
+    wordsTextMax: 1024,
+    /** A passphrase: more is a mistake, such as a whole file on stdin. */
+    passphraseBytesMax: 1024,
+    /** Argon2id as written: 0.15 s on a laptop for the owner, 64 MiB per guess for a thief. */
+    argonMemoryKiB: 64 * KiB,
+    argonPasses: 3,
+    /** As read: a key file made elsewhere may ask for more, but not for the machine's life. */
+    argonMemoryKiBMax: 1024 * KiB,
+    argonPassesMax: 32,
+    argonLanesMax: 8,
+    /** Two seeds, a salt and their framing are under 300 bytes. */
+    keyFileBytesMax: 4 * KiB,
+  },
+  records: {
+    /** A head with the largest payload; a segment record of 80 roots is 3 KiB. */
+    recordBytesMax: 24 * KiB,
+    /** A head's sealed payload: roots of a few devices and the catalogue's place. */
+    headSealedBytesMax: 16 * KiB,
+    /** A household or a device: what fits on a line. */
+    nameBytesMax: 64,
+    /** One machine's interfaces and relays. */
+    addressesMax: 16,
+    addressBytesMax: 256,
+    /** Beyond this JavaScript has no date (ECMA-262, 21.4.1.1). */
+    timeMsMax: 8.64e15,
+    /** 80 members: the widest class of records.ts. */
+    membersMax: 80,
+  },
+  segment: {
+    /** The ladder of shard sizes: four sealed chunks and their CAR framing fill the last. */
+    shardBytes: [64 * KiB, 260 * KiB, MiB + 4 * KiB],
+    /** A Merkle leaf: one disk page, one small answer. */
+    leafBytes: 4 * KiB,
+  },
+  erasure: {
+    /** The elements of GF(2^8): each shard needs one of its own. */
+    shardsMax: 256,
+    /** Sets of survivors a coder remembers: of 20 shards 100 KiB, at the very worst 16 MiB. */
+    inversesMax: 256,
+  },
+  proofs: {
+    /** 1 - 0.9^46 = 0.992: the chance to see that a tenth of what a holder keeps is missing. */
+    samples: 46,
+    /** Leaves asked of one shard at once: the answer stays under 300 KiB. */
+    leavesMax: 64,
+    /** Nobody answers a challenge from memory: 2^128 of them would have to be foreseen. */
+    nonceBytes: 16,
+    /** The deepest path: 2^20 leaves are a shard of 4 GiB, far above the ladder. */
+    pathHashesMax: 20,
+    /** Observations of one peer that are remembered: two months of one a day. */
+    historyMax: 64,
+    /** Longer than an office machine is off from Friday evening to Monday morning (63 hours). */
+    deadAfterMs: 72 * 3_600_000,
+  },
+  vault: {
+    /** Owners whose totals lie in memory, 200 bytes each. */
+    ownersMax: 4096,
+    /** 4 TiB of full shards: as many files as one directory tree bears without complaint. */
+    shardsMax: 4 * 1024 * 1024,
+    /** Groups of one owner: what one answer of `records` can carry. */
+    groupsPerOwnerMax: 64,
+    /** Segments that may name the very same shard; more is somebody's game. */
+    placesPerShardMax: 16,
+    /** Segment records in one answer, 3 KiB each at most. */
+    segmentsPerAnswerMax: 256,
+    /** Shards that are being written at once, a full one each in memory; the rest wait. */
+    storesMax: 8,
+    storeQueueMax: 128,
+    /** Manifests that stay parsed: reads and proofs check the asker against one. */
+    manifestsParsedMax: 256,
+    /** A step of the scrub: about 20 ms of hashing. */
+    scrubShardsPerStep: 8,
+    /** Every shard is read and hashed this often, as disks' own patrols do. */
+    scrubEveryMs: 14 * 24 * 3_600_000,
+    /** How long a released segment is refused, should somebody replay its store request. */
+    releasedAgeMsMax: 90 * 24 * 3_600_000,
+    /** A member that was replaced keeps its shards so long: the group may still draw on them. */
+    strayGraceMs: 7 * 24 * 3_600_000,
+  },
+} as const;

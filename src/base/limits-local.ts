@@ -1,0 +1,152 @@
+/** Limits of the way between the kernel and this machine's disk; see limits.ts. */
+import { GiB, KiB, MiB } from "./bytes.ts";
+
+export const localLimits = {
+  tree: {
+    /** 256 KiB: small enough that a random write rewrites little, large enough for one request. */
+    chunkBytes: 256 * KiB,
+    /** Files up to this size lie inside their directory's page: one fetch shows and reads them. */
+    inlineBytesMax: 2 * KiB,
+    /** A directory page: `ls -l` of most directories is one fetch. */
+    pageBytesMax: 64 * KiB,
+    /** Linux's own XATTR_SIZE_MAX. */
+    xattrBytesMax: 64 * KiB,
+    /** Linux's own PATH_MAX less its NUL. */
+    symlinkBytesMax: 4095,
+    /** Below 2^53 so that sizes are exact numbers; ext4 stops at 2^44. */
+    fileBytesMax: 2 ** 52,
+    linksMax: 65_000,
+    /** All extended attributes of one file, sealed as one block when they do not fit its entry. */
+    xattrTotalBytesMax: 192 * KiB,
+    /** More than this leaves the entry: a directory's page is for names first. */
+    xattrInsideBytesMax: 512,
+    /** Chunk links that stay in the entry (2 MiB of file): a page of their own costs a fetch. */
+    linksInsideMax: 8,
+    /** Written data not yet sealed: what a fast writer fills in a quarter of a second. */
+    dirtyBytesMax: 64 * MiB,
+    /** fsync journals up to this much as it is; more is cheaper to seal than to write twice. */
+    journaledBytesMax: 64 * KiB,
+    /** Opened chunks kept: the kernel has its own page cache, these serve partial reads. */
+    chunkCacheBytes: 32 * MiB,
+    /** Opened pages kept: the names and attributes of about 300,000 files. */
+    pageCacheBytes: 64 * MiB,
+    /** A change is at most this old when it is committed; so is what a crash replays. */
+    commitAfterMs: 5_000,
+    /** Journal that calls for a commit: its replay takes under a second. */
+    commitAfterBytes: 8 * MiB,
+    commitAfterRecords: 20_000,
+    /** Journal at which operations wait for the commit: its changes are held in memory. */
+    journalRecordsMax: 200_000,
+    journalBytesMax: 128 * MiB,
+    /** Work on the main thread between two looks at the kernel. */
+    sliceMs: 4,
+    /** One journal record: far below what a sealing takes, and little to lose to a torn one. */
+    recordBytesMax: MiB,
+    /** Syncs that a commit spends on being sure that no block came meanwhile. */
+    settleRoundsMax: 16,
+    /** Fetches that one operation may need; more means that pages are evicted as they come. */
+    fetchesMax: 10_000,
+    /** One answer of copy_file_range; programs call again. */
+    copyBytesMax: 16 * MiB,
+  },
+  dag: {
+    /** A chunk and its sealing; also the largest block any peer may send. */
+    blockBytesMax: 256 * KiB + 256,
+    /** Of a tree of pages: a page has at least 300 children, so 6 levels pass 2^48 items. */
+    levelsMax: 8,
+    /** A root record goes to peers inside a head: names and extended attributes stay outside. */
+    rootBytesMax: 4 * KiB,
+  },
+  cache: {
+    /** What a laptop does not miss; `hive cache --limit` changes it. */
+    limitBytes: 4 * GiB,
+    /** Of the limit: the rest stays for reads while uploads lag behind. */
+    dirtyShareMax: 0.75,
+    /** How long a write waits for room before ENOSPC. */
+    fullWaitMs: 30_000,
+    /** Blocks up to this size are directory pages, and may use the reserve. */
+    smallBlockBytesMax: 72 * KiB,
+    /** Of the dirty limit, on top of it: a full drive can still make the commit that drains it. */
+    reserveShare: 1 / 16,
+    /** Writers that wait for room, each holding one block: 64 MiB in all. */
+    waitersMax: 256,
+    /** A block file: 64 to a cache, so that giving one back is a small step ... */
+    blockFileShare: 1 / 64,
+    /** ... but large enough that a write is seldom cut in two, ... */
+    blockFileBytesMin: MiB,
+    /** ... and small enough that emptying one never needs much space besides. */
+    blockFileBytesMax: GiB,
+    /** A block or a sealed root record, in one frame. */
+    frameBytesMax: 512 * KiB,
+    /** What is read of a block file at once to rebuild the index: many frames. */
+    scanBytesMax: 4 * MiB,
+    /** Blocks in memory that are not written yet: more than any disk needs to be busy. */
+    pendingBytesMax: 32 * MiB,
+    /** One write to a block file: large writes cost no more a byte from here on. */
+    writeBytesMax: 4 * MiB,
+    /** Frames in one write, two pieces each: half of Linux's IOV_MAX. */
+    writeFramesMax: 256,
+    /** Changes in one batch to LevelDB: about a millisecond of the main thread. */
+    batchChangesMax: 512,
+    /** One journal record: a full write request and its framing. */
+    recordBytesMax: 2 * MiB,
+    /** Journal records in memory before a group commit begins by itself. */
+    journalPendingBytesMax: 8 * MiB,
+    /** What one step of cleaning copies: some ten milliseconds of the disk. */
+    stepBytesMax: 4 * MiB,
+    /** A file with at least this share of dead bytes is compacted even when there is room. */
+    deadShareMax: 0.5,
+    /** A file gives back at least this share, or emptying it is not worth the copying. */
+    victimShareMin: 1 / 8,
+    /** A key of `KeyValue`. */
+    keyBytesMax: 256,
+    /** A value of `KeyValue`: a segment record or a receipt list, never bulk data. */
+    valueBytesMax: MiB,
+  },
+  mount: {
+    /** The kernel's largest request: 256 pages. Fewer, larger requests cost fewer wake-ups. */
+    transferBytesMax: MiB,
+    /** A page of directory entries: `ls -l` of 700 files in one answer. */
+    directoryBytesMax: 128 * KiB,
+    /** Requests answered before the loop serves anybody else: a few milliseconds. */
+    requestsPerWakeMax: 32,
+    /** Asking again for this long is cheaper than a sleep and a wake-up of 20 to 25 us each. */
+    patienceUs: 100,
+    /** With read-ahead off the network in mind: four chunks. The kernel's own is 128 KiB. */
+    readAheadKiB: 1024,
+    /** Share of the kernel's dirty pages that may be ours; its own 1 % throttles writers. */
+    dirtyPercent: 25,
+    /** Read-ahead and write-back requests that the kernel keeps under way. */
+    backgroundMax: 32,
+    /** Requests whose bytes wait for the tree, 1 MiB each: the background ones and as many more. */
+    buffersMax: 64,
+    /** Only we change the tree, and we tell the kernel: a year is as good as for ever. */
+    validSeconds: 365 * 24 * 3600,
+    /** From mount(2) to the kernel's first request. */
+    readyMs: 10_000,
+    /** How long a look at a perhaps dead mount may take. */
+    probeMs: 5_000,
+    /** Directories of which we remember whether they have a default access list. */
+    defaultListsMax: 4096,
+    /** Open files of the fuse-native driver: what Linux gives one process by default, and more. */
+    descriptorsMax: 65_536,
+    /** How soon the fuse-native driver sees that somebody else unmounted it. */
+    watchMs: 250,
+    /** Different failures that are counted apart in the log. */
+    complaintsMax: 256,
+    /** What fusermount3 may say before we stop listening. */
+    complaintBytesMax: 4 * KiB,
+  },
+  bridge: {
+    /** Between a fault of the network's thread and its next start: no busy loop, no long gap. */
+    restartMs: 2000,
+  },
+  web: {
+    /** Tabs of one user on one machine, six connections each at most. */
+    connectionsMax: 64,
+    /** A browser's headers without cookies are under 1 KiB. */
+    headerBytesMax: 8 * KiB,
+    /** Rows of the peers table: beyond it nobody reads, and the page gets slow. */
+    peersShownMax: 500,
+  },
+} as const;

@@ -1,0 +1,167 @@
+/** Limits of what goes between peers, and of the work behind it; see limits.ts. */
+import { GiB, KiB, MiB } from "./bytes.ts";
+
+export const networkLimits = {
+  placement: {
+    /** Households beyond n before a drive moves up a class: a tenth may come and go. */
+    spareShare: 0.1,
+    /** Peers sign a new offer at least daily; one a week old may describe a peer that is gone. */
+    offerAgeMsMax: 7 * 24 * 3_600_000,
+    /** A TiB: what a claim of free space can weigh at most, since claiming costs nothing. */
+    weightBytesMax: 1024 * GiB,
+    /** Room for 64 full shards: less is used up before the group is. */
+    freeBytesMin: 64 * MiB,
+  },
+  transfer: {
+    /** Gaps whose filler's CID is remembered: hashing a whole shard of zeros takes 0.6 ms. */
+    zeroCidsMax: 64,
+    /** Segments coded or on their way at once: of the largest class 80 MiB each. */
+    segmentsInFlightMax: 2,
+    /** Shards on their way at once: enough to fill an uplink at 100 ms, few for a small router. */
+    sendsMax: 16,
+    /** Segments one upload step starts, so that a step stays bounded. */
+    segmentsPerStepMax: 8,
+    /** Tries per member and shard before the segment does without it for now. */
+    sendTriesMax: 2,
+    /** Shards, at most, of Merkle hashing between two breaths of the event loop. */
+    hashesPerBreath: 1,
+    /** New places inside the head itself: a small change then costs no segment for its catalog. */
+    inlineBytesMax: 6 * KiB,
+    /** A catalog page before padding and sealing: with them it fits a block. */
+    pageBytesMax: 200 * KiB,
+    /** Places looked up at once when a round begins. */
+    lookupsAtOnce: 512,
+    /** Pages a run's index may name: what one block holds. */
+    runPagesMax: 1500,
+    /** Peers of a node that has just started arrive within a second or two. */
+    settleMs: 2_000,
+    /** So much longer before a smaller class than one in use: two minutes of an outage. */
+    settleFactor: 60,
+    /** Groups an owner may have: seven classes, a few of each. */
+    groupsMax: 64,
+    /** Holders asked beyond k when a block is rebuilt: two stragglers cost nothing. */
+    hedgeShards: 2,
+    /** The least and most wait for one holder before the others are asked too. */
+    hedgeMsMin: 150,
+    hedgeMsMax: 2_000,
+    /** How long a holder that failed is not asked first: doubles with each failure in a row. */
+    doubtMsMin: 5_000,
+    doubtMsMax: 10 * 60_000,
+    /** How long a read of absent data may take before it is EIO. */
+    readTimeoutMs: 20_000,
+    /** How long one of many holders may take for a block's range before another is asked too. */
+    rangePatienceMs: 300,
+    /** The same for a whole shard: a MiB over an uplink of 4 Mbit/s. */
+    shardPatienceMs: 2_000,
+    /** Shards read ahead and kept for the next blocks of a sequential read. */
+    aheadShardsMax: 24,
+    /** Reads of one shard in a row before the rest of it is asked for. */
+    aheadAfterReads: 2,
+    /** Pages of segment records asked from one holder while recovering: 10 million segments. */
+    recordPagesMax: 100_000,
+    /** Parsed segment records kept at hand: 3 KiB each at most. */
+    recordsMax: 256,
+    /** Changes of segments or groups that wait for their turn. */
+    changesQueueMax: 4096,
+    /** Between two tries of a flush that waits for peers. */
+    flushPauseMsMin: 50,
+    flushPauseMsMax: 2_000,
+  },
+  agent: {
+    /** Between two steps that found nothing to do: doubles from the first to the last. */
+    pauseMsMin: 200,
+    pauseMsMax: 5_000,
+    /** After a step that failed: doubles from the first to the last. */
+    failureMsMin: 1_000,
+    failureMsMax: 5 * 60_000,
+    /** Segments of which all holders are asked in one audit step. */
+    segmentsPerAudit: 4,
+    /** Leaves asked of one shard: small answers, often. */
+    leavesPerShard: 4,
+    /** How long a holder may take beyond some of its own round trips. */
+    answerMsMin: 3_000,
+    /** Wrong answers remembered of a peer that cost it its seats: one may be a broken disk. */
+    wrongsMax: 2,
+    /** Shards brought home in one repair step. */
+    mendsPerStep: 32,
+    /** Shards brought home at once. */
+    mendsAtOnce: 4,
+    /** How long a member that could not be given a shard is left alone: doubles each time. */
+    restMsMin: 30_000,
+    restMsMax: 3_600_000,
+    /** Members replaced in one repair step. */
+    replacementsPerStep: 16,
+    /** Reads and uploads tell of a peer at most this often; audits always. */
+    observationMsMin: 60_000,
+    /** Between two rounds of sending head and manifests to members that were away. */
+    republishMs: 3_600_000,
+    /** Bad holders named in one report. */
+    badMax: 1_000,
+  },
+  peers: {
+    /** A request's or answer's CBOR head: a segment record of 80 roots is 3 KiB. */
+    headBytesMax: 64 * KiB,
+    /** A request's or answer's payload: one full shard. */
+    payloadBytesMax: MiB + 4 * KiB,
+    /** Without news for this long, a call has failed. */
+    callTimeoutMs: 15_000,
+    /** All in all, news or not: eight full shards over an uplink of half a Mbit/s. */
+    callTotalMs: 120_000,
+    dialTimeoutMs: 5_000,
+    /** Requests of one lane under way at one peer: hides 100 ms of round trip at 80 MB/s. */
+    controlSeats: 32,
+    bulkSeats: 8,
+    /** Callers waiting for a seat: beyond it they are told Busy. */
+    seatQueueMax: 4096,
+    /** Ranges up to this size travel with the small requests, larger ones on the bulk lane. */
+    controlBytesMax: 64 * KiB,
+    /** A large payload is handed to the connection in slices: a small request passes between. */
+    sliceBytes: 64 * KiB,
+    /** Up to this size a payload is copied behind its head and sent in one piece. */
+    leanBytesMax: 8 * KiB,
+    /** Streams that one connection may have open to our protocol: two lanes and a spare pair. */
+    lanesMax: 4,
+    /** What one lane, and all together, may have us hold at once: requests and their answers. */
+    laneHeldBytesMax: 9 * MiB,
+    heldBytesMax: 128 * MiB,
+    laneRequestsMax: 64,
+    /** Unread bytes of one stream: yamux may send as much before it must wait. */
+    windowBytesMax: 2 * MiB,
+    connectionsMax: 256,
+    /** With fewer, a node dials whom it hears of on its LAN or in the DHT. */
+    neighboursWanted: 16,
+    dialsMax: 16,
+    /** From one address: a household behind one router, or a swarm on this machine. */
+    connectsPerSecondMax: 64,
+    /** A drive has a handful of devices; a peer acts for a handful of drives. */
+    certificatesMax: 16,
+    /** Offers kept: enough for placement to draw from, 2 KiB each. */
+    offersMax: 4096,
+    /** Offers in one answer. */
+    offersSampleMax: 64,
+    offerAddressesMax: 8,
+    /** How old an offer may be before its peer counts as gone, and how far ahead its clock. */
+    offerAgeMsMax: 14 * 24 * 3600_000,
+    offerAheadMsMax: 10 * 60_000,
+    offerRefreshMs: 10 * 60_000,
+    /** A round trip is measured anew this often, at a few peers in a step. */
+    pingEveryMs: 60_000,
+    pingsPerStep: 4,
+    dialsPerStep: 4,
+    /** Segment records in one answer: 3 KiB each at most, so that a payload holds them. */
+    segmentsSampleMax: 256,
+    manifestsMax: 64,
+    /** Between two tries to reach a lost peer: doubles from the first to the last. */
+    redialMsMin: 2_000,
+    redialMsMax: 30 * 60_000,
+    /** What libp2p and the DHT remember of others, in entries and in bytes. */
+    rememberedMax: 16_384,
+    rememberedBytesMax: 32 * MiB,
+    recordBytesMax: 64 * KiB,
+    resolveTimeoutMs: 10_000,
+    /** Other people's public blocks in Helia's own store. */
+    publicBytesMax: 256 * MiB,
+    publicBlockBytesMax: 2 * MiB,
+    inviteCharsMax: 1024,
+  },
+} as const;
