@@ -256,6 +256,8 @@ interface DriveParts {
 }
 
 function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
+  // Whoever closes it second waits as long as the first.
+  let closing: Promise<void> | undefined;
   const { cache, tree, node, mounted } = parts;
   return {
     ended: mounted.ended,
@@ -280,7 +282,7 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
     setCacheLimit: (bytes) => cache.setLimit(bytes),
     verifyPath: (path) => verifyPath(tree, node, path),
     unmount: (how) => mounted.unmount(how),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => (closing ??= owned.disposeAsync()),
   };
 }
 

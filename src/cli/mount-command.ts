@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { systemClock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import { lineLog } from "../base/log.ts";
@@ -32,6 +33,9 @@ import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
 
 const daemonLog = lineLog({ level: "info", write: (text) => process.stderr.write(text) });
+
+/** For a drive without open files: its end is quicker than this. */
+const lazyWaitMs = 3000;
 
 export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const directory = resolve(line.operands[0] ?? join(homedir(), "Hive"));
@@ -129,8 +133,11 @@ function handlersOf(drive: Drive, dashboard: LazyDashboard): ControlHandlers {
       if (wanted !== undefined && wanted !== mount) {
         throw new HiveError("NotFound", "unmount", `${String(wanted)} (mounted: ${mount})`);
       }
-      await drive.unmount({ lazy: values["lazy"] === true });
-      await drive[Symbol.asyncDispose]();
+      const lazy = values["lazy"] === true;
+      await drive.unmount({ lazy });
+      const ended = drive[Symbol.asyncDispose]();
+      // Open files keep a detached drive alive: nobody waits for them.
+      await (lazy ? Promise.race([ended, systemClock.delay(lazyWaitMs)]) : ended);
     },
   };
 }
