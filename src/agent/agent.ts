@@ -11,15 +11,14 @@ import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
+import type { VerifyReport } from "../base/views.ts";
 import type { TransferStatus } from "../transfer/status.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Audit, type AuditNeeds } from "./audit.ts";
 import { Conduct, type PeerConduct } from "./conduct.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import { Repair } from "./repair.ts";
-import { type VerifyReport, verifyAll } from "./verify.ts";
-
-export type { VerifyReport };
+import { verifyAll } from "./verify.ts";
 
 export interface AgentNeeds {
   readonly network: PeerNetwork;

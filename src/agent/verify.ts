@@ -3,19 +3,8 @@
  * lately. Deep asks for many leaves of every shard, otherwise for one. It repairs nothing.
  */
 import { limits } from "../base/limits.ts";
+import type { VerifyReport } from "../base/views.ts";
 import { type AuditNeeds, type Finding, auditSegment } from "./audit.ts";
-
-export interface VerifyReport {
-  readonly blocks: number;
-  readonly segments: number;
-  readonly proofsRight: number;
-  readonly proofsWrong: number;
-  readonly late: number;
-  readonly offline: number;
-  /** Segments, in blocks' stead, that fewer than k holders can answer for. */
-  readonly missing: number;
-  readonly bad: readonly { readonly peer: string; readonly what: string }[];
-}
 
 export async function verifyAll(
   needs: AuditNeeds,
