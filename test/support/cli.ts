@@ -1,6 +1,6 @@
 /** Runs the real command line in a home of its own, and cleans up after it. */
 import { type SpawnOptions, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,11 +24,24 @@ export interface Machine {
   /** The same, and the test fails unless it ends with 0. */
   must(t: Test, words: readonly string[], input?: string): Promise<Ran>;
   status(): Promise<DriveStatusView>;
+  swarm(): Promise<readonly SwarmRowView[]>;
+  /** Writes these over what settings.json says. */
+  settings(changes: Readonly<Record<string, unknown>>): void;
   end(): Promise<void>;
+}
+
+export interface SwarmRowView {
+  readonly number: number;
+  readonly state: string;
+  readonly pid?: number;
+  readonly address: string;
+  readonly shards: number;
+  readonly usedBytes: number;
 }
 
 /** The fields of `hive status --json` that scripts rely on. */
 export interface DriveStatusView {
+  readonly pid: number;
   readonly mount: string;
   readonly state: string;
   readonly class: string | null;
@@ -40,13 +53,27 @@ export interface DriveStatusView {
   readonly peers: { readonly known: number; readonly online: number };
 }
 
-export function newMachine(name: string): Machine {
+export interface MachineOptions {
+  /** Under this name in the machine's folder; "home" when absent. */
+  readonly home?: string;
+  /** Programs to run every command through, and whom the folders belong to. */
+  readonly as?: { readonly wrapper: readonly string[]; readonly uid: number };
+}
+
+export function newMachine(name: string, options: MachineOptions = {}): Machine {
   const directory = mkdtempSync(join(tmpdir(), `hive-${name}-`));
-  const home = join(directory, "home");
+  const home = join(directory, options.home ?? "home");
   const mount = join(directory, "drive");
-  for (const made of [home, mount]) mkdirSync(made, { mode: 0o700 });
-  const hive = (words: readonly string[], input?: string): Promise<Ran> =>
-    run(process.execPath, [main, ...words], { env: { ...process.env, HIVE_HOME: home } }, input);
+  for (const made of [home, mount]) mkdirSync(made, { recursive: true, mode: 0o700 });
+  const { wrapper = [], uid } = options.as ?? {};
+  if (uid !== undefined) for (const made of [directory, home, mount]) chownSync(made, uid, uid);
+  const env = { ...process.env, HOME: directory, HIVE_HOME: home };
+  const hive = (words: readonly string[], input?: string): Promise<Ran> => {
+    const [program, ...rest] = [...wrapper, process.execPath, main, ...words] as [string];
+    return run(program, rest, { env }, input);
+  };
+  const asked = async (words: readonly string[]): Promise<unknown> =>
+    JSON.parse((await hive([...words, "--json"])).out);
   return {
     directory,
     home,
@@ -57,7 +84,13 @@ export function newMachine(name: string): Machine {
       if (ran.code !== 0) t.fail(`hive ${words.join(" ")}: ${ran.code}\n${ran.error}`);
       return ran;
     },
-    status: async () => JSON.parse((await hive(["status", "--json"])).out) as DriveStatusView,
+    status: async () => (await asked(["status"])) as DriveStatusView,
+    swarm: async () => (await asked(["swarm", "status"])) as readonly SwarmRowView[],
+    settings(changes) {
+      const file = join(home, "config", "settings.json");
+      const found = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+      writeFileSync(file, JSON.stringify({ ...found, ...changes }));
+    },
     async end() {
       await hive(["unmount", "--lazy"]);
       await hive(["swarm", "stop"]);

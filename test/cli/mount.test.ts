@@ -1,0 +1,131 @@
+/**
+ * How `hive mount` and `hive unmount` meet what people do: a directory that is not empty, a second
+ * mount, open files, signals, the other driver, another user.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { join } from "node:path";
+import { test } from "tap";
+import { type Machine, newMachine, run, until } from "../support/cli.ts";
+
+test("a directory with files in it is hidden only when asked to", { timeout: 60_000 }, async (t) => {
+  const machine = newMachine("nonempty");
+  t.teardown(() => machine.end());
+  const file = join(machine.mount, "mine");
+  writeFileSync(file, "not Hive's");
+  const refused = await machine.hive(["mount", machine.mount]);
+  t.equal(refused.code, 2);
+  t.match(refused.error, /not empty: .*drive/);
+  t.match(refused.error, /hint: use an empty directory/);
+  t.equal(readFileSync(file, "utf8"), "not Hive's");
+
+  await machine.must(t, ["mount", machine.mount, "-o", "nonempty"]);
+  t.strictSame(readdirSync(machine.mount), [], "the drive is empty, and over it");
+  await machine.must(t, ["unmount"]);
+  t.equal(readFileSync(file, "utf8"), "not Hive's");
+});
+
+test("a drive is mounted once, and comes off when nobody uses it", { timeout: 60_000 }, async (t) => {
+  const machine = newMachine("busy");
+  t.teardown(() => machine.end());
+  await machine.must(t, ["mount", machine.mount]);
+  t.equal((await machine.hive(["mount", machine.mount])).code, 0, "the same again is no fault");
+  const elsewhere = join(machine.directory, "elsewhere");
+  const second = await machine.hive(["mount", elsewhere]);
+  t.equal(second.code, 8, "at two places it is");
+  t.match(second.error, new RegExp(`mounted at ${machine.mount}`));
+
+  const user = spawn("sh", ["-c", "exec 3> f; echo open; read x"], { cwd: machine.mount });
+  t.teardown(() => user.kill());
+  await once(user.stdout, "data");
+  const busy = await machine.hive(["unmount"]);
+  t.equal(busy.code, 8);
+  t.match(busy.error, /in use/);
+  t.match(busy.error, /hint: .*--lazy/);
+  t.equal((await machine.status()).mount, machine.mount, "and it serves on");
+  await machine.must(t, ["unmount", "--lazy"]);
+  t.strictSame(readdirSync(machine.mount), [], "hidden at once");
+  user.stdin.end("\n");
+  await once(user, "exit");
+});
+
+test("SIGTERM unmounts and flushes, and the next mount finds all of it", { timeout: 60_000 }, async (t) => {
+  const machine = newMachine("sigterm");
+  t.teardown(() => machine.end());
+  await machine.must(t, ["mount", machine.mount]);
+  writeFileSync(join(machine.mount, "file"), "written, never synced");
+  const { pid } = await machine.status();
+  process.kill(pid, "SIGTERM");
+  await until(async () => !alive(pid), { seconds: 20, what: "the daemon ends" });
+  t.strictSame(readdirSync(machine.mount), []);
+  t.equal(await mountsUnder(machine), "");
+  await machine.must(t, ["mount", machine.mount]);
+  t.equal(readFileSync(join(machine.mount, "file"), "utf8"), "written, never synced");
+});
+
+test("the driver of fuse-native serves the same drive", { timeout: 60_000 }, async (t) => {
+  const machine = newMachine("fuse-native");
+  t.teardown(() => machine.end());
+  await machine.must(t, ["mount", machine.mount, "--driver", "fuse-native"]);
+  const status = JSON.parse((await machine.hive(["status", "--json"])).out) as { driver: string };
+  t.equal(status.driver, "fuse-native");
+  const bytes = Buffer.alloc(700_000, "fuse-native ");
+  mkdirSync(join(machine.mount, "folder"));
+  writeFileSync(join(machine.mount, "folder", "file"), bytes);
+  t.ok(readFileSync(join(machine.mount, "folder", "file")).equals(bytes));
+  await machine.must(t, ["unmount"]);
+  t.strictSame(readdirSync(machine.mount), []);
+  await machine.must(t, ["mount", machine.mount, "--driver", "kernel"]);
+  t.ok(readFileSync(join(machine.mount, "folder", "file")).equals(bytes), "and so does the other");
+});
+
+test("another user mounts, through fusermount3", { timeout: 60_000 }, async (t) => {
+  const uid = 65534;
+  const wrapper = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+  const machine = newMachine("nobody", { as: { wrapper, uid } });
+  t.teardown(() => machine.end());
+  await machine.must(t, ["mount", machine.mount]);
+  const script = 'echo mine > "$0/a" && cat "$0/a" && stat -c %u "$0/a" && grep "$0" /proc/mounts';
+  const words = [...wrapper.slice(1), "sh", "-c", script, machine.mount];
+  const seen = await run("setpriv", words, {});
+  t.match(seen.out, /^mine\n65534\nhive .* fuse\.hive .*user_id=65534/);
+  await machine.must(t, ["unmount"]);
+  t.equal(await mountsUnder(machine), "");
+});
+
+test("a path of any length serves as HIVE_HOME", { timeout: 60_000 }, async (t) => {
+  const machine = newMachine("long", { home: join("long".repeat(30), "home".repeat(30)) });
+  t.teardown(() => machine.end());
+  await machine.must(t, ["mount", machine.mount, "--swarm", "3"]);
+  t.equal((await machine.status()).mount, machine.mount);
+  t.equal((await machine.swarm()).length, 3);
+});
+
+test("two homes are two drives", { timeout: 60_000 }, async (t) => {
+  const one = newMachine("one");
+  const other = newMachine("other");
+  t.teardown(() => Promise.all([one.end(), other.end()]));
+  await Promise.all([one.must(t, ["mount", one.mount]), other.must(t, ["mount", other.mount])]);
+  writeFileSync(join(one.mount, "name"), "one");
+  writeFileSync(join(other.mount, "name"), "other");
+  t.equal(readFileSync(join(one.mount, "name"), "utf8"), "one");
+  const wrong = await one.hive(["unmount", other.mount]);
+  t.equal(wrong.code, 3, "one does not take off the other's");
+  await one.must(t, ["unmount", one.mount]);
+  t.equal(readFileSync(join(other.mount, "name"), "utf8"), "other");
+  const taken = await one.hive(["mount", other.mount]);
+  t.equal(taken.code, 8, "a mount point in use is not mounted over");
+});
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function mountsUnder(machine: Machine): Promise<string> {
+  return (await run("grep", [machine.directory, "/proc/mounts"], {})).out;
+}
