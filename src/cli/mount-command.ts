@@ -215,17 +215,16 @@ function driverOf(line: CommandLine): "kernel" | "fuse-native" | undefined {
 }
 
 function welcome(directory: string): string {
-  const hive = "npx hive";
-  return [
-    "",
-    `Your drive is at ${directory}. Any program can use it. Try:`,
-    "",
-    `  cp -a /usr/share/doc ${directory}/      # write something`,
-    `  ${hive} flush                        # wait until the peers have it`,
-    `  ${hive} status                       # how safe it is now`,
-    `  ${hive} swarm kill --fraction 0.3    # a disaster; your files still read`,
-    `  ${hive} unmount                      # the end; the peers keep running`,
-    `  ${hive} swarm stop                   # until you stop them too`,
-    "",
-  ].join("\n");
+  const steps = [
+    [`cp -a /usr/share/doc ${directory}/`, "write something"],
+    ["npx hive flush", "wait until the peers have it"],
+    ["npx hive status", "how safe it is now"],
+    ["npx hive swarm kill --fraction 0.3", "a disaster; your files still read"],
+    ["npx hive unmount", "the end; the peers keep running"],
+    ["npx hive swarm stop", "until you stop them too"],
+  ] as const;
+  const width = Math.max(...steps.map(([command]) => command.length));
+  const lines = steps.map(([command, why]) => `  ${command.padEnd(width)}  # ${why}`);
+  const head = `Your drive is at ${directory}. Any program can use it. Try:`;
+  return ["", head, "", ...lines, ""].join("\n");
 }
