@@ -57,6 +57,11 @@ export class Conduct {
     this.#changed.add(peer);
   }
 
+  /** It is connected again: a sign of life, if not of its shards. Nobody else may ask it more. */
+  cameBack(peer: PeerId): void {
+    if (this.liveness(peer) === "dead") this.saw({ peer, verdict: "late", act: "prove" });
+  }
+
   /** Writes down what is new. */
   async save(): Promise<void> {
     const changed = [...this.#changed];

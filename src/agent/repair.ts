@@ -86,6 +86,7 @@ export class Repair implements Step {
   /** Members that could not be given a shard: a full one must not cost k reads at every step. */
   readonly #resting = new Map<PeerId, { readonly untilMs: number; readonly pauseMs: number }>();
   #stranded = 0;
+  #online: ReadonlySet<PeerId> = new Set();
 
   constructor(needs: RepairNeeds) {
     this.#needs = needs;
@@ -97,6 +98,7 @@ export class Repair implements Step {
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    this.#welcome();
     const { replacements } = planRepair(this.#situation());
     const replaced = await this.#replaceAll(replacements, signal);
     // The new manifests say where shards belong now.
@@ -157,11 +159,23 @@ export class Repair implements Step {
     }
   }
 
+  /** Each return counts once, so that a peer whose disk is broken is not tried for ever. */
+  #welcome(): void {
+    const before = this.#online;
+    this.#online = this.#onlineNow();
+    for (const peer of this.#online) {
+      if (!before.has(peer)) this.#needs.conduct.cameBack(peer);
+    }
+  }
+
+  #onlineNow(): ReadonlySet<PeerId> {
+    const online = this.#needs.network.peers().filter((peer) => peer.online);
+    return new Set(online.map(({ offer }) => offer.peer));
+  }
+
   #situation(): Situation {
-    const { network, health, conduct } = this.#needs;
-    const online = new Set(
-      network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer),
-    );
+    const { health, conduct } = this.#needs;
+    const online = this.#onlineNow();
     const unfit = conduct.unfit();
     return {
       segments: health.segments(), manifests: health.groups(),
