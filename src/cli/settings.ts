@@ -80,7 +80,8 @@ export function parseSettings(text: string, defaults: Settings, file: string): S
 function parseObject(text: string, file: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    if (value !== null && typeof value === "object") return value as Record<string, unknown>;
+    const fits = value !== null && typeof value === "object" && !Array.isArray(value);
+    if (fits) return value as Record<string, unknown>;
   } catch (cause) {
     throw wrong(file, "not JSON", { cause });
   }
