@@ -168,8 +168,9 @@ async function prepareDrive(home: Home, line: CommandLine): Promise<void> {
   }
   const peers = line.count("swarm");
   if (peers !== undefined) await joinLocalSwarm(home, peers);
-  else if (!existsSync(home.settingsFile)) {
-    writeSettings(home.settingsFile, readSettings(home.settingsFile));
+  else {
+    const settings = readSettings(home.settingsFile);
+    if (!existsSync(home.settingsFile)) writeSettings(home.settingsFile, settings);
   }
 }
 
