@@ -1,0 +1,57 @@
+/** Machines that find each other by invites, without a swarm: three friends keep a drive. */
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Test, test } from "tap";
+import { type Machine, newMachine, until } from "../support/cli.ts";
+
+test("three friends join by invites, and keep a drive as mirrors", { timeout: 100_000 }, async (t) => {
+  const friends = [newMachine("ann"), newMachine("ben"), newMachine("cem")];
+  const machine = newMachine("owner");
+  t.teardown(() => Promise.all([machine, ...friends].map((one) => one.end())));
+  await machine.must(t, ["init"]);
+  machine.settings(loopback);
+  await machine.must(t, ["mount", machine.mount]);
+  const file = randomBytes(2_000_000);
+  writeFileSync(join(machine.mount, "file"), file);
+  t.equal((await machine.status()).class, null, "on this machine only");
+
+  const invites: string[] = [];
+  for (const friend of friends) {
+    await friend.must(t, ["init"]);
+    friend.settings(loopback);
+    await friend.must(t, ["node"]);
+    const invite = (await friend.must(t, ["invite"])).out.trim();
+    invites.push(invite);
+    const joined = await machine.must(t, ["join", invite]);
+    t.match(joined.error, /joined \/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//);
+  }
+  await until(async () => (await machine.status()).state === "safe", {
+    seconds: 60, what: "the drive is on three friends' machines",
+  });
+  const status = await machine.status();
+  t.equal(status.class, "mirror");
+  t.equal(status.survives, 2);
+  t.ok(status.peers.online >= 3);
+  await machine.must(t, ["cache", "--drop"]);
+  t.ok(readFileSync(join(machine.mount, "file")).equals(file));
+
+  await machine.must(t, ["unmount"]);
+  await machine.must(t, ["mount", machine.mount]);
+  await until(async () => (await machine.status()).peers.online >= 3, {
+    seconds: 30, what: "a remount finds the friends again",
+  });
+  await refusesMangled(t, machine, invites[0] as string);
+});
+
+async function refusesMangled(t: Test, machine: Machine, invite: string): Promise<void> {
+  const other = invite.at(-5) === "2" ? "3" : "2";
+  const flipped = `${invite.slice(0, -5)}${other}${invite.slice(-4)}`;
+  for (const mangled of ["hive1", invite.slice(0, -3), flipped, "hello", invite.slice(5)]) {
+    const refused = await machine.hive(["join", mangled]);
+    t.equal(refused.code, 2, mangled.slice(0, 20));
+    t.match(refused.error, /not valid/);
+  }
+}
+
+const loopback = { listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false };
