@@ -40,6 +40,7 @@ const lazyWaitMs = 3000;
 export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const directory = resolve(line.operands[0] ?? join(homedir(), "Hive"));
   parseMountOptions(line.text("options") ?? "");
+  driverOf(line);
   makeHome(home);
   if (line.flag("foreground")) return serve(home, line, directory);
   const running = await runningAt(home);
