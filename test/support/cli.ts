@@ -128,6 +128,21 @@ export function run(
   });
 }
 
+/**
+ * Reads a file of which nothing is on this machine: the drive's cache is dropped, and the kernel's
+ * pages of it are too, which would answer by themselves.
+ */
+export async function readCold(t: Test, machine: Machine, name: string): Promise<Buffer> {
+  const path = join(machine.mount, name);
+  await machine.must(t, ["cache", "--drop"]);
+  await run("dd", [`if=${path}`, "iflag=nocache", "count=0", "status=none"], {});
+  const before = await machine.status();
+  const bytes = readFileSync(path);
+  const { cacheBytes } = await machine.status();
+  t.ok(cacheBytes - before.cacheBytes >= bytes.length, `${name} came from the peers`);
+  return bytes;
+}
+
 /** True when `diff -r` and a comparison of modes and times find nothing. */
 export async function sameTree(one: string, other: string): Promise<string> {
   const diff = await run("diff", ["-r", "--no-dereference", one, other], {});
