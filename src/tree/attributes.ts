@@ -50,8 +50,8 @@ function modeAfter(inode: Inode, change: AttributeChange): number {
   const type = inode.mode & typeMask;
   if (change.mode !== undefined) return type | (change.mode & permissionMask);
   const chown = change.uid !== undefined || change.gid !== undefined;
-  const drops = change.dropPrivileges === true || (chown && type !== fileType.directory);
-  return drops && type === fileType.regular ? withoutPrivileges(inode.mode) : inode.mode;
+  const drops = change.dropPrivileges === true || chown;
+  return drops && type !== fileType.directory ? withoutPrivileges(inode.mode) : inode.mode;
 }
 
 /** Set-group-id without group execution once meant mandatory locking, and stays. */

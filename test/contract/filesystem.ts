@@ -293,6 +293,11 @@ function testAttributes(check: Check): void {
     await fs.setattr(root, ino, { mode: 0o6744 });
     t.equal((await fs.setattr(root, ino, { dropPrivileges: true })).mode, 0o102744);
     t.equal((await fs.setattr(root, ino, { uid: 6, mode: 0o4711 })).mode, 0o104711);
+    const pipe = await fs.mknod(root, place(rootIno, "pipe"), { mode: 0o016755 });
+    t.equal((await fs.setattr(root, pipe.ino, { uid: 5 })).mode, 0o010755, "of special files too");
+    const folder = await fs.mkdir(root, place(rootIno, "d"), { mode: 0o755 });
+    await fs.setattr(root, folder.ino, { mode: 0o6755 });
+    t.equal((await fs.setattr(root, folder.ino, { gid: 5 })).mode, 0o046755, "not of directories");
   });
   check("a set-group-id directory gives its group", async (t, fs) => {
     const { ino } = await fs.mkdir(root, place(rootIno, "d"), { mode: 0o2777 });
