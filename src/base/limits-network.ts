@@ -15,12 +15,13 @@ export const networkLimits = {
   transfer: {
     /** Gaps whose filler's CID is remembered: hashing a whole shard of zeros takes 0.6 ms. */
     zeroCidsMax: 64,
-    /** Segments coded or on their way at once: of the largest class 80 MiB each. */
-    segmentsInFlightMax: 2,
-    /** Shards on their way at once: enough to fill an uplink at 100 ms, few for a small router. */
-    sendsMax: 16,
+    /** Shards coded or on their way at once, in bytes: many small segments or two large ones. */
+    flightBytesMax: 64 * MiB,
+    segmentsInFlightMin: 2,
+    /** Shards on their way at once: each waits for its holder's disk to sync, most do not send. */
+    sendsMax: 48,
     /** Segments one upload step starts, so that a step stays bounded. */
-    segmentsPerStepMax: 8,
+    segmentsPerStepMax: 32,
     /** Tries per member and shard before the segment does without it for now. */
     sendTriesMax: 2,
     /** Shards, at most, of Merkle hashing between two breaths of the event loop. */

@@ -31,8 +31,8 @@ export class Placer {
     this.#network = needs.network;
     this.#log = needs.log;
     this.#witness = needs.witness;
-    const { sendsMax, segmentsInFlightMax } = limits.transfer;
-    const queueMax = limits.erasure.shardsMax * (segmentsInFlightMax + 2);
+    const { sendsMax, segmentsPerStepMax } = limits.transfer;
+    const queueMax = limits.erasure.shardsMax * segmentsPerStepMax;
     this.#gate = new Gate({ seats: sendsMax, queueMax });
   }
 

@@ -154,7 +154,7 @@ export class Uploader implements Step {
 
   /** A few segments, the next one coded while the last is on its way. */
   async #placeSome(round: Round, signal: AbortSignal): Promise<"busy" | "idle"> {
-    const { segmentsPerStepMax, segmentsInFlightMax } = limits.transfer;
+    const { segmentsPerStepMax } = limits.transfer;
     const group = await this.#needs.groups.forNewSegments();
     if (!("peers" in group)) return this.#idle({ for: "peers", ...group });
     const flights = new Set<Promise<boolean>>();
@@ -168,7 +168,7 @@ export class Uploader implements Step {
       flights.add(flight);
       const land = (): boolean => flights.delete(flight);
       flight.then(land, land);
-      if (flights.size >= segmentsInFlightMax) await Promise.race(flights);
+      if (flights.size >= flightsMax(group, layout)) await Promise.race(flights);
       if (signal.aborted) break;
     }
     const done = await Promise.all(results);
@@ -309,6 +309,12 @@ export class Uploader implements Step {
     this.#waiting = { for: "nothing" };
     return "busy";
   }
+}
+
+/** How many segments of this size may be on their way. */
+function flightsMax({ class: { n } }: Manifest, { shardBytes }: Layout): number {
+  const { flightBytesMax, segmentsInFlightMin } = limits.transfer;
+  return Math.max(segmentsInFlightMin, Math.floor(flightBytesMax / (n * shardBytes)));
 }
 
 const tooFewTook: Waiting = { for: "members", why: "too few members took their shards" };
