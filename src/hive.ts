@@ -14,7 +14,7 @@ import { driveStatusOf, peerRowsOf, safetyOf } from "./agent/report.ts";
 import type { UploadSource } from "./base/blocks.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import { HiveError } from "./base/errors.ts";
-import type { Cid } from "./base/ids.ts";
+import { type Cid, nameFromText } from "./base/ids.ts";
 import { type Log, lineLog } from "./base/log.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
@@ -276,6 +276,8 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
     },
     async cache({ drop }) {
       const droppedBytes = drop ? await cache.dropClean() : 0;
+      // What the kernel keeps of the files goes too: the next read comes from the peers.
+      if (drop) await Promise.all(tree.knownInos().map((ino) => mounted.invalidateInode(ino)));
       const { limitBytes, usedBytes, dirtyBytes } = cache.usage();
       return { limitBytes, usedBytes, dirtyBytes, droppedBytes };
     },
@@ -289,8 +291,10 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
 async function verifyPath(
   tree: Tree, node: NodeDuties, path: readonly string[],
 ): Promise<VerifyReport> {
+  const ino = await tree.walk(path.map(nameFromText));
   const cids: Cid[] = [];
-  for await (const cid of tree.cidsOf(await tree.walk(path))) cids.push(cid);
+  for await (const cid of tree.cidsBelow(ino)) cids.push(cid);
+  tree.forget(ino, 1);
   const nothing = { segments: 0, proofsRight: 0, proofsWrong: 0, late: 0, offline: 0, bad: [] };
   return { ...nothing, blocks: cids.length, missing: await node.missing(cids) };
 }

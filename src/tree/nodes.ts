@@ -123,6 +123,10 @@ export class Nodes {
     return this.#nodes.size;
   }
 
+  inos(): Ino[] {
+    return [...this.#nodes.keys()];
+  }
+
   get root(): Node {
     return this.get(rootIno);
   }

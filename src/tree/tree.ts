@@ -52,6 +52,10 @@ export interface Tree extends FileSystem {
   close(): Promise<void>;
   /** Every chunk block of a file, in order. */
   cidsOf(ino: Ino): AsyncGenerator<Cid>;
+  /** Every inode in memory: all that the kernel may have cached is among them. */
+  knownInos(): readonly Ino[];
+  /** Every chunk block of the files at and below this inode. */
+  cidsBelow(ino: Ino): AsyncGenerator<Cid>;
   /** How far a path of names leads from the root: its inode, looked up once. */
   walk(path: readonly string[]): Promise<Ino>;
 }
@@ -306,16 +310,9 @@ function drivePart(state: State, commits: Commits) {
     async close() {
       if (!state.readOnly) await commits.commit();
     },
-    async *cidsOf(ino: Ino) {
-      const node = state.nodes.get(ino);
-      for (let from = 0; ; ) {
-        const at = from;
-        const found = await attempt(() => nextLink(state, node, at));
-        if (found === undefined) return;
-        yield found.link.cid;
-        from = found.index + 1;
-      }
-    },
+    knownInos: () => state.nodes.inos(),
+    cidsOf: (ino: Ino) => cidsOf(state, state.nodes.get(ino)),
+    cidsBelow: (ino: Ino) => cidsBelow(state, ino),
     async walk(path: readonly string[]) {
       let ino: Ino = rootIno;
       for (const name of path) ino = await attempt(() => childIno(state, ino, name));
@@ -323,6 +320,34 @@ function drivePart(state: State, commits: Commits) {
       return ino;
     },
   } satisfies Partial<Tree>;
+}
+
+async function* cidsOf(state: State, node: Node): AsyncGenerator<Cid> {
+  for (let from = 0; ; ) {
+    const at = from;
+    const found = await attempt(() => nextLink(state, node, at));
+    if (found === undefined) return;
+    yield found.link.cid;
+    from = found.index + 1;
+  }
+}
+
+/** Depth first; a node looked at is held until all below it was told. */
+async function* cidsBelow(state: State, ino: Ino): AsyncGenerator<Cid> {
+  const node = lookedUp(state.nodes.get(ino));
+  try {
+    if ((node.inode.mode & typeMask) !== fileType.directory) return yield* cidsOf(state, node);
+    for (let after = firstNameCookie - 1; ; ) {
+      const from = after;
+      const item = await attempt(() => itemAfter(state, node, { after: from, plus: true }));
+      if (item?.node === undefined) return;
+      yield* cidsBelow(state, item.node.ino);
+      after = item.shown.cookie;
+    }
+  } finally {
+    node.lookups--;
+    state.nodes.settle(node);
+  }
 }
 
 function childIno(state: State, ino: Ino, text: string): Ino {
