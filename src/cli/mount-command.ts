@@ -121,7 +121,8 @@ function handlersOf(drive: Drive, dashboard: LazyDashboard): ControlHandlers {
     },
     verify: (values) => {
       const path = values["path"];
-      if (typeof path === "string") return drive.verifyPath(path.split("/").filter((name) => name !== ""));
+      const names = typeof path === "string" ? path.split("/") : undefined;
+      if (names !== undefined) return drive.verifyPath(names.filter((name) => name !== ""));
       return drive.node.verify({ deep: values["deep"] === true });
     },
     peers: () => drive.node.peers(),
