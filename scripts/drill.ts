@@ -10,7 +10,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pipeline } from "node:stream/promises";
 import { Readable } from "node:stream";
-import { type Machine, newMachine, root, run, sameTree, until, wordsIn } from "../test/support/cli.ts";
+import { crashRound } from "../test/support/cli-crash.ts";
+import { latencyText, sampleLatency } from "../test/support/cli-latency.ts";
+import { type Machine, newMachine, root, run } from "../test/support/cli.ts";
+import { sameTree, until, wordsIn } from "../test/support/cli.ts";
 
 const MiB = 1024 * 1024;
 /** Class small: any 4 of 12 shards; two households to spare. */
@@ -18,7 +21,8 @@ const swarm = { peers: 14, k: 4, n: 12 };
 const secret = "nine herons stood where the river bends";
 const secretName = "letter-to-nobody-at-all.txt";
 
-const drills: Readonly<Record<string, () => Promise<void>>> = { whole, crashes, repair, wire };
+type Drill = () => Promise<void>;
+const drills: Readonly<Record<string, Drill>> = { whole, crashes, repair, wire, latency };
 
 const chosen = process.argv.slice(2);
 for (const name of chosen.length > 0 ? chosen : Object.keys(drills)) {
@@ -43,11 +47,12 @@ async function whole(): Promise<void> {
   await timed("mount", () => must(machine, ["mount", machine.mount]));
   await same(source, copy, "equal after a remount");
   await timed("flush", () => must(machine, ["flush", "--timeout", "1800"]));
-  await must(machine, ["cache", "--drop"]);
+  await cold(machine);
   await same(source, copy, "equal with an empty cache");
+  say(`  ${Math.round((await machine.status()).cacheBytes / MiB)} MiB came from the peers`);
   const kill = Array.from({ length: swarm.n - swarm.k }, (_, index) => String(index + 1));
   await must(machine, ["swarm", "kill", ...kill]);
-  await must(machine, ["cache", "--drop"]);
+  await cold(machine);
   await same(source, copy, `equal with ${kill.length} of ${swarm.peers} peers killed`);
   await must(machine, ["unmount"]);
   const other = newMachine("recovered");
@@ -64,26 +69,35 @@ async function whole(): Promise<void> {
 /** SIGKILL of the daemon in the middle of a copy, twenty times; fsynced files are intact after. */
 async function crashes(): Promise<void> {
   await using machine = await begin("crashes");
+  const seed = Number(process.env["SEED"] ?? randomInt(1_000_000));
+  say(`  SEED=${seed}`);
   const kept = new Map<string, Buffer>();
+  const copied = join(root, "node_modules");
   for (let round = 1; round <= 20; round++) {
-    await must(machine, ["mount", machine.mount]);
-    for (const [name, bytes] of kept) {
-      const found = readFileSync(join(machine.mount, name));
-      if (!found.equals(bytes)) throw new Error(`round ${round}: ${name} is not what was fsynced`);
-    }
-    const daemon = await daemonOf(machine);
-    const target = join(machine.mount, `copy-${round}`);
-    const copy = spawn("cp", ["-a", join(root, "node_modules"), target], { stdio: "ignore" });
-    const writer = writeAndSync(machine, round, kept);
-    await new Promise((later) => setTimeout(later, randomInt(200, 3000)));
-    process.kill(daemon, "SIGKILL");
-    await Promise.allSettled([writer, ended(copy)]);
-    say(`  round ${round}: ${kept.size} fsynced files so far`);
+    const options = { seed, round, kept, copied, killMs: { min: 200, max: 5000 } };
+    const { killedAfterMs, freedAfterMs, damaged } = await crashRound(machine, options);
+    if (damaged.length > 0) throw new Error(`round ${round}: lost ${damaged.join(" ")}`);
+    const times = `killed after ${killedAfterMs} ms, programs free after ${freedAfterMs} ms`;
+    say(`  round ${round}: ${times}, ${kept.size} fsynced files intact`);
   }
+}
+
+/** A gigabyte goes up; names answer meanwhile as a local folder's do. */
+async function latency(): Promise<void> {
+  await using machine = await begin("latency");
   await must(machine, ["mount", machine.mount]);
-  for (const [name, bytes] of kept) {
-    if (!readFileSync(join(machine.mount, name)).equals(bytes)) throw new Error(`lost ${name}`);
-  }
+  const folder = join(machine.mount, "folder");
+  mkdirSync(folder);
+  for (let number = 0; number < 1000; number++) await fill(join(folder, `${number}`), 1);
+  const idle = sampleLatency(folder);
+  await new Promise((later) => setTimeout(later, 10_000));
+  say(`  at rest: ${latencyText(await idle.end())}`);
+  const busy = sampleLatency(folder);
+  await timed("write 1 GiB", () => fill(join(machine.mount, "large"), 1024 * MiB));
+  await timed("flush", () => must(machine, ["flush", "--timeout", "1800"]));
+  const figures = await busy.end();
+  say(`  meanwhile: ${latencyText(figures)}`);
+  if (figures.p99Ms > 100) throw new Error("names wait for the upload");
 }
 
 /** One holder killed for good: the class's full redundancy returns without any command. */
@@ -115,7 +129,7 @@ async function wire(): Promise<void> {
   fsyncSync(file);
   closeSync(file);
   await must(machine, ["flush", "--timeout", "300"]);
-  await must(machine, ["cache", "--drop"]);
+  await cold(machine);
   if (!readFileSync(join(machine.mount, secretName)).equals(text)) throw new Error("not equal");
   tcpdump.kill("SIGINT");
   await ended(tcpdump);
@@ -172,25 +186,9 @@ async function makeSource(source: string): Promise<void> {
   say(`  source: ${count} names, a file of 1 GiB, a git repository, a database`);
 }
 
-async function writeAndSync(
-  machine: Machine,
-  round: number,
-  kept: Map<string, Buffer>,
-): Promise<void> {
-  for (let number = 0; ; number++) {
-    const name = `synced-${round}-${number}`;
-    const bytes = randomBytes(randomInt(1, 400_000));
-    // In a process of its own: a killed daemon must not stop this one.
-    const path = join(machine.mount, name);
-    const wrote = await run("dd", [`of=${path}`, "conv=fsync", "bs=64k", "status=none"], {}, bytes);
-    if (wrote.code !== 0) return;
-    kept.set(name, bytes);
-  }
-}
-
 function fill(path: string, bytes: number): Promise<void> {
   function* parts(): Generator<Buffer> {
-    for (let done = 0; done < bytes; done += MiB) yield randomBytes(MiB);
+    for (let done = 0; done < bytes; done += MiB) yield randomBytes(Math.min(MiB, bytes - done));
   }
   return pipeline(Readable.from(parts()), createWriteStream(path));
 }
@@ -209,8 +207,11 @@ async function timed<T>(what: string, act: () => Promise<T>): Promise<T> {
   return result;
 }
 
-async function daemonOf(machine: Machine): Promise<number> {
-  return ((await machine.status()) as unknown as { pid: number }).pid;
+/** Nothing of the drive is on this machine: neither in its cache nor in the kernel's. */
+async function cold(machine: Machine): Promise<void> {
+  await must(machine, ["unmount"]);
+  await must(machine, ["mount", machine.mount]);
+  await must(machine, ["cache", "--drop"]);
 }
 
 async function livingAddress(machine: Machine): Promise<string> {

@@ -161,7 +161,8 @@ function secretsOf(key: Buffer, words: string): readonly string[] {
 
 function commandLines(): string {
   const numbers = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return numbers.map((pid) => readOrNothing(`/proc/${pid}/cmdline`).replaceAll("\0", " ")).join("\n");
+  const lines = numbers.map((pid) => readOrNothing(`/proc/${pid}/cmdline`));
+  return lines.join("\n").replaceAll("\0", " ");
 }
 
 function logs(home: string): string {

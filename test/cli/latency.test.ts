@@ -1,4 +1,4 @@
-/** While much is uploaded, names answer at once: nothing in the kernel's way waits for a network. */
+/** While much is uploaded, names answer at once: nothing before the kernel waits for a network. */
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";

@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { test } from "tap";
 import { type Machine, newMachine, run, until } from "../support/cli.ts";
 
-test("a directory with files in it is hidden only when asked to", { timeout: 60_000 }, async (t) => {
+const patience = { timeout: 60_000 };
+
+test("a directory with files in it is hidden only when asked to", patience, async (t) => {
   const machine = newMachine("nonempty");
   t.teardown(() => machine.end());
   const file = join(machine.mount, "mine");
@@ -26,7 +28,7 @@ test("a directory with files in it is hidden only when asked to", { timeout: 60_
   t.equal(readFileSync(file, "utf8"), "not Hive's");
 });
 
-test("a drive is mounted once, and comes off when nobody uses it", { timeout: 60_000 }, async (t) => {
+test("a drive is mounted once, and comes off when nobody uses it", patience, async (t) => {
   const machine = newMachine("busy");
   t.teardown(() => machine.end());
   await machine.must(t, ["mount", machine.mount]);
@@ -50,7 +52,7 @@ test("a drive is mounted once, and comes off when nobody uses it", { timeout: 60
   await once(user, "exit");
 });
 
-test("SIGTERM unmounts and flushes, and the next mount finds all of it", { timeout: 60_000 }, async (t) => {
+test("SIGTERM unmounts and flushes: the next mount finds all of it", patience, async (t) => {
   const machine = newMachine("sigterm");
   t.teardown(() => machine.end());
   await machine.must(t, ["mount", machine.mount]);
@@ -64,7 +66,7 @@ test("SIGTERM unmounts and flushes, and the next mount finds all of it", { timeo
   t.equal(readFileSync(join(machine.mount, "file"), "utf8"), "written, never synced");
 });
 
-test("the driver of fuse-native serves the same drive", { timeout: 60_000 }, async (t) => {
+test("the driver of fuse-native serves the same drive", patience, async (t) => {
   const machine = newMachine("fuse-native");
   t.teardown(() => machine.end());
   await machine.must(t, ["mount", machine.mount, "--driver", "fuse-native"]);
@@ -80,7 +82,7 @@ test("the driver of fuse-native serves the same drive", { timeout: 60_000 }, asy
   t.ok(readFileSync(join(machine.mount, "folder", "file")).equals(bytes), "and so does the other");
 });
 
-test("another user mounts, through fusermount3", { timeout: 60_000 }, async (t) => {
+test("another user mounts, through fusermount3", patience, async (t) => {
   const uid = 65534;
   const wrapper = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
   const machine = newMachine("nobody", { as: { wrapper, uid } });
@@ -94,7 +96,7 @@ test("another user mounts, through fusermount3", { timeout: 60_000 }, async (t) 
   t.equal(await mountsUnder(machine), "");
 });
 
-test("a path of any length serves as HIVE_HOME", { timeout: 60_000 }, async (t) => {
+test("a path of any length serves as HIVE_HOME", patience, async (t) => {
   const machine = newMachine("long", { home: join("long".repeat(30), "home".repeat(30)) });
   t.teardown(() => machine.end());
   await machine.must(t, ["mount", machine.mount, "--swarm", "3"]);
@@ -102,7 +104,7 @@ test("a path of any length serves as HIVE_HOME", { timeout: 60_000 }, async (t) 
   t.equal((await machine.swarm()).length, 3);
 });
 
-test("two homes are two drives", { timeout: 60_000 }, async (t) => {
+test("two homes are two drives", patience, async (t) => {
   const one = newMachine("one");
   const other = newMachine("other");
   t.teardown(() => Promise.all([one.end(), other.end()]));

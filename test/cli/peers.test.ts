@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Test, test } from "tap";
 import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
 
-test("three friends join by invites, and keep a drive as mirrors", { timeout: 100_000 }, async (t) => {
+test("three friends join by invites and keep a drive", { timeout: 100_000 }, async (t) => {
   const friends = [newMachine("ann"), newMachine("ben"), newMachine("cem")];
   const machine = newMachine("owner");
   t.teardown(() => Promise.all([machine, ...friends].map((one) => one.end())));

@@ -128,6 +128,14 @@ export function run(
   });
 }
 
+/** Nothing of the drive is on this machine any more: neither in its cache nor in the kernel's. */
+export async function makeCold(t: Test, machine: Machine): Promise<void> {
+  for (const words of [["unmount"], ["mount", machine.mount], ["cache", "--drop"]]) {
+    await machine.must(t, words);
+  }
+  t.ok((await machine.status()).cacheBytes < 1024 * 1024, "the cache is empty");
+}
+
 /**
  * Reads a file of which nothing is on this machine: the drive's cache is dropped, and the kernel's
  * pages of it are too, which would answer by themselves.
@@ -154,9 +162,10 @@ export async function until(
   holds: () => Promise<boolean>,
   options: { readonly seconds: number; readonly what: string },
 ): Promise<void> {
-  const end = performance.now() + options.seconds * 1000;
+  const { seconds, what } = options;
+  const end = performance.now() + seconds * 1000;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`not within ${options.seconds} s: ${options.what}`);
+    if (performance.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
     await new Promise((later) => setTimeout(later, 250));
   }
 }
