@@ -22,13 +22,17 @@ interface AclEntry {
   readonly id: number;
 }
 
+export function isAclName(name: string): boolean {
+  return name === accessName || name === defaultName;
+}
+
 /** The mode once this attribute is set; a list that says no more than the mode is not kept. */
 export function modeForAcl(
   mode: number,
   name: string,
   value: Uint8Array,
 ): { readonly mode: number; readonly keeps: boolean } {
-  if (name !== accessName && name !== defaultName) return { mode, keeps: true };
+  if (!isAclName(name)) return { mode, keeps: true };
   const list = parseAcl(value);
   if (name === defaultName) {
     const directory = (mode & typeMask) === fileType.directory;

@@ -5,7 +5,7 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Inode, type Xattrs, noXattrs, parseXattrs, xattrBytes } from "../dag/inodes.ts";
-import { modeForAcl } from "./acl.ts";
+import { isAclName, modeForAcl } from "./acl.ts";
 import type { Node } from "./nodes.ts";
 import { type State, inodeChange } from "./state.ts";
 
@@ -60,7 +60,11 @@ export function setXattr(
 export function removeXattr(state: State, node: Node, name: string): void {
   state.mayChange();
   const values = new Map(valuesOf(state, node.inode));
-  if (!values.delete(name)) throw new HiveError("NoData", "tree.removexattr", name);
+  if (!values.delete(name)) {
+    // A list that says no more than the mode is not kept: taking it away is no fault.
+    if (isAclName(name)) return;
+    throw new HiveError("NoData", "tree.removexattr", name);
+  }
   change(state, node, values, node.inode.mode);
 }
 

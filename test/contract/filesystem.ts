@@ -342,6 +342,11 @@ function testXattrs(check: Check): void {
       return bytes;
     };
     const none = 0xffffffff;
+    const bare = (await newFile(fs, rootIno, "bare")).attributes;
+    for (const name of ["system.posix_acl_access", "system.posix_acl_default"]) {
+      const code = await faultOf(() => fs.removexattr(root, bare.ino, name));
+      t.equal(code, "none", `${name}: no list is what was asked for`);
+    }
     const list = acl([[1, 7, none], [2, 6, 1000], [4, 5, none], [16, 7, none], [32, 1, none]]);
     const { ino } = await fs.mkdir(root, place(rootIno, "d"), { mode: 0o755 });
     await fs.setxattr(root, ino, "system.posix_acl_access", list, "any");
