@@ -6,6 +6,7 @@ import type { CacheReport, DriveStatus, PeerRow, VerifyReport } from "../base/vi
 import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
+import { mountPointOf } from "./mount-point.ts";
 import { print, printJson, say, sizeText, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
@@ -16,7 +17,7 @@ const flushTimeoutSeconds = 24 * 3600;
 export async function unmount(home: Home, line: CommandLine): Promise<ExitCode> {
   const directory = line.operands[0];
   const values: Record<string, string | boolean> = { lazy: line.flag("lazy") };
-  if (directory !== undefined) values["directory"] = resolve(directory);
+  if (directory !== undefined) values["directory"] = mountPointOf(directory);
   await ask(home, "unmount", values);
   return exitCodes.ok;
 }

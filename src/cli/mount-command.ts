@@ -1,7 +1,7 @@
 /** `hive mount`: makes what is missing, then serves the drive, in the background by default. */
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
@@ -26,6 +26,7 @@ import {
 import { type ExitCode, exitCodes } from "./exits.ts";
 import { type Home, makeHome } from "./home.ts";
 import { hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "./keys.ts";
+import { mountPointOf } from "./mount-point.ts";
 import { print, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
@@ -38,7 +39,7 @@ const daemonLog = lineLog({ level: "info", write: (text) => process.stderr.write
 const lazyWaitMs = 3000;
 
 export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
-  const directory = resolve(line.operands[0] ?? join(homedir(), "Hive"));
+  const directory = mountPointOf(line.operands[0] ?? join(homedir(), "Hive"));
   parseMountOptions(line.text("options") ?? "");
   driverOf(line);
   makeHome(home);
