@@ -1,6 +1,6 @@
 /** The commands that ask a running daemon. */
 import { realpathSync } from "node:fs";
-import { relative, resolve, sep } from "node:path";
+import { relative, sep } from "node:path";
 import { HiveError } from "../base/errors.ts";
 import type { CacheReport, DriveStatus, PeerRow, VerifyReport } from "../base/views.ts";
 import { type Arguments, askControl } from "./control.ts";
