@@ -3,7 +3,7 @@
  * `N passed, N failed`. Nothing is skipped: without /dev/fuse the mount tests fail and say so.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { environment, node24, prepare, root, run, say } from "./prepare.mjs";
@@ -14,14 +14,21 @@ const fileTimeoutSeconds = 240;
 const tap = join(root, "node_modules", "tap", "dist", "esm", "run.mjs");
 
 prepare();
-// The runner is put together from the plugins that package.json names, once.
-if (!existsSync(join(root, ".tap", "plugins"))) run(node24(), [tap, "build"], "tap build");
+buildRunner();
 say("checking types");
 run(join(root, "node_modules", ".bin", "tsc"), ["--noEmit", "-p", root], "type check");
 const files = process.argv.slice(2);
 const { passed, failed } = files.length > 0 ? runTests(files) : runTests(["test/**/*.test.ts"]);
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
+
+/** Once for each install: the runner is put together from the plugins that package.json names. */
+function buildRunner() {
+  const stamp = join(root, "node_modules", ".hive-runner");
+  if (existsSync(stamp)) return;
+  run(node24(), [tap, "build"], "tap build");
+  writeFileSync(stamp, "");
+}
 
 function runTests(patterns) {
   const scratch = mkdtempSync(join(tmpdir(), "hive-test-"));
