@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 import { HiveError, assert } from "../base/errors.ts";
 import type { AllocateKind, Attributes, OpenFlags } from "../base/filesystem.ts";
-import type { Handle } from "../base/ids.ts";
+import type { Handle, Ino } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
 import { errno } from "./errno.ts";
@@ -22,6 +22,8 @@ interface Created {
 }
 
 const { O_ACCMODE, O_EXCL, O_RDONLY, O_TRUNC } = { ...constants, O_ACCMODE: 3 };
+/** Set-user-id and set-group-id. */
+const privileges = 0o6000;
 const seekWhences: Readonly<Record<number, "data" | "hole">> = { 3: "data", 4: "hole" };
 const allocateKinds: Readonly<Record<number, AllocateKind>> = {
   0x00: "extend", 0x01: "keep-size", 0x03: "punch-hole", 0x10: "zero-range", 0x11: "zero-keep-size",
@@ -34,7 +36,7 @@ export const open = operation<Handle>({
     const { caller, ino } = request;
     const opening = then(dropPrivileges(desk, request, strip), () =>
       desk.tree.open(caller, ino, flags));
-    return then(opening, (handle) => keep(desk, handle));
+    return then(opening, (handle) => keep(desk, handle, { ino, write: flags.write }));
   },
   encode: (reply, handle) => void encodeOpened(reply, handle),
   undo: drop,
@@ -58,7 +60,7 @@ export const create = operation<Created>({
     const [caller, at] = [request.caller, request.place(16)];
     const made = then(newMode(desk, request), (mode) =>
       desk.tree.create(caller, at, { mode }, flags));
-    return then(made, (created) => keepCreated(desk, created));
+    return then(made, (created) => keepCreated(desk, created, flags));
   },
 });
 
@@ -69,7 +71,7 @@ export const tmpfile = operation<Created>({
     const { caller, ino } = request;
     const made = then(newMode(desk, request), (mode) =>
       desk.tree.tmpfile(caller, ino, { mode }, flags));
-    return then(made, (created) => keepCreated(desk, created));
+    return then(made, (created) => keepCreated(desk, created, flags));
   },
 });
 
@@ -106,6 +108,7 @@ export const release = operation({
   run: (desk, request) => {
     const handle = request.handle(0);
     desk.handles.delete(handle);
+    desk.writers.delete(handle);
     return desk.tree.release(handle);
   },
   encode: encodeNothing,
@@ -124,7 +127,9 @@ export const fallocate = operation({
     const kind = allocateKinds[mode];
     if (kind === undefined) throw new HiveError("Unsupported", "mount.fallocate", `mode ${mode}`);
     const range = { offsetBytes: request.u64(8), lengthBytes: request.u64(16) };
-    return desk.tree.allocate(request.handle(0), range, kind);
+    const { ino } = request;
+    const handle = request.handle(0);
+    return then(dropForeign(desk, request, ino), () => desk.tree.allocate(handle, range, kind));
   },
   encode: encodeNothing,
 });
@@ -135,7 +140,9 @@ export const lseek = operation({
   run: (desk, request) => {
     const whence = seekWhences[request.u32(16)];
     if (whence === undefined) throw new HiveError("Invalid", "mount.lseek", "whence");
-    return desk.tree.seek(request.handle(0), request.u64(8), whence);
+    const [handle, offsetBytes] = [request.handle(0), request.u64(8)];
+    // The kernel asks without writing its dirty pages first: they would be told to be holes.
+    return then(desk.settle(request.ino), () => desk.tree.seek(handle, offsetBytes, whence));
   },
   encode: (reply, offsetBytes) => void reply.u64(offsetBytes),
 });
@@ -154,7 +161,9 @@ function copyRange(desk: Desk, request: Request): Maybe<number> {
   // Its first answer has 32 bits; and a caller asks again for what is left.
   const lengthBytes = Math.min(request.u64Clamped(40), 2 ** 30);
   const range = { offsetBytes: request.u64(8), lengthBytes };
-  return desk.tree.copyRange(request.handle(0), range, request.handle(24), request.u64(32));
+  const [from, to, toOffsetBytes] = [request.handle(0), request.handle(24), request.u64(32)];
+  return then(dropForeign(desk, request, request.inoAt(16)), () =>
+    desk.tree.copyRange(from, range, to, toOffsetBytes));
 }
 
 /** From fuse_create_in. */
@@ -172,19 +181,33 @@ function dropPrivileges(desk: Desk, request: Request, wanted: boolean): Maybe<un
   return desk.tree.setattr(request.caller, request.ino, { dropPrivileges: true });
 }
 
-function keep(desk: Desk, handle: Handle): Handle {
+/** Where the kernel does not say whether set-user-id bits must go, as it does for writes. */
+function dropForeign(desk: Desk, request: Request, ino: Ino): Maybe<unknown> {
+  const { caller } = request;
+  if (caller.uid === 0) return undefined;
+  return then(desk.tree.getattr(ino), ({ mode }) => {
+    if ((mode & privileges) === 0) return undefined;
+    return desk.tree.setattr(caller, ino, { dropPrivileges: true });
+  });
+}
+
+function keep(
+  desk: Desk, handle: Handle, opened: { readonly ino: Ino; readonly write: boolean },
+): Handle {
   assert(!desk.handles.has(handle), "a handle is open twice");
   desk.handles.set(handle, "file");
+  if (opened.write) desk.writers.set(handle, opened.ino);
   return handle;
 }
 
-function keepCreated(desk: Desk, created: Created): Created {
-  keep(desk, created.handle);
+function keepCreated(desk: Desk, created: Created, { write }: OpenFlags): Created {
+  keep(desk, created.handle, { ino: created.attributes.ino, write });
   return created;
 }
 
 function drop(desk: Desk, handle: Handle): void {
   desk.handles.delete(handle);
+  desk.writers.delete(handle);
   void desk.tree.release(handle);
 }
 

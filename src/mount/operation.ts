@@ -14,6 +14,8 @@ export interface Desk {
   readonly tree: FileSystem;
   /** What the kernel holds open, so that a lost kernel leaves nothing open in the tree. */
   readonly handles: Map<Handle, "file" | "directory">;
+  /** Open handles through which a file may change, so that its last bytes may be the kernel's. */
+  readonly writers: Map<Handle, Ino>;
   /** Directories known to have, or not to have, a default access list. */
   readonly defaultLists: Map<Ino, boolean>;
   /** Aborted when the caller of the present request is interrupted. */
@@ -22,6 +24,8 @@ export interface Desk {
   givePage(page: Page): void;
   answer<T>(unique: number, value: T, parts: Parts<T>): void;
   later<T>(request: Request, value: Promise<T>, parts: Parts<T>): Promise<void>;
+  /** Has the kernel write out what it holds of this file, before an answer that depends on it. */
+  settle(ino: Ino): Maybe<void>;
   /** For requests that have no answer. */
   forget(ino: Ino, lookups: number): void;
   interrupt(unique: number): void;

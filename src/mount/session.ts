@@ -11,6 +11,7 @@ import { HiveError, isFault } from "../base/errors.ts";
 import type { FileSystem } from "../base/filesystem.ts";
 import type { Handle, Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { Maybe } from "../base/step.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { FuseAddon } from "./addon.ts";
 import type { MountNeeds } from "./driver.ts";
@@ -38,6 +39,7 @@ const writeAsync = promisify(writeFile);
 export class Session implements Desk {
   readonly tree: FileSystem;
   readonly handles = new Map<Handle, "file" | "directory">();
+  readonly writers = new Map<Handle, Ino>();
   readonly defaultLists = new Map<Ino, boolean>();
   readonly ready: Promise<void>;
   readonly ended: Promise<void>;
@@ -99,6 +101,11 @@ export class Session implements Desk {
 
   givePage(page: Page): void {
     if (this.#pages.length < limits.mount.requestsPerWakeMax) this.#pages.push(page);
+  }
+
+  settle(ino: Ino): Maybe<void> {
+    // Invalidated pages are written first; nobody writes without one of these handles.
+    return [...this.writers.values()].includes(ino) ? this.invalidateInode(ino) : undefined;
   }
 
   forget(ino: Ino, lookups: number): void {
@@ -361,6 +368,7 @@ export class Session implements Desk {
         else await this.tree.releasedir(handle);
       }
       this.handles.clear();
+      this.writers.clear();
       await this.tree.syncAll();
     } catch (error) {
       this.#complain("unmount", error);

@@ -4,7 +4,7 @@
  * what follows for the set-user-id and set-group-id bits is decided here.
  */
 import { HiveError } from "../base/errors.ts";
-import type { AttributeChange, Instant } from "../base/filesystem.ts";
+import type { AttributeChange, Caller, Instant } from "../base/filesystem.ts";
 import { limits } from "../base/limits.ts";
 import { type Inode, fileType, typeMask } from "../dag/inodes.ts";
 import { aclForMode } from "./acl.ts";
@@ -24,14 +24,19 @@ const permissionMask = 0o7777;
 
 type Draft = { -readonly [K in keyof Inode]: Inode[K] };
 
-export function setAttributes(state: State, node: Node, change: AttributeChange): void {
+export function setAttributes(
+  state: State,
+  node: Node,
+  change: AttributeChange,
+  caller?: Caller,
+): void {
   state.mayChange();
   const now = state.now();
   const { sizeBytes } = change;
   const resize = sizeBytes === undefined ? undefined : planResize(state, node, sizeBytes);
   const next: Draft = { ...node.inode, ...resize?.inode };
   if (resize !== undefined) next.mtime = now;
-  next.mode = modeAfter(node.inode, change);
+  next.mode = modeAfter(node.inode, change, caller);
   next.uid = change.uid ?? next.uid;
   next.gid = change.gid ?? next.gid;
   next.atime = moment(change.atime, now) ?? next.atime;
@@ -46,18 +51,22 @@ function moment(asked: Instant | "now" | undefined, now: Instant): Instant | und
   return asked === "now" ? now : asked;
 }
 
-function modeAfter(inode: Inode, change: AttributeChange): number {
+function modeAfter(inode: Inode, change: AttributeChange, caller: Caller | undefined): number {
   const type = inode.mode & typeMask;
   if (change.mode !== undefined) return type | (change.mode & permissionMask);
   const chown = change.uid !== undefined || change.gid !== undefined;
   const drops = change.dropPrivileges === true || chown;
-  return drops && type !== fileType.directory ? withoutPrivileges(inode.mode) : inode.mode;
+  return drops && type !== fileType.directory ? withoutPrivileges(inode, caller) : inode.mode;
 }
 
-/** Set-group-id without group execution once meant mandatory locking, and stays. */
-export function withoutPrivileges(mode: number): number {
+/**
+ * Set-group-id without group execution once meant mandatory locking, and stays for root and the
+ * group. Of a caller's groups we know one: a member by another loses the bit, which harms nobody.
+ */
+function withoutPrivileges({ mode, gid }: Inode, caller: Caller | undefined): number {
   const kept = mode & ~setUid;
-  return (kept & groupExecute) === 0 ? kept : kept & ~setGid;
+  const foreign = caller !== undefined && caller.uid !== 0 && caller.gid !== gid;
+  return (kept & groupExecute) === 0 && !foreign ? kept : kept & ~setGid;
 }
 
 /** An access list follows chmod, as chmod follows it. */

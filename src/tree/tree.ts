@@ -179,10 +179,10 @@ function attributesPart(state: State, run: Run) {
   const { nodes } = state;
   return {
     getattr: (ino) => run(() => nodes.get(ino).attributes()),
-    setattr: (_caller, ino, change) =>
+    setattr: (caller, ino, change) =>
       run(() => {
         const node = nodes.get(ino);
-        setAttributes(state, node, change);
+        setAttributes(state, node, change, caller);
         return node.attributes();
       }),
     readlink: (ino) =>

@@ -59,6 +59,26 @@ static int seek(char **in) {
   return 0;
 }
 
+/* What another program is told of data that the kernel has not handed to the file system yet. */
+static int seek_unwritten(char **in) {
+  static char bytes[100000];
+  memset(bytes, 'x', sizeof bytes);
+  int fd = open(in[0], O_RDWR | O_CREAT, 0644), other = open(in[0], O_RDONLY);
+  if (fd < 0 || other < 0) return errno;
+  if (pwrite(fd, bytes, sizeof bytes, 300000) != sizeof bytes) return errno;
+  printf("%lld ", (long long)lseek(other, 0, SEEK_DATA));
+  printf("%lld", (long long)lseek(other, 300000, SEEK_HOLE));
+  return 0;
+}
+
+/* Reserves and copies into in[0] as a user without rights over its set-user-id bits. */
+static int foreign_change(char **in) {
+  int allocated = open(in[0], O_RDWR), copied = open(in[1], O_RDWR);
+  if (allocated < 0 || copied < 0 || setgid(12345) < 0 || setuid(12345) < 0) return errno;
+  if (fallocate(allocated, 0, 0, 5000) < 0) return errno;
+  return copy_file_range(allocated, NULL, copied, NULL, 10, 0) < 0 ? errno : 0;
+}
+
 static int copy(char **in) {
   int from = open(in[0], O_RDONLY), to = open(in[1], O_RDWR | O_CREAT, 0644);
   if (from < 0 || to < 0) return errno;
@@ -108,6 +128,7 @@ int main(int count, char **in) {
     int (*act)(char **);
   } all[] = {{"exchange", exchange}, {"noreplace", noreplace}, {"whiteout", whiteout},
              {"tmpfile", tmpfile_link}, {"map", map}, {"allocate", allocate}, {"seek", seek},
+             {"seek-unwritten", seek_unwritten}, {"foreign-change", foreign_change},
              {"copy", copy}, {"write-only", write_only}, {"orphan", orphan},
              {"lock", record_lock}, {"birth", tell_birth}};
   for (size_t i = 0; count > 1 && i < sizeof all / sizeof *all; i++)

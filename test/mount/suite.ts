@@ -232,11 +232,29 @@ const kernelOnly: Readonly<Record<string, Case>> = {
     t.equal(await probe("seek", file, "hole", "0"), `${2 ** 18}`);
     t.equal(await probe("seek", file, "data", `${2 ** 18}`), `${2 ** 19}`);
     t.equal(await probe("seek", file, "data", `${2 ** 21}`), "ENXIO");
+    const fresh = `${directory}/fresh`;
+    const told = await probe("seek-unwritten", fresh);
+    t.match(told, /^(262144|300000) 400000$/, "written, and still in the kernel's memory alone");
     t.strictSame(await client.run(({ fs, path }) => {
       const bytes = fs.readFileSync(path("file"));
       const at = [0, 4095, 4096, 2 ** 18 - 1, 2 ** 18, 2 ** 19 - 1, 2 ** 19, 2 ** 20];
       return [bytes.length, ...at.map((index) => bytes[index])];
     }), [2 ** 20 + 4096, 0, 0, 1, 1, 0, 0, 1, 0]);
+  },
+
+  "whatever a stranger changes loses its set-user-id bits": async (t, { client, directory }) => {
+    const modes = () => client.run(({ fs, path }) => {
+      return ["one", "other"].map((name) => fs.statSync(path(name)).mode & 0o7777);
+    });
+    await client.run(({ fs, path }) => {
+      for (const name of ["one", "other"]) {
+        fs.writeFileSync(path(name), "as root");
+        fs.chmodSync(path(name), 0o6777);
+      }
+    });
+    t.strictSame(await modes(), [0o6777, 0o6777]);
+    t.equal(await probe("foreign-change", `${directory}/one`, `${directory}/other`), "OK");
+    t.strictSame(await modes(), [0o777, 0o777]);
   },
 
   "ranges are copied inside the drive": async (t, { client, directory }) => {
