@@ -4,7 +4,10 @@
  * daemon killed. After a kill everything synced must be there; after a kill that follows one fsync,
  * that file and all names.
  *
- *   node test/fuzz/mount-model.ts --seed N [--operations M] [--seeds COUNT] [--limit MIB]
+ *   node test/fuzz/mount-model.ts --seed N [--operations M] [--seeds COUNT] [--limit MIB] [--data]
+ *
+ * `--data` keeps to the bytes of two files (write, map, punch, copy ...), as fsx does. `--short`
+ * shortens what failed.
  *
  * A difference is printed with the command that shows it again, and the operations that are left
  * when those it does not need are taken out.
@@ -14,7 +17,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { opening, operationsOf } from "./operations.ts";
+import { type Profile, opening, operationsOf } from "./operations.ts";
 import { Daemon, Player, buildPlayer } from "./sides.ts";
 
 const batchMax = 64;
@@ -215,6 +218,7 @@ export async function shorten(arena: Arena, lines: readonly string[]): Promise<r
 export interface Plan {
   readonly seed: string;
   readonly operations: number;
+  readonly profile: Profile;
   readonly limitMiB: number;
 }
 
@@ -222,7 +226,7 @@ export interface Plan {
 export async function compare(
   arena: Arena, plan: Plan, options: { readonly shorten: boolean },
 ): Promise<string | undefined> {
-  const lines = [...operationsOf(plan.seed, plan.operations)];
+  const lines = [...operationsOf(plan.seed, plan.operations, plan.profile)];
   const found = await arena.play(lines);
   if (found === undefined) return undefined;
   const prefix = lines.slice(0, found.at + 1);
@@ -231,7 +235,7 @@ export async function compare(
     `seed ${plan.seed}, operation ${found.at}: ${found.line}`,
     `  mount: ${found.mount}`, `  model: ${found.model}`,
     `again: node test/fuzz/mount-model.ts --seed ${plan.seed} --operations ${found.at + 1}` +
-      ` --limit ${plan.limitMiB}`,
+      ` --limit ${plan.limitMiB}${plan.profile === "data" ? " --data" : ""}`,
     ...short.map((line) => `  ${line.replaceAll("\t", " ")}`),
   ].join("\n");
 }
@@ -243,6 +247,7 @@ async function main(): Promise<number> {
       seeds: { type: "string", default: "1" },
       operations: { type: "string", default: "20000" },
       limit: { type: "string", default: "64" },
+      data: { type: "boolean", default: false },
       short: { type: "boolean", default: false },
     },
   });
@@ -251,7 +256,8 @@ async function main(): Promise<number> {
   for (let index = 0; index < Number(values.seeds); index++) {
     const seed = Number(values.seeds) === 1 ? values.seed : String(Number(values.seed) + index);
     await using arena = await Arena.open(limitMiB);
-    const plan = { seed, operations: Number(values.operations), limitMiB };
+    const profile = values.data ? "data" : "all";
+    const plan: Plan = { seed, operations: Number(values.operations), profile, limitMiB };
     const report = await compare(arena, plan, { shorten: values.short });
     process.stdout.write(`${report ?? `seed ${seed}: ${arena.played} operations, all equal`}\n`);
     if (report !== undefined) failures++;

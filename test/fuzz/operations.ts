@@ -15,7 +15,8 @@ const users = [0, 0, 0, 0, 1000] as const;
 const modes = [0o644, 0o600, 0o666, 0o755, 0o4755, 0o2755, 0o6777, 0o2644, 0o400, 0] as const;
 const folderModes = [0o755, 0o777, 0o1777, 0o2775, 0o700] as const;
 const nodeModes = [0o010644, 0o140755, 0o020666] as const;
-const owners = [0, 1000, 1001, -1] as const;
+/** Not -1 for both: the kernel does not tell us of it, and set-user-id bits stay. */
+const owners = [[0, 0], [1000, 1000], [1001, -1], [-1, 1000], [-1, 0], [0, 1001]] as const;
 const attributes = ["user.a", "user.b", "user.long", "trusted.t"] as const;
 const lists = ["system.posix_acl_access", "system.posix_acl_default"] as const;
 const openFlags = [
@@ -29,7 +30,9 @@ function one<T>(random: Random, of: readonly T[]): T {
   return of[random.below(of.length)] as T;
 }
 
-const place: (random: Random) => string = (random) => {
+type Place = (random: Random) => string;
+
+const anywhere: Place = (random) => {
   const at = random.below(10);
   if (at === 0) return one(random, directories);
   const folder = at < 4 ? "" : `${one(random, directories)}/`;
@@ -58,7 +61,10 @@ const allocation = (random: Random) =>
   [one(random, [0, 1, 3, 3, 16, 17]), offset(random), 1 + length(random)] as const;
 const range = (random: Random): number => one(random, [offset(random), chunk, 0]);
 
-const kinds: readonly (readonly [weight: number, make: Make])[] = [
+type Kinds = readonly (readonly [weight: number, make: Make])[];
+
+/** What programs do with the bytes of files. */
+const dataKinds = (place: Place): Kinds => [
   [6, (r) => ["create", place(r), one(r, [0, O_EXCL, O_TRUNC])]],
   [10, (r) => ["write", place(r), ...bytes(r)]],
   [3, (r) => ["append", place(r), length(r), seed(r)]],
@@ -68,25 +74,7 @@ const kinds: readonly (readonly [weight: number, make: Make])[] = [
   [4, (r) => ["fallocate", place(r), ...allocation(r)]],
   [4, (r) => ["truncate", place(r), one(r, [0, offset(r), offset(r), length(r)])]],
   [3, (r) => ["copy", place(r), place(r), range(r), range(r), one(r, [length(r), chunk, 1 << 20])]],
-  [4, (r) => ["mkdir", place(r), one(r, folderModes)]],
-  [2, (r) => ["rmdir", place(r)]],
-  [4, (r) => ["unlink", place(r)]],
-  [2, (r) => ["symlink", place(r), one(r, [place(r), place(r), "x".repeat(1 + r.below(4094))])]],
-  [4, (r) => ["link", place(r), place(r)]],
-  [8, (r) => ["rename", place(r), place(r), one(r, [0, 0, 0, 1, 2])]],
-  [1, (r) => ["mknod", place(r), one(r, nodeModes), 0x103]],
-  [3, (r) => ["chmod", place(r), one(r, modes)]],
-  [2, (r) => ["chmod", one(r, directories), one(r, folderModes)]],
-  [2, (r) => ["chown", place(r), one(r, owners), one(r, owners)]],
-  [2, (r) => ["utimens", place(r), ...moment(r), ...moment(r)]],
-  [3, (r) => ["setxattr", place(r), one(r, attributes), r.below(r.below(700) + 1), seed(r),
-    one(r, [0, 0, 1, 2])]],
-  [1, (r) => ["setxattr", place(r), one(r, lists), 0, r.below(1 << 21), 0]],
-  [1, (r) => ["removexattr", place(r), one(r, [...attributes, ...lists])]],
-  [2, (r) => ["list", one(r, [".", ...directories])]],
   [5, (r) => ["open", slot(r), place(r), one(r, openFlags)]],
-  [1, (r) => ["tmpfile", slot(r), one(r, [".", ...directories])]],
-  [1, (r) => ["name", slot(r), place(r)]],
   [2, (r) => ["close", slot(r)]],
   [6, (r) => ["s-write", slot(r), ...bytes(r)]],
   [3, (r) => ["s-append", slot(r), length(r), seed(r)]],
@@ -97,23 +85,53 @@ const kinds: readonly (readonly [weight: number, make: Make])[] = [
   [1, (r) => ["fsync", place(r), r.below(2)]],
 ];
 
+/** And with names and attributes. */
+const nameKinds = (place: Place): Kinds => [
+  [4, (r) => ["mkdir", place(r), one(r, folderModes)]],
+  [2, (r) => ["rmdir", place(r)]],
+  [4, (r) => ["unlink", place(r)]],
+  [2, (r) => ["symlink", place(r), one(r, [place(r), place(r), "x".repeat(1 + r.below(4094))])]],
+  [4, (r) => ["link", place(r), place(r)]],
+  [8, (r) => ["rename", place(r), place(r), one(r, [0, 0, 0, 1, 2])]],
+  [1, (r) => ["mknod", place(r), one(r, nodeModes), 0x103]],
+  [3, (r) => ["chmod", place(r), one(r, modes)]],
+  [2, (r) => ["chmod", one(r, directories), one(r, folderModes)]],
+  [2, (r) => ["chown", place(r), ...one(r, owners)]],
+  [2, (r) => ["utimens", place(r), ...moment(r), ...moment(r)]],
+  [3, (r) => ["setxattr", place(r), one(r, attributes), r.below(r.below(700) + 1), seed(r),
+    one(r, [0, 0, 1, 2])]],
+  [1, (r) => ["setxattr", place(r), one(r, lists), 0, r.below(1 << 21), 0]],
+  [1, (r) => ["removexattr", place(r), one(r, [...attributes, ...lists])]],
+  [2, (r) => ["list", one(r, [".", ...directories])]],
+  [1, (r) => ["tmpfile", slot(r), one(r, [".", ...directories])]],
+  [1, (r) => ["name", slot(r), place(r)]],
+];
+
 const rare: readonly (readonly [every: number, line: string])[] = [
   [400, "!drop"], [300, "!commit"], [1200, "!remount"], [1200, "!kill"], [1500, "!crash"],
 ];
 
-const total = kinds.reduce((sum, [weight]) => sum + weight, 0);
+export type Profile = "all" | "data";
 
-function operation(random: Random): string {
+/** "data" is one file with all its ways to change, and another to copy from and to. */
+const kindsOf: Readonly<Record<Profile, Kinds>> = {
+  all: [...dataKinds(anywhere), ...nameKinds(anywhere)],
+  data: dataKinds((random) => one(random, ["a/one", "a/one", "a/one", "a/other"])),
+};
+
+function operation(random: Random, kinds: Kinds): string {
   for (const [every, line] of rare) if (random.below(every) === 0) return line;
-  let at = random.below(total);
-  const found = kinds.find(([weight]) => (at -= weight) < 0) as (typeof kinds)[number];
+  let at = random.below(kinds.reduce((sum, [weight]) => sum + weight, 0));
+  const found = kinds.find(([weight]) => (at -= weight) < 0) as Kinds[number];
   return [one(random, users), ...found[1](random)].join("\t");
 }
 
 /** The folders that the operations meet in come first. */
 export const opening: readonly string[] = directories.map((path) => `0\tmkdir\t${path}\t${0o777}`);
 
-export function* operationsOf(seedOf: string, count: number): Generator<string> {
+export function* operationsOf(
+  seedOf: string, count: number, profile: Profile,
+): Generator<string> {
   const random = seededRandom(seedOf);
-  for (let index = 0; index < count; index++) yield operation(random);
+  for (let index = 0; index < count; index++) yield operation(random, kindsOf[profile]);
 }
