@@ -3,13 +3,13 @@
  * mount, open files, signals, the other driver, another user.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "tap";
 import { type Machine, newMachine, run, until } from "../support/cli.ts";
 
-const patience = { timeout: 60_000 };
+const patience = { timeout: 120_000 };
 
 test("a directory with files in it is hidden only when asked to", patience, async (t) => {
   const machine = newMachine("nonempty");
@@ -33,6 +33,9 @@ test("a drive is mounted once, and comes off when nobody uses it", patience, asy
   t.teardown(() => machine.end());
   await machine.must(t, ["mount", machine.mount]);
   t.equal((await machine.hive(["mount", machine.mount])).code, 0, "the same again is no fault");
+  symlinkSync(machine.directory, join(machine.directory, "link"));
+  const linked = join(machine.directory, "link", "drive");
+  t.equal((await machine.hive(["mount", linked])).code, 0, "nor is another name for it");
   const elsewhere = join(machine.directory, "elsewhere");
   const second = await machine.hive(["mount", elsewhere]);
   t.equal(second.code, 8, "at two places it is");
@@ -46,7 +49,7 @@ test("a drive is mounted once, and comes off when nobody uses it", patience, asy
   t.match(busy.error, /in use/);
   t.match(busy.error, /hint: .*--lazy/);
   t.equal((await machine.status()).mount, machine.mount, "and it serves on");
-  await machine.must(t, ["unmount", "--lazy"]);
+  await machine.must(t, ["unmount", "--lazy", linked]);
   t.strictSame(readdirSync(machine.mount), [], "hidden at once");
   user.stdin.end("\n");
   await once(user, "exit");
