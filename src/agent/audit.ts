@@ -15,7 +15,7 @@ import type { Step } from "../base/step.ts";
 import { verifyAnswer } from "../proofs/answer.ts";
 import { makeChallenge } from "../proofs/challenge.ts";
 import type { Outcome } from "../proofs/score.ts";
-import type { SegmentState } from "../transfer/books.ts";
+import { type SegmentState, isProven } from "../transfer/books.ts";
 import type { Health } from "../transfer/transfer.ts";
 import type { Conduct } from "./conduct.ts";
 
@@ -34,6 +34,8 @@ export interface Finding {
   readonly segment: SegmentState["segment"];
   readonly index: number;
   readonly outcome: Outcome;
+  /** It was only presumed to have the shard: not to have it is no lie. */
+  readonly isExcused: boolean;
 }
 
 export class Audit implements Step {
@@ -92,8 +94,10 @@ export async function auditSegment(
     return peer === undefined ? [] : [{ peer, index }];
   });
   const findings = await Promise.all(held.map(async ({ peer, index }) => {
-    const outcome = await askHolder(needs, { record, peer, index }, options);
-    return { peer, index, segment: state.segment, outcome };
+    const answer = await askHolder(needs, { record, peer, index }, options);
+    const outcome = answer === "absent" ? "wrong" : answer;
+    const isExcused = answer === "absent" && !isProven(state);
+    return { peer, index, segment: state.segment, outcome, isExcused };
   }));
   options.signal.throwIfAborted();
   await writeDown(needs, state, findings);
@@ -104,10 +108,11 @@ async function writeDown(
   needs: AuditNeeds, state: SegmentState, findings: readonly Finding[],
 ): Promise<void> {
   const { health, clock, log } = needs;
-  for (const { peer, segment, index, outcome } of findings) {
-    health.saw({ peer, verdict: outcome, act: "prove" });
+  for (const { peer, segment, index, outcome, isExcused } of findings) {
+    // It answered, and proved nothing: as good as an answer that came too late.
+    health.saw({ peer, verdict: isExcused ? "late" : outcome, act: "prove" });
     if (outcome !== "wrong") continue;
-    log.warn("agent.audit.wrong", { peer, segment, index });
+    log.warn("agent.audit.wrong", { peer, segment, index, isExcused });
     await health.dropShard({ segment, index, holder: peer });
   }
   const right = findings.filter(({ outcome }) => outcome === "right").length;
@@ -118,7 +123,7 @@ async function askHolder(
   needs: AuditNeeds,
   kept: { readonly record: SegmentRecord; readonly peer: PeerId; readonly index: number },
   options: { readonly leaves: number; readonly signal: AbortSignal },
-): Promise<Outcome> {
+): Promise<Outcome | "absent"> {
   const { network, clock, random } = needs;
   const { record: { roots, shardBytes }, peer, index } = kept;
   const shard = roots[index];
@@ -132,7 +137,8 @@ async function askHolder(
     return verifyAnswer(challenge, { holder: peer, shardBytes }, answer);
   } catch (error) {
     // Silence until the network gave up is no late answer: none came.
-    return isFault(error, "NotFound", "Corrupt", "Stale") ? "wrong" : "offline";
+    if (isFault(error, "NotFound")) return "absent";
+    return isFault(error, "Corrupt") ? "wrong" : "offline";
   }
 }
 

@@ -161,6 +161,11 @@ export function memberOf(state: SegmentState, index: number, manifest: Manifest)
   return peer;
 }
 
+/** Until its first proof a segment's holders may be presumed only, as after a recovery. */
+export function isProven(state: SegmentState | undefined): boolean {
+  return state !== undefined && state.provenAtMs > 0;
+}
+
 export function heldCount(state: SegmentState): number {
   return state.holders.filter((holder) => holder !== undefined).length;
 }

@@ -94,7 +94,7 @@ export class Downloader implements BlockFetcher {
 
   /** The holder first; the others too as soon as it fails or has been given its time. */
   async #race(target: Target, signal: AbortSignal): Promise<Uint8Array> {
-    const holding = this.#needs.reader.holdings(target.record)[target.index];
+    const holding = this.#needs.reader.holding(target.record, target.index);
     if (holding === undefined || this.#needs.witness.isLikelyAway(holding.peer)) {
       return this.#otherwise(target, signal, undefined);
     }
@@ -151,7 +151,7 @@ export class Downloader implements BlockFetcher {
     } catch (error) {
       // Too few others: the doubted holder itself is the last hope.
       if (tried !== undefined || !isFault(error, "Unavailable")) throw error;
-      const holding = reader.holdings(record)[index];
+      const holding = reader.holding(record, index);
       if (holding === undefined) throw error;
       log.debug("transfer.fetch.last", { segment: record.segment, why: describe(error) });
       return this.#direct(target, holding, signal).catch(() => { throw error; });

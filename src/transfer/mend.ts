@@ -63,7 +63,7 @@ async function placeShard(
 async function shardBytes(
   needs: MendNeeds, record: SegmentRecord, index: number, signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const source = needs.reader.holdings(record).find((holding) => holding.index === index);
+  const source = needs.reader.holding(record, index);
   const manifest = needs.groups.get(record.group);
   const moved = source !== undefined && manifest !== undefined
     && source.peer !== memberOfShard(record, index, manifest);

@@ -69,7 +69,7 @@ export class Placer {
         return true;
       } catch (error) {
         signal.throwIfAborted();
-        const verdict = verdictOf(error);
+        const verdict = verdictOf(error, "store");
         this.#witness.saw({ peer, verdict, act: "store" });
         const why = describe(error);
         this.#log.debug("transfer.place.failed", { segment: record.segment, peer, why });

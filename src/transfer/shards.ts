@@ -3,7 +3,7 @@
  * the reading of blocks and the healing of segments, and reports every holder's conduct.
  */
 import type { Clock } from "../base/clock.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { type PeerId, type SegmentId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -12,10 +12,10 @@ import type { SegmentRecord } from "../base/records.ts";
 import { shardIdOf } from "../crypt/merkle.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { memberOfShard } from "../placement/seats.ts";
-import type { SegmentBooks } from "./books.ts";
+import { type SegmentBooks, isProven } from "./books.ts";
 import { gather } from "./gather.ts";
 import type { Groups } from "./groups.ts";
-import { type Witness, verdictOf } from "./witness.ts";
+import { type Verdict, type Witness, verdictOf } from "./witness.ts";
 
 export interface Holding {
   readonly index: number;
@@ -38,16 +38,26 @@ export class ShardReader {
     this.#needs = needs;
   }
 
-  /** Who should have which shard: by receipt, or by the group's manifest. */
+  /**
+   * Who has which shard: by the books; of a segment that they do not know, by the group's manifest.
+   * A member that was away when its shard was sent is not asked for what it never had.
+   */
   holdings(record: SegmentRecord): Holding[] {
     const manifest = this.#needs.groups.get(record.group);
-    const holders = this.#needs.segments.get(record.segment)?.holders;
-    const indices = Array.from({ length: record.n }, (_, index) => index);
-    return indices.flatMap((index) => {
-      const peer = holders?.[index]
-        ?? (manifest === undefined ? undefined : memberOfShard(record, index, manifest));
+    const state = this.#needs.segments.get(record.segment);
+    const holderOf = (index: number): PeerId | undefined => {
+      if (state !== undefined) return state.holders[index];
+      return manifest === undefined ? undefined : memberOfShard(record, index, manifest);
+    };
+    return Array.from({ length: record.n }, (_, index) => index).flatMap((index) => {
+      const peer = holderOf(index);
       return peer === undefined ? [] : [{ index, peer }];
     });
+  }
+
+  /** Who has this shard; undefined when nobody is known to. */
+  holding(record: SegmentRecord, index: number): Holding | undefined {
+    return this.holdings(record).find((each) => each.index === index);
   }
 
   /** A range of one shard as its holder gives it; its truth is the caller's to check. */
@@ -63,9 +73,17 @@ export class ShardReader {
       if (bytes.length === range.lengthBytes) return bytes;
       throw new HiveError("Corrupt", "transfer.range", `${bytes.length} bytes`);
     } catch (error) {
-      if (!signal.aborted) witness.saw({ peer, verdict: verdictOf(error), act: "read" });
+      const verdict = this.#verdictOf(record, error);
+      if (!signal.aborted) witness.saw({ peer, verdict, act: "read" });
       throw error;
     }
+  }
+
+  /** Holders are presumed before the first proof: one without the shard has promised nothing. */
+  #verdictOf(record: SegmentRecord, error: unknown): Verdict {
+    const state = this.#needs.segments.get(record.segment);
+    if (isFault(error, "NotFound") && !isProven(state)) return "refused";
+    return verdictOf(error, "read");
   }
 
   /** The same range of shard `index`, out of k other shards; unchecked, as one of them may lie. */

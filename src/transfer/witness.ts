@@ -23,6 +23,7 @@ export class Witness {
   readonly #clock: Clock;
   readonly #watchers: ((observation: Observation) => void)[] = [];
   readonly #doubts = new Map<PeerId, Doubt>();
+  #answeredAtMs = -Infinity;
 
   constructor(needs: { readonly network: PeerNetwork; readonly clock: Clock }) {
     this.#network = needs.network;
@@ -36,9 +37,18 @@ export class Witness {
   saw(observation: Observation): void {
     const { peer, verdict } = observation;
     const before = this.#doubts.get(peer);
+    const answered = verdict === "right" || verdict === "wrong" || verdict === "refused";
+    if (answered) this.#answeredAtMs = this.#clock.monotonicMs();
     if (verdict === "right") this.#forgive(peer, before);
     else this.#doubts.set(peer, this.#grown(before, verdict));
     for (const watcher of this.#watchers) watcher(observation);
+  }
+
+  /** Whether any peer at all answered since then: if none did, our own line is down. */
+  heardSince(monotonicMs: number): boolean {
+    if (this.#answeredAtMs >= monotonicMs) return true;
+    const sinceMs = this.#clock.now() - (this.#clock.monotonicMs() - monotonicMs);
+    return this.#network.peers().some(({ online, lastSeenMs }) => online && lastSeenMs >= sinceMs);
   }
 
   /** Best to ask first: online, no doubts, near. */
@@ -96,9 +106,11 @@ const unknownTripMs = 500;
 /**
  * What a failed call says of the peer that was asked. One from whom no answer came at all counts
  * as offline, whether or not it could be reached; late is said of one that may still answer.
+ * Whoever knows a newer manifest than ours tells the truth: a seat changed while we sent.
  */
-export function verdictOf(error: unknown): Verdict {
-  if (isFault(error, "Corrupt", "NotFound", "Stale")) return "wrong";
-  if (isFault(error, "Denied", "Quota", "Busy", "Invalid", "NoSpace")) return "refused";
+export function verdictOf(error: unknown, act: Observation["act"]): Verdict {
+  if (isFault(error, "Corrupt")) return "wrong";
+  if (isFault(error, "NotFound")) return act === "store" ? "refused" : "wrong";
+  if (isFault(error, "Denied", "Quota", "Busy", "Invalid", "NoSpace", "Stale")) return "refused";
   return "offline";
 }
