@@ -32,6 +32,7 @@ import { type Layout, planSegment } from "./pack.ts";
 import type { Placer } from "./place.ts";
 import { type Announcer, publishHead } from "./publish.ts";
 import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
+import type { Witness } from "./witness.ts";
 
 export interface UploadNeeds {
   readonly network: PeerNetwork;
@@ -47,6 +48,7 @@ export interface UploadNeeds {
   readonly groups: Groups;
   readonly placer: Placer;
   readonly announcer: Announcer;
+  readonly witness: Witness;
 }
 
 /** What keeps the uploader from going on, for the status. */
@@ -149,7 +151,10 @@ export class Uploader implements Step {
     const entry = await this.#needs.catalog.find(cid);
     if (entry === undefined) return false;
     const state = this.#needs.segments.get(entry.segment);
-    return state === undefined || heldCount(state) >= state.k;
+    const manifest = state === undefined ? undefined : this.#needs.groups.get(state.group);
+    // Of a segment that is lost or half lost, the block at hand may be the last copy.
+    if (state === undefined || manifest === undefined) return false;
+    return state.placed && heldCount(state) >= manifest.class.r;
   }
 
   /** A few segments, the next one coded while the last is on its way. */
@@ -157,22 +162,38 @@ export class Uploader implements Step {
     const { segmentsPerStepMax } = limits.transfer;
     const group = await this.#needs.groups.forNewSegments();
     if (!("peers" in group)) return this.#idle({ for: "peers", ...group });
-    const flights = new Set<Promise<boolean>>();
-    const results: Promise<boolean>[] = [];
-    for (let count = 0; count < segmentsPerStepMax && round.from < round.blocks.length; count++) {
+    const flights: Promise<boolean>[] = [];
+    try {
+      await this.#launch(round, { group, flights, count: segmentsPerStepMax }, signal);
+    } finally {
+      // Whatever failed: the next step must not find one of these half-placed and give it up.
+      await Promise.allSettled(flights);
+    }
+    const done = await Promise.all(flights);
+    return done.every(Boolean) ? this.#busy() : this.#idle(tooFewTook);
+  }
+
+  async #launch(
+    round: Round,
+    plan: {
+      readonly group: Manifest; readonly count: number; readonly flights: Promise<boolean>[];
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { group, flights } = plan;
+    const inTheAir = new Set<Promise<boolean>>();
+    while (flights.length < plan.count && round.from < round.blocks.length) {
       const { layout, taken } = planSegment(round.blocks, { from: round.from, k: group.class.k });
       const { half, coded } = await this.#beginSegment(layout, group);
       round.from += taken;
       const flight = this.#placeSegment(half, coded, signal);
-      results.push(flight);
-      flights.add(flight);
-      const land = (): boolean => flights.delete(flight);
+      flights.push(flight);
+      inTheAir.add(flight);
+      const land = (): boolean => inTheAir.delete(flight);
       flight.then(land, land);
-      if (flights.size >= flightsMax(group, layout)) await Promise.race(flights);
-      if (signal.aborted) break;
+      if (inTheAir.size >= flightsMax(group, layout)) await Promise.race(inTheAir);
+      if (signal.aborted) return;
     }
-    const done = await Promise.all(results);
-    return done.every(Boolean) ? this.#busy() : this.#idle(tooFewTook);
   }
 
   /** Codes a segment and writes it down before its first shard leaves. */
@@ -204,11 +225,13 @@ export class Uploader implements Step {
     const manifest = this.#needs.groups.get(record.group);
     assert(manifest !== undefined, "a segment has its group");
     const { r } = manifest.class;
+    const startedMs = this.#needs.clock.monotonicMs();
     let state = await this.#sendMissing(half, coded, { haste: true, signal });
     if (heldCount(state) < r) {
       state = await this.#sendMissing({ ...half, state }, coded, { haste: false, signal });
     }
-    if (heldCount(state) < r && await this.#replaceFailed(state, record)) {
+    const isOurLine = !this.#needs.witness.heardSince(startedMs);
+    if (heldCount(state) < r && !isOurLine && await this.#replaceFailed(state, record)) {
       state = await this.#sendMissing({ ...half, state }, coded, { haste: false, signal });
     }
     if (heldCount(state) < r) {
@@ -234,7 +257,10 @@ export class Uploader implements Step {
     return { ...state, holders };
   }
 
-  /** New members for the seats that took nothing: the round cannot wait for repair. */
+  /**
+   * New members for as many seats as the round lacks, of those that took nothing: it cannot wait
+   * for repair, and whoever keeps its seat has nothing to move.
+   */
   async #replaceFailed(state: SegmentState, record: SegmentRecord): Promise<boolean> {
     const manifest = this.#needs.groups.get(record.group);
     assert(manifest !== undefined, "a segment has its group");
@@ -243,8 +269,12 @@ export class Uploader implements Step {
       if (holder === undefined) failed.add(memberOfShard(record, index, manifest));
     }
     let newest: Manifest | undefined;
+    let lacking = manifest.class.r - heldCount(state);
     for (const peer of failed) {
-      newest = await this.#needs.groups.replace(record.group, peer, failed) ?? newest;
+      if (lacking === 0) break;
+      const next = await this.#needs.groups.replace(record.group, peer, failed);
+      if (next !== undefined) lacking--;
+      newest = next ?? newest;
     }
     if (newest !== undefined) await this.#needs.groups.tell(newest);
     return newest !== undefined;
@@ -273,16 +303,23 @@ export class Uploader implements Step {
   }
 
   async #finish(half: HalfPlaced, signal: AbortSignal): Promise<boolean> {
-    const { k, n, shardBytes } = half.record;
-    try {
-      const coded = await this.#code({ k, shardBytes, blocks: half.blocks }, n);
-      const same = coded.roots.every((root, index) => root === half.record.roots[index]);
-      if (same) return await this.#placeSegment(half, coded, signal);
-    } catch (error) {
-      if (!isFault(error, "NotFound", "Stale", "Corrupt")) throw error;
-    }
+    const coded = await this.#codeAgain(half);
+    if (coded !== undefined) return this.#placeSegment(half, coded, signal);
     await this.#abandon(half);
     return true;
+  }
+
+  /** The shards as they were; undefined when a block of them is gone. */
+  async #codeAgain({ record, blocks }: HalfPlaced): Promise<CodedSegment | undefined> {
+    const { k, n, shardBytes } = record;
+    try {
+      const coded = await this.#code({ k, shardBytes, blocks }, n);
+      const same = coded.roots.every((root, index) => root === record.roots[index]);
+      return same ? coded : undefined;
+    } catch (error) {
+      if (isFault(error, "NotFound", "Stale", "Corrupt")) return undefined;
+      throw error;
+    }
   }
 
   /** Nothing names this segment and nothing will: its holders may forget it. */

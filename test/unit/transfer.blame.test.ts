@@ -1,0 +1,163 @@
+/** Who is to blame: an honest member keeps its name and its seat, whatever happens around it. */
+import { test } from "tap";
+import { type Agent, openAgent } from "../../src/agent/agent.ts";
+import { HiveError } from "../../src/base/errors.ts";
+import type { PeerId } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { Transfer } from "../../src/transfer/transfer.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { HonestHost } from "../support/honest-host.ts";
+import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
+import { makeVaultWorld, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.blame.test.ts`;
+const { signal } = new AbortController();
+
+test("a seat that changes while shards are sent makes no liars", async (t) => {
+  await using world = await makeVaultWorld(8, seed);
+  const transfer = await openWorld(world);
+  world.source.commit("one", makeBlocks(world.random, { count: 4, bytesMax: 9_000 }));
+  await transfer.flush(10_000);
+  const wrong = wrongs(transfer);
+  const [manifest] = transfer.health.groups();
+  if (manifest === undefined) return t.fail("a group");
+  const store = world.network.store.bind(world.network);
+  let replaced: Promise<unknown> | undefined;
+  world.network.store = async (...call) => {
+    const lost = manifest.peers[0] as PeerId;
+    replaced ??= transfer.health.replaceMember(manifest.group, lost, new Set([lost]));
+    await replaced;
+    return store(...call);
+  };
+  const blocks = makeBlocks(world.random, { count: 4, bytesMax: 9_000 });
+  world.source.commit("two", blocks);
+  await transfer.flush(10_000);
+  t.equal(transfer.health.groups()[0]?.epoch, 2, "one seat changed, and no other");
+  t.strictSame(wrong, [], "who knows the newer manifest has not lied");
+  t.strictSame(await missing(transfer, blocks), [], replay);
+});
+
+test("a member that was away at the upload is not asked for what it never had", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  const transfer = await openWorld(world);
+  const [away, ...others] = [...world.network.members.values()];
+  if (away === undefined) return t.fail("members");
+  away.mood = { is: "dead" };
+  const blocks = makeBlocks(world.random, { count: 10, bytesMax: 60_000 });
+  // The group is drawn of all six; one is gone when the shards leave.
+  const peers = world.network.peers.bind(world.network);
+  world.network.peers = () => peers().map((peer) => ({ ...peer, online: true }));
+  world.source.commit("root", blocks);
+  await transfer.flush(20_000);
+  t.equal(transfer.status().segments.degraded, transfer.status().segments.total);
+  away.mood = { is: "honest" };
+  for (const other of others.slice(0, 3)) other.mood = { is: "dead" };
+  const wrong = wrongs(transfer);
+  t.strictSame(await missing(transfer, blocks), [], replay);
+  t.strictSame(wrong, []);
+});
+
+test("after a recovery nobody is a liar for shards that nobody gave it", async (t) => {
+  await using world = await makeVaultWorld(9, seed);
+  const transfer = await openWorld(world, { policy: tiny });
+  const blocks = makeBlocks(world.random, { count: 12, bytesMax: 60_000 });
+  for (const root of ["one", "two", "three", "four"]) {
+    world.source.commit(root, blocks.splice(0, 3));
+    await transfer.flush(20_000);
+  }
+  const [manifest] = transfer.health.groups();
+  if (manifest === undefined) return t.fail("a group");
+  // The new member has nothing yet when the owner's machine is lost.
+  const lost = manifest.peers[0] as PeerId;
+  await transfer.health.replaceMember(manifest.group, lost, new Set([lost]));
+  const fresh = await openWorld({ ...world, books: new MemoryBooks() }, { policy: tiny });
+  t.ok(await fresh.recover());
+  const { agent, clock } = await agentOf(world, fresh);
+  for (let turn = 0; turn < 3; turn++) await turnOf(agent, clock);
+  t.equal(fresh.health.groups()[0]?.epoch, 2, "no seat is given away");
+  t.equal(agent.status().drive?.segments.degraded, 0, `and it has its shards now: ${replay}`);
+  t.ok(agent.status().peers.every(({ score }) => score.wrong === 0));
+});
+
+test("our own line fails in the middle of an upload: no seat changes", async (t) => {
+  const world = makeWorld(12, seed);
+  const transfer = await openWorld(world, { policy: tiny });
+  world.network.callTimeoutMs = 20;
+  world.source.commit("one", makeBlocks(world.random, { count: 2, bytesMax: 9_000 }));
+  await transfer.flush(10_000);
+  const before = transfer.health.groups();
+  // For some seconds everybody still counts as online.
+  const peers = world.network.peers();
+  world.network.peers = () => peers;
+  for (const member of world.network.members.values()) member.mood = { is: "silent" };
+  const blocks = makeBlocks(world.random, { count: 2, bytesMax: 9_000 });
+  world.source.commit("two", blocks);
+  for (let turn = 0; turn < 4; turn++) await transfer.uploader.step(signal);
+  t.strictSame(transfer.health.groups(), before);
+  for (const member of world.network.members.values()) member.mood = { is: "honest" };
+  await transfer.flush(10_000);
+  t.strictSame(transfer.health.groups(), before);
+  t.strictSame(await missing(transfer, blocks), [], replay);
+});
+
+test("a step that fails waits for the segments that it sent", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world);
+  world.source.commit("one", makeBlocks(world.random, { count: 1, bytesMax: 900 }));
+  await transfer.flush(10_000);
+  for (const member of world.network.members.values()) member.mood = { is: "slow", delayMs: 100 };
+  const blocks = makeBlocks(world.random, { count: 40, bytesMax: 250_000 });
+  world.source.commit("two", blocks);
+  const read = world.source.read.bind(world.source);
+  let reads = 0;
+  world.source.read = async (cid) => {
+    if (++reads > 30) throw new HiveError("NotFound", "test", cid);
+    return read(cid);
+  };
+  await transfer.uploader.step(signal);
+  t.equal(transfer.status().segments.placing, 0, "none is on its way any more");
+  world.source.read = read;
+  await transfer.flush(20_000);
+  t.strictSame(await missing(transfer, blocks), [], replay);
+});
+
+test("a block is placed while its segment is whole, and not merely named", async (t) => {
+  const world = makeWorld(6, seed);
+  const blocks = makeBlocks(world.random, { count: 3, bytesMax: 9_000 });
+  world.source.commit("one", blocks);
+  await (await openWorld(world)).flush(10_000);
+  for (const key of world.books.pairs.keys()) {
+    if (key.startsWith("s/")) world.books.pairs.delete(key);
+  }
+  for (const { host } of world.network.members.values()) {
+    if (host instanceof HonestHost) host.shards.clear();
+  }
+  world.source.commit("two", blocks);
+  const again = await openWorld(world);
+  await again.flush(10_000);
+  t.strictSame(await missing(again, blocks), [], "the last copy was sent again");
+});
+
+const tiny: Policy = { ...defaultPolicy, class: "tiny" };
+
+function wrongs(transfer: Transfer): PeerId[] {
+  const found: PeerId[] = [];
+  transfer.health.watch(({ peer, verdict }) => { if (verdict === "wrong") found.push(peer); });
+  return found;
+}
+
+async function agentOf(
+  world: World, transfer: Transfer,
+): Promise<{ agent: Agent; clock: ShiftedClock }> {
+  const clock = new ShiftedClock();
+  const needs = { ...world, transfer, books: new MemoryBooks(), clock, log: silentLog };
+  return { agent: await openAgent(needs, { auditIntervalMs: 1_000 }), clock };
+}
+
+async function turnOf(agent: Agent, clock: ShiftedClock): Promise<void> {
+  clock.shiftMs += 2_000;
+  for (const step of agent.steps) {
+    for (let turns = 0; turns < 50 && await step.step(signal) === "busy"; turns++);
+  }
+}
