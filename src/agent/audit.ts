@@ -52,7 +52,9 @@ export class Audit implements Step {
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const { health, clock, conduct } = this.#needs;
-    const due = dueSegments(health.segments(), this.#asked, clock.now() - this.#intervalMs);
+    const due = dueSegments(health.segments(), this.#asked, {
+      nowMs: clock.now(), intervalMs: this.#intervalMs,
+    });
     for (const state of due) {
       signal.throwIfAborted();
       this.#asked.set(state.segment, clock.now());
@@ -65,10 +67,14 @@ export class Audit implements Step {
 
 /** The few that were proven longest ago, if that is long enough. Pure. */
 export function dueSegments(
-  segments: readonly SegmentState[], asked: ReadonlyMap<string, number>, beforeMs: number,
+  segments: readonly SegmentState[], asked: ReadonlyMap<string, number>,
+  { nowMs, intervalMs }: { readonly nowMs: number; readonly intervalMs: number },
 ): readonly SegmentState[] {
+  const beforeMs = nowMs - intervalMs;
   const lastMs = (state: SegmentState): number => {
-    return Math.max(state.provenAtMs, asked.get(state.segment) ?? 0);
+    const times = [state.provenAtMs, asked.get(state.segment) ?? 0];
+    // What lies ahead was written before the clock was set back.
+    return Math.max(0, ...times.filter((atMs) => atMs <= nowMs));
   };
   // One pass and a short list: there may be a hundred thousand segments.
   const due: SegmentState[] = [];

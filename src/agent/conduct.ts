@@ -1,15 +1,17 @@
 /**
  * What is remembered of every holder, and what follows from it: alive, away, dead, or a liar. It
- * keeps the histories in the agent's books under `h/PEER`; how they are judged is for proofs.
+ * keeps the histories in the agent's books under `h/PEER`, and under `x/looked` when it last looked
+ * at the members; how they are judged is for proofs.
  */
-import type { KeyValue } from "../base/blocks.ts";
+import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type History, type Liveness, type Outcome, type Score } from "../proofs/score.ts";
-import { assess, noHistory, outcomes, remember, scoreOf } from "../proofs/score.ts";
+import { assess, excuse, noHistory, outcomes, remember, scoreOf } from "../proofs/score.ts";
 import type { Observation } from "../transfer/witness.ts";
+import { excusedMs } from "./looking.ts";
 
 export interface PeerConduct {
   readonly peer: PeerId;
@@ -18,6 +20,7 @@ export interface PeerConduct {
 }
 
 const version = 1;
+const lookedKey = "x/looked";
 
 export class Conduct {
   readonly #books: KeyValue;
@@ -25,6 +28,8 @@ export class Conduct {
   readonly #deadAfterMs: number;
   readonly #histories = new Map<PeerId, History>();
   readonly #changed = new Set<PeerId>();
+  #lookedAtMs: number | undefined;
+  #savedLookMs = -Infinity;
 
   constructor(
     needs: { readonly books: KeyValue; readonly clock: Clock },
@@ -38,6 +43,23 @@ export class Conduct {
   async open(): Promise<void> {
     for await (const [key, value] of this.#books.list("h/")) {
       this.#histories.set(parsePeerId(key.slice(2)), decode(value));
+    }
+    const looked = await this.#books.get(lookedKey);
+    if (looked !== undefined) this.#lookedAtMs = new Reader(looked, "agent.looked").varint();
+  }
+
+  /** Called often: time in which we did not look, or saw nobody, is not held against anybody. */
+  look(members: Iterable<PeerId>, isOnline: (peer: PeerId) => boolean): void {
+    const nowMs = this.#clock.now();
+    const living = [...members].filter((peer) => this.liveness(peer) !== "dead");
+    const there = living.filter((peer) => isOnline(peer) && !this.#isSilent(peer));
+    const seen = { members: living.length, present: there.length };
+    const ms = excusedMs({ lastMs: this.#lookedAtMs ?? nowMs, nowMs, ...seen });
+    this.#lookedAtMs = nowMs;
+    if (ms === 0) return;
+    for (const [peer, history] of this.#histories) {
+      this.#histories.set(peer, excuse(history, ms, nowMs));
+      this.#changed.add(peer);
     }
   }
 
@@ -64,13 +86,23 @@ export class Conduct {
 
   /** Writes down what is new. */
   async save(): Promise<void> {
+    const lookedAtMs = this.#lookedAtMs ?? 0;
+    const isOld = Math.abs(lookedAtMs - this.#savedLookMs) >= limits.agent.observationMsMin;
     const changed = [...this.#changed];
+    if (changed.length === 0 && !isOld) return;
     this.#changed.clear();
-    if (changed.length === 0) return;
-    await this.#books.batch(changed.map((peer) => {
+    this.#savedLookMs = lookedAtMs;
+    // With the histories: what was excused once must not be excused again, nor forgotten.
+    const looked = new Writer(8).varint(lookedAtMs).finish();
+    const histories = changed.map((peer): KeyChange => {
       const value = encode(this.#histories.get(peer) ?? noHistory);
       return { type: "put", key: `h/${peer}`, value };
-    }));
+    });
+    await this.#books.batch([...histories, { type: "put", key: lookedKey, value: looked }]);
+  }
+
+  #isSilent(peer: PeerId): boolean {
+    return this.#histories.get(peer)?.recent.at(-1)?.outcome === "offline";
   }
 
   /** Away by default for a peer that was never asked. */

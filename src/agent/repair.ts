@@ -45,9 +45,14 @@ export interface Situation {
 
 /** Whose seat is to be given away, and which shards are to be brought where they belong. */
 export function planRepair(situation: Situation): RepairPlan {
-  const { segments, manifests, isUnfit } = situation;
+  const { segments, manifests, isUnfit, isOnline } = situation;
   const used = new Set(segments.map(({ group }) => group));
-  const replacements = manifests.filter(({ group }) => used.has(group)).flatMap((manifest) => {
+  // With fewer than k there is nothing to rebuild from, and our own line is the likely reason.
+  const isWithin = ({ peers, class: { k } }: Manifest): boolean => {
+    return peers.filter((peer) => isOnline(peer) && !isUnfit(peer)).length >= k;
+  };
+  const inReach = manifests.filter((manifest) => used.has(manifest.group) && isWithin(manifest));
+  const replacements = inReach.flatMap((manifest) => {
     return manifest.peers.filter(isUnfit).map((lost) => ({ group: manifest.group, lost }));
   });
   const groups = new Map(manifests.map((manifest) => [manifest.group, manifest]));
@@ -99,6 +104,8 @@ export class Repair implements Step {
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     this.#welcome();
+    this.#look();
+    await this.#needs.conduct.save();
     const { replacements } = planRepair(this.#situation());
     const replaced = await this.#replaceAll(replacements, signal);
     // The new manifests say where shards belong now.
@@ -138,7 +145,9 @@ export class Repair implements Step {
   }
 
   #isResting(member: PeerId): boolean {
-    return this.#needs.clock.now() < (this.#resting.get(member)?.untilMs ?? 0);
+    const restMs = (this.#resting.get(member)?.untilMs ?? 0) - this.#needs.clock.now();
+    // Longer than any rest: the clock was set back.
+    return restMs > 0 && restMs <= limits.agent.restMsMax;
   }
 
   #rest(member: PeerId): void {
@@ -166,6 +175,12 @@ export class Repair implements Step {
     for (const peer of this.#online) {
       if (!before.has(peer)) this.#needs.conduct.cameBack(peer);
     }
+  }
+
+  #look(): void {
+    const { health, conduct } = this.#needs;
+    const members = new Set(health.groups().flatMap(({ peers }) => peers));
+    conduct.look(members, (peer) => this.#online.has(peer));
   }
 
   #onlineNow(): ReadonlySet<PeerId> {

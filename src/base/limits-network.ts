@@ -94,6 +94,10 @@ export const networkLimits = {
     replacementsPerStep: 16,
     /** Reads and uploads tell of a peer at most this often; audits always. */
     observationMsMin: 60_000,
+    /** Between two looks at the members; after more, this machine slept or its clock was set. */
+    lookGapMsMax: 10 * 60_000,
+    /** Most members gone at once are our own line more likely than deaths: so much more patience. */
+    cohortPatience: 3,
     /** Between two rounds of sending head and manifests to members that were away. */
     republishMs: 3_600_000,
     /** Bad holders named in one report. */

@@ -41,6 +41,19 @@ export function remember(history: History, observation: Observation): History {
   };
 }
 
+/**
+ * The history as if so much time had not passed: nobody was looking, or nobody could be seen.
+ * A negative time is a clock that was set back.
+ */
+export function excuse(history: History, ms: number, nowMs: number): History {
+  // Zero stands for never in the books.
+  const moved = (atMs: number | undefined): number | undefined => {
+    return atMs === undefined ? undefined : Math.max(1, Math.min(Math.round(atMs + ms), nowMs));
+  };
+  const { recent, sinceMs, answeredAtMs } = history;
+  return { recent, sinceMs: moved(sinceMs), answeredAtMs: moved(answeredAtMs) };
+}
+
 export function scoreOf({ recent }: History): Score {
   const score = { right: 0, wrong: 0, late: 0, offline: 0 };
   for (const { outcome } of recent) score[outcome]++;

@@ -63,7 +63,7 @@ test("a new epoch moves just the shards of the seat that changed", (t) => {
 test("those proven longest ago are due first, and not before their time", (t) => {
   const segments = [5, 1, 9, 3, 7, 2].map((at) => stateOf({ name: `${at}`, provenAtMs: at }));
   const asked = new Map([[segments[1]?.segment ?? "", 8]]);
-  const due = dueSegments(segments, asked, 7);
+  const due = dueSegments(segments, asked, { nowMs: 10, intervalMs: 3 });
   t.strictSame(due.map(({ provenAtMs }) => provenAtMs), [2, 3, 5, 7]);
   t.equal(due.length, limits.agent.segmentsPerAudit);
   t.end();

@@ -11,6 +11,7 @@ import { makeVaultWorld, missing, openWorld } from "../support/transfer-world.ts
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.repair.test.ts`;
 const hourMs = 3_600_000;
+const options = { auditIntervalMs: hourMs, deadAfterMs: 72 * hourMs };
 
 test("one holder dies for good: full redundancy again without a command", async (t) => {
   await using world = await makeVaultWorld(8, seed);
@@ -20,7 +21,7 @@ test("one holder dies for good: full redundancy again without a command", async 
   if (member !== undefined) member.mood = { is: "dead" };
   await pass(agent, clock, 4);
   t.equal(agent.status().drive?.segments.degraded, 0, "an hour of silence is not death");
-  clock.shiftMs += 80 * hourMs;
+  await watch(agent, clock, 80);
   await pass(agent, clock, 4);
   const { drive } = agent.status();
   t.equal(drive?.segments.healthy, drive?.segments.total, replay);
@@ -39,7 +40,7 @@ test("one that takes calls and never answers is dead in the end too", async (t) 
   await pass(agent, clock, 2);
   const conduct = agent.status().peers.find(({ peer }) => peer === silent);
   t.strictSame([conduct?.liveness, conduct?.score.wrong], ["away", 0]);
-  clock.shiftMs += 80 * hourMs;
+  await watch(agent, clock, 80);
   await pass(agent, clock, 3);
   t.notOk(transfer.holders().has(silent as never), replay);
   t.equal(agent.status().drive?.survives, 4);
@@ -79,7 +80,7 @@ test("nobody can replace the dead: the status says so and nothing is lost", asyn
   const { transfer, agent, clock, blocks } = await openAll(world);
   const members = [...world.network.members.values()];
   for (const member of members.slice(0, 2)) member.mood = { is: "dead" };
-  clock.shiftMs += 80 * hourMs;
+  await watch(agent, clock, 80);
   await pass(agent, clock, 3);
   t.equal(agent.status().stranded, 2);
   t.equal(agent.status().drive?.survives, 2);
@@ -128,6 +129,69 @@ test("audits prove every segment, and verify reports what it asked", async (t) =
   t.strictSame(report.bad, []);
 });
 
+test("this machine sleeps for a week: nobody is condemned in the morning", async (t) => {
+  await using world = await makeVaultWorld(10, seed);
+  const { transfer, agent, clock, books } = await openAll(world);
+  await pass(agent, clock, 1);
+  const groups = transfer.health.groups();
+  // It wakes before its line is up, and then some peers are back before others.
+  const members = [...world.network.members.values()];
+  for (const member of members) member.mood = { is: "dead" };
+  clock.shiftMs += 7 * 24 * hourMs;
+  await pass(agent, clock, 1);
+  for (const member of members.slice(4)) member.mood = { is: "honest" };
+  await pass(agent, clock, 2);
+  t.strictSame(transfer.health.groups(), groups, "no seat is given away");
+  // The same when the daemon was off.
+  await agent.stop();
+  clock.shiftMs += 7 * 24 * hourMs;
+  for (const member of members) member.mood = { is: "dead" };
+  const next = await openAgent({ ...world, transfer, books, clock, log: silentLog }, options);
+  await pass(next, clock, 1);
+  for (const member of members.slice(4)) member.mood = { is: "honest" };
+  await pass(next, clock, 2);
+  t.strictSame(transfer.health.groups(), groups, replay);
+});
+
+test("an outage of our own line freezes repair, however long it lasts", async (t) => {
+  await using world = await makeVaultWorld(10, seed);
+  const { transfer, agent, clock } = await openAll(world);
+  await pass(agent, clock, 1);
+  const groups = transfer.health.groups();
+  const members = [...world.network.members.values()];
+  for (const member of members) member.mood = { is: "dead" };
+  await pass(agent, clock, 1);
+  await watch(agent, clock, 200);
+  t.strictSame(transfer.health.groups(), groups);
+  for (const member of members.slice(5)) member.mood = { is: "honest" };
+  await watch(agent, clock, 1);
+  t.strictSame(transfer.health.groups(), groups, "those who come back later are waited for");
+  for (const member of members) member.mood = { is: "honest" };
+  await pass(agent, clock, 1);
+  t.strictSame(transfer.health.groups(), groups);
+  t.equal(agent.status().drive?.segments.degraded, 0);
+});
+
+test("one that dies for good is replaced whichever way the clock is set meanwhile", async (t) => {
+  for (const setMs of [-400 * 24 * hourMs, 400 * 24 * hourMs]) {
+    await using world = await makeVaultWorld(8, seed);
+    const { transfer, agent, clock } = await openAll(world);
+    await pass(agent, clock, 1);
+    const [dead] = [...transfer.holders().keys()];
+    const member = world.network.members.get(dead as never);
+    if (member !== undefined) member.mood = { is: "dead" };
+    await watch(agent, clock, 20);
+    clock.shiftMs += setMs;
+    await pass(agent, clock, 1);
+    t.equal(transfer.health.groups()[0]?.epoch, 1, "a clock that was set kills nobody");
+    clock.shiftMs -= Math.max(0, setMs);
+    await watch(agent, clock, 60);
+    await pass(agent, clock, 1);
+    t.notOk(transfer.holders().has(dead as never), replay);
+    t.equal(agent.status().drive?.segments.degraded, 0);
+  }
+});
+
 test("what was seen of a peer outlives a restart", async (t) => {
   await using world = await makeVaultWorld(6, seed);
   const { agent, clock, books, transfer } = await openAll(world);
@@ -146,13 +210,23 @@ async function openAll(world: World): Promise<{
   const transfer = await openWorld(world, { clock });
   const books = new MemoryBooks();
   const agent = await openAgent(
-    { ...world, transfer, books, clock, log: silentLog },
-    { auditIntervalMs: hourMs, deadAfterMs: 72 * hourMs },
+    { ...world, transfer, books, clock, log: silentLog }, options,
   );
   const blocks = makeBlocks(world.random, { count: 10, bytesMax: 100_000 });
   world.source.commit("root", blocks);
   await transfer.flush(20_000);
   return { transfer, agent, clock, blocks, books };
+}
+
+/** So many hours go by before our eyes, in which nothing but repair looks around. */
+async function watch(agent: Agent, clock: ShiftedClock, hours: number): Promise<void> {
+  const repair = agent.steps.find(({ name }) => name === "repair");
+  const { signal } = new AbortController();
+  await pass(agent, clock, 1);
+  for (let look = 0; look < hours * 8; look++) {
+    clock.shiftMs += hourMs / 8;
+    await repair?.step(signal);
+  }
 }
 
 /** So many audit intervals, in each of which every step runs until it has nothing to do. */
