@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -43,6 +43,30 @@ function install() {
 function linkCommand() {
   const link = join(root, "node_modules", ".bin", "hive");
   if (!existsSync(link)) symlinkSync(join("..", "..", "scripts", "hive.mjs"), link);
+}
+
+/**
+ * Sees to it that these programs are there: `{ program: Debian package }`. Root on Debian gets them
+ * installed; anybody else is told in one line which packages are missing.
+ */
+export function needPrograms(packages) {
+  const missing = () => Object.entries(packages).filter(([program]) => !onPath(program));
+  if (missing().length === 0) return;
+  const names = () => missing().map(([, name]) => name);
+  if (process.getuid?.() === 0 && onPath("apt-get")) {
+    say(`installing ${names().join(", ")}`);
+    const options = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+    spawnSync("apt-get", ["update", "-qq"], options);
+    spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names()], options);
+  }
+  if (missing().length === 0) return;
+  say(`install these packages first: ${names().join(" ")}`);
+  process.exit(1);
+}
+
+function onPath(program) {
+  const directories = (process.env.PATH ?? "").split(delimiter);
+  return directories.some((directory) => existsSync(join(directory, program)));
 }
 
 /** Runs a program with our terminal; ends this one with its exit code when it fails. */

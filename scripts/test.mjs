@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { environment, node24, prepare, root, run, say } from "./prepare.mjs";
+import { environment, needPrograms, node24, prepare, root, run, say } from "./prepare.mjs";
 
 /** The slowest file, a real swarm with kills, takes about two minutes on two cores. */
 const fileTimeoutSeconds = 240;
@@ -14,6 +14,7 @@ const fileTimeoutSeconds = 240;
 const tap = join(root, "node_modules", "tap", "dist", "esm", "run.mjs");
 
 prepare();
+needPrograms({ fusermount3: "fuse3", getfattr: "attr", git: "git", perl: "perl", cc: "gcc" });
 buildRunner();
 say("checking types");
 run(join(root, "node_modules", ".bin", "tsc"), ["--noEmit", "-p", root], "type check");
