@@ -1,0 +1,112 @@
+/** What our own absence does to others: nothing. Sleep, a dead line, a clock that somebody set. */
+import { test } from "tap";
+import { type Agent, openAgent } from "../../src/agent/agent.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { Transfer } from "../../src/transfer/transfer.ts";
+import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
+import { makeWorld, openWorld } from "../support/transfer-world.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.outage.test.ts`;
+const hourMs = 3_600_000;
+const options = { auditIntervalMs: hourMs, deadAfterMs: 72 * hourMs };
+
+test("this machine sleeps for days: nobody is condemned in the morning", async (t) => {
+  const world = makeWorld(10, seed);
+  const { transfer, agent, clock, books } = await openAll(world);
+  await pass(agent, clock, 1);
+  const groups = transfer.health.groups();
+  // It wakes before its line is up, and then some peers are back before others. Offers stay
+  // fresh enough to draw from.
+  const members = [...world.network.members.values()];
+  for (const member of members) member.mood = { is: "dead" };
+  clock.shiftMs += 75 * hourMs;
+  await pass(agent, clock, 1);
+  for (const member of members.slice(4)) member.mood = { is: "honest" };
+  await pass(agent, clock, 2);
+  t.strictSame(transfer.health.groups(), groups, "no seat is given away");
+  // The same when the daemon was off.
+  await agent.stop();
+  clock.shiftMs += 75 * hourMs;
+  for (const member of members) member.mood = { is: "dead" };
+  const next = await openAgent({ ...world, transfer, books, clock, log: silentLog }, options);
+  await pass(next, clock, 1);
+  for (const member of members.slice(4)) member.mood = { is: "honest" };
+  await pass(next, clock, 2);
+  t.strictSame(transfer.health.groups(), groups, replay);
+});
+
+test("an outage of our own line freezes repair, however long it lasts", async (t) => {
+  const world = makeWorld(10, seed);
+  const { transfer, agent, clock } = await openAll(world);
+  await pass(agent, clock, 1);
+  const groups = transfer.health.groups();
+  const members = [...world.network.members.values()];
+  for (const member of members) member.mood = { is: "dead" };
+  await pass(agent, clock, 1);
+  await watch(agent, clock, 90);
+  t.strictSame(transfer.health.groups(), groups);
+  for (const member of members.slice(5)) member.mood = { is: "honest" };
+  await watch(agent, clock, 1);
+  t.strictSame(transfer.health.groups(), groups, "those who come back later are waited for");
+  for (const member of members) member.mood = { is: "honest" };
+  await pass(agent, clock, 1);
+  t.strictSame(transfer.health.groups(), groups);
+  t.equal(agent.status().drive?.segments.degraded, 0);
+});
+
+test("one that dies for good is replaced whichever way the clock is set meanwhile", async (t) => {
+  for (const setMs of [-400 * 24 * hourMs, 400 * 24 * hourMs]) {
+    const world = makeWorld(8, seed);
+    const { transfer, agent, clock } = await openAll(world);
+    await pass(agent, clock, 1);
+    const [dead] = [...transfer.holders().keys()];
+    const member = world.network.members.get(dead as never);
+    if (member !== undefined) member.mood = { is: "dead" };
+    await watch(agent, clock, 20);
+    clock.shiftMs += setMs;
+    await pass(agent, clock, 1);
+    t.equal(transfer.health.groups()[0]?.epoch, 1, "a clock that was set kills nobody");
+    clock.shiftMs -= Math.max(0, setMs);
+    await watch(agent, clock, 60);
+    await pass(agent, clock, 1);
+    t.notOk(transfer.holders().has(dead as never), replay);
+    t.equal(agent.status().drive?.segments.degraded, 0);
+  }
+});
+
+async function openAll(world: World): Promise<{
+  transfer: Transfer; agent: Agent; clock: ShiftedClock; books: MemoryBooks;
+}> {
+  const clock = new ShiftedClock();
+  const transfer = await openWorld(world, { clock });
+  const books = new MemoryBooks();
+  const agent = await openAgent(
+    { ...world, transfer, books, clock, log: silentLog }, options,
+  );
+  world.source.commit("root", makeBlocks(world.random, { count: 3, bytesMax: 9_000 }));
+  await transfer.flush(20_000);
+  return { transfer, agent, clock, books };
+}
+
+/** So many hours go by before our eyes, in which nothing but repair looks around. */
+async function watch(agent: Agent, clock: ShiftedClock, hours: number): Promise<void> {
+  const repair = agent.steps.find(({ name }) => name === "repair");
+  const { signal } = new AbortController();
+  await pass(agent, clock, 1);
+  for (let look = 0; look < hours * 8; look++) {
+    clock.shiftMs += hourMs / 8;
+    await repair?.step(signal);
+  }
+}
+
+/** So many audit intervals, in each of which every step runs until it has nothing to do. */
+async function pass(agent: Agent, clock: ShiftedClock, intervals: number): Promise<void> {
+  const { signal } = new AbortController();
+  for (let interval = 0; interval < intervals; interval++) {
+    clock.shiftMs += hourMs + 1;
+    for (const step of agent.steps) {
+      for (let turns = 0; turns < 50 && await step.step(signal) === "busy"; turns++);
+    }
+  }
+}
