@@ -6,7 +6,7 @@ import type { DeviceCertificate } from "../base/records.ts";
 import type { DriveKeys } from "./drive.ts";
 import { signDeviceCertificate } from "./records.ts";
 
-/** Signs afresh when the last one is half-way to its end. */
+/** Signs afresh when the last one is half-way to its end, or from a future that is none. */
 export function certifier(
   keys: DriveKeys,
   device: { readonly peer: PeerId; readonly name: string },
@@ -15,9 +15,11 @@ export function certifier(
   let last: DeviceCertificate | undefined;
   return () => {
     const nowMs = clock.now();
-    const fresh = last !== undefined && last.expiresAtMs - nowMs > limits.crypt.certificateMs / 2;
+    const restMs = last === undefined ? 0 : last.expiresAtMs - nowMs;
+    const { certificateMs } = limits.crypt;
+    const fresh = restMs > certificateMs / 2 && restMs <= certificateMs;
     if (last === undefined || !fresh) {
-      const expiresAtMs = nowMs + limits.crypt.certificateMs;
+      const expiresAtMs = nowMs + certificateMs;
       last = signDeviceCertificate(keys, { ...device, issuedAtMs: nowMs, expiresAtMs });
     }
     return [last];

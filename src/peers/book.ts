@@ -53,7 +53,7 @@ export class Book {
       try {
         const reader = new Reader(value, "peers.book");
         const lastSeenMs = reader.varint();
-        if (!this.accept(parseOffer(reader.bytes()), { lastSeenMs })) spoilt.push(key);
+        this.#remember(parseOffer(reader.bytes()), lastSeenMs);
       } catch (error) {
         if (!isFault(error)) throw error;
         this.#needs.log.warn("book.spoilt", { key, fault: describe(error) });
@@ -66,16 +66,21 @@ export class Book {
   }
 
   /** Takes an offer whose signature was checked; true when it is new to us and credible. */
-  accept(offer: Offer, options: { lastSeenMs?: number } = {}): boolean {
+  accept(offer: Offer): boolean {
     const known = this.#entries.get(offer.peer);
     if (offer.peer === this.#self || !this.#credible(offer)) return false;
     if (known !== undefined && known.offer.atMs >= offer.atMs) return false;
-    if (known === undefined) this.#entries.set(offer.peer, fresh(offer, options.lastSeenMs ?? 0));
+    this.#remember(offer, 0);
+    return true;
+  }
+
+  #remember(offer: Offer, lastSeenMs: number): void {
+    const known = this.#entries.get(offer.peer);
+    if (known === undefined) this.#entries.set(offer.peer, fresh(offer, lastSeenMs));
     else known.offer = offer;
     this.#dirty.add(offer.peer);
     this.#makeRoom();
     this.#changed();
-    return true;
   }
 
   offerOf(peer: PeerId): Offer | undefined {
@@ -95,7 +100,8 @@ export class Book {
   /** Offers to pass on: of peers that are online or were met, in random order. */
   sample(count: number, except: PeerId): readonly Offer[] {
     const met = [...this.#entries.values()].filter((entry) => entry.lastSeenMs > 0);
-    const offers = met.map((entry) => entry.offer).filter((offer) => offer.peer !== except);
+    const offers = met.map((entry) => entry.offer)
+      .filter((offer) => offer.peer !== except && this.#credible(offer));
     return shuffled(offers, this.#needs.random).slice(0, count);
   }
 
@@ -146,29 +152,35 @@ export class Book {
   /** Lost peers whose time has come, the longest due first. */
   dueDials(count: number): readonly PeerId[] {
     const nowMs = this.#needs.clock.now();
-    return this.#pick(count, (entry) => !entry.online && entry.dialAtMs <= nowMs, "dialAtMs");
+    // Beyond the longest wait: the clock was set back meanwhile.
+    const lastMs = nowMs + 2 * limits.peers.redialMsMax;
+    const due = ({ dialAtMs }: Entry) => dialAtMs <= nowMs || dialAtMs > lastMs;
+    return this.#pick(count, (entry) => !entry.online && due(entry), "dialAtMs");
   }
 
   duePings(count: number): readonly PeerId[] {
-    const beforeMs = this.#needs.clock.now() - limits.peers.pingEveryMs;
-    return this.#pick(count, (entry) => entry.online && entry.pingedAtMs <= beforeMs, "pingedAtMs");
+    const due = (entry: Entry) => this.#isPast(entry.pingedAtMs, limits.peers.pingEveryMs);
+    return this.#pick(count, (entry) => entry.online && due(entry), "pingedAtMs");
   }
 
   /** Whom to ask for offers next; asking is noted. */
   dueAsk(): PeerId | undefined {
     const nowMs = this.#needs.clock.now();
-    const beforeMs = nowMs - limits.peers.offerRefreshMs;
-    const due = (entry: Entry) => entry.online && entry.askedAtMs <= beforeMs;
-    const [peer] = this.#pick(1, due, "askedAtMs");
+    const due = (entry: Entry) => this.#isPast(entry.askedAtMs, limits.peers.offerRefreshMs);
+    const [peer] = this.#pick(1, (entry) => entry.online && due(entry), "askedAtMs");
     const entry = peer === undefined ? undefined : this.#entries.get(peer);
     if (entry !== undefined) entry.askedAtMs = nowMs;
     return peer;
   }
 
-  /** Writes what changed, forgets what is too old; true when there was something to write. */
+  /**
+   * Writes what changed, forgets hearsay that is too old; true when there was something to write.
+   * Whom we met stays until room is needed: a clock that is set wrong must not cost us our peers.
+   */
   async flush(): Promise<boolean> {
     for (const [peer, entry] of this.#entries) {
-      if (!entry.online && !this.#credible(entry.offer)) this.#forget(peer);
+      const isHearsay = entry.lastSeenMs === 0 && !entry.online;
+      if (isHearsay && !this.#credible(entry.offer)) this.#forget(peer);
     }
     const changed = [...this.#dirty].slice(0, flushMax);
     if (changed.length === 0) return false;
@@ -193,6 +205,12 @@ export class Book {
     const found = [...this.#entries.values()].filter(due);
     found.sort((a, b) => a[order] - b[order]);
     return found.slice(0, count).map((entry) => entry.offer.peer);
+  }
+
+  /** So long ago, or in a future that a wrong clock once showed. */
+  #isPast(atMs: number, agoMs: number): boolean {
+    const sinceMs = this.#needs.clock.now() - atMs;
+    return sinceMs >= agoMs || sinceMs < 0;
   }
 
   #credible(offer: Offer): boolean {

@@ -345,7 +345,8 @@ class Hub implements Peers {
     const addresses = plain.filter(isPlainAddress).slice(0, limits.peers.offerAddressesMax);
     const nowMs = this.#needs.clock.now();
     const known = this.#offer;
-    const stale = known === undefined || nowMs - known.atMs > limits.peers.offerRefreshMs ||
+    const stale = known === undefined ||
+      Math.abs(nowMs - known.atMs) > limits.peers.offerRefreshMs ||
       known.addresses.join() !== addresses.join();
     if (!stale) return known;
     const { household, country } = this.#options;

@@ -64,7 +64,11 @@ export class Link {
   }
 
   async greet(signal?: AbortSignal): Promise<void> {
-    await this.#lane("control", signal);
+    try {
+      await this.#lane("control", signal);
+    } catch (cause) {
+      throw asFault(cause, "peers.hello", signal);
+    }
   }
 
   async close(): Promise<void> {

@@ -140,6 +140,8 @@ export function encodeHello(certificates: readonly Uint8Array[], offer?: Uint8Ar
 }
 
 export function parseHello(payload: Uint8Array) {
+  // Checked before it is decoded: no greeting of that many certificates is longer.
+  if (payload.length > limits.peers.headBytesMax) throw corrupt("greeting");
   const fields = map(decoded(payload));
   return {
     certificates: list(fields["certificates"], limits.peers.certificatesMax).map(bytes),

@@ -122,7 +122,10 @@ class Serving {
 function answerBytesMax(request: Request): number {
   switch (request.op) {
     case "read": return request.length;
-    case "records": case "segments": case "offers": return listBytes;
+    // A holder reads the whole shard for a proof, and up to 3 KiB for a segment's record.
+    case "prove": return limits.peers.payloadBytesMax;
+    case "segments": return request.limit * 3 * KiB;
+    case "records": case "offers": return listBytes;
     default: return smallBytes;
   }
 }
