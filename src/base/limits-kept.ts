@@ -84,7 +84,7 @@ export const keptLimits = {
     scrubEveryMs: 14 * 24 * 3_600_000,
     /** How long a released segment is refused, should somebody replay its store request. */
     releasedAgeMsMax: 90 * 24 * 3_600_000,
-    /** A member that was replaced keeps its shards so long: the group may still draw on them. */
-    strayGraceMs: 7 * 24 * 3_600_000,
+    /** A replaced member keeps its shards so long: only their owner moves them, and may be away. */
+    strayGraceMs: 60 * 24 * 3_600_000,
   },
 } as const;
