@@ -1,8 +1,8 @@
 /**
  * A mount against ext4: the same random operations on both at once, and whatever a program could
  * see of them compared after each. Between them the drive is mounted anew, its cache dropped, its
- * daemon killed. After a kill everything synced must be there; after a kill that follows one fsync,
- * that file and all names.
+ * daemon killed. After a kill everything synced must be there; after a kill that follows a few
+ * fsyncs, those files and all names.
  *
  *   node test/fuzz/mount-model.ts --seed N [--operations M] [--seeds COUNT] [--limit MIB] [--data]
  *
@@ -17,10 +17,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Profile, opening, operationsOf } from "./operations.ts";
+import { type Profile, opening, operationsOf, somePlaces } from "./operations.ts";
 import { Daemon, Player, buildPlayer } from "./sides.ts";
 
 const batchMax = 64;
+const syncedPlaces = 12;
 const tidyTriesMax = 300;
 
 export interface Difference {
@@ -131,17 +132,19 @@ export class Arena implements AsyncDisposable {
     return this.#walk(at, line, (text) => text);
   }
 
-  /** The file that was synced is whole, and the names are; then both sides begin anew. */
+  /** The files that were synced are whole, and the names are; then both sides begin anew. */
   async #crash(line: string, at: number): Promise<Difference | undefined> {
     const file = `synced-${at}`;
+    const bytes = [(at % 7) * 50_000, 1 + (at * 977) % 300_000, at].join("\t");
+    const synced = [file, ...somePlaces(`${at}`, syncedPlaces)];
     const lines = [
-      `0\tcreate\t${file}\t0`, `0\twrite\t${file}\t${(at % 7) * 50_000}\t${1 + at * 977 % 300_000}\t${at}`,
-      `0\tchmod\t${file}\t416`, `0\tfsync\t${file}\t0`,
+      `0\tcreate\t${file}\t0`, `0\twrite\t${file}\t${bytes}`, `0\tchmod\t${file}\t416`,
+      ...synced.map((path, i) => `0\tfsync\t${path}\t${i % 2}`),
     ];
     const early = await this.#both(lines, at);
     if (early !== undefined) return early;
     await this.#again("SIGKILL");
-    const found = await this.#walk(at, line, (text) => crashSafe(text, file));
+    const found = await this.#walk(at, line, (text) => crashSafe(text, synced));
     await this.#fresh();
     return found;
   }
@@ -171,8 +174,8 @@ export class Arena implements AsyncDisposable {
 }
 
 /** Of a file that was not synced: its name, kind, permissions and links. */
-function crashSafe(line: string, synced: string): string {
-  if (line.startsWith(`./${synced} `)) return line;
+function crashSafe(line: string, synced: readonly string[]): string {
+  if (synced.some((path) => line.startsWith(`./${path} `))) return line;
   const found = /^(.*) (10\d{4}),(\d+),(-?\d+),(-?\d+),\d+,(x[0-9a-f]+),/.exec(line);
   if (found === null) return line.replace(/ m-?\d+\.\d+$/, "");
   const [, path, mode, ...rest] = found;

@@ -108,7 +108,7 @@ const nameKinds = (place: Place): Kinds => [
 ];
 
 const rare: readonly (readonly [every: number, line: string])[] = [
-  [400, "!drop"], [300, "!commit"], [1200, "!remount"], [1200, "!kill"], [1500, "!crash"],
+  [400, "!drop"], [300, "!commit"], [1200, "!remount"], [1200, "!kill"], [600, "!crash"],
 ];
 
 export type Profile = "all" | "data";
@@ -124,6 +124,12 @@ function operation(random: Random, kinds: Kinds): string {
   let at = random.below(kinds.reduce((sum, [weight]) => sum + weight, 0));
   const found = kinds.find(([weight]) => (at -= weight) < 0) as Kinds[number];
   return [one(random, users), ...found[1](random)].join("\t");
+}
+
+/** Paths where the operations may have put something. */
+export function somePlaces(seedOf: string, count: number): readonly string[] {
+  const random = seededRandom(seedOf);
+  return Array.from({ length: count }, () => anywhere(random));
 }
 
 /** The folders that the operations meet in come first. */
