@@ -38,6 +38,8 @@ export const networkLimits = {
     settleMs: 2_000,
     /** So much longer before a smaller class than one in use: two minutes of an outage. */
     settleFactor: 60,
+    /** Members asked for the head that they prefer to ours: one honest answer is proof. */
+    askedAheadMax: 4,
     /** Groups an owner may have: seven classes, a few of each. */
     groupsMax: 64,
     /** Holders asked beyond k when a block is rebuilt: two stragglers cost nothing. */

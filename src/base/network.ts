@@ -44,7 +44,10 @@ export interface ShardHost {
   prove(from: Requester, challenge: Challenge): Promise<Uint8Array>;
   /** Forgets a segment on its owner's signed Release. */
   release(from: Requester, release: Uint8Array): Promise<void>;
-  /** Keeps a head or manifest of an owner whose data is here, if newer than what it has. */
+  /**
+   * Keeps a head or manifest of an owner whose data is here, if newer than what it has; a head
+   * older than that is Stale.
+   */
   putRecord(from: Requester, kind: "head" | "manifest", record: Uint8Array): Promise<void>;
   records(from: Requester, owner: OwnerId): Promise<OwnerRecords>;
   /** Segment records of an owner kept here, after the given one in id order, at most `limit`. */

@@ -3,6 +3,7 @@
  * goes on. It stores and remembers; it never decides, sends or codes. Keys of the KeyValue:
  *
  *   s/SEGMENT  a segment     m/GROUP  a manifest     x/sequence  the head's last sequence
+ *   x/head  the last head we signed      x/newer  one that another device signed since
  *   c/CID  a block's place   n/CID  the same, not in a run yet   p/CID  a sealed catalog page
  *   x/runs  the catalog's runs       x/building  a run being stored
  */

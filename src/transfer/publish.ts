@@ -4,9 +4,9 @@
  * the same record and may fail.
  */
 import type { KeyValue } from "../base/blocks.ts";
-import { Reader, Writer } from "../base/bytes.ts";
+import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
@@ -31,6 +31,9 @@ export interface PublishNeeds {
   readonly catalog: Catalog;
   readonly announcer: Announcer;
 }
+
+/** Where a head of this drive is kept that is newer than what these books say. */
+const newerKey = "x/newer";
 
 /** Puts heads into the DHT, one at a time and the newest only: a round does not wait for it. */
 export class Announcer {
@@ -64,10 +67,14 @@ export class Announcer {
   }
 }
 
-/** Signs and sends a head for this root; Unavailable when too few members took it. */
+/**
+ * Signs and sends a head for this root. Unavailable when too few members took it; Stale when that
+ * is because they have a newer one: another machine goes on with this drive, or our books are old.
+ */
 export async function publishHead(
   needs: PublishNeeds, root: Uint8Array, signal: AbortSignal,
 ): Promise<void> {
+  await refuseIfBehind(needs.books);
   const sequence = await nextSequence(needs.books);
   const sealed = sealRecord(needs.keys.headKey, await payloadOf(needs, root), needs.random);
   const publishedAtMs = needs.clock.now();
@@ -81,19 +88,21 @@ export async function publishHead(
 /** Sends the last head again: for members who were away. */
 export async function republishHead(needs: PublishNeeds, signal: AbortSignal): Promise<void> {
   const bytes = await needs.books.get("x/head");
-  if (bytes !== undefined) await sendHead(needs, parseHead(bytes), signal);
+  if (bytes === undefined || await needs.books.get(newerKey) !== undefined) return;
+  await sendHead(needs, parseHead(bytes), signal);
 }
 
 async function sendHead(needs: PublishNeeds, head: Head, signal: AbortSignal): Promise<void> {
   const groups = needs.groups.all();
   const members = new Set(groups.flatMap(({ peers }) => peers));
   const took = new Set<PeerId>();
-  needs.announcer.announce(head);
+  const ahead: PeerId[] = [];
   await Promise.all([...members].map(async (peer) => {
     try {
       await needs.network.putRecord(peer, head, { signal });
       took.add(peer);
     } catch (error) {
+      if (isFault(error, "Stale")) ahead.push(peer);
       needs.log.debug("transfer.head.missed", { peer, why: describe(error) });
     }
   }));
@@ -101,8 +110,44 @@ async function sendHead(needs: PublishNeeds, head: Head, signal: AbortSignal): P
   const enough = groups.some(({ peers, class: { r } }) => {
     return peers.filter((peer) => took.has(peer)).length >= r;
   });
+  if (members.size === 0 || enough) return needs.announcer.announce(head);
+  for (const peer of ahead.slice(0, limits.transfer.askedAheadMax)) {
+    await learnNewer(needs, { peer, head }, signal);
+  }
+  await refuseIfBehind(needs.books);
   const subject = `head on ${took.size} of ${members.size} members`;
-  if (members.size > 0 && !enough) throw new HiveError("Unavailable", "transfer.publish", subject);
+  throw new HiveError("Unavailable", "transfer.publish", subject);
+}
+
+/**
+ * Numbers grow with every try: a device that fell behind would overtake the newer head in the end,
+ * and with it all that was written there. So it stops at the proof, until it is recovered anew.
+ */
+async function refuseIfBehind(books: KeyValue): Promise<void> {
+  const newer = await books.get(newerKey);
+  if (newer === undefined) return;
+  const { sequence, peer } = parseHead(newer);
+  throw new HiveError("Stale", "transfer.publish", `newer head ${sequence} by ${peer}`);
+}
+
+/** Keeps the head that a member prefers to ours, if it has one: the owner's signature is proof. */
+async function learnNewer(
+  { network, books, log }: PublishNeeds,
+  { peer, head }: { readonly peer: PeerId; readonly head: Head },
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { head: theirs } = await network.records(peer, head.owner, { signal });
+    if (theirs === undefined || theirs.sequence < head.sequence) return;
+    const isSame = asBuffer(theirs.bytes).equals(head.bytes);
+    // A round may have published the next one while this was sent again.
+    const isSince = theirs.peer === network.self && theirs.sequence > head.sequence
+      && theirs.sequence <= await lastSequence(books);
+    if (!isSame && !isSince) await books.put(newerKey, theirs.bytes);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    log.debug("transfer.head.newer", { peer, why: describe(error) });
+  }
 }
 
 async function payloadOf(needs: PublishNeeds, root: Uint8Array): Promise<Uint8Array> {
@@ -133,11 +178,20 @@ async function nextSequence(books: KeyValue): Promise<number> {
   return sequence;
 }
 
-export async function lastSequence(books: KeyValue): Promise<number> {
+async function lastSequence(books: KeyValue): Promise<number> {
   const value = await books.get("x/sequence");
   return value === undefined ? 0 : new Reader(value, "head.sequence").varint();
 }
 
-export async function keepSequence(books: KeyValue, sequence: number): Promise<void> {
+async function keepSequence(books: KeyValue, sequence: number): Promise<void> {
   await books.put("x/sequence", new Writer(8).varint(sequence).finish());
+}
+
+/** These books say what this head says: nothing is newer. */
+export async function takeOverHead(books: KeyValue, head: Head): Promise<void> {
+  const value = new Writer(8).varint(head.sequence).finish();
+  await books.batch([
+    { type: "put", key: "x/sequence", value }, { type: "put", key: "x/head", value: head.bytes },
+    { type: "delete", key: newerKey },
+  ]);
 }

@@ -14,7 +14,7 @@ import { parseManifest } from "../crypt/records.ts";
 import { type HeadPayload, decodePayload } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
-import { keepSequence } from "./publish.ts";
+import { takeOverHead } from "./publish.ts";
 import type { Records } from "./records.ts";
 
 export interface RecoverNeeds {
@@ -41,8 +41,7 @@ export async function recover(
   await freshen(needs, signal);
   await needs.catalog.adopt(payload.newest, payload.runs);
   await learnSegments(needs, signal);
-  await keepSequence(needs.books, head.sequence);
-  await needs.books.put("x/head", head.bytes);
+  await takeOverHead(needs.books, head);
   needs.log.info("transfer.recovered", { sequence: head.sequence });
   return payload.root;
 }

@@ -104,7 +104,12 @@ export class Keeper {
     const { accounts } = this.#needs;
     if (!accounts.owners.has(head.owner)) throw new HiveError("Denied", "vault.head", head.owner);
     const stored = await this.#needs.books.head(head.owner);
-    if (stored !== undefined && !isNewer(head, parseHead(stored))) return;
+    if (stored !== undefined && sameBytes(stored, head.bytes)) return;
+    // Silence would tell a device whose books are old that its head is safe here. No device uses a
+    // number twice, so of two heads with one number the later comes from a device that fell behind.
+    if (stored !== undefined && parseHead(stored).sequence >= head.sequence) {
+      throw new HiveError("Stale", "vault.head", `sequence ${head.sequence}`);
+    }
     const bytes = head.bytes.length - (stored?.length ?? 0);
     const totals = accounts.with(head.owner, { bytes });
     await this.#write(head.owner, totals, [books.putHead(head)]);
@@ -275,12 +280,6 @@ export class Keeper {
     if (full && oldest !== undefined) this.#manifests.delete(oldest);
     return manifest;
   }
-}
-
-/** By sequence; of two devices that counted alike, by time. */
-function isNewer(head: Head, here: Head): boolean {
-  if (head.sequence !== here.sequence) return head.sequence > here.sequence;
-  return head.publishedAtMs > here.publishedAtMs;
 }
 
 function isSame(left: Place, right: Place): boolean {

@@ -217,7 +217,9 @@ async function releases(t: Test, host: ShardHost, world: World): Promise<void> {
 async function keepsNewest(t: Test, host: ShardHost, world: World): Promise<void> {
   await world.store(host, world.segment());
   const heads = [1, 3, 2].map((sequence) => world.head(sequence));
-  for (const head of heads) await host.putRecord(world.owner, "head", head);
+  const [first, newest, old] = heads as [Uint8Array, Uint8Array, Uint8Array];
+  for (const head of [first, newest, newest]) await host.putRecord(world.owner, "head", head);
+  await refused(t, "an old head", host.putRecord(world.owner, "head", old), "Stale");
   const peers = world.manifest.peers;
   const newer = world.manifestOf(peers, 7);
   const between = world.manifestOf(peers, 4);
@@ -225,7 +227,7 @@ async function keepsNewest(t: Test, host: ShardHost, world: World): Promise<void
     await host.putRecord(world.owner, "manifest", bytes).catch(() => undefined);
   }
   const told = await host.records(world.owner, world.drive.owner);
-  t.ok(told.head !== undefined && Buffer.from(told.head).equals(heads[1] as Uint8Array));
+  t.ok(told.head !== undefined && Buffer.from(told.head).equals(newest));
   t.equal(told.manifests.length, 1);
   t.ok(Buffer.from(told.manifests[0] as Uint8Array).equals(newer.bytes));
 }

@@ -6,9 +6,10 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { faultOf } from "../support/faults.ts";
 import { HonestHost } from "../support/honest-host.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
-import { makeVaultWorld, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
+import { MemorySource, makeVaultWorld, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.blame.test.ts`;
@@ -137,6 +138,31 @@ test("a block is placed while its segment is whole, and not merely named", async
   const again = await openWorld(world);
   await again.flush(10_000);
   t.strictSame(await missing(again, blocks), [], "the last copy was sent again");
+});
+
+test("a machine whose head is older than the members' does not take it for published", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  const transfer = await openWorld(world);
+  const [first, later, own] = ["first", "later", "own"].map(() => {
+    return makeBlocks(world.random, { count: 2, bytesMax: 900 });
+  });
+  world.source.commit("first", first ?? []);
+  await transfer.flush(10_000);
+  const books = new MemoryBooks();
+  for (const [key, value] of world.books.pairs) books.pairs.set(key, value);
+  world.source.commit("later", later ?? []);
+  await transfer.flush(10_000);
+  // A machine restored from the backup of that morning, or a second one beside the first.
+  const source = new MemorySource();
+  const stale = await openWorld({ ...world, books, source });
+  source.commit("own", own ?? []);
+  t.equal(await faultOf(stale.flush(900)), "TimedOut");
+  t.equal(source.published, undefined);
+  t.match(stale.status().waiting, { for: "members", why: /Stale/ }, "and says why");
+  for (let turn = 0; turn < 5; turn++) await stale.uploader.step(signal);
+  t.equal(source.published, undefined, "nor does it overtake the others by trying again");
+  const fresh = await openWorld({ ...world, books: new MemoryBooks() });
+  t.equal(Buffer.from(await fresh.recover() ?? []).toString(), "later", replay);
 });
 
 const tiny: Policy = { ...defaultPolicy, class: "tiny" };
