@@ -98,7 +98,7 @@ export const networkLimits = {
     observationMsMin: 60_000,
     /** Between two looks at the members; after more, this machine slept or its clock was set. */
     lookGapMsMax: 10 * 60_000,
-    /** Most members gone at once are our own line more likely than deaths: so much more patience. */
+    /** Most members gone at once is our own line more likely than deaths: so much patience. */
     cohortPatience: 3,
     /** Between two rounds of sending head and manifests to members that were away. */
     republishMs: 3_600_000,

@@ -3,6 +3,7 @@ import { test } from "tap";
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
+import { pass, watch } from "../support/agent-turns.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
 import { makeWorld, openWorld } from "../support/transfer-world.ts";
 
@@ -87,26 +88,4 @@ async function openAll(world: World): Promise<{
   world.source.commit("root", makeBlocks(world.random, { count: 3, bytesMax: 9_000 }));
   await transfer.flush(20_000);
   return { transfer, agent, clock, books };
-}
-
-/** So many hours go by before our eyes, in which nothing but repair looks around. */
-async function watch(agent: Agent, clock: ShiftedClock, hours: number): Promise<void> {
-  const repair = agent.steps.find(({ name }) => name === "repair");
-  const { signal } = new AbortController();
-  await pass(agent, clock, 1);
-  for (let look = 0; look < hours * 8; look++) {
-    clock.shiftMs += hourMs / 8;
-    await repair?.step(signal);
-  }
-}
-
-/** So many audit intervals, in each of which every step runs until it has nothing to do. */
-async function pass(agent: Agent, clock: ShiftedClock, intervals: number): Promise<void> {
-  const { signal } = new AbortController();
-  for (let interval = 0; interval < intervals; interval++) {
-    clock.shiftMs += hourMs + 1;
-    for (const step of agent.steps) {
-      for (let turns = 0; turns < 50 && await step.step(signal) === "busy"; turns++);
-    }
-  }
 }
