@@ -1,6 +1,6 @@
 /** Operations on names and what they lead to: look up, make, remove, rename, attributes. */
 import { HiveError, isFault } from "../base/errors.ts";
-import type { AttributeChange, Attributes, RenameKind } from "../base/filesystem.ts";
+import type { AttributeChange, Attributes, Place, RenameKind } from "../base/filesystem.ts";
 import { parseName } from "../base/ids.ts";
 import type { Maybe } from "../base/step.ts";
 import { type Desk, encodeNothing, notice, operation, then } from "./operation.ts";
@@ -120,7 +120,18 @@ function move(
 ): Maybe<void> {
   const toName = parseName(request.text(request.after(how.namesOffset)));
   const to = { parent: request.inoAt(0), name: toName };
-  return desk.tree.rename(request.caller, request.place(how.namesOffset), to, how.kind);
+  const { caller } = request;
+  const from = request.place(how.namesOffset);
+  return then(settled(desk, from), () => desk.tree.rename(caller, from, to, how.kind));
+}
+
+/** A file takes its data along even when its writer has not closed it: no crash may divide them. */
+function settled(desk: Desk, at: Place): Maybe<void> {
+  if (desk.writers.size === 0) return undefined;
+  return then(desk.tree.lookup(at), ({ ino }) => {
+    desk.forget(ino, 1);
+    return desk.settle(ino);
+  });
 }
 
 function renameKind(flags: number): RenameKind {
