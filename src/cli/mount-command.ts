@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { HiveError } from "../base/errors.ts";
+import { systemClock } from "../base/clock.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import { lineLog } from "../base/log.ts";
 import type { DriveStatus } from "../base/views.ts";
@@ -88,6 +89,23 @@ async function attend(home: Home, drive: Drive): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
+/** An indexer or a file manager that looks in for a moment is no reason to refuse. */
+const busyPatienceMs = 2000;
+const busyPauseMs = 100;
+
+async function unmountPatiently(drive: Drive, how: { readonly lazy: boolean }): Promise<void> {
+  const untilMs = systemClock.monotonicMs() + busyPatienceMs;
+  for (;;) {
+    try {
+      return await drive.unmount(how);
+    } catch (error) {
+      if (!isFault(error, "Busy") || systemClock.monotonicMs() > untilMs) throw error;
+      // Nothing tells when a mount is not busy any more.
+      await systemClock.delay(busyPauseMs);
+    }
+  }
+}
+
 interface LazyDashboard {
   url(): Promise<string>;
   close(): Promise<void>;
@@ -137,7 +155,7 @@ function handlersOf(drive: Drive, dashboard: LazyDashboard): ControlHandlers {
         throw new HiveError("NotFound", "unmount", `${String(wanted)} (mounted: ${mount})`);
       }
       const lazy = values["lazy"] === true;
-      await drive.unmount({ lazy });
+      await unmountPatiently(drive, { lazy });
       const ended = drive[Symbol.asyncDispose]();
       // Open files keep a detached drive alive: nobody waits for them.
       await (lazy ? Promise.race([ended, systemClock.delay(lazyWaitMs)]) : ended);
