@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { systemClock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import { lineLog } from "../base/log.ts";
