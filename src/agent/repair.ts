@@ -66,11 +66,15 @@ function mendsOf(
   state: SegmentState, manifest: Manifest | undefined, { isUnfit, isOnline }: Situation,
 ): Mend[] {
   if (manifest === undefined) return [];
-  const living = state.holders.filter((peer) => peer !== undefined && !isUnfit(peer)).length;
+  const living = state.holders.filter((peer) => peer !== undefined && !isUnfit(peer));
+  const isThere = (peer: PeerId | undefined): boolean => peer !== undefined && isOnline(peer);
+  const canRebuild = living.filter(isThere).length >= state.k;
   return state.holders.flatMap((holder, index) => {
     const member = memberOf(state, index, manifest);
     if (holder === member || isUnfit(member) || !isOnline(member)) return [];
-    return [{ segment: state.segment, index, member, spare: living - state.k }];
+    // What cannot be had now must not stand before what can.
+    if (!canRebuild && !isThere(holder)) return [];
+    return [{ segment: state.segment, index, member, spare: living.length - state.k }];
   });
 }
 
@@ -88,8 +92,13 @@ export class Repair implements Step {
   readonly #gate = new Gate({
     seats: limits.agent.mendsAtOnce, queueMax: limits.agent.mendsPerStep,
   });
-  /** Members that could not be given a shard: a full one must not cost k reads at every step. */
-  readonly #resting = new Map<PeerId, { readonly untilMs: number; readonly pauseMs: number }>();
+  /**
+   * Members that could not be given a shard, and segments that could not be read: neither must cost
+   * k reads at every step, nor stand in the way of the others.
+   */
+  readonly #resting = new Map<
+    PeerId | SegmentId, { readonly untilMs: number; readonly pauseMs: number }
+  >();
   #stranded = 0;
   #online: ReadonlySet<PeerId> = new Set();
 
@@ -110,7 +119,7 @@ export class Repair implements Step {
     const replaced = await this.#replaceAll(replacements, signal);
     // The new manifests say where shards belong now.
     const { mends } = planRepair(this.#situation());
-    const ready = mends.filter(({ member }) => !this.#isResting(member));
+    const ready = mends.filter((mend) => !this.#isPutOff(mend));
     const chosen = ready.slice(0, limits.agent.mendsPerStep);
     const mended = await Promise.all(chosen.map((mend) => this.#mend(mend, signal)));
     const done = mended.filter(Boolean).length;
@@ -137,34 +146,41 @@ export class Repair implements Step {
 
   async #mend(mend: Mend, signal: AbortSignal): Promise<boolean> {
     using _seat = await this.#gate.enter(signal);
-    if (this.#isResting(mend.member)) return false;
+    if (this.#isPutOff(mend)) return false;
     const mended = await this.#tryMend(mend, signal);
-    if (mended) this.#resting.delete(mend.member);
-    else this.#rest(mend.member);
-    return mended;
+    const { member, segment } = mend;
+    if (mended === "refused") this.#rest(member);
+    else if (mended === "unreadable") this.#rest(segment);
+    else for (const each of [member, segment]) this.#resting.delete(each);
+    return mended === "done";
   }
 
-  #isResting(member: PeerId): boolean {
-    const restMs = (this.#resting.get(member)?.untilMs ?? 0) - this.#needs.clock.now();
+  /** Put off: its member or its segment rests. */
+  #isPutOff({ member, segment }: Mend): boolean {
+    return this.#isResting(member) || this.#isResting(segment);
+  }
+
+  #isResting(who: PeerId | SegmentId): boolean {
+    const restMs = (this.#resting.get(who)?.untilMs ?? 0) - this.#needs.clock.now();
     // Longer than any rest: the clock was set back.
     return restMs > 0 && restMs <= limits.agent.restMsMax;
   }
 
-  #rest(member: PeerId): void {
+  #rest(who: PeerId | SegmentId): void {
     const { restMsMin, restMsMax } = limits.agent;
-    const pauseMs = Math.min((this.#resting.get(member)?.pauseMs ?? restMsMin / 2) * 2, restMsMax);
-    this.#resting.set(member, { pauseMs, untilMs: this.#needs.clock.now() + pauseMs });
+    const pauseMs = Math.min((this.#resting.get(who)?.pauseMs ?? restMsMin / 2) * 2, restMsMax);
+    this.#resting.set(who, { pauseMs, untilMs: this.#needs.clock.now() + pauseMs });
   }
 
-  async #tryMend(mend: Mend, signal: AbortSignal): Promise<boolean> {
+  async #tryMend(mend: Mend, signal: AbortSignal): Promise<"done" | "refused" | "unreadable"> {
     try {
-      return await this.#needs.health.mendShard(mend, signal);
+      return await this.#needs.health.mendShard(mend, signal) ? "done" : "refused";
     } catch (error) {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
       const why = describe(error);
       this.#needs.log.debug("agent.mend.failed", { segment: mend.segment, index: mend.index, why });
-      return false;
+      return "unreadable";
     }
   }
 

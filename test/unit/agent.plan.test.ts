@@ -51,6 +51,27 @@ test("an unfit member loses its seat, and nothing is sent to it or to one who is
   t.end();
 });
 
+test("what cannot be rebuilt now does not stand before what can", (t) => {
+  const lost = stateOf({ name: "1", lost: [0, 1, 2, 3, 4] });
+  const one = stateOf({ name: "2", lost: [0] });
+  const situation = { segments: [lost, one], manifests: [manifest], ...everyone };
+  t.strictSame(planRepair(situation).mends.map(({ segment }) => segment), [one.segment]);
+  const [away, ...more] = peers;
+  const isOnline = (peer: PeerId): boolean => peer === away || peer === more[0];
+  const { mends } = planRepair({ ...situation, isOnline });
+  t.strictSame(mends, [], "of those who have its shards one is there, and two are needed");
+  t.end();
+});
+
+test("no seat is given away where fewer than k members are there", (t) => {
+  const isUnfit = (peer: PeerId): boolean => peer !== peers[0];
+  const { replacements } = planRepair({
+    segments: [stateOf({})], manifests: [manifest], isUnfit, isOnline: () => true,
+  });
+  t.strictSame(replacements, []);
+  t.end();
+});
+
 test("a new epoch moves just the shards of the seat that changed", (t) => {
   const newcomer = loopbackKeys("newcomer").peer;
   const next: Manifest = { ...manifest, epoch: 2, peers: peers.with(4, newcomer) };
