@@ -11,6 +11,7 @@ import type { Head, Manifest } from "../base/records.ts";
 import { openRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest } from "../crypt/records.ts";
+import type { SegmentBooks } from "./books.ts";
 import { type HeadPayload, decodePayload } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
@@ -24,6 +25,7 @@ export interface RecoverNeeds {
   readonly log: Log;
   readonly groups: Groups;
   readonly catalog: Catalog;
+  readonly segments: SegmentBooks;
   readonly records: Records;
 }
 
@@ -41,9 +43,21 @@ export async function recover(
   await freshen(needs, signal);
   await needs.catalog.adopt(payload.newest, payload.runs);
   await learnSegments(needs, signal);
+  await forgetUnnamed(needs);
   await takeOverHead(needs.books, head);
   needs.log.info("transfer.recovered", { sequence: head.sequence });
   return payload.root;
+}
+
+/**
+ * A member may still tell of a segment that was given up, or accepted after the head was signed.
+ * What no block of the head lies in is nobody's loss, and must not count as one.
+ */
+async function forgetUnnamed({ catalog, segments }: RecoverNeeds): Promise<void> {
+  const named = new Set((await catalog.segments()).map(({ segment }) => segment));
+  for (const { segment } of segments.all()) {
+    if (!named.has(segment)) await segments.forget(segment);
+  }
 }
 
 /** In pages first; what a member did not tell is asked for by name. */

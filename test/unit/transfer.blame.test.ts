@@ -9,7 +9,7 @@ import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { faultOf } from "../support/faults.ts";
 import { HonestHost } from "../support/honest-host.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
-import { MemorySource, makeVaultWorld, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
+import { Crash, MemorySource, makeVaultWorld, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.blame.test.ts`;
@@ -138,6 +138,26 @@ test("a block is placed while its segment is whole, and not merely named", async
   const again = await openWorld(world);
   await again.flush(10_000);
   t.strictSame(await missing(again, blocks), [], "the last copy was sent again");
+});
+
+test("a segment that was given up is no loss to a machine that recovers", async (t) => {
+  const world = makeWorld(6, seed);
+  world.source.commit("old", makeBlocks(world.random, { count: 2, bytesMax: 900 }));
+  const before = await openWorld(world);
+  world.books.crashAfter = 2;
+  await before.flush(2_000).catch((error: unknown) => t.ok(error instanceof Crash));
+  world.books.crashAfter = Infinity;
+  world.source.dirty.clear();
+  const blocks = makeBlocks(world.random, { count: 2, bytesMax: 900 });
+  world.source.commit("new", blocks);
+  const missed = async (): Promise<void> => { throw new HiveError("Unavailable", "test", "away"); };
+  world.network.release = missed;
+  const after = await openWorld(world);
+  await after.flush(5_000);
+  const fresh = await openWorld({ ...world, books: new MemoryBooks() });
+  await fresh.recover();
+  t.equal(fresh.status().segments.total, after.status().segments.total);
+  t.strictSame(await missing(fresh, blocks), [], replay);
 });
 
 test("a machine whose head is older than the members' does not take it for published", async (t) => {
