@@ -10,8 +10,9 @@
  * they are finished first; if a block is gone since, nothing names the segment, and it is released.
  */
 import type { BlockInfo, KeyValue, UploadRound, UploadSource } from "../base/blocks.ts";
+import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { assert, isFault } from "../base/errors.ts";
+import { HiveError, assert, isFault } from "../base/errors.ts";
 import type { Cid, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
@@ -55,7 +56,9 @@ export interface UploadNeeds {
 export type Waiting =
   | { readonly for: "nothing" }
   | ({ readonly for: "peers" } & TooFew)
-  | { readonly for: "members"; readonly why: string };
+  | { readonly for: "members"; readonly why: string }
+  /** So many blocks of the newest root are spoilt on this disk: all else is with the peers. */
+  | { readonly for: "disk"; readonly spoiltBlocks: number };
 
 interface Round {
   readonly root: Uint8Array;
@@ -69,6 +72,8 @@ export class Uploader implements Step {
   #round: Round | undefined;
   #waiting: Waiting = { for: "nothing" };
   #running: Promise<unknown> = Promise.resolve();
+  /** Blocks of this root that this disk does not give: they must not keep the others here. */
+  #spoilt: { readonly root: Uint8Array; readonly cids: Set<Cid> } | undefined;
 
   constructor(needs: UploadNeeds) {
     this.#needs = needs;
@@ -115,8 +120,15 @@ export class Uploader implements Step {
     if (round === undefined) return this.#idle({ for: "nothing" });
     if (round.from < round.blocks.length) return this.#placeSome(round, signal);
     const pages = await this.#needs.catalog.settle();
+    if (pages.length === 0 && this.#spoilt !== undefined) return this.#leaveSpoilt();
     if (pages.length === 0) return this.#publish(round, signal);
     return this.#placeSome({ root: round.root, blocks: pages, from: 0 }, signal);
+  }
+
+  /** No head may name them; a later root may do without them, or they are put again. */
+  #leaveSpoilt(): "idle" {
+    this.#round = undefined;
+    return this.#idle({ for: "disk", spoiltBlocks: this.#spoilt?.cids.size ?? 0 });
   }
 
   async #publish(round: Round, signal: AbortSignal): Promise<"busy" | "idle"> {
@@ -135,12 +147,14 @@ export class Uploader implements Step {
   async #beginRound(): Promise<Round | undefined> {
     const found: UploadRound | undefined = await this.#needs.source.beginRound();
     if (found === undefined) return undefined;
+    if (!asBuffer(found.root).equals(this.#spoilt?.root ?? found.root)) this.#spoilt = undefined;
+    const spoilt = this.#spoilt?.cids ?? new Set();
     const blocks: BlockInfo[] = [];
     const { lookupsAtOnce } = limits.transfer;
     for (let from = 0; from < found.blocks.length; from += lookupsAtOnce) {
       const some = found.blocks.slice(from, from + lookupsAtOnce);
       const known = await Promise.all(some.map(({ cid }) => this.#isPlaced(cid)));
-      blocks.push(...some.filter((_, at) => !known[at]));
+      blocks.push(...some.filter(({ cid }, at) => known[at] === false && !spoilt.has(cid)));
       const placed = some.filter((_, at) => known[at]).map(({ cid }) => cid);
       if (placed.length > 0) await this.#needs.source.placed(placed);
     }
@@ -212,9 +226,22 @@ export class Uploader implements Step {
 
   #code(layout: Layout, n: number): Promise<CodedSegment> {
     const read = async (cid: Cid): Promise<Uint8Array> => {
-      return await this.#needs.catalog.page(cid) ?? this.#needs.source.read(cid);
+      return await this.#needs.catalog.page(cid) ?? this.#readHere(cid);
     };
     return codeSegment(this.#needs.coder, layout, { n, read });
+  }
+
+  async #readHere(cid: Cid): Promise<Uint8Array> {
+    try {
+      return await this.#needs.source.read(cid);
+    } catch (cause) {
+      if (!isFault(cause, "Corrupt") || this.#round === undefined) throw cause;
+      this.#needs.log.error("transfer.block.spoilt", { cid });
+      this.#spoilt ??= { root: this.#round.root, cids: new Set() };
+      this.#spoilt.cids.add(cid);
+      // The round begins anew without it.
+      throw new HiveError("Stale", "transfer.read", cid, { cause });
+    }
   }
 
   /** True when enough members have their shards. */

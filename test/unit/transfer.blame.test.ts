@@ -2,7 +2,7 @@
 import { test } from "tap";
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import type { PeerId } from "../../src/base/ids.ts";
+import { type PeerId, cidOf } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
@@ -183,6 +183,27 @@ test("a machine whose head is older than the members' does not take it for publi
   t.equal(source.published, undefined, "nor does it overtake the others by trying again");
   const fresh = await openWorld({ ...world, books: new MemoryBooks() });
   t.equal(Buffer.from(await fresh.recover() ?? []).toString(), "later", replay);
+});
+
+test("one spoilt block keeps no other block here, and no head names it", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world);
+  const blocks = makeBlocks(world.random, { count: 20, bytesMax: 200_000 });
+  const spoilt = cidOf(blocks[7] as Uint8Array);
+  world.source.commit("one", blocks);
+  const read = world.source.read.bind(world.source);
+  world.source.read = async (cid) => {
+    if (cid === spoilt) throw new HiveError("Corrupt", "test", cid);
+    return read(cid);
+  };
+  t.equal(await faultOf(transfer.flush(3_000)), "TimedOut");
+  t.strictSame([...world.source.dirty.keys()], [spoilt], "all others are placed");
+  t.equal(world.source.published, undefined);
+  t.strictSame(transfer.status().waiting, { for: "disk", spoiltBlocks: 1 });
+  world.source.dirty.delete(spoilt);
+  world.source.commit("two", makeBlocks(world.random, { count: 1, bytesMax: 900 }));
+  await transfer.flush(5_000);
+  t.strictSame(world.source.published, world.source.newest, "a root without it goes out");
 });
 
 const tiny: Policy = { ...defaultPolicy, class: "tiny" };
