@@ -124,7 +124,7 @@ export class Arena implements AsyncDisposable {
     else if (line === "!commit") await this.#daemon?.ask(["commit"]);
     else if (line === "!remount") await this.#again();
     else if (line === "!kill") {
-      // syncfs(2) brings the kernel's dirty pages to us and no further: FUSE does not tell of it.
+      // An fsync of every file; the commit is for names made since.
       await this.#both(["0\tsync"], at);
       await this.#daemon?.ask(["commit"]);
       await this.#again("SIGKILL");
