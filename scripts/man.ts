@@ -44,7 +44,8 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
   quotaBytes: "how much to keep for others",
   cacheLimitBytes: "how large the local store may grow; `hive cache --limit` sets it",
   deadAfterSeconds: "a peer without any answer for this long counts as dead, and what it held is " +
-    "made anew elsewhere",
+    "made anew elsewhere; only time in which this machine could see others counts, and three " +
+    "times as long is given when most of them are silent",
   auditIntervalSeconds: "how often holders are asked for proofs",
 };
 

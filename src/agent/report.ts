@@ -4,6 +4,7 @@ import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
 import type { DriveStatus, NodeStatus, PeerRow, SafetyStatus } from "../base/views.ts";
+import type { Waiting } from "../transfer/upload.ts";
 import type { AgentStatus } from "./agent.ts";
 import type { PeerConduct } from "./conduct.ts";
 
@@ -26,7 +27,21 @@ export function safetyOf(
     households: drive.households,
     householdsNeeded: erasureClasses[0]?.n ?? 0,
     pendingBlocks: drive.pendingBlocks,
+    waitingFor: waitingText(drive.waiting),
   };
+}
+
+function waitingText(waiting: Waiting): string | null {
+  switch (waiting.for) {
+    case "nothing":
+      return null;
+    case "peers":
+      return "peers of enough households";
+    case "members":
+      return `holders: ${waiting.why}`;
+    case "disk":
+      return `this disk: ${waiting.spoiltBlocks} blocks are spoilt, see the log`;
+  }
 }
 
 function awayOf(holders: readonly PeerId[], known: readonly KnownPeer[]): SafetyStatus["away"] {
@@ -85,6 +100,7 @@ const unkept: SafetyStatus = {
   households: 0,
   householdsNeeded: 0,
   pendingBlocks: 0,
+  waitingFor: null,
 };
 
 function stateOfDrive(

@@ -33,6 +33,8 @@ export interface SafetyStatus {
   readonly householdsNeeded: number;
   /** Blocks on their way to the peers. */
   readonly pendingBlocks: number;
+  /** What keeps uploads from going on, in words; null when nothing does. */
+  readonly waitingFor: string | null;
 }
 
 export interface DriveStatus {
@@ -44,6 +46,7 @@ export interface DriveStatus {
   readonly segments: SafetyStatus["segments"];
   readonly survives: number | null;
   readonly away: SafetyStatus["away"];
+  readonly waitingFor: string | null;
   readonly lastProvenAt: string | null;
   readonly dirtyBytes: number;
   readonly cacheBytes: number;

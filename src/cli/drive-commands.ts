@@ -107,10 +107,14 @@ function statusText(found: DriveStatus): string {
     `safety     ${safetyText(found)}`,
     `segments   ${segments.healthy} healthy, ${segments.degraded} degraded, ${segments.lost} lost`,
     `proven     ${proven}`,
-    `to upload  ${sizeText(found.dirtyBytes)}`,
+    `to upload  ${sizeText(found.dirtyBytes)}${waitingText(found)}`,
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
     `peers      ${known.online} online of ${known.known} known`,
   ].join("\n");
+}
+
+function waitingText({ waitingFor }: DriveStatus): string {
+  return waitingFor === null ? "" : ` (waits for ${waitingFor})`;
 }
 
 function safetyText(found: DriveStatus): string {
