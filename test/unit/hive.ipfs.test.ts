@@ -17,10 +17,13 @@ import { run } from "../support/cli.ts";
 test("shards are CAR files, and Helia fetches what is absent", { timeout: 60_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "hive-ipfs-"));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  await using nodes = new AsyncDisposableStack();
   const holders = await openHolders(directory, 4);
+  for (const { node } of holders) nodes.defer(() => node.close());
   const bootstrap = holders.map(({ address }) => address);
   const mount = join(directory, "drive");
-  const drive = await openDrive({ log: silentLog }, {
+  // The mount goes first: this process serves it, and must never look into it.
+  await using drive = await openDrive({ log: silentLog }, {
     ...configOf(join(directory, "drive-node"), 0, bootstrap),
     driveSeed: randomBytes(32),
     cacheDirectory: join(directory, "cache"),
@@ -33,12 +36,10 @@ test("shards are CAR files, and Helia fetches what is absent", { timeout: 60_000
   await drive.flush(30_000);
   t.equal((await drive.status()).class, "mirror");
 
-  // Three of the four were drawn, and each of them has every segment whole.
+  // Of each segment one holder has the data shard, the others have parity.
   const vaults = holders.map((_, at) => blocksIn(join(directory, `holder-${at + 1}`, "vault")));
-  const kept = (await Promise.all(vaults)).filter((found) => found.length > 0);
-  t.equal(kept.length, 3, "class mirror has three holders");
-  const blocks = kept[0] ?? [];
-  t.ok(blocks.length >= 6, `${blocks.length} blocks in the CAR files of one holder`);
+  const blocks = (await Promise.all(vaults)).flat();
+  t.ok(blocks.length >= 6, `${blocks.length} blocks in the holders' CAR files`);
   t.ok(blocks.every(({ cid, bytes }) => cidOf(bytes) === cid), "each is what its CID says");
   await drive.cache({ drop: true });
   const large = blocks.filter(({ bytes }) => bytes.some((byte) => byte !== 0)).slice(0, 6);
@@ -47,8 +48,6 @@ test("shards are CAR files, and Helia fetches what is absent", { timeout: 60_000
   }
 
   await drive.unmount({ lazy: false });
-  await drive[Symbol.asyncDispose]();
-  for (const { node } of holders) await node.close();
 });
 
 interface Holder {
@@ -84,17 +83,22 @@ function configOf(directory: string, number: number, bootstrap: readonly string[
   };
 }
 
-/** Class mirror has one data shard, so every shard file is a whole CAR. */
+/** The blocks of every shard in a vault that is a CAR file: a data shard of class mirror. */
 async function blocksIn(vault: string) {
   const files = readdirSync(vault, { recursive: true, encoding: "utf8" })
     .map((name) => join(vault, name))
     .filter((file) => statSync(file).isFile() && statSync(file).size >= 64 * 1024);
   const found = [];
   for (const file of files) {
-    const reader = await CarReader.fromBytes(readFileSync(file));
-    for await (const { cid, bytes } of reader.blocks()) {
-      found.push({ cid: parseCidBytes(cid.bytes), bytes });
+    const bytes = readFileSync(file);
+    if (!bytes.subarray(0, carStart.length).equals(carStart)) continue;
+    const reader = await CarReader.fromBytes(bytes);
+    for await (const block of reader.blocks()) {
+      found.push({ cid: parseCidBytes(block.cid.bytes), bytes: block.bytes });
     }
   }
   return found;
 }
+
+/** A CARv1 header without roots: its length, then {"roots": [], "version": 1} in CBOR. */
+const carStart = Buffer.from("11a265726f6f7473806776657273696f6e01", "hex");
