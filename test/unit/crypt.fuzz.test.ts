@@ -11,7 +11,7 @@ import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { encodeKeyFile, keyFileNeedsPassphrase, openKeyFile } from "../../src/crypt/keyfile.ts";
 import { merklePath, merkleTreeOf, rootFromPath, shardIdOf } from "../../src/crypt/merkle.ts";
 import { peerKeysOf, publicKeyOfPeer } from "../../src/crypt/peer-key.ts";
-import { parseDeviceCertificate, parseHead, parseManifest } from "../../src/crypt/records.ts";
+import { parsers } from "../support/record-parsers.ts";
 import { parseOffer, parseReceipt, parseRelease } from "../../src/crypt/records.ts";
 import { parseSegmentRecord } from "../../src/crypt/records.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
@@ -21,16 +21,6 @@ const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.fuzz.test.ts`;
 const random = seededRandom(`crypt.fuzz/${seed}`);
 const leafBytes = 4096;
-
-const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly bytes: Uint8Array }>> = {
-  offer: parseOffer,
-  certificate: parseDeviceCertificate,
-  manifest: parseManifest,
-  segment: parseSegmentRecord,
-  head: parseHead,
-  release: parseRelease,
-  receipt: parseReceipt,
-};
 
 interface RecordVectors {
   readonly drive: string;

@@ -13,7 +13,7 @@ import { keyFileNeedsPassphrase, openKeyFile } from "../../src/crypt/keyfile.ts"
 import { chunkKey, deriveKey } from "../../src/crypt/keys.ts";
 import { merklePath, merkleTreeOf, rootFromPath, shardIdOf } from "../../src/crypt/merkle.ts";
 import { peerKeysOf, peerOfPublicKey, publicKeyOfPeer } from "../../src/crypt/peer-key.ts";
-import { parseDeviceCertificate, parseHead, parseManifest } from "../../src/crypt/records.ts";
+import { parsers } from "../support/record-parsers.ts";
 import { parseOffer, parseReceipt, parseRelease } from "../../src/crypt/records.ts";
 import { parseSegmentRecord } from "../../src/crypt/records.ts";
 import { seedOfWords, wordsOfSeed } from "../../src/crypt/words.ts";
@@ -67,16 +67,6 @@ interface WordsVector {
   readonly says?: string;
   readonly expect: string;
 }
-
-const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly bytes: Uint8Array }>> = {
-  offer: parseOffer,
-  certificate: parseDeviceCertificate,
-  manifest: parseManifest,
-  segment: parseSegmentRecord,
-  head: parseHead,
-  release: parseRelease,
-  receipt: parseReceipt,
-};
 
 test("sealed bytes are the frozen ones, open again, and open no other way", (t) => {
   for (const vector of load<readonly SealVector[]>("seal")) {

@@ -1,0 +1,20 @@
+/** Every parser of signed records, by the name that the vectors give its kind. */
+import {
+  parseDeviceCertificate,
+  parseHead,
+  parseManifest,
+  parseOffer,
+  parseReceipt,
+  parseRelease,
+  parseSegmentRecord,
+} from "../../src/crypt/records.ts";
+
+export const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly bytes: Uint8Array }>> = {
+  offer: parseOffer,
+  certificate: parseDeviceCertificate,
+  manifest: parseManifest,
+  segment: parseSegmentRecord,
+  head: parseHead,
+  release: parseRelease,
+  receipt: parseReceipt,
+};
