@@ -38,7 +38,7 @@ export class Downloader implements BlockFetcher {
   readonly #needs: DownloadNeeds;
   readonly #readTimeoutMs: number;
   readonly #ahead = new Ahead();
-  /** Those who ask for the same block at once share one answer. */
+  /** Those who ask for the same block at once, or right after a long vain wait, share one answer. */
   readonly #underWay = new Map<Cid, Promise<Uint8Array>>();
 
   constructor(needs: DownloadNeeds, options: { readonly readTimeoutMs: number }) {
@@ -64,8 +64,15 @@ export class Downloader implements BlockFetcher {
       return this.#fetch(entry, signal);
     });
     this.#underWay.set(cid, answer);
-    const done = (): boolean => this.#underWay.delete(cid);
-    answer.then(done, done);
+    const { clock } = this.#needs;
+    const startMs = clock.monotonicMs();
+    const forget = (): void => void this.#underWay.delete(cid);
+    answer.then(forget, () => {
+      // The kernel asks again at once for a page whose read-ahead failed: one wait is enough.
+      const waitedMs = clock.monotonicMs() - startMs;
+      if (waitedMs < limits.transfer.failureKeptMs) return forget();
+      clock.after(limits.transfer.failureKeptMs, forget);
+    });
     return answer;
   }
 

@@ -69,8 +69,7 @@ async function absentFails(t: Test, file: string): Promise<void> {
   t.not(code, 0);
   t.match(error, /Input\/output error/);
   const limitMs = limits.transfer.readTimeoutMs;
-  // The kernel asks once more for a page whose read-ahead failed: two limits, and some slack.
-  t.ok(ms < limitMs * 2.5, `EIO after ${ms.toFixed(0)} ms, the limit is ${limitMs}`);
+  t.ok(ms < limitMs * 1.5, `EIO after ${ms.toFixed(0)} ms, the limit is ${limitMs}`);
 }
 
 async function signalFrees(t: Test, file: string): Promise<void> {

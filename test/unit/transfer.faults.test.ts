@@ -10,6 +10,8 @@ import { openTransfer } from "../../src/transfer/transfer.ts";
 import { Witness } from "../../src/transfer/witness.ts";
 import { Crash, makeBlocks, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
 import type { HonestHost } from "../support/honest-host.ts";
+import type { Mood } from "../support/loopback-network.ts";
+import { faultOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.faults.test.ts`;
@@ -103,6 +105,27 @@ test("with all silent a read ends within its time", async (t) => {
   const error = await transfer.fetch(cidOf(block as Uint8Array), {}).catch((e: unknown) => e);
   t.ok(isFault(error, "Unavailable"));
   t.ok(systemClock.monotonicMs() - start < 1_500);
+});
+
+test("who asks again right after a long vain wait does not wait again", async (t) => {
+  const world = makeWorld(3, seed);
+  const readTimeoutMs = limits.transfer.failureKeptMs + 200;
+  const transfer = await openWorld(world, { readTimeoutMs });
+  const [block] = makeBlocks(world.random, { count: 1, bytesMax: 1000 }) as [Uint8Array];
+  world.source.commit("root", [block]);
+  await transfer.flush(5_000);
+  const moods = (mood: Mood): void => {
+    for (const member of world.network.members.values()) member.mood = mood;
+  };
+  moods({ is: "silent" });
+  const cid = cidOf(block);
+  t.equal(await faultOf(transfer.fetch(cid, {})), "Unavailable");
+  const start = systemClock.monotonicMs();
+  t.equal(await faultOf(transfer.fetch(cid, {})), "Unavailable");
+  t.ok(systemClock.monotonicMs() - start < readTimeoutMs / 2, "the same answer, at once");
+  moods({ is: "honest" });
+  await systemClock.delay(limits.transfer.failureKeptMs);
+  t.same(await transfer.fetch(cid, {}), block, "and a new try soon after");
 });
 
 test("an aborted read ends at once, and others of the same block go on", async (t) => {
