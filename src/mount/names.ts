@@ -122,7 +122,10 @@ function move(
   const to = { parent: request.inoAt(0), name: toName };
   const { caller } = request;
   const from = request.place(how.namesOffset);
-  return then(settled(desk, from), () => desk.tree.rename(caller, from, to, how.kind));
+  // An exchange moves them both.
+  const ready = then(settled(desk, from), () =>
+    how.kind === "exchange" ? settled(desk, to) : undefined);
+  return then(ready, () => desk.tree.rename(caller, from, to, how.kind));
 }
 
 /** A file takes its data along even when its writer has not closed it: no crash may divide them. */

@@ -47,10 +47,7 @@ function sideOf(state: State, parent: Node, name: Name): Side {
 function move(state: State, source: Side, target: Side): void {
   const { node, found } = source;
   if (node === undefined || found === undefined) return;
-  // A program that writes anew and renames over the old expects one or the other after a crash.
-  if (target.node !== undefined && node.live !== undefined) {
-    throw new Wanted(() => flush(state, node));
-  }
+  if (target.node !== undefined) dataFirst(state, node);
   const climbs = isDirectory(node) && source.parent !== target.parent;
   if (climbs && target.node === undefined) checkLinks(target.parent);
   const key = target.found?.key ?? freeKey(state, target.parent, target.name);
@@ -63,6 +60,11 @@ function move(state: State, source: Side, target: Side): void {
     ...moveParents(state, source, target),
   ]);
   if (target.node !== undefined) afterLoss(state, target.node);
+}
+
+/** A program that writes anew and renames over the old expects one or the other after a crash. */
+function dataFirst(state: State, node: Node): void {
+  if (node.live !== undefined) throw new Wanted(() => flush(state, node));
 }
 
 /** Names and sub-directories that each parent gains and loses. */
@@ -91,6 +93,8 @@ function exchange(state: State, source: Side, target: Side): void {
   refuseLoop(node, target.parent);
   refuseLoop(other, source.parent);
   if (node === other) return;
+  dataFirst(state, node);
+  dataFirst(state, other);
   const shift = Number(isDirectory(other)) - Number(isDirectory(node));
   const apart = source.parent !== target.parent;
   state.record([
