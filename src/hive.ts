@@ -32,6 +32,7 @@ import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./
 import { mount } from "./mount/mount.ts";
 import { inviteTo, joinBy } from "./peers/joining.ts";
 import { type Peers, openPeers } from "./peers/peers.ts";
+import type { Recovered } from "./transfer/recover.ts";
 import { type Transfer, openTransfer } from "./transfer/transfer.ts";
 import { type Tree, openTree } from "./tree/tree.ts";
 import { type Vault, openVault } from "./vault/vault.ts";
@@ -299,20 +300,21 @@ async function verifyPath(
   return { ...nothing, blocks: cids.length, missing: await node.missing(cids) };
 }
 
-/** Fetches a drive's newest state from the peers into an empty cache. */
+/** Fetches a drive's newest state from the peers into an empty cache, and tells which it is. */
 export async function recoverDrive(
   needs: { readonly log: Log },
   config: DriveConfig,
-): Promise<void> {
+): Promise<Recovered> {
   const { log } = needs;
   await using parts = new AsyncDisposableStack();
   const { transfer } = await openRooms(needs, config, parts);
-  const root = await transfer?.recover();
-  if (root === undefined) throw new HiveError("NotFound", "recover", "no peer knows this drive");
+  const recovered = await transfer?.recover();
+  if (recovered === undefined) throw new HiveError("NotFound", "recover", "no peer knows this drive");
   const cache = parts.use(await openDriveCache(log, config));
-  await cache.commit(root, 0);
+  await cache.commit(recovered.root, 0);
   // What was just fetched needs no upload.
-  await cache.endRound(root);
+  await cache.endRound(recovered.root);
+  return recovered;
 }
 
 /** Only what crosses to another thread: no functions, and not the mount's options. */

@@ -72,11 +72,12 @@ export async function recover(home: Home, line: CommandLine): Promise<ExitCode> 
   const log = lineLog({ level: "warn", write: (text) => process.stderr.write(text) });
   const config = driveConfigOf(home, settings, secrets, { directory: "" });
   say("looking for the drive's newest head");
-  await recoverDrive({ log }, config);
+  const { sequence, publishedAtMs } = await recoverDrive({ log }, config);
   // The keys come last: a recovery that failed half-way may simply be run again.
   await writeKeys(home, secrets, await newPassphrase(line));
   writeSettings(home.settingsFile, settings);
-  say("recovered: all names are here, contents follow as they are read; next: hive mount");
+  say(`recovered state ${sequence}, published ${new Date(publishedAtMs).toISOString()}`);
+  say("all names are here, contents follow as they are read; next: hive mount");
   return exitCodes.ok;
 }
 

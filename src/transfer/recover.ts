@@ -5,6 +5,7 @@
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { isFault } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Head, Manifest } from "../base/records.ts";
@@ -29,24 +30,54 @@ export interface RecoverNeeds {
   readonly records: Records;
 }
 
-/** The newest root record; undefined when no peer knows a head of this drive. */
+/** What a drive was brought back to. */
+export interface Recovered {
+  readonly root: Uint8Array;
+  readonly sequence: number;
+  readonly publishedAtMs: number;
+}
+
+/** The newest state; undefined when no peer knows a head of this drive. */
 export async function recover(
   needs: RecoverNeeds, signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
-  const { heads, manifests } = await ask(needs, signal);
-  const newest = openNewest(needs, heads);
+): Promise<Recovered | undefined> {
+  const newest = await findNewest(needs, signal);
   if (newest === undefined) return undefined;
   const { head, payload } = newest;
-  for (const manifest of [...payload.manifests.map(parseManifest), ...manifests]) {
-    if (manifest.owner === needs.keys.owner) await needs.groups.adopt(manifest);
-  }
-  await freshen(needs, signal);
   await needs.catalog.adopt(payload.newest, payload.runs);
   await learnSegments(needs, signal);
   await forgetUnnamed(needs);
   await takeOverHead(needs.books, head);
-  needs.log.info("transfer.recovered", { sequence: head.sequence });
-  return payload.root;
+  const { sequence, publishedAtMs } = head;
+  needs.log.info("transfer.recovered", { sequence });
+  return { root: payload.root, sequence, publishedAtMs };
+}
+
+/**
+ * Whoever happens to be known is asked first; then the members that the manifests name, each once:
+ * they were given every head, and one honest answer of theirs is the newest there is.
+ */
+async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Opened | undefined> {
+  const { network, groups, keys } = needs;
+  const asked = new Set<PeerId>();
+  let resolved = answered(await Promise.allSettled([network.resolveHead(keys.owner, { signal })]));
+  let newest: Opened | undefined;
+  let next = network.peers().map(({ offer }) => offer.peer);
+  do {
+    for (const peer of next) asked.add(peer);
+    const told = await ask(needs, next, signal);
+    const heads = [...resolved, ...told.map(({ head }) => head), newest?.head];
+    newest = openNewest(needs, heads.filter((head) => head !== undefined));
+    const listed = newest?.payload.manifests.map(parseManifest) ?? [];
+    for (const manifest of [...listed, ...told.flatMap(({ manifests }) => manifests)]) {
+      if (manifest.owner === keys.owner) await groups.adopt(manifest);
+    }
+    await freshen(needs, signal);
+    next = [...new Set(groups.all().flatMap(({ peers }) => peers))];
+    next = next.filter((peer) => !asked.has(peer) && peer !== network.self);
+    resolved = [];
+  } while (next.length > 0);
+  return newest;
 }
 
 /**
@@ -73,31 +104,29 @@ async function learnSegments(needs: RecoverNeeds, signal: AbortSignal): Promise<
   }
 }
 
-/** What the DHT and every known peer say of this drive; who does not answer is passed over. */
+/** What these peers say of this drive; who does not answer is passed over. */
 async function ask(
-  { network, keys: { owner } }: RecoverNeeds, signal: AbortSignal,
-): Promise<{ heads: readonly Head[]; manifests: readonly Manifest[] }> {
-  const peers = network.peers().map(({ offer }) => offer.peer);
-  const resolving = Promise.allSettled([network.resolveHead(owner, { signal })]);
-  const asking = Promise.allSettled(peers.map((peer) => network.records(peer, owner, { signal })));
-  const resolved = answered(await resolving);
-  const told = answered(await asking);
+  { network, keys: { owner } }: RecoverNeeds, peers: readonly PeerId[], signal: AbortSignal,
+): Promise<{ readonly head?: Head | undefined; readonly manifests: readonly Manifest[] }[]> {
+  const asking = peers.map((peer) => network.records(peer, owner, { signal }));
+  const told = answered(await Promise.allSettled(asking));
   signal.throwIfAborted();
-  const heads = [...resolved, ...told.map(({ head }) => head)];
-  return {
-    heads: heads.filter((head) => head !== undefined),
-    manifests: told.flatMap(({ manifests }) => manifests),
-  };
+  return told;
 }
 
 function answered<T>(results: readonly PromiseSettledResult<T>[]): T[] {
   return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
 }
 
+interface Opened {
+  readonly head: Head;
+  readonly payload: HeadPayload;
+}
+
 /** The highest sequence whose payload opens with our key. */
 function openNewest(
   { keys, log }: RecoverNeeds, heads: readonly Head[],
-): { head: Head; payload: HeadPayload } | undefined {
+): Opened | undefined {
   const ours = heads.filter(({ owner }) => owner === keys.owner);
   for (const head of ours.sort((a, b) => b.sequence - a.sequence)) {
     try {

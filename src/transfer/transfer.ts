@@ -25,7 +25,7 @@ import { Groups } from "./groups.ts";
 import { dropShard, mendShard } from "./mend.ts";
 import { Placer } from "./place.ts";
 import { Announcer, republishHead } from "./publish.ts";
-import { recover } from "./recover.ts";
+import { type Recovered, recover } from "./recover.ts";
 import { Records } from "./records.ts";
 import { ShardReader } from "./shards.ts";
 import { type TransferStatus, shardsByHolder, statusOf } from "./status.ts";
@@ -67,7 +67,7 @@ export interface Transfer extends BlockFetcher {
    * On a machine without books: finds the newest head among the peers and takes it over. The root
    * record to commit into the empty cache; undefined when no peer knows this drive.
    */
-  recover(signal?: AbortSignal): Promise<Uint8Array | undefined>;
+  recover(signal?: AbortSignal): Promise<Recovered | undefined>;
 
   /** For the agent: what there is, and the acts of healing. */
   readonly health: Health;
@@ -188,7 +188,7 @@ class DriveTransfer implements Transfer {
     return this.#parts.groups.households();
   }
 
-  recover(signal: AbortSignal = new AbortController().signal): Promise<Uint8Array | undefined> {
+  recover(signal: AbortSignal = new AbortController().signal): Promise<Recovered | undefined> {
     return recover(this.#parts, signal);
   }
 }

@@ -30,6 +30,8 @@ export interface LoopbackPeer {
   readonly host: ShardHost;
   readonly offer: Offer;
   mood: Mood;
+  /** Reached by who knows its id; nobody is told of it. */
+  isUnheard?: boolean;
 }
 
 const ownerPeer = peerKeysOf(sha256(Buffer.from("loopback owner")));
@@ -78,7 +80,8 @@ export class LoopbackNetwork implements PeerNetwork {
   }
 
   peers(): readonly KnownPeer[] {
-    return [...this.members.values()].map(({ offer, mood }) => ({
+    const heard = [...this.members.values()].filter(({ isUnheard }) => isUnheard !== true);
+    return heard.map(({ offer, mood }) => ({
       offer, online: mood.is !== "dead", roundTripMs: 2, lastSeenMs: this.#clock.now(),
     }));
   }

@@ -1,13 +1,14 @@
 /** Blocks to the peers and back: every class, every loss it promises to survive, and recovery. */
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
-import { cidOf } from "../../src/base/ids.ts";
+import { type PeerId, cidOf } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { shuffled } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import type { PeerKeys } from "../../src/crypt/peer-key.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
 import { HonestHost } from "../support/honest-host.ts";
+import type { LoopbackPeer } from "../support/loopback-network.ts";
 import { MemoryBooks, makeBlocks, makeWorld, missing } from "../support/transfer-world.ts";
 import { openWorld } from "../support/transfer-world.ts";
 
@@ -47,10 +48,31 @@ test("a machine with the keys and one peer gets everything back", async (t) => {
   world.network.dhtWorks = false;
   const books = new MemoryBooks();
   const fresh = await openWorld({ ...world, books });
-  t.equal(Buffer.from(await fresh.recover() ?? []).toString(), "second");
+  t.equal(Buffer.from((await fresh.recover())?.root ?? []).toString(), "second");
   t.strictSame(await missing(fresh, blocks), [], replay);
   const { total, healthy } = transfer.status().segments;
   t.strictSame([fresh.status().segments.total, fresh.status().segments.healthy], [total, healthy]);
+});
+
+test("the one peer at hand slept through the last head: the members it names tell it", async (t) => {
+  const world = makeWorld(6, seed);
+  const transfer = await openWorld(world);
+  const blocks = makeBlocks(world.random, { count: 4, bytesMax: 1000 });
+  world.source.commit("first", blocks.slice(0, 2));
+  await transfer.flush(20_000);
+  const [manifest] = transfer.holders().keys();
+  const sleeper = world.network.members.get(manifest as PeerId) as LoopbackPeer;
+  sleeper.mood = { is: "dead" };
+  world.source.commit("second", blocks.slice(2));
+  await transfer.flush(20_000);
+  sleeper.mood = { is: "honest" };
+  world.network.dhtWorks = false;
+  for (const member of world.network.members.values()) member.isUnheard = member !== sleeper;
+  const fresh = await openWorld({ ...world, books: new MemoryBooks() });
+  const recovered = await fresh.recover();
+  t.equal(Buffer.from(recovered?.root ?? []).toString(), "second", replay);
+  t.ok((recovered?.sequence ?? 0) >= 2);
+  t.strictSame(await missing(fresh, blocks), [], replay);
 });
 
 test("many small blocks go through catalog runs, and recovery reads them", async (t) => {
@@ -64,7 +86,7 @@ test("many small blocks go through catalog runs, and recovery reads them", async
     await transfer.flush(20_000);
   }
   const fresh = await openWorld({ ...world, books: new MemoryBooks() });
-  t.equal(Buffer.from(await fresh.recover() ?? []).toString(), "root 5");
+  t.equal(Buffer.from((await fresh.recover())?.root ?? []).toString(), "root 5");
   t.strictSame(await missing(fresh, all), [], replay);
   world.source.commit("after", makeBlocks(world.random, { count: 300, bytesMax: 400 }));
   await fresh.flush(20_000);

@@ -48,7 +48,7 @@ test("another machine with the keys mounts an empty cache and has it all", async
   await using cache = await temporaryCache();
   await using books = await temporaryBooks();
   const transfer = await openOn(world, { source: cache.store, books });
-  const root = await transfer.recover();
+  const root = (await transfer.recover())?.root;
   t.equal(Buffer.from(root ?? []).toString(), "the root");
   await cache.store.commit(root ?? Buffer.alloc(0), 0);
   cache.store.setFetcher(transfer);
