@@ -13,6 +13,8 @@ import { HiveError, assert, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
+import type { BlockCheck } from "./check.ts";
+import { removeClones } from "./clone.ts";
 import { openJournal } from "./journal.ts";
 import { type LevelTable, type Mending, openLevel } from "./level.ts";
 import { recover } from "./recovery.ts";
@@ -20,6 +22,8 @@ import { type Report, newReport } from "./report.ts";
 import { Store } from "./store.ts";
 
 export { openKeyValue } from "./key-value.ts";
+export { type Clone, cloneCache, cloneKeyValue } from "./clone.ts";
+export { type BlockCheck } from "./check.ts";
 export { type Report } from "./report.ts";
 
 export interface Cache extends DriveStore, UploadSource, AsyncDisposable {
@@ -32,6 +36,8 @@ export interface Cache extends DriveStore, UploadSource, AsyncDisposable {
   /** Eviction, compaction, trimming: whatever gives space back. */
   readonly step: Step;
   report(): Readonly<Report>;
+  /** Reads every block, and isolates those that are spoilt. */
+  check(progress: (bytes: number) => void): Promise<BlockCheck>;
   /** Makes all durable that can be, and lets go of the directory. */
   close(): Promise<void>;
 }
@@ -111,6 +117,7 @@ async function lockAndOpen(
 ): Promise<{ readonly table: LevelTable; readonly mending: Mending }> {
   try {
     const opened = await openLevel(join(directory, "index"), least);
+    await removeClones(directory);
     await writeFile(pidFile(directory), `${process.pid}\n`, { mode: 0o600 });
     return opened;
   } catch (cause) {

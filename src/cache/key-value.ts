@@ -3,19 +3,26 @@ import { asBuffer } from "../base/bytes.ts";
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type Change, type LevelTable, openLevel } from "./level.ts";
+import { type Change, type LevelTable, type Mending, openLevel } from "./level.ts";
 
-/** Another process that has it open makes this fail as Busy. */
-export async function openKeyValue(directory: string): Promise<KeyValue & AsyncDisposable> {
-  const { table } = await openLevel(directory);
-  return new LevelKeyValue(table);
+export interface OpenKeyValue extends KeyValue, AsyncDisposable {
+  /** What had to be done to its files: if not "none", something may be missing. */
+  readonly mending: Mending;
 }
 
-class LevelKeyValue implements KeyValue, AsyncDisposable {
-  readonly #table: LevelTable;
+/** Another process that has it open makes this fail as Busy. */
+export async function openKeyValue(directory: string): Promise<OpenKeyValue> {
+  const { table, mending } = await openLevel(directory);
+  return new LevelKeyValue(table, mending);
+}
 
-  constructor(table: LevelTable) {
+class LevelKeyValue implements OpenKeyValue {
+  readonly #table: LevelTable;
+  readonly mending: Mending;
+
+  constructor(table: LevelTable, mending: Mending) {
     this.#table = table;
+    this.mending = mending;
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {

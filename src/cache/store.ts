@@ -10,6 +10,7 @@ import type { BlockFile } from "./block-file.ts";
 import { BlockLog } from "./block-log.ts";
 import type { Cache } from "./cache.ts";
 import type { Catalog } from "./catalog.ts";
+import { checkBlocks } from "./check.ts";
 import { Cleaner } from "./cleaner.ts";
 import { DirtyRoom } from "./dirty-room.ts";
 import { BlockEntry, marks } from "./entry.ts";
@@ -224,6 +225,11 @@ export class Store implements Cache {
 
   report(): Readonly<Report> {
     return { ...this.#needs.report };
+  }
+
+  check(progress: (bytes: number) => void): ReturnType<Cache["check"]> {
+    const parts = { catalog: this.#catalog, log: this.#log, reading: this.#reading };
+    return checkBlocks({ ...parts, settle: () => this.#group.request() }, progress);
   }
 
   close(): Promise<void> {

@@ -1,0 +1,84 @@
+/**
+ * Looks at every byte of the block files: each block that the index names must lie where the index
+ * says, under a header of its own, and hash to its CID. What does not is isolated as a read would
+ * isolate it (reading.ts); a block whose header alone is spoilt is written again, or the next
+ * rebuilding of the index would miss it. Sequential, with one file's entries in hand at a time.
+ */
+import { isFault } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
+import type { BlockFile } from "./block-file.ts";
+import type { BlockLog } from "./block-log.ts";
+import type { Catalog } from "./catalog.ts";
+import { type BlockEntry, marks } from "./entry.ts";
+import type { Reading } from "./reading.ts";
+import { scanFile } from "./scan.ts";
+
+export interface BlockCheck {
+  readonly blocks: number;
+  readonly bytes: number;
+  /** Clean blocks that were spoilt, and are forgotten: the peers have them. */
+  readonly forgotten: number;
+  /** Blocks that were whole under a spoilt header, and were written again. */
+  readonly rewritten: number;
+  /** Dirty blocks that are gone or spoilt: only peers or another put can bring them back. */
+  readonly spoilt: readonly Cid[];
+}
+
+interface Needs {
+  readonly catalog: Catalog;
+  readonly log: BlockLog;
+  readonly reading: Reading;
+  /** Makes the index on disk say so. */
+  readonly settle: () => Promise<void>;
+}
+
+/** `progress` is told the bytes looked at so far, now and then. */
+export async function checkBlocks(
+  needs: Needs,
+  progress: (bytes: number) => void,
+): Promise<BlockCheck> {
+  const { catalog, log } = needs;
+  const before = catalog.count;
+  let bytes = 0;
+  let rewritten = 0;
+  for (const file of [...log.files.values()]) {
+    await log.written();
+    for (const entry of await unconfirmed(file, (offset) => progress(bytes + offset))) {
+      if (await rewrite(needs, entry)) rewritten++;
+    }
+    bytes += file.sizeBytes;
+  }
+  await needs.settle();
+  const spoilt = [...catalog.dirty].filter((entry) => entry.is(marks.broken));
+  const forgotten = before - catalog.count;
+  return { blocks: before, bytes, forgotten, rewritten, spoilt: spoilt.map(({ cid }) => cid) };
+}
+
+/** Entries of the file for which no whole frame lies in their place. */
+async function unconfirmed(
+  file: BlockFile,
+  progress: (offset: number) => void,
+): Promise<readonly BlockEntry[]> {
+  const here = file.entries.filter((entry) => entry.file === file);
+  const waiting = new Map(here.map((entry) => [entry.offsetBytes, entry]));
+  for await (const { frame, offsetBytes } of scanFile(file)) {
+    if (waiting.get(offsetBytes)?.cid === frame.cid) waiting.delete(offsetBytes);
+    progress(offsetBytes);
+  }
+  return [...waiting.values()];
+}
+
+/** True when the block's own bytes are right: then it gets a whole frame elsewhere. */
+async function rewrite({ catalog, log, reading }: Needs, entry: BlockEntry): Promise<boolean> {
+  const bytes = await reading.read(entry).catch((error: unknown) => {
+    // Counted and isolated by whoever read it.
+    if (isFault(error, "Corrupt")) return undefined;
+    throw error;
+  });
+  if (bytes === undefined || catalog.get(entry.cid) !== entry) return false;
+  const { cid, sequence, lengthBytes } = entry;
+  const place = log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+  entry.bytes = bytes;
+  catalog.move(entry, place.file, place.offsetBytes);
+  return true;
+}
