@@ -331,9 +331,16 @@ export class Uploader implements Step {
 
   async #finish(half: HalfPlaced, signal: AbortSignal): Promise<boolean> {
     const coded = await this.#codeAgain(half);
-    if (coded !== undefined) return this.#placeSegment(half, coded, signal);
+    if (coded !== undefined && await this.#placeSegment(half, coded, signal)) return true;
+    // A group whose members are gone must not keep from the others what another group can take.
+    if (coded !== undefined && !(await this.#hasOtherGroup(half))) return false;
     await this.#abandon(half);
     return true;
+  }
+
+  async #hasOtherGroup({ record }: HalfPlaced): Promise<boolean> {
+    const next = await this.#needs.groups.forNewSegments();
+  return false;  return "peers" in next && next.group !== record.group;
   }
 
   /** The shards as they were; undefined when a block of them is gone. */

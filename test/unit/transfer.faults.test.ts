@@ -9,7 +9,7 @@ import { openCoder } from "../../src/erasure/erasure.ts";
 import { openTransfer } from "../../src/transfer/transfer.ts";
 import { Witness } from "../../src/transfer/witness.ts";
 import { Crash, makeBlocks, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
-import type { HonestHost } from "../support/honest-host.ts";
+import { HonestHost } from "../support/honest-host.ts";
 import type { Mood } from "../support/loopback-network.ts";
 import { faultOf } from "../support/faults.ts";
 
@@ -57,6 +57,23 @@ test("a half-placed segment whose blocks are gone is released everywhere", async
   t.equal(after.status().segments.total, 1);
   t.equal(shardsKept(world), 6, "only the new segment's shards are left");
   t.strictSame(await missing(after, next), []);
+});
+
+test("a half-placed segment of a dead group goes to living peers", async (t) => {
+  const world = makeWorld(4, seed);
+  const blocks = makeBlocks(world.random, { count: 4, bytesMax: 1000 });
+  world.source.commit("root", blocks);
+  const before = await openWorld(world);
+  world.books.crashAfter = 2;
+  await before.flush(5_000).catch((error: unknown) => t.ok(error instanceof Crash));
+  world.books.crashAfter = Infinity;
+  for (const member of world.network.members.values()) member.mood = { is: "dead" };
+  for (const name of ["a", "b", "c", "d"]) world.network.add(name, (keys) => new HonestHost(keys));
+  const after = await openWorld(world);
+  t.equal(after.status().segments.placing, 1, "the crash left one");
+  await after.flush(5_000);
+  t.equal(world.source.dirty.size, 0);
+  t.strictSame(await missing(after, blocks), [], replay);
 });
 
 test("reads get past as many lying, silent and dead holders as the class allows", async (t) => {
