@@ -52,6 +52,9 @@ const length = (random: Random): number => {
 const slot = (random: Random): number => random.below(8);
 const seed = (random: Random): number => random.below(1e9);
 const bytes = (random: Random) => [offset(random), length(random), seed(random)] as const;
+/** For O_DIRECT: an offset and a length of 4 KiB pages. */
+const pages = (random: Random) =>
+  [one(random, [0, 64, 128]) + random.below(4), 1 + random.below(random.below(80) + 1)] as const;
 const moment = (random: Random): readonly number[] => {
   const given = [random.below(1e9) - 1e8, random.below(1e9)];
   return one(random, [given, given, [0, -1], [0, -2]]);
@@ -69,6 +72,8 @@ const dataKinds = (place: Place): Kinds => [
   [10, (r) => ["write", place(r), ...bytes(r)]],
   [3, (r) => ["append", place(r), length(r), seed(r)]],
   [4, (r) => ["read", place(r), offset(r), length(r)]],
+  [2, (r) => ["direct-write", place(r), ...pages(r), seed(r)]],
+  [1, (r) => ["direct-read", place(r), ...pages(r)]],
   [3, (r) => ["map", place(r), ...bytes(r), r.below(2)]],
   [2, (r) => ["seek", place(r), offset(r)]],
   [4, (r) => ["fallocate", place(r), ...allocation(r)]],
@@ -82,6 +87,8 @@ const dataKinds = (place: Place): Kinds => [
   [2, (r) => ["s-truncate", slot(r), one(r, [0, offset(r), length(r)])]],
   [2, (r) => ["s-fallocate", slot(r), ...allocation(r)]],
   [2, (r) => ["s-fsync", slot(r), r.below(2)]],
+  [2, (r) => ["s-lock", slot(r), r.below(3), r.below(20), r.below(10), one(r, [0, 0, 1])]],
+  [1, (r) => ["s-flock", slot(r), r.below(3)]],
   [1, (r) => ["fsync", place(r), r.below(2)]],
 ];
 
@@ -108,7 +115,7 @@ const nameKinds = (place: Place): Kinds => [
 ];
 
 const rare: readonly (readonly [every: number, line: string])[] = [
-  [400, "!drop"], [300, "!commit"], [1200, "!remount"], [1200, "!kill"], [600, "!crash"],
+  [400, "!drop"], [300, "!commit"], [4000, "!remount"], [4000, "!kill"], [4000, "!crash"],
 ];
 
 export type Profile = "all" | "data";

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -22,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLOTS = 8, FIELDS = 10, BIG = 8 << 20, OUT = 1 << 16 };
+enum { SLOTS = 8, FIELDS = 10, BIG = 8 << 20, OUT = 1 << 16, PAGE = 4096 };
 typedef unsigned long long u64;
 
 static int slots[SLOTS];
@@ -156,8 +157,8 @@ static void tell_moves(const struct before *b, double start) {
   // The kernel alone serves pipes and devices, and tells a FUSE file system nothing of their use.
   if (!S_ISREG(now.s.st_mode) && !S_ISDIR(now.s.st_mode) && !S_ISLNK(now.s.st_mode)) return;
   if (kernel_decides(b, &now)) return;
-  say(" ~%c%c", moved(b->s.st_mtim, now.s.st_mtim, start),
-      moved(b->s.st_ctim, now.s.st_ctim, start));
+  say(" ~%c%c%c", moved(b->s.st_mtim, now.s.st_mtim, start),
+      moved(b->s.st_ctim, now.s.st_ctim, start), moved(b->s.st_atim, now.s.st_atim, start));
   // The kernel's own stamps are of its last tick, ours of the moment: up to 10 ms between them.
   if (seconds(now.s.st_ctim) + 0.011 < seconds(b->s.st_ctim)) say("!ctime-went-back");
 }
@@ -199,6 +200,17 @@ static long at_read(int fd) {
   if (got > 0) say(" r%llx", hash(3, data, got));
   return got;
 }
+/* Whole pages, from memory that is aligned, as ext4 wants it. */
+static long at_direct_write(int fd) {
+  size_t length = number(4) * PAGE;
+  fill(data, length, number(5));
+  return pwrite(fd, data, length, number(3) * PAGE);
+}
+static long at_direct_read(int fd) {
+  ssize_t got = pread(fd, data, number(4) * PAGE, number(3) * PAGE);
+  if (got > 0) say(" r%llx", hash(3, data, got));
+  return got;
+}
 static long nothing(int fd) { return fd < 0 ? -1 : 0; }
 
 /* Reads and writes through a shared mapping of the whole file. */
@@ -230,6 +242,22 @@ static long copy_range(void) {
   if (to >= 0) close(to);
   errno = code;
   return result;
+}
+
+/* Locks of an open file, so that the slots of this one process can be in each other's way. */
+static long record_lock(int fd) {
+  const short kinds[] = {F_RDLCK, F_WRLCK, F_UNLCK};
+  struct flock lock = {.l_type = kinds[number(3) % 3], .l_whence = SEEK_SET};
+  lock.l_start = number(4);
+  lock.l_len = number(5);
+  if (!number(6)) return fcntl(fd, F_OFD_SETLK, &lock);
+  long result = fcntl(fd, F_OFD_GETLK, &lock);
+  if (result == 0) say(" k%d,%lld,%lld", lock.l_type, (long long)lock.l_start, (long long)lock.l_len);
+  return result;
+}
+static long whole_lock(int fd) {
+  const int kinds[] = {LOCK_SH, LOCK_EX, LOCK_UN};
+  return flock(fd, kinds[number(3) % 3] | LOCK_NB);
 }
 
 static int all_zero(off_t from, off_t to, int fd) {
@@ -341,6 +369,8 @@ static void walk(const char *path, FILE *to) {
     int ours = (S_ISREG(s.st_mode) && s.st_size > 0) || S_ISDIR(s.st_mode) || S_ISLNK(s.st_mode);
     int given = ours && s.st_mtim.tv_sec < 1600000000;
     if (given) say(" m%lld.%ld", (long long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+    given = (S_ISREG(s.st_mode) || S_ISDIR(s.st_mode)) && s.st_atim.tv_sec < 1600000000;
+    if (given) say(" a%lld.%ld", (long long)s.st_atim.tv_sec, s.st_atim.tv_nsec);
     fprintf(to, "%s%.*s\n", below, (int)used, out);
     if (S_ISDIR(s.st_mode)) walk(below, to);
   }
@@ -382,6 +412,8 @@ static long act(const char *op) {
   if (IS("write")) return with_file(text(2), O_WRONLY, at_write);
   if (IS("append")) return with_file(text(2), O_WRONLY | O_APPEND, at_append);
   if (IS("read")) return with_file(text(2), O_RDONLY, at_read);
+  if (IS("direct-write")) return with_file(text(2), O_WRONLY | O_DIRECT, at_direct_write);
+  if (IS("direct-read")) return with_file(text(2), O_RDONLY | O_DIRECT, at_direct_read);
   if (IS("map")) return with_file(text(2), O_RDWR, at_map);
   if (IS("seek")) return with_file(text(2), O_RDONLY, at_seek);
   if (IS("fsync")) return with_file(text(2), O_RDONLY, at_fsync);
@@ -411,6 +443,8 @@ static long act(const char *op) {
   if (IS("s-truncate")) return at_truncate(slot);
   if (IS("s-fallocate")) return at_fallocate(slot);
   if (IS("s-fsync")) return at_fsync(slot);
+  if (IS("s-lock")) return record_lock(slot);
+  if (IS("s-flock")) return whole_lock(slot);
   if (IS("sync")) return sync_all(".");
   if (IS("walk")) return walk_all();
   errno = ENOSYS;
@@ -468,7 +502,7 @@ static void play(char *line) {
 int main(int count, char **in) {
   static char line[1 << 16];
   if (count < 2 || chdir(in[1]) < 0) return 99;
-  data = malloc(BIG);
+  data = aligned_alloc(PAGE, BIG);
   for (int i = 0; i < SLOTS; i++) slots[i] = -1;
   umask(022);
   while (fgets(line, sizeof line, stdin)) play(line);
