@@ -340,7 +340,7 @@ export class Uploader implements Step {
 
   async #hasOtherGroup({ record }: HalfPlaced): Promise<boolean> {
     const next = await this.#needs.groups.forNewSegments();
-  return false;  return "peers" in next && next.group !== record.group;
+    return "peers" in next && next.group !== record.group;
   }
 
   /** The shards as they were; undefined when a block of them is gone. */
