@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { NodeDuties } from "../base/node.ts";
+import { giveWay } from "../base/priority.ts";
 import { Channel, type Handlers } from "./channel.ts";
 import { remoteNode } from "./node.ts";
 
@@ -91,7 +92,10 @@ export class NetworkThread<Config> implements AsyncDisposable {
 export function threadSeed<Config>(): ThreadSeed<Config> | undefined {
   if (isMainThread) return undefined;
   const seed = workerData as Partial<ThreadSeed<Config>> | null;
-  return seed?.role === role ? (seed as ThreadSeed<Config>) : undefined;
+  if (seed?.role !== role) return undefined;
+  // An upload at full speed must not keep `ls` waiting for a processor.
+  giveWay("thread");
+  return seed as ThreadSeed<Config>;
 }
 
 function begin<Config>({ file, config, handlers }: ThreadNeeds<Config>): Running {
