@@ -15,7 +15,7 @@ import type { UploadSource } from "./base/blocks.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import { HiveError } from "./base/errors.ts";
 import { type Cid, nameFromText } from "./base/ids.ts";
-import { type Log, lineLog } from "./base/log.ts";
+import { type Log, lineLog, toStandardError } from "./base/log.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
 import type { CacheReport, DriveStatus, VerifyReport } from "./base/views.ts";
@@ -327,7 +327,7 @@ function plainConfig(config: NodeConfig): NodeConfig {
 
 const seed = threadSeed<NodeConfig>();
 if (seed !== undefined) {
-  const log = lineLog({ level: "info", write: (line) => process.stderr.write(line) });
+  const log = lineLog({ level: "info", write: toStandardError });
   const main = new Channel(seed.asked, {});
   const store = { source: remoteSource(main), blocks: remoteBlocks(main) };
   // Questions asked meanwhile wait in the port.

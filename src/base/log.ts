@@ -2,6 +2,7 @@
  * One line per event, to whatever sink `hive.ts` gives. It never prints keys, words, file names or
  * contents: call sites pass ids, counts and kinds; `describe` gives an error without its data.
  */
+import { writeSync } from "node:fs";
 import { HiveError } from "./errors.ts";
 
 export const levels = ["debug", "info", "warn", "error"] as const;
@@ -27,6 +28,18 @@ export function lineLog(options: { level: Level; write: (line: string) => void }
     options.write(`${new Date().toISOString()} ${level} ${event}${tail}\n`);
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/**
+ * The sink of a process that must outlive its log: where that lies on a full disk, a line is lost
+ * and nothing else. A stream would raise an error that ends the process.
+ */
+export function toStandardError(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {
+    // There is nobody left to tell.
+  }
 }
 
 /** An error in one line: kinds and operations down the chain of causes. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
-import { lineLog } from "../base/log.ts";
+import { lineLog, toStandardError } from "../base/log.ts";
 import type { DriveStatus } from "../base/views.ts";
 import {
   type Dashboard,
@@ -33,7 +33,7 @@ import { readSettings, writeSettings } from "./settings.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
 
-const daemonLog = lineLog({ level: "info", write: (text) => process.stderr.write(text) });
+const daemonLog = lineLog({ level: "info", write: toStandardError });
 
 /** For a drive without open files: its end is quicker than this. */
 const lazyWaitMs = 3000;

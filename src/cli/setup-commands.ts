@@ -1,7 +1,7 @@
 /** The commands that make or bring back a drive, and those that run without one. */
 import { existsSync } from "node:fs";
 import { HiveError } from "../base/errors.ts";
-import { lineLog } from "../base/log.ts";
+import { lineLog, toStandardError } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
 import { openNode, recoverDrive, seedOfWords, wordsOfSeed } from "../hive.ts";
 import { driveConfigOf, nodeConfigOf } from "./config.ts";
@@ -69,7 +69,7 @@ export async function recover(home: Home, line: CommandLine): Promise<ExitCode> 
   const driveSeed = seedOfWords(await readWords());
   const secrets = { driveSeed, peerSeed: systemRandom.bytes(32) };
   const settings = recoverySettings(home, peer);
-  const log = lineLog({ level: "warn", write: (text) => process.stderr.write(text) });
+  const log = lineLog({ level: "warn", write: toStandardError });
   const config = driveConfigOf(home, settings, secrets, { directory: "" });
   say("looking for the drive's newest head");
   const { sequence, publishedAtMs } = await recoverDrive({ log }, config);
@@ -109,7 +109,7 @@ export async function node(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
-  const log = lineLog({ level: "info", write: (text) => process.stderr.write(text) });
+  const log = lineLog({ level: "info", write: toStandardError });
   const give = async (): Promise<Buffer> => {
     const received = await receivePassphrase();
     return received ?? obtainPassphrase(line.count("passphrase-fd"), { repeat: false });

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HiveError, isFault } from "../base/errors.ts";
-import { lineLog } from "../base/log.ts";
+import { lineLog, toStandardError } from "../base/log.ts";
 import { type Json, askControl, serveControl } from "./control.ts";
 import { askedToEnd, receivePassphrase, sayFailed, sayReady, startInBackground } from "./daemon.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
@@ -86,7 +86,7 @@ async function startSwarm(home: Home, peers: number, processes: boolean): Promis
 
 async function host(home: Home, line: CommandLine): Promise<ExitCode> {
   await receivePassphrase();
-  const log = lineLog({ level: "warn", write: (text) => process.stderr.write(text) });
+  const log = lineLog({ level: "warn", write: toStandardError });
   const processes = line.flag("processes");
   const swarm = new Swarm({ directory: home.swarmDirectory, processes, log });
   try {
