@@ -104,6 +104,17 @@ export const localLimits = {
     valueBytesMax: MiB,
   },
   mount: {
+    /** Of the disk: stays free of blocks, for the index, the journal and a commit's pages ... */
+    diskMarginBytes: 16 * MiB,
+    /** ... and so much lies in a file that is given up when others have filled the disk: LevelDB's
+     *  start turns its log, of 4 MiB at most, into a table. */
+    diskReserveBytes: 8 * MiB,
+    /** Of a small disk no more than this each. */
+    diskShare: 1 / 16,
+    /** Bytes given to the disk between two looks at how full it is. */
+    diskLookBytes: 4 * MiB,
+    /** What memory holds for a disk that takes nothing, before changes are refused. */
+    hinderedBytesMax: 16 * MiB,
     /** The kernel's largest request: 256 pages. Fewer, larger requests cost fewer wake-ups. */
     transferBytesMax: MiB,
     /** A page of directory entries: `ls -l` of 700 files in one answer. */

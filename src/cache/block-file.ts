@@ -3,7 +3,7 @@
  * once nobody reads it any more. It never looks into a frame.
  */
 import { constants } from "node:fs";
-import { type FileHandle, open, unlink } from "node:fs/promises";
+import { type FileHandle, open, stat, unlink } from "node:fs/promises";
 import { HiveError, assert } from "../base/errors.ts";
 import type { BlockEntry } from "./entry.ts";
 import { diskFault } from "./faults.ts";
@@ -26,8 +26,11 @@ export class BlockFile {
   #opening: Promise<FileHandle> | undefined;
   #readers = 0;
   #retired = false;
+  /** Only a new file is made when it is opened: one that was there must still be there. */
+  #isNew: boolean;
 
   constructor(place: { number: number; path: string; sizeBytes: number }) {
+    this.#isNew = place.sizeBytes === 0;
     this.number = place.number;
     this.path = place.path;
     this.sizeBytes = place.sizeBytes;
@@ -78,10 +81,23 @@ export class BlockFile {
     // Before the call: what is written while it runs needs another one.
     this.unsynced = false;
     try {
-      await (await this.#handle()).datasync();
+      const handle = await this.#handle();
+      await handle.datasync();
+      await this.#mustBeNamed(handle);
     } catch (cause) {
       throw diskFault(cause, "cache.sync", this.path);
     }
+  }
+
+  /** Bytes in a file that somebody deleted are on stable storage, and never found again. */
+  async #mustBeNamed(handle: FileHandle): Promise<void> {
+    const bigint = true;
+    const [open, named] = await Promise.all([
+      handle.stat({ bigint }),
+      stat(this.path, { bigint }).catch(() => undefined),
+    ]);
+    const same = named?.ino === open.ino && named.dev === open.dev;
+    if (!same && !this.#retired) throw new HiveError("Stale", "cache.sync", this.path);
   }
 
   /** Gives the space back. Reads that are under way still end well. */
@@ -113,7 +129,10 @@ export class BlockFile {
       throw new HiveError("Stale", "cache.open", this.path);
     }
     try {
-      return await open(this.path, constants.O_RDWR | constants.O_CREAT, 0o600);
+      const create = this.#isNew ? constants.O_CREAT : 0;
+      const handle = await open(this.path, constants.O_RDWR | create, 0o600);
+      this.#isNew = false;
+      return handle;
     } catch (cause) {
       // The next one who needs it tries again.
       this.#opening = undefined;

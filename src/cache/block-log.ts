@@ -5,7 +5,7 @@
  */
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { type HiveError, isFault } from "../base/errors.ts";
+import type { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { BlockFile } from "./block-file.ts";
 import type { BlockEntry } from "./entry.ts";
@@ -229,9 +229,4 @@ export function fileName(number: number): string {
 export function parseFileName(name: string): number | undefined {
   const match = /^(\d{8,15})\.blocks$/.exec(name);
   return match === null ? undefined : Number(match[1]);
-}
-
-/** A full disk may have room again later; any other failed write does not heal by waiting. */
-export function mayHeal(failure: HiveError): boolean {
-  return isFault(failure, "NoSpace", "Busy");
 }

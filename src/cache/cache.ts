@@ -15,6 +15,7 @@ import { type Log, describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import type { BlockCheck } from "./check.ts";
 import { removeClones } from "./clone.ts";
+import { Disk } from "./disk.ts";
 import { openJournal } from "./journal.ts";
 import { type LevelTable, type Mending, openLevel } from "./level.ts";
 import { recover } from "./recovery.ts";
@@ -36,6 +37,8 @@ export interface Cache extends DriveStore, UploadSource, AsyncDisposable {
   /** Eviction, compaction, trimming: whatever gives space back. */
   readonly step: Step;
   report(): Readonly<Report>;
+  /** What is wrong now and what to do about it, in words; null when all is well. */
+  trouble(): string | null;
   /** Reads every block, and isolates those that are spoilt. */
   check(progress: (bytes: number) => void): Promise<BlockCheck>;
   /** Makes all durable that can be, and lets go of the directory. */
@@ -102,8 +105,10 @@ async function openStore(
   report.corruptRecords += findings.corrupt;
   report.cutOffRecords += findings.lost;
   if (findings.corrupt + findings.lost > 0) log.error("cache.journal-cut", { ...findings });
+  const disk = new Disk(needs.directory, log);
+  await disk.look();
   const store = new Store(
-    { ...needs, blocks, table, journal, report, recovered },
+    { ...needs, blocks, disk, table, journal, report, recovered },
     { ...options, release: () => rm(pidFile(needs.directory), { force: true }) },
   );
   await store.settleIn();

@@ -21,6 +21,8 @@ export class DirtyRoom {
   readonly #used: () => number;
   readonly #fullWaitMs: number;
   readonly #waiters: Waiter[] = [];
+  /** What was used when a writer waited in vain: until that falls, nobody else need wait. */
+  #vainBytes: number | undefined;
   bytesMax: number;
 
   constructor(
@@ -41,13 +43,24 @@ export class DirtyRoom {
     return this.#used() + lengthBytes <= this.bytesMax + reserve;
   }
 
+  /** True after a vain wait, for as long as nothing was placed or discarded since. */
+  get isExhausted(): boolean {
+    const vain = this.#vainBytes !== undefined && this.#used() >= this.#vainBytes;
+    if (!vain) this.#vainBytes = undefined;
+    return vain;
+  }
+
   /** Waits for its turn; `enter` is called, once, in the moment in which there is room. */
   wait(lengthBytes: number, enter: () => void): Promise<void> {
     const crowded = this.#waiters.length >= limits.cache.waitersMax;
     if (crowded) throw new HiveError("NoSpace", "cache.put", "too many writers wait for room");
+    if (this.isExhausted) {
+      throw new HiveError("NoSpace", "cache.put", "nothing has made room since the last wait");
+    }
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(this.#fullWaitMs, () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        this.#vainBytes ??= this.#used();
         reject(new HiveError("NoSpace", "cache.put", "nothing was placed in time"));
         // A smaller one behind may fit.
         this.wake();

@@ -1,5 +1,5 @@
 /** What the operating system says, as kinds that callers branch on. It never retries. */
-import { HiveError, type Kind } from "../base/errors.ts";
+import { HiveError, type Kind, isFault } from "../base/errors.ts";
 
 const kindOfCode: ReadonlyMap<string, Kind> = new Map([
   ["ENOSPC", "NoSpace"],
@@ -18,6 +18,11 @@ const kindOfCode: ReadonlyMap<string, Kind> = new Map([
 export function diskFault(cause: unknown, op: string, subject: string): HiveError {
   if (cause instanceof HiveError) return cause;
   return new HiveError(kindOf(cause), op, subject, { cause });
+}
+
+/** The disk may take it later: there is room again, or it may be written again. */
+export function mayHeal(failure: HiveError): boolean {
+  return isFault(failure, "NoSpace", "ReadOnly", "Denied", "Busy");
 }
 
 /** Codes sit on the error or, as LevelDB has it, on its cause; anything else is a bad disk. */
@@ -40,5 +45,6 @@ export function codeOf(error: unknown): string {
 function ioKind(words: string): Kind {
   if (/No space left|Disk quota exceeded|File too large/.test(words)) return "NoSpace";
   if (/Read-only file system/.test(words)) return "ReadOnly";
+  if (/Permission denied|Operation not permitted/.test(words)) return "Denied";
   return "Corrupt";
 }

@@ -4,8 +4,7 @@
  * that is not durable.
  */
 import { type HiveError, assert } from "../base/errors.ts";
-import { mayHeal } from "./block-log.ts";
-import { diskFault } from "./faults.ts";
+import { diskFault, mayHeal } from "./faults.ts";
 import type { Change } from "./level.ts";
 
 interface Needs {
@@ -26,10 +25,12 @@ export class GroupCommit {
   #next: PromiseWithResolvers<void> | undefined;
   #running: Promise<void> | undefined;
   #looping = false;
-  /** Gathered by a commit that failed before its batch: the next one carries them. */
+  /** Gathered by a commit that failed: the next one carries them. */
   #kept: Change[] = [];
-  /** LevelDB's log is in an unknown state after a failed write: nothing more may follow. */
+  /** Nobody knows what is on the disk: nothing more may follow. */
   #failure: HiveError | undefined;
+  /** Why the last commit failed, if another one may succeed. */
+  #hindrance: HiveError | undefined;
 
   constructor(needs: Needs) {
     this.#needs = needs;
@@ -37,6 +38,17 @@ export class GroupCommit {
 
   get failure(): HiveError | undefined {
     return this.#failure;
+  }
+
+  /** Why what is in memory is not durable: a full disk, or one that may not be written. */
+  get hindrance(): HiveError | undefined {
+    return this.#failure ?? this.#hindrance;
+  }
+
+  /** What waits in memory for a disk that takes it. */
+  get keptBytes(): number {
+    if (this.#hindrance === undefined) return 0;
+    return this.#kept.reduce((sum, change) => sum + changeBytes(change), 0);
   }
 
   /** All that was wanted before this call is durable when it resolves. */
@@ -74,25 +86,27 @@ export class GroupCommit {
     if (this.#failure !== undefined) throw this.#failure;
     const changes = this.#kept.concat(this.#needs.gather());
     this.#kept = changes;
-    await this.#flush();
+    await this.#orKeep("blocks", () => this.#needs.flush());
+    // What a failed batch held is written again: each change says what is, not what was done.
+    if (changes.length > 0) await this.#orKeep("index", () => this.#needs.write(changes));
     assert(this.#kept === changes);
     this.#kept = [];
-    try {
-      if (changes.length > 0) await this.#needs.write(changes);
-      this.#needs.settled();
-    } catch (cause) {
-      this.#failure = diskFault(cause, "cache.commit", "index");
-      throw this.#failure;
-    }
+    this.#hindrance = undefined;
+    this.#needs.settled();
   }
 
-  async #flush(): Promise<void> {
+  async #orKeep(subject: string, act: () => Promise<void>): Promise<void> {
     try {
-      await this.#needs.flush();
+      await act();
     } catch (cause) {
-      const fault = diskFault(cause, "cache.commit", "blocks");
-      if (!mayHeal(fault)) this.#failure = fault;
+      const fault = diskFault(cause, "cache.commit", subject);
+      if (mayHeal(fault)) this.#hindrance = fault;
+      else this.#failure = fault;
       throw fault;
     }
   }
+}
+
+function changeBytes(change: Change): number {
+  return change.key.length + (change.type === "put" ? change.value.length : 0);
 }

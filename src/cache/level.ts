@@ -9,7 +9,7 @@ import { chmod, mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
 import { HiveError, assert } from "../base/errors.ts";
-import { codeOf, diskFault } from "./faults.ts";
+import { codeOf, diskFault, mayHeal } from "./faults.ts";
 
 export type Change =
   | { readonly type: "put"; readonly key: Buffer; readonly value: Uint8Array }
@@ -21,8 +21,11 @@ export type Mending = "none" | "repaired" | "replaced";
 const readAhead = 500;
 
 export class LevelTable {
-  readonly #level: Level<Buffer, Uint8Array>;
+  #level: Level<Buffer, Uint8Array>;
   readonly #location: string;
+  /** Batches go one after the other: none may follow on one that failed. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #failure: HiveError | undefined;
 
   /** Only `openLevel` makes one, of an open database. */
   constructor(level: Level<Buffer, Uint8Array>, location: string) {
@@ -31,16 +34,47 @@ export class LevelTable {
   }
 
   async get(key: Buffer): Promise<Uint8Array | undefined> {
+    if (this.#level.status !== "open") await this.#heal();
     return this.#guard("cache.read", () => this.#level.get(key));
   }
 
   /** All or none. With `sync` it is on stable storage when this resolves. */
   async batch(changes: readonly Change[], options: { sync: boolean }): Promise<void> {
-    await this.#guard("cache.write", () => this.#level.batch([...changes], options));
+    const before = this.#turn;
+    const mine = before.then(() => this.#batch(changes, options));
+    this.#turn = mine.catch(() => undefined);
+    await mine;
+  }
+
+  async #batch(changes: readonly Change[], options: { sync: boolean }): Promise<void> {
+    await this.#heal();
+    try {
+      await this.#guard("cache.write", () => this.#level.batch([...changes], options));
+    } catch (cause) {
+      this.#failure = diskFault(cause, "cache.write", this.#location);
+      throw this.#failure;
+    }
+  }
+
+  /**
+   * A failed write may leave half a record at the end of LevelDB's log, and what is written behind
+   * it would never be read again. A new start reads the log up to there and begins another one.
+   */
+  async #heal(): Promise<void> {
+    if (this.#failure === undefined) return;
+    if (!mayHeal(this.#failure)) throw this.#failure;
+    try {
+      await this.#level.close();
+      this.#level = await openFiles(this.#location, { create: false });
+    } catch (cause) {
+      throw diskFault(cause, "cache.write", this.#location);
+    }
+    this.#failure = undefined;
   }
 
   /** Pairs with from <= key < to, in key order. */
   async *range(from: Buffer, to: Buffer): AsyncGenerator<readonly [Buffer, Uint8Array]> {
+    if (this.#level.status !== "open") await this.#heal();
     const iterator = this.#level.iterator({ gte: from, lt: to });
     try {
       while (true) {
@@ -92,20 +126,28 @@ export async function openLevel(
 
 /** Undefined when its files are damaged; any other failure is thrown. */
 async function tryOpen(location: string): Promise<LevelTable | undefined> {
+  try {
+    return new LevelTable(await openFiles(location, { create: true }), location);
+  } catch (cause) {
+    if (isDamage(cause)) return undefined;
+    throw diskFault(cause, "cache.open", location);
+  }
+}
+
+async function openFiles(
+  location: string,
+  { create }: { readonly create: boolean },
+): Promise<Level<Buffer, Uint8Array>> {
   const level = new Level<Buffer, Uint8Array>(location, {
     keyEncoding: "buffer",
     valueEncoding: "view",
     // Ids and sealed bytes do not compress.
     compression: false,
+    createIfMissing: create,
   });
-  try {
-    await level.open();
-    await narrowModes(location);
-    return new LevelTable(level, location);
-  } catch (cause) {
-    if (isDamage(cause)) return undefined;
-    throw diskFault(cause, "cache.open", location);
-  }
+  await level.open();
+  await narrowModes(location);
+  return level;
 }
 
 /** LevelDB calls a missing table or manifest an input or output error, not a corruption. */

@@ -1,34 +1,32 @@
 /** The ports of the cache, put together from its parts. It decides little: the parts do. */
 import type { BlockFetcher, Sequence, StoreUsage, UploadRound } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError, assert } from "../base/errors.ts";
+import { HiveError, assert, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Maybe, Step } from "../base/step.ts";
-import type { BlockFile } from "./block-file.ts";
 import { BlockLog } from "./block-log.ts";
 import type { Cache } from "./cache.ts";
 import type { Catalog } from "./catalog.ts";
 import { checkBlocks } from "./check.ts";
 import { Cleaner } from "./cleaner.ts";
 import { DirtyRoom } from "./dirty-room.ts";
+import type { Disk } from "./disk.ts";
+import { Durable } from "./durable.ts";
 import { BlockEntry, marks } from "./entry.ts";
-import { frameOfRoot } from "./frame.ts";
-import { GroupCommit } from "./group-commit.ts";
 import type { Journal } from "./journal.ts";
-import type { Change, LevelTable } from "./level.ts";
+import type { LevelTable } from "./level.ts";
 import { Reading } from "./reading.ts";
-import {
-  type CommitRecord, booksKey, encodeBooks, encodeCommit, formatKey, rootKey, withCheck,
-} from "./records.ts";
 import type { Recovered } from "./recovery.ts";
 import type { Report } from "./report.ts";
 import { Rounds } from "./rounds.ts";
 import { dirtyBytesFor, fileBytesFor } from "./sizes.ts";
+import { troubleOf } from "./trouble.ts";
 
 interface Needs {
   readonly blocks: string;
+  readonly disk: Disk;
   readonly clock: Clock;
   readonly log: Log;
   readonly fetcher: BlockFetcher | undefined;
@@ -46,24 +44,20 @@ interface Options {
   readonly release: () => Promise<void>;
 }
 
-/** What the format is now. A change brings a new number and a line in hive-format(5). */
-const formatNumber = 1;
-
 export class Store implements Cache {
   readonly step: Step;
   readonly #needs: Needs;
   readonly #options: Options;
   readonly #catalog: Catalog;
+  readonly #disk: Disk;
   readonly #log: BlockLog;
   readonly #rounds: Rounds;
   readonly #reading: Reading;
   readonly #room: DirtyRoom;
-  readonly #group: GroupCommit;
+  readonly #durable: Durable;
   readonly #cleaner: Cleaner;
   readonly #listeners = new Set<() => void>();
   #limitBytes: number;
-  /** Where the newest copy of the root record lies; unknown after a start. */
-  #rootFile: BlockFile | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(needs: Needs, options: Options) {
@@ -71,6 +65,7 @@ export class Store implements Cache {
     this.#needs = needs;
     this.#options = options;
     this.#limitBytes = options.limitBytes;
+    this.#disk = needs.disk;
     this.#catalog = recovered.catalog;
     this.#rounds = new Rounds(this.#catalog, recovered);
     this.#log = new BlockLog(
@@ -88,17 +83,15 @@ export class Store implements Cache {
         fullWaitMs: options.fullWaitMs ?? limits.cache.fullWaitMs,
       },
     );
-    this.#group = new GroupCommit({
-      flush: () => this.#log.flush(),
-      write: (changes) => needs.table.batch(changes, { sync: true }),
-      gather: () => this.#gather(),
-      wanted: () => this.#isWanted(),
-      settled: () => this.#settled(),
+    const { disk, journal, table } = needs;
+    this.#durable = new Durable({
+      catalog: this.#catalog, disk, journal, log: this.#log, rounds: this.#rounds, table,
+      committed: () => this.#tell(),
     });
     this.#cleaner = new Cleaner(
       {
-        catalog: this.#catalog, log: this.#log, group: this.#group, reading: this.#reading, report,
-        leaving: (file) => this.#copyRoot(file),
+        catalog: this.#catalog, log: this.#log, group: this.#durable.group,
+        reading: this.#reading, report, leaving: (file) => this.#durable.copyRoot(file),
       },
       { limitBytes: options.limitBytes },
     );
@@ -139,7 +132,7 @@ export class Store implements Cache {
 
   append(record: Uint8Array): Sequence {
     this.#assertOpen("cache.append");
-    if (this.#group.failure !== undefined) throw this.#group.failure;
+    this.#durable.refuseIfHindered();
     const sequence = this.#needs.journal.append(record);
     this.#commitIfMuch();
     return sequence;
@@ -147,14 +140,14 @@ export class Store implements Cache {
 
   async sync(): Promise<void> {
     this.#assertOpen("cache.sync");
-    await this.#group.request();
+    await this.#durable.sync();
   }
 
   async commit(root: Uint8Array, through: Sequence): Promise<void> {
     this.#assertOpen("cache.commit");
     assert(through <= this.#needs.journal.last, "a commit through records that exist");
     this.#rounds.commit(root, through);
-    await this.#group.request();
+    await this.#durable.group.request();
   }
 
   root(): Uint8Array | undefined {
@@ -190,7 +183,7 @@ export class Store implements Cache {
     for (let start = 0; start < cids.length; start += limits.cache.batchChangesMax) {
       this.#rounds.placed(cids.slice(start, start + limits.cache.batchChangesMax));
       this.#room.wake();
-      await this.#group.request();
+      await this.#durable.group.request();
     }
   }
 
@@ -198,7 +191,7 @@ export class Store implements Cache {
     const known = this.#rounds.end(root);
     if (!known) this.#needs.log.warn("cache.round-of-another-root");
     this.#room.wake();
-    await this.#group.request();
+    await this.#durable.group.request();
   }
 
   async dropClean(): Promise<number> {
@@ -207,15 +200,22 @@ export class Store implements Cache {
 
   async setLimit(limitBytes: number): Promise<void> {
     this.#limitBytes = limitBytes;
-    this.#cleaner.limitBytes = limitBytes;
-    this.#log.fileBytesMax = fileBytesFor(limitBytes);
-    this.#room.bytesMax = dirtyBytesFor({ ...this.#options, limitBytes });
-    this.#room.wake();
-    await this.#cleaner.makeRoom();
+    this.#fit();
+    await this.#makeRoom();
   }
 
   setFetcher(fetcher: BlockFetcher | undefined): void {
     this.#reading.fetcher = fetcher;
+  }
+
+  trouble(): string | null {
+    const disk = this.#disk;
+    return troubleOf({
+      directory: disk.directory,
+      failure: this.#durable.hindrance ?? this.#log.failure,
+      isDiskFull: disk.roomBytes < limits.dag.blockBytesMax,
+      isFullOfDirty: this.#room.isExhausted,
+    });
   }
 
   onDirty(listener: () => void): Disposable {
@@ -229,7 +229,7 @@ export class Store implements Cache {
 
   check(progress: (bytes: number) => void): ReturnType<Cache["check"]> {
     const parts = { catalog: this.#catalog, log: this.#log, reading: this.#reading };
-    return checkBlocks({ ...parts, settle: () => this.#group.request() }, progress);
+    return checkBlocks({ ...parts, settle: () => this.#durable.group.request() }, progress);
   }
 
   close(): Promise<void> {
@@ -246,7 +246,7 @@ export class Store implements Cache {
     this.#room.refuseAll(reason);
     this.#reading.stop(reason);
     try {
-      if (this.#group.failure === undefined) await this.#group.request();
+      if (this.#durable.group.failure === undefined) await this.#durable.group.request();
     } finally {
       await this.#log.close();
       await this.#needs.table.close();
@@ -264,7 +264,7 @@ export class Store implements Cache {
 
   /** Nothing more is taken in once the disk has refused what is in memory already. */
   #refuseIfStuck(): void {
-    if (this.#group.failure !== undefined) throw this.#group.failure;
+    this.#durable.refuseIfHindered();
     const { failure, pendingBytes } = this.#log;
     if (failure !== undefined && pendingBytes > limits.cache.pendingBytesMax) throw failure;
   }
@@ -273,6 +273,7 @@ export class Store implements Cache {
     const known = this.#catalog.get(cid);
     if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
     this.#needs.report.storedBytes += sealed.length;
+    this.#spend(sealed.length);
     if (known === undefined) this.#store(cid, sealed, marks.dirty);
     else this.#mend(known, sealed);
   }
@@ -300,10 +301,12 @@ export class Store implements Cache {
 
   /** What was fetched stays if that costs nobody any room. */
   #keep(cid: Cid, bytes: Uint8Array): void {
-    const unable = this.#closing ?? this.#group.failure ?? this.#log.failure;
+    const failed = this.#durable.hindrance ?? this.#log.failure;
+    const unable = this.#closing ?? failed;
     if (unable !== undefined || this.#catalog.get(cid) !== undefined) return;
-    if (this.#log.usedBytes + bytes.length > this.#limitBytes) {
-      this.#inBackground(this.#cleaner.makeRoom());
+    this.#spend(bytes.length);
+    if (this.#log.usedBytes + bytes.length > this.#cleaner.limitBytes) {
+      this.#inBackground(this.#makeRoom());
       return;
     }
     this.#needs.report.storedBytes += bytes.length;
@@ -314,15 +317,36 @@ export class Store implements Cache {
   /** Writers go no faster than the disk takes bytes and gives space back. */
   #throttle(): Maybe<void> {
     this.#commitIfMuch();
-    if (this.#log.usedBytes > this.#limitBytes) return this.#cleaner.makeRoom();
+    if (this.#log.usedBytes > this.#cleaner.limitBytes) return this.#makeRoom();
     if (this.#log.pendingBytes > limits.cache.pendingBytesMax) return this.#log.drained();
+  }
+
+  /** A disk that others fill makes a smaller cache. */
+  #fit(): void {
+    const { blockFileBytesMin } = limits.cache;
+    const roomBytes = Math.max(blockFileBytesMin * 4, this.#log.usedBytes + this.#disk.roomBytes);
+    const limitBytes = Math.min(this.#limitBytes, roomBytes);
+    this.#cleaner.limitBytes = limitBytes;
+    this.#log.fileBytesMax = fileBytesFor(limitBytes);
+    this.#room.bytesMax = dirtyBytesFor({ ...this.#options, limitBytes });
+    this.#room.wake();
+  }
+
+  async #makeRoom(): Promise<void> {
+    await this.#cleaner.makeRoom();
+    await this.#disk.look();
+    this.#fit();
+  }
+
+  #spend(bytes: number): void {
+    void this.#disk.spend(bytes)?.then(() => this.#fit());
   }
 
   /** Keeps what one group commit has to write, and what memory holds, small. */
   #commitIfMuch(): void {
     const many = this.#catalog.changes >= limits.cache.batchChangesMax;
     const much = this.#needs.journal.pendingBytes >= limits.cache.journalPendingBytesMax;
-    if (many || much) this.#inBackground(this.#group.request());
+    if (many || much) this.#inBackground(this.#durable.group.request());
   }
 
   /** Whoever needs the outcome asks for a sync of his own, and hears of the failure there. */
@@ -332,66 +356,24 @@ export class Store implements Cache {
     });
   }
 
-  #isWanted(): boolean {
-    const { journal } = this.#needs;
-    return this.#rounds.hasChanges || this.#catalog.changes > 0 || journal.hasPending;
-  }
-
-  #gather(): Change[] {
-    const { commit, changes } = this.#rounds.take();
-    if (commit !== undefined) this.#appendRoot(commit);
-    const { journal } = this.#needs;
-    const all = [...this.#catalog.takeChanges(), ...journal.takeChanges(), ...changes];
-    return all.length === 0 ? all : [...all, this.#books()];
-  }
-
-  #books(): Change {
-    const books = encodeBooks({
-      blocks: this.#catalog.indexed,
-      journalLast: this.#needs.journal.last,
-      commit: this.#rounds.takenNumber,
-    });
-    return { type: "put", key: booksKey, value: withCheck(booksKey, books) };
-  }
-
-  /** Makes durable what the start has found: a whole index, and the root wherever it was. */
+  /** The end of the start. */
   async settleIn(): Promise<void> {
-    // Only an index that is whole again is called whole: before, the next start looks once more.
-    await this.#group.request();
-    const format = Buffer.from([formatNumber]);
-    const changes: Change[] = [
-      { type: "put", key: formatKey, value: withCheck(formatKey, format) },
-      this.#books(),
-    ];
-    const commit = this.#rounds.committed;
-    const root = commit === undefined ? undefined : withCheck(rootKey, encodeCommit(commit));
-    if (root !== undefined) changes.push({ type: "put", key: rootKey, value: root });
-    await this.#needs.table.batch(changes, { sync: true });
-  }
-
-  #settled(): void {
-    const isNew = this.#rounds.settle();
-    if (isNew) this.#tell();
+    await this.#durable.settleIn();
+    this.#fit();
   }
 
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 
-  /** A second copy of the root, for the day when LevelDB's files are gone. */
-  #appendRoot(commit: CommitRecord): void {
-    const body = encodeCommit(commit);
-    this.#rootFile = this.#log.append(frameOfRoot(body, commit.number), body).file;
-  }
-
-  #copyRoot(leaving: BlockFile): void {
-    const commit = this.#rounds.committed;
-    const elsewhere = this.#rootFile !== undefined && this.#rootFile !== leaving;
-    if (commit !== undefined && !elsewhere) this.#appendRoot(commit);
-  }
-
   async #step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    if (this.#closing !== undefined || this.#group.failure !== undefined) return "idle";
+    if (this.#closing !== undefined || this.#durable.group.failure !== undefined) return "idle";
+    await this.#disk.check();
+    // There may be room again, or leave to write.
+    if (this.#durable.group.hindrance !== undefined) await this.#durable.group.request();
+    await this.#disk.look();
+    this.#fit();
+    await this.#disk.keepReserve();
     const trimmed = await this.#needs.journal.trim(this.#rounds.committed?.through ?? 0);
     const cleaned = await this.#cleaner.step(signal);
     return trimmed === "busy" ? trimmed : cleaned;

@@ -17,9 +17,12 @@ const ballast = join(disk, "ballast");
 
 // LevelDB turns its log, of 4 MiB at most, into a table when it starts: so much it needs.
 await writeFile(ballast, Buffer.alloc(6 * MiB));
-const cache = await openIn(directory);
+const cache = await openIn(directory, { fullWaitMs: 300 });
+// A writer that waits in vain must not be the end of this process.
+const alive = setInterval(() => {}, 1000);
 const outcome = what === "blocks" ? await fillWithBlocks(cache) : await fillWithRecords(cache);
 process.stdout.write(`${JSON.stringify(outcome)}\n`);
+clearInterval(alive);
 
 async function fillWithBlocks(store: Cache) {
   const kept: Sample[] = [];
@@ -28,9 +31,9 @@ async function fillWithBlocks(store: Cache) {
     const block = sample(`full ${index}`, 256 * 1024);
     failure = await attempt(async () => {
       await store.put(block.cid, block.bytes);
+      kept.push(block);
       await store.sync();
     });
-    kept.push(block);
   }
   const readable = await countRight(store, kept);
   await unlink(ballast);

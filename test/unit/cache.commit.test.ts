@@ -49,16 +49,34 @@ test("after a failed flush of another kind nothing is ever written again", async
   t.notOk(disk.events.some((event) => event.startsWith("write")));
 });
 
-test("after a failed write nothing is ever written again", async (t) => {
+test("after a write to a bad disk nothing is ever written again", async (t) => {
   const disk = paperDisk();
   disk.wants.push("a");
-  disk.writeFault = new HiveError("NoSpace", "test", "disk");
-  t.ok(isFault(await attempt(() => disk.group.request()), "NoSpace"));
+  disk.writeFault = new HiveError("Corrupt", "test", "disk");
+  t.ok(isFault(await attempt(() => disk.group.request()), "Corrupt"));
   disk.writeFault = undefined;
   disk.wants.push("b");
-  t.ok(isFault(await attempt(() => disk.group.request()), "NoSpace"));
+  t.ok(isFault(await attempt(() => disk.group.request()), "Corrupt"));
   t.notOk(disk.events.includes("settled"));
 });
+
+for (const kind of ["NoSpace", "ReadOnly", "Denied"] as const) {
+  test(`what a disk refused for ${kind} is written, in order, once it takes it`, async (t) => {
+    const disk = paperDisk();
+    disk.wants.push("a");
+    disk.writeFault = new HiveError(kind, "test", "disk");
+    t.ok(isFault(await attempt(() => disk.group.request()), kind));
+    t.ok(disk.group.keptBytes > 0, "memory holds it");
+    t.ok(isFault(disk.group.hindrance, kind), "and says why");
+    disk.wants.push("b");
+    t.ok(isFault(await attempt(() => disk.group.request()), kind));
+    disk.writeFault = undefined;
+    await disk.group.request();
+    t.strictSame(disk.events.slice(-3), ["flush", "write a b", "settled"]);
+    t.equal(disk.group.hindrance, undefined);
+    t.equal(disk.group.keptBytes, 0);
+  });
+}
 
 /** A disk that writes down what it is told. */
 function paperDisk() {
