@@ -8,6 +8,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { constants as system, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import type { FileSystem } from "../../src/base/filesystem.ts";
 import { type Log, silentLog } from "../../src/base/log.ts";
@@ -23,6 +24,9 @@ export function requireFuse(): void {
     throw new Error("mount tests need /dev/fuse, and a user that may open it", { cause });
   }
 }
+
+/** What a driver must do, acted out on a mount of an empty tree. */
+export type Case = (t: Test, place: Place) => Promise<void>;
 
 export interface Place extends AsyncDisposable {
   readonly directory: string;
@@ -112,7 +116,7 @@ export function run(program: string, ...words: readonly string[]): Promise<Ran> 
 
 let probeFile: Promise<string> | undefined;
 
-/** Runs probe.c: its errno by name ("OK": none) and what it printed. */
+/** Runs probe.c and probe-more.c: its errno by name ("OK": none) and what it printed. */
 export async function probe(...words: readonly string[]): Promise<string> {
   probeFile ??= buildProbe();
   const { code, out } = await run(await probeFile, ...words);
@@ -122,9 +126,10 @@ export async function probe(...words: readonly string[]): Promise<string> {
 
 async function buildProbe(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "hive-probe-"));
-  const source = fileURLToPath(new URL("probe.c", import.meta.url));
+  const sources = ["probe.c", "probe-more.c"].map((name) =>
+    fileURLToPath(new URL(name, import.meta.url)));
   const file = join(folder, "probe");
-  execFileSync("cc", ["-Wall", "-Wextra", "-Werror", "-o", file, source]);
+  execFileSync("cc", ["-Wall", "-Wextra", "-Werror", "-o", file, ...sources]);
   process.once("exit", () => execFileSync("rm", ["-r", folder]));
   return file;
 }

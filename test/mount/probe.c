@@ -11,6 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+int direct(char **), map_private(char **), map_truncated(char **), locks(char **);
+int seek_directory(char **), far_away(char **), append(char **), longest_path(char **);
+int moments(char **), values(char **);
+
 static int done(long result) { return result < 0 ? errno : 0; }
 
 static int rename_with(char **in, unsigned flags) {
@@ -130,7 +134,10 @@ int main(int count, char **in) {
              {"tmpfile", tmpfile_link}, {"map", map}, {"allocate", allocate}, {"seek", seek},
              {"seek-unwritten", seek_unwritten}, {"foreign-change", foreign_change},
              {"copy", copy}, {"write-only", write_only}, {"orphan", orphan},
-             {"lock", record_lock}, {"birth", tell_birth}};
+             {"lock", record_lock}, {"birth", tell_birth}, {"direct", direct},
+             {"map-private", map_private}, {"map-truncated", map_truncated}, {"locks", locks},
+             {"seekdir", seek_directory}, {"far", far_away}, {"append", append},
+             {"longest-path", longest_path}, {"moments", moments}, {"values", values}};
   for (size_t i = 0; count > 1 && i < sizeof all / sizeof *all; i++)
     if (strcmp(in[1], all[i].name) == 0) return all[i].act(in + 2);
   return 99;

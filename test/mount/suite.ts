@@ -5,7 +5,8 @@
 import type { Test } from "tap";
 import type { FileSystem } from "../../src/base/filesystem.ts";
 import type { DriverName } from "../../src/mount/mount.ts";
-import { type Place, mountTree, probe, run, startClient } from "./harness.ts";
+import { moreCommon, moreKernelOnly } from "./cases.ts";
+import { type Case, mountTree, probe, run, startClient } from "./harness.ts";
 
 export interface Subject {
   readonly driver: DriverName;
@@ -13,10 +14,10 @@ export interface Subject {
   makeTree(): FileSystem | Promise<FileSystem>;
 }
 
-type Case = (t: Test, place: Place) => Promise<void>;
-
 export async function mountSuite(t: Test, subject: Subject): Promise<void> {
-  const wanted = subject.driver === "kernel" ? { ...common, ...kernelOnly } : common;
+  const everywhere = { ...common, ...moreCommon };
+  const kernels = { ...everywhere, ...kernelOnly, ...moreKernelOnly };
+  const wanted = subject.driver === "kernel" ? kernels : everywhere;
   for (const [sentence, act] of Object.entries(wanted)) {
     await t.test(sentence, async (t) => {
       await using place = await mountTree(await subject.makeTree(), subject.driver);
