@@ -1,0 +1,174 @@
+/* The door between JavaScript and sealing. Everything that comes in is checked here, and only
+ * here; a bad argument throws a TypeError and nothing has been read or written.
+ *
+ * Exports:
+ *   path: string                                  how hashes are made here; "" without ciphers
+ *   seal(suite, secret, plains, sealed, links)    fills sealed and links
+ *   open(links, sealed, plains, verdicts)         fills plains, and one verdict byte for each
+ */
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "seal.h"
+#include "sha256.h"
+
+enum { CHUNK_MAX = 1 << 24 };
+
+/* Process-wide and constant once filled, so environments and worker threads share them. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool usable;
+
+static void prepare(void) { usable = seal_prepare(); }
+
+typedef struct {
+  uint8_t *bytes;
+  size_t length;
+} span;
+
+static napi_value refuse(napi_env env, const char *what) {
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) napi_throw_type_error(env, "ERR_SEAL_ARGUMENT", what);
+  return NULL;
+}
+
+/* A Uint8Array with bytes, and nothing else. */
+static bool read_span(napi_env env, napi_value value, span *out) {
+  bool is = false;
+  if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
+  napi_typedarray_type type;
+  void *bytes = NULL;
+  size_t length = 0;
+  if (napi_get_typedarray_info(env, value, &type, &length, &bytes, NULL, NULL) != napi_ok)
+    return false;
+  if (type != napi_uint8_array || length == 0 || bytes == NULL) return false;
+  *out = (span){bytes, length};
+  return true;
+}
+
+/* Collects the elements of an array. Elements may be getters, so JavaScript may run in here;
+ * therefore no address is taken before all arrays have been collected. */
+static bool read_list(napi_env env, napi_value list, napi_value *items, uint32_t *count) {
+  bool is = false;
+  if (napi_is_array(env, list, &is) != napi_ok || !is) return false;
+  if (napi_get_array_length(env, list, count) != napi_ok) return false;
+  if (*count < 1 || *count > SEAL_BATCH_MAX) return false;
+  for (uint32_t i = 0; i < *count; i++)
+    if (napi_get_element(env, list, i, &items[i]) != napi_ok) return false;
+  return true;
+}
+
+static bool overlap(span a, span b) {
+  return a.bytes < b.bytes + b.length && b.bytes < a.bytes + a.length;
+}
+
+/* What the arguments of both calls say. */
+typedef struct {
+  span plains[SEAL_BATCH_MAX], sealed[SEAL_BATCH_MAX], links;
+  seal_job jobs[SEAL_BATCH_MAX];
+  uint32_t count;
+} batch;
+
+/* No two of the buffers share a byte, or one job would write what another reads. */
+static bool are_apart(const batch *b) {
+  for (uint32_t i = 0; i < b->count; i++) {
+    if (overlap(b->links, b->plains[i]) || overlap(b->links, b->sealed[i])) return false;
+    for (uint32_t j = 0; j < b->count; j++) {
+      if (overlap(b->plains[i], b->sealed[j])) return false;
+      if (i == j) continue;
+      if (overlap(b->plains[i], b->plains[j]) || overlap(b->sealed[i], b->sealed[j])) return false;
+    }
+  }
+  return true;
+}
+
+/* Fills the batch; returns what is wrong, or NULL. */
+static const char *read_batch(napi_env env, napi_value plains, napi_value sealed, napi_value links,
+                              batch *b) {
+  napi_value plain_items[SEAL_BATCH_MAX], sealed_items[SEAL_BATCH_MAX];
+  uint32_t sealed_count;
+  if (!read_list(env, plains, plain_items, &b->count)) return "plains must be an array of 1 to 16";
+  if (!read_list(env, sealed, sealed_items, &sealed_count) || sealed_count != b->count)
+    return "sealed must be an array as long as plains";
+  for (uint32_t i = 0; i < b->count; i++) {
+    span *plain = &b->plains[i], *whole = &b->sealed[i];
+    if (!read_span(env, plain_items[i], plain) || !read_span(env, sealed_items[i], whole))
+      return "a chunk must be a Uint8Array with bytes";
+    if (plain->length > CHUNK_MAX || whole->length != plain->length + SEAL_OVERHEAD)
+      return "sealed bytes must be 34 longer than their plaintext";
+  }
+  if (!read_span(env, links, &b->links) || b->links.length != (size_t)b->count * SEAL_LINK)
+    return "links must be a Uint8Array of 64 bytes a chunk";
+  if (!are_apart(b)) return "buffers must not overlap";
+  for (uint32_t i = 0; i < b->count; i++)
+    b->jobs[i] = (seal_job){b->plains[i].bytes, b->plains[i].length, b->sealed[i].bytes,
+                            b->links.bytes + (size_t)i * SEAL_LINK};
+  return NULL;
+}
+
+static bool read_arguments(napi_env env, napi_callback_info info, napi_value *list, size_t wanted) {
+  size_t count = wanted;
+  return napi_get_cb_info(env, info, &count, list, NULL, NULL) == napi_ok && count == wanted;
+}
+
+static napi_value fail(napi_env env) {
+  napi_throw_error(env, "ERR_SEAL_CIPHER", "the cipher failed");
+  return NULL;
+}
+
+static napi_value seal(napi_env env, napi_callback_info info) {
+  napi_value arguments[5];
+  if (!usable || !read_arguments(env, info, arguments, 5))
+    return refuse(env, "seal takes suite, secret, plains, sealed, links");
+  uint32_t suite = 0;
+  if (napi_get_value_uint32(env, arguments[0], &suite) != napi_ok ||
+      (suite != SUITE_AES_256_GCM && suite != SUITE_CHACHA20_POLY1305))
+    return refuse(env, "suite must be 1 or 2");
+  batch b;
+  const char *wrong = read_batch(env, arguments[2], arguments[3], arguments[4], &b);
+  if (wrong != NULL) return refuse(env, wrong);
+  span secret;
+  if (!read_span(env, arguments[1], &secret) || secret.length != SEAL_SECRET)
+    return refuse(env, "secret must be a Uint8Array of 32 bytes");
+  uint8_t own[SEAL_SECRET];
+  memcpy(own, secret.bytes, SEAL_SECRET);
+  bool right = seal_all((seal_suite)suite, own, b.jobs, b.count);
+  wipe(own, sizeof own);
+  return right ? NULL : fail(env);
+}
+
+static napi_value open_chunks(napi_env env, napi_callback_info info) {
+  napi_value arguments[4];
+  if (!usable || !read_arguments(env, info, arguments, 4))
+    return refuse(env, "open takes links, sealed, plains, verdicts");
+  batch b;
+  const char *wrong = read_batch(env, arguments[2], arguments[1], arguments[0], &b);
+  if (wrong != NULL) return refuse(env, wrong);
+  span verdicts;
+  if (!read_span(env, arguments[3], &verdicts) || verdicts.length != b.count)
+    return refuse(env, "verdicts must be a Uint8Array as long as plains");
+  open_verdict found[SEAL_BATCH_MAX];
+  if (!open_all(b.jobs, b.count, found)) return fail(env);
+  for (uint32_t i = 0; i < b.count; i++) verdicts.bytes[i] = (uint8_t)found[i];
+  return NULL;
+}
+
+static bool export_function(napi_env env, napi_value exports, const char *name, napi_callback call) {
+  napi_value function;
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, call, NULL, &function) == napi_ok &&
+         napi_set_named_property(env, exports, name, function) == napi_ok;
+}
+
+NAPI_MODULE_INIT() {
+  pthread_once(&once, prepare);
+  napi_value path;
+  const char *name = usable ? sha256_path() : "";
+  if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &path) != napi_ok ||
+      napi_set_named_property(env, exports, "path", path) != napi_ok ||
+      !export_function(env, exports, "seal", seal) ||
+      !export_function(env, exports, "open", open_chunks))
+    return NULL;
+  return exports;
+}

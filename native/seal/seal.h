@@ -1,0 +1,43 @@
+/* Chunks sealed and opened as src/crypt/aead.ts and src/crypt/keys.ts say it, byte for byte; many
+ * in one call, so that their hashes share the CPU. Nothing here allocates but a cipher context. */
+#ifndef HIVE_SEAL_H
+#define HIVE_SEAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  SEAL_BATCH_MAX = 16,
+  SEAL_SECRET = 32,
+  SEAL_LINK = 64, /* SHA-256 of the sealed bytes, then the chunk's key */
+  SEAL_HEADER = 18,
+  SEAL_TAG = 16,
+  SEAL_OVERHEAD = SEAL_HEADER + SEAL_TAG,
+};
+
+/* As in src/crypt/suite.ts. */
+typedef enum { SUITE_AES_256_GCM = 1, SUITE_CHACHA20_POLY1305 = 2 } seal_suite;
+
+typedef struct {
+  uint8_t *plain;
+  size_t length; /* of the plaintext */
+  uint8_t *sealed; /* length + SEAL_OVERHEAD */
+  uint8_t *link;
+} seal_job;
+
+/* In the order in which they are found out. */
+typedef enum { OPEN_RIGHT, OPEN_OTHER_NAME, OPEN_NO_HEADER, OPEN_BAD_TAG } open_verdict;
+
+/* Finds the ciphers in the program that loaded us; false when it has none. From one thread. */
+bool seal_prepare(void);
+
+/* Fills every job's sealed bytes and link out of its plaintext. False when a cipher fails. */
+bool seal_all(seal_suite suite, const uint8_t secret[SEAL_SECRET], const seal_job *jobs,
+              size_t count);
+
+/* Fills every job's plaintext out of its sealed bytes, once they are the ones its link names.
+ * A plaintext whose verdict is not OPEN_RIGHT is zeros. */
+bool open_all(const seal_job *jobs, size_t count, open_verdict *verdicts);
+
+#endif
