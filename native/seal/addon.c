@@ -155,7 +155,8 @@ static napi_value open_chunks(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-static bool export_function(napi_env env, napi_value exports, const char *name, napi_callback call) {
+static bool export_function(napi_env env, napi_value exports, const char *name,
+                            napi_callback call) {
   napi_value function;
   return napi_create_function(env, name, NAPI_AUTO_LENGTH, call, NULL, &function) == napi_ok &&
          napi_set_named_property(env, exports, name, function) == napi_ok;

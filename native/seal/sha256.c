@@ -6,6 +6,7 @@
 #include <string.h>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -151,14 +152,23 @@ SHA_NI static void compress_ni3(uint32_t (*s)[STATE], const uint8_t *const *d, s
 }
 #endif
 
+#if defined(__x86_64__)
+/* Asked of the CPU itself: not every compiler knows the name of this feature. */
+static bool has_sha_ni(void) {
+  unsigned a, b, c, d, sse = 0;
+  if (__get_cpuid(1, &a, &b, &sse, &d) == 0 || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0)
+    return false;
+  return (sse & bit_SSE4_1) != 0 && (b & 1u << 29) != 0;
+}
+#endif
+
 /* By lanes - 1; constant once prepared. */
 static compress_function *compress[LANES_MAX] = {compress_scalar};
 static size_t lanes_usable = 1;
 
 void sha256_prepare(void) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (!__builtin_cpu_supports("sha") || !__builtin_cpu_supports("sse4.1")) return;
+  if (!has_sha_ni()) return;
   compress[0] = compress_ni1;
   compress[1] = compress_ni2;
   compress[2] = compress_ni3;
