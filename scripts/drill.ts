@@ -1,30 +1,31 @@
 /**
  * Disasters on a real swarm of processes, at full size: what `npm test` does small. Each drill says
- * what it does, how long it took, and fails loudly. `npm run drill -- NAME` runs one of them.
+ * what it does, how long it took, and fails loudly. `npm run drill -- NAME` runs one of them;
+ * `crashes` knows options, told in drills/crashes.ts.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { createWriteStream, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { openSync, fsyncSync, writeSync, closeSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pipeline } from "node:stream/promises";
 import { Readable } from "node:stream";
-import { crashRound } from "../test/support/cli-crash.ts";
+import { parseArgs } from "node:util";
 import { latencyText, sampleLatency } from "../test/support/cli-latency.ts";
 import { type Machine, newMachine, root, run } from "../test/support/cli.ts";
 import { sameTree, until, wordsIn } from "../test/support/cli.ts";
+import { crashOptions, crashes } from "./drills/crashes.ts";
+import { begin, must, say, seconds, swarm, timed } from "./drills/machine.ts";
 
 const MiB = 1024 * 1024;
-/** Class small: any 4 of 12 shards; two households to spare. */
-const swarm = { peers: 14, k: 4, n: 12 };
 const secret = "nine herons stood where the river bends";
 const secretName = "letter-to-nobody-at-all.txt";
 
 type Drill = () => Promise<void>;
 const drills: Readonly<Record<string, Drill>> = { whole, crashes, repair, wire, latency };
 
-const chosen = process.argv.slice(2);
+const { positionals: chosen } = parseArgs({ allowPositionals: true, options: crashOptions });
 for (const name of chosen.length > 0 ? chosen : Object.keys(drills)) {
   const drill = drills[name];
   if (drill === undefined) throw new Error(`no drill ${name}: ${Object.keys(drills).join(" ")}`);
@@ -63,22 +64,6 @@ async function whole(): Promise<void> {
     await same(source, join(other.mount, "source"), "equal on an empty machine, from 24 words");
   } finally {
     await other.end();
-  }
-}
-
-/** SIGKILL of the daemon in the middle of a copy, twenty times; fsynced files are intact after. */
-async function crashes(): Promise<void> {
-  await using machine = await begin("crashes");
-  const seed = Number(process.env["SEED"] ?? randomInt(1_000_000));
-  say(`  SEED=${seed}`);
-  const kept = new Map<string, Buffer>();
-  const copied = join(root, "node_modules");
-  for (let round = 1; round <= 20; round++) {
-    const options = { seed, round, kept, copied, killMs: { min: 200, max: 5000 } };
-    const { killedAfterMs, freedAfterMs, damaged } = await crashRound(machine, options);
-    if (damaged.length > 0) throw new Error(`round ${round}: lost ${damaged.join(" ")}`);
-    const times = `killed after ${killedAfterMs} ms, programs free after ${freedAfterMs} ms`;
-    say(`  round ${round}: ${times}, ${kept.size} fsynced files intact`);
   }
 }
 
@@ -142,23 +127,6 @@ async function wire(): Promise<void> {
   say(`  nothing in vaults, cache, or ${size} captured bytes`);
 }
 
-type DrillMachine = Machine & AsyncDisposable & { readonly words: string };
-
-async function begin(name: string): Promise<DrillMachine> {
-  const machine = newMachine(name);
-  const words = wordsIn((await must(machine, ["init"])).out);
-  await must(machine, ["swarm", "start", "--peers", String(swarm.peers), "--processes"]);
-  await must(machine, ["mount", machine.mount, "--swarm", String(swarm.peers)]);
-  await must(machine, ["unmount"]);
-  return { ...machine, words, [Symbol.asyncDispose]: () => machine.end() };
-}
-
-async function must(machine: Machine, words: readonly string[], input?: string) {
-  const ran = await machine.hive(words, input);
-  if (ran.code === 0) return ran;
-  throw new Error(`hive ${words.join(" ")} ended with ${ran.code}\n${ran.error}`);
-}
-
 /** Kernel sources where the package linux-source is installed, else our own node_modules. */
 async function makeSource(source: string): Promise<void> {
   mkdirSync(source);
@@ -200,13 +168,6 @@ async function same(source: string, copy: string, what: string): Promise<void> {
   say(`  ${what} (${seconds(start)})`);
 }
 
-async function timed<T>(what: string, act: () => Promise<T>): Promise<T> {
-  const start = performance.now();
-  const result = await act();
-  say(`  ${what}: ${seconds(start)}`);
-  return result;
-}
-
 /** Nothing of the drive is on this machine: neither in its cache nor in the kernel's. */
 async function cold(machine: Machine): Promise<void> {
   await must(machine, ["unmount"]);
@@ -228,12 +189,4 @@ async function command(program: string, words: readonly string[]): Promise<void>
 function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => child.once("exit", () => resolve()));
-}
-
-function seconds(start: number): string {
-  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
-}
-
-function say(words: string): void {
-  process.stderr.write(`${words}\n`);
 }
