@@ -38,7 +38,7 @@ export class Downloader implements BlockFetcher {
   readonly #needs: DownloadNeeds;
   readonly #readTimeoutMs: number;
   readonly #ahead = new Ahead();
-  /** Those who ask for the same block at once, or right after a long vain wait, share one answer. */
+  /** Who asks for the same block meanwhile, or right after a long vain wait, shares the answer. */
   readonly #underWay = new Map<Cid, Promise<Uint8Array>>();
 
   constructor(needs: DownloadNeeds, options: { readonly readTimeoutMs: number }) {
