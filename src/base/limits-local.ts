@@ -48,6 +48,12 @@ export const localLimits = {
     fetchesMax: 10_000,
     /** One answer of copy_file_range; programs call again. */
     copyBytesMax: 16 * MiB,
+    /** Of a check: a bit for each of 2^33 inode numbers, in 1 GiB at most. */
+    checkedSegmentsMax: 8192,
+    /** 16 GiB of a file that one lost page of links may stand for, given up chunk by chunk. */
+    givenUpChunksMax: 65_536,
+    /** Lost ranges of one file that are told one by one. */
+    rangesToldMax: 8,
   },
   dag: {
     /** A chunk and its sealing; also the largest block any peer may send. */

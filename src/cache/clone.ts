@@ -24,7 +24,7 @@ export async function cloneCache(directory: string): Promise<Clone> {
   });
 }
 
-/** The same of one LevelDB database, beside it; older clones there go: nobody may have them open. */
+/** The same of one LevelDB database, beside it. Older clones there go: nobody has them open. */
 export async function cloneKeyValue(directory: string): Promise<Clone> {
   const beside = join(directory, "..");
   const clone = await cloneInto(beside, (to) => cloneLevel(directory, to));

@@ -59,11 +59,13 @@ export class Rounds {
     return this.#wanted !== undefined || this.#publishedChanged;
   }
 
+  /** A journal that was cut once stays cut: 0 keeps what is left of it. */
   commit(root: Uint8Array, through: Sequence): void {
+    const before = (this.#wanted ?? this.#taken ?? this.#committed)?.through ?? 0;
     this.#newestNumber++;
     this.#wanted = {
       number: this.#newestNumber,
-      through,
+      through: Math.max(through, before),
       blockSequence: this.#catalog.lastSequence,
       root: Buffer.from(root),
     };

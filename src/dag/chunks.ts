@@ -7,7 +7,9 @@
  *   link    varint length of the plaintext | 32 bytes SHA-256 of the block | 32 bytes key
  *   block   sealOnce(key, plaintext and zeros up to a step of sizes.ts)
  *
- * A link may tell less than its block holds (a file cut short): the rest does not count.
+ * A link may tell less than its block holds (a file cut short): the rest does not count. A link
+ * whose name and key are zeros stands for a chunk that is lost: it can be read no more, and what
+ * is lost must not look like zeros.
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
@@ -18,6 +20,8 @@ import { chunkKey } from "../crypt/keys.ts";
 import { blockSizes, padded } from "./sizes.ts";
 
 const keyBytes = 32;
+/** No block has this name: its bytes would have to hash to zeros. */
+const lostCid = parseCid("0".repeat(64));
 
 export interface ChunkLink {
   readonly cid: Cid;
@@ -48,6 +52,15 @@ export function openChunk(link: ChunkLink, sealed: Uint8Array): Buffer {
   if (whole.length < link.lengthBytes) throw corrupt(link, "length");
   if (!blockSizes.includes(whole.length)) throw corrupt(link, "size");
   return whole.subarray(0, link.lengthBytes);
+}
+
+/** In the place of a link whose block nobody has. */
+export function lostLink(lengthBytes: number): ChunkLink {
+  return { cid: lostCid, key: Buffer.alloc(keyBytes), lengthBytes };
+}
+
+export function isLost(link: ChunkLink): boolean {
+  return link.cid === lostCid;
 }
 
 export function writeLink(writer: Writer, link: ChunkLink): void {

@@ -5,12 +5,12 @@
  */
 import { LRUCache } from "lru-cache";
 import type { DriveStore } from "../base/blocks.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { Maybe } from "../base/step.ts";
-import { type ChunkLink, openChunk, sealChunk } from "../dag/chunks.ts";
+import { type ChunkLink, isLost, openChunk, sealChunk } from "../dag/chunks.ts";
 import type { PageTree } from "../dag/inodes.ts";
 import type { TreeKeys } from "../dag/keys.ts";
 import { type Page, openPage, pageKey, sealPage } from "../dag/pages.ts";
@@ -70,6 +70,7 @@ export class Blocks {
 
   /** The chunk's bytes, or Wanted. */
   chunk(link: ChunkLink): Buffer {
+    if (isLost(link)) throw new HiveError("Corrupt", "tree.chunk", "given up as lost");
     const known = this.#chunks.get(link.cid);
     if (known !== undefined && known.length >= link.lengthBytes) {
       return known.length === link.lengthBytes ? known : known.subarray(0, link.lengthBytes);
@@ -160,7 +161,14 @@ export class Blocks {
   }
 
   #bytes(cid: Cid): Maybe<Uint8Array> {
-    return this.#pending.get(cid)?.sealed ?? this.#store.get(cid);
+    const pending = this.#pending.get(cid);
+    if (pending !== undefined) return pending.sealed;
+    try {
+      const found = this.#store.get(cid);
+      return found instanceof Promise ? found.catch(asDamage) : found;
+    } catch (cause) {
+      return asDamage(cause);
+    }
   }
 
   #page(tree: PageTree, cid: Cid): Page {
@@ -183,4 +191,10 @@ export class Blocks {
     this.#chunks.set(link.cid, plain);
     return plain;
   }
+}
+
+/** A block that the tree names and nobody has: to a program that is a bad disk, not a bad name. */
+function asDamage(cause: unknown): never {
+  if (!isFault(cause, "NotFound")) throw cause;
+  throw new HiveError("Corrupt", "tree.block", cause.subject, { cause });
 }

@@ -3,6 +3,7 @@
  * what is, so a change that the commit already has does no harm.
  */
 import { HiveError, isFault } from "../base/errors.ts";
+import type { Ino } from "../base/ids.ts";
 import { openJournal } from "../dag/keys.ts";
 import { attempt } from "./attempt.ts";
 import { settleLive } from "./flush.ts";
@@ -12,12 +13,16 @@ import type { Node } from "./nodes.ts";
 import type { State } from "./state.ts";
 import { forgetDirty, replayData } from "./writing.ts";
 
-/** Answers how many records there were. */
-export async function replay(state: State): Promise<number> {
+/**
+ * Answers how many records there were. A change that the pages do not allow ends it as Corrupt; or
+ * it is given to `lost`, where there is one, and with it go those that build on it, and no others.
+ */
+export async function replay(state: State, lost?: LostChange): Promise<number> {
+  const repeating = lost === undefined ? strict(state) : lenient(state, lost);
   let count = 0;
   for await (const sealed of state.needs.store.replay()) {
     const changes = parseChanges(openJournal(state.keys, sealed));
-    for (const change of changes) await attempt(() => repeat(state, change));
+    for (const change of changes) await repeating(change);
     count++;
   }
   for (const node of [...state.liveFiles]) {
@@ -26,9 +31,45 @@ export async function replay(state: State): Promise<number> {
   return count;
 }
 
-function repeat(state: State, change: Change): void {
+export type LostChange = (change: Change) => void;
+type Repeating = (change: Change) => Promise<void>;
+
+function strict(state: State): Repeating {
+  return async (change) => void (await attempt(() => repeat(state, change, { whole: true })));
+}
+
+/** What is not where it was would be made anew, empty: all that is told of it is left out. */
+function lenient(state: State, lost: LostChange): Repeating {
+  const missing = new Set<Ino>();
+  return async (change) => {
+    const inos = inosOf(change);
+    try {
+      if (inos.some((ino) => missing.has(ino))) return lost(change);
+      await attempt(() => repeat(state, change, { whole: false }));
+    } catch (error) {
+      if (!isFault(error, "Corrupt")) throw error;
+      // Bytes that go over a lost chunk are lost with it, the file is not.
+      if (change.kind !== "data") missing.add(inos[0] as Ino);
+      lost(change);
+    }
+  };
+}
+
+/** Whose change it is, and whom it names. */
+function inosOf(change: Change): readonly Ino[] {
+  if (change.kind === "inode") return [change.inode.ino];
+  if (change.kind === "bind") return [change.directory, change.ino];
+  return [change.kind === "unbind" ? change.directory : change.ino];
+}
+
+interface Belief {
+  /** The pages are as the commit left them. */
+  readonly whole: boolean;
+}
+
+function repeat(state: State, change: Change, belief: Belief): void {
   try {
-    repeatChange(state, change);
+    repeatChange(state, change, belief);
   } catch (cause) {
     if (!isFault(cause, "Stale")) throw cause;
     const subject = `a ${change.kind} of what is not there`;
@@ -36,10 +77,10 @@ function repeat(state: State, change: Change): void {
   }
 }
 
-function repeatChange(state: State, change: Change): void {
+function repeatChange(state: State, change: Change, belief: Belief): void {
   switch (change.kind) {
     case "where":
-      return findAgain(state, change);
+      return findAgain(state, change, belief);
     case "inode":
       return repeatInode(state, change);
     case "cut":
@@ -59,9 +100,14 @@ function repeatChange(state: State, change: Change): void {
 }
 
 /** Brings a node into memory from the place that the journal names. */
-function findAgain(state: State, change: Change & { readonly kind: "where" }): void {
+function findAgain(
+  state: State,
+  change: Change & { readonly kind: "where" },
+  { whole }: Belief,
+): void {
   const node = state.nodes.find(change.ino) ?? loadAgain(state, change);
   if (node !== undefined) state.keep(node);
+  else if (!whole) throw new HiveError("Corrupt", "tree.replay", `inode ${change.ino} is lost`);
 }
 
 /** Undefined for a file that came into the table after the commit: what follows tells it whole. */

@@ -25,7 +25,7 @@ import type { Node } from "./nodes.ts";
 import { allocate, copyRange } from "./ranges.ts";
 import { afterLoss, rmdir, unlink } from "./removing.ts";
 import { rename } from "./renaming.ts";
-import { replay } from "./replay.ts";
+import { type LostChange, replay } from "./replay.ts";
 import { State, type TreeNeeds } from "./state.ts";
 import { volumeStats } from "./volume.ts";
 import { writeRange } from "./writing.ts";
@@ -41,6 +41,8 @@ export interface TreeOptions {
   /** Who owns the root directory of a new drive; root if not told. */
   readonly uid?: number;
   readonly gid?: number;
+  /** Is told each change of the journal that damage does not allow; without it, opening fails. */
+  readonly lostChange?: LostChange;
 }
 
 export interface Tree extends FileSystem {
@@ -68,7 +70,7 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
   const readOnly = options.readOnly === true;
   const state = new State(needs, keys, root, readOnly);
   const commits = new Commits(state);
-  const replayed = await replay(state);
+  const replayed = await replay(state, options.lostChange);
   if (replayed > 0) needs.log.info("tree.replay", { records: replayed });
   const unsettled = sealed === undefined || replayed > 0;
   if (unsettled && !readOnly) {
@@ -359,7 +361,6 @@ function childIno(state: State, ino: Ino, text: string): Ino {
 }
 
 async function synced(state: State): Promise<void> {
-  while (state.blocks.busy) await state.blocks.drain();
   await state.needs.store.sync();
 }
 

@@ -8,7 +8,9 @@ import { systemClock } from "../../src/base/clock.ts";
 import { assert, isFault } from "../../src/base/errors.ts";
 import { type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { type Random, seededRandom } from "../../src/base/random.ts";
+import { type Random, seededRandom, systemRandom } from "../../src/base/random.ts";
+import type { FsckProblem } from "../../src/base/damages.ts";
+import { checkTree } from "../../src/tree/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { type Seen, hashOf, nobody, walkTree } from "../support/walk.ts";
@@ -443,7 +445,19 @@ async function crash(world: World): Promise<void> {
   const kept = world.random.below(world.store.unsyncedRecords + 1);
   world.store = world.store.crash(kept);
   world.tree = await openTree(needsOf(world.store, world.random), { treeSecret });
+  await findWhole(world.store);
   await takeOver(world, await walkTree(world.tree));
+}
+
+/** Whatever happened before, a check finds nothing wrong with what was committed. */
+async function findWhole(store: MemoryStore): Promise<void> {
+  const problems: FsckProblem[] = [];
+  const report = (problem: FsckProblem): void => void problems.push(problem);
+  const needs = { store, clock: systemClock, random: systemRandom, report };
+  const isPlaced = async (): Promise<boolean> => false;
+  const more = { isPlaced, progress: () => undefined };
+  await checkTree({ ...needs, ...more }, { treeSecret, spoilt: [] });
+  if (problems.length > 0) throw new Error(`a check: ${JSON.stringify(problems, undefined, 1)}`);
 }
 
 /** The model becomes what the tree is, once that was found possible. */
@@ -534,6 +548,7 @@ async function playStep(world: World, step: number): Promise<void> {
     world.log.push("remount");
     await world.tree.close();
     if (world.store.journalCount !== 0) throw new Error("a clean close left a journal");
+    await findWhole(world.store);
     world.tree = await openTree(needsOf(world.store, world.random), { treeSecret });
     await check(world);
     for (const file of world.files()) world.versions.set(file.ino, [hashOf(file.bytes)]);

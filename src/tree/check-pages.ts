@@ -1,0 +1,124 @@
+/**
+ * Reading a tree of pages that may be damaged: every leaf that can be read is given, in order, and
+ * what cannot be is noted with the range of keys that it took with it. Then the same tree without
+ * those pages and with changes. It knows nothing of what the items mean.
+ */
+import { isFault } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
+import type { Random } from "../base/random.ts";
+import type { PageTree } from "../dag/inodes.ts";
+import { type Page, childOf, keyMax } from "../dag/pages.ts";
+import { prunePages } from "../dag/prune.ts";
+import { type PageWork, rewritePages } from "../dag/rewrite.ts";
+import type { Blocks } from "./blocks.ts";
+
+/** Keys from `from` up to and without `to`. */
+export interface KeyRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a walk over one tree of pages met. */
+export class Findings {
+  /** Pages that nobody has, or that do not open. */
+  readonly lost = new Map<Cid, KeyRange>();
+  /** Pages with keys where no search looks for them; their items are given all the same. */
+  readonly misplaced = new Set<Cid>();
+  /** Pages that are on peers alone. */
+  elsewhere = 0;
+}
+
+export interface Leaf extends Page {
+  /** Its items must be put in anew. */
+  readonly misplaced: boolean;
+}
+
+interface Position extends KeyRange {
+  readonly cid: Cid;
+  readonly level: number;
+  readonly misplaced: boolean;
+}
+
+export async function* leavesOf(
+  blocks: Blocks,
+  tree: PageTree,
+  findings: Findings,
+): AsyncGenerator<Leaf> {
+  const { root } = tree;
+  if (root.kind === "inside") yield { ...root.page, misplaced: false };
+  if (root.kind !== "page") return;
+  const top = { cid: root.cid, level: root.level, from: 0, to: keyMax + 1, misplaced: false };
+  yield* leavesAt({ blocks, tree, findings }, top);
+}
+
+interface Walk {
+  readonly blocks: Blocks;
+  readonly tree: PageTree;
+  readonly findings: Findings;
+}
+
+async function* leavesAt(walk: Walk, at: Position): AsyncGenerator<Leaf> {
+  const page = await read(walk, at);
+  if (page === undefined) return;
+  const { from, to } = at;
+  const inOrder = page.keys.every((key) => key >= from && key < to);
+  if (!inOrder && !at.misplaced) walk.findings.misplaced.add(at.cid);
+  const misplaced = at.misplaced || !inOrder;
+  if (page.level === 0) return yield { ...page, misplaced };
+  for (const [index, key] of page.keys.entries()) {
+    const child = { cid: childOf(page, index), level: page.level - 1 };
+    const range = { from: index === 0 ? from : key, to: page.keys[index + 1] ?? to };
+    yield* leavesAt(walk, { ...child, ...range, misplaced });
+  }
+}
+
+async function read({ blocks, tree, findings }: Walk, at: Position): Promise<Page | undefined> {
+  try {
+    return await blocks.loadPage(tree, at.cid, at.level);
+  } catch (error) {
+    if (isFault(error, "Unavailable")) findings.elsewhere++;
+    else if (isFault(error, "Corrupt")) findings.lost.set(at.cid, { from: at.from, to: at.to });
+    else throw error;
+    return undefined;
+  }
+}
+
+/** Changed items by key; undefined where one goes. */
+export type ItemChanges = Map<number, Buffer | undefined>;
+
+export interface Mending {
+  readonly blocks: Blocks;
+  readonly random: Random;
+  /** Is told each page that the new version does not have. */
+  readonly replaced: (cid: Cid) => void;
+}
+
+const secretBytes = 32;
+
+/** The tree without what is lost or out of place, and with the changes. */
+export async function mendedTree(
+  { blocks, random, replaced }: Mending,
+  tree: PageTree,
+  plan: {
+    readonly findings: Findings;
+    readonly changes: ItemChanges;
+    readonly insideMax: number;
+  },
+): Promise<PageTree> {
+  const { findings, changes, insideMax } = plan;
+  const secret = tree.secret ?? random.bytes(secretBytes);
+  const work: PageWork = {
+    load: (cid, level) => blocks.loadPage({ ...tree, secret }, cid, level),
+    save: (page) => blocks.savePage(secret, page),
+    drop: replaced,
+    breathe: () => undefined,
+  };
+  const gone = new Set([...findings.lost.keys(), ...findings.misplaced]);
+  const pruned = await prunePages(tree.root, gone, work);
+  const keys = [...changes.keys()].sort((a, b) => a - b);
+  const values = keys.map((key) => changes.get(key));
+  if (keys.length === 0) return { secret: Buffer.from(secret), root: pruned };
+  const all = { cutFrom: Infinity, keys, values };
+  const root = await rewritePages(pruned, all, { work, insideMax });
+  return { secret: Buffer.from(secret), root };
+}
