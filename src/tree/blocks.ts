@@ -19,6 +19,7 @@ import { Wanted } from "./attempt.ts";
 
 interface Pending {
   readonly sealed: Uint8Array;
+  readonly isPage: boolean;
   /** Undefined when the store refused it. */
   arrival: Promise<void> | undefined;
 }
@@ -31,7 +32,6 @@ export class Blocks {
   readonly #pages: LRUCache<Cid, Page>;
   readonly #chunks: LRUCache<Cid, Buffer>;
   #refused = 0;
-  #handed = 0;
 
   constructor(needs: { store: DriveStore; random: Random }, keys: TreeKeys) {
     this.#store = needs.store;
@@ -47,16 +47,6 @@ export class Blocks {
     });
   }
 
-  /** How many blocks the store was given: a later one leaves another number. */
-  get handed(): number {
-    return this.#handed;
-  }
-
-  /** True while blocks are on their way. */
-  get busy(): boolean {
-    return this.#pending.size > 0;
-  }
-
   /** True when the store has refused blocks that only memory holds: take no more. */
   get isStuck(): boolean {
     return this.#refused > 0;
@@ -65,7 +55,7 @@ export class Blocks {
   /** Seals a chunk and hands it over. The promise, if any, resolves when the store has it. */
   putChunk(plaintext: Uint8Array): { readonly link: ChunkLink; readonly arrival: Maybe<void> } {
     const { link, sealed } = sealChunk(this.#keys.chunks, plaintext);
-    return { link, arrival: this.#put(link.cid, sealed) };
+    return { link, arrival: this.#put(link.cid, sealed, { isPage: false }) };
   }
 
   /** The chunk's bytes, or Wanted. */
@@ -106,7 +96,7 @@ export class Blocks {
   async savePage(secret: Uint8Array, page: Page): Promise<Cid> {
     const { cid, sealed } = sealPage(pageKey(secret), page, this.#random);
     this.#pages.set(cid, page);
-    await this.#put(cid, sealed);
+    await this.#put(cid, sealed, { isPage: true });
     return cid;
   }
 
@@ -115,18 +105,43 @@ export class Blocks {
     this.#store.discard(cid);
   }
 
-  /** Resolves when the store has every block; fails as the store does. */
-  async drain(): Promise<void> {
-    for (const [cid, pending] of [...this.#pending]) {
-      await (pending.arrival ?? this.#retry(cid, pending));
+  /** Resolves when the store has all of these; fails as the store does. */
+  async arrive(cids: Iterable<Cid>): Promise<void> {
+    for (const cid of cids) {
+      const pending = this.#pending.get(cid);
+      if (pending !== undefined) await (pending.arrival ?? this.#retry(cid, pending));
     }
   }
 
-  #put(cid: Cid, sealed: Uint8Array): Maybe<void> {
-    if (this.#pending.has(cid)) return this.#pending.get(cid)?.arrival;
+  /** Resolves when the store has every block; fails as the store does. */
+  drain(): Promise<void> {
+    return this.arrive([...this.#pending.keys()]);
+  }
+
+  isPending(cid: Cid): boolean {
+    return this.#pending.has(cid);
+  }
+
+  /** Chunks that the store refused, and that only memory holds. */
+  refusedChunks(): Cid[] {
+    const refused = [...this.#pending].filter(([, { isPage, arrival }]) => !isPage && !arrival);
+    return refused.map(([cid]) => cid);
+  }
+
+  /** Nothing refers to this refused chunk any more. */
+  forget(cid: Cid): void {
+    const pending = this.#pending.get(cid);
+    if (pending === undefined || pending.arrival !== undefined) return;
+    this.#pending.delete(cid);
+    this.#refused--;
+  }
+
+  #put(cid: Cid, sealed: Uint8Array, { isPage }: { readonly isPage: boolean }): Maybe<void> {
+    const known = this.#pending.get(cid);
+    if (known !== undefined) return known.arrival ?? this.#retry(cid, known);
     const answer = this.#handOver(cid, sealed);
     if (answer === undefined) return;
-    const pending: Pending = { sealed, arrival: undefined };
+    const pending: Pending = { sealed, isPage, arrival: undefined };
     this.#pending.set(cid, pending);
     return this.#await(cid, pending, answer);
   }
@@ -138,7 +153,6 @@ export class Blocks {
 
   /** The store may refuse at once or later: here it is later. */
   #handOver(cid: Cid, sealed: Uint8Array): Maybe<void> {
-    this.#handed++;
     try {
       return this.#store.put(cid, sealed);
     } catch (cause) {

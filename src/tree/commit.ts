@@ -8,7 +8,7 @@
  * links any more stay in the store until its garbage is collected.
  */
 import type { Sequence } from "../base/blocks.ts";
-import { assert } from "../base/errors.ts";
+import { type HiveError, assert, isFault } from "../base/errors.ts";
 import { type Cid, type Ino, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
@@ -20,9 +20,10 @@ import { xattrBytes } from "../dag/inodes.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../dag/rewrite.ts";
 import { sealRoot } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
-import { flushAll, promiseAgain, settleBlocks } from "./flush.ts";
+import { flushAll, promiseAgain } from "./flush.ts";
 import { type Binding, type ChunkChanges, Layer, type Snapshot } from "./layers.ts";
 import type { State } from "./state.ts";
+import { forgetUnlinked } from "./writing.ts";
 
 const secretBytes = 32;
 
@@ -45,6 +46,8 @@ export class Commits {
   #running = false;
   /** Pages of the committed root that the next one does not have. */
   #replaced: Cid[] = [];
+  /** Blocks of extended attributes that the commit under way has handed over. */
+  #spilledCids: Cid[] = [];
   #breather: Breather;
 
   constructor(state: State) {
@@ -96,8 +99,10 @@ export class Commits {
     const state = this.#state;
     assert(!state.readOnly, "a read-only tree has nothing to commit");
     if (this.#frozen !== undefined) await this.#write(this.#frozen);
-    await flushAll(state, [...state.liveFiles]);
+    forgetUnlinked(state);
+    const failure = await flushAll(state, [...state.liveFiles]).catch(orNoSpace);
     if (state.changedAtMs !== undefined) await this.#write(this.#freeze());
+    if (failure !== undefined) throw failure;
   }
 
   /** From here on, changes land in the next commit. Nothing of this may wait. */
@@ -187,6 +192,7 @@ export class Commits {
     if (xattrs.kind === "block") return inode;
     if (xattrBytes(xattrs.values) <= limits.tree.xattrInsideBytesMax) return inode;
     const { link } = this.#state.blocks.putChunk(encodeXattrs(xattrs.values));
+    this.#spilledCids.push(link.cid);
     return { ...inode, xattrs: { kind: "block", link } };
   }
 
@@ -238,9 +244,9 @@ export class Commits {
       directory: { inode: this.#spilled(inode), tree: node.tree },
       linked: state.linked,
     };
-    await settleBlocks(state);
+    await state.blocks.arrive(this.#spilledCids.splice(0));
     // What the old journal promised and no chunk holds, the new one must before the old one goes.
-    if (promiseAgain(state)) await settleBlocks(state);
+    await promiseAgain(state);
     await state.needs.store.commit(sealRoot(state.keys, record, state.needs.random), through);
     state.sequence++;
   }
@@ -256,6 +262,12 @@ export class Commits {
       await this.#breather.breathe();
     }
   }
+}
+
+/** Files that find no room stay behind; what removes others must not wait for them. */
+function orNoSpace(failure: unknown): HiveError {
+  if (isFault(failure, "NoSpace")) return failure;
+  throw failure;
 }
 
 /** A directory's changed names; null where one was taken away. */

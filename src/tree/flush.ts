@@ -3,6 +3,7 @@
  * Small changes go into the journal as they are (fsync of a 4 KiB write costs 4 KiB); larger ones
  * are sealed, and the journal links the chunks.
  */
+import { type HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import type { Content } from "../dag/inodes.ts";
@@ -32,8 +33,28 @@ export async function flushAll(state: State, nodes: readonly Node[]): Promise<vo
     else captures.push(await sealAll(state, node, live));
   }
   if (captures.length === 0) return;
-  await settleBlocks(state);
-  for (const capture of captures) publishCapture(state, capture);
+  const arrived = await withoutRefused(state, captures);
+  await state.needs.store.sync();
+  for (const capture of arrived.captures) publishCapture(state, capture);
+  if (arrived.failure !== undefined) throw arrived.failure;
+}
+
+/** A file that the store has no room for must not keep the others from being published. */
+async function withoutRefused(
+  state: State, captures: readonly Capture[],
+): Promise<{ readonly captures: readonly Capture[]; readonly failure: HiveError | undefined }> {
+  const arrived: Capture[] = [];
+  let failure: HiveError | undefined;
+  for (const capture of captures) {
+    try {
+      await state.blocks.arrive([...capture.links.values()].map(({ cid }) => cid));
+      arrived.push(capture);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      failure ??= error;
+    }
+  }
+  return { captures: arrived, failure };
 }
 
 /** A file as it was at one moment, all of it sealed. */
@@ -78,14 +99,20 @@ function publishCapture(state: State, capture: Capture): void {
   if (rest === 0 && node.inode.sizeBytes === sizeBytes) settleLive(state, node);
 }
 
-/** Every block handed over so far is on stable storage; later ones are too, unless they go on. */
-export async function settleBlocks(state: State): Promise<void> {
+/** Acts in a moment in which the store has every chunk of the file that is sealed. */
+async function whenSettled(state: State, live: Live, act: () => void): Promise<void> {
   for (let round = 0; round < limits.tree.settleRoundsMax; round++) {
-    const { handed } = state.blocks;
-    while (state.blocks.busy) await state.blocks.drain();
-    await state.needs.store.sync();
-    if (state.blocks.handed === handed) return;
+    const cids = [...live.links.values()].map(({ cid }) => cid);
+    await state.blocks.arrive(cids);
+    if (cids.length > 0) await state.needs.store.sync();
+    // A writer may have sealed more meanwhile.
+    const isSettled = [...live.links.values()].every(({ cid }) => !state.blocks.isPending(cid));
+    if (isSettled) return act();
   }
+  // Its writers are quicker than the store: what they add is told now, and waited for.
+  const cids = [...live.links.values()].map(({ cid }) => cid);
+  act();
+  await state.blocks.arrive(cids);
 }
 
 /** Publishes the file's data in the cheapest way that a crash cannot undo once the store syncs. */
@@ -93,10 +120,11 @@ export async function persist(state: State, node: Node): Promise<void> {
   const { live } = node;
   if (live === undefined) return;
   if (fitsInline(node, live) || freshBytes(live) > journaledBytesMax) return flush(state, node);
-  if (live.links.size > 0) await settleBlocks(state);
-  const grown = live.published.sizeBytes !== node.inode.sizeBytes;
-  const news = grown || live.links.size > 0 || freshBytes(live) > 0;
-  if (node.live === live && news) publishNow(state, node, live);
+  await whenSettled(state, live, () => {
+    const grown = live.published.sizeBytes !== node.inode.sizeBytes;
+    const news = grown || live.links.size > 0 || freshBytes(live) > 0;
+    if (node.live === live && news) publishNow(state, node, live);
+  });
 }
 
 /** Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. */
@@ -188,13 +216,17 @@ function dataChanges(node: Node, chunk: DirtyChunk): Change[] {
 }
 
 /** Before a commit cuts the journal: what it promised and no page will hold is told again. */
-export function promiseAgain(state: State): boolean {
-  const promised = [...state.liveFiles].filter((node) => node.live?.promised === true);
-  for (const node of promised) {
+export async function promiseAgain(state: State): Promise<void> {
+  let told = false;
+  for (const node of [...state.liveFiles]) {
     const { live } = node;
-    if (live === undefined) continue;
-    for (const chunk of live.dirty.values()) chunk.fresh = addSpans(chunk.fresh, chunk.promised);
-    publishNow(state, node, live);
+    if (live?.promised !== true) continue;
+    await whenSettled(state, live, () => {
+      if (node.live !== live || !live.promised) return;
+      for (const chunk of live.dirty.values()) chunk.fresh = addSpans(chunk.fresh, chunk.promised);
+      publishNow(state, node, live);
+      told = true;
+    });
   }
-  return promised.length > 0;
+  if (told) await state.needs.store.sync();
 }

@@ -4,6 +4,7 @@
  * Nothing here is published: see flush.ts.
  */
 import { HiveError, assert } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
 import { type Piece, cleanChunk, linkAt, piecesOf } from "./content.ts";
@@ -29,6 +30,7 @@ export function writeRange(
   if (bytes.length === 0) return 0;
   const end = offsetBytes + bytes.length;
   if (end > fileBytesMax) throw new HiveError("TooLarge", "tree.write", String(end));
+  if (state.blocks.isStuck) forgetUnlinked(state);
   if (state.blocks.isStuck) throw new HiveError("NoSpace", "tree.write", "the store takes no more");
   const pieces = piecesOf({ offsetBytes, lengthBytes: bytes.length });
   const replaced = pieces.map((piece) => lookUnder(state, node, piece));
@@ -183,6 +185,17 @@ export function forgetDirty(state: State, chunk: DirtyChunk): void {
   state.dirtyChunks.delete(chunk);
   state.dirtyBytes -= chunk.buffer.length;
   giveBuffer(chunk.buffer);
+}
+
+/** Refused chunks of files that are gone or were cut: they need no room any more. */
+export function forgetUnlinked(state: State): void {
+  const refused = state.blocks.refusedChunks();
+  if (refused.length === 0) return;
+  const linked = new Set<Cid>();
+  for (const { live } of state.liveFiles) {
+    for (const { cid } of live?.links.values() ?? []) linked.add(cid);
+  }
+  for (const cid of refused) if (!linked.has(cid)) state.blocks.forget(cid);
 }
 
 /** Brings dirty bytes back under their bound. */
