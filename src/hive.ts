@@ -270,6 +270,7 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
         driver: mounted.driver,
         requests: mounted.stats(),
         usage: cache.usage(),
+        trouble: cache.trouble(),
       }),
     async flush(timeoutMs) {
       await tree.commit();
@@ -309,7 +310,9 @@ export async function recoverDrive(
   await using parts = new AsyncDisposableStack();
   const { transfer } = await openRooms(needs, config, parts);
   const recovered = await transfer?.recover();
-  if (recovered === undefined) throw new HiveError("NotFound", "recover", "no peer knows this drive");
+  if (recovered === undefined) {
+    throw new HiveError("NotFound", "recover", "no peer knows this drive");
+  }
   const cache = parts.use(await openDriveCache(log, config));
   await cache.commit(recovered.root, 0);
   // What was just fetched needs no upload.

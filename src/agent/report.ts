@@ -74,7 +74,7 @@ function stateOf(conduct: PeerConduct | undefined): string {
 /** What `hive status` tells, from the node's view and the local store's. */
 export function driveStatusOf(
   node: NodeStatus,
-  local: Pick<DriveStatus, "pid" | "mount" | "driver" | "requests"> & {
+  local: Pick<DriveStatus, "pid" | "mount" | "driver" | "requests" | "trouble"> & {
     readonly usage: StoreUsage;
   },
 ): DriveStatus {

@@ -47,6 +47,8 @@ export interface DriveStatus {
   readonly survives: number | null;
   readonly away: SafetyStatus["away"];
   readonly waitingFor: string | null;
+  /** What is wrong with the local store, and what to do about it; null when all is well. */
+  readonly trouble: string | null;
   readonly lastProvenAt: string | null;
   readonly dirtyBytes: number;
   readonly cacheBytes: number;

@@ -109,6 +109,8 @@ function dial(path: string): Promise<Socket> {
 }
 
 function flatten(error: unknown): Refusal {
+  // Of several failures on the way out, the first is the reason for the others.
+  if (error instanceof SuppressedError) return flatten(error.suppressed);
   if (isFault(error)) return { kind: error.kind, op: error.op, subject: error.subject };
   const words = error instanceof Error ? error.message : String(error);
   return { kind: "Unsupported", op: "control", subject: words };

@@ -55,6 +55,7 @@ export function sayReady(words: string): void {
 }
 
 export function sayFailed(error: unknown): void {
+  if (process.connected !== true) return;
   const fault = isFault(error)
     ? error
     : new HiveError("Unsupported", "daemon", error instanceof Error ? error.message : "start");

@@ -104,6 +104,7 @@ function statusText(found: DriveStatus): string {
   const proven = found.lastProvenAt === null ? "never yet" : found.lastProvenAt;
   return [
     `mount      ${found.mount} (${found.state})`,
+    ...(found.trouble === null ? [] : [`trouble    ${found.trouble}`]),
     `safety     ${safetyText(found)}`,
     `segments   ${segments.healthy} healthy, ${segments.degraded} degraded, ${segments.lost} lost`,
     `proven     ${proven}`,

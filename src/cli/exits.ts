@@ -46,6 +46,7 @@ const exitOf = {
 } as const satisfies Record<Kind, ExitCode>;
 
 export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof SuppressedError) return exitCodeOf(error.suppressed);
   return isFault(error) ? exitOf[error.kind] : exitCodes.failure;
 }
 

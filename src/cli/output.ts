@@ -34,6 +34,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 
 /** A fault for a person: what, where, and what to do next. */
 export function sayFault(error: unknown): void {
+  if (error instanceof SuppressedError) return sayFault(error.suppressed);
   if (!isFault(error)) {
     say(error instanceof Error ? (error.stack ?? error.message) : String(error));
     return;
@@ -52,6 +53,8 @@ const words: Partial<Record<HiveError["kind"], string>> = {
   NotPermitted: "not permitted",
   Invalid: "not valid",
   NoSpace: "no space left",
+  ReadOnly: "read-only",
+  Stale: "not there any more",
   Busy: "in use",
   Corrupt: "damaged",
   Unavailable: "not available",
@@ -64,6 +67,20 @@ function faultText(fault: HiveError): string {
   return `${words[fault.kind] ?? fault.kind}: ${fault.subject} (${fault.op})`;
 }
 
+function hintOfDisk(kind: HiveError["kind"]): string | undefined {
+  switch (kind) {
+    case "NoSpace":
+      return "free some of that disk, then try again; what was kept before is safe";
+    case "ReadOnly":
+    case "Denied":
+      return "make it writable (mount -o remount,rw; chmod u+rwx), then try again";
+    case "Stale":
+      return "the local store was deleted; hive mount brings back what peers have";
+    default:
+      return undefined;
+  }
+}
+
 function hintOf(fault: HiveError): string | undefined {
   if (fault.op === "control.connect") return "start it with: hive mount";
   if (fault.kind === "Usage") return "see hive --help, or hive COMMAND --help";
@@ -74,6 +91,7 @@ function hintOf(fault: HiveError): string | undefined {
   if (fault.kind === "Busy" && fault.op.startsWith("mount")) {
     return "close what uses it, or: hive unmount --lazy";
   }
+  if (fault.op.startsWith("cache") || fault.op.startsWith("home")) return hintOfDisk(fault.kind);
   if (fault.kind === "NotEmpty") return "use an empty directory, or -o nonempty";
   return undefined;
 }

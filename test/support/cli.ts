@@ -45,6 +45,7 @@ export interface DriveStatusView {
   readonly mount: string;
   readonly state: string;
   readonly class: string | null;
+  readonly trouble: string | null;
   readonly dirtyBytes: number;
   readonly cacheBytes: number;
   readonly segments: Record<"total" | "healthy" | "degraded" | "lost", number>;
