@@ -11,11 +11,12 @@ import type { BlockFetcher, DriveStore, UploadSource } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type Log, describe } from "../base/log.ts";
+import { type Log, describe, silentLog } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import type { BlockCheck } from "./check.ts";
 import { removeClones } from "./clone.ts";
 import { Disk } from "./disk.ts";
+import { diskFault } from "./faults.ts";
 import { openJournal } from "./journal.ts";
 import { type LevelTable, type Mending, openLevel } from "./level.ts";
 import { recover } from "./recovery.ts";
@@ -121,15 +122,27 @@ async function lockAndOpen(
   least: Mending,
 ): Promise<{ readonly table: LevelTable; readonly mending: Mending }> {
   try {
-    const opened = await openLevel(join(directory, "index"), least);
-    await removeClones(directory);
-    await writeFile(pidFile(directory), `${process.pid}\n`, { mode: 0o600 });
-    return opened;
+    return await openIndex(directory, least);
   } catch (cause) {
+    // A start needs some room; there is a reserve for that.
+    const helps = isFault(cause, "NoSpace") && (await new Disk(directory, silentLog).giveReserve());
+    if (helps) return openIndex(directory, least);
     if (!isFault(cause, "Busy")) throw cause;
     const pid = await readFile(pidFile(directory), "utf8").catch(() => "unknown");
     const subject = `${directory} is in use by process ${pid.trim()}`;
     throw new HiveError("Busy", "cache.open", subject, { cause });
+  }
+}
+
+async function openIndex(directory: string, least: Mending): ReturnType<typeof openLevel> {
+  const opened = await openLevel(join(directory, "index"), least);
+  try {
+    await removeClones(directory);
+    await writeFile(pidFile(directory), `${process.pid}\n`, { mode: 0o600 });
+    return opened;
+  } catch (cause) {
+    await opened.table.close();
+    throw diskFault(cause, "cache.open", directory);
   }
 }
 

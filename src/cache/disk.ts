@@ -18,8 +18,10 @@ export class Disk {
   readonly #reserve: string;
   #freeBytes = Infinity;
   #totalBytes = Infinity;
-  /** Given out since the last look. */
+  /** Given out since the last look, and what of it was still in memory then. */
   #sinceBytes = 0;
+  /** Bytes on their way to the disk, as whoever sends them says. */
+  unwrittenBytes = (): number => 0;
   #looking: Promise<void> | undefined;
   #identity: string | undefined;
   #gone: HiveError | undefined;
@@ -56,13 +58,13 @@ export class Disk {
   }
 
   async #look(): Promise<void> {
-    const spent = this.#sinceBytes;
+    const spentBytes = this.#sinceBytes - this.unwrittenBytes();
     try {
       const { bsize, bavail, blocks } = await statfs(this.directory);
       // A file system that tells no size is as large as it says nothing about.
       this.#totalBytes = blocks === 0 ? Infinity : blocks * bsize;
       this.#freeBytes = blocks === 0 ? Infinity : bavail * bsize;
-      this.#sinceBytes -= spent;
+      this.#sinceBytes -= spentBytes;
     } catch (cause) {
       this.#log.warn("cache.disk", { why: describe(cause) });
     }

@@ -67,6 +67,7 @@ export class Store implements Cache {
     this.#limitBytes = options.limitBytes;
     this.#disk = needs.disk;
     this.#catalog = recovered.catalog;
+    this.#disk.unwrittenBytes = () => this.#log.pendingBytes;
     this.#rounds = new Rounds(this.#catalog, recovered);
     this.#log = new BlockLog(
       { directory: needs.blocks, files: recovered.files },
