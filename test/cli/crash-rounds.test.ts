@@ -30,7 +30,8 @@ test("killed under four workloads, a drive has all that it promised", { timeout 
   let acknowledged = 0;
   for (const [name, options] of Object.entries(rounds)) {
     const report = await series.round({ ...options, seed: `${seed}/${name}` });
-    t.strictSame(report.wrong, [], `${name}: killed after ${report.killedAfterMs} ms ${report.torn}`);
+    const { wrong, killedAfterMs, torn } = report;
+    t.strictSame(wrong, [], `${name}: killed after ${killedAfterMs} ms ${torn}`);
     acknowledged += report.acknowledged;
   }
   t.ok(acknowledged > 0, `${acknowledged} acknowledged things were looked for`);

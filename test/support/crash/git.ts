@@ -6,8 +6,8 @@
  * Run: git.ts write REPOSITORY SEED | git.ts check REPOSITORY COMMIT...
  */
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
-import { writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import { rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Place, type Workload, checkProgram, numberOf, startProgram } from "./workload.ts";
@@ -107,7 +107,7 @@ function check(repository: string, promised: readonly string[]): readonly string
   if (listed.status !== 0) wrong.push(`git rev-list: ${listed.stderr}`);
   const history = new Set(listed.stdout.split("\n"));
   const lost = promised.filter((commit) => !history.has(commit));
-  if (lost.length > 0) wrong.push(`git: lost ${lost.length} commits: ${lost.slice(0, 3).join(" ")}`);
+  if (lost.length > 0) wrong.push(`git: lost ${lost.length}: ${lost.slice(0, 3).join(" ")}`);
   return wrong;
 }
 

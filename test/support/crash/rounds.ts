@@ -1,7 +1,7 @@
 /**
  * A crash round: workloads run on a mounted drive, the daemon is killed at a random moment, perhaps
- * its last unflushed bytes are torn, it is mounted again, and everything promised is looked for. One
- * drive goes through many rounds, so each one begins with what the kills before it have left.
+ * its last unflushed bytes are torn, it is mounted again, and all that was promised is looked for.
+ * One drive goes through many rounds, so each begins with what the kills before it have left.
  */
 import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
