@@ -149,6 +149,10 @@ export const localLimits = {
     descriptorsMax: 65_536,
     /** How soon the fuse-native driver sees that somebody else unmounted it. */
     watchMs: 250,
+    /** Files that the kernel may keep and the tree with it, at 1 KiB each: a large checkout. */
+    filesKnownMax: 100_000,
+    /** Of those beyond it, asked for in one notice: under a millisecond of the kernel. */
+    prunedMax: 512,
     /** Different failures that are counted apart in the log. */
     complaintsMax: 256,
     /** What fusermount3 may say before we stop listening. */

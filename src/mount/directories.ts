@@ -31,6 +31,7 @@ const listing = {
     const { bytes, lengthBytes } = page.reply;
     reply.pieces = [bytes.subarray(reply.lengthBytes, lengthBytes)];
   },
+  told: (page: Page) => page.counted,
   undo: (desk: Desk, page: Page) => {
     for (const ino of page.counted) desk.forget(ino, 1);
   },

@@ -8,6 +8,8 @@ export interface MountNeeds {
   readonly tree: FileSystem;
   readonly log: Log;
   readonly clock: Clock;
+  /** In place of `limits.mount.filesKnownMax`. */
+  readonly filesKnownMax?: number;
 }
 
 export interface Driven {

@@ -46,6 +46,7 @@ const creation = {
   encode: (reply: Reply, made: Created) => {
     encodeOpened(reply.entry(made.attributes), made.handle);
   },
+  told: (made: Created) => [made.attributes.ino],
   undo: (desk: Desk, made: Created) => {
     drop(desk, made.handle);
     desk.forget(made.attributes.ino, 1);

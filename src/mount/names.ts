@@ -12,6 +12,7 @@ import { masked } from "./umask.ts";
 /** An answered fuse_entry_out counts one look-up. */
 const entry = {
   encode: (reply: Reply, attributes: Attributes) => void reply.entry(attributes),
+  told: (attributes: Attributes) => [attributes.ino],
   undo: (desk: Desk, attributes: Attributes) => desk.forget(attributes.ino, 1),
 };
 
@@ -26,6 +27,7 @@ export const lookup = operation<Attributes | undefined>({
   letsGo: true,
   run: (desk, request) => orAbsent(() => desk.tree.lookup(request.place(0))),
   encode: (reply, found) => void (found === undefined ? reply.noEntry() : reply.entry(found)),
+  told: (found) => found === undefined ? [] : [found.ino],
   undo: (desk, found) => found !== undefined && desk.forget(found.ino, 1),
 });
 

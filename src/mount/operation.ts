@@ -40,6 +40,8 @@ export interface Page {
 export interface Parts<T> {
   run(desk: Desk, request: Request): Maybe<T>;
   encode(reply: Reply, value: T): void;
+  /** Inodes whose look-ups this answer counts. */
+  told?(value: T): readonly Ino[];
   /** The kernel did not take the answer: give back what it stood for. */
   undo?(desk: Desk, value: T): void;
   /** After the answer, whether it was taken or not. */

@@ -45,6 +45,6 @@ export const opened = { keepCache: 2, cacheDirectory: 8 } as const;
 
 export const renameFlags = { noreplace: 1, exchange: 2 } as const;
 
-export const notices = { invalidateInode: 2, invalidateEntry: 3 } as const;
+export const notices = { invalidateInode: 2, invalidateEntry: 3, prune: 9 } as const;
 
 export const statxBasicAndBirth = 0xfff;

@@ -4,6 +4,7 @@
  */
 import { assert } from "../base/errors.ts";
 import type { Attributes, DirectoryItem, Instant } from "../base/filesystem.ts";
+import type { Ino } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { replyHeadBytes } from "./protocol.ts";
 
@@ -95,6 +96,13 @@ export class Reply {
     this.u64(a.ino).u64(a.sizeBytes).u64(a.blocks).u64(0);
     this.#moment(a.atime).#moment(a.btime).#moment(a.ctime).#moment(a.mtime);
     return this.u32(deviceMajor(a.rdev)).u32(deviceMinor(a.rdev)).zeros(2 + 28);
+  }
+
+  /** fuse_notify_prune_out. */
+  prune(inos: readonly Ino[]): this {
+    this.u32(inos.length).u32(0).u64(0);
+    for (const ino of inos) this.u64(ino);
+    return this;
   }
 
   /** fuse_dirent, or fuse_direntplus; false when it does not fit within the limit any more. */

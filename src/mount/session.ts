@@ -20,6 +20,7 @@ import { wantsToEnd } from "./interrupts.ts";
 import { encodeTerms, termsFor } from "./negotiation.ts";
 import type { Desk, Operation, Page, Parts } from "./operation.ts";
 import { opcodeNames, operations } from "./operations.ts";
+import { Lookups } from "./lookups.ts";
 import { Patience } from "./patience.ts";
 import { notices, opcodes, replyHeadBytes, requestHeadBytes, writeHeadBytes } from "./protocol.ts";
 import { Reply } from "./reply.ts";
@@ -55,9 +56,11 @@ export class Session implements Desk {
   readonly #pages: Page[] = [];
   readonly #isReady = Promise.withResolvers<void>();
   readonly #hasEnded = Promise.withResolvers<void>();
+  readonly #lookups: Lookups;
   readonly #complaints = new Map<string, number>();
   #requestsMade = 0;
   #notifying = 0;
+  #prunes: "yes" | "now" | "never" = "yes";
   #state: "new" | "ready" | "ended" = "new";
   #aborter: AbortController | undefined;
   #stopPoll: (() => void) | undefined;
@@ -67,6 +70,8 @@ export class Session implements Desk {
     this.#addon = needs.addon;
     this.#log = needs.log;
     this.#clock = needs.clock;
+    const { filesKnownMax: knownMax, prunedMax: askedMax } = limits.mount;
+    this.#lookups = new Lookups({ knownMax: needs.filesKnownMax ?? knownMax, askedMax });
     this.#device = device;
     this.ready = this.#isReady.promise;
     this.ended = this.#hasEnded.promise;
@@ -80,9 +85,7 @@ export class Session implements Desk {
   }
 
   /** Serves no more. Only for a mount that failed, or one that was detached and hangs. */
-  close(): void {
-    this.#end("closed");
-  }
+  close = (): void => this.#end("closed");
 
   // ---- what operations ask for
 
@@ -109,6 +112,7 @@ export class Session implements Desk {
   }
 
   forget(ino: Ino, lookups: number): void {
+    this.#lookups.forgot(ino, lookups);
     this.tree.forget(ino, lookups);
   }
 
@@ -117,6 +121,7 @@ export class Session implements Desk {
     parts.encode(reply, value);
     const sent = this.#send(unique, 0);
     if (sent < 0) parts.undo?.(this, value);
+    else for (const ino of parts.told?.(value) ?? []) this.#lookups.told(ino);
     parts.done?.(this, value);
   }
 
@@ -146,32 +151,47 @@ export class Session implements Desk {
   // ---- notices, for changes that did not come through the kernel
 
   /** Forgets attributes and, from the offset on, cached pages. Never rejects. */
-  invalidateInode(ino: Ino): Promise<void> {
+  async invalidateInode(ino: Ino): Promise<void> {
     this.defaultLists.delete(ino);
     const reply = new Reply(replyHeadBytes + 24);
     reply.u64(ino).u64(0).u64(0).seal(0, notices.invalidateInode, 0);
-    return this.#notify(reply);
+    await this.#notify(reply);
   }
 
   /** Forgets what a name leads to, or that it leads nowhere. Never rejects. */
-  invalidateEntry(parent: Ino, name: Name): Promise<void> {
+  async invalidateEntry(parent: Ino, name: Name): Promise<void> {
     const padded = (name.length + 1 + 7) & ~7;
     const reply = new Reply(replyHeadBytes + 16 + padded);
     reply.u64(parent).u32(name.length).u32(0);
     reply.bytes.fill(0, reply.lengthBytes);
     reply.bytes.write(name, reply.lengthBytes, "latin1");
     reply.seal(0, notices.invalidateEntry, name.length + 1);
-    return this.#notify(reply, name.length + 1);
+    await this.#notify(reply, name.length + 1);
   }
 
-  /** Off this thread: the kernel may have us answer a request before it takes the notice. */
-  async #notify(reply: Reply, moreBytes = 0): Promise<void> {
-    if (this.#state === "ended") return;
+  /** Asks for the oldest of too many files. Kernels before 6.18 cannot be asked. */
+  async #prune(): Promise<void> {
+    const inos = this.#lookups.surplus();
+    if (inos.length === 0) return;
+    this.#prunes = "now";
+    const reply = new Reply(replyHeadBytes + 16 + 8 * inos.length).prune(inos);
+    reply.seal(0, notices.prune, 0);
+    this.#prunes = (await this.#notify(reply)) === "EINVAL" ? "never" : "yes";
+    if (this.#prunes === "never") this.#log.info("mount.prunes-never", { known: inos.length });
+  }
+
+  /**
+   * Off this thread: the kernel may have us answer a request before it takes the notice. The code
+   * of what went wrong, such as ENOENT: the kernel knew nothing of it.
+   */
+  async #notify(reply: Reply, moreBytes = 0): Promise<string | undefined> {
+    if (this.#state === "ended") return undefined;
     this.#notifying++;
     try {
       await writeAsync(this.#device, reply.bytes, 0, reply.lengthBytes + moreBytes);
-    } catch {
-      // ENOENT: the kernel knows nothing of it, so there is nothing to forget.
+      return undefined;
+    } catch (error) {
+      return error instanceof Error && "code" in error ? String(error.code) : "unknown";
     } finally {
       this.#notifying--;
       this.#closeDevice();
@@ -192,6 +212,7 @@ export class Session implements Desk {
   #readable(): void {
     this.#patience.woke(this.#clock.monotonicMs());
     this.#drain();
+    if (this.#prunes === "yes") void this.#prune();
     this.#patience.sleeps(this.#clock.monotonicMs());
   }
 

@@ -36,11 +36,13 @@ export interface Place extends AsyncDisposable {
 
 export async function mountTree(
   tree: FileSystem, driver: DriverName,
-  more: Partial<MountOptions> & { readonly log?: Log } = {},
+  more: Partial<MountOptions> & { readonly log?: Log; readonly filesKnownMax?: number } = {},
 ): Promise<Place> {
   requireFuse();
   const directory = await mkdtemp(join(tmpdir(), "hive-mount-"));
-  const needs = { tree, log: more.log ?? silentLog, clock: systemClock };
+  const { log = silentLog, filesKnownMax } = more;
+  const known = filesKnownMax === undefined ? {} : { filesKnownMax };
+  const needs = { tree, log, clock: systemClock, ...known };
   const mounted = await mount(needs, {
     directory, driver, allowOther: true, readOnly: false, fsName: "hive-test", ...more,
   });

@@ -1,0 +1,40 @@
+/** Whom the kernel is asked to forget, and when. */
+import { test } from "tap";
+import { parseIno } from "../../src/base/ids.ts";
+import { Lookups } from "../../src/mount/lookups.ts";
+
+const inos = Array.from({ length: 20 }, (_, index) => parseIno(index + 2));
+
+function told(count: number): Lookups {
+  const lookups = new Lookups({ knownMax: 10, askedMax: 4 });
+  for (const ino of inos.slice(0, count)) lookups.told(ino);
+  return lookups;
+}
+
+test("nobody is asked for as long as there are few", (t) => {
+  t.strictSame(told(10).surplus(), []);
+  t.end();
+});
+
+test("the oldest are asked for first, and whoever stays comes last", (t) => {
+  const lookups = told(12);
+  t.strictSame(lookups.surplus(), inos.slice(0, 4));
+  t.strictSame(lookups.surplus(), [], "not again before somebody new has come");
+  lookups.forgot(inos[4] as (typeof inos)[number], 1);
+  for (const ino of inos.slice(12, 15)) lookups.told(ino);
+  t.strictSame(lookups.surplus(), inos.slice(5, 9));
+  t.end();
+});
+
+test("an inode is known until all its look-ups are given back", (t) => {
+  const lookups = told(3);
+  const [first] = inos as [(typeof inos)[number]];
+  lookups.told(first);
+  lookups.forgot(first, 1);
+  t.equal(lookups.size, 3);
+  lookups.forgot(first, 1);
+  t.equal(lookups.size, 2);
+  lookups.forgot(first, 1);
+  t.equal(lookups.size, 2);
+  t.end();
+});
