@@ -71,10 +71,13 @@ class DirectoryWork {
   async run(): Promise<TableValue> {
     const { mending, accounts } = this.#check;
     const { inode, tree } = this.#file;
-    for await (const leaf of leavesOf(mending.blocks, tree, this.#findings)) {
+    for await (const leaf of leavesOf(this.#check, tree, this.#findings)) {
       await this.#readLeaf(leaf);
     }
-    accounts.unseenNames += this.#findings.elsewhere;
+    const { elsewhere, unknown } = this.#findings;
+    accounts.elsewhere += elsewhere;
+    accounts.unknown += unknown.size;
+    if (elsewhere + unknown.size > 0) accounts.allNamesSeen = false;
     this.#tellPages();
     const counted = this.#counted(inode);
     const pagesChange =
@@ -136,7 +139,7 @@ class DirectoryWork {
     const type = accounts.linked.name(entry.ino);
     if (type === undefined) {
       // Its inode may stand on a page of the table that only peers have.
-      if (accounts.unseenTable > 0) return entry;
+      if (!accounts.wholeTableSeen) return entry;
       this.#tell("name-to-nothing", path, "no inode is behind this name: it is taken away", true);
       return undefined;
     }
@@ -165,12 +168,17 @@ class DirectoryWork {
   }
 
   #tellPages(): void {
-    const { lost, misplaced, elsewhere } = this.#findings;
+    const { lost, unknown, misplaced, isComplete } = this.#findings;
+    if (unknown.size > 0) {
+      const words = "names of it are neither here nor in the books of what peers have";
+      const problem = { what: "names-lost", path: this.#path, words } as const;
+      this.#check.report({ ...problem, mended: false, loss: true });
+    }
     if (misplaced.size > 0) {
       this.#tell("order", this.#path, "names lie where no search finds them", false);
     }
     if (lost.size === 0) return;
-    const missing = elsewhere > 0 ? 0 : this.#toldEntries - this.#found;
+    const missing = isComplete ? this.#toldEntries - this.#found : 0;
     const count = missing > 0 ? `${missing} of its ${this.#toldEntries} names` : "some names";
     this.#tell("names-lost", this.#path, `${count} are lost, and what was under them`, true);
   }
@@ -182,10 +190,9 @@ class DirectoryWork {
 
   /** The directory's own counts set right; those of which a part was not seen stay. */
   #counted(inode: Inode): Inode {
-    const entries = this.#findings.elsewhere > 0
-      ? this.#toldEntries - this.#gone
-      : this.#found - this.#gone;
-    const links = this.#findings.elsewhere > 0 ? inode.links : this.#directories + 2;
+    const { isComplete } = this.#findings;
+    const entries = (isComplete ? this.#found : this.#toldEntries) - this.#gone;
+    const links = isComplete ? this.#directories + 2 : inode.links;
     const right =
       links === inode.links && entries === this.#toldEntries && entries === inode.sizeBytes;
     if (right) return inode;

@@ -24,13 +24,15 @@ export async function checkChunks(
   const { inode, tree } = file;
   if (inode.content.kind !== "chunks") return file;
   const work = new FileWork(inode.sizeBytes);
-  for await (const leaf of leavesOf(check.mending.blocks, tree, work.findings)) {
+  for await (const leaf of leavesOf(check, tree, work.findings)) {
     await work.readLeaf(check, leaf);
   }
   work.giveUpPages(check, path);
-  check.accounts.unseenLinks += work.findings.elsewhere;
+  check.accounts.elsewhere += work.findings.elsewhere;
+  check.accounts.unknown += work.findings.unknown.size + work.unknownChunks;
   if (work.givenUpBefore) check.accounts.givenUp++;
-  const known = work.findings.elsewhere > 0 ? inode.content.allocatedBytes : work.allocatedBytes;
+  const counted = work.findings.isComplete;
+  const known = counted ? work.allocatedBytes : inode.content.allocatedBytes;
   work.tell(check, path, { countIsWrong: known !== inode.content.allocatedBytes });
   const { findings, changes } = work;
   const content = { kind: "chunks", allocatedBytes: known } as const;
@@ -49,20 +51,22 @@ export async function checkXattrs(
   const { xattrs } = inode;
   if (xattrs.kind !== "block") return inode;
   try {
-    parseXattrs(await attempt(() => check.mending.blocks.chunk(xattrs.link)));
+    parseXattrs(await attempt(() => check.blocks.chunk(xattrs.link)));
     return inode;
   } catch (error) {
-    if (isFault(error, "Unavailable")) return inode;
-    if (!isFault(error, "Corrupt")) throw error;
+    if (!isFault(error, "Corrupt", "Unavailable")) throw error;
+  }
+  const where = await check.whereIs(xattrs.link.cid);
+  if (where === "peers") return inode;
+  if (where === "unknown") {
+    check.accounts.unknown++;
+    const words = "its extended attributes are neither here nor in the books of what peers have";
+    check.report({ what: "attributes-lost", path, words, mended: false, loss: true });
+    return inode;
   }
   const words = "its extended attributes are lost; the file itself is not";
   check.report({ what: "attributes-lost", path, words, mended: true, loss: true });
   return { ...inode, xattrs: noXattrs };
-}
-
-interface IndexedBytes {
-  readonly index: number;
-  readonly bytes: Buffer;
 }
 
 /** One file's links, as they are and as they should be. */
@@ -73,6 +77,7 @@ class FileWork {
   /** Lost ranges: pairs of start and end, those side by side joined. */
   readonly #ranges: [start: number, end: number][] = [];
   #lostBytes = 0;
+  unknownChunks = 0;
   #behindEnd = false;
   #misplaced = false;
   allocatedBytes = 0;
@@ -89,20 +94,15 @@ class FileWork {
   async readLeaf(check: CheckState, leaf: Leaf): Promise<void> {
     const items = leaf.keys.map((index, at) => ({ index, bytes: leaf.values[at] as Buffer }));
     const links = items.map(({ bytes }) => linkOf(bytes));
-    const nowhere = await Promise.all(
-      links.map(async (link) => link === undefined || (await isGone(check, link))),
-    );
+    const places = await Promise.all(links.map((link) => placeOf(check, link)));
     this.#misplaced ||= leaf.misplaced;
     items.forEach((item, at) => {
-      this.#readItem(item, { link: links[at], isGone: nowhere[at] === true });
+      this.#readItem(item.index, links[at], places[at] ?? "nowhere");
       if (leaf.misplaced && !this.changes.has(item.index)) this.changes.set(item.index, item.bytes);
     });
   }
 
-  #readItem(
-    { index }: IndexedBytes,
-    { link, isGone }: { readonly link: ChunkLink | undefined; readonly isGone: boolean },
-  ): void {
+  #readItem(index: number, link: ChunkLink | undefined, place: Place): void {
     const room = this.#room(index);
     if (room <= 0) {
       this.#behindEnd = true;
@@ -111,8 +111,9 @@ class FileWork {
     }
     const lengthBytes = Math.min(link?.lengthBytes ?? room, room);
     this.allocatedBytes += allocatedFor(lengthBytes);
-    if (link !== undefined && isLost(link)) this.givenUpBefore = true;
-    if (isGone || link === undefined) this.#giveUp(index, lengthBytes);
+    if (place === "given up") this.givenUpBefore = true;
+    if (place === "unknown") this.unknownChunks++;
+    if (place === "nowhere" || link === undefined) this.#giveUp(index, lengthBytes);
     else if (lengthBytes < link.lengthBytes) {
       this.#behindEnd = true;
       this.changes.set(index, encodeLink({ ...link, lengthBytes }));
@@ -148,6 +149,12 @@ class FileWork {
     const tell = (what: "data-lost" | "size" | "order", words: string): void =>
       check.report({ what, path, words, mended: true, loss: what === "data-lost" });
     if (this.#lostBytes > 0) tell("data-lost", this.#lossText());
+    const { unknownChunks } = this;
+    if (unknownChunks + this.findings.unknown.size > 0) {
+      const count = unknownChunks > 0 ? `${unknownChunks} of its chunks` : "links of its chunks";
+      const words = `${count} are neither here nor in the books of what peers have`;
+      check.report({ what: "data-lost", path, words, mended: false, loss: true });
+    }
     if (this.#behindEnd) tell("size", "it has data behind its end");
     if (this.#misplaced) tell("order", "links of its chunks lie where no search finds them");
     const otherwise = this.#lostBytes > 0 || this.#behindEnd || this.#misplaced;
@@ -185,6 +192,10 @@ function linkOf(bytes: Buffer): ChunkLink | undefined {
   }
 }
 
-async function isGone(check: CheckState, link: ChunkLink): Promise<boolean> {
-  return !isLost(link) && check.isNowhere(link.cid);
+type Place = "here" | "peers" | "nowhere" | "unknown" | "given up";
+
+async function placeOf(check: CheckState, link: ChunkLink | undefined): Promise<Place> {
+  if (link === undefined) return "nowhere";
+  if (isLost(link)) return "given up";
+  return check.isHere(link.cid) ? "here" : check.whereIs(link.cid);
 }

@@ -4,6 +4,7 @@
  * those pages and with changes. It knows nothing of what the items mean.
  */
 import { isFault } from "../base/errors.ts";
+import type { Whereabouts } from "./check-state.ts";
 import type { Cid } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
 import type { PageTree } from "../dag/inodes.ts";
@@ -20,12 +21,19 @@ export interface KeyRange {
 
 /** What a walk over one tree of pages met. */
 export class Findings {
-  /** Pages that nobody has, or that do not open. */
+  /** Pages that are known to be lost for good. */
   readonly lost = new Map<Cid, KeyRange>();
+  /** Pages that are not here, or do not open, and may be found again. */
+  readonly unknown = new Map<Cid, KeyRange>();
   /** Pages with keys where no search looks for them; their items are given all the same. */
   readonly misplaced = new Set<Cid>();
   /** Pages that are on peers alone. */
   elsewhere = 0;
+
+  /** True when every page was read, or is known to be lost. */
+  get isComplete(): boolean {
+    return this.elsewhere + this.unknown.size === 0;
+  }
 }
 
 export interface Leaf extends Page {
@@ -39,8 +47,14 @@ interface Position extends KeyRange {
   readonly misplaced: boolean;
 }
 
+/** Where pages come from, and who knows of those that do not come. */
+export interface PageSource {
+  readonly blocks: Blocks;
+  readonly whereIs: Whereabouts;
+}
+
 export async function* leavesOf(
-  blocks: Blocks,
+  source: PageSource,
   tree: PageTree,
   findings: Findings,
 ): AsyncGenerator<Leaf> {
@@ -48,11 +62,10 @@ export async function* leavesOf(
   if (root.kind === "inside") yield { ...root.page, misplaced: false };
   if (root.kind !== "page") return;
   const top = { cid: root.cid, level: root.level, from: 0, to: keyMax + 1, misplaced: false };
-  yield* leavesAt({ blocks, tree, findings }, top);
+  yield* leavesAt({ ...source, tree, findings }, top);
 }
 
-interface Walk {
-  readonly blocks: Blocks;
+interface Walk extends PageSource {
   readonly tree: PageTree;
   readonly findings: Findings;
 }
@@ -72,15 +85,18 @@ async function* leavesAt(walk: Walk, at: Position): AsyncGenerator<Leaf> {
   }
 }
 
-async function read({ blocks, tree, findings }: Walk, at: Position): Promise<Page | undefined> {
+async function read(walk: Walk, { cid, level, from, to }: Position): Promise<Page | undefined> {
+  const { findings } = walk;
   try {
-    return await blocks.loadPage(tree, at.cid, at.level);
+    return await walk.blocks.loadPage(walk.tree, cid, level);
   } catch (error) {
-    if (isFault(error, "Unavailable")) findings.elsewhere++;
-    else if (isFault(error, "Corrupt")) findings.lost.set(at.cid, { from: at.from, to: at.to });
-    else throw error;
-    return undefined;
+    if (!isFault(error, "Unavailable", "Corrupt")) throw error;
   }
+  const where = await walk.whereIs(cid);
+  if (where === "peers") findings.elsewhere++;
+  else if (where === "nowhere") findings.lost.set(cid, { from, to });
+  else findings.unknown.set(cid, { from, to });
+  return undefined;
 }
 
 /** Changed items by key; undefined where one goes. */

@@ -3,12 +3,21 @@ import type { Cid } from "../base/ids.ts";
 import type { FsckProblem } from "../base/damages.ts";
 import type { Entry } from "../dag/entries.ts";
 import { InoSet, LinkCounts } from "./check-accounts.ts";
+import type { Blocks } from "./blocks.ts";
 import type { Mending } from "./check-pages.ts";
+
+/**
+ * Where a block is that is not whole on this machine: with peers, as the books tell; nowhere, known
+ * to be lost for good; or unknown: the books should tell of it and do not.
+ */
+export type Whereabouts = (cid: Cid) => Promise<"peers" | "nowhere" | "unknown">;
 
 export interface CheckState {
   readonly mending: Mending;
-  /** True when the block is neither on this machine nor, as far as is known, on peers. */
-  readonly isNowhere: (cid: Cid) => Promise<boolean>;
+  readonly blocks: Blocks;
+  readonly whereIs: Whereabouts;
+  /** True when the block is whole on this machine. */
+  readonly isHere: (cid: Cid) => boolean;
   readonly report: (problem: FsckProblem) => void;
   /** Called for each file and directory. */
   readonly progress: () => void;
@@ -26,10 +35,13 @@ export class Accounts {
   directories = 0;
   bytes = 0;
   nextIno: number;
-  /** Pages on peers alone: of directories, of the table of linked files, of chunk links. */
-  unseenNames = 0;
-  unseenTable = 0;
-  unseenLinks = 0;
+  /** Pages that are on peers alone. */
+  elsewhere = 0;
+  /** Every page of every directory was read, or is known to be lost; so with the linked files. */
+  allNamesSeen = true;
+  wholeTableSeen = true;
+  /** Blocks that are neither here nor in the books, and may be found again. */
+  unknown = 0;
   givenUp = 0;
   /** Pages that are lost and still named. */
   readonly stillNamed = new Set<Cid>();

@@ -23,15 +23,14 @@ import { attempt } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
 import { checkIno, checkInode } from "./check-directories.ts";
 import { Findings, type ItemChanges, leavesOf, mendedTree } from "./check-pages.ts";
-import { Accounts, type CheckState } from "./check-state.ts";
+import { Accounts, type CheckState, type Whereabouts } from "./check-state.ts";
 import { adoptAll } from "./lost-found.ts";
 
 export interface CheckNeeds {
   readonly store: DriveStore;
   readonly clock: Clock;
   readonly random: Random;
-  /** True when peers have this block, as far as this machine's books tell. */
-  readonly isPlaced: (cid: Cid) => Promise<boolean>;
+  readonly whereIs: Whereabouts;
   readonly report: (problem: FsckProblem) => void;
   readonly progress: (count: { readonly files: number }) => void;
 }
@@ -41,6 +40,7 @@ export interface TreeReport {
   readonly directories: number;
   readonly givenUp: number;
   readonly elsewhere: number;
+  readonly unknown: number;
   /** Something was set right: the store has a new root. */
   readonly changed: boolean;
 }
@@ -70,9 +70,8 @@ export async function checkTree(needs: CheckNeeds, options: CheckOptions): Promi
     for (const cid of replaced) needs.store.discard(cid);
     await needs.store.sync();
   }
-  const { files, directories, givenUp } = accounts;
-  const elsewhere = accounts.unseenNames + accounts.unseenTable + accounts.unseenLinks;
-  return { files, directories, givenUp, elsewhere, changed };
+  const { files, directories, givenUp, elsewhere, unknown } = accounts;
+  return { files, directories, givenUp, elsewhere, unknown, changed };
 }
 
 class TreeWork {
@@ -91,11 +90,14 @@ class TreeWork {
     this.blocks = new Blocks(needs, keys);
     const accounts = new Accounts(root.nextIno);
     this.accounts = accounts;
-    const { store, random, report } = needs;
+    const { store, random, report, whereIs } = needs;
+    const { blocks } = this;
     const replaced = (cid: Cid): void => void this.replaced.push(cid);
     this.#check = {
-      mending: { blocks: this.blocks, random, replaced },
-      isNowhere: async (cid) => !store.has(cid) && !(await needs.isPlaced(cid)),
+      blocks,
+      whereIs,
+      mending: { blocks, random, replaced },
+      isHere: (cid) => store.has(cid),
       report,
       progress: () => needs.progress({ files: accounts.files }),
       accounts,
@@ -117,15 +119,21 @@ class TreeWork {
   async #readTable(): Promise<void> {
     const { linked } = this.#root;
     const { accounts } = this.#check;
-    for await (const leaf of leavesOf(this.blocks, linked, this.#tableFindings)) {
+    for await (const leaf of leavesOf(this.#check, linked, this.#tableFindings)) {
       for (const [at, key] of leaf.keys.entries()) {
         const bytes = leaf.values[at] as Buffer;
         const right = await this.#checkLinked(key, bytes);
         if (right !== bytes || leaf.misplaced) this.#tableChanges.set(key, right);
       }
     }
-    const { lost, misplaced, elsewhere } = this.#tableFindings;
-    accounts.unseenTable = elsewhere;
+    const { lost, misplaced, elsewhere, unknown, isComplete } = this.#tableFindings;
+    accounts.elsewhere += elsewhere;
+    accounts.unknown += unknown.size;
+    accounts.wholeTableSeen = isComplete;
+    if (unknown.size > 0) {
+      const words = "files with several names are neither here nor in the books of what peers have";
+      this.#check.report({ what: "names-lost", path: null, words, mended: false, loss: true });
+    }
     if (lost.size > 0) {
       this.#tell("names-lost", "files with several names are lost; their names follow", true);
     }
@@ -163,9 +171,9 @@ class TreeWork {
 
   /** Only when every directory was seen are there too few names. */
   async #countNames(): Promise<void> {
-    const { linked, unseenNames, homeless } = this.accounts;
+    const { linked, allNamesSeen, homeless } = this.accounts;
     for (const { ino, told, seen } of linked.wrong()) {
-      if (unseenNames > 0 && seen < told) continue;
+      if (!allNamesSeen && seen < told) continue;
       const value = await this.#linkedValue(ino);
       const { inode } = value;
       const path = `/lost+found/#${ino}`;
@@ -213,10 +221,10 @@ class TreeWork {
 
   #totals(directory: TableValue, linked: RootRecord["linked"]): RootRecord {
     const root = this.#root;
-    const { files, bytes, nextIno, unseenNames, unseenTable } = this.accounts;
+    const { files, bytes, nextIno, allNamesSeen, wholeTableSeen } = this.accounts;
     const changed = directory.tree !== root.directory.tree || linked !== root.linked;
     const next = { ...root, directory, linked, nextIno: nextIno as Ino };
-    if (unseenNames + unseenTable > 0) return next;
+    if (!allNamesSeen || !wholeTableSeen) return next;
     if (files === root.files && bytes === root.bytes) return next;
     const words =
       `the drive has ${files} files of ${bytes} bytes, and tells of ${root.files} of ${root.bytes}`;

@@ -14,7 +14,7 @@ export interface FsckNeeds extends CheckNeeds {
   readonly log: Log;
 }
 
-const nothing = { files: 0, directories: 0, givenUp: 0, elsewhere: 0, changed: false };
+const nothing = { files: 0, directories: 0, givenUp: 0, elsewhere: 0, unknown: 0, changed: false };
 
 /** The store is left as it should be; a drive that was never mounted has nothing to check. */
 export async function fsckTree(needs: FsckNeeds, options: CheckOptions): Promise<TreeReport> {
@@ -23,9 +23,12 @@ export async function fsckTree(needs: FsckNeeds, options: CheckOptions): Promise
   if (!(await replayed(needs, options))) return nothing;
   const found = await checkTree(needs, options);
   if (!found.changed) return found;
-  const again = { ...needs, report: (problem: Problem) => report({ ...problem, mended: false }) };
   const { report } = needs;
-  return { ...(await checkTree(again, options)), changed: true };
+  // What could not be mended was told the first time.
+  const again = (problem: Problem): void => {
+    if (problem.mended) report({ ...problem, mended: false });
+  };
+  return { ...(await checkTree({ ...needs, report: again }, options)), changed: true };
 }
 
 function opens(needs: FsckNeeds, { treeSecret }: CheckOptions, root: Uint8Array): boolean {
@@ -56,7 +59,11 @@ async function replayed(needs: FsckNeeds, options: CheckOptions): Promise<boolea
     if (!isFault(error, "Corrupt")) throw error;
     needs.log.warn("fsck.replay", { why: describe(error) });
   }
-  await checkTree(needs, options);
+  const { unknown } = await checkTree(needs, options);
+  if (unknown > 0) {
+    tell(needs, "the newest changes need what is neither here nor in the books", false);
+    return false;
+  }
   let lost = 0;
   await replayOnce(needs, options, () => void lost++);
   if (lost > 0) tell(needs, `${lost} of the newest changes need what is lost, and are lost`, true);

@@ -18,7 +18,7 @@ import { MemoryStore } from "../support/memory-store.ts";
 import { hashOf, listDirectory, nobody } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const rounds = Number(process.env["HIVE_ROUNDS"] ?? 30);
+const rounds = Number(process.env["HIVE_ROUNDS"] ?? 12);
 const replayWith = `replay: HIVE_SEED=${seed} node ${process.argv[1]}`;
 const treeSecret = Buffer.alloc(32, 5);
 const chunkBytes = 256 * 1024;
@@ -32,7 +32,8 @@ const corrupt = { name: "HiveError", message: /Corrupt/ };
 class Disk extends MemoryStore {
   readonly #all = new Set<Cid>();
   readonly #lost = new Set<Cid>();
-  readonly away = new Set<Cid>();
+  readonly #away = new Set<Cid>();
+  readonly #forgotten = new Set<Cid>();
 
   override put(cid: Cid, sealed: Uint8Array) {
     this.#all.add(cid);
@@ -41,13 +42,14 @@ class Disk extends MemoryStore {
   }
 
   override get(cid: Cid) {
-    if (this.away.has(cid)) throw new HiveError("Unavailable", "disk.get", cid);
+    if (this.#away.has(cid)) throw new HiveError("Unavailable", "disk.get", cid);
     if (this.#lost.has(cid)) throw new HiveError("Corrupt", "disk.get", cid);
+    if (this.#forgotten.has(cid)) throw new HiveError("NotFound", "disk.get", cid);
     return super.get(cid);
   }
 
   override has(cid: Cid): boolean {
-    return !this.#lost.has(cid) && !this.away.has(cid) && super.has(cid);
+    return this.#isWhole(cid) && super.has(cid);
   }
 
   lose(cid: Cid): void {
@@ -55,7 +57,25 @@ class Disk extends MemoryStore {
   }
 
   moveAway(cid: Cid): void {
-    this.away.add(cid);
+    this.#away.add(cid);
+  }
+
+  /** It is not here, and the books, which may come back, do not tell of it. */
+  forget(cid: Cid): void {
+    this.#forgotten.add(cid);
+  }
+
+  findAgain(): void {
+    this.#forgotten.clear();
+  }
+
+  whereIs(cid: Cid): "peers" | "nowhere" | "unknown" {
+    if (this.#away.has(cid)) return "peers";
+    return this.#lost.has(cid) ? "nowhere" : "unknown";
+  }
+
+  #isWhole(cid: Cid): boolean {
+    return !this.#lost.has(cid) && !this.#away.has(cid) && !this.#forgotten.has(cid);
   }
 
   get lost(): readonly Cid[] {
@@ -97,6 +117,26 @@ test("blocks that only peers have are no damage, and nothing is touched", slow, 
     t.strictSame(told, [], replayWith);
     t.same(store.root(), root, "the root is as it was");
   }
+});
+
+test("what may be found again is told, and nothing is given up for it", slow, async (t) => {
+  let harmed = 0;
+  for (let round = 0; round < rounds / 4; round++) {
+    const random = seededRandom(`${seed}/forgotten/${round}`);
+    const { store, before } = await grownDrive(random);
+    await crashless(store);
+    const cids = store.cids();
+    for (let each = 0; each < 4; each++) store.forget(cids[random.below(cids.length)] as Cid);
+    const root = store.root();
+    const { problems, report } = await fsck(store);
+    t.ok(problems.every(({ mended, loss }) => !mended && loss), replayWith);
+    t.equal(problems.length > 0, report.unknown > 0, replayWith);
+    if (problems.length > 0) harmed++;
+    t.same(store.root(), root, "the root is as it was");
+    store.findAgain();
+    await agree(t, store, { before, problems: [], where: `round ${round}; ${replayWith}` });
+  }
+  t.ok(harmed > 0);
 });
 
 test("a file that lost a chunk reads as an error there alone, and can be written again", async (t) => {
@@ -307,7 +347,7 @@ async function fsck(store: Disk): Promise<{ problems: FsckProblem[]; report: Tre
   const report = await fsckTree(
     {
       ...needsOf(store),
-      isPlaced: async (cid) => store.away.has(cid),
+      whereIs: async (cid) => store.whereIs(cid),
       report: (problem) => void problems.push(problem),
       progress: () => undefined,
     },

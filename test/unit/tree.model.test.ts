@@ -454,8 +454,7 @@ async function findWhole(store: MemoryStore): Promise<void> {
   const problems: FsckProblem[] = [];
   const report = (problem: FsckProblem): void => void problems.push(problem);
   const needs = { store, clock: systemClock, random: systemRandom, report };
-  const isPlaced = async (): Promise<boolean> => false;
-  const more = { isPlaced, progress: () => undefined };
+  const more = { whereIs: async () => "nowhere" as const, progress: () => undefined };
   await checkTree({ ...needs, ...more }, { treeSecret, spoilt: [] });
   if (problems.length > 0) throw new Error(`a check: ${JSON.stringify(problems, undefined, 1)}`);
 }
