@@ -42,6 +42,11 @@ export const localLimits = {
     sliceMs: 4,
     /** One journal record: far below what a sealing takes, and little to lose to a torn one. */
     recordBytesMax: MiB,
+    /** Of the room for what no peer has: from here on garbage is looked for ... */
+    garbageShare: 0.75,
+    /** ... and not again before this, and this many times as long as it took. */
+    garbagePauseMsMin: 1_000,
+    garbagePauseFactor: 10,
     /** Syncs that a commit spends on being sure that no block came meanwhile. */
     settleRoundsMax: 16,
     /** Fetches that one operation may need; more means that pages are evicted as they come. */
@@ -104,12 +109,6 @@ export const localLimits = {
     deadShareMax: 0.5,
     /** A file gives back at least this share, or emptying it is not worth the copying. */
     victimShareMin: 1 / 8,
-    /** A key of `KeyValue`. */
-    keyBytesMax: 256,
-    /** A value of `KeyValue`: a segment record or a receipt list, never bulk data. */
-    valueBytesMax: MiB,
-  },
-  mount: {
     /** Of the disk: stays free of blocks, for the index, the journal and a commit's pages ... */
     diskMarginBytes: 16 * MiB,
     /** ... and so much lies in a file that is given up when others have filled the disk: LevelDB's
@@ -121,6 +120,12 @@ export const localLimits = {
     diskLookBytes: 4 * MiB,
     /** What memory holds for a disk that takes nothing, before changes are refused. */
     hinderedBytesMax: 16 * MiB,
+    /** A key of `KeyValue`. */
+    keyBytesMax: 256,
+    /** A value of `KeyValue`: a segment record or a receipt list, never bulk data. */
+    valueBytesMax: MiB,
+  },
+  mount: {
     /** The kernel's largest request: 256 pages. Fewer, larger requests cost fewer wake-ups. */
     transferBytesMax: MiB,
     /** A page of directory entries: `ls -l` of 700 files in one answer. */
