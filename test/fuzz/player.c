@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -505,6 +506,8 @@ int main(int count, char **in) {
   data = aligned_alloc(PAGE, BIG);
   for (int i = 0; i < SLOTS; i++) slots[i] = -1;
   umask(022);
+  // A pipe that its last reader has left is an error to compare, not an end.
+  signal(SIGPIPE, SIG_IGN);
   while (fgets(line, sizeof line, stdin)) play(line);
   return 0;
 }
