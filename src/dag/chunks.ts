@@ -13,10 +13,9 @@
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
-import { type Cid, cidOf, parseCid } from "../base/ids.ts";
+import { type Cid, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { openOnce, sealOnce } from "../crypt/aead.ts";
-import { chunkKey } from "../crypt/keys.ts";
+import { chunkSealer } from "../crypt/chunk-seal.ts";
 import { blockSizes, padded } from "./sizes.ts";
 
 const keyBytes = 32;
@@ -35,20 +34,22 @@ export interface SealedChunk {
   readonly sealed: Buffer;
 }
 
-/** Seals 1 to chunkBytes bytes under the key that this secret and they make. */
-export function sealChunk(secret: Uint8Array, plaintext: Uint8Array): SealedChunk {
-  assert(plaintext.length >= 1 && plaintext.length <= limits.tree.chunkBytes);
-  const whole = padded(plaintext);
-  const key = chunkKey(secret, whole);
-  const sealed = sealOnce(key, whole);
-  assert(sealed.length <= limits.dag.blockBytesMax);
-  return { link: { cid: cidOf(sealed), key, lengthBytes: plaintext.length }, sealed };
+/** Seals each, 1 to chunkBytes bytes, under the key that this secret and they make. */
+export function sealChunks(
+  secret: Uint8Array, plaintexts: readonly Uint8Array[],
+): SealedChunk[] {
+  const { chunkBytes } = limits.tree;
+  assert(plaintexts.every(({ length }) => length >= 1 && length <= chunkBytes));
+  const chunks = chunkSealer().seal(secret, plaintexts.map(padded));
+  return chunks.map(({ cid, key, sealed }, at) => {
+    assert(sealed.length <= limits.dag.blockBytesMax);
+    return { link: { cid, key, lengthBytes: plaintexts[at]?.length ?? 0 }, sealed };
+  });
 }
 
 /** The bytes that count. Anything but the very block that was linked is Corrupt. */
 export function openChunk(link: ChunkLink, sealed: Uint8Array): Buffer {
-  if (cidOf(sealed) !== link.cid) throw corrupt(link, "CID");
-  const whole = openOnce(link.key, sealed);
+  const [whole] = chunkSealer().open([{ ...link, sealed }]) as [Buffer];
   if (whole.length < link.lengthBytes) throw corrupt(link, "length");
   if (!blockSizes.includes(whole.length)) throw corrupt(link, "size");
   return whole.subarray(0, link.lengthBytes);

@@ -10,7 +10,7 @@ import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { Maybe } from "../base/step.ts";
-import { type ChunkLink, isLost, openChunk, sealChunk } from "../dag/chunks.ts";
+import { type ChunkLink, isLost, openChunk, sealChunks } from "../dag/chunks.ts";
 import type { PageTree } from "../dag/inodes.ts";
 import type { TreeKeys } from "../dag/keys.ts";
 import { type Page, openPage, pageKey, sealPage } from "../dag/pages.ts";
@@ -22,6 +22,12 @@ interface Pending {
   readonly isPage: boolean;
   /** Undefined when the store refused it. */
   arrival: Promise<void> | undefined;
+}
+
+export interface HandedChunk {
+  readonly link: ChunkLink;
+  /** If it is a promise, it resolves when the store has the chunk. */
+  readonly arrival: Maybe<void>;
 }
 
 export class Blocks {
@@ -52,10 +58,15 @@ export class Blocks {
     return this.#refused > 0;
   }
 
-  /** Seals a chunk and hands it over. The promise, if any, resolves when the store has it. */
-  putChunk(plaintext: Uint8Array): { readonly link: ChunkLink; readonly arrival: Maybe<void> } {
-    const { link, sealed } = sealChunk(this.#keys.chunks, plaintext);
-    return { link, arrival: this.#put(link.cid, sealed, { isPage: false }) };
+  putChunk(plaintext: Uint8Array): HandedChunk {
+    return this.putChunks([plaintext])[0] as HandedChunk;
+  }
+
+  /** Seals chunks, quicker together, and hands them over. */
+  putChunks(plaintexts: readonly Uint8Array[]): HandedChunk[] {
+    return sealChunks(this.#keys.chunks, plaintexts).map(({ link, sealed }) => {
+      return { link, arrival: this.#put(link.cid, sealed, { isPage: false }) };
+    });
   }
 
   /** The chunk's bytes, or Wanted. */

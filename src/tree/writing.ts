@@ -7,6 +7,7 @@ import { HiveError, assert } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
+import type { ChunkLink } from "../dag/chunks.ts";
 import { type Piece, cleanChunk, linkAt, piecesOf } from "./content.ts";
 import { type DirtyChunk, type Live, type Node, allocatedFor } from "./nodes.ts";
 import { addSpan, addSpans } from "./spans.ts";
@@ -35,11 +36,12 @@ export function writeRange(
   const pieces = piecesOf({ offsetBytes, lengthBytes: bytes.length });
   const replaced = pieces.map((piece) => lookUnder(state, node, piece));
   const live = liveOf(state, node);
-  const arrivals = pieces.map((piece, at) => {
+  const full = pieces.map((piece, at) => {
     const from = piece.index * chunkBytes + piece.start - offsetBytes;
     const part = bytes.subarray(from, from + piece.end - piece.start);
     return writePiece(state, node, piece, { part, under: replaced[at] as Under });
   });
+  const arrivals = seal(state, full.filter((one) => one !== undefined));
   if (end > inlineBytesMax) outgrowInline(state, node, live);
   const now = state.now();
   const sizeBytes = Math.max(node.inode.sizeBytes, end);
@@ -71,23 +73,58 @@ function replacedAt(state: State, node: Node, index: number): number {
   return link === undefined ? 0 : allocatedFor(link.lengthBytes);
 }
 
+/** What nobody will write to for now: bytes to seal, and what becomes of their link. */
+interface Ready {
+  readonly bytes: Uint8Array;
+  readonly linked: (link: ChunkLink) => void;
+}
+
+/** The chunk, if this piece has filled it. */
 function writePiece(
   state: State,
   node: Node,
   piece: Piece,
   { part, under }: { readonly part: Uint8Array; readonly under: Under },
-): Maybe<void> {
+): Ready | undefined {
   const live = node.live as Live;
   const known = live.dirty.get(piece.index);
   if (known === undefined && part.length === chunkBytes) {
-    const { link, arrival } = state.blocks.putChunk(part);
-    live.allocatedBytes += allocatedFor(link.lengthBytes) - under.replacedBytes;
-    live.links.set(piece.index, link);
-    return arrival;
+    const { replacedBytes } = under;
+    const chunk = { index: piece.index, replacedBytes };
+    return { bytes: part, linked: (link) => keepLink(live, chunk, link) };
   }
   const chunk = known ?? newDirty(state, node, piece.index, under);
   fill(state, chunk, piece.start, part);
-  return isFull(chunk, piece) ? sealDirty(state, chunk) : undefined;
+  return isFull(chunk, piece) ? readyOf(state, chunk) : undefined;
+}
+
+function readyOf(state: State, chunk: DirtyChunk): Ready {
+  const { live } = chunk.node;
+  assert(live !== undefined && live.dirty.get(chunk.index) === chunk);
+  const linked = (link: ChunkLink): void => {
+    keepLink(live, chunk, link);
+    forgetDirty(state, chunk);
+  };
+  return { bytes: chunk.buffer.subarray(0, chunk.lengthBytes), linked };
+}
+
+function keepLink(
+  live: Live,
+  { index, replacedBytes }: Pick<DirtyChunk, "index" | "replacedBytes">,
+  link: ChunkLink,
+): void {
+  live.allocatedBytes += allocatedFor(link.lengthBytes) - replacedBytes;
+  live.links.set(index, link);
+}
+
+/** Seals together what is ready; each link is there to read at once. */
+function seal(state: State, ready: readonly Ready[]): Maybe<void>[] {
+  if (ready.length === 0) return [];
+  const handed = state.blocks.putChunks(ready.map(({ bytes }) => bytes));
+  return handed.map(({ link, arrival }, at) => {
+    ready[at]?.linked(link);
+    return arrival;
+  });
 }
 
 /** The writer has gone through the chunk and moves on. */
@@ -169,15 +206,9 @@ function outgrowInline(state: State, node: Node, live: Live): void {
   chunk.fresh = [[0, content.bytes.length]];
 }
 
-/** Seals a dirty chunk and lets go of its memory; its link is there to read at once. */
-export function sealDirty(state: State, chunk: DirtyChunk): Maybe<void> {
-  const live = chunk.node.live;
-  assert(live !== undefined && live.dirty.get(chunk.index) === chunk);
-  const { link, arrival } = state.blocks.putChunk(chunk.buffer.subarray(0, chunk.lengthBytes));
-  live.allocatedBytes += allocatedFor(link.lengthBytes) - chunk.replacedBytes;
-  live.links.set(chunk.index, link);
-  forgetDirty(state, chunk);
-  return arrival;
+/** Seals dirty chunks and lets go of their memory; their links are there to read at once. */
+export function sealDirty(state: State, chunks: readonly DirtyChunk[]): Maybe<void>[] {
+  return seal(state, chunks.map((chunk) => readyOf(state, chunk)));
 }
 
 export function forgetDirty(state: State, chunk: DirtyChunk): void {
@@ -200,12 +231,14 @@ export function forgetUnlinked(state: State): void {
 
 /** Brings dirty bytes back under their bound. */
 function sealOldest(state: State): Maybe<void>[] {
-  const arrivals: Maybe<void>[] = [];
+  let overBytes = state.dirtyBytes - limits.tree.dirtyBytesMax;
+  const oldest: DirtyChunk[] = [];
   for (const chunk of state.dirtyChunks) {
-    if (state.dirtyBytes <= limits.tree.dirtyBytesMax) break;
-    arrivals.push(sealDirty(state, chunk));
+    if (overBytes <= 0) break;
+    overBytes -= chunk.buffer.length;
+    oldest.push(chunk);
   }
-  return arrivals;
+  return sealDirty(state, oldest);
 }
 
 /** Forgets unpublished data: the file was emptied or is gone. */
