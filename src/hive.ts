@@ -13,6 +13,7 @@ import { startLoop } from "./agent/loop.ts";
 import { driveStatusOf, peerRowsOf, safetyOf } from "./agent/report.ts";
 import type { UploadSource } from "./base/blocks.ts";
 import { systemClock as clock } from "./base/clock.ts";
+import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import { type Cid, nameFromText } from "./base/ids.ts";
 import { type Log, lineLog, toStandardError } from "./base/log.ts";
@@ -24,6 +25,8 @@ import { serveNode } from "./bridge/node.ts";
 import { type RemoteBlocks, remoteBlocks, remoteSource, serveSource } from "./bridge/source.ts";
 import { NetworkThread, threadSeed } from "./bridge/thread.ts";
 import { type Cache, openCache, openKeyValue } from "./cache/cache.ts";
+import { type DriveCheckNeeds, type DriveCheckOptions } from "./check/check.ts";
+import { checkDrive as checkLocally } from "./check/check.ts";
 import { certifier } from "./crypt/certificates.ts";
 import { driveKeysOf } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
@@ -40,6 +43,7 @@ import { type Vault, openVault } from "./vault/vault.ts";
 export { type Secrets, encodeKeyFile, keyFileNeedsPassphrase } from "./crypt/keyfile.ts";
 export { openKeyFile } from "./crypt/keyfile.ts";
 export { seedOfWords, wordsOfSeed } from "./crypt/words.ts";
+export { type Done } from "./check/check.ts";
 export { type Dashboard, serveDashboard } from "./web/dashboard.ts";
 export { parseMountOptions } from "./mount/mount.ts";
 export { openCoder, peerKeysOf };
@@ -318,6 +322,18 @@ export async function recoverDrive(
   // What was just fetched needs no upload.
   await cache.endRound(recovered.root);
   return recovered;
+}
+
+/** Looks at a drive that nobody has mounted, and mends it if asked. */
+export function checkDrive(
+  needs: Pick<DriveCheckNeeds, "log" | "report" | "progress">,
+  config: DriveConfig,
+  how: Pick<DriveCheckOptions, "repair" | "giveUp">,
+): Promise<FsckReport> {
+  const { treeSecret } = driveKeysOf(config.driveSeed);
+  const { cacheDirectory } = config;
+  const places = { cacheDirectory, booksDirectory: join(config.directory, "books", "transfer") };
+  return checkLocally({ ...needs, clock, random }, { ...how, ...places, treeSecret });
 }
 
 /** Only what crosses to another thread: no functions, and not the mount's options. */

@@ -21,6 +21,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   tree: ["base", "dag"],
   transfer: ["base", "cache", "crypt", "dag", "erasure", "placement", "peers"],
   mount: ["base", "tree"],
+  check: ["base", "cache", "transfer", "tree"],
   agent: ["base", "peers", "placement", "proofs", "transfer", "vault"],
   bridge: ["base"],
   web: ["base"],

@@ -71,6 +71,8 @@ export const localLimits = {
   cache: {
     /** What a laptop does not miss; `hive cache --limit` changes it. */
     limitBytes: 4 * GiB,
+    /** More than any disk: a check evicts nothing. */
+    limitBytesMax: 2 ** 50,
     /** Of the limit: the rest stays for reads while uploads lag behind. */
     dirtyShareMax: 0.75,
     /** How long a write waits for room before ENOSPC. */

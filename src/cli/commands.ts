@@ -117,6 +117,32 @@ export const commands: readonly CommandSpec[] = [
     options: [{ name: "deep", summary: "fetch and compare every block" }, json],
   },
   {
+    name: "fsck",
+    operands: "",
+    operandsMax: 0,
+    summary: "check the drive's local state while it is not mounted, and mend it",
+    details:
+      "Looks at every record, block, page and name: that the store opens and its journal can be " +
+      "made so again, that every block is what its name says, that every name leads to a file, " +
+      "links and sizes are right, and that each chunk is here or in the books of what peers " +
+      "have. Without --repair nothing is touched, and each problem says what a repair would do. " +
+      "With it, damaged blocks that peers have are fetched again later; a range that nobody has " +
+      "any more reads as an error (EIO), never as zeros, until it is written anew, and the rest " +
+      "of the file stays whole; what has no name gets one in lost+found. The network is not " +
+      "asked: that is `hive verify`. Ends with 0 when nothing is wrong, or all was mended " +
+      "without loss; with 7 when something is damaged, stays so, or is lost; with 8 while the " +
+      "drive is mounted.",
+    options: [
+      { name: "repair", summary: "mend what can be mended" },
+      {
+        name: "give-up",
+        summary: "count as lost what is neither here nor in the books; with --repair for good",
+      },
+      json,
+      passphrase,
+    ],
+  },
+  {
     name: "peers",
     operands: "",
     operandsMax: 0,

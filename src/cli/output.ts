@@ -92,6 +92,12 @@ function hintOf(fault: HiveError): string | undefined {
     return "close what uses it, or: hive unmount --lazy";
   }
   if (fault.op.startsWith("cache") || fault.op.startsWith("home")) return hintOfDisk(fault.kind);
+  if (fault.kind === "Busy" && fault.op.startsWith("fsck")) {
+    return "hive unmount ends it; then run hive fsck again";
+  }
+  if (fault.kind === "Corrupt" && /^(cache|dag|drive|tree)\b/.test(fault.op)) {
+    return "hive fsck tells what is damaged, and hive fsck --repair mends what it can";
+  }
   if (fault.kind === "NotEmpty") return "use an empty directory, or -o nonempty";
   return undefined;
 }

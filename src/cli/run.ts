@@ -62,6 +62,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return drive.cache(home, line);
     case "verify":
       return drive.verify(home, line);
+    case "fsck":
+      return (await import("./fsck-command.ts")).fsck(home, line);
     case "peers":
       return drive.peers(home, line);
     case "web":
@@ -88,6 +90,7 @@ type CommandName =
   | "flush"
   | "cache"
   | "verify"
+  | "fsck"
   | "peers"
   | "web"
   | "invite"

@@ -16,6 +16,18 @@ import { openRecord, sealRecord } from "../crypt/aead.ts";
 import { type CatalogEntry, type Run, decodePageBlock, decodeRuns } from "./catalog-page.ts";
 import { encodePageBlock, encodeRuns, pageBytesOf } from "./catalog-page.ts";
 
+/** Where these books, transfer's own, say that the block lies; for whoever has nothing but them. */
+export async function placeIn(books: KeyValue, cid: Cid): Promise<CatalogEntry | undefined> {
+  const value = await books.get(`c/${cid}`);
+  return value === undefined ? undefined : decodePlace(cid, value);
+}
+
+/** True when the books tell of any block at all. */
+export async function tellsOfBlocks(books: KeyValue): Promise<boolean> {
+  for await (const _pair of books.list("c/")) return true;
+  return false;
+}
+
 /** A run on its way to the peers: its pages are in the books, their places come one by one. */
 interface Building {
   /** How many of the newest runs it takes in. */
@@ -42,9 +54,8 @@ export class Catalog {
     this.#fetch = fetch;
   }
 
-  async find(cid: Cid): Promise<CatalogEntry | undefined> {
-    const value = await this.#books.get(`c/${cid}`);
-    return value === undefined ? undefined : decodePlace(cid, value);
+  find(cid: Cid): Promise<CatalogEntry | undefined> {
+    return placeIn(this.#books, cid);
   }
 
   /** One entry for each segment that some block lies in. */

@@ -3,6 +3,7 @@
  * leads to what it led to before, byte for byte, or to an error where that was told. Never to
  * other bytes, never to zeros, and a second check finds nothing more.
  */
+import { readFileSync } from "node:fs";
 import { type Test, test } from "tap";
 import type { DriveStore } from "../../src/base/blocks.ts";
 import { systemClock } from "../../src/base/clock.ts";
@@ -11,6 +12,7 @@ import { HiveError, isFault } from "../../src/base/errors.ts";
 import { type Cid, type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom, systemRandom } from "../../src/base/random.ts";
+import { encodeLink, isLost, lostLink, parseLink } from "../../src/dag/chunks.ts";
 import type { TreeReport } from "../../src/tree/check.ts";
 import { fsckTree } from "../../src/tree/fsck.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
@@ -171,6 +173,15 @@ test("a range that was given up is remembered, not told as new", async (t) => {
   const again = await fsck(store);
   t.strictSame(again.problems, []);
   t.equal(again.report.givenUp, 1);
+});
+
+test("frozen: the link that stands for a lost chunk", (t) => {
+  const file = new URL("../vectors/dag.json", import.meta.url);
+  const { chunk } = JSON.parse(readFileSync(file, "utf8")) as { chunk: { lost: string } };
+  const link = parseLink(Buffer.from(chunk.lost, "hex"));
+  t.equal(isLost(link), true);
+  t.equal(encodeLink(lostLink(chunkBytes)).toString("hex"), chunk.lost);
+  t.end();
 });
 
 /** What a path led to: each chunk's bytes, a symlink's target, or only that it was there. */

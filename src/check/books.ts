@@ -1,0 +1,56 @@
+/**
+ * The books of what peers have, for a check: they are asked, and nothing is ever written into them
+ * but what LevelDB must do to open files that were damaged. Books that are gone know of nothing.
+ */
+import { access } from "node:fs/promises";
+import type { FsckProblem } from "../base/damages.ts";
+import { isFault } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
+import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
+import { placeIn, tellsOfBlocks } from "../transfer/catalog.ts";
+
+export interface Books extends AsyncDisposable {
+  /** True when peers have the block, as far as the books tell. */
+  has(cid: Cid): Promise<boolean>;
+  /** True when they tell of any block. */
+  readonly tell: boolean;
+}
+
+const none: Books = {
+  has: async () => false,
+  tell: false,
+  async [Symbol.asyncDispose]() {},
+};
+
+export async function openBooks(
+  directory: string,
+  { repair, report }: {
+    readonly repair: boolean;
+    readonly report: (problem: FsckProblem) => void;
+  },
+): Promise<Books> {
+  const isThere = await access(directory).then(() => true, () => false);
+  if (!isThere) return none;
+  await using parts = new AsyncDisposableStack();
+  const place = repair ? directory : parts.use(await cloneKeyValue(directory)).directory;
+  const table = parts.use(await openKeyValue(place));
+  const tellDamage = (words: string): void =>
+    report({ what: "catalogue", path: null, words, mended: true, loss: false });
+  if (table.mending !== "none") {
+    tellDamage("the books of what peers have were damaged: some of it may not be known any more");
+  }
+  const tell = await tellsOfBlocks(table);
+  const owned = parts.move();
+  return {
+    tell,
+    async has(cid) {
+      try {
+        return (await placeIn(table, cid)) !== undefined;
+      } catch (error) {
+        if (isFault(error, "Corrupt")) return false;
+        throw error;
+      }
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
