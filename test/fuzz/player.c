@@ -145,10 +145,13 @@ static int is_one_of(const char *op, const char *words) {
 }
 
 /* Where the kernel decides by itself, and otherwise than ext4: a truncation that changes no size
- * moves no time, and taking an access list away that is not there moves ctime. */
+ * moves no time; and ctime moves when an access list is taken away that is not there, or set to
+ * what the mode says already. */
 static int kernel_decides(const struct before *b, const struct before *now) {
   if (is_one_of(text(1), "truncate s-truncate")) return b->s.st_size == now->s.st_size;
-  return strcmp(text(1), "removexattr") == 0 && strncmp(text(3), "system.", 7) == 0;
+  if (strncmp(text(3), "system.", 7) != 0) return 0;
+  if (strcmp(text(1), "setxattr") == 0) return b->s.st_mode == now->s.st_mode;
+  return strcmp(text(1), "removexattr") == 0;
 }
 
 static void tell_moves(const struct before *b, double start) {
