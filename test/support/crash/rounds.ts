@@ -12,7 +12,7 @@ import type { Machine } from "../cli.ts";
 import { appendWorkload } from "./append.ts";
 import { gitWorkload } from "./git.ts";
 import { sqliteWorkload } from "./sqlite.ts";
-import { type Flushed, flushedNow, stillThere, tear } from "./torn.ts";
+import { type Flushed, flushedNow, noTail, stillThere, tear } from "./torn.ts";
 import { untarWorkload } from "./untar.ts";
 import { walkTree } from "./walk.ts";
 import type { Workload } from "./workload.ts";
@@ -29,7 +29,10 @@ export interface RoundOptions {
   readonly flush: boolean;
   /** The first daemon after the kill is killed too, while it starts. */
   readonly twice: boolean;
-  /** Bytes behind an acknowledged flush are damaged, or at most this many flushes before. */
+  /**
+   * What was written after the last acknowledged flush is damaged; with a number above 0 the disk
+   * has lied about so many of the last ones, or as many as it takes to find a byte.
+   */
   readonly tearFlushes?: number;
   /** Look at every workload and every byte, not only at those that ran. */
   readonly everything: boolean;
@@ -52,6 +55,8 @@ export interface RoundReport {
 /** A program that a dead mount holds for longer than this is hanging. */
 const freedMsMax = 10_000;
 const mountMsMax = 30_000;
+/** So far back a disk may have lied: nothing was compacted meanwhile. */
+const tearFlushesMax = 64;
 /** A machine on which nothing is acknowledged within this time is killed all the same. */
 const warmMsMax = 10_000;
 const damageWords = /cache\.(index-\w+|journal-cut|rebuilt|block-lost|block-corrupt)/g;
@@ -78,14 +83,17 @@ export class CrashSeries {
     const killedAfterMs = random.below(options.killMsMax);
     for (const workload of chosen) watch.add(workload, await workload.start(options.seed));
     if (options.warm) await Promise.race([watch.first, watch.ended, delay(warmMsMax)]);
-    if (options.flush) void this.#flushBefore(killedAfterMs - random.below(1000));
+    const killed = new AbortController();
+    const flushing = options.flush ? this.#flushOn(killed.signal) : undefined;
     await delay(killedAfterMs);
     const wrong = [...watch.endedEarly];
     this.#kill();
     const start = performance.now();
+    killed.abort();
     await Promise.race([watch.ended, delay(freedMsMax)]);
     const freedAfterMs = Math.round(performance.now() - start);
     if (freedAfterMs >= freedMsMax) wrong.push(`programs hang: ${await watch.abandon()}`);
+    await flushing;
     const { torn, acknowledged } = this.#settle(watch, options, random);
     if (options.twice) await this.#killStarting(random);
     const mountMs = await this.#mount(wrong);
@@ -109,25 +117,33 @@ export class CrashSeries {
     process.kill(this.#pid, "SIGKILL");
   }
 
-  async #flushBefore(afterMs: number): Promise<void> {
-    await delay(Math.max(0, afterMs));
-    await this.#machine.hive(["flush", "--timeout", "30"]);
+  /** One flush after the other, until the daemon is killed. */
+  async #flushOn(killed: AbortSignal): Promise<void> {
+    while (!killed.aborted) await this.#machine.hive(["flush", "--timeout", "30"]);
   }
 
   /** Tells the workloads what they may count on, which is less when the disk has lost bytes. */
   #settle(watch: Watch, options: RoundOptions, random: Random) {
     const { tearFlushes } = options;
-    let lines = watch.lines;
-    let torn = "";
-    if (tearFlushes !== undefined) {
-      const found = watch.before(random.below(tearFlushes + 1));
-      torn = tear(this.#cache, found.flushed, random);
-      lines = lines.slice(0, found.lines);
-    }
+    const plain = { torn: "", lines: watch.lines };
+    const found = tearFlushes === undefined ? plain : this.#tear(watch, tearFlushes, random);
     for (const workload of this.#workloads) {
-      workload.acknowledge(lines.filter((one) => one.workload === workload).map((one) => one.line));
+      const lines = found.lines.filter((one) => one.workload === workload);
+      workload.acknowledge(lines.map(({ line }) => line));
     }
-    return { torn, acknowledged: lines.length };
+    return { torn: found.torn, acknowledged: found.lines.length };
+  }
+
+  /** Where there is nothing to tear, a lying disk lies about more. */
+  #tear(watch: Watch, tearFlushes: number, random: Random) {
+    let back = tearFlushes === 0 ? 0 : 1 + random.below(tearFlushes);
+    for (;;) {
+      const { lines, flushed } = watch.before(back);
+      const torn = tear(this.#cache, flushed, random);
+      back *= 2;
+      const enough = torn !== noTail || back === 0 || back > tearFlushesMax;
+      if (enough) return { torn, lines: watch.lines.slice(0, lines) };
+    }
   }
 
   async #killStarting(random: Random): Promise<void> {

@@ -17,6 +17,8 @@ export interface Flushed {
   readonly blocks: ReadonlyMap<string, number>;
 }
 
+/** What `tear` says when nothing was written since. */
+export const noTail = "no tail";
 /** The smallest piece that a disk writes. */
 const sectorBytes = 512;
 
@@ -37,10 +39,10 @@ export function stillThere(cache: string, flushed: Flushed): boolean {
 export function tear(cache: string, flushed: Flushed, random: Random): string {
   const now = flushedNow(cache);
   const newest = [...now.logs.keys()].sort(byNumber).at(-1);
-  if (newest === undefined) return "no log";
+  if (newest === undefined) throw new Error(`no log in ${cache}`);
   const from = flushed.logs.get(newest) ?? 0;
   const size = now.logs.get(newest) as number;
-  if (size <= from) return "no tail";
+  if (size <= from) return noTail;
   const all = random.below(3) === 0;
   const how = all ? cut(newest, from) : damage(newest, { from, size }, random);
   // With nothing left of what named them, blocks behind the last flush are anybody's guess too.
