@@ -35,6 +35,8 @@ export const localLimits = {
     /** Journal that calls for a commit: its replay takes under a second. */
     commitAfterBytes: 8 * MiB,
     commitAfterRecords: 20_000,
+    /** A commit rests for this many times as long as the last one took, changes being few. */
+    commitRestFactor: 3,
     /** Journal at which operations wait for the commit: its changes are held in memory. */
     journalRecordsMax: 200_000,
     journalBytesMax: 128 * MiB,

@@ -26,6 +26,7 @@ import type { State } from "./state.ts";
 import { forgetUnlinked } from "./writing.ts";
 
 const secretBytes = 32;
+const { commitRestFactor } = limits.tree;
 
 /** What the root record must say, as it was when the layer froze. */
 interface Frozen {
@@ -44,6 +45,8 @@ export class Commits {
   /** Settles after the commit asked for last, however it ended. */
   #last: Promise<void> = Promise.resolve();
   #running = false;
+  #restsUntilMs = 0;
+  #savedAtMs = 0;
   /** Pages of the committed root that the next one does not have. */
   #replaced: Cid[] = [];
   /** Blocks of extended attributes that the commit under way has handed over. */
@@ -68,7 +71,8 @@ export class Commits {
   step(): Step {
     const step = async (): Promise<"busy" | "idle"> => {
       if (this.#running || !this.#isDue()) return "idle";
-      await this.commit().catch((error: unknown) => {
+      const act = this.#rests() ? this.#save() : this.commit();
+      await act.catch((error: unknown) => {
         this.#state.needs.log.warn("tree.commit", { failed: describe(error) });
         this.#state.changedAtMs = this.#state.needs.clock.monotonicMs();
       });
@@ -85,13 +89,34 @@ export class Commits {
     return old || journal.bytes >= commitAfterBytes || journal.records >= commitAfterRecords;
   }
 
+  /** After a long commit, as of a directory of a million names, the next one waits longer. */
+  #rests(): boolean {
+    const { journal, needs } = this.#state;
+    const { journalRecordsMax, journalBytesMax } = limits.tree;
+    const much = journal.records > journalRecordsMax / 2 || journal.bytes > journalBytesMax / 2;
+    return !much && needs.clock.monotonicMs() < this.#restsUntilMs;
+  }
+
+  /** As durable as by a commit, in the journal: a crash replays it. */
+  async #save(): Promise<void> {
+    const { needs, liveFiles } = this.#state;
+    if (needs.clock.monotonicMs() - this.#savedAtMs < limits.tree.commitAfterMs) return;
+    this.#savedAtMs = needs.clock.monotonicMs();
+    await flushAll(this.#state, [...liveFiles]);
+    await needs.store.sync();
+  }
+
   async #run(): Promise<void> {
+    const { clock } = this.#state.needs;
+    const beganMs = clock.monotonicMs();
     this.#next = undefined;
     this.#running = true;
     try {
       await this.#commitAll();
     } finally {
       this.#running = false;
+      this.#savedAtMs = clock.monotonicMs();
+      this.#restsUntilMs = this.#savedAtMs + (this.#savedAtMs - beganMs) * commitRestFactor;
     }
   }
 

@@ -210,3 +210,30 @@ async function failsAs(kind: "NoSpace" | "ReadOnly" | "NotFound", act: () => unk
     return isFault(error, kind);
   }
 }
+
+test("after a long commit the next one rests, and what changes meanwhile is safe", async (t) => {
+  // A clock that the store moves: the first commit takes twenty seconds.
+  let shiftMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + shiftMs };
+  class SlowStore extends MemoryStore {
+    override async commit(...words: Parameters<MemoryStore["commit"]>): Promise<void> {
+      await super.commit(...words);
+      shiftMs += 20_000;
+    }
+  }
+  const store = new SlowStore();
+  const needs = { store, clock, random: seededRandom(`rest ${seed}`), log: silentLog };
+  const tree = await openTree(needs, { treeSecret });
+  const commits = store.commits;
+  const file = await tree.create(nobody, place(rootIno, "large"), { mode: 0o644 }, flags);
+  await tree.write(file.handle, 0, Buffer.alloc(chunkBytes, 3));
+  shiftMs += limits.tree.commitAfterMs + 1;
+  await tree.committer.step(new AbortController().signal);
+  t.equal(store.commits, commits, "it rests");
+  const crashed = await openOn(store.crash());
+  const { ino } = await crashed.lookup(place(rootIno, "large"));
+  t.ok((await readFile(crashed, ino)).equals(Buffer.alloc(chunkBytes, 3)), "a crash loses nothing");
+  shiftMs += 20_000 * limits.tree.commitRestFactor;
+  await tree.committer.step(new AbortController().signal);
+  t.equal(store.commits, commits + 1, "and then it commits");
+});
