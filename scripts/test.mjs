@@ -1,6 +1,7 @@
 /**
  * `npm test [-- FILES]`: installs, builds, checks the types and runs every test; the last line is
  * `N passed, N failed`. Nothing is skipped: without /dev/fuse the mount tests fail and say so.
+ * `npm test -- --slow` runs test/slow after them, five minutes more, and counts all together.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,16 +11,30 @@ import { environment, needPrograms, node24, prepare, root, run, say } from "./pr
 
 /** The slowest file, a real swarm with kills, takes about two minutes on two cores. */
 const fileTimeoutSeconds = 240;
+/** stress-ng and fio: four minutes on two free cores. */
+const slowTimeoutSeconds = 900;
 
 const tap = join(root, "node_modules", "tap", "dist", "esm", "run.mjs");
 
 prepare();
-needPrograms({ fusermount3: "fuse3", getfattr: "attr", git: "git", perl: "perl", cc: "gcc" });
+const words = process.argv.slice(2);
+const isSlow = words.includes("--slow");
+needPrograms({
+  fusermount3: "fuse3", getfattr: "attr", git: "git", perl: "perl", cc: "gcc",
+  ...(isSlow ? { "stress-ng": "stress-ng", fio: "fio" } : {}),
+});
 buildRunner();
 say("checking types");
 run(join(root, "node_modules", ".bin", "tsc"), ["--noEmit", "-p", root], "type check");
-const files = process.argv.slice(2);
-const { passed, failed } = files.length > 0 ? runTests(files) : runTests(["test/**/*.test.ts"]);
+const files = words.filter((word) => word !== "--slow");
+const quick = { jobs: 2, timeoutSeconds: fileTimeoutSeconds };
+const results = [runTests(files.length > 0 ? files : ["test/**/*.test.ts"], quick)];
+if (isSlow) {
+  say("stress-ng and fio, about five minutes");
+  results.push(runTests(["test/slow/*.slow.ts"], { jobs: 1, timeoutSeconds: slowTimeoutSeconds }));
+}
+const sum = (name) => results.reduce((total, result) => total + result[name], 0);
+const [passed, failed] = [sum("passed"), sum("failed")];
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
 
@@ -31,13 +46,13 @@ function buildRunner() {
   writeFileSync(stamp, "");
 }
 
-function runTests(patterns) {
+function runTests(patterns, { jobs, timeoutSeconds }) {
   const scratch = mkdtempSync(join(tmpdir(), "hive-test-"));
   const output = join(scratch, "results.tap");
   const options = [
     "--disable-coverage",
-    "--jobs=2",
-    `--timeout=${fileTimeoutSeconds}`,
+    `--jobs=${jobs}`,
+    `--timeout=${timeoutSeconds}`,
     "--reporter=terse",
     `--output-file=${output}`,
   ];
