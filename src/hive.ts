@@ -221,8 +221,10 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const options = { treeSecret, readOnly, ...owner };
   const tree = await openTree({ store: cache, clock, random, log }, options);
   parts.defer(() => tree.close());
-  const loop = startLoop([tree.committer, cache.step], { clock, log });
+  const loop = startLoop([tree.committer, tree.collector, cache.step], { clock, log });
   parts.defer(() => loop.stop());
+  // Writers may wait for room: there may be garbage.
+  parts.use(cache.onDirty(() => loop.wake()));
   const mounted = parts.use(await mountTree(tree, log, config));
   return driveOf({ cache, tree, node, mounted }, parts.move());
 }

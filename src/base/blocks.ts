@@ -23,6 +23,11 @@ export interface DriveStore {
   has(cid: Cid): boolean;
   /** This block is referred to no more (a superseded page that no snapshot needs). */
   discard(cid: Cid): void;
+  /**
+   * Begins a search for blocks that no peer has and nothing refers to; there is one at a time.
+   * What is put from now on is not among them.
+   */
+  sweep(): Sweep;
 
   /** Adds a record to the journal, in order; durable after the next `sync`. */
   append(record: Uint8Array): Sequence;
@@ -38,6 +43,13 @@ export interface DriveStore {
   /** The journal records after the newest commit, oldest first; read once, at mount. */
   replay(): AsyncIterable<Uint8Array>;
   usage(): StoreUsage;
+}
+
+export interface Sweep {
+  /** Something refers to this block. */
+  keep(cid: Cid): void;
+  /** Discards what nobody kept; answers its bytes. */
+  finish(): number;
 }
 
 export interface StoreUsage {

@@ -1,5 +1,5 @@
 /** The ports of the cache, put together from its parts. It decides little: the parts do. */
-import type { BlockFetcher, Sequence, StoreUsage, UploadRound } from "../base/blocks.ts";
+import type { BlockFetcher, Sequence, StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
@@ -9,7 +9,7 @@ import type { Maybe, Step } from "../base/step.ts";
 import { BlockLog } from "./block-log.ts";
 import type { Cache } from "./cache.ts";
 import type { Catalog } from "./catalog.ts";
-import { checkBlocks } from "./check.ts";
+import { type BlockCheck, type BlockCheckOptions, checkBlocks } from "./check.ts";
 import { Cleaner } from "./cleaner.ts";
 import { DirtyRoom } from "./dirty-room.ts";
 import type { Disk } from "./disk.ts";
@@ -22,6 +22,7 @@ import type { Recovered } from "./recovery.ts";
 import type { Report } from "./report.ts";
 import { Rounds } from "./rounds.ts";
 import { dirtyBytesFor, fileBytesFor } from "./sizes.ts";
+import { OpenSweep } from "./sweep.ts";
 import { troubleOf } from "./trouble.ts";
 
 interface Needs {
@@ -58,6 +59,7 @@ export class Store implements Cache {
   readonly #cleaner: Cleaner;
   readonly #listeners = new Set<() => void>();
   #limitBytes: number;
+  #sweep: OpenSweep | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(needs: Needs, options: Options) {
@@ -129,6 +131,11 @@ export class Store implements Cache {
     if (entry === undefined || entry.is(marks.condemned)) return;
     this.#rounds.discard(entry);
     this.#room.wake();
+  }
+
+  sweep(): Sweep {
+    this.#sweep = new OpenSweep(this.#catalog, (cid) => this.discard(cid));
+    return this.#sweep;
   }
 
   append(record: Uint8Array): Sequence {
@@ -228,9 +235,9 @@ export class Store implements Cache {
     return { ...this.#needs.report };
   }
 
-  check(progress: (bytes: number) => void): ReturnType<Cache["check"]> {
+  check(options: BlockCheckOptions): Promise<BlockCheck> {
     const parts = { catalog: this.#catalog, log: this.#log, reading: this.#reading };
-    return checkBlocks({ ...parts, settle: () => this.#durable.group.request() }, progress);
+    return checkBlocks({ ...parts, settle: () => this.#durable.group.request() }, options);
   }
 
   close(): Promise<void> {
@@ -260,6 +267,7 @@ export class Store implements Cache {
   }
 
   #putAgain(entry: BlockEntry): void {
+    this.#sweep?.keep(entry.cid);
     if (entry.is(marks.condemned)) this.#rounds.revive(entry);
   }
 

@@ -67,6 +67,22 @@ export class Commits {
     return this.#next;
   }
 
+  /**
+   * Runs the search between two commits, while no other one does: the first one publishes what was
+   * removed, the second makes the store give up what was found, which the first might still name.
+   */
+  async collect(search: (state: State) => Promise<number>): Promise<number> {
+    const state = this.#state;
+    await this.commit().catch(orNoSpace);
+    const found = this.#last.then(() => (this.#frozen === undefined ? search(state) : 0));
+    this.#last = found.then(() => undefined, () => undefined);
+    const bytes = await found;
+    if (bytes === 0) return 0;
+    state.mark();
+    await this.commit().catch(orNoSpace);
+    return bytes;
+  }
+
   /** A background step: commits when changes are old or many. */
   step(): Step {
     const step = async (): Promise<"busy" | "idle"> => {

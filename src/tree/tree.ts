@@ -18,6 +18,7 @@ import { setAttributes } from "./attributes.ts";
 import { Commits } from "./commit.ts";
 import { fileOf, nextLink, readRange, seekRange } from "./content.ts";
 import { persist } from "./flush.ts";
+import { Collector } from "./garbage.ts";
 import { Handles } from "./handles.ts";
 import { link, make, makeNameless } from "./making.ts";
 import { briefOf, directoryOf, findName, nextName, nodeOf } from "./names.ts";
@@ -48,6 +49,8 @@ export interface TreeOptions {
 export interface Tree extends FileSystem {
   /** Commits when changes are old or many: the integrator's loop runs it. */
   readonly committer: Step;
+  /** Gives up what nothing refers to when the store is nearly full: for the same loop. */
+  readonly collector: Step;
   /** Everything acknowledged so far is in the store's root. */
   commit(): Promise<void>;
   /** Commits; the tree is not to be used any more. */
@@ -304,6 +307,7 @@ function itemAfter(
 function drivePart(state: State, commits: Commits) {
   return {
     committer: commits.step(),
+    collector: new Collector(state, commits).step(),
     commit: () => commits.commit(),
     statfs: () => volumeStats(state),
     async syncAll() {

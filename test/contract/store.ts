@@ -64,6 +64,23 @@ function blockContract(name: string, make: () => Promise<StoreUnderTest>): void 
     t.ok(dirtyBytes >= 10_000);
   });
 
+  test(`${name}: a sweep takes what nobody kept, and nothing that was put meanwhile`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    const [kept, gone, again] = ["kept", "gone", "again"].map((seed) => sample(seed, 50_000));
+    for (const one of [kept, gone, again] as Sample[]) await store.put(one.cid, one.bytes);
+    await store.sync();
+    const sweep = store.sweep();
+    sweep.keep((kept as Sample).cid);
+    await store.put((again as Sample).cid, (again as Sample).bytes);
+    const fresh = sample("fresh", 50_000);
+    await store.put(fresh.cid, fresh.bytes);
+    t.equal(sweep.finish(), 50_000);
+    t.equal(store.usage().dirtyBytes, 150_000);
+    for (const one of [kept, again, fresh] as Sample[]) t.ok(store.has(one.cid));
+    t.notOk(store.has((gone as Sample).cid));
+  });
+
   test(`${name}: an absent block with no peers to ask is Unavailable or NotFound`, async (t) => {
     await using made = await make();
     const { cid } = sample("absent", 10);

@@ -2,7 +2,7 @@
  * A DriveStore in memory that can crash: `crash()` gives the store as a disk would have it, without
  * what was not synced. It can answer later, refuse when full, and never changes what it was given.
  */
-import type { DriveStore, Sequence, StoreUsage } from "../../src/base/blocks.ts";
+import type { DriveStore, Sequence, StoreUsage, Sweep } from "../../src/base/blocks.ts";
 import { HiveError, assert } from "../../src/base/errors.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
 import type { Random } from "../../src/base/random.ts";
@@ -35,6 +35,7 @@ export class MemoryStore implements DriveStore {
   readonly #blocks = new Map<Cid, Uint8Array>();
   #journal: JournalRecord[] = [];
   readonly #discarded = new Set<Cid>();
+  #suspects = new Set<Cid>();
   #sequence: Sequence;
   #bytes = 0;
   isFull = false;
@@ -51,6 +52,7 @@ export class MemoryStore implements DriveStore {
   put(cid: Cid, sealed: Uint8Array): Maybe<void> {
     assert(cidOf(sealed) === cid, "a block is named by its bytes");
     if (this.isFull) throw new HiveError("NoSpace", "memory-store.put", cid);
+    this.#suspects.delete(cid);
     return this.#late(() => {
       if (this.has(cid)) return;
       this.#blocks.set(cid, sealed);
@@ -77,6 +79,19 @@ export class MemoryStore implements DriveStore {
     this.#bytes -= known?.length ?? 0;
     this.#blocks.delete(cid);
     this.#disk.blocks.delete(cid);
+  }
+
+  sweep(): Sweep {
+    const suspects = new Set([...this.#disk.blocks.keys(), ...this.#blocks.keys()]);
+    this.#suspects = suspects;
+    return {
+      keep: (cid) => void suspects.delete(cid),
+      finish: () => {
+        const before = this.#bytes;
+        for (const cid of suspects) this.discard(cid);
+        return before - this.#bytes;
+      },
+    };
   }
 
   append(record: Uint8Array): Sequence {

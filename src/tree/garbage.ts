@@ -1,0 +1,163 @@
+/**
+ * Garbage: blocks that wait for the peers and that nothing refers to any more, of files that were
+ * removed or written over. They go when the store gets full: all that the committed pages name is
+ * looked at, and the rest is given up. Blocks are shared between files, so there is no shorter way.
+ *
+ * It never fetches: a page that only peers have means that peers are there, and uploads make room.
+ */
+import type { Sweep } from "../base/blocks.ts";
+import { HiveError } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { describe } from "../base/log.ts";
+import type { Step } from "../base/step.ts";
+import { parseLink } from "../dag/chunks.ts";
+import { parseEntry, parseTableValue } from "../dag/entries.ts";
+import { type Inode, type PageTree, fileType, typeMask } from "../dag/inodes.ts";
+import { type Page, childOf } from "../dag/pages.ts";
+import { Breather } from "./attempt.ts";
+import type { Commits } from "./commit.ts";
+import type { State } from "./state.ts";
+
+/** What the leaves of a tree of pages hold; of a file that nobody can read, nothing counts. */
+type Leaves = "names" | "links" | "linked" | "nothing";
+
+export class Collector {
+  readonly #state: State;
+  readonly #commits: Commits;
+  /** What the journal had told when garbage was looked for last. */
+  #seen = -1;
+  #notBeforeMs = 0;
+
+  constructor(state: State, commits: Commits) {
+    this.#state = state;
+    this.#commits = commits;
+  }
+
+  /** A background step: looks for garbage when the store is nearly full of what no peer has. */
+  step(): Step {
+    const step = async (): Promise<"busy" | "idle"> => {
+      if (this.#isDue()) await this.#collect();
+      return "idle";
+    };
+    return { name: "garbage", step };
+  }
+
+  #isDue(): boolean {
+    const { readOnly, needs, journal, blocks } = this.#state;
+    if (readOnly || journal.last === this.#seen) return false;
+    if (needs.clock.monotonicMs() < this.#notBeforeMs) return false;
+    const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
+    return blocks.isStuck || dirtyBytes > dirtyBytesMax * limits.tree.garbageShare;
+  }
+
+  async #collect(): Promise<void> {
+    const { log } = this.#state.needs;
+    this.#seen = this.#state.journal.last;
+    try {
+      const bytes = await this.#commits.collect((state) => this.#timed(state));
+      if (bytes > 0) log.info("tree.garbage", { bytes });
+    } catch (error) {
+      log.warn("tree.garbage", { failed: describe(error) });
+    }
+  }
+
+  /** What the search costs decides how often there is one; a commit may wait for room. */
+  async #timed(state: State): Promise<number> {
+    const { clock } = state.needs;
+    const { garbagePauseMsMin, garbagePauseFactor } = limits.tree;
+    const startMs = clock.monotonicMs();
+    try {
+      return await sweep(state);
+    } finally {
+      const endMs = clock.monotonicMs();
+      const pauseMs = (endMs - startMs) * garbagePauseFactor;
+      this.#notBeforeMs = endMs + Math.max(garbagePauseMsMin, pauseMs);
+    }
+  }
+}
+
+/** Bytes given up. Nothing may be committed meanwhile, and nothing wait to be. */
+async function sweep(state: State): Promise<number> {
+  const found = state.needs.store.sweep();
+  const walk = new Walk(state, found);
+  await walk.visit(state.nodes.root.tree, "names");
+  await walk.visit(state.linked, "linked");
+  for (const ino of state.nodes.inos()) {
+    const node = state.nodes.find(ino);
+    if (node?.home.kind !== "none") continue;
+    await walk.visit(node.tree, node.handles > 0 ? "links" : "nothing");
+  }
+  for (const tree of [...state.active.dropped]) await walk.visit(tree, "nothing");
+  keepUncommitted(state, found);
+  return found.finish();
+}
+
+/** What was changed since the commit; from here to the end nothing may wait. */
+function keepUncommitted(state: State, found: Sweep): void {
+  for (const { links } of state.active.chunks.values()) {
+    for (const [, link] of links) if (link !== null) found.keep(link.cid);
+  }
+  for (const ino of state.nodes.inos()) {
+    const node = state.nodes.find(ino);
+    if (node === undefined) continue;
+    keepXattrs(node.inode, found);
+    for (const { cid } of node.live?.links.values() ?? []) found.keep(cid);
+  }
+}
+
+function keepXattrs({ xattrs }: Inode, found: Sweep): void {
+  if (xattrs.kind === "block") found.keep(xattrs.link.cid);
+}
+
+class Walk {
+  readonly #state: State;
+  readonly #found: Sweep;
+  readonly #breather: Breather;
+
+  constructor(state: State, found: Sweep) {
+    this.#state = state;
+    this.#found = found;
+    this.#breather = new Breather(() => state.needs.clock.monotonicMs());
+  }
+
+  async visit(tree: PageTree, leaves: Leaves): Promise<void> {
+    const { root } = tree;
+    if (root.kind === "inside") await this.#leaf(root.page, leaves);
+    if (root.kind === "page") await this.#page(tree, root, leaves);
+  }
+
+  async #page(
+    tree: PageTree, at: { readonly cid: Cid; readonly level: number }, leaves: Leaves,
+  ): Promise<void> {
+    const { blocks } = this.#state;
+    const { cid, level } = at;
+    this.#found.keep(cid);
+    if (level === 0 && leaves === "nothing") return;
+    if (!blocks.has(cid)) throw new HiveError("Unavailable", "tree.garbage", "a page is on peers");
+    const page = await blocks.loadPage(tree, cid, level);
+    await this.#breather.breathe();
+    if (level === 0) return this.#leaf(page, leaves);
+    for (const index of page.keys.keys()) {
+      await this.#page(tree, { cid: childOf(page, index), level: level - 1 }, leaves);
+    }
+  }
+
+  async #leaf(page: Page, leaves: Leaves): Promise<void> {
+    if (leaves === "nothing") return;
+    for (const value of page.values) {
+      if (leaves === "links") this.#found.keep(parseLink(value).cid);
+      else if (leaves === "linked") await this.#inode(parseTableValue(value));
+      else {
+        const entry = parseEntry(value);
+        if (entry.kind === "inode") await this.#inode(entry);
+      }
+    }
+  }
+
+  async #inode({ inode, tree }: { readonly inode: Inode; readonly tree: PageTree }): Promise<void> {
+    keepXattrs(inode, this.#found);
+    const isDirectory = (inode.mode & typeMask) === fileType.directory;
+    await this.visit(tree, isDirectory ? "names" : "links");
+  }
+}
