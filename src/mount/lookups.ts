@@ -1,7 +1,7 @@
 /**
- * What the kernel has looked up and not given back. A machine with much memory lets it keep millions
- * of files, and the tree must know each of them as long; so beyond a limit it is asked to prune the
- * oldest that nobody uses. Pure: session.ts sends the notice.
+ * What the kernel has looked up and not given back. With much memory it keeps millions of files,
+ * and the tree must know each of them as long; so beyond a limit it is asked to prune the oldest
+ * that nobody uses. Pure: session.ts sends the notice.
  */
 import type { Ino } from "../base/ids.ts";
 
