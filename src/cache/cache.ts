@@ -13,7 +13,7 @@ import { HiveError, assert, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe, silentLog } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
-import type { BlockCheck } from "./check.ts";
+import type { BlockCheck, BlockCheckOptions } from "./check.ts";
 import { removeClones } from "./clone.ts";
 import { Disk } from "./disk.ts";
 import { diskFault } from "./faults.ts";
@@ -24,7 +24,7 @@ import { type Report, newReport } from "./report.ts";
 import { Store } from "./store.ts";
 
 export { openKeyValue } from "./key-value.ts";
-export { type Clone, cloneCache, cloneKeyValue } from "./clone.ts";
+export { type Clone, cloneCache, cloneKeyValue, removeClones } from "./clone.ts";
 export { type BlockCheck } from "./check.ts";
 export { type Report } from "./report.ts";
 
@@ -41,7 +41,7 @@ export interface Cache extends DriveStore, UploadSource, AsyncDisposable {
   /** What is wrong now and what to do about it, in words; null when all is well. */
   trouble(): string | null;
   /** Reads every block, and isolates those that are spoilt. */
-  check(progress: (bytes: number) => void): Promise<BlockCheck>;
+  check(options: BlockCheckOptions): Promise<BlockCheck>;
   /** Makes all durable that can be, and lets go of the directory. */
   close(): Promise<void>;
 }

@@ -113,6 +113,17 @@ export class Catalog {
     this.change(entry);
   }
 
+  /** Peers may not have it after all: it stays until it is placed again. */
+  setDirty(entry: BlockEntry): void {
+    assert(!entry.is(marks.dirty));
+    if (entry.file !== undefined && entry.is(marks.warm)) entry.file.warmBytes -= entry.frameBytes;
+    entry.marks |= marks.dirty;
+    if (entry.file !== undefined) entry.file.dirtyBytes += entry.frameBytes;
+    this.#dirty.add(entry);
+    this.countDirty(entry, true);
+    this.change(entry);
+  }
+
   countDirty(entry: BlockEntry, counted: boolean): void {
     if (entry.is(marks.counted) === counted) return;
     entry.marks ^= marks.counted;

@@ -6,6 +6,7 @@
  */
 import { isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { BlockFile } from "./block-file.ts";
 import type { BlockLog } from "./block-log.ts";
 import type { Catalog } from "./catalog.ts";
@@ -20,6 +21,8 @@ export interface BlockCheck {
   readonly forgotten: number;
   /** Blocks that were whole under a spoilt header, and were written again. */
   readonly rewritten: number;
+  /** Blocks that counted as placed and are not: they count as dirty again. */
+  readonly reclaimed: number;
   /** Dirty blocks that are gone or spoilt: only peers or another put can bring them back. */
   readonly spoilt: readonly Cid[];
 }
@@ -32,10 +35,16 @@ interface Needs {
   readonly settle: () => Promise<void>;
 }
 
-/** `progress` is told the bytes looked at so far, now and then. */
+export interface BlockCheckOptions {
+  /** Is told the bytes looked at so far, now and then. */
+  readonly progress: (bytes: number) => void;
+  /** True when peers have the block, for all that is known. */
+  readonly isPlaced: (cid: Cid) => Promise<boolean>;
+}
+
 export async function checkBlocks(
   needs: Needs,
-  progress: (bytes: number) => void,
+  { progress, isPlaced }: BlockCheckOptions,
 ): Promise<BlockCheck> {
   const { catalog, log } = needs;
   const before = catalog.count;
@@ -48,10 +57,35 @@ export async function checkBlocks(
     }
     bytes += file.sizeBytes;
   }
-  await needs.settle();
   const spoilt = [...catalog.dirty].filter((entry) => entry.is(marks.broken));
   const forgotten = before - catalog.count;
-  return { blocks: before, bytes, forgotten, rewritten, spoilt: spoilt.map(({ cid }) => cid) };
+  const reclaimed = await reclaim(catalog, isPlaced);
+  await needs.settle();
+  const cids = spoilt.map(({ cid }) => cid);
+  return { blocks: before, bytes, forgotten, rewritten, reclaimed, spoilt: cids };
+}
+
+/** A block must not be evicted for the sake of peers of which nobody knows. */
+async function reclaim(
+  catalog: Catalog,
+  isPlaced: BlockCheckOptions["isPlaced"],
+): Promise<number> {
+  let reclaimed = 0;
+  let some: BlockEntry[] = [];
+  const decide = async (): Promise<void> => {
+    const placed = await Promise.all(some.map(({ cid }) => isPlaced(cid)));
+    for (const entry of some.filter((_, at) => placed[at] === false)) {
+      catalog.setDirty(entry);
+      reclaimed++;
+    }
+    some = [];
+  };
+  for (const entry of catalog.values()) {
+    if (!entry.is(marks.dirty)) some.push(entry);
+    if (some.length >= limits.cache.batchChangesMax) await decide();
+  }
+  await decide();
+  return reclaimed;
 }
 
 /** Entries of the file for which no whole frame lies in their place. */

@@ -4,12 +4,14 @@
  * and new frames go to a file of its own. Whatever is done to the clone, the original stays as it
  * is; and since LevelDB's lock file is shared too, nobody can open the original meanwhile.
  */
+import { constants } from "node:fs";
 import { copyFile, link, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileName, parseFileName } from "./block-log.ts";
 import { codeOf, diskFault } from "./faults.ts";
 
 const prefix = "check-";
+const linkless: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
 export interface Clone extends AsyncDisposable {
   readonly directory: string;
@@ -66,7 +68,7 @@ async function cloneLevel(from: string, to: string): Promise<void> {
   for (const name of await namesIn(from)) {
     // A table is written once; the lock is shared so that it keeps others out.
     const shared = name === "LOCK" || name.endsWith(".ldb");
-    await unlessAbsent((shared ? link : copyFile)(join(from, name), join(to, name)));
+    await unlessAbsent((shared ? share : copyFile)(join(from, name), join(to, name)));
   }
 }
 
@@ -76,11 +78,21 @@ async function cloneBlocks(from: string, to: string): Promise<void> {
   for (const name of await namesIn(from)) {
     const number = parseFileName(name);
     if (number === undefined) continue;
-    await unlessAbsent(link(join(from, name), join(to, name)));
+    await unlessAbsent(share(join(from, name), join(to, name)));
     newest = Math.max(newest, number);
   }
   // Frames are appended to the newest file: that must be none that is shared.
   await writeFile(join(to, fileName(newest + 1)), "", { mode: 0o600 });
+}
+
+/** A copy where the file system knows no links: dear, and the same for whoever looks. */
+async function share(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!linkless.includes(codeOf(error))) throw error;
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+  }
 }
 
 async function namesIn(directory: string): Promise<readonly string[]> {

@@ -11,7 +11,7 @@ import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import { type Cache, cloneCache, openCache } from "../cache/cache.ts";
+import { type Cache, cloneCache, openCache, removeClones } from "../cache/cache.ts";
 import { fsckTree } from "../tree/fsck.ts";
 import { type Books, openBooks } from "./books.ts";
 import { blockProblems, storeProblems } from "./problems.ts";
@@ -78,7 +78,10 @@ class DriveCheck {
     this.#books = books;
     if (cache?.root() === undefined) return this.#tellRootless(cache, books);
     for (const problem of storeProblems(cache.report())) report(problem);
-    const blocks = await cache.check((bytes) => progress({ part: "blocks", bytes }));
+    const blocks = await cache.check({
+      progress: (bytes) => progress({ part: "blocks", bytes }),
+      isPlaced: (cid) => books.has(cid),
+    });
     const placed = await this.#sortSpoilt(blocks.spoilt);
     await cache.placed(placed);
     for (const problem of blockProblems(blocks, placed.length)) report(problem);
@@ -91,6 +94,8 @@ class DriveCheck {
       },
       { treeSecret, spoilt: [...this.#spoilt] },
     );
+    // A new commit of the same root: its blocks are looked through for the peers once more.
+    if (blocks.reclaimed > 0) await cache.commit(cache.root() ?? new Uint8Array(0), 0);
     const { files, directories, givenUp, elsewhere } = tree;
     const sums = { blocks: blocks.blocks, blockBytes: blocks.bytes };
     return { ...sums, files, directories, givenUp, elsewhere };
@@ -106,7 +111,11 @@ class DriveCheck {
     try {
       // Nothing is evicted for want of room while it is looked at.
       const { limitBytesMax: limitBytes } = limits.cache;
-      return parts.use(await openCache({ directory, clock, log, fetcher }, { limitBytes }));
+      const cache = await openCache({ directory, clock, log, fetcher }, { limitBytes });
+      parts.use(cache);
+      // This one has the lock: the others' makers are gone.
+      await removeClones(cacheDirectory, directory);
+      return cache;
     } catch (cause) {
       if (!isFault(cause, "Busy")) throw cause;
       const subject = cause.subject.replace(directory, cacheDirectory);

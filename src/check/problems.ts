@@ -29,7 +29,7 @@ export function storeProblems(report: Readonly<Report>): FsckProblem[] {
 
 /** What reading every block showed. `onPeers`: how many of the spoilt ones peers have. */
 export function blockProblems(found: BlockCheck, onPeers: number): FsckProblem[] {
-  const { forgotten, rewritten, spoilt } = found;
+  const { forgotten, rewritten, reclaimed, spoilt } = found;
   const problems: FsckProblem[] = [];
   const fetched = forgotten + onPeers;
   if (fetched > 0) {
@@ -38,6 +38,12 @@ export function blockProblems(found: BlockCheck, onPeers: number): FsckProblem[]
   }
   if (rewritten > 0) {
     problems.push(mended("block", `${rewritten} blocks stand under damaged headers`));
+  }
+  if (reclaimed > 0) {
+    const words =
+      `${reclaimed} blocks count as safe with peers, and the books do not tell with whom: they ` +
+      "are uploaded again";
+    problems.push(mended("catalogue", words));
   }
   if (spoilt.length > onPeers) {
     const words =

@@ -14,11 +14,12 @@ const replay = `replay: HIVE_SEED=${seed} node ${process.argv[1]}`;
 const root = Buffer.from("the root");
 const dirty = samples("dirty");
 const clean = samples("clean");
+const look = { progress: () => undefined, isPlaced: async () => true };
 
 test("a whole cache is found whole", async (t) => {
   await using made = await filled();
   const told: number[] = [];
-  const found = await made.store.check((bytes) => told.push(bytes));
+  const found = await made.store.check({ ...look, progress: (bytes) => told.push(bytes) });
   const { blocks, forgotten, rewritten, spoilt } = found;
   t.strictSame({ blocks, forgotten, rewritten, spoilt }, {
     blocks: dirty.length + clean.length, forgotten: 0, rewritten: 0, spoilt: [],
@@ -38,13 +39,13 @@ test("flips anywhere: each spoilt block is found before anybody reads it, no oth
         await writeFile(path, bytes);
       }
     });
-    const found = await store.check(() => {});
+    const found = await store.check(look);
     await agree(t, store, found.spoilt, `round ${round}; ${replay}`);
     t.ok(found.spoilt.length + found.forgotten + found.rewritten <= 1, replay);
-    const again = await store.check(() => {});
+    const again = await store.check(look);
     t.strictSame([again.forgotten, again.rewritten], [0, 0], `once is enough; ${replay}`);
     const later = await made.reopen();
-    await agree(t, later, (await later.check(() => {})).spoilt, `after a new start; ${replay}`);
+    await agree(t, later, (await later.check(look)).spoilt, `after a new start; ${replay}`);
   }
 });
 
@@ -66,7 +67,7 @@ test("a truncated, a missing and a torn file: every block is whole or told", asy
           await damage(path, random.below((await stat(path)).size));
         }
       });
-      const { spoilt } = await store.check(() => {});
+      const { spoilt } = await store.check(look);
       await agree(t, store, spoilt, `damage ${index}, round ${round}; ${replay}`);
     }
   }
@@ -81,7 +82,7 @@ test("a block under a spoilt header is written again, and survives the loss of t
     bytes[60] = (bytes[60] as number) ^ 1;
     await writeFile(path as string, bytes);
   });
-  t.equal((await store.check(() => {})).rewritten, 1);
+  t.equal((await store.check(look)).rewritten, 1);
   const rebuilt = await made.reopen((directory) => rm(join(directory, "index"), { recursive: true }));
   await agree(t, rebuilt, [], "all came back");
 });
@@ -96,10 +97,24 @@ test("peers that have a spoilt block after all: it is forgotten, and fetched", a
     bytes[64] = (bytes[64] as number) ^ 1;
     await writeFile(path as string, bytes);
   });
-  const { spoilt } = await store.check(() => {});
+  const { spoilt } = await store.check(look);
   t.strictSame(spoilt, [first.cid]);
   await store.placed(spoilt);
   t.ok(first.bytes.equals(await store.get(first.cid)));
+});
+
+test("blocks that the books of peers do not know are dirty again, and are uploaded", async (t) => {
+  await using made = await filled();
+  const { store } = made;
+  const known = new Set(clean.slice(0, 5).map(({ cid }) => cid));
+  const { reclaimed } = await store.check({ ...look, isPlaced: async (cid) => known.has(cid) });
+  t.equal(reclaimed, clean.length - known.size);
+  const again = await made.reopen();
+  await again.commit(root, 0);
+  const { blocks = [] } = (await again.beginRound()) ?? {};
+  t.equal(blocks.length, dirty.length + clean.length - known.size);
+  await again.dropClean();
+  t.equal(clean.filter(({ cid }) => again.has(cid)).length, clean.length - known.size);
 });
 
 test("a clone is checked, mended and written to, and the original stays byte for byte", async (t) => {
@@ -111,7 +126,7 @@ test("a clone is checked, mended and written to, and the original stays byte for
     {
       await using clone = await cloneCache(made.directory);
       await using store = await openIn(clone.directory);
-      await store.check(() => {});
+      await store.check(look);
       t.ok(root.equals(store.root() ?? Buffer.alloc(0)));
       const more = sample("more", 5000);
       await store.put(more.cid, more.bytes);
