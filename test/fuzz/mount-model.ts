@@ -5,9 +5,11 @@
  * fsyncs, those files and all names.
  *
  *   node test/fuzz/mount-model.ts --seed N [--operations M] [--seeds COUNT] [--limit MIB] [--data]
+ *     [--known FILES]
  *
  * `--data` keeps to the bytes of two files (write, map, punch, copy ...), as fsx does. `--short`
- * shortens what failed. It needs root, and ext4 under the system's temporary folder.
+ * shortens what failed; with `--known 16` the kernel is asked to forget all but 16 files again and
+ * again. It needs root, and ext4 under the system's temporary folder.
  *
  * Compared: results, errno, bytes, attributes, extended ones, names, locks, and whether mtime, ctime
  * and atime moved (ext4 with noatime, since reading moves no time on the drive). Not compared: inode
@@ -41,23 +43,26 @@ export class Arena implements AsyncDisposable {
   readonly #directory: string;
   readonly #program: string;
   readonly #limitMiB: number;
+  readonly #known: readonly string[];
   #daemon: Daemon | undefined;
   #players: readonly Player[] = [];
   #round = 0;
   played = 0;
 
-  private constructor(limitMiB: number) {
+  private constructor(limitMiB: number, known: readonly string[]) {
     this.#directory = mkdtempSync(join(tmpdir(), "hive-fuzz-"));
     this.#program = builtPlayer();
     this.#limitMiB = limitMiB;
+    this.#known = known;
     for (const name of ["mount", "model", "store"]) mkdirSync(join(this.#directory, name));
     // Reading moves no time on the drive, so it shall not on ext4 either.
     execFileSync("mount", ["--bind", this.#path("model"), this.#path("model")]);
     execFileSync("mount", ["-o", "remount,bind,noatime", this.#path("model")]);
   }
 
-  static async open(limitMiB: number): Promise<Arena> {
-    const arena = new Arena(limitMiB);
+  /** `known`: the limit of files that the kernel may know, if it is another than usual. */
+  static async open(limitMiB: number, ...known: readonly string[]): Promise<Arena> {
+    const arena = new Arena(limitMiB, known);
     await arena.#serve();
     return arena;
   }
@@ -92,8 +97,8 @@ export class Arena implements AsyncDisposable {
   }
 
   async #serve(): Promise<void> {
-    const limit = this.#limitMiB;
-    this.#daemon = await Daemon.start(this.#path("mount"), this.#path("store"), limit);
+    const [mount, store] = [this.#path("mount"), this.#path("store")];
+    this.#daemon = await Daemon.start(mount, store, this.#limitMiB, ...this.#known);
   }
 
   /** New folders for both, since after a crash they need not agree any more. */
@@ -258,6 +263,7 @@ async function main(): Promise<number> {
       seeds: { type: "string", default: "1" },
       operations: { type: "string", default: "20000" },
       limit: { type: "string", default: "64" },
+      known: { type: "string" },
       data: { type: "boolean", default: false },
       short: { type: "boolean", default: false },
     },
@@ -267,7 +273,8 @@ async function main(): Promise<number> {
   let [failures, played] = [0, 0];
   for (let index = 0; index < Number(values.seeds); index++) {
     const seed = Number(values.seeds) === 1 ? values.seed : String(Number(values.seed) + index);
-    await using arena = await Arena.open(limitMiB);
+    const known = values.known === undefined ? [] : [values.known];
+    await using arena = await Arena.open(limitMiB, ...known);
     const profile = values.data ? "data" : "all";
     const plan: Plan = { seed, operations: Number(values.operations), profile, limitMiB };
     const report = await compare(arena, plan, { shorten: values.short });

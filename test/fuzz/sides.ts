@@ -82,8 +82,10 @@ export class Daemon extends Talk {
     super(process.execPath, [here("../mount/drive-daemon.ts"), ...words], compiled());
   }
 
-  static async start(mount: string, store: string, limitMiB: number): Promise<Daemon> {
-    const daemon = new Daemon([mount, store, String(limitMiB)]);
+  static async start(
+    mount: string, store: string, limitMiB: number, ...more: readonly string[]
+  ): Promise<Daemon> {
+    const daemon = new Daemon([mount, store, String(limitMiB), ...more]);
     await daemon.ask([], 1);
     return daemon;
   }

@@ -1,7 +1,8 @@
 /**
  * A daemon around the real tree and the real store, for the tests that kill it, drop its cache and
- * mount it again: `drive-daemon.ts DIRECTORY STORE [LIMIT_MIB]`. In place of peers there is a folder
- * beside the store to which blocks are uploaded, and from which evicted ones are fetched.
+ * mount it again: `drive-daemon.ts DIRECTORY STORE [LIMIT_MIB [FILES_KNOWN_MAX]]`. In place of
+ * peers there is a folder beside the store to which blocks are uploaded, and from which evicted
+ * ones are fetched.
  *
  * It says "serving" on stdout, then answers each line of stdin: `drop` forgets what was uploaded,
  * `commit` commits, `upload` uploads all, `hide` makes the folder of blocks answer nothing, `show`
@@ -24,7 +25,7 @@ import { openCache } from "../../src/cache/cache.ts";
 import { clearStaleMount, mount } from "../../src/mount/mount.ts";
 import { openTree } from "../../src/tree/tree.ts";
 
-const [, , directory = "", store = "", limitMiB = "256"] = process.argv;
+const [, , directory = "", store = "", limitMiB = "256", known] = process.argv;
 const far = join(store, "far");
 mkdirSync(far, { recursive: true });
 const log = lineLog({ level: "info", write: (line) => process.stderr.write(line) });
@@ -75,7 +76,8 @@ const uploader: Step = { name: "upload", step: oneUpload };
 
 const loop = startLoop([tree.committer, cache.step, uploader], { clock, log });
 await clearStaleMount(directory);
-const mounted = await mount({ tree, log, clock }, {
+const filesKnownMax = known === undefined ? {} : { filesKnownMax: Number(known) };
+const mounted = await mount({ tree, log, clock, ...filesKnownMax }, {
   directory, driver: "kernel", allowOther: process.getuid?.() === 0, readOnly: false,
   fsName: "hive-test", devices: true, setUserId: true,
 });
