@@ -1,4 +1,4 @@
-/** What takes the real tree's store, or two mounts of one drive: numbers that stay, room that is told. */
+/** What takes the real store, or two mounts of one drive: numbers that stay, room that is told. */
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -69,7 +69,7 @@ test("df tells what the files take and what can still be written", async (t) => 
   t.ok(Math.abs(full.usedKiB - before.usedKiB - 16 * 1024) < 512, `${full.usedKiB} KiB used`);
   t.ok(Math.abs(before.freeKiB - full.freeKiB - 16 * 1024) < 512, `${full.freeKiB} KiB free`);
   await run("rm", file);
-  // Free only once peers have them: the chunks that nothing links any more are not told apart yet.
+  // Free again once peers have them, or once garbage is looked for.
   t.equal((await volume()).usedKiB, before.usedKiB);
 });
 

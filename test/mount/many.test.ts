@@ -51,8 +51,10 @@ test("the kernel is asked to forget the oldest of too many files", async (t) => 
   if (told.includes("mount.prunes-never")) return void t.comment("this kernel cannot be asked");
   t.ok(tree.knownInos().length < 3000, `${tree.knownInos().length} of 6052 are in memory`);
   t.equal(await place.client.run(({ fs, path }) => {
-    const files = Array.from({ length: 6000 }, (_, i) => fs.readFileSync(path(`file-${i}`), "utf8"));
-    const open = Array.from({ length: 50 }, (_, i) => fs.readFileSync(path(`open/${i}`), "utf8"));
+    const files = Array.from({ length: 6000 }, (_, i) =>
+      fs.readFileSync(path(`file-${i}`), "utf8"));
+    const open = Array.from({ length: 50 }, (_, i) =>
+      fs.readFileSync(path(`open/${i}`), "utf8"));
     return files.every((text, i) => text === `number ${i}`) &&
       open.every((text, i) => text === `still ${i}`);
   }), true);
