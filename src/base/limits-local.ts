@@ -28,8 +28,9 @@ export const localLimits = {
     journaledBytesMax: 64 * KiB,
     /** Opened chunks kept: the kernel has its own page cache, these serve partial reads. */
     chunkCacheBytes: 32 * MiB,
-    /** Opened pages kept: the names and attributes of about 300,000 files. */
-    pageCacheBytes: 64 * MiB,
+    /** Opened pages kept: names and attributes of a million files. Names lie in the order of hashes,
+     * so in a larger directory most names that are made or looked up cost the read of a page. */
+    pageCacheBytes: 192 * MiB,
     /** A change is at most this old when it is committed; so is what a crash replays. */
     commitAfterMs: 5_000,
     /** Journal that calls for a commit: its replay takes under a second. */
@@ -166,6 +167,11 @@ export const localLimits = {
     complaintsMax: 256,
     /** What fusermount3 may say before we stop listening. */
     complaintBytesMax: 4 * KiB,
+  },
+  drive: {
+    /** How long a start without a local store asks for what peers have: they are dialled first. */
+    bringBackMs: 20_000,
+    bringBackPauseMs: 500,
   },
   bridge: {
     /** Between a fault of the network's thread and its next start: no busy loop, no long gap. */
