@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { HiveError } from "../base/errors.ts";
 import { lineLog, toStandardError } from "../base/log.ts";
+import { giveWay } from "../base/priority.ts";
 import { systemRandom } from "../base/random.ts";
 import { openNode, recoverDrive, seedOfWords, wordsOfSeed } from "../hive.ts";
 import { driveConfigOf, nodeConfigOf } from "./config.ts";
@@ -109,6 +110,7 @@ export async function node(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
+  giveWay("process");
   const log = lineLog({ level: "info", write: toStandardError });
   const give = async (): Promise<Buffer> => {
     const received = await receivePassphrase();

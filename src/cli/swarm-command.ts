@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HiveError, isFault } from "../base/errors.ts";
 import { lineLog, toStandardError } from "../base/log.ts";
+import { giveWay } from "../base/priority.ts";
 import { type Json, askControl, serveControl } from "./control.ts";
 import { askedToEnd, receivePassphrase, sayFailed, sayReady, startInBackground } from "./daemon.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
@@ -85,6 +86,7 @@ async function startSwarm(home: Home, peers: number, processes: boolean): Promis
 }
 
 async function host(home: Home, line: CommandLine): Promise<ExitCode> {
+  giveWay("process");
   await receivePassphrase();
   const log = lineLog({ level: "warn", write: toStandardError });
   const processes = line.flag("processes");
