@@ -6,7 +6,7 @@
  * one is a node: peers, vault, transfer, agent; it is this same file, started as a worker. A node
  * without a drive (`hive node`, a swarm's peer) runs on the main thread of its own process.
  */
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Agent, openAgent } from "./agent/agent.ts";
 import { startLoop } from "./agent/loop.ts";
@@ -16,6 +16,7 @@ import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import { type Cid, nameFromText } from "./base/ids.ts";
+import { limits } from "./base/limits.ts";
 import { type Log, lineLog, toStandardError } from "./base/log.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
@@ -78,6 +79,8 @@ export interface Drive extends AsyncDisposable {
   /** Resolves when the mount is gone, by whomever. */
   readonly ended: Promise<void>;
   readonly node: NodeDuties;
+  /** What whoever mounts it should hear: of a local store that was gone. */
+  readonly note: string | undefined;
   status(): Promise<DriveStatus>;
   /** Until everything written so far is on peers; TimedOut otherwise. */
   flush(timeoutMs: number): Promise<void>;
@@ -175,6 +178,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     flush: (timeoutMs) => drive().flush(timeoutMs),
     verify: (options) => agent.verify(options),
     missing: (cids) => countMissing(drive(), cids),
+    newestRoot: async () => (await drive().recover())?.root,
     invite: async () => inviteTo(peers, name),
     join: (invite) => joinBy(peers, invite),
     wake: async () => agent.wake(),
@@ -210,6 +214,8 @@ async function countMissing(transfer: Transfer, cids: readonly Cid[]): Promise<n
 export async function openDrive(needs: { readonly log: Log }, config: DriveConfig): Promise<Drive> {
   const { log } = needs;
   await using parts = new AsyncDisposableStack();
+  // A node's books are made by the first mount, and so is the local store.
+  const isNew = !existsSync(join(config.directory, "books"));
   const cache = parts.use(await openDriveCache(log, config));
   const { node } = parts.use(await startNetwork(log, config, cache));
   cache.setFetcher(node);
@@ -217,7 +223,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { treeSecret } = driveKeysOf(config.driveSeed);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const { readOnly = false } = config.mount;
-  refuseLostRoot(cache);
+  const note = await bringBack(cache, node, { log, isNew });
   const options = { treeSecret, readOnly, ...owner };
   const tree = await openTree({ store: cache, clock, random, log }, options);
   parts.defer(() => tree.close());
@@ -226,7 +232,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   // Writers may wait for room: there may be garbage.
   parts.use(cache.onDirty(() => loop.wake()));
   const mounted = parts.use(await mountTree(tree, log, config));
-  return driveOf({ cache, tree, node, mounted }, parts.move());
+  return driveOf({ cache, tree, node, mounted, note }, parts.move());
 }
 
 function startNetwork(log: Log, config: DriveConfig, cache: Cache) {
@@ -241,10 +247,38 @@ function openDriveCache(log: Log, config: DriveConfig): Promise<Cache> {
   return openCache({ directory, clock, log, fetcher: undefined }, options);
 }
 
-/** An empty tree must never take the place of one that this disk has lost. */
-function refuseLostRoot(cache: Cache): void {
-  if (!cache.report().rootLost) return;
-  throw new HiveError("Corrupt", "drive.open", "the local store lost its root; hive recover");
+/**
+ * An empty tree must never take the place of one that this disk has lost: what peers have is
+ * brought back. Answers what the user should hear.
+ */
+async function bringBack(
+  cache: Cache, node: NodeDuties, { log, isNew }: { readonly log: Log; readonly isNew: boolean },
+): Promise<string | undefined> {
+  if (cache.report().rootLost) {
+    throw new HiveError("Corrupt", "drive.open", "the local store lost its root; hive recover");
+  }
+  if (isNew || cache.root() !== undefined) return undefined;
+  const { drive } = await node.status();
+  const isPublished = (drive?.segments.total ?? 0) > 0;
+  log.error("drive.store-was-gone", { isPublished });
+  if (!isPublished) return "its local store was gone, and no peer had anything of it";
+  const root = await newestRoot(node);
+  await cache.commit(root, 0);
+  await cache.endRound(root);
+  return "its local store was gone: what peers have is back, what they had not yet is lost";
+}
+
+async function newestRoot(node: NodeDuties): Promise<Uint8Array> {
+  const untilMs = clock.monotonicMs() + limits.drive.bringBackMs;
+  for (;;) {
+    const root = await node.newestRoot();
+    if (root !== undefined) return root;
+    if (clock.monotonicMs() > untilMs) {
+      throw new HiveError("Unavailable", "drive.open", "the store is gone, and no peer answers");
+    }
+    // Nothing tells when a peer that knows the drive has been reached.
+    await clock.delay(limits.drive.bringBackPauseMs);
+  }
 }
 
 async function mountTree(tree: Tree, log: Log, config: DriveConfig): Promise<Mounted> {
@@ -260,13 +294,15 @@ interface DriveParts {
   readonly tree: Tree;
   readonly node: NodeDuties;
   readonly mounted: Mounted;
+  readonly note: string | undefined;
 }
 
 function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
   // Whoever closes it second waits as long as the first.
   let closing: Promise<void> | undefined;
-  const { cache, tree, node, mounted } = parts;
+  const { cache, tree, node, mounted, note } = parts;
   return {
+    note,
     ended: mounted.ended,
     node,
     status: async () =>

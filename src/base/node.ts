@@ -17,6 +17,8 @@ export interface NodeDuties extends BlockFetcher {
   verify(options: { readonly deep: boolean }): Promise<VerifyReport>;
   /** Fetches each block from its holders; answers how many could not be had. */
   missing(cids: readonly Cid[]): Promise<number>;
+  /** The newest state that peers have of the drive; undefined when none tells of one now. */
+  newestRoot(): Promise<Uint8Array | undefined>;
   invite(): Promise<string>;
   /** Connects to the maker of an invite; answers the address that worked. */
   join(invite: string): Promise<string>;

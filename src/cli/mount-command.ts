@@ -65,7 +65,7 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
   try {
     if (received === undefined && process.send === undefined) await prepareDrive(home, line);
     const drive = await openHere(home, line, directory, received);
-    const words = `mounted at ${directory}`;
+    const words = [`mounted at ${directory}`, drive.note ?? []].flat().join("; ");
     if (process.send === undefined) say(words);
     sayReady(words);
     return await attend(home, drive);

@@ -1,0 +1,66 @@
+/**
+ * The cache directory is deleted under a real daemon: no fsync claims to have kept anything, no
+ * wrong byte is read, `hive status` says it, and the next mount brings back what peers have.
+ */
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "tap";
+import { type Machine, newMachine } from "../support/cli.ts";
+import { shell } from "../support/small-disk.ts";
+
+function deleteCache(machine: Machine): void {
+  rmSync(join(machine.home, "state", "cache"), { recursive: true });
+}
+
+test("a deleted cache is noticed, and peers give back what they had", {
+  timeout: 240_000,
+}, async (t) => {
+  const machine = newMachine("deleted");
+  t.teardown(() => machine.end());
+  const { mount } = machine;
+  await machine.must(t, ["mount", mount, "--swarm", "6"]);
+  const wrote = await shell(`cd ${mount} && mkdir d && for n in 1 2 3; do head -c 2000000 ` +
+    "/dev/urandom > d/file$n; done; head -c 500 /dev/urandom > small; " +
+    "sha256sum d/* small > ../sums");
+  t.equal(wrote.code, 0, wrote.error);
+  await machine.must(t, ["flush", "--timeout", "120"]);
+  await shell(`cd ${mount} && head -c 900000 /dev/urandom > late && sync late`);
+
+  deleteCache(machine);
+  const claimed = await shell(`echo more > ${mount}/more && sync ${mount}/more`);
+  t.not(claimed.code, 0, "no fsync claims that it was kept");
+  const again = await shell(`sync ${mount}/late`);
+  t.not(again.code, 0, "not even of what was kept before");
+  t.match((await machine.status()).trouble, /cache was deleted: .*hive unmount/);
+  t.match(readFileSync(join(machine.home, "state", "hive.log"), "utf8"), /error cache\.deleted/);
+  const reading = await shell("echo 1 > /proc/sys/vm/drop_caches; " +
+    `cd ${mount} && sha256sum -c ../sums`, { seconds: 60 });
+  t.notMatch(reading.out, /: FAILED$/m, "no wrong byte");
+  t.equal(reading.code, 0, `all that peers have still reads: ${reading.error}`);
+
+  const unmounted = await machine.hive(["unmount"]);
+  t.match(unmounted.error, /was deleted/, "unmounting says what could not be kept");
+  const mounted = await machine.must(t, ["mount", mount]);
+  t.match(mounted.error, /local store was gone: what peers have is back/);
+  const back = await shell(`cd ${mount} && sha256sum -c ../sums`, { seconds: 60 });
+  t.equal(back.code, 0, back.error);
+  t.equal((await machine.status()).trouble, null);
+  await shell(`head -c 300000 /dev/urandom > ${mount}/new`);
+  const flushed = await machine.hive(["flush", "--timeout", "120"]);
+  t.equal(flushed.code, 0, `and the drive goes on to publish: ${flushed.error}`);
+});
+
+test("without peers nothing can come back, and the mount says so", {
+  timeout: 60_000,
+}, async (t) => {
+  const machine = newMachine("alone");
+  t.teardown(() => machine.end());
+  await machine.must(t, ["init"]);
+  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
+  const first = await machine.must(t, ["mount", machine.mount]);
+  t.notMatch(first.error, /gone/);
+  await machine.must(t, ["unmount"]);
+  deleteCache(machine);
+  const mounted = await machine.must(t, ["mount", machine.mount]);
+  t.match(mounted.error, /local store was gone, and no peer had anything of it/);
+});
