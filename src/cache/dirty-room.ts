@@ -21,7 +21,7 @@ export class DirtyRoom {
   readonly #used: () => number;
   readonly #fullWaitMs: number;
   readonly #waiters: Waiter[] = [];
-  /** What was used when a writer waited in vain: until that falls, nobody else need wait. */
+  /** What a writer waited for in vain: until there is room for it, nobody else need wait. */
   #vainBytes: number | undefined;
   bytesMax: number;
 
@@ -43,11 +43,11 @@ export class DirtyRoom {
     return this.#used() + lengthBytes <= this.bytesMax + reserve;
   }
 
-  /** True after a vain wait, for as long as nothing was placed or discarded since. */
+  /** True after a vain wait, for as long as there is no room for what waited. */
   get isExhausted(): boolean {
-    const vain = this.#vainBytes !== undefined && this.#used() >= this.#vainBytes;
-    if (!vain) this.#vainBytes = undefined;
-    return vain;
+    if (this.#vainBytes === undefined) return false;
+    if (this.#used() + this.#vainBytes <= this.bytesMax) this.#vainBytes = undefined;
+    return this.#vainBytes !== undefined;
   }
 
   /** Waits for its turn; `enter` is called, once, in the moment in which there is room. */
@@ -60,7 +60,7 @@ export class DirtyRoom {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(this.#fullWaitMs, () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        this.#vainBytes ??= this.#used();
+        this.#vainBytes ??= lengthBytes;
         reject(new HiveError("NoSpace", "cache.put", "nothing was placed in time"));
         // A smaller one behind may fit.
         this.wake();
@@ -83,6 +83,8 @@ export class DirtyRoom {
 
   /** Lets in whoever fits now. */
   wake(): void {
+    // Asked before others take the room: it may be room for what waited in vain.
+    void this.isExhausted;
     let first = this.#waiters[0];
     while (first !== undefined && this.#used() + first.lengthBytes <= this.bytesMax) {
       this.#waiters.shift();
