@@ -31,6 +31,9 @@ export class OpenSweep implements Sweep {
       // What was placed meanwhile costs no room that eviction could not give back.
       if (entry === undefined || !entry.is(marks.dirty)) continue;
       bytes += entry.lengthBytes;
+      // A round that waits for peers may wait for ever: whoever places it finds the block gone, and
+      // begins anew with a root that does not name it.
+      entry.marks &= ~marks.pinned;
       this.#discard(cid);
     }
     this.#suspects.clear();

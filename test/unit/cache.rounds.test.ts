@@ -151,3 +151,24 @@ test("the uploader is woken by a commit and by writers that wait, not by time", 
   await store.commit(root2, 0);
   t.equal(woken, 2);
 });
+
+test("garbage goes though an open round has it, and the next round is without it", async (t) => {
+  await using made = await temporaryCache();
+  const { store } = made;
+  const [kept, gone] = [sample("kept", 30_000), sample("gone", 50_000)];
+  for (const { cid, bytes } of [kept, gone]) await store.put(cid, bytes);
+  await store.commit(Buffer.from("first"), 0);
+  t.equal((await store.beginRound())?.blocks.length, 2, "and no peer comes");
+  const sweep = store.sweep();
+  sweep.keep(kept.cid);
+  t.equal(sweep.finish(), 50_000);
+  t.equal(store.usage().dirtyBytes, 30_000, "its room is there at once");
+  await store.commit(Buffer.from("second"), 0);
+  await store.commit(Buffer.from("third"), 0);
+  t.ok(isFault(await attempt(() => store.read(gone.cid)), "NotFound"));
+  const next = await store.beginRound();
+  t.strictSame(next?.blocks.map(({ cid }) => cid), [kept.cid]);
+  await store.placed([kept.cid]);
+  await store.endRound(Buffer.from("third"));
+  t.equal(store.usage().dirtyBytes, 0);
+});
