@@ -15,10 +15,12 @@ import { type Log, describe, silentLog } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import type { BlockCheck, BlockCheckOptions } from "./check.ts";
 import { removeClones } from "./clone.ts";
+import { compareClosed, readClosed, removeClosed, writeClosed } from "./closed.ts";
 import { Disk } from "./disk.ts";
 import { diskFault } from "./faults.ts";
 import { openJournal } from "./journal.ts";
 import { type LevelTable, type Mending, openLevel } from "./level.ts";
+import type { Books } from "./records.ts";
 import { recover } from "./recovery.ts";
 import { type Report, newReport } from "./report.ts";
 import { Store } from "./store.ts";
@@ -102,6 +104,10 @@ async function openStore(
   report.mending = mending;
   if (mending !== "none") log.error("cache.index-damaged", { mending });
   const recovered = await recover({ directory: blocks, table, report, log });
+  const compared = compareClosed(await readClosed(needs.directory), recovered);
+  report.indexStale ||= compared.indexStale;
+  report.changesLost = compared.changesLost;
+  if (report.indexStale) log.error("cache.index-stale", { ...compared });
   const { journal, findings } = await openJournal(table, recovered);
   report.corruptRecords += findings.corrupt;
   report.cutOffRecords += findings.lost;
@@ -110,10 +116,18 @@ async function openStore(
   await disk.look();
   const store = new Store(
     { ...needs, blocks, disk, table, journal, report, recovered },
-    { ...options, release: () => rm(pidFile(needs.directory), { force: true }) },
+    { ...options, release: (books) => leave(needs.directory, books) },
   );
   await store.settleIn();
+  await removeClosed(needs.directory);
   return store;
+}
+
+/** A close that failed leaves no word of what should be there. */
+async function leave(directory: string, books: Books | undefined): Promise<void> {
+  // On a full disk there is no such word either: the next start then only knows less.
+  if (books !== undefined) await writeClosed(directory, books).catch(() => undefined);
+  await rm(pidFile(directory), { force: true });
 }
 
 /** LevelDB's lock is the lock: the operating system drops it with the process that held it. */

@@ -22,7 +22,9 @@ export async function cloneCache(directory: string): Promise<Clone> {
   return cloneInto(directory, async (to) => {
     await cloneLevel(join(directory, "index"), join(to, "index"));
     await cloneBlocks(join(directory, "blocks"), join(to, "blocks"));
-    await unlessAbsent(copyFile(join(directory, "pid"), join(to, "pid")));
+    for (const name of ["pid", "closed"]) {
+      await unlessAbsent(copyFile(join(directory, name), join(to, name)));
+    }
   });
 }
 

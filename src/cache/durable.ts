@@ -14,7 +14,7 @@ import { GroupCommit } from "./group-commit.ts";
 import type { Journal } from "./journal.ts";
 import type { Change, LevelTable } from "./level.ts";
 import {
-  type CommitRecord, booksKey, encodeBooks, encodeCommit, formatKey, rootKey, withCheck,
+  type Books, type CommitRecord, booksKey, encodeBooks, encodeCommit, formatKey, rootKey, withCheck,
 } from "./records.ts";
 import type { Rounds } from "./rounds.ts";
 
@@ -119,14 +119,15 @@ export class Durable {
     return all.length === 0 ? all : [...all, this.#books()];
   }
 
-  #books(): Change {
+  /** What LevelDB must have once all is written. */
+  get books(): Books {
     const { catalog, journal, rounds } = this.#needs;
-    const books = encodeBooks({
-      blocks: catalog.indexed,
-      journalLast: journal.last,
-      commit: rounds.takenNumber,
-    });
-    return { type: "put", key: booksKey, value: withCheck(booksKey, books) };
+    return { blocks: catalog.indexed, journalLast: journal.last, commit: rounds.takenNumber };
+  }
+
+  #books(): Change {
+    const value = withCheck(booksKey, encodeBooks(this.books));
+    return { type: "put", key: booksKey, value };
   }
 
   #settled(): void {

@@ -5,7 +5,7 @@
  * LevelDB holds a lock on its directory for as long as it is open, which the operating system
  * takes back when a process dies: that lock is the cache's own lock too.
  */
-import { chmod, mkdir, readdir, rename } from "node:fs/promises";
+import { chmod, mkdir, readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
 import { HiveError, assert } from "../base/errors.ts";
@@ -114,7 +114,10 @@ export async function openLevel(
   const sound = least === "none" && found !== "headless";
   const first = sound ? await tryOpen(location) : undefined;
   const foundMending = found === "whole" ? "none" : "repaired";
-  if (first !== undefined) return { table: first, mending: foundMending };
+  if (first !== undefined) {
+    const dropped = await hasDropped(location);
+    return { table: first, mending: dropped ? "repaired" : foundMending };
+  }
   const mayRepair = least !== "replaced" && (await repair(location));
   const second = mayRepair ? await tryOpen(location) : undefined;
   if (second !== undefined) return { table: second, mending: "repaired" };
@@ -169,6 +172,15 @@ function look(names: readonly string[]): "whole" | "logless" | "headless" {
   const hasOthers = hasLog || names.some((name) => /^MANIFEST-|\.ldb$/.test(name));
   if (names.includes("CURRENT")) return hasLog ? "whole" : "logless";
   return hasOthers ? "headless" : "whole";
+}
+
+/**
+ * A record of the write-ahead log that fails its check is left out, and LevelDB calls that opened;
+ * only its own log file, begun anew at each start, tells of it.
+ */
+async function hasDropped(location: string): Promise<boolean> {
+  const told = await readFile(join(location, "LOG"), "utf8").catch(() => "");
+  return /dropping \d+ bytes/.test(told);
 }
 
 /** The function is there at run time and missing from the package's types. */

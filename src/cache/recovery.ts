@@ -16,9 +16,10 @@ import { diskFault } from "./faults.ts";
 import type { LevelTable } from "./level.ts";
 import type { Report } from "./report.ts";
 import { scanFile } from "./scan.ts";
+import { readTail } from "./tail.ts";
 import {
-  type CommitRecord, type Place, blockKeys, booksKey, checkedValue, formatKey, parseBlockKey,
-  parseBooks, parseCommit, parseNumber, parsePlace, publishedKey, rootKey,
+  type Books, type CommitRecord, type Place, blockKeys, booksKey, checkedValue, formatKey,
+  parseBlockKey, parseBooks, parseCommit, parseNumber, parsePlace, publishedKey, rootKey,
 } from "./records.ts";
 
 export interface Recovered {
@@ -29,6 +30,8 @@ export interface Recovered {
   readonly published: number;
   /** The newest journal record that was ever durable, as far as it is known. */
   readonly journalLast: Sequence;
+  /** What LevelDB says of itself; compared with what the last close left beside it. */
+  readonly books: Books | undefined;
 }
 
 interface Needs {
@@ -51,7 +54,8 @@ export async function recover(needs: Needs): Promise<Recovered> {
   const agrees = books?.blocks === catalog.indexed && books.commit === (indexed?.number ?? 0);
   const whole = complete && agrees && format !== undefined && needs.report.mending === "none";
   const found = whole || files.size === 0 ? undefined : await rebuild(needs, { catalog, files });
-  const committed = newer(indexed, found);
+  const forward = whole ? await rollForward(needs, { catalog, files }, indexed) : undefined;
+  const committed = newer(indexed, found ?? forward);
   needs.report.rootLost = committed === undefined && (books?.commit ?? catalog.count) > 0;
   catalog.sequenceSeen(committed?.blockSequence ?? 0);
   return {
@@ -60,6 +64,7 @@ export async function recover(needs: Needs): Promise<Recovered> {
     committed,
     published: published === undefined ? 0 : parseNumber(published),
     journalLast: books?.journalLast ?? 0,
+    books,
   };
 }
 
@@ -157,6 +162,23 @@ async function rebuild(needs: Needs, tables: Tables): Promise<CommitRecord | und
   const { rebuiltBlocks, mending } = needs.report;
   needs.log.error("cache.rebuilt", { rebuiltBlocks, mending, root: newest !== undefined });
   return newest;
+}
+
+/** What the newest root needs and the index does not know; usually the index knows it all. */
+async function rollForward(
+  needs: Needs,
+  tables: Tables,
+  indexed: CommitRecord | undefined,
+): Promise<CommitRecord | undefined> {
+  const tail = await readTail(tables.files, indexed?.number ?? 0);
+  if (tail === undefined) return undefined;
+  const { blocks, commit, isStale } = tail;
+  needs.report.indexStale = isStale;
+  for (const { frame, file, offsetBytes } of blocks) {
+    addFound(tables.catalog, file, { frame, offsetBytes });
+  }
+  needs.log.warn("cache.rolled-forward", { blocks: blocks.length, commit: commit.number });
+  return commit;
 }
 
 function addFound(

@@ -12,6 +12,10 @@ export interface Report {
   cutOffRecords: number;
   /** Blocks found again by reading the block files. */
   rebuiltBlocks: number;
+  /** LevelDB is older than it was when the cache was closed: its newest records are gone. */
+  indexStale: boolean;
+  /** ... and not all of what they told was found elsewhere. */
+  changesLost: boolean;
   /** There was a root here once, and it is nowhere to be found: only the peers' head has it. */
   rootLost: boolean;
   /** What had to be done to LevelDB's files. */
@@ -27,7 +31,7 @@ export interface Report {
 export function newReport(): Report {
   return {
     corruptBlocks: 0, lostBlocks: 0, corruptRecords: 0, cutOffRecords: 0, rebuiltBlocks: 0,
-    rootLost: false,
+    indexStale: false, changesLost: false, rootLost: false,
     mending: "none", storedBytes: 0, copiedBytes: 0, evictedBytes: 0,
   };
 }

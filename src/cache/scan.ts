@@ -1,7 +1,7 @@
 /**
- * Reads a block file from end to end and gives every whole frame. A torn, truncated or flipped
- * frame is skipped: the next one is found by its magic number. Bytes that do not hash to the
- * frame's CID are not given.
+ * Reads a block file, from one frame's place to the end, and gives every whole frame. A torn,
+ * truncated or flipped frame is skipped: the next one is found by its magic number. Bytes that do
+ * not hash to the frame's CID are not given.
  */
 import type { BlockFile } from "./block-file.ts";
 import { type Frame, findHeader, headerBytes, matches, parseHeader } from "./frame.ts";
@@ -15,9 +15,9 @@ export interface FoundFrame {
 }
 
 /** Bodies are views of a buffer of some megabytes: copy what is to stay. */
-export async function* scanFile(file: BlockFile): AsyncGenerator<FoundFrame> {
+export async function* scanFile(file: BlockFile, from = 0): AsyncGenerator<FoundFrame> {
   const frameBytesMax = headerBytes + limits.cache.frameBytesMax;
-  let windowStart = 0;
+  let windowStart = from;
   let window: Buffer = Buffer.alloc(0);
   let at = 0;
   while (windowStart + at + headerBytes <= file.sizeBytes) {

@@ -18,6 +18,7 @@ import { BlockEntry, marks } from "./entry.ts";
 import type { Journal } from "./journal.ts";
 import type { LevelTable } from "./level.ts";
 import { Reading } from "./reading.ts";
+import type { Books } from "./records.ts";
 import type { Recovered } from "./recovery.ts";
 import type { Report } from "./report.ts";
 import { Rounds } from "./rounds.ts";
@@ -42,7 +43,7 @@ interface Options {
   readonly dirtyBytesMax?: number;
   readonly fullWaitMs?: number;
   /** What to do last of all. */
-  readonly release: () => Promise<void>;
+  readonly release: (books: Books | undefined) => Promise<void>;
 }
 
 export class Store implements Cache {
@@ -253,12 +254,14 @@ export class Store implements Cache {
     const reason = new HiveError("Unavailable", "cache.close", "the cache is closing");
     this.#room.refuseAll(reason);
     this.#reading.stop(reason);
+    let books: Books | undefined;
     try {
       if (this.#durable.group.failure === undefined) await this.#durable.group.request();
+      if (this.#durable.group.failure === undefined) books = this.#durable.books;
     } finally {
       await this.#log.close();
       await this.#needs.table.close();
-      await this.#options.release();
+      await this.#options.release(books);
     }
   }
 

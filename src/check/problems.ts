@@ -4,12 +4,22 @@ import type { BlockCheck, Report } from "../cache/cache.ts";
 
 /** What opening the store showed, and mended as far as it can be. */
 export function storeProblems(report: Readonly<Report>): FsckProblem[] {
-  const { mending, rebuiltBlocks, corruptRecords, cutOffRecords } = report;
+  const { mending, rebuiltBlocks, corruptRecords, cutOffRecords, indexStale } = report;
   const problems: FsckProblem[] = [];
   if (mending !== "none") {
     const how = mending === "repaired" ? "repaired" : "begun anew, the old one set aside";
     const changes = "changes of the last seconds before the end may be lost with it";
     problems.push(mended("index", `the index could not be opened: it is ${how}; ${changes}`));
+  }
+  if (indexStale && !report.changesLost) {
+    const words =
+      "the index had lost its newest records: the newest root was found in the block files; " +
+      "after a crash, changes that came after it may be lost";
+    problems.push(mended("index", words));
+  }
+  if (report.changesLost) {
+    const words = "the newest changes are lost: neither index nor block files have them any more";
+    problems.push({ ...mended("journal", words), loss: true });
   }
   if (rebuiltBlocks > 0) {
     const words = `${rebuiltBlocks} blocks that the index had lost were found in the block files`;

@@ -1,0 +1,47 @@
+/**
+ * What the cache was when it was closed, in a small file beside LevelDB: LevelDB may lose the end
+ * of its log and open as if that had never been. It is there between a close and the next open.
+ */
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { codeOf, diskFault } from "./faults.ts";
+import {
+  type Books, type CommitRecord, booksKey, checkedValue, encodeBooks, parseBooks, withCheck,
+} from "./records.ts";
+
+export async function writeClosed(directory: string, books: Books): Promise<void> {
+  await writeFile(fileIn(directory), withCheck(booksKey, encodeBooks(books)), { mode: 0o600 });
+}
+
+/** What the last close left; undefined after a crash, or when it is damaged itself. */
+export async function readClosed(directory: string): Promise<Books | undefined> {
+  try {
+    const value = checkedValue(booksKey, await readFile(fileIn(directory)));
+    return value === undefined ? undefined : parseBooks(value);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw diskFault(error, "cache.open", directory);
+  }
+}
+
+/** From here on the cache is another one. */
+export async function removeClosed(directory: string): Promise<void> {
+  await rm(fileIn(directory), { force: true });
+}
+
+/** How what is there compares with what was: nobody wrote in between. */
+export function compareClosed(
+  closed: Books | undefined,
+  found: { readonly books: Books | undefined; readonly committed: CommitRecord | undefined },
+): { readonly indexStale: boolean; readonly changesLost: boolean } {
+  if (closed === undefined) return { indexStale: false, changesLost: false };
+  const { commit = 0, journalLast = 0 } = found.books ?? {};
+  const indexStale = commit < closed.commit || journalLast < closed.journalLast;
+  const { number = 0, through = 0 } = found.committed ?? {};
+  const isThere = number >= closed.commit && Math.max(through, journalLast) >= closed.journalLast;
+  return { indexStale, changesLost: !isThere };
+}
+
+function fileIn(directory: string): string {
+  return join(directory, "closed");
+}
