@@ -1,0 +1,97 @@
+/**
+ * A full disk under a real daemon: programs hear ENOSPC, what was synced stays, removing works,
+ * and with room all goes on. Needs root.
+ */
+import { test } from "tap";
+import { until } from "../support/cli.ts";
+import { shell, smallDisk } from "../support/small-disk.ts";
+
+test("a drive that fills its disk says ENOSPC, and is emptied by deleting", {
+  timeout: 240_000,
+}, async (t) => {
+  const disk = await smallDisk(t, "full", 64);
+  t.teardown(() => disk.end());
+  const { machine } = disk;
+  const { mount } = machine;
+  await machine.must(t, ["mount", mount]);
+  const kept = await shell(`cd ${mount} && for n in 1 2 3 4; do dd if=/dev/urandom of=kept$n ` +
+    "bs=1M count=3 conv=fsync status=none || exit 1; done; sha256sum kept* > ../sums");
+  t.equal(kept.code, 0, kept.error);
+  const big = `dd if=/dev/urandom of=${mount}/big bs=1M count=80 conv=fsync`;
+  const full = await shell(big, { seconds: 100 });
+  t.match(full.error, /No space left on device/);
+  t.ok(full.seconds < 90, `and that within ${full.seconds.toFixed(0)} s`);
+  t.ok(disk.freeBytes() > 0, "the index has room left");
+  t.match((await machine.status()).trouble, /full.*delete files/);
+  t.match((await machine.must(t, ["status"])).out, /trouble .*full/);
+  t.match((await shell(`df --output=avail ${mount}`)).out, /\n *0\n/);
+
+  const reading = await shell("echo 1 > /proc/sys/vm/drop_caches; " +
+    `cd ${mount} && ls > /dev/null && stat big > /dev/null && sha256sum -c ../sums`);
+  t.equal(reading.code, 0, reading.error);
+  const removed = await shell(`cd ${mount} && rm big kept4 && ls`);
+  t.equal(removed.code, 0, removed.error);
+  t.equal(removed.out, "kept1\nkept2\nkept3\n");
+  await until(async () => (await machine.status()).dirtyBytes < 12 * 1024 * 1024, {
+    seconds: 45, what: "what was removed gives its room back",
+  });
+  t.equal((await machine.status()).trouble, null);
+  const again = await shell(`dd if=/dev/urandom of=${mount}/again bs=1M count=15 conv=fsync`);
+  t.equal(again.code, 0, again.error);
+  const sums = await shell(`cd ${mount} && sed -i /kept4/d ../sums && sha256sum again >> ../sums`);
+  t.equal(sums.code, 0, sums.error);
+
+  await machine.must(t, ["unmount"]);
+  await machine.must(t, ["mount", mount]);
+  const after = await shell(`cd ${mount} && ls && sha256sum -c ../sums`);
+  t.equal(after.code, 0, after.error);
+  t.notMatch(after.out, /big|kept4/);
+});
+
+test("others fill the disk to its last byte: nothing ends, and room heals it in place", {
+  timeout: 240_000,
+}, async (t) => {
+  const disk = await smallDisk(t, "others", 128);
+  t.teardown(() => disk.end());
+  const { machine } = disk;
+  const { mount } = machine;
+  await machine.must(t, ["mount", mount]);
+  const { pid } = await machine.status();
+  const write = (name: string, MiB: number) =>
+    shell(`dd if=/dev/urandom of=${mount}/${name} bs=1M count=${MiB} conv=fsync`, { seconds: 80 });
+  for (const name of ["one", "two"]) t.equal((await write(name, 6)).code, 0);
+  await shell(`cd ${mount} && sha256sum one two > ../sums`);
+  disk.fill(true);
+  t.equal(disk.freeBytes(), 0);
+  t.match((await write("three", 12)).error, /No space left on device/);
+  disk.fill(true);
+  for (let turn = 0; turn < 30; turn++) {
+    await shell(`cd ${mount}; mkdir d${turn}; echo ${turn} > s${turn}; sync s${turn}; rm s${turn}`);
+  }
+  t.match((await machine.status()).trouble, /disk of .* is full/);
+  t.equal((await shell(`cd ${mount} && ls && rm -f three && sha256sum -c ../sums`)).code, 0);
+  t.equal((await machine.status()).pid, pid, "the daemon lives");
+
+  disk.fill(false);
+  await until(async () => (await machine.status()).trouble === null, {
+    seconds: 45, what: "the trouble is over",
+  });
+  const more = await write("four", 6);
+  t.equal(more.code, 0, more.error);
+  await shell(`cd ${mount} && sha256sum four >> ../sums`);
+  process.kill(pid, "SIGKILL");
+  await machine.must(t, ["mount", mount]);
+  const after = await shell(`cd ${mount} && sha256sum -c ../sums`);
+  t.equal(after.code, 0, `what was synced outlives a kill too: ${after.error}`);
+
+  await machine.must(t, ["unmount"]);
+  disk.fill(true);
+  const start = await machine.hive(["mount", mount]);
+  if (start.code !== 0) {
+    t.equal(start.code, 6, start.error);
+    t.match(start.error, /no space left.*\n.*hint: free some of that disk/);
+    disk.fill(false);
+    await machine.must(t, ["mount", mount]);
+  }
+  t.equal((await shell(`cd ${mount} && sha256sum -c ../sums`)).code, 0);
+});
