@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "tap";
+import { test } from "tap";
 import { Daemon } from "../fuzz/sides.ts";
 import { run } from "../mount/harness.ts";
 
@@ -27,11 +27,6 @@ const directory = mkdtempSync(join(tmpdir(), "hive-fio-"));
 const mount = join(directory, "mount");
 mkdirSync(mount);
 const daemon = await Daemon.start(mount, join(directory, "store"), cacheMiB);
-after(async () => {
-  await daemon.end();
-  rmSync(directory, { recursive: true });
-});
-
 for (const [sentence, words] of Object.entries(jobs)) {
   test(`fio reads back what it wrote: ${sentence}`, async (t) => {
     const common = [
@@ -44,3 +39,10 @@ for (const [sentence, words] of Object.entries(jobs)) {
     await daemon.ask(["upload", "drop"]);
   });
 }
+
+// Last, since the runner waits for the daemon's end.
+test("the drive lets go of it all and ends well", async (t) => {
+  await daemon.end();
+  t.equal(daemon.child.exitCode, 0);
+  rmSync(directory, { recursive: true });
+});

@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "tap";
+import { test } from "tap";
 import { Daemon } from "../fuzz/sides.ts";
 import { run } from "../mount/harness.ts";
 
@@ -36,11 +36,6 @@ const directory = mkdtempSync(join(tmpdir(), "hive-stress-"));
 const mount = join(directory, "mount");
 mkdirSync(mount);
 const daemon = await Daemon.start(mount, join(directory, "store"), cacheMiB);
-after(async () => {
-  await daemon.end();
-  rmSync(directory, { recursive: true });
-});
-
 for (const stressor of stressors) {
   test(`stress-ng --${stressor} finds nothing wrong`, async (t) => {
     const log = join(directory, `${stressor}.log`);
@@ -55,3 +50,10 @@ for (const stressor of stressors) {
     await daemon.ask(["upload"]);
   });
 }
+
+// Last, since the runner waits for the daemon's end.
+test("the drive lets go of it all and ends well", async (t) => {
+  await daemon.end();
+  t.equal(daemon.child.exitCode, 0);
+  rmSync(directory, { recursive: true });
+});
