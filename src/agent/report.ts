@@ -40,7 +40,7 @@ function waitingText(waiting: Waiting): string | null {
     case "members":
       return `holders: ${waiting.why}`;
     case "disk":
-      return `this disk: ${waiting.spoiltBlocks} blocks are spoilt, see the log`;
+      return `this disk: ${waiting.spoiltBlocks} blocks are spoilt; hive fsck tells whose`;
   }
 }
 

@@ -23,7 +23,7 @@ import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { hashOf, listDirectory, nobody, readFile } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const rounds = Number(process.env["HIVE_ROUNDS"] ?? 24);
+const rounds = Number(process.env["HIVE_ROUNDS"] ?? 12);
 const treeSecret = Buffer.alloc(32, 7);
 const world = { clock: systemClock, random: systemRandom, log: silentLog };
 /** A busy machine must not fail it. */
