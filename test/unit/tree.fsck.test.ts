@@ -20,7 +20,7 @@ import { MemoryStore } from "../support/memory-store.ts";
 import { hashOf, listDirectory, nobody } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const rounds = Number(process.env["HIVE_ROUNDS"] ?? 12);
+const rounds = Number(process.env["HIVE_ROUNDS"] ?? 8);
 const replayWith = `replay: HIVE_SEED=${seed} node ${process.argv[1]}`;
 const treeSecret = Buffer.alloc(32, 5);
 const chunkBytes = 256 * 1024;
