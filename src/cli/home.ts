@@ -4,9 +4,10 @@
  * it must not lie where a cleaner deletes.
  */
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync } from "node:fs";
+import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
+import { HiveError, type Kind } from "../base/errors.ts";
 
 export interface Home {
   /** 0600: the drive's and the node's secrets, plain or under a passphrase. */
@@ -39,9 +40,20 @@ export function homeAt(directory: string): Home {
 export function makeHome(home: Home): void {
   const directories = [join(home.keyFile, ".."), join(home.logFile, ".."), join(home.socket, "..")];
   for (const directory of directories) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    chmodSync(directory, 0o700);
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      if ((statSync(directory).mode & 0o777) !== 0o700) chmodSync(directory, 0o700);
+      accessSync(directory, constants.W_OK);
+    } catch (cause) {
+      throw new HiveError(kindOf(cause), "home.make", directory, { cause });
+    }
   }
+}
+
+function kindOf(cause: unknown): Kind {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "EROFS") return "ReadOnly";
+  return code === "ENOSPC" || code === "EDQUOT" ? "NoSpace" : "Denied";
 }
 
 function homeIn(config: string, state: string): Home {

@@ -1,5 +1,6 @@
 /** A disk of its own for a machine's state: small, and full or read-only when a test says so. */
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { Test } from "tap";
 import { type Machine, newMachine, run } from "./cli.ts";
@@ -35,7 +36,8 @@ export async function smallDisk(t: Test, name: string, sizeMiB: number): Promise
     freeBytes,
     fill(full) {
       rmSync(ballast, { force: true });
-      if (full) writeFileSync(ballast, Buffer.alloc(freeBytes()));
+      // The daemon may take some of it meanwhile: then it is full a little earlier.
+      if (full) spawnSync("dd", ["if=/dev/zero", `of=${ballast}`, "bs=4k", "status=none"]);
     },
     remount: async (how) => (await run("mount", ["-o", `remount,${how}`, state], {})).code,
     async end() {
