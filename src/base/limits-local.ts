@@ -28,8 +28,8 @@ export const localLimits = {
     journaledBytesMax: 64 * KiB,
     /** Opened chunks kept: the kernel has its own page cache, these serve partial reads. */
     chunkCacheBytes: 32 * MiB,
-    /** Opened pages kept: names and attributes of a million files. Names lie in the order of hashes,
-     * so in a larger directory most names that are made or looked up cost the read of a page. */
+    /** Opened pages kept: names and attributes of a million files. Names lie in the order of their
+     * hashes, so in a larger directory most that are made or looked up cost the read of a page. */
     pageCacheBytes: 192 * MiB,
     /** A change is at most this old when it is committed; so is what a crash replays. */
     commitAfterMs: 5_000,
