@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import { latencyText, sampleLatency } from "../test/support/cli-latency.ts";
 import { type Machine, newMachine, root, run } from "../test/support/cli.ts";
 import { sameTree, until, wordsIn } from "../test/support/cli.ts";
+import { filesWith, keyFileOf, secretsOf } from "../test/support/secrets.ts";
 import { crashOptions, crashes } from "./drills/crashes.ts";
 import { begin, must, say, seconds, swarm, timed } from "./drills/machine.ts";
 
@@ -123,6 +124,8 @@ async function wire(): Promise<void> {
     const hits = (await run("grep", ["-rlaF", "--", needle, machine.home, capture], {})).out;
     if (hits !== "") throw new Error(`${JSON.stringify(needle)} in ${hits}`);
   }
+  const holders = filesWith(await secretsOf(machine), [machine.home, capture]);
+  if (holders.join() !== keyFileOf(machine)) throw new Error(`keys in ${holders.join(" ")}`);
   const size = (await run("stat", ["-c", "%s", capture], {})).out.trim();
   say(`  nothing in vaults, cache, or ${size} captured bytes`);
 }

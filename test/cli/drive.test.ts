@@ -10,6 +10,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "tap";
 import { type Machine, makeCold, newMachine, root, run } from "../support/cli.ts";
 import { sameTree, wordsIn } from "../support/cli.ts";
+import { filesWith, keyFileOf, secretsOf } from "../support/secrets.ts";
 
 const secret = "the heron stands where the river bends";
 const secretName = "letter-to-nobody.txt";
@@ -82,7 +83,9 @@ async function spread(machine: Machine, words: string): Promise<string> {
     const grep = await run("grep", ["-rlaF", "--", needle, machine.home], {});
     return grep.out === "" ? "" : `${needle} in ${grep.out}`;
   });
-  return (await Promise.all(found)).join("");
+  const holders = filesWith(await secretsOf(machine), [machine.home]);
+  const keys = holders.join() === keyFileOf(machine) ? "" : `keys in ${holders.join(" ")}`;
+  return (await Promise.all(found)).join("") + keys;
 }
 
 async function livingAddress(machine: Machine): Promise<string> {
