@@ -26,6 +26,8 @@ export interface Recovered {
   readonly catalog: Catalog;
   readonly files: ReadonlyMap<number, BlockFile>;
   readonly committed: CommitRecord | undefined;
+  /** Of a commit whose root lies in the block files, and that was not taken up, or of this one. */
+  readonly numberSeen: number;
   /** Number of the newest commit that was published. */
   readonly published: number;
   /** The newest journal record that was ever durable, as far as it is known. */
@@ -55,13 +57,14 @@ export async function recover(needs: Needs): Promise<Recovered> {
   const whole = complete && agrees && format !== undefined && needs.report.mending === "none";
   const found = whole || files.size === 0 ? undefined : await rebuild(needs, { catalog, files });
   const forward = whole ? await rollForward(needs, { catalog, files }, indexed) : undefined;
-  const committed = newer(indexed, found ?? forward);
+  const committed = newer(indexed, found ?? forward?.commit);
   needs.report.rootLost = committed === undefined && (books?.commit ?? catalog.count) > 0;
   catalog.sequenceSeen(committed?.blockSequence ?? 0);
   return {
     catalog,
     files,
     committed,
+    numberSeen: Math.max(committed?.number ?? 0, forward?.numberSeen ?? 0),
     published: published === undefined ? 0 : parseNumber(published),
     journalLast: books?.journalLast ?? 0,
     books,
@@ -169,16 +172,16 @@ async function rollForward(
   needs: Needs,
   tables: Tables,
   indexed: CommitRecord | undefined,
-): Promise<CommitRecord | undefined> {
-  const tail = await readTail(tables.files, indexed?.number ?? 0);
-  if (tail === undefined) return undefined;
+): Promise<{ readonly commit: CommitRecord | undefined; readonly numberSeen: number }> {
+  const { tail, numberSeen } = await readTail(tables.files, indexed?.number ?? 0);
+  if (tail === undefined) return { commit: undefined, numberSeen };
   const { blocks, commit, isStale } = tail;
   needs.report.indexStale = isStale;
   for (const { frame, file, offsetBytes } of blocks) {
     addFound(tables.catalog, file, { frame, offsetBytes });
   }
   needs.log.warn("cache.rolled-forward", { blocks: blocks.length, commit: commit.number });
-  return commit;
+  return { commit, numberSeen };
 }
 
 function addFound(

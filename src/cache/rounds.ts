@@ -37,12 +37,25 @@ export class Rounds {
 
   constructor(
     catalog: Catalog,
-    state: { committed: CommitRecord | undefined; published: number },
+    state: { committed: CommitRecord | undefined; numberSeen: number; published: number },
   ) {
     this.#catalog = catalog;
     this.#committed = state.committed;
-    this.#newestNumber = state.committed?.number ?? 0;
+    this.#newestNumber = Math.max(state.committed?.number ?? 0, state.numberSeen);
     this.#published = state.published;
+    this.#outnumber();
+  }
+
+  /**
+   * A torn commit that was left alone still has its root in a block file. Once there are new
+   * journal records it must never be found as the newest, when the index is made again from there:
+   * so this one is committed again, with a higher number.
+   */
+  #outnumber(): void {
+    const committed = this.#committed;
+    if (committed === undefined || committed.number === this.#newestNumber) return;
+    this.#newestNumber++;
+    this.#wanted = { ...committed, number: this.#newestNumber };
   }
 
   get committed(): CommitRecord | undefined {

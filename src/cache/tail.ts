@@ -26,11 +26,17 @@ export interface Tail {
   readonly isStale: boolean;
 }
 
+export interface TailFindings {
+  readonly tail: Tail | undefined;
+  /** The highest number of any commit that left its root there, be it taken up or not. */
+  readonly numberSeen: number;
+}
+
 /** `number` is that of the commit which the index tells. */
 export async function readTail(
   files: ReadonlyMap<number, BlockFile>,
   number: number,
-): Promise<Tail | undefined> {
+): Promise<TailFindings> {
   const blocks: TailBlock[] = [];
   let whole: Tail | undefined;
   let newest: Tail | undefined;
@@ -46,9 +52,10 @@ export async function readTail(
     }
     isWhole &&= expected === file.sizeBytes;
   }
+  const numberSeen = newest?.commit.number ?? number;
   // Only the last commit can have been on its way: a later one was told to the index, and is gone.
-  if (newest === undefined || newest.commit.number <= number + 1) return whole;
-  return { ...newest, isStale: true };
+  if (numberSeen <= number + 1) return { tail: whole, numberSeen };
+  return { tail: newest && { ...newest, isStale: true }, numberSeen };
 }
 
 function newer(

@@ -62,7 +62,14 @@ test("a torn newest commit is left alone: the one before it has its journal", as
   writeFileSync(join(second, "blocks", file as string), torn);
   const left = await openIn(second);
   t.equal(left.root()?.toString(), `root ${commits - 1}`, "torn, it is not");
+  // Its root is still there, and must stay dead when all of LevelDB is made again.
+  left.append(Buffer.from("what came after"));
+  await left.sync();
   await left.close();
+  rmSync(join(second, "index"), { recursive: true });
+  const rebuilt = await openIn(second);
+  t.equal(rebuilt.root()?.toString(), `root ${commits - 1}`, "nor from the block files alone");
+  await rebuilt.close();
 });
 
 async function committed() {
