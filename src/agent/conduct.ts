@@ -108,7 +108,9 @@ export class Conduct {
   /** Away by default for a peer that was never asked. */
   liveness(peer: PeerId): Liveness {
     const options = { deadAfterMs: this.#deadAfterMs };
-    return assess(this.#histories.get(peer) ?? noHistory, this.#clock.now(), options);
+    // Since the last look it is not known whose the silence was: nobody is dead by it yet.
+    const judgedMs = Math.min(this.#clock.now(), this.#lookedAtMs ?? Infinity);
+    return assess(this.#histories.get(peer) ?? noHistory, judgedMs, options);
   }
 
   /** One that must not keep its seat: silent for too long, or wrong too often. */
