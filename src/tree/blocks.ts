@@ -129,6 +129,12 @@ export class Blocks {
     return this.arrive([...this.#pending.keys()]);
   }
 
+  /** Offers the store once more what it refused; fails as the store does. */
+  async retryRefused(): Promise<void> {
+    const refused = [...this.#pending].filter(([, { arrival }]) => arrival === undefined);
+    await this.arrive(refused.map(([cid]) => cid));
+  }
+
   isPending(cid: Cid): boolean {
     return this.#pending.has(cid);
   }

@@ -8,6 +8,7 @@ import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
+import { Wanted } from "./attempt.ts";
 import { type Piece, cleanChunk, linkAt, piecesOf } from "./content.ts";
 import { type DirtyChunk, type Live, type Node, allocatedFor } from "./nodes.ts";
 import { addSpan, addSpans } from "./spans.ts";
@@ -32,7 +33,8 @@ export function writeRange(
   const end = offsetBytes + bytes.length;
   if (end > fileBytesMax) throw new HiveError("TooLarge", "tree.write", String(end));
   if (state.blocks.isStuck) forgetUnlinked(state);
-  if (state.blocks.isStuck) throw new HiveError("NoSpace", "tree.write", "the store takes no more");
+  // There may be room again since: what was refused goes first.
+  if (state.blocks.isStuck) throw new Wanted(() => state.blocks.retryRefused());
   const pieces = piecesOf({ offsetBytes, lengthBytes: bytes.length });
   const replaced = pieces.map((piece) => lookUnder(state, node, piece));
   const live = liveOf(state, node);

@@ -103,6 +103,7 @@ test("a full store fails writes with NoSpace, and loses nothing it was told to k
   await tree.mkdir(nobody, place(rootIno, "d"), { mode: 0o755 });
   t.ok(await failsAs("NoSpace", () => tree.commit()));
   store.isFull = false;
+  t.equal(await write(), chunkBytes, "with room again no commit is needed first");
   await tree.commit();
   await tree.mkdir(nobody, place(rootIno, "e"), { mode: 0o755 });
   await tree.close();
