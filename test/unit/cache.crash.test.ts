@@ -51,8 +51,10 @@ async function liveAndDie(
   const args = [child, directory, life.run, String(1 + kill * 1_000_000)];
   const running = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const exited = new Promise((resolve) => running.once("exit", resolve));
-  await listen(running, life.promises, async () => {
-    await systemClock.delay(20 + life.random.below(400));
+  const delayMs = 20 + life.random.below(400);
+  await listen(running, life.promises, async (firstSync) => {
+    // On a busy machine nothing may be promised yet, and a kill would prove nothing.
+    await Promise.all([systemClock.delay(delayMs), firstSync]);
     running.kill("SIGKILL");
   });
   await exited;
@@ -61,13 +63,16 @@ async function liveAndDie(
 async function listen(
   running: ChildProcess,
   promises: Promises,
-  onReady: () => Promise<void>,
+  onReady: (firstSync: Promise<void>) => Promise<void>,
 ): Promise<void> {
   if (running.stdout === null) throw new Error("no stdout");
+  const before = promises.synced;
+  const firstSync = Promise.withResolvers<void>();
   for await (const line of createInterface({ input: running.stdout })) {
     const [word, ...numbers] = line.split(" ");
-    if (word === "ready") void onReady();
+    if (word === "ready") void onReady(firstSync.promise);
     if (word === "synced") promises.synced = Math.max(promises.synced, Number(numbers[0]));
+    if (promises.synced > before) firstSync.resolve();
     if (word === "placing") for (const id of numbers) promises.placed.add(Number(id));
   }
 }
