@@ -27,7 +27,7 @@ buildRunner();
 say("checking types");
 run(join(root, "node_modules", ".bin", "tsc"), ["--noEmit", "-p", root], "type check");
 const files = words.filter((word) => word !== "--slow");
-const quick = { jobs: 2, timeoutSeconds: fileTimeoutSeconds };
+const quick = { jobs: 3, timeoutSeconds: fileTimeoutSeconds };
 const results = [runTests(files.length > 0 ? files : ["test/**/*.test.ts"], quick)];
 if (isSlow) {
   say("stress-ng and fio, about five minutes");
