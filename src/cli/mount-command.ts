@@ -78,13 +78,17 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
 async function attend(home: Home, drive: Drive): Promise<ExitCode> {
   const dashboard = lazyDashboard(drive);
   const server = await serveControl(home.socket, handlersOf(drive, dashboard));
-  const signal = await Promise.race([askedToEnd(), drive.ended]);
-  if (signal !== undefined) await drive.unmount({ lazy: true });
-  await drive.ended;
-  // What waits for the answer to `unmount` gets it before the process ends.
-  await dashboard.close();
-  await drive[Symbol.asyncDispose]();
-  server.close();
+  try {
+    const signal = await Promise.race([askedToEnd(), drive.ended]);
+    if (signal !== undefined) await drive.unmount({ lazy: true });
+    await drive.ended;
+    // What waits for the answer to `unmount` gets it before the process ends.
+    await dashboard.close();
+    await drive[Symbol.asyncDispose]();
+  } finally {
+    // A store that could not keep everything ends in a fault, and the process ends all the same.
+    server.close();
+  }
   return exitCodes.ok;
 }
 

@@ -2,10 +2,10 @@
  * The cache directory is deleted under a real daemon: no fsync claims to have kept anything, no
  * wrong byte is read, `hive status` says it, and the next mount brings back what peers have.
  */
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Machine, newMachine } from "../support/cli.ts";
+import { type Machine, newMachine, until } from "../support/cli.ts";
 import { shell } from "../support/small-disk.ts";
 
 function deleteCache(machine: Machine): void {
@@ -31,7 +31,8 @@ test("a deleted cache is noticed, and peers give back what they had", {
   t.not(claimed.code, 0, "no fsync claims that it was kept");
   const again = await shell(`sync ${mount}/late`);
   t.not(again.code, 0, "not even of what was kept before");
-  t.match((await machine.status()).trouble, /cache was deleted: .*hive unmount/);
+  const { trouble, pid } = await machine.status();
+  t.match(trouble, /cache was deleted: .*hive unmount/);
   t.match(readFileSync(join(machine.home, "state", "hive.log"), "utf8"), /error cache\.deleted/);
   const reading = await shell("echo 1 > /proc/sys/vm/drop_caches; " +
     `cd ${mount} && sha256sum -c ../sums`, { seconds: 60 });
@@ -40,6 +41,7 @@ test("a deleted cache is noticed, and peers give back what they had", {
 
   const unmounted = await machine.hive(["unmount"]);
   t.match(unmounted.error, /was deleted/, "unmounting says what could not be kept");
+  await until(async () => !existsSync(`/proc/${pid}`), { seconds: 20, what: "the daemon ends" });
   const mounted = await machine.must(t, ["mount", mount]);
   t.match(mounted.error, /local store was gone: what peers have is back/);
   const back = await shell(`cd ${mount} && sha256sum -c ../sums`, { seconds: 60 });
