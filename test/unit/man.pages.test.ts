@@ -12,7 +12,7 @@ import { blockSizes } from "../../src/dag/sizes.ts";
 import { parseMountOptions } from "../../src/mount/options.ts";
 
 const root = resolve(fileURLToPath(import.meta.url), "../../..");
-const pages = readdirSync(join(root, "man"));
+const pages = readdirSync(join(root, "man")).filter((name) => /\.\d$/.test(name));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
 test("hive(1) is what the command table makes it; npm run man makes it anew", (t) => {
