@@ -60,13 +60,14 @@ export async function recover(
 async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Opened | undefined> {
   const { network, groups, keys } = needs;
   const asked = new Set<PeerId>();
-  let resolved = answered(await Promise.allSettled([network.resolveHead(keys.owner, { signal })]));
+  const resolving = [network.resolveHead(keys.owner, { signal })];
+  const resolved = answered(await Promise.allSettled(resolving));
   let newest: Opened | undefined;
   let next = network.peers().map(({ offer }) => offer.peer);
   do {
     for (const peer of next) asked.add(peer);
     const told = await ask(needs, next, signal);
-    const heads = [...resolved, ...told.map(({ head }) => head), newest?.head];
+    const heads = [newest?.head, ...resolved, ...told.map(({ head }) => head)];
     newest = openNewest(needs, heads.filter((head) => head !== undefined));
     const listed = newest?.payload.manifests.map(parseManifest) ?? [];
     for (const manifest of [...listed, ...told.flatMap(({ manifests }) => manifests)]) {
@@ -75,7 +76,6 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
     await freshen(needs, signal);
     next = [...new Set(groups.all().flatMap(({ peers }) => peers))];
     next = next.filter((peer) => !asked.has(peer) && peer !== network.self);
-    resolved = [];
   } while (next.length > 0);
   return newest;
 }

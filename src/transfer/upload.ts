@@ -331,9 +331,11 @@ export class Uploader implements Step {
 
   async #finish(half: HalfPlaced, signal: AbortSignal): Promise<boolean> {
     const coded = await this.#codeAgain(half);
-    if (coded !== undefined && await this.#placeSegment(half, coded, signal)) return true;
-    // A group whose members are gone must not keep from the others what another group can take.
-    if (coded !== undefined && !(await this.#hasOtherGroup(half))) return false;
+    if (coded !== undefined) {
+      if (await this.#placeSegment(half, coded, signal)) return true;
+      // A group whose members are gone must not keep from the others what another group can take.
+      if (!(await this.#hasOtherGroup(half))) return false;
+    }
     await this.#abandon(half);
     return true;
   }
