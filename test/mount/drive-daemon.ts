@@ -74,7 +74,7 @@ const oneUpload = (): Promise<"busy" | "idle"> => {
 };
 const uploader: Step = { name: "upload", step: oneUpload };
 
-const loop = startLoop([tree.committer, cache.step, uploader], { clock, log });
+const loop = startLoop([tree.committer, tree.collector, cache.step, uploader], { clock, log });
 await clearStaleMount(directory);
 const filesKnownMax = known === undefined ? {} : { filesKnownMax: Number(known) };
 const mounted = await mount({ tree, log, clock, ...filesKnownMax }, {
