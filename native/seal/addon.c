@@ -4,11 +4,14 @@
  * Exports:
  *   path: string                                  how hashes are made here; "" without ciphers
  *   seal(suite, secret, plains, sealed, links)    fills sealed and links
- *   open(links, sealed, plains, verdicts)         fills plains, and one verdict byte for each
+ *   sealLater(the same)                           a promise of it; until it settles nobody may
+ *                                                 change, read or transfer any of the buffers
+ *   open(links, sealed, plains, verdicts, byName) fills plains, and one verdict byte for each
  */
 #define NAPI_VERSION 8
 #include <node_api.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "seal.h"
@@ -118,31 +121,120 @@ static napi_value fail(napi_env env) {
   return NULL;
 }
 
+/* What a sealing needs, wherever it runs. */
+typedef struct {
+  batch b;
+  uint32_t suite;
+  uint8_t secret[SEAL_SECRET];
+  bool right;
+} sealing;
+
+/* Returns what is wrong, or NULL. */
+static const char *read_sealing(napi_env env, napi_value arguments[5], sealing *out) {
+  if (napi_get_value_uint32(env, arguments[0], &out->suite) != napi_ok ||
+      (out->suite != SUITE_AES_256_GCM && out->suite != SUITE_CHACHA20_POLY1305))
+    return "suite must be 1 or 2";
+  const char *wrong = read_batch(env, arguments[2], arguments[3], arguments[4], &out->b);
+  if (wrong != NULL) return wrong;
+  span secret;
+  if (!read_span(env, arguments[1], &secret) || secret.length != SEAL_SECRET)
+    return "secret must be a Uint8Array of 32 bytes";
+  memcpy(out->secret, secret.bytes, SEAL_SECRET);
+  return NULL;
+}
+
+static void run_sealing(sealing *task) {
+  task->right = seal_all((seal_suite)task->suite, task->secret, task->b.jobs, task->b.count);
+  wipe(task->secret, sizeof task->secret);
+}
+
 static napi_value seal(napi_env env, napi_callback_info info) {
   napi_value arguments[5];
   if (!usable || !read_arguments(env, info, arguments, 5))
     return refuse(env, "seal takes suite, secret, plains, sealed, links");
-  uint32_t suite = 0;
-  if (napi_get_value_uint32(env, arguments[0], &suite) != napi_ok ||
-      (suite != SUITE_AES_256_GCM && suite != SUITE_CHACHA20_POLY1305))
-    return refuse(env, "suite must be 1 or 2");
-  batch b;
-  const char *wrong = read_batch(env, arguments[2], arguments[3], arguments[4], &b);
+  sealing task;
+  const char *wrong = read_sealing(env, arguments, &task);
   if (wrong != NULL) return refuse(env, wrong);
-  span secret;
-  if (!read_span(env, arguments[1], &secret) || secret.length != SEAL_SECRET)
-    return refuse(env, "secret must be a Uint8Array of 32 bytes");
-  uint8_t own[SEAL_SECRET];
-  memcpy(own, secret.bytes, SEAL_SECRET);
-  bool right = seal_all((seal_suite)suite, own, b.jobs, b.count);
-  wipe(own, sizeof own);
-  return right ? NULL : fail(env);
+  run_sealing(&task);
+  return task.right ? NULL : fail(env);
+}
+
+/* A sealing on one of libuv's threads. It holds every buffer until it has settled. */
+typedef struct {
+  sealing task;
+  napi_ref buffers;
+  napi_deferred deferred;
+  napi_async_work work;
+} later;
+
+static void run_later(napi_env env, void *data) {
+  (void)env;
+  run_sealing(&((later *)data)->task);
+}
+
+static void free_later(napi_env env, later *self) {
+  if (self->buffers != NULL) napi_delete_reference(env, self->buffers);
+  if (self->work != NULL) napi_delete_async_work(env, self->work);
+  wipe(self->task.secret, sizeof self->task.secret);
+  free(self);
+}
+
+static void settle_later(napi_env env, napi_status status, void *data) {
+  later *self = data;
+  napi_value answer, words;
+  if (status == napi_ok && self->task.right) {
+    if (napi_get_undefined(env, &answer) == napi_ok)
+      napi_resolve_deferred(env, self->deferred, answer);
+  } else if (napi_create_string_utf8(env, "the cipher failed", NAPI_AUTO_LENGTH, &words) ==
+                 napi_ok &&
+             napi_create_error(env, NULL, words, &answer) == napi_ok) {
+    napi_reject_deferred(env, self->deferred, answer);
+  }
+  free_later(env, self);
+}
+
+/* The buffers themselves, not the caller's arrays, which may lose them meanwhile. */
+static bool hold_buffers(napi_env env, napi_value arguments[5], later *self) {
+  napi_value all;
+  if (napi_create_array(env, &all) != napi_ok) return false;
+  uint32_t at = 0;
+  for (int list = 2; list < 4; list++)
+    for (uint32_t i = 0; i < self->task.b.count; i++) {
+      napi_value item;
+      if (napi_get_element(env, arguments[list], i, &item) != napi_ok ||
+          napi_set_element(env, all, at++, item) != napi_ok)
+        return false;
+    }
+  return napi_set_element(env, all, at, arguments[4]) == napi_ok &&
+         napi_create_reference(env, all, 1, &self->buffers) == napi_ok;
+}
+
+static napi_value seal_later(napi_env env, napi_callback_info info) {
+  napi_value arguments[5], name, promise;
+  if (!usable || !read_arguments(env, info, arguments, 5))
+    return refuse(env, "sealLater takes suite, secret, plains, sealed, links");
+  later *self = calloc(1, sizeof *self);
+  if (self == NULL) return refuse(env, "no memory");
+  const char *wrong = read_sealing(env, arguments, &self->task);
+  if (wrong == NULL && !hold_buffers(env, arguments, self)) wrong = "no memory";
+  if (wrong == NULL &&
+      (napi_create_string_utf8(env, "hive.seal", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+       napi_create_async_work(env, NULL, name, run_later, settle_later, self, &self->work) !=
+           napi_ok ||
+       napi_create_promise(env, &self->deferred, &promise) != napi_ok ||
+       napi_queue_async_work(env, self->work) != napi_ok))
+    wrong = "no work";
+  if (wrong == NULL) return promise;
+  free_later(env, self);
+  return refuse(env, wrong);
 }
 
 static napi_value open_chunks(napi_env env, napi_callback_info info) {
-  napi_value arguments[4];
-  if (!usable || !read_arguments(env, info, arguments, 4))
-    return refuse(env, "open takes links, sealed, plains, verdicts");
+  napi_value arguments[5];
+  bool by_name = true;
+  if (!usable || !read_arguments(env, info, arguments, 5) ||
+      napi_get_value_bool(env, arguments[4], &by_name) != napi_ok)
+    return refuse(env, "open takes links, sealed, plains, verdicts, byName");
   batch b;
   const char *wrong = read_batch(env, arguments[2], arguments[1], arguments[0], &b);
   if (wrong != NULL) return refuse(env, wrong);
@@ -150,7 +242,7 @@ static napi_value open_chunks(napi_env env, napi_callback_info info) {
   if (!read_span(env, arguments[3], &verdicts) || verdicts.length != b.count)
     return refuse(env, "verdicts must be a Uint8Array as long as plains");
   open_verdict found[SEAL_BATCH_MAX];
-  if (!open_all(b.jobs, b.count, found)) return fail(env);
+  if (!open_all(b.jobs, b.count, by_name, found)) return fail(env);
   for (uint32_t i = 0; i < b.count; i++) verdicts.bytes[i] = (uint8_t)found[i];
   return NULL;
 }
@@ -169,6 +261,7 @@ NAPI_MODULE_INIT() {
   if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &path) != napi_ok ||
       napi_set_named_property(env, exports, "path", path) != napi_ok ||
       !export_function(env, exports, "seal", seal) ||
+      !export_function(env, exports, "sealLater", seal_later) ||
       !export_function(env, exports, "open", open_chunks))
     return NULL;
   return exports;

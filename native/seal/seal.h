@@ -36,8 +36,9 @@ bool seal_prepare(void);
 bool seal_all(seal_suite suite, const uint8_t secret[SEAL_SECRET], const seal_job *jobs,
               size_t count);
 
-/* Fills every job's plaintext out of its sealed bytes, once they are the ones its link names.
+/* Fills every job's plaintext out of its sealed bytes. With `by_name` they must be the ones that
+ * its link names; without, whoever has the key must have sealed them, which costs no hash.
  * A plaintext whose verdict is not OPEN_RIGHT is zeros. */
-bool open_all(const seal_job *jobs, size_t count, open_verdict *verdicts);
+bool open_all(const seal_job *jobs, size_t count, bool by_name, open_verdict *verdicts);
 
 #endif

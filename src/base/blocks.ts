@@ -17,8 +17,12 @@ export interface DriveStore {
    * The caller must not change the bytes afterwards.
    */
   put(cid: Cid, sealed: Uint8Array): Maybe<void>;
-  /** From here or, if absent, from the peers; always checked against the CID. */
-  get(cid: Cid, options?: { readonly signal?: AbortSignal }): Maybe<Uint8Array>;
+  /**
+   * From here or, if absent, from the peers; checked against the CID. `unchecked`: bytes of this
+   * machine's disk come as they are, for a caller who checks them by other means; if they are
+   * wrong, asking without it finds right ones or counts the block as lost.
+   */
+  get(cid: Cid, options?: GetOptions): Maybe<Uint8Array>;
   /** True when the block is on this machine. */
   has(cid: Cid): boolean;
   /** This block is referred to no more (a superseded page that no snapshot needs). */
@@ -43,6 +47,11 @@ export interface DriveStore {
   /** The journal records after the newest commit, oldest first; read once, at mount. */
   replay(): AsyncIterable<Uint8Array>;
   usage(): StoreUsage;
+}
+
+export interface GetOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly unchecked?: boolean;
 }
 
 export interface Sweep {

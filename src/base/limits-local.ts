@@ -24,8 +24,20 @@ export const localLimits = {
     linksInsideMax: 8,
     /** Written data not yet sealed: what a fast writer fills in a quarter of a second. */
     dirtyBytesMax: 64 * MiB,
-    /** fsync journals up to this much as it is; more is cheaper to seal than to write twice. */
+    /** fsync journals up to this much as it is; more is cheaper to seal than to write twice ... */
     journaledBytesMax: 64 * KiB,
+    /** ... unless it is scattered: then up to this share of the chunks that it lies in ... */
+    journaledShareMax: 1 / 4,
+    /** ... and this much: a journal's whole room is four times that. */
+    journaledScatteredBytesMax: 32 * MiB,
+    /** Pieces of one unsealed chunk: twice its pages, which is all that the kernel writes. */
+    extentsMax: 128,
+    /** Chunks sealed in one call: as many as gain by it, and a millisecond of a thread. */
+    sealedAtOnce: 4,
+    /** Less than this is sealed at once: a thread there and back takes as long. */
+    sealedInPlaceBytesMax: 64 * KiB,
+    /** Calls that seal for one commit or fsync at a time: threads beyond it gain nothing. */
+    sealingLanes: 2,
     /** Opened chunks kept: the kernel has its own page cache, these serve partial reads. */
     chunkCacheBytes: 32 * MiB,
     /** Opened pages kept: names and attributes of a million files. Names lie in the order of their
@@ -34,7 +46,7 @@ export const localLimits = {
     /** A change is at most this old when it is committed; so is what a crash replays. */
     commitAfterMs: 5_000,
     /** Journal that calls for a commit: its replay takes under a second. */
-    commitAfterBytes: 8 * MiB,
+    commitAfterBytes: 32 * MiB,
     commitAfterRecords: 20_000,
     /** A commit rests for this many times as long as the last one took, changes being few. */
     commitRestFactor: 3,

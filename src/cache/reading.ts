@@ -2,7 +2,7 @@
  * The way of a read: from memory, from a block file, or from the peers; and nothing is answered
  * that does not hash to its CID. Concurrent reads of an absent block share one fetch.
  */
-import type { BlockFetcher } from "../base/blocks.ts";
+import type { BlockFetcher, GetOptions } from "../base/blocks.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { type Log, describe } from "../base/log.ts";
@@ -36,11 +36,11 @@ export class Reading {
     this.fetcher = fetcher;
   }
 
-  get(cid: Cid, signal: AbortSignal | undefined): Maybe<Uint8Array> {
+  get(cid: Cid, { signal, unchecked = false }: GetOptions): Maybe<Uint8Array> {
     const entry = this.#needs.catalog.get(cid);
     if (entry === undefined) return this.#fetch(cid, signal);
     this.#needs.catalog.setWarm(entry, true);
-    return entry.bytes ?? this.#getHere(entry, signal);
+    return entry.bytes ?? this.#getHere(entry, { signal, unchecked });
   }
 
   /** From this machine only: NotFound or Corrupt when it is not here as it should be. */
@@ -56,8 +56,10 @@ export class Reading {
     for (const { stop } of this.#fetches.values()) stop.abort(reason);
   }
 
-  async #getHere(entry: BlockEntry, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    const bytes = await this.#readFile(entry);
+  async #getHere(
+    entry: BlockEntry, { signal, unchecked }: GetOptions,
+  ): Promise<Uint8Array> {
+    const bytes = await this.#readFile(entry, unchecked);
     if (bytes !== undefined) return bytes;
     const wasDirty = entry.is(marks.dirty);
     this.#lose(entry);
@@ -66,7 +68,7 @@ export class Reading {
   }
 
   /** Undefined when what lies there is not the block. */
-  async #readFile(entry: BlockEntry): Promise<Uint8Array | undefined> {
+  async #readFile(entry: BlockEntry, unchecked = false): Promise<Uint8Array | undefined> {
     // A block may move while its file is on the way out: then its new place is read.
     for (let attempt = 0; attempt < 3; attempt++) {
       const file = entry.file;
@@ -77,8 +79,10 @@ export class Reading {
         if (!isFault(error, "Corrupt", "Stale")) throw error;
         return undefined;
       });
+      const isMoved = entry.file !== file;
+      if (bytes !== undefined && unchecked && !isMoved) return bytes;
       if (bytes !== undefined && matches(entry.cid, bytes)) return bytes;
-      if (entry.file === file) return undefined;
+      if (!isMoved) return undefined;
     }
     return undefined;
   }

@@ -1,5 +1,6 @@
 /** The ports of the cache, put together from its parts. It decides little: the parts do. */
-import type { BlockFetcher, Sequence, StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
+import type { BlockFetcher, GetOptions, Sequence, StoreUsage } from "../base/blocks.ts";
+import type { Sweep, UploadRound } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
@@ -117,9 +118,9 @@ export class Store implements Cache {
     return entered.then(() => this.#throttle());
   }
 
-  get(cid: Cid, options: { readonly signal?: AbortSignal } = {}): Maybe<Uint8Array> {
+  get(cid: Cid, options: GetOptions = {}): Maybe<Uint8Array> {
     this.#assertOpen("cache.get");
-    return this.#reading.get(cid, options.signal);
+    return this.#reading.get(cid, options);
   }
 
   has(cid: Cid): boolean {

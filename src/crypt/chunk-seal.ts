@@ -29,8 +29,13 @@ export interface ChunkSealer {
   readonly engine: string;
   /** In the order of the plaintexts, each of 1 byte or more. */
   seal(secret: Uint8Array, plaintexts: readonly Uint8Array[]): NamedChunk[];
-  /** The plaintexts, or Corrupt when one of them is not what was sealed. */
-  open(chunks: readonly KeptChunk[]): Buffer[];
+  /** The same on another thread where there is one; until then nobody changes a plaintext. */
+  sealLater(secret: Uint8Array, plaintexts: readonly Uint8Array[]): Promise<NamedChunk[]>;
+  /**
+   * The plaintexts, or Corrupt when one of them is not what was sealed: by its CID too, or, where
+   * who kept it need not be told apart from who damaged it, by the key and the tag alone.
+   */
+  open(chunks: readonly KeptChunk[], by?: "cid" | "key"): Buffer[];
 }
 
 /** What native/seal/addon.c exports; it checks every argument itself. */
@@ -41,9 +46,13 @@ interface SealAddon {
     suite: number, secret: Uint8Array, plains: readonly Uint8Array[],
     sealed: readonly Uint8Array[], links: Uint8Array,
   ): void;
+  sealLater(
+    suite: number, secret: Uint8Array, plains: readonly Uint8Array[],
+    sealed: readonly Uint8Array[], links: Uint8Array,
+  ): Promise<void>;
   open(
     links: Uint8Array, sealed: readonly Uint8Array[], plains: readonly Uint8Array[],
-    verdicts: Uint8Array,
+    verdicts: Uint8Array, byName: boolean,
   ): void;
 }
 
@@ -68,8 +77,9 @@ export const plainSealer: ChunkSealer = {
     const sealed = sealOnce(key, plaintext);
     return { cid: cidOf(sealed), key, sealed };
   }),
-  open: (chunks) => chunks.map(({ cid, key, sealed }) => {
-    if (cidOf(sealed) !== cid) throw corrupt("CID", cid);
+  sealLater: async (secret, plaintexts) => plainSealer.seal(secret, plaintexts),
+  open: (chunks, by = "cid") => chunks.map(({ cid, key, sealed }) => {
+    if (by === "cid" && cidOf(sealed) !== cid) throw corrupt("CID", cid);
     return openOnce(key, sealed);
   }),
 };
@@ -81,19 +91,40 @@ export function nativeSealer(): ChunkSealer | undefined {
   return {
     engine: `native ${addon.path}`,
     seal: (secret, plaintexts) =>
-      inBatches(plaintexts, (some) => sealBatch(addon, secret, some)),
-    open: (chunks) => inBatches(chunks, (some) => openBatch(addon, some)),
+      inBatches(plaintexts, (some) => {
+        const room = roomFor(some);
+        addon.seal(suiteBytes[preferredSuite()], secret, some, room.sealed, room.links);
+        return named(room);
+      }),
+    sealLater: async (secret, plaintexts) => {
+      const batches = inBatches(plaintexts, (some) => [some]);
+      const sealed = await Promise.all(batches.map(async (some) => {
+        const room = roomFor(some);
+        await addon.sealLater(suiteBytes[preferredSuite()], secret, some, room.sealed, room.links);
+        return named(room);
+      }));
+      return sealed.flat();
+    },
+    open: (chunks, by = "cid") =>
+      inBatches(chunks, (some) => openBatch(addon, some, by === "cid")),
   };
 }
 
-function sealBatch(
-  addon: SealAddon, secret: Uint8Array, plaintexts: readonly Uint8Array[],
-): NamedChunk[] {
+/** Where a batch is sealed into. */
+interface Room {
+  readonly sealed: readonly Buffer[];
+  readonly links: Buffer;
+}
+
+function roomFor(plaintexts: readonly Uint8Array[]): Room {
   const links = Buffer.alloc(plaintexts.length * linkBytes);
   const sealed = plaintexts.map(({ length }) => {
     return Buffer.allocUnsafeSlow(length + sealOnceOverheadBytes);
   });
-  addon.seal(suiteBytes[preferredSuite()], secret, plaintexts, sealed, links);
+  return { sealed, links };
+}
+
+function named({ sealed, links }: Room): NamedChunk[] {
   return sealed.map((bytes, at) => {
     const start = at * linkBytes;
     const cid = parseCid(links.toString("hex", start, start + keyBytes));
@@ -102,7 +133,7 @@ function sealBatch(
   });
 }
 
-function openBatch(addon: SealAddon, chunks: readonly KeptChunk[]): Buffer[] {
+function openBatch(addon: SealAddon, chunks: readonly KeptChunk[], byName: boolean): Buffer[] {
   const links = Buffer.alloc(chunks.length * linkBytes);
   const plaintexts = chunks.map(({ cid, key, sealed }, at) => {
     assert(key.length === keyBytes, "a chunk's key has 32 bytes");
@@ -113,7 +144,7 @@ function openBatch(addon: SealAddon, chunks: readonly KeptChunk[]): Buffer[] {
     return Buffer.allocUnsafeSlow(lengthBytes);
   });
   const found = Buffer.alloc(chunks.length);
-  addon.open(links, chunks.map(({ sealed }) => sealed), plaintexts, found);
+  addon.open(links, chunks.map(({ sealed }) => sealed), plaintexts, found, byName);
   for (const [at, verdict] of found.entries()) {
     const what = verdicts[verdict];
     if (what !== undefined) throw corrupt(what, chunks[at]?.cid ?? "");
@@ -135,7 +166,7 @@ function inBatches<In, Out>(
 function parseAddon(exports: unknown): SealAddon {
   const addon = exports as Partial<SealAddon> | null;
   const sound = typeof addon?.seal === "function" && typeof addon.open === "function" &&
-    typeof addon.path === "string";
+    typeof addon.sealLater === "function" && typeof addon.path === "string";
   if (!sound) throw new HiveError("Corrupt", "crypt.load", "seal is another addon");
   return addon as SealAddon;
 }

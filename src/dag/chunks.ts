@@ -15,7 +15,7 @@ import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { type Cid, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { chunkSealer } from "../crypt/chunk-seal.ts";
+import { type NamedChunk, chunkSealer } from "../crypt/chunk-seal.ts";
 import { blockSizes, padded } from "./sizes.ts";
 
 const keyBytes = 32;
@@ -38,18 +38,35 @@ export interface SealedChunk {
 export function sealChunks(
   secret: Uint8Array, plaintexts: readonly Uint8Array[],
 ): SealedChunk[] {
+  return linked(plaintexts, chunkSealer().seal(secret, plaintexts.map(padded)));
+}
+
+/** The same on another thread; until then nobody may change a plaintext. */
+export async function sealChunksLater(
+  secret: Uint8Array, plaintexts: readonly Uint8Array[],
+): Promise<SealedChunk[]> {
+  return linked(plaintexts, await chunkSealer().sealLater(secret, plaintexts.map(padded)));
+}
+
+function linked(
+  plaintexts: readonly Uint8Array[], chunks: readonly NamedChunk[],
+): SealedChunk[] {
   const { chunkBytes } = limits.tree;
   assert(plaintexts.every(({ length }) => length >= 1 && length <= chunkBytes));
-  const chunks = chunkSealer().seal(secret, plaintexts.map(padded));
   return chunks.map(({ cid, key, sealed }, at) => {
     assert(sealed.length <= limits.dag.blockBytesMax);
     return { link: { cid, key, lengthBytes: plaintexts[at]?.length ?? 0 }, sealed };
   });
 }
 
-/** The bytes that count. Anything but the very block that was linked is Corrupt. */
-export function openChunk(link: ChunkLink, sealed: Uint8Array): Buffer {
-  const [whole] = chunkSealer().open([{ ...link, sealed }]) as [Buffer];
+/**
+ * The bytes that count. Anything but the very block that was linked is Corrupt; `by` its key, which
+ * nobody else has, or by its name as well, which a peer may be blamed by.
+ */
+export function openChunk(
+  link: ChunkLink, sealed: Uint8Array, by: "cid" | "key" = "cid",
+): Buffer {
+  const [whole] = chunkSealer().open([{ ...link, sealed }], by) as [Buffer];
   if (whole.length < link.lengthBytes) throw corrupt(link, "length");
   if (!blockSizes.includes(whole.length)) throw corrupt(link, "size");
   return whole.subarray(0, link.lengthBytes);

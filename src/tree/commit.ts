@@ -22,8 +22,8 @@ import { sealRoot } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
 import { flushAll, promiseAgain } from "./flush.ts";
 import { type Binding, type ChunkChanges, Layer, type Snapshot } from "./layers.ts";
+import { forgetUnlinked } from "./sealing.ts";
 import type { State } from "./state.ts";
-import { forgetUnlinked } from "./writing.ts";
 
 const secretBytes = 32;
 const { commitRestFactor } = limits.tree;
@@ -73,13 +73,13 @@ export class Commits {
    */
   async collect(search: (state: State) => Promise<number>): Promise<number> {
     const state = this.#state;
-    await this.commit().catch(orNoSpace);
+    await this.commit().catch(orLeftBehind);
     const found = this.#last.then(() => (this.#frozen === undefined ? search(state) : 0));
     this.#last = found.then(() => undefined, () => undefined);
     const bytes = await found;
     if (bytes === 0) return 0;
     state.mark();
-    await this.commit().catch(orNoSpace);
+    await this.commit().catch(orLeftBehind);
     return bytes;
   }
 
@@ -141,7 +141,7 @@ export class Commits {
     assert(!state.readOnly, "a read-only tree has nothing to commit");
     if (this.#frozen !== undefined) await this.#write(this.#frozen);
     forgetUnlinked(state);
-    const failure = await flushAll(state, [...state.liveFiles]).catch(orNoSpace);
+    const failure = await flushAll(state, [...state.liveFiles]).catch(orLeftBehind);
     if (state.changedAtMs !== undefined) await this.#write(this.#freeze());
     if (failure !== undefined) throw failure;
   }
@@ -305,9 +305,9 @@ export class Commits {
   }
 }
 
-/** Files that find no room stay behind; what removes others must not wait for them. */
-function orNoSpace(failure: unknown): HiveError {
-  if (isFault(failure, "NoSpace")) return failure;
+/** Files that find no room, or whose older bytes are not to be had, stay behind in the journal. */
+function orLeftBehind(failure: unknown): HiveError {
+  if (isFault(failure, "NoSpace", "Unavailable", "Corrupt")) return failure;
   throw failure;
 }
 

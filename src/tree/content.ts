@@ -9,12 +9,15 @@ import { type ChunkLink, parseLink } from "../dag/chunks.ts";
 import { fileType, typeMask } from "../dag/inodes.ts";
 import { findItem, nextItem } from "../dag/search.ts";
 import { Wanted, wantAll } from "./attempt.ts";
+import type { DirtyChunk } from "./dirty.ts";
 import type { Change } from "./journal.ts";
 import { type Node } from "./nodes.ts";
+import type { Span } from "./spans.ts";
 import type { State } from "./state.ts";
 
 const { chunkBytes } = limits.tree;
 const zeros = Buffer.alloc(chunkBytes);
+const nothing = Buffer.alloc(0);
 
 /** A part of one chunk. */
 export interface Piece {
@@ -49,13 +52,14 @@ export function linkAt(state: State, node: Node, index: number): ChunkLink | und
 }
 
 function publishedLink(state: State, node: Node, index: number): ChunkLink | undefined {
-  if (node.inode.content.kind !== "chunks") return undefined;
+  // Replay meets links before the inode that says it has some: see recordInParts.
   for (const layer of [state.active, state.frozen]) {
     const changes = layer?.chunks.get(node.ino);
     const link = changes?.links.get(index);
     if (link !== undefined) return link ?? undefined;
     if (changes !== undefined && index >= changes.cutFrom) return undefined;
   }
+  if (node.inode.content.kind !== "chunks") return undefined;
   const bytes = findItem(node.tree.root, index, state.blocks.pagesOf(node.tree));
   return bytes && parseLink(bytes);
 }
@@ -122,6 +126,14 @@ export function cleanChunk(state: State, node: Node, index: number): Buffer | un
   return undefined;
 }
 
+/** How many bytes of a chunk that is not dirty count. */
+export function cleanBytes(state: State, node: Node, index: number): number {
+  const link = linkAt(state, node, index);
+  const { content } = node.inode;
+  if (link === undefined && content.kind === "inline" && index === 0) return content.bytes.length;
+  return link?.lengthBytes ?? 0;
+}
+
 /** Pieces of the file's bytes; those of dirty chunks are copies, since writes go on. */
 export function readRange(state: State, node: Node, range: ByteRange): readonly Uint8Array[] {
   const left = node.inode.sizeBytes - range.offsetBytes;
@@ -142,12 +154,29 @@ export function readRange(state: State, node: Node, range: ByteRange): readonly 
 
 function readPiece(state: State, node: Node, { index, start, end }: Piece): Uint8Array[] {
   const dirty = node.live?.dirty.get(index);
-  const bytes = dirty?.buffer.subarray(0, dirty.lengthBytes) ?? cleanChunk(state, node, index);
+  if (dirty !== undefined) return [readDirty(state, dirty, [start, end])];
+  const bytes = cleanChunk(state, node, index);
   if (bytes === undefined || bytes.length <= start) return [zeros.subarray(start, end)];
-  const view = bytes.subarray(start, end);
-  const data = dirty === undefined ? view : Buffer.from(view);
+  const data = bytes.subarray(start, end);
   const missing = end - start - data.length;
   return missing === 0 ? [data] : [data, zeros.subarray(0, missing)];
+}
+
+/** What lies below the written bytes of a chunk, or Wanted. */
+export function belowOf(state: State, { node, index, sealing }: DirtyChunk): Uint8Array {
+  return sealing?.bytes ?? cleanChunk(state, node, index) ?? nothing;
+}
+
+/** A copy of a part of the chunk, zeros where nothing is; or Wanted. */
+function readDirty(state: State, chunk: DirtyChunk, [start, end]: Span): Buffer {
+  const part = Buffer.allocUnsafe(end - start);
+  if (!chunk.top.covers(start, end)) {
+    const under = belowOf(state, chunk).subarray(start, end);
+    part.set(under);
+    part.fill(0, under.length);
+  }
+  chunk.top.copyTo(part, start);
+  return part;
 }
 
 /** The next data or hole, in whole chunks; the end of the file is a hole. */

@@ -1,24 +1,28 @@
 /**
  * Publishing what was written: from here on the journal tells of it, and the next commit keeps it.
- * Small changes go into the journal as they are (fsync of a 4 KiB write costs 4 KiB); larger ones
- * are sealed, and the journal links the chunks.
+ * Small and scattered changes go into the journal as they are (fsync of a 4 KiB write costs 4 KiB);
+ * larger ones are sealed, and the journal links the chunks.
+ *
+ * A link in the journal stands for all that the journal told of its chunk before. So what was
+ * written on top of a chunk while it was sealed is told again behind its link.
  */
 import { type HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import type { Content } from "../dag/inodes.ts";
-import { Breather } from "./attempt.ts";
+import type { DirtyChunk, Told } from "./dirty.ts";
 import type { Change } from "./journal.ts";
-import type { DirtyChunk, Live, Node } from "./nodes.ts";
-import { addSpans } from "./spans.ts";
+import type { Live, Node } from "./nodes.ts";
+import { sealChunks } from "./sealing.ts";
+import { type Span, addSpans, bytesIn } from "./spans.ts";
 import { type State, inodeChange } from "./state.ts";
-import { dropWrites, sealDirty } from "./writing.ts";
+import { dropWrites } from "./writing.ts";
 
 /** What a link takes in a record, at most. */
 const linkRecordBytes = 96;
-/** Chunks sealed in one go: as many as gain by it, and less than a millisecond of work. */
-const sealedAtOnce = 4;
-const { chunkBytes, inlineBytesMax, journaledBytesMax } = limits.tree;
+const {
+  chunkBytes, inlineBytesMax, journaledBytesMax, journaledShareMax, journaledScatteredBytesMax,
+} = limits.tree;
 
 /** Publishes the file's data in sealed chunks. What is written meanwhile stays unpublished. */
 export function flush(state: State, node: Node): Promise<void> {
@@ -28,17 +32,34 @@ export function flush(state: State, node: Node): Promise<void> {
 /** The same for many files, with one sync for all: the journal only ever links durable blocks. */
 export async function flushAll(state: State, nodes: readonly Node[]): Promise<void> {
   const captures: Capture[] = [];
+  let failure: HiveError | undefined;
   for (const node of nodes) {
     const { live } = node;
     if (live === undefined) continue;
     if (fitsInline(node, live)) publishInline(state, node, live);
-    else captures.push(await sealAll(state, node, live));
+    else {
+      const sealed = await sealAll(state, node, live).catch(orFault);
+      if (isFault(sealed)) failure ??= await journalInstead(state, node, live, sealed);
+      else captures.push(sealed);
+    }
   }
-  if (captures.length === 0) return;
-  const arrived = await withoutRefused(state, captures);
-  await state.needs.store.sync();
-  for (const capture of arrived.captures) publishCapture(state, capture);
-  if (arrived.failure !== undefined) throw arrived.failure;
+  if (captures.length > 0) {
+    const arrived = await withoutRefused(state, captures);
+    failure ??= arrived.failure;
+    await state.needs.store.sync();
+    for (const capture of arrived.captures) publishCapture(state, capture);
+  }
+  if (failure !== undefined) throw failure;
+}
+
+/** What lies below the written bytes cannot be had just now: they wait for it in the journal. */
+async function journalInstead(
+  state: State, node: Node, live: Live, why: HiveError,
+): Promise<HiveError> {
+  await whenSettled(state, live, () => {
+    if (node.live === live) publishNow(state, node, live);
+  });
+  return why;
 }
 
 /** A file that the store has no room for must not keep the others from being published. */
@@ -52,11 +73,15 @@ async function withoutRefused(
       await state.blocks.arrive([...capture.links.values()].map(({ cid }) => cid));
       arrived.push(capture);
     } catch (error) {
-      if (!isFault(error)) throw error;
-      failure ??= error;
+      failure ??= orFault(error);
     }
   }
   return { captures: arrived, failure };
+}
+
+function orFault(error: unknown): HiveError {
+  if (isFault(error)) return error;
+  throw error;
 }
 
 /** A file as it was at one moment, all of it sealed. */
@@ -70,39 +95,45 @@ interface Capture {
   readonly allocatedBytes: number;
 }
 
-/** Seals until nothing is left unsealed, and takes that moment's state. */
+/** Seals what is unsealed now. What is written meanwhile is not waited for. */
 async function sealAll(state: State, node: Node, live: Live): Promise<Capture> {
-  const breather = new Breather(() => state.needs.clock.monotonicMs());
-  while (live.dirty.size > 0) {
-    void sealDirty(state, firstDirty(live, sealedAtOnce));
-    // A writer that is quicker than the sealing waits here for its turn.
-    if (live.dirty.size > 0) await breather.breathe();
-  }
-  const { allocatedBytes } = live;
   const { sizeBytes } = node.inode;
+  await sealChunks(state, [...live.dirty.values()]);
+  const { allocatedBytes } = live;
   const links = new Map(live.links);
   return { node, live, number: ++live.captures, links, sizeBytes, allocatedBytes };
 }
 
-function firstDirty(live: Live, most: number): DirtyChunk[] {
-  const first: DirtyChunk[] = [];
-  for (const chunk of live.dirty.values()) {
-    if (first.push(chunk) === most) break;
-  }
-  return first;
-}
-
 function publishCapture(state: State, capture: Capture): void {
-  const { node, live, number, links, sizeBytes, allocatedBytes } = capture;
+  const { node, live, number, links, allocatedBytes } = capture;
   if (node.live !== live || number <= live.publishedCapture) return;
   live.publishedCapture = number;
   for (const [index, link] of links) {
     if (live.links.get(index) === link) live.links.delete(index);
   }
-  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes });
-  live.promised = live.promised && live.dirty.size > 0;
+  // Another capture, begun later, may have told of more.
+  const sizeBytes = Math.max(capture.sizeBytes, live.published.sizeBytes);
+  const data = dataOnTop(live, links);
+  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes, data });
   const rest = live.dirty.size + live.links.size;
+  live.promised = live.promised && rest > 0;
   if (rest === 0 && node.inode.sizeBytes === sizeBytes) settleLive(state, node);
+}
+
+/** What was promised of these chunks after they were sealed, to be told behind their links. */
+function dataOnTop(live: Live, links: ReadonlyMap<number, ChunkLink>): Change[] {
+  const changes: Change[] = [];
+  for (const index of links.keys()) {
+    const chunk = live.dirty.get(index);
+    if (chunk === undefined || !isPromised(chunk)) continue;
+    chunk.forgetPromises();
+    changes.push(...dataChanges(chunk));
+  }
+  return changes;
+}
+
+function isPromised({ promised, sealing }: DirtyChunk): boolean {
+  return promised.length + (sealing?.promised.length ?? 0) > 0;
 }
 
 /** Acts in a moment in which the store has every chunk of the file that is sealed. */
@@ -125,7 +156,7 @@ async function whenSettled(state: State, live: Live, act: () => void): Promise<v
 export async function persist(state: State, node: Node): Promise<void> {
   const { live } = node;
   if (live === undefined) return;
-  if (fitsInline(node, live) || freshBytes(live) > journaledBytesMax) return flush(state, node);
+  if (fitsInline(node, live) || isForSealing(live)) return flush(state, node);
   await whenSettled(state, live, () => {
     const grown = live.published.sizeBytes !== node.inode.sizeBytes;
     const news = grown || live.links.size > 0 || freshBytes(live) > 0;
@@ -133,10 +164,22 @@ export async function persist(state: State, node: Node): Promise<void> {
   });
 }
 
+/** True when sealing costs less than writing it twice, the second time in its chunks. */
+function isForSealing(live: Live): boolean {
+  const fresh = freshBytes(live);
+  if (fresh <= journaledBytesMax) return false;
+  let chunksBytes = 0;
+  for (const chunk of live.dirty.values()) {
+    if (chunk.fresh.length > 0) chunksBytes += chunk.lengthBytes;
+  }
+  return fresh > journaledScatteredBytesMax || fresh > chunksBytes * journaledShareMax;
+}
+
 /** Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. */
-export function publishNow(state: State, node: Node, live: Live): void {
-  const data = [...live.dirty.values()].flatMap((chunk) => dataChanges(node, chunk));
+function publishNow(state: State, node: Node, live: Live): void {
   const links = new Map(live.links);
+  const onTop = dataOnTop(live, links);
+  const data = [...onTop, ...[...live.dirty.values()].flatMap((chunk) => dataChanges(chunk))];
   live.links.clear();
   live.publishedCapture = live.captures;
   const { sizeBytes } = node.inode;
@@ -148,8 +191,9 @@ export function publishNow(state: State, node: Node, live: Live): void {
 /** Publishes what is small enough to lie in the inode; the next write begins anew. */
 function publishInline(state: State, node: Node, live: Live): void {
   const chunk = live.dirty.get(0);
-  const bytes = chunk === undefined ? Buffer.alloc(0) : chunk.buffer.subarray(0, chunk.lengthBytes);
-  const content: Content = { kind: "inline", bytes: Buffer.from(bytes) };
+  const bytes = Buffer.alloc(chunk?.lengthBytes ?? 0);
+  chunk?.top.copyTo(bytes, 0);
+  const content: Content = { kind: "inline", bytes };
   dropWrites(state, node);
   state.record([inodeChange(state, node, { content })]);
 }
@@ -197,28 +241,43 @@ export function settleLive(state: State, node: Node): void {
 function fitsInline(node: Node, live: Live): boolean {
   if (node.inode.content.kind !== "inline" || live.links.size > 0) return false;
   const chunks = [...live.dirty.values()];
-  return chunks.every(({ index, lengthBytes }) => index === 0 && lengthBytes <= inlineBytesMax);
+  return chunks.every(({ index, lengthBytes, sealing }) => {
+    return index === 0 && lengthBytes <= inlineBytesMax && sealing === undefined;
+  });
 }
 
 function freshBytes(live: Live): number {
   let total = 0;
-  for (const chunk of live.dirty.values()) {
-    for (const [start, end] of chunk.fresh) total += end - start;
+  for (const { fresh, sealing } of live.dirty.values()) {
+    total += bytesIn(fresh) + bytesIn(sealing?.fresh ?? []);
   }
   return total;
 }
 
-/** What of the chunk the journal must have: what is new, and again what a commit cut off. */
-function dataChanges(node: Node, chunk: DirtyChunk): Change[] {
-  const spans = chunk.fresh;
-  chunk.promised = addSpans(chunk.promised, spans);
-  chunk.fresh = [];
-  return spans.map(([start, end]) => ({
-    kind: "data",
-    ino: node.ino,
-    offsetBytes: chunk.index * chunkBytes + start,
-    bytes: Buffer.from(chunk.buffer.subarray(start, end)),
-  }));
+/** What of the chunk the journal must have, the older first. */
+function dataChanges(chunk: DirtyChunk): Change[] {
+  const { sealing, top } = chunk;
+  const older = sealing === undefined ? [] : told(chunk, sealing, ([start, end]) => {
+    return Buffer.from(sealing.bytes.subarray(start, end));
+  });
+  const newer = told(chunk, chunk, ([start, end]) => {
+    const bytes = Buffer.allocUnsafe(end - start);
+    top.copyTo(bytes, start);
+    return bytes;
+  });
+  return [...older, ...newer];
+}
+
+/** From now on these bytes are promised. */
+function told(chunk: DirtyChunk, part: Told, bytesOf: (span: Span) => Buffer): Change[] {
+  const spans = part.fresh;
+  part.promised = addSpans(part.promised, spans);
+  part.fresh = [];
+  const { node, index } = chunk;
+  return spans.map((span) => {
+    const offsetBytes = index * chunkBytes + span[0];
+    return { kind: "data", ino: node.ino, offsetBytes, bytes: bytesOf(span) };
+  });
 }
 
 /** Before a commit cuts the journal: what it promised and no page will hold is told again. */
@@ -229,7 +288,7 @@ export async function promiseAgain(state: State): Promise<void> {
     if (live?.promised !== true) continue;
     await whenSettled(state, live, () => {
       if (node.live !== live || !live.promised) return;
-      for (const chunk of live.dirty.values()) chunk.fresh = addSpans(chunk.fresh, chunk.promised);
+      for (const chunk of live.dirty.values()) chunk.forgetPromises();
       publishNow(state, node, live);
       told = true;
     });

@@ -7,7 +7,7 @@ import type { Attributes } from "../base/filesystem.ts";
 import { type Ino, type Name, rootIno } from "../base/ids.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import { type Content, type Inode, type PageTree, noTree } from "../dag/inodes.ts";
-import type { Span } from "./spans.ts";
+import type { DirtyChunk } from "./dirty.ts";
 
 /** Where an inode is written down. */
 export type Home =
@@ -17,21 +17,6 @@ export type Home =
   | { readonly kind: "table" }
   /** It has no name: deleted and still open, or never named. */
   | { readonly kind: "none" };
-
-/** Written data of one chunk that is not sealed yet. */
-export interface DirtyChunk {
-  readonly node: Node;
-  readonly index: number;
-  buffer: Buffer;
-  /** Bytes that count; behind them are zeros. */
-  lengthBytes: number;
-  /** What the link that it replaces took. */
-  readonly replacedBytes: number;
-  /** Written and not in the journal: pairs of start and end, ascending. */
-  fresh: Span[];
-  /** Promised by an fsync: in the journal, and not in a sealed chunk yet. */
-  promised: Span[];
-}
 
 /** What a file has beyond its published state. */
 export interface Live {

@@ -7,7 +7,7 @@ import type { AllocateKind, ByteRange } from "../base/filesystem.ts";
 import { limits } from "../base/limits.ts";
 import { type Maybe } from "../base/step.ts";
 import { Wanted, attempt } from "./attempt.ts";
-import { type Piece, cleanChunk, fileOf, linkAt, linksFrom, piecesOf } from "./content.ts";
+import { type Piece, cleanBytes, fileOf, linkAt, linksFrom, piecesOf } from "./content.ts";
 import { readRange } from "./content.ts";
 import { flush } from "./flush.ts";
 import type { Change } from "./journal.ts";
@@ -86,8 +86,7 @@ async function zero(state: State, node: Node, start: number, end: number): Promi
 
 function hasData(state: State, node: Node, { index, start }: Piece): boolean {
   const dirty = node.live?.dirty.get(index);
-  const length = dirty?.lengthBytes ?? cleanChunk(state, node, index)?.length ?? 0;
-  return length > start;
+  return (dirty?.lengthBytes ?? cleanBytes(state, node, index)) > start;
 }
 
 function dropChunks(

@@ -10,8 +10,9 @@ import { settleLive } from "./flush.ts";
 import { type Change, parseChanges } from "./journal.ts";
 import { loadLinked, nextName, nodeOf } from "./names.ts";
 import type { Node } from "./nodes.ts";
+import { forgetDirty } from "./sealing.ts";
 import type { State } from "./state.ts";
-import { forgetDirty, replayData } from "./writing.ts";
+import { replayData } from "./writing.ts";
 
 /**
  * Answers how many records there were. A change that the pages do not allow ends it as Corrupt; or

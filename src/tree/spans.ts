@@ -1,21 +1,22 @@
-/** Which bytes of a chunk were written: ascending, apart, and never many. */
+/** Which bytes of a chunk were written: ascending, apart, and merged where they touch. */
 
 export type Span = readonly [start: number, end: number];
 
-/** So many that they would cost more than they save become one. */
-const spansMax = 32;
-
-/** The spans with one more, merged where they touch. */
-export function addSpan(spans: readonly Span[], [start, end]: Span): Span[] {
+/** The spans with one more. */
+export function addSpan(spans: readonly Span[], [start, end]: Span): readonly Span[] {
+  const last = spans.at(-1);
+  if (last === undefined || last[1] < start) return [...spans, [start, end]];
   const apart = spans.filter((span) => span[1] < start || span[0] > end);
   const touching = spans.filter((span) => span[1] >= start && span[0] <= end);
   const from = Math.min(start, ...touching.map((span) => span[0]));
   const to = Math.max(end, ...touching.map((span) => span[1]));
-  const all: Span[] = [...apart, [from, to] as const].sort((a, b) => a[0] - b[0]);
-  if (all.length <= spansMax) return all;
-  return [[(all[0] as Span)[0], (all.at(-1) as Span)[1]]];
+  return [...apart, [from, to] as const].sort((a, b) => a[0] - b[0]);
 }
 
-export function addSpans(spans: readonly Span[], more: readonly Span[]): Span[] {
-  return more.reduce(addSpan, [...spans]);
+export function addSpans(spans: readonly Span[], more: readonly Span[]): readonly Span[] {
+  return more.reduce(addSpan, spans);
+}
+
+export function bytesIn(spans: readonly Span[]): number {
+  return spans.reduce((sum, [start, end]) => sum + end - start, 0);
 }

@@ -18,9 +18,10 @@ import { type TreeKeys, sealJournal } from "../dag/keys.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { Wanted } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
+import type { DirtyChunk } from "./dirty.ts";
 import { type Change, type HomePlace, encodeChanges } from "./journal.ts";
 import { Layer } from "./layers.ts";
-import { type DirtyChunk, type Home, type Node, Nodes } from "./nodes.ts";
+import { type Home, type Node, Nodes } from "./nodes.ts";
 
 export interface TreeNeeds {
   readonly store: DriveStore;
@@ -44,9 +45,11 @@ export class State {
   readonly totals: { files: number; bytes: number };
   /** Files with unpublished data. */
   readonly liveFiles = new Set<Node>();
-  /** Unsealed chunks, the one longest untouched first. */
+  /** Chunks with unsealed data, the one longest untouched first. */
   readonly dirtyChunks = new Set<DirtyChunk>();
+  /** The memory that unsealed data takes, and that of what is being sealed just now. */
   dirtyBytes = 0;
+  sealingBytes = 0;
   /** What the journal took since the last freeze. */
   journal = { records: 0, bytes: 0, last: 0 as Sequence };
   /** When the oldest change that no commit has was made. */
