@@ -167,6 +167,8 @@ export interface FileSystem {
     name: string,
     value: Uint8Array,
     mode: "any" | "create" | "replace",
+    /** With an access list, set-group-id goes: the caller is not of the file's group. */
+    options?: { readonly dropSetGid: boolean },
   ): Maybe<void>;
   listxattr(ino: Ino): Maybe<readonly string[]>;
   removexattr(caller: Caller, ino: Ino, name: string): Maybe<void>;

@@ -12,6 +12,7 @@ export interface Terms {
   readonly readAheadBytes: number;
   readonly flags: number;
   readonly moreFlags: number;
+  readonly hasLongSetxattr: boolean;
 }
 
 /** Reads fuse_init_in. A kernel that is too old is Unsupported. */
@@ -22,10 +23,12 @@ export function termsFor(request: Request): Terms {
   const offered = request.u32(12);
   const extended = (offered & mask(0, [initBits.INIT_EXT])) !== 0 && request.bodyBytes >= 20;
   const bits = Object.values(initBits);
+  const flags = (offered & mask(0, bits)) >>> 0;
   return {
     minor: Math.min(minor, version.minor),
     readAheadBytes: request.u32(8),
-    flags: (offered & mask(0, bits)) >>> 0,
+    flags,
+    hasLongSetxattr: (flags & mask(0, [initBits.SETXATTR_EXT])) !== 0,
     moreFlags: extended ? (request.u32(16) & mask(32, bits)) >>> 0 : 0,
   };
 }

@@ -18,6 +18,8 @@ export interface Desk {
   readonly writers: Map<Handle, Ino>;
   /** Directories known to have, or not to have, a default access list. */
   readonly defaultLists: Map<Ino, boolean>;
+  /** The kernel tells with an attribute what else it changes (FUSE_SETXATTR_EXT). */
+  readonly hasLongSetxattr: boolean;
   /** Aborted when the caller of the present request is interrupted. */
   signal(): AbortSignal;
   takePage(): Page;

@@ -27,7 +27,7 @@ export type OpcodeName = keyof typeof opcodes;
 export const initBits = {
   ASYNC_READ: 0, ATOMIC_O_TRUNC: 3, BIG_WRITES: 5, DONT_MASK: 6, DO_READDIRPLUS: 13,
   READDIRPLUS_AUTO: 14, WRITEBACK_CACHE: 16, PARALLEL_DIROPS: 18, POSIX_ACL: 20, MAX_PAGES: 22,
-  CACHE_SYMLINKS: 23, HANDLE_KILLPRIV_V2: 28, INIT_EXT: 30, NO_EXPORT_SUPPORT: 38,
+  CACHE_SYMLINKS: 23, HANDLE_KILLPRIV_V2: 28, SETXATTR_EXT: 29, INIT_EXT: 30, NO_EXPORT_SUPPORT: 38,
 } as const;
 
 /** Bits of fuse_setattr_in.valid. */
@@ -39,6 +39,9 @@ export const changes = {
 /** fuse_write_in.write_flags and fuse_open_in.open_flags: set-user-id bits must go. */
 export const writeKillPrivileges = 4;
 export const openKillPrivileges = 1;
+
+/** fuse_setxattr_in.setxattr_flags: a new access list, by somebody who is not of the group. */
+export const setxattrKillSetGid = 1;
 
 /** fuse_open_out.open_flags. */
 export const opened = { keepCache: 2, cacheDirectory: 8 } as const;

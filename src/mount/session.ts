@@ -42,6 +42,7 @@ export class Session implements Desk {
   readonly handles = new Map<Handle, "file" | "directory">();
   readonly writers = new Map<Handle, Ino>();
   readonly defaultLists = new Map<Ino, boolean>();
+  hasLongSetxattr = false;
   readonly ready: Promise<void>;
   readonly ended: Promise<void>;
   readonly #addon: FuseAddon;
@@ -221,8 +222,7 @@ export class Session implements Desk {
       const request = this.#takeRequest();
       if (request === undefined) return this.#pause();
       // What the tree owes is finished by the loop, so then nothing is waited for here.
-      const waits = served > 0 && this.#waiting.size === 0;
-      const patienceUs = waits ? this.#patience.us : 0;
+      const patienceUs = served > 0 && this.#waiting.size === 0 ? this.#patience.us : 0;
       const lengthBytes = this.#addon.read(this.#device, request.bytes, patienceUs);
       if (lengthBytes >= 0) this.#serve(request, lengthBytes);
       else return this.#readFailed(request, -lengthBytes);
@@ -238,8 +238,7 @@ export class Session implements Desk {
 
   #serve(request: Request, lengthBytes: number): void {
     const owed = this.#attempt(request, lengthBytes);
-    if (owed === undefined) this.#giveRequest(request);
-    else void owed.then(() => this.#giveRequest(request));
+    void (owed?.then(() => this.#giveRequest(request)) ?? this.#giveRequest(request));
   }
 
   /** A promise when the request's bytes are still needed. */
@@ -273,6 +272,7 @@ export class Session implements Desk {
     try {
       const terms = termsFor(request);
       encodeTerms(this.#reply.begin(), terms);
+      this.hasLongSetxattr = terms.hasLongSetxattr;
       this.#send(request.unique, 0);
       this.#state = "ready";
       this.#isReady.resolve();

@@ -6,6 +6,7 @@ import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
 import { encodeNothing, operation, then } from "./operation.ts";
+import { setxattrKillSetGid } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
 import { defaultList } from "./umask.ts";
 
@@ -42,14 +43,16 @@ export const setxattr = operation({
   run: (desk, request) => {
     const lengthBytes = request.u32(0);
     const mode = modes[request.u32(4)];
-    const name = request.text(8);
+    const headBytes = desk.hasLongSetxattr ? 16 : 8;
+    const name = request.text(headBytes);
     if (mode === undefined) throw new HiveError("Invalid", "mount.setxattr", "flags");
     if (lengthBytes > limits.tree.xattrBytesMax) {
       throw new HiveError("OutOfRange", "mount.setxattr", `${lengthBytes} bytes`);
     }
     if (name === defaultList) desk.defaultLists.delete(request.ino);
-    const value = request.copy(request.after(8), lengthBytes);
-    return desk.tree.setxattr(request.caller, request.ino, name, value, mode);
+    const value = request.copy(request.after(headBytes), lengthBytes);
+    const dropSetGid = desk.hasLongSetxattr && (request.u32(8) & setxattrKillSetGid) !== 0;
+    return desk.tree.setxattr(request.caller, request.ino, name, value, mode, { dropSetGid });
   },
   encode: encodeNothing,
 });

@@ -22,6 +22,10 @@ interface AclEntry {
   readonly id: number;
 }
 
+export function isAccessList(name: string): boolean {
+  return name === accessName;
+}
+
 export function isAclName(name: string): boolean {
   return name === accessName || name === defaultName;
 }

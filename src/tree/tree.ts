@@ -197,8 +197,8 @@ function attributesPart(state: State, run: Run) {
         throw new HiveError("Invalid", "tree.readlink", String(ino));
       }),
     getxattr: (ino, name) => run(() => getXattr(state, nodes.get(ino), name)),
-    setxattr: (_caller, ino, name, value, mode) =>
-      run(() => setXattr(state, nodes.get(ino), { name, value, mode })),
+    setxattr: (_caller, ino, name, value, mode, options) =>
+      run(() => setXattr(state, nodes.get(ino), { name, value, mode, ...options })),
     listxattr: (ino) => run(() => listXattrs(state, nodes.get(ino))),
     removexattr: (_caller, ino, name) => run(() => removeXattr(state, nodes.get(ino), name)),
   } satisfies Partial<FileSystem>;

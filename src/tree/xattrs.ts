@@ -5,7 +5,8 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Inode, type Xattrs, noXattrs, parseXattrs, xattrBytes } from "../dag/inodes.ts";
-import { isAclName, modeForAcl } from "./acl.ts";
+import { isAccessList, isAclName, modeForAcl } from "./acl.ts";
+import { setGid } from "./making.ts";
 import type { Node } from "./nodes.ts";
 import { type State, inodeChange } from "./state.ts";
 
@@ -13,7 +14,12 @@ const { xattrBytesMax, xattrTotalBytesMax } = limits.tree;
 const nameBytesMax = 255;
 const namespaces = /^(user|trusted|security|system)\../;
 
-export type SetMode = "any" | "create" | "replace";
+export interface SetXattr {
+  readonly name: string;
+  readonly value: Uint8Array;
+  readonly mode: "any" | "create" | "replace";
+  readonly dropSetGid?: boolean;
+}
 
 /** All of an inode's attributes, or Wanted. */
 export function valuesOf(state: State, inode: Inode): ReadonlyMap<string, Buffer> {
@@ -40,7 +46,7 @@ export function listXattrs(state: State, node: Node): readonly string[] {
 export function setXattr(
   state: State,
   node: Node,
-  { name, value, mode }: { name: string; value: Uint8Array; mode: SetMode },
+  { name, value, mode, dropSetGid = false }: SetXattr,
 ): void {
   state.mayChange();
   checkName(name);
@@ -54,7 +60,8 @@ export function setXattr(
   else values.delete(name);
   const fits = xattrBytes(values) <= xattrTotalBytesMax;
   if (!fits) throw new HiveError("NoSpace", "tree.setxattr", name);
-  change(state, node, values, acl.mode);
+  const kept = dropSetGid && isAccessList(name) ? acl.mode & ~setGid : acl.mode;
+  change(state, node, values, kept);
 }
 
 export function removeXattr(state: State, node: Node, name: string): void {

@@ -351,6 +351,12 @@ function testXattrs(check: Check): void {
     const { ino } = await fs.mkdir(root, place(rootIno, "d"), { mode: 0o755 });
     await fs.setxattr(root, ino, "system.posix_acl_access", list, "any");
     t.equal((await fs.getattr(ino)).mode & 0o777, 0o771);
+    await fs.setattr(root, ino, { mode: 0o2771 });
+    await fs.setxattr(root, ino, "system.posix_acl_access", list, "any");
+    t.equal((await fs.getattr(ino)).mode & 0o7777, 0o2771);
+    const foreign = { dropSetGid: true };
+    await fs.setxattr(root, ino, "system.posix_acl_access", list, "any", foreign);
+    t.equal((await fs.getattr(ino)).mode & 0o7777, 0o771, "set-group-id goes with a new list");
     await fs.setattr(root, ino, { mode: 0o740 });
     const after = Buffer.from(await fs.getxattr(ino, "system.posix_acl_access"));
     t.equal(after.readUInt16LE(6 + 3 * 8), 4, "the mask follows chmod");

@@ -122,6 +122,22 @@ export const moreKernelOnly: Readonly<Record<string, Case>> = {
     t.equal(await probe("values", `${place.directory}/file`), "OK");
   },
 
+  "set-group-id goes when one who is not of the group sets an access list": async (
+    t, { client, directory },
+  ) => {
+    await client.run(({ fs, path }) => {
+      fs.mkdirSync(path("folder"));
+      fs.chownSync(path("folder"), 65534, 0);
+      fs.chmodSync(path("folder"), 0o2771);
+    });
+    // Version 2; owner rwx, user 1 r--, group r-x, mask r-x, other --x.
+    const list = "0x02000000" + "01000700ffffffff" + "0200040001000000" + "04000500ffffffff" +
+      "10000500ffffffff" + "20000100ffffffff";
+    const script = 'setpriv --reuid 65534 --regid 65534 --clear-groups ' +
+      'setfattr -n system.posix_acl_access -v "$1" "$0/folder" && stat -c %a "$0/folder"';
+    t.equal((await run("sh", "-c", script, directory, list)).out, "751\n");
+  },
+
   "a default access list is handed down": async (t, { client, directory }) => {
     await client.run(({ fs, path }) => fs.mkdirSync(path("folder")));
     // Version 2; owner rwx, user 65534 rw-, group r-x, mask rwx, other ---.

@@ -278,6 +278,7 @@ export class MemoryTree implements FileSystem {
 
   setxattr(
     _caller: Caller, ino: Ino, name: string, value: Uint8Array, mode: "any" | "create" | "replace",
+    options: { readonly dropSetGid: boolean } = { dropSetGid: false },
   ): void {
     const node = this.#node(ino);
     if (!/^(user|trusted|security|system\.posix_acl_(access|default)$)/.test(name)) {
@@ -289,7 +290,8 @@ export class MemoryTree implements FileSystem {
     const acl = modeForAcl(node.mode, name, value);
     if (acl.keeps) node.xattrs.set(name, Buffer.from(value));
     else node.xattrs.delete(name);
-    node.mode = acl.mode;
+    const drops = options.dropSetGid && name === "system.posix_acl_access";
+    node.mode = drops ? acl.mode & ~0o2000 : acl.mode;
     node.ctime = this.#now();
   }
 
