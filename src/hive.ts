@@ -18,6 +18,7 @@ import { HiveError } from "./base/errors.ts";
 import { type Cid, nameFromText } from "./base/ids.ts";
 import { limits } from "./base/limits.ts";
 import { type Log, lineLog, toStandardError } from "./base/log.ts";
+import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
 import type { CacheReport, DriveStatus, VerifyReport } from "./base/views.ts";
@@ -227,7 +228,9 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const options = { treeSecret, readOnly, ...owner };
   const tree = await openTree({ store: cache, clock, random, log }, options);
   parts.defer(() => tree.close());
-  const loop = startLoop([tree.committer, tree.collector, cache.step], { clock, log });
+  const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
+  const steps = [tree.committer, tree.collector, cache.step, memory];
+  const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());
   // Writers may wait for room: there may be garbage.
   parts.use(cache.onDirty(() => loop.wake()));

@@ -185,7 +185,15 @@ export const localLimits = {
     bringBackMs: 20_000,
     bringBackPauseMs: 500,
   },
+  memory: {
+    /** How long a process must have done little before what it freed is given back. */
+    restLookMs: 5_000,
+    /** Of one processor; answering proofs and peers takes less than half of it. */
+    restShareMax: 0.05,
+  },
   bridge: {
+    /** Young objects of the network's thread: by itself V8 lets them take 128 MiB. */
+    youngGenerationMiBMax: 24,
     /** Between a fault of the network's thread and its next start: no busy loop, no long gap. */
     restartMs: 2000,
   },

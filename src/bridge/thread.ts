@@ -103,7 +103,9 @@ function begin<Config>({ file, config, handlers }: ThreadNeeds<Config>): Running
   const far = new MessageChannel();
   const ports = { asked: near.port2, asking: far.port2 };
   const seed = { role, ...ports, config } satisfies ThreadSeed<Config>;
-  const worker = new Worker(file, { workerData: seed, transferList: Object.values(ports) });
+  const resourceLimits = { maxYoungGenerationSizeMb: limits.bridge.youngGenerationMiBMax };
+  const transferList = Object.values(ports);
+  const worker = new Worker(file, { workerData: seed, transferList, resourceLimits });
   const ended = new Promise<never>((_, reject) => {
     worker.once("error", reject);
     worker.once("exit", (code) => reject(new Error(`the network's thread ended with ${code}`)));

@@ -86,6 +86,11 @@ export class Blocks {
     throw new Wanted(async () => this.#openOrAgain(link, await sealed));
   }
 
+  /** Lets go of the chunks that are kept opened. */
+  forgetOpened(): void {
+    this.#chunks.clear();
+  }
+
   /** True when the chunk is in memory or on this machine. */
   has(cid: Cid): boolean {
     return this.#pending.has(cid) || this.#store.has(cid);

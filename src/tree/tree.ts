@@ -55,6 +55,8 @@ export interface Tree extends FileSystem {
   commit(): Promise<void>;
   /** Commits; the tree is not to be used any more. */
   close(): Promise<void>;
+  /** Lets go of opened chunks, which are kept for the next read of them. */
+  forgetOpened(): void;
   /** Every chunk block of a file, in order. */
   cidsOf(ino: Ino): AsyncGenerator<Cid>;
   /** Every inode in memory: all that the kernel may have cached is among them. */
@@ -316,6 +318,7 @@ function drivePart(state: State, commits: Commits) {
     async close() {
       if (!state.readOnly) await commits.commit();
     },
+    forgetOpened: () => state.blocks.forgetOpened(),
     knownInos: () => state.nodes.inos(),
     cidsOf: (ino: Ino) => cidsOf(state, state.nodes.get(ino)),
     cidsBelow: (ino: Ino) => cidsBelow(state, ino),
