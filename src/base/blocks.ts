@@ -52,6 +52,8 @@ export interface DriveStore {
 export interface GetOptions {
   readonly signal?: AbortSignal | undefined;
   readonly unchecked?: boolean;
+  /** Room for a whole block, in which the answer may lie. */
+  readonly into?: Buffer;
 }
 
 export interface Sweep {

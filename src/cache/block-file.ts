@@ -36,12 +36,16 @@ export class BlockFile {
     this.sizeBytes = place.sizeBytes;
   }
 
-  /** A view of fewer bytes than asked for means that the file ends there. */
-  async read(offsetBytes: number, lengthBytes: number): Promise<Buffer> {
+  /**
+   * A view of fewer bytes than asked for means that the file ends there. It is one of `into`, if
+   * there is room enough.
+   */
+  async read(offsetBytes: number, lengthBytes: number, into?: Buffer): Promise<Buffer> {
     this.#readers++;
     try {
       const handle = await this.#handle();
-      const buffer = Buffer.allocUnsafeSlow(lengthBytes);
+      const fits = into !== undefined && into.length >= lengthBytes;
+      const buffer = fits ? into : Buffer.allocUnsafeSlow(lengthBytes);
       let filled = 0;
       while (filled < lengthBytes) {
         const at = offsetBytes + filled;

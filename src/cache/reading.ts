@@ -36,11 +36,11 @@ export class Reading {
     this.fetcher = fetcher;
   }
 
-  get(cid: Cid, { signal, unchecked = false }: GetOptions): Maybe<Uint8Array> {
+  get(cid: Cid, options: GetOptions): Maybe<Uint8Array> {
     const entry = this.#needs.catalog.get(cid);
-    if (entry === undefined) return this.#fetch(cid, signal);
+    if (entry === undefined) return this.#fetch(cid, options.signal);
     this.#needs.catalog.setWarm(entry, true);
-    return entry.bytes ?? this.#getHere(entry, { signal, unchecked });
+    return entry.bytes ?? this.#getHere(entry, options);
   }
 
   /** From this machine only: NotFound or Corrupt when it is not here as it should be. */
@@ -56,24 +56,24 @@ export class Reading {
     for (const { stop } of this.#fetches.values()) stop.abort(reason);
   }
 
-  async #getHere(
-    entry: BlockEntry, { signal, unchecked }: GetOptions,
-  ): Promise<Uint8Array> {
-    const bytes = await this.#readFile(entry, unchecked);
+  async #getHere(entry: BlockEntry, options: GetOptions): Promise<Uint8Array> {
+    const bytes = await this.#readFile(entry, options);
     if (bytes !== undefined) return bytes;
     const wasDirty = entry.is(marks.dirty);
     this.#lose(entry);
     if (wasDirty) throw new HiveError("Corrupt", "cache.get", entry.cid);
-    return this.#fetch(entry.cid, signal);
+    return this.#fetch(entry.cid, options.signal);
   }
 
   /** Undefined when what lies there is not the block. */
-  async #readFile(entry: BlockEntry, unchecked = false): Promise<Uint8Array | undefined> {
+  async #readFile(
+    entry: BlockEntry, { unchecked = false, into }: GetOptions = {},
+  ): Promise<Uint8Array | undefined> {
     // A block may move while its file is on the way out: then its new place is read.
     for (let attempt = 0; attempt < 3; attempt++) {
       const file = entry.file;
       if (file === undefined) return entry.bytes;
-      const bytes = await this.#readAt(entry).catch((error: unknown) => {
+      const bytes = await this.#readAt(entry, into).catch((error: unknown) => {
         this.#needs.log.warn("cache.read-failed", { cid: entry.cid, why: describe(error) });
         // Out of file handles is nobody's loss; a bad disk is as good as bad bytes.
         if (!isFault(error, "Corrupt", "Stale")) throw error;
@@ -87,8 +87,8 @@ export class Reading {
     return undefined;
   }
 
-  async #readAt(entry: BlockEntry): Promise<Uint8Array | undefined> {
-    const bytes = await entry.file?.read(entry.offsetBytes + headerBytes, entry.lengthBytes);
+  async #readAt(entry: BlockEntry, into?: Buffer): Promise<Uint8Array | undefined> {
+    const bytes = await entry.file?.read(entry.offsetBytes + headerBytes, entry.lengthBytes, into);
     return bytes?.length === entry.lengthBytes ? bytes : undefined;
   }
 

@@ -23,6 +23,8 @@ export interface NamedChunk extends ChunkName {
 /** A named chunk as its bytes came back, from whoever kept them. */
 export interface KeptChunk extends ChunkName {
   readonly sealed: Uint8Array;
+  /** Where the plaintext may go, if it fits exactly. */
+  readonly into?: Buffer | undefined;
 }
 
 export interface ChunkSealer {
@@ -135,13 +137,13 @@ function named({ sealed, links }: Room): NamedChunk[] {
 
 function openBatch(addon: SealAddon, chunks: readonly KeptChunk[], byName: boolean): Buffer[] {
   const links = Buffer.alloc(chunks.length * linkBytes);
-  const plaintexts = chunks.map(({ cid, key, sealed }, at) => {
+  const plaintexts = chunks.map(({ cid, key, sealed, into }, at) => {
     assert(key.length === keyBytes, "a chunk's key has 32 bytes");
     links.write(cid, at * linkBytes, "hex");
     links.set(key, at * linkBytes + keyBytes);
     const lengthBytes = sealed.length - sealOnceOverheadBytes;
     if (lengthBytes < 1) throw corrupt(`length ${sealed.length}`, cid);
-    return Buffer.allocUnsafeSlow(lengthBytes);
+    return into?.length === lengthBytes ? into : Buffer.allocUnsafeSlow(lengthBytes);
   });
   const found = Buffer.alloc(chunks.length);
   addon.open(links, chunks.map(({ sealed }) => sealed), plaintexts, found, byName);

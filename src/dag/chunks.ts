@@ -61,12 +61,15 @@ function linked(
 
 /**
  * The bytes that count. Anything but the very block that was linked is Corrupt; `by` its key, which
- * nobody else has, or by its name as well, which a peer may be blamed by.
+ * nobody else has, or by its name as well, which a peer may be blamed by. They lie in `into` if
+ * that has the block's length less its overhead.
  */
 export function openChunk(
-  link: ChunkLink, sealed: Uint8Array, by: "cid" | "key" = "cid",
+  link: ChunkLink, sealed: Uint8Array,
+  { by = "cid", into }: { readonly by?: "cid" | "key"; readonly into?: Buffer } = {},
 ): Buffer {
-  const [whole] = chunkSealer().open([{ ...link, sealed }], by) as [Buffer];
+  const chunk = { cid: link.cid, key: link.key, sealed, into };
+  const [whole] = chunkSealer().open([chunk], by) as [Buffer];
   if (whole.length < link.lengthBytes) throw corrupt(link, "length");
   if (!blockSizes.includes(whole.length)) throw corrupt(link, "size");
   return whole.subarray(0, link.lengthBytes);

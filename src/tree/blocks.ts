@@ -8,6 +8,7 @@ import type { DriveStore, GetOptions } from "../base/blocks.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { BufferPool } from "../base/pool.ts";
 import type { Random } from "../base/random.ts";
 import type { Maybe } from "../base/step.ts";
 import { type ChunkLink, type SealedChunk, isLost } from "../dag/chunks.ts";
@@ -17,6 +18,11 @@ import type { TreeKeys } from "../dag/keys.ts";
 import { type Page, openPage, pageKey, sealPage } from "../dag/pages.ts";
 import { type LoadPage, checkLevel } from "../dag/search.ts";
 import { Wanted } from "./attempt.ts";
+
+const { chunkBytes } = limits.tree;
+const sealedPool = new BufferPool({ lengthBytes: limits.dag.blockBytesMax, countMax: 16 });
+/** As many as one turn of the loop may replace: a few large reads. */
+const plainsMax = 32;
 
 interface Pending {
   readonly sealed: Uint8Array;
@@ -38,6 +44,8 @@ export class Blocks {
   readonly #pending = new Map<Cid, Pending>();
   readonly #pages: LRUCache<Cid, Page>;
   readonly #chunks: LRUCache<Cid, Buffer>;
+  readonly #plains = new BufferPool({ lengthBytes: chunkBytes, countMax: plainsMax });
+  readonly #leaving: Buffer[] = [];
   #refused = 0;
 
   constructor(needs: { store: DriveStore; random: Random }, keys: TreeKeys) {
@@ -51,6 +59,7 @@ export class Blocks {
     this.#chunks = new LRUCache({
       maxSize: limits.tree.chunkCacheBytes,
       sizeCalculation: (chunk) => chunk.length + 64,
+      dispose: (chunk) => this.#reuseLater(chunk),
     });
   }
 
@@ -73,22 +82,22 @@ export class Blocks {
     return this.#putSealed(await sealChunksLater(this.#keys.chunks, plaintexts));
   }
 
-  /** The chunk's bytes, or Wanted. */
+  /** The chunk's bytes, or Wanted. They may be used until the loop turns, and no longer. */
   chunk(link: ChunkLink): Buffer {
     if (isLost(link)) throw new HiveError("Corrupt", "tree.chunk", "given up as lost");
     const known = this.#chunks.get(link.cid);
     if (known !== undefined && known.length >= link.lengthBytes) {
       return known.length === link.lengthBytes ? known : known.subarray(0, link.lengthBytes);
     }
-    // Its key is in an authentic link: that whoever has it sealed these bytes says all.
-    const sealed = this.#bytes(link.cid, { unchecked: true });
-    if (sealed instanceof Uint8Array) return this.#openChunk(link, sealed, "key");
-    throw new Wanted(async () => this.#openOrAgain(link, await sealed));
+    const here = this.#pending.get(link.cid)?.sealed;
+    if (here !== undefined) return this.#openChunk(link, here, "key");
+    throw new Wanted(() => this.#bringChunk(link));
   }
 
   /** Lets go of the chunks that are kept opened. */
   forgetOpened(): void {
     this.#chunks.clear();
+    setImmediate(() => this.#plains.clear());
   }
 
   /** True when the chunk is in memory or on this machine. */
@@ -227,20 +236,36 @@ export class Blocks {
     throw new Wanted(async () => open(await sealed));
   }
 
-  /** Bytes of the disk that are wrong are the store's to mend or to call lost. */
-  async #openOrAgain(link: ChunkLink, sealed: Uint8Array): Promise<Buffer> {
+  async #bringChunk(link: ChunkLink): Promise<void> {
+    const into = sealedPool.take();
     try {
-      return this.#openChunk(link, sealed, "key");
+      // Its key is in an authentic link: that whoever has it sealed these bytes says all.
+      const sealed = await this.#bytes(link.cid, { unchecked: true, into });
+      this.#openChunk(link, sealed, "key");
     } catch (error) {
       if (!isFault(error, "Corrupt")) throw error;
-      return this.#openChunk(link, await this.#bytes(link.cid), "cid");
+      // Bytes of the disk that are wrong are the store's to mend, or to call lost.
+      this.#openChunk(link, await this.#bytes(link.cid), "cid");
+    } finally {
+      sealedPool.give(into);
     }
   }
 
   #openChunk(link: ChunkLink, sealed: Uint8Array, by: "cid" | "key"): Buffer {
-    const plain = openChunk(link, sealed, by);
+    const into = this.#plains.take();
+    const plain = openChunk(link, sealed, { by, into });
+    if (plain.buffer !== into.buffer) this.#plains.give(into);
     this.#chunks.set(link.cid, plain);
     return plain;
+  }
+
+  /** Whoever was given a view of it has used it when the loop turns. */
+  #reuseLater(chunk: Buffer): void {
+    if (chunk.buffer.byteLength !== chunkBytes) return;
+    if (this.#leaving.push(Buffer.from(chunk.buffer, 0, chunkBytes)) > 1) return;
+    setImmediate(() => {
+      for (const buffer of this.#leaving.splice(0)) this.#plains.give(buffer);
+    });
   }
 
   #putSealed(chunks: readonly SealedChunk[]): HandedChunk[] {

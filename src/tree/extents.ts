@@ -4,6 +4,7 @@
  */
 import { assert } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { BufferPool } from "../base/pool.ts";
 import type { Span } from "./spans.ts";
 
 const { chunkBytes } = limits.tree;
@@ -11,9 +12,7 @@ const smallestBytes = 4096;
 /** An extent that grows gets this many times the room: few copies, and little room in vain. */
 const growth = 4;
 
-/** Buffers of full chunks, used again: a fresh one costs as much as filling it. */
-const pool: Buffer[] = [];
-const pooledMax = 32;
+const pool = new BufferPool({ lengthBytes: chunkBytes, countMax: 32 });
 
 interface Extent {
   readonly start: number;
@@ -154,10 +153,10 @@ export function takeBuffer(needed: number): Buffer {
   let size = smallestBytes;
   while (size < needed) size *= growth;
   if (size < chunkBytes) return Buffer.allocUnsafe(size);
-  return pool.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
+  return pool.take();
 }
 
 /** Nobody else may hold it any more. */
 export function giveBuffer(buffer: Buffer): void {
-  if (buffer.length === chunkBytes && pool.length < pooledMax) pool.push(buffer);
+  if (buffer.length === chunkBytes) pool.give(buffer);
 }

@@ -25,7 +25,8 @@ export interface SetXattr {
 export function valuesOf(state: State, inode: Inode): ReadonlyMap<string, Buffer> {
   const { xattrs } = inode;
   if (xattrs.kind === "inside") return xattrs.values;
-  return parseXattrs(state.blocks.chunk(xattrs.link));
+  // They may be kept for long: a copy, since the chunk's own bytes are used again.
+  return parseXattrs(Buffer.from(state.blocks.chunk(xattrs.link)));
 }
 
 /** The values as an inode keeps them. */
