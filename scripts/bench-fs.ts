@@ -1,6 +1,8 @@
 /**
  * The mount beside ext4 and other encrypted or remote file systems: the same work in turns on the
- * same disk, medians of several rounds, and each as a ratio to ext4.
+ * same disk, medians of several rounds, and each as a ratio to ext4; and what processor time the
+ * programs that serve them took for each GiB, their own work behind the answer included as far as
+ * it was done by then.
  *
  *   npm run bench -- fs [--rounds=N] [--only=METRIC,...] [--places=NAME,...] [--json]
  */
@@ -10,7 +12,7 @@ import { newMachine } from "../test/support/cli.ts";
 import { fileWorks } from "./bench/files.ts";
 import { type Place, closePlaces, openPlaces } from "./bench/places.ts";
 import { prepareSources, programWorks } from "./bench/programs.ts";
-import { type Work, dropCaches } from "./bench/work.ts";
+import { type Work, cpuSecondsOf, dropCaches, gibibytes } from "./bench/work.ts";
 
 /** One row: rates by place, NaN where a place could not do the work, and Hive's ratio to ext4. */
 interface Figure {
@@ -47,7 +49,10 @@ async function benchFs(options: Options): Promise<readonly Figure[]> {
       }
     }
     const shown = worksFor(options.only).filter(({ metric }) => isShown(metric, options.only));
-    return shown.map((work) => figureOf(work, places, taken));
+    const costs = shown.filter(({ bytes }) => bytes !== undefined).map(({ metric }) => {
+      return { metric: `cpu_${metric}`, unit: "s/GiB" };
+    });
+    return [...shown, ...costs].map((work) => figureOf(work, places, taken));
   } finally {
     await closePlaces(places);
     await machine.end();
@@ -69,10 +74,17 @@ async function measure(place: Place, taken: Taken, only: readonly string[]): Pro
   mkdirSync(directory);
   for (const work of worksFor(only)) {
     if (work.cold === true) await dropCaches();
-    const key = `${work.metric} ${place.name}`;
-    taken.set(key, [...(taken.get(key) ?? []), await rateOf(work, place, directory)]);
+    const before = cpuSecondsOf(place.directory);
+    take(taken, work.metric, place, await rateOf(work, place, directory));
+    const spent = (cpuSecondsOf(place.directory) - before) / gibibytes(work.bytes ?? 0);
+    if (work.bytes !== undefined) take(taken, `cpu_${work.metric}`, place, spent);
   }
   rmSync(directory, { recursive: true, force: true });
+}
+
+function take(taken: Taken, metric: string, { name }: Place, value: number): void {
+  const key = `${metric} ${name}`;
+  taken.set(key, [...(taken.get(key) ?? []), value]);
 }
 
 /** Some of the others cannot do all that a program asks; ours and ext4 must. */
@@ -86,10 +98,11 @@ async function rateOf(work: Work, { name }: Place, directory: string): Promise<n
   }
 }
 
-function figureOf(work: Work, places: readonly Place[], taken: Taken): Figure {
+function figureOf(work: Pick<Work, "metric" | "unit">, places: readonly Place[], taken: Taken): Figure {
   const rateAt = (name: string): number => median(taken.get(`${work.metric} ${name}`));
   const rates = Object.fromEntries(places.map(({ name }) => [name, rateAt(name)]));
-  const ratio = rateAt("hive") / rateAt("ext4");
+  // The kernel's own file system has no program that serves it.
+  const ratio = rateAt("ext4") > 0 ? rateAt("hive") / rateAt("ext4") : Number.NaN;
   return { metric: work.metric, unit: work.unit, rates, ratio };
 }
 
@@ -102,7 +115,7 @@ function show(figures: readonly Figure[]): void {
   const names = Object.keys(figures[0]?.rates ?? {});
   const head = ["metric", "unit", ...names, "hive/ext4"];
   const rows = figures.map(({ metric, unit, rates, ratio }) => {
-    return [metric, unit, ...names.map((name) => short(rates[name])), ratio.toFixed(2)];
+    return [metric, unit, ...names.map((name) => short(rates[name])), short(ratio)];
   });
   for (const row of [head, ...rows]) {
     const cells = row.map((cell, at) => cell.padEnd(at === 0 ? 23 : 11));
@@ -112,14 +125,14 @@ function show(figures: readonly Figure[]): void {
 
 function short(rate: number | undefined): string {
   if (rate === undefined || Number.isNaN(rate)) return "-";
-  return rate.toFixed(rate < 100 ? 1 : 0);
+  return rate.toFixed(rate < 10 ? 2 : rate < 100 ? 1 : 0);
 }
 
 function rowOf({ metric, unit, rates, ratio }: Figure): Record<string, string | number | null> {
   const known = Object.entries(rates).map(([name, rate]) => {
     return [name, Number.isNaN(rate) ? null : rate] as const;
   });
-  return { metric, unit, ...Object.fromEntries(known), ratio };
+  return { metric, unit, ...Object.fromEntries(known), ratio: Number.isNaN(ratio) ? null : ratio };
 }
 
 function optionsOf(words: readonly string[]): Options {

@@ -14,8 +14,11 @@ const accesses = 4000;
 const syncs = 200;
 
 export const fileWorks: readonly Work[] = [
-  { metric: "seqwrite", unit: "MB/s", run: async (at) => rate(fileBytes, () => writeLarge(at)) },
-  { metric: "seqread_cold", unit: "MB/s", cold: true, run: readLarge },
+  {
+    metric: "seqwrite", unit: "MB/s", bytes: fileBytes,
+    run: async (at) => rate(fileBytes, () => writeLarge(at)),
+  },
+  { metric: "seqread_cold", unit: "MB/s", cold: true, bytes: fileBytes, run: readLarge },
   { metric: "seqread_warm", unit: "MB/s", run: readLarge },
   { metric: "randread4k_cold", unit: "reads/s", cold: true, run: readRandom },
   { metric: "randwrite4k", unit: "writes/s", run: async (at) => writeRandom(at, accesses) },
