@@ -114,10 +114,22 @@ export const localLimits = {
     writeBytesMax: 4 * MiB,
     /** Frames in one write, two pieces each: half of Linux's IOV_MAX. */
     writeFramesMax: 256,
-    /** Changes in one batch to LevelDB: about a millisecond of the main thread. */
+    /** Changes in one batch to LevelDB: about a millisecond of the main thread. So many blocks, at
+     *  most 128 MiB, are what a start after a crash looks through. */
     batchChangesMax: 512,
     /** One journal record: a full write request and its framing. */
     recordBytesMax: 2 * MiB,
+    /** A journal file: a second of syncs at full speed, and a sixteenth of what a commit waits
+     *  for at most. Made of zeros once and then written over: 30 ms of the disk. */
+    journalFileBytesMax: 16 * MiB,
+    /** The first one, made while somebody waits, and all of a small cache. */
+    journalFileBytesMin: MiB,
+    /** Of the cache's limit, which a small disk makes smaller. */
+    journalFileShare: 1 / 64,
+    /** Files kept for the next records: one more than is needed while another one is made. */
+    journalSparesMax: 2,
+    /** Between two looks whether the directory is still there, under a stream of syncs. */
+    placeCheckMs: 1_000,
     /** Journal records in memory before a group commit begins by itself. */
     journalPendingBytesMax: 8 * MiB,
     /** What one step of cleaning copies: some ten milliseconds of the disk. */

@@ -7,6 +7,7 @@ import { type FileHandle, open, stat, unlink } from "node:fs/promises";
 import { HiveError, assert } from "../base/errors.ts";
 import type { BlockEntry } from "./entry.ts";
 import { diskFault } from "./faults.ts";
+import { writePieces } from "./pieces.ts";
 
 export class BlockFile {
   readonly number: number;
@@ -67,14 +68,7 @@ export class BlockFile {
     try {
       const handle = await this.#handle();
       this.unsynced = true;
-      let rest = [...pieces];
-      let at = offsetBytes;
-      while (rest.length > 0) {
-        const { bytesWritten } = await handle.writev(rest, at);
-        assert(bytesWritten > 0, "writev made no progress");
-        at += bytesWritten;
-        rest = skip(rest, bytesWritten);
-      }
+      await writePieces(handle, pieces, offsetBytes);
     } catch (cause) {
       throw diskFault(cause, "cache.write", this.path);
     }
@@ -150,16 +144,4 @@ export class BlockFile {
     this.#opening = undefined;
     await (await opening).close();
   }
-}
-
-function skip(pieces: Uint8Array[], bytes: number): Uint8Array[] {
-  let left = bytes;
-  let index = 0;
-  while (index < pieces.length && left >= (pieces[index]?.length ?? 0)) {
-    left -= pieces[index]?.length ?? 0;
-    index++;
-  }
-  const rest = pieces.slice(index);
-  if (left > 0 && rest[0] !== undefined) rest[0] = rest[0].subarray(left);
-  return rest;
 }

@@ -3,7 +3,6 @@
  * write, off the caller's way. What was appended can be read at once; it is durable after `flush`.
  * It never rewrites a byte that was written, except to try a failed write again.
  */
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
@@ -11,6 +10,7 @@ import { BlockFile } from "./block-file.ts";
 import type { BlockEntry } from "./entry.ts";
 import { diskFault } from "./faults.ts";
 import { type Frame, encodeHeader, headerBytes } from "./frame.ts";
+import { syncDirectory } from "./pieces.ts";
 
 interface Pending {
   readonly file: BlockFile;
@@ -36,8 +36,11 @@ export class BlockLog {
   #pending: Pending[] = [];
   #appendedBytes = 0;
   #writtenBytes = 0;
+  /** Of the bytes appended, those on stable storage. */
+  #flushedBytes = 0;
   #usedBytes = 0;
   #writing = false;
+  #flushing: Promise<unknown> = Promise.resolve();
   #waiters: Waiter[] = [];
   /** A file was made since the directory was last synced. */
   #directoryChanged = false;
@@ -57,6 +60,10 @@ export class BlockLog {
     this.#nextNumber = Math.max(0, ...this.files.keys()) + 1;
     const newest = this.files.get(this.#nextNumber - 1);
     if (newest !== undefined && newest.sizeBytes < this.fileBytesMax) this.#active = newest;
+    // What a dead process wrote may be in the file system's memory only, and so may a file's name.
+    const isFlushed = [...this.files.values()].every(({ unsynced }) => !unsynced);
+    this.#flushedBytes = isFlushed ? 0 : -1;
+    this.#directoryChanged = !isFlushed;
   }
 
   get active(): BlockFile | undefined {
@@ -70,6 +77,11 @@ export class BlockLog {
 
   get pendingBytes(): number {
     return this.#appendedBytes - this.#writtenBytes;
+  }
+
+  /** False when a flush would have nothing to do. */
+  get hasUnflushed(): boolean {
+    return this.#flushedBytes < this.#appendedBytes;
   }
 
   get failure(): HiveError | undefined {
@@ -94,14 +106,10 @@ export class BlockLog {
 
   /** All that was appended before the call is on stable storage. */
   async flush(): Promise<void> {
-    await this.written();
-    if (this.#syncFailure !== undefined) throw this.#syncFailure;
-    try {
-      await this.#syncFiles();
-    } catch (cause) {
-      this.#syncFailure = diskFault(cause, "cache.sync", this.directory);
-      throw this.#syncFailure;
-    }
+    // One after the other: none may find nothing to do because another is just at it.
+    const mine = this.#flushing.then(() => this.#flush());
+    this.#flushing = mine.catch(() => undefined);
+    await mine;
   }
 
   /** All that was appended before the call is in the operating system's hands. */
@@ -144,6 +152,20 @@ export class BlockLog {
     this.#active = file;
     this.#directoryChanged = true;
     return file;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    if (!this.hasUnflushed) return;
+    const targetBytes = this.#appendedBytes;
+    await this.written();
+    try {
+      await this.#syncFiles();
+    } catch (cause) {
+      this.#syncFailure = diskFault(cause, "cache.sync", this.directory);
+      throw this.#syncFailure;
+    }
+    this.#flushedBytes = targetBytes;
   }
 
   #reach(targetBytes: number): Promise<void> {
@@ -211,13 +233,7 @@ export class BlockLog {
     for (const file of [...this.files.values()]) await file.datasync();
     if (!this.#directoryChanged) return;
     this.#directoryChanged = false;
-    // A new file's name is durable only when its directory is.
-    const handle = await open(this.directory, "r");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await syncDirectory(this.directory);
   }
 }
 

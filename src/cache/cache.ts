@@ -18,7 +18,7 @@ import { removeClones } from "./clone.ts";
 import { compareClosed, readClosed, removeClosed, writeClosed } from "./closed.ts";
 import { Disk } from "./disk.ts";
 import { diskFault } from "./faults.ts";
-import { openJournal } from "./journal.ts";
+import { openJournal } from "./journal-open.ts";
 import { type LevelTable, type Mending, openLevel } from "./level.ts";
 import type { Books } from "./records.ts";
 import { recover } from "./recovery.ts";
@@ -65,7 +65,9 @@ export interface CacheOptions {
 /** Fails as Busy, naming the process, when another one has this cache open. */
 export async function openCache(needs: CacheNeeds, options: CacheOptions): Promise<Cache> {
   assert(options.limitBytes >= limits.cache.blockFileBytesMin * 4, "a cache of at least 4 MiB");
-  await mkdir(join(needs.directory, "blocks"), { recursive: true, mode: 0o700 });
+  for (const name of ["blocks", "journal"]) {
+    await mkdir(join(needs.directory, name), { recursive: true, mode: 0o700 });
+  }
   for (const least of ["none", "repaired"] as const) {
     try {
       return await openOnce(needs, options, least);
@@ -83,7 +85,7 @@ async function openOnce(
   options: CacheOptions,
   least: Mending,
 ): Promise<Cache> {
-  const { table, mending } = await lockAndOpen(needs.directory, least);
+  const { table, mending } = await lockAndOpen(needs, least);
   try {
     return await openStore(needs, options, { table, mending });
   } catch (cause) {
@@ -104,16 +106,23 @@ async function openStore(
   report.mending = mending;
   if (mending !== "none") log.error("cache.index-damaged", { mending });
   const recovered = await recover({ directory: blocks, table, report, log });
-  const compared = compareClosed(await readClosed(needs.directory), recovered);
+  const closed = await readClosed(needs.directory);
+  const compared = compareClosed(closed, recovered);
   report.indexStale ||= compared.indexStale;
   report.changesLost = compared.changesLost;
   if (report.indexStale) log.error("cache.index-stale", { ...compared });
-  const { journal, findings } = await openJournal(table, recovered);
+  const disk = new Disk(needs.directory, needs);
+  await disk.look();
+  const { journal, findings } = await openJournal(
+    { directory: join(needs.directory, "journal"), table, disk, log },
+    {
+      through: recovered.committed?.through ?? 0,
+      last: Math.max(recovered.books?.journalLast ?? 0, closed?.journalLast ?? 0),
+    },
+  );
   report.corruptRecords += findings.corrupt;
   report.cutOffRecords += findings.lost;
   if (findings.corrupt + findings.lost > 0) log.error("cache.journal-cut", { ...findings });
-  const disk = new Disk(needs.directory, log);
-  await disk.look();
   const store = new Store(
     { ...needs, blocks, disk, table, journal, report, recovered },
     { ...options, release: (books) => leave(needs.directory, books) },
@@ -132,14 +141,15 @@ async function leave(directory: string, books: Books | undefined): Promise<void>
 
 /** LevelDB's lock is the lock: the operating system drops it with the process that held it. */
 async function lockAndOpen(
-  directory: string,
+  { directory, clock }: CacheNeeds,
   least: Mending,
 ): Promise<{ readonly table: LevelTable; readonly mending: Mending }> {
   try {
     return await openIndex(directory, least);
   } catch (cause) {
     // A start needs some room; there is a reserve for that.
-    const helps = isFault(cause, "NoSpace") && (await new Disk(directory, silentLog).giveReserve());
+    const disk = new Disk(directory, { clock, log: silentLog });
+    const helps = isFault(cause, "NoSpace") && (await disk.giveReserve());
     if (helps) return openIndex(directory, least);
     if (!isFault(cause, "Busy")) throw cause;
     const pid = await readFile(pidFile(directory), "utf8").catch(() => "unknown");

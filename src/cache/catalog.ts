@@ -1,6 +1,6 @@
 /**
  * Every block that is here, in memory, and the sums over them. It also remembers which index
- * entries the next group commit has to write. It never touches the disk.
+ * entries the next settling commit has to write. It never touches the disk.
  */
 import type { Cid } from "../base/ids.ts";
 import { assert } from "../base/errors.ts";
@@ -14,6 +14,8 @@ export class Catalog {
   readonly #dirty = new Set<BlockEntry>();
   /** What the index on disk does not say yet; undefined means that the entry goes. */
   readonly #changed = new Map<Cid, BlockEntry | undefined>();
+  /** Dirty, and put since the last group commit. */
+  #fresh: BlockEntry[] = [];
   /** How many entries the index on disk has, once all that was taken is there. */
   #indexed = 0;
   #lastSequence = 0;
@@ -71,6 +73,7 @@ export class Catalog {
     this.#settle(entry, file, offsetBytes);
     if (!entry.is(marks.dirty)) return;
     this.#dirty.add(entry);
+    this.#fresh.push(entry);
     this.countDirty(entry, true);
   }
 
@@ -142,6 +145,12 @@ export class Catalog {
   indexHas(cid: Cid, options: { readonly useful: boolean }): void {
     this.#indexed++;
     if (!options.useful) this.#changed.set(cid, undefined);
+  }
+
+  /** All that was put so far is just being made durable, whether or not the index hears of it. */
+  promise(): void {
+    for (const entry of this.#fresh) entry.marks |= marks.promised;
+    this.#fresh = [];
   }
 
   /** What the index on disk must hear; the caller makes it durable or gives up the store. */

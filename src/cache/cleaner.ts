@@ -71,7 +71,7 @@ export class Cleaner implements Step {
       if (entry.is(marks.dirty) || entry.is(marks.pinned)) continue;
       bytes += entry.lengthBytes;
       this.#needs.catalog.remove(entry);
-      if (++count % limits.cache.batchChangesMax === 0) await this.#needs.group.request();
+      if (++count % limits.cache.batchChangesMax === 0) await this.#needs.group.request("settled");
     }
     this.#needs.log.seal();
     await this.#inTurn(() => this.#compactAll());
@@ -198,7 +198,7 @@ export class Cleaner implements Step {
     this.#needs.leaving(file);
     // Its own frames may still be on their way to it, and a copy of the root is in no index.
     await log.flush();
-    await group.request();
+    await group.request("settled");
     this.#victim = undefined;
     if (file.liveBytes === 0) await log.remove(file);
   }

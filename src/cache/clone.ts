@@ -22,6 +22,7 @@ export async function cloneCache(directory: string): Promise<Clone> {
   return cloneInto(directory, async (to) => {
     await cloneLevel(join(directory, "index"), join(to, "index"));
     await cloneBlocks(join(directory, "blocks"), join(to, "blocks"));
+    await cloneJournal(join(directory, "journal"), join(to, "journal"));
     for (const name of ["pid", "closed"]) {
       await unlessAbsent(copyFile(join(directory, name), join(to, name)));
     }
@@ -85,6 +86,15 @@ async function cloneBlocks(from: string, to: string): Promise<void> {
   }
   // Frames are appended to the newest file: that must be none that is shared.
   await writeFile(join(to, fileName(newest + 1)), "", { mode: 0o600 });
+}
+
+/** These are written over in place: nothing of them can be shared. */
+async function cloneJournal(from: string, to: string): Promise<void> {
+  await mkdir(to, { mode: 0o700 });
+  for (const name of await namesIn(from)) {
+    const { COPYFILE_FICLONE } = constants;
+    await unlessAbsent(copyFile(join(from, name), join(to, name), COPYFILE_FICLONE));
+  }
 }
 
 /** A copy where the file system knows no links: dear, and the same for whoever looks. */

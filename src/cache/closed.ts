@@ -35,11 +35,12 @@ export function compareClosed(
   found: { readonly books: Books | undefined; readonly committed: CommitRecord | undefined },
 ): { readonly indexStale: boolean; readonly changesLost: boolean } {
   if (closed === undefined) return { indexStale: false, changesLost: false };
-  const { commit = 0, journalLast = 0 } = found.books ?? {};
-  const indexStale = commit < closed.commit || journalLast < closed.journalLast;
-  const { number = 0, through = 0 } = found.committed ?? {};
-  const isThere = number >= closed.commit && Math.max(through, journalLast) >= closed.journalLast;
-  return { indexStale, changesLost: !isThere };
+  const { commit = 0, journalLast = 0, blockSequence = 0 } = found.books ?? {};
+  const isOld = commit < closed.commit || journalLast < closed.journalLast;
+  const indexStale = isOld || blockSequence < (closed.blockSequence ?? 0);
+  // Records that are missing are the journal's to tell.
+  const changesLost = (found.committed?.number ?? 0) < closed.commit;
+  return { indexStale, changesLost };
 }
 
 function fileIn(directory: string): string {

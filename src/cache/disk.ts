@@ -7,7 +7,8 @@ import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HiveError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 
@@ -15,6 +16,7 @@ const { diskMarginBytes, diskReserveBytes, diskShare, diskLookBytes } = limits.c
 
 export class Disk {
   readonly directory: string;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #reserve: string;
   #freeBytes = Infinity;
@@ -25,11 +27,13 @@ export class Disk {
   unwrittenBytes = (): number => 0;
   #looking: Promise<void> | undefined;
   #identity: string | undefined;
+  #checkedAtMs = -Infinity;
   #gone: HiveError | undefined;
 
-  constructor(directory: string, log: Log) {
+  constructor(directory: string, needs: { readonly clock: Clock; readonly log: Log }) {
     this.directory = directory;
-    this.#log = log;
+    this.#clock = needs.clock;
+    this.#log = needs.log;
     this.#reserve = join(directory, "reserve");
   }
 
@@ -110,6 +114,17 @@ export class Disk {
     return true;
   }
 
+  /** What is on the way to a full disk may be what makes it less full. */
+  async orWithReserve(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (cause) {
+      const helps = isFault(cause, "NoSpace") && (await this.giveReserve());
+      if (!helps) throw cause;
+      await act();
+    }
+  }
+
   /** Remembers which directories these are. */
   async settle(): Promise<void> {
     this.#identity = this.#identify();
@@ -121,9 +136,17 @@ export class Disk {
    */
   async check(): Promise<void> {
     if (this.#gone !== undefined) throw this.#gone;
+    this.#checkedAtMs = this.#clock.monotonicMs();
     if (this.#identity === undefined || this.#identify() === this.#identity) return;
     this.lose(new HiveError("Stale", "cache.place", `${this.directory} was deleted`));
     throw this.#gone;
+  }
+
+  /** The same, when the last look is a while ago: for whoever asks very often. */
+  async checkNowAndThen(): Promise<void> {
+    if (this.#gone !== undefined) throw this.#gone;
+    const sinceMs = this.#clock.monotonicMs() - this.#checkedAtMs;
+    if (sinceMs >= limits.cache.placeCheckMs) await this.check();
   }
 
   /** From now on nothing counts as kept here. */
@@ -134,14 +157,15 @@ export class Disk {
   }
 
   /**
-   * A number that was freed may be given again, but not with the same time of birth. Each fsync
-   * asks: four calls here take 30 microseconds, and four trips to another thread many times that.
+   * A number that was freed may be given again, but not with the same time of birth. Four calls
+   * here take 30 microseconds, and four trips to another thread many times that.
    */
   #identify(): string | undefined {
     const index = join(this.directory, "index");
     try {
       const names = readdirSync(index);
-      const places = [index, join(index, "LOCK"), join(this.directory, "blocks")];
+      const inside = ["blocks", "journal"].map((name) => join(this.directory, name));
+      const places = [index, join(index, "LOCK"), ...inside];
       const found = places.map((place) => statSync(place, { bigint: true }));
       const whole = names.includes("CURRENT") && names.some((name) => name.endsWith(".log"));
       if (!whole) return undefined;

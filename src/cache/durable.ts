@@ -1,7 +1,7 @@
 /**
- * What a group commit writes, put together from the parts that have something to say: index
- * entries, journal records, the root, and the sums by which the next start knows that all is
- * there. It decides nothing; a full disk is given its reserve once.
+ * What a group commit writes, put together from the parts that have something to say: blocks and
+ * journal records always; index entries, the root, and the sums by which the next start knows that
+ * all is there, when it settles. It decides nothing; a full disk is given its reserve once.
  */
 import { HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
@@ -10,11 +10,12 @@ import type { BlockLog } from "./block-log.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Disk } from "./disk.ts";
 import { frameOfRoot } from "./frame.ts";
-import { GroupCommit } from "./group-commit.ts";
+import { GroupCommit, type Reach } from "./group-commit.ts";
 import type { Journal } from "./journal.ts";
 import type { Change, LevelTable } from "./level.ts";
 import {
-  type Books, type CommitRecord, booksKey, encodeBooks, encodeCommit, formatKey, rootKey, withCheck,
+  type Books, type CommitRecord, booksKey, encodeBooks, encodeCommit, formatKey, formatNumber,
+  rootKey, withCheck,
 } from "./records.ts";
 import type { Rounds } from "./rounds.ts";
 
@@ -29,23 +30,23 @@ interface Needs {
   readonly committed: () => void;
 }
 
-/** What the format is now. A change brings a new number and a line in hive-format(5). */
-const formatNumber = 1;
-
 export class Durable {
   readonly group: GroupCommit;
   readonly #needs: Needs;
   /** Where the newest copy of the root record lies; unknown after a start. */
   #rootFile: BlockFile | undefined;
+  /** What the index was told last. */
+  #told: Pick<Books, "journalLast"> = { journalLast: 0 };
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    const { disk, table } = needs;
+    const { disk } = needs;
     this.group = new GroupCommit({
-      flush: () => orWithReserve(disk, () => this.#flush()),
-      write: (changes) => orWithReserve(disk, () => table.batch(changes, { sync: true })),
-      gather: () => this.#gather(),
-      wanted: () => this.#isWanted(),
+      flush: () => disk.orWithReserve(() => this.#flush()),
+      record: () => disk.orWithReserve(() => this.#record()),
+      write: (changes) => disk.orWithReserve(() => this.#write(changes)),
+      gather: (reach) => this.#gather(reach),
+      wanted: (reach) => this.#isWanted(reach),
       settled: () => this.#settled(),
     });
   }
@@ -58,8 +59,8 @@ export class Durable {
   /** All that was taken in before this call is where the next start finds it. */
   async sync(): Promise<void> {
     // What was durable before is not any more when somebody has deleted it.
-    if (!this.#isWanted()) await this.#needs.disk.check();
-    await this.group.request();
+    if (!this.#isWanted("kept")) await this.#stillThere();
+    await this.group.request("kept");
   }
 
   /** Memory holds a little for a full disk; one that may not be written is not waited for. */
@@ -75,7 +76,7 @@ export class Durable {
   async settleIn(): Promise<void> {
     const { rounds, table, disk } = this.#needs;
     // Only an index that is whole again is called whole: before, the next start looks once more.
-    await this.group.request();
+    await this.group.request("settled");
     const format = Buffer.from([formatNumber]);
     const changes: Change[] = [
       { type: "put", key: formatKey, value: withCheck(formatKey, format) },
@@ -84,7 +85,7 @@ export class Durable {
     const commit = rounds.committed;
     const root = commit === undefined ? undefined : withCheck(rootKey, encodeCommit(commit));
     if (root !== undefined) changes.push({ type: "put", key: rootKey, value: root });
-    await orWithReserve(disk, () => table.batch(changes, { sync: true }));
+    await disk.orWithReserve(() => table.batch(changes, { sync: true }));
     await disk.settle();
   }
 
@@ -97,32 +98,72 @@ export class Durable {
 
   async #flush(): Promise<void> {
     const { disk, log } = this.#needs;
-    try {
-      await log.flush();
-    } catch (cause) {
-      if (isFault(cause, "Stale")) disk.lose(cause);
-      throw cause;
-    }
+    if (!log.hasUnflushed) return;
+    await this.#orLose(() => log.flush());
     await disk.check();
   }
 
-  #isWanted(): boolean {
-    const { catalog, journal, rounds } = this.#needs;
-    return rounds.hasChanges || catalog.changes > 0 || journal.hasPending;
+  async #record(): Promise<void> {
+    const { disk, journal } = this.#needs;
+    await this.#orLose(() => journal.write());
+    await disk.checkNowAndThen();
   }
 
-  #gather(): Change[] {
+  async #write(changes: readonly Change[]): Promise<void> {
+    await this.#needs.disk.check();
+    await this.#needs.table.batch(changes, { sync: true });
+  }
+
+  async #stillThere(): Promise<void> {
+    const { disk, journal } = this.#needs;
+    await disk.check();
+    if (await journal.isNamed()) return;
+    disk.lose(new HiveError("Stale", "cache.place", `${disk.directory} was deleted`));
+    await disk.check();
+  }
+
+  async #orLose(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (cause) {
+      if (isFault(cause, "Stale")) this.#needs.disk.lose(cause);
+      throw cause;
+    }
+  }
+
+  #isWanted(reach: Reach): boolean {
+    const { catalog, journal, log, rounds } = this.#needs;
+    if (journal.hasPending || log.hasUnflushed) return true;
+    return reach === "settled" && (rounds.hasChanges || catalog.changes > 0 || this.#isBehind);
+  }
+
+  #gather(reach: Reach): Change[] {
     const { catalog, journal, rounds } = this.#needs;
+    journal.take();
+    catalog.promise();
+    if (reach === "kept") return [];
     const { commit, changes } = rounds.take();
     if (commit !== undefined) this.#appendRoot(commit);
-    const all = [...catalog.takeChanges(), ...journal.takeChanges(), ...changes];
-    return all.length === 0 ? all : [...all, this.#books()];
+    const all = [...catalog.takeChanges(), ...changes];
+    if (all.length === 0 && !this.#isBehind) return all;
+    this.#told = this.books;
+    return [...all, this.#books()];
+  }
+
+  /** The index tells of fewer records than there are: what a lost file held would not be missed. */
+  get #isBehind(): boolean {
+    return this.#told.journalLast !== this.#needs.journal.last;
   }
 
   /** What LevelDB must have once all is written. */
   get books(): Books {
     const { catalog, journal, rounds } = this.#needs;
-    return { blocks: catalog.indexed, journalLast: journal.last, commit: rounds.takenNumber };
+    return {
+      blocks: catalog.indexed,
+      journalLast: journal.last,
+      commit: rounds.takenNumber,
+      blockSequence: catalog.lastSequence,
+    };
   }
 
   #books(): Change {
@@ -131,7 +172,9 @@ export class Durable {
   }
 
   #settled(): void {
-    const isNew = this.#needs.rounds.settle();
+    const { journal, rounds } = this.#needs;
+    const isNew = rounds.settle();
+    journal.release(rounds.committed?.through ?? 0);
     if (isNew) this.#needs.committed();
   }
 
@@ -139,16 +182,5 @@ export class Durable {
   #appendRoot(commit: CommitRecord): void {
     const body = encodeCommit(commit);
     this.#rootFile = this.#needs.log.append(frameOfRoot(body, commit.number), body).file;
-  }
-}
-
-/** What is on the way to a full disk may be what makes it less full. */
-async function orWithReserve(disk: Disk, act: () => Promise<void>): Promise<void> {
-  try {
-    await act();
-  } catch (cause) {
-    const helps = isFault(cause, "NoSpace") && (await disk.giveReserve());
-    if (!helps) throw cause;
-    await act();
   }
 }

@@ -9,7 +9,7 @@ export const marks = {
   dirty: 1,
   /** Read since the last sweep: gets a second chance. */
   warm: 2,
-  /** Its index entry is, or is just being made, durable: a crash brings it back. */
+  /** Its index entry is, or is just being made, durable. */
   logged: 4,
   /** Discarded, but an older root or journal record may still name it until the next commit. */
   condemned: 8,
@@ -19,6 +19,8 @@ export const marks = {
   counted: 32,
   /** The open upload round needs it: it stays readable whatever becomes of it. */
   pinned: 64,
+  /** A sync made it durable, or is just at it: a record that names it may be durable too. */
+  promised: 128,
 } as const;
 
 export class BlockEntry {

@@ -1,31 +1,44 @@
 /**
- * One fdatasync and one synced batch for all who ask at the same time. First the blocks, then, in
- * one batch, the index entries and the journal records: so no durable record ever names a block
- * that is not durable.
+ * One trip to the disk for all who ask at the same time. First the blocks, then the journal
+ * records, so no durable record ever names a block that is not durable. That is a promise kept:
+ * both say by themselves what they are, and a start finds them.
+ *
+ * Whoever needs the index on disk to say so asks to be settled: then one synced batch follows, with
+ * all that the index has not heard yet. Nothing is ever given to LevelDB without a sync: it would
+ * lose a log that it had begun to replace, with later ones whole.
  */
 import { type HiveError, assert } from "../base/errors.ts";
 import { diskFault, mayHeal } from "./faults.ts";
 import type { Change } from "./level.ts";
 
+/** How far a commit goes: journal and blocks on stable storage, or the index too. */
+export type Reach = "kept" | "settled";
+
 interface Needs {
   /** Puts every block that was appended so far on stable storage. */
   readonly flush: () => Promise<void>;
-  /** Writes the changes, all or none, on stable storage. */
+  /** Puts the records that were gathered there. */
+  readonly record: () => Promise<void>;
+  /** Writes the changes to the index, all or none, on stable storage. */
   readonly write: (changes: readonly Change[]) => Promise<void>;
-  /** All that must become durable now, in order. It is asked once for each commit. */
-  readonly gather: () => Change[];
+  /** All that must become durable now; of the index, in order, if it is to be settled. */
+  readonly gather: (reach: Reach) => Change[];
   /** True when `gather` would give something. */
-  readonly wanted: () => boolean;
+  readonly wanted: (reach: Reach) => boolean;
   /** All that was gathered so far is durable. */
   readonly settled: () => void;
 }
 
+interface Group extends PromiseWithResolvers<void> {
+  reach: Reach;
+}
+
 export class GroupCommit {
   readonly #needs: Needs;
-  #next: PromiseWithResolvers<void> | undefined;
-  #running: Promise<void> | undefined;
+  #next: Group | undefined;
+  #running: Group | undefined;
   #looping = false;
-  /** Gathered by a commit that failed: the next one carries them. */
+  /** Gathered by a commit that failed: the next one that settles carries them. */
   #kept: Change[] = [];
   /** Nobody knows what is on the disk: nothing more may follow. */
   #failure: HiveError | undefined;
@@ -52,13 +65,20 @@ export class GroupCommit {
   }
 
   /** All that was wanted before this call is durable when it resolves. */
-  request(): Promise<void> {
-    const nothing = !this.#needs.wanted() && this.#kept.length === 0 && this.#next === undefined;
-    if (nothing && this.#failure === undefined) return this.#running ?? Promise.resolve();
-    this.#next ??= Promise.withResolvers<void>();
-    const promise = this.#next.promise;
+  request(reach: Reach): Promise<void> {
+    const running = this.#running;
+    const covered = running === undefined || reach === "kept" || running.reach === "settled";
+    const nothing = !this.#isWanted(reach) && this.#next === undefined && covered;
+    if (nothing && this.#failure === undefined) return running?.promise ?? Promise.resolve();
+    this.#next ??= { ...Promise.withResolvers<void>(), reach };
+    if (reach === "settled") this.#next.reach = reach;
+    const { promise } = this.#next;
     if (!this.#looping) void this.#loop();
     return promise;
+  }
+
+  #isWanted(reach: Reach): boolean {
+    return this.#needs.wanted(reach) || (reach === "settled" && this.#kept.length > 0);
   }
 
   async #loop(): Promise<void> {
@@ -68,11 +88,11 @@ export class GroupCommit {
       // One turn, so that all who ask in it share the commit.
       await Promise.resolve();
       this.#next = undefined;
-      this.#running = group.promise;
+      this.#running = group;
       // Whoever asked awaits it; here it only must not count as unhandled.
       group.promise.catch(() => undefined);
       try {
-        await this.#commit();
+        await this.#commit(group.reach);
         group.resolve();
       } catch (error) {
         group.reject(error);
@@ -82,16 +102,21 @@ export class GroupCommit {
     this.#looping = false;
   }
 
-  async #commit(): Promise<void> {
+  async #commit(reach: Reach): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const changes = this.#kept.concat(this.#needs.gather());
-    this.#kept = changes;
+    const gathered = this.#needs.gather(reach);
+    if (gathered.length > 0) this.#kept = this.#kept.concat(gathered);
     await this.#orKeep("blocks", () => this.#needs.flush());
+    await this.#orKeep("journal", () => this.#needs.record());
+    if (reach === "settled") await this.#settle(this.#kept);
+    if (this.#kept.length === 0) this.#hindrance = undefined;
+  }
+
+  async #settle(changes: Change[]): Promise<void> {
     // What a failed batch held is written again: each change says what is, not what was done.
     if (changes.length > 0) await this.#orKeep("index", () => this.#needs.write(changes));
     assert(this.#kept === changes);
     this.#kept = [];
-    this.#hindrance = undefined;
     this.#needs.settled();
   }
 

@@ -1,38 +1,54 @@
 /**
- * The journal: sealed records in order, each with a check, until a commit has what they say. The
- * record after a gap or a bad one is never replayed: it may build on what is lost.
+ * The journal: sealed records in order, each with a check, until a commit has what they say. It
+ * lies in files of its own (journal-files.ts); what it says to LevelDB is only how to forget what
+ * the first format kept there.
  */
 import type { Sequence } from "../base/blocks.ts";
-import { HiveError, assert } from "../base/errors.ts";
+import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { GroupRecord, JournalFile } from "./journal-file.ts";
+import type { JournalFiles } from "./journal-files.ts";
+import { parseRecordHeader, recordBehind } from "./journal-frame.ts";
+import type { FoundRecord } from "./journal-scan.ts";
 import type { Change, LevelTable } from "./level.ts";
-import {
-  type CommitRecord, checkedValue, journalKey, journalKeys, parseJournalKey, withCheck,
-} from "./records.ts";
+import { checkedValue, journalKey, journalKeys } from "./records.ts";
 
-/** What was found at the start, beyond the records that can be replayed. */
-export interface JournalFindings {
-  /** Records that are there and not what was written. */
-  readonly corrupt: number;
-  /** Records that were durable and cannot be replayed: gone, or behind a gap or a corrupt one. */
-  readonly lost: number;
+interface Needs {
+  readonly files: JournalFiles;
+  readonly table: LevelTable;
+}
+
+/** Records for a replay, and where they lie; those of the first format have no file. */
+export interface ReplayRun {
+  readonly file: JournalFile | undefined;
+  readonly records: readonly FoundRecord[];
+}
+
+interface Pending {
+  readonly sequence: Sequence;
+  readonly record: Uint8Array;
 }
 
 export class Journal {
-  readonly #table: LevelTable;
-  #pending: { readonly sequence: Sequence; readonly record: Uint8Array }[] = [];
+  readonly #needs: Needs;
+  #pending: Pending[] = [];
+  /** Gathered for a write that is under way, or that failed. */
+  #taken: Pending[] = [];
   #pendingBytes = 0;
   #last: Sequence;
   /** Where this run's records begin: replay stops before. */
   readonly #replayTo: Sequence;
-  /** The oldest record that may still lie in LevelDB. */
-  #oldest: Sequence;
+  #runs: readonly ReplayRun[];
+  /** The newest record that LevelDB may still have. */
+  #oldLast: Sequence;
 
-  constructor(table: LevelTable, range: { oldest: Sequence; last: Sequence }) {
-    this.#table = table;
-    this.#oldest = range.oldest;
-    this.#last = range.last;
-    this.#replayTo = range.last;
+  constructor(needs: Needs, state: { last: Sequence; runs: readonly ReplayRun[] }) {
+    this.#needs = needs;
+    this.#last = state.last;
+    this.#replayTo = state.last;
+    this.#runs = state.runs;
+    const old = state.runs.find(({ file }) => file === undefined);
+    this.#oldLast = old?.records.at(-1)?.sequence ?? 0;
   }
 
   get last(): Sequence {
@@ -40,12 +56,17 @@ export class Journal {
   }
 
   get hasPending(): boolean {
-    return this.#pending.length > 0;
+    return this.#pending.length + this.#taken.length > 0;
   }
 
-  /** Held in memory until the next group commit. */
+  /** Held in memory until they are durable. */
   get pendingBytes(): number {
     return this.#pendingBytes;
+  }
+
+  /** What a file should have: a smaller cache has smaller ones. */
+  set fileBytes(bytes: number) {
+    this.#needs.files.fileBytes = bytes;
   }
 
   append(record: Uint8Array): Sequence {
@@ -57,79 +78,92 @@ export class Journal {
     return sequence;
   }
 
-  takeChanges(): Change[] {
-    const taken = this.#pending;
+  /** What `write` writes: all that there is now. */
+  take(): void {
+    this.#taken = this.#taken.concat(this.#pending);
     this.#pending = [];
-    this.#pendingBytes = 0;
-    return taken.map(({ sequence, record }) => {
-      const key = journalKey(sequence);
-      return { type: "put", key, value: withCheck(key, record) };
-    });
+  }
+
+  /** Makes what was taken durable, all or none; after a failure it is still there to be written. */
+  async write(): Promise<void> {
+    const taken = this.#taken;
+    if (taken.length === 0) return;
+    await this.#needs.files.write(groupOf(taken));
+    this.#taken = [];
+    for (const { record } of taken) this.#pendingBytes -= record.length;
   }
 
   /** Records after the given one that were there when the cache was opened. */
   async *replay(after: Sequence): AsyncGenerator<Uint8Array> {
-    if (this.#replayTo <= after) return;
-    const range = this.#table.range(journalKey(after + 1), journalKey(this.#replayTo + 1));
     let expected = after + 1;
-    for await (const [key, value] of range) {
-      const record = checkedValue(key, value);
-      const right = parseJournalKey(key) === expected && record !== undefined;
-      // The start has read them all and cut off the journal where it broke.
-      if (!right) throw new HiveError("Corrupt", "cache.replay", `record ${expected}`);
-      expected++;
-      yield record;
+    for (const { file, records } of this.#replayTo > after ? this.#runs : []) {
+      const wanted = records.filter(({ sequence }) => sequence > after);
+      const found = file === undefined ? this.#readTable(wanted) : readFile(file, wanted);
+      for await (const record of found) {
+        // The start has read them all and cut off the journal where it broke.
+        if (record === undefined) {
+          throw new HiveError("Corrupt", "cache.replay", `record ${expected}`);
+        }
+        expected++;
+        yield record;
+      }
     }
   }
 
-  /** Takes some of the committed records away; "busy" when there are more. */
-  async trim(through: Sequence): Promise<"busy" | "idle"> {
-    const until = Math.min(through, this.#oldest + limits.cache.batchChangesMax - 1);
-    if (until < this.#oldest) return "idle";
-    await this.#table.batch(deletions(this.#oldest, until), { sync: false });
-    this.#oldest = until + 1;
-    return this.#oldest <= through ? "busy" : "idle";
+  /** A durable root has all up to here. */
+  release(through: Sequence): void {
+    if (through >= this.#replayTo) this.#runs = [];
+    this.#needs.files.release(through);
   }
-}
 
-/** Reads what a crash left: what can be replayed after `through`, and cuts off what cannot. */
-export async function openJournal(
-  table: LevelTable,
-  recovered: { committed: CommitRecord | undefined; journalLast: Sequence },
-): Promise<{ readonly journal: Journal; readonly findings: JournalFindings }> {
-  const through = recovered.committed?.through ?? 0;
-  let last = through;
-  let oldest = through + 1;
-  let corrupt = 0;
-  const useless: Buffer[] = [];
-  for await (const [key, value] of table.range(journalKeys.from, journalKeys.to)) {
-    const sequence = parseJournalKey(key);
-    if (sequence !== undefined && sequence <= through) {
-      oldest = Math.min(oldest, sequence);
-      continue;
+  /** Prepares for the next records; "busy" while there are old ones to forget. */
+  async step(through: Sequence): Promise<"busy" | "idle"> {
+    await this.#needs.files.prepare();
+    if (this.#oldLast === 0 || through < this.#oldLast) return "idle";
+    const keys: Buffer[] = [];
+    for await (const [key] of this.#needs.table.range(journalKeys.from, journalKeys.to)) {
+      keys.push(key);
+      if (keys.length >= limits.cache.batchChangesMax) break;
     }
-    const whole = checkedValue(key, value) !== undefined;
-    if (whole && sequence === last + 1 && useless.length === 0) last = sequence;
-    else useless.push(key);
-    if (!whole) corrupt++;
+    if (keys.length === 0) this.#oldLast = 0;
+    const changes: Change[] = keys.map((key) => ({ type: "del", key }));
+    await this.#needs.table.batch(changes, { sync: false });
+    return keys.length === 0 ? "idle" : "busy";
   }
-  await remove(table, useless);
-  const wanted = Math.max(recovered.journalLast, last + useless.length);
-  const findings = { corrupt, lost: wanted - last };
-  return { journal: new Journal(table, { oldest, last }), findings };
+
+  /** False once somebody has deleted what the last records went to. */
+  isNamed(): Promise<boolean> {
+    return this.#needs.files.isNamed();
+  }
+
+  close(): Promise<void> {
+    return this.#needs.files.close();
+  }
+
+  async *#readTable(records: readonly FoundRecord[]): AsyncGenerator<Buffer | undefined> {
+    for (const { sequence } of records) {
+      const key = journalKey(sequence);
+      const stored = await this.#needs.table.get(key);
+      yield stored && checkedValue(key, stored);
+    }
+  }
 }
 
-/** Otherwise they would follow on the records of the next run. */
-async function remove(table: LevelTable, keys: readonly Buffer[]): Promise<void> {
-  for (let start = 0; start < keys.length; start += limits.cache.batchChangesMax) {
-    const some = keys.slice(start, start + limits.cache.batchChangesMax);
-    await table.batch(some.map((key) => ({ type: "del", key })), { sync: true });
-  }
-}
-
-function deletions(from: Sequence, to: Sequence): Change[] {
-  assert(to >= from);
-  return Array.from({ length: to - from + 1 }, (_, index) => {
-    return { type: "del", key: journalKey(from + index) };
+function groupOf(records: readonly Pending[]): GroupRecord[] {
+  return records.map((each, before) => {
+    return { ...each, before, behind: records.length - 1 - before };
   });
+}
+
+async function* readFile(
+  file: JournalFile,
+  records: readonly FoundRecord[],
+): AsyncGenerator<Buffer | undefined> {
+  if (records.length === 0) return;
+  const bytes = await file.read();
+  for (const { sequence, offsetBytes } of records) {
+    const header = parseRecordHeader(bytes, offsetBytes);
+    const right = header?.sequence === sequence;
+    yield right ? recordBehind(bytes, offsetBytes, header) : undefined;
+  }
 }

@@ -33,7 +33,12 @@ export interface Books {
   readonly blocks: number;
   readonly journalLast: Sequence;
   readonly commit: number;
+  /** Blocks put up to and including this one are here, or wanted no more; format 1 tells none. */
+  readonly blockSequence: number | undefined;
 }
+
+/** What the format is now. A change brings a new number and a line in hive-format(5). */
+export const formatNumber = 2;
 
 export const booksKey = Buffer.from("n");
 export const formatKey = Buffer.from("f");
@@ -41,6 +46,7 @@ export const rootKey = Buffer.from("r");
 /** Number of the newest commit whose root was published. */
 export const publishedKey = Buffer.from("p");
 export const blockKeys = { from: Buffer.from("b"), to: Buffer.from("c") };
+/** Format 1 kept its journal here; what is left of it is read, and nothing is added. */
 export const journalKeys = { from: Buffer.from("j"), to: Buffer.from("k") };
 
 export function blockKey(cid: Cid): Buffer {
@@ -131,8 +137,10 @@ export function parseCommit(value: Buffer): CommitRecord {
 }
 
 export function encodeBooks(books: Books): Buffer {
-  const { blocks, journalLast, commit } = books;
-  return new Writer(24).varint(blocks).varint(journalLast).varint(commit).finish();
+  const { blocks, journalLast, commit, blockSequence } = books;
+  const writer = new Writer(32).varint(blocks).varint(journalLast).varint(commit);
+  if (blockSequence !== undefined) writer.varint(blockSequence);
+  return writer.finish();
 }
 
 export function parseBooks(value: Buffer): Books {
@@ -141,6 +149,7 @@ export function parseBooks(value: Buffer): Books {
     blocks: reader.varint(),
     journalLast: reader.varint(),
     commit: reader.varint(),
+    blockSequence: reader.restBytes > 0 ? reader.varint() : undefined,
   };
   reader.end();
   return books;

@@ -5,8 +5,8 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Sequence } from "../base/blocks.ts";
 import type { Cid } from "../base/ids.ts";
+import { HiveError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { BlockFile } from "./block-file.ts";
 import { fileName, parseFileName } from "./block-log.ts";
@@ -19,7 +19,8 @@ import { scanFile } from "./scan.ts";
 import { readTail } from "./tail.ts";
 import {
   type Books, type CommitRecord, type Place, blockKeys, booksKey, checkedValue, formatKey,
-  parseBlockKey, parseBooks, parseCommit, parseNumber, parsePlace, publishedKey, rootKey,
+  formatNumber, parseBlockKey, parseBooks, parseCommit, parseNumber, parsePlace, publishedKey,
+  rootKey,
 } from "./records.ts";
 
 export interface Recovered {
@@ -30,8 +31,6 @@ export interface Recovered {
   readonly numberSeen: number;
   /** Number of the newest commit that was published. */
   readonly published: number;
-  /** The newest journal record that was ever durable, as far as it is known. */
-  readonly journalLast: Sequence;
   /** What LevelDB says of itself; compared with what the last close left beside it. */
   readonly books: Books | undefined;
 }
@@ -49,6 +48,9 @@ export async function recover(needs: Needs): Promise<Recovered> {
   const complete = await loadIndex(needs, { catalog, files });
   const root = await checkedGet(needs, rootKey);
   const format = await checkedGet(needs, formatKey);
+  if (format !== undefined && (format[0] ?? 0) > formatNumber) {
+    throw new HiveError("Unsupported", "cache.open", `a store of format ${format[0]}`);
+  }
   const published = await checkedGet(needs, publishedKey);
   const stored = await checkedGet(needs, booksKey);
   const indexed = root === undefined ? undefined : parseCommit(root);
@@ -56,17 +58,18 @@ export async function recover(needs: Needs): Promise<Recovered> {
   const agrees = books?.blocks === catalog.indexed && books.commit === (indexed?.number ?? 0);
   const whole = complete && agrees && format !== undefined && needs.report.mending === "none";
   const found = whole || files.size === 0 ? undefined : await rebuild(needs, { catalog, files });
-  const forward = whole ? await rollForward(needs, { catalog, files }, indexed) : undefined;
+  const tables = { catalog, files };
+  const forward = whole ? await rollForward(needs, tables, { indexed, books }) : undefined;
   const committed = newer(indexed, found ?? forward?.commit);
   needs.report.rootLost = committed === undefined && (books?.commit ?? catalog.count) > 0;
-  catalog.sequenceSeen(committed?.blockSequence ?? 0);
+  catalog.sequenceSeen(Math.max(committed?.blockSequence ?? 0, books?.blockSequence ?? 0));
+  catalog.promise();
   return {
     catalog,
     files,
     committed,
     numberSeen: Math.max(committed?.number ?? 0, forward?.numberSeen ?? 0),
     published: published === undefined ? 0 : parseNumber(published),
-    journalLast: books?.journalLast ?? 0,
     books,
   };
 }
@@ -167,21 +170,33 @@ async function rebuild(needs: Needs, tables: Tables): Promise<CommitRecord | und
   return newest;
 }
 
-/** What the newest root needs and the index does not know; usually the index knows it all. */
+/** What was synced since the index was settled, and what the newest root needs besides. */
 async function rollForward(
   needs: Needs,
   tables: Tables,
-  indexed: CommitRecord | undefined,
+  known: { readonly indexed: CommitRecord | undefined; readonly books: Books | undefined },
 ): Promise<{ readonly commit: CommitRecord | undefined; readonly numberSeen: number }> {
-  const { tail, numberSeen } = await readTail(tables.files, indexed?.number ?? 0);
-  if (tail === undefined) return { commit: undefined, numberSeen };
-  const { blocks, commit, isStale } = tail;
-  needs.report.indexStale = isStale;
-  for (const { frame, file, offsetBytes } of blocks) {
-    addFound(tables.catalog, file, { frame, offsetBytes });
+  const { catalog, files } = tables;
+  const { blocks, tail, numberSeen } = await readTail(files, known.indexed?.number ?? 0);
+  const since = known.books?.blockSequence;
+  // The first format told the index of each block before anything could promise it.
+  const isWhole = since === undefined || tail?.isStale === true;
+  const needed = new Set(isWhole ? tail?.blocks : []);
+  const wanted = blocks.filter((block) => {
+    // What the index knew once and knows no more was wanted no more.
+    const { cid, sequence } = block.frame;
+    return needed.has(block) || (since !== undefined && (sequence > since || !!catalog.get(cid)));
+  });
+  needs.report.indexStale = tail?.isStale ?? false;
+  for (const { frame, file, offsetBytes } of wanted) {
+    const known = catalog.get(frame.cid);
+    if (known === undefined) addFound(catalog, file, { frame, offsetBytes });
+    else takeTo(catalog, known, { file, offsetBytes });
   }
-  needs.log.warn("cache.rolled-forward", { blocks: blocks.length, commit: commit.number });
-  return { commit, numberSeen };
+  if (wanted.length > 0 || tail !== undefined) {
+    needs.log.info("cache.rolled-forward", { blocks: wanted.length, commit: tail?.commit.number });
+  }
+  return { commit: tail?.commit, numberSeen };
 }
 
 function addFound(
@@ -192,13 +207,25 @@ function addFound(
   const { cid, sequence, lengthBytes } = found.frame;
   const known = catalog.get(cid);
   if (known !== undefined && !known.is(marks.broken)) return false;
-  if (known === undefined) {
-    const entry = new BlockEntry({ cid, sequence, lengthBytes, marks: marks.dirty });
-    catalog.add(entry, file, found.offsetBytes);
-    catalog.change(entry);
-  } else {
-    known.marks &= ~marks.broken;
-    catalog.move(known, file, found.offsetBytes);
+  if (known !== undefined) {
+    takeTo(catalog, known, { file, offsetBytes: found.offsetBytes });
+    return true;
   }
+  const entry = new BlockEntry({ cid, sequence, lengthBytes, marks: marks.dirty });
+  catalog.add(entry, file, found.offsetBytes);
+  catalog.change(entry);
+  // What a dead process wrote may not be on the disk yet.
+  file.unsynced = true;
   return true;
+}
+
+/** A later frame of the same block, found whole. */
+function takeTo(
+  catalog: Catalog,
+  known: BlockEntry,
+  { file, offsetBytes }: { readonly file: BlockFile; readonly offsetBytes: number },
+): void {
+  known.marks &= ~marks.broken;
+  catalog.move(known, file, offsetBytes);
+  file.unsynced = true;
 }

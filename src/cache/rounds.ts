@@ -106,7 +106,7 @@ export class Rounds {
   }
 
   discard(entry: BlockEntry): void {
-    const onlyHere = entry.is(marks.dirty) && entry.is(marks.logged);
+    const onlyHere = entry.is(marks.dirty) && entry.is(marks.logged | marks.promised);
     if (!onlyHere && !entry.is(marks.pinned)) return this.#catalog.remove(entry);
     entry.marks |= marks.condemned;
     this.#condemned.set(entry, this.#newestNumber);

@@ -8,6 +8,12 @@ export function fileBytesFor(limitBytes: number): number {
   return Math.min(blockFileBytesMax, Math.max(blockFileBytesMin, share));
 }
 
+export function journalFileBytesFor(limitBytes: number): number {
+  const { journalFileShare, journalFileBytesMin, journalFileBytesMax } = limits.cache;
+  const share = Math.floor((limitBytes * journalFileShare) / 4096) * 4096;
+  return Math.min(journalFileBytesMax, Math.max(journalFileBytesMin, share));
+}
+
 export function dirtyBytesFor(options: { limitBytes: number; dirtyBytesMax?: number }): number {
   return options.dirtyBytesMax ?? Math.floor(options.limitBytes * limits.cache.dirtyShareMax);
 }

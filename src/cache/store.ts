@@ -23,7 +23,7 @@ import type { Books } from "./records.ts";
 import type { Recovered } from "./recovery.ts";
 import type { Report } from "./report.ts";
 import { Rounds } from "./rounds.ts";
-import { dirtyBytesFor, fileBytesFor } from "./sizes.ts";
+import { dirtyBytesFor, fileBytesFor, journalFileBytesFor } from "./sizes.ts";
 import { OpenSweep } from "./sweep.ts";
 import { troubleOf } from "./trouble.ts";
 
@@ -157,7 +157,7 @@ export class Store implements Cache {
     this.#assertOpen("cache.commit");
     assert(through <= this.#needs.journal.last, "a commit through records that exist");
     this.#rounds.commit(root, through);
-    await this.#durable.group.request();
+    await this.#durable.group.request("settled");
   }
 
   root(): Uint8Array | undefined {
@@ -193,7 +193,7 @@ export class Store implements Cache {
     for (let start = 0; start < cids.length; start += limits.cache.batchChangesMax) {
       this.#rounds.placed(cids.slice(start, start + limits.cache.batchChangesMax));
       this.#room.wake();
-      await this.#durable.group.request();
+      await this.#durable.group.request("settled");
     }
   }
 
@@ -201,7 +201,7 @@ export class Store implements Cache {
     const known = this.#rounds.end(root);
     if (!known) this.#needs.log.warn("cache.round-of-another-root");
     this.#room.wake();
-    await this.#durable.group.request();
+    await this.#durable.group.request("settled");
   }
 
   async dropClean(): Promise<number> {
@@ -239,7 +239,7 @@ export class Store implements Cache {
 
   check(options: BlockCheckOptions): Promise<BlockCheck> {
     const parts = { catalog: this.#catalog, log: this.#log, reading: this.#reading };
-    return checkBlocks({ ...parts, settle: () => this.#durable.group.request() }, options);
+    return checkBlocks({ ...parts, settle: () => this.#durable.group.request("settled") }, options);
   }
 
   close(): Promise<void> {
@@ -257,9 +257,10 @@ export class Store implements Cache {
     this.#reading.stop(reason);
     let books: Books | undefined;
     try {
-      if (this.#durable.group.failure === undefined) await this.#durable.group.request();
+      if (this.#durable.group.failure === undefined) await this.#durable.group.request("settled");
       if (this.#durable.group.failure === undefined) books = this.#durable.books;
     } finally {
+      await this.#needs.journal.close();
       await this.#log.close();
       await this.#needs.table.close();
       await this.#options.release(books);
@@ -341,6 +342,7 @@ export class Store implements Cache {
     const limitBytes = Math.min(this.#limitBytes, roomBytes);
     this.#cleaner.limitBytes = limitBytes;
     this.#log.fileBytesMax = fileBytesFor(limitBytes);
+    this.#needs.journal.fileBytes = journalFileBytesFor(limitBytes);
     this.#room.bytesMax = dirtyBytesFor({ ...this.#options, limitBytes });
     this.#room.wake();
   }
@@ -359,7 +361,7 @@ export class Store implements Cache {
   #commitIfMuch(): void {
     const many = this.#catalog.changes >= limits.cache.batchChangesMax;
     const much = this.#needs.journal.pendingBytes >= limits.cache.journalPendingBytesMax;
-    if (many || much) this.#inBackground(this.#durable.group.request());
+    if (many || much) this.#inBackground(this.#durable.group.request(many ? "settled" : "kept"));
   }
 
   /** Whoever needs the outcome asks for a sync of his own, and hears of the failure there. */
@@ -383,11 +385,11 @@ export class Store implements Cache {
     if (this.#closing !== undefined || this.#durable.group.failure !== undefined) return "idle";
     await this.#disk.check();
     // There may be room again, or leave to write.
-    if (this.#durable.group.hindrance !== undefined) await this.#durable.group.request();
+    if (this.#durable.group.hindrance !== undefined) await this.#durable.group.request("settled");
     await this.#disk.look();
     this.#fit();
     await this.#disk.keepReserve();
-    const trimmed = await this.#needs.journal.trim(this.#rounds.committed?.through ?? 0);
+    const trimmed = await this.#needs.journal.step(this.#rounds.committed?.through ?? 0);
     const cleaned = await this.#cleaner.step(signal);
     return trimmed === "busy" ? trimmed : cleaned;
   }

@@ -1,9 +1,10 @@
 /**
- * The end of the block files, behind the last block that the index knows. A commit leaves its root
- * there too; so when LevelDB has lost the newest of its own log without a word, the state that was
- * committed last can still be taken up. A commit that was just under way is taken up only if all
- * from the index's end up to its root is whole: torn, it is worse than the one before with its
- * journal.
+ * The end of the block files, behind the last block that the index knows. What was synced since the
+ * index was settled lies there, and every whole block of it may have been promised. A commit
+ * leaves its root there too; so when LevelDB has lost the newest of its own log without a word, the
+ * state that was committed last can still be taken up. A commit that was just under way is taken up
+ * only if all from the index's end up to its root is whole: torn, it is worse than the one before
+ * with its journal.
  */
 import type { BlockFile } from "./block-file.ts";
 import type { BlockEntry } from "./entry.ts";
@@ -27,6 +28,8 @@ export interface Tail {
 }
 
 export interface TailFindings {
+  /** All that lies there, oldest first. */
+  readonly blocks: readonly TailBlock[];
   readonly tail: Tail | undefined;
   /** The highest number of any commit that left its root there, be it taken up or not. */
   readonly numberSeen: number;
@@ -54,8 +57,8 @@ export async function readTail(
   }
   const numberSeen = newest?.commit.number ?? number;
   // Only the last commit can have been on its way: a later one was told to the index, and is gone.
-  if (numberSeen <= number + 1) return { tail: whole, numberSeen };
-  return { tail: newest && { ...newest, isStale: true }, numberSeen };
+  if (numberSeen <= number + 1) return { blocks, tail: whole, numberSeen };
+  return { blocks, tail: newest && { ...newest, isStale: true }, numberSeen };
 }
 
 function newer(

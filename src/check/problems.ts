@@ -8,17 +8,17 @@ export function storeProblems(report: Readonly<Report>): FsckProblem[] {
   const problems: FsckProblem[] = [];
   if (mending !== "none") {
     const how = mending === "repaired" ? "repaired" : "begun anew, the old one set aside";
-    const changes = "changes of the last seconds before the end may be lost with it";
-    problems.push(mended("index", `the index could not be opened: it is ${how}; ${changes}`));
+    const blocks = "blocks that only it knew to be with peers may be uploaded again";
+    problems.push(mended("index", `the index could not be opened: it is ${how}; ${blocks}`));
   }
   if (indexStale && !report.changesLost) {
     const words =
-      "the index had lost its newest records: the newest root was found in the block files; " +
-      "after a crash, changes that came after it may be lost";
+      "the index had lost its newest records: the newest root and blocks were found in the " +
+      "block files";
     problems.push(mended("index", words));
   }
   if (report.changesLost) {
-    const words = "the newest changes are lost: neither index nor block files have them any more";
+    const words = "the newest root is lost: neither index nor block files have it any more";
     problems.push({ ...mended("journal", words), loss: true });
   }
   if (rebuiltBlocks > 0) {

@@ -1,7 +1,9 @@
 /**
- * Figures of the cache on this disk: node test/bench/cache.ts [MIB]
+ * Figures of the cache on this disk: node test/bench/cache.ts [MIB [journal]]
  * Blocks of 256 KiB, real files in the temporary directory, group commits as the tree does them.
  */
+import { closeSync, fdatasyncSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { MiB } from "../../src/base/bytes.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
 import type { Cache } from "../../src/cache/cache.ts";
@@ -10,6 +12,8 @@ import { temporaryCache } from "../support/temporary-cache.ts";
 const totalBytes = Number(process.argv[2] ?? 1024) * MiB;
 const blockBytes = 256 * 1024;
 
+await journalAgainstPlain();
+if (process.argv[3] === "journal") process.exit();
 await writeAndRead();
 for (const callers of [1, 4, 16]) await syncs(callers);
 await memory();
@@ -62,6 +66,55 @@ async function syncs(callers: number): Promise<void> {
     const what = withBlock ? "a block of 4 KiB and a record" : "a record";
     print(`sync of ${what}, ${callers} callers: ${perSecond.toFixed(0)} a second`);
   }
+}
+
+/**
+ * Group commits of one record each, against a loop that does nothing but overwrite a file that is
+ * there already, and fdatasync. They take turns, so that a busy disk is busy for both.
+ */
+async function journalAgainstPlain(): Promise<void> {
+  await using made = await temporaryCache({ limitBytes: 4096 * MiB });
+  const { store, directory } = made;
+  const record = Buffer.alloc(4096, "record");
+  const plain = openSync(join(directory, "plain"), "w");
+  writeSync(plain, Buffer.alloc(16 * MiB));
+  fsyncSync(plain);
+  const times = { plain: [] as number[], cache: [] as number[] };
+  const timed = async (into: number[], act: () => unknown): Promise<void> => {
+    const began = performance.now();
+    await act();
+    into.push(performance.now() - began);
+  };
+  let sequence = 0;
+  for (let turn = 0; turn < 40; turn++) {
+    for (let each = 0; each < 100; each++) {
+      const at = ((turn * 100 + each) * record.length) % (16 * MiB);
+      await timed(times.plain, () => {
+        writeSync(plain, record, 0, record.length, at);
+        fdatasyncSync(plain);
+      });
+    }
+    for (let each = 0; each < 100; each++) {
+      await timed(times.cache, () => {
+        sequence = store.append(record);
+        return store.sync();
+      });
+    }
+    if (turn % 10 === 9) await store.commit(Buffer.from("root"), sequence);
+  }
+  closeSync(plain);
+  const [own, bare] = [median(times.cache), median(times.plain)];
+  print(`a group commit of 4 KiB: ${own} us; a plain overwrite and fdatasync: ${bare} us`);
+  const [many, most] = [perSecond(times.cache), perSecond(times.plain)];
+  print(`  ${many} and ${most} a second; medians' ratio ${(bare / own).toFixed(2)}`);
+}
+
+function median(times: readonly number[]): number {
+  return Math.round((times.toSorted((a, b) => a - b)[times.length >> 1] as number) * 1000);
+}
+
+function perSecond(times: readonly number[]): number {
+  return Math.round((times.length / times.reduce((sum, each) => sum + each)) * 1000);
 }
 
 async function memory(): Promise<void> {

@@ -32,7 +32,7 @@ test("a state directory that cannot be written is told of, and all goes on when 
   await machine.must(t, ["mount", mount]);
   t.equal((await shell(`cd ${mount} && sha256sum -c ../sums`)).code, 0);
 
-  const frozen = ["blocks", "index"].map((name) => join(state, "cache", name));
+  const frozen = ["blocks", "index", "journal"].map((name) => join(state, "cache", name));
   const freeze = async (how: "+i" | "-i"): Promise<void> => {
     const ran = await run("chattr", [how, ...frozen], {});
     t.equal(ran.code, 0, ran.error);

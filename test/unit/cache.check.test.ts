@@ -204,7 +204,7 @@ async function blockFiles(directory: string): Promise<string[]> {
 
 async function fingerprint(directory: string): Promise<readonly string[]> {
   const lines: string[] = [];
-  for (const part of ["index", "blocks"]) {
+  for (const part of ["index", "blocks", "journal"]) {
     for (const name of (await readdir(join(directory, part))).sort()) {
       const bytes = await readFile(join(directory, part, name));
       lines.push(`${part}/${name} ${bytes.toString("base64")}`);

@@ -7,21 +7,43 @@ import { attempt } from "../contract/store.ts";
 test("blocks are flushed before the batch that may name them, and once for all", async (t) => {
   const disk = paperDisk();
   disk.wants.push("a", "b");
-  await Promise.all([disk.group.request(), disk.group.request(), disk.group.request()]);
-  t.strictSame(disk.events, ["gather a b", "flush", "write a b", "settled"]);
-  await disk.group.request();
-  t.equal(disk.events.length, 4, "nothing wanted, nothing done");
+  await Promise.all([disk.group.request("settled"), disk.group.request("settled"), disk.group.request("settled")]);
+  t.strictSame(disk.events, ["gather a b", "flush", "record", "write a b", "settled"]);
+  await disk.group.request("settled");
+  t.equal(disk.events.length, 5, "nothing wanted, nothing done");
+});
+
+test("whoever asks only to be kept waits for no index, and shares with who does", async (t) => {
+  const disk = paperDisk();
+  disk.wants.push("a");
+  await disk.group.request("kept");
+  t.strictSame(disk.events, ["gather", "flush", "record"]);
+  await Promise.all([disk.group.request("kept"), disk.group.request("settled")]);
+  t.strictSame(disk.events.slice(3), ["gather a", "flush", "record", "write a", "settled"]);
+});
+
+test("an index that takes nothing is in nobody's way who asks only to be kept", async (t) => {
+  const disk = paperDisk();
+  disk.wants.push("a");
+  disk.writeFault = new HiveError("NoSpace", "test", "disk");
+  t.ok(isFault(await attempt(() => disk.group.request("settled")), "NoSpace"));
+  disk.wants.push("b");
+  await disk.group.request("kept");
+  t.ok(isFault(disk.group.hindrance, "NoSpace"), "what waits is not forgotten");
+  disk.writeFault = undefined;
+  await disk.group.request("settled");
+  t.equal(disk.events.at(-2), "write a b");
 });
 
 test("what comes while a commit runs waits for the next one", async (t) => {
   const disk = paperDisk();
   disk.wants.push("a");
-  const first = disk.group.request();
+  const first = disk.group.request("settled");
   await Promise.resolve();
   await Promise.resolve();
   t.strictSame(disk.events, ["gather a", "flush"]);
   disk.wants.push("b");
-  const others = [disk.group.request(), disk.group.request()];
+  const others = [disk.group.request("settled"), disk.group.request("settled")];
   await first;
   await Promise.all(others);
   t.strictSame(disk.events.filter((event) => event.startsWith("write")), ["write a", "write b"]);
@@ -31,11 +53,11 @@ test("after a full disk, the next commit carries what the failed one had", async
   const disk = paperDisk();
   disk.wants.push("a");
   disk.flushFault = new HiveError("NoSpace", "test", "disk");
-  t.ok(isFault(await attempt(() => disk.group.request()), "NoSpace"));
-  t.notOk(disk.events.some((event) => event.startsWith("write")), "no record without its blocks");
+  t.ok(isFault(await attempt(() => disk.group.request("settled")), "NoSpace"));
+  t.strictSame(disk.events, ["gather a", "flush"], "no record without its blocks");
   disk.flushFault = undefined;
   disk.wants.push("b");
-  await disk.group.request();
+  await disk.group.request("settled");
   t.equal(disk.events.at(-2), "write a b");
 });
 
@@ -43,9 +65,9 @@ test("after a failed flush of another kind nothing is ever written again", async
   const disk = paperDisk();
   disk.wants.push("a");
   disk.flushFault = new HiveError("Corrupt", "test", "disk");
-  t.ok(isFault(await attempt(() => disk.group.request()), "Corrupt"));
+  t.ok(isFault(await attempt(() => disk.group.request("settled")), "Corrupt"));
   disk.flushFault = undefined;
-  t.ok(isFault(await attempt(() => disk.group.request()), "Corrupt"));
+  t.ok(isFault(await attempt(() => disk.group.request("settled")), "Corrupt"));
   t.notOk(disk.events.some((event) => event.startsWith("write")));
 });
 
@@ -53,10 +75,10 @@ test("after a write to a bad disk nothing is ever written again", async (t) => {
   const disk = paperDisk();
   disk.wants.push("a");
   disk.writeFault = new HiveError("Corrupt", "test", "disk");
-  t.ok(isFault(await attempt(() => disk.group.request()), "Corrupt"));
+  t.ok(isFault(await attempt(() => disk.group.request("settled")), "Corrupt"));
   disk.writeFault = undefined;
   disk.wants.push("b");
-  t.ok(isFault(await attempt(() => disk.group.request()), "Corrupt"));
+  t.ok(isFault(await attempt(() => disk.group.request("settled")), "Corrupt"));
   t.notOk(disk.events.includes("settled"));
 });
 
@@ -65,14 +87,14 @@ for (const kind of ["NoSpace", "ReadOnly", "Denied"] as const) {
     const disk = paperDisk();
     disk.wants.push("a");
     disk.writeFault = new HiveError(kind, "test", "disk");
-    t.ok(isFault(await attempt(() => disk.group.request()), kind));
+    t.ok(isFault(await attempt(() => disk.group.request("settled")), kind));
     t.ok(disk.group.keptBytes > 0, "memory holds it");
     t.ok(isFault(disk.group.hindrance, kind), "and says why");
     disk.wants.push("b");
-    t.ok(isFault(await attempt(() => disk.group.request()), kind));
+    t.ok(isFault(await attempt(() => disk.group.request("settled")), kind));
     disk.writeFault = undefined;
-    await disk.group.request();
-    t.strictSame(disk.events.slice(-3), ["flush", "write a b", "settled"]);
+    await disk.group.request("settled");
+    t.strictSame(disk.events.slice(-4), ["flush", "record", "write a b", "settled"]);
     t.equal(disk.group.hindrance, undefined);
     t.equal(disk.group.keptBytes, 0);
   });
@@ -89,7 +111,8 @@ function paperDisk() {
     writeFault: undefined as HiveError | undefined,
     group: new GroupCommit({
       wanted: () => wants.length > 0,
-      gather: () => {
+      gather: (reach) => {
+        if (reach === "kept") return events.push("gather"), [];
         const taken = wants.splice(0);
         events.push(`gather ${taken.join(" ")}`);
         return taken.map((name) => ({ type: "del", key: Buffer.from(name) }));
@@ -98,6 +121,7 @@ function paperDisk() {
         events.push("flush");
         if (disk.flushFault !== undefined) throw disk.flushFault;
       },
+      record: async () => void events.push("record"),
       write: async (changes) => {
         events.push(`write ${changes.map(({ key }) => key.toString()).join(" ")}`);
         if (disk.writeFault !== undefined) throw disk.writeFault;

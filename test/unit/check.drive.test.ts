@@ -198,7 +198,7 @@ function open({ directory, peers }: Pick<Drive, "directory" | "peers">): Promise
 
 /** One to three files, each hurt in one way; in words. */
 function damage(directory: string, random: Random): string {
-  const parts = ["index", "blocks"].flatMap((part) => {
+  const parts = ["index", "blocks", "journal"].flatMap((part) => {
     const inside = join(directory, "cache", part);
     return readdirSync(inside).map((name) => join(inside, name));
   });
