@@ -255,7 +255,8 @@ class Watch {
 
   #note(): void {
     if (!this.#noting) return;
-    this.#flushes.push({ lines: this.lines.length, flushed: flushedNow(this.#cache) });
+    const flushed = flushedNow(this.#cache, this.#flushes.at(-1)?.flushed);
+    this.#flushes.push({ lines: this.lines.length, flushed });
   }
 
   async abandon(): Promise<string> {
