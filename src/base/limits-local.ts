@@ -55,6 +55,8 @@ export const localLimits = {
     journalBytesMax: 128 * MiB,
     /** Work on the main thread between two looks at the kernel. */
     sliceMs: 4,
+    /** Small journal records sealed as one: a hundred operations, in the time that one takes. */
+    sealedTogetherBytesMax: 16 * KiB,
     /** One journal record: far below what a sealing takes, and little to lose to a torn one. */
     recordBytesMax: MiB,
     /** Of the room for what no peer has: from here on garbage is looked for ... */

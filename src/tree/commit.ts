@@ -150,11 +150,12 @@ export class Commits {
   #freeze(): Frozen {
     const state = this.#state;
     if (state.journal.records === 0) state.mark();
+    state.seal();
     const { active: layer, nextIno, totals } = state;
     this.#frozen = { layer, through: state.journal.last, nextIno, ...totals };
     state.frozen = layer;
     state.active = new Layer(layer.number + 1);
-    state.journal = { records: 0, bytes: 0, last: state.journal.last };
+    state.journal = { ...state.journal, records: 0, bytes: 0 };
     state.changedAtMs = undefined;
     if (state.liveFiles.size > 0) state.changed();
     return this.#frozen;

@@ -45,7 +45,7 @@ export class Collector {
 
   #isDue(): boolean {
     const { readOnly, needs, journal, blocks } = this.#state;
-    if (readOnly || journal.last === this.#seen) return false;
+    if (readOnly || journal.told === this.#seen) return false;
     if (needs.clock.monotonicMs() < this.#notBeforeMs) return false;
     const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
     return blocks.isStuck || dirtyBytes > dirtyBytesMax * limits.tree.garbageShare;
@@ -53,7 +53,7 @@ export class Collector {
 
   async #collect(): Promise<void> {
     const { log } = this.#state.needs;
-    this.#seen = this.#state.journal.last;
+    this.#seen = this.#state.journal.told;
     try {
       const bytes = await this.#commits.collect((state) => this.#timed(state));
       if (bytes > 0) log.info("tree.garbage", { bytes });

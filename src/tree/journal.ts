@@ -1,6 +1,7 @@
 /**
- * What the tree writes into the journal. A record is one operation: a list of changes that say what
- * is, not what was done, so that applying them twice is applying them once. No I/O.
+ * What the tree writes into the journal. A record is an operation, or several that follow each
+ * other: a list of changes that say what is, not what was done, so that applying them twice is
+ * applying them once. No I/O.
  *
  *   record  version byte 1 | change ... to the end | sealed as dag/keys.ts says
  *   change  1 where   varint ino | varint parent (0: table of linked files) | varint key
@@ -14,6 +15,7 @@
  *           8 data    varint ino | varint offset | varint length, bytes
  */
 import { Reader, Writer } from "../base/bytes.ts";
+import { assert } from "../base/errors.ts";
 import { type Ino, type Name, parseIno } from "../base/ids.ts";
 import { type ChunkLink, readLink, writeLink } from "../dag/chunks.ts";
 import { readName } from "../dag/entries.ts";
@@ -61,6 +63,16 @@ const codes = {
 export function encodeChanges(changes: readonly Change[]): Buffer {
   const writer = new Writer(512).u8(version);
   for (const change of changes) writeChange(writer.u8(codes[change.kind]), change);
+  return writer.finish();
+}
+
+/** The changes of several records as one, in their order. */
+export function joinRecords(records: readonly Buffer[]): Buffer {
+  const writer = new Writer(512).u8(version);
+  for (const record of records) {
+    assert(record[0] === version);
+    writer.raw(record.subarray(1));
+  }
   return writer.finish();
 }
 

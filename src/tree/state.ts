@@ -22,6 +22,7 @@ import type { DirtyChunk } from "./dirty.ts";
 import { type Change, type HomePlace, encodeChanges } from "./journal.ts";
 import { Layer } from "./layers.ts";
 import { type Home, type Node, Nodes } from "./nodes.ts";
+import { Unsealed, sealingFirst } from "./unsealed.ts";
 
 export interface TreeNeeds {
   readonly store: DriveStore;
@@ -50,15 +51,16 @@ export class State {
   /** The memory that unsealed data takes, and that of what is being sealed just now. */
   dirtyBytes = 0;
   sealingBytes = 0;
-  /** What the journal took since the last freeze. */
-  journal = { records: 0, bytes: 0, last: 0 as Sequence };
+  /** What the journal took since the last freeze; what it was ever told, and its newest sealed. */
+  journal = { records: 0, bytes: 0, told: 0, last: 0 as Sequence };
+  readonly #unsealed = new Unsealed();
   /** When the oldest change that no commit has was made. */
   changedAtMs: number | undefined = undefined;
   /** Set by commit.ts: resolves when the journal has room again. */
   relieve: () => Promise<void> = async () => undefined;
 
   constructor(needs: TreeNeeds, keys: TreeKeys, root: RootRecord, readOnly: boolean) {
-    this.needs = needs;
+    this.needs = { ...needs, store: sealingFirst(needs.store, () => this.seal()) };
     this.keys = keys;
     this.readOnly = readOnly;
     this.blocks = new Blocks(needs, keys);
@@ -195,10 +197,21 @@ export class State {
 
   #append(changes: readonly Change[]): void {
     this.changed();
-    const sealed = sealJournal(this.keys, encodeChanges(changes), this.needs.random);
-    this.journal.last = this.needs.store.append(sealed);
+    const record = encodeChanges(changes);
+    if (!this.#unsealed.hasRoomFor(record)) this.seal();
+    this.#unsealed.add(record);
+    this.journal.told++;
     this.journal.records++;
-    this.journal.bytes += sealed.length;
+    this.journal.bytes += record.length;
+  }
+
+  /** The store has every record told so far, to be made durable by its next sync. */
+  seal(): void {
+    if (this.#unsealed.isEmpty) return;
+    this.#unsealed.hand((record) => {
+      const sealed = sealJournal(this.keys, record, this.needs.random);
+      this.journal.last = this.needs.store.append(sealed);
+    });
   }
 
   /** A file without a name is not worth a record: a crash forgets it. */

@@ -47,6 +47,25 @@ test("an fsync of 4 KiB in a large file journals about 4 KiB and seals nothing",
   t.ok((await readFile(again, ino)).equals(expected));
 });
 
+test("small changes between two syncs are few records, and an fsync keeps them all", async (t) => {
+  const store = new MemoryStore();
+  const tree = await openOn(store);
+  const { ino } = await tree.mkdir(nobody, place(rootIno, "d"), { mode: 0o755 });
+  for (let at = 0; at < 500; at++) {
+    await tree.mknod(nobody, place(ino, `made-${at}`), { mode: 0o100644 });
+    const to = place(ino, `${at}`);
+    if (at % 2 === 0) await tree.rename(nobody, place(ino, `made-${at}`), to, "replace");
+    if (at % 3 === 0) await tree.setattr(nobody, ino, { mode: 0o700 + at % 8 });
+  }
+  const directory = await tree.opendir(ino);
+  await tree.fsyncdir(directory);
+  const records = store.journalCount;
+  t.ok(records > 1 && records < 50, `${records} records of 917 changes`);
+  const expected = await walkTree(tree);
+  await tree.unlink(nobody, place(ino, "0"));
+  t.strictSame(await walkTree(await openOn(store.crash())), expected);
+});
+
 test("what fsync promised outlives commits that come while it is still unsealed", async (t) => {
   const store = new MemoryStore({ late: seededRandom("late") });
   const tree = await openOn(store);

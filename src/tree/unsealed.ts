@@ -1,0 +1,54 @@
+/**
+ * Journal records that are told and not sealed yet. Sealing a small record costs more than the rest
+ * of the operation, and only a sync makes any of them durable: so those that come between two are
+ * sealed together, as one record of all their changes in order. A crash before it takes them all,
+ * as it took them before from the store's memory.
+ */
+import type { DriveStore } from "../base/blocks.ts";
+import { limits } from "../base/limits.ts";
+import { joinRecords } from "./journal.ts";
+
+export class Unsealed {
+  #records: Buffer[] = [];
+  #bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#records.length === 0;
+  }
+
+  hasRoomFor(record: Buffer): boolean {
+    return this.isEmpty || this.#bytes + record.length <= limits.tree.sealedTogetherBytesMax;
+  }
+
+  add(record: Buffer): void {
+    this.#records.push(record);
+    this.#bytes += record.length;
+  }
+
+  /** Gives them all to whoever seals them; what fails is kept. */
+  hand(seal: (record: Buffer) => void): void {
+    seal(joinRecords(this.#records));
+    this.#records = [];
+    this.#bytes = 0;
+  }
+}
+
+/** The store for whoever syncs it: what was told before the call is durable after it. */
+export function sealingFirst(store: DriveStore, seal: () => void): DriveStore {
+  return {
+    put: (cid, sealed) => store.put(cid, sealed),
+    get: (cid, options) => store.get(cid, options),
+    has: (cid) => store.has(cid),
+    discard: (cid) => store.discard(cid),
+    sweep: () => store.sweep(),
+    append: (record) => store.append(record),
+    async sync() {
+      seal();
+      await store.sync();
+    },
+    commit: (root, through) => store.commit(root, through),
+    root: () => store.root(),
+    replay: () => store.replay(),
+    usage: () => store.usage(),
+  };
+}
