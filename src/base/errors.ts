@@ -38,6 +38,9 @@ export const kinds = [
 
 export type Kind = (typeof kinds)[number];
 
+/** Answers rather than troubles: they come by the thousand, and where from is of no interest. */
+const everyday: readonly Kind[] = ["NotFound", "NoData"];
+
 /** A fault: what kind, during which operation (`room.verb`), about which subject. */
 export class HiveError extends Error {
   readonly kind: Kind;
@@ -45,7 +48,11 @@ export class HiveError extends Error {
   readonly subject: string;
 
   constructor(kind: Kind, op: string, subject: string, options: ErrorOptions = {}) {
+    const framesMax = Error.stackTraceLimit;
+    // Writing down the stack costs ten times what the rest does.
+    if (everyday.includes(kind)) Error.stackTraceLimit = 0;
     super(`${op}: ${subject}: ${kind}`, options);
+    Error.stackTraceLimit = framesMax;
     this.name = "HiveError";
     this.kind = kind;
     this.op = op;
