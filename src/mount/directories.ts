@@ -83,7 +83,9 @@ export const destroy = operation({ run: () => undefined, encode: encodeNothing }
 function list(desk: Desk, request: Request, how: { readonly plus: boolean }): Maybe<Page> {
   const lengthBytesMax = Math.min(request.u32(16), limits.mount.directoryBytesMax);
   const handle = request.handle(0);
-  const options = { afterCookie: request.u64(8), plus: how.plus };
+  const afterCookie = request.u64(8);
+  // An item without attributes is looked up when it is needed; a short listing needs no look-ups.
+  const options = { afterCookie, plus: how.plus && (afterCookie === 0 || desk.lookups.hasRoom) };
   const limit = { plus: how.plus, lengthBytesMax };
   const page = desk.takePage();
   return orElse(() => fill(desk, page, { handle, options, limit }), () => {

@@ -100,11 +100,6 @@ export const write = operation<number>({
   encode: (reply, writtenBytes) => void reply.u32(writtenBytes).u32(0),
 });
 
-export const flush = operation({
-  run: (desk, request) => desk.tree.flush(request.handle(0)),
-  encode: encodeNothing,
-});
-
 export const release = operation({
   run: (desk, request) => {
     const handle = request.handle(0);

@@ -5,6 +5,9 @@
  */
 import type { Ino } from "../base/ids.ts";
 
+/** Of what may be known: from here on a long listing is of names alone. */
+const unaskedShare = 1 / 4;
+
 export class Lookups {
   /** Look-ups of each inode, the one that was told or asked for longest ago first. */
   readonly #counts = new Map<Ino, number>();
@@ -19,6 +22,11 @@ export class Lookups {
 
   get size(): number {
     return this.#counts.size;
+  }
+
+  /** Files that nobody asked for may be told as well: none that is in use must go for them. */
+  get hasRoom(): boolean {
+    return this.#counts.size < this.#knownMax * unaskedShare;
   }
 
   told(ino: Ino): void {

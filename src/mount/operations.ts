@@ -13,7 +13,7 @@ const table: Readonly<Partial<Record<OpcodeName, Operation>>> = {
   LINK: names.link, UNLINK: names.unlink, RMDIR: names.rmdir,
   RENAME: names.rename, RENAME2: names.rename2,
   OPEN: files.open, CREATE: files.create, TMPFILE: files.tmpfile,
-  READ: files.read, WRITE: files.write, FLUSH: files.flush, RELEASE: files.release,
+  READ: files.read, WRITE: files.write, RELEASE: files.release,
   FSYNC: files.fsync, FALLOCATE: files.fallocate, LSEEK: files.lseek,
   COPY_FILE_RANGE: files.copyFileRange, COPY_FILE_RANGE_64: files.copyFileRange64,
   OPENDIR: directories.opendir, READDIR: directories.readdir,

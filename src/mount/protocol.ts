@@ -26,7 +26,7 @@ export type OpcodeName = keyof typeof opcodes;
 /** Bits of fuse_init_in.flags and, from 32 on, flags2. */
 export const initBits = {
   ASYNC_READ: 0, ATOMIC_O_TRUNC: 3, BIG_WRITES: 5, DONT_MASK: 6, DO_READDIRPLUS: 13,
-  READDIRPLUS_AUTO: 14, WRITEBACK_CACHE: 16, PARALLEL_DIROPS: 18, POSIX_ACL: 20, MAX_PAGES: 22,
+  WRITEBACK_CACHE: 16, PARALLEL_DIROPS: 18, POSIX_ACL: 20, MAX_PAGES: 22,
   CACHE_SYMLINKS: 23, HANDLE_KILLPRIV_V2: 28, SETXATTR_EXT: 29, INIT_EXT: 30, NO_EXPORT_SUPPORT: 38,
 } as const;
 

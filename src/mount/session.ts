@@ -43,6 +43,7 @@ export class Session implements Desk {
   readonly writers = new Map<Handle, Ino>();
   readonly defaultLists = new Map<Ino, boolean>();
   hasLongSetxattr = false;
+  readonly lookups: Lookups;
   readonly ready: Promise<void>;
   readonly ended: Promise<void>;
   readonly #addon: FuseAddon;
@@ -57,7 +58,6 @@ export class Session implements Desk {
   readonly #pages: Page[] = [];
   readonly #isReady = Promise.withResolvers<void>();
   readonly #hasEnded = Promise.withResolvers<void>();
-  readonly #lookups: Lookups;
   readonly #complaints = new Map<string, number>();
   #requestsMade = 0;
   #notifying = 0;
@@ -72,7 +72,7 @@ export class Session implements Desk {
     this.#log = needs.log;
     this.#clock = needs.clock;
     const { filesKnownMax: knownMax, prunedMax: askedMax } = limits.mount;
-    this.#lookups = new Lookups({ knownMax: needs.filesKnownMax ?? knownMax, askedMax });
+    this.lookups = new Lookups({ knownMax: needs.filesKnownMax ?? knownMax, askedMax });
     this.#device = device;
     this.ready = this.#isReady.promise;
     this.ended = this.#hasEnded.promise;
@@ -113,7 +113,7 @@ export class Session implements Desk {
   }
 
   forget(ino: Ino, lookups: number): void {
-    this.#lookups.forgot(ino, lookups);
+    this.lookups.forgot(ino, lookups);
     this.tree.forget(ino, lookups);
   }
 
@@ -122,7 +122,7 @@ export class Session implements Desk {
     parts.encode(reply, value);
     const sent = this.#send(unique, 0);
     if (sent < 0) parts.undo?.(this, value);
-    else for (const ino of parts.told?.(value) ?? []) this.#lookups.told(ino);
+    else for (const ino of parts.told?.(value) ?? []) this.lookups.told(ino);
     parts.done?.(this, value);
   }
 
@@ -172,7 +172,7 @@ export class Session implements Desk {
 
   /** Asks for the oldest of too many files. Kernels before 6.18 cannot be asked. */
   async #prune(): Promise<void> {
-    const inos = this.#lookups.surplus();
+    const inos = this.lookups.surplus();
     if (inos.length === 0) return;
     this.#prunes = "now";
     const reply = new Reply(replyHeadBytes + 16 + 8 * inos.length).prune(inos);

@@ -21,7 +21,8 @@ async function killedAfter(t: Test, act: (path: Path) => readonly number[]): Pro
   const last = openSync(path("last"), "w");
   fsyncSync(last);
   await first.end("SIGKILL");
-  for (const open of [...left, last]) t.throws(() => closeSync(open), "its daemon is gone");
+  // All of it is written: a close has nothing to ask of a daemon that is gone.
+  for (const open of [...left, last]) closeSync(open);
   const second = await Daemon.start(mount, store, 64);
   t.teardown(async () => {
     await second.end();

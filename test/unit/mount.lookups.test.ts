@@ -38,3 +38,9 @@ test("an inode is known until all its look-ups are given back", (t) => {
   t.equal(lookups.size, 2);
   t.end();
 });
+
+test("listings bring their files along until a quarter of what may be known is", (t) => {
+  t.equal(told(2).hasRoom, true);
+  t.equal(told(3).hasRoom, false);
+  t.end();
+});
