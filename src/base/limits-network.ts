@@ -2,6 +2,20 @@
 import { GiB, KiB, MiB } from "./bytes.ts";
 
 export const networkLimits = {
+  policy: {
+    /** A policy is a page that a person wrote, not a table. */
+    charsMax: 64 * KiB,
+    clausesMax: 256,
+    /** All countries, twice over. */
+    namesMax: 512,
+    /** Parentheses and `not` inside each other: more is somebody's game with the stack. */
+    depthMax: 32,
+    /** A preference beyond a thousand is a requirement, and should be said as one. */
+    weightMax: 1000,
+    weightMin: 0.001,
+    /** Files in the folder of policies that are looked at. */
+    filesMax: 256,
+  },
   placement: {
     /** Households beyond n before a drive moves up a class: a tenth may come and go. */
     spareShare: 0.1,
@@ -11,6 +25,16 @@ export const networkLimits = {
     weightBytesMax: 1024 * GiB,
     /** Room for 64 full shards: less is used up before the group is. */
     freeBytesMin: 64 * MiB,
+    /** A home machine that is off for a third of the day; what `availability` counts with. */
+    onlineShareAssumed: 2 / 3,
+    /** Other seeds that are tried when a draw ran into its own caps, though peers are left. */
+    drawsMax: 4,
+    /** How hard a draw from a view leans towards the emptier peer: e times for a 32nd of it ... */
+    balance: 32,
+    /** ... but at most so many times, or a newcomer would be given everything. */
+    balanceMax: 2,
+    /** Points of a view's circle for each seat: neighbours seldom meet in one group. */
+    pointsPerSeat: 2,
   },
   transfer: {
     /** Gaps whose filler's CID is remembered: hashing a whole shard of zeros takes 0.6 ms. */

@@ -6,11 +6,13 @@
 import { HiveError, assert } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { ErasureClass, Manifest, Offer } from "../base/records.ts";
-import { domainCapOf } from "./classes.ts";
-import { type Domain, type Policy, type Spread } from "./policy.ts";
-import { allows, clauseOf, domainOf, hashOfPolicy } from "./policy.ts";
-import { drawOne } from "./straw.ts";
+import type { ErasureClass, Manifest } from "../base/records.ts";
+import { type Choice, type ClauseCount, eligible, seenBy } from "./eligible.ts";
+import { type Seen, favourOf } from "./judge.ts";
+import { hashOfPolicy } from "./policy-hash.ts";
+import type { Policy } from "./policy.ts";
+import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
+import { type Candidate, drawOne } from "./straw.ts";
 
 export type Draw<Found> = Found | Impossible;
 
@@ -18,26 +20,20 @@ export type Draw<Found> = Found | Impossible;
 export interface Impossible {
   readonly state: "impossible";
   readonly needed: number;
-  readonly clauses: readonly { readonly clause: string; readonly left: number }[];
+  readonly clauses: readonly ClauseCount[];
 }
 
-export interface GroupWish {
+export interface GroupWish extends Choice {
   readonly class: ErasureClass;
-  readonly offers: readonly Offer[];
-  readonly policy: Policy;
   /** Another seed, another group; the group's id serves well. */
   readonly seed: string;
-  readonly nowMs: number;
 }
 
-export interface SubstituteWish {
+/** Its offers are those who may come, and the members', so that their households are known. */
+export interface SubstituteWish extends Choice {
   readonly manifest: Manifest;
   readonly lostIndex: number;
-  /** Those who may come, and those of the members, so that their households are known. */
-  readonly offers: readonly Offer[];
-  readonly policy: Policy;
   readonly seed: string;
-  readonly nowMs: number;
 }
 
 /** The peers for a new group, `peers[i]` for seat i. */
@@ -45,20 +41,15 @@ export function drawGroup(
   wish: GroupWish,
 ): Draw<{ readonly state: "drawn"; readonly peers: readonly PeerId[] }> {
   const { left, clauses } = eligible(wish);
-  const caps = new Caps(wish.policy, wish.class);
-  const peers: PeerId[] = [];
-  const waiting = new Map(left.map((offer) => [offer.peer, offer]));
-  for (let seat = 0; seat < wish.class.n; seat++) {
-    const drawn = drawOne(wish.seed, seat, waiting.values());
-    if (drawn === undefined) break;
-    caps.count(drawn);
-    peers.push(drawn.peer);
-    waiting.delete(drawn.peer);
-    for (const offer of waiting.values()) if (!caps.hasRoom(offer)) waiting.delete(offer.peer);
+  const bounds = boundsOf(wish.policy, wish.class);
+  const candidates = candidatesOf(left, wish.policy, new DomainNumbers());
+  let most = 0;
+  for (const seed of seedsOf(wish.seed, bounds)) {
+    const { peers, isWide } = drawSeats({ seed, seats: wish.class.n, candidates, bounds });
+    if (peers.length === wish.class.n && isWide) return { state: "drawn", peers };
+    most = Math.max(most, peers.length);
   }
-  assert(new Set(peers).size === peers.length, "a peer sits twice");
-  if (peers.length === wish.class.n) return { state: "drawn", peers };
-  const spread = { clause: caps.clause, left: peers.length };
+  const spread = { clause: bounds.clauses.join(" and "), left: most };
   return { state: "impossible", needed: wish.class.n, clauses: [...clauses, spread] };
 }
 
@@ -72,88 +63,74 @@ export function replaceMember(
     throw new HiveError("Invalid", "placement.replace", "this is not the manifest's policy");
   }
   const { left, clauses } = eligible(wish);
-  const caps = new Caps(policy, manifest.class);
-  const known = new Map(wish.offers.map((offer) => [offer.peer, offer]));
-  const staying = manifest.peers.filter((_, index) => index !== lostIndex);
-  for (const peer of staying) caps.count(known.get(peer));
-  const newcomers = left.filter(({ peer }) => !manifest.peers.includes(peer));
-  const fitting = newcomers.filter((offer) => caps.hasRoom(offer));
+  const bounds = boundsOf(policy, manifest.class);
+  const numbers = new DomainNumbers();
+  const tally = tallyWithout(wish, bounds, numbers);
+  const newcomers = left.filter(({ facts: { offer } }) => !manifest.peers.includes(offer.peer));
+  const candidates = candidatesOf(newcomers, policy, numbers);
+  const fitting = candidates.filter((candidate) => tally.mayTake(candidate, 1));
   const drawn = drawOne(wish.seed, lostIndex, fitting);
-  if (drawn !== undefined) return { state: "drawn", peer: drawn.peer };
+  if (drawn !== undefined) return { state: "drawn", peer: drawn.offer.peer };
   return {
     state: "impossible",
     needed: 1,
     clauses: [
       ...clauses,
       { clause: "not a member yet", left: newcomers.length },
-      { clause: caps.clause, left: fitting.length },
+      { clause: bounds.clauses.join(" and "), left: fitting.length },
     ],
   };
 }
 
-/** The offers that every clause lets through, and how many each clause left. */
-function eligible({ offers, policy, nowMs }: {
-  readonly offers: readonly Offer[]; readonly policy: Policy; readonly nowMs: number;
-}): { left: readonly Offer[]; clauses: Impossible["clauses"] } {
-  const { offerAgeMsMax, freeBytesMin } = limits.placement;
-  const filters = [
-    { clause: "a fresh offer", test: (offer: Offer) => nowMs - offer.atMs <= offerAgeMsMax },
-    { clause: "free space", test: (offer: Offer) => offer.freeBytes >= freeBytesMin },
-    ...policy.rules.map((rule) => ({
-      clause: clauseOf(rule),
-      test: (offer: Offer) => allows(rule, offer),
-    })),
-  ];
-  let left = newestOfEach(offers);
-  const clauses = [{ clause: "any offer", left: left.length }];
-  for (const { clause, test } of filters) {
-    left = left.filter(test);
-    clauses.push({ clause, left: left.length });
-  }
-  return { left, clauses };
+type Sitting = Candidate & Codes;
+
+function candidatesOf(
+  seen: readonly Seen[], policy: Policy, numbers: DomainNumbers,
+): readonly Sitting[] {
+  return seen.map((one) => ({
+    offer: one.facts.offer,
+    favour: favourOf(policy, one),
+    codes: numbers.codesOf(one.facts, one.evidence),
+    offset: 0,
+  }));
 }
 
-/** One offer a peer, the newest, in an order that does not depend on who told us first. */
-function newestOfEach(offers: readonly Offer[]): readonly Offer[] {
-  const newest = new Map<PeerId, Offer>();
-  for (const offer of offers) {
-    if (offer.atMs > (newest.get(offer.peer)?.atMs ?? -Infinity)) newest.set(offer.peer, offer);
-  }
-  return [...newest.values()].sort((left, right) => (left.peer < right.peer ? -1 : 1));
+/** With several bounds a draw may run into its own; another seed may not. */
+function seedsOf(seed: string, { caps, floors }: Bounds): readonly string[] {
+  if (caps.length === 1 && floors.length === 0) return [seed];
+  const others = Array.from({ length: limits.placement.drawsMax - 1 }, (_, at) => at + 1);
+  return [seed, ...others.map((at) => `${seed}/again ${at}`)];
 }
 
-/** Counts members per domain, and knows who would be one too many. */
-class Caps {
-  readonly #caps: readonly Spread[];
-  readonly #members = new Map<string, number>();
-
-  constructor(policy: Policy, erasureClass: ErasureClass) {
-    // Whatever a policy allows, a household lost whole at the repair threshold must leave k.
-    const most = domainCapOf(erasureClass);
-    const wished = policy.spread.filter(({ domain }) => domain === "household");
-    const max = Math.min(most, ...wished.map((spread) => spread.max));
-    this.#caps = [{ domain: "household", max }];
+function drawSeats({ seed, seats, candidates, bounds }: {
+  readonly seed: string; readonly seats: number;
+  readonly candidates: readonly Sitting[]; readonly bounds: Bounds;
+}): { readonly peers: readonly PeerId[]; readonly isWide: boolean } {
+  const tally = new Tally(bounds);
+  const peers: PeerId[] = [];
+  let waiting = candidates;
+  for (let seat = 0; seat < seats; seat++) {
+    waiting = waiting.filter((candidate) => tally.hasRoom(candidate));
+    const fitting = waiting.filter((candidate) => tally.mayTake(candidate, seats - seat));
+    const drawn = drawOne(seed, seat, fitting);
+    if (drawn === undefined) break;
+    tally.count(drawn);
+    peers.push(drawn.offer.peer);
+    waiting = waiting.filter((candidate) => candidate !== drawn);
   }
-
-  get clause(): string {
-    return this.#caps.map(({ domain, max }) => `spread max ${max} per ${domain}`).join(" and ");
-  }
-
-  hasRoom(offer: Offer): boolean {
-    return this.#caps.every(({ domain, max }) => this.#at(domain, offer) < max);
-  }
-
-  count(offer: Offer | undefined): void {
-    for (const { domain } of this.#caps) {
-      this.#members.set(keyOf(domain, offer), this.#at(domain, offer) + 1);
-    }
-  }
-
-  #at(domain: Domain, offer: Offer | undefined): number {
-    return this.#members.get(keyOf(domain, offer)) ?? 0;
-  }
+  assert(new Set(peers).size === peers.length, "a peer sits twice");
+  return { peers, isWide: tally.isWide };
 }
 
-function keyOf(domain: Domain, offer: Offer | undefined): string {
-  return `${domain}/${domainOf(domain, offer)}`;
+/** The members but the lost one. Of whom nothing is known might be in any one household. */
+function tallyWithout(wish: SubstituteWish, bounds: Bounds, numbers: DomainNumbers): Tally {
+  const tally = new Tally(bounds);
+  const known = new Map(wish.offers.map((offer) => [offer.peer, offer]));
+  for (const peer of wish.manifest.peers.toSpliced(wish.lostIndex, 1)) {
+    const offer = known.get(peer);
+    const seen = offer === undefined ? undefined : seenBy(wish, offer);
+    const codes = seen === undefined ? [] : numbers.codesOf(seen.facts, seen.evidence);
+    tally.count({ codes, offset: 0 });
+  }
+  return tally;
 }

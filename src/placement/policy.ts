@@ -1,16 +1,24 @@
 /**
- * The user's rules for where data may be kept, as a value: its canonical form, its hash, and what
- * it says of one offer. Pure. It fails closed: what is not known never satisfies `require` and
- * always satisfies `forbid`. The text language of hive-policy(5) becomes such a value elsewhere.
+ * The user's rules for where data may be kept and processed, as a value. Pure, and nothing but
+ * types: policy-parse.ts makes one from text, policy-text.ts writes it and has its hash, judge.ts
+ * says what it makes of a peer, spread.ts of a group. hive-policy(5) explains each clause.
  */
-import { createHash } from "node:crypto";
-import type { Offer } from "../base/records.ts";
+import type { Activity, Answer, Domain, EvidenceLevel, Role } from "./policy-words.ts";
 
 export interface Policy {
   /** A class's name, or "auto" for what the number of households allows. */
   readonly class: string;
+  /** The least a class must promise; see classes.ts. */
+  readonly durabilityNines?: number;
+  readonly availabilityNines?: number;
   readonly rules: readonly Rule[];
+  /** Locations known less well than this are unknown; "claimed" when absent. */
+  readonly evidence?: EvidenceLevel;
   readonly spread: readonly Spread[];
+  readonly preferences?: readonly Preference[];
+  readonly processing?: readonly Processing[];
+  /** "refuse" when absent. */
+  readonly unsatisfiable?: Answer;
 }
 
 /** What must hold of every holder, or must not. */
@@ -19,19 +27,37 @@ export interface Rule {
   readonly condition: Condition;
 }
 
-/** `country in [DE, FR]`. Further facts join this union, and each brings its own test. */
-export type Condition = { readonly fact: "country"; readonly among: readonly string[] };
+/** Facts that are one of several names. */
+export type NamedFact =
+  | "country" | "region" | "continent" | "asn" | "household" | "operator" | "peer" | "version";
 
-/** At most `max` members of a group in one domain. */
-export interface Spread {
-  readonly domain: Domain;
-  readonly max: number;
+export type Condition =
+  | { readonly fact: NamedFact; readonly among: readonly string[] }
+  | { readonly fact: "role"; readonly among: readonly Role[] }
+  | { readonly fact: "version"; readonly atLeast: string }
+  | { readonly fact: "evidence"; readonly atLeast: EvidenceLevel }
+  | { readonly fact: "rtt"; readonly atMostMs: number }
+  | { readonly all: readonly Condition[] }
+  | { readonly any: readonly Condition[] }
+  | { readonly not: Condition };
+
+/** How a group's members must be spread over domains. */
+export type Spread =
+  | { readonly domain: Domain; readonly max: number }
+  | { readonly domain: Domain; readonly maxPercent: number }
+  | { readonly domain: Domain; readonly atLeast: number };
+
+/** Whoever satisfies the condition weighs so many times as much in the draw. */
+export interface Preference {
+  readonly condition: Condition;
+  readonly weight: number;
 }
 
-export type Domain = "household";
-
-/** Unknown is an answer of its own: neither yes nor no. */
-export type Verdict = "yes" | "no" | "unknown";
+/** Who may do this with the data; nobody else may. */
+export interface Processing {
+  readonly activity: Activity;
+  readonly by: Condition;
+}
 
 /** Anywhere, in the largest class there is room for, one shard per household. */
 export const defaultPolicy: Policy = {
@@ -39,44 +65,3 @@ export const defaultPolicy: Policy = {
   rules: [],
   spread: [{ domain: "household", max: 1 }],
 };
-
-/**
- * One text for all policies that mean the same: rules, countries and spreads in order, each once.
- * Its SHA-256 is in the manifest, so a change here changes every policy's hash.
- */
-export function canonicalPolicy(policy: Policy): string {
-  const lines = [
-    ...policy.rules.map((rule) => `${clauseOf(rule)};`),
-    ...policy.spread.map(({ domain, max }) => `spread max ${max} per ${domain};`),
-  ];
-  return ["hive-policy 1", `class ${policy.class};`, ...inOrder(lines), ""].join("\n");
-}
-
-export function hashOfPolicy(policy: Policy): string {
-  return createHash("sha256").update(canonicalPolicy(policy)).digest("hex");
-}
-
-/** The rule in the words of hive-policy(5), for messages and for the canonical form. */
-export function clauseOf({ verb, condition }: Rule): string {
-  return `${verb} ${condition.fact} in [${inOrder(condition.among).join(", ")}]`;
-}
-
-/** Whether the rule lets this offer's peer hold data. */
-export function allows({ verb, condition }: Rule, offer: Offer): boolean {
-  const verdict = judge(condition, offer);
-  return verb === "require" ? verdict === "yes" : verdict === "no";
-}
-
-export function judge(condition: Condition, offer: Offer): Verdict {
-  if (offer.country === undefined) return "unknown";
-  return condition.among.includes(offer.country) ? "yes" : "no";
-}
-
-/** The domain's name for this offer. Those who tell none share one: they might be the same. */
-export function domainOf(domain: Domain, offer: Offer | undefined): string {
-  return offer?.[domain] ?? "";
-}
-
-function inOrder(words: readonly string[]): string[] {
-  return [...new Set(words)].sort();
-}

@@ -10,13 +10,19 @@ import type { Offer } from "../base/records.ts";
 /** How many straws one hash gives: 8 of its bytes each. */
 const strawsPerHash = 4;
 
-/** The straw of this offer for this seat; shorter is better. */
-export function strawOf(seed: string, seat: number, offer: Offer): number {
+/** A peer that may be drawn, and how many times as much the policy would have it. */
+export interface Candidate {
+  readonly offer: Offer;
+  readonly favour: number;
+}
+
+/** The straw of this candidate for this seat; shorter is better. */
+export function strawOf(seed: string, seat: number, { offer, favour }: Candidate): number {
   const turn = Math.floor(seat / strawsPerHash);
   const hash = createHash("sha256").update(`hive straw 1/${seed}/${turn}/${offer.peer}`).digest();
   const drawn = hash.readUIntBE((seat % strawsPerHash) * 8, 6);
   // From (0, 1]: the logarithm of 0 would never win and that of 1 wins at once.
-  return -Math.log((drawn + 1) / 2 ** 48) / weightOf(offer);
+  return -Math.log((drawn + 1) / 2 ** 48) / (weightOf(offer) * favour);
 }
 
 /** By free space. A claim costs nothing, so beyond a limit more of it weighs no more. */
@@ -33,28 +39,29 @@ export function fullnessOf({ quotaBytes, freeBytes }: Offer): number {
  * Of the two shortest straws for the seat, the less full peer: two choices keep the fullest peer
  * far closer to the mean than one does. Undefined when there is no candidate.
  */
-export function drawOne(
-  seed: string, seat: number, candidates: Iterable<Offer>,
-): Offer | undefined {
-  let first: Drawn | undefined;
-  let second: Drawn | undefined;
-  for (const offer of candidates) {
-    const drawn = { offer, straw: strawOf(seed, seat, offer) };
+export function drawOne<Found extends Candidate>(
+  seed: string, seat: number, candidates: Iterable<Found>,
+): Found | undefined {
+  let first: Drawn<Found> | undefined;
+  let second: Drawn<Found> | undefined;
+  for (const candidate of candidates) {
+    const drawn = { candidate, straw: strawOf(seed, seat, candidate) };
     if (isShorter(drawn, first)) [first, second] = [drawn, first];
     else if (isShorter(drawn, second)) second = drawn;
   }
-  if (first === undefined || second === undefined) return first?.offer;
-  return fullnessOf(second.offer) < fullnessOf(first.offer) ? second.offer : first.offer;
+  if (first === undefined || second === undefined) return first?.candidate;
+  const isFuller = fullnessOf(second.candidate.offer) < fullnessOf(first.candidate.offer);
+  return isFuller ? second.candidate : first.candidate;
 }
 
-interface Drawn {
-  readonly offer: Offer;
+interface Drawn<Found> {
+  readonly candidate: Found;
   readonly straw: number;
 }
 
 /** Equal straws fall to the lesser name, so that the order of the offers never matters. */
-function isShorter(left: Drawn, right: Drawn | undefined): boolean {
+function isShorter(left: Drawn<Candidate>, right: Drawn<Candidate> | undefined): boolean {
   if (right === undefined) return true;
   if (left.straw !== right.straw) return left.straw < right.straw;
-  return left.offer.peer < right.offer.peer;
+  return left.candidate.offer.peer < right.candidate.offer.peer;
 }

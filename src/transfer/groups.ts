@@ -19,7 +19,8 @@ import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest, signManifest } from "../crypt/records.ts";
 import { classNamed, nextClass } from "../placement/classes.ts";
 import { drawGroup, replaceMember } from "../placement/group.ts";
-import { type Policy, hashOfPolicy } from "../placement/policy.ts";
+import { hashOfPolicy } from "../placement/policy-hash.ts";
+import type { Policy } from "../placement/policy.ts";
 
 export interface GroupNeeds {
   readonly network: PeerNetwork;

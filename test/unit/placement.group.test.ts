@@ -8,7 +8,8 @@ import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, type Offer } from "../../src/base/records.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import { drawGroup, replaceMember } from "../../src/placement/group.ts";
-import { type Policy, defaultPolicy, hashOfPolicy } from "../../src/placement/policy.ts";
+import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { fullnessOf } from "../../src/placement/straw.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

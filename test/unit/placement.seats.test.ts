@@ -8,7 +8,8 @@ import { type Manifest, type SegmentRecord, erasureClasses } from "../../src/bas
 import { chooseClass, classNamed, domainCapOf, nextClass } from "../../src/placement/classes.ts";
 import { spareOf } from "../../src/placement/classes.ts";
 import { drawGroup } from "../../src/placement/group.ts";
-import { type Policy, canonicalPolicy, hashOfPolicy } from "../../src/placement/policy.ts";
+import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
+import type { Policy } from "../../src/placement/policy.ts";
 import { groupOfSegment, memberOfShard, seatOfShard } from "../../src/placement/seats.ts";
 import { shardOfSeat } from "../../src/placement/seats.ts";
 

@@ -1,0 +1,143 @@
+/**
+ * How the members of a group are spread: counts them per domain, and knows who would be one too
+ * many in one, or takes a seat that another domain must have. Pure.
+ *
+ * Whatever a policy allows: a domain that it caps, and a household always, never has more than
+ * r - k members, so that losing it whole at the repair threshold leaves k.
+ */
+import type { ErasureClass } from "../base/records.ts";
+import { domainCapOf } from "./classes.ts";
+import { type Facts, domainOf } from "./facts.ts";
+import { spreadText } from "./policy-text.ts";
+import { type Domain, type EvidenceLevel, domainWords } from "./policy-words.ts";
+import type { Policy, Spread } from "./policy.ts";
+
+/** A peer's domains as numbers, in the order of `domainWords` from an offset on. */
+export interface Codes {
+  readonly codes: ArrayLike<number>;
+  readonly offset: number;
+}
+
+/** The domain of whoever tells none: one for all, and never one more. */
+const unknown = 0;
+
+/** Gives every domain's name a number. */
+export class DomainNumbers {
+  readonly #numbers = domainWords.map(() => new Map<string, number>());
+
+  codesOf(facts: Facts, evidence: EvidenceLevel): readonly number[] {
+    return domainWords.map((domain, at) => this.#number(at, domainOf(domain, facts, evidence)));
+  }
+
+  #number(at: number, name: string | undefined): number {
+    if (name === undefined) return unknown;
+    const numbers = this.#numbers[at] as Map<string, number>;
+    const known = numbers.get(name) ?? numbers.size + 1;
+    numbers.set(name, known);
+    return known;
+  }
+}
+
+interface Bound {
+  readonly at: number;
+  readonly count: number;
+}
+
+export interface Bounds {
+  /** As they are in force, in words. */
+  readonly clauses: readonly string[];
+  readonly caps: readonly Bound[];
+  readonly floors: readonly Bound[];
+  /** Places in `domainWords` of the domains that are counted. */
+  readonly counted: readonly number[];
+}
+
+/** What the policy's spread comes to for a class. */
+export function boundsOf({ spread }: Policy, erasureClass: ErasureClass): Bounds {
+  const caps = domainWords.flatMap((domain): Bound[] => {
+    const told = spread.filter((one) => one.domain === domain && !("atLeast" in one));
+    if (told.length === 0 && domain !== "household") return [];
+    const wished = told.map((one) => mostOf(one, erasureClass.n));
+    return [{ at: placeOf(domain), count: Math.min(domainCapOf(erasureClass), ...wished) }];
+  });
+  const floors = domainWords.flatMap((domain): Bound[] => {
+    const told = spread.flatMap((one) => ("atLeast" in one && one.domain === domain ? [one] : []));
+    if (told.length === 0) return [];
+    return [{ at: placeOf(domain), count: Math.max(...told.map(({ atLeast }) => atLeast)) }];
+  });
+  const inWords: readonly Spread[] = [
+    ...caps.map(({ at, count }) => ({ domain: domainAt(at), max: count })),
+    ...floors.map(({ at, count }) => ({ domain: domainAt(at), atLeast: count })),
+  ];
+  const counted = [...new Set([...caps, ...floors].map(({ at }) => at))];
+  return { clauses: inWords.map(spreadText), caps, floors, counted };
+}
+
+/** The members so far. */
+export class Tally {
+  readonly #bounds: Bounds;
+  readonly #members = new Map<number, Map<number, number>>();
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
+    for (const at of bounds.counted) this.#members.set(at, new Map());
+  }
+
+  /** Whether none of its domains is full. */
+  hasRoom(who: Codes): boolean {
+    return this.#bounds.caps.every(({ at, count }) => this.#membersAt(at, who) < count);
+  }
+
+  /** Nor is the seat needed for a domain that the group has not got yet. */
+  mayTake(who: Codes, seatsLeft: number): boolean {
+    return this.hasRoom(who) && this.#bounds.floors.every(({ at, count }) => {
+      const isNeeded = count - this.#knownAt(at) >= seatsLeft;
+      return !isNeeded || count <= this.#knownAt(at) || this.#isNew(at, who);
+    });
+  }
+
+  count(who: Codes): void {
+    for (const [at, members] of this.#members) {
+      const code = codeAt(at, who);
+      members.set(code, (members.get(code) ?? 0) + 1);
+    }
+  }
+
+  /** Whether the group has as many domains as it must. */
+  get isWide(): boolean {
+    return this.#bounds.floors.every(({ at, count }) => this.#knownAt(at) >= count);
+  }
+
+  #isNew(at: number, who: Codes): boolean {
+    return codeAt(at, who) !== unknown && this.#membersAt(at, who) === 0;
+  }
+
+  #membersAt(at: number, who: Codes): number {
+    return this.#members.get(at)?.get(codeAt(at, who)) ?? 0;
+  }
+
+  /** How many domains the members are known to lie in. */
+  #knownAt(at: number): number {
+    const members = this.#members.get(at);
+    return (members?.size ?? 0) - (members?.has(unknown) === true ? 1 : 0);
+  }
+}
+
+/** A share is of all n, and of a small group never less than one. */
+function mostOf(spread: Spread, n: number): number {
+  if ("max" in spread) return spread.max;
+  if ("maxPercent" in spread) return Math.max(1, Math.floor((spread.maxPercent * n) / 100));
+  return Infinity;
+}
+
+function codeAt(at: number, { codes, offset }: Codes): number {
+  return codes[offset + at] ?? unknown;
+}
+
+function placeOf(domain: Domain): number {
+  return domainWords.indexOf(domain);
+}
+
+function domainAt(at: number): Domain {
+  return domainWords[at] as Domain;
+}
