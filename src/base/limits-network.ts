@@ -29,9 +29,11 @@ export const networkLimits = {
     onlineShareAssumed: 2 / 3,
     /** Other seeds that are tried when a draw ran into its own caps, though peers are left. */
     drawsMax: 4,
-    /** How hard a draw from a view leans towards the emptier peer: e times for a 32nd of it ... */
-    balance: 32,
-    /** ... but at most so many times, or a newcomer would be given everything. */
+    /** How hard a view's draw leans away from the fuller peer: e times for a 128th more, ... */
+    balance: 128,
+    /** ... at most so much, since what nobody else can take must still be placed, ... */
+    balanceMin: 1 / 1024,
+    /** ... and towards the emptier one so much, or newcomers would be given everything. */
     balanceMax: 2,
     /** Points of a view's circle for each seat: neighbours seldom meet in one group. */
     pointsPerSeat: 2,

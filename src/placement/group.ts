@@ -5,13 +5,12 @@
  */
 import { HiveError, assert } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
 import type { ErasureClass, Manifest } from "../base/records.ts";
 import { type Choice, type ClauseCount, eligible, seenBy } from "./eligible.ts";
 import { type Seen, favourOf } from "./judge.ts";
 import { hashOfPolicy } from "./policy-hash.ts";
 import type { Policy } from "./policy.ts";
-import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
+import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf, seedsOf } from "./spread.ts";
 import { type Candidate, drawOne } from "./straw.ts";
 
 export type Draw<Found> = Found | Impossible;
@@ -93,13 +92,6 @@ function candidatesOf(
     codes: numbers.codesOf(one.facts, one.evidence),
     offset: 0,
   }));
-}
-
-/** With several bounds a draw may run into its own; another seed may not. */
-function seedsOf(seed: string, { caps, floors }: Bounds): readonly string[] {
-  if (caps.length === 1 && floors.length === 0) return [seed];
-  const others = Array.from({ length: limits.placement.drawsMax - 1 }, (_, at) => at + 1);
-  return [seed, ...others.map((at) => `${seed}/again ${at}`)];
 }
 
 function drawSeats({ seed, seats, candidates, bounds }: {

@@ -5,6 +5,7 @@
  * Whatever a policy allows: a domain that it caps, and a household always, never has more than
  * r - k members, so that losing it whole at the repair threshold leaves k.
  */
+import { limits } from "../base/limits.ts";
 import type { ErasureClass } from "../base/records.ts";
 import { domainCapOf } from "./classes.ts";
 import { type Facts, domainOf } from "./facts.ts";
@@ -71,6 +72,13 @@ export function boundsOf({ spread }: Policy, erasureClass: ErasureClass): Bounds
   ];
   const counted = [...new Set([...caps, ...floors].map(({ at }) => at))];
   return { clauses: inWords.map(spreadText), caps, floors, counted };
+}
+
+/** With several bounds a draw may run into its own; another seed may not. */
+export function seedsOf(seed: string, { caps, floors }: Bounds): readonly string[] {
+  if (caps.length === 1 && floors.length === 0) return [seed];
+  const others = Array.from({ length: limits.placement.drawsMax - 1 }, (_, at) => at + 1);
+  return [seed, ...others.map((at) => `${seed}/again ${at}`)];
 }
 
 /** The members so far. */

@@ -16,13 +16,17 @@ const versions = ["0.1.0", "0.2.0", "0.2.1", "1.0", "1.0.0-odd"];
 export function randomPolicy(random: Random, { mild = false } = {}): Policy {
   const times = (most: number, make: () => string): string[] =>
     Array.from({ length: random.below(most + 1) }, make);
-  const wide = (): string => (mild ? `(${condition(random, 2)} or country in DE)` : condition(random, 3));
+  const wide = (): string => {
+    return mild ? `(${condition(random, 2)} or country in DE)` : condition(random, 3);
+  };
+  const level = (): string => pick(random, evidenceLevels.slice(0, mild ? 2 : 5));
+  const weight = (): string => pick(random, ["0.5", "3", "7.25"]);
   const clauses = [
     ...times(mild ? 1 : 3, () => `require ${wide()};`),
     ...times(mild ? 1 : 2, () => `forbid ${condition(random, mild ? 0 : 2)};`),
-    ...times(1, () => `evidence location >= ${pick(random, evidenceLevels.slice(0, mild ? 2 : 5))};`),
+    ...times(1, () => `evidence location >= ${level()};`),
     ...times(3, () => spreadOf(random, mild)),
-    ...times(2, () => `prefer ${condition(random, 2)} weight ${pick(random, ["0.5", "3", "7.25"])};`),
+    ...times(2, () => `prefer ${condition(random, 2)} weight ${weight()};`),
     ...times(1, () => `processing { repair by ${role(random)} and ${condition(random, 1)}; };`),
     ...times(1, () => `unsatisfiable ${pick(random, ["refuse", "queue"])};`),
   ];
@@ -74,6 +78,7 @@ function role(random: Random): string {
 export function randomFacts(random: Random, at: number, told: Partial<Offer> = {}): Facts {
   const maybe = <T>(value: T): T | undefined => (random.below(8) === 0 ? undefined : value);
   const country = maybe(pick(random, countries));
+  const evidence = pick(random, evidenceLevels);
   const quotaBytes = GiB * 2 ** random.below(11);
   const offer: Offer = {
     peer: peerOf(at), atMs: nowMs, household: maybe(`house ${random.below(4000)}`) ?? "", country,
@@ -82,7 +87,7 @@ export function randomFacts(random: Random, at: number, told: Partial<Offer> = {
   };
   return {
     offer,
-    location: country === undefined ? undefined : { country, evidence: pick(random, evidenceLevels) },
+    location: country === undefined ? undefined : { country, evidence },
     asn: maybe(random.below(60)), prefix: maybe(`10.${random.below(200)}.0.0/16`),
     operator: maybe(pick(random, ["alice", "bob"])), version: maybe(pick(random, versions)),
     roundTripMs: maybe(random.unit() * 200),

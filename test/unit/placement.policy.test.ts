@@ -4,7 +4,7 @@ import { test } from "tap";
 import { HiveError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Facts, factsOf } from "../../src/placement/facts.ts";
-import { type Verdict, allows, judge, mayProcess } from "../../src/placement/judge.ts";
+import { type Seen, type Verdict, allows, judge, mayProcess } from "../../src/placement/judge.ts";
 import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { normalRules } from "../../src/placement/policy-normal.ts";
 import { parseCanonical, parsePolicy } from "../../src/placement/policy-parse.ts";
@@ -74,7 +74,8 @@ test("the normal form judges every peer as the policy did, by a table of its own
   for (let round = 0; round < 400; round++) {
     const policy = randomPolicy(random);
     const again = parseCanonical(canonicalPolicy(policy));
-    if (hashOfPolicy(again) !== hashOfPolicy(policy)) t.fail(`${canonicalPolicy(policy)} ${replay}`);
+    const words = `${canonicalPolicy(policy)} ${replay}`;
+    if (hashOfPolicy(again) !== hashOfPolicy(policy)) t.fail(words);
     for (let at = 0; at < 25; at++) {
       const seen = { facts: randomFacts(random, at), evidence: policy.evidence ?? "claimed" };
       const told = policy.rules.every(({ verb, condition }) => {
@@ -83,19 +84,21 @@ test("the normal form judges every peer as the policy did, by a table of its own
       const judged = [policy.rules, normalRules(policy.rules), again.rules].map((rules) => {
         return rules.every((rule) => allows(rule, seen));
       });
-      if (judged.some((one) => one !== told)) t.fail(`${canonicalPolicy(policy)} ${replay}`);
+      if (judged.some((one) => one !== told)) t.fail(words);
     }
   }
   t.end();
 });
 
 test("what is not known satisfies no require and every forbid", (t) => {
-  const nothing: Facts = { ...factsOf(randomFacts(seededRandom(seed), 0).offer), location: undefined };
+  const { offer } = randomFacts(seededRandom(seed), 0);
+  const nothing: Facts = { ...factsOf(offer), location: undefined };
   const seen = { facts: nothing, evidence: "claimed" as const };
   for (const condition of [
     "country in DE", "region in EU", "continent in Europe", "asn in 1", "operator in a",
     "version in 1", "version >= 1", "rtt(me) <= 9999ms", "evidence location >= claimed",
-    "not asn in 1", "asn in 1 and peer in 12D3KooWAAAAAAAAAAAAAAAAAAAAAAAAAA", "asn in 1 or rtt(me) <= 1ms",
+    "not asn in 1", "asn in 1 and peer in 12D3KooWAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "asn in 1 or rtt(me) <= 1ms",
   ]) {
     const [required, forbidden] = ["require", "forbid"].map((verb) => {
       return parsePolicy(`policy p { ${verb} ${condition}; }`).policy.rules.every((rule) => {
@@ -113,7 +116,7 @@ test("a location known less well than the policy asks for is unknown", (t) => {
     ...factsOf(randomFacts(seededRandom(seed), 0).offer), location: { country, evidence },
   });
   const { rules } = parsePolicy("policy p { require region in EU; }").policy;
-  const isAllowed = (seen: Parameters<typeof allows>[1]) => rules.every((rule) => allows(rule, seen));
+  const isAllowed = (seen: Seen) => rules.every((rule) => allows(rule, seen));
   t.ok(isAllowed({ facts: facts("claimed"), evidence: "claimed" }));
   t.notOk(isAllowed({ facts: facts("claimed"), evidence: "geoip" }));
   t.ok(isAllowed({ facts: facts("rtt"), evidence: "geoip" }));

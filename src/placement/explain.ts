@@ -1,0 +1,120 @@
+/**
+ * Why a policy has the peers that it has: clause by clause how many of the known ones are left, for
+ * which classes that is enough, and for one peer why it is chosen or not. Pure, for people.
+ */
+import type { PeerId } from "../base/ids.ts";
+import { type ErasureClass, type Offer, erasureClasses } from "../base/records.ts";
+import { isOfPolicy } from "./classes.ts";
+import { type Choice, type ClauseCount, eligible, filtersOf } from "./eligible.ts";
+import { newestOfEach, seenBy } from "./eligible.ts";
+import { type Seen, allows, judge } from "./judge.ts";
+import { clauseOf } from "./policy-text.ts";
+import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
+
+export interface Explanation {
+  /** After each clause in turn. */
+  readonly clauses: readonly ClauseCount[];
+  readonly classes: readonly ClassRoom[];
+}
+
+/** Whether those left are enough for a class that the policy allows. */
+export interface ClassRoom {
+  readonly class: string;
+  readonly needed: number;
+  /** Seats that each bound of the spread would fill, or domains that it would find. */
+  readonly bounds: readonly (ClauseCount & { readonly needed: number })[];
+  /** Every bound is met; several together may still be too many. */
+  readonly isEnough: boolean;
+}
+
+export function explain(choice: Choice): Explanation {
+  const { left, clauses } = eligible(choice);
+  const numbers = new DomainNumbers();
+  const codes = left.map(({ facts, evidence }) => numbers.codesOf(facts, evidence));
+  const allowed = erasureClasses.filter((one) => isOfPolicy(one, choice.policy));
+  const classes = allowed.map((one) => roomOf(one, boundsOf(choice.policy, one), codes));
+  return { clauses, classes };
+}
+
+function roomOf(
+  { name, n }: ErasureClass, { caps, floors, clauses }: Bounds,
+  codes: readonly (readonly number[])[],
+): ClassRoom {
+  const capped = caps.map(({ at, count }) => {
+    const members = Object.values(Object.groupBy(codes, (row) => String(row[at])));
+    const left = members.reduce((sum, rows) => sum + Math.min(count, rows?.length ?? 0), 0);
+    return { left, needed: n };
+  });
+  const found = floors.map(({ at, count }) => {
+    return { left: new Set(codes.map((row) => row[at]).filter(Boolean)).size, needed: count };
+  });
+  const bounds = [...capped, ...found].map((one, at) => ({ clause: clauses[at] ?? "", ...one }));
+  const isEnough = codes.length >= n && bounds.every(({ left, needed }) => left >= needed);
+  return { class: name, needed: n, bounds, isEnough };
+}
+
+/** Of one peer: which clauses it satisfies, and what it comes to. */
+export interface PeerExplanation {
+  readonly clauses: readonly { readonly clause: string; readonly answer: Answer }[];
+  readonly state: "unknown" | "refused" | "full" | "not drawn" | "chosen";
+  /** In words. */
+  readonly why: string;
+}
+
+type Answer = "yes" | "no" | "unknown";
+
+/** Why the peer is among these members, or why it is not. */
+export function explainPeer(
+  choice: Choice,
+  { peer, members, class: erasureClass }: {
+    readonly peer: PeerId; readonly members: readonly PeerId[]; readonly class: ErasureClass;
+  },
+): PeerExplanation {
+  const offers = newestOfEach(choice.offers);
+  const offer = offers.find((one) => one.peer === peer);
+  if (offer === undefined) return { clauses: [], state: "unknown", why: "no offer of it is known" };
+  const seen = seenBy(choice, offer);
+  const clauses = answersOf(choice, seen);
+  const refusing = clauses.find(({ answer }) => answer !== "yes");
+  const made = (state: PeerExplanation["state"], why: string) => ({ clauses, state, why });
+  if (refusing !== undefined) {
+    const isUnknown = refusing.answer === "unknown";
+    return made("refused", `${refusing.clause}: ${isUnknown ? "what it asks is not known" : "no"}`);
+  }
+  if (members.includes(peer)) return made("chosen", "every clause lets it in, and it was drawn");
+  const full = fullBound(choice, { seen, offers, members, erasureClass });
+  if (full !== undefined) return made("full", `${full}: there are so many already`);
+  return made("not drawn", "every clause lets it in; others drew shorter straws");
+}
+
+/** Whether each clause lets the peer in; unknown where a rule does not know. */
+function answersOf({ policy, nowMs }: Choice, seen: Seen): PeerExplanation["clauses"] {
+  const unknown = new Set(policy.rules.filter((rule) => {
+    return !allows(rule, seen) && judge(rule.condition, seen) === "unknown";
+  }).map(clauseOf));
+  return filtersOf(policy, nowMs).map(({ clause, test }) => {
+    if (test(seen)) return { clause, answer: "yes" };
+    return { clause, answer: unknown.has(clause) ? "unknown" : "no" };
+  });
+}
+
+/** The first bound that has no room for one more such peer. */
+function fullBound(
+  choice: Choice, { seen, offers, members, erasureClass }: {
+    readonly seen: Seen; readonly offers: readonly Offer[];
+    readonly members: readonly PeerId[]; readonly erasureClass: ErasureClass;
+  },
+): string | undefined {
+  const bounds = boundsOf(choice.policy, erasureClass);
+  const numbers = new DomainNumbers();
+  const codesOf = ({ facts, evidence }: Seen): Codes => {
+    return { codes: numbers.codesOf(facts, evidence), offset: 0 };
+  };
+  const sitting = offers.filter(({ peer }) => members.includes(peer));
+  const at = bounds.caps.findIndex((cap) => {
+    const tally = new Tally({ ...bounds, caps: [cap], floors: [], counted: [cap.at] });
+    for (const offer of sitting) tally.count(codesOf(seenBy(choice, offer)));
+    return !tally.hasRoom(codesOf(seen));
+  });
+  return at < 0 ? undefined : bounds.clauses[at];
+}

@@ -1,0 +1,94 @@
+/**
+ * Placement by numbers: node test/bench/placement.ts [--decisions N] [--view N] [--seed S]
+ * How long a group of 40 takes from a view of N peers; whether any of many decisions under random
+ * policies breaks a rule; how much moves when a peer comes, goes or changes; how even the load is.
+ */
+import { parseArgs } from "node:util";
+import { seededRandom } from "../../src/base/random.ts";
+import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
+import { parsePolicy } from "../../src/placement/policy-parse.ts";
+import { defaultPolicy } from "../../src/placement/policy.ts";
+import { evenNetwork, randomNetwork, tryDecisions, tryLoad } from "../support/placement-trials.ts";
+import { tryMovement, viewOf } from "../support/placement-trials.ts";
+
+const { values } = parseArgs({
+  options: {
+    decisions: { type: "string", default: "200000" },
+    view: { type: "string", default: "1000000" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string", default: "speed,rules,movement,load" },
+  },
+});
+const erasureClass = erasureClasses.find(({ name }) => name === "standard") as ErasureClass;
+const random = (what: string) => seededRandom(`${values.seed}/${what}`);
+
+const full = parsePolicy(`policy full {
+  require continent in Europe or not region in EU; forbid country in ZA;
+  spread max 15% per asn; spread max 15% per prefix; spread at least 3 country;
+  prefer rtt(me) <= 30ms weight 3;
+}`).policy;
+
+const parts: Readonly<Record<string, () => void>> = { speed, rules, movement, load };
+for (const part of values.only.split(",")) parts[part]?.();
+
+function speed(): void {
+  const count = Number(values.view);
+  const network = randomNetwork(random("speed"), count);
+  for (const [name, policy] of [["default", defaultPolicy], ["full", full]] as const) {
+    const built = performance.now();
+    const view = viewOf(network, policy);
+    const seconds = (performance.now() - built) / 1000;
+    print(`view of ${view.size} of ${count} peers, ${name} policy: ${seconds.toFixed(1)} s to make`);
+    // Of this process alone: others may be using the machine.
+    const decisions = 20_000;
+    for (let at = 0; at < decisions; at++) view.draw({ class: erasureClass, seed: `warm ${at}` });
+    const before = process.cpuUsage();
+    for (let at = 0; at < decisions; at++) view.draw({ class: erasureClass, seed: `${at}` });
+    const took = process.cpuUsage(before);
+    const each = ((took.user + took.system) / decisions).toFixed(0);
+    print(`  a decision of ${erasureClass.n} seats: ${each} us of processor`);
+  }
+}
+
+function rules(): void {
+  const began = performance.now();
+  const decisions = Number(values.decisions);
+  const { drawn, refused, violations } = tryDecisions(random("rules"), { decisions });
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  const broken = `${violations.length} violations`;
+  print(`decisions: ${drawn} drawn, ${refused} refused, ${broken}, ${seconds} s`);
+  for (const words of violations.slice(0, 3)) print(words);
+}
+
+function movement(): void {
+  const networks = {
+    even: evenNetwork(random("even"), 400), uneven: randomNetwork(random("uneven"), 400),
+  };
+  for (const [name, policy] of [["default", defaultPolicy], ["full", full]] as const) {
+    for (const [kind, network] of Object.entries(networks)) {
+      const setting = { network, policy, erasureClass, changes: 100, seeds: 200 };
+      const { leave, join, resize } = tryMovement(random("movement"), setting);
+      const [one, two, three] = [leave, join, resize].map((times) => times.toFixed(3));
+      print(`moved over the least, ${name} policy, ${kind} network: ` +
+        `leave ${one}, join ${two}, resize ${three}`);
+    }
+  }
+}
+
+function load(): void {
+  const setting = { peers: 20_000, erasureClass, fill: 0.6, hours: 48, unitsOfMean: 300 };
+  for (const [name, chooser, offerAgeHours] of [
+    ["random choice", "random", 0], ["fresh offers", "view", 0], ["hour-old offers", "view", 1],
+  ] as const) {
+    const began = performance.now();
+    const wish = { ...setting, chooser, offerAgeHours };
+    const { maxOverMean, decisions } = tryLoad(random("load"), wish);
+    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    const cost = `${decisions} decisions, ${seconds} s`;
+    print(`load max/mean, ${name}: ${maxOverMean.toFixed(3)} (${cost})`);
+  }
+}
+
+function print(words: string): void {
+  process.stdout.write(`${words}\n`);
+}
