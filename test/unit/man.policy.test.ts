@@ -1,0 +1,64 @@
+/** hive-policy(5) and the parser know the same words, and every example in the page is a policy. */
+import { readFileSync } from "node:fs";
+import { test } from "tap";
+import { limits } from "../../src/base/limits.ts";
+import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
+import { parsePolicy } from "../../src/placement/policy-parse.ts";
+import * as words from "../../src/placement/policy-words.ts";
+import { defaultPolicy } from "../../src/placement/policy.ts";
+import { continentNames, countriesOf, regionNames } from "../../src/placement/regions.ts";
+
+const page = readFileSync(new URL("../../man/hive-policy.5", import.meta.url), "utf8");
+
+/** The lines of a section, of either kind. */
+function section(title: string): string {
+  const start = page.search(new RegExp(`^\\.S[sh] ${title}$`, "m"));
+  return page.slice(start).split(/^\.S[sh] /m)[1] ?? "";
+}
+
+function listed(title: string): readonly string[] {
+  return [...section(title).matchAll(/^\.It Cm (\S+)$/gm)].map((match) => match[1] as string);
+}
+
+test("each list of words in the page is the parser's own", (t) => {
+  t.strictSame(listed("Clauses"), words.clauseWords);
+  t.strictSame(listed("Facts"), words.factWords);
+  t.strictSame(listed("Evidence"), words.evidenceLevels);
+  t.strictSame(listed("Domains"), words.domainWords);
+  t.strictSame(listed("Activities"), words.activityWords);
+  t.strictSame(listed("Roles"), words.roleWords);
+  t.strictSame(listed("Answers"), words.answerWords);
+  t.strictSame(listed("REGIONS"), regionNames);
+  for (const name of continentNames) t.match(section("Facts"), name);
+  for (const name of ["EU@2013-07-01", "EU@2020-02-01"]) {
+    t.match(section("REGIONS"), `${name}\n${countriesOf(name).length} states`);
+  }
+  t.end();
+});
+
+test("the grammar has every word that the parser joins with, and no other", (t) => {
+  const told = section("GRAMMAR").split(".Ed")[0] ?? "";
+  const found = new Set(told.match(/(?<![A-Za-z])[a-z]+(?![A-Za-z-])/g));
+  const known: readonly string[] = [
+    ...words.clauseWords, ...words.factWords, ...words.joiningWords,
+    "file", "clause", "condition", "literal", "offset", "indent", "alone",
+  ];
+  t.strictSame([...found].filter((word) => !known.includes(word)), []);
+  const missing = words.joiningWords.filter((word) => !found.has(word) && word !== "auto");
+  t.strictSame(missing, []);
+  t.end();
+});
+
+test("every example in the page parses, and the empty one is the default", (t) => {
+  const blocks = [...page.matchAll(/^\.Bd -literal -offset indent\n([^]*?)^\.Ed$/gm)];
+  const examples = blocks.map(([, text = ""]) => text.replaceAll("\\e", "\\"))
+    .filter((text) => text.startsWith("policy "));
+  t.ok(examples.length >= 5);
+  for (const text of examples) {
+    const { name, policy } = parsePolicy(text);
+    const same = hashOfPolicy(policy) === hashOfPolicy(defaultPolicy);
+    t.equal(same, name === "anywhere", name);
+  }
+  t.equal(limits.placement.onlineShareAssumed, 2 / 3, "the page says two thirds");
+  t.end();
+});
