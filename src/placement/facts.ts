@@ -3,6 +3,8 @@
  * country; whoever has measured more (a round trip, an AS number, a better proof of location) adds
  * it. What is undefined is unknown, and the judge fails closed on it.
  */
+import type { PeerId } from "../base/ids.ts";
+import type { KnownPeer } from "../base/network.ts";
 import type { Offer } from "../base/records.ts";
 import { type Domain, type EvidenceLevel, isAtLeast } from "./policy-words.ts";
 import { isCountry } from "./regions.ts";
@@ -34,6 +36,13 @@ export function factsOf(offer: Offer): Facts {
     asn: undefined, prefix: undefined, operator: undefined, version: undefined,
     roundTripMs: undefined,
   };
+}
+
+/** What the offers and this node's own round trips tell. */
+export function factsKnown(peers: readonly KnownPeer[]): (offer: Offer) => Facts {
+  const trips = new Map<PeerId, number | undefined>();
+  for (const { offer, roundTripMs } of peers) trips.set(offer.peer, roundTripMs);
+  return (offer) => ({ ...factsOf(offer), roundTripMs: trips.get(offer.peer) });
 }
 
 /** Where it is, as far as that is known this well. A code of no country is no place. */

@@ -2,8 +2,9 @@
  * The owner's placement groups: draws one when enough households are there, signs its manifest,
  * replaces a member by a new epoch. It sends no shard: `repair` and `upload` fill the new seat.
  *
- * When peers arrive, new segments go to a group of the larger class; the older ones stay readable
- * where they are and keep their class until something writes them anew.
+ * A new policy governs new groups: the older ones, and their substitutes, keep the one they were
+ * drawn under. When peers arrive, new segments go to a group of the larger class; the older ones
+ * stay readable where they are and keep their class until something writes them anew.
  */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
@@ -12,15 +13,18 @@ import { Gate } from "../base/gate.ts";
 import { type GroupId, type PeerId, parseGroupId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
-import type { PeerNetwork } from "../base/network.ts";
+import type { KnownPeer, PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
-import { type ErasureClass, type Manifest, type Offer, erasureClasses } from "../base/records.ts";
+import { type ErasureClass, type Manifest, erasureClasses } from "../base/records.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest, signManifest } from "../crypt/records.ts";
-import { classNamed, nextClass } from "../placement/classes.ts";
+import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/classes.ts";
+import { seenBy } from "../placement/eligible.ts";
+import { factsKnown } from "../placement/facts.ts";
 import { drawGroup, replaceMember } from "../placement/group.ts";
-import { hashOfPolicy } from "../placement/policy-hash.ts";
+import { allows } from "../placement/judge.ts";
 import type { Policy } from "../placement/policy.ts";
+import { Policies } from "./policies.ts";
 
 export interface GroupNeeds {
   readonly network: PeerNetwork;
@@ -39,7 +43,7 @@ export interface TooFew {
 
 export class Groups {
   readonly #needs: GroupNeeds;
-  readonly #policy: Policy;
+  readonly #policies: Policies;
   readonly #settleMs: number;
   /** The class that there were households for when last asked, and since when it is the same. */
   #wanted: { readonly name: string; readonly sinceMs: number } | undefined;
@@ -50,7 +54,7 @@ export class Groups {
     needs: GroupNeeds, options: { readonly policy: Policy; readonly settleMs: number },
   ) {
     this.#needs = needs;
-    this.#policy = options.policy;
+    this.#policies = new Policies(needs, options.policy);
     this.#settleMs = options.settleMs;
   }
 
@@ -59,6 +63,7 @@ export class Groups {
       const manifest = parseManifest(value);
       this.#manifests.set(manifest.group, manifest);
     }
+    await this.#policies.open(this.all());
   }
 
   all(): readonly Manifest[] {
@@ -69,13 +74,23 @@ export class Groups {
     return this.#manifests.get(group);
   }
 
+  /** Of those online whom the policy's rules let in. */
   households(): number {
-    return new Set(this.#offers().map(({ household }) => household)).size;
+    const policy = this.#policies.current;
+    const online = this.#online();
+    const choice = { policy, factsOf: factsKnown(online) };
+    const allowed = online.filter(({ offer }) => {
+      const seen = seenBy(choice, offer);
+      return policy.rules.every((rule) => allows(rule, seen));
+    });
+    return new Set(allowed.map(({ offer }) => offer.household)).size;
   }
 
   /** The group for new segments, drawn if need be. */
   async forNewSegments(): Promise<Manifest | TooFew> {
-    const usable = this.all().filter((manifest) => this.#onlineOf(manifest) >= manifest.class.r);
+    const usable = this.#ofToday().filter((manifest) => {
+      return this.#onlineOf(manifest) >= manifest.class.r;
+    });
     usable.sort((a, b) => b.class.n - a.class.n);
     const best = usable[0];
     const wanted = this.#wantedClass(best?.class);
@@ -83,7 +98,7 @@ export class Groups {
       const drawn = await this.#draw(wanted, best?.class.n ?? 0);
       if (drawn !== undefined) return drawn;
     }
-    const least = wanted ?? (erasureClasses[0] as ErasureClass);
+    const least = wanted ?? this.#leastClass();
     return best ?? { needed: least.n, have: this.households() };
   }
 
@@ -96,15 +111,18 @@ export class Groups {
     const manifest = this.#manifests.get(group);
     const lostIndex = manifest?.peers.indexOf(lost) ?? -1;
     if (manifest === undefined || lostIndex < 0) return undefined;
-    const known = this.#needs.network.peers().map(({ offer }) => offer);
-    const fit = new Set(this.#offers().map(({ peer }) => peer));
-    const offers = known.filter(({ peer }) => {
-      return manifest.peers.includes(peer) || (fit.has(peer) && !unfit.has(peer));
+    const policy = this.#policies.of(manifest);
+    if (policy === undefined) {
+      this.#needs.log.warn("transfer.policy.unknown", { group, hash: manifest.policyHash });
+      return undefined;
+    }
+    const known = this.#needs.network.peers().filter(({ offer: { peer }, online }) => {
+      return manifest.peers.includes(peer) || (online && !unfit.has(peer));
     });
+    const choice = { policy, ...choiceOf(known), nowMs: this.#needs.clock.now() };
     // A new seed each epoch: who refused the seat once need not be drawn for ever.
     const seed = `${group}/${manifest.epoch + 1}`;
-    const nowMs = this.#needs.clock.now();
-    const drawn = replaceMember({ manifest, lostIndex, offers, policy: this.#policy, seed, nowMs });
+    const drawn = replaceMember({ ...choice, manifest, lostIndex, seed });
     if (drawn.state === "impossible") return undefined;
     const peers = manifest.peers.map((peer, at) => (at === lostIndex ? drawn.peer : peer));
     return this.#sign({ ...manifest, epoch: manifest.epoch + 1, peers });
@@ -137,33 +155,49 @@ export class Groups {
   #isSettled(wanted: ErasureClass): boolean {
     const nowMs = this.#needs.clock.monotonicMs();
     if (this.#wanted?.name !== wanted.name) this.#wanted = { name: wanted.name, sinceMs: nowMs };
-    const isLess = this.all().some((manifest) => manifest.class.n > wanted.n);
+    const isLess = this.#ofToday().some((manifest) => manifest.class.n > wanted.n);
     const patienceMs = isLess ? this.#settleMs * limits.transfer.settleFactor : this.#settleMs;
     return nowMs - this.#wanted.sinceMs >= patienceMs;
   }
 
   /** The largest class there are households for, then smaller ones, down to what we have. */
   async #draw(wanted: ErasureClass, above: number): Promise<Manifest | undefined> {
-    const isNamed = this.#policy.class !== "auto";
-    const lower = erasureClasses.filter(({ n }) => n <= wanted.n && n > above).reverse();
-    // A class that the policy names is never relaxed.
-    const classes = isNamed ? [wanted] : lower;
+    const policy = this.#policies.current;
+    // A class that the policy names, and what it asks of one, is never relaxed.
+    const allowed = erasureClasses.filter((one) => isOfPolicy(one, policy));
+    const classes = allowed.filter(({ n }) => n <= wanted.n && n > above).reverse();
     if (this.#manifests.size >= limits.transfer.groupsMax) return undefined;
     for (const erasureClass of classes) {
       const group = parseGroupId(this.#needs.random.bytes(16).toString("hex"));
-      const wish = { class: erasureClass, offers: this.#offers(), policy: this.#policy };
-      const drawn = drawGroup({ ...wish, seed: group, nowMs: this.#needs.clock.now() });
+      const choice = { policy, ...choiceOf(this.#online()), nowMs: this.#needs.clock.now() };
+      const drawn = drawGroup({ ...choice, class: erasureClass, seed: group });
       if (drawn.state === "impossible") continue;
       this.#needs.log.info("transfer.group.drawn", { group, class: erasureClass.name });
-      const policyHash = hashOfPolicy(this.#policy);
+      const policyHash = this.#policies.currentHash;
       return this.#sign({ group, epoch: 1, class: erasureClass, policyHash, peers: drawn.peers });
     }
     return undefined;
   }
 
   #wantedClass(current: ErasureClass | undefined): ErasureClass | undefined {
-    const { class: name } = this.#policy;
-    return name === "auto" ? nextClass(current, this.households()) : classNamed(name);
+    const policy = this.#policies.current;
+    const isNamed = policy.class !== "auto";
+    const wanted = isNamed
+      ? classNamed(policy.class)
+      : nextClass(current, this.households(), largestFor(policy));
+    return wanted !== undefined && isOfPolicy(wanted, policy) ? wanted : undefined;
+  }
+
+  #leastClass(): ErasureClass {
+    const allowed = erasureClasses.filter((one) => isOfPolicy(one, this.#policies.current));
+    // Of a policy that no class satisfies, the largest says most truly how far off it is.
+    return (allowed[0] ?? erasureClasses.at(-1)) as ErasureClass;
+  }
+
+  /** Drawn under the policy that holds now. */
+  #ofToday(): readonly Manifest[] {
+    const { currentHash } = this.#policies;
+    return this.all().filter(({ policyHash }) => policyHash === currentHash);
   }
 
   async #sign(told: Omit<Manifest, "owner" | "bytes">): Promise<Manifest> {
@@ -175,16 +209,23 @@ export class Groups {
   }
 
   async #keep(manifest: Manifest): Promise<void> {
-    await this.#needs.books.put(`m/${manifest.group}`, manifest.bytes);
+    await this.#needs.books.batch([
+      { type: "put", key: `m/${manifest.group}`, value: manifest.bytes },
+      ...this.#policies.textOf(manifest),
+    ]);
     this.#manifests.set(manifest.group, manifest);
   }
 
-  #offers(): Offer[] {
-    return this.#needs.network.peers().filter(({ online }) => online).map(({ offer }) => offer);
+  #online(): readonly KnownPeer[] {
+    return this.#needs.network.peers().filter(({ online }) => online);
   }
 
   #onlineOf(manifest: Manifest): number {
-    const online = new Set(this.#offers().map(({ peer }) => peer));
+    const online = new Set(this.#online().map(({ offer }) => offer.peer));
     return manifest.peers.filter((peer) => online.has(peer)).length;
   }
+}
+
+function choiceOf(known: readonly KnownPeer[]) {
+  return { offers: known.map(({ offer }) => offer), factsOf: factsKnown(known) };
 }

@@ -1,0 +1,123 @@
+/** A drive under a policy: who gets shards, and what becomes of groups when the policy changes. */
+import { test } from "tap";
+import { isFault } from "../../src/base/errors.ts";
+import type { PeerId } from "../../src/base/ids.ts";
+import { signOffer } from "../../src/crypt/records.ts";
+import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
+import { parsePolicy } from "../../src/placement/policy-parse.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { type World, makeBlocks, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.policy.test.ts`;
+
+/** Every other peer is in Japan. */
+function mixedWorld(peers: number): World {
+  const world = makeWorld(peers, seed);
+  for (const [at, member] of [...world.network.members.values()].entries()) {
+    const country = at % 2 === 0 ? "DE" : "JP";
+    const offer = signOffer(member.keys, { ...member.offer, country });
+    world.network.members.set(offer.peer, { ...member, offer });
+  }
+  return world;
+}
+
+function policyOf(clauses: string): Policy {
+  return parsePolicy(`policy p { ${clauses} }`).policy;
+}
+
+function countriesOf(world: World, peers: readonly PeerId[]): ReadonlySet<string | undefined> {
+  return new Set(peers.map((peer) => world.network.members.get(peer)?.offer.country));
+}
+
+test("shards lie where the policy lets them, and the class follows from those it lets in", async (t) => {
+  const world = mixedWorld(14);
+  const policy = policyOf("require region in EU;");
+  const transfer = await openWorld(world, { policy });
+  const blocks = makeBlocks(world.random, { count: 6, bytesMax: 1000 });
+  world.source.commit("one", blocks);
+  await transfer.flush(20_000);
+  const [manifest] = transfer.health.groups();
+  t.equal(manifest?.policyHash, hashOfPolicy(policy));
+  t.equal(transfer.households(), 7);
+  t.equal(manifest?.class.name, "tiny", "seven households of fourteen");
+  t.strictSame([...countriesOf(world, manifest?.peers ?? [])], ["DE"], replay);
+  t.strictSame(await missing(transfer, blocks), []);
+  const substitute = await transfer.health.replaceMember(
+    manifest?.group as never, manifest?.peers[0] as PeerId, new Set(),
+  );
+  t.strictSame([...countriesOf(world, substitute?.peers ?? [])], ["DE"], replay);
+});
+
+test("what nobody satisfies is not placed, and not relaxed", async (t) => {
+  const world = mixedWorld(6);
+  const transfer = await openWorld(world, { policy: policyOf("require asn in 64496;") });
+  world.source.commit("one", makeBlocks(world.random, { count: 2, bytesMax: 1000 }));
+  const late = await transfer.flush(200).catch((error: unknown) => error);
+  t.ok(isFault(late, "TimedOut"));
+  t.strictSame(transfer.status().waiting, { for: "peers", needed: 3, have: 0 });
+  t.strictSame(transfer.health.groups(), []);
+});
+
+test("nines that no peer can give leave data here", async (t) => {
+  const world = mixedWorld(6);
+  const policy = policyOf("protect durability >= 8 nines;");
+  const transfer = await openWorld(world, { policy });
+  world.source.commit("one", makeBlocks(world.random, { count: 2, bytesMax: 1000 }));
+  t.ok(isFault(await transfer.flush(200).catch((error: unknown) => error), "TimedOut"));
+  t.match(transfer.status().waiting, { for: "peers", needed: 12, have: 6 });
+});
+
+test("a new policy governs new groups; an old group keeps its own, for substitutes too", async (t) => {
+  const world = mixedWorld(12);
+  const japan = policyOf("protect class mirror; require country in JP;");
+  const first = await openWorld(world, { policy: japan });
+  const blocks = makeBlocks(world.random, { count: 4, bytesMax: 1000 });
+  world.source.commit("one", blocks.slice(0, 2));
+  await first.flush(20_000);
+  const europe = policyOf("protect class mirror; require region in EU;");
+  const second = await openWorld(world, { policy: europe });
+  world.source.commit("two", blocks.slice(2));
+  await second.flush(20_000);
+  const byPolicy = new Map(second.health.groups().map((one) => [one.policyHash, one]));
+  const [old, fresh] = [byPolicy.get(hashOfPolicy(japan)), byPolicy.get(hashOfPolicy(europe))];
+  t.strictSame([...countriesOf(world, old?.peers ?? [])], ["JP"], replay);
+  t.strictSame([...countriesOf(world, fresh?.peers ?? [])], ["DE"], replay);
+  const after = await second.health.replaceMember(
+    old?.group as never, old?.peers[1] as PeerId, new Set(),
+  );
+  t.equal(after?.policyHash, hashOfPolicy(japan));
+  t.strictSame([...countriesOf(world, after?.peers ?? [])], ["JP"], replay);
+  t.strictSame(await missing(second, blocks), []);
+});
+
+test("a policy whose text was lost replaces nobody, and breaks nothing", async (t) => {
+  const world = mixedWorld(12);
+  const japan = policyOf("protect class mirror; require country in JP;");
+  const first = await openWorld(world, { policy: japan });
+  const blocks = makeBlocks(world.random, { count: 2, bytesMax: 1000 });
+  world.source.commit("one", blocks);
+  await first.flush(20_000);
+  world.books.pairs.set(`r/${hashOfPolicy(japan)}`, Buffer.from("hive-policy 1\nclass auto;\n"));
+  const second = await openWorld(world, { policy: defaultPolicy });
+  const [manifest] = second.health.groups();
+  const peer = manifest?.peers[0] as PeerId;
+  t.equal(await second.health.replaceMember(manifest?.group as never, peer, new Set()), undefined);
+  t.strictSame(await missing(second, blocks), []);
+});
+
+test("texts of policies are kept as long as a manifest names them", async (t) => {
+  const world = mixedWorld(6);
+  const german = policyOf("require country in DE;");
+  const transfer = await openWorld(world, { policy: german });
+  world.source.commit("one", makeBlocks(world.random, { count: 2, bytesMax: 1000 }));
+  await transfer.flush(20_000);
+  const key = `r/${hashOfPolicy(german)}`;
+  await openWorld(world);
+  t.ok(world.books.pairs.has(key));
+  for (const name of world.books.pairs.keys()) {
+    if (name.startsWith("m/")) world.books.pairs.delete(name);
+  }
+  await openWorld(world);
+  t.notOk(world.books.pairs.has(key));
+});
