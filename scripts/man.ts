@@ -47,6 +47,7 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
     "made anew elsewhere; only time in which this machine could see others counts, and three " +
     "times as long is given when most of them are silent",
   auditIntervalSeconds: "how often holders are asked for proofs",
+  policy: "the policy that the drive goes by, by its name; `hive policy use` sets it",
 };
 
 /** The whole of hive(1). */
@@ -61,7 +62,8 @@ export function renderManual(): string {
     ...section("EXAMPLES", exampleLines()),
     ...section("SECURITY", securityLines()),
     ...section("SEE ALSO", [
-      ".Xr fusermount3 1 ,", ".Xr hive-format 5 ,", ".Xr hive 7 ,", ".Xr mount 8",
+      ".Xr fusermount3 1 ,", ".Xr hive-format 5 ,", ".Xr hive-policy 5 ,",
+      ".Xr hive 7 ,", ".Xr mount 8",
     ]),
     "",
   ].join("\n");
@@ -145,6 +147,7 @@ function fileLines(): string[] {
       [config(home.keyFile), "the secrets of the drive and of this node, readable by its user " +
         "alone, or sealed under a passphrase"],
       [config(home.settingsFile), "what may be changed; see below"],
+      [`${config(home.policiesDirectory)}/*.policy`, "the user's policies; see hive-policy(5)"],
       [state(home.cacheDirectory), "the local store: what peers do not have yet, and what was " +
         "read lately. It is no cache to be swept: it may hold the only copy"],
       [state(home.nodeDirectory), "shards kept for others, and this node's books"],
@@ -236,7 +239,7 @@ function prose(text: string): string[] {
 function marked(sentence: string): string[] {
   const bold = sentence.replace(/`([^`]*)`/g, "\\fB$1\\fR");
   return bold
-    .replace(/ ?\b(hive(?:\\-format)?|mount|fstab|df)\(([1-8])\)([.,;]?)/g, "\n.Xr $1 $2 $3\n")
+    .replace(/ ?\b(hive(?:\\-format|\\-policy)?|mount|fstab|df)\(([1-8])\)([.,;]?)/g, "\n.Xr $1 $2 $3\n")
     .split("\n")
     .map((line) => line.trim().replaceAll(/^(\.Xr .*?)\\-/g, "$1-"))
     .filter((line) => line !== "");

@@ -9,6 +9,7 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Agent, openAgent } from "./agent/agent.ts";
+import { policyReportOf } from "./agent/explain.ts";
 import { startLoop } from "./agent/loop.ts";
 import { driveStatusOf, peerRowsOf, safetyOf } from "./agent/report.ts";
 import type { UploadSource } from "./base/blocks.ts";
@@ -37,6 +38,7 @@ import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./
 import { mount } from "./mount/mount.ts";
 import { inviteTo, joinBy } from "./peers/joining.ts";
 import { type Peers, openPeers } from "./peers/peers.ts";
+import { type PolicyDescription, describePolicy, policyOf } from "./placement/describe.ts";
 import type { Recovered } from "./transfer/recover.ts";
 import { type Transfer, openTransfer } from "./transfer/transfer.ts";
 import { type Tree, openTree } from "./tree/tree.ts";
@@ -48,8 +50,8 @@ export { seedOfWords, wordsOfSeed } from "./crypt/words.ts";
 export { type Done } from "./check/check.ts";
 export { type Dashboard, serveDashboard } from "./web/dashboard.ts";
 export { parseMountOptions } from "./mount/mount.ts";
-export { openCoder, peerKeysOf };
-export type { CacheReport, DriveStatus, NodeDuties, VerifyReport };
+export { describePolicy, openCoder, peerKeysOf };
+export type { CacheReport, DriveStatus, NodeDuties, PolicyDescription, VerifyReport };
 
 export interface NodeConfig {
   /** Books and vault of this node; made 0700. */
@@ -66,6 +68,8 @@ export interface NodeConfig {
   readonly quotaBytes: number;
   readonly deadAfterMs: number;
   readonly auditIntervalMs: number;
+  /** A policy's text; without one, the built-in policy holds. */
+  readonly policy?: string | undefined;
 }
 
 export interface DriveConfig extends NodeConfig {
@@ -146,7 +150,7 @@ async function openRooms(
           books: await openBooks("transfer"),
           coder: openCoder(),
           keys: driveKeys,
-        });
+        }, { policy: policyOf(config.policy) });
   const agent = await openAgent(
     { ...shared, transfer, books: await openBooks("agent") },
     { ...config, steps: [peers.step, vault.step] },
@@ -180,6 +184,9 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     verify: (options) => agent.verify(options),
     missing: (cids) => countMissing(drive(), cids),
     newestRoot: async () => (await drive().recover())?.root,
+    explainPolicy: async (asked) => policyReportOf(asked, {
+      known: peers.peers(), groups: transfer?.health.groups() ?? [], nowMs: clock.now(),
+    }),
     invite: async () => inviteTo(peers, name),
     join: (invite) => joinBy(peers, invite),
     wake: async () => agent.wake(),
@@ -380,9 +387,9 @@ export function checkDrive(
 /** Only what crosses to another thread: no functions, and not the mount's options. */
 function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
-  const { country, mdns, quotaBytes, deadAfterMs, auditIntervalMs } = config;
+  const { country, mdns, quotaBytes, deadAfterMs, auditIntervalMs, policy } = config;
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
-  return { ...who, listen, bootstrap, mdns, quotaBytes, deadAfterMs, auditIntervalMs };
+  return { ...who, listen, bootstrap, mdns, quotaBytes, deadAfterMs, auditIntervalMs, policy };
 }
 
 const seed = threadSeed<NodeConfig>();

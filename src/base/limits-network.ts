@@ -4,7 +4,7 @@ import { GiB, KiB, MiB } from "./bytes.ts";
 export const networkLimits = {
   policy: {
     /** A policy is a page that a person wrote, not a table. */
-    charsMax: 64 * KiB,
+    charsMax: 32 * KiB,
     clausesMax: 256,
     /** All countries, twice over. */
     namesMax: 512,

@@ -4,7 +4,8 @@
  */
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
-import type { NodeStatus, PeerRow, VerifyReport } from "./views.ts";
+import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "./views.ts";
+import type { VerifyReport } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
   /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */
@@ -19,6 +20,8 @@ export interface NodeDuties extends BlockFetcher {
   missing(cids: readonly Cid[]): Promise<number>;
   /** The newest state that peers have of the drive; undefined when none tells of one now. */
   newestRoot(): Promise<Uint8Array | undefined>;
+  /** What a policy makes of the peers that are known now; Invalid when it is none. */
+  explainPolicy(asked: PolicyQuestion): Promise<PolicyReport>;
   invite(): Promise<string>;
   /** Connects to the maker of an invite; answers the address that worked. */
   join(invite: string): Promise<string>;

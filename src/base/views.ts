@@ -74,6 +74,39 @@ export interface PeerRow {
   readonly state: string;
 }
 
+/** What a policy's text makes of the peers that are known now, or of one of them. */
+export interface PolicyQuestion {
+  readonly text: string;
+  readonly peer: string | null;
+}
+
+export interface PolicyReport {
+  readonly name: string;
+  readonly hash: string;
+  /** How many peers each clause in turn left over. */
+  readonly clauses: readonly { readonly clause: string; readonly left: number }[];
+  /** The classes that it allows, and whether there are peers enough for them. */
+  readonly classes: readonly {
+    readonly class: string;
+    readonly needed: number;
+    readonly isEnough: boolean;
+    readonly bounds: readonly {
+      readonly clause: string; readonly left: number; readonly needed: number;
+    }[];
+  }[];
+  /** What a new group would be of; null when there are too few peers. */
+  readonly class: string | null;
+  readonly unsatisfiable: "refuse" | "queue";
+  readonly peer: {
+    readonly peer: string;
+    readonly state: string;
+    readonly why: string;
+    readonly clauses: readonly {
+      readonly clause: string; readonly answer: "yes" | "no" | "unknown";
+    }[];
+  } | null;
+}
+
 export interface CacheReport {
   readonly limitBytes: number;
   readonly usedBytes: number;

@@ -1,7 +1,8 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { NodeStatus, PeerRow, VerifyReport } from "../base/views.ts";
+import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "../base/views.ts";
+import type { VerifyReport } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 export function serveNode(node: NodeDuties): Handlers {
@@ -14,6 +15,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.verify": (options) => node.verify(options as { deep: boolean }),
     "node.missing": (cids) => node.missing(cids as readonly Cid[]),
     "node.newestRoot": () => node.newestRoot(),
+    "node.explainPolicy": (asked) => node.explainPolicy(asked as PolicyQuestion),
     "node.invite": () => node.invite(),
     "node.join": (invite) => node.join(invite as string),
     "node.wake": () => node.wake(),
@@ -33,6 +35,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     verify: (options) => ask<VerifyReport>("verify", options),
     missing: (cids) => ask<number>("missing", cids),
     newestRoot: () => ask<Uint8Array | undefined>("newestRoot"),
+    explainPolicy: (asked) => ask<PolicyReport>("explainPolicy", asked),
     invite: () => ask<string>("invite"),
     join: (invite) => ask<string>("join", invite),
     wake: () => ask("wake"),

@@ -151,6 +151,21 @@ export const commands: readonly CommandSpec[] = [
     options: [json],
   },
   {
+    name: "policy",
+    operands: "[check FILE | list | show NAME | explain NAME [PEER] | use [NAME]]",
+    operandsMax: 3,
+    summary: "look at the rules for where data may be kept, or choose them",
+    details:
+      "Policies are files in the folder of policies, in the language of hive-policy(5). `check` " +
+      "reads one and prints what it comes to, or where it is wrong; `show` does so by its name. " +
+      "`explain` counts how many of the peers that are known now each clause leaves, and says " +
+      "of a PEER why it is chosen or not; it ends with 5 when there are too few. `use` makes it " +
+      "the policy of this drive from the next mount on, and without a NAME the built-in one; a " +
+      "policy that too few peers satisfy is refused, unless it says `unsatisfiable queue`. What " +
+      "was placed before stays where it is.",
+    options: [json],
+  },
+  {
     name: "swarm",
     operands: "start|stop|kill|status [PEER...]",
     operandsMax: 100,

@@ -13,6 +13,7 @@ export interface Home {
   /** 0600: the drive's and the node's secrets, plain or under a passphrase. */
   readonly keyFile: string;
   readonly settingsFile: string;
+  readonly policiesDirectory: string;
   readonly cacheDirectory: string;
   /** The node's books, vault and address book. */
   readonly nodeDirectory: string;
@@ -60,6 +61,7 @@ function homeIn(config: string, state: string): Home {
   return {
     keyFile: join(config, "key"),
     settingsFile: join(config, "settings.json"),
+    policiesDirectory: join(config, "policies"),
     cacheDirectory: join(state, "cache"),
     nodeDirectory: join(state, "node"),
     swarmDirectory: join(state, "swarm"),

@@ -29,6 +29,7 @@ import { hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "./keys.ts"
 import { mountPointOf } from "./mount-point.ts";
 import { print, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
+import { policyInUse } from "./policies.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
@@ -148,6 +149,10 @@ function handlersOf(drive: Drive, dashboard: LazyDashboard): ControlHandlers {
       return drive.node.verify({ deep: values["deep"] === true });
     },
     peers: () => drive.node.peers(),
+    policy: ({ text, peer }) => {
+      const asked = { text: String(text), peer: typeof peer === "string" ? peer : null };
+      return drive.node.explainPolicy(asked);
+    },
     web: () => dashboard.url(),
     invite: () => drive.node.invite(),
     join: (values) => drive.node.join(String(values["invite"])),
@@ -181,7 +186,8 @@ async function openHere(
   const driver = driverOf(line);
   const mount = { ...options, directory, ...(driver === undefined ? {} : { driver }) };
   const config = driveConfigOf(home, settings, { driveSeed, peerSeed }, mount);
-  return openDrive({ log: daemonLog }, config);
+  // A policy that cannot be read is no reason to go without one.
+  return openDrive({ log: daemonLog }, { ...config, policy: policyInUse(home, settings) });
 }
 
 /** A drive, and with --swarm peers to keep it, if they are not there yet. */

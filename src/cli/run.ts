@@ -66,6 +66,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return (await import("./fsck-command.ts")).fsck(home, line);
     case "peers":
       return drive.peers(home, line);
+    case "policy":
+      return (await import("./policy-command.ts")).policyCommand(home, line);
     case "web":
       return drive.web(home);
     case "invite":
@@ -92,6 +94,7 @@ type CommandName =
   | "verify"
   | "fsck"
   | "peers"
+  | "policy"
   | "web"
   | "invite"
   | "join"

@@ -23,6 +23,8 @@ export interface Settings {
   /** A peer without any answer for this long counts as dead, and what it held is rebuilt. */
   readonly deadAfterSeconds: number;
   readonly auditIntervalSeconds: number;
+  /** The policy that the drive goes by, by its name; the built-in one when undefined. */
+  readonly policy: string | undefined;
 }
 
 /** A day: most absences of home machines end within it. */
@@ -41,6 +43,7 @@ export function defaultSettings(): Settings {
     cacheLimitBytes: limits.cache.limitBytes,
     deadAfterSeconds,
     auditIntervalSeconds,
+    policy: undefined,
   };
 }
 
@@ -74,6 +77,7 @@ export function parseSettings(text: string, defaults: Settings, file: string): S
     cacheLimitBytes: field.count("cacheLimitBytes", defaults.cacheLimitBytes),
     deadAfterSeconds: field.count("deadAfterSeconds", defaults.deadAfterSeconds),
     auditIntervalSeconds: field.count("auditIntervalSeconds", defaults.auditIntervalSeconds),
+    policy: field.maybeText("policy", defaults.policy),
   };
 }
 
@@ -102,6 +106,8 @@ function reader(found: Record<string, unknown>, file: string) {
   const isCountry = (value: unknown): boolean => /^[A-Z]{2}$/.test(String(value));
   return {
     text: (key: string, fallback: string) => pick(key, fallback, isText, "a short text"),
+    maybeText: (key: string, fallback: string | undefined) =>
+      pick(key, fallback, isText, "a short text"),
     texts: (key: string, fallback: readonly string[]) => pick(key, fallback, isList, "texts"),
     count: (key: string, fallback: number) => pick(key, fallback, isCount, "a whole number"),
     flag: (key: string, fallback: boolean) =>

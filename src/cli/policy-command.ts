@@ -1,0 +1,128 @@
+/** `hive policy`: looks at the user's policies, and says which one a drive goes by. */
+import { HiveError, isFault } from "../base/errors.ts";
+import type { PolicyReport } from "../base/views.ts";
+import { askControl } from "./control.ts";
+import { type ExitCode, exitCodes } from "./exits.ts";
+import type { Home } from "./home.ts";
+import { print, printJson, say, table } from "./output.ts";
+import type { CommandLine } from "./parse.ts";
+import { type PolicyFile, findPolicy, policyFiles, readPolicy } from "./policies.ts";
+import { readSettings, writeSettings } from "./settings.ts";
+
+type Act = (home: Home, line: CommandLine, rest: readonly string[]) => ExitCode | Promise<ExitCode>;
+
+const acts: Readonly<Record<string, Act>> = { check, list, show, explain, use };
+
+export async function policyCommand(home: Home, line: CommandLine): Promise<ExitCode> {
+  const [word = "list", ...rest] = line.operands;
+  const act = acts[word];
+  if (act === undefined) {
+    throw new HiveError("Usage", "policy", `${word}: ${Object.keys(acts).join(", ")}`);
+  }
+  return act(home, line, rest);
+}
+
+function check(_home: Home, line: CommandLine, [file]: readonly string[]): ExitCode {
+  if (file === undefined) throw new HiveError("Usage", "policy", "which file?");
+  showOne(readPolicy(file), line);
+  return exitCodes.ok;
+}
+
+function show(home: Home, line: CommandLine, [name]: readonly string[]): ExitCode {
+  showOne(findPolicy(home, wanted(name)), line);
+  return exitCodes.ok;
+}
+
+/** What the policy comes to: its canonical text, whose hash is in the manifests. */
+function showOne({ name, hash, canonical, file }: PolicyFile, line: CommandLine): void {
+  if (line.flag("json")) printJson({ name, hash, canonical, file });
+  else print(`# ${name} ${hash}\n${canonical}`);
+}
+
+function list(home: Home, line: CommandLine): ExitCode {
+  const inUse = readSettings(home.settingsFile).policy;
+  const rows = policyFiles(home).map((file) => rowOf(file, inUse));
+  if (line.flag("json")) printJson(rows);
+  else {
+    const cells = rows.map(({ inUse: used, name, class: c, problem, file }) => {
+      return [used ? "*" : "", name ?? "-", c ?? "-", problem ?? file];
+    });
+    print(table(["", "policy", "class", "file"], cells));
+  }
+  return rows.some(({ problem }) => problem !== null) ? exitCodes.usage : exitCodes.ok;
+}
+
+function rowOf(file: string, inUse: string | undefined) {
+  try {
+    const { name, class: className, hash } = readPolicy(file);
+    return { name, class: className, hash, file, inUse: name === inUse, problem: null };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return { name: null, class: null, hash: null, file, inUse: false, problem: error.subject };
+  }
+}
+
+async function explain(
+  home: Home, line: CommandLine, [name, peer]: readonly string[],
+): Promise<ExitCode> {
+  const found = await ask(home, findPolicy(home, wanted(name)), peer ?? null);
+  if (line.flag("json")) printJson(found);
+  else print(reportText(found));
+  return found.class === null ? exitCodes.unavailable : exitCodes.ok;
+}
+
+/** A policy that cannot be satisfied is refused, unless it says that data may wait. */
+async function use(home: Home, _line: CommandLine, [name]: readonly string[]): Promise<ExitCode> {
+  const settings = readSettings(home.settingsFile);
+  if (name !== undefined) await judgeFirst(home, findPolicy(home, name));
+  writeSettings(home.settingsFile, { ...settings, policy: name });
+  say(`${name ?? "the built-in policy"} holds from the next mount on`);
+  return exitCodes.ok;
+}
+
+async function judgeFirst(home: Home, policy: PolicyFile): Promise<void> {
+  try {
+    const found = await ask(home, policy, null);
+    if (found.class !== null || found.unsatisfiable === "queue") return;
+    print(reportText(found));
+  } catch (error) {
+    if (!isFault(error, "Unavailable")) throw error;
+    say("no daemon runs here: whether the known peers satisfy it was not looked at");
+    return;
+  }
+  throw new HiveError("Unavailable", "policy.use", `${policy.name}: too few peers satisfy it`);
+}
+
+async function ask(home: Home, { text }: PolicyFile, peer: string | null): Promise<PolicyReport> {
+  return (await askControl(home.socket, "policy", { text, peer }, say)) as PolicyReport;
+}
+
+function wanted(name: string | undefined): string {
+  if (name !== undefined) return name;
+  throw new HiveError("Usage", "policy", "which policy?");
+}
+
+function reportText(found: PolicyReport): string {
+  const counts = found.clauses.map(({ clause, left }) => [String(left), clause]);
+  const classes = found.classes.map(({ class: name, needed, isEnough, bounds }) => {
+    const short = bounds.filter((bound) => bound.left < bound.needed);
+    const why = short.map(({ clause, left, needed: least }) => `${clause}: ${left} of ${least}`);
+    return [name, String(needed), isEnough ? "yes" : "no", why.join("; ")];
+  });
+  return [
+    table(["peers", "after"], counts),
+    "",
+    table(["class", "peers needed", "possible", ""], classes),
+    "",
+    found.class === null
+      ? "now: too few peers; data stays on this machine"
+      : `now: class ${found.class}`,
+    ...peerText(found.peer),
+  ].join("\n");
+}
+
+function peerText(peer: PolicyReport["peer"]): string[] {
+  if (peer === null) return [];
+  const rows = peer.clauses.map(({ clause, answer }) => [answer, clause]);
+  return ["", table(["answer", "clause"], rows), "", `${peer.peer}: ${peer.state}; ${peer.why}`];
+}

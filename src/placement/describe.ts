@@ -1,0 +1,31 @@
+/** A policy's text as plain values for people and scripts, or the fault that it has. Pure. */
+import { HiveError } from "../base/errors.ts";
+import { erasureClasses } from "../base/records.ts";
+import { isOfPolicy } from "./classes.ts";
+import { canonicalPolicy, hashOfPolicy } from "./policy-hash.ts";
+import { parsePolicy } from "./policy-parse.ts";
+import { type Policy, defaultPolicy } from "./policy.ts";
+
+export interface PolicyDescription {
+  readonly name: string;
+  readonly class: string;
+  /** What manifests carry. */
+  readonly hash: string;
+  /** One text for all policies that mean the same. */
+  readonly canonical: string;
+}
+
+/** Invalid for a text that is no policy, and for one that no class can ever satisfy. */
+export function describePolicy(text: string): PolicyDescription {
+  const { name, policy } = parsePolicy(text);
+  if (erasureClasses.every((erasureClass) => !isOfPolicy(erasureClass, policy))) {
+    throw new HiveError("Invalid", "policy.check", `${name}: no class promises what it asks for`);
+  }
+  const { class: className } = policy;
+  return { name, class: className, hash: hashOfPolicy(policy), canonical: canonicalPolicy(policy) };
+}
+
+/** The policy of a text, or the one that holds without any. */
+export function policyOf(text: string | undefined): Policy {
+  return text === undefined ? defaultPolicy : parsePolicy(text).policy;
+}
