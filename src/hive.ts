@@ -17,7 +17,6 @@ import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import { type Cid, nameFromText } from "./base/ids.ts";
-import { limits } from "./base/limits.ts";
 import { type Log, lineLog, toStandardError } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
@@ -28,6 +27,7 @@ import { serveNode } from "./bridge/node.ts";
 import { type RemoteBlocks, remoteBlocks, remoteSource, serveSource } from "./bridge/source.ts";
 import { NetworkThread, threadSeed } from "./bridge/thread.ts";
 import { type Cache, openCache, openKeyValue } from "./cache/cache.ts";
+import { bringBack } from "./check/bring-back.ts";
 import { type DriveCheckNeeds, type DriveCheckOptions } from "./check/check.ts";
 import { checkDrive as checkLocally } from "./check/check.ts";
 import { certifier } from "./crypt/certificates.ts";
@@ -231,7 +231,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { treeSecret } = driveKeysOf(config.driveSeed);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const { readOnly = false } = config.mount;
-  const note = await bringBack(cache, node, { log, isNew });
+  const note = await bringBack(cache, node, { clock, log, isNew });
   const options = { treeSecret, readOnly, ...owner };
   const tree = await openTree({ store: cache, clock, random, log }, options);
   parts.defer(() => tree.close());
@@ -255,40 +255,6 @@ function openDriveCache(log: Log, config: DriveConfig): Promise<Cache> {
   const directory = privateDirectory(config.cacheDirectory);
   const options = { limitBytes: config.cacheLimitBytes };
   return openCache({ directory, clock, log, fetcher: undefined }, options);
-}
-
-/**
- * An empty tree must never take the place of one that this disk has lost: what peers have is
- * brought back. Answers what the user should hear.
- */
-async function bringBack(
-  cache: Cache, node: NodeDuties, { log, isNew }: { readonly log: Log; readonly isNew: boolean },
-): Promise<string | undefined> {
-  if (cache.report().rootLost) {
-    throw new HiveError("Corrupt", "drive.open", "the local store lost its root; hive recover");
-  }
-  if (isNew || cache.root() !== undefined) return undefined;
-  const { drive } = await node.status();
-  const isPublished = (drive?.segments.total ?? 0) > 0;
-  log.error("drive.store-was-gone", { isPublished });
-  if (!isPublished) return "its local store was gone, and no peer had anything of it";
-  const root = await newestRoot(node);
-  await cache.commit(root, 0);
-  await cache.endRound(root);
-  return "its local store was gone: what peers have is back, what they had not yet is lost";
-}
-
-async function newestRoot(node: NodeDuties): Promise<Uint8Array> {
-  const untilMs = clock.monotonicMs() + limits.drive.bringBackMs;
-  for (;;) {
-    const root = await node.newestRoot();
-    if (root !== undefined) return root;
-    if (clock.monotonicMs() > untilMs) {
-      throw new HiveError("Unavailable", "drive.open", "the store is gone, and no peer answers");
-    }
-    // Nothing tells when a peer that knows the drive has been reached.
-    await clock.delay(limits.drive.bringBackPauseMs);
-  }
 }
 
 async function mountTree(tree: Tree, log: Log, config: DriveConfig): Promise<Mounted> {
