@@ -14,9 +14,10 @@ export interface DriveStore {
    * Keeps a sealed block as dirty: not durable before the next `sync` or `commit`, never evicted
    * before it is placed. Putting a block that is here already costs nothing. Waits when dirty
    * bytes are at their limit, and fails with NoSpace when nothing drains them in time.
-   * The caller must not change the bytes afterwards.
+   * The caller must not change the bytes afterwards, unless `freed` is called: then the store holds
+   * them no more and has given them to nobody.
    */
-  put(cid: Cid, sealed: Uint8Array): Maybe<void>;
+  put(cid: Cid, sealed: Uint8Array, freed?: () => void): Maybe<void>;
   /**
    * From here or, if absent, from the peers; checked against the CID. `unchecked`: bytes of this
    * machine's disk come as they are, for a caller who checks them by other means; if they are

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { BlockFile } from "./block-file.ts";
-import type { BlockEntry } from "./entry.ts";
+import { type BlockEntry, marks } from "./entry.ts";
 import { diskFault } from "./faults.ts";
 import { type Frame, encodeHeader, headerBytes } from "./frame.ts";
 import { syncDirectory } from "./pieces.ts";
@@ -19,6 +19,8 @@ interface Pending {
   readonly body: Uint8Array;
   /** Its bytes are let go once they are written. */
   readonly entry: BlockEntry | undefined;
+  /** Told then, if nobody else has them. */
+  readonly freed: (() => void) | undefined;
 }
 
 interface Waiter {
@@ -93,13 +95,14 @@ export class BlockLog {
     frame: Frame,
     body: Uint8Array,
     entry?: BlockEntry,
+    freed?: () => void,
   ): { readonly file: BlockFile; readonly offsetBytes: number } {
     const file = this.#fileWithRoom(headerBytes + body.length);
     const offsetBytes = file.sizeBytes;
     file.sizeBytes += headerBytes + body.length;
     this.#usedBytes += headerBytes + body.length;
     this.#appendedBytes += headerBytes + body.length;
-    this.#pending.push({ file, offsetBytes, header: encodeHeader(frame), body, entry });
+    this.#pending.push({ file, offsetBytes, header: encodeHeader(frame), body, entry, freed });
     if (!this.#writing) this.#start();
     return { file, offsetBytes };
   }
@@ -219,9 +222,11 @@ export class BlockLog {
 
   #settle(batch: readonly Pending[]): void {
     this.#pending.splice(0, batch.length);
-    for (const { entry, body } of batch) {
+    for (const { entry, body, freed } of batch) {
       this.#writtenBytes += headerBytes + body.length;
-      if (entry?.bytes === body) entry.bytes = undefined;
+      if (entry?.bytes !== body) continue;
+      entry.bytes = undefined;
+      if (!entry.is(marks.lent)) freed?.();
     }
     const reached = this.#waiters.filter(({ targetBytes }) => targetBytes <= this.#writtenBytes);
     if (reached.length === 0) return;

@@ -21,6 +21,8 @@ export const marks = {
   pinned: 64,
   /** A sync made it durable, or is just at it: a record that names it may be durable too. */
   promised: 128,
+  /** Somebody has its bytes that were in memory, and may hold them for as long as he likes. */
+  lent: 256,
 } as const;
 
 export class BlockEntry {

@@ -40,12 +40,12 @@ export class Reading {
     const entry = this.#needs.catalog.get(cid);
     if (entry === undefined) return this.#fetch(cid, options.signal);
     this.#needs.catalog.setWarm(entry, true);
-    return entry.bytes ?? this.#getHere(entry, options);
+    return lent(entry) ?? this.#getHere(entry, options);
   }
 
   /** From this machine only: NotFound or Corrupt when it is not here as it should be. */
   async read(entry: BlockEntry): Promise<Uint8Array> {
-    const bytes = entry.bytes ?? (await this.#readFile(entry));
+    const bytes = lent(entry) ?? (await this.#readFile(entry));
     if (bytes !== undefined) return bytes;
     this.#lose(entry);
     throw new HiveError("Corrupt", "cache.read", entry.cid);
@@ -72,7 +72,7 @@ export class Reading {
     // A block may move while its file is on the way out: then its new place is read.
     for (let attempt = 0; attempt < 3; attempt++) {
       const file = entry.file;
-      if (file === undefined) return entry.bytes;
+      if (file === undefined) return lent(entry);
       const bytes = await this.#readAt(entry, into).catch((error: unknown) => {
         this.#needs.log.warn("cache.read-failed", { cid: entry.cid, why: describe(error) });
         // Out of file handles is nobody's loss; a bad disk is as good as bad bytes.
@@ -141,6 +141,12 @@ export class Reading {
     this.#needs.keep(cid, bytes);
     return bytes;
   }
+}
+
+/** What is still in memory. */
+function lent(entry: BlockEntry): Uint8Array | undefined {
+  if (entry.bytes !== undefined) entry.marks |= marks.lent;
+  return entry.bytes;
 }
 
 /** The promise, or the signal's reason if that comes first. */

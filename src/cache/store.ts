@@ -103,17 +103,17 @@ export class Store implements Cache {
     this.step = { name: "cache.space", step: (signal) => this.#step(signal) };
   }
 
-  put(cid: Cid, sealed: Uint8Array): Maybe<void> {
+  put(cid: Cid, sealed: Uint8Array, freed?: () => void): Maybe<void> {
     this.#assertOpen("cache.put");
     const known = this.#catalog.get(cid);
     if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
     if (sealed.length > limits.dag.blockBytesMax) throw new HiveError("TooLarge", "cache.put", cid);
     this.#refuseIfStuck();
     if (this.#room.hasRoom(sealed.length)) {
-      this.#insert(cid, sealed);
+      this.#insert(cid, sealed, freed);
       return this.#throttle();
     }
-    const entered = this.#room.wait(sealed.length, () => this.#insert(cid, sealed));
+    const entered = this.#room.wait(sealed.length, () => this.#insert(cid, sealed, freed));
     this.#tell();
     return entered.then(() => this.#throttle());
   }
@@ -283,20 +283,24 @@ export class Store implements Cache {
     if (failure !== undefined && pendingBytes > limits.cache.pendingBytesMax) throw failure;
   }
 
-  #insert(cid: Cid, sealed: Uint8Array): void {
+  #insert(cid: Cid, sealed: Uint8Array, freed?: () => void): void {
     const known = this.#catalog.get(cid);
     if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
     this.#needs.report.storedBytes += sealed.length;
     this.#spend(sealed.length);
-    if (known === undefined) this.#store(cid, sealed, marks.dirty);
+    if (known === undefined) this.#store(cid, sealed, { withMarks: marks.dirty, freed });
     else this.#mend(known, sealed);
   }
 
-  #store(cid: Cid, bytes: Uint8Array, withMarks: number): void {
+  #store(
+    cid: Cid, bytes: Uint8Array,
+    { withMarks, freed }: { readonly withMarks: number; readonly freed?: (() => void) | undefined },
+  ): void {
     const lengthBytes = bytes.length;
     const sequence = this.#catalog.nextSequence();
     const entry = new BlockEntry({ cid, lengthBytes, sequence, marks: withMarks });
-    const place = this.#log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+    const frame = { kind: "block", cid, sequence, lengthBytes } as const;
+    const place = this.#log.append(frame, bytes, entry, freed);
     entry.bytes = bytes;
     this.#catalog.add(entry, place.file, place.offsetBytes);
     this.#catalog.change(entry);
@@ -324,7 +328,7 @@ export class Store implements Cache {
       return;
     }
     this.#needs.report.storedBytes += bytes.length;
-    this.#store(cid, bytes, 0);
+    this.#store(cid, bytes, { withMarks: 0 });
     this.#commitIfMuch();
   }
 

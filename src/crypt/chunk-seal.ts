@@ -3,9 +3,12 @@
  * several messages at once, native/seal does it; elsewhere node's OpenSSL one after another. Both
  * make the same bytes, those of keys.ts (chunkKey) and aead.ts (sealOnce).
  */
+import { asBuffer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { type Cid, cidOf, parseCid } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { loadAddon } from "../base/native.ts";
+import { BufferPool } from "../base/pool.ts";
 import { openOnce, sealOnce, sealOnceOverheadBytes } from "./aead.ts";
 import { chunkKey, keyBytes } from "./keys.ts";
 import { preferredSuite, suiteBytes } from "./suite.ts";
@@ -62,6 +65,11 @@ interface SealAddon {
 const batchMax = 16;
 const linkBytes = 2 * keyBytes;
 const verdicts = [undefined, "CID", "header", "tag"] as const;
+
+/** As many as wait for the disk at a time, and less than that costs. */
+const fullBlocks = new BufferPool({
+  lengthBytes: limits.tree.chunkBytes + sealOnceOverheadBytes, countMax: 64,
+});
 
 let best: ChunkSealer | undefined;
 
@@ -121,9 +129,17 @@ interface Room {
 function roomFor(plaintexts: readonly Uint8Array[]): Room {
   const links = Buffer.alloc(plaintexts.length * linkBytes);
   const sealed = plaintexts.map(({ length }) => {
-    return Buffer.allocUnsafeSlow(length + sealOnceOverheadBytes);
+    const lengthBytes = length + sealOnceOverheadBytes;
+    if (lengthBytes === fullBlocks.lengthBytes) return fullBlocks.take();
+    return Buffer.allocUnsafeSlow(lengthBytes);
   });
   return { sealed, links };
+}
+
+/** Nobody holds this sealed chunk any more: its buffer serves the next one. */
+export function reuseSealed(sealed: Uint8Array): void {
+  const isFull = sealed.buffer.byteLength === fullBlocks.lengthBytes;
+  if (isFull && sealed.length === fullBlocks.lengthBytes) fullBlocks.give(asBuffer(sealed));
 }
 
 function named({ sealed, links }: Room): NamedChunk[] {

@@ -75,6 +75,8 @@ export function openChunk(
   return whole.subarray(0, link.lengthBytes);
 }
 
+export { reuseSealed } from "../crypt/chunk-seal.ts";
+
 /** In the place of a link whose block nobody has. */
 export function lostLink(lengthBytes: number): ChunkLink {
   return { cid: lostCid, key: Buffer.alloc(keyBytes), lengthBytes };

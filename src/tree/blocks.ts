@@ -12,7 +12,7 @@ import { BufferPool } from "../base/pool.ts";
 import type { Random } from "../base/random.ts";
 import type { Maybe } from "../base/step.ts";
 import { type ChunkLink, type SealedChunk, isLost } from "../dag/chunks.ts";
-import { openChunk, sealChunks, sealChunksLater } from "../dag/chunks.ts";
+import { openChunk, reuseSealed, sealChunks, sealChunksLater } from "../dag/chunks.ts";
 import type { PageTree } from "../dag/inodes.ts";
 import type { TreeKeys } from "../dag/keys.ts";
 import { type Page, openPage, pageKey, sealPage } from "../dag/pages.ts";
@@ -190,10 +190,15 @@ export class Blocks {
   /** The store may refuse at once or later: here it is later. */
   #handOver(cid: Cid, sealed: Uint8Array): Maybe<void> {
     try {
-      return this.#store.put(cid, sealed);
+      return this.#store.put(cid, sealed, () => this.#freed(cid, sealed));
     } catch (cause) {
       return Promise.reject(cause);
     }
+  }
+
+  /** What is still read from here as pending stays as it is. */
+  #freed(cid: Cid, sealed: Uint8Array): void {
+    if (!this.#pending.has(cid)) reuseSealed(sealed);
   }
 
   #await(cid: Cid, pending: Pending, answer: Promise<void>): Promise<void> {

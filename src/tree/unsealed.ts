@@ -36,7 +36,7 @@ export class Unsealed {
 /** The store for whoever syncs it: what was told before the call is durable after it. */
 export function sealingFirst(store: DriveStore, seal: () => void): DriveStore {
   return {
-    put: (cid, sealed) => store.put(cid, sealed),
+    put: (cid, sealed, freed) => store.put(cid, sealed, freed),
     get: (cid, options) => store.get(cid, options),
     has: (cid) => store.has(cid),
     discard: (cid) => store.discard(cid),
