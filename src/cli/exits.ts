@@ -54,7 +54,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 export const exitMeanings: Readonly<Record<ExitCode, string>> = {
   0: "done",
   1: "something failed that has no code of its own; the message says what",
-  2: "the command line, a path, an invite or the words are wrong",
+  2: "the command line, a path, a policy, an invite or the words are wrong",
   3: "no such drive, mount, file or peer",
   4: "a permission, a passphrase or a peer's check says no",
   5: "too few peers, or the daemon, can be reached now; it may work later",

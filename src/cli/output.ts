@@ -81,6 +81,19 @@ function hintOfDisk(kind: HiveError["kind"]): string | undefined {
   }
 }
 
+function hintOfPolicy(kind: HiveError["kind"]): string | undefined {
+  switch (kind) {
+    case "Invalid":
+      return "hive-policy(5) tells what may stand there";
+    case "NotFound":
+      return "hive policy list tells which there are";
+    case "Unavailable":
+      return "hive policy explain counts whom each clause leaves";
+    default:
+      return undefined;
+  }
+}
+
 function hintOf(fault: HiveError): string | undefined {
   if (fault.op === "control.connect") return "start it with: hive mount";
   if (fault.kind === "Usage") return "see hive --help, or hive COMMAND --help";
@@ -91,6 +104,7 @@ function hintOf(fault: HiveError): string | undefined {
   if (fault.kind === "Busy" && fault.op.startsWith("mount")) {
     return "close what uses it, or: hive unmount --lazy";
   }
+  if (fault.op.startsWith("policy")) return hintOfPolicy(fault.kind);
   if (fault.op.startsWith("cache") || fault.op.startsWith("home")) return hintOfDisk(fault.kind);
   if (fault.kind === "Busy" && fault.op.startsWith("fsck")) {
     return "hive unmount ends it; then run hive fsck again";

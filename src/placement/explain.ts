@@ -10,6 +10,7 @@ import { newestOfEach, seenBy } from "./eligible.ts";
 import { type Seen, allows, judge } from "./judge.ts";
 import { clauseOf } from "./policy-text.ts";
 import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
+import { needsOf, roomsOf } from "./spread.ts";
 
 export interface Explanation {
   /** After each clause in turn. */
@@ -30,27 +31,21 @@ export interface ClassRoom {
 export function explain(choice: Choice): Explanation {
   const { left, clauses } = eligible(choice);
   const numbers = new DomainNumbers();
-  const codes = left.map(({ facts, evidence }) => numbers.codesOf(facts, evidence));
+  const peers = left.map(({ facts, evidence }): Codes => {
+    return { codes: numbers.codesOf(facts, evidence), offset: 0 };
+  });
   const allowed = erasureClasses.filter((one) => isOfPolicy(one, choice.policy));
-  const classes = allowed.map((one) => roomOf(one, boundsOf(choice.policy, one), codes));
+  const classes = allowed.map((one) => roomOf(one, boundsOf(choice.policy, one), peers));
   return { clauses, classes };
 }
 
-function roomOf(
-  { name, n }: ErasureClass, { caps, floors, clauses }: Bounds,
-  codes: readonly (readonly number[])[],
-): ClassRoom {
-  const capped = caps.map(({ at, count }) => {
-    const members = Object.values(Object.groupBy(codes, (row) => String(row[at])));
-    const left = members.reduce((sum, rows) => sum + Math.min(count, rows?.length ?? 0), 0);
-    return { left, needed: n };
+function roomOf({ name, n }: ErasureClass, bounds: Bounds, peers: readonly Codes[]): ClassRoom {
+  const needs = needsOf(bounds, n);
+  const told = roomsOf(bounds, peers).map((left, at) => {
+    return { clause: bounds.clauses[at] as string, left, needed: needs[at] as number };
   });
-  const found = floors.map(({ at, count }) => {
-    return { left: new Set(codes.map((row) => row[at]).filter(Boolean)).size, needed: count };
-  });
-  const bounds = [...capped, ...found].map((one, at) => ({ clause: clauses[at] ?? "", ...one }));
-  const isEnough = codes.length >= n && bounds.every(({ left, needed }) => left >= needed);
-  return { class: name, needed: n, bounds, isEnough };
+  const isEnough = peers.length >= n && told.every(({ left, needed }) => left >= needed);
+  return { class: name, needed: n, bounds: told, isEnough };
 }
 
 /** Of one peer: which clauses it satisfies, and what it comes to. */

@@ -10,7 +10,8 @@ import { type Choice, type ClauseCount, eligible, seenBy } from "./eligible.ts";
 import { type Seen, favourOf } from "./judge.ts";
 import { hashOfPolicy } from "./policy-hash.ts";
 import type { Policy } from "./policy.ts";
-import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf, seedsOf } from "./spread.ts";
+import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
+import { needsOf, roomsOf, seedsOf } from "./spread.ts";
 import { type Candidate, drawOne } from "./straw.ts";
 
 export type Draw<Found> = Found | Impossible;
@@ -42,8 +43,11 @@ export function drawGroup(
   const { left, clauses } = eligible(wish);
   const bounds = boundsOf(wish.policy, wish.class);
   const candidates = candidatesOf(left, wish.policy, new DomainNumbers());
-  let most = 0;
-  for (const seed of seedsOf(wish.seed, bounds)) {
+  const needs = needsOf(bounds, wish.class.n);
+  const rooms = roomsOf(bounds, candidates);
+  const isHopeless = rooms.some((room, at) => room < (needs[at] as number));
+  let most = isHopeless ? Math.min(...rooms) : 0;
+  for (const seed of isHopeless ? [] : seedsOf(wish.seed, bounds)) {
     const { peers, isWide } = drawSeats({ seed, seats: wish.class.n, candidates, bounds });
     if (peers.length === wish.class.n && isWide) return { state: "drawn", peers };
     most = Math.max(most, peers.length);

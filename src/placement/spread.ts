@@ -74,6 +74,27 @@ export function boundsOf({ spread }: Policy, erasureClass: ErasureClass): Bounds
   return { clauses: inWords.map(spreadText), caps, floors, counted };
 }
 
+/**
+ * How many seats each bound leaves room for among these peers, or how many domains it finds there,
+ * in the order of its clauses. Fewer than it needs: no draw can succeed.
+ */
+export function roomsOf({ caps, floors }: Bounds, peers: readonly Codes[]): readonly number[] {
+  const capped = caps.map(({ at, count }) => {
+    const members = [...countBy(at, peers).values()];
+    return members.reduce((sum, one) => sum + Math.min(count, one), 0);
+  });
+  const found = floors.map(({ at }) => {
+    const domains = countBy(at, peers);
+    return domains.size - Number(domains.has(unknown));
+  });
+  return [...capped, ...found];
+}
+
+/** What each bound needs, in the same order. */
+export function needsOf({ caps, floors }: Bounds, seats: number): readonly number[] {
+  return [...caps.map(() => seats), ...floors.map(({ count }) => count)];
+}
+
 /** With several bounds a draw may run into its own; another seed may not. */
 export function seedsOf(seed: string, { caps, floors }: Bounds): readonly string[] {
   if (caps.length === 1 && floors.length === 0) return [seed];
@@ -129,6 +150,12 @@ export class Tally {
     const members = this.#members.get(at);
     return (members?.size ?? 0) - (members?.has(unknown) === true ? 1 : 0);
   }
+}
+
+function countBy(at: number, peers: readonly Codes[]): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const who of peers) counts.set(codeAt(at, who), (counts.get(codeAt(at, who)) ?? 0) + 1);
+  return counts;
 }
 
 /** A share is of all n, and of a small group never less than one. */

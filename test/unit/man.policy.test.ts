@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
+import { erasureClasses } from "../../src/base/records.ts";
+import { durabilityOf } from "../../src/placement/classes.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import * as words from "../../src/placement/policy-words.ts";
@@ -60,5 +62,15 @@ test("every example in the page parses, and the empty one is the default", (t) =
     t.equal(same, name === "anywhere", name);
   }
   t.equal(limits.placement.onlineShareAssumed, 2 / 3, "the page says two thirds");
+  t.end();
+});
+
+test("the nines that a policy counts with are those of hive(7)", (t) => {
+  const other = readFileSync(new URL("../../man/hive.7", import.meta.url), "utf8");
+  for (const erasureClass of erasureClasses) {
+    const row = other.split("\n").find((line) => line.startsWith(`.It ${erasureClass.name} Ta`));
+    const told = row?.split(" Ta ").at(-1);
+    t.equal(told === "-" ? 0 : Number(told), durabilityOf(erasureClass), erasureClass.name);
+  }
   t.end();
 });
