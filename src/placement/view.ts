@@ -4,10 +4,13 @@
  * policy and seed draw the same peers on every machine.
  *
  * Every peer has a place on a circle, by the hash of its id. A group's seed throws a few points on
- * it. A peer's straw is its distance from the point before it, divided by its weight: a number that
- * depends on no other peer, so that only the changed peer's seats move, and the shortest straws lie
- * close behind the points, so that nobody else need be looked at. Shortest first, whoever the
- * policy's spread still lets in takes a seat.
+ * it. A peer's straw is its distance from the point before it, divided by its weight. The shortest
+ * straws lie close behind the points, so that nobody else need be looked at. Shortest first,
+ * whoever the policy's spread still lets in takes a seat.
+ *
+ * A straw depends on no other peer but through one figure, the median of how full they are: weights
+ * fall above it. So one change moves its own peer's seats and no others, unless it moves the median
+ * by a step, which in a network that was filled evenly hardly ever happens.
  */
 import { createHash } from "node:crypto";
 import { GiB } from "../base/bytes.ts";
