@@ -127,7 +127,7 @@ export class Journal {
     }
     if (keys.length === 0) this.#oldLast = 0;
     const changes: Change[] = keys.map((key) => ({ type: "del", key }));
-    await this.#needs.table.batch(changes, { sync: false });
+    await this.#needs.table.batch(changes, { sync: true });
     return keys.length === 0 ? "idle" : "busy";
   }
 

@@ -11,10 +11,13 @@ import { type Test, test } from "tap";
 import { MiB } from "../../src/base/bytes.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
+import { silentLog } from "../../src/base/log.ts";
 import type { Cache } from "../../src/cache/cache.ts";
+import type { GroupRecord } from "../../src/cache/journal-file.ts";
+import { JournalFiles } from "../../src/cache/journal-files.ts";
 import { encodeFileHeader, encodeRecordHeader } from "../../src/cache/journal-frame.ts";
 import { judge } from "../../src/cache/journal-judge.ts";
-import type { FileScan } from "../../src/cache/journal-scan.ts";
+import { type FileScan, scanJournalFile } from "../../src/cache/journal-scan.ts";
 import { openLevel } from "../../src/cache/level.ts";
 import { formatKey, journalKeys, withCheck } from "../../src/cache/records.ts";
 import { attempt, records, sample } from "../contract/store.ts";
@@ -209,6 +212,24 @@ test("a burst larger than any file is one group, and its files are used again", 
   t.ok(left.length <= 3, `${left.length} files`);
 });
 
+test("a write that failed half-way is made again with what came since, in its place", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "hive-journal-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const needs = { directory, log: silentLog, roomBytes: () => 0, spend: () => undefined };
+  const files = new JournalFiles(needs, { generation: 0, full: [], spare: [] });
+  await files.write(group(1, 10));
+  // The next file cannot be made: its name is taken.
+  writeFileSync(join(directory, "00000002.journal"), "");
+  t.ok(isFault(await attempt(() => files.write(group(11, 40)))), "it fails");
+  await files.write(group(11, 9));
+  await files.write(group(20, 50));
+  await files.close();
+  const scans = readdirSync(directory).map((name) => {
+    return scanJournalFile(readFileSync(join(directory, name)));
+  }).sort((one, other) => one.generation - other.generation);
+  t.match(judge(scans, { through: 0, last: 0 }), { last: 69, lost: 0, corrupt: 0, isCut: false });
+});
+
 test("files that are written over, cut and torn: a prefix, never less than was synced", {
   timeout: 120_000,
 }, async (t) => {
@@ -258,6 +279,14 @@ function randomScans(random: Random): FileScan[] {
     });
     const records = all.filter(() => random.below(6) > 0);
     return { generation: index + 1, first, records, endBytes: 0 };
+  });
+}
+
+/** Records of 60 kB: 16 to a file. */
+function group(first: number, count: number): GroupRecord[] {
+  return Array.from({ length: count }, (_, before) => {
+    const record = Buffer.alloc(60_000, String(first + before));
+    return { sequence: first + before, record, before, behind: count - 1 - before };
   });
 }
 
