@@ -127,7 +127,12 @@ async function openStore(
     { ...needs, blocks, disk, table, journal, report, recovered },
     { ...options, release: (books) => leave(needs.directory, books) },
   );
-  await store.settleIn();
+  try {
+    await store.settleIn();
+  } catch (cause) {
+    await journal.close();
+    throw cause;
+  }
   await removeClosed(needs.directory);
   return store;
 }

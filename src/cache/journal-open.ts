@@ -3,7 +3,8 @@
  * is cut off for good. The first format's records lay in LevelDB: until they are committed they
  * count as the earliest file.
  */
-import type { Log } from "../base/log.ts";
+import { HiveError, isFault } from "../base/errors.ts";
+import { type Log, describe } from "../base/log.ts";
 import type { Disk } from "./disk.ts";
 import type { JournalFile } from "./journal-file.ts";
 import { JournalFiles, listJournalFiles } from "./journal-files.ts";
@@ -36,7 +37,7 @@ export async function openJournal(
   known: Known,
 ): Promise<{ readonly journal: Journal; readonly findings: JournalFindings }> {
   const { directory, table, disk, log } = needs;
-  const files = await scanFiles(directory);
+  const files = await scanFiles(directory, log);
   const old = await scanTable(table);
   const judged = judge([old.scan, ...files.map(({ scan }) => scan)], known);
   const fileOf = new Map(files.map(({ file, scan }) => [scan, file]));
@@ -55,18 +56,31 @@ export async function openJournal(
       spare: files.map(({ file }) => file).filter((file) => !full.includes(file)),
     },
   );
-  await pool.settleIn();
-  if (judged.isCut) await disk.orWithReserve(() => pool.cutAt(judged.last + 1));
+  try {
+    await pool.settleIn();
+    if (judged.isCut) await disk.orWithReserve(() => pool.cutAt(judged.last + 1));
+  } catch (cause) {
+    await pool.close();
+    // What the index is mended for is Corrupt; this is no fault of its.
+    if (!isFault(cause, "Corrupt")) throw cause;
+    throw new HiveError("Unavailable", "cache.journal", directory, { cause });
+  }
   const journal = new Journal({ table, files: pool }, { last: judged.last, runs });
   const { lost } = judged;
   return { journal, findings: { corrupt: judged.corrupt + old.corrupt, lost } };
 }
 
 /** In the order in which they were begun; those never begun come first. */
-async function scanFiles(directory: string): Promise<readonly Scanned[]> {
+async function scanFiles(directory: string, log: Log): Promise<readonly Scanned[]> {
   const scanned: Scanned[] = [];
   for (const file of await listJournalFiles(directory)) {
-    scanned.push({ file, scan: scanJournalFile(await file.read()) });
+    const bytes = await file.read().catch((error: unknown) => {
+      if (!isFault(error, "Corrupt")) throw error;
+      // A disk that does not give them back has lost them: what follows is judged by the others.
+      log.error("cache.journal-unreadable", { file: file.number, why: describe(error) });
+      return Buffer.alloc(0);
+    });
+    scanned.push({ file, scan: scanJournalFile(bytes) });
   }
   return scanned.sort((one, other) => one.scan.generation - other.scan.generation);
 }

@@ -3,7 +3,7 @@
  * is lost is told; and nothing that an earlier use of a file left there is ever taken for new.
  */
 import {
-  cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync,
+  cpSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { type Test, test } from "tap";
 import { MiB } from "../../src/base/bytes.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
+import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Cache } from "../../src/cache/cache.ts";
 import type { GroupRecord } from "../../src/cache/journal-file.ts";
@@ -22,7 +23,7 @@ import { openLevel } from "../../src/cache/level.ts";
 import { formatKey, journalKeys, withCheck } from "../../src/cache/records.ts";
 import { attempt, records, sample } from "../contract/store.ts";
 import { type JournalBytes, journalFiles } from "../support/journal-bytes.ts";
-import { openIn, temporaryCache } from "../support/temporary-cache.ts";
+import { handClock, openIn, temporaryCache } from "../support/temporary-cache.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node ${process.argv[1]}`;
@@ -188,6 +189,28 @@ test("a block that was dropped for good does not come back with a new start", as
   t.equal(killed.has(gone.cid), false, "after a kill");
   await killed.close();
   t.equal((await made.reopen()).has(gone.cid), false, "after a clean end");
+});
+
+test("no sync claims to have kept what went to a journal that somebody deleted", async (t) => {
+  await using made = await temporaryCache();
+  await sync(made.store, ["a"]);
+  rmSync(join(made.directory, "journal"), { recursive: true });
+  made.store.append(Buffer.from("b"));
+  t.ok(isFault(await attempt(() => made.store.sync()), "Stale"));
+  t.ok(isFault(await attempt(() => made.store.sync()), "Stale"), "nor what was kept before");
+  t.ok(isFault(await attempt(() => made.store.append(Buffer.from("c"))), "Stale"));
+  t.match(made.store.trouble(), /was deleted/);
+});
+
+test("a directory that was moved away is noticed within a bounded time", async (t) => {
+  const clock = handClock();
+  await using made = await temporaryCache({ clock });
+  await sync(made.store, ["a"]);
+  renameSync(made.directory, `${made.directory}-moved`);
+  clock.pass(limits.cache.placeCheckMs);
+  made.store.append(Buffer.from("b"));
+  t.ok(isFault(await attempt(() => made.store.sync()), "Stale"));
+  renameSync(`${made.directory}-moved`, made.directory);
 });
 
 test("a burst larger than any file is one group, and its files are used again", async (t) => {
