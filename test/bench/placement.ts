@@ -38,7 +38,8 @@ function speed(): void {
     const built = performance.now();
     const view = viewOf(network, policy);
     const seconds = (performance.now() - built) / 1000;
-    print(`view of ${view.size} of ${count} peers, ${name} policy: ${seconds.toFixed(1)} s to make`);
+    const made = `${seconds.toFixed(1)} s to make`;
+    print(`view of ${view.size} of ${count} peers, ${name} policy: ${made}`);
     // Of this process alone: others may be using the machine.
     const decisions = 20_000;
     for (let at = 0; at < decisions; at++) view.draw({ class: erasureClass, seed: `warm ${at}` });

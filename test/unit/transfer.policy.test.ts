@@ -6,7 +6,8 @@ import { signOffer } from "../../src/crypt/records.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
-import { type World, makeBlocks, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
+import { type World, makeBlocks, makeWorld, missing } from "../support/transfer-world.ts";
+import { openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.policy.test.ts`;
@@ -30,7 +31,7 @@ function countriesOf(world: World, peers: readonly PeerId[]): ReadonlySet<string
   return new Set(peers.map((peer) => world.network.members.get(peer)?.offer.country));
 }
 
-test("shards lie where the policy lets them, and the class follows from those it lets in", async (t) => {
+test("shards lie where the policy lets them, and its households choose the class", async (t) => {
   const world = mixedWorld(14);
   const policy = policyOf("require region in EU;");
   const transfer = await openWorld(world, { policy });
@@ -68,7 +69,7 @@ test("nines that no peer can give leave data here", async (t) => {
   t.match(transfer.status().waiting, { for: "peers", needed: 12, have: 6 });
 });
 
-test("a new policy governs new groups; an old group keeps its own, for substitutes too", async (t) => {
+test("a new policy governs new groups; an old one keeps its own, for substitutes too", async (t) => {
   const world = mixedWorld(12);
   const japan = policyOf("protect class mirror; require country in JP;");
   const first = await openWorld(world, { policy: japan });
