@@ -117,7 +117,7 @@ export class Durable {
   async #stillThere(): Promise<void> {
     const { disk, journal } = this.#needs;
     await disk.check();
-    if (await journal.isNamed()) return;
+    if (journal.isNamed) return;
     disk.lose(new HiveError("Stale", "cache.place", `${disk.directory} was deleted`));
     await disk.check();
   }

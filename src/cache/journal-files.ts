@@ -111,8 +111,8 @@ export class JournalFiles {
   }
 
   /** False once somebody has deleted what the last records went to. */
-  async isNamed(): Promise<boolean> {
-    return (await this.#active?.isNamed()) ?? true;
+  get isNamed(): boolean {
+    return this.#active?.isNamed() ?? true;
   }
 
   async close(): Promise<void> {

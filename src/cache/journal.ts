@@ -132,8 +132,8 @@ export class Journal {
   }
 
   /** False once somebody has deleted what the last records went to. */
-  isNamed(): Promise<boolean> {
-    return this.#needs.files.isNamed();
+  get isNamed(): boolean {
+    return this.#needs.files.isNamed;
   }
 
   close(): Promise<void> {
