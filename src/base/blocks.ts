@@ -34,10 +34,15 @@ export interface DriveStore {
    */
   sweep(): Sweep;
 
-  /** Adds a record to the journal, in order; durable after the next `sync`. */
-  append(record: Uint8Array): Sequence;
+  /**
+   * Adds a record to the journal, in order; durable after the next `sync`. It may name blocks that
+   * are not durable yet, unless it is said not to: then `syncRecords` waits for none.
+   */
+  append(record: Uint8Array, options?: AppendOptions): Sequence;
   /** Group commit: all that was put and appended before this call is on stable storage. */
   sync(): Promise<void>;
+  /** The records that were appended before this call are; blocks only if one may name them. */
+  syncRecords(): Promise<void>;
   /**
    * Atomically: every block put so far is durable, `root` is the current root record, and journal
    * records up to and including `through` are gone. A crash leaves the old state or the new.
@@ -48,6 +53,11 @@ export interface DriveStore {
   /** The journal records after the newest commit, oldest first; read once, at mount. */
   replay(): AsyncIterable<Uint8Array>;
   usage(): StoreUsage;
+}
+
+export interface AppendOptions {
+  /** It names no block but those that were durable when it was appended. */
+  readonly namesDurableOnly: boolean;
 }
 
 export interface GetOptions {

@@ -30,6 +30,11 @@ export const localLimits = {
     journaledShareMax: 1 / 4,
     /** ... and this much: a journal's whole room is four times that. */
     journaledScatteredBytesMax: 32 * MiB,
+    /** A chunk of which no more than that share changed stays in the journal for so long, since a
+     * database writes it again ... */
+    sealAfterMs: 30_000,
+    /** ... while all unsealed bytes are no more than this: each commit writes them once more. */
+    restingBytesMax: 24 * MiB,
     /** Pieces of one unsealed chunk: twice its pages, which is all that the kernel writes. */
     extentsMax: 128,
     /** Chunks sealed in one call: as many as gain by it, and a millisecond of a thread. */
@@ -46,7 +51,7 @@ export const localLimits = {
     /** A change is at most this old when it is committed; so is what a crash replays. */
     commitAfterMs: 5_000,
     /** Journal that calls for a commit: its replay takes under a second. */
-    commitAfterBytes: 32 * MiB,
+    commitAfterBytes: 48 * MiB,
     commitAfterRecords: 20_000,
     /** A commit rests for this many times as long as the last one took, changes being few. */
     commitRestFactor: 3,

@@ -13,6 +13,7 @@ import { frameOfRoot } from "./frame.ts";
 import { GroupCommit, type Reach } from "./group-commit.ts";
 import type { Journal } from "./journal.ts";
 import type { Change, LevelTable } from "./level.ts";
+import { RecordCommit } from "./record-commit.ts";
 import {
   type Books, type CommitRecord, booksKey, encodeBooks, encodeCommit, formatKey, formatNumber,
   rootKey, withCheck,
@@ -33,6 +34,7 @@ interface Needs {
 export class Durable {
   readonly group: GroupCommit;
   readonly #needs: Needs;
+  readonly #records: RecordCommit;
   /** Where the newest copy of the root record lies; unknown after a start. */
   #rootFile: BlockFile | undefined;
   /** What the index was told last. */
@@ -49,6 +51,10 @@ export class Durable {
       wanted: (reach) => this.#isWanted(reach),
       settled: () => this.#settled(),
     });
+    this.#records = new RecordCommit({
+      write: () => this.group.orKeep("journal", () => this.#recordNow()),
+      sync: () => this.sync(),
+    });
   }
 
   /** Why what was taken in is not kept, if it is not. */
@@ -61,6 +67,13 @@ export class Durable {
     // What was durable before is not any more when somebody has deleted it.
     if (!this.#isWanted("kept")) await this.#stillThere();
     await this.group.request("kept");
+  }
+
+  /** The same of journal records alone: they need not wait for blocks that none of them names. */
+  async syncRecords(): Promise<void> {
+    const { journal, log } = this.#needs;
+    if (!journal.hasPending || (log.hasUnflushed && journal.mayNameNewBlocks)) return this.sync();
+    await this.#records.request();
   }
 
   /** Memory holds a little for a full disk; one that may not be written is not waited for. */
@@ -107,6 +120,15 @@ export class Durable {
     const { disk, journal } = this.#needs;
     await this.#orLose(() => journal.write());
     await disk.checkNowAndThen();
+  }
+
+  /** All that waits, if none of it may name a block that is not durable; false if some may. */
+  async #recordNow(): Promise<boolean> {
+    const { disk, journal, log } = this.#needs;
+    if (log.hasUnflushed && journal.mayNameNewBlocks) return false;
+    journal.take();
+    await disk.orWithReserve(() => this.#record());
+    return true;
   }
 
   async #write(changes: readonly Change[]): Promise<void> {

@@ -106,23 +106,24 @@ export class GroupCommit {
     if (this.#failure !== undefined) throw this.#failure;
     const gathered = this.#needs.gather(reach);
     if (gathered.length > 0) this.#kept = this.#kept.concat(gathered);
-    await this.#orKeep("blocks", () => this.#needs.flush());
-    await this.#orKeep("journal", () => this.#needs.record());
+    await this.orKeep("blocks", () => this.#needs.flush());
+    await this.orKeep("journal", () => this.#needs.record());
     if (reach === "settled") await this.#settle(this.#kept);
     if (this.#kept.length === 0) this.#hindrance = undefined;
   }
 
   async #settle(changes: Change[]): Promise<void> {
     // What a failed batch held is written again: each change says what is, not what was done.
-    if (changes.length > 0) await this.#orKeep("index", () => this.#needs.write(changes));
+    if (changes.length > 0) await this.orKeep("index", () => this.#needs.write(changes));
     assert(this.#kept === changes);
     this.#kept = [];
     this.#needs.settled();
   }
 
-  async #orKeep(subject: string, act: () => Promise<void>): Promise<void> {
+  /** A failure of this act is one of the commit: what may follow is decided by its kind. */
+  async orKeep<T>(subject: string, act: () => Promise<T>): Promise<T> {
     try {
-      await act();
+      return await act();
     } catch (cause) {
       const fault = diskFault(cause, "cache.commit", subject);
       if (mayHeal(fault)) this.#hindrance = fault;

@@ -3,7 +3,7 @@
  * lies in files of its own (journal-files.ts); what it says to LevelDB is only how to forget what
  * the first format kept there.
  */
-import type { Sequence } from "../base/blocks.ts";
+import type { AppendOptions, Sequence } from "../base/blocks.ts";
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { GroupRecord, JournalFile } from "./journal-file.ts";
@@ -27,6 +27,7 @@ export interface ReplayRun {
 interface Pending {
   readonly sequence: Sequence;
   readonly record: Uint8Array;
+  readonly namesDurableOnly: boolean;
 }
 
 export class Journal {
@@ -35,6 +36,8 @@ export class Journal {
   /** Gathered for a write that is under way, or that failed. */
   #taken: Pending[] = [];
   #pendingBytes = 0;
+  /** Writes go one after the other. */
+  #turn: Promise<void> = Promise.resolve();
   #last: Sequence;
   /** Where this run's records begin: replay stops before. */
   readonly #replayTo: Sequence;
@@ -69,13 +72,19 @@ export class Journal {
     this.#needs.files.fileBytes = bytes;
   }
 
-  append(record: Uint8Array): Sequence {
+  append(record: Uint8Array, { namesDurableOnly }: AppendOptions): Sequence {
     const fits = record.length <= limits.cache.recordBytesMax;
     if (!fits) throw new HiveError("TooLarge", "cache.append", `${record.length} bytes`);
     const sequence = ++this.#last;
-    this.#pending.push({ sequence, record });
+    this.#pending.push({ sequence, record, namesDurableOnly });
     this.#pendingBytes += record.length;
     return sequence;
+  }
+
+  /** False when nothing that is not durable would miss a block that is not. */
+  get mayNameNewBlocks(): boolean {
+    const waiting = [...this.#taken, ...this.#pending];
+    return waiting.some(({ namesDurableOnly }) => !namesDurableOnly);
   }
 
   /** What `write` writes: all that there is now. */
@@ -86,10 +95,16 @@ export class Journal {
 
   /** Makes what was taken durable, all or none; after a failure it is still there to be written. */
   async write(): Promise<void> {
+    const mine = this.#turn.then(() => this.#write());
+    this.#turn = mine.catch(() => undefined);
+    await mine;
+  }
+
+  async #write(): Promise<void> {
     const taken = this.#taken;
     if (taken.length === 0) return;
     await this.#needs.files.write(groupOf(taken));
-    this.#taken = [];
+    this.#taken = this.#taken.slice(taken.length);
     for (const { record } of taken) this.#pendingBytes -= record.length;
   }
 

@@ -1,6 +1,6 @@
 /** The ports of the cache, put together from its parts. It decides little: the parts do. */
-import type { BlockFetcher, GetOptions, Sequence, StoreUsage } from "../base/blocks.ts";
-import type { Sweep, UploadRound } from "../base/blocks.ts";
+import type { AppendOptions, BlockFetcher, GetOptions, Sequence } from "../base/blocks.ts";
+import type { StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
@@ -15,7 +15,8 @@ import { Cleaner } from "./cleaner.ts";
 import { DirtyRoom } from "./dirty-room.ts";
 import type { Disk } from "./disk.ts";
 import { Durable } from "./durable.ts";
-import { BlockEntry, marks } from "./entry.ts";
+import { type BlockEntry, marks } from "./entry.ts";
+import { Intake } from "./intake.ts";
 import type { Journal } from "./journal.ts";
 import type { LevelTable } from "./level.ts";
 import { Reading } from "./reading.ts";
@@ -57,6 +58,7 @@ export class Store implements Cache {
   readonly #rounds: Rounds;
   readonly #reading: Reading;
   readonly #room: DirtyRoom;
+  readonly #intake: Intake;
   readonly #durable: Durable;
   readonly #cleaner: Cleaner;
   readonly #listeners = new Set<() => void>();
@@ -88,15 +90,17 @@ export class Store implements Cache {
         fullWaitMs: options.fullWaitMs ?? limits.cache.fullWaitMs,
       },
     );
+    const parts = { catalog: this.#catalog, log: this.#log };
+    this.#intake = new Intake({ ...parts, report, spend: (bytes) => this.#spend(bytes) });
     const { disk, journal, table } = needs;
     this.#durable = new Durable({
-      catalog: this.#catalog, disk, journal, log: this.#log, rounds: this.#rounds, table,
+      ...parts, disk, journal, rounds: this.#rounds, table,
       committed: () => this.#tell(),
     });
     this.#cleaner = new Cleaner(
       {
-        catalog: this.#catalog, log: this.#log, group: this.#durable.group,
-        reading: this.#reading, report, leaving: (file) => this.#durable.copyRoot(file),
+        ...parts, group: this.#durable.group, reading: this.#reading, report,
+        leaving: (file) => this.#durable.copyRoot(file),
       },
       { limitBytes: options.limitBytes },
     );
@@ -140,10 +144,12 @@ export class Store implements Cache {
     return this.#sweep;
   }
 
-  append(record: Uint8Array): Sequence {
+  append(
+    record: Uint8Array, options: AppendOptions = { namesDurableOnly: false },
+  ): Sequence {
     this.#assertOpen("cache.append");
     this.#durable.refuseIfHindered();
-    const sequence = this.#needs.journal.append(record);
+    const sequence = this.#needs.journal.append(record, options);
     this.#commitIfMuch();
     return sequence;
   }
@@ -151,6 +157,11 @@ export class Store implements Cache {
   async sync(): Promise<void> {
     this.#assertOpen("cache.sync");
     await this.#durable.sync();
+  }
+
+  async syncRecords(): Promise<void> {
+    this.#assertOpen("cache.sync");
+    await this.#durable.syncRecords();
   }
 
   async commit(root: Uint8Array, through: Sequence): Promise<void> {
@@ -285,36 +296,9 @@ export class Store implements Cache {
 
   #insert(cid: Cid, sealed: Uint8Array, freed?: () => void): void {
     const known = this.#catalog.get(cid);
-    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
-    this.#needs.report.storedBytes += sealed.length;
-    this.#spend(sealed.length);
-    if (known === undefined) this.#store(cid, sealed, { withMarks: marks.dirty, freed });
-    else this.#mend(known, sealed);
-  }
-
-  #store(
-    cid: Cid, bytes: Uint8Array,
-    { withMarks, freed }: { readonly withMarks: number; readonly freed?: (() => void) | undefined },
-  ): void {
-    const lengthBytes = bytes.length;
-    const sequence = this.#catalog.nextSequence();
-    const entry = new BlockEntry({ cid, lengthBytes, sequence, marks: withMarks });
-    const frame = { kind: "block", cid, sequence, lengthBytes } as const;
-    const place = this.#log.append(frame, bytes, entry, freed);
-    entry.bytes = bytes;
-    this.#catalog.add(entry, place.file, place.offsetBytes);
-    this.#catalog.change(entry);
-  }
-
-  /** A dirty block whose bytes were lost comes again: it keeps its place in the order. */
-  #mend(entry: BlockEntry, bytes: Uint8Array): void {
-    const { cid, sequence, lengthBytes } = entry;
-    assert(lengthBytes === bytes.length, "one CID, one length");
-    const place = this.#log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
-    entry.marks &= ~marks.broken;
-    entry.bytes = bytes;
-    this.#catalog.move(entry, place.file, place.offsetBytes);
-    this.#putAgain(entry);
+    if (known === undefined) return this.#intake.add(cid, sealed, { dirty: true, freed });
+    if (known.is(marks.broken)) this.#intake.mend(known, sealed);
+    this.#putAgain(known);
   }
 
   /** What was fetched stays if that costs nobody any room. */
@@ -322,13 +306,11 @@ export class Store implements Cache {
     const failed = this.#durable.hindrance ?? this.#log.failure;
     const unable = this.#closing ?? failed;
     if (unable !== undefined || this.#catalog.get(cid) !== undefined) return;
-    this.#spend(bytes.length);
     if (this.#log.usedBytes + bytes.length > this.#cleaner.limitBytes) {
       this.#inBackground(this.#makeRoom());
       return;
     }
-    this.#needs.report.storedBytes += bytes.length;
-    this.#store(cid, bytes, { withMarks: 0 });
+    this.#intake.add(cid, bytes, { dirty: false });
     this.#commitIfMuch();
   }
 

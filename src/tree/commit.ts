@@ -20,13 +20,18 @@ import { xattrBytes } from "../dag/inodes.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../dag/rewrite.ts";
 import { sealRoot } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
+import type { DirtyChunk } from "./dirty.ts";
 import { flushAll, promiseAgain } from "./flush.ts";
 import { type Binding, type ChunkChanges, Layer, type Snapshot } from "./layers.ts";
+import { Schedule, isResting } from "./schedule.ts";
 import { forgetUnlinked } from "./sealing.ts";
 import type { State } from "./state.ts";
 
 const secretBytes = 32;
-const { commitRestFactor } = limits.tree;
+
+interface Pace {
+  readonly leisurely: boolean;
+}
 
 /** What the root record must say, as it was when the layer froze. */
 interface Frozen {
@@ -45,22 +50,28 @@ export class Commits {
   /** Settles after the commit asked for last, however it ended. */
   #last: Promise<void> = Promise.resolve();
   #running = false;
-  #restsUntilMs = 0;
-  #savedAtMs = 0;
+  /** Nobody who waits for the next commit needs all of it in the root. */
+  #isLeisurely = false;
   /** Pages of the committed root that the next one does not have. */
   #replaced: Cid[] = [];
   /** Blocks of extended attributes that the commit under way has handed over. */
   #spilledCids: Cid[] = [];
-  #breather: Breather;
+  readonly #schedule: Schedule;
+  readonly #breather: Breather;
 
   constructor(state: State) {
     this.#state = state;
+    this.#schedule = new Schedule(state);
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
     state.relieve = () => this.commit();
   }
 
-  /** Everything changed before this call is in the store's root when it resolves. */
-  commit(): Promise<void> {
+  /**
+   * Everything changed before this call is in the store's root when it resolves; what rests may
+   * stay in the journal, as durable, if nobody asks for more.
+   */
+  commit({ leisurely }: Pace = { leisurely: false }): Promise<void> {
+    this.#isLeisurely = leisurely && (this.#next === undefined || this.#isLeisurely);
     if (this.#next !== undefined) return this.#next;
     this.#next = this.#last.then(() => this.#run());
     this.#last = this.#next.catch(() => undefined);
@@ -86,8 +97,9 @@ export class Commits {
   /** A background step: commits when changes are old or many. */
   step(): Step {
     const step = async (): Promise<"busy" | "idle"> => {
-      if (this.#running || !this.#isDue()) return "idle";
-      const act = this.#rests() ? this.#save() : this.commit();
+      const next = this.#running ? "nothing" : this.#schedule.next();
+      if (next === "nothing") return "idle";
+      const act = next === "save" ? this.#save() : this.commit({ leisurely: true });
       await act.catch((error: unknown) => {
         this.#state.needs.log.warn("tree.commit", { failed: describe(error) });
         this.#state.changedAtMs = this.#state.needs.clock.monotonicMs();
@@ -97,53 +109,40 @@ export class Commits {
     return { name: "commit", step };
   }
 
-  #isDue(): boolean {
-    const { journal, changedAtMs, needs, readOnly } = this.#state;
-    if (readOnly || changedAtMs === undefined) return false;
-    const { commitAfterMs, commitAfterBytes, commitAfterRecords } = limits.tree;
-    const old = needs.clock.monotonicMs() - changedAtMs >= commitAfterMs;
-    return old || journal.bytes >= commitAfterBytes || journal.records >= commitAfterRecords;
-  }
-
-  /** After a long commit, as of a directory of a million names, the next one waits longer. */
-  #rests(): boolean {
-    const { journal, needs } = this.#state;
-    const { journalRecordsMax, journalBytesMax } = limits.tree;
-    const much = journal.records > journalRecordsMax / 2 || journal.bytes > journalBytesMax / 2;
-    return !much && needs.clock.monotonicMs() < this.#restsUntilMs;
-  }
-
   /** As durable as by a commit, in the journal: a crash replays it. */
   async #save(): Promise<void> {
-    const { needs, liveFiles } = this.#state;
-    if (needs.clock.monotonicMs() - this.#savedAtMs < limits.tree.commitAfterMs) return;
-    this.#savedAtMs = needs.clock.monotonicMs();
-    await flushAll(this.#state, [...liveFiles]);
-    await needs.store.sync();
+    this.#schedule.saves();
+    await this.#flushAll({ leisurely: true });
+    await this.#state.needs.store.sync();
   }
 
   async #run(): Promise<void> {
-    const { clock } = this.#state.needs;
-    const beganMs = clock.monotonicMs();
+    const pace = { leisurely: this.#isLeisurely };
     this.#next = undefined;
     this.#running = true;
+    this.#schedule.begins();
     try {
-      await this.#commitAll();
+      await this.#commitAll(pace);
     } finally {
       this.#running = false;
-      this.#savedAtMs = clock.monotonicMs();
-      this.#restsUntilMs = this.#savedAtMs + (this.#savedAtMs - beganMs) * commitRestFactor;
+      this.#schedule.ended();
     }
   }
 
-  async #commitAll(): Promise<void> {
+  async #commitAll(pace: Pace): Promise<void> {
     const state = this.#state;
     assert(!state.readOnly, "a read-only tree has nothing to commit");
     if (this.#frozen !== undefined) await this.#write(this.#frozen);
     forgetUnlinked(state);
-    const failure = await flushAll(state, [...state.liveFiles]).catch(orLeftBehind);
+    const failure = await this.#flushAll(pace).catch(orLeftBehind);
     if (state.changedAtMs !== undefined) await this.#write(this.#freeze());
     if (failure !== undefined) throw failure;
+  }
+
+  #flushAll({ leisurely }: Pace): Promise<void> {
+    const state = this.#state;
+    const leaves = leisurely ? (chunk: DirtyChunk) => isResting(state, chunk) : undefined;
+    return flushAll(state, [...state.liveFiles], leaves);
   }
 
   /** From here on, changes land in the next commit. Nothing of this may wait. */

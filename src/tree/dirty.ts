@@ -30,6 +30,8 @@ export interface Sealing extends Told {
 export class DirtyChunk implements Told {
   readonly node: Node;
   readonly index: number;
+  /** When the oldest of what is not sealed was written. */
+  sinceMs: number;
   readonly top = new Extents();
   fresh: readonly Span[] = [];
   promised: readonly Span[] = [];
@@ -39,9 +41,13 @@ export class DirtyChunk implements Told {
   /** What the link that it replaces took. */
   replacedBytes: number;
 
-  constructor(node: Node, index: number, below: { belowBytes: number; replacedBytes: number }) {
-    this.node = node;
-    this.index = index;
+  constructor(
+    place: { readonly node: Node; readonly index: number; readonly sinceMs: number },
+    below: { readonly belowBytes: number; readonly replacedBytes: number },
+  ) {
+    this.node = place.node;
+    this.index = place.index;
+    this.sinceMs = place.sinceMs;
     this.belowBytes = below.belowBytes;
     this.replacedBytes = below.replacedBytes;
   }

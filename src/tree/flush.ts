@@ -6,6 +6,7 @@
  * A link in the journal stands for all that the journal told of its chunk before. So what was
  * written on top of a chunk while it was sealed is told again behind its link.
  */
+import type { AppendOptions } from "../base/blocks.ts";
 import { type HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
@@ -29,18 +30,31 @@ export function flush(state: State, node: Node): Promise<void> {
   return flushAll(state, [node]);
 }
 
-/** The same for many files, with one sync for all: the journal only ever links durable blocks. */
-export async function flushAll(state: State, nodes: readonly Node[]): Promise<void> {
+/**
+ * The same for many files, with one sync for all: the journal only ever links durable blocks. The
+ * bytes of chunks that it `leaves` go into the journal.
+ */
+export async function flushAll(
+  state: State, nodes: readonly Node[], leaves: (chunk: DirtyChunk) => boolean = () => false,
+): Promise<void> {
   const captures: Capture[] = [];
   let failure: HiveError | undefined;
   for (const node of nodes) {
     const { live } = node;
     if (live === undefined) continue;
+    const chunks = [...live.dirty.values()];
     if (fitsInline(node, live)) publishInline(state, node, live);
-    else {
+    else if (chunks.some(leaves)) {
+      const sealed = sealChunks(state, chunks.filter((chunk) => !leaves(chunk)));
+      failure ??= await sealed.then(() => undefined, orFault);
+      await journalRest(state, node, live);
+    } else {
       const sealed = await sealAll(state, node, live).catch(orFault);
-      if (isFault(sealed)) failure ??= await journalInstead(state, node, live, sealed);
-      else captures.push(sealed);
+      if (!isFault(sealed)) captures.push(sealed);
+      else {
+        failure ??= sealed;
+        await journalRest(state, node, live);
+      }
     }
   }
   if (captures.length > 0) {
@@ -52,14 +66,16 @@ export async function flushAll(state: State, nodes: readonly Node[]): Promise<vo
   if (failure !== undefined) throw failure;
 }
 
-/** What lies below the written bytes cannot be had just now: they wait for it in the journal. */
-async function journalInstead(
-  state: State, node: Node, live: Live, why: HiveError,
-): Promise<HiveError> {
-  await whenSettled(state, live, () => {
-    if (node.live === live) publishNow(state, node, live);
+/** What is not sealed waits in the journal: it rests, or what lies below is not to be had now. */
+async function journalRest(state: State, node: Node, live: Live): Promise<void> {
+  await whenSettled(state, live, (options) => {
+    if (node.live === live && hasNews(node, live)) publishNow(state, node, live, options);
   });
-  return why;
+}
+
+function hasNews(node: Node, live: Live): boolean {
+  const grown = live.published.sizeBytes !== node.inode.sizeBytes;
+  return grown || live.links.size > 0 || freshBytes(live) > 0;
 }
 
 /** A file that the store has no room for must not keep the others from being published. */
@@ -114,7 +130,8 @@ function publishCapture(state: State, capture: Capture): void {
   // Another capture, begun later, may have told of more.
   const sizeBytes = Math.max(capture.sizeBytes, live.published.sizeBytes);
   const data = dataOnTop(live, links);
-  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes, data });
+  const namesDurableOnly = true;
+  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes, data, namesDurableOnly });
   const rest = live.dirty.size + live.links.size;
   live.promised = live.promised && rest > 0;
   if (rest === 0 && node.inode.sizeBytes === sizeBytes) settleLive(state, node);
@@ -136,32 +153,33 @@ function isPromised({ promised, sealing }: DirtyChunk): boolean {
   return promised.length + (sealing?.promised.length ?? 0) > 0;
 }
 
-/** Acts in a moment in which the store has every chunk of the file that is sealed. */
-async function whenSettled(state: State, live: Live, act: () => void): Promise<void> {
+/**
+ * Acts in a moment in which every chunk of the file that is sealed is on stable storage; or, where
+ * its writers are quicker than the store, tells the act that some are not.
+ */
+async function whenSettled(state: State, live: Live, act: Publish): Promise<void> {
   for (let round = 0; round < limits.tree.settleRoundsMax; round++) {
-    const cids = [...live.links.values()].map(({ cid }) => cid);
+    const cids = new Set([...live.links.values()].map(({ cid }) => cid));
     await state.blocks.arrive(cids);
-    if (cids.length > 0) await state.needs.store.sync();
+    if (cids.size > 0) await state.needs.store.sync();
     // A writer may have sealed more meanwhile.
-    const isSettled = [...live.links.values()].every(({ cid }) => !state.blocks.isPending(cid));
-    if (isSettled) return act();
+    const isSettled = [...live.links.values()].every(({ cid }) => cids.has(cid));
+    if (isSettled) return act({ namesDurableOnly: true });
   }
-  // Its writers are quicker than the store: what they add is told now, and waited for.
+  // What they add is told now, and waited for.
   const cids = [...live.links.values()].map(({ cid }) => cid);
-  act();
+  act({ namesDurableOnly: false });
   await state.blocks.arrive(cids);
 }
+
+type Publish = (options: AppendOptions) => void;
 
 /** Publishes the file's data in the cheapest way that a crash cannot undo once the store syncs. */
 export async function persist(state: State, node: Node): Promise<void> {
   const { live } = node;
   if (live === undefined) return;
   if (fitsInline(node, live) || isForSealing(live)) return flush(state, node);
-  await whenSettled(state, live, () => {
-    const grown = live.published.sizeBytes !== node.inode.sizeBytes;
-    const news = grown || live.links.size > 0 || freshBytes(live) > 0;
-    if (node.live === live && news) publishNow(state, node, live);
-  });
+  await journalRest(state, node, live);
 }
 
 /** True when sealing costs less than writing it twice, the second time in its chunks. */
@@ -176,14 +194,15 @@ function isForSealing(live: Live): boolean {
 }
 
 /** Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. */
-function publishNow(state: State, node: Node, live: Live): void {
+function publishNow(state: State, node: Node, live: Live, options: AppendOptions): void {
   const links = new Map(live.links);
   const onTop = dataOnTop(live, links);
   const data = [...onTop, ...[...live.dirty.values()].flatMap((chunk) => dataChanges(chunk))];
   live.links.clear();
   live.publishedCapture = live.captures;
   const { sizeBytes } = node.inode;
-  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes: live.allocatedBytes, data });
+  const { allocatedBytes } = live;
+  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes, data, ...options });
   live.promised = live.dirty.size > 0;
   if (live.dirty.size === 0) settleLive(state, node);
 }
@@ -198,37 +217,42 @@ function publishInline(state: State, node: Node, live: Live): void {
   state.record([inodeChange(state, node, { content })]);
 }
 
-interface Publication extends Pick<Capture, "links" | "sizeBytes" | "allocatedBytes"> {
-  readonly data?: readonly Change[];
+type Facts = Pick<Capture, "links" | "sizeBytes" | "allocatedBytes">;
+interface Publication extends Facts, AppendOptions {
+  readonly data: readonly Change[];
 }
 
 function publishLinks(state: State, node: Node, live: Live, told: Publication): void {
   const { ino, content } = node.inode;
-  const { sizeBytes, allocatedBytes, data = [] } = told;
+  const { sizeBytes, allocatedBytes, data, namesDurableOnly } = told;
   const links: Change[] = [...told.links].map(([index, link]) => {
     return { kind: "chunk", ino, index, link };
   });
   const chunked = content.kind === "chunks" || links.length > 0;
   const next: Content = chunked ? { kind: "chunks", allocatedBytes } : content;
   live.published = { sizeBytes, content: next };
-  recordInParts(state, [...links, ...data], inodeChange(state, node, { content: next }));
+  recordInParts(state, [...links, ...data], inodeChange(state, node, { content: next }), {
+    namesDurableOnly,
+  });
 }
 
 /** The size comes last: a crash between two records must not show bytes that are not there. */
-export function recordInParts(state: State, changes: readonly Change[], last: Change): void {
+export function recordInParts(
+  state: State, changes: readonly Change[], last: Change, options?: AppendOptions,
+): void {
   let part: Change[] = [];
   let bytes = 0;
   for (const change of changes) {
     const more = change.kind === "data" ? change.bytes.length : linkRecordBytes;
     if (bytes + more > limits.tree.recordBytesMax) {
-      state.record(part);
+      state.record(part, options);
       part = [];
       bytes = 0;
     }
     part.push(change);
     bytes += more;
   }
-  state.record([...part, last]);
+  state.record([...part, last], options);
 }
 
 /** Nothing is unpublished any more: the inode alone tells all. */
@@ -286,10 +310,10 @@ export async function promiseAgain(state: State): Promise<void> {
   for (const node of [...state.liveFiles]) {
     const { live } = node;
     if (live?.promised !== true) continue;
-    await whenSettled(state, live, () => {
+    await whenSettled(state, live, (options) => {
       if (node.live !== live || !live.promised) return;
       for (const chunk of live.dirty.values()) chunk.forgetPromises();
-      publishNow(state, node, live);
+      publishNow(state, node, live, options);
       told = true;
     });
   }

@@ -87,6 +87,7 @@ function keepLink(state: State, chunk: DirtyChunk, link: ChunkLink): void {
   live.links.set(chunk.index, link);
   chunk.belowBytes = link.lengthBytes;
   chunk.replacedBytes = allocatedFor(link.lengthBytes);
+  chunk.sinceMs = state.needs.clock.monotonicMs();
   if (chunk.top.isEmpty) forgetDirty(state, chunk);
 }
 

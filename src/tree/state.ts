@@ -5,7 +5,7 @@
  *
  * It knows nothing of POSIX (the operations' files do) nor of pages (commit.ts does).
  */
-import type { DriveStore, Sequence } from "../base/blocks.ts";
+import type { AppendOptions, DriveStore, Sequence } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import type { Instant } from "../base/filesystem.ts";
@@ -97,12 +97,16 @@ export class State {
     if (full) throw new Wanted(this.relieve);
   }
 
-  /** Journals the changes as one record and makes them so. */
-  record(changes: readonly Change[]): void {
+  /**
+   * Journals the changes as one record and makes them so. The blocks that they name are durable,
+   * unless it is said that they are not.
+   */
+  record(changes: readonly Change[], options: AppendOptions = { namesDurableOnly: true }): void {
     const told = changes.filter((change) => this.#isTold(change));
     if (told.length > 0) {
       const anchors = this.#anchors(told);
-      this.#append([...anchors, ...told.map((change) => this.#published(change))]);
+      const all = [...anchors, ...told.map((change) => this.#published(change))];
+      this.#append(all, options);
     }
     for (const change of changes) this.apply(change);
   }
@@ -187,7 +191,7 @@ export class State {
 
   /** A record that changes nothing: what came before it has a place in the journal. */
   mark(): void {
-    this.#append([]);
+    this.#append([], { namesDurableOnly: true });
   }
 
   /** Something changed that the next commit must keep. */
@@ -195,11 +199,11 @@ export class State {
     this.changedAtMs ??= this.needs.clock.monotonicMs();
   }
 
-  #append(changes: readonly Change[]): void {
+  #append(changes: readonly Change[], options: AppendOptions): void {
     this.changed();
     const record = encodeChanges(changes);
     if (!this.#unsealed.hasRoomFor(record)) this.seal();
-    this.#unsealed.add(record);
+    this.#unsealed.add(record, options);
     this.journal.told++;
     this.journal.records++;
     this.journal.bytes += record.length;
@@ -208,9 +212,9 @@ export class State {
   /** The store has every record told so far, to be made durable by its next sync. */
   seal(): void {
     if (this.#unsealed.isEmpty) return;
-    this.#unsealed.hand((record) => {
+    this.#unsealed.hand((record, options) => {
       const sealed = sealJournal(this.keys, record, this.needs.random);
-      this.journal.last = this.needs.store.append(sealed);
+      this.journal.last = this.needs.store.append(sealed, options);
     });
   }
 

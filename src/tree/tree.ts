@@ -367,8 +367,9 @@ function childIno(state: State, ino: Ino, text: string): Ino {
   return nodeOf(state, parent, found).ino;
 }
 
+/** What is published names durable blocks only, so its records alone have to follow. */
 async function synced(state: State): Promise<void> {
-  await state.needs.store.sync();
+  await state.needs.store.syncRecords();
 }
 
 function checkedTarget(target: Uint8Array): Buffer {

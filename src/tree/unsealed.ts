@@ -4,13 +4,14 @@
  * sealed together, as one record of all their changes in order. A crash before it takes them all,
  * as it took them before from the store's memory.
  */
-import type { DriveStore } from "../base/blocks.ts";
+import type { AppendOptions, DriveStore } from "../base/blocks.ts";
 import { limits } from "../base/limits.ts";
 import { joinRecords } from "./journal.ts";
 
 export class Unsealed {
   #records: Buffer[] = [];
   #bytes = 0;
+  #namesDurableOnly = true;
 
   get isEmpty(): boolean {
     return this.#records.length === 0;
@@ -20,16 +21,18 @@ export class Unsealed {
     return this.isEmpty || this.#bytes + record.length <= limits.tree.sealedTogetherBytesMax;
   }
 
-  add(record: Buffer): void {
+  add(record: Buffer, { namesDurableOnly }: AppendOptions): void {
     this.#records.push(record);
     this.#bytes += record.length;
+    this.#namesDurableOnly &&= namesDurableOnly;
   }
 
   /** Gives them all to whoever seals them; what fails is kept. */
-  hand(seal: (record: Buffer) => void): void {
-    seal(joinRecords(this.#records));
+  hand(seal: (record: Buffer, options: AppendOptions) => void): void {
+    seal(joinRecords(this.#records), { namesDurableOnly: this.#namesDurableOnly });
     this.#records = [];
     this.#bytes = 0;
+    this.#namesDurableOnly = true;
   }
 }
 
@@ -41,10 +44,14 @@ export function sealingFirst(store: DriveStore, seal: () => void): DriveStore {
     has: (cid) => store.has(cid),
     discard: (cid) => store.discard(cid),
     sweep: () => store.sweep(),
-    append: (record) => store.append(record),
+    append: (record, options) => store.append(record, options),
     async sync() {
       seal();
       await store.sync();
+    },
+    async syncRecords() {
+      seal();
+      await store.syncRecords();
     },
     commit: (root, through) => store.commit(root, through),
     root: () => store.root(),

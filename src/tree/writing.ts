@@ -142,7 +142,8 @@ export function liveOf(state: State, node: Node): Live {
 }
 
 function newDirty(state: State, node: Node, index: number, under: Under): DirtyChunk {
-  const chunk = new DirtyChunk(node, index, under);
+  const sinceMs = state.needs.clock.monotonicMs();
+  const chunk = new DirtyChunk({ node, index, sinceMs }, under);
   (node.live as Live).dirty.set(index, chunk);
   state.dirtyChunks.add(chunk);
   const { inline } = under;

@@ -36,6 +36,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
   blockContract(name, make);
   journalContract(name, make);
   reopenContract(name, make);
+  recordsContract(name, make);
 }
 
 function blockContract(name: string, make: () => Promise<StoreUnderTest>): void {
@@ -190,6 +191,24 @@ function reopenContract(name: string, make: () => Promise<StoreUnderTest>): void
     t.equal(again.append(Buffer.from("after 3")), first + 3);
     await again.commit(Buffer.from("next root"), first + 3);
     t.strictSame(await records(again), []);
+  });
+}
+
+function recordsContract(name: string, make: () => Promise<StoreUnderTest>): void {
+  test(`${name}: records are durable by themselves, or with the blocks they may name`, async (t) => {
+    await using made = await make();
+    if (made.reopen === undefined) return t.pass("nothing is durable here");
+    const { store } = made;
+    const [kept, other] = [sample("kept", 90_000), sample("other", 80_000)];
+    await store.put(kept.cid, kept.bytes);
+    store.append(Buffer.from("names kept"));
+    await store.syncRecords();
+    await store.put(other.cid, other.bytes);
+    store.append(Buffer.from("names nothing new"), { namesDurableOnly: true });
+    await Promise.all(Array.from({ length: 10 }, () => store.syncRecords()));
+    const again = await made.reopen();
+    t.strictSame(await records(again), ["names kept", "names nothing new"]);
+    t.ok(kept.bytes.equals(await again.get(kept.cid)));
   });
 }
 

@@ -2,7 +2,7 @@
  * A DriveStore in memory that can crash: `crash()` gives the store as a disk would have it, without
  * what was not synced. It can answer later, refuse when full, and never changes what it was given.
  */
-import type { DriveStore, Sequence, StoreUsage, Sweep } from "../../src/base/blocks.ts";
+import type { AppendOptions, DriveStore, Sequence, StoreUsage, Sweep } from "../../src/base/blocks.ts";
 import { HiveError, assert } from "../../src/base/errors.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
 import type { Random } from "../../src/base/random.ts";
@@ -14,7 +14,7 @@ export interface MemoryStoreOptions {
   readonly limitBytes?: number;
 }
 
-interface JournalRecord {
+interface JournalRecord extends AppendOptions {
   readonly sequence: Sequence;
   readonly bytes: Buffer;
 }
@@ -94,14 +94,25 @@ export class MemoryStore implements DriveStore {
     };
   }
 
-  append(record: Uint8Array): Sequence {
+  append(
+    record: Uint8Array, { namesDurableOnly }: AppendOptions = { namesDurableOnly: false },
+  ): Sequence {
     this.appendedBytes += record.length;
-    this.#journal.push({ sequence: ++this.#sequence, bytes: Buffer.from(record) });
+    const bytes = Buffer.from(record);
+    this.#journal.push({ sequence: ++this.#sequence, bytes, namesDurableOnly });
     return this.#sequence;
   }
 
   async sync(): Promise<void> {
     this.#toDisk();
+    await Promise.resolve();
+  }
+
+  /** No more than it must: whoever relies on more loses it in a crash. */
+  async syncRecords(): Promise<void> {
+    if (this.#journal.some(({ namesDurableOnly }) => !namesDurableOnly)) return this.sync();
+    this.#disk.journal.push(...this.#journal);
+    this.#journal = [];
     await Promise.resolve();
   }
 
@@ -148,6 +159,10 @@ export class MemoryStore implements DriveStore {
 
   get journalCount(): number {
     return this.#journal.length + this.#disk.journal.length;
+  }
+
+  get unsyncedBlocks(): number {
+    return this.#blocks.size;
   }
 
   get unsyncedRecords(): number {

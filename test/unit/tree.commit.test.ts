@@ -66,6 +66,22 @@ test("small changes between two syncs are few records, and an fsync keeps them a
   t.strictSame(await walkTree(await openOn(store.crash())), expected);
 });
 
+test("an fsync does not wait for what others have written", async (t) => {
+  const store = new MemoryStore();
+  const tree = await openOn(store);
+  const large = await tree.create(nobody, place(rootIno, "large"), { mode: 0o644 }, flags);
+  await tree.write(large.handle, 0, seededRandom(`large ${seed}`).bytes(4 * chunkBytes));
+  const small = await tree.create(nobody, place(rootIno, "small"), { mode: 0o644 }, flags);
+  await tree.write(small.handle, 0, Buffer.alloc(4096, 1));
+  await tree.fsync(small.handle, { dataOnly: false });
+  t.ok(store.unsyncedBlocks > 0, "the large file's chunks are on their way");
+  const again = await openOn(store.crash());
+  const { ino } = await again.lookup(place(rootIno, "small"));
+  t.ok((await readFile(again, ino)).equals(Buffer.alloc(4096, 1)));
+  await tree.fsync(large.handle, { dataOnly: false });
+  t.equal(store.unsyncedBlocks, 0, "until it is synced itself");
+});
+
 test("what fsync promised outlives commits that come while it is still unsealed", async (t) => {
   const store = new MemoryStore({ late: seededRandom("late") });
   const tree = await openOn(store);

@@ -1,0 +1,62 @@
+/**
+ * The way of a block into the store: a frame at the end of the log, an entry in the catalog. It
+ * decides nothing about room or durability.
+ */
+import { assert } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
+import type { BlockLog } from "./block-log.ts";
+import type { Catalog } from "./catalog.ts";
+import { BlockEntry, marks } from "./entry.ts";
+import type { Report } from "./report.ts";
+
+interface Needs {
+  readonly catalog: Catalog;
+  readonly log: BlockLog;
+  readonly report: Report;
+  /** So many bytes of the disk are taken. */
+  readonly spend: (bytes: number) => void;
+}
+
+interface Manner {
+  readonly dirty: boolean;
+  /** Told once the bytes are written, if nobody else was given them. */
+  readonly freed?: (() => void) | undefined;
+}
+
+export class Intake {
+  readonly #needs: Needs;
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+  }
+
+  add(cid: Cid, bytes: Uint8Array, { dirty, freed }: Manner): void {
+    const { catalog, log } = this.#needs;
+    this.#count(bytes);
+    const lengthBytes = bytes.length;
+    const sequence = catalog.nextSequence();
+    const entry = new BlockEntry({ cid, lengthBytes, sequence, marks: dirty ? marks.dirty : 0 });
+    const frame = { kind: "block", cid, sequence, lengthBytes } as const;
+    const place = log.append(frame, bytes, entry, freed);
+    entry.bytes = bytes;
+    catalog.add(entry, place.file, place.offsetBytes);
+    catalog.change(entry);
+  }
+
+  /** A dirty block whose bytes were lost comes again: it keeps its place in the order. */
+  mend(entry: BlockEntry, bytes: Uint8Array): void {
+    const { catalog, log } = this.#needs;
+    this.#count(bytes);
+    const { cid, sequence, lengthBytes } = entry;
+    assert(lengthBytes === bytes.length, "one CID, one length");
+    const place = log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+    entry.marks &= ~marks.broken;
+    entry.bytes = bytes;
+    catalog.move(entry, place.file, place.offsetBytes);
+  }
+
+  #count(bytes: Uint8Array): void {
+    this.#needs.report.storedBytes += bytes.length;
+    this.#needs.spend(bytes.length);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * When the next commit is due, and which chunks it may leave to a later one. Decisions only.
+ *
+ * A chunk of which little has changed costs far more to seal than to keep in the journal. So it
+ * rests there for a while: a database writes the same chunks again and again, and each is sealed
+ * once for many commits.
+ */
+import { limits } from "../base/limits.ts";
+import type { DirtyChunk } from "./dirty.ts";
+import type { Live } from "./nodes.ts";
+import type { State } from "./state.ts";
+
+const {
+  commitAfterMs, commitAfterBytes, commitAfterRecords, commitRestFactor, journalBytesMax,
+  journalRecordsMax, journaledShareMax, restingBytesMax, sealAfterMs,
+} = limits.tree;
+
+/** True while a commit that nobody waits for may leave the chunk's bytes in the journal. */
+export function isResting(state: State, chunk: DirtyChunk): boolean {
+  const { top, lengthBytes, sinceMs } = chunk;
+  const isLittle = top.heldBytes <= lengthBytes * journaledShareMax;
+  const isYoung = state.needs.clock.monotonicMs() - sinceMs < sealAfterMs;
+  return isLittle && isYoung && state.dirtyBytes <= restingBytesMax;
+}
+
+export class Schedule {
+  readonly #state: State;
+  #beganAtMs = 0;
+  #restsUntilMs = 0;
+  #savedAtMs = 0;
+  /** What the journal had been told when the last commit ended. */
+  #toldBefore = -1;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** What to do now: a commit, or, after a long one, only what makes changes as durable. */
+  next(): "nothing" | "commit" | "save" {
+    if (!this.#isDue()) return "nothing";
+    if (!this.#rests()) return "commit";
+    const isSaved = this.#nowMs() - this.#savedAtMs < commitAfterMs;
+    return isSaved ? "nothing" : "save";
+  }
+
+  saves(): void {
+    this.#savedAtMs = this.#nowMs();
+  }
+
+  begins(): void {
+    this.#beganAtMs = this.#nowMs();
+  }
+
+  /** After a long commit, as of a directory of a million names, the next one waits longer. */
+  ended(): void {
+    this.#savedAtMs = this.#nowMs();
+    this.#restsUntilMs = this.#savedAtMs + (this.#savedAtMs - this.#beganAtMs) * commitRestFactor;
+    this.#toldBefore = this.#state.journal.told;
+  }
+
+  #nowMs(): number {
+    return this.#state.needs.clock.monotonicMs();
+  }
+
+  #isDue(): boolean {
+    const { journal, changedAtMs, readOnly } = this.#state;
+    if (readOnly || changedAtMs === undefined) return false;
+    const isMuch = journal.bytes >= commitAfterBytes || journal.records >= commitAfterRecords;
+    return isMuch || (this.#nowMs() - changedAtMs >= commitAfterMs && this.#hasNews());
+  }
+
+  /** False when all that the last commit left behind still rests. */
+  #hasNews(): boolean {
+    const { journal, liveFiles } = this.#state;
+    if (journal.told !== this.#toldBefore) return true;
+    return [...liveFiles].some(({ inode, live }) => {
+      return live !== undefined && this.#isNews(live, inode.sizeBytes);
+    });
+  }
+
+  #isNews(live: Live, sizeBytes: number): boolean {
+    if (live.links.size > 0 || live.published.sizeBytes !== sizeBytes) return true;
+    return [...live.dirty.values()].some((chunk) => {
+      return chunk.fresh.length > 0 || !isResting(this.#state, chunk);
+    });
+  }
+
+  #rests(): boolean {
+    const { journal } = this.#state;
+    const isMuch = journal.records > journalRecordsMax / 2 || journal.bytes > journalBytesMax / 2;
+    return !isMuch && this.#nowMs() < this.#restsUntilMs;
+  }
+}
