@@ -7,6 +7,7 @@
  * all that the index has not heard yet. Nothing is ever given to LevelDB without a sync: it would
  * lose a log that it had begun to replace, with later ones whole.
  */
+import { setImmediate } from "node:timers/promises";
 import { type HiveError, assert } from "../base/errors.ts";
 import { diskFault, mayHeal } from "./faults.ts";
 import type { Change } from "./level.ts";
@@ -85,8 +86,9 @@ export class GroupCommit {
     this.#looping = true;
     while (this.#next !== undefined) {
       const group = this.#next;
-      // One turn, so that all who ask in it share the commit.
-      await Promise.resolve();
+      // One turn, so that all who ask in it share the commit: after another one also those whom
+      // that has let go, or they would wait for this one and take turns with it for ever.
+      await (this.#running === undefined ? Promise.resolve() : setImmediate());
       this.#next = undefined;
       this.#running = group;
       // Whoever asked awaits it; here it only must not count as unhandled.
