@@ -82,6 +82,46 @@ test("an fsync does not wait for what others have written", async (t) => {
   t.equal(store.unsyncedBlocks, 0, "until it is synced itself");
 });
 
+test("a chunk of which little changed rests in the journal through commits", async (t) => {
+  const store = new MemoryStore();
+  let nowMs = 1_000_000;
+  const clock = { ...systemClock, monotonicMs: () => nowMs };
+  const random = seededRandom(`rest ${seed}`);
+  const tree = await openTree({ store, clock, random, log: silentLog }, { treeSecret });
+  const { signal } = new AbortController();
+  const file = await tree.create(nobody, place(rootIno, "db"), { mode: 0o644 }, flags);
+  const expected = random.bytes(4 * chunkBytes);
+  await tree.write(file.handle, 0, expected);
+  await tree.commit();
+  const sealedBytes = store.putBytes;
+  const pass = async (ms: number): Promise<void> => {
+    nowMs += ms;
+    await tree.committer.step(signal);
+  };
+  for (let at = 0; at < 4; at++) {
+    const offset = at * chunkBytes + at * 5000;
+    expected.fill(at + 1, offset, offset + 4096);
+    await tree.write(file.handle, offset, expected.subarray(offset, offset + 4096));
+    if (at % 2 === 0) await tree.fsync(file.handle, { dataOnly: true });
+    await tree.mkdir(nobody, place(rootIno, `d${at}`), { mode: 0o755 });
+    await pass(limits.tree.commitAfterMs);
+    const again = await openOn(store.crash());
+    const { ino } = await again.lookup(place(rootIno, "db"));
+    t.ok((await readFile(again, ino)).equals(expected), "as durable as ever");
+  }
+  t.ok(store.putBytes - sealedBytes < chunkBytes, "pages of names, and no chunk");
+  const commits = store.commits;
+  await pass(limits.tree.commitAfterMs);
+  t.equal(store.commits, commits, "what rests is no reason for a commit");
+  await pass(limits.tree.sealAfterMs);
+  t.equal(store.commits, commits + 1);
+  t.ok(store.putBytes - sealedBytes >= 4 * chunkBytes, "each was sealed once");
+  await tree.write(file.handle, 0, Buffer.alloc(4096, 9));
+  await tree.commit();
+  t.ok(store.putBytes - sealedBytes >= 5 * chunkBytes, "whoever asks has all in the root");
+  t.equal(store.journalCount, 0);
+});
+
 test("what fsync promised outlives commits that come while it is still unsealed", async (t) => {
   const store = new MemoryStore({ late: seededRandom("late") });
   const tree = await openOn(store);
