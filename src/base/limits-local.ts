@@ -119,6 +119,9 @@ export const localLimits = {
     pendingBytesMax: 32 * MiB,
     /** One write to a block file: large writes cost no more a byte from here on. */
     writeBytesMax: 4 * MiB,
+    /** Written bytes at which the disk is set to work, though nobody syncs: what it takes in some
+     * ten milliseconds. */
+    flushEarlyBytes: 16 * MiB,
     /** Frames in one write, two pieces each: half of Linux's IOV_MAX. */
     writeFramesMax: 256,
     /** Changes in one batch to LevelDB: about a millisecond of the main thread. So many blocks, at
