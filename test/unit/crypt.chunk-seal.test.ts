@@ -1,4 +1,6 @@
 /** Chunks sealed natively and through node are the same bytes, and both refuse the same damage. */
+import { once } from "node:events";
+import { Worker, parentPort, workerData } from "node:worker_threads";
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -10,6 +12,12 @@ const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.chunk-seal.test.ts`;
 const native = nativeSealer();
 const lengths = [1, 15, 16, 54, 55, 56, 63, 64, 65, 119, 120, 1000, 4096, 65_537, 256 * 1024];
+
+if (workerData === "seal and end") {
+  const full = Array.from({ length: 16 }, (_, at) => Buffer.alloc(256 * 1024, at));
+  for (let at = 0; at < 8; at++) void chunkSealer().sealLater(Buffer.alloc(32), full);
+  parentPort?.postMessage("under way");
+}
 
 test("the addon is what seals where the CPU has the instructions", (t) => {
   t.equal(chunkSealer(), chunkSealer(), "chosen once");
@@ -31,6 +39,45 @@ test("native and node make the same names, keys and bytes", (t) => {
     t.strictSame(ours, plainSealer.seal(secret, plaintexts), replay);
     t.strictSame(native.open(ours), plaintexts, replay);
     t.strictSame(plainSealer.open(ours), plaintexts, replay);
+  }
+  t.end();
+});
+
+test("sealing on other threads makes the same, and survives its thread", async (t) => {
+  const random = seededRandom(`${seed}/later`);
+  const secret = random.bytes(32);
+  const sets = Array.from({ length: 12 }, () => {
+    return Array.from({ length: 1 + random.below(20) }, () => {
+      const length = lengths[random.below(lengths.length)] as number;
+      return Buffer.alloc(length, random.bytes(Math.min(length, 97)));
+    });
+  });
+  for (const sealer of [plainSealer, native].filter((one) => one !== undefined)) {
+    const sealed = await Promise.all(sets.map((set) => sealer.sealLater(secret, set)));
+    const expected = sets.map((set) => plainSealer.seal(secret, set));
+    t.strictSame(sealed, expected, replay);
+  }
+  // A thread that ends while its chunks are being sealed takes nobody with it.
+  for (let at = 0; at < 4; at++) {
+    const worker = new Worker(new URL(import.meta.url), { workerData: "seal and end" });
+    await once(worker, "message");
+    t.equal(await worker.terminate(), 1);
+  }
+});
+
+test("a block opened by its key alone is as it was sealed, whatever its name", (t) => {
+  const random = seededRandom(`${seed}/key`);
+  const secret = random.bytes(32);
+  const plaintexts = [100, 3000, 64].map((length) => Buffer.from(random.bytes(length)));
+  for (const sealer of [plainSealer, native].filter((one) => one !== undefined)) {
+    const chunks = sealer.seal(secret, plaintexts);
+    const renamed = damage(chunks, { at: 1, what: "cid", bit: 0 });
+    t.strictSame(sealer.open(renamed, "key"), plaintexts);
+    for (let trial = 0; trial < 100; trial++) {
+      const what = trial % 2 === 0 ? "sealed" : "key";
+      const bit = random.below(64 * 8);
+      t.ok(isRefused(sealer, damage(chunks, { at: random.below(3), what, bit }), "key"), replay);
+    }
   }
   t.end();
 });
@@ -72,9 +119,9 @@ function cut(chunks: Chunks, length: number): Chunks {
   return chunks.map((chunk) => ({ ...chunk, sealed: chunk.sealed.subarray(0, length) }));
 }
 
-function isRefused(sealer: ChunkSealer, chunks: Chunks): boolean {
+function isRefused(sealer: ChunkSealer, chunks: Chunks, by: "cid" | "key" = "cid"): boolean {
   try {
-    sealer.open(chunks);
+    sealer.open(chunks, by);
     return false;
   } catch (error) {
     return isFault(error, "Corrupt");
@@ -82,7 +129,8 @@ function isRefused(sealer: ChunkSealer, chunks: Chunks): boolean {
 }
 
 test("the addon refuses arguments that do not fit, and lives on", (t) => {
-  interface Bare { seal(...words: unknown[]): void; open(...words: unknown[]): void }
+  type Call = (...words: unknown[]) => unknown;
+  interface Bare { seal: Call; sealLater: Call; open: Call }
   const addon = loadAddon("seal", (exports) => exports as Bare);
   if (addon === undefined) return t.end();
   const secret = Buffer.alloc(32);
@@ -99,9 +147,13 @@ test("the addon refuses arguments that do not fit, and lives on", (t) => {
     [1, secret, Array(17).fill(plain), Array(17).fill(sealed), Buffer.alloc(17 * 64)],
     [1, secret, [new Uint16Array(32)], [sealed], links],
   ];
-  for (const words of wrong) t.throws(() => addon.seal(...words), { code: "ERR_SEAL_ARGUMENT" });
-  t.throws(() => addon.open(links, [sealed], [plain], Buffer.alloc(2)));
-  t.throws(() => addon.open(links, [sealed], [plain]));
+  for (const words of wrong) {
+    t.throws(() => addon.seal(...words), { code: "ERR_SEAL_ARGUMENT" });
+    t.throws(() => addon.sealLater(...words), { code: "ERR_SEAL_ARGUMENT" });
+  }
+  t.throws(() => addon.open(links, [sealed], [plain], Buffer.alloc(2), true));
+  t.throws(() => addon.open(links, [sealed], [plain], Buffer.alloc(1)));
+  t.throws(() => addon.open(links, [sealed], [plain], Buffer.alloc(1), 1));
   addon.seal(1, secret, [plain], [sealed], links);
   t.not(sealed[0], 0);
   t.end();
