@@ -1,7 +1,7 @@
 /**
  * Disasters on a real swarm of processes, at full size: what `npm test` does small. Each drill says
  * what it does, how long it took, and fails loudly. `npm run drill -- NAME` runs one of them;
- * `crashes` knows options, told in drills/crashes.ts.
+ * `crashes` and `large` know options, told in their own files.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -17,22 +17,27 @@ import { type Machine, newMachine, root, run } from "../test/support/cli.ts";
 import { sameTree, until, wordsIn } from "../test/support/cli.ts";
 import { filesWith, keyFileOf, secretsOf } from "../test/support/secrets.ts";
 import { crashOptions, crashes } from "./drills/crashes.ts";
+import { large, largeOptions } from "./drills/large.ts";
 import { begin, must, say, seconds, swarm, timed } from "./drills/machine.ts";
 
+const options = { ...crashOptions, ...largeOptions };
 const MiB = 1024 * 1024;
 const secret = "nine herons stood where the river bends";
 const secretName = "letter-to-nobody-at-all.txt";
 
-type Drill = () => Promise<void>;
-const drills: Readonly<Record<string, Drill>> = { whole, crashes, repair, wire, latency };
+type Values = Readonly<Partial<Record<keyof typeof options, string>>>;
+type Drill = (values: Values) => Promise<void>;
+const drills: Readonly<Record<string, Drill>> = {
+  whole, crashes, repair, wire, latency, large,
+};
 
-const { positionals: chosen } = parseArgs({ allowPositionals: true, options: crashOptions });
+const { positionals: chosen, values } = parseArgs({ allowPositionals: true, options });
 for (const name of chosen.length > 0 ? chosen : Object.keys(drills)) {
   const drill = drills[name];
   if (drill === undefined) throw new Error(`no drill ${name}: ${Object.keys(drills).join(" ")}`);
   say(`drill ${name}`);
   const start = performance.now();
-  await drill();
+  await drill(values);
   say(`drill ${name} passed in ${seconds(start)}`);
 }
 

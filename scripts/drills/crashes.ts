@@ -8,7 +8,6 @@
  */
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { seededRandom } from "../../src/base/random.ts";
 import { root } from "../../test/support/cli.ts";
 import { crashRound } from "../../test/support/cli-crash.ts";
@@ -33,9 +32,9 @@ export const crashOptions = {
   only: { type: "string" },
 } as const;
 
-const { values } = parseArgs({ options: crashOptions, allowPositionals: true });
+type Values = Readonly<Partial<Record<keyof typeof crashOptions, string>>>;
 
-export async function crashes(): Promise<void> {
+export async function crashes(values: Values): Promise<void> {
   const seed = Number(values.seed ?? process.env["SEED"] ?? randomInt(1_000_000));
   say(`  SEED=${seed}`);
   const { only } = values;
