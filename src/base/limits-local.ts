@@ -97,7 +97,7 @@ export const localLimits = {
     limitBytesMax: 2 ** 50,
     /** Of the limit: the rest stays for reads while uploads lag behind. */
     dirtyShareMax: 0.75,
-    /** How long a write waits for room before ENOSPC. */
+    /** How long writes wait with nobody let in before ENOSPC. */
     fullWaitMs: 30_000,
     /** Blocks up to this size are directory pages, and may use the reserve. */
     smallBlockBytesMax: 72 * KiB,

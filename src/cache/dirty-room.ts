@@ -1,7 +1,7 @@
 /**
  * Back-pressure for writers: room for so many bytes that are not on the peers yet. Whoever finds
  * none waits in order of arrival, is let in as blocks are placed or discarded, and gives up with
- * NoSpace after a while.
+ * NoSpace once nobody was let in for a while.
  *
  * Small blocks (directory pages) may use a reserve on top: without it a full drive could not make
  * the commit whose upload is what frees room.
@@ -12,8 +12,11 @@ import { limits } from "../base/limits.ts";
 
 interface Waiter {
   readonly lengthBytes: number;
-  readonly admit: () => void;
-  readonly refuse: (reason: unknown) => void;
+  readonly sinceMs: number;
+  readonly enter: () => void;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+  timer?: Disposable;
 }
 
 export class DirtyRoom {
@@ -23,6 +26,8 @@ export class DirtyRoom {
   readonly #waiters: Waiter[] = [];
   /** What a writer waited for in vain: until there is room for it, nobody else need wait. */
   #vainBytes: number | undefined;
+  /** When somebody who waited was last let in. */
+  #movedAtMs = Number.NEGATIVE_INFINITY;
   bytesMax: number;
 
   constructor(
@@ -57,28 +62,30 @@ export class DirtyRoom {
     if (this.isExhausted) {
       throw new HiveError("NoSpace", "cache.put", "nothing has made room since the last wait");
     }
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(this.#fullWaitMs, () => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        this.#vainBytes ??= lengthBytes;
-        reject(new HiveError("NoSpace", "cache.put", "nothing was placed in time"));
-        // A smaller one behind may fit.
-        this.wake();
-      });
-      const waiter: Waiter = {
-        lengthBytes,
-        admit: () => {
-          timer[Symbol.dispose]();
-          enter();
-          resolve();
-        },
-        refuse: (reason) => {
-          timer[Symbol.dispose]();
-          reject(reason);
-        },
-      };
-      this.#waiters.push(waiter);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const sinceMs = this.#clock.monotonicMs();
+    const waiter: Waiter = { lengthBytes, sinceMs, enter, resolve, reject };
+    this.#waiters.push(waiter);
+    this.#watch(waiter, this.#fullWaitMs);
+    return promise;
+  }
+
+  /** A queue that moves is as slow as the uplink, and no reason to give up. */
+  #watch(waiter: Waiter, waitMs: number): void {
+    waiter.timer = this.#clock.after(waitMs, () => {
+      const movedMs = Math.max(waiter.sinceMs, this.#movedAtMs);
+      const leftMs = movedMs + this.#fullWaitMs - this.#clock.monotonicMs();
+      if (leftMs > 0) this.#watch(waiter, leftMs);
+      else this.#giveUp(waiter);
     });
+  }
+
+  #giveUp(waiter: Waiter): void {
+    this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+    this.#vainBytes ??= waiter.lengthBytes;
+    waiter.reject(new HiveError("NoSpace", "cache.put", "nothing was placed in time"));
+    // A smaller one behind may fit.
+    this.wake();
   }
 
   /** Lets in whoever fits now. */
@@ -88,13 +95,19 @@ export class DirtyRoom {
     let first = this.#waiters[0];
     while (first !== undefined && this.#used() + first.lengthBytes <= this.bytesMax) {
       this.#waiters.shift();
-      first.admit();
+      this.#movedAtMs = this.#clock.monotonicMs();
+      first.timer?.[Symbol.dispose]();
+      first.enter();
+      first.resolve();
       first = this.#waiters[0];
     }
   }
 
   /** Turns all away, for the end. */
   refuseAll(reason: HiveError): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.refuse(reason);
+    for (const { timer, reject } of this.#waiters.splice(0)) {
+      timer?.[Symbol.dispose]();
+      reject(reason);
+    }
   }
 }

@@ -1,0 +1,68 @@
+/** Who waits for room, and for how long: in virtual time. */
+import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
+import { isFault } from "../../src/base/errors.ts";
+import { DirtyRoom } from "../../src/cache/dirty-room.ts";
+
+const fullWaitMs = 1000;
+const block = 200_000;
+
+/** Room for ten blocks, all of it taken; time passes when told. */
+function fullRoom() {
+  let nowMs = 0;
+  let used = 10 * block;
+  const due = new Set<{ readonly atMs: number; readonly act: () => void }>();
+  const after = (ms: number, act: () => void): Disposable => {
+    const timer = { atMs: nowMs + ms, act };
+    due.add(timer);
+    return { [Symbol.dispose]: () => void due.delete(timer) };
+  };
+  const clock = { ...systemClock, monotonicMs: () => nowMs, after };
+  const room = new DirtyRoom({ clock, used: () => used }, { bytesMax: 10 * block, fullWaitMs });
+  return {
+    room,
+    enter: () => void (used += block),
+    drain() {
+      used -= block;
+      room.wake();
+    },
+    async pass(ms: number) {
+      nowMs += ms;
+      for (const timer of [...due].filter(({ atMs }) => atMs <= nowMs)) {
+        due.delete(timer);
+        timer.act();
+      }
+      await Promise.resolve();
+    },
+  };
+}
+
+test("writers of a queue that moves wait as long as the uplink needs", async (t) => {
+  const { room, enter, drain, pass } = fullRoom();
+  let entered = 0;
+  const all = Array.from({ length: 20 }, () => room.wait(block, enter).then(() => entered++));
+  for (let turn = 1; turn <= 20; turn++) {
+    await pass(fullWaitMs * 0.9);
+    drain();
+    await Promise.resolve();
+    t.equal(entered, turn);
+  }
+  await Promise.all(all);
+});
+
+test("when nobody was let in for the whole wait, all give up, and the next at once", async (t) => {
+  const { room, enter, drain, pass } = fullRoom();
+  const [first, ...others] = Array.from({ length: 5 }, () => room.wait(block, enter));
+  await pass(fullWaitMs / 2);
+  drain();
+  await first;
+  const ends = Promise.allSettled(others);
+  await pass(fullWaitMs * 0.6);
+  t.equal(room.isExhausted, false, "half a wait has passed since");
+  await pass(fullWaitMs * 0.5);
+  for (const end of await ends) {
+    t.ok(end.status === "rejected" && isFault(end.reason, "NoSpace"));
+  }
+  t.ok(room.isExhausted);
+  t.throws(() => room.wait(block, enter), { kind: "NoSpace" });
+});
