@@ -53,6 +53,8 @@ export const localLimits = {
     /** Journal that calls for a commit: its replay takes under a second. */
     commitAfterBytes: 48 * MiB,
     commitAfterRecords: 20_000,
+    /** Between two commits while the store fills faster than it goes up. */
+    commitPauseMs: 500,
     /** A commit rests for this many times as long as the last one took, changes being few. */
     commitRestFactor: 3,
     /** Journal at which operations wait for the commit: its changes are held in memory. */

@@ -154,6 +154,11 @@ export class Blocks {
     await this.arrive(refused.map(([cid]) => cid));
   }
 
+  /** The store has no room for something yet, or has refused it. */
+  get isWaiting(): boolean {
+    return this.#pending.size > 0;
+  }
+
   isPending(cid: Cid): boolean {
     return this.#pending.has(cid);
   }

@@ -8,7 +8,7 @@
  * links any more stay in the store until its garbage is collected.
  */
 import type { Sequence } from "../base/blocks.ts";
-import { type HiveError, assert, isFault } from "../base/errors.ts";
+import { HiveError, assert, isFault } from "../base/errors.ts";
 import { type Cid, type Ino, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
@@ -23,7 +23,7 @@ import { Breather } from "./attempt.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { flushAll, promiseAgain } from "./flush.ts";
 import { type Binding, type ChunkChanges, Layer, type Snapshot } from "./layers.ts";
-import { Schedule, isResting } from "./schedule.ts";
+import { Schedule, isFilling, isResting } from "./schedule.ts";
 import { forgetUnlinked } from "./sealing.ts";
 import type { State } from "./state.ts";
 
@@ -132,17 +132,30 @@ export class Commits {
   async #commitAll(pace: Pace): Promise<void> {
     const state = this.#state;
     assert(!state.readOnly, "a read-only tree has nothing to commit");
-    if (this.#frozen !== undefined) await this.#write(this.#frozen);
-    forgetUnlinked(state);
-    const failure = await this.#flushAll(pace).catch(orLeftBehind);
-    if (state.changedAtMs !== undefined) await this.#write(this.#freeze());
-    if (failure !== undefined) throw failure;
+    for (let round = 0; round < limits.tree.settleRoundsMax; round++) {
+      const withheld = await this.#commitWhatIsHere(pace);
+      if (pace.leisurely || withheld.length === 0) return;
+      // What was just committed goes up, and makes the room that the rest waits for.
+      await state.blocks.arrive(withheld);
+    }
+    throw new HiveError("Busy", "tree.commit", "its writers are quicker than the store");
   }
 
-  #flushAll({ leisurely }: Pace): Promise<void> {
+  async #commitWhatIsHere(pace: Pace): Promise<readonly Cid[]> {
     const state = this.#state;
-    const leaves = leisurely ? (chunk: DirtyChunk) => isResting(state, chunk) : undefined;
-    return flushAll(state, [...state.liveFiles], leaves);
+    if (this.#frozen !== undefined) await this.#write(this.#frozen);
+    forgetUnlinked(state);
+    const withheld = await this.#flushAll(pace).catch(orLeftBehind);
+    if (state.changedAtMs !== undefined) await this.#write(this.#freeze());
+    if (withheld instanceof HiveError) throw withheld;
+    return withheld;
+  }
+
+  #flushAll({ leisurely }: Pace): Promise<readonly Cid[]> {
+    const state = this.#state;
+    const mayRest = leisurely && !state.blocks.isWaiting;
+    const leaves = mayRest ? (chunk: DirtyChunk) => isResting(state, chunk) : undefined;
+    return flushAll(state, [...state.liveFiles], { leaves, withholds: isFilling(state) });
   }
 
   /** From here on, changes land in the next commit. Nothing of this may wait. */

@@ -8,12 +8,13 @@
  */
 import type { AppendOptions } from "../base/blocks.ts";
 import { type HiveError, isFault } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import type { Content } from "../dag/inodes.ts";
 import type { DirtyChunk, Told } from "./dirty.ts";
 import type { Change } from "./journal.ts";
-import type { Live, Node } from "./nodes.ts";
+import { type Live, type Node, allocatedFor } from "./nodes.ts";
 import { sealChunks } from "./sealing.ts";
 import { type Span, addSpans, bytesIn } from "./spans.ts";
 import { type State, inodeChange } from "./state.ts";
@@ -26,44 +27,60 @@ const {
 } = limits.tree;
 
 /** Publishes the file's data in sealed chunks. What is written meanwhile stays unpublished. */
-export function flush(state: State, node: Node): Promise<void> {
-  return flushAll(state, [node]);
+export async function flush(state: State, node: Node): Promise<void> {
+  await flushAll(state, [node]);
+}
+
+/** What of it may stay for a later time. */
+interface Leeway {
+  /** Bytes of these chunks go into the journal instead. */
+  readonly leaves?: ((chunk: DirtyChunk) => boolean) | undefined;
+  /** Chunks for which the store has no room yet stay unpublished. */
+  readonly withholds?: boolean;
 }
 
 /**
- * The same for many files, with one sync for all: the journal only ever links durable blocks. The
- * bytes of chunks that it `leaves` go into the journal.
+ * The same for many files, with one sync for all: the journal only ever links durable blocks. It
+ * answers what was withheld.
  */
 export async function flushAll(
-  state: State, nodes: readonly Node[], leaves: (chunk: DirtyChunk) => boolean = () => false,
-): Promise<void> {
+  state: State, nodes: readonly Node[], { leaves = () => false, withholds = false }: Leeway = {},
+): Promise<readonly Cid[]> {
   const captures: Capture[] = [];
   let failure: HiveError | undefined;
   for (const node of nodes) {
     const { live } = node;
     if (live === undefined) continue;
-    const chunks = [...live.dirty.values()];
-    if (fitsInline(node, live)) publishInline(state, node, live);
-    else if (chunks.some(leaves)) {
-      const sealed = sealChunks(state, chunks.filter((chunk) => !leaves(chunk)));
-      failure ??= await sealed.then(() => undefined, orFault);
-      await journalRest(state, node, live);
-    } else {
-      const sealed = await sealAll(state, node, live).catch(orFault);
-      if (!isFault(sealed)) captures.push(sealed);
-      else {
-        failure ??= sealed;
-        await journalRest(state, node, live);
-      }
+    if (fitsInline(node, live)) {
+      publishInline(state, node, live);
+      continue;
     }
+    const chunks = [...live.dirty.values()];
+    const { sizeBytes } = node.inode;
+    const sealing = sealChunks(state, chunks.filter((chunk) => !leaves(chunk)));
+    const unsealed = await sealing.then(() => undefined, orFault);
+    failure ??= unsealed;
+    if (unsealed === undefined && !chunks.some(leaves)) {
+      captures.push(captureOf(state, node, live, { sizeBytes, withholds }));
+      continue;
+    }
+    const untold = await journalRest(state, node, live).then(() => undefined, orFault);
+    failure ??= untold;
   }
-  if (captures.length > 0) {
-    const arrived = await withoutRefused(state, captures);
-    failure ??= arrived.failure;
-    await state.needs.store.sync();
-    for (const capture of arrived.captures) publishCapture(state, capture);
-  }
+  const unpublished = await publishCaptures(state, captures);
+  failure ??= unpublished;
   if (failure !== undefined) throw failure;
+  return captures.flatMap(({ withheld }) => withheld);
+}
+
+async function publishCaptures(
+  state: State, captures: readonly Capture[],
+): Promise<HiveError | undefined> {
+  if (captures.length === 0) return undefined;
+  const arrived = await withoutRefused(state, captures);
+  await state.needs.store.sync();
+  for (const capture of arrived.captures) publishCapture(state, capture);
+  return arrived.failure;
 }
 
 /** What is not sealed waits in the journal: it rests, or what lies below is not to be had now. */
@@ -109,15 +126,32 @@ interface Capture {
   readonly links: ReadonlyMap<number, ChunkLink>;
   readonly sizeBytes: number;
   readonly allocatedBytes: number;
+  /** Chunks that the store has no room for yet: they, and the size behind them, are left out. */
+  readonly withheld: readonly Cid[];
 }
 
-/** Seals what is unsealed now. What is written meanwhile is not waited for. */
-async function sealAll(state: State, node: Node, live: Live): Promise<Capture> {
-  const { sizeBytes } = node.inode;
-  await sealChunks(state, [...live.dirty.values()]);
-  const { allocatedBytes } = live;
-  const links = new Map(live.links);
-  return { node, live, number: ++live.captures, links, sizeBytes, allocatedBytes };
+/** The file's sealed chunks, and how far they reach; of a moment behind that of the size. */
+function captureOf(
+  state: State, node: Node, live: Live,
+  { sizeBytes, withholds }: { readonly sizeBytes: number; readonly withholds: boolean },
+): Capture {
+  const isWithheld = ({ cid }: ChunkLink): boolean => withholds && state.blocks.isPending(cid);
+  const withheld = [...live.links].filter(([, link]) => isWithheld(link));
+  // A size never counts bytes of a chunk that is left out, nor is a chunk told behind the size.
+  const starts = withheld.map(([index]) => Math.max(index * chunkBytes, live.published.sizeBytes));
+  const end = Math.min(sizeBytes, ...starts);
+  const told = [...live.links].filter(([index, link]) => {
+    return !isWithheld(link) && index * chunkBytes < end;
+  });
+  const links = new Map(told);
+  let { allocatedBytes } = live;
+  for (const [index, link] of live.links) {
+    if (links.has(index)) continue;
+    allocatedBytes -= allocatedFor(link.lengthBytes) - (live.over.get(index) ?? 0);
+  }
+  const cids = withheld.map(([, { cid }]) => cid);
+  const number = ++live.captures;
+  return { node, live, number, sizeBytes: end, links, allocatedBytes, withheld: cids };
 }
 
 function publishCapture(state: State, capture: Capture): void {
@@ -125,7 +159,10 @@ function publishCapture(state: State, capture: Capture): void {
   if (node.live !== live || number <= live.publishedCapture) return;
   live.publishedCapture = number;
   for (const [index, link] of links) {
-    if (live.links.get(index) === link) live.links.delete(index);
+    const isNewest = live.links.get(index) === link;
+    if (isNewest) live.links.delete(index);
+    if (isNewest) live.over.delete(index);
+    else live.over.set(index, allocatedFor(link.lengthBytes));
   }
   // Another capture, begun later, may have told of more.
   const sizeBytes = Math.max(capture.sizeBytes, live.published.sizeBytes);
@@ -199,6 +236,7 @@ function publishNow(state: State, node: Node, live: Live, options: AppendOptions
   const onTop = dataOnTop(live, links);
   const data = [...onTop, ...[...live.dirty.values()].flatMap((chunk) => dataChanges(chunk))];
   live.links.clear();
+  live.over.clear();
   live.publishedCapture = live.captures;
   const { sizeBytes } = node.inode;
   const { allocatedBytes } = live;

@@ -23,8 +23,10 @@ export interface Live {
   /** What a crash would leave. */
   published: { readonly sizeBytes: number; readonly content: Content };
   readonly dirty: Map<number, DirtyChunk>;
-  /** Sealed, and not published yet; undefined where a hole was made. */
+  /** Sealed, and not published yet. */
   readonly links: Map<number, ChunkLink>;
+  /** What the published chunks that these replace take. */
+  readonly over: Map<number, number>;
   allocatedBytes: number;
   /** The journal holds data of this file that is not in a published chunk. */
   promised: boolean;

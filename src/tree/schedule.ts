@@ -11,8 +11,8 @@ import type { Live } from "./nodes.ts";
 import type { State } from "./state.ts";
 
 const {
-  commitAfterMs, commitAfterBytes, commitAfterRecords, commitRestFactor, journalBytesMax,
-  journalRecordsMax, journaledShareMax, restingBytesMax, sealAfterMs,
+  commitAfterMs, commitAfterBytes, commitAfterRecords, commitPauseMs, commitRestFactor,
+  journalBytesMax, journalRecordsMax, journaledShareMax, restingBytesMax, sealAfterMs,
 } = limits.tree;
 
 /** True while a commit that nobody waits for may leave the chunk's bytes in the journal. */
@@ -21,6 +21,15 @@ export function isResting(state: State, chunk: DirtyChunk): boolean {
   const isLittle = top.heldBytes <= lengthBytes * journaledShareMax;
   const isYoung = state.needs.clock.monotonicMs() - sinceMs < sealAfterMs;
   return isLittle && isYoung && state.dirtyBytes <= restingBytesMax;
+}
+
+/**
+ * True when the store fills faster than it goes up. Only what is committed goes up, and only what
+ * has gone up makes room: so commits come often, and take what has found room already.
+ */
+export function isFilling({ needs }: State): boolean {
+  const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
+  return dirtyBytes > dirtyBytesMax / 2;
 }
 
 export class Schedule {
@@ -66,7 +75,13 @@ export class Schedule {
     const { journal, changedAtMs, readOnly } = this.#state;
     if (readOnly || changedAtMs === undefined) return false;
     const isMuch = journal.bytes >= commitAfterBytes || journal.records >= commitAfterRecords;
-    return isMuch || (this.#nowMs() - changedAtMs >= commitAfterMs && this.#hasNews());
+    const isOld = this.#nowMs() - changedAtMs >= commitAfterMs;
+    const isUrgent = isFilling(this.#state) && !this.#isPaused();
+    return isMuch || isUrgent || (isOld && this.#hasNews());
+  }
+
+  #isPaused(): boolean {
+    return this.#nowMs() - this.#savedAtMs < commitPauseMs;
   }
 
   /** False when all that the last commit left behind still rests. */

@@ -84,6 +84,7 @@ function keepLink(state: State, chunk: DirtyChunk, link: ChunkLink): void {
   const { live } = chunk.node;
   assert(live !== undefined);
   live.allocatedBytes += allocatedFor(link.lengthBytes) - chunk.replacedBytes;
+  if (!live.links.has(chunk.index)) live.over.set(chunk.index, chunk.replacedBytes);
   live.links.set(chunk.index, link);
   chunk.belowBytes = link.lengthBytes;
   chunk.replacedBytes = allocatedFor(link.lengthBytes);
@@ -154,7 +155,8 @@ export async function sealChunks(state: State, chunks: readonly DirtyChunk[]): P
   const lane = async (): Promise<void> => {
     const breather = new Breather(() => state.needs.clock.monotonicMs());
     for (const batch of next) {
-      failure ??= await sealBatch(state, batch);
+      const failed = await sealBatch(state, batch);
+      failure ??= failed;
       await breather.breathe();
     }
   };
@@ -177,7 +179,10 @@ async function sealBatch(
     if (chunks.length === 1) return error;
   }
   let failure: HiveError | undefined;
-  for (const chunk of chunks) failure ??= await sealBatch(state, [chunk]);
+  for (const chunk of chunks) {
+    const failed = await sealBatch(state, [chunk]);
+    failure ??= failed;
+  }
   return failure;
 }
 

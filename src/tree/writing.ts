@@ -130,6 +130,7 @@ export function liveOf(state: State, node: Node): Live {
     published,
     dirty: new Map(),
     links: new Map(),
+    over: new Map(),
     allocatedBytes,
     promised: false,
     captures: 0,
