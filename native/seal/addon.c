@@ -3,10 +3,17 @@
  *
  * Exports:
  *   path: string                                  how hashes are made here; "" without ciphers
- *   seal(suite, secret, plains, sealed, links)    fills sealed and links
- *   sealLater(the same)                           a promise of it; until it settles nobody may
- *                                                 change, read or transfer any of the buffers
- *   open(links, sealed, plains, verdicts, byName) fills plains, and one verdict byte for each
+ *   seal(suite, secret, plains, sealed, links, tags)
+ *                                    fills sealed and links, and 16 bytes for each whole leaf of
+ *                                    4 KiB of each chunk into tags
+ *   sealLater(the same)              a promise of it; until it settles nobody may change, read or
+ *                                    transfer any of the buffers
+ *   open(links, sealed, plains, verdicts, byName, tags)
+ *                                    fills plains, tags and one verdict byte for each chunk; tags
+ *                                    of a chunk that is not right stay as they are
+ *   openLeaves(key, first, sealed, tags, plain)
+ *                                    fills plain and answers true if these are, from the one
+ *                                    numbered `first` on, leaves that had these tags
  */
 #define NAPI_VERSION 8
 #include <node_api.h>
@@ -14,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "leaf.h"
 #include "seal.h"
 #include "sha256.h"
 
@@ -37,8 +45,8 @@ static napi_value refuse(napi_env env, const char *what) {
   return NULL;
 }
 
-/* A Uint8Array with bytes, and nothing else. */
-static bool read_span(napi_env env, napi_value value, span *out) {
+/* A Uint8Array, and nothing else. */
+static bool read_any_span(napi_env env, napi_value value, span *out) {
   bool is = false;
   if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
   napi_typedarray_type type;
@@ -46,9 +54,13 @@ static bool read_span(napi_env env, napi_value value, span *out) {
   size_t length = 0;
   if (napi_get_typedarray_info(env, value, &type, &length, &bytes, NULL, NULL) != napi_ok)
     return false;
-  if (type != napi_uint8_array || length == 0 || bytes == NULL) return false;
   *out = (span){bytes, length};
-  return true;
+  return type == napi_uint8_array;
+}
+
+/* One with bytes. */
+static bool read_span(napi_env env, napi_value value, span *out) {
+  return read_any_span(env, value, out) && out->length > 0 && out->bytes != NULL;
 }
 
 /* Collects the elements of an array. Elements may be getters, so JavaScript may run in here;
@@ -64,20 +76,23 @@ static bool read_list(napi_env env, napi_value list, napi_value *items, uint32_t
 }
 
 static bool overlap(span a, span b) {
+  if (a.length == 0 || b.length == 0) return false;
   return a.bytes < b.bytes + b.length && b.bytes < a.bytes + a.length;
 }
 
 /* What the arguments of both calls say. */
 typedef struct {
-  span plains[SEAL_BATCH_MAX], sealed[SEAL_BATCH_MAX], links;
+  span plains[SEAL_BATCH_MAX], sealed[SEAL_BATCH_MAX], links, tags;
   seal_job jobs[SEAL_BATCH_MAX];
   uint32_t count;
 } batch;
 
 /* No two of the buffers share a byte, or one job would write what another reads. */
 static bool are_apart(const batch *b) {
+  if (overlap(b->links, b->tags)) return false;
   for (uint32_t i = 0; i < b->count; i++) {
     if (overlap(b->links, b->plains[i]) || overlap(b->links, b->sealed[i])) return false;
+    if (overlap(b->tags, b->plains[i]) || overlap(b->tags, b->sealed[i])) return false;
     for (uint32_t j = 0; j < b->count; j++) {
       if (overlap(b->plains[i], b->sealed[j])) return false;
       if (i == j) continue;
@@ -87,11 +102,22 @@ static bool are_apart(const batch *b) {
   return true;
 }
 
+static void set_jobs(batch *b) {
+  uint8_t *tags = b->tags.bytes;
+  for (uint32_t i = 0; i < b->count; i++) {
+    size_t length = b->plains[i].length;
+    uint8_t *link = b->links.bytes + (size_t)i * SEAL_LINK;
+    b->jobs[i] = (seal_job){b->plains[i].bytes, length, b->sealed[i].bytes, link, tags};
+    if (length >= LEAF) tags += length / LEAF * LEAF_TAG;
+  }
+}
+
 /* Fills the batch; returns what is wrong, or NULL. */
 static const char *read_batch(napi_env env, napi_value plains, napi_value sealed, napi_value links,
-                              batch *b) {
+                              napi_value tags, batch *b) {
   napi_value plain_items[SEAL_BATCH_MAX], sealed_items[SEAL_BATCH_MAX];
   uint32_t sealed_count;
+  size_t leaves = 0;
   if (!read_list(env, plains, plain_items, &b->count)) return "plains must be an array of 1 to 16";
   if (!read_list(env, sealed, sealed_items, &sealed_count) || sealed_count != b->count)
     return "sealed must be an array as long as plains";
@@ -101,13 +127,14 @@ static const char *read_batch(napi_env env, napi_value plains, napi_value sealed
       return "a chunk must be a Uint8Array with bytes";
     if (plain->length > CHUNK_MAX || whole->length != plain->length + SEAL_OVERHEAD)
       return "sealed bytes must be 34 longer than their plaintext";
+    leaves += plain->length / LEAF;
   }
   if (!read_span(env, links, &b->links) || b->links.length != (size_t)b->count * SEAL_LINK)
     return "links must be a Uint8Array of 64 bytes a chunk";
+  if (!read_any_span(env, tags, &b->tags) || b->tags.length != leaves * LEAF_TAG)
+    return "tags must be a Uint8Array of 16 bytes a leaf";
   if (!are_apart(b)) return "buffers must not overlap";
-  for (uint32_t i = 0; i < b->count; i++)
-    b->jobs[i] = (seal_job){b->plains[i].bytes, b->plains[i].length, b->sealed[i].bytes,
-                            b->links.bytes + (size_t)i * SEAL_LINK};
+  set_jobs(b);
   return NULL;
 }
 
@@ -130,11 +157,12 @@ typedef struct {
 } sealing;
 
 /* Returns what is wrong, or NULL. */
-static const char *read_sealing(napi_env env, napi_value arguments[5], sealing *out) {
+static const char *read_sealing(napi_env env, napi_value arguments[6], sealing *out) {
   if (napi_get_value_uint32(env, arguments[0], &out->suite) != napi_ok ||
       (out->suite != SUITE_AES_256_GCM && out->suite != SUITE_CHACHA20_POLY1305))
     return "suite must be 1 or 2";
-  const char *wrong = read_batch(env, arguments[2], arguments[3], arguments[4], &out->b);
+  const char *wrong =
+      read_batch(env, arguments[2], arguments[3], arguments[4], arguments[5], &out->b);
   if (wrong != NULL) return wrong;
   span secret;
   if (!read_span(env, arguments[1], &secret) || secret.length != SEAL_SECRET)
@@ -149,9 +177,9 @@ static void run_sealing(sealing *task) {
 }
 
 static napi_value seal(napi_env env, napi_callback_info info) {
-  napi_value arguments[5];
-  if (!usable || !read_arguments(env, info, arguments, 5))
-    return refuse(env, "seal takes suite, secret, plains, sealed, links");
+  napi_value arguments[6];
+  if (!usable || !read_arguments(env, info, arguments, 6))
+    return refuse(env, "seal takes suite, secret, plains, sealed, links, tags");
   sealing task;
   const char *wrong = read_sealing(env, arguments, &task);
   if (wrong != NULL) return refuse(env, wrong);
@@ -194,7 +222,7 @@ static void settle_later(napi_env env, napi_status status, void *data) {
 }
 
 /* The buffers themselves, not the caller's arrays, which may lose them meanwhile. */
-static bool hold_buffers(napi_env env, napi_value arguments[5], later *self) {
+static bool hold_buffers(napi_env env, napi_value arguments[6], later *self) {
   napi_value all;
   if (napi_create_array(env, &all) != napi_ok) return false;
   uint32_t at = 0;
@@ -206,13 +234,14 @@ static bool hold_buffers(napi_env env, napi_value arguments[5], later *self) {
         return false;
     }
   return napi_set_element(env, all, at, arguments[4]) == napi_ok &&
+         napi_set_element(env, all, at + 1, arguments[5]) == napi_ok &&
          napi_create_reference(env, all, 1, &self->buffers) == napi_ok;
 }
 
 static napi_value seal_later(napi_env env, napi_callback_info info) {
-  napi_value arguments[5], name, promise;
-  if (!usable || !read_arguments(env, info, arguments, 5))
-    return refuse(env, "sealLater takes suite, secret, plains, sealed, links");
+  napi_value arguments[6], name, promise;
+  if (!usable || !read_arguments(env, info, arguments, 6))
+    return refuse(env, "sealLater takes suite, secret, plains, sealed, links, tags");
   later *self = calloc(1, sizeof *self);
   if (self == NULL) return refuse(env, "no memory");
   const char *wrong = read_sealing(env, arguments, &self->task);
@@ -230,13 +259,13 @@ static napi_value seal_later(napi_env env, napi_callback_info info) {
 }
 
 static napi_value open_chunks(napi_env env, napi_callback_info info) {
-  napi_value arguments[5];
+  napi_value arguments[6];
   bool by_name = true;
-  if (!usable || !read_arguments(env, info, arguments, 5) ||
+  if (!usable || !read_arguments(env, info, arguments, 6) ||
       napi_get_value_bool(env, arguments[4], &by_name) != napi_ok)
-    return refuse(env, "open takes links, sealed, plains, verdicts, byName");
+    return refuse(env, "open takes links, sealed, plains, verdicts, byName, tags");
   batch b;
-  const char *wrong = read_batch(env, arguments[2], arguments[1], arguments[0], &b);
+  const char *wrong = read_batch(env, arguments[2], arguments[1], arguments[0], arguments[5], &b);
   if (wrong != NULL) return refuse(env, wrong);
   span verdicts;
   if (!read_span(env, arguments[3], &verdicts) || verdicts.length != b.count)
@@ -245,6 +274,39 @@ static napi_value open_chunks(napi_env env, napi_callback_info info) {
   if (!open_all(b.jobs, b.count, by_name, found)) return fail(env);
   for (uint32_t i = 0; i < b.count; i++) verdicts.bytes[i] = (uint8_t)found[i];
   return NULL;
+}
+
+/* Fills the job; returns what is wrong, or NULL. */
+static const char *read_leaves(napi_env env, napi_value arguments[5], leaf_job *job) {
+  span key, sealed, tags, plain;
+  uint32_t first;
+  if (!read_span(env, arguments[0], &key) || key.length != SEAL_SECRET)
+    return "key must be a Uint8Array of 32 bytes";
+  if (napi_get_value_uint32(env, arguments[1], &first) != napi_ok || first >= CHUNK_MAX / LEAF)
+    return "first must be the number of a leaf";
+  if (!read_span(env, arguments[2], &sealed) || sealed.length % LEAF != 0 ||
+      sealed.length > CHUNK_MAX - (size_t)first * LEAF)
+    return "sealed must be a Uint8Array of whole leaves";
+  if (!read_span(env, arguments[3], &tags) || tags.length != sealed.length / LEAF * LEAF_TAG)
+    return "tags must be a Uint8Array of 16 bytes a leaf";
+  if (!read_span(env, arguments[4], &plain) || plain.length != sealed.length)
+    return "plain must be a Uint8Array as long as sealed";
+  if (overlap(plain, sealed) || overlap(plain, tags) || overlap(plain, key))
+    return "buffers must not overlap";
+  *job = (leaf_job){key.bytes, sealed.bytes, tags.bytes, first, sealed.length / LEAF, plain.bytes};
+  return NULL;
+}
+
+static napi_value open_some(napi_env env, napi_callback_info info) {
+  napi_value arguments[5], answer;
+  leaf_job job;
+  open_verdict verdict;
+  if (!usable || !read_arguments(env, info, arguments, 5))
+    return refuse(env, "openLeaves takes key, first, sealed, tags, plain");
+  const char *wrong = read_leaves(env, arguments, &job);
+  if (wrong != NULL) return refuse(env, wrong);
+  if (!open_leaves(&job, &verdict)) return fail(env);
+  return napi_get_boolean(env, verdict == OPEN_RIGHT, &answer) == napi_ok ? answer : NULL;
 }
 
 static bool export_function(napi_env env, napi_value exports, const char *name,
@@ -262,7 +324,8 @@ NAPI_MODULE_INIT() {
       napi_set_named_property(env, exports, "path", path) != napi_ok ||
       !export_function(env, exports, "seal", seal) ||
       !export_function(env, exports, "sealLater", seal_later) ||
-      !export_function(env, exports, "open", open_chunks))
+      !export_function(env, exports, "open", open_chunks) ||
+      !export_function(env, exports, "openLeaves", open_some))
     return NULL;
   return exports;
 }

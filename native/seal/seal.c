@@ -6,9 +6,12 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "leaf.h"
 #include "sha256.h"
 
 enum { VERSION = 1, COMMITMENT = 16, GET_TAG = 0x10, SET_TAG = 0x11 };
+/* GCM with a nonce of 12 bytes: its first block is 2, and goes by the tag before. */
+enum { AES_BLOCK = 16, FIRST_COUNTER = 2 };
 
 static const uint8_t chunk_label[] = "chunk";
 static const uint8_t commit_label[] = "hive commit v1";
@@ -24,7 +27,7 @@ static struct {
   evp_context *(*create)(void);
   void (*destroy)(evp_context *);
   int (*control)(evp_context *, int, int, void *);
-  const evp_cipher *(*aes)(void), *(*chacha)(void);
+  const evp_cipher *(*aes)(void), *(*aes_counter)(void), *(*chacha)(void);
   evp_begin *encrypt, *decrypt;
   evp_step *encrypt_step, *decrypt_step;
   evp_end *encrypt_end, *decrypt_end;
@@ -37,8 +40,11 @@ static bool find(void *slot, const char *name) {
 }
 
 bool seal_prepare(void) {
+  int (*random)(unsigned char *, int);
   sha256_prepare();
-  return find(&evp.create, "EVP_CIPHER_CTX_new") && find(&evp.destroy, "EVP_CIPHER_CTX_free") &&
+  return find(&random, "RAND_bytes") && leaf_prepare(random) &&
+         find(&evp.aes_counter, "EVP_aes_256_ctr") &&
+         find(&evp.create, "EVP_CIPHER_CTX_new") && find(&evp.destroy, "EVP_CIPHER_CTX_free") &&
          find(&evp.control, "EVP_CIPHER_CTX_ctrl") && find(&evp.aes, "EVP_aes_256_gcm") &&
          find(&evp.chacha, "EVP_chacha20_poly1305") && find(&evp.encrypt, "EVP_EncryptInit_ex") &&
          find(&evp.decrypt, "EVP_DecryptInit_ex") && find(&evp.encrypt_step, "EVP_EncryptUpdate") &&
@@ -91,6 +97,7 @@ bool seal_all(seal_suite suite, const uint8_t secret[SEAL_SECRET], const seal_jo
     hmac_sha256(secret, chunk_label, sizeof chunk_label - 1, hashes[i].digest, SHA256_DIGEST,
                 jobs[i].link + SHA256_DIGEST);
     right = encrypt(context, suite, &jobs[i]);
+    if (right) leaf_tags(jobs[i].sealed + SEAL_HEADER, jobs[i].length, jobs[i].tags);
   }
   if (right) hash_sealed(hashes, jobs, count);
   for (size_t i = 0; right && i < count; i++)
@@ -135,8 +142,36 @@ bool open_all(const seal_job *jobs, size_t count, bool by_name, open_verdict *ve
   for (size_t i = 0; i < count; i++) {
     bool other = by_name && !same(hashes[i].digest, jobs[i].link, SHA256_DIGEST);
     verdicts[i] = other ? OPEN_OTHER_NAME : open_one(context, &jobs[i]);
-    if (verdicts[i] != OPEN_RIGHT) wipe(jobs[i].plain, jobs[i].length);
+    if (verdicts[i] == OPEN_RIGHT)
+      leaf_tags(jobs[i].sealed + SEAL_HEADER, jobs[i].length, jobs[i].tags);
+    else
+      wipe(jobs[i].plain, jobs[i].length);
   }
   evp.destroy(context);
   return true;
+}
+
+static bool decrypt_leaves(evp_context *context, const leaf_job *job) {
+  uint8_t counter[AES_BLOCK] = {0};
+  size_t block = FIRST_COUNTER + job->first * (LEAF / AES_BLOCK);
+  for (int i = 0; i < 4; i++) counter[AES_BLOCK - 1 - i] = (uint8_t)(block >> 8 * i);
+  int written, length = (int)(job->count * LEAF);
+  return evp.decrypt(context, evp.aes_counter(), NULL, job->key, counter) == 1 &&
+         evp.decrypt_step(context, job->plain, &written, job->sealed, length) == 1 &&
+         written == length;
+}
+
+bool open_leaves(const leaf_job *job, open_verdict *verdict) {
+  bool right = true;
+  for (size_t i = 0; i < job->count; i++) {
+    uint8_t tag[LEAF_TAG];
+    leaf_tags(job->sealed + i * LEAF, LEAF, tag);
+    right &= same(tag, job->tags + i * LEAF_TAG, LEAF_TAG);
+  }
+  *verdict = right ? OPEN_RIGHT : OPEN_BAD_TAG;
+  if (!right) return true;
+  evp_context *context = evp.create();
+  bool done = context != NULL && decrypt_leaves(context, job);
+  evp.destroy(context);
+  return done;
 }

@@ -24,6 +24,7 @@ typedef struct {
   size_t length; /* of the plaintext */
   uint8_t *sealed; /* length + SEAL_OVERHEAD */
   uint8_t *link;
+  uint8_t *tags; /* of the ciphertext's whole leaves, see leaf.h */
 } seal_job;
 
 /* In the order in which they are found out. */
@@ -32,13 +33,24 @@ typedef enum { OPEN_RIGHT, OPEN_OTHER_NAME, OPEN_NO_HEADER, OPEN_BAD_TAG } open_
 /* Finds the ciphers in the program that loaded us; false when it has none. From one thread. */
 bool seal_prepare(void);
 
-/* Fills every job's sealed bytes and link out of its plaintext. False when a cipher fails. */
+/* Fills every job's sealed bytes, link and tags out of its plaintext. False when a cipher fails. */
 bool seal_all(seal_suite suite, const uint8_t secret[SEAL_SECRET], const seal_job *jobs,
               size_t count);
 
-/* Fills every job's plaintext out of its sealed bytes. With `by_name` they must be the ones that
+/* Fills every job's plaintext and tags out of its sealed bytes. With `by_name` they must be the ones that
  * its link names; without, whoever has the key must have sealed them, which costs no hash.
- * A plaintext whose verdict is not OPEN_RIGHT is zeros. */
+ * A plaintext whose verdict is not OPEN_RIGHT is zeros, and it has no tags. */
 bool open_all(const seal_job *jobs, size_t count, bool by_name, open_verdict *verdicts);
+
+/* Some leaves of the ciphertext of one chunk, from the one numbered `first` on. */
+typedef struct {
+  const uint8_t *key, *sealed, *tags;
+  size_t first, count;
+  uint8_t *plain;
+} leaf_job;
+
+/* Fills the plaintext of the leaves of a chunk that was sealed with AES-256-GCM, if they are those
+ * that the tags were made of: else they are OPEN_BAD_TAG. False when the cipher fails. */
+bool open_leaves(const leaf_job *job, open_verdict *verdict);
 
 #endif

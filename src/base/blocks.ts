@@ -3,6 +3,7 @@
  * `DriveStore`; transfer drains it through `UploadSource`; it fills from `BlockFetcher`. The cache
  * is the first two, transfer is the third, and `hive.ts` introduces them.
  */
+import type { ByteRange } from "./filesystem.ts";
 import type { Cid } from "./ids.ts";
 import type { Maybe } from "./step.ts";
 
@@ -24,6 +25,11 @@ export interface DriveStore {
    * wrong, asking without it finds right ones or counts the block as lost.
    */
   get(cid: Cid, options?: GetOptions): Maybe<Uint8Array>;
+  /**
+   * Some of a block's bytes as this machine's disk has them, for a caller who checks them by other
+   * means; undefined when it lies elsewhere, or they cannot be read: then `get` knows more.
+   */
+  getPart(cid: Cid, range: ByteRange): Maybe<Uint8Array | undefined>;
   /** True when the block is on this machine. */
   has(cid: Cid): boolean;
   /** This block is referred to no more (a superseded page that no snapshot needs). */

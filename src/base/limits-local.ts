@@ -45,6 +45,14 @@ export const localLimits = {
     sealingLanes: 2,
     /** Opened chunks kept: the kernel has its own page cache, these serve partial reads. */
     chunkCacheBytes: 32 * MiB,
+    /** Tags of leaves, 1 KiB for a chunk: of 2 GiB that were read or written last, small reads take
+     *  no more from the disk than they ask for. */
+    leafTagsBytes: 8 * MiB,
+    /** Opened leaves that wait for those who asked for them: as many as the kernel asks at once. */
+    openedPartsBytes: 4 * MiB,
+    /** Up to this share of a chunk is read by itself: the kernel asks for more where it expects the
+     *  rest to be read, and of a small file it would save nothing. */
+    partShareMax: 1 / 8,
     /** Opened pages kept: names and attributes of a million files. Names lie in the order of their
      * hashes, so in a larger directory most that are made or looked up cost the read of a page. */
     pageCacheBytes: 192 * MiB,

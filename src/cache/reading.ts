@@ -4,6 +4,7 @@
  */
 import type { BlockFetcher, GetOptions } from "../base/blocks.ts";
 import { HiveError, isFault } from "../base/errors.ts";
+import type { ByteRange } from "../base/filesystem.ts";
 import type { Cid } from "../base/ids.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Maybe } from "../base/step.ts";
@@ -41,6 +42,17 @@ export class Reading {
     if (entry === undefined) return this.#fetch(cid, options.signal);
     this.#needs.catalog.setWarm(entry, true);
     return lent(entry) ?? this.#getHere(entry, options);
+  }
+
+  /** From a block file or not at all; a failure to read is told by who reads the whole block. */
+  getPart(cid: Cid, { offsetBytes, lengthBytes }: ByteRange): Maybe<Uint8Array | undefined> {
+    const entry = this.#needs.catalog.get(cid);
+    if (entry?.file === undefined || entry.bytes !== undefined) return undefined;
+    if (offsetBytes + lengthBytes > entry.lengthBytes) return undefined;
+    this.#needs.catalog.setWarm(entry, true);
+    // Should the block move meanwhile: the bytes in its old place stay what they were.
+    const from = entry.offsetBytes + headerBytes + offsetBytes;
+    return entry.file.read(from, lengthBytes).catch(() => undefined);
   }
 
   /** From this machine only: NotFound or Corrupt when it is not here as it should be. */

@@ -2,6 +2,7 @@
 import type { AppendOptions, BlockFetcher, GetOptions, Sequence } from "../base/blocks.ts";
 import type { StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
+import type { ByteRange } from "../base/filesystem.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -83,12 +84,10 @@ export class Store implements Cache {
       { catalog: this.#catalog, log, report, keep: (cid, bytes) => this.#keep(cid, bytes) },
       needs.fetcher,
     );
+    const { fullWaitMs = limits.cache.fullWaitMs } = options;
     this.#room = new DirtyRoom(
       { clock: needs.clock, used: () => this.#catalog.dirtyBytes },
-      {
-        bytesMax: dirtyBytesFor(options),
-        fullWaitMs: options.fullWaitMs ?? limits.cache.fullWaitMs,
-      },
+      { bytesMax: dirtyBytesFor(options), fullWaitMs },
     );
     const parts = { catalog: this.#catalog, log: this.#log };
     this.#intake = new Intake({ ...parts, report, spend: (bytes) => this.#spend(bytes) });
@@ -125,6 +124,10 @@ export class Store implements Cache {
   get(cid: Cid, options: GetOptions = {}): Maybe<Uint8Array> {
     this.#assertOpen("cache.get");
     return this.#reading.get(cid, options);
+  }
+
+  getPart(cid: Cid, range: ByteRange): Maybe<Uint8Array | undefined> {
+    return this.#reading.getPart(cid, range);
   }
 
   has(cid: Cid): boolean {
@@ -181,8 +184,7 @@ export class Store implements Cache {
 
   usage(): StoreUsage {
     return {
-      limitBytes: this.#limitBytes,
-      usedBytes: this.#log.usedBytes,
+      limitBytes: this.#limitBytes, usedBytes: this.#log.usedBytes,
       dirtyBytes: this.#catalog.dirtyBytes,
       dirtyBytesMax: this.#room.bytesMax,
     };
@@ -230,12 +232,10 @@ export class Store implements Cache {
   }
 
   trouble(): string | null {
-    const disk = this.#disk;
+    const { directory, roomBytes } = this.#disk;
     return troubleOf({
-      directory: disk.directory,
-      failure: this.#durable.hindrance ?? this.#log.failure,
-      isDiskFull: disk.roomBytes < limits.dag.blockBytesMax,
-      isFullOfDirty: this.#room.isExhausted,
+      directory, failure: this.#durable.hindrance ?? this.#log.failure,
+      isDiskFull: roomBytes < limits.dag.blockBytesMax, isFullOfDirty: this.#room.isExhausted,
     });
   }
 

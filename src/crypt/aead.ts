@@ -36,6 +36,9 @@ const commitLabel = Buffer.from("hive commit v1");
 const zeroNonce = Buffer.alloc(12);
 const nothing = Buffer.alloc(0);
 
+/** What comes before the ciphertext. */
+export const sealOnceHeaderBytes = headerBytes;
+
 /** How much longer the sealed form is. */
 export const sealOnceOverheadBytes = headerBytes + tagBytes;
 export const sealRecordOverheadBytes = headerBytes + recordNonceBytes + tagBytes;

@@ -2,6 +2,10 @@
  * Chunks named, keyed and sealed, or checked and opened, many in one call. Where the CPU hashes
  * several messages at once, native/seal does it; elsewhere node's OpenSSL one after another. Both
  * make the same bytes, those of keys.ts (chunkKey) and aead.ts (sealOnce).
+ *
+ * A seal says nothing of a part of a chunk. So native/seal also tags each leaf of ciphertext of
+ * a chunk that it has had whole and right, under a key of this process; what has its tag can be
+ * opened by itself (`openLeaves`). Tags stay in memory: see native/seal/leaf.h.
  */
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
@@ -9,7 +13,7 @@ import { type Cid, cidOf, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { loadAddon } from "../base/native.ts";
 import { BufferPool } from "../base/pool.ts";
-import { openOnce, sealOnce, sealOnceOverheadBytes } from "./aead.ts";
+import { openOnce, sealOnce, sealOnceHeaderBytes, sealOnceOverheadBytes } from "./aead.ts";
 import { chunkKey, keyBytes } from "./keys.ts";
 import { preferredSuite, suiteBytes } from "./suite.ts";
 
@@ -19,8 +23,26 @@ export interface ChunkName {
   readonly key: Buffer;
 }
 
+/** Whole leaves have one each; undefined where leaves cannot be opened by themselves. */
+export type LeafTags = Buffer | undefined;
+
 export interface NamedChunk extends ChunkName {
   readonly sealed: Buffer;
+  readonly tags: LeafTags;
+}
+
+export interface OpenedChunk {
+  readonly plain: Buffer;
+  readonly tags: LeafTags;
+}
+
+/** Leaves side by side of a chunk, as they came back, and the tags that they had. */
+export interface KeptLeaves {
+  readonly key: Buffer;
+  /** The number of the first one in its chunk. */
+  readonly first: number;
+  readonly sealed: Uint8Array;
+  readonly tags: Buffer;
 }
 
 /** A named chunk as its bytes came back, from whoever kept them. */
@@ -40,7 +62,9 @@ export interface ChunkSealer {
    * The plaintexts, or Corrupt when one of them is not what was sealed: by its CID too, or, where
    * who kept it need not be told apart from who damaged it, by the key and the tag alone.
    */
-  open(chunks: readonly KeptChunk[], by?: "cid" | "key"): Buffer[];
+  open(chunks: readonly KeptChunk[], by?: "cid" | "key"): OpenedChunk[];
+  /** The plaintext of these leaves; undefined when they are not those that had the tags. */
+  openLeaves(leaves: KeptLeaves): Buffer | undefined;
 }
 
 /** What native/seal/addon.c exports; it checks every argument itself. */
@@ -49,17 +73,24 @@ interface SealAddon {
   readonly path: string;
   seal(
     suite: number, secret: Uint8Array, plains: readonly Uint8Array[],
-    sealed: readonly Uint8Array[], links: Uint8Array,
+    sealed: readonly Uint8Array[], links: Uint8Array, tags: Uint8Array,
   ): void;
   sealLater(
     suite: number, secret: Uint8Array, plains: readonly Uint8Array[],
-    sealed: readonly Uint8Array[], links: Uint8Array,
+    sealed: readonly Uint8Array[], links: Uint8Array, tags: Uint8Array,
   ): Promise<void>;
   open(
     links: Uint8Array, sealed: readonly Uint8Array[], plains: readonly Uint8Array[],
-    verdicts: Uint8Array, byName: boolean,
+    verdicts: Uint8Array, byName: boolean, tags: Uint8Array,
   ): void;
+  openLeaves(
+    key: Uint8Array, first: number, sealed: Uint8Array, tags: Uint8Array, plain: Uint8Array,
+  ): boolean;
 }
+
+/** As native/seal/leaf.h has them. */
+export const leafBytes = 4096;
+export const leafTagBytes = 16;
 
 /** As native/seal/seal.h counts them. */
 const batchMax = 16;
@@ -85,13 +116,14 @@ export const plainSealer: ChunkSealer = {
   seal: (secret, plaintexts) => plaintexts.map((plaintext) => {
     const key = chunkKey(secret, plaintext);
     const sealed = sealOnce(key, plaintext);
-    return { cid: cidOf(sealed), key, sealed };
+    return { cid: cidOf(sealed), key, sealed, tags: undefined };
   }),
   sealLater: async (secret, plaintexts) => plainSealer.seal(secret, plaintexts),
   open: (chunks, by = "cid") => chunks.map(({ cid, key, sealed }) => {
     if (by === "cid" && cidOf(sealed) !== cid) throw corrupt("CID", cid);
-    return openOnce(key, sealed);
+    return { plain: openOnce(key, sealed), tags: undefined };
   }),
+  openLeaves: () => undefined,
 };
 
 /** Undefined where the addon was never built, or would be the slower of the two. */
@@ -103,20 +135,26 @@ export function nativeSealer(): ChunkSealer | undefined {
     seal: (secret, plaintexts) =>
       inBatches(plaintexts, (some) => {
         const room = roomFor(some);
-        addon.seal(suiteBytes[preferredSuite()], secret, some, room.sealed, room.links);
+        const { sealed, links, tags } = room;
+        addon.seal(suiteBytes[preferredSuite()], secret, some, sealed, links, tags);
         return named(room);
       }),
     sealLater: async (secret, plaintexts) => {
       const batches = inBatches(plaintexts, (some) => [some]);
       const sealed = await Promise.all(batches.map(async (some) => {
         const room = roomFor(some);
-        await addon.sealLater(suiteBytes[preferredSuite()], secret, some, room.sealed, room.links);
+        const { links, tags } = room;
+        await addon.sealLater(suiteBytes[preferredSuite()], secret, some, room.sealed, links, tags);
         return named(room);
       }));
       return sealed.flat();
     },
     open: (chunks, by = "cid") =>
       inBatches(chunks, (some) => openBatch(addon, some, by === "cid")),
+    openLeaves: ({ key, first, sealed, tags }) => {
+      const plain = Buffer.allocUnsafeSlow(sealed.length);
+      return addon.openLeaves(key, first, sealed, tags, plain) ? plain : undefined;
+    },
   };
 }
 
@@ -124,6 +162,7 @@ export function nativeSealer(): ChunkSealer | undefined {
 interface Room {
   readonly sealed: readonly Buffer[];
   readonly links: Buffer;
+  readonly tags: Buffer;
 }
 
 function roomFor(plaintexts: readonly Uint8Array[]): Room {
@@ -133,7 +172,26 @@ function roomFor(plaintexts: readonly Uint8Array[]): Room {
     if (lengthBytes === fullBlocks.lengthBytes) return fullBlocks.take();
     return Buffer.allocUnsafeSlow(lengthBytes);
   });
-  return { sealed, links };
+  return { sealed, links, tags: tagsRoom(plaintexts) };
+}
+
+function tagsRoom(plaintexts: readonly Uint8Array[]): Buffer {
+  return Buffer.allocUnsafe(plaintexts.reduce((sum, plain) => sum + tagsBytesOf(plain), 0));
+}
+
+function tagsBytesOf({ length }: Uint8Array): number {
+  return Math.floor(length / leafBytes) * leafTagBytes;
+}
+
+/** A view for each chunk: its tags lie behind those of the one before. */
+function tagsOf(sealed: readonly Uint8Array[], tags: Buffer): readonly LeafTags[] {
+  let end = 0;
+  return sealed.map((chunk) => {
+    const start = end;
+    end += tagsBytesOf(chunk.subarray(sealOnceOverheadBytes));
+    // The other suite's stream is not one of AES, and is for machines that run no addon.
+    return chunk[1] === suiteBytes["aes-256-gcm"] ? tags.subarray(start, end) : undefined;
+  });
 }
 
 /** Nobody holds this sealed chunk any more: its buffer serves the next one. */
@@ -142,16 +200,17 @@ export function reuseSealed(sealed: Uint8Array): void {
   if (isFull && sealed.length === fullBlocks.lengthBytes) fullBlocks.give(asBuffer(sealed));
 }
 
-function named({ sealed, links }: Room): NamedChunk[] {
+function named({ sealed, links, tags }: Room): NamedChunk[] {
+  const tagged = tagsOf(sealed, tags);
   return sealed.map((bytes, at) => {
     const start = at * linkBytes;
     const cid = parseCid(links.toString("hex", start, start + keyBytes));
     const key = Buffer.from(links.subarray(start + keyBytes, start + linkBytes));
-    return { cid, key, sealed: bytes };
+    return { cid, key, sealed: bytes, tags: tagged[at] };
   });
 }
 
-function openBatch(addon: SealAddon, chunks: readonly KeptChunk[], byName: boolean): Buffer[] {
+function openBatch(addon: SealAddon, chunks: readonly KeptChunk[], byName: boolean): OpenedChunk[] {
   const links = Buffer.alloc(chunks.length * linkBytes);
   const plaintexts = chunks.map(({ cid, key, sealed, into }, at) => {
     assert(key.length === keyBytes, "a chunk's key has 32 bytes");
@@ -162,12 +221,15 @@ function openBatch(addon: SealAddon, chunks: readonly KeptChunk[], byName: boole
     return into?.length === lengthBytes ? into : Buffer.allocUnsafeSlow(lengthBytes);
   });
   const found = Buffer.alloc(chunks.length);
-  addon.open(links, chunks.map(({ sealed }) => sealed), plaintexts, found, byName);
+  const whole = chunks.map(({ sealed }) => sealed);
+  const tags = tagsRoom(plaintexts);
+  addon.open(links, whole, plaintexts, found, byName, tags);
   for (const [at, verdict] of found.entries()) {
     const what = verdicts[verdict];
     if (what !== undefined) throw corrupt(what, chunks[at]?.cid ?? "");
   }
-  return plaintexts;
+  const tagged = tagsOf(whole, tags);
+  return plaintexts.map((plain, at) => ({ plain, tags: tagged[at] }));
 }
 
 function inBatches<In, Out>(
@@ -183,8 +245,9 @@ function inBatches<In, Out>(
 
 function parseAddon(exports: unknown): SealAddon {
   const addon = exports as Partial<SealAddon> | null;
-  const sound = typeof addon?.seal === "function" && typeof addon.open === "function" &&
-    typeof addon.sealLater === "function" && typeof addon.path === "string";
+  const calls = [addon?.seal, addon?.sealLater, addon?.open, addon?.openLeaves];
+  const sound = calls.every((call) => typeof call === "function") &&
+    typeof addon?.path === "string";
   if (!sound) throw new HiveError("Corrupt", "crypt.load", "seal is another addon");
   return addon as SealAddon;
 }

@@ -1,5 +1,6 @@
 /**
- * A chunk of a file as a sealed block, and the link that names and opens it. No I/O.
+ * A chunk of a file as a sealed block, and the link that names and opens it. No I/O. For parts of
+ * a chunk see leaves.ts.
  *
  * The key comes from the secret and the plaintext (crypt/keys.ts): the same chunk sealed again
  * makes the same block, so a flush repeated after a crash costs nothing and copies are free.
@@ -15,7 +16,7 @@ import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { type Cid, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type NamedChunk, chunkSealer } from "../crypt/chunk-seal.ts";
+import { type LeafTags, type NamedChunk, chunkSealer } from "../crypt/chunk-seal.ts";
 import { blockSizes, padded } from "./sizes.ts";
 
 const keyBytes = 32;
@@ -32,6 +33,13 @@ export interface ChunkLink {
 export interface SealedChunk {
   readonly link: ChunkLink;
   readonly sealed: Buffer;
+  readonly tags: LeafTags;
+}
+
+export interface OpenedChunk {
+  /** The bytes that count. */
+  readonly plain: Buffer;
+  readonly tags: LeafTags;
 }
 
 /** Seals each, 1 to chunkBytes bytes, under the key that this secret and they make. */
@@ -53,26 +61,28 @@ function linked(
 ): SealedChunk[] {
   const { chunkBytes } = limits.tree;
   assert(plaintexts.every(({ length }) => length >= 1 && length <= chunkBytes));
-  return chunks.map(({ cid, key, sealed }, at) => {
+  return chunks.map(({ cid, key, sealed, tags }, at) => {
     assert(sealed.length <= limits.dag.blockBytesMax);
-    return { link: { cid, key, lengthBytes: plaintexts[at]?.length ?? 0 }, sealed };
+    return { link: { cid, key, lengthBytes: plaintexts[at]?.length ?? 0 }, sealed, tags };
   });
 }
 
 /**
- * The bytes that count. Anything but the very block that was linked is Corrupt; `by` its key, which
- * nobody else has, or by its name as well, which a peer may be blamed by. They lie in `into` if
- * that has the block's length less its overhead.
+ * Anything but the very block that was linked is Corrupt; `by` its key, which nobody else has, or
+ * by its name as well, which a peer may be blamed by. The plaintext lies in `into` if that has the
+ * block's length less its overhead.
  */
 export function openChunk(
   link: ChunkLink, sealed: Uint8Array,
   { by = "cid", into }: { readonly by?: "cid" | "key"; readonly into?: Buffer } = {},
-): Buffer {
+): OpenedChunk {
   const chunk = { cid: link.cid, key: link.key, sealed, into };
-  const [whole] = chunkSealer().open([chunk], by) as [Buffer];
-  if (whole.length < link.lengthBytes) throw corrupt(link, "length");
-  if (!blockSizes.includes(whole.length)) throw corrupt(link, "size");
-  return whole.subarray(0, link.lengthBytes);
+  const opened = chunkSealer().open([chunk], by)[0];
+  assert(opened !== undefined);
+  const { plain, tags } = opened;
+  if (plain.length < link.lengthBytes) throw corrupt(link, "length");
+  if (!blockSizes.includes(plain.length)) throw corrupt(link, "size");
+  return { plain: plain.subarray(0, link.lengthBytes), tags };
 }
 
 export { reuseSealed } from "../crypt/chunk-seal.ts";

@@ -17,7 +17,10 @@ import type { PageTree } from "../dag/inodes.ts";
 import type { TreeKeys } from "../dag/keys.ts";
 import { type Page, openPage, pageKey, sealPage } from "../dag/pages.ts";
 import { type LoadPage, checkLevel } from "../dag/search.ts";
+import { placeOf } from "../dag/leaves.ts";
 import { Wanted } from "./attempt.ts";
+import { type Part, Parts } from "./parts.ts";
+import type { Span } from "./spans.ts";
 
 const { chunkBytes } = limits.tree;
 const sealedPool = new BufferPool({ lengthBytes: limits.dag.blockBytesMax, countMax: 16 });
@@ -44,6 +47,7 @@ export class Blocks {
   readonly #pending = new Map<Cid, Pending>();
   readonly #pages: LRUCache<Cid, Page>;
   readonly #chunks: LRUCache<Cid, Buffer>;
+  readonly #parts = new Parts();
   readonly #plains = new BufferPool({ lengthBytes: chunkBytes, countMax: plainsMax });
   readonly #leaving: Buffer[] = [];
   #refused = 0;
@@ -94,8 +98,21 @@ export class Blocks {
     throw new Wanted(() => this.#bringChunk(link));
   }
 
+  /** The bytes of a part of the chunk, as far as they count: as `chunk`, but for less work. */
+  part(link: ChunkLink, span: Span): Buffer {
+    if (this.#chunks.has(link.cid) || this.#pending.has(link.cid) || isLost(link)) {
+      return this.chunk(link).subarray(...span);
+    }
+    const opened = this.#parts.find(link, span);
+    if (opened !== undefined) return opened;
+    const part = this.#parts.partFor(link, span);
+    if (part === undefined) return this.chunk(link).subarray(...span);
+    throw new Wanted(() => this.#bringPart(part));
+  }
+
   /** Lets go of the chunks that are kept opened. */
   forgetOpened(): void {
+    this.#parts.forgetOpened();
     this.#chunks.clear();
     setImmediate(() => this.#plains.clear());
   }
@@ -246,6 +263,13 @@ export class Blocks {
     throw new Wanted(async () => open(await sealed));
   }
 
+  async #bringPart(part: Part): Promise<void> {
+    const sealed = await this.#store.getPart(part.link.cid, placeOf(part));
+    if (sealed !== undefined && this.#parts.open(part, sealed)) return;
+    // Whatever is wrong with it, reading the whole finds out what, and mends or tells it.
+    await this.#bringChunk(part.link);
+  }
+
   async #bringChunk(link: ChunkLink): Promise<void> {
     const into = sealedPool.take();
     try {
@@ -263,7 +287,8 @@ export class Blocks {
 
   #openChunk(link: ChunkLink, sealed: Uint8Array, by: "cid" | "key"): Buffer {
     const into = this.#plains.take();
-    const plain = openChunk(link, sealed, { by, into });
+    const { plain, tags } = openChunk(link, sealed, { by, into });
+    this.#parts.remember(link, tags);
     if (plain.buffer !== into.buffer) this.#plains.give(into);
     this.#chunks.set(link.cid, plain);
     return plain;
@@ -279,7 +304,8 @@ export class Blocks {
   }
 
   #putSealed(chunks: readonly SealedChunk[]): HandedChunk[] {
-    return chunks.map(({ link, sealed }) => {
+    return chunks.map(({ link, sealed, tags }) => {
+      this.#parts.remember(link, tags);
       return { link, arrival: this.#put(link.cid, sealed, { isPage: false }) };
     });
   }

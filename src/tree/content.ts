@@ -155,9 +155,11 @@ export function readRange(state: State, node: Node, range: ByteRange): readonly 
 function readPiece(state: State, node: Node, { index, start, end }: Piece): Uint8Array[] {
   const dirty = node.live?.dirty.get(index);
   if (dirty !== undefined) return [readDirty(state, dirty, [start, end])];
-  const bytes = cleanChunk(state, node, index);
-  if (bytes === undefined || bytes.length <= start) return [zeros.subarray(start, end)];
-  const data = bytes.subarray(start, end);
+  const link = linkAt(state, node, index);
+  const data = link === undefined
+    ? cleanChunk(state, node, index)?.subarray(start, end) ?? nothing
+    : state.blocks.part(link, [start, end]);
+  if (data.length === 0) return [zeros.subarray(start, end)];
   const missing = end - start - data.length;
   return missing === 0 ? [data] : [data, zeros.subarray(0, missing)];
 }

@@ -41,6 +41,7 @@ export function sealingFirst(store: DriveStore, seal: () => void): DriveStore {
   return {
     put: (cid, sealed, freed) => store.put(cid, sealed, freed),
     get: (cid, options) => store.get(cid, options),
+    getPart: (cid, range) => store.getPart(cid, range),
     has: (cid) => store.has(cid),
     discard: (cid) => store.discard(cid),
     sweep: () => store.sweep(),

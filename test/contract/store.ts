@@ -54,6 +54,23 @@ function blockContract(name: string, make: () => Promise<StoreUnderTest>): void 
     }
   });
 
+  test(`${name}: a part of a block is those bytes of it, or nothing`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    const { cid, bytes } = sample("in parts", 100_000);
+    const range = { offsetBytes: 40_018, lengthBytes: 8192 };
+    t.equal(await store.getPart(cid, range), undefined, "it is not here");
+    await store.put(cid, bytes);
+    for (const when of ["at once", "after a sync"]) {
+      const part = await store.getPart(cid, range);
+      t.ok(part === undefined || bytes.subarray(40_018, 48_210).equals(part), when);
+      await store.sync();
+    }
+    t.not(await store.getPart(cid, range), undefined, "it is on the disk");
+    const beyond = await store.getPart(cid, { ...range, offsetBytes: 95_000 });
+    t.ok(beyond === undefined || beyond.length === 5000, "no byte of another block");
+  });
+
   test(`${name}: putting a block twice costs nothing`, async (t) => {
     await using made = await make();
     const { store } = made;

@@ -4,6 +4,7 @@
  */
 import type { AppendOptions, DriveStore, Sequence, StoreUsage, Sweep } from "../../src/base/blocks.ts";
 import { HiveError, assert } from "../../src/base/errors.ts";
+import type { ByteRange } from "../../src/base/filesystem.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
 import type { Random } from "../../src/base/random.ts";
 import type { Maybe } from "../../src/base/step.ts";
@@ -66,6 +67,13 @@ export class MemoryStore implements DriveStore {
       const sealed = this.#blocks.get(cid) ?? this.#disk.blocks.get(cid);
       if (sealed !== undefined) return sealed;
       throw new HiveError("NotFound", "memory-store.get", cid);
+    });
+  }
+
+  getPart(cid: Cid, { offsetBytes, lengthBytes }: ByteRange): Maybe<Uint8Array | undefined> {
+    return this.#late(() => {
+      const sealed = this.#blocks.get(cid) ?? this.#disk.blocks.get(cid);
+      return sealed?.subarray(offsetBytes, offsetBytes + lengthBytes);
     });
   }
 
