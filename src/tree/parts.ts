@@ -41,8 +41,10 @@ export class Parts {
   /** These are the tags of the whole chunk, which is authentic. */
   remember({ cid, key }: ChunkLink, tags: Buffer | undefined): void {
     if (tags === undefined || !isSmall(1, tags) || this.#known.has(cid)) return;
-    // A copy: these tags may lie in one buffer with those of others.
-    this.#known.set(cid, { key, tags: Buffer.from(tags), next: 0 });
+    // These lie in one buffer with those of others, which would stay with the last of them.
+    const own = Buffer.allocUnsafeSlow(tags.length);
+    own.set(tags);
+    this.#known.set(cid, { key, tags: own, next: 0 });
   }
 
   /** What to read for these bytes of the chunk; undefined when it had better be read whole. */
