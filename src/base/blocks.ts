@@ -102,8 +102,8 @@ export interface UploadRound {
 export interface UploadSource {
   /** Freezes the newest commit as this round's goal; undefined when it was published already. */
   beginRound(): Promise<UploadRound | undefined>;
-  /** Bytes of a block of the round. */
-  read(cid: Cid): Promise<Uint8Array>;
+  /** Bytes of a block of the round, which may lie in `into` if that has room for them. */
+  read(cid: Cid, into?: Buffer): Promise<Uint8Array>;
   /** These blocks are on enough peers now: they become clean and may be evicted. */
   placed(cids: readonly Cid[]): Promise<void>;
   /** The round's root has been published. */

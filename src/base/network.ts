@@ -76,7 +76,7 @@ export interface PeerNetwork {
   readonly self: PeerId;
   /** Peers whose signed offers were checked, this node not among them. */
   peers(): readonly KnownPeer[];
-  /** Resolves to a checked receipt. */
+  /** Resolves to a checked receipt; the shard's room may then be used for another one. */
   store(
     to: PeerId,
     request: { record: SegmentRecord; manifest: Manifest; index: number },

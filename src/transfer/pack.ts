@@ -88,12 +88,10 @@ function fits(roomBytes: number, needBytes: number): boolean {
   return rest === 0 || rest >= fillerBytesMin;
 }
 
-/** Writes data shard `index` whole into `shard`; `bytesOf` gives each block of that shard. */
-export function writeShard(
-  layout: Layout,
-  options: { readonly index: number; readonly shard: Uint8Array },
-  bytesOf: (cid: Cid) => Uint8Array,
-): void {
+/** Writes all of data shard `index` but the bytes of its blocks; answers the room for each. */
+export function frameShard(
+  layout: Layout, options: { readonly index: number; readonly shard: Buffer },
+): readonly BlockRoom[] {
   const { index, shard } = options;
   assert(shard.length === layout.shardBytes && index < layout.k);
   const start = index * layout.shardBytes;
@@ -102,13 +100,21 @@ export function writeShard(
     shard.set(header, 0);
     at = header.length;
   }
-  for (const block of blocksOfShard(layout, index)) {
-    const bytes = bytesOf(block.cid);
-    assert(bytes.length === block.lengthBytes, "a block keeps its length");
-    at = writeSection(shard, at, block.cid, bytes);
-    assert(start + at === block.offsetBytes + block.lengthBytes, "a block lies where planned");
+  const rooms: BlockRoom[] = [];
+  for (const { cid, offsetBytes, lengthBytes } of blocksOfShard(layout, index)) {
+    const data = beginSection(shard, at, { cid, lengthBytes });
+    assert(start + data === offsetBytes, "a block lies where planned");
+    at = data + lengthBytes;
+    rooms.push({ cid, room: shard.subarray(data, at) });
   }
   fillRest(shard, at);
+  return rooms;
+}
+
+/** Where in its shard a block's bytes belong. */
+export interface BlockRoom {
+  readonly cid: Cid;
+  readonly room: Buffer;
 }
 
 /** The blocks that lie in one data shard. */
@@ -122,7 +128,9 @@ function fillRest(shard: Uint8Array, from: number): void {
   let at = from;
   while (at < shard.length) {
     const zeros = fillerZeros(shard.length - at);
-    at = writeSection(shard, at, zeroCid(zeros), undefined, zeros);
+    const data = beginSection(shard, at, { cid: zeroCid(zeros), lengthBytes: zeros });
+    at = data + zeros;
+    shard.fill(0, data, at);
   }
   assert(at === shard.length, "a shard is filled to its last byte");
 }
@@ -138,16 +146,11 @@ function fillerZeros(gapBytes: number): number {
   return 0;
 }
 
-function writeSection(
-  shard: Uint8Array, at: number, cid: Cid, bytes: Uint8Array | undefined, zeros = 0,
-): number {
-  const length = bytes?.length ?? zeros;
-  const start = writeVarint(shard, at, cidBytesLength + length);
-  shard.set(cidBytes(cid), start);
-  const data = start + cidBytesLength;
-  if (bytes === undefined) shard.fill(0, data, data + length);
-  else shard.set(bytes, data);
-  return data + length;
+/** What goes before a block's bytes; answers where these begin. */
+function beginSection(shard: Uint8Array, at: number, block: BlockInfo): number {
+  const start = writeVarint(shard, at, cidBytesLength + block.lengthBytes);
+  shard.set(cidBytes(block.cid), start);
+  return start + cidBytesLength;
 }
 
 function writeVarint(target: Uint8Array, at: number, value: number): number {

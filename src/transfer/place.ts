@@ -16,6 +16,8 @@ import { type Witness, verdictOf } from "./witness.ts";
 export interface ShardToPlace {
   readonly index: number;
   readonly bytes: Uint8Array;
+  /** Called when its member took it at once: nothing holds the bytes any more. */
+  readonly freed?: () => void;
 }
 
 export class Placer {
@@ -66,6 +68,8 @@ export class Placer {
       try {
         await this.#sendOnce(parcel, signal);
         this.#witness.saw({ peer, verdict: "right", act: "store" });
+        // Of a try that failed, bytes may still wait in a stream.
+        if (attempt === 1) parcel.shard.freed?.();
         return true;
       } catch (error) {
         signal.throwIfAborted();

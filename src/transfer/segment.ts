@@ -14,10 +14,10 @@ import type { DriveKeys } from "../crypt/drive.ts";
 import { shardIdOf } from "../crypt/merkle.ts";
 import { signSegmentRecord } from "../crypt/records.ts";
 import type { Coder } from "../erasure/erasure.ts";
-import { type Layout, blocksOfShard, writeShard } from "./pack.ts";
+import { type BlockRoom, type Layout, frameShard } from "./pack.ts";
 
 export interface CodedSegment {
-  readonly shards: readonly Uint8Array[];
+  readonly shards: readonly Buffer[];
   readonly roots: readonly ShardId[];
 }
 
@@ -28,30 +28,32 @@ const stripeBytes = 256 * KiB;
 export async function codeSegment(
   coder: Coder,
   layout: Layout,
-  options: { readonly n: number; readonly read: (cid: Cid) => Promise<Uint8Array> },
+  options: { readonly n: number; readonly read: ReadBlock; readonly take: TakeShard },
 ): Promise<CodedSegment> {
   const { k, shardBytes } = layout;
-  assert(options.n > k, "there is parity");
-  const shards = Array.from({ length: options.n }, () => Buffer.allocUnsafeSlow(shardBytes));
+  const { n, read, take } = options;
+  assert(n > k, "there is parity");
+  const shards = Array.from({ length: n }, () => take(shardBytes));
   for (let index = 0; index < k; index++) {
-    const blocks = await readBlocks(layout, index, options.read);
-    const shard = shards[index] as Buffer;
-    writeShard(layout, { index, shard }, (cid) => blocks.get(cid) as Uint8Array);
+    const rooms = frameShard(layout, { index, shard: shards[index] as Buffer });
+    await Promise.all(rooms.map((room) => fillRoom(room, read)));
   }
-  await codeParity(coder, { k, n: options.n }, shards);
+  await codeParity(coder, { k, n }, shards);
   return { shards, roots: await rootsOf(shards) };
 }
 
-async function readBlocks(
-  layout: Layout, index: number, read: (cid: Cid) => Promise<Uint8Array>,
-): Promise<ReadonlyMap<Cid, Uint8Array>> {
-  const wanted = blocksOfShard(layout, index);
-  const pairs = wanted.map(async ({ cid, lengthBytes }) => {
-    const bytes = await read(cid);
-    if (bytes.length === lengthBytes) return [cid, bytes] as const;
+/** Gives a block's bytes, in the room that is offered or elsewhere. */
+export type ReadBlock = (cid: Cid, into: Buffer) => Promise<Uint8Array>;
+/** Gives room for a shard, whatever lies in it. */
+export type TakeShard = (shardBytes: number) => Buffer;
+
+async function fillRoom({ cid, room }: BlockRoom, read: ReadBlock): Promise<void> {
+  const bytes = await read(cid, room);
+  if (bytes.length !== room.length) {
     throw new HiveError("Corrupt", "transfer.read", `${cid}: ${bytes.length} bytes`);
-  });
-  return new Map(await Promise.all(pairs));
+  }
+  const isThere = bytes.buffer === room.buffer && bytes.byteOffset === room.byteOffset;
+  if (!isThere) room.set(bytes);
 }
 
 /** Stripe by stripe: the code works on each position by itself, so the bytes are the same. */

@@ -33,6 +33,7 @@ import { type Layout, planSegment } from "./pack.ts";
 import type { Placer } from "./place.ts";
 import { type Announcer, publishHead } from "./publish.ts";
 import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
+import { ShardPool } from "./shard-pool.ts";
 import type { Witness } from "./witness.ts";
 
 export interface UploadNeeds {
@@ -69,6 +70,7 @@ interface Round {
 export class Uploader implements Step {
   readonly name = "upload";
   readonly #needs: UploadNeeds;
+  readonly #pool = new ShardPool();
   #round: Round | undefined;
   #waiting: Waiting = { for: "nothing" };
   #running: Promise<unknown> = Promise.resolve();
@@ -225,15 +227,16 @@ export class Uploader implements Step {
   }
 
   #code(layout: Layout, n: number): Promise<CodedSegment> {
-    const read = async (cid: Cid): Promise<Uint8Array> => {
-      return await this.#needs.catalog.page(cid) ?? this.#readHere(cid);
+    const read = async (cid: Cid, into: Buffer): Promise<Uint8Array> => {
+      return await this.#needs.catalog.page(cid) ?? this.#readHere(cid, into);
     };
-    return codeSegment(this.#needs.coder, layout, { n, read });
+    const take = (shardBytes: number): Buffer => this.#pool.take(shardBytes);
+    return codeSegment(this.#needs.coder, layout, { n, read, take });
   }
 
-  async #readHere(cid: Cid): Promise<Uint8Array> {
+  async #readHere(cid: Cid, into: Buffer): Promise<Uint8Array> {
     try {
-      return await this.#needs.source.read(cid);
+      return await this.#needs.source.read(cid, into);
     } catch (cause) {
       if (!isFault(cause, "Corrupt") || this.#round === undefined) throw cause;
       this.#needs.log.error("transfer.block.spoilt", { cid });
@@ -277,7 +280,9 @@ export class Uploader implements Step {
     const { state, record } = half;
     const manifest = this.#needs.groups.get(record.group);
     assert(manifest !== undefined, "a segment has its group");
-    const missing = coded.shards.map((bytes, index) => ({ index, bytes }))
+    const freed = (shard: Buffer) => () => this.#pool.give(shard);
+    const shards = coded.shards.map((bytes, index) => ({ index, bytes, freed: freed(bytes) }));
+    const missing = shards
       .filter(({ index }) => state.holders[index] !== memberOfShard(record, index, manifest));
     const taken = await this.#needs.placer.place(record, manifest, missing, options);
     const holders = state.holders.map((holder, index) => taken.get(index) ?? holder);
@@ -375,6 +380,7 @@ export class Uploader implements Step {
 
   #idle(waiting: Waiting): "idle" {
     this.#waiting = waiting;
+    this.#pool.clear();
     return "idle";
   }
 

@@ -36,7 +36,7 @@ export class MemoryHost implements ShardHost {
     this.#mayUse(from, record.owner, manifest);
     if (root === undefined || shardIdOf(shard) !== root) throw fault("Invalid", "store");
     if (shard.length > this.space().freeBytes) throw fault("Quota", "store");
-    this.shards.set(root, { record, manifest, bytes: shard });
+    this.shards.set(root, { record, manifest, bytes: Buffer.from(shard) });
     this.manifests.set(`${manifest.owner}/${manifest.group}`, manifest);
     return signReceipt(this.#keys, {
       owner: record.owner,

@@ -6,7 +6,7 @@ import { isFault } from "../../src/base/errors.ts";
 import { type Cid, cidOf, parseCidBytes } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { type Layout, planRound, planSegment, writeShard } from "../../src/transfer/pack.ts";
+import { type Layout, frameShard, planRound, planSegment } from "../../src/transfer/pack.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.pack.test.ts`;
@@ -102,7 +102,9 @@ function bytesOf(layout: Layout, blocks: ReadonlyMap<Cid, Buffer>): Buffer {
   const car = Buffer.alloc(layout.k * layout.shardBytes, 0xee);
   for (let index = 0; index < layout.k; index++) {
     const shard = car.subarray(index * layout.shardBytes, (index + 1) * layout.shardBytes);
-    writeShard(layout, { index, shard }, (cid) => blocks.get(cid) as Buffer);
+    for (const { cid, room } of frameShard(layout, { index, shard })) {
+      room.set(blocks.get(cid) as Buffer);
+    }
   }
   return car;
 }
