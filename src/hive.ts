@@ -26,7 +26,7 @@ import { Channel } from "./bridge/channel.ts";
 import { serveNode } from "./bridge/node.ts";
 import { type RemoteBlocks, remoteBlocks, remoteSource, serveSource } from "./bridge/source.ts";
 import { NetworkThread, threadSeed } from "./bridge/thread.ts";
-import { type Cache, openCache, openKeyValue } from "./cache/cache.ts";
+import { type Cache, openCache, openKeyValue, readAside } from "./cache/cache.ts";
 import { bringBack } from "./check/bring-back.ts";
 import { type DriveCheckNeeds, type DriveCheckOptions } from "./check/check.ts";
 import { checkDrive as checkLocally } from "./check/check.ts";
@@ -362,7 +362,7 @@ const seed = threadSeed<NodeConfig>();
 if (seed !== undefined) {
   const log = lineLog({ level: "info", write: toStandardError });
   const main = new Channel(seed.asked, {});
-  const store = { source: remoteSource(main), blocks: remoteBlocks(main) };
+  const store = { source: readAside(remoteSource(main)), blocks: remoteBlocks(main) };
   // Questions asked meanwhile wait in the port.
   const node = await openNode({ log, ...store }, seed.config);
   new Channel(seed.asking, serveNode(node));

@@ -99,6 +99,13 @@ export interface UploadRound {
   readonly blocks: readonly BlockInfo[];
 }
 
+/** Where a block's bytes lie on this machine, for whoever reads and checks them himself. */
+export interface BlockPlace {
+  readonly path: string;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
 export interface UploadSource {
   /** Freezes the newest commit as this round's goal; undefined when it was published already. */
   beginRound(): Promise<UploadRound | undefined>;

@@ -2,14 +2,21 @@
  * The cache's port for uploads, stretched between the kernel's thread, where the cache lives, and
  * the network's, where transfer drains it; neither knows that a channel lies between them.
  */
-import type { BlockFetcher, DriveStore, UploadRound, UploadSource } from "../base/blocks.ts";
+import type { BlockFetcher, BlockPlace, DriveStore } from "../base/blocks.ts";
+import type { UploadRound, UploadSource } from "../base/blocks.ts";
 import type { Cid } from "../base/ids.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
+/** A source that also tells where its blocks lie. */
+interface LocalSource extends UploadSource {
+  place(cid: Cid): Promise<BlockPlace | undefined>;
+}
+
 /** What the network's thread may ask of the kernel's. */
-export function serveSource(source: UploadSource & DriveStore): Handlers {
+export function serveSource(source: LocalSource & DriveStore): Handlers {
   return {
     "source.beginRound": () => source.beginRound(),
+    "source.place": (cid) => source.place(cid as Cid),
     "source.read": (cid) => source.read(cid as Cid),
     "source.placed": (cids) => source.placed(cids as readonly Cid[]),
     "source.endRound": (root) => source.endRound(root as Uint8Array),
@@ -18,10 +25,11 @@ export function serveSource(source: UploadSource & DriveStore): Handlers {
   };
 }
 
-export function remoteSource(channel: Channel): UploadSource {
+export function remoteSource(channel: Channel): LocalSource {
   return {
     beginRound: async () =>
       (await channel.call("source.beginRound")) as UploadRound | undefined,
+    place: async (cid) => (await channel.call("source.place", cid)) as BlockPlace | undefined,
     read: async (cid) => (await channel.call("source.read", cid)) as Uint8Array,
     placed: async (cids) => void (await channel.call("source.placed", cids)),
     endRound: async (root) => void (await channel.call("source.endRound", root)),

@@ -7,7 +7,7 @@
  */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BlockFetcher, DriveStore, UploadSource } from "../base/blocks.ts";
+import type { BlockFetcher, DriveStore } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
@@ -23,14 +23,16 @@ import { type LevelTable, type Mending, openLevel } from "./level.ts";
 import type { Books } from "./records.ts";
 import { recover } from "./recovery.ts";
 import { type Report, newReport } from "./report.ts";
+import type { PlacedSource } from "./side-reading.ts";
 import { Store } from "./store.ts";
 
 export { openKeyValue } from "./key-value.ts";
 export { type Clone, cloneCache, cloneKeyValue, removeClones } from "./clone.ts";
 export { type BlockCheck } from "./check.ts";
 export { type Report } from "./report.ts";
+export { type PlacedSource, readAside } from "./side-reading.ts";
 
-export interface Cache extends DriveStore, UploadSource, AsyncDisposable {
+export interface Cache extends DriveStore, PlacedSource, AsyncDisposable {
   /** Forgets all that is clean; resolves to the bytes of those blocks. */
   dropClean(): Promise<number>;
   setLimit(limitBytes: number): Promise<void>;

@@ -1,6 +1,6 @@
 /** The ports of the cache, put together from its parts. It decides little: the parts do. */
-import type { AppendOptions, BlockFetcher, GetOptions, Sequence } from "../base/blocks.ts";
-import type { StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
+import type { AppendOptions, BlockFetcher, BlockPlace, GetOptions } from "../base/blocks.ts";
+import type { Sequence, StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
@@ -28,6 +28,7 @@ import { Rounds } from "./rounds.ts";
 import { dirtyBytesFor, fileBytesFor, journalFileBytesFor } from "./sizes.ts";
 import { OpenSweep } from "./sweep.ts";
 import { troubleOf } from "./trouble.ts";
+import { Uploads } from "./uploads.ts";
 
 interface Needs {
   readonly blocks: string;
@@ -62,6 +63,7 @@ export class Store implements Cache {
   readonly #intake: Intake;
   readonly #durable: Durable;
   readonly #cleaner: Cleaner;
+  readonly #uploads: Uploads;
   readonly #listeners = new Set<() => void>();
   #limitBytes: number;
   #sweep: OpenSweep | undefined;
@@ -69,6 +71,7 @@ export class Store implements Cache {
 
   constructor(needs: Needs, options: Options) {
     const { recovered, report, log } = needs;
+    const { fullWaitMs = limits.cache.fullWaitMs } = options;
     this.#needs = needs;
     this.#options = options;
     this.#limitBytes = options.limitBytes;
@@ -103,6 +106,10 @@ export class Store implements Cache {
       },
       { limitBytes: options.limitBytes },
     );
+    this.#uploads = new Uploads({
+      catalog: this.#catalog, log, rounds: this.#rounds, reading: this.#reading,
+      room: this.#room, group: this.#durable.group,
+    });
     this.step = { name: "cache.space", step: (signal) => this.#step(signal) };
   }
 
@@ -190,31 +197,24 @@ export class Store implements Cache {
     };
   }
 
-  async beginRound(): Promise<UploadRound | undefined> {
-    const round = this.#rounds.begin();
-    this.#room.wake();
-    return round;
+  beginRound(): Promise<UploadRound | undefined> {
+    return this.#uploads.beginRound();
   }
 
-  async read(cid: Cid): Promise<Uint8Array> {
-    const entry = this.#catalog.get(cid);
-    if (entry === undefined) throw new HiveError("NotFound", "cache.read", cid);
-    return this.#reading.read(entry);
+  read(cid: Cid): Promise<Uint8Array> {
+    return this.#uploads.read(cid);
   }
 
-  async placed(cids: readonly Cid[]): Promise<void> {
-    for (let start = 0; start < cids.length; start += limits.cache.batchChangesMax) {
-      this.#rounds.placed(cids.slice(start, start + limits.cache.batchChangesMax));
-      this.#room.wake();
-      await this.#durable.group.request("settled");
-    }
+  place(cid: Cid): Promise<BlockPlace | undefined> {
+    return this.#uploads.place(cid);
   }
 
-  async endRound(root: Uint8Array): Promise<void> {
-    const known = this.#rounds.end(root);
-    if (!known) this.#needs.log.warn("cache.round-of-another-root");
-    this.#room.wake();
-    await this.#durable.group.request("settled");
+  placed(cids: readonly Cid[]): Promise<void> {
+    return this.#uploads.placed(cids);
+  }
+
+  endRound(root: Uint8Array): Promise<void> {
+    return this.#uploads.endRound(root);
   }
 
   async dropClean(): Promise<number> {
@@ -303,8 +303,7 @@ export class Store implements Cache {
 
   /** What was fetched stays if that costs nobody any room. */
   #keep(cid: Cid, bytes: Uint8Array): void {
-    const failed = this.#durable.hindrance ?? this.#log.failure;
-    const unable = this.#closing ?? failed;
+    const unable = this.#closing ?? this.#durable.hindrance ?? this.#log.failure;
     if (unable !== undefined || this.#catalog.get(cid) !== undefined) return;
     if (this.#log.usedBytes + bytes.length > this.#cleaner.limitBytes) {
       this.#inBackground(this.#makeRoom());
