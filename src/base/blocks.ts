@@ -106,9 +106,14 @@ export interface BlockPlace {
   readonly lengthBytes: number;
 }
 
+export interface RoundOptions {
+  /** What was written lately may rest: then there is no round yet. */
+  readonly patient?: boolean;
+}
+
 export interface UploadSource {
   /** Freezes the newest commit as this round's goal; undefined when it was published already. */
-  beginRound(): Promise<UploadRound | undefined>;
+  beginRound(options?: RoundOptions): Promise<UploadRound | undefined>;
   /** Bytes of a block of the round, which may lie in `into` if that has room for them. */
   read(cid: Cid, into?: Buffer): Promise<Uint8Array>;
   /** These blocks are on enough peers now: they become clean and may be evicted. */

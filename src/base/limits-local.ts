@@ -107,6 +107,13 @@ export const localLimits = {
     limitBytesMax: 2 ** 50,
     /** Of the limit: the rest stays for reads while uploads lag behind. */
     dirtyShareMax: 0.75,
+    /** What was written goes up after so long a silence: a build or an unpacking is over then, and
+     *  what it made and removed again is gone ... */
+    uploadRestMs: 2_000,
+    /** ... or after so long without one: a lost disk costs seconds of work, not hours of it ... */
+    uploadRestMsMax: 15_000,
+    /** ... or from this share of the room for dirty blocks on, so that writers need not wait. */
+    uploadRestShareMax: 1 / 4,
     /** How long writes wait with nobody let in before ENOSPC. */
     fullWaitMs: 30_000,
     /** Blocks up to this size are directory pages, and may use the reserve. */

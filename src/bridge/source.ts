@@ -3,7 +3,7 @@
  * the network's, where transfer drains it; neither knows that a channel lies between them.
  */
 import type { BlockFetcher, BlockPlace, DriveStore } from "../base/blocks.ts";
-import type { UploadRound, UploadSource } from "../base/blocks.ts";
+import type { RoundOptions, UploadRound, UploadSource } from "../base/blocks.ts";
 import type { Cid } from "../base/ids.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -15,7 +15,7 @@ interface LocalSource extends UploadSource {
 /** What the network's thread may ask of the kernel's. */
 export function serveSource(source: LocalSource & DriveStore): Handlers {
   return {
-    "source.beginRound": () => source.beginRound(),
+    "source.beginRound": (options) => source.beginRound(options as RoundOptions | undefined),
     "source.place": (cid) => source.place(cid as Cid),
     "source.read": (cid) => source.read(cid as Cid),
     "source.placed": (cids) => source.placed(cids as readonly Cid[]),
@@ -27,8 +27,8 @@ export function serveSource(source: LocalSource & DriveStore): Handlers {
 
 export function remoteSource(channel: Channel): LocalSource {
   return {
-    beginRound: async () =>
-      (await channel.call("source.beginRound")) as UploadRound | undefined,
+    beginRound: async (options) =>
+      (await channel.call("source.beginRound", options)) as UploadRound | undefined,
     place: async (cid) => (await channel.call("source.place", cid)) as BlockPlace | undefined,
     read: async (cid) => (await channel.call("source.read", cid)) as Uint8Array,
     placed: async (cids) => void (await channel.call("source.placed", cids)),

@@ -62,6 +62,11 @@ export class Rounds {
     return this.#committed;
   }
 
+  /** A round was begun and has not ended. */
+  get isOpen(): boolean {
+    return this.#round !== undefined;
+  }
+
   /** Number of the newest commit that is durable, or about to be. */
   get takenNumber(): number {
     return (this.#taken ?? this.#committed)?.number ?? 0;

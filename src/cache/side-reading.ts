@@ -16,7 +16,7 @@ export interface PlacedSource extends UploadSource {
 
 export function readAside(source: PlacedSource): UploadSource {
   return {
-    beginRound: () => source.beginRound(),
+    beginRound: (options) => source.beginRound(options),
     placed: (cids) => source.placed(cids),
     endRound: (root) => source.endRound(root),
     async read(cid, into) {

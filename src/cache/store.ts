@@ -1,6 +1,6 @@
 /** The ports of the cache, put together from its parts. It decides little: the parts do. */
 import type { AppendOptions, BlockFetcher, BlockPlace, GetOptions } from "../base/blocks.ts";
-import type { Sequence, StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
+import type { RoundOptions, Sequence, StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
@@ -107,8 +107,9 @@ export class Store implements Cache {
       { limitBytes: options.limitBytes },
     );
     this.#uploads = new Uploads({
-      catalog: this.#catalog, log, rounds: this.#rounds, reading: this.#reading,
-      room: this.#room, group: this.#durable.group,
+      catalog: this.#catalog, clock: needs.clock, log, rounds: this.#rounds,
+      reading: this.#reading, room: this.#room, group: this.#durable.group,
+      tell: () => this.#tell(),
     });
     this.step = { name: "cache.space", step: (signal) => this.#step(signal) };
   }
@@ -160,6 +161,7 @@ export class Store implements Cache {
     this.#assertOpen("cache.append");
     this.#durable.refuseIfHindered();
     const sequence = this.#needs.journal.append(record, options);
+    this.#uploads.wrote();
     this.#commitIfMuch();
     return sequence;
   }
@@ -197,8 +199,8 @@ export class Store implements Cache {
     };
   }
 
-  beginRound(): Promise<UploadRound | undefined> {
-    return this.#uploads.beginRound();
+  beginRound(options?: RoundOptions): Promise<UploadRound | undefined> {
+    return this.#uploads.beginRound(options);
   }
 
   read(cid: Cid): Promise<Uint8Array> {
@@ -266,6 +268,7 @@ export class Store implements Cache {
     const reason = new HiveError("Unavailable", "cache.close", "the cache is closing");
     this.#room.refuseAll(reason);
     this.#reading.stop(reason);
+    this.#uploads[Symbol.dispose]();
     let books: Books | undefined;
     try {
       if (this.#durable.group.failure === undefined) await this.#durable.group.request("settled");
@@ -296,8 +299,10 @@ export class Store implements Cache {
 
   #insert(cid: Cid, sealed: Uint8Array, freed?: () => void): void {
     const known = this.#catalog.get(cid);
+    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
+    this.#uploads.wrote();
     if (known === undefined) return this.#intake.add(cid, sealed, { dirty: true, freed });
-    if (known.is(marks.broken)) this.#intake.mend(known, sealed);
+    this.#intake.mend(known, sealed);
     this.#putAgain(known);
   }
 

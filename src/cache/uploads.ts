@@ -1,8 +1,9 @@
 /**
- * The cache as transfer sees it: rounds, the blocks of one, and what becomes of them. What a round
- * holds is decided in rounds.ts.
+ * The cache as transfer sees it: rounds, the blocks of one, and what becomes of them. It says when
+ * a round begins; what a round holds is decided in rounds.ts.
  */
-import type { BlockPlace, UploadRound } from "../base/blocks.ts";
+import type { BlockPlace, RoundOptions, UploadRound } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -14,25 +15,38 @@ import type { GroupCommit } from "./group-commit.ts";
 import type { Reading } from "./reading.ts";
 import type { Rounds } from "./rounds.ts";
 import type { PlacedSource } from "./side-reading.ts";
+import { UploadRest } from "./upload-rest.ts";
 
 interface Needs {
   readonly catalog: Catalog;
+  readonly clock: Clock;
   readonly log: Log;
   readonly rounds: Rounds;
   readonly reading: Reading;
   readonly room: DirtyRoom;
   readonly group: Pick<GroupCommit, "request">;
+  /** There is something to upload. */
+  readonly tell: () => void;
 }
 
-export class Uploads implements PlacedSource {
+export class Uploads implements PlacedSource, Disposable {
   readonly #needs: Needs;
+  readonly #rest = new UploadRest();
+  #waking: Disposable | undefined;
 
   constructor(needs: Needs) {
     this.#needs = needs;
   }
 
-  async beginRound(): Promise<UploadRound | undefined> {
+  /** Something was written: it will want to go up. */
+  wrote(): void {
+    this.#rest.wrote(this.#needs.clock.monotonicMs());
+  }
+
+  async beginRound({ patient = false }: RoundOptions = {}): Promise<UploadRound | undefined> {
     const { rounds, room } = this.#needs;
+    if (patient && this.#mustRest()) return undefined;
+    this.#rest.began();
     const round = rounds.begin();
     room.wake();
     return round;
@@ -66,5 +80,19 @@ export class Uploads implements PlacedSource {
     if (!known) log.warn("cache.round-of-another-root");
     room.wake();
     await group.request("settled");
+  }
+
+  [Symbol.dispose](): void {
+    this.#waking?.[Symbol.dispose]();
+  }
+
+  /** A round that has begun is not put off again; whoever is sent away is called in time. */
+  #mustRest(): boolean {
+    const { clock, catalog, rounds, room, tell } = this.#needs;
+    const isMuch = catalog.dirtyBytes > room.bytesMax * limits.cache.uploadRestShareMax;
+    const leftMs = isMuch || rounds.isOpen ? 0 : this.#rest.leftMs(clock.monotonicMs());
+    this.#waking?.[Symbol.dispose]();
+    this.#waking = leftMs > 0 ? clock.after(leftMs, tell) : undefined;
+    return leftMs > 0;
   }
 }

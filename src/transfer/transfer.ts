@@ -160,7 +160,7 @@ class DriveTransfer implements Transfer {
     using _timer = clock.after(timeoutMs, () => over.abort(late));
     let pauseMs: number = limits.transfer.flushPauseMsMin;
     for (;;) {
-      const result = await uploader.step(over.signal);
+      const result = await uploader.step(over.signal, { patient: false });
       if (result === "idle" && uploader.done) return;
       if (result === "busy") continue;
       // Peers are missing: they may come within the time.

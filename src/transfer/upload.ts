@@ -9,7 +9,7 @@
  * A crash leaves half-placed segments in the books. Their blocks make the same shards again, so
  * they are finished first; if a block is gone since, nothing names the segment, and it is released.
  */
-import type { BlockInfo, KeyValue, UploadRound, UploadSource } from "../base/blocks.ts";
+import type { BlockInfo, KeyValue, RoundOptions, UploadSource } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
@@ -95,17 +95,17 @@ export class Uploader implements Step {
     return this.#round === undefined && this.#waiting.for === "nothing";
   }
 
-  /** Steps asked for at once run one after another. */
-  step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const next = this.#running.then(() => this.#guarded(signal));
+  /** Steps asked for at once run one after another; whoever is patient lets new data rest. */
+  step(signal: AbortSignal, { patient = true }: RoundOptions = {}): Promise<"busy" | "idle"> {
+    const next = this.#running.then(() => this.#guarded(signal, { patient }));
     this.#running = next.catch(() => undefined);
     return next;
   }
 
   /** A block that is gone makes the round stale: the next one is of a newer commit. */
-  async #guarded(signal: AbortSignal): Promise<"busy" | "idle"> {
+  async #guarded(signal: AbortSignal, options: RoundOptions): Promise<"busy" | "idle"> {
     try {
-      return await this.#step(signal);
+      return await this.#step(signal, options);
     } catch (error) {
       if (!isFault(error, "NotFound", "Stale")) throw error;
       this.#needs.log.warn("transfer.round.stale", { why: describe(error) });
@@ -114,10 +114,10 @@ export class Uploader implements Step {
     }
   }
 
-  async #step(signal: AbortSignal): Promise<"busy" | "idle"> {
+  async #step(signal: AbortSignal, options: RoundOptions): Promise<"busy" | "idle"> {
     signal.throwIfAborted();
     if (await this.#finishHalfPlaced(signal) > 0) return "idle";
-    this.#round ??= await this.#beginRound();
+    this.#round ??= await this.#beginRound(options);
     const round = this.#round;
     if (round === undefined) return this.#idle({ for: "nothing" });
     if (round.from < round.blocks.length) return this.#placeSome(round, signal);
@@ -146,8 +146,8 @@ export class Uploader implements Step {
   }
 
   /** Blocks that were placed in an earlier life are told as such and not sent again. */
-  async #beginRound(): Promise<Round | undefined> {
-    const found: UploadRound | undefined = await this.#needs.source.beginRound();
+  async #beginRound(options: RoundOptions): Promise<Round | undefined> {
+    const found = await this.#needs.source.beginRound(options);
     if (found === undefined) return undefined;
     if (!asBuffer(found.root).equals(this.#spoilt?.root ?? found.root)) this.#spoilt = undefined;
     const spoilt = this.#spoilt?.cids ?? new Set();

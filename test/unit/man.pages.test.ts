@@ -66,6 +66,10 @@ test("hive(7)'s promises have the code's figures", (t) => {
   const text = read("man/hive.7").replaceAll("\n", " ");
   t.match(text, `the drive's own (${limits.tree.commitAfterMs / 1000} seconds)`);
   t.match(text, `wait for up to ${limits.cache.fullWaitMs / 1000} seconds`);
+  const { uploadRestMs, uploadRestMsMax, uploadRestShareMax } = limits.cache;
+  t.match(text, `for ${uploadRestMs / 1000} seconds, for ${uploadRestMsMax / 1000} seconds at most`);
+  t.equal(uploadRestShareMax, 1 / 4);
+  t.match(text, "until a quarter of the room");
   t.match(text, `chunks of ${limits.tree.chunkBytes / 1024} KiB`);
   const { version } = JSON.parse(read("package.json")) as { version: string };
   t.match(text, `.It Sy ${version} `, "this version stands in the history");

@@ -5,15 +5,17 @@ import { join } from "node:path";
 import { test } from "tap";
 import { cidOf } from "../../src/base/ids.ts";
 import { systemClock } from "../../src/base/clock.ts";
+import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Cache, openKeyValue } from "../../src/cache/cache.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
-import { temporaryCache } from "../support/temporary-cache.ts";
+import { handClock, temporaryCache } from "../support/temporary-cache.ts";
 import { type VaultWorld, makeBlocks, makeVaultWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.whole.test.ts`;
+const few = { count: 5, bytesMax: 1000 };
 
 test("a cache drains to vaults, forgets, and reads back through them", async (t) => {
   await using world = await makeVaultWorld(6, seed);
@@ -55,13 +57,27 @@ test("another machine with the keys mounts an empty cache and has it all", async
   t.strictSame(await wrongOnes(cache.store, blocks), [], replay);
 });
 
+test("what was just written rests, but not from a flush", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  await using cache = await temporaryCache({ clock: handClock() });
+  await using books = await temporaryBooks();
+  const transfer = await openOn(world, { source: cache.store, books });
+  await write(cache.store, { root: "root", blocks: makeBlocks(world.random, few) });
+  t.equal(await transfer.uploader.step(new AbortController().signal), "idle");
+  t.equal(world.network.calls.store, 0, "the background lets it rest");
+  await transfer.flush(20_000);
+  t.equal(cache.store.usage().dirtyBytes, 0);
+});
+
 test("a machine that closes in the middle of a round goes on after the next start", async (t) => {
   await using world = await makeVaultWorld(6, seed);
-  await using cache = await temporaryCache();
+  const clock = handClock();
+  await using cache = await temporaryCache({ clock });
   await using books = await temporaryBooks();
   const blocks = makeBlocks(world.random, { count: 60, bytesMax: 250_000 });
   const before = await openOn(world, { source: cache.store, books });
   await write(cache.store, { root: "root", blocks });
+  clock.pass(limits.cache.uploadRestMs);
   const stop = new AbortController();
   const stopping = before.uploader.step(stop.signal).catch(() => "stopped");
   stop.abort(new Error("closing"));
