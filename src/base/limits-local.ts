@@ -229,6 +229,8 @@ export const localLimits = {
     restLookMs: 5_000,
     /** Of one processor; answering proofs and peers takes less than half of it. */
     restShareMax: 0.05,
+    /** Bytes between two collections of young garbage: a quarter of what has V8 collect it all. */
+    passedBytesMax: 16 * MiB,
   },
   bridge: {
     /** Young objects of the network's thread: by itself V8 lets them take 128 MiB. */

@@ -5,6 +5,7 @@
  */
 import type { Stream } from "@libp2p/interface";
 import type { Clock } from "../base/clock.ts";
+import { passed } from "../base/collect.ts";
 import { HiveError } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import { limits } from "../base/limits.ts";
@@ -103,6 +104,7 @@ export class Pipe {
     } catch (cause) {
       throw gone(cause);
     }
+    passed(bytes.length);
     while (this.#stream.writableNeedsDrain) await this.#drain();
   }
 
@@ -126,6 +128,7 @@ export class Pipe {
     for (const chunk of data instanceof Uint8Array ? [data] : data) {
       this.#meter.receivedBytes += chunk.length;
       this.#decoder.push(chunk);
+      passed(chunk.length);
     }
     this.#reading.news();
     this.#events.onNews();
