@@ -9,9 +9,9 @@ import { setPriority } from "node:os";
 /** What gives way, and how far: as niceness, 0 being a program's own and 19 the last in line. */
 const nicenessOf = {
   /** The network's thread, before the kernel's thread of the same drive. */
-  thread: 3,
+  thread: 7,
   /** A node without a drive, before all that its machine is for. */
-  process: 5,
+  process: 10,
 } as const;
 
 export function giveWay(who: keyof typeof nicenessOf): void {
