@@ -14,6 +14,7 @@ import { startLoop } from "./agent/loop.ts";
 import { driveStatusOf, peerRowsOf, safetyOf } from "./agent/report.ts";
 import type { UploadSource } from "./base/blocks.ts";
 import { systemClock as clock } from "./base/clock.ts";
+import { collectAll } from "./base/collect.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import { type Cid, nameFromText } from "./base/ids.ts";
@@ -151,9 +152,11 @@ async function openRooms(
           coder: openCoder(),
           keys: driveKeys,
         }, { policy: policyOf(config.policy) });
+  // Beside a drive it is a thread that nobody waits for: at rest it has nothing better to do.
+  const memory = source === undefined ? [] : [memoryStep({ clock, forget: collectAll })];
   const agent = await openAgent(
     { ...shared, transfer, books: await openBooks("agent") },
-    { ...config, steps: [peers.step, vault.step] },
+    { ...config, steps: [peers.step, vault.step, ...memory] },
   );
   parts.defer(() => agent.stop());
   return { peers, vault, transfer, agent, name: config.deviceName };

@@ -8,7 +8,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { limits } from "./limits.ts";
 
-type Collect = (options: { readonly type: "minor" }) => void;
+type Collect = (options: { readonly type: "minor" | "major" }) => void;
 
 /** Of this thread: each has a heap, and this module, of its own. */
 let passedBytes = 0;
@@ -19,8 +19,17 @@ export function passed(bytes: number): void {
   passedBytes += bytes;
   if (passedBytes < limits.memory.passedBytesMax) return;
   passedBytes = 0;
+  collectGarbage("minor");
+}
+
+/** All of this thread's heap; for one that nobody waits for, since it takes dozens of ms. */
+export function collectAll(): void {
+  collectGarbage("major");
+}
+
+function collectGarbage(type: "minor" | "major"): void {
   collect ??= findCollect();
-  if (collect !== "unavailable") collect({ type: "minor" });
+  if (collect !== "unavailable") collect({ type });
 }
 
 /** Contexts made while the flag is set have the call; this thread's own stays without it. */

@@ -1,8 +1,7 @@
 /** When a process has come to rest, and that what it freed goes back then. */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
+import { collectAll } from "../../src/base/collect.ts";
 import { Rest, memoryStep } from "../../src/base/memory.ts";
 import { limits } from "../../src/base/limits.ts";
 
@@ -31,15 +30,10 @@ test("a process at rest gives back what a burst of work has freed", async (t) =>
   });
   // One in 20 stays, and keeps the allocator from seeing one large free piece.
   const kept = burst.filter((_, at) => at % 20 === 0);
-  const step = memoryStep({ clock, forget: () => (burst = undefined, collectGarbage()) });
+  const step = memoryStep({ clock, forget: () => (burst = undefined, collectAll()) });
   const before = process.memoryUsage.rss();
   t.equal(await step.step(new AbortController().signal), "idle");
   const freed = before - process.memoryUsage.rss();
   t.ok(freed > 100e6, `${freed} of 190,000,000 bytes are the machine's again`);
   t.equal(kept.length, 100);
 });
-
-function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  runInNewContext("gc")();
-}
