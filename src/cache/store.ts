@@ -87,7 +87,6 @@ export class Store implements Cache {
       { catalog: this.#catalog, log, report, keep: (cid, bytes) => this.#keep(cid, bytes) },
       needs.fetcher,
     );
-    const { fullWaitMs = limits.cache.fullWaitMs } = options;
     this.#room = new DirtyRoom(
       { clock: needs.clock, used: () => this.#catalog.dirtyBytes },
       { bytesMax: dirtyBytesFor(options), fullWaitMs },
