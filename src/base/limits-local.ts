@@ -41,6 +41,9 @@ export const localLimits = {
     sealedAtOnce: 4,
     /** Less than this is sealed at once: a thread there and back takes as long. */
     sealedInPlaceBytesMax: 64 * KiB,
+    /** Times that a commit seals what was written while it sealed, to find a moment in which all of
+     * a file is; then the rest goes into the journal if it is little. */
+    momentRoundsMax: 4,
     /** Calls that seal for one commit or fsync at a time: threads beyond it gain nothing. */
     sealingLanes: 2,
     /** Opened chunks kept: the kernel has its own page cache, these serve partial reads. */

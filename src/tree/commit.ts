@@ -163,6 +163,8 @@ export class Commits {
     const state = this.#state;
     if (state.journal.records === 0) state.mark();
     state.seal();
+    // As it is now: what changes it from here on belongs to the next commit.
+    state.keep(state.nodes.root);
     const { active: layer, nextIno, totals } = state;
     this.#frozen = { layer, through: state.journal.last, nextIno, ...totals };
     state.frozen = layer;
@@ -288,7 +290,7 @@ export class Commits {
   async #commitRoot(frozen: Frozen): Promise<void> {
     const state = this.#state;
     const { nextIno, files, bytes, through, layer } = frozen;
-    const { node, inode } = layer.inodes.get(rootIno) ?? rootSnapshot(state);
+    const { node, inode } = snapshotOf(layer, rootIno);
     const record = {
       sequence: state.sequence + 1,
       committedAtMs: state.needs.clock.now(),
@@ -350,11 +352,6 @@ function snapshotOf(layer: Layer, ino: Ino): Snapshot {
   const snapshot = layer.inodes.get(ino);
   assert(snapshot !== undefined, "a layer holds every directory above what it holds");
   return snapshot;
-}
-
-function rootSnapshot(state: State): Pick<Snapshot, "node" | "inode"> {
-  const node = state.nodes.root;
-  return { node, inode: node.inode };
 }
 
 function linkChanges({ cutFrom, links }: ChunkChanges): Changes {

@@ -55,13 +55,10 @@ export async function flushAll(
       publishInline(state, node, live);
       continue;
     }
-    const chunks = [...live.dirty.values()];
-    const { sizeBytes } = node.inode;
-    const sealing = sealChunks(state, chunks.filter((chunk) => !leaves(chunk)));
-    const unsealed = await sealing.then(() => undefined, orFault);
-    failure ??= unsealed;
-    if (unsealed === undefined && !chunks.some(leaves)) {
-      captures.push(captureOf(state, node, live, { sizeBytes, withholds }));
+    const sealed = await sealMost(state, node, live, leaves).catch(orFault);
+    if (isFault(sealed)) failure ??= sealed;
+    else if (sealed.isWhole) {
+      captures.push(captureOf(state, node, live, { ...sealed, withholds }));
       continue;
     }
     const untold = await journalRest(state, node, live).then(() => undefined, orFault);
@@ -71,6 +68,26 @@ export async function flushAll(
   failure ??= unpublished;
   if (failure !== undefined) throw failure;
   return captures.flatMap(({ withheld }) => withheld);
+}
+
+/**
+ * Seals until nothing is unsealed but what it leaves, for a few rounds. It is whole when all up to
+ * the size that it answers is sealed: at best as of this moment, and else, where writers go on and
+ * on, as of when the last round began.
+ */
+async function sealMost(
+  state: State, node: Node, live: Live, leaves: (chunk: DirtyChunk) => boolean,
+): Promise<{ readonly isWhole: boolean; readonly sizeBytes: number }> {
+  let { sizeBytes } = node.inode;
+  for (let round = 0; round < limits.tree.momentRoundsMax; round++) {
+    ({ sizeBytes } = node.inode);
+    await sealChunks(state, [...live.dirty.values()].filter((chunk) => !leaves(chunk)));
+    if (live.dirty.size === 0) return { isWhole: true, sizeBytes: node.inode.sizeBytes };
+    if ([...live.dirty.values()].every(leaves)) break;
+  }
+  const isLittle = freshBytes(live) <= journaledBytesMax;
+  const rests = [...live.dirty.values()].some(leaves);
+  return { isWhole: !isLittle && !rests, sizeBytes };
 }
 
 async function publishCaptures(

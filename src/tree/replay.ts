@@ -127,7 +127,7 @@ function repeatInode(state: State, change: Change & { readonly kind: "inode" }):
   const { sizeBytes, content } = change.inode;
   if (live !== undefined) {
     live.published = { sizeBytes, content };
-    if (content.kind === "chunks") live.allocatedBytes = content.allocatedBytes;
+    live.allocatedBytes = content.kind === "chunks" ? content.allocatedBytes : 0;
   }
   state.apply(change);
 }

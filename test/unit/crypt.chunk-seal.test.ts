@@ -58,8 +58,8 @@ test("sealing on other threads makes the same, and survives its thread", async (
   });
   for (const sealer of [plainSealer, native].filter((one) => one !== undefined)) {
     const sealed = await Promise.all(sets.map((set) => sealer.sealLater(secret, set)));
-    const expected = sets.map((set) => plainSealer.seal(secret, set));
-    t.strictSame(sealed, expected, replay);
+    const untagged = sealed.flat().map((chunk) => ({ ...chunk, tags: undefined }));
+    t.strictSame(untagged, sets.flatMap((set) => plainSealer.seal(secret, set)), replay);
   }
   // A thread that ends while its chunks are being sealed takes nobody with it.
   for (let at = 0; at < 4; at++) {
@@ -76,7 +76,7 @@ test("a block opened by its key alone is as it was sealed, whatever its name", (
   for (const sealer of [plainSealer, native].filter((one) => one !== undefined)) {
     const chunks = sealer.seal(secret, plaintexts);
     const renamed = damage(chunks, { at: 1, what: "cid", bit: 0 });
-    t.strictSame(sealer.open(renamed, "key"), plaintexts);
+    t.strictSame(sealer.open(renamed, "key").map(({ plain }) => plain), plaintexts);
     for (let trial = 0; trial < 100; trial++) {
       const what = trial % 2 === 0 ? "sealed" : "key";
       const bit = random.below(64 * 8);

@@ -65,7 +65,11 @@ test("hive(7)'s table of classes is the one the code chooses from", (t) => {
 test("hive(7)'s promises have the code's figures", (t) => {
   const text = read("man/hive.7").replaceAll("\n", " ");
   t.match(text, `the drive's own (${limits.tree.commitAfterMs / 1000} seconds)`);
-  t.match(text, `wait for up to ${limits.cache.fullWaitMs / 1000} seconds`);
+  t.match(text, `made room for any of them for ${limits.cache.fullWaitMs / 1000} seconds`);
+  t.equal(limits.tree.journaledShareMax, 1 / 4);
+  t.match(text, "of which a quarter or less was written again");
+  t.equal(limits.tree.sealAfterMs, 30_000);
+  t.match(text, "for up to half a minute before it is sealed");
   const { uploadRestMs, uploadRestMsMax, uploadRestShareMax } = limits.cache;
   t.match(text, `for ${uploadRestMs / 1000} seconds, for ${uploadRestMsMax / 1000} seconds at most`);
   t.equal(uploadRestShareMax, 1 / 4);

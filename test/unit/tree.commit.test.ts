@@ -1,5 +1,6 @@
 /** Durability: what fsync costs, what a commit keeps, what a full or failing store does. */
 import { readFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
@@ -8,6 +9,7 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { openJournal, treeKeys } from "../../src/dag/keys.ts";
+import { checkTree } from "../../src/tree/check.ts";
 import { encodeChanges, parseChanges } from "../../src/tree/journal.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import { MemoryStore } from "../support/memory-store.ts";
@@ -64,6 +66,48 @@ test("small changes between two syncs are few records, and an fsync keeps them a
   const expected = await walkTree(tree);
   await tree.unlink(nobody, place(ino, "0"));
   t.strictSame(await walkTree(await openOn(store.crash())), expected);
+});
+
+test("a file that was emptied takes nothing on the disk, also after a crash", async (t) => {
+  const store = new MemoryStore();
+  const tree = await openOn(store);
+  const file = await tree.create(nobody, place(rootIno, "db"), { mode: 0o644 }, flags);
+  const { ino } = file.attributes;
+  await tree.write(file.handle, 0, Buffer.alloc(2 * chunkBytes, 1));
+  await tree.fsync(file.handle, { dataOnly: false });
+  for (const act of [
+    () => tree.write(file.handle, 100, Buffer.alloc(50, 2)),
+    () => tree.fsync(file.handle, { dataOnly: false }),
+    () => tree.setattr(nobody, ino, { sizeBytes: 0 }),
+    () => tree.write(file.handle, 0, Buffer.alloc(3000, 3)),
+    () => tree.fsync(file.handle, { dataOnly: false }),
+  ]) await act();
+  const again = await openOn(store.crash());
+  const found = await again.lookup(place(rootIno, "db"));
+  t.strictSame([found.sizeBytes, found.blocks], [3000, 8]);
+});
+
+test("a commit is of one moment, though names change while it is written", async (t) => {
+  const store = new MemoryStore({ late: seededRandom(`moment ${seed}`) });
+  const tree = await openOn(store);
+  const file = await tree.tmpfile(nobody, rootIno, { mode: 0o644 }, flags);
+  await tree.write(file.handle, 0, Buffer.alloc(chunkBytes + 5, 1));
+  await tree.commit();
+  for (let at = 0; at < 60; at++) {
+    // Nothing but a nameless file has changed: the root directory has not, until it is late.
+    await tree.write(file.handle, at, Buffer.alloc(1, at));
+    const commit = tree.commit();
+    for (let turn = 0; turn < at % 7; turn++) await nextTurn();
+    await tree.mkdir(nobody, place(rootIno, `d${at}`), { mode: 0o755 });
+    await commit;
+    const problems: string[] = [];
+    const report = ({ words }: { readonly words: string }): void => void problems.push(words);
+    const needs = { store: store.crash(), clock: systemClock, random: seededRandom("check") };
+    const more = { report, whereIs: async () => "nowhere" as const, progress: () => undefined };
+    await checkTree({ ...needs, ...more }, { treeSecret, spoilt: [] });
+    if (problems.length > 0) t.fail(`${problems.join()}: ${replay}`);
+  }
+  t.pass("60 commits");
 });
 
 test("an fsync does not wait for what others have written", async (t) => {
