@@ -241,7 +241,7 @@ function isForSealing(live: Live): boolean {
   const fresh = freshBytes(live);
   if (fresh <= journaledBytesMax) return false;
   let chunksBytes = 0;
-  for (const chunk of live.dirty.values()) {
+  for (const chunk of live.news) {
     if (chunk.fresh.length > 0) chunksBytes += chunk.lengthBytes;
   }
   return fresh > journaledScatteredBytesMax || fresh > chunksBytes * journaledShareMax;
@@ -251,7 +251,8 @@ function isForSealing(live: Live): boolean {
 function publishNow(state: State, node: Node, live: Live, options: AppendOptions): void {
   const links = new Map(live.links);
   const onTop = dataOnTop(live, links);
-  const data = [...onTop, ...[...live.dirty.values()].flatMap((chunk) => dataChanges(chunk))];
+  const data = [...onTop, ...[...live.news].flatMap((chunk) => dataChanges(chunk))];
+  live.news.clear();
   live.links.clear();
   live.over.clear();
   live.publishedCapture = live.captures;
@@ -327,7 +328,7 @@ function fitsInline(node: Node, live: Live): boolean {
 
 function freshBytes(live: Live): number {
   let total = 0;
-  for (const { fresh, sealing } of live.dirty.values()) {
+  for (const { fresh, sealing } of live.news) {
     total += bytesIn(fresh) + bytesIn(sealing?.fresh ?? []);
   }
   return total;
@@ -367,7 +368,10 @@ export async function promiseAgain(state: State): Promise<void> {
     if (live?.promised !== true) continue;
     await whenSettled(state, live, (options) => {
       if (node.live !== live || !live.promised) return;
-      for (const chunk of live.dirty.values()) chunk.forgetPromises();
+      for (const chunk of live.dirty.values()) {
+        chunk.forgetPromises();
+        live.news.add(chunk);
+      }
       publishNow(state, node, live, options);
       told = true;
     });

@@ -23,6 +23,8 @@ export interface Live {
   /** What a crash would leave. */
   published: { readonly sizeBytes: number; readonly content: Content };
   readonly dirty: Map<number, DirtyChunk>;
+  /** Those of them that may have bytes which the journal has not: an fsync looks at no others. */
+  readonly news: Set<DirtyChunk>;
   /** Sealed, and not published yet. */
   readonly links: Map<number, ChunkLink>;
   /** What the published chunks that these replace take. */

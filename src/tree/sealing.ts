@@ -103,6 +103,7 @@ export function counted<T>(state: State, chunk: DirtyChunk, act: () => T): T {
 /** Its data is gone, or sealed. What is being sealed of it is let go when that is over. */
 export function forgetDirty(state: State, chunk: DirtyChunk): void {
   if (chunk.isWanted) chunk.node.live?.dirty.delete(chunk.index);
+  chunk.node.live?.news.delete(chunk);
   state.dirtyChunks.delete(chunk);
   counted(state, chunk, () => chunk.top.clear());
 }

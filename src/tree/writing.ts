@@ -108,6 +108,7 @@ function writePiece(
     // Sealed right out of the request, which stays until this write is answered.
     const chunk = newDirty(state, node, piece.index, { ...under, inline: undefined });
     chunk.fresh = [[0, chunkBytes]];
+    live.news.add(chunk);
     return [{ chunk, bytes: part, buffer: undefined }];
   }
   const chunk = known ?? newDirty(state, node, piece.index, under);
@@ -129,6 +130,7 @@ export function liveOf(state: State, node: Node): Live {
   const live: Live = {
     published,
     dirty: new Map(),
+    news: new Set(),
     links: new Map(),
     over: new Map(),
     allocatedBytes,
@@ -154,6 +156,7 @@ function newDirty(state: State, node: Node, index: number, under: Under): DirtyC
 
 function fill(state: State, chunk: DirtyChunk, start: number, part: Uint8Array): void {
   counted(state, chunk, () => chunk.write(start, part));
+  chunk.node.live?.news.add(chunk);
   state.dirtyChunks.delete(chunk);
   state.dirtyChunks.add(chunk);
 }
@@ -165,6 +168,7 @@ function outgrowInline(state: State, node: Node, live: Live): void {
   if (live.dirty.has(0) || live.links.has(0)) return;
   const chunk = newDirty(state, node, 0, { ...nothingUnder, inline: content.bytes });
   chunk.fresh = [[0, content.bytes.length]];
+  live.news.add(chunk);
 }
 
 /** Forgets unpublished data: the file was emptied or is gone. */
