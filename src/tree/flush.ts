@@ -107,7 +107,8 @@ async function journalRest(state: State, node: Node, live: Live): Promise<void> 
   });
 }
 
-function hasNews(node: Node, live: Live): boolean {
+/** True when the journal does not tell all that the file is now. */
+export function hasNews(node: Node, live: Live): boolean {
   const grown = live.published.sizeBytes !== node.inode.sizeBytes;
   return grown || live.links.size > 0 || freshBytes(live) > 0;
 }

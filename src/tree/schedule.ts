@@ -7,7 +7,7 @@
  */
 import { limits } from "../base/limits.ts";
 import type { DirtyChunk } from "./dirty.ts";
-import type { Live } from "./nodes.ts";
+import { hasNews } from "./flush.ts";
 import type { State } from "./state.ts";
 
 const {
@@ -88,15 +88,11 @@ export class Schedule {
   #hasNews(): boolean {
     const { journal, liveFiles } = this.#state;
     if (journal.told !== this.#toldBefore) return true;
-    return [...liveFiles].some(({ inode, live }) => {
-      return live !== undefined && this.#isNews(live, inode.sizeBytes);
-    });
-  }
-
-  #isNews(live: Live, sizeBytes: number): boolean {
-    if (live.links.size > 0 || live.published.sizeBytes !== sizeBytes) return true;
-    return [...live.dirty.values()].some((chunk) => {
-      return chunk.fresh.length > 0 || !isResting(this.#state, chunk);
+    return [...liveFiles].some((node) => {
+      const { live } = node;
+      if (live === undefined) return false;
+      const rests = [...live.dirty.values()].every((chunk) => isResting(this.#state, chunk));
+      return hasNews(node, live) || !rests;
     });
   }
 

@@ -1,23 +1,16 @@
 /** Who waits for room, and for how long: in virtual time. */
 import { test } from "tap";
-import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { DirtyRoom } from "../../src/cache/dirty-room.ts";
+import { handClock } from "../support/temporary-cache.ts";
 
 const fullWaitMs = 1000;
 const block = 200_000;
 
 /** Room for ten blocks, all of it taken; time passes when told. */
 function fullRoom() {
-  let nowMs = 0;
   let used = 10 * block;
-  const due = new Set<{ readonly atMs: number; readonly act: () => void }>();
-  const after = (ms: number, act: () => void): Disposable => {
-    const timer = { atMs: nowMs + ms, act };
-    due.add(timer);
-    return { [Symbol.dispose]: () => void due.delete(timer) };
-  };
-  const clock = { ...systemClock, monotonicMs: () => nowMs, after };
+  const clock = handClock();
   const room = new DirtyRoom({ clock, used: () => used }, { bytesMax: 10 * block, fullWaitMs });
   return {
     room,
@@ -27,11 +20,7 @@ function fullRoom() {
       room.wake();
     },
     async pass(ms: number) {
-      nowMs += ms;
-      for (const timer of [...due].filter(({ atMs }) => atMs <= nowMs)) {
-        due.delete(timer);
-        timer.act();
-      }
+      clock.pass(ms);
       await Promise.resolve();
     },
   };
