@@ -33,6 +33,7 @@ if (isSlow) {
   say("stress-ng and fio, about five minutes");
   results.push(runTests(["test/slow/*.slow.ts"], { jobs: 1, timeoutSeconds: slowTimeoutSeconds }));
 }
+results.flatMap((result) => result.names).forEach((name) => say(`failed: ${name}`));
 const sum = (name) => results.reduce((total, result) => total + result[name], 0);
 const [passed, failed] = [sum("passed"), sum("failed")];
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
@@ -65,14 +66,29 @@ function runTests(patterns, { jobs, timeoutSeconds }) {
   rmSync(scratch, { recursive: true, force: true });
   // A runner that died without saying so is a failure too.
   const silent = ran.status !== 0 && counted.failed === 0;
-  return silent ? { passed: counted.passed, failed: 1 } : counted;
+  return silent ? { ...counted, failed: 1, names: ["the runner itself"] } : counted;
 }
 
 /** Counts the named tests of every file: the TAP lines one level below the files' own. */
 function count(tap) {
-  const lines = tap.split("\n").filter((line) => /^ {4}(not )?ok \d+/.test(line));
-  const bad = lines.filter((line) => line.startsWith("    not ok"));
-  const files = tap.split("\n").filter((line) => /^not ok \d+/.test(line));
+  const lines = tap.split("\n");
+  const tests = lines.filter((line) => /^ {4}(not )?ok \d+/.test(line));
+  const bad = tests.filter((line) => line.startsWith("    not ok"));
+  const files = lines.filter((line) => /^not ok \d+/.test(line));
   const failed = Math.max(bad.length, files.length);
-  return { passed: lines.length - bad.length, failed };
+  return { passed: tests.length - bad.length, failed, names: failures(lines) };
+}
+
+/**
+ * What failed, for whoever sees only the end of the output: every failed name at any depth, with
+ * the beginning of its diagnosis.
+ */
+function failures(lines) {
+  const linesOfEach = 8;
+  const isFailure = (line) => /^ *not ok \d+/.test(line);
+  return lines.flatMap((line, at) => {
+    if (!isFailure(line)) return [];
+    const said = lines.slice(at + 1, at + 1 + linesOfEach).map((next) => next.trim());
+    return [[line.trim(), ...said.filter((next) => !/^(---|)$/.test(next))].join(" | ")];
+  });
 }
