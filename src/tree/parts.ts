@@ -41,10 +41,13 @@ export class Parts {
   /** These are the tags of the whole chunk, which is authentic. */
   remember({ cid, key }: ChunkLink, tags: Buffer | undefined): void {
     if (tags === undefined || !isSmall(1, tags) || this.#known.has(cid)) return;
-    // These lie in one buffer with those of others, which would stay with the last of them.
-    const own = Buffer.allocUnsafeSlow(tags.length);
+    // Tags lie in one buffer with those of others, a key in the page that it was read from: either
+    // would stay as long as the last of its neighbours.
+    const own = Buffer.allocUnsafeSlow(tags.length + key.length);
     own.set(tags);
-    this.#known.set(cid, { key, tags: own, next: 0 });
+    own.set(key, tags.length);
+    const kept = { key: own.subarray(tags.length), tags: own.subarray(0, tags.length) };
+    this.#known.set(cid, { ...kept, next: 0 });
   }
 
   /** What to read for these bytes of the chunk; undefined when it had better be read whole. */

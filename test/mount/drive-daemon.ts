@@ -16,7 +16,7 @@ import { startLoop } from "../../src/agent/loop.ts";
 import type { BlockFetcher } from "../../src/base/blocks.ts";
 import { MiB } from "../../src/base/bytes.ts";
 import { systemClock as clock } from "../../src/base/clock.ts";
-import { HiveError } from "../../src/base/errors.ts";
+import { HiveError, isFault } from "../../src/base/errors.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import { lineLog } from "../../src/base/log.ts";
 import { systemRandom as random } from "../../src/base/random.ts";
@@ -51,8 +51,13 @@ const tree = await openTree({ store: cache, clock, random, log }, { treeSecret, 
 async function upload(): Promise<"busy" | "idle"> {
   const round = await cache.beginRound();
   if (round === undefined) return "idle";
-  for (const { cid } of round.blocks) await keep(cid);
-  await cache.endRound(round.root);
+  try {
+    for (const { cid } of round.blocks) await keep(cid);
+    await cache.endRound(round.root);
+  } catch (error) {
+    // A newer commit does without a block of this round: the next round is of that one.
+    if (!isFault(error, "NotFound", "Stale")) throw error;
+  }
   return "busy";
 }
 
