@@ -14,7 +14,6 @@ import { startLoop } from "./agent/loop.ts";
 import { driveStatusOf, peerRowsOf, safetyOf } from "./agent/report.ts";
 import type { UploadSource } from "./base/blocks.ts";
 import { systemClock as clock } from "./base/clock.ts";
-import { collectAll } from "./base/collect.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import { type Cid, nameFromText } from "./base/ids.ts";
@@ -153,7 +152,7 @@ async function openRooms(
           keys: driveKeys,
         }, { policy: policyOf(config.policy) });
   // Beside a drive it is a thread that nobody waits for: at rest it has nothing better to do.
-  const memory = source === undefined ? [] : [memoryStep({ clock, forget: collectAll })];
+  const memory = source === undefined ? [] : [memoryStep({ clock })];
   const agent = await openAgent(
     { ...shared, transfer, books: await openBooks("agent") },
     { ...config, steps: [peers.step, vault.step, ...memory] },

@@ -3,9 +3,11 @@
  * what a burst of work needed, which after a large copy is more than all that is in use.
  */
 import type { Clock } from "./clock.ts";
+import { collectAll } from "./collect.ts";
 import { HiveError } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { loadAddon } from "./native.ts";
+import { clearSpares } from "./pool.ts";
 import type { Step } from "./step.ts";
 
 interface MemoryAddon {
@@ -13,35 +15,40 @@ interface MemoryAddon {
 }
 
 /** A background step. `forget` is asked first to let go of what it keeps for speed alone. */
-export function memoryStep({ clock, forget }: { clock: Clock; forget: () => void }): Step {
+export function memoryStep(needs: { readonly clock: Clock; readonly forget?: () => void }): Step {
+  const { clock, forget } = needs;
   const addon = loadAddon("memory", parseAddon);
   const rest = new Rest();
   const step = async (): Promise<"idle"> => {
-    if (!rest.hasCome(clock.monotonicMs(), processCpuMs())) return "idle";
-    forget();
-    await addon?.trim();
+    const looks = rest.look(clock.monotonicMs(), processCpuMs());
+    if (looks === 1) {
+      forget?.();
+      clearSpares();
+      collectAll();
+    }
+    // Once more at the next look: V8 frees buffers behind a collection, on threads of its own.
+    if (looks === 1 || looks === 2) await addon?.trim();
     return "idle";
   };
   return { name: "memory.trim", step };
 }
 
-/** Tells when work has ended, once after each piece of it. Pure. */
+/** Tells when work has ended, and for how long. Pure. */
 export class Rest {
   #atMs = 0;
   #cpuMs = 0;
-  #worked = true;
+  #looks = 0;
 
-  /** Asked at intervals of its own, it answers for the time since. */
-  hasCome(atMs: number, cpuMs: number): boolean {
+  /** How many looks in a row have seen rest; undefined when it is too soon for another one. */
+  look(atMs: number, cpuMs: number): number | undefined {
     const { restLookMs, restShareMax } = limits.memory;
     const passedMs = atMs - this.#atMs;
-    if (passedMs < restLookMs) return false;
+    if (passedMs < restLookMs) return undefined;
     const isBusy = cpuMs - this.#cpuMs > passedMs * restShareMax;
     this.#atMs = atMs;
     this.#cpuMs = cpuMs;
-    const comes = this.#worked && !isBusy;
-    this.#worked = isBusy;
-    return comes;
+    this.#looks = isBusy ? 0 : this.#looks + 1;
+    return this.#looks;
   }
 }
 

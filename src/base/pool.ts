@@ -4,7 +4,29 @@
  */
 import { assert } from "./errors.ts";
 
-export class BufferPool {
+/** Whoever keeps something for speed alone, until he is asked to let go of it. */
+export interface Spares {
+  clear(): void;
+}
+
+/** Of this thread. Those that nobody else holds any more are gone. */
+const known = new Set<WeakRef<Spares>>();
+
+/** To be cleared at rest, for as long as their owner holds them. */
+export function knowSpares(spares: Spares): void {
+  known.add(new WeakRef(spares));
+}
+
+/** The next burst of work makes them anew: that costs less than keeping them all the while. */
+export function clearSpares(): void {
+  for (const reference of known) {
+    const spares = reference.deref();
+    if (spares === undefined) known.delete(reference);
+    else spares.clear();
+  }
+}
+
+export class BufferPool implements Spares {
   readonly lengthBytes: number;
   readonly #countMax: number;
   readonly #free: Buffer[] = [];
@@ -12,6 +34,7 @@ export class BufferPool {
   constructor(options: { readonly lengthBytes: number; readonly countMax: number }) {
     this.lengthBytes = options.lengthBytes;
     this.#countMax = options.countMax;
+    knowSpares(this);
   }
 
   /** Its bytes are anybody's guess. */

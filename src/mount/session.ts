@@ -11,8 +11,8 @@ import { HiveError, isFault } from "../base/errors.ts";
 import type { FileSystem } from "../base/filesystem.ts";
 import type { Handle, Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Maybe } from "../base/step.ts";
 import { type Log, describe } from "../base/log.ts";
+import type { Maybe } from "../base/step.ts";
 import type { FuseAddon } from "./addon.ts";
 import type { MountNeeds } from "./driver.ts";
 import { errno, errnoFor, errnoOf, isWorthLogging } from "./errno.ts";
@@ -22,9 +22,10 @@ import type { Desk, Operation, Page, Parts } from "./operation.ts";
 import { opcodeNames, operations } from "./operations.ts";
 import { Lookups } from "./lookups.ts";
 import { Patience } from "./patience.ts";
-import { notices, opcodes, replyHeadBytes, requestHeadBytes, writeHeadBytes } from "./protocol.ts";
+import { notices, opcodes, replyHeadBytes, requestHeadBytes } from "./protocol.ts";
 import { Reply } from "./reply.ts";
-import { Request } from "./request.ts";
+import type { Request } from "./request.ts";
+import { SpareRequests } from "./spare-requests.ts";
 
 /** An answer that the tree still owes. */
 interface Waiting {
@@ -54,12 +55,11 @@ export class Session implements Desk {
   readonly #waiting = new Map<number, Waiting>();
   readonly #clock: Clock;
   readonly #patience = new Patience();
-  readonly #requests: Request[] = [];
+  readonly #requests = new SpareRequests();
   readonly #pages: Page[] = [];
   readonly #isReady = Promise.withResolvers<void>();
   readonly #hasEnded = Promise.withResolvers<void>();
   readonly #complaints = new Map<string, number>();
-  #requestsMade = 0;
   #notifying = 0;
   #prunes: "yes" | "now" | "never" = "yes";
   #state: "new" | "ready" | "ended" = "new";
@@ -219,7 +219,7 @@ export class Session implements Desk {
 
   #drain(): void {
     for (let served = 0; served < limits.mount.requestsPerWakeMax; served++) {
-      const request = this.#takeRequest();
+      const request = this.#requests.take();
       if (request === undefined) return this.#pause();
       // What the tree owes is finished by the loop, so then nothing is waited for here.
       const patienceUs = served > 0 && this.#waiting.size === 0 ? this.#patience.us : 0;
@@ -284,16 +284,8 @@ export class Session implements Desk {
     return undefined;
   }
 
-  #takeRequest(): Request | undefined {
-    const free = this.#requests.pop();
-    if (free !== undefined) return free;
-    if (this.#requestsMade === limits.mount.buffersMax) return undefined;
-    this.#requestsMade++;
-    return new Request(writeHeadBytes + limits.mount.transferBytesMax);
-  }
-
   #giveRequest(request: Request): void {
-    this.#requests.push(request);
+    this.#requests.give(request);
     if (this.#state !== "ended") this.#resume();
   }
 

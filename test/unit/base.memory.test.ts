@@ -5,22 +5,37 @@ import { systemClock } from "../../src/base/clock.ts";
 import { collectAll } from "../../src/base/collect.ts";
 import { Rest, memoryStep } from "../../src/base/memory.ts";
 import { limits } from "../../src/base/limits.ts";
+import { BufferPool } from "../../src/base/pool.ts";
 
 const { restLookMs, restShareMax } = limits.memory;
 
-test("rest comes once after each piece of work", (t) => {
+test("rest is counted in looks, and ends with work", (t) => {
   const rest = new Rest();
   let [atMs, cpuMs] = [0, 0];
-  const after = (share: number): boolean => {
+  const after = (share: number): number | undefined => {
     atMs += restLookMs;
     cpuMs += restLookMs * share;
-    return rest.hasCome(atMs, cpuMs);
+    return rest.look(atMs, cpuMs);
   };
   const [busy, idle] = [restShareMax * 2, restShareMax / 2];
-  t.strictSame([busy, busy, idle, idle, idle].map(after), [false, false, true, false, false]);
-  t.strictSame([busy, idle, idle].map(after), [false, true, false]);
-  t.notOk(rest.hasCome(atMs + restLookMs / 2, cpuMs), "too soon to tell");
+  t.strictSame([busy, busy, idle, idle, idle].map(after), [0, 0, 1, 2, 3]);
+  t.strictSame([busy, idle, idle].map(after), [0, 1, 2]);
+  t.equal(rest.look(atMs + restLookMs / 2, cpuMs), undefined, "too soon to tell");
   t.end();
+});
+
+test("what is kept for speed alone goes at rest, and not what somebody has taken", async (t) => {
+  let nowMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => (nowMs += 3_600_000) };
+  const pool = new BufferPool({ lengthBytes: 10_000, countMax: 4 });
+  const [first, second] = [pool.take(), pool.take()];
+  pool.give(first);
+  t.equal(pool.take(), first, "used again");
+  pool.give(first);
+  await memoryStep({ clock }).step(new AbortController().signal);
+  t.not(pool.take(), first, "gone");
+  pool.give(second);
+  t.equal(pool.take(), second);
 });
 
 test("a process at rest gives back what a burst of work has freed", async (t) => {
