@@ -37,7 +37,7 @@ import { openCoder } from "./erasure/erasure.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
 import { mount } from "./mount/mount.ts";
 import { inviteTo, joinBy } from "./peers/joining.ts";
-import { type Peers, openPeers } from "./peers/peers.ts";
+import type { Peers } from "./peers/peers.ts";
 import { type PolicyDescription, describePolicy, policyOf } from "./placement/describe.ts";
 import type { Recovered } from "./transfer/recover.ts";
 import { type Transfer, openTransfer } from "./transfer/transfer.ts";
@@ -139,6 +139,8 @@ async function openRooms(
     driveKeys === undefined ? () => [] : certifier(driveKeys, device, clock);
   const ipfs = needs.blocks === undefined ? {} : { blocks: needs.blocks, fetcher: needs.blocks };
   const people = { clock, random, log, books: await openBooks("peers"), host: vault };
+  // Brought here: libp2p takes 25 MB of each thread that loads it, and half a second.
+  const { openPeers } = await import("./peers/peers.ts");
   const peers = parts.use(await openPeers({ ...people, certificates, ...ipfs }, config));
   const shared = { network: peers, clock, random, log };
   const transfer =
