@@ -2,13 +2,14 @@
  * The owner's placement groups: draws one when enough households are there, signs its manifest,
  * replaces a member by a new epoch. It sends no shard: `repair` and `upload` fill the new seat.
  *
- * A new policy governs new groups: the older ones, and their substitutes, keep the one they were
- * drawn under. When peers arrive, new segments go to a group of the larger class; the older ones
- * stay readable where they are and keep their class until something writes them anew.
+ * A group is drawn for a name, under the policy that is in force under it. A new policy governs
+ * new groups: the older ones, and their substitutes, keep the one they were drawn under. When peers
+ * arrive, new segments go to a group of the larger class; the older ones stay readable where they
+ * are and keep their class until something writes them anew.
  */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
-import { assert } from "../base/errors.ts";
+import { HiveError, assert } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import { type GroupId, type PeerId, parseGroupId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -23,8 +24,9 @@ import { seenBy } from "../placement/eligible.ts";
 import { factsKnown } from "../placement/facts.ts";
 import { drawGroup, replaceMember } from "../placement/group.ts";
 import { allows } from "../placement/judge.ts";
+import { hashOfPolicy } from "../placement/policy-hash.ts";
 import type { Policy } from "../placement/policy.ts";
-import { Policies } from "./policies.ts";
+import { type InForce, Policies, wholeDrive } from "./policies.ts";
 
 export interface GroupNeeds {
   readonly network: PeerNetwork;
@@ -45,16 +47,16 @@ export class Groups {
   readonly #needs: GroupNeeds;
   readonly #policies: Policies;
   readonly #settleMs: number;
-  /** The class that there were households for when last asked, and since when it is the same. */
-  #wanted: { readonly name: string; readonly sinceMs: number } | undefined;
+  /** By policy: the class that there were households for when last asked, and since when. */
+  readonly #wanted = new Map<string, { readonly class: string; readonly sinceMs: number }>();
   readonly #manifests = new Map<GroupId, Manifest>();
   readonly #changes = new Gate({ seats: 1, queueMax: limits.transfer.changesQueueMax });
 
   constructor(
-    needs: GroupNeeds, options: { readonly policy: Policy; readonly settleMs: number },
+    needs: GroupNeeds, options: { readonly inForce: InForce; readonly settleMs: number },
   ) {
     this.#needs = needs;
-    this.#policies = new Policies(needs, options.policy);
+    this.#policies = new Policies(needs, options.inForce);
     this.#settleMs = options.settleMs;
   }
 
@@ -74,9 +76,27 @@ export class Groups {
     return this.#manifests.get(group);
   }
 
-  /** Of those online whom the policy's rules let in. */
-  households(): number {
-    const policy = this.#policies.current;
+  /** From now on these policies are in force. */
+  govern(inForce: InForce): void {
+    this.#policies.govern(inForce);
+  }
+
+  /** The name that the group was drawn for. */
+  nameOf(group: GroupId): string {
+    return this.#policies.nameOf(group);
+  }
+
+  /** What holds for the group now; undefined when nothing is known of it. */
+  governing(manifest: Manifest): Policy | undefined {
+    return this.#policies.governing(manifest);
+  }
+
+  /** Of those online whom the rules of the policy under this name let in. */
+  households(name = wholeDrive): number {
+    return this.#householdsFor(this.#policyNamed(name));
+  }
+
+  #householdsFor(policy: Policy): number {
     const online = this.#online();
     const choice = { policy, factsOf: factsKnown(online) };
     const allowed = online.filter(({ offer }) => {
@@ -86,20 +106,21 @@ export class Groups {
     return new Set(allowed.map(({ offer }) => offer.household)).size;
   }
 
-  /** The group for new segments, drawn if need be. */
-  async forNewSegments(): Promise<Manifest | TooFew> {
-    const usable = this.#ofToday().filter((manifest) => {
+  /** The group for new segments under the policy of this name, drawn if need be. */
+  async forNewSegments(name = wholeDrive): Promise<Manifest | TooFew> {
+    const slot = { name, policy: this.#policyNamed(name) };
+    const usable = this.#ofToday(slot).filter((manifest) => {
       return this.#onlineOf(manifest) >= manifest.class.r;
     });
     usable.sort((a, b) => b.class.n - a.class.n);
     const best = usable[0];
-    const wanted = this.#wantedClass(best?.class);
-    if (wanted !== undefined && wanted.n > (best?.class.n ?? 0) && this.#isSettled(wanted)) {
-      const drawn = await this.#draw(wanted, best?.class.n ?? 0);
+    const wanted = this.#wantedClass(slot.policy, best?.class);
+    if (wanted !== undefined && wanted.n > (best?.class.n ?? 0) && this.#isSettled(slot, wanted)) {
+      const drawn = await this.#draw(slot, { wanted, above: best?.class.n ?? 0 });
       if (drawn !== undefined) return drawn;
     }
-    const least = wanted ?? this.#leastClass();
-    return best ?? { needed: least.n, have: this.households() };
+    const least = wanted ?? leastClass(slot.policy);
+    return best ?? { needed: least.n, have: this.#householdsFor(slot.policy) };
   }
 
   /** Gives a lost member's seat to another peer; undefined when nobody can take it. */
@@ -152,17 +173,20 @@ export class Groups {
    * Peers are still arriving when a node has just started: a group drawn from the first of them
    * would be of too small a class. To go below a class that is in use takes far longer patience.
    */
-  #isSettled(wanted: ErasureClass): boolean {
+  #isSettled(slot: Slot, wanted: ErasureClass): boolean {
     const nowMs = this.#needs.clock.monotonicMs();
-    if (this.#wanted?.name !== wanted.name) this.#wanted = { name: wanted.name, sinceMs: nowMs };
-    const isLess = this.#ofToday().some((manifest) => manifest.class.n > wanted.n);
+    let since = this.#wanted.get(slot.name);
+    if (since?.class !== wanted.name) since = { class: wanted.name, sinceMs: nowMs };
+    this.#wanted.set(slot.name, since);
+    const isLess = this.#ofToday(slot).some((manifest) => manifest.class.n > wanted.n);
     const patienceMs = isLess ? this.#settleMs * limits.transfer.settleFactor : this.#settleMs;
-    return nowMs - this.#wanted.sinceMs >= patienceMs;
+    return nowMs - since.sinceMs >= patienceMs;
   }
 
   /** The largest class there are households for, then smaller ones, down to what we have. */
-  async #draw(wanted: ErasureClass, above: number): Promise<Manifest | undefined> {
-    const policy = this.#policies.current;
+  async #draw(
+    { name, policy }: Slot, { wanted, above }: { wanted: ErasureClass; above: number },
+  ): Promise<Manifest | undefined> {
     // A class that the policy names, and what it asks of one, is never relaxed.
     const allowed = erasureClasses.filter((one) => isOfPolicy(one, policy));
     const classes = allowed.filter(({ n }) => n <= wanted.n && n > above).reverse();
@@ -173,45 +197,49 @@ export class Groups {
       const drawn = drawGroup({ ...choice, class: erasureClass, seed: group });
       if (drawn.state === "impossible") continue;
       this.#needs.log.info("transfer.group.drawn", { group, class: erasureClass.name });
-      const policyHash = this.#policies.currentHash;
-      return this.#sign({ group, epoch: 1, class: erasureClass, policyHash, peers: drawn.peers });
+      const policyHash = hashOfPolicy(policy);
+      const wish = { group, epoch: 1, class: erasureClass, policyHash, peers: drawn.peers };
+      return this.#sign(wish, name);
     }
     return undefined;
   }
 
-  #wantedClass(current: ErasureClass | undefined): ErasureClass | undefined {
-    const policy = this.#policies.current;
+  #wantedClass(policy: Policy, current: ErasureClass | undefined): ErasureClass | undefined {
     const isNamed = policy.class !== "auto";
     const wanted = isNamed
       ? classNamed(policy.class)
-      : nextClass(current, this.households(), largestFor(policy));
+      : nextClass(current, this.#householdsFor(policy), largestFor(policy));
     return wanted !== undefined && isOfPolicy(wanted, policy) ? wanted : undefined;
   }
 
-  #leastClass(): ErasureClass {
-    const allowed = erasureClasses.filter((one) => isOfPolicy(one, this.#policies.current));
-    // Of a policy that no class satisfies, the largest says most truly how far off it is.
-    return (allowed[0] ?? erasureClasses.at(-1)) as ErasureClass;
+  /** Drawn for this name, under the policy that is in force under it now. */
+  #ofToday({ name, policy }: Slot): readonly Manifest[] {
+    const hash = hashOfPolicy(policy);
+    return this.all().filter(({ group, policyHash }) => {
+      return policyHash === hash && this.#policies.nameOf(group) === name;
+    });
   }
 
-  /** Drawn under the policy that holds now. */
-  #ofToday(): readonly Manifest[] {
-    const { currentHash } = this.#policies;
-    return this.all().filter(({ policyHash }) => policyHash === currentHash);
+  /** A name that nothing is in force under must not fall to another policy. */
+  #policyNamed(name: string): Policy {
+    const policy = this.#policies.named(name);
+    if (policy !== undefined) return policy;
+    throw new HiveError("NotFound", "transfer.policy", name);
   }
 
-  async #sign(told: Omit<Manifest, "owner" | "bytes">): Promise<Manifest> {
+  async #sign(told: Omit<Manifest, "owner" | "bytes">, name?: string): Promise<Manifest> {
     const { group, epoch, class: erasureClass, policyHash, peers } = told;
     const wish = { group, epoch, class: erasureClass, policyHash, peers };
     const manifest = signManifest(this.#needs.keys, wish);
-    await this.#keep(manifest);
+    await this.#keep(manifest, name);
     return manifest;
   }
 
-  async #keep(manifest: Manifest): Promise<void> {
+  async #keep(manifest: Manifest, name?: string): Promise<void> {
     await this.#needs.books.batch([
       { type: "put", key: `m/${manifest.group}`, value: manifest.bytes },
       ...this.#policies.textOf(manifest),
+      ...this.#policies.naming(manifest, name),
     ]);
     this.#manifests.set(manifest.group, manifest);
   }
@@ -224,6 +252,18 @@ export class Groups {
     const online = new Set(this.#online().map(({ offer }) => offer.peer));
     return manifest.peers.filter((peer) => online.has(peer)).length;
   }
+}
+
+/** A name, and the policy that is in force under it. */
+interface Slot {
+  readonly name: string;
+  readonly policy: Policy;
+}
+
+function leastClass(policy: Policy): ErasureClass {
+  const allowed = erasureClasses.filter((one) => isOfPolicy(one, policy));
+  // Of a policy that no class satisfies, the largest says most truly how far off it is.
+  return (allowed[0] ?? erasureClasses.at(-1)) as ErasureClass;
 }
 
 function choiceOf(known: readonly KnownPeer[]) {

@@ -46,6 +46,8 @@ export interface TransferNeeds {
 export interface TransferOptions {
   /** Where data may be kept; anywhere by default. */
   readonly policy?: Policy;
+  /** Policies for parts of the drive, each under its name. */
+  readonly named?: ReadonlyMap<string, Policy>;
   /** How long a read of absent data may take before it is Unavailable. */
   readonly readTimeoutMs?: number;
   /** For how long the same class must be possible before a group is drawn. */
@@ -100,7 +102,7 @@ export async function openTransfer(
   const { books, keys } = needs;
   const segments = new SegmentBooks(books);
   const groups = new Groups(needs, {
-    policy: options.policy ?? defaultPolicy,
+    inForce: { drive: options.policy ?? defaultPolicy, named: options.named ?? new Map() },
     settleMs: options.settleMs ?? limits.transfer.settleMs,
   });
   await segments.open();
