@@ -20,7 +20,7 @@ export interface Codes {
 }
 
 /** The domain of whoever tells none: one for all, and never one more. */
-const unknown = 0;
+export const unknown = 0;
 
 /** Gives every domain's name a number. */
 export class DomainNumbers {
@@ -115,6 +115,12 @@ export class Tally {
   /** Whether none of its domains is full. */
   hasRoom(who: Codes): boolean {
     return this.#bounds.caps.every(({ at, count }) => this.#membersAt(at, who) < count);
+  }
+
+  /** Places in `domainWords` of its domains that are full. */
+  fullFor(who: Codes): readonly number[] {
+    const full = this.#bounds.caps.filter(({ at, count }) => this.#membersAt(at, who) >= count);
+    return full.map(({ at }) => at);
   }
 
   /** Nor is the seat needed for a domain that the group has not got yet. */
