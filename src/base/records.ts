@@ -86,12 +86,24 @@ export interface Head {
   readonly bytes: Uint8Array;
 }
 
-/** The owner's word that holders may forget a segment. */
+/** The owner's word that holders may forget a segment, or that one of them may forget one shard. */
 export interface Release {
   readonly owner: OwnerId;
   readonly segment: SegmentId;
   readonly releasedAtMs: number;
+  /** Absent for all of the segment, with every holder. */
+  readonly only?: ReleasedShard;
   readonly bytes: Uint8Array;
+}
+
+/**
+ * One shard, with one holder, who may forget it once it knows of a manifest of this epoch or later
+ * that gives the seat to another: said again when the seat is its own anew, it means nothing.
+ */
+export interface ReleasedShard {
+  readonly holder: PeerId;
+  readonly index: number;
+  readonly epoch: number;
 }
 
 /** A holder's signed word that it keeps a shard. */

@@ -9,7 +9,7 @@
  *   manifest     owner      owner group epoch class{name k n r} policy peers
  *   segment      owner      owner group k n size rotation roots created
  *   head         owner      owner peer sequence published sealed
- *   release      owner      owner segment released
+ *   release      owner      owner segment released (holder index epoch)?
  *   receipt      holder     holder owner segment index shard at
  *
  * A segment's id is the SHA-256 of its record's body.
@@ -19,7 +19,7 @@ import { bytesOfId, parseGroupId, parseOwnerId } from "../base/ids.ts";
 import { parseSegmentId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { DeviceCertificate, ErasureClass, Head, Manifest, Offer } from "../base/records.ts";
-import type { Receipt, Release, SegmentRecord } from "../base/records.ts";
+import type { Receipt, Release, ReleasedShard, SegmentRecord } from "../base/records.ts";
 import { erasureClasses } from "../base/records.ts";
 import type { Fields } from "./cbor.ts";
 import type { DriveKeys } from "./drive.ts";
@@ -230,11 +230,17 @@ const releaseShape: RecordShape<Unsigned<Release>> = {
     owner: bytesOfId(release.owner),
     segment: bytesOfId(release.segment),
     released: release.releasedAtMs,
+    ...(release.only === undefined ? {} : {
+      holder: publicKeyOfPeer(release.only.holder),
+      index: release.only.index,
+      epoch: release.only.epoch,
+    }),
   }),
   read: (fields) => ({
     owner: ownerIn(fields),
     segment: segmentIn(fields),
     releasedAtMs: timeIn(fields, "released"),
+    ...(fields.has("holder") ? { only: releasedShardIn(fields) } : {}),
   }),
 };
 
@@ -276,6 +282,14 @@ function groupIn(fields: Fields): GroupId {
 
 function segmentIn(fields: Fields): SegmentId {
   return parseSegmentId(fields.exactly("segment", digestBytes).toString("hex"));
+}
+
+function releasedShardIn(fields: Fields): ReleasedShard {
+  return {
+    holder: peerIn(fields, "holder"),
+    index: fields.count("index", { min: 0, max: membersMax - 1 }),
+    epoch: fields.count("epoch", { min: 0, max: countMax }),
+  };
 }
 
 function timeIn(fields: Fields, name: string): number {

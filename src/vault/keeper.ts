@@ -10,8 +10,9 @@ import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import type { GroupId, OwnerId, SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Head, Manifest, Release } from "../base/records.ts";
-import { parseHead, parseManifest } from "../crypt/records.ts";
+import type { Head, Manifest, Release, ReleasedShard } from "../base/records.ts";
+import { parseHead, parseManifest, parseSegmentRecord } from "../crypt/records.ts";
+import { memberOfShard } from "../placement/seats.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Admitted } from "./admission.ts";
 import * as books from "./books.ts";
@@ -61,6 +62,25 @@ export class Keeper {
     const places = await this.#placesOf(segment, shards);
     if (places.length === 0) return;
     await this.#dropPlaces(places, [books.putGone(segment, releasedAtMs)]);
+  }
+
+  /** Forgets one shard, if the newest manifest that is known gives its seat to another. */
+  async releaseShard(
+    { owner, segment }: Release, { holder, index, epoch }: ReleasedShard,
+  ): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const kept = await this.#placesOf(segment, await this.#needs.books.held(owner, segment));
+    const places = kept.filter((place) => place.index === index);
+    const record = await this.#needs.books.record(owner, segment);
+    if (places.length === 0 || record === undefined) return;
+    const manifest = await this.manifest(owner, record.group);
+    if (manifest === undefined || manifest.epoch < epoch) {
+      throw new HiveError("Stale", "vault.release", `no manifest of epoch ${epoch} yet`);
+    }
+    if (memberOfShard(parseSegmentRecord(record.bytes), index, manifest) === holder) {
+      throw new HiveError("Denied", "vault.release", `${segment}/${index} belongs here again`);
+    }
+    await this.#dropPlaces(places, []);
   }
 
   /** Forgets places (of one owner's one segment each time) and the files that no place needs. */

@@ -130,7 +130,13 @@ class ShardVault implements Vault {
 
   release(_from: Requester, release: Uint8Array): Promise<void> {
     // Whoever brings it: the owner signed it.
-    return this.#during(() => this.#keeper.release(parseRelease(release)));
+    return this.#during(async () => {
+      const told = parseRelease(release);
+      if (told.only === undefined) return this.#keeper.release(told);
+      const isOurs = told.only.holder === this.#parts.keys.peer;
+      if (isOurs) return this.#keeper.releaseShard(told, told.only);
+      throw new HiveError("Denied", "vault.release", "another holder's");
+    });
   }
 
   putRecord(from: Requester, kind: "head" | "manifest", record: Uint8Array): Promise<void> {
