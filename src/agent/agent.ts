@@ -16,6 +16,7 @@ import type { TransferStatus } from "../transfer/status.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Audit, type AuditNeeds } from "./audit.ts";
 import { Conduct, type PeerConduct } from "./conduct.ts";
+import { DriftStep } from "./drift.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import { Repair } from "./repair.ts";
 import { verifyAll } from "./verify.ts";
@@ -45,6 +46,8 @@ export interface AgentStatus {
   readonly peers: readonly PeerConduct[];
   /** Seats of lost members that nobody can take: too few households. */
   readonly stranded: number;
+  /** Groups that lie against their policy, and that too few peers satisfy it to move. */
+  readonly stuck: number;
 }
 
 export interface Agent {
@@ -72,8 +75,10 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   transfer.health.watch((observation) => conduct.saw(observation));
   const repair = new Repair(parts);
   const audit = new Audit(parts, { intervalMs: options.auditIntervalMs });
-  const steps = [transfer.uploader, audit, repair, publisher(needs.clock, transfer), ...more];
-  return new NodeAgent(needs, { conduct, steps, repair, audit: parts });
+  const drift = new DriftStep(parts);
+  const publish = publisher(needs.clock, transfer);
+  const steps = [transfer.uploader, audit, drift, repair, publish, ...more];
+  return new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
 }
 
 /** Members who were away hear of the newest head and manifests. */
@@ -94,6 +99,7 @@ interface Parts {
   readonly conduct: Conduct;
   readonly steps: readonly Step[];
   readonly repair?: Repair;
+  readonly drift?: DriftStep;
   readonly audit?: AuditNeeds;
 }
 
@@ -126,14 +132,15 @@ class NodeAgent implements Agent {
   }
 
   status(): AgentStatus {
-    const { conduct, repair } = this.#parts;
+    const { conduct, repair, drift } = this.#parts;
     const { transfer } = this.#needs;
     const unfit = conduct.unfit();
     const isLiving = (peer: PeerId): boolean => !unfit.has(peer);
     const drive = transfer === undefined
       ? undefined
       : { ...transfer.status(isLiving), households: transfer.households() };
-    return { drive, peers: conduct.all(), stranded: repair?.stranded ?? 0 };
+    const [stranded, stuck] = [repair?.stranded ?? 0, drift?.stuck ?? 0];
+    return { drive, peers: conduct.all(), stranded, stuck };
   }
 
   async verify(

@@ -4,7 +4,7 @@ import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
 import type { DriveStatus, NodeStatus, PeerRow, SafetyStatus } from "../base/views.ts";
-import type { Waiting } from "../transfer/upload.ts";
+import type { TooFew, Waiting } from "../transfer/waiting.ts";
 import type { AgentStatus } from "./agent.ts";
 import type { PeerConduct } from "./conduct.ts";
 
@@ -36,12 +36,23 @@ function waitingText(waiting: Waiting): string | null {
     case "nothing":
       return null;
     case "peers":
-      return "peers of enough households";
+      return `peers of enough households${clausesText(waiting)}`;
+    case "policy":
+      return waiting.why;
     case "members":
       return `holders: ${waiting.why}`;
     case "disk":
       return `this disk: ${waiting.spoiltBlocks} blocks are spoilt; hive fsck tells whose`;
   }
+}
+
+/** Which clause of the policy left how many, where it is the policy that leaves too few. */
+function clausesText({ clauses, needed }: TooFew): string {
+  const first = clauses[0]?.left ?? 0;
+  const told = clauses.filter(({ left }, at) => left < (clauses[at - 1]?.left ?? first));
+  if (first < needed || told.length === 0) return "";
+  const counts = told.map(({ clause, left }) => `${left} after ${clause}`);
+  return `: ${first} are online, ${counts.join(", ")}; ${needed} are needed`;
 }
 
 function awayOf(holders: readonly PeerId[], known: readonly KnownPeer[]): SafetyStatus["away"] {

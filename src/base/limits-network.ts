@@ -94,6 +94,9 @@ export const networkLimits = {
     recordsMax: 256,
     /** Changes of segments or groups that wait for their turn. */
     changesQueueMax: 4096,
+    /** Holders told at once to drop what they have for nothing, and shards told to each. */
+    dropsAtOnce: 8,
+    dropsPerPeer: 64,
     /** Between two tries of a flush that waits for peers. */
     flushPauseMsMin: 50,
     flushPauseMsMax: 2_000,
@@ -122,6 +125,10 @@ export const networkLimits = {
     restMsMax: 3_600_000,
     /** Members replaced in one repair step. */
     replacementsPerStep: 16,
+    /** Segments placed anew in one step, because no substitute can mend their group. */
+    movesPerStep: 4,
+    /** How long what wavers, or is not measured yet, must speak against a member. */
+    doubtMs: 10 * 60_000,
     /** Reads and uploads tell of a peer at most this often; audits always. */
     observationMsMin: 60_000,
     /** Between two looks at the members; after more, this machine slept or its clock was set. */

@@ -6,6 +6,8 @@
  *   x/head  the last head we signed      x/newer  one that another device signed since
  *   c/CID  a block's place   n/CID  the same, not in a run yet   p/CID  a sealed catalog page
  *   x/runs  the catalog's runs       x/building  a run being stored
+ *
+ * policies.ts, surplus.ts, move.ts and outgoing.ts say what they keep there.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
@@ -93,17 +95,20 @@ export class SegmentBooks {
   async update(
     segment: SegmentId,
     change: (state: SegmentState) => Partial<Pick<SegmentState, "holders" | "provenAtMs">>,
+    /** What to write in the same batch, by what was known before. */
+    more: (before: SegmentState) => readonly KeyChange[] = () => [],
   ): Promise<void> {
     // One at a time: an audit and a repair of the same segment must both be remembered.
     using _seat = await this.#updates.enter();
     const record = await this.record(segment);
     const state = this.#states.get(segment);
     if (state === undefined || record === undefined) return;
-    await this.write({ ...state, ...change(state) }, { record });
+    await this.write({ ...state, ...change(state) }, { record, changes: more(state) });
   }
 
-  async forget(segment: SegmentId): Promise<void> {
-    await this.#books.delete(`s/${segment}`);
+  /** Forgets a segment, together with the caller's other changes. */
+  async forget(segment: SegmentId, changes: readonly KeyChange[] = []): Promise<void> {
+    await this.#books.batch([{ type: "delete", key: `s/${segment}` }, ...changes]);
     this.#states.delete(segment);
   }
 

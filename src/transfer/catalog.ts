@@ -74,6 +74,21 @@ export class Catalog {
     return blocks;
   }
 
+  /** The blocks that the runs are stored in. */
+  async pages(): Promise<ReadonlySet<Cid>> {
+    const runs = await this.runs();
+    return new Set((await Promise.all(runs.map((run) => this.#blocksOf(run)))).flat());
+  }
+
+  /** All runs are to be written anew, as one: where their pages lie now is not to be used. */
+  async renew(): Promise<void> {
+    await this.#books.put("x/renew", Buffer.alloc(0));
+  }
+
+  async isToRenew(): Promise<boolean> {
+    return await this.#books.get("x/renew") !== undefined;
+  }
+
   /** The bytes of a page that this catalog made itself. */
   async page(cid: Cid): Promise<Uint8Array | undefined> {
     return this.#books.get(`p/${cid}`);
@@ -146,9 +161,11 @@ export class Catalog {
     const newest = await this.newest();
     const segments = new Set(newest.map(({ segment }) => segment)).size;
     const size = pageBytesOf({ entries: newest.length, segments });
-    if (size <= limits.transfer.inlineBytesMax) return undefined;
     const runs = await this.runs();
-    const merged = mergeCount(runs.map(({ entries }) => entries), newest.length);
+    const isRenewed = runs.length > 0 && await this.isToRenew();
+    if (size <= limits.transfer.inlineBytesMax && !isRenewed) return undefined;
+    const needed = mergeCount(runs.map(({ entries }) => entries), newest.length);
+    const merged = isRenewed ? runs.length : needed;
     const sources = runs.slice(runs.length - merged).map((run) => this.#entriesOf(run));
     const pages: Cid[] = [];
     let entries = 0;
@@ -175,15 +192,32 @@ export class Catalog {
     const staying = runs.slice(0, runs.length - building.merged);
     const depth = building.index === undefined ? 0 : 1;
     const next = [...staying, { entries: building.entries, depth, place } as const];
-    const fresh = (await this.newest()).map(({ cid }) => `n/${cid}`);
+    const fresh = await this.#takenIn(building);
     const merged = runs.slice(runs.length - building.merged);
     const pages = (await Promise.all(merged.map((run) => this.#blocksOf(run)))).flat();
     const gone = [...fresh, ...pages.flatMap((cid) => [`p/${cid}`, `c/${cid}`])];
     await this.#books.batch([
       { type: "put", key: "x/runs", value: encodeRuns(next) },
       { type: "delete", key: "x/building" },
+      ...(staying.length === 0 ? [{ type: "delete", key: "x/renew" } as const] : []),
       ...gone.map((key): KeyChange => ({ type: "delete", key })),
     ]);
+  }
+
+  /** Of the newest entries those that stand in the run: a segment may have moved meanwhile. */
+  async #takenIn(building: Building): Promise<string[]> {
+    const newest = new Map((await this.newest()).map((entry) => [entry.cid, entry]));
+    const taken: string[] = [];
+    for (const cid of building.pages) {
+      const sealed = await this.page(cid);
+      assert(sealed !== undefined, "a page stays until its run counts");
+      for (const entry of decodePageBlock(openRecord(this.#key, sealed))) {
+        const { segment, offsetBytes } = newest.get(entry.cid) ?? {};
+        const isSame = segment === entry.segment && offsetBytes === entry.offsetBytes;
+        if (isSame) taken.push(`n/${entry.cid}`);
+      }
+    }
+    return taken;
   }
 
   async #keepPage(entries: readonly CatalogEntry[]): Promise<Cid> {

@@ -61,7 +61,11 @@ export class Downloader implements BlockFetcher {
     const answer = this.#bounded(cid, async (signal) => {
       const entry = await this.#needs.find(cid);
       if (entry === undefined) throw new HiveError("NotFound", "transfer.fetch", cid);
-      return this.#fetch(entry, signal);
+      try {
+        return await this.#fetch(entry, signal);
+      } catch (error) {
+        return this.#again(entry, error, signal);
+      }
     });
     this.#underWay.set(cid, answer);
     const { clock } = this.#needs;
@@ -74,6 +78,13 @@ export class Downloader implements BlockFetcher {
       clock.after(limits.transfer.failureKeptMs, forget);
     });
     return answer;
+  }
+
+  /** It may have moved while it was asked for. */
+  async #again(entry: CatalogEntry, error: unknown, signal: AbortSignal): Promise<Uint8Array> {
+    const now = await this.#needs.find(entry.cid);
+    if (now === undefined || now.segment === entry.segment) throw error;
+    return this.#fetch(now, signal);
   }
 
   /** Ends in Unavailable when the time is up, whatever the peers do. */

@@ -2,10 +2,11 @@
  * The owner's placement groups: draws one when enough households are there, signs its manifest,
  * replaces a member by a new epoch. It sends no shard: `repair` and `upload` fill the new seat.
  *
- * A group is drawn for a name, under the policy that is in force under it. A new policy governs
- * new groups: the older ones, and their substitutes, keep the one they were drawn under. When peers
- * arrive, new segments go to a group of the larger class; the older ones stay readable where they
- * are and keep their class until something writes them anew.
+ * A group is drawn for a name, and the policy that is in force under that name governs it: when the
+ * policy changes, or what is known of a member, the group takes no new segments until it is lawful
+ * again; `drifts` tells how far it is from that. When peers arrive, new segments go to a group of
+ * the larger class; the older ones stay readable where they are and keep their class until
+ * something writes them anew.
  */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
@@ -20,13 +21,15 @@ import { type ErasureClass, type Manifest, erasureClasses } from "../base/record
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest, signManifest } from "../crypt/records.ts";
 import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/classes.ts";
-import { seenBy } from "../placement/eligible.ts";
+import { type Drift, driftOf } from "../placement/drift.ts";
+import { eligible, seenBy } from "../placement/eligible.ts";
 import { factsKnown } from "../placement/facts.ts";
 import { drawGroup, replaceMember } from "../placement/group.ts";
 import { allows } from "../placement/judge.ts";
 import { hashOfPolicy } from "../placement/policy-hash.ts";
 import type { Policy } from "../placement/policy.ts";
 import { type InForce, Policies, wholeDrive } from "./policies.ts";
+import type { TooFew } from "./waiting.ts";
 
 export interface GroupNeeds {
   readonly network: PeerNetwork;
@@ -37,10 +40,14 @@ export interface GroupNeeds {
   readonly log: Log;
 }
 
-/** Why nothing can be placed: households that the smallest class needs, and those we have. */
-export interface TooFew {
-  readonly needed: number;
-  readonly have: number;
+/** How a group stands to the policy that governs it now. */
+export interface GroupDrift extends Drift {
+  readonly manifest: Manifest;
+  readonly policy: Policy;
+  /** What the group was drawn for. */
+  readonly name: string;
+  /** Its manifest says that it is of this policy. */
+  readonly isSigned: boolean;
 }
 
 export class Groups {
@@ -119,34 +126,76 @@ export class Groups {
       const drawn = await this.#draw(slot, { wanted, above: best?.class.n ?? 0 });
       if (drawn !== undefined) return drawn;
     }
-    const least = wanted ?? leastClass(slot.policy);
-    return best ?? { needed: least.n, have: this.#householdsFor(slot.policy) };
+    return best ?? this.#tooFew(slot.policy, wanted ?? leastClass(slot.policy));
   }
 
-  /** Gives a lost member's seat to another peer; undefined when nobody can take it. */
+  #tooFew(policy: Policy, { n: needed }: ErasureClass): TooFew {
+    const choice = { policy, ...choiceOf(this.#online()), nowMs: this.#needs.clock.now() };
+    return { needed, have: this.#householdsFor(policy), clauses: eligible(choice).clauses };
+  }
+
+  /** How each group stands to the policy that governs it now; not of one whose text was lost. */
+  drifts(): readonly GroupDrift[] {
+    const known = choiceOf(this.#needs.network.peers());
+    return this.all().flatMap((manifest) => this.#driftOf(manifest, known) ?? []);
+  }
+
+  /** Gives lost members' seats to others, as far as any can take them; undefined when none can. */
   async replace(
-    group: GroupId, lost: PeerId, unfit: ReadonlySet<PeerId>,
+    group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>,
   ): Promise<Manifest | undefined> {
     // One at a time: an epoch is signed once.
     using _seat = await this.#changes.enter();
     const manifest = this.#manifests.get(group);
-    const lostIndex = manifest?.peers.indexOf(lost) ?? -1;
-    if (manifest === undefined || lostIndex < 0) return undefined;
-    const policy = this.#policies.of(manifest);
+    if (manifest === undefined) return undefined;
+    const policy = this.governing(manifest);
     if (policy === undefined) {
       this.#needs.log.warn("transfer.policy.unknown", { group, hash: manifest.policyHash });
       return undefined;
     }
+    const wish = { ...manifest, epoch: manifest.epoch + 1, policyHash: hashOfPolicy(policy) };
+    const peers = this.#substituted(wish, { policy, lost, unfit });
+    const isChanged = peers.some((peer, at) => peer !== manifest.peers[at]);
+    return isChanged ? this.#sign({ ...wish, peers }) : undefined;
+  }
+
+  #substituted(wish: Manifest, { policy, lost, unfit }: {
+    readonly policy: Policy; readonly lost: readonly PeerId[];
+    readonly unfit: ReadonlySet<PeerId>;
+  }): readonly PeerId[] {
     const known = this.#needs.network.peers().filter(({ offer: { peer }, online }) => {
-      return manifest.peers.includes(peer) || (online && !unfit.has(peer));
+      return wish.peers.includes(peer) || (online && !unfit.has(peer) && !lost.includes(peer));
     });
     const choice = { policy, ...choiceOf(known), nowMs: this.#needs.clock.now() };
-    // A new seed each epoch: who refused the seat once need not be drawn for ever.
-    const seed = `${group}/${manifest.epoch + 1}`;
-    const drawn = replaceMember({ ...choice, manifest, lostIndex, seed });
-    if (drawn.state === "impossible") return undefined;
-    const peers = manifest.peers.map((peer, at) => (at === lostIndex ? drawn.peer : peer));
-    return this.#sign({ ...manifest, epoch: manifest.epoch + 1, peers });
+    let peers = wish.peers;
+    for (const peer of lost) {
+      const lostIndex = peers.indexOf(peer);
+      if (lostIndex < 0) continue;
+      // A new seed each epoch: who refused the seat once need not be drawn for ever.
+      const seed = `${wish.group}/${wish.epoch}`;
+      const drawn = replaceMember({ ...choice, manifest: { ...wish, peers }, lostIndex, seed });
+      if (drawn.state === "drawn") peers = peers.with(lostIndex, drawn.peer);
+    }
+    return peers;
+  }
+
+  /** Says of a lawful group that it is one of the policy that governs it now. */
+  async resign(group: GroupId): Promise<Manifest | undefined> {
+    using _seat = await this.#changes.enter();
+    const manifest = this.#manifests.get(group);
+    const policy = manifest === undefined ? undefined : this.governing(manifest);
+    if (manifest === undefined || policy === undefined) return undefined;
+    const policyHash = hashOfPolicy(policy);
+    if (policyHash === manifest.policyHash) return undefined;
+    return this.#sign({ ...manifest, epoch: manifest.epoch + 1, policyHash });
+  }
+
+  /** Of a group that keeps no segment any more. */
+  async forget(group: GroupId): Promise<void> {
+    await this.#needs.books.batch([
+      { type: "delete", key: `m/${group}` }, ...this.#policies.unnaming(group),
+    ]);
+    this.#manifests.delete(group);
   }
 
   /** Keeps a manifest that was found among the peers, if it is newer than ours. */
@@ -157,10 +206,16 @@ export class Groups {
     await this.#keep(manifest);
   }
 
+  /** Tells one peer, which may have been a member. */
+  tellOne(manifest: Manifest, peer: PeerId, signal?: AbortSignal): Promise<void> {
+    const options = signal === undefined ? {} : { signal };
+    return this.#needs.network.putRecord(peer, manifest, options);
+  }
+
   /** Tells members and the DHT; who misses it hears it with the next shard or round. */
   async tell(manifest: Manifest): Promise<void> {
     const { network, log } = this.#needs;
-    const sends = manifest.peers.map((peer) => network.putRecord(peer, manifest));
+    const sends = manifest.peers.map((peer) => this.tellOne(manifest, peer));
     const results = await Promise.allSettled([...sends, network.publish(manifest)]);
     const missed = results.filter(({ status }) => status === "rejected");
     const first = missed[0];
@@ -178,7 +233,7 @@ export class Groups {
     let since = this.#wanted.get(slot.name);
     if (since?.class !== wanted.name) since = { class: wanted.name, sinceMs: nowMs };
     this.#wanted.set(slot.name, since);
-    const isLess = this.#ofToday(slot).some((manifest) => manifest.class.n > wanted.n);
+    const isLess = this.#ofPolicy(slot).some((manifest) => manifest.class.n > wanted.n);
     const patienceMs = isLess ? this.#settleMs * limits.transfer.settleFactor : this.#settleMs;
     return nowMs - since.sinceMs >= patienceMs;
   }
@@ -212,12 +267,29 @@ export class Groups {
     return wanted !== undefined && isOfPolicy(wanted, policy) ? wanted : undefined;
   }
 
-  /** Drawn for this name, under the policy that is in force under it now. */
-  #ofToday({ name, policy }: Slot): readonly Manifest[] {
+  /** Drawn for this name, and lawful under the policy that is in force under it now. */
+  #ofToday(slot: Slot): readonly Manifest[] {
+    const known = choiceOf(this.#needs.network.peers());
+    return this.#ofPolicy(slot).filter((manifest) => {
+      return this.#driftOf(manifest, known)?.broken.length === 0;
+    });
+  }
+
+  #ofPolicy({ name, policy }: Slot): readonly Manifest[] {
     const hash = hashOfPolicy(policy);
     return this.all().filter(({ group, policyHash }) => {
-      return policyHash === hash && this.#policies.nameOf(group) === name;
+      return policyHash === hash && this.nameOf(group) === name;
     });
+  }
+
+  #driftOf(manifest: Manifest, known: ReturnType<typeof choiceOf>): GroupDrift | undefined {
+    const policy = this.governing(manifest);
+    if (policy === undefined) return undefined;
+    const sitting = { ...known, policy, members: manifest.peers, class: manifest.class };
+    return {
+      manifest, policy, name: this.nameOf(manifest.group),
+      isSigned: hashOfPolicy(policy) === manifest.policyHash, ...driftOf(sitting),
+    };
   }
 
   /** A name that nothing is in force under must not fall to another policy. */

@@ -13,6 +13,7 @@ import type { Groups } from "./groups.ts";
 import type { Placer } from "./place.ts";
 import type { Records } from "./records.ts";
 import type { ShardReader } from "./shards.ts";
+import type { Surplus } from "./surplus.ts";
 import type { Witness } from "./witness.ts";
 
 export interface MendNeeds {
@@ -23,6 +24,7 @@ export interface MendNeeds {
   readonly reader: ShardReader;
   readonly placer: Placer;
   readonly witness: Witness;
+  readonly surplus: Surplus;
 }
 
 /** True when the member of the newest manifest has taken its shard. */
@@ -53,8 +55,13 @@ async function placeShard(
   });
   const peer = taken.get(index);
   if (peer === undefined) return false;
-  await needs.segments.update(record.segment, ({ holders }) => {
+  const { segment } = record;
+  // Whoever had it has it for nothing now, but not before another has acknowledged it.
+  await needs.segments.update(segment, ({ holders }) => {
     return { holders: holders.with(index, peer) };
+  }, ({ holders: { [index]: before } }) => {
+    const isMoved = before !== undefined && before !== peer;
+    return isMoved ? [needs.surplus.changeFor({ peer: before, segment, index })] : [];
   });
   return true;
 }

@@ -8,8 +8,9 @@
  * costs one segment and not two, and a small page fits the gap that chunks leave at a shard's end.
  */
 import type { BlockInfo } from "../base/blocks.ts";
+import { Reader } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
-import { type Cid, cidBytes, cidOf } from "../base/ids.ts";
+import { type Cid, cidBytes, cidOf, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 
 /** CARv1 with no roots: varint length, then DAG-CBOR {roots: [], version: 1}. */
@@ -122,6 +123,23 @@ export function blocksOfShard(layout: Layout, index: number): readonly LaidBlock
   const start = index * layout.shardBytes;
   const end = start + layout.shardBytes;
   return layout.blocks.filter((block) => block.offsetBytes >= start && block.offsetBytes < end);
+}
+
+/** The blocks of a segment, out of its data shards; fillers are among them. */
+export function* blocksIn(
+  shards: readonly Uint8Array[],
+): Generator<{ readonly cid: Cid; readonly bytes: Uint8Array }> {
+  for (const [index, shard] of shards.entries()) {
+    const reader = new Reader(shard, "transfer.pack");
+    if (index === 0) reader.raw(header.length);
+    while (reader.restBytes > 0) {
+      const bodyBytes = reader.varint();
+      if (bodyBytes < cidBytesLength) throw reader.corrupt("a section without a CID");
+      reader.raw(cidBytesLength - 32);
+      const cid = parseCid(reader.hex(32));
+      yield { cid, bytes: reader.raw(bodyBytes - cidBytesLength) };
+    }
+  }
 }
 
 function fillRest(shard: Uint8Array, from: number): void {

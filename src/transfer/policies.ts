@@ -23,6 +23,8 @@ export const wholeDrive = "";
 /** What is in force now: for the whole drive, and under the names that parts of it may go by. */
 export interface InForce {
   readonly drive: Policy;
+  /** What the user calls the drive's; undefined for the one that is built in. */
+  readonly driveName?: string | undefined;
   readonly named: ReadonlyMap<string, Policy>;
 }
 
@@ -76,6 +78,11 @@ export class Policies {
     return name === wholeDrive ? this.#inForce.drive : this.#inForce.named.get(name);
   }
 
+  /** What people call it. */
+  labelOf(name: string): string {
+    return name === wholeDrive ? this.#inForce.driveName ?? "the built-in one" : name;
+  }
+
   /** The name that the group was drawn for. */
   nameOf(group: GroupId): string {
     return this.#names.get(group) ?? wholeDrive;
@@ -105,6 +112,12 @@ export class Policies {
     if (found === wholeDrive) return [];
     this.#names.set(group, found);
     return [{ type: "put", key: namePrefix + group, value: Buffer.from(found, "utf8") }];
+  }
+
+  /** Of a group that is no more. */
+  unnaming(group: GroupId): readonly KeyChange[] {
+    this.#names.delete(group);
+    return [{ type: "delete", key: namePrefix + group }];
   }
 
   /** Undefined for one that was made on another machine, whose text was lost. */

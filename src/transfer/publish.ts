@@ -13,10 +13,10 @@ import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Head, Manifest } from "../base/records.ts";
-import { sealRecord } from "../crypt/aead.ts";
+import { openRecord, sealRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseHead, signHead } from "../crypt/records.ts";
-import { encodePayload } from "./catalog-page.ts";
+import { decodePayload, encodePayload } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 
@@ -30,6 +30,23 @@ export interface PublishNeeds {
   readonly groups: Groups;
   readonly catalog: Catalog;
   readonly announcer: Announcer;
+}
+
+/** A head is wanted though there is no new root: what the last one names lies elsewhere now. */
+export class Renewal {
+  #isWanted = false;
+
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
+  want(): void {
+    this.#isWanted = true;
+  }
+
+  done(): void {
+    this.#isWanted = false;
+  }
 }
 
 /** Where a head of this drive is kept that is newer than what these books say. */
@@ -83,6 +100,25 @@ export async function publishHead(
   });
   await needs.books.put("x/head", head.bytes);
   await sendHead(needs, head, signal);
+  await needs.books.put("x/told", new Writer(8).varint(sequence).finish());
+}
+
+/** The root that the last head is for; undefined before the first. */
+export async function lastRoot(
+  { books, keys }: Pick<PublishNeeds, "books" | "keys">,
+): Promise<Uint8Array | undefined> {
+  const bytes = await books.get("x/head");
+  if (bytes === undefined) return undefined;
+  return decodePayload(openRecord(keys.headKey, parseHead(bytes).sealed)).root;
+}
+
+/** Of the last head that was signed, and of the last that enough members took. */
+export async function sequences(
+  books: KeyValue,
+): Promise<{ readonly last: number; readonly published: number }> {
+  const value = await books.get("x/told");
+  const published = value === undefined ? 0 : new Reader(value, "head.told").varint();
+  return { last: await lastSequence(books), published };
 }
 
 /** Sends the last head again: for members who were away. */

@@ -2,7 +2,7 @@
 import type { PeerId } from "../base/ids.ts";
 import { type Manifest, erasureClasses } from "../base/records.ts";
 import type { SegmentState } from "./books.ts";
-import type { Waiting } from "./upload.ts";
+import type { Waiting } from "./waiting.ts";
 
 export interface TransferStatus {
   /** The largest class in use; undefined before the first group. */

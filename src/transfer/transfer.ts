@@ -21,14 +21,18 @@ import { SegmentBooks, type SegmentState } from "./books.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import { Catalog } from "./catalog.ts";
 import { Downloader } from "./download.ts";
-import { Groups } from "./groups.ts";
+import { type GroupDrift, Groups } from "./groups.ts";
 import { dropShard, mendShard } from "./mend.ts";
+import { Mover } from "./move.ts";
+import { Outgoing } from "./outgoing.ts";
 import { Placer } from "./place.ts";
-import { Announcer, republishHead } from "./publish.ts";
+import type { InForce } from "./policies.ts";
+import { Announcer, Renewal, republishHead } from "./publish.ts";
 import { type Recovered, recover } from "./recover.ts";
 import { Records } from "./records.ts";
 import { ShardReader } from "./shards.ts";
 import { type TransferStatus, shardsByHolder, statusOf } from "./status.ts";
+import { Surplus } from "./surplus.ts";
 import { Uploader } from "./upload.ts";
 import { type Observation, Witness } from "./witness.ts";
 
@@ -46,6 +50,8 @@ export interface TransferNeeds {
 export interface TransferOptions {
   /** Where data may be kept; anywhere by default. */
   readonly policy?: Policy;
+  /** What the user calls that policy. */
+  readonly policyName?: string | undefined;
   /** Policies for parts of the drive, each under its name. */
   readonly named?: ReadonlyMap<string, Policy>;
   /** How long a read of absent data may take before it is Unavailable. */
@@ -65,6 +71,8 @@ export interface Transfer extends BlockFetcher {
   blocks(): Promise<number>;
   /** Households that could hold shards now. */
   households(): number;
+  /** From now on these policies are in force; what lies against them is moved. */
+  govern(inForce: InForce): void;
   /**
    * On a machine without books: finds the newest head among the peers and takes it over. The root
    * record to commit into the empty cache; undefined when no peer knows this drive.
@@ -94,6 +102,23 @@ export interface Health {
   mendShard(shard: { segment: SegmentId; index: number }, signal: AbortSignal): Promise<boolean>;
   /** Sends head and manifests again, for members who were away. */
   republish(signal: AbortSignal): Promise<void>;
+
+  /** How each group stands to the policy that governs it now. */
+  drifts(): readonly GroupDrift[];
+  /** Gives several seats to others at once; undefined when nobody can take any of them. */
+  replaceMembers(
+    group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>,
+  ): Promise<Manifest | undefined>;
+  /** Says of a lawful group that it is one of the policy that governs it now. */
+  resignGroup(group: GroupId): Promise<Manifest | undefined>;
+  /** False while some segment is in it. */
+  forgetGroup(group: GroupId): Promise<boolean>;
+  /** The group for segments that have to move, under the policy of this name. */
+  destination(name: string): Promise<Manifest | undefined>;
+  /** Places all that a segment keeps anew in that group; false when too few members took it. */
+  moveSegment(segment: SegmentId, target: Manifest, signal: AbortSignal): Promise<boolean>;
+  /** Tells holders to drop what they have for nothing; answers how much is settled. */
+  dropSurplus(signal: AbortSignal): Promise<number>;
 }
 
 export async function openTransfer(
@@ -102,14 +127,22 @@ export async function openTransfer(
   const { books, keys } = needs;
   const segments = new SegmentBooks(books);
   const groups = new Groups(needs, {
-    inForce: { drive: options.policy ?? defaultPolicy, named: options.named ?? new Map() },
+    inForce: {
+      drive: options.policy ?? defaultPolicy, driveName: options.policyName,
+      named: options.named ?? new Map(),
+    },
     settleMs: options.settleMs ?? limits.transfer.settleMs,
   });
   await segments.open();
   await groups.open();
+  const surplus = new Surplus({ ...needs, segments, groups });
+  await surplus.open();
   const witness = new Witness(needs);
   const announcer = new Announcer(needs);
-  const parts = { ...needs, segments, groups, witness, announcer, owner: keys.owner };
+  const renewal = new Renewal();
+  const parts = {
+    ...needs, segments, groups, surplus, witness, announcer, renewal, owner: keys.owner,
+  };
   const records = new Records(parts);
   const reader = new ShardReader(parts);
   const placer = new Placer(parts);
@@ -119,19 +152,27 @@ export async function openTransfer(
   const readTimeoutMs = options.readTimeoutMs ?? limits.transfer.readTimeoutMs;
   const find = (cid: Cid): Promise<CatalogEntry | undefined> => catalog.find(cid);
   const downloader = new Downloader({ ...parts, records, reader, find }, { readTimeoutMs });
+  const outgoing = new Outgoing({ ...parts, catalog });
+  await outgoing.open();
+  const reading = { records, reader, placer, catalog };
+  const mover = new Mover({ ...parts, ...reading, outgoing });
   const uploader = new Uploader({ ...parts, catalog, placer });
-  return new DriveTransfer({ ...parts, records, reader, placer, catalog, downloader, uploader });
+  return new DriveTransfer({ ...parts, ...reading, outgoing, mover, downloader, uploader });
 }
 
 interface Parts extends TransferNeeds {
   readonly segments: SegmentBooks;
   readonly groups: Groups;
+  readonly surplus: Surplus;
   readonly witness: Witness;
   readonly announcer: Announcer;
   readonly records: Records;
   readonly reader: ShardReader;
   readonly placer: Placer;
+  readonly renewal: Renewal;
   readonly catalog: Catalog;
+  readonly outgoing: Outgoing;
+  readonly mover: Mover;
   readonly downloader: Downloader;
   readonly uploader: Uploader;
 }
@@ -172,9 +213,10 @@ class DriveTransfer implements Transfer {
   }
 
   status(isLiving: (peer: PeerId) => boolean = () => true): TransferStatus {
-    const { segments, groups, uploader } = this.#parts;
+    const { groups, uploader } = this.#parts;
     const { pendingBlocks, waiting } = uploader;
-    const known = { segments: segments.all(), manifests: groups.all(), pendingBlocks, waiting };
+    const segments = staying(this.#parts);
+    const known = { segments, manifests: groups.all(), pendingBlocks, waiting };
     return statusOf(known, isLiving);
   }
 
@@ -190,15 +232,29 @@ class DriveTransfer implements Transfer {
     return this.#parts.groups.households();
   }
 
+  govern(inForce: InForce): void {
+    this.#parts.groups.govern(inForce);
+  }
+
   recover(signal: AbortSignal = new AbortController().signal): Promise<Recovered | undefined> {
     return recover(this.#parts, signal);
   }
 }
 
+/** What is on its way out is nothing to be proven, mended or counted. */
+function staying({ segments, outgoing }: Parts): readonly SegmentState[] {
+  return segments.all().filter(({ segment }) => !outgoing.has(segment));
+}
+
 function healthOf(parts: Parts): Health {
   const { segments, groups, records, witness } = parts;
+  const replaceMembers: Health["replaceMembers"] = async (group, lost, unfit) => {
+    const manifest = await groups.replace(group, lost, unfit);
+    if (manifest !== undefined) await groups.tell(manifest);
+    return manifest;
+  };
   return {
-    segments: () => segments.all().filter(({ placed }) => placed),
+    segments: () => staying(parts).filter(({ placed }) => placed),
     groups: () => groups.all(),
     record: async (segment, signal) => {
       const state = segments.get(segment);
@@ -209,15 +265,36 @@ function healthOf(parts: Parts): Health {
     saw: (observation) => witness.saw(observation),
     proven: (segment, atMs) => segments.update(segment, () => ({ provenAtMs: atMs })),
     dropShard: (shard) => dropShard(parts, shard),
-    replaceMember: async (group, lost, unfit) => {
-      const manifest = await groups.replace(group, lost, unfit);
-      if (manifest !== undefined) await groups.tell(manifest);
-      return manifest;
-    },
+    replaceMember: (group, lost, unfit) => replaceMembers(group, [lost], unfit),
     mendShard: (shard, signal) => mendShard(parts, shard, signal),
     republish: async (signal) => {
       for (const manifest of groups.all()) await groups.tell(manifest);
       await republishHead(parts, signal);
     },
+    replaceMembers,
+    ...governanceOf(parts),
   };
+}
+
+/** The acts of keeping groups to their policies. */
+function governanceOf({ segments, groups, mover, surplus, outgoing }: Parts) {
+  return {
+    drifts: () => groups.drifts(),
+    resignGroup: async (group) => {
+      const manifest = await groups.resign(group);
+      if (manifest !== undefined) await groups.tell(manifest);
+      return manifest;
+    },
+    forgetGroup: async (group) => {
+      const isUsed = segments.all().some((state) => state.group === group);
+      if (!isUsed) await groups.forget(group);
+      return !isUsed;
+    },
+    destination: async (name) => {
+      const found = await groups.forNewSegments(name);
+      return "peers" in found ? found : undefined;
+    },
+    moveSegment: (segment, target, signal) => mover.move(segment, target, signal),
+    dropSurplus: async (signal) => await outgoing.settle() + await surplus.dropSome(signal),
+  } satisfies Partial<Health>;
 }

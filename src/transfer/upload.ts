@@ -28,12 +28,13 @@ import { type HalfPlaced, type SegmentBooks, type SegmentState } from "./books.t
 import { freshState, heldCount } from "./books.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
-import type { Groups, TooFew } from "./groups.ts";
+import type { Groups } from "./groups.ts";
 import { type Layout, planSegment } from "./pack.ts";
 import type { Placer } from "./place.ts";
-import { type Announcer, publishHead } from "./publish.ts";
+import { type Announcer, type Renewal, lastRoot, publishHead } from "./publish.ts";
 import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
 import { ShardPool } from "./shard-pool.ts";
+import { type Waiting, tooFewTook } from "./waiting.ts";
 import type { Witness } from "./witness.ts";
 
 export interface UploadNeeds {
@@ -50,21 +51,16 @@ export interface UploadNeeds {
   readonly groups: Groups;
   readonly placer: Placer;
   readonly announcer: Announcer;
+  readonly renewal: Renewal;
   readonly witness: Witness;
 }
-
-/** What keeps the uploader from going on, for the status. */
-export type Waiting =
-  | { readonly for: "nothing" }
-  | ({ readonly for: "peers" } & TooFew)
-  | { readonly for: "members"; readonly why: string }
-  /** So many blocks of the newest root are spoilt on this disk: all else is with the peers. */
-  | { readonly for: "disk"; readonly spoiltBlocks: number };
 
 interface Round {
   readonly root: Uint8Array;
   blocks: readonly BlockInfo[];
   from: number;
+  /** Published before: only what its head says besides is new. */
+  readonly isRenewal?: boolean;
 }
 
 export class Uploader implements Step {
@@ -117,7 +113,7 @@ export class Uploader implements Step {
   async #step(signal: AbortSignal, options: RoundOptions): Promise<"busy" | "idle"> {
     signal.throwIfAborted();
     if (await this.#finishHalfPlaced(signal) > 0) return "idle";
-    this.#round ??= await this.#beginRound(options);
+    this.#round ??= await this.#beginRound(options) ?? await this.#beginRenewal();
     const round = this.#round;
     if (round === undefined) return this.#idle({ for: "nothing" });
     if (round.from < round.blocks.length) return this.#placeSome(round, signal);
@@ -140,9 +136,15 @@ export class Uploader implements Step {
       if (!isFault(error, "Unavailable")) throw error;
       return this.#idle({ for: "members", why: describe(error) });
     }
-    await this.#needs.source.endRound(round.root);
+    this.#needs.renewal.done();
+    if (round.isRenewal !== true) await this.#needs.source.endRound(round.root);
     this.#round = undefined;
     return "busy";
+  }
+
+  async #beginRenewal(): Promise<Round | undefined> {
+    const root = this.#needs.renewal.isWanted ? await lastRoot(this.#needs) : undefined;
+    return root === undefined ? undefined : { root, blocks: [], from: 0, isRenewal: true };
   }
 
   /** Blocks that were placed in an earlier life are told as such and not sent again. */
@@ -304,7 +306,7 @@ export class Uploader implements Step {
     let lacking = manifest.class.r - heldCount(state);
     for (const peer of failed) {
       if (lacking === 0) break;
-      const next = await this.#needs.groups.replace(record.group, peer, failed);
+      const next = await this.#needs.groups.replace(record.group, [peer], failed);
       if (next !== undefined) lacking--;
       newest = next ?? newest;
     }
@@ -395,5 +397,3 @@ function flightsMax({ class: { n } }: Manifest, { shardBytes }: Layout): number 
   const { flightBytesMax, segmentsInFlightMin } = limits.transfer;
   return Math.max(segmentsInFlightMin, Math.floor(flightBytesMax / (n * shardBytes)));
 }
-
-const tooFewTook: Waiting = { for: "members", why: "too few members took their shards" };

@@ -1,11 +1,14 @@
 /** A drive under a policy: who gets shards, and what becomes of groups when the policy changes. */
 import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import type { PeerId } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
 import { signOffer } from "../../src/crypt/records.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { Groups } from "../../src/transfer/groups.ts";
 import { type World, makeBlocks, makeWorld, missing } from "../support/transfer-world.ts";
 import { openWorld } from "../support/transfer-world.ts";
 
@@ -56,7 +59,10 @@ test("what nobody satisfies is not placed, and not relaxed", async (t) => {
   world.source.commit("one", makeBlocks(world.random, { count: 2, bytesMax: 1000 }));
   const late = await transfer.flush(200).catch((error: unknown) => error);
   t.ok(isFault(late, "TimedOut"));
-  t.strictSame(transfer.status().waiting, { for: "peers", needed: 3, have: 0 });
+  const { waiting } = transfer.status();
+  t.match(waiting, { for: "peers", needed: 3, have: 0 });
+  const last = waiting.for === "peers" ? waiting.clauses.at(-1) : undefined;
+  t.strictSame(last, { clause: "require asn in [64496]", left: 0 }, "and which clause leaves none");
   t.strictSame(transfer.health.groups(), []);
 });
 
@@ -69,7 +75,7 @@ test("nines that no peer can give leave data here", async (t) => {
   t.match(transfer.status().waiting, { for: "peers", needed: 12, have: 6 });
 });
 
-test("a new policy governs new groups; an old one keeps its own, for substitutes too", async (t) => {
+test("a new policy governs new groups at once, and substitutes of the old ones", async (t) => {
   const world = mixedWorld(12);
   const japan = policyOf("protect class mirror; require country in JP;");
   const first = await openWorld(world, { policy: japan });
@@ -87,24 +93,29 @@ test("a new policy governs new groups; an old one keeps its own, for substitutes
   const after = await second.health.replaceMember(
     old?.group as never, old?.peers[1] as PeerId, new Set(),
   );
-  t.equal(after?.policyHash, hashOfPolicy(japan));
-  t.strictSame([...countriesOf(world, after?.peers ?? [])], ["JP"], replay);
+  t.equal(after?.policyHash, hashOfPolicy(europe));
+  const seats = after?.peers.map((peer) => world.network.members.get(peer)?.offer.country);
+  t.strictSame(seats, ["JP", "DE", "JP"], replay);
   t.strictSame(await missing(second, blocks), []);
 });
 
 test("a policy whose text was lost replaces nobody, and breaks nothing", async (t) => {
   const world = mixedWorld(12);
   const japan = policyOf("protect class mirror; require country in JP;");
-  const first = await openWorld(world, { policy: japan });
-  const blocks = makeBlocks(world.random, { count: 2, bytesMax: 1000 });
-  world.source.commit("one", blocks);
-  await first.flush(20_000);
+  const named = new Map([["east", japan]]);
+  const groups = new Groups(
+    { ...world, clock: systemClock, log: silentLog },
+    { inForce: { drive: defaultPolicy, named }, settleMs: 0 },
+  );
+  await groups.open();
+  const drawn = await groups.forNewSegments("east");
   world.books.pairs.set(`r/${hashOfPolicy(japan)}`, Buffer.from("hive-policy 1\nclass auto;\n"));
   const second = await openWorld(world, { policy: defaultPolicy });
   const [manifest] = second.health.groups();
+  t.equal(manifest?.group, "group" in drawn ? drawn.group : undefined);
   const peer = manifest?.peers[0] as PeerId;
   t.equal(await second.health.replaceMember(manifest?.group as never, peer, new Set()), undefined);
-  t.strictSame(await missing(second, blocks), []);
+  t.strictSame(second.health.drifts(), [], "nor is it moved");
 });
 
 test("texts of policies are kept as long as a manifest names them", async (t) => {

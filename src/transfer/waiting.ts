@@ -1,0 +1,21 @@
+/** What keeps the uploader from going on, for whoever tells people. */
+import type { ClauseCount } from "../placement/eligible.ts";
+
+export type Waiting =
+  | { readonly for: "nothing" }
+  | ({ readonly for: "peers" } & TooFew)
+  | { readonly for: "members"; readonly why: string }
+  /** The policy lets this machine not do it. */
+  | { readonly for: "policy"; readonly why: string }
+  /** So many blocks of the newest root are spoilt on this disk: all else is with the peers. */
+  | { readonly for: "disk"; readonly spoiltBlocks: number };
+
+/** Why nothing can be placed: households that the smallest class needs, and those we have. */
+export interface TooFew {
+  readonly needed: number;
+  readonly have: number;
+  /** How many of the peers that are online each clause of the policy left. */
+  readonly clauses: readonly ClauseCount[];
+}
+
+export const tooFewTook: Waiting = { for: "members", why: "too few members took their shards" };
