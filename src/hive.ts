@@ -130,7 +130,10 @@ async function openRooms(
   const keys = peerKeysOf(config.peerSeed);
   const openBooks = async (name: string) =>
     parts.use(await openKeyValue(join(directory, "books", name)));
-  const vaultNeeds = { directory: join(directory, "vault"), clock, log, keys };
+  // The vault answers peers, and judges by what is known of them: each needs the other.
+  const met: { peers?: Peers } = {};
+  const neighbours = { offer: () => met.peers?.offer(), peers: () => met.peers?.peers() ?? [] };
+  const vaultNeeds = { directory: join(directory, "vault"), clock, log, keys, neighbours };
   const books = await openBooks("vault");
   const vault = parts.use(await openVault({ ...vaultNeeds, books }, config));
   const driveKeys = config.driveSeed === undefined ? undefined : driveKeysOf(config.driveSeed);
@@ -142,6 +145,7 @@ async function openRooms(
   // Brought here: libp2p takes 25 MB of each thread that loads it, and half a second.
   const { openPeers } = await import("./peers/peers.ts");
   const peers = parts.use(await openPeers({ ...people, certificates, ...ipfs }, config));
+  met.peers = peers;
   const shared = { network: peers, clock, random, log };
   const transfer =
     driveKeys === undefined

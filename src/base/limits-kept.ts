@@ -78,6 +78,8 @@ export const keptLimits = {
     storeQueueMax: 128,
     /** Manifests that stay parsed: reads and proofs check the asker against one. */
     manifestsParsedMax: 256,
+    /** Policies that stay parsed: at most so many kinds of owners' rules are about at once. */
+    policiesParsedMax: 64,
     /** A step of the scrub: about 20 ms of hashing. */
     scrubShardsPerStep: 8,
     /** Every shard is read and hashed this often, as disks' own patrols do. */

@@ -6,6 +6,8 @@ export const networkLimits = {
     /** A policy is a page that a person wrote, not a table. */
     charsMax: 32 * KiB,
     clausesMax: 256,
+    /** The canonical text, in which unions are countries: it travels in the head of a request. */
+    canonicalBytesMax: 32 * KiB,
     /** All countries, twice over. */
     namesMax: 512,
     /** Parentheses and `not` inside each other: more is somebody's game with the stack. */

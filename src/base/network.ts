@@ -21,6 +21,8 @@ export interface StoreRequest {
   readonly record: Uint8Array;
   readonly manifest: Uint8Array;
   readonly index: number;
+  /** The canonical text of the manifest's policy, so that the holder can judge for itself. */
+  readonly policy?: Uint8Array;
 }
 
 /** Ask for these leaves of a shard; the nonce is fresh and the answer must echo it. */
@@ -37,7 +39,10 @@ export interface OwnerRecords {
 }
 
 export interface ShardHost {
-  /** Checks the record, the index, this peer's place in the group, the hash and the quota. */
+  /**
+   * Checks the record, the index, this peer's place in the group, the hash and the quota, and, when
+   * the policy's text is there, that it lets this peer hold the shard.
+   */
   store(from: Requester, request: StoreRequest, shard: Uint8Array): Promise<Uint8Array>;
   read(from: Requester, shard: ShardId, range: ByteRange): Promise<Uint8Array>;
   /** The encoded answer to a challenge (see proofs). */
@@ -46,9 +51,11 @@ export interface ShardHost {
   release(from: Requester, release: Uint8Array): Promise<void>;
   /**
    * Keeps a head or manifest of an owner whose data is here, if newer than what it has; a head
-   * older than that is Stale.
+   * older than that is Stale. With a manifest may come the text of its policy.
    */
-  putRecord(from: Requester, kind: "head" | "manifest", record: Uint8Array): Promise<void>;
+  putRecord(
+    from: Requester, kind: "head" | "manifest", record: Uint8Array, policy?: Uint8Array,
+  ): Promise<void>;
   records(from: Requester, owner: OwnerId): Promise<OwnerRecords>;
   /** Segment records of an owner kept here, after the given one in id order, at most `limit`. */
   segments(
@@ -72,14 +79,23 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface PutOptions extends CallOptions {
+  /** With a manifest: the canonical text of its policy. */
+  readonly policy?: Uint8Array;
+}
+
 export interface PeerNetwork {
   readonly self: PeerId;
+  /** What this node says of itself. */
+  offer(): Offer;
   /** Peers whose signed offers were checked, this node not among them. */
   peers(): readonly KnownPeer[];
   /** Resolves to a checked receipt; the shard's room may then be used for another one. */
   store(
     to: PeerId,
-    request: { record: SegmentRecord; manifest: Manifest; index: number },
+    request: {
+      record: SegmentRecord; manifest: Manifest; index: number; policy?: Uint8Array | undefined;
+    },
     shard: Uint8Array,
     options?: CallOptions,
   ): Promise<Receipt>;
@@ -90,7 +106,7 @@ export interface PeerNetwork {
   putRecord(
     to: PeerId,
     record: Head | Manifest,
-    options?: CallOptions,
+    options?: PutOptions,
   ): Promise<void>;
   /** Checked: signatures right and for this owner. */
   records(

@@ -58,7 +58,9 @@ export class Answers {
       }
       case "prove": return host.prove(from, request);
       case "release": return host.release(from, payload).then(nothing);
-      case "putRecord": return host.putRecord(from, request.kind, payload).then(nothing);
+      case "putRecord": {
+        return host.putRecord(from, request.kind, payload, request.policy).then(nothing);
+      }
       case "records": {
         const { head, manifests } = await host.records(from, request.owner);
         return encodeOwnerRecords(head, manifests.slice(0, limits.peers.manifestsMax));

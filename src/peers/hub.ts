@@ -12,7 +12,7 @@ import { parsePeerId } from "../base/ids.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
-import type { CallOptions, Challenge, KnownPeer } from "../base/network.ts";
+import type { CallOptions, Challenge, KnownPeer, PutOptions } from "../base/network.ts";
 import type { Head, Manifest, Offer, Receipt, SegmentRecord } from "../base/records.ts";
 import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
 import {
@@ -107,6 +107,10 @@ class Hub implements Peers {
     for (const address of this.#options.bootstrap) void this.#tryOut(() => this.connect(address));
   }
 
+  offer(): Offer {
+    return this.#ownOffer();
+  }
+
   addresses(): readonly string[] {
     return this.#node.getMultiaddrs().map((address) => address.toString());
   }
@@ -133,12 +137,13 @@ class Hub implements Peers {
 
   async store(
     to: PeerId,
-    request: { record: SegmentRecord; manifest: Manifest; index: number },
+    request: Parameters<Peers["store"]>[1],
     shard: Uint8Array,
     options: CallOptions = {},
   ): Promise<Receipt> {
-    const { record, manifest, index } = request;
-    const asked = { op: "store", record: record.bytes, manifest: manifest.bytes, index } as const;
+    const { record, manifest, index, policy } = request;
+    const told = { record: record.bytes, manifest: manifest.bytes, index };
+    const asked = { op: "store", ...told, ...(policy === undefined ? {} : { policy }) } as const;
     const answer = await this.#link(to).call(asked, shard, options.signal);
     const receipt = believed("store", () => parseReceipt(answer));
     const right = receipt.holder === to && receipt.segment === record.segment &&
@@ -171,9 +176,11 @@ class Hub implements Peers {
     await this.#link(to).call({ op: "release" }, release, options.signal);
   }
 
-  async putRecord(to: PeerId, record: Head | Manifest, options: CallOptions = {}): Promise<void> {
+  async putRecord(to: PeerId, record: Head | Manifest, options: PutOptions = {}): Promise<void> {
     const kind = "sequence" in record ? "head" : "manifest";
-    await this.#link(to).call({ op: "putRecord", kind }, record.bytes, options.signal);
+    const { policy, signal } = options;
+    const asked = { op: "putRecord", kind, ...(policy === undefined ? {} : { policy }) } as const;
+    await this.#link(to).call(asked, record.bytes, signal);
   }
 
   async records(to: PeerId, owner: OwnerId, options: CallOptions = {}) {

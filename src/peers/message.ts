@@ -22,6 +22,8 @@ export type Request =
       readonly record: Uint8Array;
       readonly manifest: Uint8Array;
       readonly index: number;
+      /** Absent from those who do not send it yet. */
+      readonly policy?: Uint8Array;
     }
   | {
       readonly op: "read";
@@ -36,7 +38,12 @@ export type Request =
       readonly leaves: readonly number[];
     }
   | { readonly op: "release" }
-  | { readonly op: "putRecord"; readonly kind: "head" | "manifest" }
+  | {
+      readonly op: "putRecord";
+      readonly kind: "head" | "manifest";
+      /** Of a manifest, and absent as above. */
+      readonly policy?: Uint8Array;
+    }
   | { readonly op: "records"; readonly owner: OwnerId }
   | {
       readonly op: "segments";
@@ -68,6 +75,7 @@ const parsers: { readonly [O in Op]: (fields: Fields) => Extract<Request, { op: 
     record: bytes(f["record"]),
     manifest: bytes(f["manifest"]),
     index: count(f["index"], limits.erasure.shardsMax),
+    ...policyIn(f),
   }),
   read: (f) => ({
     op: "read",
@@ -82,7 +90,9 @@ const parsers: { readonly [O in Op]: (fields: Fields) => Extract<Request, { op: 
     leaves: list(f["leaves"], leavesMax).map((leaf) => count(leaf, leavesMax)),
   }),
   release: () => ({ op: "release" }),
-  putRecord: (f) => ({ op: "putRecord", kind: oneOf(f["kind"], ["head", "manifest"]) }),
+  putRecord: (f) => {
+    return { op: "putRecord", kind: oneOf(f["kind"], ["head", "manifest"]), ...policyIn(f) };
+  },
   records: (f) => ({ op: "records", owner: parseOwnerId(text(f["owner"])) }),
   segments: (f) => ({
     op: "segments",
@@ -182,6 +192,14 @@ function map(value: unknown): Fields {
 function bytes(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw corrupt("bytes");
+}
+
+function policyIn(fields: Fields): { readonly policy?: Uint8Array } {
+  const value = fields["policy"];
+  if (value === undefined) return {};
+  const policy = bytes(value);
+  if (policy.length <= limits.policy.canonicalBytesMax) return { policy };
+  throw corrupt("policy");
 }
 
 function text(value: unknown): string {

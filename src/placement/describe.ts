@@ -1,5 +1,6 @@
 /** A policy's text as plain values for people and scripts, or the fault that it has. Pure. */
 import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { erasureClasses } from "../base/records.ts";
 import { isOfPolicy } from "./classes.ts";
 import { canonicalPolicy, hashOfPolicy } from "./policy-hash.ts";
@@ -22,7 +23,11 @@ export function describePolicy(text: string): PolicyDescription {
     throw new HiveError("Invalid", "policy.check", `${name}: no class promises what it asks for`);
   }
   const { class: className } = policy;
-  return { name, class: className, hash: hashOfPolicy(policy), canonical: canonicalPolicy(policy) };
+  const canonical = canonicalPolicy(policy);
+  if (Buffer.byteLength(canonical) > limits.policy.canonicalBytesMax) {
+    throw new HiveError("Invalid", "policy.check", `${name}: too long to be told to holders`);
+  }
+  return { name, class: className, hash: hashOfPolicy(policy), canonical };
 }
 
 /** The policy of a text, or the one that holds without any. */

@@ -98,6 +98,11 @@ export class Groups {
     return this.#policies.governing(manifest);
   }
 
+  /** What travels with the manifest, for its members to judge by. */
+  policyText(manifest: Manifest): Uint8Array | undefined {
+    return this.#policies.travelling(manifest);
+  }
+
   /** Of those online whom the rules of the policy under this name let in. */
   households(name = wholeDrive): number {
     return this.#householdsFor(this.#policyNamed(name));
@@ -208,8 +213,10 @@ export class Groups {
 
   /** Tells one peer, which may have been a member. */
   tellOne(manifest: Manifest, peer: PeerId, signal?: AbortSignal): Promise<void> {
-    const options = signal === undefined ? {} : { signal };
-    return this.#needs.network.putRecord(peer, manifest, options);
+    const policy = this.policyText(manifest);
+    return this.#needs.network.putRecord(peer, manifest, {
+      ...(signal === undefined ? {} : { signal }), ...(policy === undefined ? {} : { policy }),
+    });
   }
 
   /** Tells members and the DHT; who misses it hears it with the next shard or round. */

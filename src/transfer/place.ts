@@ -11,6 +11,7 @@ import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Manifest, Receipt, SegmentRecord } from "../base/records.ts";
 import { memberOfShard } from "../placement/seats.ts";
+import type { Groups } from "./groups.ts";
 import { type Witness, verdictOf } from "./witness.ts";
 
 export interface ShardToPlace {
@@ -22,15 +23,17 @@ export interface ShardToPlace {
 
 export class Placer {
   readonly #network: PeerNetwork;
+  readonly #groups: Pick<Groups, "policyText">;
   readonly #log: Log;
   readonly #witness: Witness;
   readonly #gate: Gate;
 
   constructor(needs: {
     readonly network: PeerNetwork; readonly clock: Clock; readonly log: Log;
-    readonly witness: Witness;
+    readonly groups: Pick<Groups, "policyText">; readonly witness: Witness;
   }) {
     this.#network = needs.network;
+    this.#groups = needs.groups;
     this.#log = needs.log;
     this.#witness = needs.witness;
     const { sendsMax, segmentsPerStepMax } = limits.transfer;
@@ -88,7 +91,8 @@ export class Placer {
     signal: AbortSignal,
   ): Promise<void> {
     const { record, manifest, peer, shard } = parcel;
-    const request = { record, manifest, index: shard.index };
+    const policy = this.#groups.policyText(manifest);
+    const request = { record, manifest, index: shard.index, policy };
     const receipt = await this.#network.store(peer, request, shard.bytes, { signal });
     if (isFor(receipt, parcel)) return;
     throw new HiveError("Corrupt", "transfer.receipt", record.segment);

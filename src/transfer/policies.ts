@@ -8,6 +8,7 @@
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { isFault } from "../base/errors.ts";
 import { type GroupId, parseGroupId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Manifest } from "../base/records.ts";
 import { canonicalPolicy, hashOfPolicy } from "../placement/policy-hash.ts";
@@ -123,6 +124,16 @@ export class Policies {
   /** Undefined for one that was made on another machine, whose text was lost. */
   of({ policyHash }: Pick<Manifest, "policyHash">): Policy | undefined {
     return this.#known.get(policyHash);
+  }
+
+  /**
+   * What travels with a manifest, so that its members can judge for themselves. Everybody has the
+   * one that is built in; one that is too long for a message stays here.
+   */
+  travelling(manifest: Pick<Manifest, "policyHash">): Uint8Array | undefined {
+    const [change] = this.textOf(manifest);
+    const text = change?.type === "put" ? change.value : undefined;
+    return (text?.length ?? Infinity) <= limits.policy.canonicalBytesMax ? text : undefined;
   }
 
   /** To be written with a manifest: whoever has one has the text behind its hash. */

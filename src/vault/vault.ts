@@ -25,6 +25,7 @@ import { Books, type Place } from "./books.ts";
 import { ShardFiles } from "./files.ts";
 import { Keeper } from "./keeper.ts";
 import { Scrub } from "./scrub.ts";
+import { type Neighbourhood, SeatPolicy } from "./seat-policy.ts";
 
 export interface VaultNeeds {
   /** The vault's own; nothing else may write there. */
@@ -35,6 +36,8 @@ export interface VaultNeeds {
   readonly log: Log;
   /** This node's, to sign receipts. */
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
+  /** To judge by the policies of owners; without it only their texts are checked. */
+  readonly neighbours?: Neighbourhood;
 }
 
 export type VaultOptions = AccountOptions;
@@ -81,12 +84,14 @@ class ShardVault implements Vault {
   readonly step: Step;
   readonly #parts: Parts;
   readonly #keeper: Keeper;
+  readonly #seatPolicy: SeatPolicy;
   readonly #busy = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#keeper = new Keeper(parts);
+    this.#seatPolicy = new SeatPolicy(parts.neighbours);
     const scrub = new Scrub({ ...parts, self: parts.keys.peer, keeper: this.#keeper });
     const step = (signal: AbortSignal) => this.#during(() => scrub.step(signal));
     this.step = { name: scrub.name, step };
@@ -96,6 +101,7 @@ class ShardVault implements Vault {
     return this.#during(async () => {
       const { keys, clock } = this.#parts;
       const admitted = admit(keys.peer, from, request, shard);
+      this.#seatPolicy.check(keys.peer, admitted.manifest, request.policy);
       const nowMs = clock.now();
       await this.#keeper.keep(admitted, shard, nowMs);
       const { owner, segment } = admitted.record;
@@ -139,9 +145,9 @@ class ShardVault implements Vault {
     });
   }
 
-  putRecord(from: Requester, kind: "head" | "manifest", record: Uint8Array): Promise<void> {
+  putRecord(...[from, kind, record, policy]: Parameters<ShardHost["putRecord"]>): Promise<void> {
     return this.#during(async () => {
-      if (kind === "manifest") return this.#putManifest(from, parseManifest(record));
+      if (kind === "manifest") return this.#putManifest(from, parseManifest(record), policy);
       const head = parseHead(record);
       await this.#groupsFor(from, head.owner);
       return this.#keeper.keepHead(head);
@@ -228,13 +234,20 @@ class ShardVault implements Vault {
   }
 
   /** A newcomer's manifest only if it seats us; a known owner's also when it unseats us. */
-  async #putManifest(from: Requester, manifest: Manifest): Promise<void> {
+  async #putManifest(
+    from: Requester, manifest: Manifest, policy: Uint8Array | undefined,
+  ): Promise<void> {
     const { owner, group, peers } = manifest;
+    const { peer } = this.#parts.keys;
     const here = await this.#keeper.manifest(owner, group);
     const partner = isPartner(from, owner, manifest) || isPartner(from, owner, here);
-    const ours = peers.includes(this.#parts.keys.peer) || here !== undefined;
-    if (partner && ours) return this.#keeper.keepManifest(manifest);
-    throw new HiveError("Denied", "vault.manifest", owner);
+    const isMember = peers.includes(peer);
+    if (!partner || (!isMember && here === undefined)) {
+      throw new HiveError("Denied", "vault.manifest", owner);
+    }
+    // What takes the seat away is heard whatever the policy says.
+    if (isMember) this.#seatPolicy.check(peer, manifest, policy);
+    return this.#keeper.keepManifest(manifest);
   }
 
   async #bytes(shard: ShardId, range: ByteRange): Promise<Buffer> {

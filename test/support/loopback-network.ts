@@ -7,7 +7,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import type { OwnerId, PeerId } from "../../src/base/ids.ts";
-import type { CallOptions, KnownPeer, PeerNetwork } from "../../src/base/network.ts";
+import type { CallOptions, KnownPeer, PeerNetwork, PutOptions } from "../../src/base/network.ts";
 import type { Requester, ShardHost } from "../../src/base/network.ts";
 import type { Head, Manifest, Offer } from "../../src/base/records.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
@@ -51,6 +51,8 @@ export class LoopbackNetwork implements PeerNetwork {
   readonly #heads = new Map<OwnerId, Head>();
   readonly #manifests = new Map<string, Manifest>();
   dhtWorks = true;
+  /** Of the machine that everybody is seen from. */
+  ownCountry: string | undefined = "DE";
 
   constructor(owners: readonly OwnerId[], clock: Clock = systemClock) {
     this.#owners = owners;
@@ -79,6 +81,14 @@ export class LoopbackNetwork implements PeerNetwork {
     return member;
   }
 
+  offer(): Offer {
+    const [household, country] = ["the owner's", this.ownCountry];
+    const space = { quotaBytes: 0, freeBytes: 0 };
+    return signOffer(ownerPeer, {
+      atMs: this.#clock.now(), household, country, addresses: [], ...space,
+    });
+  }
+
   peers(): readonly KnownPeer[] {
     const heard = [...this.members.values()].filter(({ isUnheard }) => isUnheard !== true);
     return heard.map(({ offer, mood }) => ({
@@ -90,8 +100,9 @@ export class LoopbackNetwork implements PeerNetwork {
     ...[to, request, shard, options]: Parameters<PeerNetwork["store"]>
   ): ReturnType<PeerNetwork["store"]> {
     this.calls.store++;
-    const { record, manifest, index } = request;
-    const wire = { record: record.bytes, manifest: manifest.bytes, index };
+    const { record, manifest, index, policy } = request;
+    const told = { record: record.bytes, manifest: manifest.bytes, index };
+    const wire = policy === undefined ? told : { ...told, policy };
     const bytes = await this.#call(to, options, (host, from) => host.store(from, wire, shard));
     return parseReceipt(bytes);
   }
@@ -117,9 +128,11 @@ export class LoopbackNetwork implements PeerNetwork {
     return this.#call(to, options, (host, from) => host.release(from, release));
   }
 
-  putRecord(to: PeerId, record: Head | Manifest, options?: CallOptions): Promise<void> {
+  putRecord(to: PeerId, record: Head | Manifest, options?: PutOptions): Promise<void> {
     const kind = "sealed" in record ? "head" : "manifest";
-    return this.#call(to, options, (host, from) => host.putRecord(from, kind, record.bytes));
+    return this.#call(to, options, (host, from) => {
+      return host.putRecord(from, kind, record.bytes, options?.policy);
+    });
   }
 
   async records(

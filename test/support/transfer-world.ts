@@ -134,7 +134,11 @@ export async function makeVaultWorld(peers: number, seed: string): Promise<Vault
   parts.defer(() => rm(root, { recursive: true }));
   const addVault = async (name: string): Promise<LoopbackPeer> => {
     const keys = loopbackKeys(name);
-    const needs = { directory: join(root, name), books: new MemoryBooks(), keys };
+    const neighbours = {
+      offer: () => world.network.members.get(keys.peer)?.offer,
+      peers: () => world.network.peers(),
+    };
+    const needs = { directory: join(root, name), books: new MemoryBooks(), keys, neighbours };
     const vault = parts.use(await openVault(
       { ...needs, clock: systemClock, log: silentLog }, { quotaBytes: 2 ** 32 },
     ));

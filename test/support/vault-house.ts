@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { openKeyValue } from "../../src/cache/key-value.ts";
 import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import type { Neighbourhood } from "../../src/vault/seat-policy.ts";
 import { type Vault, openVault } from "../../src/vault/vault.ts";
 
 export interface House extends AsyncDisposable {
@@ -18,6 +19,7 @@ export interface HouseOptions {
   readonly quotaBytes?: number;
   readonly ownersMax?: number;
   readonly clock?: Clock;
+  readonly neighbours?: Neighbourhood;
 }
 
 /** Opens the vault that lies in a directory, which stays when it is closed. */
@@ -26,7 +28,9 @@ export async function openHouseIn(
 ): Promise<House> {
   const { quotaBytes = 64 * 2 ** 20, ownersMax = 64, clock = systemClock } = options;
   const books = await openKeyValue(join(directory, "books"));
-  const needs = { directory: join(directory, "vault"), books, clock, log: silentLog, keys };
+  const told = options.neighbours === undefined ? {} : { neighbours: options.neighbours };
+  const place = { directory: join(directory, "vault"), books };
+  const needs = { ...place, ...told, clock, log: silentLog, keys };
   const vault = await openVault(needs, { quotaBytes, ownersMax }).catch(async (fault: unknown) => {
     await books[Symbol.asyncDispose]();
     throw fault;
