@@ -10,6 +10,7 @@ import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Agent, openAgent } from "./agent/agent.ts";
 import { policyReportOf } from "./agent/explain.ts";
+import { cachePolicyStep } from "./agent/cache-policy.ts";
 import { startLoop } from "./agent/loop.ts";
 import { driveStatusOf, peerRowsOf, safetyOf } from "./agent/report.ts";
 import type { UploadSource } from "./base/blocks.ts";
@@ -21,7 +22,7 @@ import { type Log, lineLog, toStandardError } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
-import type { CacheReport, DriveStatus, VerifyReport } from "./base/views.ts";
+import type { CacheReport, DriveStatus, PolicyTexts, VerifyReport } from "./base/views.ts";
 import { Channel } from "./bridge/channel.ts";
 import { serveNode } from "./bridge/node.ts";
 import { type RemoteBlocks, remoteBlocks, remoteSource, serveSource } from "./bridge/source.ts";
@@ -38,7 +39,7 @@ import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./
 import { mount } from "./mount/mount.ts";
 import { inviteTo, joinBy } from "./peers/joining.ts";
 import type { Peers } from "./peers/peers.ts";
-import { type PolicyDescription, describePolicy, policyOf } from "./placement/describe.ts";
+import { type PolicyDescription, describePolicy, policiesOf } from "./placement/describe.ts";
 import type { Recovered } from "./transfer/recover.ts";
 import { type Transfer, openTransfer } from "./transfer/transfer.ts";
 import { type Tree, openTree } from "./tree/tree.ts";
@@ -68,8 +69,8 @@ export interface NodeConfig {
   readonly quotaBytes: number;
   readonly deadAfterMs: number;
   readonly auditIntervalMs: number;
-  /** A policy's text; without one, the built-in policy holds. */
-  readonly policy?: string | undefined;
+  /** The user's policies; without them the built-in one holds. */
+  readonly policies?: PolicyTexts;
 }
 
 export interface DriveConfig extends NodeConfig {
@@ -118,6 +119,8 @@ interface Rooms {
   readonly agent: Agent;
   /** The device's, for invites. */
   readonly name: string;
+  /** What is wrong with the user's policies. */
+  readonly problem: string | null;
 }
 
 async function openRooms(
@@ -156,7 +159,7 @@ async function openRooms(
           books: await openBooks("transfer"),
           coder: openCoder(),
           keys: driveKeys,
-        }, { policy: policyOf(config.policy) });
+        }, transferOptions(config.policies));
   // Beside a drive it is a thread that nobody waits for: at rest it has nothing better to do.
   const memory = source === undefined ? [] : [memoryStep({ clock })];
   const agent = await openAgent(
@@ -164,11 +167,18 @@ async function openRooms(
     { ...config, steps: [peers.step, vault.step, ...memory] },
   );
   parts.defer(() => agent.stop());
-  return { peers, vault, transfer, agent, name: config.deviceName };
+  const problem = config.policies?.problem ?? null;
+  return { peers, vault, transfer, agent, name: config.deviceName, problem };
+}
+
+function transferOptions(texts: PolicyTexts = { drive: undefined, named: {}, problem: null }) {
+  const { drive: policy, driveName: policyName, named } = policiesOf(texts);
+  return { policy, policyName, named };
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
   const { peers, vault, transfer, agent, name } = rooms;
+  let { problem } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
     throw new HiveError("Unsupported", "node", "it has no drive");
@@ -184,7 +194,10 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
         addresses: peers.addresses(),
         vault: vault.usage(),
         peers: { known: known.length, online },
-        drive: safetyOf(agent.status(), { holders: transfer?.holders().keys() ?? [], known }),
+        drive: safetyOf(agent.status(), {
+          holders: transfer?.holders().keys() ?? [], known, problem,
+          notHere: transfer?.notHere() ?? [],
+        }),
       };
     },
     peers: async () => peerRowsOf(peers.peers(), agent.status().peers),
@@ -195,6 +208,12 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     explainPolicy: async (asked) => policyReportOf(asked, {
       known: peers.peers(), groups: transfer?.health.groups() ?? [], nowMs: clock.now(),
     }),
+    govern: async (texts) => {
+      drive().govern(policiesOf(texts));
+      problem = texts.problem;
+      agent.wake();
+    },
+    mayCache: async () => transfer?.mayHere("cache") ?? true,
     invite: async () => inviteTo(peers, name),
     join: (invite) => joinBy(peers, invite),
     wake: async () => agent.wake(),
@@ -244,7 +263,9 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const tree = await openTree({ store: cache, clock, random, log }, options);
   parts.defer(() => tree.close());
   const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
-  const steps = [tree.committer, tree.collector, cache.step, memory];
+  const dropClean = () => cache.dropClean();
+  const policy = cachePolicyStep({ clock, mayCache: () => node.mayCache(), dropClean });
+  const steps = [tree.committer, tree.collector, cache.step, memory, policy];
   const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());
   // Writers may wait for room: there may be garbage.
@@ -361,9 +382,10 @@ export function checkDrive(
 /** Only what crosses to another thread: no functions, and not the mount's options. */
 function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
-  const { country, mdns, quotaBytes, deadAfterMs, auditIntervalMs, policy } = config;
+  const { country, mdns, quotaBytes, deadAfterMs, auditIntervalMs, policies } = config;
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
-  return { ...who, listen, bootstrap, mdns, quotaBytes, deadAfterMs, auditIntervalMs, policy };
+  const how = { listen, bootstrap, mdns, quotaBytes, deadAfterMs, auditIntervalMs };
+  return { ...who, ...how, ...(policies === undefined ? {} : { policies }) };
 }
 
 const seed = threadSeed<NodeConfig>();

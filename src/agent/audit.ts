@@ -52,7 +52,7 @@ export class Audit implements Step {
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const { health, clock, conduct } = this.#needs;
-    const due = dueSegments(health.segments(), this.#asked, {
+    const due = dueSegments(auditable(health), this.#asked, {
       nowMs: clock.now(), intervalMs: this.#intervalMs,
     });
     for (const state of due) {
@@ -63,6 +63,13 @@ export class Audit implements Step {
     await conduct.save();
     return due.length > 0 ? "busy" : "idle";
   }
+}
+
+/** Those that the policy lets this machine ask about. */
+export function auditable(health: Health): readonly SegmentState[] {
+  const groups = health.groups().map(({ group }) => group);
+  const others = new Set(groups.filter((group) => !health.mayHere("audit", group)));
+  return health.segments().filter(({ group }) => !others.has(group));
 }
 
 /** The few that were proven longest ago, if that is long enough. Pure. */

@@ -3,7 +3,8 @@ import type { StoreUsage } from "../base/blocks.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
-import type { DriveStatus, NodeStatus, PeerRow, SafetyStatus } from "../base/views.ts";
+import type { DriveStatus, NodeStatus, PeerRow, PolicyStatus } from "../base/views.ts";
+import type { SafetyStatus } from "../base/views.ts";
 import type { TooFew, Waiting } from "../transfer/waiting.ts";
 import type { AgentStatus } from "./agent.ts";
 import type { PeerConduct } from "./conduct.ts";
@@ -11,7 +12,9 @@ import type { PeerConduct } from "./conduct.ts";
 /** `holders` are the peers that keep shards of the drive. */
 export function safetyOf(
   status: AgentStatus,
-  { holders, known }: { readonly holders: Iterable<PeerId>; readonly known: readonly KnownPeer[] },
+  { holders, known, problem, notHere }: {
+    readonly holders: Iterable<PeerId>; readonly known: readonly KnownPeer[];
+  } & Pick<PolicyStatus, "problem" | "notHere">,
 ): SafetyStatus | undefined {
   const { drive } = status;
   if (drive === undefined) return undefined;
@@ -28,6 +31,7 @@ export function safetyOf(
     householdsNeeded: erasureClasses[0]?.n ?? 0,
     pendingBlocks: drive.pendingBlocks,
     waitingFor: waitingText(drive.waiting),
+    policy: { problem, moving: drive.moving, stuck: status.stuck, notHere },
   };
 }
 
@@ -112,6 +116,7 @@ const unkept: SafetyStatus = {
   householdsNeeded: 0,
   pendingBlocks: 0,
   waitingFor: null,
+  policy: { problem: null, moving: [], stuck: 0, notHere: [] },
 };
 
 function stateOfDrive(

@@ -1,10 +1,11 @@
 /**
  * A check that a person asked for: every segment's holders are asked now, whatever was asked
- * lately. Deep asks for many leaves of every shard, otherwise for one. It repairs nothing.
+ * lately, but for those that the policy lets others alone audit. Deep asks for many leaves of every
+ * shard, otherwise for one. It repairs nothing.
  */
 import { limits } from "../base/limits.ts";
 import type { VerifyReport } from "../base/views.ts";
-import { type AuditNeeds, type Finding, auditSegment } from "./audit.ts";
+import { type AuditNeeds, type Finding, auditSegment, auditable } from "./audit.ts";
 
 export async function verifyAll(
   needs: AuditNeeds,
@@ -13,7 +14,7 @@ export async function verifyAll(
     readonly progress: (words: string) => void;
   },
 ): Promise<VerifyReport> {
-  const states = needs.health.segments();
+  const states = auditable(needs.health);
   const leaves = options.deep ? limits.proofs.leavesMax : 1;
   const all: Finding[] = [];
   let missing = 0;

@@ -131,6 +131,8 @@ export const networkLimits = {
     movesPerStep: 4,
     /** How long what wavers, or is not measured yet, must speak against a member. */
     doubtMs: 10 * 60_000,
+    /** Between two looks at whether this machine may keep what peers have. */
+    cachePolicyMs: 5_000,
     /** Reads and uploads tell of a peer at most this often; audits always. */
     observationMsMin: 60_000,
     /** Between two looks at the members; after more, this machine slept or its clock was set. */

@@ -5,7 +5,7 @@
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
 import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "./views.ts";
-import type { VerifyReport } from "./views.ts";
+import type { PolicyTexts, VerifyReport } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
   /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */
@@ -22,6 +22,10 @@ export interface NodeDuties extends BlockFetcher {
   newestRoot(): Promise<Uint8Array | undefined>;
   /** What a policy makes of the peers that are known now; Invalid when it is none. */
   explainPolicy(asked: PolicyQuestion): Promise<PolicyReport>;
+  /** From now on these policies are in force; Invalid when one is none, and nothing changes. */
+  govern(texts: PolicyTexts): Promise<void>;
+  /** Whether every policy in force lets this machine keep what peers have, too. */
+  mayCache(): Promise<boolean>;
   invite(): Promise<string>;
   /** Connects to the maker of an invite; answers the address that worked. */
   join(invite: string): Promise<string>;

@@ -35,6 +35,29 @@ export interface SafetyStatus {
   readonly pendingBlocks: number;
   /** What keeps uploads from going on, in words; null when nothing does. */
   readonly waitingFor: string | null;
+  readonly policy: PolicyStatus;
+}
+
+/** How the drive stands to the user's policies. */
+export interface PolicyStatus {
+  /** What is wrong with a file, and where: what was in force before it stays so. */
+  readonly problem: string | null;
+  /** Policies that data is being moved to: how many of its segments are left. */
+  readonly moving: readonly {
+    readonly policy: string; readonly left: number; readonly total: number;
+  }[];
+  /** Groups that lie against their policy, and cannot be moved: too few peers satisfy it. */
+  readonly stuck: number;
+  /** What `processing` lets this machine not do. */
+  readonly notHere: readonly { readonly policy: string; readonly activities: readonly string[] }[];
+}
+
+/** The texts of the user's policies: of the whole drive's, undefined for the built-in one. */
+export interface PolicyTexts {
+  readonly drive: string | undefined;
+  readonly named: Readonly<Record<string, string>>;
+  /** What is wrong with one that could not be read. */
+  readonly problem: string | null;
 }
 
 export interface DriveStatus {
@@ -47,6 +70,7 @@ export interface DriveStatus {
   readonly survives: number | null;
   readonly away: SafetyStatus["away"];
   readonly waitingFor: string | null;
+  readonly policy: PolicyStatus;
   /** What is wrong with the local store, and what to do about it; null when all is well. */
   readonly trouble: string | null;
   readonly lastProvenAt: string | null;

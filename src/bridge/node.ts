@@ -2,7 +2,7 @@
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "../base/views.ts";
-import type { VerifyReport } from "../base/views.ts";
+import type { PolicyTexts, VerifyReport } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 export function serveNode(node: NodeDuties): Handlers {
@@ -16,6 +16,8 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.missing": (cids) => node.missing(cids as readonly Cid[]),
     "node.newestRoot": () => node.newestRoot(),
     "node.explainPolicy": (asked) => node.explainPolicy(asked as PolicyQuestion),
+    "node.govern": (texts) => node.govern(texts as PolicyTexts),
+    "node.mayCache": () => node.mayCache(),
     "node.invite": () => node.invite(),
     "node.join": (invite) => node.join(invite as string),
     "node.wake": () => node.wake(),
@@ -36,6 +38,8 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     missing: (cids) => ask<number>("missing", cids),
     newestRoot: () => ask<Uint8Array | undefined>("newestRoot"),
     explainPolicy: (asked) => ask<PolicyReport>("explainPolicy", asked),
+    govern: (texts) => ask("govern", texts),
+    mayCache: () => ask<boolean>("mayCache"),
     invite: () => ask<string>("invite"),
     join: (invite) => ask<string>("join", invite),
     wake: () => ask("wake"),

@@ -152,17 +152,18 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "policy",
-    operands: "[check FILE | list | show NAME | explain NAME [PEER] | use [NAME]]",
+    operands: "[check FILE | list | show NAME | explain NAME [PEER] | use [NAME] | set [NAME]]",
     operandsMax: 3,
     summary: "look at the rules for where data may be kept, or choose them",
     details:
       "Policies are files in the folder of policies, in the language of hive-policy(5). `check` " +
-      "reads one and prints what it comes to, or where it is wrong; `show` does so by its name. " +
-      "`explain` counts how many of the peers that are known now each clause leaves, and says " +
-      "of a PEER why it is chosen or not; it ends with 5 when there are too few. `use` makes it " +
-      "the policy of this drive from the next mount on, and without a NAME the built-in one; a " +
-      "policy that too few peers satisfy is refused, unless it says `unsatisfiable queue`. What " +
-      "was placed before stays where it is.",
+      "reads one and prints what it comes to, or where it is wrong; `show` does so by its name, " +
+      "and says how much data is still on its way to where it belongs. `explain` counts how many " +
+      "of the peers that are known now each clause leaves, and says of a PEER why it is chosen " +
+      "or not; it ends with 5 when there are too few. `use` or `set` makes it the policy of this " +
+      "drive, and without a NAME the built-in one; a policy that too few peers satisfy is " +
+      "refused, unless it says `unsatisfiable queue`. A mounted drive goes by it at once, and by " +
+      "a file that is edited within a second; what lies against it is moved.",
     options: [json],
   },
   {

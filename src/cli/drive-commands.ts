@@ -7,7 +7,7 @@ import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
 import { mountPointOf } from "./mount-point.ts";
-import { print, printJson, say, sizeText, table } from "./output.ts";
+import { movingText, print, printJson, say, sizeText, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 
@@ -108,10 +108,23 @@ function statusText(found: DriveStatus): string {
     `safety     ${safetyText(found)}`,
     `segments   ${segments.healthy} healthy, ${segments.degraded} degraded, ${segments.lost} lost`,
     `proven     ${proven}`,
+    ...policyLines(found.policy).map((words) => `policy     ${words}`),
     `to upload  ${sizeText(found.dirtyBytes)}${waitingText(found)}`,
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
     `peers      ${known.online} online of ${known.known} known`,
   ].join("\n");
+}
+
+function policyLines({ problem, moving, stuck, notHere }: DriveStatus["policy"]): string[] {
+  const groups = stuck === 1 ? "1 group lies" : `${stuck} groups lie`;
+  return [
+    ...(problem === null ? [] : [`${problem}; what it said before holds`]),
+    ...moving.map(movingText),
+    ...(stuck === 0 ? [] : [`${groups} against it: too few peers satisfy it`]),
+    ...notHere.map(({ policy, activities }) => {
+      return `${policy} does not let this machine ${activities.join(", ")}`;
+    }),
+  ];
 }
 
 function waitingText({ waitingFor }: DriveStatus): string {

@@ -6,7 +6,7 @@ import { systemClock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import { lineLog, toStandardError } from "../base/log.ts";
-import type { DriveStatus } from "../base/views.ts";
+import type { DriveStatus, PolicyTexts } from "../base/views.ts";
 import {
   type Dashboard,
   type Drive,
@@ -29,7 +29,7 @@ import { hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "./keys.ts"
 import { mountPointOf } from "./mount-point.ts";
 import { print, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
-import { policyInUse } from "./policies.ts";
+import { PolicyFiles, type PolicyWatch, watchPolicies } from "./policy-watch.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
@@ -65,26 +65,30 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
   const received = await receivePassphrase();
   try {
     if (received === undefined && process.send === undefined) await prepareDrive(home, line);
-    const drive = await openHere(home, line, directory, received);
+    const policies = new PolicyFiles(home);
+    const drive = await openHere(home, line, { directory, received, policies });
     const words = [`mounted at ${directory}`, drive.note ?? []].flat().join("; ");
     if (process.send === undefined) say(words);
     sayReady(words);
-    return await attend(home, drive);
+    return await attend(home, drive, policies);
   } catch (error) {
     sayFailed(error);
     throw error;
   }
 }
 
-async function attend(home: Home, drive: Drive): Promise<ExitCode> {
+async function attend(home: Home, drive: Drive, files: PolicyFiles): Promise<ExitCode> {
   const dashboard = lazyDashboard(drive);
-  const server = await serveControl(home.socket, handlersOf(drive, dashboard));
+  const govern = (texts: PolicyTexts) => drive.node.govern(texts);
+  const policies = watchPolicies(home, files, { log: daemonLog, govern });
+  const server = await serveControl(home.socket, handlersOf(drive, { dashboard, policies }));
   try {
     const signal = await Promise.race([askedToEnd(), drive.ended]);
     if (signal !== undefined) await drive.unmount({ lazy: true });
     await drive.ended;
     // What waits for the answer to `unmount` gets it before the process ends.
     await dashboard.close();
+    await policies.close();
     await drive[Symbol.asyncDispose]();
   } finally {
     // A store that could not keep everything ends in a fault, and the process ends all the same.
@@ -133,7 +137,9 @@ function lazyDashboard(drive: Drive): LazyDashboard {
   };
 }
 
-function handlersOf(drive: Drive, dashboard: LazyDashboard): ControlHandlers {
+function handlersOf(drive: Drive, { dashboard, policies }: {
+  readonly dashboard: LazyDashboard; readonly policies: PolicyWatch;
+}): ControlHandlers {
   return {
     status: () => drive.status(),
     flush: (values) => drive.flush(Number(values["timeoutMs"])),
@@ -153,6 +159,7 @@ function handlersOf(drive: Drive, dashboard: LazyDashboard): ControlHandlers {
       const asked = { text: String(text), peer: typeof peer === "string" ? peer : null };
       return drive.node.explainPolicy(asked);
     },
+    reloadPolicies: () => policies.reload(),
     web: () => dashboard.url(),
     invite: () => drive.node.invite(),
     join: (values) => drive.node.join(String(values["invite"])),
@@ -174,8 +181,10 @@ function handlersOf(drive: Drive, dashboard: LazyDashboard): ControlHandlers {
 async function openHere(
   home: Home,
   line: CommandLine,
-  directory: string,
-  received: Buffer | undefined,
+  { directory, received, policies }: {
+    readonly directory: string; readonly received: Buffer | undefined;
+    readonly policies: PolicyFiles;
+  },
 ): Promise<Drive> {
   const give = async (): Promise<Buffer> =>
     received ?? obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
@@ -187,7 +196,7 @@ async function openHere(
   const mount = { ...options, directory, ...(driver === undefined ? {} : { driver }) };
   const config = driveConfigOf(home, settings, { driveSeed, peerSeed }, mount);
   // A policy that cannot be read is no reason to go without one.
-  return openDrive({ log: daemonLog }, { ...config, policy: policyInUse(home, settings) });
+  return openDrive({ log: daemonLog }, { ...config, policies: policies.open() });
 }
 
 /** A drive, and with --swarm peers to keep it, if they are not there yet. */

@@ -1,6 +1,7 @@
 /** How things are said: data to standard output, words to standard error, sizes for people. */
 import { GiB, KiB, MiB } from "../base/bytes.ts";
 import { type HiveError, isFault } from "../base/errors.ts";
+import type { PolicyStatus } from "../base/views.ts";
 
 export function print(text: string): void {
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
@@ -19,6 +20,11 @@ export function sizeText(bytes: number): string {
   if (bytes >= MiB) return `${(bytes / MiB).toFixed(1)} MiB`;
   if (bytes >= KiB) return `${(bytes / KiB).toFixed(0)} KiB`;
   return `${bytes} B`;
+}
+
+/** How far data is on its way to where a policy wants it. */
+export function movingText({ policy, left, total }: PolicyStatus["moving"][number]): string {
+  return `moving ${left} of ${total} segments to policy ${policy}`;
 }
 
 /** Rows under headings, in columns as wide as they need be. */

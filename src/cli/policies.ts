@@ -5,7 +5,6 @@ import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type PolicyDescription, describePolicy } from "../hive.ts";
 import type { Home } from "./home.ts";
-import type { Settings } from "./settings.ts";
 
 const ending = ".policy";
 
@@ -48,11 +47,6 @@ export function findPolicy(home: Home, name: string): PolicyFile {
     if (nameIn(file) === name) return readPolicy(file);
   }
   throw new HiveError("NotFound", "policy.find", `${name} (in ${home.policiesDirectory})`);
-}
-
-/** The text of the policy that the settings name; undefined for the one that is built in. */
-export function policyInUse(home: Home, { policy }: Settings): string | undefined {
-  return policy === undefined ? undefined : findPolicy(home, policy).text;
 }
 
 /** Undefined for a file that is none: another one may be meant. */

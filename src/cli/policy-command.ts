@@ -1,17 +1,17 @@
 /** `hive policy`: looks at the user's policies, and says which one a drive goes by. */
 import { HiveError, isFault } from "../base/errors.ts";
-import type { PolicyReport } from "../base/views.ts";
+import type { DriveStatus, PolicyReport } from "../base/views.ts";
 import { askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
-import { print, printJson, say, table } from "./output.ts";
+import { movingText, print, printJson, say, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { type PolicyFile, findPolicy, policyFiles, readPolicy } from "./policies.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 
 type Act = (home: Home, line: CommandLine, rest: readonly string[]) => ExitCode | Promise<ExitCode>;
 
-const acts: Readonly<Record<string, Act>> = { check, list, show, explain, use };
+const acts: Readonly<Record<string, Act>> = { check, list, show, explain, use, set: use };
 
 export async function policyCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word = "list", ...rest] = line.operands;
@@ -28,15 +28,33 @@ function check(_home: Home, line: CommandLine, [file]: readonly string[]): ExitC
   return exitCodes.ok;
 }
 
-function show(home: Home, line: CommandLine, [name]: readonly string[]): ExitCode {
-  showOne(findPolicy(home, wanted(name)), line);
+async function show(
+  home: Home, line: CommandLine, [name]: readonly string[],
+): Promise<ExitCode> {
+  const policy = findPolicy(home, wanted(name));
+  const found = await statusHere(home);
+  const moving = found?.policy.moving.find((one) => one.policy === policy.name);
+  showOne(policy, line, moving === undefined ? {} : { moving });
+  if (moving !== undefined) say(movingText(moving));
   return exitCodes.ok;
 }
 
 /** What the policy comes to: its canonical text, whose hash is in the manifests. */
-function showOne({ name, hash, canonical, file }: PolicyFile, line: CommandLine): void {
-  if (line.flag("json")) printJson({ name, hash, canonical, file });
+function showOne(
+  { name, hash, canonical, file }: PolicyFile, line: CommandLine, more: object = {},
+): void {
+  if (line.flag("json")) printJson({ name, hash, canonical, file, ...more });
   else print(`# ${name} ${hash}\n${canonical}`);
+}
+
+/** Undefined without a daemon. */
+async function statusHere(home: Home): Promise<DriveStatus | undefined> {
+  try {
+    return (await askControl(home.socket, "status")) as DriveStatus;
+  } catch (error) {
+    if (isFault(error, "Unavailable")) return undefined;
+    throw error;
+  }
 }
 
 function list(home: Home, line: CommandLine): ExitCode {
@@ -76,8 +94,20 @@ async function use(home: Home, _line: CommandLine, [name]: readonly string[]): P
   const settings = readSettings(home.settingsFile);
   if (name !== undefined) await judgeFirst(home, findPolicy(home, name));
   writeSettings(home.settingsFile, { ...settings, policy: name });
-  say(`${name ?? "the built-in policy"} holds from the next mount on`);
+  const isHeard = await reload(home);
+  say(`${name ?? "the built-in policy"} holds from ${isHeard ? "now" : "the next mount"} on`);
   return exitCodes.ok;
+}
+
+/** False when no daemon runs that could go by it at once. */
+async function reload(home: Home): Promise<boolean> {
+  try {
+    await askControl(home.socket, "reloadPolicies");
+    return true;
+  } catch (error) {
+    if (isFault(error, "Unavailable")) return false;
+    throw error;
+  }
 }
 
 async function judgeFirst(home: Home, policy: PolicyFile): Promise<void> {

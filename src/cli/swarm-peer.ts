@@ -24,7 +24,7 @@ const countries = ["DE", "FR", "NL", "PT", "SE", "US", "CA", "JP", "AU", "BR"];
 export interface SwarmPeer {
   readonly number: number;
   readonly address: string;
-  readonly settings: Settings;
+  settings(): Settings;
   running(): boolean;
   pid(): number | undefined;
   start(): Promise<void>;
@@ -84,7 +84,8 @@ export function innerPeer(place: SwarmPlace, bootstrap: readonly string[], log: 
     pid: () => (node === undefined ? undefined : process.pid),
     async start() {
       const secrets = await readKeys(place.home, noPassphrase);
-      const settings = { ...place.settings, bootstrap };
+      // Whoever stopped it may have given it another household or country.
+      const settings = { ...readSettings(place.home.settingsFile), bootstrap };
       node ??= await openNode({ log }, nodeConfigOf(place.home, settings, secrets));
     },
     stop: end,
@@ -115,7 +116,8 @@ export function outerPeer(place: SwarmPlace, bootstrap: readonly string[]): Swar
     pid: () => alive()?.pid,
     async start() {
       if (alive() !== undefined) return;
-      writeSettings(place.home.settingsFile, { ...place.settings, bootstrap });
+      const { settingsFile } = place.home;
+      writeSettings(settingsFile, { ...readSettings(settingsFile), bootstrap });
       child = await spawnNode(place.home);
     },
     stop: () => end("SIGTERM"),
@@ -128,7 +130,8 @@ export function outerPeer(place: SwarmPlace, bootstrap: readonly string[]): Swar
 }
 
 function plain(place: SwarmPlace): Pick<SwarmPeer, "number" | "address" | "settings" | "wipe"> {
-  const { number, address, settings, home } = place;
+  const { number, address, home } = place;
+  const settings = (): Settings => readSettings(home.settingsFile);
   const wipe = (): void => rmSync(home.nodeDirectory, { recursive: true, force: true });
   return { number, address, settings, wipe };
 }

@@ -107,13 +107,14 @@ export class Swarm {
 
 async function rowOf(peer: SwarmPeer): Promise<SwarmRow> {
   const status = await peer.status();
+  const { household, country } = peer.settings();
   return {
     number: peer.number,
     state: peer.running() ? "running" : "stopped",
     pid: peer.pid(),
     address: peer.address,
-    household: peer.settings.household,
-    country: peer.settings.country,
+    household,
+    country,
     shards: status?.vault.shards ?? 0,
     usedBytes: status?.vault.usedBytes ?? 0,
   };

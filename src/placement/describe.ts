@@ -2,6 +2,7 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { erasureClasses } from "../base/records.ts";
+import type { PolicyTexts } from "../base/views.ts";
 import { isOfPolicy } from "./classes.ts";
 import { canonicalPolicy, hashOfPolicy } from "./policy-hash.ts";
 import { parsePolicy } from "./policy-parse.ts";
@@ -30,7 +31,16 @@ export function describePolicy(text: string): PolicyDescription {
   return { name, class: className, hash: hashOfPolicy(policy), canonical };
 }
 
-/** The policy of a text, or the one that holds without any. */
-export function policyOf(text: string | undefined): Policy {
-  return text === undefined ? defaultPolicy : parsePolicy(text).policy;
+/** The policies of texts; without one for the whole drive, the built-in one holds. */
+export function policiesOf({ drive, named }: Pick<PolicyTexts, "drive" | "named">): {
+  readonly drive: Policy; readonly driveName: string | undefined;
+  readonly named: ReadonlyMap<string, Policy>;
+} {
+  const told = drive === undefined ? undefined : parsePolicy(drive);
+  const others = Object.entries(named).map(([name, text]) => {
+    return [name, parsePolicy(text).policy] as const;
+  });
+  return {
+    drive: told?.policy ?? defaultPolicy, driveName: told?.name, named: new Map(others),
+  };
 }

@@ -21,12 +21,14 @@ import { type ErasureClass, type Manifest, erasureClasses } from "../base/record
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest, signManifest } from "../crypt/records.ts";
 import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/classes.ts";
-import { type Drift, driftOf } from "../placement/drift.ts";
+import { type Drift, driftOf, standingOf } from "../placement/drift.ts";
 import { eligible, seenBy } from "../placement/eligible.ts";
 import { factsKnown } from "../placement/facts.ts";
 import { drawGroup, replaceMember } from "../placement/group.ts";
 import { allows } from "../placement/judge.ts";
+import { mayProcessHere } from "../placement/own.ts";
 import { hashOfPolicy } from "../placement/policy-hash.ts";
+import { type Activity, type Role, activityWords } from "../placement/policy-words.ts";
 import type { Policy } from "../placement/policy.ts";
 import { type InForce, Policies, wholeDrive } from "./policies.ts";
 import type { TooFew } from "./waiting.ts";
@@ -96,6 +98,39 @@ export class Groups {
   /** What holds for the group now; undefined when nothing is known of it. */
   governing(manifest: Manifest): Policy | undefined {
     return this.#policies.governing(manifest);
+  }
+
+  /** Whether this machine may do this with what lies in the group. */
+  mayHere(activity: Activity, manifest: Manifest): boolean {
+    const policy = this.governing(manifest);
+    if (policy === undefined) return true;
+    const { network } = this.#needs;
+    const isHolder = manifest.peers.includes(network.self);
+    const roles = [...ownerRoles, ...(isHolder ? ["holder"] as const : [])];
+    return mayProcessHere(policy, activity, { offer: network.offer(), roles });
+  }
+
+  /** What the policies in force let this machine not do, by what people call them. */
+  notHere(): readonly { readonly policy: string; readonly activities: readonly Activity[] }[] {
+    const who = { offer: this.#needs.network.offer(), roles: ownerRoles };
+    return this.#policies.names().flatMap((name) => {
+      const policy = this.#policyNamed(name);
+      const activities = activityWords.filter((one) => !mayProcessHere(policy, one, who));
+      const told = { policy: this.#policies.labelOf(name), activities };
+      return activities.length > 0 ? [told] : [];
+    });
+  }
+
+  /** What people call the policy of this name. */
+  labelOf(name: string): string {
+    return this.#policies.labelOf(name);
+  }
+
+  /** Those whose rules keep out, for certain, whoever is known. */
+  unlawful(policy: Policy): ReadonlySet<PeerId> {
+    const { offers, factsOf } = choiceOf(this.#needs.network.peers());
+    const out = offers.filter((offer) => standingOf({ policy, factsOf }, offer) === "broken");
+    return new Set(out.map(({ peer }) => peer));
   }
 
   /** What travels with the manifest, for its members to judge by. */
@@ -332,6 +367,9 @@ export class Groups {
     return manifest.peers.filter((peer) => online.has(peer)).length;
   }
 }
+
+/** What the machine that a drive is mounted on is to it. */
+const ownerRoles: readonly Role[] = ["self", "owner-device"];
 
 /** A name, and the policy that is in force under it. */
 interface Slot {

@@ -3,7 +3,7 @@
  * seat was given away if it still answers, else out of k others. It checks the shard against the
  * signed root before it leaves, and never decides which shard needs it.
  */
-import { isFault } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { PeerId, SegmentId } from "../base/ids.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
@@ -83,6 +83,9 @@ async function shardBytes(
     }
   }
   signal.throwIfAborted();
+  // To pass one on is not to make it: only that is what `repair` in a policy means.
+  const isAllowed = manifest === undefined || needs.groups.mayHere("repair", manifest);
+  if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
   return needs.reader.rebuiltShard(record, index, signal);
 }
 

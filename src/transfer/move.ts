@@ -61,6 +61,8 @@ export class Mover {
     const state = this.#needs.segments.get(segment);
     if (state === undefined) throw new HiveError("NotFound", "transfer.move", segment);
     assert(state.group !== target.group, "it moves to another group");
+    const isAllowed = this.#needs.groups.mayHere("encode", target);
+    if (!isAllowed) throw new HiveError("Denied", "transfer.move", target.group);
     const record = await this.#needs.records.get(state, signal);
     const blocks = await this.#living(record, signal);
     const told = [...blocks].map(([cid, bytes]) => ({ cid, lengthBytes: bytes.length }));
@@ -91,7 +93,7 @@ export class Mover {
 
   /** From their holders, each checked against its signed name, or rebuilt out of others. */
   async #dataShards(record: SegmentRecord, signal: AbortSignal): Promise<Uint8Array[]> {
-    const { reader, log } = this.#needs;
+    const { reader, groups, log } = this.#needs;
     const indexes = Array.from({ length: record.k }, (_, index) => index);
     return Promise.all(indexes.map(async (index) => {
       const holding = reader.holding(record, index);
@@ -102,6 +104,9 @@ export class Mover {
         if (!isFault(error)) throw error;
         log.debug("transfer.move.rebuild", { peer: holding?.peer, why: describe(error) });
       }
+      const manifest = groups.get(record.group);
+      const isAllowed = manifest === undefined || groups.mayHere("repair", manifest);
+      if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
       return reader.rebuiltShard(record, index, signal);
     }));
   }

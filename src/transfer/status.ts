@@ -2,6 +2,7 @@
 import type { PeerId } from "../base/ids.ts";
 import { type Manifest, erasureClasses } from "../base/records.ts";
 import type { SegmentState } from "./books.ts";
+import type { Moving } from "./moving.ts";
 import type { Waiting } from "./waiting.ts";
 
 export interface TransferStatus {
@@ -25,6 +26,8 @@ export interface TransferStatus {
   readonly lastProvenAtMs: number | undefined;
   readonly pendingBlocks: number;
   readonly waiting: Waiting;
+  /** Policies that data is still being moved to. */
+  readonly moving: readonly Moving[];
 }
 
 /** Shards whose holder counts as living. */
@@ -35,7 +38,7 @@ export function livingCount(state: SegmentState, isLiving: (peer: PeerId) => boo
 export function statusOf(
   known: {
     readonly segments: readonly SegmentState[]; readonly manifests: readonly Manifest[];
-    readonly pendingBlocks: number; readonly waiting: Waiting;
+    readonly pendingBlocks: number; readonly waiting: Waiting; readonly moving: readonly Moving[];
   },
   isLiving: (peer: PeerId) => boolean,
 ): TransferStatus {
@@ -55,6 +58,7 @@ export function statusOf(
     lastProvenAtMs: least(placed.map(({ provenAtMs }) => provenAtMs)),
     pendingBlocks: known.pendingBlocks,
     waiting: known.waiting,
+    moving: known.moving,
   };
 }
 

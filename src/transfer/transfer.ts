@@ -16,6 +16,7 @@ import type { Manifest, SegmentRecord } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import type { Coder } from "../erasure/erasure.ts";
+import type { Activity } from "../placement/policy-words.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
 import { SegmentBooks, type SegmentState } from "./books.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
@@ -24,6 +25,7 @@ import { Downloader } from "./download.ts";
 import { type GroupDrift, Groups } from "./groups.ts";
 import { dropShard, mendShard } from "./mend.ts";
 import { Mover } from "./move.ts";
+import { movingOf } from "./moving.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Placer } from "./place.ts";
 import type { InForce } from "./policies.ts";
@@ -71,6 +73,10 @@ export interface Transfer extends BlockFetcher {
   blocks(): Promise<number>;
   /** Households that could hold shards now. */
   households(): number;
+  /** What the policies in force let this machine not do. */
+  notHere(): ReturnType<Groups["notHere"]>;
+  /** Whether all of them let this machine do it. */
+  mayHere(activity: Activity): boolean;
   /** From now on these policies are in force; what lies against them is moved. */
   govern(inForce: InForce): void;
   /**
@@ -113,6 +119,8 @@ export interface Health {
   resignGroup(group: GroupId): Promise<Manifest | undefined>;
   /** False while some segment is in it. */
   forgetGroup(group: GroupId): Promise<boolean>;
+  /** Whether this machine may do this with what lies in the group. */
+  mayHere(activity: Activity, group: GroupId): boolean;
   /** The group for segments that have to move, under the policy of this name. */
   destination(name: string): Promise<Manifest | undefined>;
   /** Places all that a segment keeps anew in that group; false when too few members took it. */
@@ -216,7 +224,11 @@ class DriveTransfer implements Transfer {
     const { groups, uploader } = this.#parts;
     const { pendingBlocks, waiting } = uploader;
     const segments = staying(this.#parts);
-    const known = { segments, manifests: groups.all(), pendingBlocks, waiting };
+    const moving = movingOf({
+      drifts: groups.drifts(), segments: segments.filter(({ placed }) => placed), isLiving,
+      unlawful: ({ policy }) => groups.unlawful(policy), labelOf: (name) => groups.labelOf(name),
+    });
+    const known = { segments, manifests: groups.all(), pendingBlocks, waiting, moving };
     return statusOf(known, isLiving);
   }
 
@@ -230,6 +242,14 @@ class DriveTransfer implements Transfer {
 
   households(): number {
     return this.#parts.groups.households();
+  }
+
+  notHere(): ReturnType<Groups["notHere"]> {
+    return this.#parts.groups.notHere();
+  }
+
+  mayHere(activity: Activity): boolean {
+    return !this.notHere().some(({ activities }) => activities.includes(activity));
   }
 
   govern(inForce: InForce): void {
@@ -284,6 +304,10 @@ function governanceOf({ segments, groups, mover, surplus, outgoing }: Parts) {
       const manifest = await groups.resign(group);
       if (manifest !== undefined) await groups.tell(manifest);
       return manifest;
+    },
+    mayHere: (activity, group) => {
+      const manifest = groups.get(group);
+      return manifest === undefined || groups.mayHere(activity, manifest);
     },
     forgetGroup: async (group) => {
       const isUsed = segments.all().some((state) => state.group === group);

@@ -31,10 +31,11 @@ import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 import { type Layout, planSegment } from "./pack.ts";
 import type { Placer } from "./place.ts";
-import { type Announcer, type Renewal, lastRoot, publishHead } from "./publish.ts";
+import { type Announcer, type Renewal, publishHead } from "./publish.ts";
+import { type Round, beginRenewal, roundOf } from "./round.ts";
 import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
 import { ShardPool } from "./shard-pool.ts";
-import { type Waiting, tooFewTook } from "./waiting.ts";
+import { type Waiting, notHere, tooFewTook } from "./waiting.ts";
 import type { Witness } from "./witness.ts";
 
 export interface UploadNeeds {
@@ -53,14 +54,6 @@ export interface UploadNeeds {
   readonly announcer: Announcer;
   readonly renewal: Renewal;
   readonly witness: Witness;
-}
-
-interface Round {
-  readonly root: Uint8Array;
-  blocks: readonly BlockInfo[];
-  from: number;
-  /** Published before: only what its head says besides is new. */
-  readonly isRenewal?: boolean;
 }
 
 export class Uploader implements Step {
@@ -113,7 +106,7 @@ export class Uploader implements Step {
   async #step(signal: AbortSignal, options: RoundOptions): Promise<"busy" | "idle"> {
     signal.throwIfAborted();
     if (await this.#finishHalfPlaced(signal) > 0) return "idle";
-    this.#round ??= await this.#beginRound(options) ?? await this.#beginRenewal();
+    this.#round ??= await this.#beginRound(options);
     const round = this.#round;
     if (round === undefined) return this.#idle({ for: "nothing" });
     if (round.from < round.blocks.length) return this.#placeSome(round, signal);
@@ -142,44 +135,20 @@ export class Uploader implements Step {
     return "busy";
   }
 
-  async #beginRenewal(): Promise<Round | undefined> {
-    const root = this.#needs.renewal.isWanted ? await lastRoot(this.#needs) : undefined;
-    return root === undefined ? undefined : { root, blocks: [], from: 0, isRenewal: true };
-  }
-
-  /** Blocks that were placed in an earlier life are told as such and not sent again. */
   async #beginRound(options: RoundOptions): Promise<Round | undefined> {
     const found = await this.#needs.source.beginRound(options);
-    if (found === undefined) return undefined;
+    if (found === undefined) return beginRenewal(this.#needs);
     if (!asBuffer(found.root).equals(this.#spoilt?.root ?? found.root)) this.#spoilt = undefined;
-    const spoilt = this.#spoilt?.cids ?? new Set();
-    const blocks: BlockInfo[] = [];
-    const { lookupsAtOnce } = limits.transfer;
-    for (let from = 0; from < found.blocks.length; from += lookupsAtOnce) {
-      const some = found.blocks.slice(from, from + lookupsAtOnce);
-      const known = await Promise.all(some.map(({ cid }) => this.#isPlaced(cid)));
-      blocks.push(...some.filter(({ cid }, at) => known[at] === false && !spoilt.has(cid)));
-      const placed = some.filter((_, at) => known[at]).map(({ cid }) => cid);
-      if (placed.length > 0) await this.#needs.source.placed(placed);
-    }
-    return { root: found.root, blocks, from: 0 };
-  }
-
-  async #isPlaced(cid: Cid): Promise<boolean> {
-    const entry = await this.#needs.catalog.find(cid);
-    if (entry === undefined) return false;
-    const state = this.#needs.segments.get(entry.segment);
-    const manifest = state === undefined ? undefined : this.#needs.groups.get(state.group);
-    // Of a segment that is lost or half lost, the block at hand may be the last copy.
-    if (state === undefined || manifest === undefined) return false;
-    return state.placed && heldCount(state) >= manifest.class.r;
+    return roundOf(this.#needs, found, this.#spoilt?.cids ?? new Set());
   }
 
   /** A few segments, the next one coded while the last is on its way. */
   async #placeSome(round: Round, signal: AbortSignal): Promise<"busy" | "idle"> {
     const { segmentsPerStepMax } = limits.transfer;
-    const group = await this.#needs.groups.forNewSegments();
+    const { groups } = this.#needs;
+    const group = await groups.forNewSegments();
     if (!("peers" in group)) return this.#idle({ for: "peers", ...group });
+    if (!groups.mayHere("encode", group)) return this.#idle(notHere("encode"));
     const flights: Promise<boolean>[] = [];
     try {
       await this.#launch(round, { group, flights, count: segmentsPerStepMax }, signal);
@@ -337,6 +306,7 @@ export class Uploader implements Step {
   }
 
   async #finish(half: HalfPlaced, signal: AbortSignal): Promise<boolean> {
+    if (!this.#mayCode(half)) return false;
     const coded = await this.#codeAgain(half);
     if (coded !== undefined) {
       if (await this.#placeSegment(half, coded, signal)) return true;
@@ -345,6 +315,12 @@ export class Uploader implements Step {
     }
     await this.#abandon(half);
     return true;
+  }
+
+  /** The policy may have changed since it was begun. */
+  #mayCode({ record }: HalfPlaced): boolean {
+    const manifest = this.#needs.groups.get(record.group);
+    return manifest === undefined || this.#needs.groups.mayHere("encode", manifest);
   }
 
   async #hasOtherGroup({ record }: HalfPlaced): Promise<boolean> {

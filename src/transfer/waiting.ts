@@ -1,5 +1,6 @@
 /** What keeps the uploader from going on, for whoever tells people. */
 import type { ClauseCount } from "../placement/eligible.ts";
+import type { Activity } from "../placement/policy-words.ts";
 
 export type Waiting =
   | { readonly for: "nothing" }
@@ -19,3 +20,8 @@ export interface TooFew {
 }
 
 export const tooFewTook: Waiting = { for: "members", why: "too few members took their shards" };
+
+/** What the policy's `processing` lets another machine do, or nobody. */
+export function notHere(activity: Activity): Waiting {
+  return { for: "policy", why: `a machine that the policy lets ${activity}` };
+}

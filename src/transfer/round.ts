@@ -1,0 +1,58 @@
+/** A round of the uploader: what the cache has to place, less what an earlier life placed. */
+import type { BlockInfo, KeyValue, UploadRound, UploadSource } from "../base/blocks.ts";
+import type { Cid } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { DriveKeys } from "../crypt/drive.ts";
+import { type SegmentBooks, heldCount } from "./books.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Groups } from "./groups.ts";
+import { type Renewal, lastRoot } from "./publish.ts";
+
+export interface Round {
+  readonly root: Uint8Array;
+  readonly blocks: readonly BlockInfo[];
+  from: number;
+  /** Published before: only what its head says besides is new. */
+  readonly isRenewal?: boolean;
+}
+
+export interface RoundNeeds {
+  readonly source: UploadSource;
+  readonly catalog: Catalog;
+  readonly segments: SegmentBooks;
+  readonly groups: Groups;
+}
+
+/** Blocks that were placed in an earlier life are told as such and not sent again. */
+export async function roundOf(
+  needs: RoundNeeds, { root, blocks: all }: UploadRound, spoilt: ReadonlySet<Cid>,
+): Promise<Round> {
+  const blocks: BlockInfo[] = [];
+  const { lookupsAtOnce } = limits.transfer;
+  for (let from = 0; from < all.length; from += lookupsAtOnce) {
+    const some = all.slice(from, from + lookupsAtOnce);
+    const known = await Promise.all(some.map(({ cid }) => isPlaced(needs, cid)));
+    blocks.push(...some.filter(({ cid }, at) => known[at] === false && !spoilt.has(cid)));
+    const placed = some.filter((_, at) => known[at]).map(({ cid }) => cid);
+    if (placed.length > 0) await needs.source.placed(placed);
+  }
+  return { root, blocks, from: 0 };
+}
+
+/** Nothing new was committed, but what the last head names lies elsewhere now. */
+export async function beginRenewal(
+  needs: { readonly renewal: Renewal; readonly books: KeyValue; readonly keys: DriveKeys },
+): Promise<Round | undefined> {
+  const root = needs.renewal.isWanted ? await lastRoot(needs) : undefined;
+  return root === undefined ? undefined : { root, blocks: [], from: 0, isRenewal: true };
+}
+
+async function isPlaced({ catalog, segments, groups }: RoundNeeds, cid: Cid): Promise<boolean> {
+  const entry = await catalog.find(cid);
+  if (entry === undefined) return false;
+  const state = segments.get(entry.segment);
+  const manifest = state === undefined ? undefined : groups.get(state.group);
+  // Of a segment that is lost or half lost, the block at hand may be the last copy.
+  if (state === undefined || manifest === undefined) return false;
+  return state.placed && heldCount(state) >= manifest.class.r;
+}
