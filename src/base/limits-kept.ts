@@ -24,6 +24,8 @@ export const keptLimits = {
   records: {
     /** A head with the largest payload; a segment record of 80 roots is 3 KiB. */
     recordBytesMax: 24 * KiB,
+    /** Numbers, strings, lists and maps of one message: 64 KiB of leaves to prove are 300. */
+    valuesMax: 1024,
     /** A head's sealed payload: roots of a few devices and the catalogue's place. */
     headSealedBytesMax: 16 * KiB,
     /** A household or a device: what fits on a line. */

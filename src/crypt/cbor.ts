@@ -1,11 +1,13 @@
 /**
  * DAG-CBOR for what peers send each other and for the key file, and a reader that turns a decoded
  * map into typed values. Whatever is not exactly right is Corrupt; how long the bytes may be is
- * the caller's limit, checked before decoding.
+ * the caller's limit, checked before decoding. So is here how many values they may hold: a byte
+ * of an answer costs a hundred as an object.
  */
 import { decode, encode } from "@ipld/dag-cbor";
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 
 export type Plain =
   | string
@@ -20,12 +22,43 @@ export function encodePlain(value: Plain): Buffer {
 
 /** A decoded value of any shape. `what` names the record in the fault. */
 export function decodePlain(bytes: Uint8Array, what: string): unknown {
+  const buffer = asBuffer(bytes);
+  if (holdsMany(buffer)) throw new HiveError("Corrupt", what, "too many values");
   try {
-    return decode(asBuffer(bytes));
+    return decode(buffer);
   } catch {
     // The cause is dropped: the decoder's messages quote the bytes, which may be secret.
     throw new HiveError("Corrupt", what, "not DAG-CBOR");
   }
+}
+
+/** Counts heads from the front, whatever they are the heads of; makes nothing of them. */
+function holdsMany(bytes: Buffer): boolean {
+  let at = 0;
+  for (let values = 0; at < bytes.length; values++) {
+    if (values === limits.records.valuesMax) return true;
+    const head = bytes[at] as number;
+    const lengthBytes = argumentBytes(head & 31);
+    // A byte or text string is one value, however long it is; all others are their heads.
+    const isString = head >> 5 === 2 || head >> 5 === 3;
+    const length = isString ? argument(bytes, at, lengthBytes) : 0;
+    at += 1 + lengthBytes + length;
+  }
+  return false;
+}
+
+/** How many bytes of length or value follow a head's first byte. */
+function argumentBytes(info: number): number {
+  return info >= 24 && info <= 27 ? 2 ** (info - 24) : 0;
+}
+
+/** The length that a string's head tells; past the end it is the decoder's to refuse. */
+function argument(bytes: Buffer, at: number, lengthBytes: number): number {
+  if (lengthBytes === 0) return Math.min(23, (bytes[at] as number) & 31);
+  if (at + 1 + lengthBytes > bytes.length) return bytes.length;
+  return lengthBytes === 8
+    ? Number(bytes.readBigUInt64BE(at + 1))
+    : bytes.readUIntBE(at + 1, lengthBytes);
 }
 
 /** A decoded map, read field by field. */

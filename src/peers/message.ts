@@ -2,12 +2,13 @@
  * What the heads of frames say: requests and answers, in DAG-CBOR, checked field by field once.
  * Bulk (a shard, a range) and lists (records, offers) travel as the frame's payload.
  */
-import { decode, encode } from "@ipld/dag-cbor";
+import { encode } from "@ipld/dag-cbor";
 import { HiveError, type Kind } from "../base/errors.ts";
 import {
   type OwnerId, type SegmentId, type ShardId, parseOwnerId, parseSegmentId, parseShardId,
 } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { decodePlain } from "../crypt/cbor.ts";
 
 /** One per operation of ShardHost, and those that peers keep among themselves. */
 export type Request =
@@ -175,11 +176,7 @@ export function parseOwnerRecords(payload: Uint8Array) {
 }
 
 function decoded(source: Uint8Array): unknown {
-  try {
-    return decode(source);
-  } catch (cause) {
-    throw new HiveError("Corrupt", "peers.message", "cbor", { cause });
-  }
+  return decodePlain(source, "peers.message");
 }
 
 function map(value: unknown): Fields {

@@ -1,0 +1,294 @@
+/**
+ * Every decoder of bytes that others send, in one table: valid messages are bent, cut, grown and
+ * spliced, and bytes of chance are thrown in. Out comes a value or a fault that says so, within a
+ * bounded time and a memory that the message's own length bounds. Whoever adds a decoder of what
+ * a peer sends adds a line here.
+ */
+import { test } from "tap";
+import { encode } from "@ipld/dag-cbor";
+import { type Kind, isFault } from "../../src/base/errors.ts";
+import type { Cid, GroupId, OwnerId, SegmentId, ShardId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { type Random, seededRandom } from "../../src/base/random.ts";
+import { driveKeysOf } from "../../src/crypt/drive.ts";
+import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { signDeviceCertificate, signHead, signManifest, signOffer, signReceipt, signRelease }
+  from "../../src/crypt/records.ts";
+import { signSegmentRecord } from "../../src/crypt/records.ts";
+import { erasureClasses } from "../../src/base/records.ts";
+import { groupKey, headKey, validateRecord } from "../../src/peers/dht.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
+import { encodeInvite, parseInvite } from "../../src/peers/invite.ts";
+import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
+  parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/message.ts";
+import { answerChallenge, leavesOf, verifyAnswer } from "../../src/proofs/answer.ts";
+import { checkChallenge } from "../../src/proofs/challenge.ts";
+import { merkleTreeOf } from "../../src/crypt/merkle.ts";
+import { rootOf } from "../../src/crypt/merkle.ts";
+import { decodePage, decodePageBlock, decodePayload, encodePage, encodePageBlock, encodePayload }
+  from "../../src/transfer/catalog-page.ts";
+import { parsers as records } from "../support/record-parsers.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const rounds = Number(process.env["HIVE_ROUNDS"] ?? 1500);
+const replay = `replay: HIVE_SEED=${seed} node test/fuzz/decoders.test.ts`;
+const random = seededRandom(`decoders/${seed}`);
+
+/** No single message may keep the thread for longer, a busy machine and its collector included. */
+const callMsMax = 400;
+/** Objects a decoder may make of a message, beside a constant: a hundred bytes for each. */
+const growth = { perByte: 24, bytes: 4 * 2 ** 20 };
+
+interface Decoder {
+  readonly name: string;
+  readonly valid: readonly Uint8Array[];
+  readonly decode: (bytes: Uint8Array) => unknown;
+  /** How a wrong message is told; Corrupt unless said otherwise. */
+  readonly kinds?: readonly Kind[];
+  /** The longest message that ever gets to it; more is cut off before. */
+  readonly bytesMax: number;
+}
+
+const hex = "5a".repeat(32);
+const drive = driveKeysOf(random.bytes(32));
+const peer = peerKeysOf(random.bytes(32));
+const others = [1, 2].map((number) => peerKeysOf(Buffer.alloc(32, number)).peer);
+const group = "ab".repeat(16) as GroupId;
+const head = signHead(drive, {
+  peer: peer.peer, sequence: 7, publishedAtMs: 1e12, sealed: random.bytes(300),
+});
+const manifest = signManifest(drive, {
+  group, epoch: 3, class: erasureClasses[0]!, policyHash: hex, peers: [peer.peer, ...others],
+});
+const segment = signSegmentRecord(drive, {
+  group, k: 1, n: 3, shardBytes: limits.segment.shardBytes[0], rotation: 1,
+  roots: [1, 2, 3].map((byte) => Buffer.alloc(32, byte).toString("hex") as ShardId),
+  createdAtMs: 1e12,
+});
+const offer = signOffer(peer, {
+  atMs: 1e12, household: "attic", country: "CH",
+  addresses: ["/ip4/192.0.2.7/tcp/4001"], quotaBytes: 9, freeBytes: 3,
+});
+const certificate = signDeviceCertificate(drive, {
+  peer: peer.peer, name: "laptop", issuedAtMs: 1e12, expiresAtMs: 2e12,
+});
+const release = signRelease(drive, { segment: segment.segment, releasedAtMs: 1e12 });
+const receipt = signReceipt(peer, {
+  owner: drive.owner, segment: segment.segment, index: 2, shard: segment.roots[2]!, atMs: 1e12,
+});
+const shard = random.bytes(limits.segment.shardBytes[0]);
+const shardId = rootOf(merkleTreeOf(shard)) as ShardId;
+const challenge = {
+  shard: shardId, nonce: random.bytes(limits.proofs.nonceBytes), leaves: [0, 3, 9],
+};
+const proof = await answerChallenge(challenge, peer.peer, leavesOf(shard));
+const entry = {
+  cid: hex as Cid, segment: segment.segment, group, offsetBytes: 12, lengthBytes: 3000,
+};
+const payload = encodePayload({
+  root: random.bytes(90), manifests: [manifest.bytes], newest: [entry],
+  runs: [{ entries: 5, depth: 1, place: entry }],
+});
+
+const requests = [
+  encodeRequest(1, { op: "hello" }),
+  encodeRequest(2, { op: "offers", limit: 9 }),
+  encodeRequest(3, { op: "cancel", target: 2 }),
+  encodeRequest(4, { op: "store", record: segment.bytes, manifest: manifest.bytes, index: 2 }),
+  encodeRequest(5, { op: "read", shard: shardId, offset: 4096, length: 70_000 }),
+  encodeRequest(6, { op: "prove", ...challenge }),
+  encodeRequest(7, { op: "putRecord", kind: "manifest" }),
+  encodeRequest(8, { op: "records", owner: drive.owner }),
+  encodeRequest(9, {
+    op: "segments", owner: hex as OwnerId, after: hex as SegmentId, limit: 20,
+  }),
+];
+
+const { headBytesMax, payloadBytesMax } = limits.peers;
+const blockBytesMax = limits.dag.blockBytesMax;
+
+const decoders: readonly Decoder[] = [
+  {
+    name: "frame",
+    valid: [Buffer.concat([encodeFrameStart(requests[3]!, 5), random.bytes(5)])],
+    decode: (bytes) => {
+      const decoder = new FrameDecoder();
+      decoder.push(bytes);
+      for (let frame = decoder.next(); frame !== undefined; frame = decoder.next());
+    },
+    bytesMax: payloadBytesMax,
+  },
+  { name: "request", valid: requests, decode: parseRequest, bytesMax: headBytesMax },
+  {
+    name: "answer", valid: [encodeAnswer(1, { ok: true }), encodeAnswer(2, { ok: false, kind: "Quota" })],
+    decode: parseAnswer, bytesMax: headBytesMax,
+  },
+  {
+    name: "list of offers", valid: [encodeList([offer.bytes, offer.bytes])],
+    decode: (bytes) => parseList(bytes, limits.peers.offersSampleMax).map(records["offer"]!),
+    bytesMax: payloadBytesMax,
+  },
+  {
+    name: "list of segments", valid: [encodeList([segment.bytes])],
+    decode: (bytes) => parseList(bytes, limits.peers.segmentsSampleMax).map(records["segment"]!),
+    bytesMax: payloadBytesMax,
+  },
+  {
+    name: "greeting", valid: [encodeHello([certificate.bytes], offer.bytes), encodeHello([])],
+    decode: (bytes) => parseHello(bytes).certificates.map(records["certificate"]!),
+    bytesMax: payloadBytesMax,
+  },
+  {
+    name: "owner's records", valid: [encodeOwnerRecords(head.bytes, [manifest.bytes])],
+    decode: (bytes) => parseOwnerRecords(bytes).manifests.map(records["manifest"]!),
+    bytesMax: payloadBytesMax,
+  },
+  ...[offer, certificate, manifest, segment, head, release, receipt].map((record, at) => {
+    const kind = Object.keys(records)[at] as string;
+    return {
+      name: `record ${kind}`, valid: [record.bytes], decode: records[kind]!,
+      bytesMax: payloadBytesMax,
+    };
+  }),
+  {
+    name: "challenge", valid: [encodeRequest(6, { op: "prove", ...challenge })],
+    kinds: ["Corrupt", "Invalid"],
+    decode: (bytes) => {
+      const { request } = parseRequest(bytes);
+      if (request.op === "prove") checkChallenge(request, shard.length);
+    },
+    bytesMax: headBytesMax,
+  },
+  {
+    name: "proof", valid: [proof], bytesMax: payloadBytesMax,
+    decode: (bytes) => verifyAnswer(challenge, { holder: peer.peer, shardBytes: shard.length }, bytes),
+  },
+  { name: "catalog page", valid: [encodePage([entry])], decode: decodePage, bytesMax: blockBytesMax },
+  {
+    name: "catalog block", valid: [encodePageBlock([entry])], decode: decodePageBlock,
+    bytesMax: blockBytesMax,
+  },
+  {
+    name: "head's payload", valid: [payload], decode: decodePayload,
+    bytesMax: limits.records.headSealedBytesMax,
+  },
+  {
+    name: "invite", valid: [Buffer.from(encodeInvite({
+      peer: peer.peer, addresses: ["/ip4/192.0.2.7/tcp/4001"], name: "Ann",
+    }))],
+    decode: (bytes) => parseInvite(Buffer.from(bytes).toString("latin1")),
+    kinds: ["Invalid"], bytesMax: 2 ** 20,
+  },
+  {
+    name: "head in the DHT", valid: [head.bytes], bytesMax: payloadBytesMax,
+    decode: (bytes) => validateRecord(headKey(drive.owner), bytes),
+  },
+  {
+    name: "manifest in the DHT", valid: [manifest.bytes], bytesMax: payloadBytesMax,
+    decode: (bytes) => validateRecord(groupKey(drive.owner, group), bytes),
+  },
+  {
+    name: "key in the DHT", valid: [headKey(drive.owner), groupKey(drive.owner, group)],
+    decode: (bytes) => validateRecord(bytes, head.bytes), bytesMax: 2 ** 16,
+  },
+];
+
+for (const decoder of decoders) {
+  test(`${decoder.name}: what is right is taken, and what is bent is a fault in time`, (t) => {
+    for (const valid of decoder.valid.slice(0, 1)) {
+      t.doesNotThrow(() => decoder.decode(valid), "right");
+    }
+    const worst = { ms: 0, faults: 0 };
+    for (let round = 0; round < rounds; round++) {
+      const bytes = round % 8 === 7 ? chance(decoder) : bent(decoder.valid);
+      const spent = outcome(decoder, bytes);
+      worst.ms = Math.max(worst.ms, spent.ms);
+      if (spent.fault) worst.faults++;
+      if (spent.wrong !== undefined) t.fail(`${spent.wrong}: ${bytes.toString("hex")}; ${replay}`);
+    }
+    t.ok(worst.ms < callMsMax, `at most ${worst.ms.toFixed(1)} ms, ${worst.faults} faults`);
+    t.end();
+  });
+
+  test(`${decoder.name}: the worst of its length takes no more than its share`, (t) => {
+    for (const [name, bytes] of bombs(decoder.bytesMax)) {
+      const before = process.memoryUsage();
+      const spent = outcome(decoder, bytes);
+      const after = process.memoryUsage();
+      const grown = after.heapUsed + after.external - before.heapUsed - before.external;
+      t.equal(spent.wrong, undefined, name);
+      t.ok(spent.ms < callMsMax, `${name}: ${spent.ms.toFixed(1)} ms; ${replay}`);
+      const most = growth.bytes + growth.perByte * bytes.length;
+      t.ok(grown < most, `${name}: ${grown} bytes of memory for ${bytes.length}; ${replay}`);
+    }
+    t.end();
+  });
+}
+
+function outcome(decoder: Decoder, bytes: Uint8Array) {
+  const startMs = performance.now();
+  let wrong: string | undefined;
+  let fault = false;
+  try {
+    decoder.decode(bytes);
+  } catch (error) {
+    fault = true;
+    if (!isFault(error, ...(decoder.kinds ?? ["Corrupt"]))) wrong = String(error);
+  }
+  return { wrong, fault, ms: performance.now() - startMs };
+}
+
+/** Messages of the full length that ask a decoder for more than they are worth. */
+function bombs(bytesMax: number): readonly (readonly [string, Buffer])[] {
+  const list = (fill: number) => {
+    const bytes = Buffer.alloc(bytesMax, fill);
+    bytes[0] = 0x9a;
+    bytes.writeUInt32BE(bytesMax - 5, 1);
+    return bytes;
+  };
+  const ends = Buffer.alloc(bytesMax);
+  ends[0] = 1;
+  return [
+    ["a list of empty strings", list(0x40)],
+    ["a list of empty maps", list(0xa0)],
+    ["a list of lists", Buffer.alloc(bytesMax, 0x81)],
+    ["a list of numbers", list(0x00)],
+    ["a count without items", Buffer.from("9bffffffffffffffff", "hex")],
+    ["a string without bytes", Buffer.from("5bffffffffffffffff", "hex")],
+    ["a long varint", Buffer.alloc(bytesMax, 0xff)],
+    ["a version, and zeros", ends],
+    ["a version, and a count of all", Buffer.concat([Buffer.from([1, 0xff, 0xff, 0x7f]), ends])],
+    ["letters", Buffer.alloc(bytesMax, "z")],
+    ["an invite of letters", Buffer.from(`hive1${"z".repeat(Math.min(bytesMax, 2000))}`)],
+    ["a deep map", Buffer.concat(Array.from({ length: 4000 }, () => encode({ a: 1 }).subarray(0, 3)))],
+  ];
+}
+
+function chance({ bytesMax }: Decoder): Buffer {
+  return random.bytes(random.below(Math.min(bytesMax, 600)));
+}
+
+/** One of the valid messages with a few bytes changed, perhaps cut, grown or spliced. */
+function bent(valid: readonly Uint8Array[]): Buffer {
+  const dice: Random = random;
+  const bytes = Buffer.from(valid[dice.below(valid.length)] as Uint8Array);
+  for (let change = dice.below(4); change > 0; change--) {
+    const at = dice.below(bytes.length);
+    bytes[at] = dice.below(2) === 0 ? dice.below(256) : (bytes[at] as number) ^ (1 << dice.below(8));
+  }
+  switch (dice.below(6)) {
+    case 0: return bytes.subarray(0, dice.below(bytes.length + 1));
+    case 1: return Buffer.concat([bytes, dice.bytes(1 + dice.below(20))]);
+    case 2: {
+      const other = Buffer.from(valid[dice.below(valid.length)] as Uint8Array);
+      return Buffer.concat([
+        bytes.subarray(0, dice.below(bytes.length)), other.subarray(dice.below(other.length)),
+      ]);
+    }
+    case 3: {
+      const [from, to] = [dice.below(bytes.length), dice.below(bytes.length)];
+      return Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]);
+    }
+    default: return bytes;
+  }
+}
