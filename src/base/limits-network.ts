@@ -144,6 +144,40 @@ export const networkLimits = {
     /** Bad holders named in one report. */
     badMax: 1_000,
   },
+  guests: {
+    /** Of one key: to and fro, a relayed way and a straight one. */
+    connectionsPerPeerMax: 4,
+    /** Of one /24 or /48: a quarter of all, so that four are needed to shut others out. */
+    connectionsPerPrefixMax: 64,
+    /** Handshakes that one prefix may leave half done at once. */
+    handshakesPerPrefixMax: 16,
+    /** Streams of our protocol that one peer may have open, over all its connections. */
+    streamsMax: 8,
+    /** A stranger greets, asks for offers and looks for records: a few requests a minute. */
+    requestsPerSecond: 20,
+    requestsBurst: 200,
+    /** His first shards, before the vault knows that he may: two for each of its seats. */
+    bytesPerSecond: MiB,
+    bytesBurst: 16 * MiB,
+    /** What a refusal costs more than an answer: who guesses has fewer guesses. */
+    refusalRequests: 4,
+    /** So many requests after the first Busy, it is no misunderstanding. */
+    floodRequests: 1_000,
+    /** What one peer may have us hold at once: two full lanes. */
+    heldBytesMax: 18 * MiB,
+    /** How many peers' worth one /24 or /48 may have of requests, bytes, streams and memory. */
+    perPrefix: 4,
+    /** How long a peer that the vault has served once is not counted. */
+    partnerMs: 3_600_000,
+    /** Peers and prefixes whose accounts are kept, 500 bytes each. */
+    rememberedMax: 4096,
+    /** Offers of one source that we have from hearsay only: eight answers. */
+    hearsayPerSourceMax: 512,
+    /** People whom one person has invited, or been invited by. */
+    friendsMax: 1024,
+    /** Entries of the book that came by one prefix and are not online. */
+    entriesPerPrefixMax: 512,
+  },
   peers: {
     /** A request's or answer's CBOR head: a segment record of 80 roots is 3 KiB. */
     headBytesMax: 64 * KiB,

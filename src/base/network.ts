@@ -14,6 +14,10 @@ import type { Head, Manifest, Offer, Receipt, SegmentRecord } from "./records.ts
 export interface Requester {
   readonly peer: PeerId;
   readonly owners: readonly OwnerId[];
+  /** The /24 or /48 that it comes from; undefined on this very machine. */
+  readonly prefix?: string | undefined;
+  /** Its user and ours know each other, by an invite or by the settings. */
+  readonly friend?: boolean;
 }
 
 export interface StoreRequest {

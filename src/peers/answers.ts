@@ -11,6 +11,7 @@ import type { Requester, ShardHost } from "../base/network.ts";
 import type { DeviceCertificate, Offer } from "../base/records.ts";
 import { parseDeviceCertificate, parseOffer } from "../crypt/records.ts";
 import type { Book } from "./book.ts";
+import type { Guest } from "./guests.ts";
 import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./message.ts";
 
 export interface AnswerNeeds {
@@ -24,6 +25,8 @@ export interface AnswerNeeds {
 export class Answers {
   readonly #needs: AnswerNeeds;
   readonly #certificates = new Map<PeerId, readonly DeviceCertificate[]>();
+  /** Those who have told us of themselves: nobody else is told of others. */
+  readonly #introduced = new Set<PeerId>();
 
   constructor(needs: AnswerNeeds) {
     this.#needs = needs;
@@ -32,15 +35,17 @@ export class Answers {
   /** The last connection of this peer is gone. */
   forget(peer: PeerId): void {
     this.#certificates.delete(peer);
+    this.#introduced.delete(peer);
   }
 
-  async answer(peer: PeerId, request: Request, payload: Uint8Array): Promise<Uint8Array> {
+  async answer(guest: Guest, request: Request, payload: Uint8Array): Promise<Uint8Array> {
+    const { peer } = guest;
     switch (request.op) {
-      case "hello": return this.#hello(peer, payload);
+      case "hello": return this.#hello(guest, payload);
       case "ping": return none;
       case "offers": return this.#offers(peer, request.limit);
       case "cancel": return none;
-      default: return this.#ask(this.#requester(peer), request, payload);
+      default: return this.#ask(this.#requester(guest), request, payload);
     }
   }
 
@@ -70,7 +75,7 @@ export class Answers {
     }
   }
 
-  #hello(peer: PeerId, payload: Uint8Array): Uint8Array {
+  #hello({ peer, prefix }: Guest, payload: Uint8Array): Uint8Array {
     const hello = parseHello(payload);
     const certificates = hello.certificates.map(parseDeviceCertificate);
     for (const certificate of certificates) this.#check(peer, certificate);
@@ -78,7 +83,8 @@ export class Answers {
     if (hello.offer !== undefined) {
       const offer = parseOffer(hello.offer);
       if (offer.peer !== peer) throw new HiveError("Denied", "peers.hello", "another's offer");
-      this.#needs.book.accept(offer);
+      this.#needs.book.accept(offer, { prefix });
+      this.#introduced.add(peer);
     }
     this.#needs.book.met(peer);
     return encodeList([this.#needs.offer().bytes]);
@@ -93,13 +99,16 @@ export class Answers {
     }
   }
 
-  #requester(peer: PeerId): Requester {
+  #requester({ peer, prefix }: Guest): Requester {
     const nowMs = this.#needs.clock.now();
     const valid = (this.#certificates.get(peer) ?? []).filter((one) => one.expiresAtMs > nowMs);
-    return { peer, owners: valid.map((certificate) => certificate.owner) };
+    const owners = valid.map((certificate) => certificate.owner);
+    return { peer, owners, prefix, friend: this.#needs.book.isFriend(peer) };
   }
 
+  /** Long answers are for those who paid with an offer of their own, which was checked. */
   #offers(peer: PeerId, limit: number): Uint8Array {
+    if (!this.#introduced.has(peer)) throw new HiveError("Denied", "peers.offers", "greet first");
     return encodeList(this.#needs.book.sample(limit, peer).map((offer) => offer.bytes));
   }
 }

@@ -6,8 +6,8 @@
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { isFault } from "../base/errors.ts";
-import type { PeerId } from "../base/ids.ts";
+import { HiveError, isFault } from "../base/errors.ts";
+import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { KnownPeer } from "../base/network.ts";
@@ -25,9 +25,19 @@ interface Entry {
   dialAtMs: number;
   pingedAtMs: number;
   askedAtMs: number;
+  readonly from: Source;
+}
+
+/** How an offer came to us. */
+export interface Source {
+  /** Who told of it, when not the peer itself. */
+  readonly teller?: PeerId | undefined;
+  /** The /24 or /48 that the peer itself came from. */
+  readonly prefix?: string | undefined;
 }
 
 const prefix = "peer/";
+const friendPrefix = "friend/";
 /** Weight of a new round trip in the smoothed one, as TCP has it. */
 const freshness = 1 / 8;
 
@@ -35,6 +45,7 @@ export class Book {
   readonly #needs: { clock: Clock; random: Random; log: Log; books: KeyValue };
   readonly #self: PeerId;
   readonly #entries = new Map<PeerId, Entry>();
+  readonly #friends = new Set<PeerId>();
   readonly #dirty = new Set<PeerId>();
   readonly #listeners = new Set<() => void>();
   #known: readonly KnownPeer[] | undefined;
@@ -53,12 +64,15 @@ export class Book {
       try {
         const reader = new Reader(value, "peers.book");
         const lastSeenMs = reader.varint();
-        this.#remember(parseOffer(reader.bytes()), lastSeenMs);
+        this.#remember(parseOffer(reader.bytes()), lastSeenMs, {});
       } catch (error) {
         if (!isFault(error)) throw error;
         this.#needs.log.warn("book.spoilt", { key, fault: describe(error) });
         spoilt.push(key);
       }
+    }
+    for await (const [key] of this.#needs.books.list(friendPrefix)) {
+      this.#friends.add(parsePeerId(key.slice(friendPrefix.length)));
     }
     const changes = spoilt.map((key) => ({ type: "delete", key }) as const);
     if (changes.length > 0) await this.#needs.books.batch(changes);
@@ -66,20 +80,35 @@ export class Book {
   }
 
   /** Takes an offer whose signature was checked; true when it is new to us and credible. */
-  accept(offer: Offer): boolean {
+  accept(offer: Offer, from: Source = {}): boolean {
     const known = this.#entries.get(offer.peer);
     if (offer.peer === this.#self || !this.#credible(offer)) return false;
     if (known !== undefined && known.offer.atMs >= offer.atMs) return false;
-    this.#remember(offer, 0);
+    this.#remember(offer, 0, from);
     return true;
   }
 
-  #remember(offer: Offer, lastSeenMs: number): void {
+  /** Its user and ours know each other: it is never forgotten for want of room. */
+  async befriend(peer: PeerId): Promise<void> {
+    if (this.#friends.has(peer)) return;
+    if (this.#friends.size >= limits.guests.friendsMax) {
+      throw new HiveError("TooLarge", "book.friends", peer);
+    }
+    this.#friends.add(peer);
+    const atMs = new Writer(8).varint(this.#needs.clock.now()).finish();
+    await this.#needs.books.batch([{ type: "put", key: friendPrefix + peer, value: atMs }]);
+  }
+
+  isFriend(peer: PeerId): boolean {
+    return this.#friends.has(peer);
+  }
+
+  #remember(offer: Offer, lastSeenMs: number, from: Source): void {
     const known = this.#entries.get(offer.peer);
-    if (known === undefined) this.#entries.set(offer.peer, fresh(offer, lastSeenMs));
+    if (known === undefined) this.#entries.set(offer.peer, fresh(offer, lastSeenMs, from));
     else known.offer = offer;
     this.#dirty.add(offer.peer);
-    this.#makeRoom();
+    this.#makeRoom(from);
     this.#changed();
   }
 
@@ -179,8 +208,7 @@ export class Book {
    */
   async flush(): Promise<boolean> {
     for (const [peer, entry] of this.#entries) {
-      const isHearsay = entry.lastSeenMs === 0 && !entry.online;
-      if (isHearsay && !this.#credible(entry.offer)) this.#forget(peer);
+      if (isHearsay(entry) && !this.#credible(entry.offer)) this.#forget(peer);
     }
     const changed = [...this.#dirty].slice(0, flushMax);
     if (changed.length === 0) return false;
@@ -218,17 +246,29 @@ export class Book {
     return ageMs <= limits.peers.offerAgeMsMax && ageMs >= -limits.peers.offerAheadMsMax;
   }
 
-  /** Hearsay goes first, then who has not been seen for longest; never who is online. */
-  #makeRoom(): void {
-    while (this.#entries.size > limits.peers.offersMax) {
-      let victim: Entry | undefined;
-      for (const entry of this.#entries.values()) {
-        if (entry.online) continue;
-        if (victim === undefined || entry.lastSeenMs < victim.lastSeenMs) victim = entry;
-      }
-      if (victim === undefined) return;
-      this.#forget(victim.offer.peer);
+  /**
+   * One source's hearsay, or what one prefix brought, makes room among itself first: nobody who
+   * makes up peers by the thousand can push out those that others know.
+   */
+  #makeRoom({ teller, prefix: place }: Source): void {
+    const { hearsayPerSourceMax, entriesPerPrefixMax } = limits.guests;
+    const isTold = (entry: Entry) => isHearsay(entry) && entry.from.teller === teller;
+    if (teller !== undefined) this.#shrink(hearsayPerSourceMax, isTold);
+    if (place !== undefined) {
+      this.#shrink(entriesPerPrefixMax, (entry) => entry.from.prefix === place);
     }
+    this.#shrink(limits.peers.offersMax, () => true);
+  }
+
+  /** Hearsay goes first, then who has not been seen for longest; never friends or who is online. */
+  #shrink(most: number, concerns: (entry: Entry) => boolean): void {
+    if (this.#entries.size <= most) return;
+    const concerned = [...this.#entries.values()].filter(concerns);
+    const surplus = concerned.length - most;
+    if (surplus <= 0) return;
+    const victims = concerned.filter(({ online, offer }) => !online && !this.isFriend(offer.peer));
+    victims.sort((left, right) => left.lastSeenMs - right.lastSeenMs);
+    for (const { offer } of victims.slice(0, surplus)) this.#forget(offer.peer);
   }
 
   #forget(peer: PeerId): void {
@@ -246,7 +286,12 @@ export class Book {
 /** Entries written in one batch: a step stays short. */
 const flushMax = 256;
 
-function fresh(offer: Offer, lastSeenMs: number): Entry {
+function fresh(offer: Offer, lastSeenMs: number, from: Source): Entry {
   const never = { failures: 0, dialAtMs: 0, pingedAtMs: 0, askedAtMs: 0 };
-  return { offer, online: false, roundTripMs: undefined, lastSeenMs, ...never };
+  return { offer, online: false, roundTripMs: undefined, lastSeenMs, ...never, from };
+}
+
+/** Nobody of this node has spoken with it. */
+function isHearsay(entry: Entry): boolean {
+  return entry.lastSeenMs === 0 && !entry.online;
 }

@@ -47,7 +47,9 @@ export class Exchange implements Step {
   async askOffers(peer: PeerId, signal?: AbortSignal): Promise<void> {
     const limit = limits.peers.offersSampleMax;
     const answer = await this.#needs.linkTo(peer).call({ op: "offers", limit }, none, signal);
-    for (const bytes of parseList(answer, limit)) this.#needs.book.accept(parseOffer(bytes));
+    for (const bytes of parseList(answer, limit)) {
+      this.#needs.book.accept(parseOffer(bytes), { teller: peer });
+    }
   }
 
   async #dial(signal: AbortSignal): Promise<boolean> {

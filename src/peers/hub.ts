@@ -1,9 +1,9 @@
 /**
  * One node's parts put together: the libp2p node, the address book, a link to each peer that is
- * asked, a serving end for each stream that comes in, and the DHT. See peers.ts for the face.
+ * asked, the door for those who come, and the DHT. See peers.ts for the face, start.ts for the
+ * beginning.
  */
-import { privateKeyFromRaw } from "@libp2p/crypto/keys";
-import type { Connection, PeerId as Libp2pPeerId, Stream } from "@libp2p/interface";
+import type { Connection, PeerId as Libp2pPeerId } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
 import { HiveError, isFault } from "../base/errors.ts";
@@ -14,43 +14,33 @@ import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { CallOptions, Challenge, KnownPeer, PutOptions } from "../base/network.ts";
 import type { Head, Manifest, Offer, Receipt, SegmentRecord } from "../base/records.ts";
-import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
+import type { PeerKeys } from "../crypt/peer-key.ts";
 import {
   parseHead, parseManifest, parseOffer, parseReceipt, parseSegmentRecord, signOffer,
 } from "../crypt/records.ts";
 import { Answers } from "./answers.ts";
 import { Book } from "./book.ts";
+import type { Door } from "./door.ts";
 import { publishRecord, resolveHead, resolveManifest } from "./dht.ts";
-import { selectRecord, validateRecord } from "./dht.ts";
 import { Exchange } from "./exchange.ts";
-import { Holding } from "./holding.ts";
+import type { Guest } from "./guests.ts";
 import { isPlainAddress } from "./invite.ts";
 import type { Ipfs } from "./ipfs.ts";
 import { Link, shardProtocol } from "./link.ts";
-import { Remembered } from "./memory.ts";
-import { encodeHello, parseList, parseOwnerRecords } from "./message.ts";
-import { type Node, openNode } from "./node.ts";
+import { type Request, encodeHello, parseList, parseOwnerRecords } from "./message.ts";
+import type { Node } from "./node.ts";
 import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
 import type { Meter } from "./pipe.ts";
-import { serve } from "./serve.ts";
 
-export async function startPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
-  const keys = peerKeysOf(options.peerSeed);
-  const node = await openNode({
-    privateKey: privateKeyFromRaw(keys.privateKeyRaw),
-    listen: options.listen,
-    mdns: options.mdns,
-    encryption: options.encryption ?? "tls",
-    datastore: new Remembered(),
-    validate: validateRecord,
-    select: selectRecord,
-  });
-  const hub = new Hub(needs, options, { keys, node });
-  await hub.start();
-  return hub;
+/** What start.ts has made before there is a hub. */
+interface Own {
+  readonly keys: PeerKeys;
+  readonly node: Node;
+  readonly door: Door;
+  readonly meter: Meter;
 }
 
-class Hub implements Peers {
+export class Hub implements Peers {
   readonly self: PeerId;
   readonly step: Exchange;
   readonly #needs: PeersNeeds;
@@ -60,18 +50,20 @@ class Hub implements Peers {
   readonly #book: Book;
   readonly #answers: Answers;
   readonly #links = new Map<PeerId, Link>();
-  readonly #holding = new Holding(limits.peers.heldBytesMax);
-  readonly #meter: Meter = { sentBytes: 0, receivedBytes: 0 };
+  readonly #door: Door;
+  readonly #meter: Meter;
   readonly #closing = new AbortController();
   #discovering = 0;
   #offer: Offer | undefined;
   #ipfs: Promise<Ipfs> | undefined;
 
-  constructor(needs: PeersNeeds, options: PeersOptions, own: { keys: PeerKeys; node: Node }) {
+  constructor(needs: PeersNeeds, options: PeersOptions, own: Own) {
     this.#needs = needs;
     this.#options = options;
     this.#keys = own.keys;
     this.#node = own.node;
+    this.#door = own.door;
+    this.#meter = own.meter;
     this.self = own.keys.peer;
     this.#book = new Book(needs, { self: this.self });
     this.#answers = new Answers({
@@ -92,7 +84,7 @@ class Hub implements Peers {
 
   async start(): Promise<void> {
     await this.#book.load();
-    await this.#node.handle(shardProtocol, (stream, from) => this.#serve(stream, from), {
+    await this.#node.handle(shardProtocol, (stream, from) => this.#door.serve(stream, from), {
       maxInboundStreams: limits.peers.lanesMax,
       maxOutboundStreams: limits.peers.lanesMax,
     });
@@ -117,6 +109,14 @@ class Hub implements Peers {
 
   peers(): readonly KnownPeer[] {
     return this.#book.peers();
+  }
+
+  connections(): readonly Connection[] {
+    return this.#node.getConnections();
+  }
+
+  answer(guest: Guest, request: Request, payload: Uint8Array): Promise<Uint8Array> {
+    return this.#answers.answer(guest, request, payload);
   }
 
   onPeersChanged(listener: () => void): Disposable {
@@ -313,18 +313,6 @@ class Hub implements Peers {
     if (!few || known || this.#discovering >= limits.peers.dialsPerStep) return;
     this.#discovering++;
     void this.#tryOut(() => this.#dial(id, undefined)).finally(() => this.#discovering--);
-  }
-
-  #serve(stream: Stream, connection: Connection): void {
-    const peer = parsePeerId(connection.remotePeer.toString());
-    serve({
-      clock: this.#needs.clock,
-      log: this.#needs.log,
-      stream,
-      meter: this.#meter,
-      holding: this.#holding,
-      handler: (request, payload) => this.#answers.answer(peer, request, payload),
-    });
   }
 
   #greeting() {

@@ -3,7 +3,7 @@
  * Kademlia DHT. It knows no public bootstrap and dials nobody but whom it is told or has learnt of.
  */
 import { identify } from "@libp2p/identify";
-import type { Libp2p, PrivateKey } from "@libp2p/interface";
+import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
 import { type KadDHT, type SelectFn, type ValidateFn, kadDHT, passthroughMapper }
   from "@libp2p/kad-dht";
 import { mdns } from "@libp2p/mdns";
@@ -13,6 +13,7 @@ import { tcp } from "@libp2p/tcp";
 import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
+import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 
 export interface NodeServices extends Record<string, unknown> {
@@ -20,6 +21,12 @@ export interface NodeServices extends Record<string, unknown> {
   readonly ping: Ping;
 }
 export type Node = Libp2p<NodeServices>;
+
+/** Whom the node lets in; see door.ts. */
+export interface Doorkeeper {
+  knocks(address: string): boolean;
+  enters(peer: PeerId, address: string): boolean;
+}
 
 export interface NodeOptions {
   readonly privateKey: PrivateKey;
@@ -29,6 +36,7 @@ export interface NodeOptions {
   readonly datastore: NonNullable<Libp2pOptions["datastore"]>;
   readonly validate: ValidateFn;
   readonly select: SelectFn;
+  readonly door?: Doorkeeper;
 }
 
 export async function openNode(options: NodeOptions): Promise<Node> {
@@ -60,6 +68,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
       // Who is tried again and when is the address book's to say.
       reconnectRetries: 0,
     },
+    ...(options.door === undefined ? {} : { connectionGater: gaterOf(options.door) }),
     // It would open a stream per connection every ten seconds; yamux keeps them alive already.
     connectionMonitor: { enabled: false },
     services: {
@@ -78,6 +87,16 @@ export async function openNode(options: NodeOptions): Promise<Node> {
       }),
     },
   });
+}
+
+function gaterOf(door: Doorkeeper): ConnectionGater {
+  return {
+    // Others may say where they are; whom we dial there has to prove his key.
+    denyDialMultiaddr: () => false,
+    denyInboundConnection: ({ remoteAddr }) => !door.knocks(remoteAddr.toString()),
+    denyInboundUpgradedConnection: (peer, { remoteAddr }) =>
+      !door.enters(parsePeerId(peer.toString()), remoteAddr.toString()),
+  };
 }
 
 /** Our lanes, the DHT's queries, identify and pings of one connection. */

@@ -18,7 +18,7 @@ import type { DeviceCertificate } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import type { DriveBlocks, Ipfs } from "./ipfs.ts";
 import type { Meter } from "./pipe.ts";
-import { startPeers } from "./hub.ts";
+import { startPeers } from "./start.ts";
 
 export { type Invite, encodeInvite, parseInvite } from "./invite.ts";
 export type { DriveBlocks, Ipfs } from "./ipfs.ts";

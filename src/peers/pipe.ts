@@ -34,12 +34,16 @@ export class Pipe {
   readonly #reading: Watch;
   readonly #drained: Watch;
   #held: Frame | undefined;
+  /** When the frame began of which only a part is here. */
+  #begunMs: number | undefined;
+  readonly #clock: Clock;
   /** Whoever waits until the stream has room. */
   #onDrain: PromiseWithResolvers<void> | undefined;
   #ended = false;
 
   constructor(needs: { clock: Clock; stream: Stream; meter: Meter }, events: PipeEvents) {
     this.#stream = needs.stream;
+    this.#clock = needs.clock;
     this.#meter = needs.meter;
     this.#events = events;
     const watch = (isWaiting: () => boolean) => new Watch(needs.clock, {
@@ -70,9 +74,11 @@ export class Pipe {
     if (payload.length <= limits.peers.leanBytesMax) {
       return this.#write(payload.length === 0 ? start : Buffer.concat([start, payload]));
     }
+    const endMs = this.#clock.monotonicMs() + limits.peers.callTotalMs;
     await this.#write(start);
     for (let at = 0; at < payload.length; at += limits.peers.sliceBytes) {
       await this.#write(payload.subarray(at, at + limits.peers.sliceBytes));
+      if (this.#clock.monotonicMs() > endMs) this.end(late("takes too slowly"));
     }
   }
 
@@ -135,9 +141,18 @@ export class Pipe {
     if (this.#held === undefined) this.#deliver();
   }
 
+  /** A byte now and then is news, but no frame takes for ever. */
+  #awaitRest(): void {
+    this.#reading.expect();
+    const nowMs = this.#clock.monotonicMs();
+    this.#begunMs ??= nowMs;
+    if (nowMs - this.#begunMs > limits.peers.callTotalMs) this.end(late("a frame without end"));
+  }
+
   #deliver(): void {
     try {
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
+        this.#begunMs = undefined;
         const taken = this.#events.onFrame(frame);
         if (this.#ended) return;
         if (taken) continue;
@@ -145,7 +160,7 @@ export class Pipe {
         this.#stream.pause();
         return;
       }
-      if (this.#decoder.unfinished && !this.#ended) this.#reading.expect();
+      if (this.#decoder.unfinished && !this.#ended) this.#awaitRest();
     } catch (cause) {
       this.end(new HiveError("Corrupt", "peers.pipe", this.#stream.protocol, { cause }));
     }
@@ -153,6 +168,10 @@ export class Pipe {
 }
 
 const none = Buffer.alloc(0);
+
+function late(why: string): HiveError {
+  return new HiveError("TimedOut", "peers.pipe", why);
+}
 
 function gone(cause?: unknown): HiveError {
   const options = cause === undefined ? {} : { cause };

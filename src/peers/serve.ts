@@ -10,7 +10,7 @@ import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Frame } from "./frame.ts";
-import { Holding } from "./holding.ts";
+import { Holding, type JointHolding } from "./holding.ts";
 import { type Request, encodeAnswer, parseRequest, refusalOf } from "./message.ts";
 import { type Meter, Pipe } from "./pipe.ts";
 
@@ -22,8 +22,8 @@ export interface ServeNeeds {
   readonly log: Log;
   readonly stream: Stream;
   readonly meter: Meter;
-  /** The allowance that all streams share. */
-  readonly holding: Holding;
+  /** The allowance that this stream shares with others. */
+  readonly holding: JointHolding;
   readonly handler: Handler;
 }
 
@@ -37,6 +37,7 @@ class Serving {
   readonly #own = new Holding(limits.peers.laneHeldBytesMax);
   /** Requests under way, and how each is told that its asker waits no more. */
   readonly #running = new Map<number, () => void>();
+  readonly #wake = () => this.#pipe.wake();
   #taken = 0;
 
   constructor(needs: ServeNeeds) {
@@ -99,14 +100,13 @@ class Serving {
   }
 
   #hold(bytes: number): boolean {
-    const wake = () => this.#pipe.wake();
     const { holding } = this.#needs;
     if (this.#taken >= limits.peers.laneRequestsMax || !this.#own.take(bytes)) {
-      this.#own.onRoom(wake);
+      this.#own.onRoom(this.#wake);
       return false;
     }
     if (holding.take(bytes)) return true;
-    holding.onRoom(wake);
+    holding.onRoom(this.#wake);
     this.#own.give(bytes);
     return false;
   }

@@ -2,24 +2,18 @@
  * Peers that lie, stall and flood. Each costs a stream or a call, within its time and a bounded
  * memory; the node goes on serving the others. Time is the test's own, so that nothing waits.
  */
-import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { Stream } from "@libp2p/interface";
-import { multiaddr } from "@multiformats/multiaddr";
 import { encode } from "@ipld/dag-cbor";
 import { test } from "tap";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
-import type { PeerId, ShardId } from "../../src/base/ids.ts";
+import type { ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signOffer } from "../../src/crypt/records.ts";
-import { validateRecord, selectRecord } from "../../src/peers/dht.ts";
-import { shardProtocol } from "../../src/peers/link.ts";
-import { Remembered } from "../../src/peers/memory.ts";
 import { encodeAnswer, encodeHello, encodeList } from "../../src/peers/message.ts";
-import { encodeRequest, parseRequest } from "../../src/peers/message.ts";
-import { type Node, openNode } from "../../src/peers/node.ts";
-import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
+import { encodeRequest } from "../../src/peers/message.ts";
+import { encodeFrameStart } from "../../src/peers/frame.ts";
+import { EvilPeer, send } from "../support/evil-peer.ts";
 import { faultOf } from "../support/faults.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
@@ -32,63 +26,6 @@ const fastClock: Clock = {
   monotonicMs: () => systemClock.monotonicMs() * 20,
   after: (ms, act) => systemClock.after(ms / 20, act),
 };
-
-class EvilPeer implements AsyncDisposable {
-  readonly node: Node;
-  readonly keys: PeerKeys;
-  readonly self: PeerId;
-  readonly address: string;
-
-  constructor(node: Node, keys: PeerKeys) {
-    this.node = node;
-    this.keys = keys;
-    this.self = keys.peer;
-    this.address = node.getMultiaddrs()[0]!.toString();
-  }
-
-  /** Answers greetings as it must, and anything else as the test says. */
-  static async open(answer?: (id: number, stream: Stream) => void): Promise<EvilPeer> {
-    const keys = peerKeysOf(systemRandom.bytes(32));
-    const node = await openNode({
-      privateKey: privateKeyFromRaw(keys.privateKeyRaw),
-      listen: ["/ip4/127.0.0.1/tcp/0"],
-      mdns: false,
-      encryption: "tls",
-      datastore: new Remembered(),
-      validate: validateRecord,
-      select: selectRecord,
-    });
-    if (answer !== undefined) await node.handle(shardProtocol, (stream) => listen(stream, answer));
-    return new EvilPeer(node, keys);
-  }
-
-  async dial(address: string): Promise<Stream> {
-    const connection = await this.node.dial(multiaddr(address));
-    return connection.newStream(shardProtocol);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.node.stop();
-  }
-}
-
-function listen(stream: Stream, answer: (id: number, stream: Stream) => void): void {
-  const decoder = new FrameDecoder();
-  stream.addEventListener("message", ({ data }) => {
-    for (const chunk of data instanceof Uint8Array ? [data] : data) decoder.push(chunk);
-    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
-      const { id, request } = parseRequest(frame.head);
-      const greeting = request.op === "hello" || request.op === "offers";
-      if (greeting) send(stream, encodeAnswer(id, { ok: true }), encodeList([]));
-      else answer(id, stream);
-    }
-  });
-}
-
-function send(stream: Stream, head: Uint8Array, payload: Uint8Array = Buffer.alloc(0)): void {
-  if (stream.status !== "open") return;
-  stream.send(Buffer.concat([encodeFrameStart(head, payload.length), payload]));
-}
 
 function drained(stream: Stream): Promise<void> {
   return new Promise((resolve) => {

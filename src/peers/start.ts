@@ -1,0 +1,39 @@
+/** Makes the libp2p node, its door and the hub between them; hub.ts does the rest. */
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import { HiveError } from "../base/errors.ts";
+import { peerKeysOf } from "../crypt/peer-key.ts";
+import { selectRecord, validateRecord } from "./dht.ts";
+import { Door } from "./door.ts";
+import { Hub } from "./hub.ts";
+import { Remembered } from "./memory.ts";
+import { openNode } from "./node.ts";
+import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
+import type { Meter } from "./pipe.ts";
+
+export async function startPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
+  const keys = peerKeysOf(options.peerSeed);
+  const meter: Meter = { sentBytes: 0, receivedBytes: 0 };
+  let hub: Hub | undefined;
+  const door = new Door({
+    ...needs,
+    meter,
+    connections: () => hub?.connections() ?? [],
+    answer: (guest, request, payload) => {
+      if (hub !== undefined) return hub.answer(guest, request, payload);
+      throw new HiveError("Unavailable", "peers.start", "starting");
+    },
+  });
+  const node = await openNode({
+    privateKey: privateKeyFromRaw(keys.privateKeyRaw),
+    listen: options.listen,
+    mdns: options.mdns,
+    encryption: options.encryption ?? "tls",
+    datastore: new Remembered(),
+    validate: validateRecord,
+    select: selectRecord,
+    door,
+  });
+  hub = new Hub(needs, options, { keys, node, door, meter });
+  await hub.start();
+  return hub;
+}

@@ -1,0 +1,70 @@
+/** A real libp2p node that speaks our protocol with its own bytes, as a test tells it to. */
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import type { Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import type { PeerId } from "../../src/base/ids.ts";
+import { systemRandom } from "../../src/base/random.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { selectRecord, validateRecord } from "../../src/peers/dht.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
+import { shardProtocol } from "../../src/peers/link.ts";
+import { Remembered } from "../../src/peers/memory.ts";
+import { encodeAnswer, encodeList, parseRequest } from "../../src/peers/message.ts";
+import { type Node, openNode } from "../../src/peers/node.ts";
+
+export class EvilPeer implements AsyncDisposable {
+  readonly node: Node;
+  readonly keys: PeerKeys;
+  readonly self: PeerId;
+  readonly address: string;
+
+  constructor(node: Node, keys: PeerKeys) {
+    this.node = node;
+    this.keys = keys;
+    this.self = keys.peer;
+    this.address = node.getMultiaddrs()[0]!.toString();
+  }
+
+  /** Answers greetings as it must, and anything else as the test says. */
+  static async open(answer?: (id: number, stream: Stream) => void): Promise<EvilPeer> {
+    const keys = peerKeysOf(systemRandom.bytes(32));
+    const node = await openNode({
+      privateKey: privateKeyFromRaw(keys.privateKeyRaw),
+      listen: ["/ip4/127.0.0.1/tcp/0"],
+      mdns: false,
+      encryption: "tls",
+      datastore: new Remembered(),
+      validate: validateRecord,
+      select: selectRecord,
+    });
+    if (answer !== undefined) await node.handle(shardProtocol, (stream) => listen(stream, answer));
+    return new EvilPeer(node, keys);
+  }
+
+  async dial(address: string): Promise<Stream> {
+    const connection = await this.node.dial(multiaddr(address));
+    return connection.newStream(shardProtocol);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.node.stop();
+  }
+}
+
+function listen(stream: Stream, answer: (id: number, stream: Stream) => void): void {
+  const decoder = new FrameDecoder();
+  stream.addEventListener("message", ({ data }) => {
+    for (const chunk of data instanceof Uint8Array ? [data] : data) decoder.push(chunk);
+    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+      const { id, request } = parseRequest(frame.head);
+      const greeting = request.op === "hello" || request.op === "offers";
+      if (greeting) send(stream, encodeAnswer(id, { ok: true }), encodeList([]));
+      else answer(id, stream);
+    }
+  });
+}
+
+export function send(stream: Stream, head: Uint8Array, payload: Uint8Array = Buffer.alloc(0)): void {
+  if (stream.status !== "open") return;
+  stream.send(Buffer.concat([encodeFrameStart(head, payload.length), payload]));
+}
