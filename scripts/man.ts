@@ -42,6 +42,10 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
   bootstrap: "multiaddrs of peers to begin with; `hive join` adds to it",
   mdns: "find peers on the local network",
   quotaBytes: "how much to keep for others",
+  strangerPercent: "how much of the quota one drive may have whose user is no friend, in percent; " +
+    "all that one peer or one address prefix (/24, /48) brought may have twice as much together; " +
+    "friends are those whose invites were joined, and who joined ours; this machine's own peers " +
+    "are not counted",
   cacheLimitBytes: "how large the local store may grow; `hive cache --limit` sets it",
   deadAfterSeconds: "a peer without any answer for this long counts as dead, and what it held is " +
     "made anew elsewhere; only time in which this machine could see others counts, and three " +

@@ -67,6 +67,8 @@ export interface NodeConfig {
   readonly country: string | undefined;
   readonly mdns: boolean;
   readonly quotaBytes: number;
+  /** Of the quota, for each drive whose user is no friend; 1 when not told. */
+  readonly strangerShare?: number;
   readonly deadAfterMs: number;
   readonly auditIntervalMs: number;
   /** The user's policies; without them the built-in one holds. */
@@ -382,9 +384,11 @@ export function checkDrive(
 /** Only what crosses to another thread: no functions, and not the mount's options. */
 function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
-  const { country, mdns, quotaBytes, deadAfterMs, auditIntervalMs, policies } = config;
+  const { country, mdns, quotaBytes, strangerShare = 1 } = config;
+  const { deadAfterMs, auditIntervalMs, policies } = config;
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
-  const how = { listen, bootstrap, mdns, quotaBytes, deadAfterMs, auditIntervalMs };
+  const room = { quotaBytes, strangerShare };
+  const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
   return { ...who, ...how, ...(policies === undefined ? {} : { policies }) };
 }
 

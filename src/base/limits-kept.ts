@@ -67,6 +67,8 @@ export const keptLimits = {
   vault: {
     /** Owners whose totals lie in memory, 200 bytes each. */
     ownersMax: 4096,
+    /** Strangers' shares that all owners together may have whom one peer or prefix brought. */
+    introducedFactor: 2,
     /** 4 TiB of full shards: as many files as one directory tree bears without complaint. */
     shardsMax: 4 * 1024 * 1024,
     /** Groups of one owner: what one answer of `records` can carry. */

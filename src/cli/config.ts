@@ -16,6 +16,7 @@ export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): 
     country: settings.country,
     mdns: settings.mdns,
     quotaBytes: settings.quotaBytes,
+    strangerShare: settings.strangerPercent / 100,
     deadAfterMs: settings.deadAfterSeconds * 1000,
     auditIntervalMs: settings.auditIntervalSeconds * 1000,
   };

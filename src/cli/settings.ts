@@ -19,6 +19,8 @@ export interface Settings {
   readonly bootstrap: readonly string[];
   readonly mdns: boolean;
   readonly quotaBytes: number;
+  /** Of the quota, for each drive whose user is no friend, in percent. */
+  readonly strangerPercent: number;
   readonly cacheLimitBytes: number;
   /** A peer without any answer for this long counts as dead, and what it held is rebuilt. */
   readonly deadAfterSeconds: number;
@@ -40,6 +42,7 @@ export function defaultSettings(): Settings {
     bootstrap: [],
     mdns: true,
     quotaBytes: 50 * GiB,
+    strangerPercent: 25,
     cacheLimitBytes: limits.cache.limitBytes,
     deadAfterSeconds,
     auditIntervalSeconds,
@@ -74,6 +77,7 @@ export function parseSettings(text: string, defaults: Settings, file: string): S
     bootstrap: field.texts("bootstrap", defaults.bootstrap),
     mdns: field.flag("mdns", defaults.mdns),
     quotaBytes: field.count("quotaBytes", defaults.quotaBytes),
+    strangerPercent: field.percent("strangerPercent", defaults.strangerPercent),
     cacheLimitBytes: field.count("cacheLimitBytes", defaults.cacheLimitBytes),
     deadAfterSeconds: field.count("deadAfterSeconds", defaults.deadAfterSeconds),
     auditIntervalSeconds: field.count("auditIntervalSeconds", defaults.auditIntervalSeconds),
@@ -110,6 +114,8 @@ function reader(found: Record<string, unknown>, file: string) {
       pick(key, fallback, isText, "a short text"),
     texts: (key: string, fallback: readonly string[]) => pick(key, fallback, isList, "texts"),
     count: (key: string, fallback: number) => pick(key, fallback, isCount, "a whole number"),
+    percent: (key: string, fallback: number) =>
+      pick(key, fallback, (value) => isCount(value) && Number(value) <= 100, "0 to 100"),
     flag: (key: string, fallback: boolean) =>
       pick(key, fallback, (value) => typeof value === "boolean", "true or false"),
     country: (fallback: string | undefined) =>

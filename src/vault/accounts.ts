@@ -1,27 +1,42 @@
 /**
  * Who takes up how much, exactly: the totals that the books keep, and what is being written right
  * now. It decides whether there is room and does no I/O; the caller writes the totals down.
+ *
+ * A stranger has a share of the quota and no more, and so have all strangers together that one
+ * peer or one address prefix has brought: drives cost nothing to make up.
  */
 import { HiveError, assert } from "../base/errors.ts";
 import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Totals, noTotals } from "./books.ts";
+import { type Introduction, type Totals, noTotals } from "./books.ts";
 
 export interface AccountOptions {
   readonly quotaBytes: number;
   /** Fewer than limits.vault.ownersMax, for a small machine or a test. */
   readonly ownersMax?: number;
+  /** Of the quota, for each stranger; 1 when not told. */
+  readonly strangerShare?: number;
 }
 
 export class Accounts {
   readonly #quotaBytes: number;
   readonly #ownersMax: number;
   readonly #owners: Map<OwnerId, Totals>;
+  readonly #strangerShare: number;
+  readonly #introductions: Map<OwnerId, Introduction>;
   #usedBytes = 0;
   #shards = 0;
   #reservedBytes = 0;
+  /** The same, by owner. */
+  readonly #reserved = new Map<OwnerId, number>();
 
-  constructor(options: AccountOptions, owners: ReadonlyMap<OwnerId, Totals>) {
+  constructor(
+    options: AccountOptions,
+    owners: ReadonlyMap<OwnerId, Totals>,
+    introductions: ReadonlyMap<OwnerId, Introduction> = new Map(),
+  ) {
+    this.#strangerShare = options.strangerShare ?? 1;
+    this.#introductions = new Map(introductions);
     this.#quotaBytes = options.quotaBytes;
     this.#ownersMax = options.ownersMax ?? limits.vault.ownersMax;
     this.#owners = new Map(owners);
@@ -66,20 +81,62 @@ export class Accounts {
     return undefined;
   }
 
+  /** Who brought this owner; whoever asks now, for one that is new or comes with a friend. */
+  introductionOf(owner: OwnerId, from: Introduction): Introduction {
+    const known = this.#introductions.get(owner);
+    return known === undefined || isWelcome(from) ? from : known;
+  }
+
+  isIntroduced(owner: OwnerId, by: Introduction): boolean {
+    const known = this.#introductions.get(owner);
+    return known?.peer === by.peer && known.prefix === by.prefix && known.friend === by.friend;
+  }
+
+  introduce(owner: OwnerId, by: Introduction): void {
+    this.#introductions.set(owner, by);
+  }
+
   /** Holds room for what is about to be written; Quota when there is none. Dispose to let go. */
-  reserve(owner: OwnerId, bytes: number): Disposable {
+  reserve(owner: OwnerId, bytes: number, from?: Introduction): Disposable {
     const few = this.#shards < limits.vault.shardsMax;
-    if (!this.hasSeatFor(owner) || !few || bytes > this.freeBytes) {
+    const fits = this.hasSeatFor(owner) && few && bytes <= this.freeBytes;
+    if (!fits || (from !== undefined && !this.#fitsStranger(owner, bytes, from))) {
       throw new HiveError("Quota", "vault.reserve", owner);
     }
     this.#reservedBytes += bytes;
+    this.#reserved.set(owner, (this.#reserved.get(owner) ?? 0) + bytes);
     let held = true;
     return {
       [Symbol.dispose]: () => {
-        if (held) this.#reservedBytes -= bytes;
+        if (held) this.#letGo(owner, bytes);
         held = false;
       },
     };
+  }
+
+  #letGo(owner: OwnerId, bytes: number): void {
+    this.#reservedBytes -= bytes;
+    const rest = (this.#reserved.get(owner) ?? 0) - bytes;
+    if (rest > 0) this.#reserved.set(owner, rest);
+    else this.#reserved.delete(owner);
+  }
+
+  /** An owner's share, and that of all who came by the same peer or from the same prefix. */
+  #fitsStranger(owner: OwnerId, bytes: number, from: Introduction): boolean {
+    const by = this.introductionOf(owner, from);
+    if (isWelcome(by)) return true;
+    const share = this.#quotaBytes * this.#strangerShare;
+    const together = share * limits.vault.introducedFactor;
+    const used = { owner: bytes, peer: bytes, prefix: bytes };
+    for (const other of new Set([...this.#owners.keys(), ...this.#reserved.keys()])) {
+      const its = this.#introductions.get(other) ?? (other === owner ? by : undefined);
+      const weight = this.of(other).bytes + (this.#reserved.get(other) ?? 0);
+      if (other === owner) used.owner += weight;
+      if (its === undefined || isWelcome(its)) continue;
+      if (its.peer === by.peer) used.peer += weight;
+      if (its.prefix === by.prefix) used.prefix += weight;
+    }
+    return used.owner <= share && used.peer <= together && used.prefix <= together;
   }
 
   /** What the totals become; `set` makes them so once the books have them. */
@@ -99,7 +156,15 @@ export class Accounts {
     const before = this.of(owner);
     this.#usedBytes += after.bytes - before.bytes;
     this.#shards += after.shards - before.shards;
-    if (after.bytes === 0) this.#owners.delete(owner);
-    else this.#owners.set(owner, after);
+    if (after.bytes === 0) {
+      this.#owners.delete(owner);
+      this.#introductions.delete(owner);
+    } else {
+      this.#owners.set(owner, after);
+    }
   }
+}
+
+function isWelcome({ prefix, friend }: Introduction): boolean {
+  return friend || prefix === undefined;
 }

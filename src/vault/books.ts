@@ -5,12 +5,13 @@
  *   place/SHARD/SEGMENT/INDEX   where a shard belongs    held/OWNER/SEGMENT/INDEX   the way back
  *   record/OWNER/SEGMENT        group, signed record     manifest/OWNER/GROUP, head/OWNER
  *   owner/OWNER                 totals                   gone/SEGMENT               when released
+ *   via/OWNER                   who brought the owner here
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
-import { type GroupId, type OwnerId, type SegmentId, type ShardId } from "../base/ids.ts";
+import type { GroupId, OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.ts";
 import { bytesOfId, parseGroupId, parseOwnerId, parseSegmentId } from "../base/ids.ts";
-import { parseShardId } from "../base/ids.ts";
+import { parsePeerId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 
 /** One shard of one segment, kept here. */
@@ -34,6 +35,14 @@ export interface Totals {
   readonly bytes: number;
 }
 
+/** Who brought an owner here: the peer that stored its first shard, and where that one was. */
+export interface Introduction {
+  readonly peer: PeerId;
+  /** Undefined on this very machine: then nobody is a stranger. */
+  readonly prefix: string | undefined;
+  readonly friend: boolean;
+}
+
 export const noTotals: Totals = { shards: 0, segments: 0, groups: 0, bytes: 0 };
 
 export class Books {
@@ -53,6 +62,14 @@ export class Books {
       owners.set(parseOwnerId(part(key, 1)), readTotals(value));
     }
     return owners;
+  }
+
+  async introductions(): Promise<Map<OwnerId, Introduction>> {
+    const found = new Map<OwnerId, Introduction>();
+    for await (const [key, value] of this.#store.list("via/")) {
+      found.set(parseOwnerId(part(key, 1)), readIntroduction(value));
+    }
+    return found;
   }
 
   async places(shard: ShardId): Promise<readonly Place[]> {
@@ -204,6 +221,24 @@ export function putTotals(owner: OwnerId, totals: Totals): KeyChange {
   const { shards, segments, groups, bytes } = totals;
   const value = new Writer(32).varint(shards).varint(segments).varint(groups).varint(bytes);
   return { type: "put", key, value: value.finish() };
+}
+
+export function putIntroduction(owner: OwnerId, by: Introduction): KeyChange {
+  const value = new Writer(96).latin1(by.peer).latin1(by.prefix ?? "").u8(by.friend ? 1 : 0);
+  return { type: "put", key: `via/${owner}`, value: value.finish() };
+}
+
+export function dropIntroduction(owner: OwnerId): KeyChange {
+  return { type: "delete", key: `via/${owner}` };
+}
+
+function readIntroduction(value: Uint8Array): Introduction {
+  const reader = new Reader(value, "vault.via");
+  const peer = parsePeerId(reader.latin1());
+  const prefix = reader.latin1();
+  const friend = reader.u8() === 1;
+  reader.end();
+  return { peer, prefix: prefix === "" ? undefined : prefix, friend };
 }
 
 function readTotals(value: Uint8Array): Totals {

@@ -16,7 +16,7 @@ import { memberOfShard } from "../placement/seats.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Admitted } from "./admission.ts";
 import * as books from "./books.ts";
-import { type Books, type Place, type Totals, noTotals } from "./books.ts";
+import { type Books, type Introduction, type Place, type Totals, noTotals } from "./books.ts";
 import type { ShardFiles, Staged } from "./files.ts";
 
 export interface KeeperNeeds {
@@ -39,7 +39,9 @@ export class Keeper {
   }
 
   /** Keeps an admitted shard; when it resolves, no crash takes it away. */
-  async keep(admitted: Admitted, bytes: Uint8Array, nowMs: number): Promise<void> {
+  async keep(
+    admitted: Admitted, bytes: Uint8Array, { nowMs, by }: { nowMs: number; by: Introduction },
+  ): Promise<void> {
     using _seat = await this.#stores.enter();
     await this.#refuseOld(admitted);
     if (await this.#isHere(admitted, bytes)) {
@@ -49,10 +51,11 @@ export class Keeper {
     const { record, manifest, shard } = admitted;
     await this.#seatOwner(record.owner);
     const roomBytes = bytes.length + record.bytes.length + manifest.bytes.length;
-    using _room = this.#needs.accounts.reserve(record.owner, roomBytes);
+    using _room = this.#needs.accounts.reserve(record.owner, roomBytes, by);
     await using staged = await this.#needs.files.stage(shard, bytes);
     using _turn = await this.#turn.enter();
     await this.#enter(admitted, staged, nowMs);
+    await this.#introduce(record.owner, by);
   }
 
   /** Forgets a segment; again and again costs nothing. */
@@ -109,14 +112,16 @@ export class Keeper {
     await this.#needs.books.batch(books.putPlace({ ...place, strayAtMs }));
   }
 
-  async keepManifest(manifest: Manifest): Promise<void> {
+  async keepManifest(manifest: Manifest, by: Introduction): Promise<void> {
     await this.#seatOwner(manifest.owner);
     using _turn = await this.#turn.enter();
     const { accounts } = this.#needs;
     // A full vault still has to learn of a repair: only newcomers need room for their words.
     const known = accounts.owners.has(manifest.owner);
-    using _room = known ? undefined : accounts.reserve(manifest.owner, manifest.bytes.length);
+    const { owner, bytes } = manifest;
+    using _room = known ? undefined : accounts.reserve(owner, bytes.length, by);
     await this.#adopt(manifest);
+    if (!known) await this.#introduce(owner, by);
   }
 
   async keepHead(head: Head): Promise<void> {
@@ -155,6 +160,15 @@ export class Keeper {
       if (manifest !== undefined) found.push(manifest);
     }
     return found;
+  }
+
+  /** Within a turn: notes who brought the owner, when that is new. */
+  async #introduce(owner: OwnerId, from: Introduction): Promise<void> {
+    const { accounts } = this.#needs;
+    const by = accounts.introductionOf(owner, from);
+    if (accounts.isIntroduced(owner, by)) return;
+    await this.#needs.books.batch([books.putIntroduction(owner, by)]);
+    accounts.introduce(owner, by);
   }
 
   /** Words without shards cost nothing to send: they make room for a newcomer. */
@@ -288,7 +302,8 @@ export class Keeper {
   }
 
   async #write(owner: OwnerId, totals: Totals, changes: readonly KeyChange[]): Promise<void> {
-    await this.#needs.books.batch([...changes, books.putTotals(owner, totals)]);
+    const gone = totals.bytes === 0 ? [books.dropIntroduction(owner)] : [];
+    await this.#needs.books.batch([...changes, ...gone, books.putTotals(owner, totals)]);
     this.#needs.accounts.set(owner, totals);
   }
 

@@ -21,7 +21,7 @@ import { answerChallenge, leavesOf } from "../proofs/answer.ts";
 import { checkChallenge } from "../proofs/challenge.ts";
 import { type AccountOptions, Accounts } from "./accounts.ts";
 import { admit, isPartner } from "./admission.ts";
-import { Books, type Place } from "./books.ts";
+import { Books, type Introduction, type Place } from "./books.ts";
 import { ShardFiles } from "./files.ts";
 import { Keeper } from "./keeper.ts";
 import { Scrub } from "./scrub.ts";
@@ -70,7 +70,7 @@ export async function openVault(needs: VaultNeeds, options: VaultOptions): Promi
   const files = new ShardFiles(needs.directory);
   await checkDisk(needs.directory, files, books);
   await files.prepare();
-  const accounts = new Accounts(options, await books.owners());
+  const accounts = new Accounts(options, await books.owners(), await books.introductions());
   return new ShardVault({ ...needs, books, files, accounts });
 }
 
@@ -103,8 +103,8 @@ class ShardVault implements Vault {
       const admitted = admit(keys.peer, from, request, shard);
       this.#seatPolicy.check(keys.peer, admitted.manifest, request.policy);
       const nowMs = clock.now();
-      await this.#keeper.keep(admitted, shard, nowMs);
       const { owner, segment } = admitted.record;
+      await this.#keeper.keep(admitted, shard, { nowMs, by: introductionBy(from, owner) });
       const { index, shard: id } = admitted;
       return signReceipt(keys, { owner, segment, index, shard: id, atMs: nowMs }).bytes;
     });
@@ -247,7 +247,7 @@ class ShardVault implements Vault {
     }
     // What takes the seat away is heard whatever the policy says.
     if (isMember) this.#seatPolicy.check(peer, manifest, policy);
-    return this.#keeper.keepManifest(manifest);
+    return this.#keeper.keepManifest(manifest, introductionBy(from, owner));
   }
 
   async #bytes(shard: ShardId, range: ByteRange): Promise<Buffer> {
@@ -265,6 +265,12 @@ class ShardVault implements Vault {
     await this.#keeper.drop(await this.#parts.books.places(shard));
     throw new HiveError("NotFound", "vault.spoilt", shard);
   }
+}
+
+/** A friend answers for his own drives, not for those whose shards he mends. */
+function introductionBy(from: Requester, owner: OwnerId): Introduction {
+  const friend = from.friend === true && from.owners.includes(owner);
+  return { peer: from.peer, prefix: from.prefix, friend };
 }
 
 /** The books and the directory belong together: an unmounted disk must not look like lost data. */

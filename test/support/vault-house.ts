@@ -18,6 +18,7 @@ export interface House extends AsyncDisposable {
 export interface HouseOptions {
   readonly quotaBytes?: number;
   readonly ownersMax?: number;
+  readonly strangerShare?: number;
   readonly clock?: Clock;
   readonly neighbours?: Neighbourhood;
 }
@@ -26,12 +27,14 @@ export interface HouseOptions {
 export async function openHouseIn(
   directory: string, keys: PeerKeys, options: HouseOptions = {},
 ): Promise<House> {
-  const { quotaBytes = 64 * 2 ** 20, ownersMax = 64, clock = systemClock } = options;
+  const { quotaBytes = 64 * 2 ** 20, ownersMax = 64, strangerShare = 1 } = options;
+  const { clock = systemClock } = options;
   const books = await openKeyValue(join(directory, "books"));
   const told = options.neighbours === undefined ? {} : { neighbours: options.neighbours };
   const place = { directory: join(directory, "vault"), books };
   const needs = { ...place, ...told, clock, log: silentLog, keys };
-  const vault = await openVault(needs, { quotaBytes, ownersMax }).catch(async (fault: unknown) => {
+  const room = { quotaBytes, ownersMax, strangerShare };
+  const vault = await openVault(needs, room).catch(async (fault: unknown) => {
     await books[Symbol.asyncDispose]();
     throw fault;
   });
