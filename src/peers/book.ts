@@ -25,6 +25,7 @@ interface Entry {
   dialAtMs: number;
   pingedAtMs: number;
   askedAtMs: number;
+  lookedUpAtMs: number;
   readonly from: Source;
 }
 
@@ -202,6 +203,26 @@ export class Book {
     return peer;
   }
 
+  /** Somebody we met who is not where we know him to be; asking for him is noted. */
+  dueLookUp(): PeerId | undefined {
+    const isLost = ({ online, failures, lastSeenMs }: Entry) =>
+      !online && failures >= failuresMin && lastSeenMs > 0;
+    const [peer] = this.#pick(1, (entry) => {
+      return isLost(entry) && this.#isPast(entry.lookedUpAtMs, limits.dht.lookUpEveryMs);
+    }, "lookedUpAtMs");
+    const entry = peer === undefined ? undefined : this.#entries.get(peer);
+    if (entry !== undefined) entry.lookedUpAtMs = this.#needs.clock.now();
+    return peer;
+  }
+
+  /** There is news of where it is: it is tried now. */
+  hurry(peer: PeerId): void {
+    const entry = this.#entries.get(peer);
+    if (entry === undefined) return;
+    entry.failures = 0;
+    entry.dialAtMs = this.#needs.clock.now();
+  }
+
   /**
    * Writes what changed, forgets hearsay that is too old; true when there was something to write.
    * Whom we met stays until room is needed: a clock that is set wrong must not cost us our peers.
@@ -228,7 +249,7 @@ export class Book {
   #pick(
     count: number,
     due: (entry: Entry) => boolean,
-    order: "dialAtMs" | "pingedAtMs" | "askedAtMs",
+    order: "dialAtMs" | "pingedAtMs" | "askedAtMs" | "lookedUpAtMs",
   ): readonly PeerId[] {
     const found = [...this.#entries.values()].filter(due);
     found.sort((a, b) => a[order] - b[order]);
@@ -283,11 +304,14 @@ export class Book {
   }
 }
 
+/** Two tries in vain: it may have moved. */
+const failuresMin = 2;
+
 /** Entries written in one batch: a step stays short. */
 const flushMax = 256;
 
 function fresh(offer: Offer, lastSeenMs: number, from: Source): Entry {
-  const never = { failures: 0, dialAtMs: 0, pingedAtMs: 0, askedAtMs: 0 };
+  const never = { failures: 0, dialAtMs: 0, pingedAtMs: 0, askedAtMs: 0, lookedUpAtMs: 0 };
   return { offer, online: false, roundTripMs: undefined, lastSeenMs, ...never, from };
 }
 

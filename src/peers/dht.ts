@@ -1,52 +1,131 @@
 /**
- * Heads and manifests in our own Kademlia DHT: tens of small records per owner, nothing per shard.
- * A record is stored or believed only if its signature is right and it lies under its own key; of
- * several the newest wins. Anybody may carry them: they tell who signed, not what is in the drive.
- *
- *   /hive/head/OWNER         the newest head
- *   /hive/group/OWNER/GROUP  a placement group's newest manifest
+ * Asking our own Kademlia DHT: tens of small records per owner, nothing per shard. A lookup goes
+ * several ways that share no peer, believes no answer that it has not checked, and takes the
+ * newest of all; so liars can be silent at most. What may lie where is in dht-records.ts.
  */
-import type { SelectFn, ValidateFn } from "@libp2p/kad-dht";
 import { HiveError, isFault } from "../base/errors.ts";
-import type { OwnerId } from "../base/ids.ts";
+import type { OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Head, Manifest } from "../base/records.ts";
-import { parseHead, parseManifest } from "../crypt/records.ts";
+import { type Random, shuffled } from "../base/random.ts";
+import type { Head, Manifest, Offer } from "../base/records.ts";
+import { type Found, believe, groupKey, headKey, offerKey } from "./dht-records.ts";
 import type { Node } from "./node.ts";
-
-type Found = { readonly record: Head | Manifest; readonly version: number };
-
-export function headKey(owner: OwnerId): Uint8Array {
-  return Buffer.from(`/hive/head/${owner}`);
-}
-
-export function groupKey(owner: OwnerId, group: string): Uint8Array {
-  return Buffer.from(`/hive/group/${owner}/${group}`);
-}
-
-export const validateRecord: ValidateFn = (key, value) => {
-  believe(key, value);
-};
-
-/** The index of the newest; all were validated before. */
-export const selectRecord: SelectFn = (key, values) => {
-  const versions = values.map((value) => believe(key, value).version);
-  return versions.indexOf(Math.max(...versions));
-};
+import { type Slot, anywhere, encodeSlot, narrower, slotDepths, slotKey, slotOf } from "./slots.ts";
 
 /** Resolves when at least one other peer keeps the record. */
-export async function publishRecord(
-  node: Node,
-  record: Head | Manifest,
-  signal: AbortSignal | undefined,
+export function publishRecord(
+  node: Node, record: Head | Manifest, signal: AbortSignal | undefined,
 ): Promise<void> {
   const key = "sequence" in record
     ? headKey(record.owner)
     : groupKey(record.owner, record.group);
+  return put(node, key, record.bytes, signal);
+}
+
+export async function resolveHead(
+  node: Node, owner: OwnerId, signal: AbortSignal | undefined,
+): Promise<Head | undefined> {
+  const found = newest(await lookUp(node, headKey(owner), signal));
+  return found?.kind === "head" ? found.record : undefined;
+}
+
+export async function resolveManifest(
+  node: Node, owner: OwnerId, group: string, signal: AbortSignal | undefined,
+): Promise<Manifest | undefined> {
+  const found = newest(await lookUp(node, groupKey(owner, group), signal));
+  return found?.kind === "group" ? found.record : undefined;
+}
+
+/** A peer's own word of where it is. */
+export async function resolveOffer(
+  node: Node, peer: PeerId, signal: AbortSignal | undefined,
+): Promise<Offer | undefined> {
+  const found = newest(await lookUp(node, offerKey(peer), signal));
+  return found?.kind === "offer" ? found.record : undefined;
+}
+
+/**
+ * Puts an offer under its peer's name, and into the slots of the world and of its country: in each
+ * the widest, and narrower ones as long as others fill them.
+ */
+export async function publishOffer(
+  node: Node, offer: Offer, signal: AbortSignal | undefined,
+): Promise<void> {
+  await put(node, offerKey(offer.peer), offer.bytes, signal);
+  const places = offer.country === undefined ? [anywhere] : [anywhere, offer.country];
+  for (const place of places) {
+    for (const depth of slotDepths.keys()) {
+      const slot = slotOf(offer.peer, { place, depth });
+      const others = await offersIn(node, slot, signal);
+      await put(node, keyOf(slot), encodeSlot([offer]), signal);
+      if (others.length < isFullAt) break;
+    }
+  }
+}
+
+export interface Told {
+  readonly offer: Offer;
+  /** Who answered with it; undefined when this node itself keeps it. */
+  readonly teller: PeerId | undefined;
+}
+
+export interface SearchOptions {
+  /** A country's two letters; anywhere when undefined. */
+  readonly country?: string | undefined;
+  /** Enough of them, if there are as many. */
+  readonly count: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Peers of a place by their offers: of the widest slot, and of narrower ones where it is full. */
+export async function searchOffers(
+  node: Node, random: Random, { country, count, signal }: SearchOptions,
+): Promise<readonly Told[]> {
+  const found = new Map<PeerId, Told>();
+  let slots: readonly Slot[] = [{ place: country ?? anywhere, bits: "" }];
+  for (let looks = 0; looks < limits.dht.slotLooksMax && found.size < count; looks++) {
+    const [slot, ...rest] = slots;
+    if (slot === undefined) break;
+    const told = await offersIn(node, slot, signal);
+    for (const one of told) keepNewer(found, one);
+    const more = told.length < isFullAt ? [] : shuffled(narrower(slot), random);
+    slots = [...rest, ...more.slice(0, limits.dht.slotLooksMax)];
+  }
+  return [...found.values()];
+}
+
+/** Somebody may have left it a moment ago: so many mean that others found no room. */
+const isFullAt = Math.ceil(limits.dht.slotOffersMax * 3 / 4);
+
+/** All that the keepers of a slot tell, each offer once and the newest of it. */
+async function offersIn(
+  node: Node, slot: Slot, signal: AbortSignal | undefined,
+): Promise<readonly Told[]> {
+  const offers = new Map<PeerId, Told>();
+  for (const { found, from } of await lookUp(node, keyOf(slot), signal)) {
+    if (found.kind !== "slot") continue;
+    for (const offer of found.offers) keepNewer(offers, { offer, teller: from });
+  }
+  return [...offers.values()];
+}
+
+function keepNewer(offers: Map<PeerId, Told>, told: Told): void {
+  const { peer, atMs } = told.offer;
+  if ((offers.get(peer)?.offer.atMs ?? -1) < atMs) offers.set(peer, told);
+}
+
+function keyOf(slot: Slot): Uint8Array {
+  return Buffer.from(slotKey(slot));
+}
+
+async function put(
+  node: Node, key: Uint8Array, value: Uint8Array, signal: AbortSignal | undefined,
+): Promise<void> {
   if (node.getConnections().length === 0) throw unavailable("peers.publish", key);
   let kept = 0;
+  const within = bounded(signal, limits.dht.publishTimeoutMs);
   try {
-    const query = node.services.dht.put(key, record.bytes, { signal: bounded(signal) });
+    const query = node.services.dht.put(key, value, { signal: within });
     for await (const event of query) {
       if (event.name === "PEER_RESPONSE" && event.messageName === "PUT_VALUE") kept++;
     }
@@ -57,46 +136,38 @@ export async function publishRecord(
   if (kept === 0) throw unavailable("peers.publish", key);
 }
 
-export async function resolveHead(
-  node: Node,
-  owner: OwnerId,
-  signal: AbortSignal | undefined,
-): Promise<Head | undefined> {
-  const record = await resolve(node, headKey(owner), signal);
-  return record !== undefined && "sequence" in record ? record : undefined;
+interface Answer {
+  readonly found: Found;
+  readonly from: PeerId | undefined;
 }
 
-export async function resolveManifest(
-  node: Node,
-  owner: OwnerId,
-  group: string,
-  signal: AbortSignal | undefined,
-): Promise<Manifest | undefined> {
-  const record = await resolve(node, groupKey(owner, group), signal);
-  return record !== undefined && "epoch" in record ? record : undefined;
-}
-
-async function resolve(
-  node: Node,
-  key: Uint8Array,
-  signal: AbortSignal | undefined,
-): Promise<Head | Manifest | undefined> {
-  let best: Found | undefined;
-  const offer = (value: Uint8Array | undefined) => {
+/** Every answer that is right, whoever gave it. */
+async function lookUp(
+  node: Node, key: Uint8Array, signal: AbortSignal | undefined,
+): Promise<readonly Answer[]> {
+  const answers: Answer[] = [];
+  const hear = (value: Uint8Array | undefined, from: string | undefined) => {
     const found = value === undefined ? undefined : believeQuietly(key, value);
-    if (found !== undefined && found.version > (best?.version ?? -1)) best = found;
+    if (found !== undefined) answers.push({ found, from: from as PeerId | undefined });
   };
+  const within = bounded(signal, limits.peers.resolveTimeoutMs);
   try {
-    for await (const event of node.services.dht.get(key, { signal: bounded(signal) })) {
+    for await (const event of node.services.dht.get(key, { signal: within })) {
       // Each answer counts by itself: the last word fails when one peer takes no correction.
-      if (event.name === "PEER_RESPONSE") offer(event.record?.value);
-      else if (event.name === "VALUE") offer(event.value);
+      if (event.name === "PEER_RESPONSE") hear(event.record?.value, event.from.toString());
+      else if (event.name === "VALUE") hear(event.value, undefined);
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    if (best === undefined) throw unavailable("peers.resolve", key, cause);
+    if (answers.length === 0) throw unavailable("peers.resolve", key, cause);
   }
-  return best?.record;
+  return answers;
+}
+
+function newest(answers: readonly Answer[]): Found | undefined {
+  let best: Found | undefined;
+  for (const { found } of answers) if (found.version > (best?.version ?? -1)) best = found;
+  return best;
 }
 
 function believeQuietly(key: Uint8Array, value: Uint8Array): Found | undefined {
@@ -108,28 +179,8 @@ function believeQuietly(key: Uint8Array, value: Uint8Array): Found | undefined {
   }
 }
 
-/** The record under this key, if it is one that may lie there. */
-function believe(key: Uint8Array, value: Uint8Array): Found {
-  const text = Buffer.from(key).toString("latin1");
-  const [, space, kind] = text.split("/");
-  if (value.length <= limits.peers.recordBytesMax && space === "hive") {
-    if (kind === "head") {
-      const record = parseHead(value);
-      if (text === Buffer.from(headKey(record.owner)).toString()) {
-        return { record, version: record.sequence };
-      }
-    } else if (kind === "group") {
-      const record = parseManifest(value);
-      if (text === Buffer.from(groupKey(record.owner, record.group)).toString()) {
-        return { record, version: record.epoch };
-      }
-    }
-  }
-  throw new HiveError("Corrupt", "peers.dht", text.slice(0, 160));
-}
-
-function bounded(signal: AbortSignal | undefined): AbortSignal {
-  const timeout = AbortSignal.timeout(limits.peers.resolveTimeoutMs);
+function bounded(signal: AbortSignal | undefined, timeoutMs: number): AbortSignal {
+  const timeout = AbortSignal.timeout(timeoutMs);
   return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
 }
 

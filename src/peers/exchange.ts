@@ -1,6 +1,7 @@
 /**
  * The step that keeps this node among its peers: renews its offer, writes the book, tries lost
- * peers whose time has come, hears of new ones, and measures round trips. A few of each per call.
+ * peers whose time has come, hears of new ones, measures round trips, and does its part in the
+ * DHT. A few of each per call.
  */
 import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
@@ -11,10 +12,12 @@ import { parseOffer } from "../crypt/records.ts";
 import type { Book } from "./book.ts";
 import type { Link } from "./link.ts";
 import { parseList } from "./message.ts";
+import type { Presence } from "./presence.ts";
 
 export interface ExchangeNeeds {
   readonly log: Log;
   readonly book: Book;
+  readonly presence: Presence;
   readonly linkTo: (peer: PeerId) => Link;
   readonly connections: () => number;
   readonly renewOffer: () => void;
@@ -40,7 +43,8 @@ export class Exchange implements Step {
     for (const peer of book.duePings(limits.peers.pingsPerStep)) {
       await this.#quietly(peer, this.#needs.linkTo(peer).ping(signal));
     }
-    return wrote || dialled || asked !== undefined ? "busy" : "idle";
+    const present = await this.#needs.presence.step(signal);
+    return wrote || dialled || asked !== undefined ? "busy" : present;
   }
 
   /** Hears of other peers from this one. */

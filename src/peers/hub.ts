@@ -22,6 +22,7 @@ import { Answers } from "./answers.ts";
 import { Book } from "./book.ts";
 import type { Door } from "./door.ts";
 import { publishRecord, resolveHead, resolveManifest } from "./dht.ts";
+import type { SearchOptions } from "./dht.ts";
 import { Exchange } from "./exchange.ts";
 import type { Guest } from "./guests.ts";
 import { isPlainAddress } from "./invite.ts";
@@ -31,6 +32,7 @@ import { type Request, encodeHello, parseList, parseOwnerRecords } from "./messa
 import type { Node } from "./node.ts";
 import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
 import type { Meter } from "./pipe.ts";
+import { Presence } from "./presence.ts";
 
 /** What start.ts has made before there is a hub. */
 interface Own {
@@ -51,6 +53,7 @@ export class Hub implements Peers {
   readonly #answers: Answers;
   readonly #links = new Map<PeerId, Link>();
   readonly #door: Door;
+  readonly #presence: Presence;
   readonly #meter: Meter;
   readonly #closing = new AbortController();
   #discovering = 0;
@@ -72,9 +75,14 @@ export class Hub implements Peers {
       book: this.#book,
       offer: () => this.#ownOffer(),
     });
+    const presence = new Presence({
+      ...needs, book: this.#book, node: own.node, offer: () => this.#ownOffer(),
+    });
+    this.#presence = presence;
     this.step = new Exchange({
       log: needs.log,
       book: this.#book,
+      presence,
       linkTo: (peer) => this.#link(peer),
       connections: () => this.#node.getConnections().length,
       renewOffer: () => void this.#ownOffer(),
@@ -233,6 +241,10 @@ export class Hub implements Peers {
     return resolveManifest(this.#node, owner, group, options.signal);
   }
 
+  async seek(options: SearchOptions): Promise<number> {
+    return this.#presence.seek(options);
+  }
+
   ipfs(): Promise<Ipfs> {
     // Helia is large: a node that nobody asks for public files does not load it.
     this.#ipfs ??= import("./ipfs.ts").then(({ openIpfs }) => openIpfs({
@@ -277,7 +289,7 @@ export class Hub implements Peers {
     const open = this.#node.getConnections(peerIdFromString(peer));
     const connection = open.find((one) => one.status === "open");
     if (connection !== undefined) return connection;
-    const offer = this.#book.offerOf(peer);
+    const offer = this.#book.offerOf(peer) ?? await this.#presence.find(peer, signal);
     if (offer === undefined) throw new HiveError("Unavailable", "peers.dial", peer);
     const addresses = offer.addresses.filter(isPlainAddress);
     return this.#dial(addresses.map((address) => `${address}/p2p/${peer}`), signal);

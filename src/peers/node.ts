@@ -3,9 +3,10 @@
  * Kademlia DHT. It knows no public bootstrap and dials nobody but whom it is told or has learnt of.
  */
 import { identify } from "@libp2p/identify";
-import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
-import { type KadDHT, type SelectFn, type ValidateFn, kadDHT, passthroughMapper }
+import type { ConnectionGater, Libp2p, PrivateKey, StreamHandler } from "@libp2p/interface";
+import { type KadDHT, type KadDHTComponents, type SelectFn, type ValidateFn }
   from "@libp2p/kad-dht";
+import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
 import { mdns } from "@libp2p/mdns";
 import { noise } from "@libp2p/noise";
 import { type Ping, ping } from "@libp2p/ping";
@@ -33,10 +34,21 @@ export interface NodeOptions {
   readonly listen: readonly string[];
   readonly mdns: boolean;
   readonly encryption: "noise" | "tls";
-  readonly datastore: NonNullable<Libp2pOptions["datastore"]>;
+  /** What libp2p remembers of others' addresses. */
+  readonly datastore: Datastore;
+  readonly dht: DhtOptions;
+  readonly door?: Doorkeeper;
+}
+
+type Registrar = KadDHTComponents["registrar"];
+type Datastore = NonNullable<Libp2pOptions["datastore"]>;
+
+export interface DhtOptions {
+  readonly records: Datastore;
   readonly validate: ValidateFn;
   readonly select: SelectFn;
-  readonly door?: Doorkeeper;
+  /** Answers a stream that asks, in its own way; the rest is the DHT's. */
+  readonly guard?: (answer: StreamHandler) => StreamHandler;
 }
 
 export async function openNode(options: NodeOptions): Promise<Node> {
@@ -74,17 +86,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     services: {
       identify: identify({ protocolPrefix: "hive" }),
       ping: ping({ protocolPrefix: "hive" }),
-      dht: kadDHT({
-        protocol: "/hive/kad/1.0.0",
-        logPrefix: "libp2p:hive-dht",
-        clientMode: false,
-        // Queries wait for it, so that they start from a filled table.
-        initialQuerySelfInterval: 0,
-        // Loopback and home networks are where most peers live.
-        peerInfoMapper: passthroughMapper,
-        validators: { hive: options.validate },
-        selectors: { hive: options.select },
-      }),
+      dht: dhtOf(options.dht),
     },
   });
 }
@@ -97,6 +99,52 @@ function gaterOf(door: Doorkeeper): ConnectionGater {
     denyInboundUpgradedConnection: (peer, { remoteAddr }) =>
       !door.enters(parsePeerId(peer.toString()), remoteAddr.toString()),
   };
+}
+
+function dhtOf(options: DhtOptions): (components: KadDHTComponents) => KadDHT {
+  const make = kadDHT({
+    protocol: "/hive/kad/1.0.0",
+    logPrefix: "libp2p:hive-dht",
+    clientMode: false,
+    // Queries wait for it, so that they start from a filled table.
+    initialQuerySelfInterval: 0,
+    // Loopback and home networks are where most peers live.
+    peerInfoMapper: passthroughMapper,
+    disjointPaths: limits.dht.disjointPaths,
+    networkDialTimeout: { minTimeout: limits.dht.answerMsMin, maxTimeout: limits.dht.answerMsMax },
+    maxInboundStreams: limits.dht.streamsMax,
+    incomingMessageTimeout: limits.peers.dialTimeoutMs,
+    validators: { hive: options.validate },
+    selectors: { hive: options.select },
+  });
+  return (components) => make(withParts(components, {
+    datastore: options.records,
+    registrar: guarded(components.registrar, options.guard),
+  }));
+}
+
+/** The same parts but these: the DHT keeps its records apart from what libp2p remembers. */
+function withParts(
+  components: KadDHTComponents, parts: Partial<KadDHTComponents>,
+): KadDHTComponents {
+  return new Proxy(components, {
+    get: (target, name) => Reflect.get(Object.hasOwn(parts, name) ? parts : target, name),
+  });
+}
+
+// Not libp2p's own middleware: in 3.3 each stream leaves its handler behind in the list, and every
+// later stream is handled once more.
+function guarded(
+  registrar: Registrar, guard: (answer: StreamHandler) => StreamHandler = (answer) => answer,
+): Registrar {
+  const handle: Registrar["handle"] = (protocol, answer, options) =>
+    registrar.handle(protocol, guard(answer), options);
+  return new Proxy(registrar, {
+    get: (target, name) => {
+      const part: unknown = name === "handle" ? handle : Reflect.get(target, name);
+      return typeof part === "function" ? part.bind(target) : part;
+    },
+  });
 }
 
 /** Our lanes, the DHT's queries, identify and pings of one connection. */

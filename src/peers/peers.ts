@@ -16,6 +16,7 @@ import type { PeerNetwork, ShardHost } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { DeviceCertificate } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
+import type { SearchOptions } from "./dht.ts";
 import type { DriveBlocks, Ipfs } from "./ipfs.ts";
 import type { Meter } from "./pipe.ts";
 import { startPeers } from "./start.ts";
@@ -57,6 +58,8 @@ export interface Peers extends PeerNetwork, AsyncDisposable {
   readonly step: Step;
   /** Helia and UnixFS over this node, made when first asked for. */
   ipfs(): Promise<Ipfs>;
+  /** Looks in the DHT for peers of a place; answers how many it had not known. */
+  seek(options: SearchOptions): Promise<number>;
   onPeersChanged(listener: () => void): Disposable;
   /** Bytes of our own protocol since the start. */
   stats(): Readonly<Meter>;

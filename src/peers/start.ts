@@ -2,7 +2,7 @@
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { HiveError } from "../base/errors.ts";
 import { peerKeysOf } from "../crypt/peer-key.ts";
-import { selectRecord, validateRecord } from "./dht.ts";
+import { dhtPart } from "./dht-part.ts";
 import { Door } from "./door.ts";
 import { Hub } from "./hub.ts";
 import { Remembered } from "./memory.ts";
@@ -29,8 +29,7 @@ export async function startPeers(needs: PeersNeeds, options: PeersOptions): Prom
     mdns: options.mdns,
     encryption: options.encryption ?? "tls",
     datastore: new Remembered(),
-    validate: validateRecord,
-    select: selectRecord,
+    dht: dhtPart(needs.clock, (connection, bytes) => door.counts(connection, bytes)),
     door,
   });
   hub = new Hub(needs, options, { keys, node, door, meter });

@@ -16,7 +16,8 @@ import { signDeviceCertificate, signHead, signManifest, signOffer, signReceipt, 
   from "../../src/crypt/records.ts";
 import { signSegmentRecord } from "../../src/crypt/records.ts";
 import { erasureClasses } from "../../src/base/records.ts";
-import { groupKey, headKey, validateRecord } from "../../src/peers/dht.ts";
+import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht-records.ts";
+import { encodeSlot, slotKey, slotOf } from "../../src/peers/slots.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
 import { encodeInvite, parseInvite } from "../../src/peers/invite.ts";
 import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
@@ -104,6 +105,7 @@ const requests = [
   }),
 ];
 
+const slot = Buffer.from(slotKey(slotOf(peer.peer, { place: "CH", depth: 2 })));
 const { headBytesMax, payloadBytesMax } = limits.peers;
 const blockBytesMax = limits.dag.blockBytesMax;
 
@@ -186,6 +188,18 @@ const decoders: readonly Decoder[] = [
   {
     name: "manifest in the DHT", valid: [manifest.bytes], bytesMax: payloadBytesMax,
     decode: (bytes) => validateRecord(groupKey(drive.owner, group), bytes),
+  },
+  {
+    name: "offer in the DHT", valid: [offer.bytes], bytesMax: payloadBytesMax,
+    decode: (bytes) => validateRecord(offerKey(peer.peer), bytes),
+  },
+  {
+    name: "slot in the DHT", valid: [encodeSlot([offer])], bytesMax: payloadBytesMax,
+    decode: (bytes) => validateRecord(slot, bytes),
+  },
+  {
+    name: "key of a slot", valid: [slot], bytesMax: 2 ** 16,
+    decode: (bytes) => validateRecord(bytes, encodeSlot([offer])),
   },
   {
     name: "key in the DHT", valid: [headKey(drive.owner), groupKey(drive.owner, group)],

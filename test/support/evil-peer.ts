@@ -2,10 +2,11 @@
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
+import { systemClock } from "../../src/base/clock.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { selectRecord, validateRecord } from "../../src/peers/dht.ts";
+import { dhtPart } from "../../src/peers/dht-part.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
 import { shardProtocol } from "../../src/peers/link.ts";
 import { Remembered } from "../../src/peers/memory.ts";
@@ -34,8 +35,7 @@ export class EvilPeer implements AsyncDisposable {
       mdns: false,
       encryption: "tls",
       datastore: new Remembered(),
-      validate: validateRecord,
-      select: selectRecord,
+      dht: dhtPart(systemClock, () => true),
     });
     if (answer !== undefined) await node.handle(shardProtocol, (stream) => listen(stream, answer));
     return new EvilPeer(node, keys);

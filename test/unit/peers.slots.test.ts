@@ -1,0 +1,188 @@
+/** Slots and the records that a node keeps for the DHT: pure, with a clock and guests of its own. */
+import { test } from "tap";
+import { Libp2pRecord } from "@libp2p/record";
+import { Key } from "interface-datastore";
+import { base32 } from "multiformats/bases/base32";
+import { limits } from "../../src/base/limits.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { Offer } from "../../src/base/records.ts";
+import { driveKeysOf } from "../../src/crypt/drive.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { signHead, signOffer } from "../../src/crypt/records.ts";
+import { headKey, offerKey, selectRecord, validateRecord } from "../../src/peers/dht-records.ts";
+import { DhtStore } from "../../src/peers/dht-store.ts";
+import type { Guest } from "../../src/peers/guests.ts";
+import { type Slot, belongs, encodeSlot, narrower, parseSlot, parseSlotKey, slotDepths, slotKey,
+  slotOf } from "../../src/peers/slots.ts";
+import { faultOf } from "../support/faults.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const random = seededRandom(`peers.slots/${seed}`);
+const startMs = 1_700_000_000_000;
+const world: Slot = { place: "--", bits: "" };
+
+function offerOf(keys: PeerKeys, told: { atMs?: number; country?: string } = {}): Offer {
+  return signOffer(keys, {
+    atMs: told.atMs ?? startMs, household: "x", country: told.country ?? "CH",
+    addresses: ["/ip4/192.0.2.1/tcp/1"], quotaBytes: 1, freeBytes: 1,
+  });
+}
+
+const newKeys = () => peerKeysOf(random.bytes(32));
+
+/** A store as the DHT sees it, with a guest and a time that the test sets. */
+class Kept {
+  ms = startMs;
+  guest: Guest | undefined;
+  readonly store = new DhtStore({ clock: { now: () => this.ms }, guest: () => this.guest });
+
+  put(key: Uint8Array | string, value: Uint8Array, guest?: Guest): void {
+    const name = Buffer.from(key);
+    this.guest = guest;
+    const stored = new Libp2pRecord(name, value, new Date(0)).serialize();
+    this.store.put(new Key(`/dht/record/${base32.baseEncode(name)}`, false), stored);
+  }
+
+  get(key: Uint8Array | string): Buffer | undefined {
+    const name = new Key(`/dht/record/${base32.baseEncode(Buffer.from(key))}`, false);
+    if (!this.store.has(name)) return undefined;
+    return Buffer.from(Libp2pRecord.deserialize(this.store.get(name)).value);
+  }
+
+  slot(slot: Slot): readonly Offer[] {
+    const value = this.get(slotKey(slot));
+    return value === undefined ? [] : parseSlot(slot, value);
+  }
+}
+
+test(`a peer is in one slot of each depth, and in those of no other place (HIVE_SEED=${seed})`, (t) => {
+  for (let round = 0; round < 50; round++) {
+    const keys = newKeys();
+    const offer = offerOf(keys);
+    let slot = world;
+    for (const depth of slotDepths.keys()) {
+      const own = slotOf(keys.peer, { place: "--", depth });
+      t.ok(belongs(offer, own));
+      t.strictSame(parseSlotKey(slotKey(own)), own);
+      if (depth === 0) continue;
+      const inside = narrower(slot).filter((one) => belongs(offer, one));
+      t.strictSame(inside, [own], "exactly one of the narrower ones");
+      slot = own;
+    }
+    t.strictSame(narrower(slot), []);
+    t.notOk(belongs(offer, { place: "DE", bits: "" }));
+  }
+  for (const text of ["/hive/slot/1/CH/01", "/hive/slot/2/CH/", "/hive/slot/1/CHE/", "/hive/slot/1/ch/",
+    "/hive/slot/1/CH/0101/x", "/hive/slot/1/CH/012a", ""]) {
+    t.equal(parseSlotKey(text), undefined, text);
+  }
+  t.end();
+});
+
+test("a slot takes offers that belong there, signed and each once", async (t) => {
+  const [one, two] = [newKeys(), newKeys()];
+  const key = Buffer.from(slotKey({ place: "CH", bits: "" }));
+  validateRecord(key, encodeSlot([offerOf(one), offerOf(two)]));
+  const wrong: readonly (readonly [string, readonly Offer[]])[] = [
+    ["none", []],
+    ["one twice", [offerOf(one), offerOf(one, { atMs: startMs + 1 })]],
+    ["another country's", [offerOf(one, { country: "DE" })]],
+    ["too many", Array.from({ length: limits.dht.slotOffersMax + 1 }, () => offerOf(newKeys()))],
+  ];
+  for (const [name, offers] of wrong) {
+    t.equal(await faultOf(() => validateRecord(key, encodeSlot(offers))), "Corrupt", name);
+  }
+  const narrow = Buffer.from(slotKey(slotOf(one.peer, { place: "--", depth: 3 })));
+  t.equal(await faultOf(() => validateRecord(narrow, encodeSlot([offerOf(two)]))), "Corrupt");
+  t.equal(await faultOf(() => validateRecord(offerKey(two.peer), offerOf(one).bytes)), "Corrupt");
+  const values = [encodeSlot([offerOf(one)]), encodeSlot([offerOf(one), offerOf(two)])];
+  t.equal(selectRecord(key, values), 1, "of two slots the one that tells more");
+});
+
+test("an old head that somebody sends again does not push out the newer one", (t) => {
+  const kept = new Kept();
+  const drive = driveKeysOf(random.bytes(32));
+  const head = (sequence: number) => signHead(drive, {
+    peer: newKeys().peer, sequence, publishedAtMs: 1, sealed: Buffer.from("x"),
+  }).bytes;
+  const [old, next] = [head(1), head(2)];
+  kept.put(headKey(drive.owner), old);
+  kept.put(headKey(drive.owner), next);
+  kept.put(headKey(drive.owner), old, { peer: newKeys().peer, prefix: undefined });
+  t.ok(kept.get(headKey(drive.owner))?.equals(next));
+  kept.put(headKey(drive.owner), random.bytes(100));
+  kept.put("/hive/other/x", next);
+  kept.put("/pk/x", next);
+  t.ok(kept.get(headKey(drive.owner))?.equals(next), "nor do bytes of chance");
+  t.equal(kept.get("/hive/other/x"), undefined);
+  kept.ms += limits.dht.recordAgeMsMax + 1;
+  t.equal(kept.get(headKey(drive.owner)), undefined, "nobody has sent it for a month");
+  t.equal(kept.store.bytes, 0);
+  t.end();
+});
+
+test("into a slot a peer puts its own offer, whatever else it sends", (t) => {
+  const kept = new Kept();
+  const [one, two, three] = [newKeys(), newKeys(), newKeys()];
+  kept.put(slotKey(world), encodeSlot([offerOf(one), offerOf(two)]), {
+    peer: one.peer, prefix: "192.0.2.0/24",
+  });
+  t.strictSame(kept.slot(world).map(({ peer }) => peer), [one.peer]);
+  kept.put(slotKey(world), encodeSlot([offerOf(three)]), { peer: two.peer, prefix: undefined });
+  t.strictSame(kept.slot(world).map(({ peer }) => peer), [one.peer]);
+  const newer = offerOf(one, { atMs: startMs + 1000 });
+  kept.put(slotKey(world), encodeSlot([newer]), { peer: one.peer, prefix: "192.0.2.0/24" });
+  kept.put(slotKey(world), encodeSlot([offerOf(one)]), { peer: one.peer, prefix: undefined });
+  t.strictSame(kept.slot(world).map(({ atMs }) => atMs), [newer.atMs], "and the newest stays");
+  kept.ms += limits.dht.slotAgeMsMax + 2000;
+  t.strictSame(kept.slot(world), [], "until it is old");
+  t.end();
+});
+
+test("a flood of made-up peers neither fills a slot from one place nor pushes others out", (t) => {
+  const kept = new Kept();
+  const early = newKeys();
+  kept.put(slotKey(world), encodeSlot([offerOf(early)]), { peer: early.peer, prefix: "192.0.2.0/24" });
+  const flood = (prefix: string) => {
+    for (let count = 0; count < 60; count++) {
+      const keys = newKeys();
+      kept.put(slotKey(world), encodeSlot([offerOf(keys)]), { peer: keys.peer, prefix });
+    }
+  };
+  flood("198.51.100.0/24");
+  t.equal(kept.slot(world).length, 1 + limits.dht.slotOffersPerPrefixMax);
+  for (let place = 0; place < 20; place++) flood(`203.0.${place}.0/24`);
+  t.equal(kept.slot(world).length, limits.dht.slotOffersMax);
+  t.ok(kept.slot(world).some(({ peer }) => peer === early.peer), "who was there stays");
+  t.end();
+});
+
+test("what one peer and one prefix put here is bounded and makes room among itself", (t) => {
+  const kept = new Kept();
+  const honest = driveKeysOf(random.bytes(32));
+  const put = (guest: Guest) => {
+    const drive = driveKeysOf(random.bytes(32));
+    kept.put(headKey(drive.owner), signHead(drive, {
+      peer: guest.peer, sequence: 1, publishedAtMs: 1, sealed: Buffer.from("x"),
+    }).bytes, guest);
+    return drive.owner;
+  };
+  kept.put(headKey(honest.owner), signHead(honest, {
+    peer: newKeys().peer, sequence: 1, publishedAtMs: 1, sealed: Buffer.from("x"),
+  }).bytes, { peer: newKeys().peer, prefix: "192.0.2.0/24" });
+  const peer = newKeys().peer;
+  const { recordsPerPeerMax, recordsPerPrefixMax } = limits.dht;
+  const puts = Array.from({ length: recordsPerPeerMax + 20 }, () => {
+    return put({ peer, prefix: "198.51.100.0/24" });
+  });
+  const here = puts.filter((owner) => kept.get(headKey(owner)) !== undefined);
+  t.equal(here.length, recordsPerPeerMax);
+  t.notOk(here.includes(puts[0] as never), "its first ones went");
+  const more = Array.from({ length: recordsPerPrefixMax }, () => {
+    return put({ peer: newKeys().peer, prefix: "198.51.100.0/24" });
+  });
+  const all = [...puts, ...more].filter((owner) => kept.get(headKey(owner)) !== undefined);
+  t.equal(all.length, recordsPerPrefixMax);
+  t.ok(kept.get(headKey(honest.owner)), "another's record is here");
+  t.end();
+});
