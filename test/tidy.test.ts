@@ -18,6 +18,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   cache: ["base"],
   vault: ["base", "crypt", "placement", "proofs"],
   peers: ["base", "crypt"],
+  places: ["base", "crypt"],
   tree: ["base", "dag"],
   transfer: ["base", "cache", "crypt", "dag", "erasure", "placement", "peers"],
   mount: ["base", "tree"],

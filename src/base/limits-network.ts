@@ -280,5 +280,62 @@ export const networkLimits = {
     publicBytesMax: 256 * MiB,
     publicBlockBytesMax: 2 * MiB,
     inviteCharsMax: 1024,
+    /** Round trips of one measurement: the shortest of five has seldom waited in a queue. */
+    rangeTrips: 5,
+    /** Messages that one range stream may bring: a measurement, and a question. */
+    rangeAsksMax: 8,
+    /** Range streams of one peer in a minute: others measure us every few hours. */
+    rangeStreamsPerMinuteMax: 12,
+    /** From its first byte to its last. */
+    rangeTimeoutMs: 15_000,
+    /** Peers whose statements are asked for at once, and statements in one answer: 16 KiB. */
+    rangeTargetsMax: 32,
+  },
+  places: {
+    /** As many as there are offers: 300 bytes each. */
+    sightingsMax: 4096,
+    /** What one step writes of sightings and statements. */
+    flushMax: 256,
+    /** Statements of others that are kept: 600 bytes each, parsed; the oldest go first. */
+    statementsMax: 4096,
+    /** Of one peer: twice what a verdict needs. */
+    statementsPerTargetMax: 24,
+    /** A machine moves, and so do routes; measured again long before. */
+    statementAgeMsMax: 7 * 24 * 3_600_000,
+    rangeEveryMs: 6 * 3_600_000,
+    /** Between two measurements of this node, of whomever: a few a minute. */
+    rangePauseMs: 10_000,
+    /** Between two questions to others, and to the same one. */
+    askPauseMs: 10_000,
+    askEveryMs: 15 * 60_000,
+    /** A peer that could not be measured or asked is left alone for so long. */
+    failureMs: 10 * 60_000,
+    /** Light in fibre goes 200 km in a millisecond: so far away is who answers in one. */
+    kmPerMs: 100,
+    /** Table and clock are not exact to the kilometre. */
+    slackKm: 50,
+    /**
+     * How far from the claimed country a round trip may leave a peer and still speak for it: less
+     * than an ocean (3,000 km from Ireland to Newfoundland), and what 20 ms of two home lines take.
+     */
+    supportKm: 2_000,
+    /** Voices for a country, from different households and prefixes: this node may be one. */
+    voicesMin: 3,
+    /** So large a share of all voices may lie: more than that must be against a country, ... */
+    liarsShareMax: 1 / 3,
+    /** ... and so many of the near ones be for it: a third of all is not a third of each corner. */
+    supportShareMin: 1 / 2,
+    /**
+     * An address is a carrier's when so many households are behind it whose keys this node has
+     * known for so long: in doubt, and until then, they are one.
+     */
+    carrierHouseholdsMin: 16,
+    carrierAgeMs: 90 * 24 * 3_600_000,
+    /** A peer that was not seen for longer says nothing about its address. */
+    carrierSeenMs: 14 * 24 * 3_600_000,
+    /** Peers that the user vouches for: friends, not crowds. */
+    vouchesMax: 1024,
+    /** A line of a table of addresses, with the longest name of a network. */
+    tableLineBytesMax: 512,
   },
 } as const;
