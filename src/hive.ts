@@ -39,6 +39,8 @@ import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./
 import { mount } from "./mount/mount.ts";
 import { inviteTo, joinBy } from "./peers/joining.ts";
 import type { Peers } from "./peers/peers.ts";
+import { Places } from "./places/places.ts";
+import { Survey } from "./places/survey.ts";
 import { type PolicyDescription, describePolicy, policiesOf } from "./placement/describe.ts";
 import type { Recovered } from "./transfer/recover.ts";
 import { type Transfer, openTransfer } from "./transfer/transfer.ts";
@@ -119,6 +121,7 @@ interface Rooms {
   readonly vault: Vault;
   readonly transfer: Transfer | undefined;
   readonly agent: Agent;
+  readonly places: Places;
   /** The device's, for invites. */
   readonly name: string;
   /** What is wrong with the user's policies. */
@@ -147,9 +150,10 @@ async function openRooms(
     driveKeys === undefined ? () => [] : certifier(driveKeys, device, clock);
   const ipfs = needs.blocks === undefined ? {} : { blocks: needs.blocks, fetcher: needs.blocks };
   const people = { clock, random, log, books: await openBooks("peers"), host: vault };
+  const places = parts.use(new Places(people, { ...config, self: keys.peer }));
   // Brought here: libp2p takes 25 MB of each thread that loads it, and half a second.
   const { openPeers } = await import("./peers/peers.ts");
-  const peers = parts.use(await openPeers({ ...people, certificates, ...ipfs }, config));
+  const peers = parts.use(await openPeers({ ...people, certificates, places, ...ipfs }, config));
   met.peers = peers;
   const shared = { network: peers, clock, random, log };
   const transfer =
@@ -162,15 +166,19 @@ async function openRooms(
           coder: openCoder(),
           keys: driveKeys,
         }, transferOptions(config.policies));
+  const survey = new Survey({
+    ...people, places, network: peers.ranging, peers: () => peers.peers(),
+    wanted: transfer === undefined ? undefined : () => transfer.holders().keys(),
+  });
   // Beside a drive it is a thread that nobody waits for: at rest it has nothing better to do.
   const memory = source === undefined ? [] : [memoryStep({ clock })];
   const agent = await openAgent(
     { ...shared, transfer, books: await openBooks("agent") },
-    { ...config, steps: [peers.step, vault.step, ...memory] },
+    { ...config, steps: [peers.step, vault.step, survey, ...memory] },
   );
   parts.defer(() => agent.stop());
   const problem = config.policies?.problem ?? null;
-  return { peers, vault, transfer, agent, name: config.deviceName, problem };
+  return { peers, vault, transfer, agent, places, name: config.deviceName, problem };
 }
 
 function transferOptions(texts: PolicyTexts = { drive: undefined, named: {}, problem: null }) {
@@ -179,7 +187,7 @@ function transferOptions(texts: PolicyTexts = { drive: undefined, named: {}, pro
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
-  const { peers, vault, transfer, agent, name } = rooms;
+  const { peers, vault, transfer, agent, places, name } = rooms;
   let { problem } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
@@ -216,6 +224,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
       agent.wake();
     },
     mayCache: async () => transfer?.mayHere("cache") ?? true,
+    vouch: async ({ peer, country }) => places.vouch(peer, country ?? undefined),
     invite: async () => inviteTo(peers, name),
     join: (invite) => joinBy(peers, invite),
     wake: async () => agent.wake(),

@@ -5,6 +5,7 @@ import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
 import type { DriveStatus, NodeStatus, PeerRow, PolicyStatus } from "../base/views.ts";
 import type { SafetyStatus } from "../base/views.ts";
+import { factsKnown, isLying } from "../placement/facts.ts";
 import type { TooFew, Waiting } from "../transfer/waiting.ts";
 import type { AgentStatus } from "./agent.ts";
 import type { PeerConduct } from "./conduct.ts";
@@ -69,15 +70,24 @@ export function peerRowsOf(
   known: readonly KnownPeer[], conducts: readonly PeerConduct[],
 ): readonly PeerRow[] {
   const byPeer = new Map(conducts.map((conduct) => [conduct.peer, conduct]));
-  return known.map(({ offer, online, roundTripMs }) => ({
-    peer: offer.peer,
-    online,
-    roundTripMs: roundTripMs ?? null,
-    household: offer.household,
-    country: offer.country ?? null,
-    freeBytes: offer.freeBytes,
-    state: stateOf(byPeer.get(offer.peer)),
-  }));
+  const factsOf = factsKnown(known);
+  return known.map((one) => {
+    const { offer, online, roundTripMs } = one;
+    const { location, household, asn } = factsOf(offer);
+    return {
+      peer: offer.peer,
+      online,
+      roundTripMs: roundTripMs ?? null,
+      household: household ?? "",
+      country: location?.country ?? null,
+      evidence: location?.evidence ?? null,
+      claimedCountry: offer.country ?? null,
+      isLying: isLying(one),
+      asn: asn ?? null,
+      freeBytes: offer.freeBytes,
+      state: stateOf(byPeer.get(offer.peer)),
+    };
+  });
 }
 
 function stateOf(conduct: PeerConduct | undefined): string {

@@ -71,12 +71,31 @@ export interface ShardHost {
   space(): { readonly quotaBytes: number; readonly freeBytes: number };
 }
 
+/** What this node saw of a peer, or worked out from what it checked: `places` makes it. */
+export interface Observed {
+  /** The network that its address lies in, such as 192.0.2.0/24; undefined for a local one. */
+  readonly prefix: string | undefined;
+  readonly asn: number | undefined;
+  /** Whoever shares its address shares its household, whatever either of them says. */
+  readonly household: string;
+  /** The country of its address, by the table of addresses. */
+  readonly geoip: string | undefined;
+  /** Of the countries that it claims or that its address has: those that round trips uphold, */
+  readonly upheld: readonly string[];
+  /** and those that they make impossible. */
+  readonly refuted: readonly string[];
+  /** Where the user says that it is. */
+  readonly vouched: string | undefined;
+}
+
 export interface KnownPeer {
   readonly offer: Offer;
   readonly online: boolean;
   /** Smoothed round trip; undefined before the first answer. */
   readonly roundTripMs: number | undefined;
   readonly lastSeenMs: number;
+  /** Absent where nobody watches: then its own word is all there is. */
+  readonly observed?: Observed;
 }
 
 export interface CallOptions {

@@ -5,7 +5,7 @@
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
 import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "./views.ts";
-import type { PolicyTexts, VerifyReport } from "./views.ts";
+import type { PolicyTexts, VerifyReport, Vouch } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
   /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */
@@ -26,6 +26,8 @@ export interface NodeDuties extends BlockFetcher {
   govern(texts: PolicyTexts): Promise<void>;
   /** Whether every policy in force lets this machine keep what peers have, too. */
   mayCache(): Promise<boolean>;
+  /** Takes the user's word for where a peer is, or takes it back; kept over a restart. */
+  vouch(asked: Vouch): Promise<void>;
   invite(): Promise<string>;
   /** Connects to the maker of an invite; answers the address that worked. */
   join(invite: string): Promise<string>;

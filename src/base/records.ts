@@ -117,6 +117,18 @@ export interface Receipt {
   readonly bytes: Uint8Array;
 }
 
+/** A verifier's signed word of how long a round trip to a peer took, and of where itself is. */
+export interface RangeStatement {
+  readonly verifier: PeerId;
+  readonly target: PeerId;
+  readonly atMs: number;
+  /** The shortest of several; whoever answers can add to it, and never take any away. */
+  readonly tripUs: number;
+  /** ISO 3166 alpha-2, the verifier's own claim; undefined when not told. */
+  readonly country: string | undefined;
+  readonly bytes: Uint8Array;
+}
+
 /** Where a block lies inside a segment's data shards laid end to end. */
 export interface BlockPlace {
   readonly cid: Cid;

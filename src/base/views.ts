@@ -92,7 +92,15 @@ export interface PeerRow {
   readonly online: boolean;
   readonly roundTripMs: number | null;
   readonly household: string;
+  /** Where it is, as far as that is known; null when it is not, or when it says what is not so. */
   readonly country: string | null;
+  /** How well its country is known: claimed, geoip, rtt, confined or attested. */
+  readonly evidence: string | null;
+  /** What it says of itself. */
+  readonly claimedCountry: string | null;
+  /** Round trips make impossible what it says. */
+  readonly isLying: boolean;
+  readonly asn: number | null;
   readonly freeBytes: number;
   /** What its history says of it, and its proofs so far. */
   readonly state: string;
@@ -102,6 +110,12 @@ export interface PeerRow {
 export interface PolicyQuestion {
   readonly text: string;
   readonly peer: string | null;
+}
+
+/** The user's word for where a peer is; null takes it back. */
+export interface Vouch {
+  readonly peer: string;
+  readonly country: string | null;
 }
 
 export interface PolicyReport {

@@ -2,7 +2,7 @@
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "../base/views.ts";
-import type { PolicyTexts, VerifyReport } from "../base/views.ts";
+import type { PolicyTexts, VerifyReport, Vouch } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 export function serveNode(node: NodeDuties): Handlers {
@@ -18,6 +18,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.explainPolicy": (asked) => node.explainPolicy(asked as PolicyQuestion),
     "node.govern": (texts) => node.govern(texts as PolicyTexts),
     "node.mayCache": () => node.mayCache(),
+    "node.vouch": (asked) => node.vouch(asked as Vouch),
     "node.invite": () => node.invite(),
     "node.join": (invite) => node.join(invite as string),
     "node.wake": () => node.wake(),
@@ -40,6 +41,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     explainPolicy: (asked) => ask<PolicyReport>("explainPolicy", asked),
     govern: (texts) => ask("govern", texts),
     mayCache: () => ask<boolean>("mayCache"),
+    vouch: (asked) => ask("vouch", asked),
     invite: () => ask<string>("invite"),
     join: (invite) => ask<string>("join", invite),
     wake: () => ask("wake"),

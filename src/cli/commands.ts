@@ -144,11 +144,19 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "peers",
-    operands: "",
-    operandsMax: 0,
-    summary: "list the known peers",
-    details: "",
-    options: [json],
+    operands: "[trust PEER]",
+    operandsMax: 2,
+    summary: "list the known peers, or vouch for where one is",
+    details:
+      "Shows of each where it is and how well that is known: its word (claimed), its address " +
+      "(geoip), measured round trips (rtt), or your own word (confined). A place that is not " +
+      "believed is left out, and what the peer says of itself stands behind it. `trust` takes " +
+      "your word for where a peer is, above all that is measured; without --location it takes " +
+      "it back.",
+    options: [
+      { name: "location", value: "COUNTRY", summary: "two capital letters (ISO 3166)" },
+      json,
+    ],
   },
   {
     name: "policy",

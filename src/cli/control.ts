@@ -8,6 +8,7 @@ import { type Server, type Socket, connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { MiB } from "../base/bytes.ts";
 import { HiveError, type Kind, isFault, kinds } from "../base/errors.ts";
+import type { Vouch } from "../base/views.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { [key: string]: Json };
 export type Arguments = Readonly<Record<string, Json>>;
@@ -80,6 +81,11 @@ async function serveOne(socket: Socket, handlers: ControlHandlers): Promise<void
   } finally {
     socket.end();
   }
+}
+
+/** Of a request to take the user's word for where a peer is, or to take it back. */
+export function vouchIn({ peer, country }: Arguments): Vouch {
+  return { peer: String(peer), country: typeof country === "string" ? country : null };
 }
 
 function parseRequest(line: string): { command: string; values: Arguments } {

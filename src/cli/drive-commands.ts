@@ -60,9 +60,22 @@ export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 export async function peers(home: Home, line: CommandLine): Promise<ExitCode> {
+  if (line.operands.length > 0) return trust(home, line);
   const found = (await ask(home, "peers")) as readonly PeerRow[];
   if (line.flag("json")) printJson(found);
   else print(peersText(found));
+  return exitCodes.ok;
+}
+
+/** The user's own word for where a peer is. */
+async function trust(home: Home, line: CommandLine): Promise<ExitCode> {
+  const [word, peer, more] = line.operands;
+  if (word !== "trust" || peer === undefined || more !== undefined) {
+    throw new HiveError("Usage", "peers", "trust PEER --location COUNTRY");
+  }
+  const country = line.text("location");
+  await ask(home, "vouch", { peer, country: country ?? null });
+  say(country === undefined ? `${peer} is vouched for no more` : `${peer} is in ${country}`);
   return exitCodes.ok;
 }
 
@@ -165,9 +178,18 @@ function peersText(found: readonly PeerRow[]): string {
     peer.online ? "online" : "away",
     peer.roundTripMs === null ? "-" : `${peer.roundTripMs.toFixed(1)} ms`,
     peer.household,
-    peer.country ?? "-",
+    placeText(peer),
     sizeText(peer.freeBytes),
     peer.state,
   ]);
-  return table(["peer", "now", "round trip", "household", "country", "free", "standing"], rows);
+  return table(["peer", "now", "round trip", "household", "place", "free", "standing"], rows);
+}
+
+/** The country and how well it is known; of what is not believed, what it says itself. */
+function placeText({ country, evidence, claimedCountry, isLying }: PeerRow): string {
+  const claim = claimedCountry ?? "nowhere";
+  const known = country === null ? "-" : `${country} (${evidence})`;
+  if (isLying) return `${known}, says ${claim}: not so`;
+  if (country === null && claimedCountry !== null) return `-, says ${claim}`;
+  return known;
 }

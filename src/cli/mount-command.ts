@@ -15,7 +15,7 @@ import {
   serveDashboard,
 } from "../hive.ts";
 import { driveConfigOf } from "./config.ts";
-import { type ControlHandlers, askControl, serveControl } from "./control.ts";
+import { type ControlHandlers, askControl, serveControl, vouchIn } from "./control.ts";
 import {
   askedToEnd,
   receivePassphrase,
@@ -160,6 +160,7 @@ function handlersOf(drive: Drive, { dashboard, policies }: {
       return drive.node.explainPolicy(asked);
     },
     reloadPolicies: () => policies.reload(),
+    vouch: (values) => drive.node.vouch(vouchIn(values)),
     web: () => dashboard.url(),
     invite: () => drive.node.invite(),
     join: (values) => drive.node.join(String(values["invite"])),

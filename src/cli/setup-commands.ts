@@ -6,7 +6,7 @@ import { giveWay } from "../base/priority.ts";
 import { systemRandom } from "../base/random.ts";
 import { openNode, recoverDrive, seedOfWords, wordsOfSeed } from "../hive.ts";
 import { driveConfigOf, nodeConfigOf } from "./config.ts";
-import { serveControl } from "./control.ts";
+import { serveControl, vouchIn } from "./control.ts";
 import { askedToEnd, receivePassphrase, sayFailed, sayReady, startInBackground } from "./daemon.ts";
 import { examine } from "./doctor.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
@@ -124,6 +124,7 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
     const server = await serveControl(home.socket, {
       status: () => running.status(),
       peers: () => running.peers(),
+      vouch: (values) => running.vouch(vouchIn(values)),
       invite: () => running.invite(),
       join: (values) => running.join(String(values["invite"])),
       unmount: () => ended.resolve(),

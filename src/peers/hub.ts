@@ -33,6 +33,7 @@ import type { Node } from "./node.ts";
 import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
 import type { Meter } from "./pipe.ts";
 import { Presence } from "./presence.ts";
+import { Ranging } from "./range.ts";
 
 /** What start.ts has made before there is a hub. */
 interface Own {
@@ -45,6 +46,7 @@ interface Own {
 export class Hub implements Peers {
   readonly self: PeerId;
   readonly step: Exchange;
+  readonly ranging: Ranging;
   readonly #needs: PeersNeeds;
   readonly #options: PeersOptions;
   readonly #keys: PeerKeys;
@@ -69,6 +71,8 @@ export class Hub implements Peers {
     this.#meter = own.meter;
     this.self = own.keys.peer;
     this.#book = new Book(needs, { self: this.self });
+    const shared = { ...needs, ...own, meter: this.#meter };
+    this.ranging = new Ranging({ ...shared, places: needs.places, world: needs.world }, options);
     this.#answers = new Answers({
       clock: needs.clock,
       host: needs.host,
@@ -96,6 +100,7 @@ export class Hub implements Peers {
       maxInboundStreams: limits.peers.lanesMax,
       maxOutboundStreams: limits.peers.lanesMax,
     });
+    await this.ranging.start();
     this.#node.addEventListener("connection:open", (event) => this.#opened(event.detail));
     this.#node.addEventListener("peer:discovery", (event) => this.#discovered(event.detail.id));
     this.#node.addEventListener("peer:disconnect", (event) => {
@@ -116,7 +121,8 @@ export class Hub implements Peers {
   }
 
   peers(): readonly KnownPeer[] {
-    return this.#book.peers();
+    const known = this.#book.peers();
+    return this.#needs.places?.observe(known) ?? known;
   }
 
   connections(): readonly Connection[] {
@@ -314,6 +320,7 @@ export class Hub implements Peers {
   #opened(connection: Connection): void {
     const peer = parsePeerId(connection.remotePeer.toString());
     this.#book.met(peer);
+    this.ranging.opened(peer, connection);
     if (connection.direction === "inbound") return;
     void this.#tryOut(() => this.#link(peer).greet(this.#closing.signal));
   }

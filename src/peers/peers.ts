@@ -13,16 +13,19 @@ import type { Clock } from "../base/clock.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork, ShardHost } from "../base/network.ts";
+import type { PlaceBook, RangeNetwork } from "../base/places.ts";
 import type { Random } from "../base/random.ts";
 import type { DeviceCertificate } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import type { SearchOptions } from "./dht.ts";
 import type { DriveBlocks, Ipfs } from "./ipfs.ts";
 import type { Meter } from "./pipe.ts";
+import type { MadeUpWorld } from "./range.ts";
 import { startPeers } from "./start.ts";
 
 export { type Invite, encodeInvite, parseInvite } from "./invite.ts";
 export type { DriveBlocks, Ipfs } from "./ipfs.ts";
+export type { MadeUpWorld } from "./range.ts";
 
 export interface PeersNeeds {
   readonly clock: Clock;
@@ -35,6 +38,10 @@ export interface PeersNeeds {
   readonly certificates: () => readonly DeviceCertificate[];
   readonly blocks?: DriveBlocks;
   readonly fetcher?: BlockFetcher;
+  /** Told of every address that is seen, and asked what that comes to. */
+  readonly places?: PlaceBook;
+  /** In tests and simulations alone. */
+  readonly world?: MadeUpWorld;
 }
 
 export interface PeersOptions {
@@ -54,6 +61,8 @@ export interface Peers extends PeerNetwork, AsyncDisposable {
   addresses(): readonly string[];
   /** Dials an address, greets, and hears of its peers. */
   connect(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerId>;
+  /** Measures round trips that others can believe. */
+  readonly ranging: RangeNetwork;
   /** Background work, for the loop that runs all steps. */
   readonly step: Step;
   /** Helia and UnixFS over this node, made when first asked for. */

@@ -1,16 +1,18 @@
 /**
- * What is known of a peer, as the judge is given it. An offer tells its household and claims a
- * country; whoever has measured more (a round trip, an AS number, a better proof of location) adds
- * it. What is undefined is unknown, and the judge fails closed on it.
+ * What is known of a peer, as the judge is given it. An offer claims a household and a country;
+ * what this node saw and measured (base/network.ts, Observed) adds to it, and stands above it.
+ * What is undefined is unknown, and the judge fails closed on it.
  */
 import type { PeerId } from "../base/ids.ts";
-import type { KnownPeer } from "../base/network.ts";
+import type { KnownPeer, Observed } from "../base/network.ts";
 import type { Offer } from "../base/records.ts";
 import { type Domain, type EvidenceLevel, isAtLeast } from "./policy-words.ts";
 import { isCountry } from "./regions.ts";
 
 export interface Facts {
   readonly offer: Offer;
+  /** Whom it fails together with: its claim, unless its address says more. */
+  readonly household: string | undefined;
   readonly location: Location | undefined;
   readonly asn: number | undefined;
   /** The network that its address lies in, such as 192.0.2.0/24. */
@@ -32,17 +34,49 @@ export function factsOf(offer: Offer): Facts {
   const { country } = offer;
   return {
     offer,
+    household: offer.household === "" ? undefined : offer.household,
     location: country === undefined ? undefined : { country, evidence: "claimed" },
     asn: undefined, prefix: undefined, operator: undefined, version: undefined,
     roundTripMs: undefined,
   };
 }
 
-/** What the offers and this node's own round trips tell. */
+/** What the offers, and what this node observed, tell. */
 export function factsKnown(peers: readonly KnownPeer[]): (offer: Offer) => Facts {
-  const trips = new Map<PeerId, number | undefined>();
-  for (const { offer, roundTripMs } of peers) trips.set(offer.peer, roundTripMs);
-  return (offer) => ({ ...factsOf(offer), roundTripMs: trips.get(offer.peer) });
+  const known = new Map<PeerId, KnownPeer>(peers.map((peer) => [peer.offer.peer, peer]));
+  return (offer) => {
+    const { roundTripMs, observed } = known.get(offer.peer) ?? {};
+    const told = { ...factsOf(offer), roundTripMs };
+    if (observed === undefined) return told;
+    const { asn, prefix, household } = observed;
+    return { ...told, asn, prefix, household, location: locationOf(offer, observed) };
+  };
+}
+
+/**
+ * The country with the best evidence. Where claim and address differ, neither is believed, unless
+ * round trips uphold one of them and make the other impossible. A claim that they make impossible
+ * is a lie, and then nothing is known but where the liar's address is upheld to be.
+ */
+export function locationOf(offer: Offer, observed: Observed): Location | undefined {
+  const { geoip, upheld, refuted, vouched } = observed;
+  if (vouched !== undefined) return { country: vouched, evidence: "confined" };
+  const claimed = offer.country ?? geoip;
+  if (claimed === undefined) return undefined;
+  const decided = [claimed, geoip].find((country) => {
+    const other = country === claimed ? geoip : claimed;
+    const isAlone = other === undefined || other === country || refuted.includes(other);
+    return country !== undefined && upheld.includes(country) && isAlone;
+  });
+  if (decided !== undefined) return { country: decided, evidence: "rtt" };
+  if (refuted.includes(claimed)) return undefined;
+  if (geoip === undefined) return { country: claimed, evidence: "claimed" };
+  return geoip === claimed ? { country: geoip, evidence: "geoip" } : undefined;
+}
+
+/** Whether round trips make impossible what it says of itself. */
+export function isLying({ offer, observed }: KnownPeer): boolean {
+  return offer.country !== undefined && observed?.refuted.includes(offer.country) === true;
 }
 
 /** Where it is, as far as that is known this well. A code of no country is no place. */
@@ -58,7 +92,7 @@ export function domainOf(
 ): string | undefined {
   switch (domain) {
     case "household":
-      return facts.offer.household === "" ? undefined : facts.offer.household;
+      return facts.household;
     case "country":
       return countryOf(facts, least);
     case "asn":

@@ -150,7 +150,7 @@ export class Groups {
       const seen = seenBy(choice, offer);
       return policy.rules.every((rule) => allows(rule, seen));
     });
-    return new Set(allowed.map(({ offer }) => offer.household)).size;
+    return new Set(allowed.map(({ offer }) => choice.factsOf(offer).household)).size;
   }
 
   /** The group for new segments under the policy of this name, drawn if need be. */

@@ -32,6 +32,8 @@ export interface TestNodeOptions {
   readonly listen?: readonly string[];
   readonly encryption?: "tls" | "noise";
   readonly mdns?: boolean;
+  readonly household?: string;
+  readonly country?: string;
   readonly clock?: Clock;
   readonly log?: Log;
   readonly more?: Partial<PeersNeeds>;
@@ -47,8 +49,8 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
     peerSeed: seed,
     listen: options.listen ?? ["/ip4/127.0.0.1/tcp/0"],
     bootstrap: options.bootstrap ?? [],
-    household: `home of ${keys.peer.slice(-6)}`,
-    country: "CH",
+    household: options.household ?? `home of ${keys.peer.slice(-6)}`,
+    country: options.country ?? "CH",
     mdns: options.mdns ?? false,
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
   };

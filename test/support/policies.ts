@@ -87,6 +87,7 @@ export function randomFacts(random: Random, at: number, told: Partial<Offer> = {
   };
   return {
     offer,
+    household: offer.household === "" ? undefined : offer.household,
     location: country === undefined ? undefined : { country, evidence },
     asn: maybe(random.below(60)), prefix: maybe(`10.${random.below(200)}.0.0/16`),
     operator: maybe(pick(random, ["alice", "bob"])), version: maybe(pick(random, versions)),

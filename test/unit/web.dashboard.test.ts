@@ -32,7 +32,7 @@ function peerNumbered(number: number): PeerRow {
     online: number % 3 !== 0,
     roundTripMs: number % 3 === 0 ? null : number / 2,
     household: `<b>home-${number}</b>`,
-    country: "DE",
+    country: "DE", evidence: "claimed", claimedCountry: "DE", isLying: false, asn: null,
     freeBytes: number * 1e9,
     state: "alive",
   };
