@@ -114,6 +114,11 @@ export class Places implements PlaceBook, AsyncDisposable {
     return this.#statements.about(target).find(({ verifier }) => verifier === self);
   }
 
+  /** How many statements about a peer are kept. */
+  countOf(target: PeerId): number {
+    return this.#statements.about(target).length;
+  }
+
   /** Whether it was seen somewhere that round trips and tables can say something of. */
   isPlaced(peer: PeerId): boolean {
     return this.#sightings.get(peer)?.place !== undefined;

@@ -1,7 +1,7 @@
 /**
- * Real nodes on loopback that take each other to be elsewhere: each has a made-up address and a true
- * place, and answers range questions as late as the way between two places asks. It is handed to
- * nodes by their constructors, and nothing that a user can set leads here.
+ * Real nodes on loopback that take each other to be elsewhere: each has a made-up address and a
+ * true place, and answers range questions as late as the way between two places asks. It is handed
+ * to nodes by their constructors, and nothing that a user can set leads here.
  */
 import { systemClock } from "../../src/base/clock.ts";
 import type { PeerId } from "../../src/base/ids.ts";
@@ -67,11 +67,11 @@ export class MadeUpNet {
     };
   }
 
-  /** So many steps of everybody, each as if a pause had passed. */
+  /** So many steps of everybody, each as if every pause had passed. */
   async pass(nodes: readonly PlacedNode[], steps: number): Promise<void> {
     const { signal } = new AbortController();
     for (let step = 0; step < steps; step++) {
-      this.#aheadMs += limits.places.rangePauseMs;
+      this.#aheadMs += limits.places.askEveryMs;
       for (const { survey } of nodes) await survey.step(signal);
     }
   }

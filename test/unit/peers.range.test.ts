@@ -96,11 +96,16 @@ test("an echo is of one nonce, one verifier and one target", (t) => {
 
 test("a stream has few messages, a peer few streams, and nonsense ends a stream alone",
   async (t) => {
-    await using target = await openTestNode();
+    // Its minutes begin with the test: else one might end within it.
+    const startMs = systemClock.monotonicMs();
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() - startMs };
+    await using target = await openTestNode({ clock });
     await using stranger = await openStranger();
     const connection = await stranger.dial(target.address);
     const talk = async (heads: readonly Uint8Array[]): Promise<number> => {
       const stream = await connection.newStream(rangeProtocol, { negotiateFully: true });
+      // A stream that was refused at once has closed before anybody could listen.
+      if (stream.status !== "open") return 0;
       const ended = new Promise((resolve) => stream.addEventListener("close", resolve));
       const answered = Promise.withResolvers<void>();
       let answers = 0;
