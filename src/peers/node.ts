@@ -11,11 +11,11 @@ import { mdns } from "@libp2p/mdns";
 import { noise } from "@libp2p/noise";
 import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
-import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { socketTls } from "./tls.ts";
 
 export interface NodeServices extends Record<string, unknown> {
   readonly dht: KadDHT;
@@ -59,7 +59,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     nodeInfo: { name: "hive", version: "1", userAgent: "hive/1" },
     addresses: { listen: [...options.listen] },
     transports: [tcp()],
-    connectionEncrypters: [options.encryption === "tls" ? tls() : noise()],
+    connectionEncrypters: [options.encryption === "tls" ? socketTls() : noise()],
     streamMuxers: [yamux({
       maxInboundStreams: streamsMax,
       maxOutboundStreams: streamsMax,
