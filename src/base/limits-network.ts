@@ -236,6 +236,9 @@ export const networkLimits = {
     sliceBytes: 64 * KiB,
     /** Up to this size a payload is copied behind its head and sent in one piece. */
     leanBytesMax: 8 * KiB,
+    /** Rooms for large payloads that are kept for the next ones, and for how long unused. */
+    roomsMax: 16,
+    roomsRestMs: 5_000,
     /** Streams that one connection may have open to our protocol: two lanes and a spare pair. */
     lanesMax: 4,
     /** What one lane, and all together, may have us hold at once: requests and their answers. */

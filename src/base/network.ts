@@ -45,7 +45,8 @@ export interface OwnerRecords {
 export interface ShardHost {
   /**
    * Checks the record, the index, this peer's place in the group, the hash and the quota, and, when
-   * the policy's text is there, that it lets this peer hold the shard.
+   * the policy's text is there, that it lets this peer hold the shard. Once it has answered it holds
+   * the shard's bytes no more: their room is used for the next one.
    */
   store(from: Requester, request: StoreRequest, shard: Uint8Array): Promise<Uint8Array>;
   read(from: Requester, shard: ShardId, range: ByteRange): Promise<Uint8Array>;
@@ -99,7 +100,15 @@ export interface KnownPeer {
 }
 
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadOptions extends CallOptions {
+  /**
+   * Room of just that length, in which the answer may lie. When the read fails, bytes may still
+   * come for it: it must not be used for anything else.
+   */
+  readonly into?: Buffer;
 }
 
 export interface PutOptions extends CallOptions {
@@ -123,7 +132,7 @@ export interface PeerNetwork {
     options?: CallOptions,
   ): Promise<Receipt>;
   /** Exactly the bytes asked for; their truth is the caller's to check. */
-  read(to: PeerId, shard: ShardId, range: ByteRange, options?: CallOptions): Promise<Uint8Array>;
+  read(to: PeerId, shard: ShardId, range: ByteRange, options?: ReadOptions): Promise<Uint8Array>;
   prove(to: PeerId, challenge: Challenge, options?: CallOptions): Promise<Uint8Array>;
   release(to: PeerId, release: Uint8Array, options?: CallOptions): Promise<void>;
   putRecord(

@@ -13,6 +13,7 @@ import { type Guest, Guests } from "./guests.ts";
 import type { Request } from "./message.ts";
 import type { Meter } from "./pipe.ts";
 import { prefixOf } from "./prefix.ts";
+import { Rooms } from "./rooms.ts";
 import { serve } from "./serve.ts";
 
 export interface DoorNeeds {
@@ -29,10 +30,12 @@ export class Door {
   readonly #guests: Guests;
   /** Addresses, with their ports, whose handshake is under way, and since when. */
   readonly #pending = new Map<string, number>();
+  readonly #rooms: Rooms;
 
   constructor(needs: DoorNeeds) {
     this.#needs = needs;
     this.#guests = new Guests(needs.clock);
+    this.#rooms = new Rooms(needs.clock);
   }
 
   /** Somebody connects: false when his part of the internet has had its share of this node. */
@@ -68,7 +71,7 @@ export class Door {
     stream.addEventListener("close", () => this.#guests.end(guest), { once: true });
     const { clock, log, meter } = this.#needs;
     serve({
-      clock, log, stream, meter,
+      clock, log, stream, meter, rooms: this.#rooms,
       holding: this.#guests.holding(guest),
       handler: (request, payload) => this.#answer(guest, connection, request, payload),
     });

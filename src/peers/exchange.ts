@@ -50,7 +50,7 @@ export class Exchange implements Step {
   /** Hears of other peers from this one. */
   async askOffers(peer: PeerId, signal?: AbortSignal): Promise<void> {
     const limit = limits.peers.offersSampleMax;
-    const answer = await this.#needs.linkTo(peer).call({ op: "offers", limit }, none, signal);
+    const answer = await this.#needs.linkTo(peer).call({ op: "offers", limit }, none, { signal });
     for (const bytes of parseList(answer, limit)) {
       this.#needs.book.accept(parseOffer(bytes), { teller: peer });
     }

@@ -4,12 +4,20 @@
  *
  *   u32 head length | u32 payload length | head | payload          (little-endian)
  */
-import { HiveError } from "../base/errors.ts";
+import { HiveError, assert } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 
 export interface Frame {
   readonly head: Buffer;
   readonly payload: Buffer;
+}
+
+interface Body {
+  readonly head: Buffer;
+  headFilled: number;
+  readonly payloadBytes: number;
+  payload: Buffer | undefined;
+  payloadFilled: number;
 }
 
 export const preambleBytes = 8;
@@ -26,6 +34,9 @@ export function encodeFrameStart(head: Uint8Array, payloadBytes: number): Buffer
   return start;
 }
 
+/** Room for the payload behind this head, of just that length; undefined: a buffer of its own. */
+export type PayloadRoom = (head: Buffer, payloadBytes: number) => Buffer | undefined;
+
 /** Takes chunks as they come, gives frames as they are complete; Corrupt on a wrong length. */
 export class FrameDecoder {
   #chunks: Uint8Array[] = [];
@@ -33,7 +44,12 @@ export class FrameDecoder {
   #queuedBytes = 0;
   readonly #preamble = Buffer.alloc(preambleBytes);
   #preambleFilled = 0;
-  #body: { head: Buffer; headFilled: number; payload: Buffer; payloadFilled: number } | undefined;
+  #body: Body | undefined;
+  readonly #room: PayloadRoom;
+
+  constructor(room: PayloadRoom = () => undefined) {
+    this.#room = room;
+  }
 
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
@@ -57,26 +73,30 @@ export class FrameDecoder {
     const body = this.#body;
     body.headFilled += this.#fill(body.head, body.headFilled);
     if (body.headFilled < body.head.length) return undefined;
-    body.payloadFilled += this.#fill(body.payload, body.payloadFilled);
-    if (body.payloadFilled < body.payload.length) return undefined;
+    const payload = body.payload ??= this.#payload(body);
+    body.payloadFilled += this.#fill(payload, body.payloadFilled);
+    if (body.payloadFilled < payload.length) return undefined;
     this.#body = undefined;
     this.#preambleFilled = 0;
-    return { head: body.head, payload: body.payload };
+    return { head: body.head, payload };
   }
 
-  #begin() {
+  #payload({ head, payloadBytes }: Body): Buffer {
+    if (payloadBytes === 0) return none;
+    const room = this.#room(head, payloadBytes);
+    assert(room === undefined || room.length === payloadBytes);
+    // Not from the pool and not zeroed: its pages cost nothing before the bytes are here.
+    return room ?? Buffer.allocUnsafeSlow(payloadBytes);
+  }
+
+  #begin(): Body | undefined {
     this.#preambleFilled += this.#fill(this.#preamble, this.#preambleFilled);
     if (this.#preambleFilled < preambleBytes) return undefined;
     const headBytes = this.#preamble.readUInt32LE(0);
     const payloadBytes = this.#preamble.readUInt32LE(4);
     checkLengths(headBytes, payloadBytes);
-    return {
-      head: Buffer.allocUnsafe(headBytes),
-      headFilled: 0,
-      // Not from the pool and not zeroed: its pages cost nothing before the bytes are here.
-      payload: payloadBytes === 0 ? none : Buffer.allocUnsafeSlow(payloadBytes),
-      payloadFilled: 0,
-    };
+    const head = Buffer.allocUnsafe(headBytes);
+    return { head, headFilled: 0, payloadBytes, payload: undefined, payloadFilled: 0 };
   }
 
   /** Copies what is here into the target from `start` on; how many bytes. */

@@ -13,6 +13,7 @@ import type { ByteRange } from "../base/filesystem.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { CallOptions, Challenge, KnownPeer, PutOptions } from "../base/network.ts";
+import type { ReadOptions } from "../base/network.ts";
 import type { Head, Manifest, Offer, Receipt, SegmentRecord } from "../base/records.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
 import {
@@ -158,7 +159,7 @@ export class Hub implements Peers {
     const { record, manifest, index, policy } = request;
     const told = { record: record.bytes, manifest: manifest.bytes, index };
     const asked = { op: "store", ...told, ...(policy === undefined ? {} : { policy }) } as const;
-    const answer = await this.#link(to).call(asked, shard, options.signal);
+    const answer = await this.#link(to).call(asked, shard, options);
     const receipt = believed("store", () => parseReceipt(answer));
     const right = receipt.holder === to && receipt.segment === record.segment &&
       receipt.index === index && receipt.shard === record.roots[index] &&
@@ -171,34 +172,34 @@ export class Hub implements Peers {
     to: PeerId,
     shard: ShardId,
     range: ByteRange,
-    options: CallOptions = {},
+    options: ReadOptions = {},
   ): Promise<Uint8Array> {
     const { offsetBytes: offset, lengthBytes: length } = range;
     const fits = offset + length <= limits.peers.payloadBytesMax;
     if (!fits) throw new HiveError("TooLarge", "peers.read", `${offset}+${length}`);
     const asked = { op: "read", shard, offset, length } as const;
-    const answer = await this.#link(to).call(asked, none, options.signal);
+    const answer = await this.#link(to).call(asked, none, options);
     if (answer.length === length) return answer;
     throw new HiveError("Corrupt", "peers.read", `${answer.length} bytes for ${length}`);
   }
 
   prove(to: PeerId, challenge: Challenge, options: CallOptions = {}): Promise<Uint8Array> {
-    return this.#link(to).call({ op: "prove", ...challenge }, none, options.signal);
+    return this.#link(to).call({ op: "prove", ...challenge }, none, options);
   }
 
   async release(to: PeerId, release: Uint8Array, options: CallOptions = {}): Promise<void> {
-    await this.#link(to).call({ op: "release" }, release, options.signal);
+    await this.#link(to).call({ op: "release" }, release, options);
   }
 
   async putRecord(to: PeerId, record: Head | Manifest, options: PutOptions = {}): Promise<void> {
     const kind = "sequence" in record ? "head" : "manifest";
     const { policy, signal } = options;
     const asked = { op: "putRecord", kind, ...(policy === undefined ? {} : { policy }) } as const;
-    await this.#link(to).call(asked, record.bytes, signal);
+    await this.#link(to).call(asked, record.bytes, { signal });
   }
 
   async records(to: PeerId, owner: OwnerId, options: CallOptions = {}) {
-    const answer = await this.#link(to).call({ op: "records", owner }, none, options.signal);
+    const answer = await this.#link(to).call({ op: "records", owner }, none, options);
     return believed("records", () => {
       const found = parseOwnerRecords(answer);
       const head = found.head === undefined ? undefined : parseHead(found.head);
@@ -217,7 +218,7 @@ export class Hub implements Peers {
   ): Promise<readonly SegmentRecord[]> {
     const limit = limits.peers.segmentsSampleMax;
     const asked = { op: "segments", owner, after, limit } as const;
-    const answer = await this.#link(to).call(asked, none, options.signal);
+    const answer = await this.#link(to).call(asked, none, options);
     return believed("segments", () => {
       const records = parseList(answer, limit).map(parseSegmentRecord);
       let last: string = after ?? "";

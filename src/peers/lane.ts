@@ -7,6 +7,7 @@ import type { Stream } from "@libp2p/interface";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { ReadOptions } from "../base/network.ts";
 import type { Frame } from "./frame.ts";
 import { type Request, encodeRequest, parseAnswer } from "./message.ts";
 import { type Meter, Pipe } from "./pipe.ts";
@@ -14,6 +15,8 @@ import { Watch } from "./watch.ts";
 
 interface Call {
   readonly op: string;
+  /** Where a payload of just this length goes. */
+  readonly into: Buffer | undefined;
   readonly sinceMs: number;
   readonly resolve: (payload: Uint8Array) => void;
   readonly reject: (reason: unknown) => void;
@@ -39,6 +42,7 @@ export class Lane {
       onFrame: (frame) => this.#answered(frame),
       onNews: () => this.#news(),
       onEnd: (reason) => this.#end(reason),
+      room: (head, payloadBytes) => this.#room(head, payloadBytes),
     });
   }
 
@@ -47,7 +51,8 @@ export class Lane {
   }
 
   /** The answer's payload; the fault that the peer named; or why there was no answer. */
-  call(request: Request, payload: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+  call(request: Request, payload: Uint8Array, options: ReadOptions = {}): Promise<Uint8Array> {
+    const { signal, into } = options;
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       if (this.ended) return reject(new HiveError("Unavailable", "peers.lane", "ended"));
@@ -55,7 +60,7 @@ export class Lane {
       const callOff = () => this.#callOff(id, signal?.reason);
       const over = () => signal?.removeEventListener("abort", callOff);
       this.#calls.set(id, {
-        op: request.op,
+        op: request.op, into,
         sinceMs: this.#clock.monotonicMs(),
         resolve: (answer) => { over(); resolve(answer); },
         reject: (reason) => { over(); reject(reason); },
@@ -79,6 +84,11 @@ export class Lane {
     if (outcome.ok) call.resolve(frame.payload);
     else call.reject(new HiveError(outcome.kind, `peers.${call.op}`, "refused by the peer"));
     return true;
+  }
+
+  #room(head: Buffer, payloadBytes: number): Buffer | undefined {
+    const into = this.#calls.get(parseAnswer(head).id)?.into;
+    return into?.length === payloadBytes ? into : undefined;
   }
 
   #callOff(id: number, reason: unknown): void {

@@ -8,6 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import { limits } from "../base/limits.ts";
+import type { ReadOptions } from "../base/network.ts";
 import { Lane } from "./lane.ts";
 import type { Request } from "./message.ts";
 import type { Meter } from "./pipe.ts";
@@ -45,12 +46,15 @@ export class Link {
     return this.#gates.control.taken + this.#gates.bulk.taken;
   }
 
-  async call(request: Request, payload: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+  async call(
+    request: Request, payload: Uint8Array, options: ReadOptions = {},
+  ): Promise<Uint8Array> {
+    const { signal } = options;
     const name = laneOf(request, payload);
     try {
       using _seat = await this.#gates[name].enter(signal);
       const lane = await abortable(this.#lane(name, signal), signal);
-      return await lane.call(request, payload, signal);
+      return await lane.call(request, payload, options);
     } catch (cause) {
       throw asFault(cause, `peers.${request.op}`, signal);
     }
@@ -59,7 +63,7 @@ export class Link {
   /** One round trip, timed. */
   async ping(signal?: AbortSignal): Promise<void> {
     const startMs = this.#needs.clock.monotonicMs();
-    await this.call({ op: "ping" }, none, signal);
+    await this.call({ op: "ping" }, none, { signal });
     this.#needs.onRoundTrip(this.#needs.clock.monotonicMs() - startMs);
   }
 

@@ -9,7 +9,7 @@ import { passed } from "../base/collect.ts";
 import { HiveError } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import { limits } from "../base/limits.ts";
-import { type Frame, FrameDecoder, encodeFrameStart } from "./frame.ts";
+import { type Frame, FrameDecoder, type PayloadRoom, encodeFrameStart } from "./frame.ts";
 import { Watch } from "./watch.ts";
 
 export interface PipeEvents {
@@ -18,6 +18,7 @@ export interface PipeEvents {
   /** Bytes came or went: whoever waits for this peer may go on waiting. */
   readonly onNews: () => void;
   readonly onEnd: (reason: HiveError) => void;
+  readonly room?: PayloadRoom;
 }
 
 export interface Meter {
@@ -29,7 +30,7 @@ export class Pipe {
   readonly #stream: Stream;
   readonly #events: PipeEvents;
   readonly #meter: Meter;
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder: FrameDecoder;
   readonly #writing = new Gate({ seats: 1, queueMax: limits.peers.seatQueueMax });
   readonly #reading: Watch;
   readonly #drained: Watch;
@@ -46,6 +47,7 @@ export class Pipe {
     this.#clock = needs.clock;
     this.#meter = needs.meter;
     this.#events = events;
+    this.#decoder = new FrameDecoder(events.room);
     const watch = (isWaiting: () => boolean) => new Watch(needs.clock, {
       timeoutMs: limits.peers.callTimeoutMs,
       isWaiting,

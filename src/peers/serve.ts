@@ -13,6 +13,7 @@ import type { Frame } from "./frame.ts";
 import { Holding, type JointHolding } from "./holding.ts";
 import { type Request, encodeAnswer, parseRequest, refusalOf } from "./message.ts";
 import { type Meter, Pipe } from "./pipe.ts";
+import type { Rooms } from "./rooms.ts";
 
 /** Carries out one request; its result is the answer's payload. */
 export type Handler = (request: Request, payload: Uint8Array) => Promise<Uint8Array>;
@@ -24,6 +25,8 @@ export interface ServeNeeds {
   readonly meter: Meter;
   /** The allowance that this stream shares with others. */
   readonly holding: JointHolding;
+  /** For payloads: a handler holds none of them longer than its work lasts. */
+  readonly rooms: Rooms;
   readonly handler: Handler;
 }
 
@@ -46,6 +49,7 @@ class Serving {
       onFrame: (frame) => this.#take(frame),
       onNews: () => {},
       onEnd: (reason) => this.#end(reason),
+      room: (_head, payloadBytes) => needs.rooms.take(payloadBytes),
     });
   }
 
@@ -68,7 +72,10 @@ class Serving {
     this.#taken++;
     const work = this.#needs.handler(request, frame.payload);
     // Cancelled or not, the work holds its bytes until it is done.
-    void Promise.allSettled([work, this.#answer(id, work)]).then(() => this.#give(bytes));
+    void Promise.allSettled([work, this.#answer(id, work)]).then(() => {
+      this.#needs.rooms.give(frame.payload);
+      this.#give(bytes);
+    });
     return true;
   }
 

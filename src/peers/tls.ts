@@ -1,7 +1,8 @@
 /**
  * TLS 1.3 as libp2p speaks it, run by Node on the TCP socket itself. libp2p's own encrypter feeds
- * TLS through JavaScript streams, which costs half of the speed; the bytes on the wire are the
- * same, and so are the certificates and how they are checked. What is no plain socket is left to it.
+ * TLS through JavaScript streams, which costs a third more of the processor; the bytes on the wire
+ * are the same, and so are the certificates and how they are checked. What is no plain socket is
+ * left to it.
  */
 import { Socket } from "node:net";
 import { type TLSSocket, TLSSocket as ServerSocket, connect } from "node:tls";

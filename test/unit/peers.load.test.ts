@@ -108,3 +108,55 @@ test("a shard that is too large for a frame is refused before it is sent", async
   const range = { offsetBytes: 0, lengthBytes: limits.peers.payloadBytesMax + 1 };
   t.equal(await faultOf(asker.peers.read(holder.keys.peer, anyShard, range)), "TooLarge");
 });
+
+test("a read answers in the room that it was given, if that is of its length", async (t) => {
+  await using holder = await openTestNode({ host: () => fullHost(7) });
+  await using asker = await openTestNode();
+  await asker.peers.connect(holder.address);
+  const range = { offsetBytes: 0, lengthBytes: shardBytes };
+  const into = Buffer.alloc(shardBytes, 1);
+  const bytes = await asker.peers.read(holder.keys.peer, anyShard, range, { into });
+  t.equal(bytes.buffer, into.buffer);
+  t.ok(into.every((byte) => byte === 7));
+  const short = Buffer.alloc(shardBytes - 1, 1);
+  const other = await asker.peers.read(holder.keys.peer, anyShard, range, { into: short });
+  t.equal(other.length, shardBytes);
+  t.ok(short.every((byte) => byte === 1), "another's length is another room");
+});
+
+test("a holder takes 32 shards one after another in the same few rooms", async (t) => {
+  const drive = new TestDrive("rooms");
+  const rooms = new Set<ArrayBufferLike>();
+  await using holder = await openTestNode({
+    host: (keys) => {
+      const host = new MemoryHost(keys);
+      const store = host.store.bind(host);
+      host.store = (from, request, shard) => {
+        rooms.add(shard.buffer);
+        return store(from, request, shard);
+      };
+      return host;
+    },
+  });
+  await using owner = await openTestNode({ certificates: (k) => [drive.certificate(k.peer)] });
+  await owner.peers.connect(holder.address);
+  const manifest = drive.manifest([holder.keys.peer]);
+  const { record, shards } = drive.segment({ shardBytes });
+  for (let round = 0; round < 32; round++) {
+    await owner.peers.store(
+      holder.keys.peer, { record, manifest, index: 0 }, shards[0] as Buffer,
+    );
+  }
+  t.ok(rooms.size <= 3, `${rooms.size} rooms`);
+});
+
+/** Answers every read with this byte. */
+function fullHost(byte: number): ShardHost {
+  const host = {
+    read: async (_from: unknown, _shard: unknown, range: { lengthBytes: number }) => {
+      return Buffer.alloc(range.lengthBytes, byte);
+    },
+    space: () => ({ quotaBytes: 0, freeBytes: 0 }),
+  };
+  return host as unknown as ShardHost;
+}
