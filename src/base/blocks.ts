@@ -10,6 +10,15 @@ import type { Maybe } from "./step.ts";
 /** A position in the journal: grows by one for each record, never reused. */
 export type Sequence = number;
 
+/**
+ * Which policy a block goes by: 0 for the drive's default, else the number of a name that the drive
+ * keeps (tree/slots.ts). Blocks of two slots never travel in one segment.
+ */
+export type PolicySlot = number;
+
+/** Of a block that came from the peers: who fetches it has no need to know its policy. */
+export const unknownSlot: PolicySlot = 127;
+
 export interface DriveStore {
   /**
    * Keeps a sealed block as dirty: not durable before the next `sync` or `commit`, never evicted
@@ -18,7 +27,7 @@ export interface DriveStore {
    * The caller must not change the bytes afterwards, unless `freed` is called: then the store holds
    * them no more and has given them to nobody.
    */
-  put(cid: Cid, sealed: Uint8Array, freed?: () => void): Maybe<void>;
+  put(cid: Cid, sealed: Uint8Array, options?: PutOptions): Maybe<void>;
   /**
    * From here or, if absent, from the peers; checked against the CID. `unchecked`: bytes of this
    * machine's disk come as they are, for a caller who checks them by other means; if they are
@@ -61,6 +70,12 @@ export interface DriveStore {
   usage(): StoreUsage;
 }
 
+export interface PutOptions {
+  /** Kept with the block, whatever crashes, until it is placed; 0 if not told. */
+  readonly slot?: PolicySlot;
+  readonly freed?: () => void;
+}
+
 export interface AppendOptions {
   /** It names no block but those that were durable when it was appended. */
   readonly namesDurableOnly: boolean;
@@ -90,6 +105,8 @@ export interface StoreUsage {
 export interface BlockInfo {
   readonly cid: Cid;
   readonly lengthBytes: number;
+  /** Absent for 0, the drive's default. */
+  readonly slot?: PolicySlot;
 }
 
 /** What one upload round has to place before its root may be published. */
@@ -97,6 +114,13 @@ export interface UploadRound {
   readonly root: Uint8Array;
   /** Dirty blocks that the root needs, in the order in which they were written. */
   readonly blocks: readonly BlockInfo[];
+  /** The names behind the slots; absent where no slot but 0 has one. */
+  readonly policies?: readonly SlotName[];
+}
+
+export interface SlotName {
+  readonly slot: PolicySlot;
+  readonly name: string;
 }
 
 /** Where a block's bytes lie on this machine, for whoever reads and checks them himself. */

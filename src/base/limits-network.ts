@@ -17,6 +17,8 @@ export const networkLimits = {
     weightMin: 0.001,
     /** Files in the folder of policies that are looked at. */
     filesMax: 256,
+    /** Names that a drive's folders ever go by: all of them stand in its root record. */
+    slotsMax: 15,
   },
   placement: {
     /** Households beyond n before a drive moves up a class: a tenth may come and go. */

@@ -2,6 +2,7 @@
  * Every block that is here, in memory, and the sums over them. It also remembers which index
  * entries the next settling commit has to write. It never touches the disk.
  */
+import { type PolicySlot, unknownSlot } from "../base/blocks.ts";
 import type { Cid } from "../base/ids.ts";
 import { assert } from "../base/errors.ts";
 import type { BlockFile } from "./block-file.ts";
@@ -101,6 +102,14 @@ export class Catalog {
     this.#leave(entry);
   }
 
+  /** Who puts a block knows its slot, even where it was fetched before. */
+  setSlot(entry: BlockEntry, slot: PolicySlot): void {
+    if (entry.slot === slot) return;
+    assert(entry.slot === unknownSlot, "the same bytes go by one policy");
+    entry.slot = slot;
+    this.change(entry);
+  }
+
   /** The index on disk must learn about this entry. */
   change(entry: BlockEntry): void {
     this.#changed.set(entry.cid, entry);
@@ -198,5 +207,6 @@ function placeOf(entry: BlockEntry): Buffer {
     offsetBytes: entry.offsetBytes,
     lengthBytes: entry.lengthBytes,
     sequence: entry.sequence,
+    slot: entry.slot,
   });
 }

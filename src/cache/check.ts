@@ -110,8 +110,7 @@ async function rewrite({ catalog, log, reading }: Needs, entry: BlockEntry): Pro
     throw error;
   });
   if (bytes === undefined || catalog.get(entry.cid) !== entry) return false;
-  const { cid, sequence, lengthBytes } = entry;
-  const place = log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+  const place = log.append(entry.frame, bytes, entry);
   entry.bytes = bytes;
   catalog.move(entry, place.file, place.offsetBytes);
   return true;

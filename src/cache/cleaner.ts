@@ -185,12 +185,11 @@ export class Cleaner implements Step {
     const bytes = await readUnlessCorrupt(reading, entry);
     const stillHere = catalog.get(entry.cid) === entry && entry.file === from;
     if (bytes === undefined || !stillHere) return;
-    const { cid, sequence, lengthBytes } = entry;
-    const place = log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+    const place = log.append(entry.frame, bytes, entry);
     entry.bytes = bytes;
     catalog.move(entry, place.file, place.offsetBytes);
     catalog.setWarm(entry, false);
-    report.copiedBytes += lengthBytes;
+    report.copiedBytes += entry.lengthBytes;
   }
 
   async #finish(file: BlockFile): Promise<void> {

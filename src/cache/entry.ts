@@ -1,7 +1,8 @@
 /** What is kept in memory about one block. Few fields: there may be a million of them. */
+import type { PolicySlot } from "../base/blocks.ts";
 import type { Cid } from "../base/ids.ts";
 import type { BlockFile } from "./block-file.ts";
-import { headerBytes } from "./frame.ts";
+import { type Frame, headerBytes } from "./frame.ts";
 
 /** Bits of `BlockEntry.marks`. */
 export const marks = {
@@ -29,6 +30,7 @@ export class BlockEntry {
   readonly cid: Cid;
   readonly lengthBytes: number;
   readonly sequence: number;
+  slot: PolicySlot;
   marks: number;
   /** Undefined only when its file is lost. */
   file: BlockFile | undefined;
@@ -37,10 +39,13 @@ export class BlockEntry {
   /** The bytes, until they are written. */
   bytes: Uint8Array | undefined;
 
-  constructor(block: { cid: Cid; lengthBytes: number; sequence: number; marks: number }) {
+  constructor(block: {
+    cid: Cid; lengthBytes: number; sequence: number; slot: PolicySlot; marks: number;
+  }) {
     this.cid = block.cid;
     this.lengthBytes = block.lengthBytes;
     this.sequence = block.sequence;
+    this.slot = block.slot;
     this.marks = block.marks;
     this.file = undefined;
     this.offsetBytes = 0;
@@ -53,5 +58,11 @@ export class BlockEntry {
 
   get frameBytes(): number {
     return headerBytes + this.lengthBytes;
+  }
+
+  /** What stands before its bytes, wherever they are written. */
+  get frame(): Frame {
+    const { cid, sequence, lengthBytes, slot } = this;
+    return { kind: "block", cid, sequence, lengthBytes, slot };
   }
 }

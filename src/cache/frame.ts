@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { type PolicySlot, unknownSlot } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
 import { type Cid, cidOf } from "../base/ids.ts";
@@ -17,6 +18,8 @@ export interface Frame {
   readonly cid: Cid;
   readonly sequence: number;
   readonly lengthBytes: number;
+  /** The policy that the block goes by; 0 for a root. */
+  readonly slot: PolicySlot;
 }
 
 export const headerBytes = 64;
@@ -28,6 +31,7 @@ export function encodeHeader(frame: Frame): Buffer {
   const header = Buffer.alloc(headerBytes);
   magic.copy(header);
   header.writeUInt8(kindBytes.indexOf(frame.kind), 4);
+  header.writeUInt8(frame.slot, 5);
   header.writeUInt32LE(frame.lengthBytes, 8);
   header.writeUIntLE(frame.sequence, 12, 6);
   header.write(frame.cid, 20, "hex");
@@ -41,9 +45,11 @@ export function parseHeader(bytes: Buffer): Frame | undefined {
   if (bytes.readUInt32LE(60) !== crc32(bytes.subarray(0, 60))) return undefined;
   const kind = kindBytes[bytes.readUInt8(4)];
   const lengthBytes = bytes.readUInt32LE(8);
+  const slot = bytes.readUInt8(5);
   if (kind === undefined || lengthBytes > limits.cache.frameBytesMax) return undefined;
+  if (slot > limits.policy.slotsMax && slot !== unknownSlot) return undefined;
   const cid = bytes.toString("hex", 20, 52) as Cid;
-  return { kind, cid, lengthBytes, sequence: bytes.readUIntLE(12, 6) };
+  return { kind, cid, lengthBytes, slot, sequence: bytes.readUIntLE(12, 6) };
 }
 
 /** The offset of the next place in these bytes where a header may begin, or -1. */
@@ -58,5 +64,6 @@ export function matches(cid: Cid, bytes: Uint8Array): boolean {
 
 /** The frame of a commit record, named by its hash as blocks are. */
 export function frameOfRoot(body: Uint8Array, number: number): Frame {
-  return { kind: "root", cid: cidOf(body), sequence: number, lengthBytes: body.length };
+  const lengthBytes = body.length;
+  return { kind: "root", cid: cidOf(body), sequence: number, lengthBytes, slot: 0 };
 }

@@ -2,6 +2,7 @@
  * The way of a block into the store: a frame at the end of the log, an entry in the catalog. It
  * decides nothing about room or durability.
  */
+import type { PolicySlot } from "../base/blocks.ts";
 import { assert } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import type { BlockLog } from "./block-log.ts";
@@ -19,6 +20,7 @@ interface Needs {
 
 interface Manner {
   readonly dirty: boolean;
+  readonly slot: PolicySlot;
   /** Told once the bytes are written, if nobody else was given them. */
   readonly freed?: (() => void) | undefined;
 }
@@ -30,14 +32,14 @@ export class Intake {
     this.#needs = needs;
   }
 
-  add(cid: Cid, bytes: Uint8Array, { dirty, freed }: Manner): void {
+  add(cid: Cid, bytes: Uint8Array, { dirty, slot, freed }: Manner): void {
     const { catalog, log } = this.#needs;
     this.#count(bytes);
     const lengthBytes = bytes.length;
     const sequence = catalog.nextSequence();
-    const entry = new BlockEntry({ cid, lengthBytes, sequence, marks: dirty ? marks.dirty : 0 });
-    const frame = { kind: "block", cid, sequence, lengthBytes } as const;
-    const place = log.append(frame, bytes, entry, freed);
+    const known = { cid, lengthBytes, sequence, slot };
+    const entry = new BlockEntry({ ...known, marks: dirty ? marks.dirty : 0 });
+    const place = log.append(entry.frame, bytes, entry, freed);
     entry.bytes = bytes;
     catalog.add(entry, place.file, place.offsetBytes);
     catalog.change(entry);
@@ -47,9 +49,8 @@ export class Intake {
   mend(entry: BlockEntry, bytes: Uint8Array): void {
     const { catalog, log } = this.#needs;
     this.#count(bytes);
-    const { cid, sequence, lengthBytes } = entry;
-    assert(lengthBytes === bytes.length, "one CID, one length");
-    const place = log.append({ kind: "block", cid, sequence, lengthBytes }, bytes, entry);
+    assert(entry.lengthBytes === bytes.length, "one CID, one length");
+    const place = log.append(entry.frame, bytes, entry);
     entry.marks &= ~marks.broken;
     entry.bytes = bytes;
     catalog.move(entry, place.file, place.offsetBytes);

@@ -6,7 +6,8 @@
 import { crc32 } from "node:zlib";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import type { Cid } from "../base/ids.ts";
-import type { Sequence } from "../base/blocks.ts";
+import { limits } from "../base/limits.ts";
+import { type PolicySlot, type Sequence, unknownSlot } from "../base/blocks.ts";
 
 /** Where a block lies, as the index keeps it. */
 export interface Place {
@@ -14,6 +15,7 @@ export interface Place {
   readonly offsetBytes: number;
   readonly lengthBytes: number;
   readonly sequence: number;
+  readonly slot: PolicySlot;
   readonly dirty: boolean;
 }
 
@@ -38,7 +40,7 @@ export interface Books {
 }
 
 /** What the format is now. A change brings a new number and a line in hive-format(5). */
-export const formatNumber = 2;
+export const formatNumber = 3;
 
 export const booksKey = Buffer.from("n");
 export const formatKey = Buffer.from("f");
@@ -92,7 +94,7 @@ export function checkedValue(key: Buffer, stored: Uint8Array): Buffer | undefine
 
 export function encodePlace(place: Place): Buffer {
   return new Writer(32)
-    .u8(place.dirty ? 1 : 0)
+    .u8(place.slot * 2 + (place.dirty ? 1 : 0))
     .varint(place.file)
     .varint(place.offsetBytes)
     .varint(place.lengthBytes)
@@ -103,9 +105,12 @@ export function encodePlace(place: Place): Buffer {
 export function parsePlace(value: Buffer): Place {
   const reader = new Reader(value, "cache.place");
   const flags = reader.u8();
-  if (flags > 1) throw reader.corrupt(`flags ${flags}`);
+  const slot = flags >>> 1;
+  const isSlot = slot <= limits.policy.slotsMax || slot === unknownSlot;
+  if (!isSlot) throw reader.corrupt(`flags ${flags}`);
   const place = {
-    dirty: flags === 1,
+    dirty: (flags & 1) === 1,
+    slot,
     file: reader.varint(),
     offsetBytes: reader.varint(),
     lengthBytes: reader.varint(),

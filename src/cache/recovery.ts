@@ -13,6 +13,7 @@ import { fileName, parseFileName } from "./block-log.ts";
 import { Catalog } from "./catalog.ts";
 import { BlockEntry, marks } from "./entry.ts";
 import { diskFault } from "./faults.ts";
+import type { Frame } from "./frame.ts";
 import type { LevelTable } from "./level.ts";
 import type { Report } from "./report.ts";
 import { scanFile } from "./scan.ts";
@@ -128,6 +129,7 @@ function load(needs: Needs, { catalog, files }: Tables, cid: Cid, place: Place):
     cid,
     lengthBytes: place.lengthBytes,
     sequence: place.sequence,
+    slot: place.slot,
     marks: marks.logged | (place.dirty ? marks.dirty : 0),
   });
   if (file !== undefined && end <= file.sizeBytes) {
@@ -202,16 +204,16 @@ async function rollForward(
 function addFound(
   catalog: Catalog,
   file: BlockFile,
-  found: { frame: { cid: Cid; sequence: number; lengthBytes: number }; offsetBytes: number },
+  found: { readonly frame: Frame; readonly offsetBytes: number },
 ): boolean {
-  const { cid, sequence, lengthBytes } = found.frame;
+  const { cid, sequence, lengthBytes, slot } = found.frame;
   const known = catalog.get(cid);
   if (known !== undefined && !known.is(marks.broken)) return false;
   if (known !== undefined) {
     takeTo(catalog, known, { file, offsetBytes: found.offsetBytes });
     return true;
   }
-  const entry = new BlockEntry({ cid, sequence, lengthBytes, marks: marks.dirty });
+  const entry = new BlockEntry({ cid, sequence, lengthBytes, slot, marks: marks.dirty });
   catalog.add(entry, file, found.offsetBytes);
   catalog.change(entry);
   // What a dead process wrote may not be on the disk yet.

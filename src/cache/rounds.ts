@@ -185,8 +185,8 @@ export class Rounds {
   }
 }
 
-function infoOf({ cid, lengthBytes }: BlockEntry): BlockInfo {
-  return { cid, lengthBytes };
+function infoOf({ cid, lengthBytes, slot }: BlockEntry): BlockInfo {
+  return slot === 0 ? { cid, lengthBytes } : { cid, lengthBytes, slot };
 }
 
 function put(key: Buffer, value: Buffer): Change {

@@ -1,6 +1,7 @@
 /** The ports of the cache, put together from its parts. It decides little: the parts do. */
 import type { AppendOptions, BlockFetcher, BlockPlace, GetOptions } from "../base/blocks.ts";
-import type { RoundOptions, Sequence, StoreUsage, Sweep, UploadRound } from "../base/blocks.ts";
+import type { PutOptions, RoundOptions, Sequence, StoreUsage } from "../base/blocks.ts";
+import { type Sweep, type UploadRound, unknownSlot } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
@@ -113,17 +114,17 @@ export class Store implements Cache {
     this.step = { name: "cache.space", step: (signal) => this.#step(signal) };
   }
 
-  put(cid: Cid, sealed: Uint8Array, freed?: () => void): Maybe<void> {
+  put(cid: Cid, sealed: Uint8Array, options: PutOptions = {}): Maybe<void> {
     this.#assertOpen("cache.put");
     const known = this.#catalog.get(cid);
-    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
+    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known, options);
     if (sealed.length > limits.dag.blockBytesMax) throw new HiveError("TooLarge", "cache.put", cid);
     this.#refuseIfStuck();
     if (this.#room.hasRoom(sealed.length)) {
-      this.#insert(cid, sealed, freed);
+      this.#insert(cid, sealed, options);
       return this.#throttle();
     }
-    const entered = this.#room.wait(sealed.length, () => this.#insert(cid, sealed, freed));
+    const entered = this.#room.wait(sealed.length, () => this.#insert(cid, sealed, options));
     this.#tell();
     return entered.then(() => this.#throttle());
   }
@@ -284,7 +285,8 @@ export class Store implements Cache {
     if (this.#closing !== undefined) throw new HiveError("Unavailable", op, "the cache is closed");
   }
 
-  #putAgain(entry: BlockEntry): void {
+  #putAgain(entry: BlockEntry, { slot = 0 }: PutOptions): void {
+    this.#catalog.setSlot(entry, slot);
     this.#sweep?.keep(entry.cid);
     if (entry.is(marks.condemned)) this.#rounds.revive(entry);
   }
@@ -296,13 +298,14 @@ export class Store implements Cache {
     if (failure !== undefined && pendingBytes > limits.cache.pendingBytesMax) throw failure;
   }
 
-  #insert(cid: Cid, sealed: Uint8Array, freed?: () => void): void {
+  #insert(cid: Cid, sealed: Uint8Array, options: PutOptions): void {
+    const { slot = 0, freed } = options;
     const known = this.#catalog.get(cid);
-    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known);
+    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known, options);
     this.#uploads.wrote();
-    if (known === undefined) return this.#intake.add(cid, sealed, { dirty: true, freed });
+    if (known === undefined) return this.#intake.add(cid, sealed, { dirty: true, slot, freed });
     this.#intake.mend(known, sealed);
-    this.#putAgain(known);
+    this.#putAgain(known, options);
   }
 
   /** What was fetched stays if that costs nobody any room. */
@@ -313,7 +316,7 @@ export class Store implements Cache {
       this.#inBackground(this.#makeRoom());
       return;
     }
-    this.#intake.add(cid, bytes, { dirty: false });
+    this.#intake.add(cid, bytes, { dirty: false, slot: unknownSlot });
     this.#commitIfMuch();
   }
 

@@ -212,7 +212,8 @@ export class Blocks {
   /** The store may refuse at once or later: here it is later. */
   #handOver(cid: Cid, sealed: Uint8Array): Maybe<void> {
     try {
-      return this.#store.put(cid, sealed, () => this.#freed(cid, sealed));
+      const freed = (): void => this.#freed(cid, sealed);
+      return this.#store.put(cid, sealed, { freed });
     } catch (cause) {
       return Promise.reject(cause);
     }

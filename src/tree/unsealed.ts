@@ -39,7 +39,7 @@ export class Unsealed {
 /** The store for whoever syncs it: what was told before the call is durable after it. */
 export function sealingFirst(store: DriveStore, seal: () => void): DriveStore {
   return {
-    put: (cid, sealed, freed) => store.put(cid, sealed, freed),
+    put: (cid, sealed, options) => store.put(cid, sealed, options),
     get: (cid, options) => store.get(cid, options),
     getPart: (cid, range) => store.getPart(cid, range),
     has: (cid) => store.has(cid),

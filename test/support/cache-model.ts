@@ -3,8 +3,9 @@
  * that lists the live ones, and journal records that say which came and which went. Whoever has
  * the root and the records knows what must be in the cache.
  */
-import type { DriveStore } from "../../src/base/blocks.ts";
+import type { DriveStore, PolicySlot } from "../../src/base/blocks.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 
 export interface ModelRecord {
@@ -29,6 +30,11 @@ export function blockOf(id: number): { readonly cid: Cid; readonly bytes: Buffer
   const lengthBytes = random.below(4) === 0 ? 60_000 + random.below(60_000) : random.below(6000) + 1;
   const bytes = Buffer.alloc(lengthBytes, random.bytes(64));
   return { cid: cidOf(bytes), bytes };
+}
+
+/** Each block's policy follows from its number, too. */
+export function slotOf(id: number): PolicySlot {
+  return id % (limits.policy.slotsMax + 1);
 }
 
 export function apply(model: Model, record: ModelRecord): void {

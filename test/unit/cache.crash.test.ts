@@ -9,7 +9,8 @@ import { test } from "tap";
 import { MiB } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { blockOf, readModel } from "../support/cache-model.ts";
+import type { Cache } from "../../src/cache/cache.ts";
+import { type Model, blockOf, encodeRoot, readModel, slotOf } from "../support/cache-model.ts";
 import { openIn } from "../support/temporary-cache.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -35,7 +36,8 @@ for (let life = 1; life <= lives; life++) {
         const before = promises.synced;
         await liveAndDie(directory, { random, promises, run: `${seed}/${life}/${kill}` }, kill);
         t.ok(promises.synced > before, "it got something done");
-        t.strictSame(await broken(directory, promises), [], replay);
+        const isLast = kill === killsEach - 1;
+        t.strictSame(await broken(directory, promises, { isLast }), [], replay);
       }
     } finally {
       await rm(directory, { recursive: true });
@@ -78,7 +80,9 @@ async function listen(
 }
 
 /** What the cache did not keep of its promises. */
-async function broken(directory: string, promises: Promises): Promise<string[]> {
+async function broken(
+  directory: string, promises: Promises, { isLast }: { readonly isLast: boolean },
+): Promise<string[]> {
   await using cache = await openIn(directory, { limitBytes: 6 * MiB });
   const wrong: string[] = [];
   const model = await readModel(cache);
@@ -95,5 +99,17 @@ async function broken(directory: string, promises: Promises): Promise<string[]> 
   const counts = { corruptBlocks, lostBlocks, corruptRecords, cutOffRecords };
   for (const [name, count] of Object.entries(counts)) if (count > 0) wrong.push(`${name} ${count}`);
   if (mending !== "none") wrong.push(mending);
-  return wrong;
+  // Before that it would take what the next life has to recover.
+  if (isLast) await cache.commit(encodeRoot(model), model.number);
+  return [...wrong, ...await strangers(cache, model)];
+}
+
+/** Blocks that would go up under another policy than they were put under. */
+async function strangers(cache: Cache, model: Model): Promise<string[]> {
+  const slots = new Map([...model.live].map((id) => [blockOf(id).cid, slotOf(id)]));
+  const round = await cache.beginRound();
+  const wrong = (round?.blocks ?? []).filter(({ cid, slot = 0 }) => {
+    return slot !== (slots.get(cid) ?? slot);
+  });
+  return wrong.map(({ cid, slot }) => `block ${cid} has slot ${slot}`);
 }

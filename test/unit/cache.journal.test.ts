@@ -66,6 +66,23 @@ for (const state of ["killed", "closed"]) {
   });
 }
 
+test("a store of format 2 opens with all it had, and all of it goes by the default", async (t) => {
+  const directory = copyOf(t, join(volumes, "cache-2-killed"));
+  const store = await openIn(directory);
+  t.equal(store.root()?.toString(), "the root");
+  t.strictSame(await records(store), ["after 0", "after 1", "after 2"]);
+  for (const index of [0, 1, 2, 3, 4]) await isHere(t, store, `volume ${index}`, 1000 + index);
+  await isHere(t, store, "volume late", 1500);
+  t.match(store.report(), { indexStale: false, cutOffRecords: 0, rebuiltBlocks: 0 });
+  await store.commit(Buffer.from("next"), 0);
+  const round = await store.beginRound();
+  const waiting = [2, 3, 4].map((index) => sample(`volume ${index}`, 1000 + index));
+  const cids = [...waiting, sample("volume late", 1500)].map(({ cid }) => cid);
+  t.strictSame(round?.blocks.map(({ cid }) => cid), cids);
+  t.ok(round?.blocks.every(({ slot }) => slot === undefined));
+  await store.close();
+});
+
 test("a store of a format to come is refused, and left as it is", async (t) => {
   await using made = await temporaryCache();
   await made.store.close();
@@ -75,9 +92,9 @@ test("a store of a format to come is refused, and left as it is", async (t) => {
     await table.batch([{ type: "put", key: formatKey, value }], { sync: true });
     await table.close();
   };
-  await write(3);
+  await write(4);
   t.ok(isFault(await attempt(() => openIn(made.directory)), "Unsupported"));
-  await write(2);
+  await write(3);
   await made.reopen();
 });
 

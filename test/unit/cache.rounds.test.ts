@@ -1,5 +1,6 @@
 /** The cache as a source of uploads: what a round holds, and what becomes of it. */
 import { test } from "tap";
+import { unknownSlot } from "../../src/base/blocks.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { attempt, sample } from "../contract/store.ts";
 import { handClock, temporaryCache } from "../support/temporary-cache.ts";
@@ -171,4 +172,37 @@ test("garbage goes though an open round has it, and the next round is without it
   await store.placed([kept.cid]);
   await store.endRound(Buffer.from("third"));
   t.equal(store.usage().dirtyBytes, 0);
+});
+
+test("a block's policy goes with it: through a restart, a move, and a put of what was fetched",
+  async (t) => {
+    const fetched = sample("fetched", 2000);
+    const fetcher = { fetch: async () => fetched.bytes };
+    await using made = await temporaryCache({ fetcher });
+    const some = [0, 1, 15].map((slot) => ({ slot, ...sample(`slot ${slot}`, 3000 + slot) }));
+    for (const { cid, bytes, slot } of some) await made.store.put(cid, bytes, { slot });
+    await made.store.get(fetched.cid);
+    await made.store.commit(Buffer.from("root"), 0);
+    const again = await made.reopen();
+    const found = (await again.beginRound())?.blocks.map(({ slot }) => slot);
+    t.strictSame(found, [undefined, 1, 15], "what was fetched is the peers' already");
+    await again.placed(some.map(({ cid }) => cid));
+    await again.endRound(Buffer.from("root"));
+    await again.put(fetched.cid, fetched.bytes, { slot: 7 });
+    const check = await again.check({ progress: () => undefined, isPlaced: async () => false });
+    t.equal(check.reclaimed, 4);
+    await again.commit(Buffer.from("next"), 0);
+    const last = await made.reopen();
+    const slots = (await last.beginRound())?.blocks.map(({ slot = 0 }) => slot);
+    t.strictSame(new Set(slots), new Set([0, 1, 15, 7]));
+  });
+
+test("of a fetched block that peers lost, nobody knows the policy: it is not the default", async (t) => {
+  const { cid, bytes } = sample("lost by peers", 2000);
+  await using made = await temporaryCache({ fetcher: { fetch: async () => bytes } });
+  await made.store.get(cid);
+  await made.store.check({ progress: () => undefined, isPlaced: async () => false });
+  await made.store.commit(Buffer.from("root"), 0);
+  const round = await made.store.beginRound();
+  t.strictSame(round?.blocks, [{ cid, lengthBytes: 2000, slot: unknownSlot }]);
 });

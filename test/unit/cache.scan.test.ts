@@ -18,7 +18,8 @@ test("every whole frame is found, between garbage, torn frames and flipped bits"
   const wanted: string[] = [];
   for (let index = 0; index < 150; index++) {
     const { cid, bytes } = sample(`scan ${index}`, 1 + random.below(200_000));
-    const header = encodeHeader({ kind: "block", cid, sequence: index, lengthBytes: bytes.length });
+    const told = { kind: "block", cid, sequence: index, lengthBytes: bytes.length } as const;
+    const header = encodeHeader({ ...told, slot: index % 16 });
     const frame = Buffer.concat([header, bytes]);
     const fate = random.below(5);
     if (fate === 0) flip(frame, random.below(frame.length));
