@@ -84,6 +84,13 @@ export const localLimits = {
     garbagePauseFactor: 10,
     /** Syncs that a commit spends on being sure that no block came meanwhile. */
     settleRoundsMax: 16,
+    /** Of one step of sealing anew what goes by another policy: names looked at, and bytes ... */
+    resealedNamesPerStep: 256,
+    resealedBytesPerStep: 4 * MiB,
+    /** ... unless the store is fuller than this of what no peer has: writers go first. */
+    resealShareMax: 0.85,
+    /** Before another look at files that could not be read. */
+    resealPauseMs: 5 * 60_000,
     /** Fetches that one operation may need; more means that pages are evicted as they come. */
     fetchesMax: 10_000,
     /** One answer of copy_file_range; programs call again. */

@@ -7,11 +7,13 @@
  *           | xattrs | content
  *   time    signed seconds | varint nanoseconds
  *   xattrs  0 | 1, varint count, count x (name, value), names ascending | 2, link (chunks.ts)
+ *           | 3, varint slot, varint policy, then xattrs: where either of these is not 0
  *   content 0 nothing (a special file) | 1 bytes (a short file) | 2 bytes (a symlink's target)
  *           | 3 varint allocated bytes (a file of chunks) | 4 varint entries (a directory)
  *   tree    0 no secret | 1, 32 bytes; then 0 empty | 1, varint level, 32 bytes SHA-256
  *           | 2, items (pages.ts)
  */
+import { type PolicySlot, unknownSlot } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Instant } from "../base/filesystem.ts";
 import { type Ino, parseCid, parseIno } from "../base/ids.ts";
@@ -45,6 +47,21 @@ export interface Inode {
   readonly btime: Instant;
   readonly xattrs: Xattrs;
   readonly content: Content;
+  /** The policy slot that its blocks and pages were put under; `mixedSlot` for several. */
+  readonly slot: PolicySlot;
+  /**
+   * Of a directory, the slot of the policy that was set on it; of a file without a folder of its
+   * own, as it has several names or none, the slot of the policy that it goes by. 0 for none.
+   */
+  readonly policy: PolicySlot;
+}
+
+/** Of a file that was written under several policies: its blocks go by more than one. */
+export const mixedSlot: PolicySlot = unknownSlot;
+
+/** Two slots, or a mixture of both. */
+export function mergedSlot(one: PolicySlot, other: PolicySlot): PolicySlot {
+  return one === other ? one : mixedSlot;
 }
 
 /** An inode's own tree of pages: a directory's names, a file's chunk links. */
@@ -57,6 +74,7 @@ export interface PageTree {
 export const noTree: PageTree = { secret: undefined, root: emptyRoot };
 export const noXattrs: Xattrs = { kind: "inside", values: new Map() };
 const secretBytes = 32;
+const { slotsMax } = limits.policy;
 
 /** The type bits of a mode, and their names. */
 export const typeMask = 0o170000;
@@ -78,6 +96,7 @@ export function writeInode(writer: Writer, inode: Inode): void {
   for (const time of [inode.atime, inode.mtime, inode.ctime, inode.btime]) {
     writer.signed(time.seconds).varint(time.nanoseconds);
   }
+  if (inode.slot + inode.policy > 0) writer.u8(3).varint(inode.slot).varint(inode.policy);
   writeXattrs(writer, inode.xattrs);
   writeContent(writer, inode.content);
 }
@@ -94,10 +113,11 @@ export function readInode(reader: Reader): Inode {
   const mtime = readTime(reader);
   const ctime = readTime(reader);
   const btime = readTime(reader);
-  const xattrs = readXattrs(reader);
+  const { slot, policy, xattrs } = readGoverned(reader);
   const content = readContent(reader, mode & typeMask, sizeBytes);
   return {
     ino, mode, links, uid, gid, rdev, sizeBytes, atime, mtime, ctime, btime, xattrs, content,
+    slot, policy,
   };
 }
 
@@ -149,11 +169,21 @@ function writeXattrs(writer: Writer, xattrs: Xattrs): void {
   else writeValues(writer.u8(1), xattrs.values);
 }
 
-function readXattrs(reader: Reader): Xattrs {
-  const kind = readUpTo(reader, 2, "kind of xattrs");
+function readGoverned(reader: Reader): Pick<Inode, "slot" | "policy" | "xattrs"> {
+  const kind = reader.u8();
+  if (kind !== 3) return { slot: 0, policy: 0, xattrs: readXattrs(reader, kind) };
+  const slot = reader.varint();
+  if (slot > slotsMax && slot !== mixedSlot) throw reader.corrupt(`slot ${slot}`);
+  const policy = readUpTo(reader, slotsMax, "policy");
+  if (slot + policy === 0) throw reader.corrupt("slots of nothing");
+  return { slot, policy, xattrs: readXattrs(reader, reader.u8()) };
+}
+
+function readXattrs(reader: Reader, kind: number): Xattrs {
   if (kind === 0) return noXattrs;
   if (kind === 2) return { kind: "block", link: readLink(reader) };
-  return { kind: "inside", values: readValues(reader) };
+  if (kind === 1) return { kind: "inside", values: readValues(reader) };
+  throw reader.corrupt(`kind of xattrs ${kind}`);
 }
 
 function writeValues(writer: Writer, values: ReadonlyMap<string, Buffer>): void {

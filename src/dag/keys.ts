@@ -2,6 +2,7 @@
  * The keys that a drive's tree secret gives, one for each purpose, and the sealing of the tree's
  * journal records, whose contents the tree alone knows.
  */
+import type { PolicySlot } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
@@ -12,17 +13,21 @@ export interface TreeKeys {
   readonly root: Buffer;
   /** Seals journal records. */
   readonly journal: Buffer;
-  /** With a chunk's plaintext it makes the chunk's own key. */
+  /** With a chunk's plaintext it makes the chunk's own key, under the drive's default policy. */
   readonly chunks: Buffer;
+  /** The same for any policy: the same bytes under two of them are two blocks. */
+  readonly chunksOf: (slot: PolicySlot) => Buffer;
   /** The secret of the table of linked files. */
   readonly linked: Buffer;
 }
 
 export function treeKeys(secret: Uint8Array): TreeKeys {
+  const bySlot = [deriveKey(secret, "chunks")];
   return {
     root: deriveKey(secret, "root"),
     journal: deriveKey(secret, "journal"),
-    chunks: deriveKey(secret, "chunks"),
+    chunks: bySlot[0] as Buffer,
+    chunksOf: (slot) => (bySlot[slot] ??= deriveKey(secret, "chunks", Buffer.from([slot]))),
     linked: deriveKey(secret, "linked"),
   };
 }

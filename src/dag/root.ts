@@ -4,7 +4,7 @@
  *
  *   record  version byte 1 | varint sequence | signed time in ms | varint next ino | varint files
  *           | varint bytes | inode and tree of the root directory | tree of linked files
- *           | zeros up to a step
+ *           | policies (policies.ts), where there are any | zeros up to a step
  *   sealed  sealRecord(deriveKey(tree secret, "root"), record)
  */
 import { Reader, Writer } from "../base/bytes.ts";
@@ -16,6 +16,7 @@ import { openRecord, sealRecord } from "../crypt/aead.ts";
 import { type TableValue } from "./entries.ts";
 import { type PageTree, readInode, readTree, writeInode, writeTree } from "./inodes.ts";
 import type { TreeKeys } from "./keys.ts";
+import { type DrivePolicies, noPolicies, readPolicies, writePolicies } from "./policies.ts";
 import { padded } from "./sizes.ts";
 
 const version = 1;
@@ -30,6 +31,7 @@ export interface RootRecord {
   readonly directory: TableValue;
   /** Inodes with several names, by number. */
   readonly linked: PageTree;
+  readonly policies: DrivePolicies;
 }
 
 export function encodeRoot(root: RootRecord): Buffer {
@@ -38,6 +40,7 @@ export function encodeRoot(root: RootRecord): Buffer {
   writeInode(writer, root.directory.inode);
   writeTree(writer, root.directory.tree);
   writeTree(writer, root.linked);
+  if (root.policies.names.length > 0) writePolicies(writer, root.policies);
   return writer.finish();
 }
 
@@ -54,8 +57,10 @@ export function parseRoot(bytes: Uint8Array): RootRecord {
   const isRoot = inode.ino === rootIno && inode.content.kind === "directory";
   if (!isRoot) throw reader.corrupt("root directory");
   const linked = readTree(reader);
+  // A record without any ends here, or goes on with zeros: no names, no texts, nothing to do.
+  const policies = reader.restBytes === 0 ? noPolicies : readPolicies(reader);
   if (reader.raw(reader.restBytes).some((byte) => byte !== 0)) throw reader.corrupt("padding");
-  return { sequence, committedAtMs, nextIno, files, bytes: total, directory, linked };
+  return { sequence, committedAtMs, nextIno, files, bytes: total, directory, linked, policies };
 }
 
 export function sealRoot(keys: TreeKeys, root: RootRecord, random: Random): Buffer {

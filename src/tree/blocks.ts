@@ -4,7 +4,7 @@
  * tried again, so that a full store never costs data that a write was told is safe to forget.
  */
 import { LRUCache } from "lru-cache";
-import type { DriveStore, GetOptions } from "../base/blocks.ts";
+import type { DriveStore, GetOptions, PolicySlot } from "../base/blocks.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -27,9 +27,14 @@ const sealedPool = new BufferPool({ lengthBytes: limits.dag.blockBytesMax, count
 /** As many as one turn of the loop may replace: a few large reads. */
 const plainsMax = 32;
 
-interface Pending {
-  readonly sealed: Uint8Array;
+interface Manner {
   readonly isPage: boolean;
+  /** The policy that it goes by. */
+  readonly slot: PolicySlot;
+}
+
+interface Pending extends Manner {
+  readonly sealed: Uint8Array;
   /** Undefined when the store refused it. */
   arrival: Promise<void> | undefined;
 }
@@ -72,18 +77,20 @@ export class Blocks {
     return this.#refused > 0;
   }
 
-  putChunk(plaintext: Uint8Array): HandedChunk {
-    return this.putChunks([plaintext])[0] as HandedChunk;
+  putChunk(plaintext: Uint8Array, slot: PolicySlot): HandedChunk {
+    return this.putChunks([plaintext], slot)[0] as HandedChunk;
   }
 
-  /** Seals chunks, quicker together, and hands them over. */
-  putChunks(plaintexts: readonly Uint8Array[]): HandedChunk[] {
-    return this.#putSealed(sealChunks(this.#keys.chunks, plaintexts));
+  /** Seals chunks of one policy, quicker together, and hands them over. */
+  putChunks(plaintexts: readonly Uint8Array[], slot: PolicySlot): HandedChunk[] {
+    return this.#putSealed(sealChunks(this.#keys.chunksOf(slot), plaintexts), slot);
   }
 
   /** The same, sealed on another thread; until then nobody may change a plaintext. */
-  async putChunksLater(plaintexts: readonly Uint8Array[]): Promise<HandedChunk[]> {
-    return this.#putSealed(await sealChunksLater(this.#keys.chunks, plaintexts));
+  async putChunksLater(
+    plaintexts: readonly Uint8Array[], slot: PolicySlot,
+  ): Promise<HandedChunk[]> {
+    return this.#putSealed(await sealChunksLater(this.#keys.chunksOf(slot), plaintexts), slot);
   }
 
   /** The chunk's bytes, or Wanted. They may be used until the loop turns, and no longer. */
@@ -140,10 +147,10 @@ export class Blocks {
   }
 
   /** Seals a page and hands it over. */
-  async savePage(secret: Uint8Array, page: Page): Promise<Cid> {
+  async savePage(secret: Uint8Array, page: Page, slot: PolicySlot): Promise<Cid> {
     const { cid, sealed } = sealPage(pageKey(secret), page, this.#random);
     this.#pages.set(cid, page);
-    await this.#put(cid, sealed, { isPage: true });
+    await this.#put(cid, sealed, { isPage: true, slot });
     return cid;
   }
 
@@ -194,26 +201,27 @@ export class Blocks {
     this.#refused--;
   }
 
-  #put(cid: Cid, sealed: Uint8Array, { isPage }: { readonly isPage: boolean }): Maybe<void> {
+  #put(cid: Cid, sealed: Uint8Array, { isPage, slot }: Manner): Maybe<void> {
     const known = this.#pending.get(cid);
     if (known !== undefined) return known.arrival ?? this.#retry(cid, known);
-    const answer = this.#handOver(cid, sealed);
+    const answer = this.#handOver(cid, sealed, slot);
     if (answer === undefined) return;
-    const pending: Pending = { sealed, isPage, arrival: undefined };
+    const pending: Pending = { sealed, isPage, slot, arrival: undefined };
     this.#pending.set(cid, pending);
     return this.#await(cid, pending, answer);
   }
 
   #retry(cid: Cid, pending: Pending): Promise<void> {
     this.#refused--;
-    return this.#await(cid, pending, Promise.resolve(this.#handOver(cid, pending.sealed)));
+    const { sealed, slot } = pending;
+    return this.#await(cid, pending, Promise.resolve(this.#handOver(cid, sealed, slot)));
   }
 
   /** The store may refuse at once or later: here it is later. */
-  #handOver(cid: Cid, sealed: Uint8Array): Maybe<void> {
+  #handOver(cid: Cid, sealed: Uint8Array, slot: PolicySlot): Maybe<void> {
     try {
       const freed = (): void => this.#freed(cid, sealed);
-      return this.#store.put(cid, sealed, { freed });
+      return this.#store.put(cid, sealed, { slot, freed });
     } catch (cause) {
       return Promise.reject(cause);
     }
@@ -304,10 +312,10 @@ export class Blocks {
     });
   }
 
-  #putSealed(chunks: readonly SealedChunk[]): HandedChunk[] {
+  #putSealed(chunks: readonly SealedChunk[], slot: PolicySlot): HandedChunk[] {
     return chunks.map(({ link, sealed, tags }) => {
       this.#parts.remember(link, tags);
-      return { link, arrival: this.#put(link.cid, sealed, { isPage: false }) };
+      return { link, arrival: this.#put(link.cid, sealed, { isPage: false, slot }) };
     });
   }
 }

@@ -3,15 +3,16 @@
  * to an inode that tells the truth about itself and about what is below. Depth first, one leaf of
  * each directory above in memory. Answers are what should be; nothing is written but new pages.
  */
+import type { PolicySlot } from "../base/blocks.ts";
 import { isFault } from "../base/errors.ts";
-import type { Ino, Name } from "../base/ids.ts";
+import { type Ino, type Name, rootIno } from "../base/ids.ts";
 import {
   type Entry, type TableValue, encodeEntry, nameKey, parseEntry, slotsPerHash,
 } from "../dag/entries.ts";
 import { type Inode, fileType, typeMask } from "../dag/inodes.ts";
 import { checkChunks, checkXattrs } from "./check-files.ts";
 import { Findings, type ItemChanges, type Leaf, leavesOf, mendedTree } from "./check-pages.ts";
-import type { CheckState } from "./check-state.ts";
+import { type CheckState, governed } from "./check-state.ts";
 
 /** The inode and what hangs on it, as they should be: the same object when all is well. */
 export async function checkInode(
@@ -23,7 +24,7 @@ export async function checkInode(
   const seen = inode === file.inode ? file : { ...file, inode };
   const isDirectory = inode.content.kind === "directory";
   const right = isDirectory
-    ? await new DirectoryWork(check, seen, path).run()
+    ? await new DirectoryWork(governed(check, ownSlot(check, inode)), seen, path).run()
     : await checkChunks(check, seen, path);
   const { accounts } = check;
   accounts.files++;
@@ -31,6 +32,11 @@ export async function checkInode(
   else accounts.bytes += right.inode.sizeBytes;
   check.progress();
   return right;
+}
+
+/** The root, whose policy is the default's name, has the default's slot. */
+function ownSlot({ mending }: CheckState, { ino, policy }: Inode): PolicySlot {
+  return policy > 0 && ino !== rootIno ? policy : mending.slot;
 }
 
 /** A number of its own, below the next one to be given. */

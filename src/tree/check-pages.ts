@@ -3,6 +3,7 @@
  * what cannot be is noted with the range of keys that it took with it. Then the same tree without
  * those pages and with changes. It knows nothing of what the items mean.
  */
+import type { PolicySlot } from "../base/blocks.ts";
 import { isFault } from "../base/errors.ts";
 import type { Whereabouts } from "./check-state.ts";
 import type { Cid } from "../base/ids.ts";
@@ -105,6 +106,8 @@ export type ItemChanges = Map<number, Buffer | undefined>;
 export interface Mending {
   readonly blocks: Blocks;
   readonly random: Random;
+  /** The policy that new pages go by. */
+  readonly slot: PolicySlot;
   /** Is told each page that the new version does not have. */
   readonly replaced: (cid: Cid) => void;
 }
@@ -113,7 +116,7 @@ const secretBytes = 32;
 
 /** The tree without what is lost or out of place, and with the changes. */
 export async function mendedTree(
-  { blocks, random, replaced }: Mending,
+  { blocks, random, slot, replaced }: Mending,
   tree: PageTree,
   plan: {
     readonly findings: Findings;
@@ -125,7 +128,7 @@ export async function mendedTree(
   const secret = tree.secret ?? random.bytes(secretBytes);
   const work: PageWork = {
     load: (cid, level) => blocks.loadPage({ ...tree, secret }, cid, level),
-    save: (page) => blocks.savePage(secret, page),
+    save: (page) => blocks.savePage(secret, page, slot),
     drop: replaced,
     breathe: () => undefined,
   };

@@ -1,4 +1,5 @@
 /** What the parts of a check share: the way to blocks, the accounts, who hears of problems. */
+import type { PolicySlot } from "../base/blocks.ts";
 import type { Cid } from "../base/ids.ts";
 import type { FsckProblem } from "../base/damages.ts";
 import type { Entry } from "../dag/entries.ts";
@@ -22,6 +23,11 @@ export interface CheckState {
   /** Called for each file and directory. */
   readonly progress: () => void;
   readonly accounts: Accounts;
+}
+
+/** The same for what goes by this policy. */
+export function governed(check: CheckState, slot: PolicySlot): CheckState {
+  return slot === check.mending.slot ? check : { ...check, mending: { ...check.mending, slot } };
 }
 
 export class Accounts {

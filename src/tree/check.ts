@@ -23,7 +23,7 @@ import { attempt } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
 import { checkIno, checkInode } from "./check-directories.ts";
 import { Findings, type ItemChanges, leavesOf, mendedTree } from "./check-pages.ts";
-import { Accounts, type CheckState, type Whereabouts } from "./check-state.ts";
+import { Accounts, type CheckState, type Whereabouts, governed } from "./check-state.ts";
 import { adoptAll } from "./lost-found.ts";
 
 export interface CheckNeeds {
@@ -96,7 +96,7 @@ class TreeWork {
     this.#check = {
       blocks,
       whereIs,
-      mending: { blocks, random, replaced },
+      mending: { blocks, random, slot: 0, replaced },
       isHere: (cid) => store.has(cid),
       report,
       progress: () => needs.progress({ files: accounts.files }),
@@ -147,7 +147,7 @@ class TreeWork {
     if (value === undefined) return undefined;
     const problems: FsckProblem[] = [];
     const report = (problem: FsckProblem): void => void problems.push(problem);
-    const quiet = { ...this.#check, report };
+    const quiet = governed({ ...this.#check, report }, value.inode.policy);
     // Names lead to the key: the inode must agree with it.
     const keyed = value.inode.ino === key ? value.inode : { ...value.inode, ino: key as Ino };
     const numbered = checkIno(quiet, keyed, "");

@@ -7,30 +7,41 @@
  * that a commit replaced are given up only once the store has the new root. Chunks that nothing
  * links any more stay in the store until its garbage is collected.
  */
-import type { Sequence } from "../base/blocks.ts";
+import type { PolicySlot, Sequence } from "../base/blocks.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import { type Cid, type Ino, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
-import { encodeLink } from "../dag/chunks.ts";
 import { encodeEntry, encodeTableValue } from "../dag/entries.ts";
-import { type Inode, type PageTree, encodeXattrs, typeMask } from "../dag/inodes.ts";
-import { xattrBytes } from "../dag/inodes.ts";
+import { type Inode, type PageTree, encodeXattrs, mergedSlot } from "../dag/inodes.ts";
+import { typeMask, xattrBytes } from "../dag/inodes.ts";
+import type { DrivePolicies } from "../dag/policies.ts";
+import { renewPages } from "../dag/renew.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../dag/rewrite.ts";
 import { sealRoot } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { flushAll, promiseAgain } from "./flush.ts";
-import { type Binding, type ChunkChanges, Layer, type Snapshot } from "./layers.ts";
+import { type Binding, Layer } from "./layers.ts";
+import type { Node } from "./nodes.ts";
+import { type Plan, byDepth, linkChanges, planFor, snapshotOf } from "./plans.ts";
 import { Schedule, isFilling, isResting } from "./schedule.ts";
 import { forgetUnlinked } from "./sealing.ts";
+import { slotIn } from "./slots.ts";
 import type { State } from "./state.ts";
 
 const secretBytes = 32;
 
 interface Pace {
   readonly leisurely: boolean;
+}
+
+interface Manner {
+  /** A leaf of at most so many items stays inside its root. */
+  readonly insideMax: number;
+  /** The policy that new pages go by. */
+  readonly slot: PolicySlot;
 }
 
 /** What the root record must say, as it was when the layer froze. */
@@ -40,6 +51,7 @@ interface Frozen {
   readonly nextIno: number;
   readonly files: number;
   readonly bytes: number;
+  readonly policies: DrivePolicies;
 }
 
 export class Commits {
@@ -165,8 +177,8 @@ export class Commits {
     state.seal();
     // As it is now: what changes it from here on belongs to the next commit.
     state.keep(state.nodes.root);
-    const { active: layer, nextIno, totals } = state;
-    this.#frozen = { layer, through: state.journal.last, nextIno, ...totals };
+    const { active: layer, nextIno, totals, policies } = state;
+    this.#frozen = { layer, through: state.journal.last, nextIno, policies, ...totals };
     state.frozen = layer;
     state.active = new Layer(layer.number + 1);
     state.journal = { ...state.journal, records: 0, bytes: 0 };
@@ -180,18 +192,21 @@ export class Commits {
     await this.#writeFiles(layer);
     await this.#writeDirectories(layer);
     await this.#writeTable(layer);
-    for (const tree of layer.dropped) await dropPages(tree.root, this.#workFor(tree));
+    for (const tree of layer.dropped) await dropPages(tree.root, this.#workFor(tree, 0));
     await this.#commitRoot(frozen);
     await this.#thaw(layer);
   }
 
   async #writeFiles(layer: Layer): Promise<void> {
     for (const [ino, changes] of layer.chunks) {
-      const { node, home } = snapshotOf(layer, ino);
+      const { node, home, inode } = snapshotOf(layer, ino);
       const gone = home.kind === "none" && node.handles + node.lookups === 0;
       if (gone) continue;
-      const options = { insideMax: limits.tree.linksInsideMax };
-      node.tree = await this.#rewrite(node.tree, linkChanges(changes), options);
+      const options = { insideMax: limits.tree.linksInsideMax, slot: this.#slotIn(layer, ino) };
+      await this.#rewriteOf(node, linkChanges(changes), options);
+      // Chunks of another policy than its pages: whoever looks for such files must find it.
+      const mixed = writtenSlot(node, inode);
+      if (node.inode.slot === inode.slot) node.inode = { ...node.inode, slot: mixed };
     }
   }
 
@@ -202,7 +217,7 @@ export class Commits {
       const plan = plans.get(directory) as Plan;
       const { node } = snapshotOf(layer, directory);
       const changes = await this.#encodePlan(layer, plan);
-      node.tree = await this.#rewrite(node.tree, changes, { insideMax: 0 });
+      await this.#rewriteOf(node, changes, { insideMax: 0, slot: this.#slotIn(layer, directory) });
     }
   }
 
@@ -211,6 +226,7 @@ export class Commits {
     for (const { node, home } of layer.inodes.values()) {
       await this.#breather.breathe();
       if (home.kind !== "entry") continue;
+      if (node.inode.content.kind === "directory") this.#planRenewal(layer, node, plans);
       planFor(plans, home.parent.ino).set(home.key, { name: home.name, ino: node.ino });
     }
     for (const [ino, names] of layer.names) {
@@ -220,6 +236,18 @@ export class Commits {
       await this.#breather.breathe();
     }
     return plans;
+  }
+
+  /** A folder whose policy is another by now has its pages made anew, be they changed or not. */
+  #planRenewal(layer: Layer, node: Node, plans: Map<Ino, Plan>): void {
+    const slot = this.#slotIn(layer, node.ino);
+    if (node.treeSlot === slot) return;
+    if (node.tree.root.kind === "page") planFor(plans, node.ino);
+    else if (node.inode.xattrs.kind !== "block") node.treeSlot = slot;
+  }
+
+  #slotIn(layer: Layer, ino: Ino): PolicySlot {
+    return this.#state.policies.names.length === 0 ? 0 : slotIn(layer, ino);
   }
 
   async #encodePlan(layer: Layer, plan: Plan): Promise<Changes> {
@@ -239,15 +267,24 @@ export class Commits {
       return encodeEntry({ kind: "link", name, ino, type: inode.mode & typeMask });
     }
     assert(home.kind === "entry" && home.name === name, "a name leads to the inode it holds");
-    return encodeEntry({ kind: "inode", name, inode: this.#spilled(inode), tree: node.tree });
+    const written = this.#written(layer, node, inode);
+    return encodeEntry({ kind: "inode", name, inode: written, tree: node.tree });
+  }
+
+  #written(layer: Layer, node: Node, inode: Inode): Inode {
+    const own = this.#slotIn(layer, node.ino);
+    const spilled = this.#spilled(inode, own);
+    const written = writtenSlot(node, inode);
+    const slot = spilled === inode || written === own ? written : withAttributes(inode, own);
+    return slot === inode.slot ? spilled : { ...spilled, slot };
   }
 
   /** Large extended attributes go into a block of their own. */
-  #spilled(inode: Inode): Inode {
+  #spilled(inode: Inode, slot: PolicySlot): Inode {
     const { xattrs } = inode;
     if (xattrs.kind === "block") return inode;
     if (xattrBytes(xattrs.values) <= limits.tree.xattrInsideBytesMax) return inode;
-    const { link } = this.#state.blocks.putChunk(encodeXattrs(xattrs.values));
+    const { link } = this.#state.blocks.putChunk(encodeXattrs(xattrs.values), slot);
     this.#spilledCids.push(link.cid);
     return { ...inode, xattrs: { kind: "block", link } };
   }
@@ -261,27 +298,36 @@ export class Commits {
     if (all.length === 0) return;
     const values = all.map(({ home, inode, node }) => {
       if (home.kind === "none") return undefined;
-      return encodeTableValue({ inode: this.#spilled(inode), tree: node.tree });
+      return encodeTableValue({ inode: this.#written(layer, node, inode), tree: node.tree });
     });
     const changes = { cutFrom: Infinity, keys: all.map(({ node }) => node.ino), values };
-    state.linked = await this.#rewrite(state.linked, changes, { insideMax: 0 });
+    state.linked = await this.#rewrite(state.linked, changes, { insideMax: 0, slot: 0 });
+  }
+
+  /** A node's pages with the changes; all of them anew if they were under another policy. */
+  async #rewriteOf(node: Node, changes: Changes, manner: Manner): Promise<void> {
+    const { slot } = manner;
+    if (node.treeSlot !== slot) {
+      const { secret, root } = node.tree;
+      node.tree = { secret, root: await renewPages(root, this.#workFor(node.tree, slot)) };
+      node.treeSlot = slot;
+    }
+    node.tree = await this.#rewrite(node.tree, changes, manner);
   }
 
   async #rewrite(
-    tree: PageTree,
-    changes: Changes,
-    { insideMax }: { readonly insideMax: number },
+    tree: PageTree, changes: Changes, { insideMax, slot }: Manner,
   ): Promise<PageTree> {
     const secret = tree.secret ?? this.#state.needs.random.bytes(secretBytes);
-    const work = this.#workFor({ ...tree, secret });
+    const work = this.#workFor({ ...tree, secret }, slot);
     return { secret, root: await rewritePages(tree.root, changes, { work, insideMax }) };
   }
 
-  #workFor(tree: PageTree): PageWork {
+  #workFor(tree: PageTree, slot: PolicySlot): PageWork {
     const { blocks } = this.#state;
     return {
       load: (cid, level) => blocks.loadPage(tree, cid, level),
-      save: (page) => blocks.savePage(tree.secret as Buffer, page),
+      save: (page) => blocks.savePage(tree.secret as Buffer, page, slot),
       drop: (cid) => void this.#replaced.push(cid),
       breathe: () => this.#breather.breathe(),
     };
@@ -289,7 +335,7 @@ export class Commits {
 
   async #commitRoot(frozen: Frozen): Promise<void> {
     const state = this.#state;
-    const { nextIno, files, bytes, through, layer } = frozen;
+    const { nextIno, files, bytes, through, layer, policies } = frozen;
     const { node, inode } = snapshotOf(layer, rootIno);
     const record = {
       sequence: state.sequence + 1,
@@ -297,8 +343,9 @@ export class Commits {
       nextIno: nextIno as Ino,
       files,
       bytes,
-      directory: { inode: this.#spilled(inode), tree: node.tree },
+      directory: { inode: this.#spilled(inode, 0), tree: node.tree },
       linked: state.linked,
+      policies,
     };
     await state.blocks.arrive(this.#spilledCids.splice(0));
     // What the old journal promised and no chunk holds, the new one must before the old one goes.
@@ -326,40 +373,13 @@ function orLeftBehind(failure: unknown): HiveError {
   throw failure;
 }
 
-/** A directory's changed names; null where one was taken away. */
-type Plan = Map<number, Binding | null>;
-
-function planFor(plans: Map<Ino, Plan>, ino: Ino): Plan {
-  const plan = plans.get(ino) ?? new Map<number, Binding | null>();
-  plans.set(ino, plan);
-  return plan;
+/** Of a file whose attributes were just put under this slot. */
+function withAttributes({ slot, content }: Inode, own: PolicySlot): PolicySlot {
+  return content.kind === "chunks" ? mergedSlot(slot, own) : own;
 }
 
-function byDepth(layer: Layer, directories: readonly Ino[]): Ino[] {
-  const depths = new Map<Ino, number>();
-  const depthOf = (ino: Ino): number => {
-    const known = depths.get(ino);
-    if (known !== undefined) return known;
-    const { home } = snapshotOf(layer, ino);
-    const depth = home.kind === "entry" ? depthOf(home.parent.ino) + 1 : 0;
-    depths.set(ino, depth);
-    return depth;
-  };
-  return [...directories].sort((a, b) => depthOf(b) - depthOf(a));
-}
-
-function snapshotOf(layer: Layer, ino: Ino): Snapshot {
-  const snapshot = layer.inodes.get(ino);
-  assert(snapshot !== undefined, "a layer holds every directory above what it holds");
-  return snapshot;
-}
-
-function linkChanges({ cutFrom, links }: ChunkChanges): Changes {
-  const keys: number[] = [];
-  const values: (Buffer | undefined)[] = [];
-  for (const [index, link] of links) {
-    keys.push(index);
-    values.push(link === null ? undefined : encodeLink(link));
-  }
-  return { cutFrom, keys, values };
+/** A directory's blocks are its pages; of a file they are only a part. */
+function writtenSlot({ tree, treeSlot }: Node, inode: Inode): PolicySlot {
+  if (inode.content.kind === "directory") return treeSlot;
+  return tree.root.kind === "page" ? mergedSlot(inode.slot, treeSlot) : inode.slot;
 }

@@ -17,6 +17,7 @@ import type { Change } from "./journal.ts";
 import { type Live, type Node, allocatedFor } from "./nodes.ts";
 import { sealChunks } from "./sealing.ts";
 import { type Span, addSpans, bytesIn } from "./spans.ts";
+import { mayBeInline, slotOf, slotWith } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 import { dropWrites } from "./writing.ts";
 
@@ -51,7 +52,7 @@ export async function flushAll(
   for (const node of nodes) {
     const { live } = node;
     if (live === undefined) continue;
-    if (fitsInline(node, live)) {
+    if (fitsInline(state, node, live)) {
       publishInline(state, node, live);
       continue;
     }
@@ -233,7 +234,7 @@ type Publish = (options: AppendOptions) => void;
 export async function persist(state: State, node: Node): Promise<void> {
   const { live } = node;
   if (live === undefined) return;
-  if (fitsInline(node, live) || isForSealing(live)) return flush(state, node);
+  if (fitsInline(state, node, live) || isForSealing(live)) return flush(state, node);
   await journalRest(state, node, live);
 }
 
@@ -271,7 +272,9 @@ function publishInline(state: State, node: Node, live: Live): void {
   chunk?.top.copyTo(bytes, 0);
   const content: Content = { kind: "inline", bytes };
   dropWrites(state, node);
-  state.record([inodeChange(state, node, { content })]);
+  const { xattrs, slot } = node.inode;
+  const rest = xattrs.kind === "block" ? slot : slotOf(state, node);
+  state.record([inodeChange(state, node, { content, slot: rest })]);
 }
 
 type Facts = Pick<Capture, "links" | "sizeBytes" | "allocatedBytes">;
@@ -288,9 +291,9 @@ function publishLinks(state: State, node: Node, live: Live, told: Publication): 
   const chunked = content.kind === "chunks" || links.length > 0;
   const next: Content = chunked ? { kind: "chunks", allocatedBytes } : content;
   live.published = { sizeBytes, content: next };
-  recordInParts(state, [...links, ...data], inodeChange(state, node, { content: next }), {
-    namesDurableOnly,
-  });
+  const slot = links.length > 0 ? slotWith(node.inode, live.slot) : node.inode.slot;
+  const inode = inodeChange(state, node, { content: next, slot });
+  recordInParts(state, [...links, ...data], inode, { namesDurableOnly });
 }
 
 /** The size comes last: a crash between two records must not show bytes that are not there. */
@@ -319,8 +322,9 @@ export function settleLive(state: State, node: Node): void {
   state.nodes.settle(node);
 }
 
-function fitsInline(node: Node, live: Live): boolean {
+function fitsInline(state: State, node: Node, live: Live): boolean {
   if (node.inode.content.kind !== "inline" || live.links.size > 0) return false;
+  if (!mayBeInline(state, node)) return false;
   const chunks = [...live.dirty.values()];
   return chunks.every(({ index, lengthBytes, sealing }) => {
     return index === 0 && lengthBytes <= inlineBytesMax && sealing === undefined;

@@ -95,6 +95,8 @@ async function sweep(state: State): Promise<number> {
 
 /** What was changed since the commit; from here to the end nothing may wait. */
 function keepUncommitted(state: State, found: Sweep): void {
+  const { texts } = state.policies;
+  if (texts !== undefined) found.keep(texts.cid);
   for (const { links } of state.active.chunks.values()) {
     for (const [, link] of links) if (link !== null) found.keep(link.cid);
   }

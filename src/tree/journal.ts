@@ -13,6 +13,7 @@
  *           6 chunk   varint ino | varint index | link (dag/chunks.ts)
  *           7 hole    varint ino | varint index
  *           8 data    varint ino | varint offset | varint length, bytes
+ *           9 policies  of the drive, all of them (dag/policies.ts)
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
@@ -20,6 +21,7 @@ import { type Ino, type Name, parseIno } from "../base/ids.ts";
 import { type ChunkLink, readLink, writeLink } from "../dag/chunks.ts";
 import { readName } from "../dag/entries.ts";
 import { type Inode, readInode, writeInode } from "../dag/inodes.ts";
+import { type DrivePolicies, readPolicies, writePolicies } from "../dag/policies.ts";
 
 const version = 1;
 
@@ -54,10 +56,11 @@ export type Change =
       readonly ino: Ino;
       readonly offsetBytes: number;
       readonly bytes: Buffer;
-    };
+    }
+  | { readonly kind: "policies"; readonly policies: DrivePolicies };
 
 const codes = {
-  where: 1, inode: 2, bind: 3, unbind: 4, cut: 5, chunk: 6, hole: 7, data: 8,
+  where: 1, inode: 2, bind: 3, unbind: 4, cut: 5, chunk: 6, hole: 7, data: 8, policies: 9,
 } as const satisfies Record<Change["kind"], number>;
 
 export function encodeChanges(changes: readonly Change[]): Buffer {
@@ -108,6 +111,9 @@ function writeChange(writer: Writer, change: Change): void {
       return;
     case "data":
       writer.varint(change.ino).varint(change.offsetBytes).bytes(change.bytes);
+      return;
+    case "policies":
+      return writePolicies(writer, change.policies);
   }
 }
 
@@ -142,6 +148,8 @@ function readChange(reader: Reader): Change {
       const offsetBytes = reader.varint();
       return { kind: "data", ino, offsetBytes, bytes: Buffer.from(reader.bytes()) };
     }
+    case codes.policies:
+      return { kind: "policies", policies: readPolicies(reader) };
   }
   throw reader.corrupt(`change ${code}`);
 }

@@ -102,6 +102,8 @@ function newHome({ accounts }: CheckState, root: Inode, now: Instant): TableValu
     btime: now,
     xattrs: noXattrs,
     content: { kind: "directory", entries: 0 },
+    slot: 0,
+    policy: 0,
   };
   return { inode, tree: noTree };
 }

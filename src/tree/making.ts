@@ -10,10 +10,13 @@ import { type Content, type Inode, fileType, typeMask } from "../dag/inodes.ts";
 import { Wanted } from "./attempt.ts";
 import { inheritAcl } from "./acl.ts";
 import { linkChanges } from "./content.ts";
+import { resealingChange } from "./folder-policy.ts";
 import { flush, recordInParts } from "./flush.ts";
 import type { Change } from "./journal.ts";
 import { entriesOf, findName, freeKey, isDirectory, livingDirectory } from "./names.ts";
 import type { Node } from "./nodes.ts";
+import { following } from "./moving.ts";
+import { slotOf } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 import { valuesOf, withValues } from "./xattrs.ts";
 
@@ -48,7 +51,8 @@ export function make(
 export function makeNameless(state: State, caller: Caller, parent: Ino, node: NewNode): Node {
   state.mayChange();
   const directory = livingDirectory(state, parent);
-  const inode = newInode(state, caller, directory, node);
+  const slot = slotOf(state, directory);
+  const inode = { ...newInode(state, caller, directory, node), policy: slot };
   if (inode.content.kind !== "inline") throw new HiveError("Invalid", "tree.tmpfile", "mode");
   state.record([{ kind: "inode", inode: { ...inode, links: 0 }, home: { kind: "none" } }]);
   const made = state.nodes.get(inode.ino);
@@ -69,19 +73,34 @@ export function link(state: State, ino: Ino, at: Place): Node {
   const bind: Change = { kind: "bind", directory: parent.ino, key, name, ino };
   const grown = parentChange(state, parent, { entries: 1, links: 0 });
   const now = state.now();
-  if (node.inode.links > 0) {
-    const inode = { ...node.inode, links: node.inode.links + 1, ctime: now };
-    const rebind = rebinding(node);
-    state.record([{ kind: "inode", inode, home: { kind: "table" } }, ...rebind, bind, grown]);
-    return node;
-  }
+  if (node.inode.links > 0) return linkAgain(state, node, parent, [bind, grown]);
   if (!node.mayBeNamed) throw new HiveError("NotFound", "tree.link", "a deleted file");
   if (node.live !== undefined) throw new Wanted(() => flush(state, node));
   const chunks = linkChanges(state, node);
-  const inode = { ...node.inode, links: 1, ctime: now };
+  const follows = following(state, node, parent);
+  // From here on it goes by its folder.
+  const inode = { ...node.inode, links: 1, policy: 0, ctime: now };
   const home = { kind: "entry", parent: parent.ino, key, name } as const;
-  state.record([{ kind: "inode", inode, home }, bind, grown]);
+  state.record([{ kind: "inode", inode, home }, bind, grown, ...follows.changes]);
   recordInParts(state, chunks, { kind: "inode", inode, home });
+  follows.begin();
+  return node;
+}
+
+/** A file with several names is in no folder, and knows its policy itself. */
+function linkAgain(
+  state: State, node: Node, parent: Node, names: readonly Change[],
+): Node {
+  const policy = Math.max(slotOf(state, node), slotOf(state, parent));
+  const { content, slot } = node.inode;
+  const isStray = policy > 0 && (policy !== slot || content.kind === "inline");
+  const links = node.inode.links + 1;
+  const inode = { ...node.inode, links, policy, ctime: state.now() };
+  state.record([
+    { kind: "inode", inode, home: { kind: "table" } },
+    ...rebinding(node), ...names, ...(isStray ? [resealingChange(state)] : []),
+  ]);
+  if (isStray) state.reseal(node);
   return node;
 }
 
@@ -137,6 +156,8 @@ function newInode(
     btime: now,
     xattrs: withValues(inherited.values),
     content,
+    slot: slotOf(state, parent),
+    policy: 0,
   };
 }
 

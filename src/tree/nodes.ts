@@ -2,6 +2,7 @@
  * The inodes in memory: those the kernel has looked up, holds open or whose change is not committed
  * yet, and the directories above them. All others lie in pages and come when asked for.
  */
+import type { PolicySlot } from "../base/blocks.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import type { Attributes } from "../base/filesystem.ts";
 import { type Ino, type Name, rootIno } from "../base/ids.ts";
@@ -29,6 +30,8 @@ export interface Live {
   readonly links: Map<number, ChunkLink>;
   /** What the published chunks that these replace take. */
   readonly over: Map<number, number>;
+  /** The policy slot that links were sealed under, `mixedSlot` for several; undefined before. */
+  slot: PolicySlot | undefined;
   allocatedBytes: number;
   /** The journal holds data of this file that is not in a published chunk. */
   promised: boolean;
@@ -55,6 +58,11 @@ export class Node {
   anchored = -1;
   /** Made without a name, so that link may give it one (O_TMPFILE). */
   mayBeNamed = false;
+  /** The policy slot that its committed pages were put under. */
+  treeSlot: PolicySlot;
+  /** The slot that it goes by, as of `slotAt`: see slots.ts. */
+  slot: PolicySlot = 0;
+  slotAt = -1;
   /** Counted in the drive's totals. */
   counted: { readonly files: number; readonly bytes: number } = { files: 0, bytes: 0 };
 
@@ -63,6 +71,7 @@ export class Node {
     this.inode = inode;
     this.tree = tree;
     this.home = home;
+    this.treeSlot = inode.slot;
   }
 
   get needed(): boolean {

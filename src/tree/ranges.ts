@@ -12,6 +12,7 @@ import { readRange } from "./content.ts";
 import { flush } from "./flush.ts";
 import type { Change } from "./journal.ts";
 import { type Node, allocatedFor } from "./nodes.ts";
+import { slotOf, slotWith } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 import { writeRange } from "./writing.ts";
 
@@ -133,7 +134,10 @@ export async function copyRange(
   if (aligned) await flush(state, from);
   if (aligned) await flush(state, to);
   const whole = Math.floor(lengthBytes / chunkBytes) * chunkBytes;
-  const shared = aligned && isChunked(from) && (isChunked(to) || isEmpty(to)) ? whole : 0;
+  // A link is a copy only where both go by one policy.
+  const alike = from.inode.slot === slotOf(state, to);
+  const mayShare = aligned && alike && isChunked(from) && (isChunked(to) || isEmpty(to));
+  const shared = mayShare ? whole : 0;
   if (shared > 0) {
     const shift = (toOffsetBytes - range.offsetBytes) / chunkBytes;
     const first = range.offsetBytes / chunkBytes;
@@ -191,6 +195,7 @@ function shareChunks(
   const sizeBytes = Math.max(to.inode.sizeBytes, (last + shift) * chunkBytes);
   const now = state.now();
   const content = { kind: "chunks", allocatedBytes: to.allocatedBytes + grown } as const;
-  const inode = inodeChange(state, to, { content, sizeBytes, mtime: now, ctime: now });
+  const slot = slotWith(to.inode, from.inode.slot);
+  const inode = inodeChange(state, to, { content, sizeBytes, slot, mtime: now, ctime: now });
   state.record([inode, ...changes]);
 }

@@ -5,6 +5,7 @@ import type { Change } from "./journal.ts";
 import { parentChange } from "./making.ts";
 import { directoryOf, entriesOf, findName, isDirectory, nodeOf } from "./names.ts";
 import type { Node } from "./nodes.ts";
+import { slotOf } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 import { dropWrites } from "./writing.ts";
 
@@ -41,7 +42,9 @@ export function rmdir(state: State, at: Place): void {
 /** The inode with one name fewer; a directory has only one. */
 export function nameLost(state: State, node: Node): Change {
   const links = isDirectory(node) ? 0 : node.inode.links - 1;
-  const change = inodeChange(state, node, { links, ctime: state.now() });
+  // Without a name it is in no folder, and may still be written to.
+  const policy = isDirectory(node) || links > 0 ? node.inode.policy : slotOf(state, node);
+  const change = inodeChange(state, node, { links, policy, ctime: state.now() });
   if (links > 0 || change.kind !== "inode") return change;
   return { ...change, home: { kind: "none" } };
 }

@@ -13,6 +13,7 @@ import { type Found, directoryOf, entriesOf, findName, freeKey } from "./names.t
 import { isDirectory, livingDirectory, nodeOf } from "./names.ts";
 import type { Node } from "./nodes.ts";
 import { afterLoss, nameLost } from "./removing.ts";
+import { following, inodeAfterMove } from "./moving.ts";
 import { type State, inodeChange } from "./state.ts";
 
 interface Side {
@@ -52,13 +53,16 @@ function move(state: State, source: Side, target: Side): void {
   if (climbs && target.node === undefined) checkLinks(target.parent);
   const key = target.found?.key ?? freeKey(state, target.parent, target.name);
   const lost = target.node === undefined ? [] : [nameLost(state, target.node)];
+  const follows = following(state, node, target.parent);
   state.record([
     ...lost,
     { kind: "unbind", directory: source.parent.ino, key: found.key },
     bound(target, key, node),
     rehomed(state, node, target, key),
     ...moveParents(state, source, target),
+    ...follows.changes,
   ]);
+  follows.begin();
   if (target.node !== undefined) afterLoss(state, target.node);
 }
 
@@ -97,6 +101,7 @@ function exchange(state: State, source: Side, target: Side): void {
   dataFirst(state, other);
   const shift = Number(isDirectory(other)) - Number(isDirectory(node));
   const apart = source.parent !== target.parent;
+  const follows = [following(state, node, target.parent), following(state, other, source.parent)];
   state.record([
     bound(source, found.key, other),
     bound(target, target.found.key, node),
@@ -104,7 +109,9 @@ function exchange(state: State, source: Side, target: Side): void {
     rehomed(state, other, source, found.key),
     parentChange(state, source.parent, { entries: 0, links: apart ? shift : 0 }),
     ...(apart ? [parentChange(state, target.parent, { entries: 0, links: -shift })] : []),
+    ...follows.flatMap(({ changes }) => changes),
   ]);
+  for (const { begin } of follows) begin();
 }
 
 function bound(side: Side, key: number, node: Node): Change {
@@ -112,7 +119,8 @@ function bound(side: Side, key: number, node: Node): Change {
 }
 
 function rehomed(state: State, node: Node, side: Side, key: number): Change {
-  const change = inodeChange(state, node, { ctime: state.now() });
+  const moved = inodeAfterMove(state, node, side.parent);
+  const change = inodeChange(state, node, { ...moved, ctime: state.now() });
   if (node.home.kind !== "entry" || change.kind !== "inode") return change;
   const home: HomePlace = { kind: "entry", parent: side.parent.ino, key, name: side.name };
   return { ...change, home };

@@ -60,6 +60,7 @@ function lenient(state: State, lost: LostChange): Repeating {
 function inosOf(change: Change): readonly Ino[] {
   if (change.kind === "inode") return [change.inode.ino];
   if (change.kind === "bind") return [change.directory, change.ino];
+  if (change.kind === "policies") return [];
   return [change.kind === "unbind" ? change.directory : change.ino];
 }
 
@@ -96,6 +97,7 @@ function repeatChange(state: State, change: Change, belief: Belief): void {
       return replayData(state, state.nodes.get(change.ino), change.offsetBytes, change.bytes);
     case "bind":
     case "unbind":
+    case "policies":
       return state.apply(change);
   }
 }

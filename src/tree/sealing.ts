@@ -2,17 +2,20 @@
  * From written bytes to sealed chunks: a chunk's moment is taken, sealed on another thread, and its
  * link is there to read when that is done. Nothing here is published: see flush.ts.
  */
+import type { PolicySlot } from "../base/blocks.ts";
 import { type HiveError, assert, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
+import { mergedSlot } from "../dag/inodes.ts";
 import { Breather, Wanted, attempt, wantAll } from "./attempt.ts";
 import type { HandedChunk } from "./blocks.ts";
 import { belowOf } from "./content.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { takeBuffer } from "./extents.ts";
 import { allocatedFor } from "./nodes.ts";
+import { slotOf } from "./slots.ts";
 import type { State } from "./state.ts";
 
 const { sealedAtOnce, sealedInPlaceBytesMax, sealingLanes, dirtyBytesMax } = limits.tree;
@@ -33,19 +36,38 @@ export function seal(
   const over = Promise.withResolvers<void>();
   for (const moment of moments) begin(state, moment, over.promise);
   if (total >= sealedInPlaceBytesMax) return sealLater(state, moments).finally(over.resolve);
-  const handed = state.blocks.putChunks(moments.map(({ bytes }) => bytes));
-  settle(state, moments, handed);
+  const handed = bySlot(state, moments).flatMap(({ slot, some }) => {
+    const chunks = state.blocks.putChunks(some.map(({ bytes }) => bytes), slot);
+    settle(state, { slot, some }, chunks);
+    return chunks;
+  });
   over.resolve();
   return handed;
+}
+
+/** Moments of files that go by one policy; nearly always that is all of them. */
+interface Alike {
+  readonly slot: PolicySlot;
+  readonly some: readonly Moment[];
+}
+
+function bySlot(state: State, moments: readonly Moment[]): readonly Alike[] {
+  const slots = moments.map(({ chunk }) => slotOf(state, chunk.node));
+  return [...new Set(slots)].map((slot) => {
+    return { slot, some: moments.filter((_, at) => slots[at] === slot) };
+  });
 }
 
 async function sealLater(
   state: State, moments: readonly Moment[],
 ): Promise<readonly HandedChunk[]> {
   try {
-    const handed = await state.blocks.putChunksLater(moments.map(({ bytes }) => bytes));
-    settle(state, moments, handed);
-    return handed;
+    const sealing = bySlot(state, moments).map(async ({ slot, some }) => {
+      const chunks = await state.blocks.putChunksLater(some.map(({ bytes }) => bytes), slot);
+      settle(state, { slot, some }, chunks);
+      return chunks;
+    });
+    return (await Promise.all(sealing)).flat();
   } catch (error) {
     for (const { chunk, buffer } of moments) {
       if (chunk.sealing === undefined) continue;
@@ -69,20 +91,24 @@ function begin(state: State, { chunk, bytes, buffer }: Moment, done: Promise<voi
 }
 
 function settle(
-  state: State, moments: readonly Moment[], handed: readonly HandedChunk[],
+  state: State, { slot, some }: Alike, handed: readonly HandedChunk[],
 ): void {
-  for (const [at, { chunk, buffer }] of moments.entries()) {
+  for (const [at, { chunk, buffer }] of some.entries()) {
     const { link } = handed[at] as HandedChunk;
     state.sealingBytes -= buffer?.length ?? 0;
     counted(state, chunk, () => chunk.endSealing());
-    if (chunk.isWanted) keepLink(state, chunk, link);
+    if (chunk.isWanted) keepLink(state, chunk, { link, slot });
   }
 }
 
 /** The chunk's link, not published yet; what was written meanwhile lies on top of it. */
-function keepLink(state: State, chunk: DirtyChunk, link: ChunkLink): void {
+function keepLink(
+  state: State, chunk: DirtyChunk,
+  { link, slot }: { readonly link: ChunkLink; readonly slot: PolicySlot },
+): void {
   const { live } = chunk.node;
   assert(live !== undefined);
+  live.slot = mergedSlot(live.slot ?? slot, slot);
   live.allocatedBytes += allocatedFor(link.lengthBytes) - chunk.replacedBytes;
   if (!live.links.has(chunk.index)) live.over.set(chunk.index, chunk.replacedBytes);
   live.links.set(chunk.index, link);

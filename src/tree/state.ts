@@ -15,6 +15,7 @@ import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { type Inode, type PageTree, noTree } from "../dag/inodes.ts";
 import { type TreeKeys, sealJournal } from "../dag/keys.ts";
+import type { DrivePolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { Wanted } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
@@ -29,6 +30,8 @@ export interface TreeNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** The text of the user's policy of this name; undefined when there is none. */
+  readonly policies?: (name: string) => string | undefined;
 }
 
 export class State {
@@ -43,6 +46,13 @@ export class State {
   linked: PageTree;
   nextIno: number;
   sequence: number;
+  policies: DrivePolicies;
+  /** Of the names of policies, those that a crash cannot take back: only they govern anything. */
+  namesKept = 0;
+  /** Grows when the policy that some folder goes by may have become another: see slots.ts. */
+  placesChanged = 0;
+  /** Set by resealing.ts: what lies below this folder may have to follow its policy. */
+  reseal: (node: Node) => void = () => undefined;
   readonly totals: { files: number; bytes: number };
   /** Files with unpublished data. */
   readonly liveFiles = new Set<Node>();
@@ -69,6 +79,7 @@ export class State {
     this.nextIno = root.nextIno;
     this.sequence = root.sequence;
     this.totals = { files: root.files, bytes: root.bytes };
+    this.policies = root.policies;
     this.load(root.directory.inode, root.directory.tree, { kind: "root" });
   }
 
@@ -132,6 +143,10 @@ export class State {
       case "hole":
         this.active.chunksOf(change.ino).links.set(change.index, null);
         return;
+      case "policies":
+        this.policies = change.policies;
+        this.placesChanged++;
+        return;
       case "data":
         // The bytes are in the file's dirty chunks already; replay.ts puts them there.
         return;
@@ -165,8 +180,14 @@ export class State {
   #setInode(inode: Inode, place: HomePlace): void {
     const home = this.homeOf(place);
     const node = this.nodes.find(inode.ino) ?? this.nodes.add(inode, noTree, home);
+    const isMoved = !sameHome(node.home, home);
+    const isFolder = inode.content.kind === "directory";
+    const isGoverned = isMoved || node.inode.policy !== inode.policy;
+    if (isGoverned) node.slotAt = -1;
+    // What lies below a folder follows it; below a file there is nothing.
+    if (isGoverned && isFolder) this.placesChanged++;
     node.inode = inode;
-    if (!sameHome(node.home, home)) this.nodes.move(node, home);
+    if (isMoved) this.nodes.move(node, home);
     if (home.kind === "entry") this.keep(home.parent);
     const published = this.publishedInode(node, inode);
     this.active.keep({ node, inode: published, home: node.home });
@@ -220,7 +241,8 @@ export class State {
 
   /** A file without a name is not worth a record: a crash forgets it. */
   #isTold(change: Change): boolean {
-    if (change.kind === "bind" || change.kind === "unbind" || change.kind === "where") return true;
+    if (change.kind === "where" || change.kind === "policies") return true;
+    if (change.kind === "bind" || change.kind === "unbind") return true;
     const ino = change.kind === "inode" ? change.inode.ino : change.ino;
     const node = this.nodes.find(ino);
     if (change.kind === "inode" && change.home.kind !== "none") return true;
@@ -238,7 +260,7 @@ export class State {
   #anchors(changes: readonly Change[]): readonly Change[] {
     const anchors: Change[] = [];
     for (const change of changes) {
-      if (change.kind === "where") continue;
+      if (change.kind === "where" || change.kind === "policies") continue;
       if (change.kind === "inode") this.#anchorHome(change.home, anchors);
       const node = this.nodes.find(inoOf(change));
       if (node !== undefined) this.#anchor(node, anchors);
@@ -271,7 +293,7 @@ function countOf(inode: Inode): { readonly files: number; readonly bytes: number
   return { files: 1, bytes: inode.content.kind === "directory" ? 0 : inode.sizeBytes };
 }
 
-function inoOf(change: Exclude<Change, { kind: "where" }>): Ino {
+function inoOf(change: Exclude<Change, { kind: "where" | "policies" }>): Ino {
   if (change.kind === "inode") return change.inode.ino;
   return change.kind === "bind" || change.kind === "unbind" ? change.directory : change.ino;
 }

@@ -4,7 +4,8 @@
  *
  * Read: attempt, state, then the operation you care about; commit.ts and replay.ts for durability.
  */
-import type { Caller, DirectoryItem, FileSystem } from "../base/filesystem.ts";
+import type { SlotName } from "../base/blocks.ts";
+import type { Caller, FileSystem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -12,23 +13,28 @@ import type { Step } from "../base/step.ts";
 import { emptyRoot } from "../dag/pages.ts";
 import { type Inode, fileType, noTree, noXattrs, typeMask } from "../dag/inodes.ts";
 import { treeKeys } from "../dag/keys.ts";
+import { nameOfSlot, noPolicies } from "../dag/policies.ts";
 import { type RootRecord, openRoot } from "../dag/root.ts";
 import { attempt } from "./attempt.ts";
 import { setAttributes } from "./attributes.ts";
 import { Commits } from "./commit.ts";
-import { fileOf, nextLink, readRange, seekRange } from "./content.ts";
+import { fileOf, readRange, seekRange } from "./content.ts";
 import { persist } from "./flush.ts";
+import { keptTexts, refreshTexts } from "./folder-policy.ts";
 import { Collector } from "./garbage.ts";
 import { Handles } from "./handles.ts";
 import { link, make, makeNameless } from "./making.ts";
-import { briefOf, directoryOf, findName, nextName, nodeOf } from "./names.ts";
+import { directoryOf, findName, nodeOf } from "./names.ts";
 import type { Node } from "./nodes.ts";
 import { allocate, copyRange } from "./ranges.ts";
 import { afterLoss, rmdir, unlink } from "./removing.ts";
 import { rename } from "./renaming.ts";
 import { type LostChange, replay } from "./replay.ts";
+import { Resealer, type ResealProgress } from "./resealing.ts";
+import { governorOf, slotNames, slotOf } from "./slots.ts";
 import { State, type TreeNeeds } from "./state.ts";
 import { volumeStats } from "./volume.ts";
+import { childIno, cidsBelow, cidsOf, itemAfter, pathOf } from "./walking.ts";
 import { writeRange } from "./writing.ts";
 import { getXattr, listXattrs, removeXattr, setXattr } from "./xattrs.ts";
 
@@ -63,8 +69,27 @@ export interface Tree extends FileSystem {
   knownInos(): readonly Ino[];
   /** Every chunk block of the files at and below this inode. */
   cidsBelow(ino: Ino): AsyncGenerator<Cid>;
+  /** Seals anew what lies under another policy than its folder's: for the same loop. */
+  readonly resealer: Step;
+  /** Of what the resealer has to do; undefined when there is nothing. */
+  resealing(): ResealProgress | undefined;
+  /** The names behind the slots that blocks were put under. */
+  policies(): readonly SlotName[];
+  /** The policies' texts, as the drive keeps them for a machine that has none. */
+  policyTexts(): Promise<ReadonlyMap<string, string>>;
+  /** Keeps those texts that are others by now. */
+  refreshPolicyTexts(): Promise<void>;
+  /** Which policy a path goes by, and the folder that says so. */
+  policyAt(path: readonly string[]): Promise<PolicyAt>;
   /** How far a path of names leads from the root: its inode, looked up once. */
   walk(path: readonly string[]): Promise<Ino>;
+}
+
+export interface PolicyAt {
+  /** Undefined for the drive's default. */
+  readonly name: string | undefined;
+  /** The way to it; undefined for a file of several names, which belongs to no folder. */
+  readonly folder: readonly string[] | undefined;
 }
 
 /** Opens a drive, or makes a new one, and makes so again what a crash left in the journal. */
@@ -77,13 +102,15 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
   const commits = new Commits(state);
   const replayed = await replay(state, options.lostChange);
   if (replayed > 0) needs.log.info("tree.replay", { records: replayed });
+  state.namesKept = state.policies.names.length;
+  const resealer = new Resealer(state);
   const unsettled = sealed === undefined || replayed > 0;
   if (unsettled && !readOnly) {
     state.keep(state.nodes.root);
     state.mark();
     await commits.commit();
   }
-  return fileSystem(state, commits);
+  return fileSystem(state, { commits, resealer });
 }
 
 function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
@@ -104,6 +131,8 @@ function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
     btime: time,
     xattrs: noXattrs,
     content: { kind: "directory", entries: 0 },
+    slot: 0,
+    policy: 0,
   };
   return {
     sequence: 0,
@@ -113,10 +142,16 @@ function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
     bytes: 0,
     directory: { inode, tree: noTree },
     linked: { secret: undefined, root: emptyRoot },
+    policies: noPolicies,
   };
 }
 
-function fileSystem(state: State, commits: Commits): Tree {
+interface Works {
+  readonly commits: Commits;
+  readonly resealer: Resealer;
+}
+
+function fileSystem(state: State, works: Works): Tree {
   const handles = new Handles();
   const { nodes } = state;
   /** One operation: what was looked at in passing may go before it, never during it. */
@@ -130,7 +165,8 @@ function fileSystem(state: State, commits: Commits): Tree {
     ...attributesPart(state, run),
     ...filesPart(state, run, handles),
     ...directoriesPart(state, run, handles),
-    ...drivePart(state, commits),
+    ...drivePart(state, works),
+    ...policyPart(state, works),
   };
 }
 
@@ -281,32 +317,7 @@ function directoriesPart(state: State, run: Run, handles: Handles) {
   } satisfies Partial<FileSystem>;
 }
 
-/** Cookies: 1 and 2 for the two dots, then the name's key and 3. */
-const firstNameCookie = 3;
-
-function itemAfter(
-  state: State,
-  directory: Node,
-  { after, plus }: { readonly after: number; readonly plus: boolean },
-): { readonly shown: DirectoryItem; readonly node?: Node } | undefined {
-  const type = fileType.directory;
-  if (after < 1) return { shown: { name: ".", ino: directory.ino, type, cookie: 1 } };
-  if (after < 2) {
-    const { home } = directory;
-    const ino = home.kind === "entry" ? home.parent.ino : directory.ino;
-    return { shown: { name: "..", ino, type, cookie: 2 } };
-  }
-  const found = nextName(state, directory, after - firstNameCookie + 1);
-  if (found === undefined) return undefined;
-  const { name } = found;
-  const cookie = found.key + firstNameCookie;
-  if (!plus) return { shown: { name, ...briefOf(state, found), cookie } };
-  const node = nodeOf(state, directory, found);
-  const brief = { ino: node.ino, type: node.inode.mode & typeMask };
-  return { shown: { name, ...brief, cookie, attributes: node.attributes() }, node };
-}
-
-function drivePart(state: State, commits: Commits) {
+function drivePart(state: State, { commits }: Works) {
   return {
     committer: commits.step(),
     collector: new Collector(state, commits).step(),
@@ -331,40 +342,25 @@ function drivePart(state: State, commits: Commits) {
   } satisfies Partial<Tree>;
 }
 
-async function* cidsOf(state: State, node: Node): AsyncGenerator<Cid> {
-  for (let from = 0; ; ) {
-    const at = from;
-    const found = await attempt(() => nextLink(state, node, at));
-    if (found === undefined) return;
-    yield found.link.cid;
-    from = found.index + 1;
-  }
-}
-
-/** Depth first; a node looked at is held until all below it was told. */
-async function* cidsBelow(state: State, ino: Ino): AsyncGenerator<Cid> {
-  const node = lookedUp(state.nodes.get(ino));
-  try {
-    if ((node.inode.mode & typeMask) !== fileType.directory) return yield* cidsOf(state, node);
-    for (let after = firstNameCookie - 1; ; ) {
-      const from = after;
-      const item = await attempt(() => itemAfter(state, node, { after: from, plus: true }));
-      if (item?.node === undefined) return;
-      yield* cidsBelow(state, item.node.ino);
-      after = item.shown.cookie;
-    }
-  } finally {
-    node.lookups--;
-    state.nodes.settle(node);
-  }
-}
-
-function childIno(state: State, ino: Ino, text: string): Ino {
-  const parent = directoryOf(state, ino);
-  const name = parseName(text);
-  const found = findName(state, parent, name);
-  if (found === undefined) throw new HiveError("NotFound", "tree.walk", name);
-  return nodeOf(state, parent, found).ino;
+function policyPart(state: State, { resealer }: Works) {
+  return {
+    resealer: resealer.step(),
+    resealing: () => resealer.progress,
+    policies: () => slotNames(state),
+    policyTexts: () => keptTexts(state),
+    refreshPolicyTexts: () => refreshTexts(state),
+    async policyAt(path: readonly string[]) {
+      let ino: Ino = rootIno;
+      for (const name of path) ino = await attempt(() => childIno(state, ino, name));
+      const node = state.nodes.get(ino);
+      const governor = governorOf(node);
+      const { policy } = governor.inode;
+      const slot = governor.ino === rootIno ? policy : slotOf(state, node);
+      const isFolder = governor.inode.content.kind === "directory";
+      const folder = isFolder ? pathOf(governor) : undefined;
+      return { name: nameOfSlot(state.policies, slot), folder };
+    },
+  } satisfies Partial<Tree>;
 }
 
 /** What is published names durable blocks only, so its records alone have to follow. */

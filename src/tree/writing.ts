@@ -133,6 +133,7 @@ export function liveOf(state: State, node: Node): Live {
     news: new Set(),
     links: new Map(),
     over: new Map(),
+    slot: undefined,
     allocatedBytes,
     promised: false,
     captures: 0,

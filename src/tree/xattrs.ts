@@ -6,6 +6,7 @@ import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Inode, type Xattrs, noXattrs, parseXattrs, xattrBytes } from "../dag/inodes.ts";
 import { isAccessList, isAclName, modeForAcl } from "./acl.ts";
+import { policyOf, policyXattr, removePolicy, setPolicy } from "./folder-policy.ts";
 import { setGid } from "./making.ts";
 import type { Node } from "./nodes.ts";
 import { type State, inodeChange } from "./state.ts";
@@ -35,13 +36,15 @@ export function withValues(values: ReadonlyMap<string, Buffer>): Xattrs {
 }
 
 export function getXattr(state: State, node: Node, name: string): Uint8Array {
-  const value = valuesOf(state, node.inode).get(name);
+  const isPolicy = name === policyXattr;
+  const value = isPolicy ? policyOf(state, node) : valuesOf(state, node.inode).get(name);
   if (value === undefined) throw new HiveError("NoData", "tree.getxattr", name);
   return value;
 }
 
 export function listXattrs(state: State, node: Node): readonly string[] {
-  return [...valuesOf(state, node.inode).keys()];
+  const names = [...valuesOf(state, node.inode).keys()];
+  return policyOf(state, node) === undefined ? names : [...names, policyXattr];
 }
 
 export function setXattr(
@@ -51,6 +54,7 @@ export function setXattr(
 ): void {
   state.mayChange();
   checkName(name);
+  if (name === policyXattr) return setPolicy(state, node, { value, mode });
   if (value.length > xattrBytesMax) throw new HiveError("TooLarge", "tree.setxattr", name);
   const values = new Map(valuesOf(state, node.inode));
   if (mode === "create" && values.has(name)) throw new HiveError("Exists", "tree.setxattr", name);
@@ -67,6 +71,7 @@ export function setXattr(
 
 export function removeXattr(state: State, node: Node, name: string): void {
   state.mayChange();
+  if (name === policyXattr) return removePolicy(state, node);
   const values = new Map(valuesOf(state, node.inode));
   if (!values.delete(name)) {
     // A list that says no more than the mode is not kept: taking it away is no fault.

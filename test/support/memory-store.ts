@@ -2,7 +2,9 @@
  * A DriveStore in memory that can crash: `crash()` gives the store as a disk would have it, without
  * what was not synced. It can answer later, refuse when full, and never changes what it was given.
  */
-import type { AppendOptions, DriveStore, Sequence, StoreUsage, Sweep } from "../../src/base/blocks.ts";
+import type {
+  AppendOptions, DriveStore, PolicySlot, PutOptions, Sequence, StoreUsage, Sweep,
+} from "../../src/base/blocks.ts";
 import { HiveError, assert } from "../../src/base/errors.ts";
 import type { ByteRange } from "../../src/base/filesystem.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
@@ -23,6 +25,7 @@ interface JournalRecord extends AppendOptions {
 /** What a disk holds. */
 interface Disk {
   readonly blocks: Map<Cid, Uint8Array>;
+  readonly slots: Map<Cid, PolicySlot>;
   journal: JournalRecord[];
   root: Uint8Array | undefined;
 }
@@ -46,15 +49,17 @@ export class MemoryStore implements DriveStore {
 
   constructor(options: MemoryStoreOptions = {}, disk?: Disk) {
     this.#options = options;
-    this.#disk = disk ?? { blocks: new Map(), journal: [], root: undefined };
+    this.#disk = disk ?? { blocks: new Map(), slots: new Map(), journal: [], root: undefined };
     this.#sequence = this.#disk.journal.at(-1)?.sequence ?? 0;
   }
 
-  put(cid: Cid, sealed: Uint8Array): Maybe<void> {
+  put(cid: Cid, sealed: Uint8Array, { slot = 0 }: PutOptions = {}): Maybe<void> {
     assert(cidOf(sealed) === cid, "a block is named by its bytes");
     if (this.isFull) throw new HiveError("NoSpace", "memory-store.put", cid);
     this.#suspects.delete(cid);
     return this.#late(() => {
+      assert((this.#disk.slots.get(cid) ?? slot) === slot, "the same bytes go by one policy");
+      this.#disk.slots.set(cid, slot);
       if (this.has(cid)) return;
       this.#blocks.set(cid, sealed);
       this.#bytes += sealed.length;
@@ -154,11 +159,17 @@ export class MemoryStore implements DriveStore {
   crash(kept = 0): MemoryStore {
     const disk = {
       blocks: new Map(this.#disk.blocks),
+      slots: new Map(this.#disk.slots),
       journal: [...this.#disk.journal],
       root: this.#disk.root,
     };
     disk.journal.push(...this.#journal.slice(0, kept));
     return new MemoryStore(this.#options, disk);
+  }
+
+  /** The policy that a block was put under. */
+  slotOf(cid: Cid): PolicySlot | undefined {
+    return this.#disk.slots.get(cid);
   }
 
   get blockCount(): number {

@@ -1,0 +1,80 @@
+/**
+ * Walks over what the tree holds, for whoever is not the kernel: the items of a directory in order,
+ * the blocks of a file or of all below a folder, and the way along a path.
+ */
+import type { DirectoryItem } from "../base/filesystem.ts";
+import { HiveError } from "../base/errors.ts";
+import { type Cid, type Ino, parseName } from "../base/ids.ts";
+import { fileType, typeMask } from "../dag/inodes.ts";
+import { attempt } from "./attempt.ts";
+import { nextLink } from "./content.ts";
+import { briefOf, directoryOf, findName, nextName, nodeOf } from "./names.ts";
+import type { Node } from "./nodes.ts";
+import type { State } from "./state.ts";
+
+/** Cookies: 1 and 2 for the two dots, then the name's key and 3. */
+const firstNameCookie = 3;
+
+export function itemAfter(
+  state: State,
+  directory: Node,
+  { after, plus }: { readonly after: number; readonly plus: boolean },
+): { readonly shown: DirectoryItem; readonly node?: Node } | undefined {
+  const type = fileType.directory;
+  if (after < 1) return { shown: { name: ".", ino: directory.ino, type, cookie: 1 } };
+  if (after < 2) {
+    const { home } = directory;
+    const ino = home.kind === "entry" ? home.parent.ino : directory.ino;
+    return { shown: { name: "..", ino, type, cookie: 2 } };
+  }
+  const found = nextName(state, directory, after - firstNameCookie + 1);
+  if (found === undefined) return undefined;
+  const { name } = found;
+  const cookie = found.key + firstNameCookie;
+  if (!plus) return { shown: { name, ...briefOf(state, found), cookie } };
+  const node = nodeOf(state, directory, found);
+  const brief = { ino: node.ino, type: node.inode.mode & typeMask };
+  return { shown: { name, ...brief, cookie, attributes: node.attributes() }, node };
+}
+
+export async function* cidsOf(state: State, node: Node): AsyncGenerator<Cid> {
+  for (let from = 0; ; ) {
+    const at = from;
+    const found = await attempt(() => nextLink(state, node, at));
+    if (found === undefined) return;
+    yield found.link.cid;
+    from = found.index + 1;
+  }
+}
+
+/** Depth first; a node looked at is held until all below it was told. */
+export async function* cidsBelow(state: State, ino: Ino): AsyncGenerator<Cid> {
+  const node = state.nodes.get(ino);
+  node.lookups++;
+  try {
+    if ((node.inode.mode & typeMask) !== fileType.directory) return yield* cidsOf(state, node);
+    for (let after = firstNameCookie - 1; ; ) {
+      const from = after;
+      const item = await attempt(() => itemAfter(state, node, { after: from, plus: true }));
+      if (item?.node === undefined) return;
+      yield* cidsBelow(state, item.node.ino);
+      after = item.shown.cookie;
+    }
+  } finally {
+    node.lookups--;
+    state.nodes.settle(node);
+  }
+}
+
+export function childIno(state: State, ino: Ino, text: string): Ino {
+  const parent = directoryOf(state, ino);
+  const name = parseName(text);
+  const found = findName(state, parent, name);
+  if (found === undefined) throw new HiveError("NotFound", "tree.walk", name);
+  return nodeOf(state, parent, found).ino;
+}
+
+/** The names that lead from the root to this folder. */
+export function pathOf({ home }: Node): readonly string[] {
+  return home.kind === "entry" ? [...pathOf(home.parent), home.name] : [];
+}
