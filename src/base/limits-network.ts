@@ -101,6 +101,8 @@ export const networkLimits = {
     /** Holders told at once to drop what they have for nothing, and shards told to each. */
     dropsAtOnce: 8,
     dropsPerPeer: 64,
+    /** A round of which the rest waits for peers takes up what was written since, so often. */
+    stuckRoundMs: 15_000,
     /** Between two tries of a flush that waits for peers. */
     flushPauseMsMin: 50,
     flushPauseMsMax: 2_000,

@@ -108,3 +108,11 @@ function isFor(
   if (receipt.segment !== record.segment || receipt.index !== shard.index) return false;
   return receipt.shard === record.roots[shard.index];
 }
+
+/** How many segments of this size may be on their way. */
+export function flightsMax(
+  { class: { n } }: Manifest, { shardBytes }: { readonly shardBytes: number },
+): number {
+  const { flightBytesMax, segmentsInFlightMin } = limits.transfer;
+  return Math.max(segmentsInFlightMin, Math.floor(flightBytesMax / (n * shardBytes)));
+}

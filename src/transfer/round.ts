@@ -1,22 +1,25 @@
 /** A round of the uploader: what the cache has to place, less what an earlier life placed. */
 import type { BlockInfo, KeyValue, UploadRound, UploadSource } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { type SegmentBooks, heldCount } from "./books.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
+import { type Lane, lanesOf } from "./lanes.ts";
 import { type Renewal, lastRoot } from "./publish.ts";
 
 export interface Round {
   readonly root: Uint8Array;
-  readonly blocks: readonly BlockInfo[];
-  from: number;
+  readonly lanes: readonly Lane[];
+  readonly beganMs: number;
   /** Published before: only what its head says besides is new. */
   readonly isRenewal?: boolean;
 }
 
 export interface RoundNeeds {
+  readonly clock: Clock;
   readonly source: UploadSource;
   readonly catalog: Catalog;
   readonly segments: SegmentBooks;
@@ -25,7 +28,7 @@ export interface RoundNeeds {
 
 /** Blocks that were placed in an earlier life are told as such and not sent again. */
 export async function roundOf(
-  needs: RoundNeeds, { root, blocks: all }: UploadRound, spoilt: ReadonlySet<Cid>,
+  needs: RoundNeeds, { root, blocks: all, policies }: UploadRound, spoilt: ReadonlySet<Cid>,
 ): Promise<Round> {
   const blocks: BlockInfo[] = [];
   const { lookupsAtOnce } = limits.transfer;
@@ -36,7 +39,7 @@ export async function roundOf(
     const placed = some.filter((_, at) => known[at]).map(({ cid }) => cid);
     if (placed.length > 0) await needs.source.placed(placed);
   }
-  return { root, blocks, from: 0 };
+  return { root, lanes: lanesOf(blocks, policies), beganMs: needs.clock.monotonicMs() };
 }
 
 /** Nothing new was committed, but what the last head names lies elsewhere now. */
@@ -44,7 +47,7 @@ export async function beginRenewal(
   needs: { readonly renewal: Renewal; readonly books: KeyValue; readonly keys: DriveKeys },
 ): Promise<Round | undefined> {
   const root = needs.renewal.isWanted ? await lastRoot(needs) : undefined;
-  return root === undefined ? undefined : { root, blocks: [], from: 0, isRenewal: true };
+  return root === undefined ? undefined : { root, lanes: [], beganMs: 0, isRenewal: true };
 }
 
 async function isPlaced({ catalog, segments, groups }: RoundNeeds, cid: Cid): Promise<boolean> {

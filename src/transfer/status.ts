@@ -2,6 +2,7 @@
 import type { PeerId } from "../base/ids.ts";
 import { type Manifest, erasureClasses } from "../base/records.ts";
 import type { SegmentState } from "./books.ts";
+import type { LaneStatus } from "./lanes.ts";
 import type { Moving } from "./moving.ts";
 import type { Waiting } from "./waiting.ts";
 
@@ -25,6 +26,8 @@ export interface TransferStatus {
   /** The oldest proof among all segments; 0 when one was never proven, undefined without any. */
   readonly lastProvenAtMs: number | undefined;
   readonly pendingBlocks: number;
+  /** The same by policy, where anything is pending. */
+  readonly lanes: readonly LaneStatus[];
   readonly waiting: Waiting;
   /** Policies that data is still being moved to. */
   readonly moving: readonly Moving[];
@@ -38,7 +41,8 @@ export function livingCount(state: SegmentState, isLiving: (peer: PeerId) => boo
 export function statusOf(
   known: {
     readonly segments: readonly SegmentState[]; readonly manifests: readonly Manifest[];
-    readonly pendingBlocks: number; readonly waiting: Waiting; readonly moving: readonly Moving[];
+    readonly lanes: readonly LaneStatus[]; readonly waiting: Waiting;
+    readonly moving: readonly Moving[];
   },
   isLiving: (peer: PeerId) => boolean,
 ): TransferStatus {
@@ -56,7 +60,8 @@ export function statusOf(
     },
     survives: least(spare),
     lastProvenAtMs: least(placed.map(({ provenAtMs }) => provenAtMs)),
-    pendingBlocks: known.pendingBlocks,
+    pendingBlocks: known.lanes.reduce((sum, { pendingBlocks }) => sum + pendingBlocks, 0),
+    lanes: known.lanes,
     waiting: known.waiting,
     moving: known.moving,
   };

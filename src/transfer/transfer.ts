@@ -222,13 +222,13 @@ class DriveTransfer implements Transfer {
 
   status(isLiving: (peer: PeerId) => boolean = () => true): TransferStatus {
     const { groups, uploader } = this.#parts;
-    const { pendingBlocks, waiting } = uploader;
+    const { lanes, waiting } = uploader;
     const segments = staying(this.#parts);
     const moving = movingOf({
       drifts: groups.drifts(), segments: segments.filter(({ placed }) => placed), isLiving,
       unlawful: ({ policy }) => groups.unlawful(policy), labelOf: (name) => groups.labelOf(name),
     });
-    const known = { segments, manifests: groups.all(), pendingBlocks, waiting, moving };
+    const known = { segments, manifests: groups.all(), lanes, waiting, moving };
     return statusOf(known, isLiving);
   }
 

@@ -1,6 +1,6 @@
 /**
  * Takes what the cache has to place, round by round: packs, codes, places, writes it down, and
- * publishes the head. It is one Step: bounded, and stoppable between any two writes of its books.
+ * publishes the head. One Step: bounded, and stoppable between any two writes of its books.
  *
  * A segment counts as placed when at least r of its n shards are acknowledged, r being its class's
  * repair threshold: all n are tried, and what is missing is left to repair, which sees the segment
@@ -29,8 +29,12 @@ import { freshState, heldCount } from "./books.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
+import {
+  type Lane, type LaneStatus, groupFor, isLaneDone, laneStatus, lanesOf,
+  waitingOf,
+} from "./lanes.ts";
 import { type Layout, planSegment } from "./pack.ts";
-import type { Placer } from "./place.ts";
+import { type Placer, flightsMax } from "./place.ts";
 import { type Announcer, type Renewal, publishHead } from "./publish.ts";
 import { type Round, beginRenewal, roundOf } from "./round.ts";
 import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
@@ -74,9 +78,9 @@ export class Uploader implements Step {
     return this.#waiting;
   }
 
-  /** Blocks of this round that are not on their way yet. */
-  get pendingBlocks(): number {
-    return this.#round === undefined ? 0 : this.#round.blocks.length - this.#round.from;
+  /** What of this round is not on its way yet, by policy. */
+  get lanes(): readonly LaneStatus[] {
+    return this.#round?.lanes.filter((lane) => !isLaneDone(lane)).map(laneStatus) ?? [];
   }
 
   /** After an idle step: nothing is left to do, rather than something being in the way. */
@@ -109,11 +113,11 @@ export class Uploader implements Step {
     this.#round ??= await this.#beginRound(options);
     const round = this.#round;
     if (round === undefined) return this.#idle({ for: "nothing" });
-    if (round.from < round.blocks.length) return this.#placeSome(round, signal);
+    if (!round.lanes.every(isLaneDone)) return this.#placeSome(round, options, signal);
     const pages = await this.#needs.catalog.settle();
     if (pages.length === 0 && this.#spoilt !== undefined) return this.#leaveSpoilt();
     if (pages.length === 0) return this.#publish(round, signal);
-    return this.#placeSome({ root: round.root, blocks: pages, from: 0 }, signal);
+    return this.#placeSome({ ...round, lanes: lanesOf(pages) }, options, signal);
   }
 
   /** No head may name them; a later root may do without them, or they are put again. */
@@ -143,25 +147,35 @@ export class Uploader implements Step {
   }
 
   /** A few segments, the next one coded while the last is on its way. */
-  async #placeSome(round: Round, signal: AbortSignal): Promise<"busy" | "idle"> {
-    const { segmentsPerStepMax } = limits.transfer;
-    const { groups } = this.#needs;
-    const group = await groups.forNewSegments();
-    if (!("peers" in group)) return this.#idle({ for: "peers", ...group });
-    if (!groups.mayHere("encode", group)) return this.#idle(notHere("encode"));
+  async #placeSome(
+    round: Round, options: RoundOptions, signal: AbortSignal,
+  ): Promise<"busy" | "idle"> {
+    const { segmentsPerStepMax: count } = limits.transfer;
     const flights: Promise<boolean>[] = [];
     try {
-      await this.#launch(round, { group, flights, count: segmentsPerStepMax }, signal);
+      for (const lane of round.lanes) {
+        if (isLaneDone(lane) || flights.length >= count || signal.aborted) continue;
+        const group = await groupFor(lane, this.#needs.groups);
+        if (group !== undefined) await this.#launch(lane, { group, flights, count }, signal);
+      }
     } finally {
       // Whatever failed: the next step must not find one of these half-placed and give it up.
       await Promise.allSettled(flights);
     }
     const done = await Promise.all(flights);
+    if (flights.length === 0) return this.#wait(round, options);
     return done.every(Boolean) ? this.#busy() : this.#idle(tooFewTook);
   }
 
+  /** What is left waits for others. What was written since need not: it joins in now and then. */
+  async #wait(round: Round, options: RoundOptions): Promise<"idle"> {
+    const isOld = this.#needs.clock.monotonicMs() - round.beganMs >= limits.transfer.stuckRoundMs;
+    if (isOld) this.#round = await this.#beginRound(options) ?? round;
+    return this.#idle(waitingOf(round.lanes) ?? { for: "nothing" });
+  }
+
   async #launch(
-    round: Round,
+    lane: Lane,
     plan: {
       readonly group: Manifest; readonly count: number; readonly flights: Promise<boolean>[];
     },
@@ -169,10 +183,10 @@ export class Uploader implements Step {
   ): Promise<void> {
     const { group, flights } = plan;
     const inTheAir = new Set<Promise<boolean>>();
-    while (flights.length < plan.count && round.from < round.blocks.length) {
-      const { layout, taken } = planSegment(round.blocks, { from: round.from, k: group.class.k });
+    while (flights.length < plan.count && !isLaneDone(lane)) {
+      const { layout, taken } = planSegment(lane.blocks, { from: lane.from, k: group.class.k });
       const { half, coded } = await this.#beginSegment(layout, group);
-      round.from += taken;
+      lane.from += taken;
       const flight = this.#placeSegment(half, coded, signal);
       flights.push(flight);
       inTheAir.add(flight);
@@ -324,8 +338,9 @@ export class Uploader implements Step {
   }
 
   async #hasOtherGroup({ record }: HalfPlaced): Promise<boolean> {
-    const next = await this.#needs.groups.forNewSegments();
-    return "peers" in next && next.group !== record.group;
+    const { groups } = this.#needs;
+    const next = await groupFor({ name: groups.nameOf(record.group), waiting: undefined }, groups);
+    return next !== undefined && next.group !== record.group;
   }
 
   /** The shards as they were; undefined when a block of them is gone. */
@@ -366,10 +381,4 @@ export class Uploader implements Step {
     this.#waiting = { for: "nothing" };
     return "busy";
   }
-}
-
-/** How many segments of this size may be on their way. */
-function flightsMax({ class: { n } }: Manifest, { shardBytes }: Layout): number {
-  const { flightBytesMax, segmentsInFlightMin } = limits.transfer;
-  return Math.max(segmentsInFlightMin, Math.floor(flightBytesMax / (n * shardBytes)));
 }

@@ -2,12 +2,17 @@
 import type { ClauseCount } from "../placement/eligible.ts";
 import type { Activity } from "../placement/policy-words.ts";
 
+/** The policy lets this machine not do it. */
+export interface PolicyWaiting {
+  readonly for: "policy";
+  readonly why: string;
+}
+
 export type Waiting =
   | { readonly for: "nothing" }
   | ({ readonly for: "peers" } & TooFew)
   | { readonly for: "members"; readonly why: string }
-  /** The policy lets this machine not do it. */
-  | { readonly for: "policy"; readonly why: string }
+  | PolicyWaiting
   /** So many blocks of the newest root are spoilt on this disk: all else is with the peers. */
   | { readonly for: "disk"; readonly spoiltBlocks: number };
 
@@ -22,6 +27,6 @@ export interface TooFew {
 export const tooFewTook: Waiting = { for: "members", why: "too few members took their shards" };
 
 /** What the policy's `processing` lets another machine do, or nobody. */
-export function notHere(activity: Activity): Waiting {
+export function notHere(activity: Activity): PolicyWaiting {
   return { for: "policy", why: `a machine that the policy lets ${activity}` };
 }

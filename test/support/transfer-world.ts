@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BlockInfo, KeyChange, KeyValue } from "../../src/base/blocks.ts";
+import type { BlockInfo, KeyChange, KeyValue, PolicySlot, SlotName } from "../../src/base/blocks.ts";
 import type { UploadRound, UploadSource } from "../../src/base/blocks.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
@@ -61,20 +61,28 @@ export class Crash extends Error {}
 export class MemorySource implements UploadSource {
   readonly dirty = new Map<Cid, Uint8Array>();
   readonly placedCids = new Set<Cid>();
+  /** Which policy a block goes by, where it is not the default. */
+  readonly slots = new Map<Cid, PolicySlot>();
+  policies: readonly SlotName[] = [];
   newest: Uint8Array | undefined;
   published: Uint8Array | undefined;
 
-  commit(root: string, blocks: readonly Uint8Array[]): void {
-    for (const bytes of blocks) this.dirty.set(cidOf(bytes), bytes);
+  commit(root: string, blocks: readonly Uint8Array[], slot: PolicySlot = 0): void {
+    for (const bytes of blocks) {
+      this.dirty.set(cidOf(bytes), bytes);
+      if (slot > 0) this.slots.set(cidOf(bytes), slot);
+    }
     this.newest = Buffer.from(root);
   }
 
   async beginRound(): Promise<UploadRound | undefined> {
     if (this.newest === undefined || this.newest === this.published) return undefined;
     const blocks: BlockInfo[] = [...this.dirty].map(([cid, bytes]) => {
-      return { cid, lengthBytes: bytes.length };
+      const slot = this.slots.get(cid);
+      return { cid, lengthBytes: bytes.length, ...(slot === undefined ? {} : { slot }) };
     });
-    return { root: this.newest, blocks };
+    const { policies } = this;
+    return { root: this.newest, blocks, ...(policies.length > 0 ? { policies } : {}) };
   }
 
   async read(cid: Cid): Promise<Uint8Array> {
