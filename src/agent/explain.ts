@@ -40,8 +40,15 @@ export function policyReportOf(
     classes: told.classes,
     class: possible?.name ?? null,
     unsatisfiable: policy.unsatisfiable ?? "refuse",
-    peer: peer === null ? null : { peer, ...answerFor(peer as PeerId, choice, groups, possible) },
+    peer: peer === null ? null : {
+      peer, place: placeOf(peer, choice), ...answerFor(peer as PeerId, choice, groups, possible),
+    },
   };
+}
+
+function placeOf(peer: string, { offers, factsOf }: Choice) {
+  const offer = offers.find((one) => one.peer === peer);
+  return (offer === undefined ? undefined : factsOf?.(offer).location) ?? null;
 }
 
 /** The class that a new group would be of. */

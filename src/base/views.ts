@@ -137,6 +137,8 @@ export interface PolicyReport {
   readonly unsatisfiable: "refuse" | "queue";
   readonly peer: {
     readonly peer: string;
+    /** The country, and how well that is known, as the judge sees it; null when it is not. */
+    readonly place: { readonly country: string; readonly evidence: string } | null;
     readonly state: string;
     readonly why: string;
     readonly clauses: readonly {

@@ -154,5 +154,8 @@ function reportText(found: PolicyReport): string {
 function peerText(peer: PolicyReport["peer"]): string[] {
   if (peer === null) return [];
   const rows = peer.clauses.map(({ clause, answer }) => [answer, clause]);
-  return ["", table(["answer", "clause"], rows), "", `${peer.peer}: ${peer.state}; ${peer.why}`];
+  const { place } = peer;
+  const where = place === null ? "not known" : `${place.country} (${place.evidence})`;
+  const verdict = `${peer.peer}: ${peer.state}; ${peer.why}`;
+  return ["", table(["answer", "clause"], rows), "", `place: ${where}`, verdict];
 }

@@ -38,6 +38,26 @@ test("each list of words in the page is the parser's own", (t) => {
   t.end();
 });
 
+test("the page's numbers of evidence are the limits", (t) => {
+  const { places, peers } = limits;
+  const told = section("EVIDENCE OF LOCATION");
+  const days = places.carrierAgeMs / (24 * 3_600_000);
+  const numbers = [
+    `within ${places.kmPerMs} km times t`, `within ${places.supportKm} km wherever`,
+    `when ${places.carrierHouseholdsMin} households`, `for ${days} days`,
+  ];
+  for (const words of numbers) t.match(told.replaceAll("\n", " "), words);
+  t.match(told, "shortest of five");
+  t.equal(peers.rangeTrips, 5);
+  t.match(told, "at least three speak for it");
+  t.equal(places.voicesMin, 3);
+  t.match(told, "more than a third of all");
+  t.equal(places.liarsShareMax, 1 / 3);
+  t.match(told, "more than half of all");
+  t.equal(places.supportShareMin, 1 / 2);
+  t.end();
+});
+
 test("the grammar has every word that the parser joins with, and no other", (t) => {
   const told = section("GRAMMAR").split(".Ed")[0] ?? "";
   const found = new Set(told.match(/(?<![A-Za-z])[a-z]+(?![A-Za-z-])/g));
