@@ -1,8 +1,8 @@
 /**
  * `node scripts/country-circles.ts DIR`: makes the table in src/places/countries.ts anew, from the
- * packages world-atlas (Natural Earth, public domain), topojson-client and i18n-iso-countries, which
- * lie in DIR/node_modules and are no part of the project. Prints a line a country: its code, then
- * circles as latitude,longitude,kilometres that together cover its border and a grid inside.
+ * packages world-atlas (Natural Earth, public domain), topojson-client and i18n-iso-countries,
+ * which lie in DIR/node_modules and are no part of the project. Prints a line a country: its code,
+ * then circles as latitude,longitude,kilometres that together cover its border and a grid inside.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -44,7 +44,8 @@ const unnumbered: Readonly<Record<string, string>> = {
   Kosovo: "XK", "N. Cyprus": "CY", Somaliland: "SO",
 };
 
-for (const [code, rings] of [...ringsOfCountries()].sort(([one], [other]) => (one < other ? -1 : 1))) {
+const countries = [...ringsOfCountries()].sort(([one], [other]) => (one < other ? -1 : 1));
+for (const [code, rings] of countries) {
   process.stdout.write(`${code} ${circlesOf(rings).join(" ")}\n`);
 }
 
@@ -54,7 +55,8 @@ function ringsOfCountries(): ReadonlyMap<string, (readonly Spot[])[]> {
   const byNumber = new Map(codes.map(([alpha = "", , number = ""]) => [number, alpha]));
   const atlas = JSON.parse(readFileSync(load.resolve("world-atlas/countries-50m.json"), "utf8"));
   const found = new Map<string, (readonly Spot[])[]>();
-  for (const { id = "", properties, geometry } of feature(atlas, "countries").features as Feature[]) {
+  const features = feature(atlas, "countries").features as readonly Feature[];
+  for (const { id = "", properties, geometry } of features) {
     const state = byNumber.get(id) ?? unnumbered[properties.name];
     // The pole is a circle by hand: its ring goes around the edge of the map.
     if (state === undefined || state === "AQ") continue;
@@ -72,7 +74,7 @@ function ringsOfCountries(): ReadonlyMap<string, (readonly Spot[])[]> {
 function unbroken(ring: readonly Spot[]): readonly Spot[] {
   const longitudes = ring.map(([longitude]) => longitude);
   if (Math.max(...longitudes) - Math.min(...longitudes) <= 180) return ring;
-  return ring.map(([longitude, latitude]) => [longitude < 0 ? longitude + 360 : longitude, latitude]);
+  return ring.map(([longitude, latitude]) => [(longitude + 360) % 360, latitude]);
 }
 
 function circlesOf(rings: readonly (readonly Spot[])[]): readonly string[] {
@@ -135,7 +137,8 @@ function covering(points: readonly Vector[], radiusKm: number): readonly Circle[
       }
       circles = own.filter(({ length }) => length > 0).map(smallest);
     }
-    if (count >= circlesMax || circles.every((circle) => circle.radiusKm <= radiusKm)) return circles;
+    const isFine = circles.every((circle) => circle.radiusKm <= radiusKm);
+    if (isFine || count >= circlesMax) return circles;
   }
 }
 

@@ -338,7 +338,7 @@ export const networkLimits = {
      */
     carrierHouseholdsMin: 16,
     carrierAgeMs: 90 * 24 * 3_600_000,
-    /** A peer that was not seen for longer says nothing about its address. */
+    /** A peer that was not seen for longer says nothing about its address, and of no household. */
     carrierSeenMs: 14 * 24 * 3_600_000,
     /** Peers that the user vouches for: friends, not crowds. */
     vouchesMax: 1024,

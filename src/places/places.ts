@@ -159,10 +159,15 @@ export class Places implements PlaceBook, AsyncDisposable {
   }
 
   #dwellers(known: readonly KnownPeer[]): readonly Dweller[] {
-    return known.flatMap(({ offer }): readonly Dweller[] => {
+    const leastMs = this.#needs.clock.now() - limits.places.carrierSeenMs;
+    return known.flatMap(({ offer, lastSeenMs }): readonly Dweller[] => {
       const sighting = this.#sightings.get(offer.peer);
       if (sighting?.place === undefined) return [];
-      const { peer, sinceMs, seenAtMs, place: { line } } = sighting;
+      const { peer, sinceMs, place: { line } } = sighting;
+      // A connection may last for weeks, and is seen only once.
+      const seenAtMs = Math.max(sighting.seenAtMs, lastSeenMs);
+      // Whoever was there last year may have left the address to somebody else.
+      if (seenAtMs < leastMs) return [];
       return [{ peer, line, claim: offer.household, sinceMs, seenAtMs }];
     });
   }
@@ -202,7 +207,18 @@ export class Places implements PlaceBook, AsyncDisposable {
     return judged;
   }
 
+  /** Whoever shares its household or network speaks for itself. */
   #voices(target: PeerId, households: ReadonlyMap<PeerId, string>): readonly Voice[] {
+    const home = households.get(target);
+    const net = this.#sightings.get(target)?.place?.prefix;
+    return this.#statementVoices(target, households).filter(({ household, prefix, isOwn }) => {
+      return isOwn || (household !== home && prefix !== net);
+    });
+  }
+
+  #statementVoices(
+    target: PeerId, households: ReadonlyMap<PeerId, string>,
+  ): readonly Voice[] {
     return this.#statements.about(target).flatMap((statement): readonly Voice[] => {
       const tripMs = statement.tripUs / 1000;
       const { self, household: own, country: here } = this.#options;

@@ -40,8 +40,7 @@ export class Survey implements Step {
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const { places, clock } = this.#needs;
-    // Not at the start: nobody waits for it.
-    await (this.#loading ??= places.load());
+    await this.#load();
     const wrote = await places.tidy();
     const nowMs = clock.monotonicMs();
     if (nowMs >= this.#nextRangeMs) {
@@ -53,6 +52,17 @@ export class Survey implements Step {
       await this.#ask(signal);
     }
     return wrote ? "busy" : "idle";
+  }
+
+  /** Not at the start, since nobody waits for it; and again, should the books not be readable. */
+  async #load(): Promise<void> {
+    this.#loading ??= this.#needs.places.load();
+    try {
+      await this.#loading;
+    } catch (cause) {
+      this.#loading = undefined;
+      throw cause;
+    }
   }
 
   /** Measures whoever is due: those whose place matters, then who was not measured for longest. */

@@ -1,7 +1,7 @@
 /** `hive policy`: reads the user's files, says where one is wrong, and a drive goes by its own. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "tap";
+import { type Test, test } from "tap";
 import { type Machine, newMachine } from "../support/cli.ts";
 
 function write(machine: Machine, name: string, text: string): string {
@@ -54,6 +54,7 @@ test("a drive goes by the policy that was chosen, and never without one", async 
   const [peer = ""] = (await machine.must(t, ["peers"])).out.match(/12D3Koo\w+/) ?? [];
   t.match((await machine.hive(["policy", "explain", "nobody", peer])).out,
     `${peer}: refused; require asn in [64496]: what it asks is not known`);
+  await vouches(t, machine, peer);
 
   await machine.must(t, ["policy", "use", "patient"]);
   await machine.must(t, ["unmount"]);
@@ -74,3 +75,18 @@ test("a drive goes by the policy that was chosen, and never without one", async 
   t.not(unread.code, 0, "not mounted under another policy than the one chosen");
   t.match(unread.error, "near");
 });
+
+async function vouches(t: Test, machine: Machine, peer: string): Promise<void> {
+  const shown = async (): Promise<string> => {
+    const { out } = await machine.must(t, ["peers"]);
+    return out.split("\n").find((line) => line.startsWith(peer)) ?? "";
+  };
+  t.match(await shown(), / [A-Z]{2} \(claimed\) /, "a local swarm's places are what it says");
+  await machine.must(t, ["peers", "trust", peer, "--location", "IS"]);
+  t.match(await shown(), " IS (confined) ");
+  await machine.must(t, ["peers", "trust", peer]);
+  t.match(await shown(), / [A-Z]{2} \(claimed\) /);
+  for (const wrong of [["trust"], ["burn", peer], ["trust", peer, "--location", "UK"]]) {
+    t.equal((await machine.hive(["peers", ...wrong])).code, 2, wrong.join(" "));
+  }
+}

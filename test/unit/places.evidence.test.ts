@@ -21,20 +21,19 @@ import { peerOf } from "../support/policies.ts";
 const zurich = { latitude: 47.4, longitude: 8.5 };
 const geneva = { latitude: 46.2, longitude: 6.1 };
 const frankfurt = { latitude: 50.1, longitude: 8.7 };
-const amsterdam = { latitude: 52.4, longitude: 4.9 };
+const bern = { latitude: 46.9, longitude: 7.4 };
 const sydney = { latitude: -33.9, longitude: 151.2 };
 
 /** Addresses of networks that the tables know well. */
 const addresses = {
-  CH: ["129.132.1.5", "130.59.31.80", "195.176.96.7"], DE: ["193.99.144.80"],
-  NL: ["130.89.1.9"], AU: ["129.94.0.49"],
+  CH: ["129.132.1.5", "130.59.31.80", "195.176.96.7", "130.92.1.9"], DE: ["193.99.144.80"],
 } as const;
 
 const honest: readonly Dweller[] = [
   { name: "ann", claims: "CH", address: addresses.CH[0], at: zurich },
   { name: "ben", claims: "CH", address: addresses.CH[1], at: geneva },
   { name: "cleo", claims: "DE", address: addresses.DE[0], at: frankfurt },
-  { name: "dora", claims: "NL", address: addresses.NL[0], at: amsterdam },
+  { name: "dora", claims: "CH", address: addresses.CH[3], at: bern },
   { name: "emil", claims: "CH", address: addresses.CH[2], at: zurich },
 ];
 /** In Sydney behind an address in Switzerland, as a tunnel gives one. */
