@@ -58,10 +58,6 @@ export class Statements {
     return [...found.values()].filter((statement) => this.#isOfAge(statement));
   }
 
-  targets(): IterableIterator<PeerId> {
-    return this.#byTarget.keys();
-  }
-
   /** Forgets what is too old; true when something was. */
   expire(): boolean {
     const before = this.#count;
