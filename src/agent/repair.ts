@@ -41,6 +41,8 @@ export interface Situation {
   readonly manifests: readonly Manifest[];
   readonly isUnfit: (peer: PeerId) => boolean;
   readonly isOnline: (peer: PeerId) => boolean;
+  /** The policy does not let it have what it has not got yet: it is to be replaced. */
+  readonly isBarred: (group: GroupId, peer: PeerId) => boolean;
 }
 
 /** Whose seat is to be given away, and which shards are to be brought where they belong. */
@@ -63,7 +65,8 @@ export function planRepair(situation: Situation): RepairPlan {
 
 /** Shards that are with nobody or with somebody else than the newest manifest says. */
 function mendsOf(
-  state: SegmentState, manifest: Manifest | undefined, { isUnfit, isOnline }: Situation,
+  state: SegmentState, manifest: Manifest | undefined,
+  { isUnfit, isOnline, isBarred }: Situation,
 ): Mend[] {
   if (manifest === undefined) return [];
   const living = state.holders.filter((peer) => peer !== undefined && !isUnfit(peer));
@@ -72,6 +75,7 @@ function mendsOf(
   return state.holders.flatMap((holder, index) => {
     const member = memberOf(state, index, manifest);
     if (holder === member || isUnfit(member) || !isOnline(member)) return [];
+    if (isBarred(state.group, member)) return [];
     // What cannot be had now must not stand before what can.
     if (!canRebuild && !isThere(holder)) return [];
     return [{ segment: state.segment, index, member, spare: living.length - state.k }];
@@ -208,9 +212,13 @@ export class Repair implements Step {
     const { health, conduct } = this.#needs;
     const online = this.#onlineNow();
     const unfit = conduct.unfit();
+    const barred = new Map(health.drifts().map(({ manifest: { group }, broken }) => {
+      return [group, new Set(broken)];
+    }));
     return {
       segments: health.segments(), manifests: health.groups(),
       isUnfit: (peer) => unfit.has(peer), isOnline: (peer) => online.has(peer),
+      isBarred: (group, peer) => barred.get(group)?.has(peer) === true,
     };
   }
 }

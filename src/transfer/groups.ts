@@ -4,7 +4,7 @@
  *
  * A group is drawn for a name, and the policy that is in force under that name governs it: when the
  * policy changes, or what is known of a member, the group takes no new segments until it is lawful
- * again; `drifts` tells how far it is from that. When peers arrive, new segments go to a group of
+ * again; law.ts tells how far it is from that. When peers arrive, new segments go to a group of
  * the larger class; the older ones stay readable where they are and keep their class until
  * something writes them anew.
  */
@@ -21,15 +21,13 @@ import { type ErasureClass, type Manifest, erasureClasses } from "../base/record
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest, signManifest } from "../crypt/records.ts";
 import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/classes.ts";
-import { type Drift, driftOf, standingOf } from "../placement/drift.ts";
 import { eligible, seenBy } from "../placement/eligible.ts";
 import { factsKnown } from "../placement/facts.ts";
 import { drawGroup, replaceMember } from "../placement/group.ts";
 import { allows } from "../placement/judge.ts";
-import { mayProcessHere } from "../placement/own.ts";
 import { hashOfPolicy } from "../placement/policy-hash.ts";
-import { type Activity, type Role, activityWords } from "../placement/policy-words.ts";
 import type { Policy } from "../placement/policy.ts";
+import { Law, choiceOf } from "./law.ts";
 import { type InForce, Policies, wholeDrive } from "./policies.ts";
 import type { TooFew } from "./waiting.ts";
 
@@ -42,17 +40,9 @@ export interface GroupNeeds {
   readonly log: Log;
 }
 
-/** How a group stands to the policy that governs it now. */
-export interface GroupDrift extends Drift {
-  readonly manifest: Manifest;
-  readonly policy: Policy;
-  /** What the group was drawn for. */
-  readonly name: string;
-  /** Its manifest says that it is of this policy. */
-  readonly isSigned: boolean;
-}
-
 export class Groups {
+  /** How they stand to their policies. */
+  readonly law: Law;
   readonly #needs: GroupNeeds;
   readonly #policies: Policies;
   readonly #settleMs: number;
@@ -67,6 +57,8 @@ export class Groups {
     this.#needs = needs;
     this.#policies = new Policies(needs, options.inForce);
     this.#settleMs = options.settleMs;
+    const { network } = needs;
+    this.law = new Law({ network, policies: this.#policies, all: () => this.all() });
   }
 
   async open(): Promise<void> {
@@ -98,39 +90,6 @@ export class Groups {
   /** What holds for the group now; undefined when nothing is known of it. */
   governing(manifest: Manifest): Policy | undefined {
     return this.#policies.governing(manifest);
-  }
-
-  /** Whether this machine may do this with what lies in the group. */
-  mayHere(activity: Activity, manifest: Manifest): boolean {
-    const policy = this.governing(manifest);
-    if (policy === undefined) return true;
-    const { network } = this.#needs;
-    const isHolder = manifest.peers.includes(network.self);
-    const roles = [...ownerRoles, ...(isHolder ? ["holder"] as const : [])];
-    return mayProcessHere(policy, activity, { offer: network.offer(), roles });
-  }
-
-  /** What the policies in force let this machine not do, by what people call them. */
-  notHere(): readonly { readonly policy: string; readonly activities: readonly Activity[] }[] {
-    const who = { offer: this.#needs.network.offer(), roles: ownerRoles };
-    return this.#policies.names().flatMap((name) => {
-      const policy = this.#policyNamed(name);
-      const activities = activityWords.filter((one) => !mayProcessHere(policy, one, who));
-      const told = { policy: this.#policies.labelOf(name), activities };
-      return activities.length > 0 ? [told] : [];
-    });
-  }
-
-  /** What people call the policy of this name. */
-  labelOf(name: string): string {
-    return this.#policies.labelOf(name);
-  }
-
-  /** Those whose rules keep out, for certain, whoever is known. */
-  unlawful(policy: Policy): ReadonlySet<PeerId> {
-    const { offers, factsOf } = choiceOf(this.#needs.network.peers());
-    const out = offers.filter((offer) => standingOf({ policy, factsOf }, offer) === "broken");
-    return new Set(out.map(({ peer }) => peer));
   }
 
   /** What travels with the manifest, for its members to judge by. */
@@ -172,12 +131,6 @@ export class Groups {
   #tooFew(policy: Policy, { n: needed }: ErasureClass): TooFew {
     const choice = { policy, ...choiceOf(this.#online()), nowMs: this.#needs.clock.now() };
     return { needed, have: this.#householdsFor(policy), clauses: eligible(choice).clauses };
-  }
-
-  /** How each group stands to the policy that governs it now; not of one whose text was lost. */
-  drifts(): readonly GroupDrift[] {
-    const known = choiceOf(this.#needs.network.peers());
-    return this.all().flatMap((manifest) => this.#driftOf(manifest, known) ?? []);
   }
 
   /** Gives lost members' seats to others, as far as any can take them; undefined when none can. */
@@ -311,10 +264,7 @@ export class Groups {
 
   /** Drawn for this name, and lawful under the policy that is in force under it now. */
   #ofToday(slot: Slot): readonly Manifest[] {
-    const known = choiceOf(this.#needs.network.peers());
-    return this.#ofPolicy(slot).filter((manifest) => {
-      return this.#driftOf(manifest, known)?.broken.length === 0;
-    });
+    return this.#ofPolicy(slot).filter((manifest) => this.law.isLawful(manifest));
   }
 
   #ofPolicy({ name, policy }: Slot): readonly Manifest[] {
@@ -322,16 +272,6 @@ export class Groups {
     return this.all().filter(({ group, policyHash }) => {
       return policyHash === hash && this.nameOf(group) === name;
     });
-  }
-
-  #driftOf(manifest: Manifest, known: ReturnType<typeof choiceOf>): GroupDrift | undefined {
-    const policy = this.governing(manifest);
-    if (policy === undefined) return undefined;
-    const sitting = { ...known, policy, members: manifest.peers, class: manifest.class };
-    return {
-      manifest, policy, name: this.nameOf(manifest.group),
-      isSigned: hashOfPolicy(policy) === manifest.policyHash, ...driftOf(sitting),
-    };
   }
 
   /** A name that nothing is in force under must not fall to another policy. */
@@ -368,9 +308,6 @@ export class Groups {
   }
 }
 
-/** What the machine that a drive is mounted on is to it. */
-const ownerRoles: readonly Role[] = ["self", "owner-device"];
-
 /** A name, and the policy that is in force under it. */
 interface Slot {
   readonly name: string;
@@ -381,8 +318,4 @@ function leastClass(policy: Policy): ErasureClass {
   const allowed = erasureClasses.filter((one) => isOfPolicy(one, policy));
   // Of a policy that no class satisfies, the largest says most truly how far off it is.
   return (allowed[0] ?? erasureClasses.at(-1)) as ErasureClass;
-}
-
-function choiceOf(known: readonly KnownPeer[]) {
-  return { offers: known.map(({ offer }) => offer), factsOf: factsKnown(known) };
 }

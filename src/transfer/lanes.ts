@@ -69,13 +69,13 @@ export function laneStatus({ name, blocks, from, waiting }: Lane): LaneStatus {
 /** The lane's group, or undefined with the reason in the lane. */
 export async function groupFor(
   lane: Pick<Lane, "name" | "waiting">,
-  groups: Pick<Groups, "forNewSegments" | "mayHere">,
+  groups: Pick<Groups, "forNewSegments" | "law">,
 ): Promise<Manifest | undefined> {
   try {
     if (lane.name === undefined) throw new HiveError("NotFound", "transfer.lane", "no name");
     const found = await groups.forNewSegments(lane.name);
     if (!("peers" in found)) lane.waiting = { for: "peers", ...found };
-    else lane.waiting = groups.mayHere("encode", found) ? undefined : notHere("encode");
+    else lane.waiting = groups.law.mayHere("encode", found) ? undefined : notHere("encode");
     return "peers" in found && lane.waiting === undefined ? found : undefined;
   } catch (error) {
     if (!isFault(error, "NotFound")) throw error;

@@ -84,7 +84,7 @@ async function shardBytes(
   }
   signal.throwIfAborted();
   // To pass one on is not to make it: only that is what `repair` in a policy means.
-  const isAllowed = manifest === undefined || needs.groups.mayHere("repair", manifest);
+  const isAllowed = manifest === undefined || needs.groups.law.mayHere("repair", manifest);
   if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
   return needs.reader.rebuiltShard(record, index, signal);
 }

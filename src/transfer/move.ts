@@ -61,7 +61,7 @@ export class Mover {
     const state = this.#needs.segments.get(segment);
     if (state === undefined) throw new HiveError("NotFound", "transfer.move", segment);
     assert(state.group !== target.group, "it moves to another group");
-    const isAllowed = this.#needs.groups.mayHere("encode", target);
+    const isAllowed = this.#needs.groups.law.mayHere("encode", target);
     if (!isAllowed) throw new HiveError("Denied", "transfer.move", target.group);
     const record = await this.#needs.records.get(state, signal);
     const blocks = await this.#living(record, signal);
@@ -105,7 +105,7 @@ export class Mover {
         log.debug("transfer.move.rebuild", { peer: holding?.peer, why: describe(error) });
       }
       const manifest = groups.get(record.group);
-      const isAllowed = manifest === undefined || groups.mayHere("repair", manifest);
+      const isAllowed = manifest === undefined || groups.law.mayHere("repair", manifest);
       if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
       return reader.rebuiltShard(record, index, signal);
     }));

@@ -1,7 +1,7 @@
 /** How much of the drive lies against the policies that govern it: counted from the books. Pure. */
 import type { GroupId, PeerId } from "../base/ids.ts";
 import { type SegmentState, memberOf } from "./books.ts";
-import type { GroupDrift } from "./groups.ts";
+import type { GroupDrift } from "./law.ts";
 
 /** Segments under one policy, and how many of them are still to be moved to it. */
 export interface Moving {

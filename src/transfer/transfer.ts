@@ -22,7 +22,8 @@ import { SegmentBooks, type SegmentState } from "./books.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import { Catalog } from "./catalog.ts";
 import { Downloader } from "./download.ts";
-import { type GroupDrift, Groups } from "./groups.ts";
+import { Groups } from "./groups.ts";
+import type { GroupDrift, Law } from "./law.ts";
 import { dropShard, mendShard } from "./mend.ts";
 import { Mover } from "./move.ts";
 import { movingOf } from "./moving.ts";
@@ -74,7 +75,7 @@ export interface Transfer extends BlockFetcher {
   /** Households that could hold shards now. */
   households(): number;
   /** What the policies in force let this machine not do. */
-  notHere(): ReturnType<Groups["notHere"]>;
+  notHere(): ReturnType<Law["notHere"]>;
   /** Whether all of them let this machine do it. */
   mayHere(activity: Activity): boolean;
   /** From now on these policies are in force; what lies against them is moved. */
@@ -225,8 +226,9 @@ class DriveTransfer implements Transfer {
     const { lanes, waiting } = uploader;
     const segments = staying(this.#parts);
     const moving = movingOf({
-      drifts: groups.drifts(), segments: segments.filter(({ placed }) => placed), isLiving,
-      unlawful: ({ policy }) => groups.unlawful(policy), labelOf: (name) => groups.labelOf(name),
+      drifts: groups.law.drifts(), segments: segments.filter(({ placed }) => placed), isLiving,
+      unlawful: ({ policy }) => groups.law.unlawful(policy),
+      labelOf: (name) => groups.law.labelOf(name),
     });
     const known = { segments, manifests: groups.all(), lanes, waiting, moving };
     return statusOf(known, isLiving);
@@ -244,8 +246,8 @@ class DriveTransfer implements Transfer {
     return this.#parts.groups.households();
   }
 
-  notHere(): ReturnType<Groups["notHere"]> {
-    return this.#parts.groups.notHere();
+  notHere(): ReturnType<Law["notHere"]> {
+    return this.#parts.groups.law.notHere();
   }
 
   mayHere(activity: Activity): boolean {
@@ -299,7 +301,7 @@ function healthOf(parts: Parts): Health {
 /** The acts of keeping groups to their policies. */
 function governanceOf({ segments, groups, mover, surplus, outgoing }: Parts) {
   return {
-    drifts: () => groups.drifts(),
+    drifts: () => groups.law.drifts(),
     resignGroup: async (group) => {
       const manifest = await groups.resign(group);
       if (manifest !== undefined) await groups.tell(manifest);
@@ -307,7 +309,7 @@ function governanceOf({ segments, groups, mover, surplus, outgoing }: Parts) {
     },
     mayHere: (activity, group) => {
       const manifest = groups.get(group);
-      return manifest === undefined || groups.mayHere(activity, manifest);
+      return manifest === undefined || groups.law.mayHere(activity, manifest);
     },
     forgetGroup: async (group) => {
       const isUsed = segments.all().some((state) => state.group === group);

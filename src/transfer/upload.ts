@@ -321,8 +321,13 @@ export class Uploader implements Step {
 
   async #finish(half: HalfPlaced, signal: AbortSignal): Promise<boolean> {
     if (!this.#mayCode(half)) return false;
+    const { groups } = this.#needs;
+    const manifest = groups.get(half.record.group);
+    const isLawful = manifest === undefined || groups.law.isLawful(manifest);
     const coded = await this.#codeAgain(half);
-    if (coded !== undefined) {
+    if (coded !== undefined && !isLawful) {
+      if (!(await this.#hasOtherGroup(half))) return false;
+    } else if (coded !== undefined) {
       if (await this.#placeSegment(half, coded, signal)) return true;
       // A group whose members are gone must not keep from the others what another group can take.
       if (!(await this.#hasOtherGroup(half))) return false;
@@ -334,7 +339,7 @@ export class Uploader implements Step {
   /** The policy may have changed since it was begun. */
   #mayCode({ record }: HalfPlaced): boolean {
     const manifest = this.#needs.groups.get(record.group);
-    return manifest === undefined || this.#needs.groups.mayHere("encode", manifest);
+    return manifest === undefined || this.#needs.groups.law.mayHere("encode", manifest);
   }
 
   async #hasOtherGroup({ record }: HalfPlaced): Promise<boolean> {

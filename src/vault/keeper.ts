@@ -256,14 +256,27 @@ export class Keeper {
       return { changes: [], groups: 0, bytes: 0 };
     }
     const { groups } = this.#needs.accounts.of(manifest.owner);
-    if (here === undefined && groups >= limits.vault.groupsPerOwnerMax) {
+    const isFull = here === undefined && groups >= limits.vault.groupsPerOwnerMax;
+    const gone = isFull ? await this.#idleGroup(manifest.owner) : undefined;
+    if (isFull && gone === undefined) {
       throw new HiveError("Quota", "vault.manifest", `${groups} groups`);
     }
+    const forgotten = gone === undefined ? [] : [books.dropManifest(gone.owner, gone.group)];
+    const before = gone ?? here;
     return {
-      changes: [books.putManifest(manifest)],
-      groups: here === undefined ? 1 : 0,
-      bytes: manifest.bytes.length - (here?.bytes.length ?? 0),
+      changes: [books.putManifest(manifest), ...forgotten],
+      groups: before === undefined ? 1 : 0,
+      bytes: manifest.bytes.length - (before?.bytes.length ?? 0),
     };
+  }
+
+  /** One that keeps nothing here: its owner placed all of it elsewhere, or tells of it again. */
+  async #idleGroup(owner: OwnerId): Promise<Manifest | undefined> {
+    const used = new Set<GroupId>();
+    for await (const { group } of this.#needs.books.records(owner, undefined)) used.add(group);
+    const idle = (await this.manifests(owner)).find(({ group }) => !used.has(group));
+    if (idle !== undefined) this.#manifests.delete(`${owner}/${idle.group}`);
+    return idle;
   }
 
   /** Within a turn, all of one owner: entries first, then the files that nothing names any more. */

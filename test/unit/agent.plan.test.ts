@@ -5,7 +5,7 @@ import { dueSegments } from "../../src/agent/audit.ts";
 import { startLoop } from "../../src/agent/loop.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import { type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
+import { type GroupId, type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Manifest, erasureClasses } from "../../src/base/records.ts";
@@ -20,7 +20,7 @@ const manifest = signManifest(driveKeysOf(Buffer.alloc(32, 1)), {
   group, epoch: 1, class: erasureClasses.find(({ name }) => name === "tiny") ?? never(),
   policyHash: "00".repeat(32), peers,
 });
-const everyone = { isUnfit: () => false, isOnline: () => true };
+const everyone = { isUnfit: () => false, isOnline: () => true, isBarred: () => false };
 
 test("a full segment needs nothing, wherever its rotation puts its shards", (t) => {
   const segments = [0, 1, 5].map((rotation) => stateOf({ rotation }));
@@ -44,9 +44,17 @@ test("an unfit member loses its seat, and nothing is sent to it or to one who is
   const [unfit, away] = [peers[1] as PeerId, peers[2] as PeerId];
   const { replacements, mends } = planRepair({
     segments: [stateOf({ lost: [1, 2, 3] })], manifests: [manifest],
-    isUnfit: (peer) => peer === unfit, isOnline: (peer) => peer !== away,
+    ...everyone, isUnfit: (peer) => peer === unfit, isOnline: (peer) => peer !== away,
   });
   t.strictSame(replacements, [{ group, lost: unfit }]);
+  t.strictSame(mends.map(({ index }) => index), [3]);
+  t.end();
+});
+
+test("a member that the policy does not let have a shard is sent none", (t) => {
+  const isBarred = (of: GroupId, peer: PeerId): boolean => of === group && peer === peers[1];
+  const segments = [stateOf({ lost: [1, 3] })];
+  const { mends } = planRepair({ segments, manifests: [manifest], ...everyone, isBarred });
   t.strictSame(mends.map(({ index }) => index), [3]);
   t.end();
 });
@@ -66,7 +74,7 @@ test("what cannot be rebuilt now does not stand before what can", (t) => {
 test("no seat is given away where fewer than k members are there", (t) => {
   const isUnfit = (peer: PeerId): boolean => peer !== peers[0];
   const { replacements } = planRepair({
-    segments: [stateOf({})], manifests: [manifest], isUnfit, isOnline: () => true,
+    segments: [stateOf({})], manifests: [manifest], ...everyone, isUnfit,
   });
   t.strictSame(replacements, []);
   t.end();

@@ -1,5 +1,6 @@
 /** A release of one shard: only for the holder it names, and only once its seat is another's. */
 import { test } from "tap";
+import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signRelease } from "../../src/crypt/records.ts";
@@ -68,4 +69,28 @@ test("a release for another holder, or signed by another owner, moves nothing", 
   const only = { holder: world.holder.peer, index: piece.index, epoch: 2 };
   await vault.release(liar.owner, signRelease(liar.drive, { segment, releasedAtMs: 1, only }).bytes);
   t.equal((await vault.read(world.owner, piece.id, range)).length, 16);
+});
+
+test("a group of which nothing is kept makes room for another of its owner's", async (t) => {
+  const world = new World(random);
+  await using house = await openHouse(world.holder);
+  const { vault } = house;
+  const piece = world.segment();
+  await world.store(vault, piece);
+  const { peers } = world.manifest;
+  const groupOf = (at: number): string => at.toString(16).padStart(32, "0");
+  for (let at = 0; at < 2 * limits.vault.groupsPerOwnerMax; at++) {
+    await vault.putRecord(world.owner, "manifest", world.manifestOf(peers, 1, groupOf(at)).bytes);
+  }
+  const { manifests } = await vault.records(world.owner, world.drive.owner);
+  t.equal(manifests.length, limits.vault.groupsPerOwnerMax);
+  const kept = manifests.some((bytes) => Buffer.from(bytes).equals(world.manifest.bytes));
+  t.ok(kept, "the one that a shard is of stays");
+  t.equal((await vault.read(world.owner, piece.id, range)).length, 16);
+  const [usage] = vault.list();
+  await vault.release(world.owner, world.release(piece));
+  const rest = vault.list()[0]?.bytes ?? 0;
+  const shardBytes = piece.shard.length + piece.record.bytes.length;
+  t.equal((usage?.bytes ?? 0) - rest, shardBytes, "what each takes up is counted right");
+  t.equal(rest, manifests.reduce((sum, { length }) => sum + length, 0));
 });
