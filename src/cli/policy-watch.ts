@@ -24,6 +24,8 @@ export class PolicyFiles {
   /** The name of the drive's own, as the settings last told. */
   #driveName: string | undefined;
   #driveText: string | undefined;
+  /** What the drive was last told to go by. */
+  told = "";
 
   constructor(home: Home) {
     this.#home = home;
@@ -33,7 +35,10 @@ export class PolicyFiles {
   open(): PolicyTexts {
     const texts = this.texts();
     const isFound = this.#driveName === undefined || this.#driveText !== undefined;
-    if (isFound) return texts;
+    if (isFound) {
+      this.told = JSON.stringify(texts);
+      return texts;
+    }
     throw new HiveError("Invalid", "policy.find", texts.problem ?? "");
   }
 
@@ -85,14 +90,13 @@ export function watchPolicies(
 ): PolicyWatch {
   const folder = dirname(home.settingsFile);
   if (!existsSync(home.policiesDirectory)) mkdirSync(home.policiesDirectory, { mode: 0o700 });
-  let last = JSON.stringify(files.texts());
   const reload = async (): Promise<void> => {
     const texts = files.texts();
     const told = JSON.stringify(texts);
-    if (told === last) return;
-    last = told;
+    if (told === files.told) return;
     if (texts.problem !== null) needs.log.warn("policy.unread", { problem: texts.problem });
     await needs.govern(texts);
+    files.told = told;
     needs.log.info("policy.governs", { policies: Object.keys(texts.named).length });
   };
   const watched = new Set([folder, home.settingsFile, home.policiesDirectory]);
@@ -103,11 +107,14 @@ export function watchPolicies(
   const watcher = watch(join(folder), { ignoreInitial: true, depth: 1, ignored: isOther });
   let timer: Disposable | undefined;
   const failed = (error: unknown): void => needs.log.warn("policy.watch", { why: describe(error) });
-  watcher.on("error", failed);
-  watcher.on("all", () => {
+  const look = (): void => {
     timer?.[Symbol.dispose]();
     timer = systemClock.after(restMs, () => void reload().catch(failed));
-  });
+  };
+  watcher.on("error", failed);
+  // Once more when it is ready: something may have changed before anybody watched.
+  watcher.on("ready", look);
+  watcher.on("all", look);
   return {
     reload,
     async close() {

@@ -33,7 +33,9 @@ export interface Sitting extends Pick<Choice, "offers" | "policy" | "factsOf"> {
 
 export function driftOf(sitting: Sitting): Drift {
   const { members, policy } = sitting;
-  const offers = new Map(newestOfEach(sitting.offers).map((offer) => [offer.peer, offer]));
+  const isMember = new Set(members);
+  const told = newestOfEach(sitting.offers.filter(({ peer }) => isMember.has(peer)));
+  const offers = new Map(told.map((offer) => [offer.peer, offer]));
   const standings = new Map(members.map((peer) => {
     return [peer, standingOf(sitting, offers.get(peer))];
   }));

@@ -264,7 +264,7 @@ export class Groups {
 
   /** Drawn for this name, and lawful under the policy that is in force under it now. */
   #ofToday(slot: Slot): readonly Manifest[] {
-    return this.#ofPolicy(slot).filter((manifest) => this.law.isLawful(manifest));
+    return this.law.lawful(this.#ofPolicy(slot));
   }
 
   #ofPolicy({ name, policy }: Slot): readonly Manifest[] {

@@ -46,10 +46,17 @@ export class Law {
     return this.#needs.all().flatMap((manifest) => this.#driftOf(manifest, known) ?? []);
   }
 
-  /** False when a member must not have what it has not got yet, for certain. */
+  /** Those of which no member is barred, for certain, from what it has not got yet. */
+  lawful(manifests: readonly Manifest[]): readonly Manifest[] {
+    const known = choiceOf(this.#needs.network.peers());
+    return manifests.filter((manifest) => {
+      const drift = this.#driftOf(manifest, known);
+      return drift === undefined || (drift.isOfClass && drift.broken.length === 0);
+    });
+  }
+
   isLawful(manifest: Manifest): boolean {
-    const drift = this.#driftOf(manifest, choiceOf(this.#needs.network.peers()));
-    return drift === undefined || (drift.isOfClass && drift.broken.length === 0);
+    return this.lawful([manifest]).length > 0;
   }
 
   /** Whether this machine may do this with what lies in the group. */

@@ -1,5 +1,6 @@
 /** How much of the drive lies against the policies that govern it: counted from the books. Pure. */
 import type { GroupId, PeerId } from "../base/ids.ts";
+import type { Policy } from "../placement/policy.ts";
 import { type SegmentState, memberOf } from "./books.ts";
 import type { GroupDrift } from "./law.ts";
 
@@ -16,15 +17,19 @@ export interface Surroundings {
   /** Those that stay. */
   readonly segments: readonly SegmentState[];
   readonly isLiving: (peer: PeerId) => boolean;
-  readonly unlawful: (drift: GroupDrift) => ReadonlySet<PeerId>;
+  /** Those whom the policy's rules keep out. */
+  readonly unlawful: (policy: Policy) => ReadonlySet<PeerId>;
   readonly labelOf: (name: string) => string;
 }
 
 /** Of those policies only that something is left to be moved to. */
 export function movingOf(around: Surroundings): readonly Moving[] {
   const groups = new Map<GroupId, { drift: GroupDrift; wrong: ReadonlySet<PeerId> }>();
+  const unlawful = new Map<Policy, ReadonlySet<PeerId>>();
   for (const drift of around.drifts) {
-    const wrong = new Set([...drift.broken, ...around.unlawful(drift)]);
+    const { policy } = drift;
+    unlawful.set(policy, unlawful.get(policy) ?? around.unlawful(policy));
+    const wrong = new Set([...drift.broken, ...unlawful.get(policy) ?? []]);
     groups.set(drift.manifest.group, { drift, wrong });
   }
   const counts = new Map<string, { left: number; total: number }>();

@@ -7,7 +7,7 @@
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
-import { type SegmentId, parseSegmentId } from "../base/ids.ts";
+import { type GroupId, type SegmentId, parseSegmentId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import { type SegmentBooks } from "./books.ts";
 import type { Catalog } from "./catalog.ts";
@@ -30,6 +30,8 @@ const prefix = "o/";
 export class Outgoing {
   readonly #needs: OutgoingNeeds;
   readonly #after = new Map<SegmentId, number>();
+  /** Groups that a segment has left for good. */
+  readonly #left = new Set<GroupId>();
   /** Segments whose pages the catalog was asked to write anew. */
   readonly #asked = new Set<SegmentId>();
   /** With which published head, and how many segments, the catalog was last gone through. */
@@ -53,6 +55,11 @@ export class Outgoing {
 
   get size(): number {
     return this.#after.size;
+  }
+
+  /** What the group kept was moved: it is not empty because nothing of it is known yet. */
+  hasLeft(group: GroupId): boolean {
+    return this.#left.has(group);
   }
 
   /** All that the segment keeps lies elsewhere now. */
@@ -104,6 +111,7 @@ export class Outgoing {
       return peer === undefined ? [] : [surplus.changeFor({ peer, segment, index: "all" })];
     });
     await segments.forget(segment, [{ type: "delete", key: prefix + segment }, ...drops]);
+    this.#left.add(state.group);
     this.#after.delete(segment);
     this.#asked.delete(segment);
     log.debug("transfer.segment.outgone", { segment, holders: drops.length });

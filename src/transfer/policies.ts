@@ -91,10 +91,16 @@ export class Policies {
 
   /**
    * What holds for a group now: what is in force under its name, or the policy that it was drawn
-   * under when nothing is. Undefined when that text was lost, too.
+   * under when nothing is. Undefined when that text was lost, too. On a machine that recovers a
+   * drive without the user's files, the built-in policy was chosen by nobody: what was drawn under
+   * another one that is not known here must not be relaxed to it.
    */
   governing(manifest: Pick<Manifest, "group" | "policyHash">): Policy | undefined {
-    return this.named(this.nameOf(manifest.group)) ?? this.of(manifest);
+    const name = this.nameOf(manifest.group);
+    const drawnUnder = this.of(manifest);
+    const isChosen = name !== wholeDrive || this.#inForce.driveName !== undefined;
+    if (!isChosen && drawnUnder === undefined) return undefined;
+    return this.named(name) ?? drawnUnder;
   }
 
   /**

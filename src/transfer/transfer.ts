@@ -118,7 +118,7 @@ export interface Health {
   ): Promise<Manifest | undefined>;
   /** Says of a lawful group that it is one of the policy that governs it now. */
   resignGroup(group: GroupId): Promise<Manifest | undefined>;
-  /** False while some segment is in it. */
+  /** False while some segment is in it, or none was ever moved out of it. */
   forgetGroup(group: GroupId): Promise<boolean>;
   /** Whether this machine may do this with what lies in the group. */
   mayHere(activity: Activity, group: GroupId): boolean;
@@ -166,7 +166,9 @@ export async function openTransfer(
   const reading = { records, reader, placer, catalog };
   const mover = new Mover({ ...parts, ...reading, outgoing });
   const uploader = new Uploader({ ...parts, catalog, placer });
-  return new DriveTransfer({ ...parts, ...reading, outgoing, mover, downloader, uploader });
+  const recovering = { isUnderWay: false };
+  const acting = { outgoing, mover, recovering, downloader, uploader };
+  return new DriveTransfer({ ...parts, ...reading, ...acting });
 }
 
 interface Parts extends TransferNeeds {
@@ -182,6 +184,7 @@ interface Parts extends TransferNeeds {
   readonly catalog: Catalog;
   readonly outgoing: Outgoing;
   readonly mover: Mover;
+  readonly recovering: { isUnderWay: boolean };
   readonly downloader: Downloader;
   readonly uploader: Uploader;
 }
@@ -227,7 +230,7 @@ class DriveTransfer implements Transfer {
     const segments = staying(this.#parts);
     const moving = movingOf({
       drifts: groups.law.drifts(), segments: segments.filter(({ placed }) => placed), isLiving,
-      unlawful: ({ policy }) => groups.law.unlawful(policy),
+      unlawful: (policy) => groups.law.unlawful(policy),
       labelOf: (name) => groups.law.labelOf(name),
     });
     const known = { segments, manifests: groups.all(), lanes, waiting, moving };
@@ -258,8 +261,16 @@ class DriveTransfer implements Transfer {
     this.#parts.groups.govern(inForce);
   }
 
-  recover(signal: AbortSignal = new AbortController().signal): Promise<Recovered | undefined> {
-    return recover(this.#parts, signal);
+  async recover(
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<Recovered | undefined> {
+    const { recovering } = this.#parts;
+    recovering.isUnderWay = true;
+    try {
+      return await recover(this.#parts, signal);
+    } finally {
+      recovering.isUnderWay = false;
+    }
   }
 }
 
@@ -299,9 +310,10 @@ function healthOf(parts: Parts): Health {
 }
 
 /** The acts of keeping groups to their policies. */
-function governanceOf({ segments, groups, mover, surplus, outgoing }: Parts) {
+function governanceOf({ segments, groups, mover, surplus, outgoing, recovering }: Parts) {
   return {
-    drifts: () => groups.law.drifts(),
+    // Who is still learning what there is must not judge by it.
+    drifts: () => (recovering.isUnderWay ? [] : groups.law.drifts()),
     resignGroup: async (group) => {
       const manifest = await groups.resign(group);
       if (manifest !== undefined) await groups.tell(manifest);
@@ -313,8 +325,9 @@ function governanceOf({ segments, groups, mover, surplus, outgoing }: Parts) {
     },
     forgetGroup: async (group) => {
       const isUsed = segments.all().some((state) => state.group === group);
-      if (!isUsed) await groups.forget(group);
-      return !isUsed;
+      const isLeft = outgoing.hasLeft(group) && !isUsed;
+      if (isLeft) await groups.forget(group);
+      return isLeft;
     },
     destination: async (name) => {
       const found = await groups.forNewSegments(name);

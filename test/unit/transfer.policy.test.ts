@@ -9,8 +9,8 @@ import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { Groups } from "../../src/transfer/groups.ts";
-import { type World, makeBlocks, makeWorld, missing } from "../support/transfer-world.ts";
-import { openWorld } from "../support/transfer-world.ts";
+import { MemoryBooks, type World, makeBlocks, makeWorld } from "../support/transfer-world.ts";
+import { missing, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.policy.test.ts`;
@@ -116,6 +116,27 @@ test("a policy whose text was lost replaces nobody, and breaks nothing", async (
   const peer = manifest?.peers[0] as PeerId;
   t.equal(await second.health.replaceMember(manifest?.group as never, peer, new Set()), undefined);
   t.strictSame(second.health.drifts(), [], "nor is it moved");
+});
+
+test("recovered without its policy, a drive is not relaxed to the built-in one", async (t) => {
+  const world = mixedWorld(12);
+  const europe = policyOf("protect class mirror; require region in EU;");
+  const first = await openWorld(world, { policy: europe, policyName: "europe" });
+  const blocks = makeBlocks(world.random, { count: 2, bytesMax: 1000 });
+  world.source.commit("one", blocks);
+  await first.flush(20_000);
+  const bare = { ...world, books: new MemoryBooks() };
+  const found = await openWorld(bare);
+  await found.recover();
+  const [manifest] = found.health.groups();
+  t.strictSame(found.health.drifts(), [], "nobody chose what is in force");
+  const peer = manifest?.peers[0] as PeerId;
+  t.equal(await found.health.replaceMember(manifest?.group as never, peer, new Set()), undefined);
+  t.strictSame(await missing(found, blocks), []);
+  found.govern({ drive: defaultPolicy, driveName: "anywhere", named: new Map() });
+  t.equal(found.health.drifts().length, 1, "until somebody does");
+  found.govern({ drive: europe, named: new Map() });
+  t.equal(found.health.drifts()[0]?.isSigned, true, "or its own is back");
 });
 
 test("texts of policies are kept as long as a manifest names them", async (t) => {
