@@ -74,9 +74,21 @@ export const networkLimits = {
     groupsMax: 64,
     /** Holders asked beyond k when a block is rebuilt: two stragglers cost nothing. */
     hedgeShards: 2,
-    /** The least and most wait for one holder before the others are asked too. */
-    hedgeMsMin: 150,
-    hedgeMsMax: 2_000,
+    /** The least and most wait for one holder before it counts as late. */
+    lateMsMin: 150,
+    lateMsMax: 2_000,
+    /** The same before others are asked too, without a word against it: bounded by the budget. */
+    hedgeMsMin: 40,
+    hedgeMsMax: 1_000,
+    /** Whoever takes so many times as long as its quicker fellows is slow. */
+    hedgeFactor: 3,
+    /** What impatience may cost: a quarter of what was read besides, and a window at once. */
+    hedgeShare: 0.25,
+    hedgeBytesMax: 16 * MiB,
+    /** Times kept of each holder and size of answer, how long they count, and of how many. */
+    paceSamplesMax: 16,
+    paceAgeMsMax: 60_000,
+    pacePeersMax: 1024,
     /** How long a holder that failed is not asked first: doubles with each failure in a row. */
     doubtMsMin: 5_000,
     doubtMsMax: 10 * 60_000,
@@ -88,10 +100,16 @@ export const networkLimits = {
     rangePatienceMs: 300,
     /** The same for a whole shard: a MiB over an uplink of 4 Mbit/s. */
     shardPatienceMs: 2_000,
-    /** Shards read ahead and kept for the next blocks of a sequential read. */
-    aheadShardsMax: 24,
-    /** Reads of one shard in a row before the rest of it is asked for. */
-    aheadAfterReads: 2,
+    /** Shards read ahead and kept for the next blocks of a sequential read: two of the widest. */
+    aheadBytesMax: 42 * MiB,
+    /** How much of a segment is read in a row before all of it is asked for. */
+    aheadAfterShare: 0.25,
+    /** How far apart two reads may be and still be in a row: they come a little out of order. */
+    aheadGapBytes: MiB,
+    /** Segments of which the last read is remembered. */
+    aheadRunsMax: 64,
+    /** Without a read, what was read ahead is let go. */
+    aheadRestMs: 10_000,
     /** Pages of segment records asked from one holder while recovering: 10 million segments. */
     recordPagesMax: 100_000,
     /** Parsed segment records kept at hand: 3 KiB each at most. */

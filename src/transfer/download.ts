@@ -1,6 +1,7 @@
 /**
  * Answers a block that is not on this machine: a range of one shard from the one peer that holds
- * it, and when that peer is dead, slow or lies, the same range out of any k others. What it gives
+ * it, and when that peer is dead, slow or lies, the same range out of any k others; for one who
+ * reads on, out of what was read ahead (ahead.ts). What it gives
  * out has the right CID, or it fails within a bounded time.
  */
 import type { BlockFetcher } from "../base/blocks.ts";
@@ -11,10 +12,11 @@ import { type Cid, cidOf } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { SegmentRecord } from "../base/records.ts";
+import { ReadAhead } from "./ahead.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
+import type { HedgeBudget } from "./pace.ts";
 import type { Records } from "./records.ts";
 import type { Holding, ShardReader } from "./shards.ts";
-import { Ahead } from "./ahead.ts";
 import { type Witness } from "./witness.ts";
 
 export interface DownloadNeeds {
@@ -24,6 +26,7 @@ export interface DownloadNeeds {
   readonly records: Records;
   readonly reader: ShardReader;
   readonly witness: Witness;
+  readonly budget: HedgeBudget;
 }
 
 /** A block as a range of one shard. */
@@ -37,13 +40,14 @@ interface Target {
 export class Downloader implements BlockFetcher {
   readonly #needs: DownloadNeeds;
   readonly #readTimeoutMs: number;
-  readonly #ahead = new Ahead();
+  readonly #ahead: ReadAhead;
   /** Who asks for the same block meanwhile, or right after a long vain wait, shares the answer. */
   readonly #underWay = new Map<Cid, Promise<Uint8Array>>();
 
   constructor(needs: DownloadNeeds, options: { readonly readTimeoutMs: number }) {
     this.#needs = needs;
     this.#readTimeoutMs = options.readTimeoutMs;
+    this.#ahead = new ReadAhead(needs, { timeoutMs: options.readTimeoutMs });
   }
 
   async fetch(cid: Cid, options: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
@@ -105,9 +109,24 @@ export class Downloader implements BlockFetcher {
       throw new HiveError("Corrupt", "transfer.fetch", `${cid}: no such place`);
     }
     const target = { cid, record, index, range };
-    const kept = this.#ahead.take(target);
-    if (kept !== undefined && cidOf(kept) === cid) return kept;
-    return this.#race(target, signal);
+    this.#needs.budget.earn(lengthBytes);
+    return await this.#fromAhead(target) ?? this.#race(target, signal);
+  }
+
+  async #fromAhead(target: Target): Promise<Uint8Array | undefined> {
+    const { cid, record } = target;
+    const ahead = await this.#ahead.take(target);
+    if (ahead === undefined) return undefined;
+    const isRight = cidOf(ahead.bytes) === cid;
+    const verdict = isRight ? "right" : "wrong";
+    if (ahead.from !== undefined) {
+      this.#needs.witness.saw({ peer: ahead.from, verdict, act: "read" });
+    }
+    if (isRight) return ahead.bytes;
+    // Whoever lied is found out block by block.
+    this.#needs.log.info("transfer.ahead.lied", { segment: record.segment });
+    this.#ahead.drop(record.segment);
+    return undefined;
   }
 
   /** The holder first; the others too as soon as it fails or has been given its time. */
@@ -116,10 +135,16 @@ export class Downloader implements BlockFetcher {
     if (holding === undefined || this.#needs.witness.isLikelyAway(holding.peer)) {
       return this.#otherwise(target, signal, undefined);
     }
+    const { lengthBytes } = target.range;
+    const hedgeBytes = target.record.k * lengthBytes;
+    const mayHedge = (): boolean => this.#needs.budget.spend(hedgeBytes);
+    const isSlow = this.#needs.reader.isSlow(target.record, holding, lengthBytes);
+    if (isSlow && mayHedge()) return this.#otherwise(target, signal, holding);
     const settled = new AbortController();
     const until = AbortSignal.any([signal, settled.signal]);
     const impatient = Promise.withResolvers<void>();
-    using _timer = this.#needs.clock.after(this.#patienceMs(holding), () => {
+    using _early = this.#impatience(target, holding, () => mayHedge() && impatient.resolve());
+    using _timer = this.#needs.clock.after(this.#lateMs(holding), () => {
       this.#needs.witness.saw({ peer: holding.peer, verdict: "late", act: "read" });
       impatient.resolve();
     });
@@ -138,14 +163,11 @@ export class Downloader implements BlockFetcher {
 
   async #direct(target: Target, holding: Holding, signal: AbortSignal): Promise<Uint8Array> {
     const { cid, record, range } = target;
-    const wide = this.#ahead.widen(target);
-    const bytes = await this.#needs.reader.range(record, holding, wide, signal);
-    const block = bytes.subarray(0, range.lengthBytes);
+    const block = await this.#needs.reader.range(record, holding, range, { signal });
     const { peer } = holding;
     if (cidOf(block) === cid) {
       this.#needs.witness.saw({ peer, verdict: "right", act: "read" });
-      this.#ahead.keep(target, wide, bytes);
-      return wide.lengthBytes === range.lengthBytes ? block : Buffer.from(block);
+      return block;
     }
     this.#needs.witness.saw({ peer, verdict: "wrong", act: "read" });
     throw new HiveError("Corrupt", "transfer.fetch", cid);
@@ -176,11 +198,28 @@ export class Downloader implements BlockFetcher {
     }
   }
 
+  /**
+   * Calls once when the holder has had its time, as far as is known by then: while it is waited
+   * for, its fellows may show what time that is.
+   */
+  #impatience(target: Target, holding: Holding, act: () => void): Disposable {
+    const { clock, reader } = this.#needs;
+    const startMs = clock.monotonicMs();
+    let timer: Disposable;
+    const look = (): void => {
+      const ageMs = clock.monotonicMs() - startMs;
+      if (ageMs >= reader.patienceMs(target.record, holding, target.range.lengthBytes)) act();
+      else timer = clock.after(limits.transfer.hedgeMsMin, look);
+    };
+    timer = clock.after(limits.transfer.hedgeMsMin, look);
+    return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+  }
+
   /** Some of its usual round trips, within bounds. */
-  #patienceMs({ peer }: Holding): number {
-    const { hedgeMsMin, hedgeMsMax } = limits.transfer;
-    const usual = 4 * (this.#needs.witness.roundTripMs(peer) ?? hedgeMsMax / 8);
-    return Math.min(Math.max(usual, hedgeMsMin), hedgeMsMax);
+  #lateMs({ peer }: Holding): number {
+    const { lateMsMin, lateMsMax } = limits.transfer;
+    const usual = 4 * (this.#needs.witness.roundTripMs(peer) ?? lateMsMax / 8);
+    return Math.min(Math.max(usual, lateMsMin), lateMsMax);
   }
 }
 

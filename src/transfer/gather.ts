@@ -5,8 +5,9 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 
-export interface GatherOptions<Source> {
+export interface GatherOptions<Source, Piece = unknown> {
   /** Best first. */
   readonly sources: readonly Source[];
   readonly needed: number;
@@ -15,13 +16,29 @@ export interface GatherOptions<Source> {
   /** Whoever has not answered after so long is late, and another one is asked in its stead. */
   readonly patienceMs: number;
   readonly late?: (source: Source) => void;
+  readonly impatience?: Impatience<Source>;
+  /** Told of each piece that counts, as it comes. */
+  readonly found?: (source: Source, piece: Piece) => void;
   readonly signal: AbortSignal;
+}
+
+/** When another one is asked long before a source is late, if that may cost something now. */
+export interface Impatience<Source> {
+  readonly afterMs: (source: Source) => number;
+  readonly mayAsk: () => boolean;
+}
+
+interface Asked {
+  readonly sinceMs: number;
+  /** Another one was asked in its stead. */
+  replaced: boolean;
+  late: boolean;
 }
 
 /** The first `needed` pieces; Unavailable, with how many there were, when all others failed. */
 export function gather<Source, Piece>(
   clock: Clock,
-  options: GatherOptions<Source>,
+  options: GatherOptions<Source, Piece>,
   read: (source: Source, signal: AbortSignal) => Promise<Piece>,
 ): Promise<ReadonlyMap<Source, Piece>> {
   return new Gathering(clock, options, read).run();
@@ -29,19 +46,18 @@ export function gather<Source, Piece>(
 
 class Gathering<Source, Piece> {
   readonly #clock: Clock;
-  readonly #options: GatherOptions<Source>;
+  readonly #options: GatherOptions<Source, Piece>;
   readonly #read: (source: Source, signal: AbortSignal) => Promise<Piece>;
   readonly #found = new Map<Source, Piece>();
   readonly #rest = new AbortController();
   readonly #waiting: Source[];
-  /** Who was asked and has not answered, since when; undefined once it counts as late. */
-  readonly #underWay = new Map<Source, number | undefined>();
+  readonly #underWay = new Map<Source, Asked>();
   #settle: { resolve: () => void; reject: (reason: unknown) => void } | undefined;
   #timer: Disposable | undefined;
 
   constructor(
     clock: Clock,
-    options: GatherOptions<Source>,
+    options: GatherOptions<Source, Piece>,
     read: (source: Source, signal: AbortSignal) => Promise<Piece>,
   ) {
     this.#clock = clock;
@@ -74,40 +90,65 @@ class Gathering<Source, Piece> {
   #askNext(): void {
     const source = this.#waiting.shift();
     if (source === undefined) return;
-    this.#underWay.set(source, this.#clock.monotonicMs());
+    const sinceMs = this.#clock.monotonicMs();
+    this.#underWay.set(source, { sinceMs, replaced: false, late: false });
     const signal = AbortSignal.any([this.#options.signal, this.#rest.signal]);
     this.#read(source, signal).then(
       (piece) => {
         this.#underWay.delete(source);
-        if (this.#found.size < this.#options.needed) this.#found.set(source, piece);
+        this.#take(source, piece);
         this.#check();
       },
       () => {
+        const asked = this.#underWay.get(source);
         this.#underWay.delete(source);
-        if (!this.#rest.signal.aborted) this.#askNext();
+        if (!this.#rest.signal.aborted && asked?.replaced !== true) this.#askNext();
         this.#check();
       },
     );
   }
 
-  #check(): void {
-    if (this.#found.size >= this.#options.needed) this.#settle?.resolve();
-    else if (this.#underWay.size === 0) this.#settle?.reject(this.#tooFew());
+  #take(source: Source, piece: Piece): void {
+    if (this.#found.size >= this.#options.needed) return;
+    this.#found.set(source, piece);
+    this.#options.found?.(source, piece);
   }
 
-  /** Looks twice in each patience, so that nobody is given much more than that. */
+  #check(): void {
+    const { needed } = this.#options;
+    if (this.#rest.signal.aborted) return;
+    if (this.#found.size >= needed) return this.#settle?.resolve();
+    // One that failed after it was replaced may leave nobody under way.
+    if (this.#underWay.size === 0) this.#askNext();
+    if (this.#underWay.size === 0) this.#settle?.reject(this.#tooFew());
+  }
+
+  /** Looks often enough that nobody is given much more than its time. */
   #watch(): void {
-    const { patienceMs, late } = this.#options;
-    this.#timer = this.#clock.after(patienceMs / 2, () => {
-      const beforeMs = this.#clock.monotonicMs() - patienceMs;
-      for (const [source, sinceMs] of [...this.#underWay]) {
-        if (sinceMs === undefined || sinceMs > beforeMs) continue;
-        this.#underWay.set(source, undefined);
-        late?.(source);
-        this.#askNext();
-      }
+    const { patienceMs, impatience } = this.#options;
+    const often = impatience === undefined ? patienceMs : limits.transfer.hedgeMsMin;
+    this.#timer = this.#clock.after(Math.min(often, patienceMs) / 2, () => {
+      for (const [source, asked] of [...this.#underWay]) this.#look(source, asked);
       this.#watch();
     });
+  }
+
+  #look(source: Source, asked: Asked): void {
+    const { patienceMs, impatience, late } = this.#options;
+    const ageMs = this.#clock.monotonicMs() - asked.sinceMs;
+    if (ageMs >= patienceMs && !asked.late) {
+      asked.late = true;
+      late?.(source);
+      this.#replace(asked);
+    } else if (impatience !== undefined && !asked.replaced && this.#waiting.length > 0) {
+      if (ageMs >= impatience.afterMs(source) && impatience.mayAsk()) this.#replace(asked);
+    }
+  }
+
+  #replace(asked: Asked): void {
+    if (asked.replaced) return;
+    asked.replaced = true;
+    this.#askNext();
   }
 
   #tooFew(): HiveError {

@@ -15,6 +15,7 @@ import { memberOfShard } from "../placement/seats.ts";
 import { type SegmentBooks, isProven } from "./books.ts";
 import { gather } from "./gather.ts";
 import type { Groups } from "./groups.ts";
+import type { HedgeBudget, Pace } from "./pace.ts";
 import { type Verdict, type Witness, verdictOf } from "./witness.ts";
 
 export interface Holding {
@@ -29,6 +30,8 @@ export interface ShardReaderNeeds {
   readonly segments: SegmentBooks;
   readonly groups: Groups;
   readonly witness: Witness;
+  readonly pace: Pace;
+  readonly budget: HedgeBudget;
 }
 
 export class ShardReader {
@@ -62,21 +65,65 @@ export class ShardReader {
 
   /** A range of one shard as its holder gives it; its truth is the caller's to check. */
   async range(
-    record: SegmentRecord, holding: Holding, range: ByteRange, signal: AbortSignal,
+    record: SegmentRecord, holding: Holding, range: ByteRange,
+    options: { readonly signal: AbortSignal; readonly into?: Buffer },
   ): Promise<Uint8Array> {
-    const { network, witness } = this.#needs;
+    const { clock, network, witness, pace } = this.#needs;
+    const { signal } = options;
     const { peer, index } = holding;
     const shard = record.roots[index];
     if (shard === undefined) throw new HiveError("Invalid", "transfer.range", `shard ${index}`);
+    const startMs = clock.monotonicMs();
+    const took = (): void => pace.took(peer, range.lengthBytes, clock.monotonicMs() - startMs);
     try {
-      const bytes = await network.read(peer, shard, range, { signal });
-      if (bytes.length === range.lengthBytes) return bytes;
-      throw new HiveError("Corrupt", "transfer.range", `${bytes.length} bytes`);
+      const bytes = await network.read(peer, shard, range, options);
+      if (bytes.length !== range.lengthBytes) {
+        throw new HiveError("Corrupt", "transfer.range", `${bytes.length} bytes`);
+      }
+      took();
+      return bytes;
     } catch (error) {
+      if (signal.aborted) this.#calledOff(peer, range.lengthBytes, clock.monotonicMs() - startMs);
       const verdict = this.#verdictOf(record, error);
       if (!signal.aborted) witness.saw({ peer, verdict, act: "read" });
       throw error;
     }
+  }
+
+  /** Others were quicker: a lower bound of its time, which counts if it is more than it had. */
+  #calledOff(peer: PeerId, lengthBytes: number, ms: number): void {
+    const { pace } = this.#needs;
+    if (ms > (pace.usualMs(peer, lengthBytes) ?? 0)) pace.took(peer, lengthBytes, ms);
+  }
+
+  /** True for a holder that its fellows leave far behind with answers of this size. */
+  isSlow(record: SegmentRecord, { peer }: Holding, lengthBytes: number): boolean {
+    return this.#needs.pace.isSlow(peer, this.#peersOf(record), lengthBytes);
+  }
+
+  /** How long this holder is given before others are asked too. */
+  patienceMs(record: SegmentRecord, { peer }: Holding, lengthBytes: number): number {
+    return this.#needs.pace.patienceMs(peer, this.#peersOf(record), lengthBytes);
+  }
+
+  /**
+   * All who have a shard, best to ask first: data before parity where both are quick, who is slow
+   * after them, who is likely away last.
+   */
+  inOrder(record: SegmentRecord, lengthBytes: number): Holding[] {
+    const { witness } = this.#needs;
+    const fellows = this.#peersOf(record);
+    const rank = (holding: Holding): number => {
+      if (witness.isLikelyAway(holding.peer)) return 3;
+      if (this.#needs.pace.isSlow(holding.peer, fellows, lengthBytes)) return 2;
+      return holding.index < record.k ? 0 : 1;
+    };
+    const ranked = witness.inOrder(this.holdings(record)).map((each) => ({ each, at: rank(each) }));
+    return ranked.sort((a, b) => a.at - b.at).map(({ each }) => each);
+  }
+
+  #peersOf(record: SegmentRecord): PeerId[] {
+    return this.holdings(record).map(({ peer }) => peer);
   }
 
   /** Holders are presumed before the first proof: one without the shard has promised nothing. */
@@ -90,11 +137,13 @@ export class ShardReader {
   async rebuiltRange(
     record: SegmentRecord, index: number, range: ByteRange, signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const options = { without: index, patienceMs: limits.transfer.rangePatienceMs, signal };
+    const { lengthBytes } = range;
+    const patienceMs = limits.transfer.rangePatienceMs;
+    const options = { without: index, lengthBytes, patienceMs, signal };
     const pieces = await this.#gather(record, options, (holding, until) => {
-      return this.range(record, holding, range, until);
+      return this.range(record, holding, range, { signal: until });
     });
-    return this.#rebuild(record, index, pieces);
+    return this.rebuild(record, [index], pieces)[0] as Uint8Array;
   }
 
   /**
@@ -104,11 +153,12 @@ export class ShardReader {
   async rebuiltShard(
     record: SegmentRecord, index: number, signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const options = { without: index, patienceMs: limits.transfer.shardPatienceMs, signal };
+    const patienceMs = limits.transfer.shardPatienceMs;
+    const options = { without: index, lengthBytes: record.shardBytes, patienceMs, signal };
     const pieces = await this.#gather(record, options, (holding, until) => {
       return this.wholeShard(record, holding, until);
     });
-    const shard = this.#rebuild(record, index, pieces);
+    const shard = this.rebuild(record, [index], pieces)[0] as Uint8Array;
     if (shardIdOf(shard) === record.roots[index]) return shard;
     throw new HiveError("Corrupt", "transfer.rebuild", `${record.segment}: not one codeword`);
   }
@@ -119,7 +169,7 @@ export class ShardReader {
   ): Promise<Uint8Array> {
     const { peer, index } = holding;
     const whole = { offsetBytes: 0, lengthBytes: record.shardBytes };
-    const bytes = await this.range(record, holding, whole, signal);
+    const bytes = await this.range(record, holding, whole, { signal });
     if (shardIdOf(bytes) === record.roots[index]) {
       this.#needs.witness.saw({ peer, verdict: "right", act: "read" });
       return bytes;
@@ -131,15 +181,16 @@ export class ShardReader {
   async #gather(
     record: SegmentRecord,
     options: {
-      readonly without: number; readonly patienceMs: number; readonly signal: AbortSignal;
+      readonly without: number; readonly lengthBytes: number; readonly patienceMs: number;
+      readonly signal: AbortSignal;
     },
     read: (holding: Holding, signal: AbortSignal) => Promise<Uint8Array>,
   ): Promise<ReadonlyMap<number, Uint8Array>> {
-    const { without, patienceMs, signal } = options;
-    const others = this.holdings(record).filter(({ index }) => index !== without);
+    const { without, lengthBytes, patienceMs, signal } = options;
+    const others = this.inOrder(record, lengthBytes).filter(({ index }) => index !== without);
     const { hedgeShards } = limits.transfer;
     const asked = {
-      sources: this.#needs.witness.inOrder(others), needed: record.k, hedge: hedgeShards,
+      sources: others, needed: record.k, hedge: hedgeShards,
       patienceMs, signal,
       late: ({ peer }: Holding) => this.#needs.witness.saw({ peer, verdict: "late", act: "read" }),
     };
@@ -147,12 +198,49 @@ export class ShardReader {
     return new Map([...pieces].map(([{ index }, bytes]) => [index, bytes]));
   }
 
-  #rebuild(
-    record: SegmentRecord, index: number, pieces: ReadonlyMap<number, Uint8Array>,
-  ): Uint8Array {
+  /** These shards out of k others, or the same range of each. */
+  rebuild(
+    record: SegmentRecord, wanted: readonly number[], pieces: ReadonlyMap<number, Uint8Array>,
+  ): readonly Uint8Array[] {
     const { k, n } = record;
-    return this.#needs.coder.rebuild({ k, n }, pieces, [index])[0] as Uint8Array;
+    return this.#needs.coder.rebuild({ k, n }, pieces, wanted);
   }
+
+  /**
+   * All data shards from the first k of those who have any, each told of as it comes or is made;
+   * unchecked. Whoever dawdles has another asked in its stead, as far as the budget goes.
+   */
+  async dataShards(record: SegmentRecord, options: DataShardsOptions): Promise<void> {
+    const { k, shardBytes } = record;
+    const { signal, room, found, spare } = options;
+    const { clock, witness, budget } = this.#needs;
+    const whole = { offsetBytes: 0, lengthBytes: shardBytes };
+    const pieces = await gather<Holding, Uint8Array>(clock, {
+      sources: this.inOrder(record, shardBytes), needed: k, hedge: 0,
+      patienceMs: limits.transfer.shardPatienceMs, signal,
+      late: ({ peer }) => witness.saw({ peer, verdict: "late", act: "read" }),
+      impatience: {
+        afterMs: (holding) => this.patienceMs(record, holding, shardBytes),
+        mayAsk: () => budget.spend(shardBytes),
+      },
+      found: ({ index, peer }, bytes) => { if (index < k) found(index, bytes, peer); },
+    }, (holding, until) => this.range(record, holding, whole, { signal: until, into: room() }));
+    const all = new Map([...pieces].map(([{ index }, bytes]) => [index, bytes]));
+    const wanted = Array.from({ length: k }, (_, index) => index).filter((at) => !all.has(at));
+    const made = this.rebuild(record, wanted, all);
+    for (const [at, index] of wanted.entries()) found(index, made[at] as Uint8Array, undefined);
+    for (const [index, bytes] of all) if (index >= k) spare(bytes);
+  }
+}
+
+export interface DataShardsOptions {
+  readonly signal: AbortSignal;
+  /** Room for a shard, and for nothing else until its bytes were told of. */
+  readonly room: () => Buffer;
+  /** Which holder gave it; undefined for one that was made of others. */
+  readonly found: (index: number, bytes: Uint8Array, from: PeerId | undefined) => void;
+  /** Bytes that did their part, and that nobody else was told of. */
+  readonly spare: (bytes: Uint8Array) => void;
 }
 
 /** The id before this one, to ask a page of records that begins with it. */

@@ -28,6 +28,7 @@ import { dropShard, mendShard } from "./mend.ts";
 import { Mover } from "./move.ts";
 import { movingOf } from "./moving.ts";
 import { Outgoing } from "./outgoing.ts";
+import { HedgeBudget, Pace } from "./pace.ts";
 import { Placer } from "./place.ts";
 import type { InForce } from "./policies.ts";
 import { Announcer, Renewal, republishHead } from "./publish.ts";
@@ -149,8 +150,9 @@ export async function openTransfer(
   const witness = new Witness(needs);
   const announcer = new Announcer(needs);
   const renewal = new Renewal();
+  const pacing = { pace: new Pace(needs), budget: new HedgeBudget() };
   const parts = {
-    ...needs, segments, groups, surplus, witness, announcer, renewal, owner: keys.owner,
+    ...needs, ...pacing, segments, groups, surplus, witness, announcer, renewal, owner: keys.owner,
   };
   const records = new Records(parts);
   const reader = new ShardReader(parts);
