@@ -1,9 +1,11 @@
 /**
  * Garbage: blocks that wait for the peers and that nothing refers to any more, of files that were
- * removed or written over. They go when the store gets full: all that the committed pages name is
- * looked at, and the rest is given up. Blocks are shared between files, so there is no shorter way.
+ * removed or written over. They go when the store gets full, or somebody waits for them: all that
+ * the committed pages name is looked at, and the rest is given up. Blocks are shared between files,
+ * so there is no shorter way.
  *
- * It never fetches: a page that only peers have means that peers are there, and uploads make room.
+ * When it is about room, it never fetches: a page that only peers have means that peers are there,
+ * and uploads make room.
  */
 import type { Sweep } from "../base/blocks.ts";
 import { HiveError } from "../base/errors.ts";
@@ -28,10 +30,13 @@ export class Collector {
   /** What the journal had told when garbage was looked for last. */
   #seen = -1;
   #notBeforeMs = 0;
+  /** There is garbage that keeps something waiting, as likely as not. */
+  #isWanted = false;
 
   constructor(state: State, commits: Commits) {
     this.#state = state;
     this.#commits = commits;
+    state.collectSoon = () => void (this.#isWanted = true);
   }
 
   /** A background step: looks for garbage when the store is nearly full of what no peer has. */
@@ -48,14 +53,17 @@ export class Collector {
     if (readOnly || journal.told === this.#seen) return false;
     if (needs.clock.monotonicMs() < this.#notBeforeMs) return false;
     const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
-    return blocks.isStuck || dirtyBytes > dirtyBytesMax * limits.tree.garbageShare;
+    const isNearlyFull = dirtyBytes > dirtyBytesMax * limits.tree.garbageShare;
+    return this.#isWanted || blocks.isStuck || isNearlyFull;
   }
 
   async #collect(): Promise<void> {
     const { log } = this.#state.needs;
     this.#seen = this.#state.journal.told;
+    const mayFetch = this.#isWanted;
+    this.#isWanted = false;
     try {
-      const bytes = await this.#commits.collect((state) => this.#timed(state));
+      const bytes = await this.#commits.collect((state) => this.#timed(state, mayFetch));
       if (bytes > 0) log.info("tree.garbage", { bytes });
     } catch (error) {
       log.warn("tree.garbage", { failed: describe(error) });
@@ -63,12 +71,12 @@ export class Collector {
   }
 
   /** What the search costs decides how often there is one; a commit may wait for room. */
-  async #timed(state: State): Promise<number> {
+  async #timed(state: State, mayFetch: boolean): Promise<number> {
     const { clock } = state.needs;
     const { garbagePauseMsMin, garbagePauseFactor } = limits.tree;
     const startMs = clock.monotonicMs();
     try {
-      return await sweep(state);
+      return await sweep(state, mayFetch);
     } finally {
       const endMs = clock.monotonicMs();
       const pauseMs = (endMs - startMs) * garbagePauseFactor;
@@ -78,9 +86,9 @@ export class Collector {
 }
 
 /** Bytes given up. Nothing may be committed meanwhile, and nothing wait to be. */
-async function sweep(state: State): Promise<number> {
+async function sweep(state: State, mayFetch: boolean): Promise<number> {
   const found = state.needs.store.sweep();
-  const walk = new Walk(state, found);
+  const walk = new Walk(state, found, mayFetch);
   await walk.visit(state.nodes.root.tree, "names");
   await walk.visit(state.linked, "linked");
   for (const ino of state.nodes.inos()) {
@@ -115,10 +123,12 @@ function keepXattrs({ xattrs }: Inode, found: Sweep): void {
 class Walk {
   readonly #state: State;
   readonly #found: Sweep;
+  readonly #mayFetch: boolean;
   readonly #breather: Breather;
 
-  constructor(state: State, found: Sweep) {
+  constructor(state: State, found: Sweep, mayFetch: boolean) {
     this.#state = state;
+    this.#mayFetch = mayFetch;
     this.#found = found;
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
   }
@@ -136,7 +146,9 @@ class Walk {
     const { cid, level } = at;
     this.#found.keep(cid);
     if (level === 0 && leaves === "nothing") return;
-    if (!blocks.has(cid)) throw new HiveError("Unavailable", "tree.garbage", "a page is on peers");
+    if (!this.#mayFetch && !blocks.has(cid)) {
+      throw new HiveError("Unavailable", "tree.garbage", "a page is on peers");
+    }
     const page = await blocks.loadPage(tree, cid, level);
     await this.#breather.breathe();
     if (level === 0) return this.#leaf(page, leaves);

@@ -129,6 +129,8 @@ export class Resealer {
       return "idle";
     }
     state.record([{ kind: "policies", policies: { ...state.policies, resealing: false } }]);
+    // What was not with peers yet need not go to those of the old policy any more.
+    state.collectSoon();
     state.needs.log.info("tree.resealed", { files: this.#files, bytes: this.#bytes });
     this.#files = 0;
     this.#bytes = 0;

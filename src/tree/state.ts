@@ -53,6 +53,8 @@ export class State {
   placesChanged = 0;
   /** Set by resealing.ts: what lies below this folder may have to follow its policy. */
   reseal: (node: Node) => void = () => undefined;
+  /** Set by garbage.ts: garbage is looked for, though there is room. */
+  collectSoon: () => void = () => undefined;
   readonly totals: { files: number; bytes: number };
   /** Files with unpublished data. */
   readonly liveFiles = new Set<Node>();

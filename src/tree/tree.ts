@@ -20,7 +20,7 @@ import { setAttributes } from "./attributes.ts";
 import { Commits } from "./commit.ts";
 import { fileOf, readRange, seekRange } from "./content.ts";
 import { persist } from "./flush.ts";
-import { keptTexts, refreshTexts } from "./folder-policy.ts";
+import { keptTexts, policyOf, refreshTexts, removePolicy, setPolicy } from "./folder-policy.ts";
 import { Collector } from "./garbage.ts";
 import { Handles } from "./handles.ts";
 import { link, make, makeNameless } from "./making.ts";
@@ -34,7 +34,7 @@ import { Resealer, type ResealProgress } from "./resealing.ts";
 import { governorOf, slotNames, slotOf } from "./slots.ts";
 import { State, type TreeNeeds } from "./state.ts";
 import { volumeStats } from "./volume.ts";
-import { childIno, cidsBelow, cidsOf, itemAfter, pathOf } from "./walking.ts";
+import { cidsBelow, cidsOf, itemAfter, nodeAt, pathOf } from "./walking.ts";
 import { writeRange } from "./writing.ts";
 import { getXattr, listXattrs, removeXattr, setXattr } from "./xattrs.ts";
 
@@ -57,6 +57,8 @@ export interface Tree extends FileSystem {
   readonly committer: Step;
   /** Gives up what nothing refers to when the store is nearly full: for the same loop. */
   readonly collector: Step;
+  /** Has it look for some soon, though there is room. */
+  collectSoon(): void;
   /** Everything acknowledged so far is in the store's root. */
   commit(): Promise<void>;
   /** Commits; the tree is not to be used any more. */
@@ -81,6 +83,8 @@ export interface Tree extends FileSystem {
   refreshPolicyTexts(): Promise<void>;
   /** Which policy a path goes by, and the folder that says so. */
   policyAt(path: readonly string[]): Promise<PolicyAt>;
+  /** As by its extended attribute; null takes it away, if it has one. */
+  setPolicy(path: readonly string[], name: string | null): Promise<void>;
   /** How far a path of names leads from the root: its inode, looked up once. */
   walk(path: readonly string[]): Promise<Ino>;
 }
@@ -321,6 +325,7 @@ function drivePart(state: State, { commits }: Works) {
   return {
     committer: commits.step(),
     collector: new Collector(state, commits).step(),
+    collectSoon: () => state.collectSoon(),
     commit: () => commits.commit(),
     statfs: () => volumeStats(state),
     async syncAll() {
@@ -333,12 +338,7 @@ function drivePart(state: State, { commits }: Works) {
     knownInos: () => state.nodes.inos(),
     cidsOf: (ino: Ino) => cidsOf(state, state.nodes.get(ino)),
     cidsBelow: (ino: Ino) => cidsBelow(state, ino),
-    async walk(path: readonly string[]) {
-      let ino: Ino = rootIno;
-      for (const name of path) ino = await attempt(() => childIno(state, ino, name));
-      lookedUp(state.nodes.get(ino));
-      return ino;
-    },
+    walk: async (path: readonly string[]) => lookedUp(await nodeAt(state, path)).ino,
   } satisfies Partial<Tree>;
 }
 
@@ -349,10 +349,16 @@ function policyPart(state: State, { resealer }: Works) {
     policies: () => slotNames(state),
     policyTexts: () => keptTexts(state),
     refreshPolicyTexts: () => refreshTexts(state),
+    setPolicy: async (path: readonly string[], name: string | null) => {
+      const node = await nodeAt(state, path);
+      await attempt(() => {
+        if (name !== null) setPolicy(state, node, { value: Buffer.from(name), mode: "any" });
+        else if (policyOf(state, node) !== undefined) removePolicy(state, node);
+      });
+      await synced(state);
+    },
     async policyAt(path: readonly string[]) {
-      let ino: Ino = rootIno;
-      for (const name of path) ino = await attempt(() => childIno(state, ino, name));
-      const node = state.nodes.get(ino);
+      const node = await nodeAt(state, path);
       const governor = governorOf(node);
       const { policy } = governor.inode;
       const slot = governor.ino === rootIno ? policy : slotOf(state, node);

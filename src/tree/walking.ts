@@ -4,7 +4,7 @@
  */
 import type { DirectoryItem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
-import { type Cid, type Ino, parseName } from "../base/ids.ts";
+import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
 import { fileType, typeMask } from "../dag/inodes.ts";
 import { attempt } from "./attempt.ts";
 import { nextLink } from "./content.ts";
@@ -66,7 +66,14 @@ export async function* cidsBelow(state: State, ino: Ino): AsyncGenerator<Cid> {
   }
 }
 
-export function childIno(state: State, ino: Ino, text: string): Ino {
+/** Where a path of names leads from the root. */
+export async function nodeAt(state: State, path: readonly string[]): Promise<Node> {
+  let ino: Ino = rootIno;
+  for (const name of path) ino = await attempt(() => childIno(state, ino, name));
+  return state.nodes.get(ino);
+}
+
+function childIno(state: State, ino: Ino, text: string): Ino {
   const parent = directoryOf(state, ino);
   const name = parseName(text);
   const found = findName(state, parent, name);

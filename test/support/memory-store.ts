@@ -172,6 +172,11 @@ export class MemoryStore implements DriveStore {
     return this.#disk.slots.get(cid);
   }
 
+  /** The policies of all blocks that are here. */
+  slots(): ReadonlySet<PolicySlot | undefined> {
+    return new Set([...this.#disk.blocks.keys(), ...this.#blocks.keys()].map((cid) => this.slotOf(cid)));
+  }
+
   get blockCount(): number {
     return this.#blocks.size + this.#disk.blocks.size;
   }

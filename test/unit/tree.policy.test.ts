@@ -89,6 +89,8 @@ test("a folder goes by the nearest folder above that has a policy; the nearest w
   await tree.removexattr(nobody, inner, attribute);
   await settle(tree);
   t.strictSame(policyOf(store, "/outer/inner/a"), ["europe"], "it follows the folder above again");
+  await tree.collector.step(signal);
+  t.notOk(store.slots().has(2), "and nothing of the old policy waits for peers any more");
 });
 
 test("the attribute reads, lists and goes as any other, and refuses names that nobody knows",
