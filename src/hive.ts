@@ -22,15 +22,19 @@ import { type Log, lineLog, toStandardError } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
-import type { CacheReport, DriveStatus, PolicyTexts, VerifyReport } from "./base/views.ts";
-import { Channel } from "./bridge/channel.ts";
+import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "./base/views.ts";
+import type { VerifyReport } from "./base/views.ts";
+import { Channel, type Handlers } from "./bridge/channel.ts";
+import { Government } from "./bridge/government.ts";
 import { serveNode } from "./bridge/node.ts";
-import { type RemoteBlocks, remoteBlocks, remoteSource, serveSource } from "./bridge/source.ts";
+import { type RemoteBlocks, emptySource, remoteBlocks } from "./bridge/source.ts";
+import { remoteSource, serveSource } from "./bridge/source.ts";
 import { NetworkThread, threadSeed } from "./bridge/thread.ts";
 import { type Cache, openCache, openKeyValue, readAside } from "./cache/cache.ts";
 import { bringBack } from "./check/bring-back.ts";
 import { type DriveCheckNeeds, type DriveCheckOptions } from "./check/check.ts";
 import { checkDrive as checkLocally } from "./check/check.ts";
+import { verifyPath } from "./check/verify-path.ts";
 import { certifier } from "./crypt/certificates.ts";
 import { driveKeysOf } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
@@ -98,6 +102,12 @@ export interface Drive extends AsyncDisposable {
   setCacheLimit(bytes: number): Promise<void>;
   /** Every chunk of the files at or below the path, fetched from its holders. */
   verifyPath(path: readonly string[]): Promise<VerifyReport>;
+  /** The policy that a path goes by. */
+  policyAt(path: readonly string[]): Promise<PathPolicy>;
+  /** Gives a folder a policy of its own, by its name; null for that of the folder above. */
+  setPolicy(path: readonly string[], name: string | null): Promise<void>;
+  /** The user's policies say something else now. */
+  govern(texts: PolicyTexts): Promise<void>;
   unmount(options: { readonly lazy: boolean }): Promise<void>;
 }
 
@@ -181,7 +191,7 @@ async function openRooms(
   return { peers, vault, transfer, agent, places, name: config.deviceName, problem };
 }
 
-function transferOptions(texts: PolicyTexts = { drive: undefined, named: {}, problem: null }) {
+function transferOptions(texts = noTexts) {
   const { drive: policy, driveName: policyName, named } = policiesOf(texts);
   return { policy, policyName, named };
 }
@@ -232,15 +242,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
   };
 }
 
-/** What a node uploads that has no cache: nothing. */
-const emptySource: UploadSource = {
-  beginRound: async () => undefined,
-  read: async (cid) => {
-    throw new HiveError("NotFound", "source.read", cid);
-  },
-  placed: async () => {},
-  endRound: async () => {},
-};
+const noTexts: PolicyTexts = { drive: undefined, named: {}, problem: null };
 
 function privateDirectory(directory: string): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -263,7 +265,8 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   // A node's books are made by the first mount, and so is the local store.
   const isNew = !existsSync(join(config.directory, "books"));
   const cache = parts.use(await openDriveCache(log, config));
-  const { node } = parts.use(await startNetwork(log, config, cache));
+  const government = new Government(config.policies ?? noTexts);
+  const { node } = parts.use(await startNetwork(log, config, serveSource(cache, government)));
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   const { treeSecret } = driveKeysOf(config.driveSeed);
@@ -271,23 +274,24 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { readOnly = false } = config.mount;
   const note = await bringBack(cache, node, { clock, log, isNew });
   const options = { treeSecret, readOnly, ...owner };
-  const tree = await openTree({ store: cache, clock, random, log }, options);
+  const policies = (name: string) => government.textOf(name);
+  const tree = await openTree({ store: cache, clock, random, log, policies }, options);
   parts.defer(() => tree.close());
   const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
   const dropClean = () => cache.dropClean();
   const policy = cachePolicyStep({ clock, mayCache: () => node.mayCache(), dropClean });
-  const steps = [tree.committer, tree.collector, cache.step, memory, policy];
+  const steps = [tree.committer, tree.collector, tree.resealer, cache.step, memory, policy];
   const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());
   // Writers may wait for room: there may be garbage.
   parts.use(cache.onDirty(() => loop.wake()));
+  await government.begin(tree, node);
   const mounted = parts.use(await mountTree(tree, log, config));
-  return driveOf({ cache, tree, node, mounted, note }, parts.move());
+  return driveOf({ cache, tree, node, mounted, note, government }, parts.move());
 }
 
-function startNetwork(log: Log, config: DriveConfig, cache: Cache) {
+function startNetwork(log: Log, config: DriveConfig, handlers: Handlers) {
   const file = new URL(import.meta.url);
-  const handlers = serveSource(cache);
   return NetworkThread.start({ file, config: plainConfig(config), handlers, clock, log });
 }
 
@@ -311,12 +315,13 @@ interface DriveParts {
   readonly node: NodeDuties;
   readonly mounted: Mounted;
   readonly note: string | undefined;
+  readonly government: Government;
 }
 
 function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
   // Whoever closes it second waits as long as the first.
   let closing: Promise<void> | undefined;
-  const { cache, tree, node, mounted, note } = parts;
+  const { cache, tree, node, mounted, note, government } = parts;
   return {
     note,
     ended: mounted.ended,
@@ -329,6 +334,7 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
         requests: mounted.stats(),
         usage: cache.usage(),
         trouble: cache.trouble(),
+        resealing: tree.resealing() ?? null,
       }),
     async flush(timeoutMs) {
       await tree.commit();
@@ -342,21 +348,13 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
       return { limitBytes, usedBytes, dirtyBytes, droppedBytes };
     },
     setCacheLimit: (bytes) => cache.setLimit(bytes),
-    verifyPath: (path) => verifyPath(tree, node, path),
+    verifyPath: (path) => verifyPath(tree, node, path.map(nameFromText)),
+    policyAt: (path) => government.at(path.map(nameFromText)),
+    setPolicy: (path, name) => tree.setPolicy(path.map(nameFromText), name),
+    govern: (texts) => government.govern(texts),
     unmount: (how) => mounted.unmount(how),
     [Symbol.asyncDispose]: () => (closing ??= owned.disposeAsync()),
   };
-}
-
-async function verifyPath(
-  tree: Tree, node: NodeDuties, path: readonly string[],
-): Promise<VerifyReport> {
-  const ino = await tree.walk(path.map(nameFromText));
-  const cids: Cid[] = [];
-  for await (const cid of tree.cidsBelow(ino)) cids.push(cid);
-  tree.forget(ino, 1);
-  const nothing = { segments: 0, proofsRight: 0, proofsWrong: 0, late: 0, offline: 0, bad: [] };
-  return { ...nothing, blocks: cids.length, missing: await node.missing(cids) };
 }
 
 /** Fetches a drive's newest state from the peers into an empty cache, and tells which it is. */

@@ -3,9 +3,11 @@ import type { StoreUsage } from "../base/blocks.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
-import type { DriveStatus, NodeStatus, PeerRow, PolicyStatus } from "../base/views.ts";
-import type { SafetyStatus } from "../base/views.ts";
+import type { DriveStatus, NodeStatus, PeerRow, PolicyQueue } from "../base/views.ts";
+import type { PolicyStatus, SafetyStatus } from "../base/views.ts";
 import { factsKnown, isLying } from "../placement/facts.ts";
+import type { LaneStatus } from "../transfer/lanes.ts";
+import { wholeDrive } from "../transfer/policies.ts";
 import type { TooFew, Waiting } from "../transfer/waiting.ts";
 import type { AgentStatus } from "./agent.ts";
 import type { PeerConduct } from "./conduct.ts";
@@ -32,8 +34,15 @@ export function safetyOf(
     householdsNeeded: erasureClasses[0]?.n ?? 0,
     pendingBlocks: drive.pendingBlocks,
     waitingFor: waitingText(drive.waiting),
+    queues: drive.lanes.map(queueOf),
     policy: { problem, moving: drive.moving, stuck: status.stuck, notHere },
   };
+}
+
+function queueOf({ name, pendingBlocks, pendingBytes, waiting }: LaneStatus): PolicyQueue {
+  const policy = name === undefined ? "?" : name === wholeDrive ? null : name;
+  const waitingFor = waiting === undefined ? null : waitingText(waiting);
+  return { policy, blocks: pendingBlocks, bytes: pendingBytes, waitingFor };
 }
 
 function waitingText(waiting: Waiting): string | null {
@@ -99,7 +108,7 @@ function stateOf(conduct: PeerConduct | undefined): string {
 /** What `hive status` tells, from the node's view and the local store's. */
 export function driveStatusOf(
   node: NodeStatus,
-  local: Pick<DriveStatus, "pid" | "mount" | "driver" | "requests" | "trouble"> & {
+  local: Pick<DriveStatus, "pid" | "mount" | "driver" | "requests" | "trouble" | "resealing"> & {
     readonly usage: StoreUsage;
   },
 ): DriveStatus {
@@ -126,6 +135,7 @@ const unkept: SafetyStatus = {
   householdsNeeded: 0,
   pendingBlocks: 0,
   waitingFor: null,
+  queues: [],
   policy: { problem: null, moving: [], stuck: 0, notHere: [] },
 };
 

@@ -133,6 +133,8 @@ export interface BlockPlace {
 export interface RoundOptions {
   /** What was written lately may rest: then there is no round yet. */
   readonly patient?: boolean;
+  /** The last one waits for peers: it should not wait for the sake of what nobody needs. */
+  readonly stuck?: boolean;
 }
 
 export interface UploadSource {

@@ -35,6 +35,8 @@ export interface SafetyStatus {
   readonly pendingBlocks: number;
   /** What keeps uploads from going on, in words; null when nothing does. */
   readonly waitingFor: string | null;
+  /** What is pending, by policy, where folders go by several. */
+  readonly queues: readonly PolicyQueue[];
   readonly policy: PolicyStatus;
 }
 
@@ -60,6 +62,32 @@ export interface PolicyTexts {
   readonly problem: string | null;
 }
 
+/** What of one policy's data is not with peers yet, and why. */
+export interface PolicyQueue {
+  /** Null for the drive's default, "?" for blocks of which nobody knows it. */
+  readonly policy: string | null;
+  readonly blocks: number;
+  readonly bytes: number;
+  readonly waitingFor: string | null;
+}
+
+/** What was written under one policy and is being sealed anew under another. */
+export interface ResealStatus {
+  readonly files: number;
+  readonly bytes: number;
+  readonly waitingFor: string | null;
+}
+
+/** The policy that a path goes by. */
+export interface PathPolicy {
+  /** Null for the drive's default. */
+  readonly policy: string | null;
+  /** The folder that says so, seen from the drive's root; null for a file of several names. */
+  readonly folder: string | null;
+  /** Its text; null for the one that is built in, or that is known nowhere. */
+  readonly text: string | null;
+}
+
 export interface DriveStatus {
   readonly pid: number;
   readonly mount: string;
@@ -70,6 +98,8 @@ export interface DriveStatus {
   readonly survives: number | null;
   readonly away: SafetyStatus["away"];
   readonly waitingFor: string | null;
+  readonly queues: readonly PolicyQueue[];
+  readonly resealing: ResealStatus | null;
   readonly policy: PolicyStatus;
   /** What is wrong with the local store, and what to do about it; null when all is well. */
   readonly trouble: string | null;

@@ -4,8 +4,10 @@
  */
 import type { BlockFetcher, BlockPlace, DriveStore } from "../base/blocks.ts";
 import type { RoundOptions, UploadRound, UploadSource } from "../base/blocks.ts";
+import { HiveError } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import type { Channel, Handlers } from "./channel.ts";
+import type { Government } from "./government.ts";
 
 /** A source that also tells where its blocks lie. */
 interface LocalSource extends UploadSource {
@@ -13,9 +15,14 @@ interface LocalSource extends UploadSource {
 }
 
 /** What the network's thread may ask of the kernel's. */
-export function serveSource(source: LocalSource & DriveStore): Handlers {
+export function serveSource(
+  source: LocalSource & DriveStore, government: Pick<Government, "round">,
+): Handlers {
   return {
-    "source.beginRound": (options) => source.beginRound(options as RoundOptions | undefined),
+    "source.beginRound": (asked) => {
+      const options = asked as RoundOptions | undefined;
+      return government.round(() => source.beginRound(options), options);
+    },
     "source.place": (cid) => source.place(cid as Cid),
     "source.read": (cid) => source.read(cid as Cid),
     "source.placed": (cids) => source.placed(cids as readonly Cid[]),
@@ -57,3 +64,13 @@ export function remoteBlocks(channel: Channel): RemoteBlocks {
     put: async () => {},
   };
 }
+
+/** What a node uploads that has no cache: nothing. */
+export const emptySource: UploadSource = {
+  beginRound: async () => undefined,
+  read: async (cid) => {
+    throw new HiveError("NotFound", "source.read", cid);
+  },
+  placed: async () => {},
+  endRound: async () => {},
+};

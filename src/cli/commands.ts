@@ -160,7 +160,9 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "policy",
-    operands: "[check FILE | list | show NAME | explain NAME [PEER] | use [NAME] | set [NAME]]",
+    operands:
+      "[check FILE | list | show NAME|PATH | explain NAME|PATH [PEER] | use|set [NAME] " +
+      "| set NAME PATH | set --inherit PATH]",
     operandsMax: 3,
     summary: "look at the rules for where data may be kept, or choose them",
     details:
@@ -171,8 +173,15 @@ export const commands: readonly CommandSpec[] = [
       "or not; it ends with 5 when there are too few. `use` or `set` makes it the policy of this " +
       "drive, and without a NAME the built-in one; a policy that too few peers satisfy is " +
       "refused, unless it says `unsatisfiable queue`. A mounted drive goes by it at once, and by " +
-      "a file that is edited within a second; what lies against it is moved.",
-    options: [json],
+      "a file that is edited within a second; what lies against it is moved. With a PATH, `set` " +
+      "gives a folder of the drive a policy of its own, which holds for all below it, down to " +
+      "folders that have one; with --inherit the folder goes by the one above it again. With a " +
+      "PATH, which has a slash in it, `show` and `explain` tell which policy holds there, and " +
+      "which folder says so.",
+    options: [
+      { name: "inherit", summary: "with set: go by the policy of the folder above" },
+      json,
+    ],
   },
   {
     name: "swarm",

@@ -1,11 +1,10 @@
 /** The commands that ask a running daemon. */
-import { realpathSync } from "node:fs";
-import { relative, sep } from "node:path";
 import { HiveError } from "../base/errors.ts";
 import type { CacheReport, DriveStatus, PeerRow, VerifyReport } from "../base/views.ts";
 import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
+import { insideMount } from "./inside-mount.ts";
 import { mountPointOf } from "./mount-point.ts";
 import { movingText, print, printJson, say, sizeText, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
@@ -52,7 +51,7 @@ export async function cache(home: Home, line: CommandLine): Promise<ExitCode> {
 export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
   const values: Record<string, string | boolean> = { deep: line.flag("deep") };
   const path = line.operands[0];
-  if (path !== undefined) values["path"] = await insideMount(home, path);
+  if (path !== undefined) values["path"] = await insideMount(home, { command: "verify", path });
   const found = (await ask(home, "verify", values)) as VerifyReport;
   if (line.flag("json")) printJson(found);
   else print(verifyText(found));
@@ -104,14 +103,6 @@ function ask(home: Home, command: string, values: Arguments = {}): Promise<unkno
   return askControl(home.socket, command, values, say);
 }
 
-/** The path as seen from the drive's root. */
-async function insideMount(home: Home, path: string): Promise<string> {
-  const { mount } = (await ask(home, "status")) as DriveStatus;
-  const inside = relative(realpathSync(mount), realpathSync(path));
-  if (!inside.startsWith("..") && !inside.startsWith(sep)) return inside;
-  throw new HiveError("Usage", "verify", `${path} is not under ${mount}`);
-}
-
 function statusText(found: DriveStatus): string {
   const { segments, peers: known } = found;
   const proven = found.lastProvenAt === null ? "never yet" : found.lastProvenAt;
@@ -123,6 +114,8 @@ function statusText(found: DriveStatus): string {
     `proven     ${proven}`,
     ...policyLines(found.policy).map((words) => `policy     ${words}`),
     `to upload  ${sizeText(found.dirtyBytes)}${waitingText(found)}`,
+    ...queueLines(found),
+    ...resealLines(found),
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
     `peers      ${known.online} online of ${known.known} known`,
   ].join("\n");
@@ -142,6 +135,22 @@ function policyLines({ problem, moving, stuck, notHere }: DriveStatus["policy"])
 
 function waitingText({ waitingFor }: DriveStatus): string {
   return waitingFor === null ? "" : ` (waits for ${waitingFor})`;
+}
+
+/** What waits, by policy, where folders go by several. */
+function queueLines({ queues }: DriveStatus): string[] {
+  if (queues.every(({ policy }) => policy === null)) return [];
+  return queues.map(({ policy, blocks, bytes, waitingFor }) => {
+    const why = waitingFor === null ? "" : `; waits for ${waitingFor}`;
+    return `  ${policy ?? "default"}: ${blocks} blocks, ${sizeText(bytes)}${why}`;
+  });
+}
+
+function resealLines({ resealing }: DriveStatus): string[] {
+  if (resealing === null) return [];
+  const { files, bytes, waitingFor } = resealing;
+  const why = waitingFor === null ? "" : `; waits for ${waitingFor}`;
+  return [`resealing  ${files} files, ${sizeText(bytes)} for other policies so far${why}`];
 }
 
 function safetyText(found: DriveStatus): string {

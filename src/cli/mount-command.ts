@@ -26,6 +26,7 @@ import {
 import { type ExitCode, exitCodes } from "./exits.ts";
 import { type Home, makeHome } from "./home.ts";
 import { hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "./keys.ts";
+import { namesOf } from "./inside-mount.ts";
 import { mountPointOf } from "./mount-point.ts";
 import { print, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
@@ -79,9 +80,12 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
 
 async function attend(home: Home, drive: Drive, files: PolicyFiles): Promise<ExitCode> {
   const dashboard = lazyDashboard(drive);
-  const govern = (texts: PolicyTexts) => drive.node.govern(texts);
+  const govern = (texts: PolicyTexts) => drive.govern(texts);
   const policies = watchPolicies(home, files, { log: daemonLog, govern });
-  const server = await serveControl(home.socket, handlersOf(drive, { dashboard, policies }));
+  const handlers = {
+    ...handlersOf(drive, { dashboard, policies }), ...policyHandlersOf(drive, policies),
+  };
+  const server = await serveControl(home.socket, handlers);
   try {
     const signal = await Promise.race([askedToEnd(), drive.ended]);
     if (signal !== undefined) await drive.unmount({ lazy: true });
@@ -175,6 +179,17 @@ function handlersOf(drive: Drive, { dashboard, policies }: {
       const ended = drive[Symbol.asyncDispose]();
       // Open files keep a detached drive alive: nobody waits for them.
       await (lazy ? Promise.race([ended, systemClock.delay(lazyWaitMs)]) : ended);
+    },
+  };
+}
+
+function policyHandlersOf(drive: Drive, policies: PolicyWatch): ControlHandlers {
+  return {
+    policyAt: ({ path }) => drive.policyAt(namesOf(String(path))),
+    // A file that was just written must be known under its name.
+    setPolicy: async ({ path, name }) => {
+      await policies.reload();
+      await drive.setPolicy(namesOf(String(path)), typeof name === "string" ? name : null);
     },
   };
 }

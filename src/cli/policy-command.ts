@@ -1,17 +1,21 @@
 /** `hive policy`: looks at the user's policies, and says which one a drive goes by. */
 import { HiveError, isFault } from "../base/errors.ts";
-import type { DriveStatus, PolicyReport } from "../base/views.ts";
+import type { DriveStatus, PathPolicy, PolicyReport } from "../base/views.ts";
 import { askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
+import { insideMount } from "./inside-mount.ts";
 import { movingText, print, printJson, say, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { type PolicyFile, findPolicy, policyFiles, readPolicy } from "./policies.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 
+/** What hive-policy(5) calls the default. */
+const builtInText = "policy built-in { }";
+
 type Act = (home: Home, line: CommandLine, rest: readonly string[]) => ExitCode | Promise<ExitCode>;
 
-const acts: Readonly<Record<string, Act>> = { check, list, show, explain, use, set: use };
+const acts: Readonly<Record<string, Act>> = { check, list, show, explain, use, set };
 
 export async function policyCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word = "list", ...rest] = line.operands;
@@ -31,12 +35,35 @@ function check(_home: Home, line: CommandLine, [file]: readonly string[]): ExitC
 async function show(
   home: Home, line: CommandLine, [name]: readonly string[],
 ): Promise<ExitCode> {
-  const policy = findPolicy(home, wanted(name));
+  const asked = wanted(name);
+  if (isPath(asked)) {
+    const found = await policyAt(home, asked);
+    if (line.flag("json")) printJson(found);
+    else print(pathText(found));
+    return exitCodes.ok;
+  }
+  const policy = findPolicy(home, asked);
   const found = await statusHere(home);
   const moving = found?.policy.moving.find((one) => one.policy === policy.name);
   showOne(policy, line, moving === undefined ? {} : { moving });
   if (moving !== undefined) say(movingText(moving));
   return exitCodes.ok;
+}
+
+/** No policy's name has a slash: a folder right here is ./NAME. */
+function isPath(text: string): boolean {
+  return text.includes("/") || text === "." || text === "..";
+}
+
+async function policyAt(home: Home, path: string): Promise<PathPolicy> {
+  const inside = await insideMount(home, { command: "policy", path });
+  return (await askControl(home.socket, "policyAt", { path: inside }, say)) as PathPolicy;
+}
+
+function pathText({ policy, folder, text }: PathPolicy): string {
+  const whose = folder === null ? "the file itself, which has several names" : folder;
+  const name = policy ?? "the drive's default";
+  return [`policy  ${name}`, `from    ${whose}`, "", text?.trimEnd() ?? "built in"].join("\n");
 }
 
 /** What the policy comes to: its canonical text, whose hash is in the manifests. */
@@ -83,10 +110,43 @@ function rowOf(file: string, inUse: string | undefined) {
 async function explain(
   home: Home, line: CommandLine, [name, peer]: readonly string[],
 ): Promise<ExitCode> {
-  const found = await ask(home, findPolicy(home, wanted(name)), peer ?? null);
+  const found = await ask(home, await textFor(home, wanted(name)), peer ?? null);
   if (line.flag("json")) printJson(found);
   else print(reportText(found));
   return found.class === null ? exitCodes.unavailable : exitCodes.ok;
+}
+
+/** Of a name, or of what a path goes by. */
+async function textFor(home: Home, asked: string): Promise<Pick<PolicyFile, "text">> {
+  if (!isPath(asked)) return findPolicy(home, asked);
+  const { policy, folder, text } = await policyAt(home, asked);
+  say(`${asked} goes by ${policy ?? "the drive's default"}, from ${folder ?? "the file itself"}`);
+  return { text: text ?? builtInText };
+}
+
+/** Gives a folder a policy of its own, or lets it go by the one above; without one, the drive. */
+async function set(home: Home, line: CommandLine, words: readonly string[]): Promise<ExitCode> {
+  const isBack = line.flag("inherit");
+  const [name, path] = isBack ? [undefined, ...words] : words;
+  if (path === undefined && !isBack) return use(home, line, words);
+  if (path === undefined) {
+    throw new HiveError("Usage", "policy", "set --inherit PATH");
+  }
+  const inside = await insideMount(home, { command: "policy", path });
+  if (name !== undefined) await judgeFirst(home, await knownPolicy(home, name));
+  await askControl(home.socket, "setPolicy", { path: inside, name: name ?? null }, say);
+  say(`${path} goes by ${name ?? "the folder above"}; what lies there follows`);
+  return exitCodes.ok;
+}
+
+async function knownPolicy(home: Home, name: string): Promise<PolicyFile> {
+  try {
+    return findPolicy(home, name);
+  } catch (error) {
+    if (!isFault(error, "NotFound")) throw error;
+    const place = `${home.policiesDirectory}/${name}.policy`;
+    throw new HiveError("NotFound", "policy.set", `${name}: write it to ${place} first`);
+  }
 }
 
 /** A policy that cannot be satisfied is refused, unless it says that data may wait. */
@@ -123,7 +183,9 @@ async function judgeFirst(home: Home, policy: PolicyFile): Promise<void> {
   throw new HiveError("Unavailable", "policy.use", `${policy.name}: too few peers satisfy it`);
 }
 
-async function ask(home: Home, { text }: PolicyFile, peer: string | null): Promise<PolicyReport> {
+async function ask(
+  home: Home, { text }: Pick<PolicyFile, "text">, peer: string | null,
+): Promise<PolicyReport> {
   return (await askControl(home.socket, "policy", { text, peer }, say)) as PolicyReport;
 }
 

@@ -170,7 +170,7 @@ export class Uploader implements Step {
   /** What is left waits for others. What was written since need not: it joins in now and then. */
   async #wait(round: Round, options: RoundOptions): Promise<"idle"> {
     const isOld = this.#needs.clock.monotonicMs() - round.beganMs >= limits.transfer.stuckRoundMs;
-    if (isOld) this.#round = await this.#beginRound(options) ?? round;
+    if (isOld) this.#round = await this.#beginRound({ ...options, stuck: true }) ?? round;
     return this.#idle(waitingOf(round.lanes) ?? { for: "nothing" });
   }
 

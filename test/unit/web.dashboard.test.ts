@@ -15,7 +15,7 @@ const status: DriveStatus = {
   state: "uploading",
   class: "tiny",
   segments: { total: 12, healthy: 11, degraded: 1, lost: 0 },
-  away: { holders: 1, of: 6 }, waitingFor: null, trouble: null,
+  away: { holders: 1, of: 6 }, waitingFor: null, queues: [], resealing: null, trouble: null,
   policy: { problem: null, moving: [], stuck: 0, notHere: [] },
   survives: 3,
   lastProvenAt: "2026-11-23T12:00:00.000Z",
