@@ -1,28 +1,12 @@
 /** Two folders of two policies on a real swarm: each one's shards lie only where its policy says. */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Test, test } from "tap";
-import { type Machine, newMachine, run, until, wordsIn } from "../support/cli.ts";
+import { test } from "tap";
+import { type Machine, newMachine, wordsIn } from "../support/cli.ts";
+import { attribute, flushed, slow, writePolicy, xattr } from "../support/folders.ts";
 import { shardsOfPaths, shardsOfPeers } from "../support/vault-shards.ts";
-
-const attribute = "user.hive.policy";
-
-function write(machine: Machine, name: string, clauses: string): void {
-  const folder = join(machine.home, "config", "policies");
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${name}.policy`), `policy ${name} { ${clauses} }\n`);
-}
-
-const xattr = (...words: string[]) => run("python3", ["-c", `
-import os, sys
-act, path, *rest = sys.argv[1:]
-if act == "get": print(os.getxattr(path, "${attribute}").decode())
-elif act == "set": os.setxattr(path, "${attribute}", rest[0].encode())
-elif act == "remove": os.removexattr(path, "${attribute}")
-elif act == "list": print("\\n".join(os.listxattr(path)))
-`, ...words], {});
 
 /** Peers by country, as the swarm made them up. */
 async function countries(machine: Machine): Promise<ReadonlyMap<number, string>> {
@@ -42,25 +26,15 @@ function where(
   return [...found].sort();
 }
 
-async function flushed(t: Test, machine: Machine): Promise<void> {
-  const isQuiet = async () => {
-    const { resealing } = await machine.status() as unknown as { readonly resealing: unknown };
-    return resealing === null;
-  };
-  await until(isQuiet, { seconds: 60, what: "all is sealed under its own policy" });
-  await machine.must(t, ["flush", "--timeout", "90"]);
-}
-
-test("two folders of two policies, whose shards lie apart in the vaults", async (t) => {
+test("two folders of two policies, whose shards lie apart in the vaults", slow, async (t) => {
   const machine = newMachine("folders");
   t.teardown(() => machine.end());
-  const mounted = await machine.must(t, ["mount", machine.mount, "--swarm", "20"]);
+  const mounted = await machine.must(t, ["mount", machine.mount, "--swarm", "10"]);
   const words = wordsIn(mounted.out);
   const places = await countries(machine);
-  write(machine, "old-world", "protect class mirror; require country in [DE, FR, NL];");
-  write(machine, "new-world", "protect class mirror; require country in [US, CA, BR];");
-  write(machine, "nowhere", "require asn in 64496;");
-  write(machine, "patient", "require asn in 64496; unsatisfiable queue;");
+  writePolicy(machine, "old-world", "protect class mirror; require country in [DE, FR, NL];");
+  writePolicy(machine, "new-world", "protect class mirror; require country in [US, CA, BR];");
+  writePolicy(machine, "nowhere", "require asn in 64496;");
   const [old, fresh] = [join(machine.mount, "old"), join(machine.mount, "new")];
   mkdirSync(old);
   mkdirSync(fresh);
@@ -111,25 +85,4 @@ test("two folders of two policies, whose shards lie apart in the vaults", async 
   await flushed(t, machine);
   await check({ "new/below/after": america, "old/same": europe, "copy/same": europe });
   t.ok(readFileSync(join(fresh, "below", "after")).equals(secret));
-
-  await machine.must(t, ["policy", "set", "patient", join(fresh, "below")]);
-  writeFileSync(join(fresh, "below", "waits"), randomBytes(100_000));
-  t.equal((await machine.hive(["flush", "--timeout", "3"])).code, 9);
-  const told = (await machine.must(t, ["status"])).out;
-  t.match(told, /^ {2}patient: \d+ blocks, .*; waits for peers of enough households/m);
-  await machine.must(t, ["policy", "set", "--inherit", join(fresh, "below")]);
-  t.not((await xattr("get", join(fresh, "below"))).code, 0);
-  await flushed(t, machine);
-
-  const [peer] = await machine.swarm();
-  await machine.must(t, ["unmount"]);
-  const other = newMachine("folders-again");
-  t.teardown(() => other.end());
-  await other.must(t, ["recover", "--peer", peer?.address ?? ""], words);
-  rmSync(join(other.home, "config", "policies"), { recursive: true, force: true });
-  await other.must(t, ["mount", other.mount]);
-  const recovered = await other.must(t, ["policy", "show", join(other.mount, "old")]);
-  t.match(recovered.out, /policy  old-world\n/);
-  t.match(recovered.out, "require country in [DE, FR, NL];", "and what it says");
-  t.ok(readFileSync(join(other.mount, "new", "same")).equals(secret));
 });

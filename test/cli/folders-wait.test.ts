@@ -1,0 +1,39 @@
+/** A folder whose policy nobody satisfies, and a machine that has nothing but the words. */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "tap";
+import { newMachine, wordsIn } from "../support/cli.ts";
+import { flushed, slow, writePolicy, xattr } from "../support/folders.ts";
+
+test("what waits is told by policy; words bring back what a folder asks for", slow, async (t) => {
+  const machine = newMachine("folders-wait");
+  t.teardown(() => machine.end());
+  const words = wordsIn((await machine.must(t, ["mount", machine.mount, "--swarm", "10"])).out);
+  writePolicy(machine, "old-world", "protect class mirror; require country in [DE, FR, NL];");
+  writePolicy(machine, "patient", "require asn in 64496; unsatisfiable queue;");
+  const [old, below] = [join(machine.mount, "old"), join(machine.mount, "old", "below")];
+  mkdirSync(below, { recursive: true });
+  await machine.must(t, ["policy", "set", "old-world", old]);
+  await machine.must(t, ["policy", "set", "patient", below]);
+  const secret = randomBytes(300_000);
+  writeFileSync(join(below, "waits"), secret);
+  t.equal((await machine.hive(["flush", "--timeout", "5"])).code, 9);
+  const told = (await machine.must(t, ["status"])).out;
+  t.match(told, /^ {2}patient: \d+ blocks, .*; waits for peers of enough households/m);
+  await machine.must(t, ["policy", "set", "--inherit", below]);
+  t.not((await xattr("get", below)).code, 0);
+  await flushed(t, machine);
+
+  const [peer] = await machine.swarm();
+  await machine.must(t, ["unmount"]);
+  const other = newMachine("folders-again");
+  t.teardown(() => other.end());
+  await other.must(t, ["recover", "--peer", peer?.address ?? ""], words);
+  rmSync(join(other.home, "config", "policies"), { recursive: true, force: true });
+  await other.must(t, ["mount", other.mount]);
+  const recovered = await other.must(t, ["policy", "show", join(other.mount, "old")]);
+  t.match(recovered.out, /policy  old-world\n/);
+  t.match(recovered.out, "require country in [DE, FR, NL];", "and what it says");
+  t.ok(readFileSync(join(other.mount, "old", "below", "waits")).equals(secret));
+});
