@@ -237,6 +237,18 @@ export const networkLimits = {
     /** Ways of a lookup that share no peer: a liar misleads only its own. */
     disjointPaths: 8,
   },
+  relay: {
+    /** Peers behind routers that one relay keeps reachable; a home's router bears as many. */
+    reservationsMax: 32,
+    reservationMs: 3_600_000,
+    /** What one relayed connection may carry and last: a segment of a small class, and its proofs. */
+    connectionBytesMax: 32 * MiB,
+    connectionMs: 10 * 60_000,
+    /** Relayed connections of one peer that are begun or answered at once. */
+    streamsMax: 8,
+    /** How long a peer may take to be asked whether it takes a relayed connection. */
+    hopTimeoutMs: 10_000,
+  },
   peers: {
     /** A request's or answer's CBOR head: a segment record of 80 roots is 3 KiB. */
     headBytesMax: 64 * KiB,

@@ -100,6 +100,7 @@ export class Hub implements Peers {
     await this.#node.handle(shardProtocol, (stream, from) => this.#door.serve(stream, from), {
       maxInboundStreams: limits.peers.lanesMax,
       maxOutboundStreams: limits.peers.lanesMax,
+      runOnLimitedConnection: true,
     });
     await this.ranging.start();
     this.#node.addEventListener("connection:open", (event) => this.#opened(event.detail));
@@ -294,7 +295,9 @@ export class Hub implements Peers {
 
   async #connection(peer: PeerId, signal: AbortSignal | undefined): Promise<Connection> {
     const open = this.#node.getConnections(peerIdFromString(peer));
-    const connection = open.find((one) => one.status === "open");
+    // A straight way before a relayed one, which is narrow and ends soon.
+    const usable = open.filter((one) => one.status === "open");
+    const connection = usable.find((one) => one.limits === undefined) ?? usable[0];
     if (connection !== undefined) return connection;
     const offer = this.#book.offerOf(peer) ?? await this.#presence.find(peer, signal);
     if (offer === undefined) throw new HiveError("Unavailable", "peers.dial", peer);

@@ -57,9 +57,14 @@ function parseBody(body: Buffer): Invite {
 }
 
 const nameCharsMax = 64;
-const addressShape = /^\/(ip4|ip6|dns|dns4|dns6)\/[A-Za-z0-9.:-]{1,253}\/tcp\/\d{1,5}$/;
+const host = "(ip4|ip6|dns|dns4|dns6)\\/[A-Za-z0-9.:-]{1,253}\\/tcp\\/\\d{1,5}";
+const relayed = "\\/p2p\\/[1-9A-HJ-NP-Za-km-z]{30,128}\\/p2p-circuit";
+const addressShape = new RegExp(`^\\/${host}(${relayed})?$`);
 
-/** A TCP multiaddr without a peer part: the only kind that goes into offers and invitations. */
+/**
+ * A TCP multiaddr, or one of a relay that leads here, without its peer part: the only kinds that
+ * go into offers and invitations.
+ */
 export function isPlainAddress(address: string): boolean {
   return addressShape.test(address);
 }

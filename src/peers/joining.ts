@@ -1,11 +1,14 @@
 /** Inviting others to this node, and joining by an invitation. */
 import { HiveError } from "../base/errors.ts";
-import { encodeInvite, parseInvite } from "./invite.ts";
+import { limits } from "../base/limits.ts";
+import { encodeInvite, isPlainAddress, parseInvite } from "./invite.ts";
 import type { Peers } from "./peers.ts";
 
 /** The invitation to this node; its name is shown to the friend. */
 export function inviteTo(peers: Peers, name: string): string {
-  const addresses = peers.addresses().map((address) => address.split("/p2p/")[0] as string);
+  const suffix = `/p2p/${peers.self}`;
+  const addresses = peers.addresses().map((address) => address.replace(suffix, ""))
+    .filter(isPlainAddress).slice(0, limits.peers.offerAddressesMax);
   return encodeInvite({ peer: peers.self, addresses, name });
 }
 

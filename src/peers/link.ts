@@ -146,7 +146,8 @@ function laneOf(request: Request, payload: Uint8Array): LaneName {
 
 function newStream(connection: Connection): Promise<Stream> {
   const signal = AbortSignal.timeout(limits.peers.dialTimeoutMs);
-  return connection.newStream(shardProtocol, { signal, negotiateFully: false });
+  const how = { signal, negotiateFully: false, runOnLimitedConnection: true };
+  return connection.newStream(shardProtocol, how);
 }
 
 function asFault(cause: unknown, op: string, signal: AbortSignal | undefined): unknown {

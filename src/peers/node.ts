@@ -15,6 +15,7 @@ import { yamux } from "@libp2p/yamux";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { type Reach, reachServices, relayTransport, relayedAddress } from "./reach.ts";
 import { socketTls } from "./tls.ts";
 
 export interface NodeServices extends Record<string, unknown> {
@@ -38,6 +39,8 @@ export interface NodeOptions {
   readonly datastore: Datastore;
   readonly dht: DhtOptions;
   readonly door?: Doorkeeper;
+  /** How it is reached from behind a router; not at all when absent. */
+  readonly reach?: Reach;
 }
 
 type Registrar = KadDHTComponents["registrar"];
@@ -53,12 +56,15 @@ export interface DhtOptions {
 
 export async function openNode(options: NodeOptions): Promise<Node> {
   const { peers } = limits;
+  const { reach } = options;
+  const isRelayed = reach?.relayed === true;
+  const more = reach === undefined || !isRelayed ? {} : await reachServices(reach);
   return createLibp2p<NodeServices>({
     privateKey: options.privateKey,
     datastore: options.datastore,
     nodeInfo: { name: "hive", version: "1", userAgent: "hive/1" },
-    addresses: { listen: [...options.listen] },
-    transports: [tcp()],
+    addresses: { listen: [...options.listen, ...(isRelayed ? [relayedAddress] : [])] },
+    transports: [tcp(), ...(isRelayed ? [relayTransport()] : [])],
     connectionEncrypters: [options.encryption === "tls" ? socketTls() : noise()],
     streamMuxers: [yamux({
       maxInboundStreams: streamsMax,
@@ -87,6 +93,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
       identify: identify({ protocolPrefix: "hive" }),
       ping: ping({ protocolPrefix: "hive" }),
       dht: dhtOf(options.dht),
+      ...more,
     },
   });
 }

@@ -53,6 +53,10 @@ export interface PeersOptions {
   readonly household: string;
   readonly country: string | undefined;
   readonly mdns: boolean;
+  /** Whether it carries others' bytes when it is not on this machine alone; "auto" when absent. */
+  readonly relay?: "on" | "off" | "auto";
+  /** Asks the router for a port; not when absent. */
+  readonly upnp?: boolean;
   readonly encryption?: "tls" | "noise";
 }
 

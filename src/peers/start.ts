@@ -9,6 +9,7 @@ import { Remembered } from "./memory.ts";
 import { openNode } from "./node.ts";
 import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
 import type { Meter } from "./pipe.ts";
+import { reachOf } from "./reach.ts";
 
 export async function startPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
   const keys = peerKeysOf(options.peerSeed);
@@ -27,6 +28,9 @@ export async function startPeers(needs: PeersNeeds, options: PeersOptions): Prom
     privateKey: privateKeyFromRaw(keys.privateKeyRaw),
     listen: options.listen,
     mdns: options.mdns,
+    reach: reachOf({
+      listen: options.listen, relay: options.relay ?? "auto", upnp: options.upnp ?? false,
+    }),
     encryption: options.encryption ?? "tls",
     datastore: new Remembered(),
     dht: dhtPart(needs.clock, (connection, bytes) => door.counts(connection, bytes)),

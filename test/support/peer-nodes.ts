@@ -34,6 +34,7 @@ export interface TestNodeOptions {
   readonly mdns?: boolean;
   readonly household?: string;
   readonly country?: string;
+  readonly relay?: "on" | "off" | "auto";
   readonly clock?: Clock;
   readonly log?: Log;
   readonly more?: Partial<PeersNeeds>;
@@ -52,6 +53,7 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
     household: options.household ?? `home of ${keys.peer.slice(-6)}`,
     country: options.country ?? "CH",
     mdns: options.mdns ?? false,
+    ...(options.relay === undefined ? {} : { relay: options.relay }),
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
   };
   const peers = await openPeers({

@@ -1,0 +1,117 @@
+/**
+ * How a node behind a home's router is reached: through a relay that it asked to, over a hole that
+ * both sides open at once, or by a port that the router opens. And whether it is a relay itself.
+ * A node that listens on this machine alone, such as a local swarm's, has none of it.
+ */
+import { autoNAT } from "@libp2p/autonat";
+import { circuitRelayServer, circuitRelayTransport } from "@libp2p/circuit-relay-v2";
+import type { CircuitRelayServerComponents } from "@libp2p/circuit-relay-v2";
+import { dcutr } from "@libp2p/dcutr";
+import type { Libp2pEvents, Startable, TypedEventTarget } from "@libp2p/interface";
+import { isPrivate } from "@libp2p/utils";
+import { multiaddr } from "@multiformats/multiaddr";
+import { limits } from "../base/limits.ts";
+
+export interface Reach {
+  /** Others may reach this node through relays, and it others. */
+  readonly relayed: boolean;
+  /** Carries others' bytes: always, never, or when others can reach this node straight. */
+  readonly relays: "always" | "never" | "reachable";
+  /** Asks the router for a port. */
+  readonly upnp: boolean;
+}
+
+export interface ReachOptions {
+  readonly listen: readonly string[];
+  readonly relay: "on" | "off" | "auto";
+  readonly upnp: boolean;
+}
+
+export function reachOf({ listen, relay, upnp }: ReachOptions): Reach {
+  const isLocal = listen.every((address) => /^\/(ip4\/127\.|ip6\/::1\/)/.test(address));
+  if (isLocal) return { relayed: false, relays: "never", upnp: false };
+  const relays = { on: "always", off: "never", auto: "reachable" } as const;
+  return { relayed: true, relays: relays[relay], upnp };
+}
+
+/** Takes relayed connections, and makes them. */
+export function relayTransport() {
+  return circuitRelayTransport({
+    reservationCompletionTimeout: limits.relay.hopTimeoutMs,
+    maxInboundStopStreams: limits.relay.streamsMax,
+    maxOutboundStopStreams: limits.relay.streamsMax,
+  });
+}
+
+/** What listens for relayed connections. */
+export const relayedAddress = "/p2p-circuit";
+
+/** The services of a node that is not on this machine alone. */
+export async function reachServices({ relays, upnp }: Reach) {
+  // SSDP and XML are only loaded where a router may answer.
+  const nat = upnp ? { upnp: (await import("@libp2p/upnp-nat")).uPnPNAT() } : {};
+  const relay = relays === "never"
+    ? {}
+    : { relay: (components: RelayParts) => new Relay(components, relays) };
+  return {
+    autonat: autoNAT({ protocolPrefix: "hive" }), dcutr: dcutr(), ...nat, ...relay,
+  };
+}
+
+type RelayParts = CircuitRelayServerComponents & {
+  readonly events: TypedEventTarget<Libp2pEvents>;
+};
+
+/** The relay server, which begins once this node is one that others can reach. */
+class Relay implements Startable {
+  readonly #server: ReturnType<ReturnType<typeof circuitRelayServer>> & Partial<Startable>;
+  readonly #components: RelayParts;
+  readonly #look = () => void this.#begin();
+  #state: "waiting" | "on" | "stopped" = "waiting";
+  readonly #always: boolean;
+
+  constructor(components: RelayParts, when: "always" | "reachable") {
+    this.#components = components;
+    this.#always = when === "always";
+    const { reservationsMax, reservationMs, hopTimeoutMs, streamsMax } = limits.relay;
+    this.#server = circuitRelayServer({
+      hopTimeout: hopTimeoutMs,
+      maxInboundHopStreams: streamsMax,
+      maxOutboundHopStreams: streamsMax,
+      maxOutboundStopStreams: streamsMax,
+      reservations: {
+        maxReservations: reservationsMax,
+        reservationTtl: reservationMs,
+        defaultDataLimit: BigInt(limits.relay.connectionBytesMax),
+        defaultDurationLimit: limits.relay.connectionMs,
+        applyDefaultLimit: true,
+      },
+    })(components);
+  }
+
+  async start(): Promise<void> {
+    this.#components.events.addEventListener("self:peer:update", this.#look);
+    await this.#begin();
+  }
+
+  async stop(): Promise<void> {
+    this.#components.events.removeEventListener("self:peer:update", this.#look);
+    const was = this.#state;
+    this.#state = "stopped";
+    if (was === "on") await this.#server.stop?.();
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#state !== "waiting") return;
+    const addresses = this.#components.addressManager.getAddresses();
+    if (!this.#always && !addresses.some((one) => isPublic(one.toString()))) return;
+    this.#state = "on";
+    await this.#server.start?.();
+  }
+}
+
+/** An address that strangers can dial: not of a home's own network, and not another's relay. */
+export function isPublic(address: string): boolean {
+  if (address.includes(relayedAddress)) return false;
+  return /^\/ip[46]\//.test(address) && !isPrivate(multiaddr(address));
+}
