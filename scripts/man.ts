@@ -41,6 +41,9 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
   listen: "multiaddrs to listen on",
   bootstrap: "multiaddrs of peers to begin with; `hive join` adds to it",
   mdns: "find peers on the local network",
+  relay: "carry bytes between peers behind routers, within limits: on, off, or auto for when " +
+    "others can reach this machine straight; never on a machine that listens on loopback alone",
+  upnp: "ask the router for a port, by UPnP",
   quotaBytes: "how much to keep for others",
   strangerPercent: "how much of the quota one drive may have whose user is no friend, in percent; " +
     "all that one peer or one address prefix (/24, /48) brought may have twice as much together; " +

@@ -57,6 +57,7 @@ export { seedOfWords, wordsOfSeed } from "./crypt/words.ts";
 export { type Done } from "./check/check.ts";
 export { type Dashboard, serveDashboard } from "./web/dashboard.ts";
 export { parseMountOptions } from "./mount/mount.ts";
+export { networkKeyBytes, parseInvite } from "./peers/peers.ts";
 export { describePolicy, openCoder, peerKeysOf };
 export type { CacheReport, DriveStatus, NodeDuties, PolicyDescription, VerifyReport };
 
@@ -72,6 +73,10 @@ export interface NodeConfig {
   readonly household: string;
   readonly country: string | undefined;
   readonly mdns: boolean;
+  readonly relay?: "on" | "off" | "auto";
+  readonly upnp?: boolean;
+  /** Of a private network, 32 bytes. */
+  readonly networkKey?: Uint8Array;
   readonly quotaBytes: number;
   /** Of the quota, for each drive whose user is no friend; 1 when not told. */
   readonly strangerShare?: number;
@@ -136,6 +141,7 @@ interface Rooms {
   readonly name: string;
   /** What is wrong with the user's policies. */
   readonly problem: string | null;
+  readonly networkKey: Uint8Array | undefined;
 }
 
 async function openRooms(
@@ -188,7 +194,8 @@ async function openRooms(
   );
   parts.defer(() => agent.stop());
   const problem = config.policies?.problem ?? null;
-  return { peers, vault, transfer, agent, places, name: config.deviceName, problem };
+  const { deviceName: name, networkKey } = config;
+  return { peers, vault, transfer, agent, places, name, networkKey, problem };
 }
 
 function transferOptions(texts = noTexts) {
@@ -235,8 +242,11 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     },
     mayCache: async () => transfer?.mayHere("cache") ?? true,
     vouch: async ({ peer, country }) => places.vouch(peer, country ?? undefined),
-    invite: async () => inviteTo(peers, name),
-    join: (invite) => joinBy(peers, invite),
+    invite: async (asked) => {
+      const networkKey = asked.networkKey ? rooms.networkKey : undefined;
+      return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
+    },
+    join: (invite) => joinBy(peers, invite, clock.now()),
     wake: async () => agent.wake(),
     close: () => parts.disposeAsync(),
   };
@@ -391,12 +401,14 @@ export function checkDrive(
 /** Only what crosses to another thread: no functions, and not the mount's options. */
 function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
-  const { country, mdns, quotaBytes, strangerShare = 1 } = config;
+  const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
   const { deadAfterMs, auditIntervalMs, policies } = config;
-  const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const room = { quotaBytes, strangerShare };
+  const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
-  return { ...who, ...how, ...(policies === undefined ? {} : { policies }) };
+  const told = Object.entries({ relay, upnp, networkKey, policies })
+    .filter(([, value]) => value !== undefined);
+  return { ...who, ...how, ...Object.fromEntries(told) };
 }
 
 const seed = threadSeed<NodeConfig>();

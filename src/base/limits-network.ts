@@ -241,7 +241,7 @@ export const networkLimits = {
     /** Peers behind routers that one relay keeps reachable; a home's router bears as many. */
     reservationsMax: 32,
     reservationMs: 3_600_000,
-    /** What one relayed connection may carry and last: a segment of a small class, and its proofs. */
+    /** What one relayed connection may carry and last: a small segment, and its proofs. */
     connectionBytesMax: 32 * MiB,
     connectionMs: 10 * 60_000,
     /** Relayed connections of one peer that are begun or answered at once. */
@@ -317,6 +317,8 @@ export const networkLimits = {
     publicBytesMax: 256 * MiB,
     publicBlockBytesMax: 2 * MiB,
     inviteCharsMax: 1024,
+    /** An invite that nobody took up within a week has gone astray. */
+    inviteMs: 7 * 24 * 3_600_000,
     /** Round trips of one measurement: the shortest of five has seldom waited in a queue. */
     rangeTrips: 5,
     /** Messages that one range stream may bring: a measurement, and a question. */

@@ -4,7 +4,7 @@
  */
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
-import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "./views.ts";
+import type { InviteView, NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "./views.ts";
 import type { PolicyTexts, VerifyReport, Vouch } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
@@ -28,7 +28,8 @@ export interface NodeDuties extends BlockFetcher {
   mayCache(): Promise<boolean>;
   /** Takes the user's word for where a peer is, or takes it back; kept over a restart. */
   vouch(asked: Vouch): Promise<void>;
-  invite(): Promise<string>;
+  /** An invite to this node; with the network's key, which is a secret, only if asked. */
+  invite(options: { readonly networkKey: boolean }): Promise<InviteView>;
   /** Connects to the maker of an invite; answers the address that worked. */
   join(invite: string): Promise<string>;
   /** There may be something to upload. */

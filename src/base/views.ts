@@ -195,3 +195,9 @@ export interface VerifyReport {
   readonly missing: number;
   readonly bad: readonly { readonly peer: string; readonly what: string }[];
 }
+
+/** An invite as the command line shows it. */
+export interface InviteView {
+  readonly invite: string;
+  readonly expiresAt: string;
+}

@@ -2,7 +2,7 @@
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "../base/views.ts";
-import type { PolicyTexts, VerifyReport, Vouch } from "../base/views.ts";
+import type { InviteView, PolicyTexts, VerifyReport, Vouch } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 export function serveNode(node: NodeDuties): Handlers {
@@ -19,7 +19,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.govern": (texts) => node.govern(texts as PolicyTexts),
     "node.mayCache": () => node.mayCache(),
     "node.vouch": (asked) => node.vouch(asked as Vouch),
-    "node.invite": () => node.invite(),
+    "node.invite": (options) => node.invite(options as { networkKey: boolean }),
     "node.join": (invite) => node.join(invite as string),
     "node.wake": () => node.wake(),
     "node.close": () => node.close(),
@@ -42,7 +42,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     govern: (texts) => ask("govern", texts),
     mayCache: () => ask<boolean>("mayCache"),
     vouch: (asked) => ask("vouch", asked),
-    invite: () => ask<string>("invite"),
+    invite: (options) => ask<InviteView>("invite", options),
     join: (invite) => ask<string>("join", invite),
     wake: () => ask("wake"),
     close: () => ask("close"),

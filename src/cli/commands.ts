@@ -30,6 +30,10 @@ const passphrase: OptionSpec = {
   value: "FD",
   summary: "read the passphrase's line from this file descriptor instead of asking",
 };
+const privateNetwork: OptionSpec = {
+  name: "private-network",
+  summary: "make the key of a private network: peers without it are not heard",
+};
 const foreground: OptionSpec = {
   name: "foreground",
   short: "f",
@@ -49,6 +53,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       { name: "recover", summary: "take the 24 words from standard input" },
       { name: "passphrase", summary: "seal the key file under a passphrase (Argon2id)" },
+      privateNetwork,
       passphrase,
     ],
   },
@@ -207,7 +212,7 @@ export const commands: readonly CommandSpec[] = [
     operandsMax: 0,
     summary: "be a peer without a mount",
     details: "Keeps shards for others until `hive unmount` or SIGTERM ends it.",
-    options: [foreground, passphrase],
+    options: [foreground, privateNetwork, passphrase],
   },
   {
     name: "web",
@@ -223,15 +228,26 @@ export const commands: readonly CommandSpec[] = [
     operands: "",
     operandsMax: 0,
     summary: "print an invite for a friend's machine",
-    details: "It holds this node's addresses and key, nothing secret of the drive.",
-    options: [],
+    details:
+      "It holds this node's addresses and key, nothing secret of the drive, and can be used for " +
+      "a week, by anybody who has it: whoever joins by it counts as a friend. On a terminal it " +
+      "is shown as a QR code too. With --network-key it also holds the key of a private network, " +
+      "and is a secret: whoever has it is in that network. An invite that begins with `hive3` " +
+      "is one.",
+    options: [
+      { name: "network-key", summary: "put the private network's key into it" },
+      { name: "qr", summary: "show the QR code even where there is no terminal" },
+      json,
+    ],
   },
   {
     name: "join",
     operands: "INVITE",
     operandsMax: 1,
     summary: "connect to the machine that made an invite, and remember it",
-    details: "",
+    details:
+      "Its user counts as a friend from then on. An invite with the key of a private network is " +
+      "taken up at the next start of this machine's daemon.",
     options: [],
   },
   {

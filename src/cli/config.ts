@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { DriveConfig, NodeConfig, Secrets } from "../hive.ts";
 import type { Home } from "./home.ts";
+import { readNetworkKey } from "./network-key.ts";
 import type { Settings } from "./settings.ts";
 
 export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): NodeConfig {
@@ -15,11 +16,19 @@ export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): 
     household: settings.household,
     country: settings.country,
     mdns: settings.mdns,
+    relay: settings.relay,
+    upnp: settings.upnp,
+    ...networkKeyOf(home),
     quotaBytes: settings.quotaBytes,
     strangerShare: settings.strangerPercent / 100,
     deadAfterMs: settings.deadAfterSeconds * 1000,
     auditIntervalMs: settings.auditIntervalSeconds * 1000,
   };
+}
+
+function networkKeyOf(home: Home) {
+  const networkKey = readNetworkKey(home);
+  return networkKey === undefined ? {} : { networkKey };
 }
 
 export function driveConfigOf(

@@ -1,6 +1,7 @@
 /** The commands that ask a running daemon. */
 import { HiveError } from "../base/errors.ts";
-import type { CacheReport, DriveStatus, PeerRow, VerifyReport } from "../base/views.ts";
+import type { CacheReport, DriveStatus, InviteView, PeerRow } from "../base/views.ts";
+import type { VerifyReport } from "../base/views.ts";
 import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
@@ -83,14 +84,29 @@ export async function web(home: Home): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
-export async function invite(home: Home): Promise<ExitCode> {
-  print(String(await ask(home, "invite")));
+/** The invite alone goes to standard output; the code for a camera to whoever looks. */
+export async function invite(home: Home, line: CommandLine): Promise<ExitCode> {
+  const networkKey = line.flag("network-key");
+  const made = (await ask(home, "invite", { networkKey })) as InviteView;
+  if (line.flag("json")) {
+    printJson(made);
+    return exitCodes.ok;
+  }
+  print(made.invite);
+  const isSeen = line.flag("qr") || process.stderr.isTTY;
+  if (isSeen) process.stderr.write((await import("./qr.ts")).qrText(made.invite));
+  say(`it can be used until ${made.expiresAt}`);
+  if (networkKey) say("it holds the network's key: whoever has this invite is in the network");
   return exitCodes.ok;
 }
 
 export async function join(home: Home, line: CommandLine): Promise<ExitCode> {
   const given = line.operands[0];
   if (given === undefined) throw new HiveError("Usage", "join", "which invite?");
+  // With the key of a private network: what runs now has none, or another one.
+  if (given.trim().startsWith("hive3")) {
+    return (await import("./network-key.ts")).enterNetwork(home, given);
+  }
   const address = String(await ask(home, "join", { invite: given }));
   const settings = readSettings(home.settingsFile);
   const bootstrap = [...new Set([...settings.bootstrap, address])];

@@ -12,6 +12,8 @@ import { HiveError, type Kind } from "../base/errors.ts";
 export interface Home {
   /** 0600: the drive's and the node's secrets, plain or under a passphrase. */
   readonly keyFile: string;
+  /** 0600: the key of a private network, where there is one. */
+  readonly networkKeyFile: string;
   readonly settingsFile: string;
   readonly policiesDirectory: string;
   readonly cacheDirectory: string;
@@ -60,6 +62,7 @@ function kindOf(cause: unknown): Kind {
 function homeIn(config: string, state: string): Home {
   return {
     keyFile: join(config, "key"),
+    networkKeyFile: join(config, "network.key"),
     settingsFile: join(config, "settings.json"),
     policiesDirectory: join(config, "policies"),
     cacheDirectory: join(state, "cache"),

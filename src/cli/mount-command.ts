@@ -166,7 +166,7 @@ function handlersOf(drive: Drive, { dashboard, policies }: {
     reloadPolicies: () => policies.reload(),
     vouch: (values) => drive.node.vouch(vouchIn(values)),
     web: () => dashboard.url(),
-    invite: () => drive.node.invite(),
+    invite: (values) => drive.node.invite({ networkKey: values["networkKey"] === true }),
     join: (values) => drive.node.join(String(values["invite"])),
     unmount: async (values) => {
       const wanted = values["directory"];

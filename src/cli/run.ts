@@ -71,7 +71,7 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
     case "web":
       return drive.web(home);
     case "invite":
-      return drive.invite(home);
+      return drive.invite(home, line);
     case "join":
       return drive.join(home, line);
     case "swarm":

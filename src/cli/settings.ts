@@ -18,6 +18,9 @@ export interface Settings {
   /** Addresses of peers to begin with. */
   readonly bootstrap: readonly string[];
   readonly mdns: boolean;
+  /** Whether it carries bytes between peers behind routers. */
+  readonly relay: "on" | "off" | "auto";
+  readonly upnp: boolean;
   readonly quotaBytes: number;
   /** Of the quota, for each drive whose user is no friend, in percent. */
   readonly strangerPercent: number;
@@ -41,6 +44,8 @@ export function defaultSettings(): Settings {
     listen: ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"],
     bootstrap: [],
     mdns: true,
+    relay: "auto",
+    upnp: true,
     quotaBytes: 50 * GiB,
     strangerPercent: 25,
     cacheLimitBytes: limits.cache.limitBytes,
@@ -76,6 +81,8 @@ export function parseSettings(text: string, defaults: Settings, file: string): S
     listen: field.texts("listen", defaults.listen),
     bootstrap: field.texts("bootstrap", defaults.bootstrap),
     mdns: field.flag("mdns", defaults.mdns),
+    relay: field.relay(defaults.relay),
+    upnp: field.flag("upnp", defaults.upnp),
     quotaBytes: field.count("quotaBytes", defaults.quotaBytes),
     strangerPercent: field.percent("strangerPercent", defaults.strangerPercent),
     cacheLimitBytes: field.count("cacheLimitBytes", defaults.cacheLimitBytes),
@@ -114,6 +121,9 @@ function reader(found: Record<string, unknown>, file: string) {
       pick(key, fallback, isText, "a short text"),
     texts: (key: string, fallback: readonly string[]) => pick(key, fallback, isList, "texts"),
     count: (key: string, fallback: number) => pick(key, fallback, isCount, "a whole number"),
+    relay: (fallback: Settings["relay"]) =>
+      pick("relay", fallback, (value) => ["on", "off", "auto"].includes(String(value)),
+        "on, off or auto"),
     percent: (key: string, fallback: number) =>
       pick(key, fallback, (value) => isCount(value) && Number(value) <= 100, "0 to 100"),
     flag: (key: string, fallback: boolean) =>

@@ -12,6 +12,7 @@ import { examine } from "./doctor.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import { type Home, makeHome } from "./home.ts";
 import { hasKeys, obtainPassphrase, readKeys, writeKeys } from "./keys.ts";
+import { readNetworkKey, writeNetworkKey } from "./network-key.ts";
 import { print, printJson, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
@@ -24,6 +25,7 @@ export async function init(home: Home, line: CommandLine): Promise<ExitCode> {
   if (hasKeys(home)) throw new HiveError("Exists", "keys.init", home.keyFile);
   const words = line.flag("recover") ? await readWords() : undefined;
   const made = await makeDrive(home, await newPassphrase(line), words);
+  if (line.flag("private-network")) writeNetworkKey(home);
   if (words === undefined) print(wordsText(made));
   else say("the drive's keys are here; hive recover --peer ADDR fetches its newest state");
   return exitCodes.ok;
@@ -98,6 +100,7 @@ export async function node(home: Home, line: CommandLine): Promise<ExitCode> {
     const secrets = { driveSeed: undefined, peerSeed: systemRandom.bytes(32) };
     await writeKeys(home, secrets, undefined);
   }
+  if (line.flag("private-network") && readNetworkKey(home) === undefined) writeNetworkKey(home);
   if (line.flag("foreground")) return serveNode(home, line);
   const words = await startInBackground({
     words: ["node", "--foreground"],
@@ -125,7 +128,7 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
       status: () => running.status(),
       peers: () => running.peers(),
       vouch: (values) => running.vouch(vouchIn(values)),
-      invite: () => running.invite(),
+      invite: (values) => running.invite({ networkKey: values["networkKey"] === true }),
       join: (values) => running.join(String(values["invite"])),
       unmount: () => ended.resolve(),
     });

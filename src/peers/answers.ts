@@ -12,6 +12,7 @@ import type { DeviceCertificate, Offer } from "../base/records.ts";
 import { parseDeviceCertificate, parseOffer } from "../crypt/records.ts";
 import type { Book } from "./book.ts";
 import type { Guest } from "./guests.ts";
+import type { Pass } from "./invite.ts";
 import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./message.ts";
 
 export interface AnswerNeeds {
@@ -20,6 +21,8 @@ export interface AnswerNeeds {
   readonly book: Book;
   /** This node's own offer, as it is now. */
   readonly offer: () => Offer;
+  /** Whether this node made it and it holds. */
+  readonly isPass: (pass: Pass) => boolean;
 }
 
 export class Answers {
@@ -75,7 +78,7 @@ export class Answers {
     }
   }
 
-  #hello({ peer, prefix }: Guest, payload: Uint8Array): Uint8Array {
+  async #hello({ peer, prefix }: Guest, payload: Uint8Array): Promise<Uint8Array> {
     const hello = parseHello(payload);
     const certificates = hello.certificates.map(parseDeviceCertificate);
     for (const certificate of certificates) this.#check(peer, certificate);
@@ -87,6 +90,9 @@ export class Answers {
       this.#introduced.add(peer);
     }
     this.#needs.book.met(peer);
+    if (hello.pass !== undefined && this.#needs.isPass(hello.pass)) {
+      await this.#needs.book.befriend(peer);
+    }
     return encodeList([this.#needs.offer().bytes]);
   }
 

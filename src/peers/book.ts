@@ -6,7 +6,7 @@
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError, isFault } from "../base/errors.ts";
+import { isFault } from "../base/errors.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
@@ -89,12 +89,10 @@ export class Book {
     return true;
   }
 
-  /** Its user and ours know each other: it is never forgotten for want of room. */
+  /** Its user and ours know each other: it is never forgotten for want of room, if few are. */
   async befriend(peer: PeerId): Promise<void> {
-    if (this.#friends.has(peer)) return;
-    if (this.#friends.size >= limits.guests.friendsMax) {
-      throw new HiveError("TooLarge", "book.friends", peer);
-    }
+    const isFull = this.#friends.size >= limits.guests.friendsMax;
+    if (this.#friends.has(peer) || isFull) return;
     this.#friends.add(peer);
     const atMs = new Writer(8).varint(this.#needs.clock.now()).finish();
     await this.#needs.books.batch([{ type: "put", key: friendPrefix + peer, value: atMs }]);

@@ -26,12 +26,12 @@ import { publishRecord, resolveHead, resolveManifest } from "./dht.ts";
 import type { SearchOptions } from "./dht.ts";
 import { Exchange } from "./exchange.ts";
 import type { Guest } from "./guests.ts";
-import { isPlainAddress } from "./invite.ts";
+import { type Pass, isPass, isPlainAddress, passOf } from "./invite.ts";
 import type { Ipfs } from "./ipfs.ts";
 import { Link, shardProtocol } from "./link.ts";
 import { type Request, encodeHello, parseList, parseOwnerRecords } from "./message.ts";
 import type { Node } from "./node.ts";
-import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
+import type { ConnectOptions, Peers, PeersNeeds, PeersOptions } from "./peers.ts";
 import type { Meter } from "./pipe.ts";
 import { Presence } from "./presence.ts";
 import { Ranging } from "./range.ts";
@@ -55,6 +55,8 @@ export class Hub implements Peers {
   readonly #book: Book;
   readonly #answers: Answers;
   readonly #links = new Map<PeerId, Link>();
+  /** Invites by which we came to those we are connected with. */
+  readonly #passes = new Map<PeerId, Pass>();
   readonly #door: Door;
   readonly #presence: Presence;
   readonly #meter: Meter;
@@ -79,6 +81,7 @@ export class Hub implements Peers {
       host: needs.host,
       book: this.#book,
       offer: () => this.#ownOffer(),
+      isPass: (pass) => isPass(this.#keys.privateKeyRaw, pass, this.#needs.clock.now()),
     });
     const presence = new Presence({
       ...needs, book: this.#book, node: own.node, offer: () => this.#ownOffer(),
@@ -110,6 +113,7 @@ export class Hub implements Peers {
       this.#answers.forget(peer);
       this.#book.lost(peer);
       this.#links.delete(peer);
+      this.#passes.delete(peer);
     });
     for (const address of this.#options.bootstrap) void this.#tryOut(() => this.connect(address));
   }
@@ -143,9 +147,15 @@ export class Hub implements Peers {
     return { ...this.#meter };
   }
 
-  async connect(address: string, options: { signal?: AbortSignal } = {}): Promise<PeerId> {
+  pass(expiresAtMs: number): Pass {
+    return passOf(this.#keys.privateKeyRaw, expiresAtMs);
+  }
+
+  async connect(address: string, options: ConnectOptions = {}): Promise<PeerId> {
     const connection = await this.#dial([address], options.signal);
     const peer = parsePeerId(connection.remotePeer.toString());
+    if (options.pass !== undefined) this.#passes.set(peer, options.pass);
+    if (options.friend === true) await this.#book.befriend(peer);
     await this.#link(peer).greet(options.signal);
     await this.step.askOffers(peer, options.signal);
     return peer;
@@ -285,7 +295,7 @@ export class Hub implements Peers {
       clock: this.#needs.clock,
       meter: this.#meter,
       connect: (signal) => this.#connection(peer, signal),
-      greeting: () => this.#greeting(),
+      greeting: () => this.#greeting(this.#passes.get(peer)),
       onGreeted: (answer) => this.#greeted(peer, answer),
       onRoundTrip: (ms) => this.#book.answered(peer, ms),
     });
@@ -338,11 +348,12 @@ export class Hub implements Peers {
     void this.#tryOut(() => this.#dial(id, undefined)).finally(() => this.#discovering--);
   }
 
-  #greeting() {
+  #greeting(pass: Pass | undefined) {
     const certificates = this.#needs.certificates().slice(0, limits.peers.certificatesMax);
-    const version = certificates.map((one) => `${one.owner}/${one.issuedAtMs}`).join(" ");
+    const said = certificates.map((one) => `${one.owner}/${one.issuedAtMs}`);
+    const version = [...said, pass?.expiresAtMs ?? ""].join(" ");
     const bytes = certificates.map((certificate) => certificate.bytes);
-    return { version, payload: encodeHello(bytes, this.#ownOffer().bytes) };
+    return { version, payload: encodeHello(bytes, this.#ownOffer().bytes, pass) };
   }
 
   #greeted(peer: PeerId, answer: Uint8Array): void {

@@ -9,6 +9,7 @@ import {
 } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { decodePlain } from "../crypt/cbor.ts";
+import type { Pass } from "./invite.ts";
 
 /** One per operation of ShardHost, and those that peers keep among themselves. */
 export type Request =
@@ -145,9 +146,12 @@ export function parseList(payload: Uint8Array, itemsMax: number): readonly Uint8
   return list(decoded(payload), itemsMax).map(bytes);
 }
 
-/** The pair of a greeting: who may be acted for, and what is offered. */
-export function encodeHello(certificates: readonly Uint8Array[], offer?: Uint8Array): Uint8Array {
-  return encode({ certificates, offer: offer ?? null });
+/** A greeting: who may be acted for, what is offered, and by whose invite one comes. */
+export function encodeHello(
+  certificates: readonly Uint8Array[], offer?: Uint8Array, pass?: Pass,
+): Uint8Array {
+  const invited = pass === undefined ? {} : { expires: pass.expiresAtMs, token: pass.token };
+  return encode({ certificates, offer: offer ?? null, ...invited });
 }
 
 export function parseHello(payload: Uint8Array) {
@@ -157,7 +161,13 @@ export function parseHello(payload: Uint8Array) {
   return {
     certificates: list(fields["certificates"], limits.peers.certificatesMax).map(bytes),
     offer: fields["offer"] === null ? undefined : bytes(fields["offer"]),
+    pass: fields["token"] === undefined ? undefined : passIn(fields),
   };
+}
+
+function passIn(fields: Fields): Pass {
+  const expiresAtMs = count(fields["expires"], Number.MAX_SAFE_INTEGER);
+  return { expiresAtMs, token: bytes(fields["token"]) };
 }
 
 export function encodeOwnerRecords(

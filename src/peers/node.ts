@@ -10,7 +10,9 @@ import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
 import { mdns } from "@libp2p/mdns";
 import { noise } from "@libp2p/noise";
 import { type Ping, ping } from "@libp2p/ping";
+import { preSharedKey } from "@libp2p/pnet";
 import { tcp } from "@libp2p/tcp";
+import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
@@ -41,6 +43,8 @@ export interface NodeOptions {
   readonly door?: Doorkeeper;
   /** How it is reached from behind a router; not at all when absent. */
   readonly reach?: Reach;
+  /** Of a private network: without the same no peer gets as far as a handshake. */
+  readonly networkKey?: Uint8Array;
 }
 
 type Registrar = KadDHTComponents["registrar"];
@@ -65,7 +69,8 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     nodeInfo: { name: "hive", version: "1", userAgent: "hive/1" },
     addresses: { listen: [...options.listen, ...(isRelayed ? [relayedAddress] : [])] },
     transports: [tcp(), ...(isRelayed ? [relayTransport()] : [])],
-    connectionEncrypters: [options.encryption === "tls" ? socketTls() : noise()],
+    connectionEncrypters: [encrypterOf(options)],
+    ...protectorOf(options.networkKey),
     streamMuxers: [yamux({
       maxInboundStreams: streamsMax,
       maxOutboundStreams: streamsMax,
@@ -96,6 +101,20 @@ export async function openNode(options: NodeOptions): Promise<Node> {
       ...more,
     },
   });
+}
+
+/** TLS on the socket itself would go past the private network's own cipher, which lies below. */
+function encrypterOf({ encryption, networkKey }: NodeOptions) {
+  if (encryption === "noise") return noise();
+  return networkKey === undefined ? socketTls() : tls();
+}
+
+/** In the words of a swarm.key file, which is what libp2p takes. */
+function protectorOf(key: Uint8Array | undefined) {
+  if (key === undefined) return {};
+  const text = `/key/swarm/psk/1.0.0/\n/base16/\n${Buffer.from(key).toString("hex")}`;
+  const psk = Buffer.from(text);
+  return { connectionProtector: preSharedKey({ psk, timeout: limits.peers.dialTimeoutMs }) };
 }
 
 function gaterOf(door: Doorkeeper): ConnectionGater {

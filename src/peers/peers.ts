@@ -19,11 +19,12 @@ import type { DeviceCertificate } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import type { SearchOptions } from "./dht.ts";
 import type { DriveBlocks, Ipfs } from "./ipfs.ts";
+import type { Pass } from "./invite.ts";
 import type { Meter } from "./pipe.ts";
 import type { MadeUpWorld } from "./range.ts";
 import { startPeers } from "./start.ts";
 
-export { type Invite, encodeInvite, parseInvite } from "./invite.ts";
+export { type Invite, encodeInvite, networkKeyBytes, parseInvite } from "./invite.ts";
 export type { DriveBlocks, Ipfs } from "./ipfs.ts";
 export type { MadeUpWorld } from "./range.ts";
 
@@ -57,14 +58,26 @@ export interface PeersOptions {
   readonly relay?: "on" | "off" | "auto";
   /** Asks the router for a port; not when absent. */
   readonly upnp?: boolean;
+  /** 32 bytes: whoever has not the same is not heard. */
+  readonly networkKey?: Uint8Array;
   readonly encryption?: "tls" | "noise";
+}
+
+export interface ConnectOptions {
+  readonly signal?: AbortSignal;
+  /** Of the invite by which we come. */
+  readonly pass?: Pass;
+  /** Its user is one of ours: see Book. */
+  readonly friend?: boolean;
 }
 
 export interface Peers extends PeerNetwork, AsyncDisposable {
   /** Where others reach this node: multiaddrs with its peer id. */
   addresses(): readonly string[];
   /** Dials an address, greets, and hears of its peers. */
-  connect(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerId>;
+  connect(address: string, options?: ConnectOptions): Promise<PeerId>;
+  /** For an invite to this node. */
+  pass(expiresAtMs: number): Pass;
   /** Measures round trips that others can believe. */
   readonly ranging: RangeNetwork;
   /** Background work, for the loop that runs all steps. */

@@ -28,6 +28,7 @@ export async function startPeers(needs: PeersNeeds, options: PeersOptions): Prom
     privateKey: privateKeyFromRaw(keys.privateKeyRaw),
     listen: options.listen,
     mdns: options.mdns,
+    ...(options.networkKey === undefined ? {} : { networkKey: options.networkKey }),
     reach: reachOf({
       listen: options.listen, relay: options.relay ?? "auto", upnp: options.upnp ?? false,
     }),

@@ -19,7 +19,7 @@ import { erasureClasses } from "../../src/base/records.ts";
 import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht-records.ts";
 import { encodeSlot, slotKey, slotOf } from "../../src/peers/slots.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
-import { encodeInvite, parseInvite } from "../../src/peers/invite.ts";
+import { encodeInvite, parseInvite, passOf } from "../../src/peers/invite.ts";
 import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
   parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/message.ts";
 import { answerChallenge, leavesOf, verifyAnswer } from "../../src/proofs/answer.ts";
@@ -136,7 +136,8 @@ const decoders: readonly Decoder[] = [
     bytesMax: payloadBytesMax,
   },
   {
-    name: "greeting", valid: [encodeHello([certificate.bytes], offer.bytes), encodeHello([])],
+    name: "greeting", valid: [encodeHello([certificate.bytes], offer.bytes), encodeHello([]),
+      encodeHello([], offer.bytes, passOf(random.bytes(64), 1e12))],
     decode: (bytes) => parseHello(bytes).certificates.map(records["certificate"]!),
     bytesMax: payloadBytesMax,
   },
@@ -177,6 +178,9 @@ const decoders: readonly Decoder[] = [
   {
     name: "invite", valid: [Buffer.from(encodeInvite({
       peer: peer.peer, addresses: ["/ip4/192.0.2.7/tcp/4001"], name: "Ann",
+    })), Buffer.from(encodeInvite({
+      peer: peer.peer, addresses: ["/ip4/192.0.2.7/tcp/4001"], name: "Ann",
+      pass: passOf(random.bytes(64), 1e12), networkKey: random.bytes(32),
     }))],
     decode: (bytes) => parseInvite(Buffer.from(bytes).toString("latin1")),
     kinds: ["Invalid"], bytesMax: 2 ** 20,

@@ -35,6 +35,7 @@ export interface TestNodeOptions {
   readonly household?: string;
   readonly country?: string;
   readonly relay?: "on" | "off" | "auto";
+  readonly networkKey?: Uint8Array;
   readonly clock?: Clock;
   readonly log?: Log;
   readonly more?: Partial<PeersNeeds>;
@@ -53,6 +54,7 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
     household: options.household ?? `home of ${keys.peer.slice(-6)}`,
     country: options.country ?? "CH",
     mdns: options.mdns ?? false,
+    ...(options.networkKey === undefined ? {} : { networkKey: options.networkKey }),
     ...(options.relay === undefined ? {} : { relay: options.relay }),
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
   };
