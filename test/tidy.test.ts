@@ -25,6 +25,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   check: ["base", "cache", "transfer", "tree"],
   agent: ["base", "peers", "placement", "proofs", "transfer", "vault"],
   bridge: ["base"],
+  node: [
+    "agent", "base", "bridge", "cache", "crypt", "erasure", "peers", "placement", "places",
+    "transfer", "vault",
+  ],
   web: ["base"],
   cli: ["base", "hive.ts"],
 };

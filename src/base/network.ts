@@ -45,8 +45,8 @@ export interface OwnerRecords {
 export interface ShardHost {
   /**
    * Checks the record, the index, this peer's place in the group, the hash and the quota, and, when
-   * the policy's text is there, that it lets this peer hold the shard. Once it has answered it holds
-   * the shard's bytes no more: their room is used for the next one.
+   * the policy's text is there, that it lets this peer hold the shard. Having answered it holds the
+   * shard's bytes no more: their room is used for the next one.
    */
   store(from: Requester, request: StoreRequest, shard: Uint8Array): Promise<Uint8Array>;
   read(from: Requester, shard: ShardId, range: ByteRange): Promise<Uint8Array>;

@@ -7,20 +7,16 @@ import type { Connection, PeerId as Libp2pPeerId } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
 import { HiveError, isFault } from "../base/errors.ts";
-import type { OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.ts";
-import { parsePeerId } from "../base/ids.ts";
-import type { ByteRange } from "../base/filesystem.ts";
+import { type OwnerId, type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
-import type { CallOptions, Challenge, KnownPeer, PutOptions } from "../base/network.ts";
-import type { ReadOptions } from "../base/network.ts";
-import type { Head, Manifest, Offer, Receipt, SegmentRecord } from "../base/records.ts";
+import type { CallOptions, KnownPeer } from "../base/network.ts";
+import type { Head, Manifest, Offer } from "../base/records.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
-import {
-  parseHead, parseManifest, parseOffer, parseReceipt, parseSegmentRecord, signOffer,
-} from "../crypt/records.ts";
+import { parseOffer, signOffer } from "../crypt/records.ts";
 import { Answers } from "./answers.ts";
 import { Book } from "./book.ts";
+import { ShardCalls, believed } from "./calls.ts";
 import type { Door } from "./door.ts";
 import { publishRecord, resolveHead, resolveManifest } from "./dht.ts";
 import type { SearchOptions } from "./dht.ts";
@@ -29,7 +25,7 @@ import type { Guest } from "./guests.ts";
 import { type Pass, isPass, isPlainAddress, passOf } from "./invite.ts";
 import type { Ipfs } from "./ipfs.ts";
 import { Link, shardProtocol } from "./link.ts";
-import { type Request, encodeHello, parseList, parseOwnerRecords } from "./message.ts";
+import { type Request, encodeHello, parseList } from "./message.ts";
 import type { Node } from "./node.ts";
 import type { ConnectOptions, Peers, PeersNeeds, PeersOptions } from "./peers.ts";
 import type { Meter } from "./pipe.ts";
@@ -44,7 +40,7 @@ interface Own {
   readonly meter: Meter;
 }
 
-export class Hub implements Peers {
+export class Hub extends ShardCalls implements Peers {
   readonly self: PeerId;
   readonly step: Exchange;
   readonly ranging: Ranging;
@@ -66,6 +62,7 @@ export class Hub implements Peers {
   #ipfs: Promise<Ipfs> | undefined;
 
   constructor(needs: PeersNeeds, options: PeersOptions, own: Own) {
+    super();
     this.#needs = needs;
     this.#options = options;
     this.#keys = own.keys;
@@ -91,7 +88,7 @@ export class Hub implements Peers {
       log: needs.log,
       book: this.#book,
       presence,
-      linkTo: (peer) => this.#link(peer),
+      linkTo: (peer) => this.link(peer),
       connections: () => this.#node.getConnections().length,
       renewOffer: () => void this.#ownOffer(),
       drop: (peer) => this.#drop(peer),
@@ -156,91 +153,9 @@ export class Hub implements Peers {
     const peer = parsePeerId(connection.remotePeer.toString());
     if (options.pass !== undefined) this.#passes.set(peer, options.pass);
     if (options.friend === true) await this.#book.befriend(peer);
-    await this.#link(peer).greet(options.signal);
+    await this.link(peer).greet(options.signal);
     await this.step.askOffers(peer, options.signal);
     return peer;
-  }
-
-  async store(
-    to: PeerId,
-    request: Parameters<Peers["store"]>[1],
-    shard: Uint8Array,
-    options: CallOptions = {},
-  ): Promise<Receipt> {
-    const { record, manifest, index, policy } = request;
-    const told = { record: record.bytes, manifest: manifest.bytes, index };
-    const asked = { op: "store", ...told, ...(policy === undefined ? {} : { policy }) } as const;
-    const answer = await this.#link(to).call(asked, shard, options);
-    const receipt = believed("store", () => parseReceipt(answer));
-    const right = receipt.holder === to && receipt.segment === record.segment &&
-      receipt.index === index && receipt.shard === record.roots[index] &&
-      receipt.owner === record.owner;
-    if (right) return receipt;
-    throw new HiveError("Corrupt", "peers.store", "a receipt for something else");
-  }
-
-  async read(
-    to: PeerId,
-    shard: ShardId,
-    range: ByteRange,
-    options: ReadOptions = {},
-  ): Promise<Uint8Array> {
-    const { offsetBytes: offset, lengthBytes: length } = range;
-    const fits = offset + length <= limits.peers.payloadBytesMax;
-    if (!fits) throw new HiveError("TooLarge", "peers.read", `${offset}+${length}`);
-    const asked = { op: "read", shard, offset, length } as const;
-    const answer = await this.#link(to).call(asked, none, options);
-    if (answer.length === length) return answer;
-    throw new HiveError("Corrupt", "peers.read", `${answer.length} bytes for ${length}`);
-  }
-
-  prove(to: PeerId, challenge: Challenge, options: CallOptions = {}): Promise<Uint8Array> {
-    return this.#link(to).call({ op: "prove", ...challenge }, none, options);
-  }
-
-  async release(to: PeerId, release: Uint8Array, options: CallOptions = {}): Promise<void> {
-    await this.#link(to).call({ op: "release" }, release, options);
-  }
-
-  async putRecord(to: PeerId, record: Head | Manifest, options: PutOptions = {}): Promise<void> {
-    const kind = "sequence" in record ? "head" : "manifest";
-    const { policy, signal } = options;
-    const asked = { op: "putRecord", kind, ...(policy === undefined ? {} : { policy }) } as const;
-    await this.#link(to).call(asked, record.bytes, { signal });
-  }
-
-  async records(to: PeerId, owner: OwnerId, options: CallOptions = {}) {
-    const answer = await this.#link(to).call({ op: "records", owner }, none, options);
-    return believed("records", () => {
-      const found = parseOwnerRecords(answer);
-      const head = found.head === undefined ? undefined : parseHead(found.head);
-      const manifests = found.manifests.map(parseManifest);
-      const strange = [head, ...manifests].some((one) => one !== undefined && one.owner !== owner);
-      if (strange) throw new HiveError("Corrupt", "peers.records", "another owner's");
-      return { head, manifests };
-    });
-  }
-
-  async segments(
-    to: PeerId,
-    owner: OwnerId,
-    after: SegmentId | undefined,
-    options: CallOptions = {},
-  ): Promise<readonly SegmentRecord[]> {
-    const limit = limits.peers.segmentsSampleMax;
-    const asked = { op: "segments", owner, after, limit } as const;
-    const answer = await this.#link(to).call(asked, none, options);
-    return believed("segments", () => {
-      const records = parseList(answer, limit).map(parseSegmentRecord);
-      let last: string = after ?? "";
-      for (const record of records) {
-        if (record.owner !== owner || record.segment <= last) {
-          throw new HiveError("Corrupt", "peers.segments", "another owner's, or out of order");
-        }
-        last = record.segment;
-      }
-      return records;
-    });
   }
 
   publish(record: Head | Manifest, options: CallOptions = {}): Promise<void> {
@@ -288,7 +203,7 @@ export class Hub implements Peers {
     if (ipfs !== undefined) stack.use(ipfs);
   }
 
-  #link(peer: PeerId): Link {
+  protected link(peer: PeerId): Link {
     const known = this.#links.get(peer);
     if (known !== undefined) return known;
     const link = new Link({
@@ -336,7 +251,7 @@ export class Hub implements Peers {
     this.#book.met(peer);
     this.ranging.opened(peer, connection);
     if (connection.direction === "inbound") return;
-    void this.#tryOut(() => this.#link(peer).greet(this.#closing.signal));
+    void this.#tryOut(() => this.link(peer).greet(this.#closing.signal));
   }
 
   /** A neighbour that mDNS or the DHT tells of is dialled while we have few, a few at a time. */
@@ -396,17 +311,5 @@ export class Hub implements Peers {
       if (!isFault(error)) throw error;
       this.#needs.log.debug("peer.unreachable", { fault: describe(error) });
     }
-  }
-}
-
-const none = Buffer.alloc(0);
-
-/** What a peer answered that is not what it must be is Corrupt, whatever parser said so. */
-function believed<T>(op: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (cause) {
-    if (isFault(cause, "Corrupt")) throw cause;
-    throw new HiveError("Corrupt", `peers.${op}`, "answer", { cause });
   }
 }

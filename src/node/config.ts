@@ -1,0 +1,43 @@
+/** What a node is told, by whoever starts it. */
+import type { PolicyTexts } from "../base/views.ts";
+
+export interface NodeConfig {
+  /** Books and vault of this node; made 0700. */
+  readonly directory: string;
+  readonly peerSeed: Uint8Array;
+  /** Absent on a node that only keeps shards for others. */
+  readonly driveSeed: Uint8Array | undefined;
+  readonly deviceName: string;
+  readonly listen: readonly string[];
+  readonly bootstrap: readonly string[];
+  readonly household: string;
+  readonly country: string | undefined;
+  readonly mdns: boolean;
+  readonly relay?: "on" | "off" | "auto";
+  readonly upnp?: boolean;
+  /** Of a private network, 32 bytes. */
+  readonly networkKey?: Uint8Array;
+  readonly quotaBytes: number;
+  /** Of the quota, for each drive whose user is no friend; 1 when not told. */
+  readonly strangerShare?: number;
+  readonly deadAfterMs: number;
+  readonly auditIntervalMs: number;
+  /** The user's policies; without them the built-in one holds. */
+  readonly policies?: PolicyTexts;
+}
+
+/** Of a user who wrote none. */
+export const noTexts: PolicyTexts = { drive: undefined, named: {}, problem: null };
+
+/** Only what crosses to another thread: no functions, and not the mount's options. */
+export function plainConfig(config: NodeConfig): NodeConfig {
+  const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
+  const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
+  const { deadAfterMs, auditIntervalMs, policies } = config;
+  const room = { quotaBytes, strangerShare };
+  const who = { directory, peerSeed, driveSeed, deviceName, household, country };
+  const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
+  const told = Object.entries({ relay, upnp, networkKey, policies })
+    .filter(([, value]) => value !== undefined);
+  return { ...who, ...how, ...Object.fromEntries(told) };
+}

@@ -1,0 +1,87 @@
+/** A node at work: what its rooms do for whoever holds it. */
+import { policyReportOf } from "../agent/explain.ts";
+import { peerRowsOf, safetyOf } from "../agent/report.ts";
+import { systemClock as clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
+import type { NodeDuties } from "../base/node.ts";
+import { inviteTo, joinBy } from "../peers/joining.ts";
+import { policiesOf } from "../placement/describe.ts";
+import { type Recovered } from "../transfer/recover.ts";
+import type { Transfer } from "../transfer/transfer.ts";
+import type { NodeConfig } from "./config.ts";
+import { type NodeNeeds, type Rooms, openRooms } from "./rooms.ts";
+
+/** Peers and vault, and with a drive's seed transfer and agent too. */
+export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<NodeDuties> {
+  await using parts = new AsyncDisposableStack();
+  const rooms = await openRooms(needs, config, parts);
+  rooms.agent.start();
+  return dutiesOf(rooms, parts.move());
+}
+
+/** A drive's newest state, as the peers have it; undefined when none of them knows the drive. */
+export async function askRecovered(
+  needs: NodeNeeds, config: NodeConfig,
+): Promise<Recovered | undefined> {
+  await using parts = new AsyncDisposableStack();
+  const { transfer } = await openRooms(needs, config, parts);
+  return transfer?.recover();
+}
+
+function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
+  const { peers, vault, transfer, agent, places, name } = rooms;
+  let { problem } = rooms;
+  const drive = (): Transfer => {
+    if (transfer !== undefined) return transfer;
+    throw new HiveError("Unsupported", "node", "it has no drive");
+  };
+  return {
+    fetch: (cid, options) => drive().fetch(cid, options),
+    ipfsBlock: async (cid) => (await peers.ipfs()).block(cid),
+    async status() {
+      const known = peers.peers();
+      const online = known.filter((peer) => peer.online).length;
+      return {
+        peer: peers.self,
+        addresses: peers.addresses(),
+        vault: vault.usage(),
+        peers: { known: known.length, online },
+        drive: safetyOf(agent.status(), {
+          holders: transfer?.holders().keys() ?? [], known, problem,
+          notHere: transfer?.notHere() ?? [],
+        }),
+      };
+    },
+    peers: async () => peerRowsOf(peers.peers(), agent.status().peers),
+    flush: (timeoutMs) => drive().flush(timeoutMs),
+    verify: (options) => agent.verify(options),
+    missing: (cids) => countMissing(drive(), cids),
+    newestRoot: async () => (await drive().recover())?.root,
+    explainPolicy: async (asked) => policyReportOf(asked, {
+      known: peers.peers(), groups: transfer?.health.groups() ?? [], nowMs: clock.now(),
+    }),
+    govern: async (texts) => {
+      drive().govern(policiesOf(texts));
+      problem = texts.problem;
+      agent.wake();
+    },
+    mayCache: async () => transfer?.mayHere("cache") ?? true,
+    vouch: async ({ peer, country }) => places.vouch(peer, country ?? undefined),
+    invite: async (asked) => {
+      const networkKey = asked.networkKey ? rooms.networkKey : undefined;
+      return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
+    },
+    join: (invite) => joinBy(peers, invite, clock.now()),
+    wake: async () => agent.wake(),
+    close: () => parts.disposeAsync(),
+  };
+}
+
+async function countMissing(transfer: Transfer, cids: readonly Cid[]): Promise<number> {
+  let missing = 0;
+  for (const cid of cids) {
+    await transfer.fetch(cid, {}).catch(() => missing++);
+  }
+  return missing;
+}

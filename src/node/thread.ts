@@ -1,0 +1,19 @@
+/** A node on a thread of its own, beside a drive; a NetworkThread starts it as a worker. */
+import { lineLog, toStandardError } from "../base/log.ts";
+import { Channel } from "../bridge/channel.ts";
+import { serveNode } from "../bridge/node.ts";
+import { remoteBlocks, remoteSource } from "../bridge/source.ts";
+import { threadSeed } from "../bridge/thread.ts";
+import { readAside } from "../cache/cache.ts";
+import type { NodeConfig } from "./config.ts";
+import { openNode } from "./node.ts";
+
+const seed = threadSeed<NodeConfig>();
+if (seed !== undefined) {
+  const log = lineLog({ level: "info", write: toStandardError });
+  const main = new Channel(seed.asked, {});
+  const store = { source: readAside(remoteSource(main)), blocks: remoteBlocks(main) };
+  // Questions asked meanwhile wait in the port.
+  const node = await openNode({ log, ...store }, seed.config);
+  new Channel(seed.asking, serveNode(node));
+}
