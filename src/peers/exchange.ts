@@ -19,6 +19,8 @@ export interface ExchangeNeeds {
   readonly book: Book;
   readonly presence: Presence;
   readonly linkTo: (peer: PeerId) => Link;
+  /** Tries the addresses that it was told to begin with, while it is alone. */
+  readonly begin: () => void;
   readonly connections: () => number;
   readonly renewOffer: () => void;
   /** Ends the connection to a peer that is there no more. */
@@ -36,6 +38,7 @@ export class Exchange implements Step {
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const { book } = this.#needs;
     this.#needs.renewOffer();
+    this.#needs.begin();
     const wrote = await book.flush();
     const dialled = await this.#dial(signal);
     const asked = book.dueAsk();

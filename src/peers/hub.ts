@@ -15,6 +15,7 @@ import type { Head, Manifest, Offer } from "../base/records.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
 import { parseOffer, signOffer } from "../crypt/records.ts";
 import { Answers } from "./answers.ts";
+import { Beginning } from "./beginning.ts";
 import { Book } from "./book.ts";
 import { ShardCalls, believed } from "./calls.ts";
 import type { Door } from "./door.ts";
@@ -55,6 +56,7 @@ export class Hub extends ShardCalls implements Peers {
   readonly #passes = new Map<PeerId, Pass>();
   readonly #door: Door;
   readonly #presence: Presence;
+  readonly #beginning: Beginning;
   readonly #meter: Meter;
   readonly #closing = new AbortController();
   #discovering = 0;
@@ -84,12 +86,18 @@ export class Hub extends ShardCalls implements Peers {
       ...needs, book: this.#book, node: own.node, offer: () => this.#ownOffer(),
     });
     this.#presence = presence;
+    const connections = () => this.#node.getConnections().length;
+    this.#beginning = new Beginning({
+      clock: needs.clock, connections,
+      connect: (address) => this.#tryOut(() => this.connect(address)),
+    }, options.bootstrap);
     this.step = new Exchange({
       log: needs.log,
+      begin: () => this.#beginning.step(),
       book: this.#book,
       presence,
       linkTo: (peer) => this.link(peer),
-      connections: () => this.#node.getConnections().length,
+      connections,
       renewOffer: () => void this.#ownOffer(),
       drop: (peer) => this.#drop(peer),
     });
@@ -112,7 +120,7 @@ export class Hub extends ShardCalls implements Peers {
       this.#links.delete(peer);
       this.#passes.delete(peer);
     });
-    for (const address of this.#options.bootstrap) void this.#tryOut(() => this.connect(address));
+    this.#beginning.step();
   }
 
   offer(): Offer {
