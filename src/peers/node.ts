@@ -17,7 +17,7 @@ import { yamux } from "@libp2p/yamux";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Reach, reachServices, relayTransport, relayedAddress } from "./reach.ts";
+import { type Reach, isToldPublic, reachServices, relayTransport, relayedAddress } from "./reach.ts";
 import { socketTls } from "./tls.ts";
 
 export interface NodeServices extends Record<string, unknown> {
@@ -67,7 +67,10 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     privateKey: options.privateKey,
     datastore: options.datastore,
     nodeInfo: { name: "hive", version: "1", userAgent: "hive/1" },
-    addresses: { listen: [...options.listen, ...(isRelayed ? [relayedAddress] : [])] },
+    addresses: {
+      listen: [...options.listen, ...(isRelayed ? [relayedAddress] : [])],
+      appendAnnounce: options.listen.filter(isToldPublic),
+    },
     transports: [tcp(), ...(isRelayed ? [relayTransport()] : [])],
     connectionEncrypters: [encrypterOf(options)],
     ...protectorOf(options.networkKey),

@@ -115,3 +115,11 @@ export function isPublic(address: string): boolean {
   if (address.includes(relayedAddress)) return false;
   return /^\/ip[46]\//.test(address) && !isPrivate(multiaddr(address));
 }
+
+/**
+ * libp2p keeps a public address to itself until enough others have dialled it. One that the user
+ * has written down with its port needs no proof: it costs others a dial if it is wrong.
+ */
+export function isToldPublic(address: string): boolean {
+  return isPublic(address) && !/\/(0\.0\.0\.0|::)\/|\/(tcp|udp)\/0$/.test(address);
+}

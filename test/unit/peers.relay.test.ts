@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { isPlainAddress } from "../../src/peers/invite.ts";
-import { isPublic, reachOf } from "../../src/peers/reach.ts";
+import { isPublic, isToldPublic, reachOf } from "../../src/peers/reach.ts";
 import { Internet, type Program, canMake } from "../support/namespaces.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
@@ -29,6 +29,16 @@ test("a swarm on this machine has no relay, and a home has", (t) => {
   t.ok(isPlainAddress(`/ip4/192.0.2.1/tcp/1/p2p/${relay}/p2p-circuit`));
   t.notOk(isPlainAddress(`/ip4/192.0.2.1/tcp/1/p2p/${relay}`));
   t.notOk(isPlainAddress(`/ip4/192.0.2.1/tcp/1/p2p/${relay}/p2p-circuit/p2p-circuit`));
+  t.end();
+});
+
+test("of the addresses to listen at, a public one with its port is announced at once", (t) => {
+  const cases = [
+    ["/ip4/8.8.8.8/tcp/4001", true], ["/ip6/2a00::1/tcp/4001", true], ["/ip4/8.8.8.8/tcp/0", false],
+    ["/ip4/0.0.0.0/tcp/4001", false], ["/ip6/::/tcp/4001", false], ["/ip4/10.0.0.1/tcp/4001", false],
+    ["/ip4/127.0.0.1/tcp/4001", false],
+  ] as const;
+  for (const [address, wanted] of cases) t.equal(isToldPublic(address), wanted, address);
   t.end();
 });
 
