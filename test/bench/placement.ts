@@ -1,7 +1,9 @@
 /**
  * Placement by numbers: node test/bench/placement.ts [--decisions N] [--view N] [--seed S]
+ *   [--only speed,rules,movement,load] [--minutes M]
  * How long a group of 40 takes from a view of N peers; whether any of many decisions under random
- * policies breaks a rule; how much moves when a peer comes, goes or changes; how even the load is.
+ * policies breaks a rule, in M minutes at most; how much moves when a peer comes, goes or changes;
+ * how even the load is.
  */
 import { parseArgs } from "node:util";
 import { seededRandom } from "../../src/base/random.ts";
@@ -16,10 +18,12 @@ const { values } = parseArgs({
     decisions: { type: "string", default: "200000" },
     view: { type: "string", default: "1000000" },
     seed: { type: "string", default: "1" },
+    minutes: { type: "string", default: "1440" },
     only: { type: "string", default: "speed,rules,movement,load" },
   },
 });
 const erasureClass = erasureClasses.find(({ name }) => name === "standard") as ErasureClass;
+const tellEveryMs = 60_000;
 const random = (what: string) => seededRandom(`${values.seed}/${what}`);
 
 const full = parsePolicy(`policy full {
@@ -51,14 +55,29 @@ function speed(): void {
   }
 }
 
+/** Policies with some kinds of clause, then as many with all of them. A violation is a failure. */
 function rules(): void {
-  const began = performance.now();
-  const decisions = Number(values.decisions);
-  const { drawn, refused, violations } = tryDecisions(random("rules"), { decisions });
-  const seconds = ((performance.now() - began) / 1000).toFixed(0);
-  const broken = `${violations.length} violations`;
-  print(`decisions: ${drawn} drawn, ${refused} refused, ${broken}, ${seconds} s`);
-  for (const words of violations.slice(0, 3)) print(words);
+  for (const [kind, full] of [["some", false], ["all", true]] as const) {
+    const began = performance.now();
+    const endMs = began + (Number(values.minutes) * 60_000) / 2;
+    let tellMs = began + tellEveryMs;
+    const onPolicy = (done: number): boolean => {
+      if (performance.now() >= tellMs) {
+        tellMs += tellEveryMs;
+        process.stderr.write(`${done} decisions, ${kind} clauses\n`);
+      }
+      return performance.now() < endMs;
+    };
+    const decisions = Number(values.decisions) / 2;
+    const trial = { decisions, full, onPolicy, perPolicy: 2500 };
+    const { drawn, refused, violated, violations } = tryDecisions(random(`rules ${kind}`), trial);
+    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    const memory = `${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`;
+    print(`decisions under policies of ${kind} clauses: ${drawn} drawn, ${refused} refused, ` +
+      `${violated} violations, ${seconds} s, ${memory}`);
+    for (const words of violations.slice(0, 3)) print(words);
+    if (violated > 0) process.exitCode = 1;
+  }
 }
 
 function movement(): void {

@@ -5,11 +5,11 @@
 import { type Random } from "../../src/base/random.ts";
 import { type ErasureClass, type Offer, erasureClasses } from "../../src/base/records.ts";
 import { type Facts, domainOf } from "../../src/placement/facts.ts";
-import { allows } from "../../src/placement/judge.ts";
 import { canonicalPolicy } from "../../src/placement/policy-hash.ts";
 import type { Policy } from "../../src/placement/policy.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
 import { PeerView } from "../../src/placement/view.ts";
+import { passes } from "./policy-model.ts";
 import { nowMs, peerOf, pick, randomFacts, randomPolicy } from "./policies.ts";
 
 const GiB = 2 ** 30;
@@ -48,22 +48,33 @@ export function viewOf({ facts, byPeer }: Network, policy: Policy): PeerView {
 export interface Verdicts {
   readonly drawn: number;
   readonly refused: number;
-  /** Rules that a group broke, in words. */
+  readonly violated: number;
+  /** The first few of the rules that a group broke, in words. */
   readonly violations: readonly string[];
 }
 
-/** Many decisions under many policies, each checked by counting. */
+/** As many are told in words: more would say no more. */
+const violationsToldMax = 100;
+
+/** Many decisions under many policies, each checked by counting. Memory does not grow with them. */
 export function tryDecisions(
-  random: Random, { decisions, peers = 3000, perPolicy = 500 }: {
+  random: Random, {
+    decisions, peers = 3000, perPolicy = 500, full = false, onPolicy = () => true,
+  }: {
     readonly decisions: number; readonly peers?: number; readonly perPolicy?: number;
+    /** Every policy has every kind of clause. */
+    readonly full?: boolean;
+    /** Told how many were made; false ends it early. */
+    readonly onPolicy?: (done: number) => boolean;
   },
 ): Verdicts {
   const network = randomNetwork(random, peers);
   const violations: string[] = [];
-  let [drawn, refused] = [0, 0];
-  while (drawn + refused < decisions) {
-    const policy = randomPolicy(random, { mild: random.below(4) > 0 });
+  let [drawn, refused, violated] = [0, 0, 0];
+  while (drawn + refused < decisions && onPolicy(drawn + refused)) {
+    const policy = randomPolicy(random, { mild: random.below(4) > 0, full });
     const view = viewOf(network, policy);
+    const allowed = new Set(network.facts.filter((facts) => passes(policy, facts)));
     for (let at = 0; at < perPolicy && drawn + refused < decisions; at++) {
       const erasureClass = erasureClasses[random.below(erasureClasses.length)] as ErasureClass;
       const draw = view.draw({ class: erasureClass, seed: `${drawn + refused}` });
@@ -75,23 +86,25 @@ export function tryDecisions(
       }
       drawn++;
       const members = draw.peers.map((peer) => network.byPeer.get(peer) as Facts);
-      const broken = brokenBy(members, policy, erasureClass);
-      if (broken !== undefined) violations.push(`${broken}\n${canonicalPolicy(policy)}`);
+      const broken = brokenBy(members, policy, erasureClass, (facts) => allowed.has(facts));
+      if (broken === undefined) continue;
+      violated++;
+      if (violated > violationsToldMax) continue;
+      violations.push(`${broken}\n${canonicalPolicy(policy)}`);
     }
   }
-  return { drawn, refused, violations };
+  return { drawn, refused, violated, violations };
 }
 
 /** The first rule that these members break. */
 export function brokenBy(
   members: readonly Facts[], policy: Policy, { k, n, r }: ErasureClass,
+  isAllowed = (facts: Facts): boolean => passes(policy, facts),
 ): string | undefined {
   const evidence = policy.evidence ?? "claimed";
   if (members.length !== n) return `${members.length} members`;
   if (new Set(members.map(({ offer }) => offer.peer)).size !== n) return "a peer twice";
-  const stranger = members.find((facts) => {
-    return !policy.rules.every((rule) => allows(rule, { facts, evidence }));
-  });
+  const stranger = members.find((facts) => !isAllowed(facts));
   if (stranger !== undefined) return `${stranger.offer.peer} is not allowed`;
   const always = { domain: "household", max: r - k } as const;
   for (const spread of [...policy.spread, always]) {

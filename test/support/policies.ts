@@ -12,10 +12,13 @@ export const nowMs = 1_800_000_000_000;
 const countries = ["AT", "BR", "CH", "DE", "FR", "GB", "IS", "JP", "US", "ZA"];
 const versions = ["0.1.0", "0.2.0", "0.2.1", "1.0", "1.0.0-odd"];
 
-/** A policy with every kind of clause now and then; the milder, the more peers are let through. */
-export function randomPolicy(random: Random, { mild = false } = {}): Policy {
+/**
+ * A policy with every kind of clause now and then, or with each of them at once if it is full; the
+ * milder, the more peers are let through.
+ */
+export function randomPolicy(random: Random, { mild = false, full = false } = {}): Policy {
   const times = (most: number, make: () => string): string[] =>
-    Array.from({ length: random.below(most + 1) }, make);
+    Array.from({ length: full ? 1 + random.below(most) : random.below(most + 1) }, make);
   const wide = (): string => {
     return mild ? `(${condition(random, 2)} or country in DE)` : condition(random, 3);
   };
