@@ -1,7 +1,7 @@
 /**
  * Disasters on a real swarm of processes, at full size: what `npm test` does small. Each drill says
  * what it does, how long it took, and fails loudly. `npm run drill -- NAME` runs one of them;
- * `crashes` and `large` know options, told in their own files.
+ * `crashes`, `large` and `places` know options, told in their own files.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -18,9 +18,10 @@ import { sameTree, until, wordsIn } from "../test/support/cli.ts";
 import { filesWith, keyFileOf, secretsOf } from "../test/support/secrets.ts";
 import { crashOptions, crashes } from "./drills/crashes.ts";
 import { large, largeOptions } from "./drills/large.ts";
+import { places, placesOptions } from "./drills/places.ts";
 import { begin, must, say, seconds, swarm, timed } from "./drills/machine.ts";
 
-const options = { ...crashOptions, ...largeOptions };
+const options = { ...crashOptions, ...largeOptions, ...placesOptions };
 const MiB = 1024 * 1024;
 const secret = "nine herons stood where the river bends";
 const secretName = "letter-to-nobody-at-all.txt";
@@ -28,7 +29,7 @@ const secretName = "letter-to-nobody-at-all.txt";
 type Values = Readonly<Partial<Record<keyof typeof options, string>>>;
 type Drill = (values: Values) => Promise<void>;
 const drills: Readonly<Record<string, Drill>> = {
-  whole, crashes, repair, wire, latency, large,
+  whole, crashes, repair, wire, latency, large, places,
 };
 
 const { positionals: chosen, values } = parseArgs({ allowPositionals: true, options });

@@ -13,7 +13,7 @@ import { certifier } from "../crypt/certificates.ts";
 import { driveKeysOf } from "../crypt/drive.ts";
 import { peerKeysOf } from "../crypt/peer-key.ts";
 import { openCoder } from "../erasure/erasure.ts";
-import { type Peers, openPeers } from "../peers/peers.ts";
+import { type MadeUpWorld, type Peers, openPeers } from "../peers/peers.ts";
 import { policiesOf } from "../placement/describe.ts";
 import { Places } from "../places/places.ts";
 import { Survey } from "../places/survey.ts";
@@ -26,6 +26,8 @@ export interface NodeNeeds {
   /** The drive's cache, for uploads and for IPFS; a node without a drive has none. */
   readonly source?: UploadSource;
   readonly blocks?: RemoteBlocks;
+  /** In tests and drills alone. */
+  readonly world?: MadeUpWorld;
 }
 
 export interface Rooms {
@@ -46,7 +48,7 @@ export async function openRooms(
   config: NodeConfig,
   parts: AsyncDisposableStack,
 ): Promise<Rooms> {
-  const { log, source } = needs;
+  const { log, source, world } = needs;
   const directory = privateDirectory(config.directory);
   const keys = peerKeysOf(config.peerSeed);
   const openBooks = async (name: string) =>
@@ -64,7 +66,8 @@ export async function openRooms(
   const ipfs = needs.blocks === undefined ? {} : { blocks: needs.blocks, fetcher: needs.blocks };
   const people = { clock, random, log, books: await openBooks("peers"), host: vault };
   const places = parts.use(new Places(people, { ...config, self: keys.peer }));
-  const peers = parts.use(await openPeers({ ...people, certificates, places, ...ipfs }, config));
+  const company = { ...people, certificates, places, world, ...ipfs };
+  const peers = parts.use(await openPeers(company, config));
   met.peers = peers;
   const shared = { network: peers, clock, random, log };
   const transfer =

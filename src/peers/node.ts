@@ -41,6 +41,8 @@ export interface NodeOptions {
   readonly datastore: Datastore;
   readonly dht: DhtOptions;
   readonly door?: Doorkeeper;
+  /** In a made-up world alone: the local address that it dials from. */
+  readonly dialsFrom?: string | undefined;
   /** How it is reached from behind a router; not at all when absent. */
   readonly reach?: Reach;
   /** Of a private network: without the same no peer gets as far as a handshake. */
@@ -71,7 +73,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
       listen: [...options.listen, ...(isRelayed ? [relayedAddress] : [])],
       appendAnnounce: options.listen.filter(isToldPublic),
     },
-    transports: [tcp(), ...(isRelayed ? [relayTransport()] : [])],
+    transports: [tcp(dialling(options.dialsFrom)), ...(isRelayed ? [relayTransport()] : [])],
     connectionEncrypters: [encrypterOf(options)],
     ...protectorOf(options.networkKey),
     streamMuxers: [yamux({
@@ -104,6 +106,12 @@ export async function openNode(options: NodeOptions): Promise<Node> {
       ...more,
     },
   });
+}
+
+/** All that it is given goes to net.connect, more than its types tell. */
+function dialling(localAddress: string | undefined): NonNullable<Parameters<typeof tcp>[0]> {
+  const dialOpts = { noDelay: true, localAddress };
+  return localAddress === undefined ? {} : { dialOpts };
 }
 
 /** TLS on the socket itself would go past the private network's own cipher, which lies below. */

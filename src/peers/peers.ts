@@ -42,14 +42,14 @@ export interface PeersNeeds {
   /** Told of every address that is seen, and asked what that comes to. */
   readonly places?: PlaceBook;
   /** In tests and simulations alone. */
-  readonly world?: MadeUpWorld;
+  readonly world?: MadeUpWorld | undefined;
 }
 
 export interface PeersOptions {
   readonly peerSeed: Uint8Array;
   /** Multiaddrs, for example /ip4/0.0.0.0/tcp/4001; port 0 takes any free one. */
   readonly listen: readonly string[];
-  /** Multiaddrs with a /p2p/ part, dialled once at the start; a silent one is no fault. */
+  /** Multiaddrs with a /p2p/ part, dialled while this node is alone; a silent one is no fault. */
   readonly bootstrap: readonly string[];
   readonly household: string;
   readonly country: string | undefined;

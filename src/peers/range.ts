@@ -35,9 +35,12 @@ export const rangeProtocol = "/hive/range/1.0.0";
  * It comes in by a constructor, and no configuration leads here.
  */
 export interface MadeUpWorld {
-  addressOf(peer: PeerId): string | undefined;
+  /** Where a peer is seen; without it, where its connection comes from. */
+  addressOf?(peer: PeerId): string | undefined;
   /** How long an answer to this peer is held back. */
   delayMs(peer: PeerId): number;
+  /** The local address that this node dials from: several in one process have each its own. */
+  readonly dialsFrom?: string;
 }
 
 export interface RangingNeeds {
@@ -73,7 +76,8 @@ export class Ranging implements RangeNetwork {
   /** A connection was opened: where its other end is. */
   opened(peer: PeerId, connection: Connection): void {
     const { places, world } = this.#needs;
-    const address = world === undefined ? addressSeen(connection) : world.addressOf(peer);
+    const address = world?.addressOf === undefined
+      ? addressSeen(connection) : world.addressOf(peer);
     if (address !== undefined) places?.saw(peer, address);
   }
 

@@ -36,6 +36,7 @@ export async function startPeers(needs: PeersNeeds, options: PeersOptions): Prom
     datastore: new Remembered(),
     dht: dhtPart(needs.clock, (connection, bytes) => door.counts(connection, bytes)),
     door,
+    dialsFrom: needs.world?.dialsFrom,
   });
   hub = new Hub(needs, options, { keys, node, door, meter });
   await hub.start();

@@ -1,0 +1,117 @@
+/**
+ * What the drill `places` does beside writing: a peer goes abroad, policies that nobody satisfies
+ * are chosen, and what the peers say of their places is held against what was measured.
+ */
+import { setTimeout } from "node:timers/promises";
+import { until } from "../../test/support/cli.ts";
+import { type Towns, shardsOnDisk } from "../../test/support/made-up-towns.ts";
+import { type Dweller, moved } from "../../test/support/world-plan.ts";
+import { believed } from "../../test/support/world-truth.ts";
+import { must, say, timed } from "./machine.ts";
+import { type Owner, type Placed, mountAmong, shardsByPolicy, writePolicy }
+  from "./places-owner.ts";
+import { refusedRows } from "./places-policies.ts";
+
+/** Where nobody lives and every policy of the EU ends. */
+const abroad = "BR";
+const moveSeconds = 1200;
+
+/** The peer of the EU with the most shards goes abroad; what it may not keep there leaves it. */
+export async function tryMove(towns: Towns, owner: Owner): Promise<void> {
+  const placed = await shardsByPolicy(owner);
+  const { dweller, count } = await fullest(towns);
+  const gone = moved(towns.plan, dweller, abroad);
+  const lost = new Set(forbiddenTo(gone, owner, placed));
+  await mountAmong(owner, towns.dwellers.length);
+  await towns.move(gone);
+  const kept = async () => (await shardsOnDisk(towns.plan, gone)).filter((one) => lost.has(one));
+  const before = (await kept()).length;
+  if (before === 0) throw new Error(`peer ${gone.number} had nothing that it may not keep`);
+  say(`  peer ${gone.number} with ${count} shards moves from ${dweller.country} to ${abroad}: ` +
+    `${before} must leave it`);
+  await timed("they have left it", () => until(async () => (await kept()).length === 0, {
+    seconds: moveSeconds, what: `peer ${gone.number} keeps what it may not`,
+  }));
+  const whole = async () => {
+    const status = await owner.machine.status().catch(() => undefined);
+    return status !== undefined && status.segments.healthy === status.segments.total;
+  };
+  await timed("and every segment is whole", () => until(whole, {
+    seconds: moveSeconds, what: "full redundancy",
+  }));
+  await must(owner.machine, ["unmount"]);
+}
+
+async function fullest({ plan, dwellers }: Towns) {
+  const natives = dwellers.filter(({ country, claims, shown }) => {
+    return ["DE", "NL", "BE", "AT", "DK", "FR"].includes(country) && claims === shown;
+  });
+  const counts = await Promise.all(natives.map(async (dweller) => {
+    return { dweller, count: (await shardsOnDisk(plan, dweller)).length };
+  }));
+  const [most] = counts.sort((left, right) => right.count - left.count);
+  if (most === undefined) throw new Error("nobody lives in the EU");
+  return most;
+}
+
+function forbiddenTo(
+  dweller: Dweller, { rows }: Owner, placed: readonly Placed[],
+): readonly string[] {
+  return placed.flatMap(({ name, roots }) => {
+    const rule = rows.find((row) => row.name === name)?.rule;
+    const mayNot = rule !== undefined && !rule.may(dweller, believed(dweller, rule));
+    return mayNot ? roots : [];
+  });
+}
+
+/** Each is refused with the peers that its clauses left, and changes nothing. */
+export async function tryRefused(towns: Towns, { machine }: Owner): Promise<void> {
+  const everything = async () => {
+    const all = await Promise.all(towns.dwellers.map((one) => shardsOnDisk(towns.plan, one)));
+    return all.map((shards) => shards.sort().join()).join(";");
+  };
+  const before = await everything();
+  for (const row of refusedRows) {
+    writePolicy(machine, row);
+    const ran = await machine.hive(["policy", "use", row.name]);
+    const counts = /^peers +after$/m.test(ran.out) && /^\d+ +\S/m.test(ran.out);
+    if (ran.code === 0 || !counts) throw new Error(`${row.name}: ${ran.code}\n${ran.out}`);
+    const words = ran.error.split("\n")[0];
+    say(`  ${row.name} is refused: ${words}`);
+    const lines = ran.out.split("\n").filter((one) => /^\d|\bno\b/.test(one));
+    for (const line of lines) say(`    ${line}`);
+  }
+  if (await everything() !== before) throw new Error("a policy that was refused moved shards");
+}
+
+interface Row {
+  readonly peer: string;
+  readonly country: string | null;
+  readonly evidence: string | null;
+  readonly isLying: boolean;
+}
+
+/** What the owner's machine makes of everybody's word after so long. */
+export async function tellEvidence(
+  towns: Towns, owner: Owner, untilMs: number,
+): Promise<void> {
+  await mountAmong(owner, towns.dwellers.length);
+  const restMs = untilMs - performance.now();
+  if (restMs > 0) await timed("round trips are measured meanwhile", () => setTimeout(restMs));
+  const rows = JSON.parse((await must(owner.machine, ["peers", "--json"])).out) as readonly Row[];
+  const levels = Map.groupBy(rows, ({ evidence }) => evidence ?? "not believed");
+  const counted = [...levels].map(([level, those]) => `${those.length} ${level}`).join(", ");
+  say(`  places, as the owner sees them: ${counted}`);
+  const liars = towns.dwellers.filter(({ claims, country }) => claims !== country);
+  for (const { number, peer, claims, country, shown } of liars) {
+    const row = rows.find((one) => one.peer === peer);
+    const seen = row?.country === null || row === undefined
+      ? "not believed" : `${row.country} (${row.evidence})`;
+    const caught = row?.isLying === true ? ", and said to lie" : "";
+    const says = `in ${country} says ${claims} at an address of ${shown}`;
+    say(`  peer ${number} ${says}: ${seen}${caught}`);
+    const isBelieved = row?.country === claims && row.evidence === "rtt";
+    if (isBelieved) throw new Error(`round trips uphold the lie of peer ${number}`);
+  }
+  await must(owner.machine, ["unmount"]);
+}
