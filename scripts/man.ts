@@ -38,8 +38,8 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
   household: "peers with the same household fail together and never share a segment; give the " +
     "machines of one home the same name",
   country: "two capital letters (ISO 3166), told to peers as a claim",
-  listen: "multiaddrs to listen on",
-  bootstrap: "multiaddrs of peers to begin with; `hive join` adds to it",
+  listen: "multiaddrs to listen on; a public one with its port is told to others at once",
+  bootstrap: "multiaddrs of peers to begin with, tried until one answers; `hive join` adds to it",
   mdns: "find peers on the local network",
   relay: "carry bytes between peers behind routers, within limits: on, off, or auto for when " +
     "others can reach this machine straight; never on a machine that listens on loopback alone",

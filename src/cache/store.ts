@@ -61,6 +61,9 @@ export class Store implements Cache {
   readonly #rounds: Rounds;
   readonly #reading: Reading;
   readonly #room: DirtyRoom;
+  /** What the journal holds was taken in before the crash: until its commit nothing waits for room,
+   *  which only an upload makes, and that begins after it. */
+  #isReplaying = false;
   readonly #intake: Intake;
   readonly #durable: Durable;
   readonly #cleaner: Cleaner;
@@ -120,7 +123,7 @@ export class Store implements Cache {
     if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known, options);
     if (sealed.length > limits.dag.blockBytesMax) throw new HiveError("TooLarge", "cache.put", cid);
     this.#refuseIfStuck();
-    if (this.#room.hasRoom(sealed.length)) {
+    if (this.#isReplaying || this.#room.hasRoom(sealed.length)) {
       this.#insert(cid, sealed, options);
       return this.#throttle();
     }
@@ -181,14 +184,18 @@ export class Store implements Cache {
     assert(through <= this.#needs.journal.last, "a commit through records that exist");
     this.#rounds.commit(root, through);
     await this.#durable.group.request("settled");
+    this.#isReplaying = false;
   }
 
   root(): Uint8Array | undefined {
     return this.#rounds.committed?.root;
   }
 
-  replay(): AsyncIterable<Uint8Array> {
-    return this.#needs.journal.replay(this.#rounds.committed?.through ?? 0);
+  async *replay(): AsyncIterable<Uint8Array> {
+    for await (const record of this.#needs.journal.replay(this.#rounds.committed?.through ?? 0)) {
+      this.#isReplaying = true;
+      yield record;
+    }
   }
 
   usage(): StoreUsage {

@@ -17,8 +17,8 @@ import { yamux } from "@libp2p/yamux";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Reach, isToldPublic, reachServices, relayTransport, relayedAddress } from "./reach.ts";
-import { socketTls } from "./tls.ts";
+import { type Reach, isToldPublic, reachServices } from "./reach.ts";
+import { relayTransport, relayedAddress } from "./reach.ts";
 
 export interface NodeServices extends Record<string, unknown> {
   readonly dht: KadDHT;
@@ -74,7 +74,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
       appendAnnounce: options.listen.filter(isToldPublic),
     },
     transports: [tcp(dialling(options.dialsFrom)), ...(isRelayed ? [relayTransport()] : [])],
-    connectionEncrypters: [encrypterOf(options)],
+    connectionEncrypters: [options.encryption === "tls" ? tls() : noise()],
     ...protectorOf(options.networkKey),
     streamMuxers: [yamux({
       maxInboundStreams: streamsMax,
@@ -112,12 +112,6 @@ export async function openNode(options: NodeOptions): Promise<Node> {
 function dialling(localAddress: string | undefined): NonNullable<Parameters<typeof tcp>[0]> {
   const dialOpts = { noDelay: true, localAddress };
   return localAddress === undefined ? {} : { dialOpts };
-}
-
-/** TLS on the socket itself would go past the private network's own cipher, which lies below. */
-function encrypterOf({ encryption, networkKey }: NodeOptions) {
-  if (encryption === "noise") return noise();
-  return networkKey === undefined ? socketTls() : tls();
 }
 
 /** In the words of a swarm.key file, which is what libp2p takes. */
