@@ -26,7 +26,7 @@ export async function askRecovered(
 ): Promise<Recovered | undefined> {
   await using parts = new AsyncDisposableStack();
   const { transfer } = await openRooms(needs, config, parts);
-  return transfer?.recover();
+  return await transfer?.recover();
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {

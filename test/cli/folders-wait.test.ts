@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
 import { newMachine, wordsIn } from "../support/cli.ts";
-import { flushed, slow, writePolicy, xattr } from "../support/folders.ts";
+import { flushed, met, slow, writePolicy, xattr } from "../support/folders.ts";
 
 test("what waits is told by policy; words bring back what a folder asks for", slow, async (t) => {
   const machine = newMachine("folders-wait");
@@ -14,6 +14,7 @@ test("what waits is told by policy; words bring back what a folder asks for", sl
   writePolicy(machine, "patient", "require asn in 64496; unsatisfiable queue;");
   const [old, below] = [join(machine.mount, "old"), join(machine.mount, "old", "below")];
   mkdirSync(below, { recursive: true });
+  await met(machine, 10);
   await machine.must(t, ["policy", "set", "old-world", old]);
   await machine.must(t, ["policy", "set", "patient", below]);
   const secret = randomBytes(300_000);
@@ -22,7 +23,7 @@ test("what waits is told by policy; words bring back what a folder asks for", sl
   const told = (await machine.must(t, ["status"])).out;
   t.match(told, /^ {2}patient: \d+ blocks, .*; waits for peers of enough households/m);
   await machine.must(t, ["policy", "set", "--inherit", below]);
-  t.not((await xattr("get", below)).code, 0);
+  t.not((await xattr.get(below)).code, 0);
   await flushed(t, machine);
 
   const [peer] = await machine.swarm();

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
 import { type Machine, newMachine, wordsIn } from "../support/cli.ts";
-import { attribute, flushed, slow, writePolicy, xattr } from "../support/folders.ts";
+import { attribute, flushed, met, slow, writePolicy, xattr } from "../support/folders.ts";
 import { shardsOfPaths, shardsOfPeers } from "../support/vault-shards.ts";
 
 /** Peers by country, as the swarm made them up. */
@@ -32,6 +32,7 @@ test("two folders of two policies, whose shards lie apart in the vaults", slow, 
   const mounted = await machine.must(t, ["mount", machine.mount, "--swarm", "10"]);
   const words = wordsIn(mounted.out);
   const places = await countries(machine);
+  await met(machine, 10);
   writePolicy(machine, "old-world", "protect class mirror; require country in [DE, FR, NL];");
   writePolicy(machine, "new-world", "protect class mirror; require country in [US, CA, BR];");
   writePolicy(machine, "nowhere", "require asn in 64496;");
@@ -45,11 +46,11 @@ test("two folders of two policies, whose shards lie apart in the vaults", slow, 
   t.match((await machine.hive(["policy", "set", "none", old])).error, /write it to .*none\.policy/);
   t.equal((await machine.hive(["policy", "set", "nowhere", old])).code, 5, "too few satisfy it");
   await machine.must(t, ["policy", "set", "old-world", old]);
-  t.equal((await xattr("get", old)).out, "old-world\n");
-  t.not((await xattr("set", fresh, "none")).code, 0);
-  t.match((await xattr("set", fresh, "none")).error, /Invalid argument/);
-  t.equal((await xattr("set", fresh, "new-world")).code, 0, "any program may set it");
-  t.equal((await xattr("list", fresh)).out, `${attribute}\n`);
+  t.equal((await xattr.get(old)).out, "old-world");
+  t.not((await xattr.set(fresh, "none")).code, 0);
+  t.match((await xattr.set(fresh, "none")).error, /Invalid argument/);
+  t.equal((await xattr.set(fresh, "new-world")).code, 0, "any program may set it");
+  t.equal((await xattr.list(fresh)).out, `# file: ${fresh}\n${attribute}\n\n`);
   const shown = await machine.must(t, ["policy", "show", join(fresh, ".")]);
   t.match(shown.out, /policy  new-world\nfrom    \/new\n/);
   mkdirSync(join(fresh, "below"));
@@ -78,7 +79,7 @@ test("two folders of two policies, whose shards lie apart in the vaults", slow, 
 
   renameSync(join(old, "before"), join(fresh, "below", "after"));
   execFileSync("cp", ["-a", old, join(machine.mount, "copy")]);
-  t.equal((await xattr("get", join(machine.mount, "copy"))).out, "old-world\n", "cp -a carries it");
+  t.equal((await xattr.get(join(machine.mount, "copy"))).out, "old-world", "cp -a carries it");
   const { pid } = await machine.status();
   process.kill(pid, "SIGKILL");
   await machine.must(t, ["mount", machine.mount]);

@@ -14,15 +14,18 @@ export function writePolicy(machine: Machine, name: string, clauses: string): vo
   writeFileSync(join(folder, `${name}.policy`), `policy ${name} { ${clauses} }\n`);
 }
 
-/** As any program does it. */
-export const xattr = (...words: string[]) => run("python3", ["-c", `
-import os, sys
-act, path, *rest = sys.argv[1:]
-if act == "get": print(os.getxattr(path, "${attribute}").decode())
-elif act == "set": os.setxattr(path, "${attribute}", rest[0].encode())
-elif act == "remove": os.removexattr(path, "${attribute}")
-elif act == "list": print("\\n".join(os.listxattr(path)))
-`, ...words], {});
+/** Until so many peers are there to be chosen from. */
+export function met(machine: Machine, peers: number): Promise<unknown> {
+  const areThere = async () => (await machine.status()).peers.online >= peers;
+  return until(areThere, { seconds: 60, what: `${peers} peers are online` });
+}
+
+/** As any program does it; what is listed is told one name a line, under the file's own. */
+export const xattr = {
+  get: (path: string) => run("getfattr", ["-n", attribute, "--only-values", path], {}),
+  set: (path: string, name: string) => run("setfattr", ["-n", attribute, "-v", name, path], {}),
+  list: (path: string) => run("getfattr", ["--absolute-names", "-m", "-", path], {}),
+};
 
 /** Until nothing is left to be sealed anew, and all is with peers. */
 export async function flushed(t: Test, machine: Machine): Promise<void> {

@@ -7,7 +7,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import { type Machine, makeCold, newMachine, run, until } from "../support/cli.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const replay = `replay: HIVE_SEED=${seed} node test/cli/policy-kill.test.ts`;
+const replay = `replay: HIVE_SEED=${seed} node test/slow/policy-kill.slow.ts`;
 const kills = 3;
 
 interface Policy {
