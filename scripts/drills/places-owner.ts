@@ -47,7 +47,7 @@ export async function newOwner(
   writeFileSync(join(config, "settings.json"), JSON.stringify({
     deviceName: "owner", household: "the owner", country: home.country, mdns: false,
     relay: "off", upnp: false,
-    listen: [`/ip4/${home.address}/tcp/0`],
+    listen: [`/ip4/${home.address}/tcp/4000`],
     bootstrap: dwellers.filter(({ number }) => number % 8 === 1).slice(0, 8).map(addressOf),
   }));
   const files = new Map<string, string>();

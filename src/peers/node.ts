@@ -64,14 +64,17 @@ export async function openNode(options: NodeOptions): Promise<Node> {
   const { peers } = limits;
   const { reach } = options;
   const isRelayed = reach?.relayed === true;
+  const publicOnes = options.listen.filter(isToldPublic);
+  // Looking for a relay walks the DHT without an end: whoever can be reached straight needs none.
+  const isHidden = isRelayed && publicOnes.length === 0;
   const more = reach === undefined || !isRelayed ? {} : await reachServices(reach);
   return createLibp2p<NodeServices>({
     privateKey: options.privateKey,
     datastore: options.datastore,
     nodeInfo: { name: "hive", version: "1", userAgent: "hive/1" },
     addresses: {
-      listen: [...options.listen, ...(isRelayed ? [relayedAddress] : [])],
-      appendAnnounce: options.listen.filter(isToldPublic),
+      listen: [...options.listen, ...(isHidden ? [relayedAddress] : [])],
+      appendAnnounce: publicOnes,
     },
     transports: [tcp(dialling(options.dialsFrom)), ...(isRelayed ? [relayTransport()] : [])],
     connectionEncrypters: [options.encryption === "tls" ? tls() : noise()],

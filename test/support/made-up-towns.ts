@@ -29,7 +29,9 @@ export class Towns implements AsyncDisposable {
   /** As they are now. */
   dwellers: readonly Dweller[];
   readonly #ownersName: string;
+  #isEnding = false;
   #kill = (): void => {
+    this.#isEnding = true;
     for (const { child } of this.#towns) child.kill("SIGKILL");
   };
 
@@ -83,6 +85,7 @@ export class Towns implements AsyncDisposable {
 
   /** Says goodbye to every peer, so that its books are closed. */
   async stop(): Promise<void> {
+    this.#isEnding = true;
     const ended = this.#towns.map(({ child }) => endOf(child));
     for (const { child } of this.#towns) child.stdin?.end();
     await Promise.all(ended);
@@ -104,6 +107,9 @@ export class Towns implements AsyncDisposable {
     const [program, ...rest] = words as [string, ...string[]];
     const child = spawn(program, rest, { stdio: ["pipe", "pipe", log] });
     child.stdin?.on("error", () => {});
+    child.once("exit", (code, signal) => {
+      if (!this.#isEnding) process.stderr.write(`  town ${town} ended with ${code ?? signal}\n`);
+    });
     const lines = createInterface({ input: child.stdout as NonNullable<ChildProcess["stdout"]> });
     const told = lines[Symbol.asyncIterator]();
     const ending = (): string => `ended with ${child.exitCode ?? child.signalCode}`;
