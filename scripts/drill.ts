@@ -1,7 +1,8 @@
 /**
  * Disasters on a real swarm of processes, at full size: what `npm test` does small. Each drill says
  * what it does, how long it took, and fails loudly. `npm run drill -- NAME` runs one of them;
- * `crashes`, `large` and `places` know options, told in their own files.
+ * `crashes`, `large` and `places` know options, told in their own files. `places` runs by its
+ * name alone: it needs root and network namespaces, and has not come to its end yet.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -33,7 +34,8 @@ const drills: Readonly<Record<string, Drill>> = {
 };
 
 const { positionals: chosen, values } = parseArgs({ allowPositionals: true, options });
-for (const name of chosen.length > 0 ? chosen : Object.keys(drills)) {
+const usual = Object.keys(drills).filter((name) => name !== "places");
+for (const name of chosen.length > 0 ? chosen : usual) {
   const drill = drills[name];
   if (drill === undefined) throw new Error(`no drill ${name}: ${Object.keys(drills).join(" ")}`);
   say(`drill ${name}`);

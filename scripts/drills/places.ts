@@ -43,9 +43,11 @@ export async function places(values: Values): Promise<void> {
   // Not once: a second signal must not end it in the middle of tidying up.
   const leave = (): void => process.exit(1);
   process.on("SIGINT", leave).on("SIGTERM", leave);
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  // After those of the towns, whose peers write there until they have ended.
+  const tidy = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
   try {
     await using towns = new Towns(plan);
+    process.once("exit", tidy);
     const start = performance.now();
     await begin(towns);
     const found = await tryDrives(towns, values, start + Number(values.measure) * 60_000);
@@ -53,8 +55,8 @@ export async function places(values: Values): Promise<void> {
     tellTrials(await tryLies(plan, towns.dwellers));
     tell(found);
   } finally {
-    process.off("SIGINT", leave).off("SIGTERM", leave);
-    rmSync(directory, { recursive: true, force: true });
+    process.off("SIGINT", leave).off("SIGTERM", leave).off("exit", tidy);
+    tidy();
   }
 }
 

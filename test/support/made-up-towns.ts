@@ -3,7 +3,7 @@
  * more for the owner. They are started a few at a time, and end with whoever started them.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { openSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -102,17 +102,24 @@ export class Towns implements AsyncDisposable {
   #open(town: number, planFile: string): Town {
     const those = this.plan.dwellers.filter((one) => one.town === town);
     const name = this.#namespaces.add(String(town), those.map(({ address }) => address));
-    const log = openSync(join(this.plan.directory, `town-${town}.log`), "a");
+    const logFile = join(this.plan.directory, `town-${town}.log`);
+    const log = openSync(logFile, "a");
     const words = [...inside(name), process.execPath, host, planFile, String(town)];
     const [program, ...rest] = words as [string, ...string[]];
     const child = spawn(program, rest, { stdio: ["pipe", "pipe", log] });
+    closeSync(log);
     child.stdin?.on("error", () => {});
     child.once("exit", (code, signal) => {
-      if (!this.#isEnding) process.stderr.write(`  town ${town} ended with ${code ?? signal}\n`);
+      if (this.#isEnding) return;
+      const last = readFileSync(logFile, "utf8").slice(-2000);
+      process.stderr.write(`  town ${town} ended with ${code ?? signal}\n${last}`);
     });
     const lines = createInterface({ input: child.stdout as NonNullable<ChildProcess["stdout"]> });
     const told = lines[Symbol.asyncIterator]();
-    const ending = (): string => `ended with ${child.exitCode ?? child.signalCode}`;
+    const ending = async (): Promise<string> => {
+      await endOf(child);
+      return `ended with ${child.exitCode ?? child.signalCode}`;
+    };
     return { name, child, word: async () => (await told.next()).value ?? ending() };
   }
 }
