@@ -94,6 +94,8 @@ export const networkLimits = {
     doubtMsMax: 10 * 60_000,
     /** How long a read of absent data may take before it is EIO. */
     readTimeoutMs: 20_000,
+    /** Between tries of a read that found too few holders, within that time. */
+    readPausesMs: [250, 1_000, 2_500],
     /** How long a failure that itself took longer is the answer to others who want the block. */
     failureKeptMs: 1_000,
     /** How long one of many holders may take for a block's range before another is asked too. */

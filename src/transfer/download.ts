@@ -66,7 +66,7 @@ export class Downloader implements BlockFetcher {
       const entry = await this.#needs.find(cid);
       if (entry === undefined) throw new HiveError("NotFound", "transfer.fetch", cid);
       try {
-        return await this.#fetch(entry, signal);
+        return await this.#patiently(entry, signal);
       } catch (error) {
         return this.#again(entry, error, signal);
       }
@@ -82,6 +82,20 @@ export class Downloader implements BlockFetcher {
       clock.after(limits.transfer.failureKeptMs, forget);
     });
     return answer;
+  }
+
+  /** Just after a start, or after a fall of the line, holders are met again one by one. */
+  async #patiently(entry: CatalogEntry, signal: AbortSignal): Promise<Uint8Array> {
+    for (const pauseMs of limits.transfer.readPausesMs) {
+      try {
+        return await this.#fetch(entry, signal);
+      } catch (error) {
+        if (!isFault(error, "Unavailable")) throw error;
+        signal.throwIfAborted();
+        await this.#needs.clock.delay(pauseMs);
+      }
+    }
+    return this.#fetch(entry, signal);
   }
 
   /** It may have moved while it was asked for. */

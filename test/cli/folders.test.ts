@@ -79,6 +79,8 @@ test("two folders of two policies, whose shards lie apart in the vaults", slow, 
 
   renameSync(join(old, "before"), join(fresh, "below", "after"));
   execFileSync("cp", ["-a", old, join(machine.mount, "copy")]);
+  // What nobody synced a kill may cost.
+  execFileSync("sync", [join(machine.mount, "copy", "same")]);
   t.equal((await xattr.get(join(machine.mount, "copy"))).out, "old-world", "cp -a carries it");
   const { pid } = await machine.status();
   process.kill(pid, "SIGKILL");

@@ -3,7 +3,7 @@ import { test } from "tap";
 import { openPeerDrive, readThrough } from "../support/peer-drive.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.slow.test.ts`;
+const replay = `replay: HIVE_SEED=${seed} node test/bench/slow-holders.ts`;
 
 const quick = { delayMs: 100, bytesPerSecond: 4e6 };
 const slow = { delayMs: 10 * quick.delayMs, bytesPerSecond: quick.bytesPerSecond / 10 };
