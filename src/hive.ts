@@ -7,7 +7,7 @@
  * swarm's peer) runs on the main thread of its own process. What a node needs is loaded by threads
  * that run one: libp2p takes 25 MB of each, and half a second.
  */
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { extname, join } from "node:path";
 import { cachePolicyStep } from "./agent/cache-policy.ts";
 import { startLoop } from "./agent/loop.ts";
@@ -36,7 +36,7 @@ import { peerKeysOf } from "./crypt/peer-key.ts";
 import { openCoder } from "./erasure/erasure.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
 import { mount } from "./mount/mount.ts";
-import { type NodeConfig, noTexts, plainConfig } from "./node/config.ts";
+import { type NodeConfig, noTexts, plainConfig, privateDirectory } from "./node/config.ts";
 import type { NodeNeeds } from "./node/rooms.ts";
 import { type PolicyDescription, describePolicy } from "./placement/describe.ts";
 import type { Recovered } from "./transfer/recover.ts";
@@ -80,12 +80,6 @@ export interface Drive extends AsyncDisposable {
   /** The user's policies say something else now. */
   govern(texts: PolicyTexts): Promise<void>;
   unmount(options: { readonly lazy: boolean }): Promise<void>;
-}
-
-function privateDirectory(directory: string): string {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  chmodSync(directory, 0o700);
-  return directory;
 }
 
 /** Peers and vault, and with a drive's seed transfer and agent too. */

@@ -1,22 +1,14 @@
 /** What a node is told, by whoever starts it. */
+import { chmodSync, mkdirSync } from "node:fs";
 import type { PolicyTexts } from "../base/views.ts";
+import type { PeersOptions } from "../peers/peers.ts";
 
-export interface NodeConfig {
+export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   /** Books and vault of this node; made 0700. */
   readonly directory: string;
-  readonly peerSeed: Uint8Array;
   /** Absent on a node that only keeps shards for others. */
   readonly driveSeed: Uint8Array | undefined;
   readonly deviceName: string;
-  readonly listen: readonly string[];
-  readonly bootstrap: readonly string[];
-  readonly household: string;
-  readonly country: string | undefined;
-  readonly mdns: boolean;
-  readonly relay?: "on" | "off" | "auto";
-  readonly upnp?: boolean;
-  /** Of a private network, 32 bytes. */
-  readonly networkKey?: Uint8Array;
   readonly quotaBytes: number;
   /** Of the quota, for each drive whose user is no friend; 1 when not told. */
   readonly strangerShare?: number;
@@ -40,4 +32,11 @@ export function plainConfig(config: NodeConfig): NodeConfig {
   const told = Object.entries({ relay, upnp, networkKey, policies })
     .filter(([, value]) => value !== undefined);
   return { ...who, ...how, ...Object.fromEntries(told) };
+}
+
+/** Made if need be, and nobody else's to look into. */
+export function privateDirectory(directory: string): string {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  chmodSync(directory, 0o700);
+  return directory;
 }

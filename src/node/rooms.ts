@@ -1,5 +1,4 @@
 /** The rooms of a node, built and introduced to each other; whoever closes the parts ends them. */
-import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Agent, openAgent } from "../agent/agent.ts";
 import type { UploadSource } from "../base/blocks.ts";
@@ -19,7 +18,7 @@ import { Places } from "../places/places.ts";
 import { Survey } from "../places/survey.ts";
 import { type Transfer, openTransfer } from "../transfer/transfer.ts";
 import { type Vault, openVault } from "../vault/vault.ts";
-import { type NodeConfig, noTexts } from "./config.ts";
+import { type NodeConfig, noTexts, privateDirectory } from "./config.ts";
 
 export interface NodeNeeds {
   readonly log: Log;
@@ -99,10 +98,4 @@ export async function openRooms(
 function transferOptions(texts = noTexts) {
   const { drive: policy, driveName: policyName, named } = policiesOf(texts);
   return { policy, policyName, named };
-}
-
-function privateDirectory(directory: string): string {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  chmodSync(directory, 0o700);
-  return directory;
 }
