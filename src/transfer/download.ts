@@ -1,8 +1,8 @@
 /**
  * Answers a block that is not on this machine: a range of one shard from the one peer that holds
  * it, and when that peer is dead, slow or lies, the same range out of any k others; for one who
- * reads on, out of what was read ahead (ahead.ts). What it gives
- * out has the right CID, or it fails within a bounded time.
+ * reads on, out of what was read ahead (ahead.ts). What it gives out has the right CID, or it fails
+ * within a bounded time.
  */
 import type { BlockFetcher } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
@@ -91,8 +91,7 @@ export class Downloader implements BlockFetcher {
         return await this.#fetch(entry, signal);
       } catch (error) {
         if (!isFault(error, "Unavailable")) throw error;
-        signal.throwIfAborted();
-        await this.#needs.clock.delay(pauseMs);
+        await this.#needs.clock.delay(pauseMs, signal);
       }
     }
     return this.#fetch(entry, signal);
