@@ -2,6 +2,7 @@
  * Where peers were seen: the address of the last direct connection of each, and what the tables
  * make of it. Bounded, and kept over a restart. Addresses stay in here: no log and no view has one.
  */
+import { isPublic, lineOf, parseAddress, prefixOf } from "../base/address.ts";
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
@@ -9,7 +10,6 @@ import { isFault } from "../base/errors.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
-import { isPublic, lineOf, parseAddress, prefixOf } from "./address.ts";
 import type { Pending } from "./pending.ts";
 import type { AddressTables } from "./tables.ts";
 
@@ -25,7 +25,7 @@ export interface Sighting {
 
 export interface Place {
   readonly prefix: string;
-  /** What one household has; see address.ts. */
+  /** What one household has; see base/address.ts. */
   readonly line: string;
   readonly country: string | undefined;
   readonly asn: number | undefined;

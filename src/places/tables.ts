@@ -6,9 +6,9 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
+import type { Address } from "../base/address.ts";
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Address } from "./address.ts";
 
 /** What an address says; another implementation is a test's. */
 export interface AddressTables {

@@ -25,6 +25,11 @@ export function isPublic({ family, value }: Address): boolean {
   return !special.some((network) => contains(network, value));
 }
 
+/** Whether it is this very machine's own. */
+export function isLoopback({ family, value }: Address): boolean {
+  return family === 4 ? contains(loopback4, value) : value === 1n;
+}
+
 /** /24 or /48: what one operator moves, or loses, as a whole. */
 export function prefixOf(address: Address): string {
   return networkText(address, address.family === 4 ? 24 : 48);
@@ -96,6 +101,8 @@ function network(text: string): Network {
   const size = 1n << BigInt((isOld ? 32 : 128) - Number(bits));
   return { first: value, last: value + size - 1n };
 }
+
+const loopback4 = network("127.0.0.0/8");
 
 /** The IANA registries of special-purpose addresses (RFC 6890), and multicast. */
 const special4 = [

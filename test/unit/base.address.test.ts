@@ -6,11 +6,11 @@ import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Address, isPublic, lineOf, parseAddress, prefixOf }
-  from "../../src/places/address.ts";
+  from "../../src/base/address.ts";
 import { RangeTable, openTables } from "../../src/places/tables.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const replay = `replay: HIVE_SEED=${seed} node test/unit/places.address.test.ts`;
+const replay = `replay: HIVE_SEED=${seed} node test/unit/base.address.test.ts`;
 
 function at(text: string): Address {
   return parseAddress(text) as Address;
