@@ -21,7 +21,8 @@ import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
 import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "./base/views.ts";
-import type { VerifyReport } from "./base/views.ts";
+import type { ReclaimReport, VerifyReport } from "./base/views.ts";
+import { LateCensus, serveCensus } from "./bridge/census.ts";
 import type { Handlers } from "./bridge/channel.ts";
 import { Government } from "./bridge/government.ts";
 import { serveSource } from "./bridge/source.ts";
@@ -69,6 +70,8 @@ export interface Drive extends AsyncDisposable {
   status(): Promise<DriveStatus>;
   /** Until everything written so far is on peers; TimedOut otherwise. */
   flush(timeoutMs: number): Promise<void>;
+  /** Gives back the room of what was deleted, here and at the peers; TimedOut when it is late. */
+  reclaim(timeoutMs: number): Promise<ReclaimReport>;
   cache(options: { readonly drop: boolean }): Promise<CacheReport>;
   setCacheLimit(bytes: number): Promise<void>;
   /** Every chunk of the files at or below the path, fetched from its holders. */
@@ -96,7 +99,9 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const isNew = !existsSync(join(config.directory, "books"));
   const cache = parts.use(await openDriveCache(log, config));
   const government = new Government(config.policies ?? noTexts);
-  const { node } = parts.use(await startNetwork(log, config, serveSource(cache, government)));
+  const census = new LateCensus();
+  const served = { ...serveSource(cache, government), ...serveCensus(census) };
+  const { node } = parts.use(await startNetwork(log, config, served));
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   const { treeSecret } = driveKeysOf(config.driveSeed);
@@ -116,6 +121,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   // Writers may wait for room: there may be garbage.
   parts.use(cache.onDirty(() => loop.wake()));
   await government.begin(tree, node);
+  census.begin(tree);
   const mounted = parts.use(await mountTree(tree, log, config));
   return driveOf({ cache, tree, node, mounted, note, government }, parts.move());
 }
@@ -170,6 +176,11 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
     async flush(timeoutMs) {
       await tree.commit();
       await node.flush(timeoutMs);
+    },
+    async reclaim(timeoutMs) {
+      await tree.commit();
+      await node.flush(timeoutMs);
+      return node.reclaim(timeoutMs);
     },
     async cache({ drop }) {
       const droppedBytes = drop ? await cache.dropClean() : 0;

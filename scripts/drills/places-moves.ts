@@ -19,7 +19,7 @@ const moveSeconds = 1200;
 /** The peer of the EU with the most shards goes abroad; what it may not keep there leaves it. */
 export async function tryMove(towns: Towns, owner: Owner): Promise<void> {
   const placed = await shardsByPolicy(owner);
-  const { dweller, count } = await fullest(towns);
+  const { dweller, count } = await fullest(towns, owner);
   const gone = moved(towns.plan, dweller, abroad);
   const lost = new Set(forbiddenTo(gone, owner, placed));
   await mountAmong(owner, towns.dwellers.length);
@@ -42,9 +42,12 @@ export async function tryMove(towns: Towns, owner: Owner): Promise<void> {
   await must(owner.machine, ["unmount"]);
 }
 
-async function fullest({ plan, dwellers }: Towns) {
-  const natives = dwellers.filter(({ country, claims, shown }) => {
-    return ["DE", "NL", "BE", "AT", "DK", "FR"].includes(country) && claims === shown;
+/** Of those that the owner has not vouched for: where they go, his word would keep them at home. */
+async function fullest({ plan, dwellers }: Towns, { rows }: Owner) {
+  const vouched = new Set(rows.flatMap((row) => row.vouched ?? []).map(({ peer }) => peer));
+  const natives = dwellers.filter(({ peer, country, claims, shown }) => {
+    const isNative = ["DE", "NL", "BE", "AT", "DK", "FR"].includes(country) && claims === shown;
+    return isNative && !vouched.has(peer);
   });
   const counts = await Promise.all(natives.map(async (dweller) => {
     return { dweller, count: (await shardsOnDisk(plan, dweller)).length };

@@ -77,7 +77,8 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const audit = new Audit(parts, { intervalMs: options.auditIntervalMs });
   const drift = new DriftStep(parts);
   const publish = publisher(needs.clock, transfer);
-  const steps = [transfer.uploader, audit, drift, repair, publish, ...more];
+  const { uploader, reclaimer } = transfer;
+  const steps = [uploader, reclaimer, audit, drift, repair, publish, ...more];
   return new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
 }
 

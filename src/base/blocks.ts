@@ -3,6 +3,7 @@
  * `DriveStore`; transfer drains it through `UploadSource`; it fills from `BlockFetcher`. The cache
  * is the first two, transfer is the third, and `hive.ts` introduces them.
  */
+import type { CidFilter } from "./cid-filter.ts";
 import type { ByteRange } from "./filesystem.ts";
 import type { Cid } from "./ids.ts";
 import type { Maybe } from "./step.ts";
@@ -45,9 +46,10 @@ export interface DriveStore {
   discard(cid: Cid): void;
   /**
    * Begins a search for blocks that no peer has and nothing refers to; there is one at a time.
-   * What is put from now on is not among them.
+   * What is put from now on is not among them. With `living`, of those that peers have too: what is
+   * kept goes in there, and what is not in there at the end is here no more.
    */
-  sweep(): Sweep;
+  sweep(living?: CidFilter): Sweep;
 
   /**
    * Adds a record to the journal, in order; durable after the next `sync`. It may name blocks that
@@ -146,6 +148,19 @@ export interface UploadSource {
   placed(cids: readonly Cid[]): Promise<void>;
   /** The round's root has been published. */
   endRound(root: Uint8Array): Promise<void>;
+}
+
+/** What a drive refers to, at one moment: for whoever gives back the room of all the rest. */
+export interface Census {
+  /** The root of that moment, as committed. */
+  readonly root: Uint8Array;
+  /** A CidFilter's: every block that this root, or what is not committed yet, refers to. */
+  readonly living: Uint8Array;
+}
+
+export interface CensusTaker {
+  /** Of about so many blocks; undefined when it cannot be told now. It may take minutes. */
+  census(blocks: number): Promise<Census | undefined>;
 }
 
 export interface BlockFetcher {

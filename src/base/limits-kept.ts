@@ -93,4 +93,23 @@ export const keptLimits = {
     /** A replaced member keeps its shards so long: only their owner moves them, and may be away. */
     strayGraceMs: 60 * 24 * 3_600_000,
   },
+  /** Giving back the room of what a drive refers to no more. */
+  reclaim: {
+    /** Names of 32 million blocks at two bytes each: 8 TiB. With more of them it finds less. */
+    filterBytesMax: 64 * MiB,
+    /** Between two counts of what is referred to, each a walk of the whole tree ... */
+    pauseMsMin: 3_600_000,
+    /** ... and so many times as long as the last one took: 2 % of the thread that it takes. */
+    pauseFactor: 50,
+    /** Blocks placed since a count, until a head does without the others; then it is too old. */
+    placedSinceMax: 1_000_000,
+    /** Catalog entries forgotten in one batch. */
+    forgottenPerBatch: 2048,
+    /** Of a segment's data room: with less than this in use it is packed anew with others ... */
+    sparseShare: 0.6,
+    /** ... so many at once, each held in memory while its blocks are taken out ... */
+    repackedAtOnce: 16,
+    /** ... if so much of the room is saved: it costs an upload of what stays. */
+    savedShareMin: 0.3,
+  },
 } as const;

@@ -70,6 +70,8 @@ export const networkLimits = {
     settleFactor: 60,
     /** Members asked for the head that they prefer to ours: one honest answer is proof. */
     askedAheadMax: 4,
+    /** Who waits to place segments anew: the step that follows policies, and the one for room. */
+    movesQueueMax: 8,
     /** Groups an owner may have: seven classes, a few of each. */
     groupsMax: 64,
     /** Holders asked beyond k when a block is rebuilt: two stragglers cost nothing. */

@@ -5,7 +5,7 @@
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
 import type { InviteView, NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "./views.ts";
-import type { PolicyTexts, VerifyReport, Vouch } from "./views.ts";
+import type { PolicyTexts, ReclaimReport, VerifyReport, Vouch } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
   /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */
@@ -14,6 +14,8 @@ export interface NodeDuties extends BlockFetcher {
   peers(): Promise<readonly PeerRow[]>;
   /** Until all that is committed is on peers and published; TimedOut otherwise. */
   flush(timeoutMs: number): Promise<void>;
+  /** Has peers drop what the published drive refers to no more; TimedOut when it is late. */
+  reclaim(timeoutMs: number): Promise<ReclaimReport>;
   /** Asks all holders for proofs; `deep` for many leaves of each shard. */
   verify(options: { readonly deep: boolean }): Promise<VerifyReport>;
   /** Fetches each block from its holders; answers how many could not be had. */

@@ -184,6 +184,15 @@ export interface CacheReport {
   readonly droppedBytes: number;
 }
 
+/** What peers need not keep any more. */
+export interface ReclaimReport {
+  /** Blocks that nothing refers to. */
+  readonly blocks: number;
+  /** Segments that held nothing else, and what their shards took at all holders. */
+  readonly segments: number;
+  readonly bytes: number;
+}
+
 export interface VerifyReport {
   readonly blocks: number;
   readonly segments: number;

@@ -2,7 +2,8 @@
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "../base/views.ts";
-import type { InviteView, PolicyTexts, VerifyReport, Vouch } from "../base/views.ts";
+import type { InviteView, PolicyTexts, ReclaimReport, VerifyReport } from "../base/views.ts";
+import type { Vouch } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 export function serveNode(node: NodeDuties): Handlers {
@@ -12,6 +13,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.status": () => node.status(),
     "node.peers": () => node.peers(),
     "node.flush": (timeoutMs) => node.flush(timeoutMs as number),
+    "node.reclaim": (timeoutMs) => node.reclaim(timeoutMs as number),
     "node.verify": (options) => node.verify(options as { deep: boolean }),
     "node.missing": (cids) => node.missing(cids as readonly Cid[]),
     "node.newestRoot": () => node.newestRoot(),
@@ -35,6 +37,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     status: () => ask<NodeStatus>("status"),
     peers: () => ask<readonly PeerRow[]>("peers"),
     flush: (timeoutMs) => ask("flush", timeoutMs),
+    reclaim: (timeoutMs) => ask<ReclaimReport>("reclaim", timeoutMs),
     verify: (options) => ask<VerifyReport>("verify", options),
     missing: (cids) => ask<number>("missing", cids),
     newestRoot: () => ask<Uint8Array | undefined>("newestRoot"),

@@ -2,6 +2,7 @@
 import type { AppendOptions, BlockFetcher, BlockPlace, GetOptions } from "../base/blocks.ts";
 import type { PutOptions, RoundOptions, Sequence, StoreUsage } from "../base/blocks.ts";
 import { type Sweep, type UploadRound, unknownSlot } from "../base/blocks.ts";
+import type { CidFilter } from "../base/cid-filter.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
@@ -153,8 +154,8 @@ export class Store implements Cache {
     this.#room.wake();
   }
 
-  sweep(): Sweep {
-    this.#sweep = new OpenSweep(this.#catalog, (cid) => this.discard(cid));
+  sweep(living?: CidFilter): Sweep {
+    this.#sweep = new OpenSweep(this.#catalog, (cid) => this.discard(cid), living);
     return this.#sweep;
   }
 

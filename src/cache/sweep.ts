@@ -1,8 +1,12 @@
 /**
  * A search for garbage among the dirty blocks: at first all of them are under suspicion, whoever
  * knows a use for one clears it, and the rest goes. What is put meanwhile is never among them.
+ *
+ * One that goes over all that the drive refers to takes the clean ones as well. They must go before
+ * peers are told to drop theirs: whatever is here and clean is taken to be with the peers.
  */
 import type { Sweep } from "../base/blocks.ts";
+import type { CidFilter } from "../base/cid-filter.ts";
 import type { Cid } from "../base/ids.ts";
 import type { Catalog } from "./catalog.ts";
 import { marks } from "./entry.ts";
@@ -11,10 +15,12 @@ export class OpenSweep implements Sweep {
   readonly #catalog: Catalog;
   readonly #discard: (cid: Cid) => void;
   readonly #suspects = new Set<Cid>();
+  readonly #living: CidFilter | undefined;
 
-  constructor(catalog: Catalog, discard: (cid: Cid) => void) {
+  constructor(catalog: Catalog, discard: (cid: Cid) => void, living: CidFilter | undefined) {
     this.#catalog = catalog;
     this.#discard = discard;
+    this.#living = living;
     for (const entry of catalog.dirty) {
       if (!entry.is(marks.condemned)) this.#suspects.add(entry.cid);
     }
@@ -22,6 +28,7 @@ export class OpenSweep implements Sweep {
 
   keep(cid: Cid): void {
     this.#suspects.delete(cid);
+    this.#living?.add(cid);
   }
 
   finish(): number {
@@ -37,6 +44,13 @@ export class OpenSweep implements Sweep {
       this.#discard(cid);
     }
     this.#suspects.clear();
+    if (this.#living !== undefined) this.#finishClean(this.#living);
     return bytes;
+  }
+
+  #finishClean(living: CidFilter): void {
+    for (const entry of [...this.#catalog.values()]) {
+      if (!entry.is(marks.dirty) && !living.has(entry.cid)) this.#discard(entry.cid);
+    }
   }
 }

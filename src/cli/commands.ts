@@ -100,6 +100,17 @@ export const commands: readonly CommandSpec[] = [
     options: [{ name: "timeout", value: "SECONDS", summary: "give up after this long" }],
   },
   {
+    name: "gc",
+    operands: "",
+    operandsMax: 0,
+    summary: "give back the room that deleted files take on peers",
+    details:
+      "Uploads what is new, looks at all that the drive refers to, and has peers drop the rest; " +
+      "what they keep besides is packed anew where less than 60 % of it is needed. The daemon " +
+      "does so by itself, every hour at most.",
+    options: [{ name: "timeout", value: "SECONDS", summary: "give up after this long" }, json],
+  },
+  {
     name: "cache",
     operands: "",
     operandsMax: 0,

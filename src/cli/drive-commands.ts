@@ -1,7 +1,7 @@
 /** The commands that ask a running daemon. */
 import { HiveError } from "../base/errors.ts";
 import type { CacheReport, DriveStatus, InviteView, PeerRow } from "../base/views.ts";
-import type { VerifyReport } from "../base/views.ts";
+import type { ReclaimReport, VerifyReport } from "../base/views.ts";
 import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
@@ -32,6 +32,17 @@ export async function status(home: Home, line: CommandLine): Promise<ExitCode> {
 export async function flush(home: Home, line: CommandLine): Promise<ExitCode> {
   const seconds = line.count("timeout") ?? flushTimeoutSeconds;
   await ask(home, "flush", { timeoutMs: seconds * 1000 });
+  return exitCodes.ok;
+}
+
+export async function gc(home: Home, line: CommandLine): Promise<ExitCode> {
+  const seconds = line.count("timeout") ?? flushTimeoutSeconds;
+  const found = (await ask(home, "gc", { timeoutMs: seconds * 1000 })) as ReclaimReport;
+  if (line.flag("json")) printJson(found);
+  else {
+    const { blocks, segments, bytes } = found;
+    print(`gave back  ${sizeText(bytes)} on peers: ${segments} segments, ${blocks} blocks`);
+  }
   return exitCodes.ok;
 }
 

@@ -147,6 +147,7 @@ function handlersOf(drive: Drive, { dashboard, policies }: {
   return {
     status: () => drive.status(),
     flush: (values) => drive.flush(Number(values["timeoutMs"])),
+    gc: (values) => drive.reclaim(Number(values["timeoutMs"])),
     cache: async (values) => {
       const limitBytes = values["limitBytes"];
       if (typeof limitBytes === "number") await drive.setCacheLimit(limitBytes);

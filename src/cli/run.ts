@@ -58,6 +58,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return drive.status(home, line);
     case "flush":
       return drive.flush(home, line);
+    case "gc":
+      return drive.gc(home, line);
     case "cache":
       return drive.cache(home, line);
     case "verify":
@@ -90,6 +92,7 @@ type CommandName =
   | "unmount"
   | "status"
   | "flush"
+  | "gc"
   | "cache"
   | "verify"
   | "fsck"

@@ -55,6 +55,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     },
     peers: async () => peerRowsOf(peers.peers(), agent.status().peers),
     flush: (timeoutMs) => drive().flush(timeoutMs),
+    reclaim: (timeoutMs) => drive().reclaim(timeoutMs),
     verify: (options) => agent.verify(options),
     missing: (cids) => countMissing(drive(), cids),
     newestRoot: async () => (await drive().recover())?.root,

@@ -1,7 +1,7 @@
 /** The rooms of a node, built and introduced to each other; whoever closes the parts ends them. */
 import { join } from "node:path";
 import { type Agent, openAgent } from "../agent/agent.ts";
-import type { UploadSource } from "../base/blocks.ts";
+import type { CensusTaker, UploadSource } from "../base/blocks.ts";
 import { systemClock as clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { memoryStep } from "../base/memory.ts";
@@ -25,6 +25,7 @@ export interface NodeNeeds {
   /** The drive's cache, for uploads and for IPFS; a node without a drive has none. */
   readonly source?: UploadSource;
   readonly blocks?: RemoteBlocks;
+  readonly census?: CensusTaker;
   /** In tests and drills alone. */
   readonly world?: MadeUpWorld;
 }
@@ -75,6 +76,7 @@ export async function openRooms(
       : await openTransfer({
           ...shared,
           source: source ?? emptySource,
+          census: needs.census,
           books: await openBooks("transfer"),
           coder: openCoder(),
           keys: driveKeys,

@@ -1,5 +1,6 @@
 /** A node on a thread of its own, beside a drive; a NetworkThread starts it as a worker. */
 import { lineLog, toStandardError } from "../base/log.ts";
+import { remoteCensus } from "../bridge/census.ts";
 import { Channel } from "../bridge/channel.ts";
 import { serveNode } from "../bridge/node.ts";
 import { remoteBlocks, remoteSource } from "../bridge/source.ts";
@@ -12,8 +13,9 @@ const seed = threadSeed<NodeConfig>();
 if (seed !== undefined) {
   const log = lineLog({ level: "info", write: toStandardError });
   const main = new Channel(seed.asked, {});
-  const store = { source: readAside(remoteSource(main)), blocks: remoteBlocks(main) };
+  const source = readAside(remoteSource(main));
+  const drive = { source, blocks: remoteBlocks(main), census: remoteCensus(main) };
   // Questions asked meanwhile wait in the port.
-  const node = await openNode({ log, ...store }, seed.config);
+  const node = await openNode({ log, ...drive }, seed.config);
   new Channel(seed.asking, serveNode(node));
 }

@@ -15,6 +15,7 @@ import type { Random } from "../base/random.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
 import { type CatalogEntry, type Run, decodePageBlock, decodeRuns } from "./catalog-page.ts";
 import { encodePageBlock, encodeRuns, pageBytesOf } from "./catalog-page.ts";
+import { PlacedSince } from "./placed-since.ts";
 
 /** Where these books, transfer's own, say that the block lies; for whoever has nothing but them. */
 export async function placeIn(books: KeyValue, cid: Cid): Promise<CatalogEntry | undefined> {
@@ -38,6 +39,7 @@ interface Building {
 }
 
 export class Catalog {
+  readonly since = new PlacedSince();
   readonly #books: KeyValue;
   readonly #key: Uint8Array;
   readonly #random: Random;
@@ -58,14 +60,25 @@ export class Catalog {
     return placeIn(this.#books, cid);
   }
 
+  /** Every block that has a place, the catalog's own pages among them. */
+  async *entries(): AsyncGenerator<CatalogEntry> {
+    for await (const [key, value] of this.#books.list("c/")) {
+      yield decodePlace(parseCid(key.slice(2)), value);
+    }
+  }
+
   /** One entry for each segment that some block lies in. */
   async segments(): Promise<readonly CatalogEntry[]> {
     const found = new Map<string, CatalogEntry>();
-    for await (const [key, value] of this.#books.list("c/")) {
-      const entry = decodePlace(parseCid(key.slice(2)), value);
-      found.set(entry.segment, entry);
-    }
+    for await (const entry of this.entries()) found.set(entry.segment, entry);
     return [...found.values()];
+  }
+
+  /** Nothing refers to these blocks: they have no place any more, and no later run names them. */
+  async forget(cids: readonly Cid[]): Promise<void> {
+    await this.#books.batch(cids.flatMap((cid): KeyChange[] => {
+      return [{ type: "delete", key: `c/${cid}` }, { type: "delete", key: `n/${cid}` }];
+    }));
   }
 
   async count(): Promise<number> {
@@ -96,6 +109,7 @@ export class Catalog {
 
   /** What to write when these blocks are placed. A page's own place is in no run. */
   async changesFor(entries: readonly CatalogEntry[]): Promise<KeyChange[]> {
+    this.since.note(entries.map(({ cid }) => cid));
     const changes = entries.map(async (entry): Promise<KeyChange[]> => {
       const value = encodePlace(entry);
       const found: KeyChange = { type: "put", key: `c/${entry.cid}`, value };
@@ -169,12 +183,17 @@ export class Catalog {
     const sources = runs.slice(runs.length - merged).map((run) => this.#entriesOf(run));
     const pages: Cid[] = [];
     let entries = 0;
-    for await (const page of pagesOf(mergeRuns([...sources, newest.values()]))) {
+    for await (const page of pagesOf(this.#placed(mergeRuns([...sources, newest.values()])))) {
       pages.push(await this.#keepPage(page));
       entries += page.length;
     }
     assert(pages.length <= limits.transfer.runPagesMax, "a run's index fits a block");
     return this.#save({ merged, entries, pages, index: undefined });
+  }
+
+  /** Without those that were forgotten since they were written into a run. */
+  async *#placed(entries: AsyncIterable<CatalogEntry>): AsyncGenerator<CatalogEntry> {
+    for await (const entry of entries) if (await this.find(entry.cid) !== undefined) yield entry;
   }
 
   async #addIndex(building: Building): Promise<Building> {

@@ -1,8 +1,9 @@
 /**
- * Places a segment's blocks anew in another group: fetches its data shards, takes out the blocks
- * that the catalog still finds there, packs and codes them for the other group's class, and lets
- * the catalog point to the new place once enough members have acknowledged it. The old segment
- * stays whole until then, and until a head that does without it is published (outgoing.ts).
+ * Places blocks of segments anew, in another group or more closely packed: fetches their data
+ * shards, takes out the blocks that the catalog still finds there, packs and codes them for the
+ * target's class, and lets the catalog point to the new place once enough members have acknowledged
+ * it. An old segment stays whole until then, and until a head that does without it is published
+ * (outgoing.ts). One move at a time.
  *
  * A crash leaves at worst shards that nothing names; they are told to their holders as surplus.
  * Keys of the KeyValue:
@@ -11,9 +12,11 @@
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError, assert, isFault } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
 import { type Cid, type PeerId, type SegmentId, bytesOfId, cidOf } from "../base/ids.ts";
 import { parseGroupId, parseSegmentId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
@@ -50,28 +53,44 @@ const prefix = "v/";
 
 export class Mover {
   readonly #needs: MoveNeeds;
+  readonly #turns = new Gate({ seats: 1, queueMax: limits.transfer.movesQueueMax });
 
   constructor(needs: MoveNeeds) {
     this.#needs = needs;
   }
 
-  /** True when nothing of the segment is needed any more; false when too few took the new one. */
-  async move(segment: SegmentId, target: Manifest, signal: AbortSignal): Promise<boolean> {
+  /** True when nothing of these segments is needed any more; false when too few took the new. */
+  async move(
+    from: readonly SegmentId[], target: Manifest, signal: AbortSignal,
+  ): Promise<boolean> {
+    // What is on its way would look to the other like what an earlier life left behind.
+    using _turn = await this.#turns.enter(signal);
     await this.#tidy();
-    const state = this.#needs.segments.get(segment);
-    if (state === undefined) throw new HiveError("NotFound", "transfer.move", segment);
-    assert(state.group !== target.group, "it moves to another group");
     const isAllowed = this.#needs.groups.law.mayHere("encode", target);
     if (!isAllowed) throw new HiveError("Denied", "transfer.move", target.group);
-    const record = await this.#needs.records.get(state, signal);
-    const blocks = await this.#living(record, signal);
+    const blocks = await this.#livingIn(from, signal);
     const told = [...blocks].map(([cid, bytes]) => ({ cid, lengthBytes: bytes.length }));
     for (const layout of planRound(told, target.class.k)) {
       signal.throwIfAborted();
-      if (!(await this.#place({ layout, blocks, from: segment, target }, signal))) return false;
+      const parcel = { layout, blocks, from: new Set(from), target };
+      if (!(await this.#place(parcel, signal))) return false;
     }
-    await this.#needs.outgoing.add(segment);
+    for (const segment of from) await this.#needs.outgoing.add(segment);
     return true;
+  }
+
+  async #livingIn(
+    from: readonly SegmentId[], signal: AbortSignal,
+  ): Promise<ReadonlyMap<Cid, Uint8Array>> {
+    const { segments, records } = this.#needs;
+    const blocks = new Map<Cid, Uint8Array>();
+    for (const segment of from) {
+      const state = segments.get(segment);
+      if (state === undefined) throw new HiveError("NotFound", "transfer.move", segment);
+      const record = await records.get(state, signal);
+      for (const [cid, bytes] of await this.#living(record, signal)) blocks.set(cid, bytes);
+    }
+    return blocks;
   }
 
   /** Of the blocks that lie in the segment, those that the catalog finds there and nowhere else. */
@@ -141,8 +160,9 @@ export class Mover {
     const entries: CatalogEntry[] = [];
     for (const block of layout.blocks) {
       const entry = await catalog.find(block.cid);
-      // An upload may have put it somewhere else meanwhile.
-      if (entry?.segment === from) entries.push({ ...block, segment, group: target.group });
+      // An upload may have put it somewhere else meanwhile, or nobody need it any more.
+      if (entry === undefined || !from.has(entry.segment)) continue;
+      entries.push({ ...block, segment, group: target.group });
     }
     const state = freshState(record);
     const holders = state.holders.map((_, index) => taken.get(index));
@@ -174,6 +194,6 @@ interface Parcel {
   readonly layout: Layout;
   readonly blocks: ReadonlyMap<Cid, Uint8Array>;
   /** Where they lie now. */
-  readonly from: SegmentId;
+  readonly from: ReadonlySet<SegmentId>;
   readonly target: Manifest;
 }

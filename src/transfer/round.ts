@@ -18,6 +18,29 @@ export interface Round {
   readonly isRenewal?: boolean;
 }
 
+/** Rounds by number: what was committed before so many had begun is in each that begins later. */
+export class RoundCount {
+  #begun = 0;
+  #published = 0;
+
+  get begun(): number {
+    return this.#begun;
+  }
+
+  begin(): void {
+    this.#begun++;
+  }
+
+  /** The last one that began is. */
+  published(): void {
+    this.#published = this.#begun;
+  }
+
+  hasPublishedAfter(begun: number): boolean {
+    return this.#published > begun;
+  }
+}
+
 export interface RoundNeeds {
   readonly clock: Clock;
   readonly source: UploadSource;
@@ -37,7 +60,9 @@ export async function roundOf(
     const known = await Promise.all(some.map(({ cid }) => isPlaced(needs, cid)));
     blocks.push(...some.filter(({ cid }, at) => known[at] === false && !spoilt.has(cid)));
     const placed = some.filter((_, at) => known[at]).map(({ cid }) => cid);
-    if (placed.length > 0) await needs.source.placed(placed);
+    if (placed.length === 0) continue;
+    needs.catalog.since.note(placed);
+    await needs.source.placed(placed);
   }
   return { root, lanes: lanesOf(blocks, policies), beganMs: needs.clock.monotonicMs() };
 }

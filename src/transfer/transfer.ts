@@ -4,7 +4,7 @@
  *
  * Read pack.ts and segment.ts for what is sent, upload.ts for when, download.ts for the way back.
  */
-import type { BlockFetcher, KeyValue, UploadSource } from "../base/blocks.ts";
+import type { BlockFetcher, CensusTaker, KeyValue, UploadSource } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Cid, GroupId, PeerId, SegmentId } from "../base/ids.ts";
@@ -14,6 +14,7 @@ import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
+import type { ReclaimReport } from "../base/views.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import type { Activity } from "../placement/policy-words.ts";
@@ -33,6 +34,7 @@ import { Placer } from "./place.ts";
 import type { InForce } from "./policies.ts";
 import { Announcer, Renewal, republishHead } from "./publish.ts";
 import { type Recovered, recover } from "./recover.ts";
+import { Reclaimer, reclaimNow } from "./reclaim.ts";
 import { Records } from "./records.ts";
 import { ShardReader } from "./shards.ts";
 import { type TransferStatus, shardsByHolder, statusOf } from "./status.ts";
@@ -42,6 +44,8 @@ import { type Observation, Witness } from "./witness.ts";
 
 export interface TransferNeeds {
   readonly network: PeerNetwork;
+  /** Who can tell what the drive refers to; without it nothing is ever given back. */
+  readonly census?: CensusTaker | undefined;
   readonly source: UploadSource;
   readonly books: KeyValue;
   readonly coder: Coder;
@@ -66,6 +70,13 @@ export interface TransferOptions {
 
 export interface Transfer extends BlockFetcher {
   readonly uploader: Step;
+  /** Gives back the room of what the drive refers to no more, now and then. */
+  readonly reclaimer: Step;
+  /**
+   * The same now, until peers have been told or the time is over, and what came of it. Only what
+   * is published counts: flush first.
+   */
+  reclaim(timeoutMs: number): Promise<ReclaimReport>;
   /** Waits until all that is committed is on peers and its head published; else TimedOut. */
   flush(timeoutMs: number): Promise<void>;
   status(isLiving?: (peer: PeerId) => boolean): TransferStatus;
@@ -169,7 +180,9 @@ export async function openTransfer(
   const mover = new Mover({ ...parts, ...reading, outgoing });
   const uploader = new Uploader({ ...parts, catalog, placer });
   const recovering = { isUnderWay: false };
-  const acting = { outgoing, mover, recovering, downloader, uploader };
+  const census = needs.census ?? { census: async () => undefined };
+  const reclaimer = new Reclaimer({ ...parts, census, catalog, mover, outgoing, uploader });
+  const acting = { outgoing, mover, recovering, downloader, uploader, reclaimer };
   return new DriveTransfer({ ...parts, ...reading, ...acting });
 }
 
@@ -189,6 +202,7 @@ interface Parts extends TransferNeeds {
   readonly recovering: { isUnderWay: boolean };
   readonly downloader: Downloader;
   readonly uploader: Uploader;
+  readonly reclaimer: Reclaimer;
 }
 
 class DriveTransfer implements Transfer {
@@ -202,6 +216,14 @@ class DriveTransfer implements Transfer {
 
   get uploader(): Step {
     return this.#parts.uploader;
+  }
+
+  get reclaimer(): Step {
+    return this.#parts.reclaimer;
+  }
+
+  reclaim(timeoutMs: number): Promise<ReclaimReport> {
+    return reclaimNow(this.#parts, timeoutMs);
   }
 
   fetch(
@@ -335,7 +357,7 @@ function governanceOf({ segments, groups, mover, surplus, outgoing, recovering }
       const found = await groups.forNewSegments(name);
       return "peers" in found ? found : undefined;
     },
-    moveSegment: (segment, target, signal) => mover.move(segment, target, signal),
+    moveSegment: (segment, target, signal) => mover.move([segment], target, signal),
     dropSurplus: async (signal) => await outgoing.settle() + await surplus.dropSome(signal),
   } satisfies Partial<Health>;
 }

@@ -21,9 +21,9 @@ import type { Random } from "../base/random.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
-import { signRelease } from "../crypt/records.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { memberOfShard } from "../placement/seats.ts";
+import { tellAbandoned } from "./abandon.ts";
 import { type HalfPlaced, type SegmentBooks, type SegmentState } from "./books.ts";
 import { freshState, heldCount } from "./books.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
@@ -36,7 +36,7 @@ import {
 import { type Layout, planSegment } from "./pack.ts";
 import { type Placer, flightsMax } from "./place.ts";
 import { type Announcer, type Renewal, publishHead } from "./publish.ts";
-import { type Round, beginRenewal, roundOf } from "./round.ts";
+import { type Round, RoundCount, beginRenewal, roundOf } from "./round.ts";
 import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
 import { ShardPool } from "./shard-pool.ts";
 import { type Waiting, notHere, tooFewTook } from "./waiting.ts";
@@ -67,6 +67,7 @@ export class Uploader implements Step {
   #round: Round | undefined;
   #waiting: Waiting = { for: "nothing" };
   #running: Promise<unknown> = Promise.resolve();
+  readonly count = new RoundCount();
   /** Blocks of this root that this disk does not give: they must not keep the others here. */
   #spoilt: { readonly root: Uint8Array; readonly cids: Set<Cid> } | undefined;
 
@@ -86,6 +87,13 @@ export class Uploader implements Step {
   /** After an idle step: nothing is left to do, rather than something being in the way. */
   get done(): boolean {
     return this.#round === undefined && this.#waiting.for === "nothing";
+  }
+
+  /** Does this while no round is under way; undefined when one is. */
+  apart<T>(act: () => Promise<T>): Promise<T | undefined> {
+    const next = this.#running.then(() => (this.#round === undefined ? act() : undefined));
+    this.#running = next.catch(() => undefined);
+    return next;
   }
 
   /** Steps asked for at once run one after another; whoever is patient lets new data rest. */
@@ -134,7 +142,10 @@ export class Uploader implements Step {
       return this.#idle({ for: "members", why: describe(error) });
     }
     this.#needs.renewal.done();
-    if (round.isRenewal !== true) await this.#needs.source.endRound(round.root);
+    if (round.isRenewal !== true) {
+      await this.#needs.source.endRound(round.root);
+      this.count.published();
+    }
     this.#round = undefined;
     return "busy";
   }
@@ -142,6 +153,7 @@ export class Uploader implements Step {
   async #beginRound(options: RoundOptions): Promise<Round | undefined> {
     const found = await this.#needs.source.beginRound(options);
     if (found === undefined) return beginRenewal(this.#needs);
+    this.count.begin();
     if (!asBuffer(found.root).equals(this.#spoilt?.root ?? found.root)) this.#spoilt = undefined;
     return roundOf(this.#needs, found, this.#spoilt?.cids ?? new Set());
   }
@@ -362,16 +374,9 @@ export class Uploader implements Step {
   }
 
   /** Nothing names this segment and nothing will: its holders may forget it. */
-  async #abandon({ state, record }: HalfPlaced): Promise<void> {
-    const { keys, clock, network, groups, log } = this.#needs;
-    const { segment } = record;
-    const release = signRelease(keys, { segment, releasedAtMs: clock.now() });
-    const holders = new Set(state.holders.filter((holder) => holder !== undefined));
-    for (const peer of groups.get(record.group)?.peers ?? []) holders.add(peer);
-    const told = [...holders].map((peer) => network.release(peer, release.bytes));
-    const missed = (await Promise.allSettled(told)).filter(({ status }) => status === "rejected");
-    log.info("transfer.segment.abandoned", { segment, missed: missed.length });
-    await this.#needs.segments.forget(segment);
+  async #abandon(half: HalfPlaced): Promise<void> {
+    await tellAbandoned(this.#needs, half);
+    await this.#needs.segments.forget(half.record.segment);
     // Blocks of it that are still wanted come again with the next round.
     this.#round = undefined;
   }

@@ -1,13 +1,14 @@
 /**
- * Garbage: blocks that wait for the peers and that nothing refers to any more, of files that were
- * removed or written over. They go when the store gets full, or somebody waits for them: all that
- * the committed pages name is looked at, and the rest is given up. Blocks are shared between files,
- * so there is no shorter way.
+ * Garbage: blocks that nothing refers to any more, of files that were removed or written over.
+ * Blocks are shared between files, so there is no shorter way than to look at all that the
+ * committed pages name, and to give up the rest.
  *
- * When it is about room, it never fetches: a page that only peers have means that peers are there,
- * and uploads make room.
+ * Those that wait for the peers go when the store gets full, or somebody waits for them. Then it
+ * never fetches: a page that only peers have means that peers are there, and uploads make room.
+ * A census is the same walk for the sake of what peers have: it also tells what is referred to.
  */
-import type { Sweep } from "../base/blocks.ts";
+import type { Census, CensusTaker, Sweep } from "../base/blocks.ts";
+import { CidFilter } from "../base/cid-filter.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -24,7 +25,7 @@ import type { State } from "./state.ts";
 /** What the leaves of a tree of pages hold; of a file that nobody can read, nothing counts. */
 type Leaves = "names" | "links" | "linked" | "nothing";
 
-export class Collector {
+export class Collector implements CensusTaker {
   readonly #state: State;
   readonly #commits: Commits;
   /** What the journal had told when garbage was looked for last. */
@@ -48,6 +49,19 @@ export class Collector {
     return { name: "garbage", step };
   }
 
+  async census(blocks: number): Promise<Census | undefined> {
+    const { readOnly, needs: { store, log } } = this.#state;
+    if (readOnly) return undefined;
+    const living = CidFilter.for(blocks);
+    let root: Uint8Array | undefined;
+    const bytes = await this.#commits.collect(async (state) => {
+      root = store.root();
+      return this.#timed(() => sweep(state, { mayFetch: true, living }));
+    });
+    if (bytes > 0) log.info("tree.garbage", { bytes });
+    return root === undefined ? undefined : { root, living: living.bits };
+  }
+
   #isDue(): boolean {
     const { readOnly, needs, journal, blocks } = this.#state;
     if (readOnly || journal.told === this.#seen) return false;
@@ -63,7 +77,9 @@ export class Collector {
     const mayFetch = this.#isWanted;
     this.#isWanted = false;
     try {
-      const bytes = await this.#commits.collect((state) => this.#timed(state, mayFetch));
+      const bytes = await this.#commits.collect((state) => {
+        return this.#timed(() => sweep(state, { mayFetch }));
+      });
       if (bytes > 0) log.info("tree.garbage", { bytes });
     } catch (error) {
       log.warn("tree.garbage", { failed: describe(error) });
@@ -71,12 +87,12 @@ export class Collector {
   }
 
   /** What the search costs decides how often there is one; a commit may wait for room. */
-  async #timed(state: State, mayFetch: boolean): Promise<number> {
-    const { clock } = state.needs;
+  async #timed(search: () => Promise<number>): Promise<number> {
+    const { clock } = this.#state.needs;
     const { garbagePauseMsMin, garbagePauseFactor } = limits.tree;
     const startMs = clock.monotonicMs();
     try {
-      return await sweep(state, mayFetch);
+      return await search();
     } finally {
       const endMs = clock.monotonicMs();
       const pauseMs = (endMs - startMs) * garbagePauseFactor;
@@ -86,8 +102,11 @@ export class Collector {
 }
 
 /** Bytes given up. Nothing may be committed meanwhile, and nothing wait to be. */
-async function sweep(state: State, mayFetch: boolean): Promise<number> {
-  const found = state.needs.store.sweep();
+async function sweep(
+  state: State,
+  { mayFetch, living }: { readonly mayFetch: boolean; readonly living?: CidFilter },
+): Promise<number> {
+  const found = state.needs.store.sweep(living);
   const walk = new Walk(state, found, mayFetch);
   await walk.visit(state.nodes.root.tree, "names");
   await walk.visit(state.linked, "linked");

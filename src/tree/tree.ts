@@ -4,7 +4,7 @@
  *
  * Read: attempt, state, then the operation you care about; commit.ts and replay.ts for durability.
  */
-import type { SlotName } from "../base/blocks.ts";
+import type { CensusTaker, SlotName } from "../base/blocks.ts";
 import type { Caller, FileSystem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
@@ -52,7 +52,7 @@ export interface TreeOptions {
   readonly lostChange?: LostChange;
 }
 
-export interface Tree extends FileSystem {
+export interface Tree extends FileSystem, CensusTaker {
   /** Commits when changes are old or many: the integrator's loop runs it. */
   readonly committer: Step;
   /** Gives up what nothing refers to when the store is nearly full: for the same loop. */
@@ -322,9 +322,11 @@ function directoriesPart(state: State, run: Run, handles: Handles) {
 }
 
 function drivePart(state: State, { commits }: Works) {
+  const collector = new Collector(state, commits);
   return {
     committer: commits.step(),
-    collector: new Collector(state, commits).step(),
+    collector: collector.step(),
+    census: (blocks) => collector.census(blocks),
     collectSoon: () => state.collectSoon(),
     commit: () => commits.commit(),
     statfs: () => volumeStats(state),

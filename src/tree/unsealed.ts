@@ -44,7 +44,7 @@ export function sealingFirst(store: DriveStore, seal: () => void): DriveStore {
     getPart: (cid, range) => store.getPart(cid, range),
     has: (cid) => store.has(cid),
     discard: (cid) => store.discard(cid),
-    sweep: () => store.sweep(),
+    sweep: (living) => store.sweep(living),
     append: (record, options) => store.append(record, options),
     async sync() {
       seal();

@@ -4,6 +4,7 @@
  */
 import { test } from "tap";
 import type { DriveStore } from "../../src/base/blocks.ts";
+import { CidFilter } from "../../src/base/cid-filter.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -96,6 +97,23 @@ function blockContract(name: string, make: () => Promise<StoreUnderTest>): void 
     t.equal(sweep.finish(), 50_000);
     t.equal(store.usage().dirtyBytes, 150_000);
     for (const one of [kept, again, fresh] as Sample[]) t.ok(store.has(one.cid));
+    t.notOk(store.has((gone as Sample).cid));
+  });
+
+  test(`${name}: a sweep of all keeps what is referred to and notes it`, async (t) => {
+    await using made = await make();
+    const { store } = made;
+    const [kept, gone, again] = ["kept", "gone", "again"].map((seed) => sample(seed, 50_000));
+    for (const one of [kept, gone, again] as Sample[]) await store.put(one.cid, one.bytes);
+    await store.sync();
+    const living = CidFilter.for(3);
+    const sweep = store.sweep(living);
+    sweep.keep((kept as Sample).cid);
+    await store.put((again as Sample).cid, (again as Sample).bytes);
+    sweep.finish();
+    t.ok(living.has((kept as Sample).cid));
+    for (const one of [kept, again] as Sample[]) t.ok(store.has(one.cid));
+    t.notOk(living.has((gone as Sample).cid));
     t.notOk(store.has((gone as Sample).cid));
   });
 

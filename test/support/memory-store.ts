@@ -5,6 +5,7 @@
 import type {
   AppendOptions, DriveStore, PolicySlot, PutOptions, Sequence, StoreUsage, Sweep,
 } from "../../src/base/blocks.ts";
+import type { CidFilter } from "../../src/base/cid-filter.ts";
 import { HiveError, assert } from "../../src/base/errors.ts";
 import type { ByteRange } from "../../src/base/filesystem.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
@@ -94,11 +95,15 @@ export class MemoryStore implements DriveStore {
     this.#disk.blocks.delete(cid);
   }
 
-  sweep(): Sweep {
+  /** All that is here counts as nobody else's, and so as dirty. */
+  sweep(living?: CidFilter): Sweep {
     const suspects = new Set([...this.#disk.blocks.keys(), ...this.#blocks.keys()]);
     this.#suspects = suspects;
     return {
-      keep: (cid) => void suspects.delete(cid),
+      keep: (cid) => {
+        suspects.delete(cid);
+        living?.add(cid);
+      },
       finish: () => {
         const before = this.#bytes;
         for (const cid of suspects) this.discard(cid);

@@ -1,0 +1,224 @@
+/**
+ * Room is given back on peers, and nothing else: over real vaults, with a model of what the drive
+ * refers to, at every moment a machine that has only the words finds all that the newest published
+ * head names. Some steps are cut off by a power cut.
+ */
+import { test } from "tap";
+import type { Census, CensusTaker } from "../../src/base/blocks.ts";
+import { CidFilter } from "../../src/base/cid-filter.ts";
+import { isFault } from "../../src/base/errors.ts";
+import { type Cid, type SegmentId, cidOf } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { type Random, seededRandom } from "../../src/base/random.ts";
+import type { SegmentState } from "../../src/transfer/books.ts";
+import { type Occupied, planRepacking } from "../../src/transfer/occupancy.ts";
+import type { Transfer } from "../../src/transfer/transfer.ts";
+import type { Vault } from "../../src/vault/vault.ts";
+import { Crash, MemoryBooks, type VaultWorld, makeVaultWorld } from "../support/transfer-world.ts";
+import { missing, openWorld } from "../support/transfer-world.ts";
+
+const first = Number(process.env["HIVE_SEED"] ?? 1);
+const count = process.env["HIVE_SEED"] === undefined ? 6 : 1;
+const timeoutMs = 20_000;
+
+/** A drive by its blocks alone: what the newest commit refers to, and every one before. */
+class ModelDrive implements CensusTaker {
+  readonly world: VaultWorld;
+  readonly random: Random;
+  readonly all = new Map<Cid, Uint8Array>();
+  readonly byRoot = new Map<string, readonly Cid[]>();
+  living: Cid[] = [];
+  /** What happens while a census is taken. */
+  meanwhile: () => Promise<void> = async () => {};
+  #commits = 0;
+
+  constructor(world: VaultWorld, seed: string) {
+    this.world = world;
+    this.random = seededRandom(seed);
+  }
+
+  clear(): void {
+    this.living = [];
+    this.#commit();
+  }
+
+  /** Some blocks go, some come, and now and then one comes back that was gone. */
+  change({ adds, removes }: { readonly adds: number; readonly removes: number }): void {
+    const { random, all } = this;
+    const count = this.living.length;
+    const gone = new Set(Array.from({ length: removes }, () => random.below(Math.max(1, count))));
+    const kept = this.living.filter((_, at) => !gone.has(at));
+    const back = [...all.keys()].filter(() => random.below(40) === 0);
+    const fresh = Array.from({ length: adds }, () => this.#make());
+    this.living = [...new Set([...kept, ...back, ...fresh])];
+    this.#commit();
+  }
+
+  /** As the cache does: what is clean here is with the peers, and is not put again. */
+  #commit(): void {
+    const { source } = this.world;
+    const root = `root ${this.#commits++}`;
+    const absent = this.living.filter((cid) => !source.placedCids.has(cid));
+    source.commit(root, absent.map((cid) => this.all.get(cid) as Uint8Array));
+    this.byRoot.set(root, this.living);
+  }
+
+  #make(): Cid {
+    const bytes = Buffer.alloc(2_000 + this.random.below(20_000), this.random.bytes(64));
+    const cid = cidOf(bytes);
+    this.all.set(cid, bytes);
+    return cid;
+  }
+
+  async census(blocks: number): Promise<Census | undefined> {
+    const { source } = this.world;
+    const filter = CidFilter.for(blocks);
+    for (const cid of this.living) filter.add(cid);
+    const root = source.newest as Uint8Array;
+    for (const cid of [...source.placedCids]) if (!filter.has(cid)) source.placedCids.delete(cid);
+    await this.meanwhile();
+    return { root, living: filter.bits };
+  }
+
+  bytesOf(cids: readonly Cid[]): readonly Uint8Array[] {
+    return cids.map((cid) => this.all.get(cid) as Uint8Array);
+  }
+}
+
+function open(drive: ModelDrive): Promise<Transfer> {
+  return openWorld({ ...drive.world, census: drive } as VaultWorld);
+}
+
+/** What a machine with nothing but the keys finds wrong. */
+async function lostBy(drive: ModelDrive): Promise<readonly string[]> {
+  const bare = await openWorld({ ...drive.world, books: new MemoryBooks() });
+  const found = await bare.recover();
+  if (found === undefined) return ["no head"];
+  const root = Buffer.from(found.root).toString();
+  const cids = drive.byRoot.get(root) ?? [];
+  return (await missing(bare, drive.bytesOf(cids))).map((cid) => `${root}: ${cid}`);
+}
+
+function keptBytes({ network }: VaultWorld): number {
+  return [...network.members.values()]
+    .reduce((sum, { host }) => sum + (host as Vault).usage().usedBytes, 0);
+}
+
+/** True when the power went away in the middle of it. */
+async function isCut(act: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await act();
+    return false;
+  } catch (error) {
+    if (error instanceof Crash) return true;
+    throw error;
+  }
+}
+
+for (let seed = first; seed < first + count; seed++) {
+  const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.reclaim.test.ts`;
+
+  test(`seed ${seed}: nothing that a published head names is ever dropped`, async (t) => {
+    await using world = await makeVaultWorld(6, `reclaim ${seed}`);
+    const drive = new ModelDrive(world, `model ${seed}`);
+    let transfer = await open(drive);
+    const { random, living } = drive;
+    t.equal(living.length, 0);
+    for (let turn = 0; turn < 12; turn++) {
+      drive.change({ adds: 5 + random.below(40), removes: random.below(30) });
+      drive.meanwhile = async () => {
+        if (random.below(2) === 0) drive.change({ adds: random.below(9), removes: 3 });
+        if (random.below(2) === 0) await transfer.flush(timeoutMs);
+      };
+      world.books.crashAfter = random.below(2) === 0 ? random.below(60) : Infinity;
+      const wasCut = await isCut(async () => {
+        if (random.below(3) > 0) await transfer.flush(timeoutMs);
+        await transfer.reclaim(timeoutMs);
+      });
+      world.books.crashAfter = Infinity;
+      if (wasCut) transfer = await open(drive);
+      if (turn % 3 === 2) t.strictSame(await lostBy(drive), [], replay);
+    }
+    await transfer.flush(timeoutMs);
+    await transfer.reclaim(timeoutMs);
+    t.strictSame(await missing(transfer, drive.bytesOf(drive.living)), [], replay);
+    t.strictSame(await lostBy(drive), [], replay);
+  });
+}
+
+test("what was deleted is with no holder any more, and what is left is packed closely", async (t) => {
+  await using world = await makeVaultWorld(6, "space");
+  const drive = new ModelDrive(world, "space");
+  const transfer = await open(drive);
+  for (let part = 0; part < 5; part++) {
+    drive.change({ adds: 150, removes: 0 });
+    await transfer.flush(timeoutMs);
+  }
+  const before = keptBytes(world);
+  drive.change({ adds: 0, removes: drive.living.length * 2 });
+  await transfer.flush(timeoutMs);
+  t.equal(keptBytes(world) >= before, true, "a deletion alone gives nothing back");
+  const found = await transfer.reclaim(timeoutMs);
+  const stays = drive.bytesOf(drive.living).reduce((sum, { length }) => sum + length, 0);
+  t.ok(found.blocks > 400, String(found.blocks));
+  // Class tiny: six shards for two, in rooms of a short ladder.
+  const after = keptBytes(world);
+  t.ok(after < before / 2, `${before} bytes, then ${after}`);
+  t.ok(after < 3 * (stays / 0.6) + 1_500_000, `${after} bytes for ${stays}`);
+  t.strictSame(await missing(transfer, drive.bytesOf(drive.living)), []);
+  t.strictSame(await lostBy(drive), []);
+});
+
+test("what cannot be counted gives nothing back", async (t) => {
+  await using world = await makeVaultWorld(6, "uncounted");
+  const drive = new ModelDrive(world, "uncounted");
+  const transfer = await openWorld(world);
+  drive.change({ adds: 20, removes: 0 });
+  await transfer.flush(timeoutMs);
+  drive.clear();
+  await transfer.flush(timeoutMs);
+  const before = keptBytes(world);
+  t.strictSame(await transfer.reclaim(timeoutMs), { blocks: 0, segments: 0, bytes: 0 });
+  t.equal(keptBytes(world), before);
+});
+
+test("a filter has all that was added, and little else", (t) => {
+  const random = seededRandom(`filter ${first}`);
+  const name = (): Cid => cidOf(random.bytes(8));
+  const names = Array.from({ length: 20_000 }, name);
+  const filter = CidFilter.for(names.length);
+  for (const cid of names) filter.add(cid);
+  t.ok(names.every((cid) => filter.has(cid)));
+  const wrong = Array.from({ length: 20_000 }, name).filter((cid) => filter.has(cid)).length;
+  t.ok(wrong < 40, `${wrong} of 20,000`);
+  t.end();
+});
+
+test("only segments that save room are packed anew, together up to a full one", (t) => {
+  const [small = 0, , large = 0] = limits.segment.shardBytes;
+  const of = (segment: string, k: number, shardBytes: number, share: number): Occupied => {
+    const state = { segment: segment as SegmentId, k, n: 3 * k, shardBytes } as SegmentState;
+    return { state, usedBytes: Math.floor(share * k * shardBytes) };
+  };
+  t.strictSame(planRepacking([of("full", 4, large, 0.9), of("empty", 4, large, 0)]), []);
+  t.strictSame(planRepacking([of("small", 4, small, 0.5)]), [], "there is nothing smaller");
+  t.strictSame(planRepacking([of("low", 4, large, 0.05)]), [["low"]], "a shorter step of the ladder");
+  const many = Array.from({ length: 6 }, (_, at) => of(`s${at}`, 4, large, 0.3));
+  t.strictSame(planRepacking(many).map((batch) => batch.length), [2, 2, 2]);
+  t.end();
+});
+
+test("a reclaim that no member hears of is late, and says so", async (t) => {
+  await using world = await makeVaultWorld(6, "late");
+  const drive = new ModelDrive(world, "late");
+  const transfer = await open(drive);
+  drive.change({ adds: 30, removes: 0 });
+  await transfer.flush(timeoutMs);
+  drive.clear();
+  await transfer.flush(timeoutMs);
+  drive.meanwhile = async () => {
+    for (const member of world.network.members.values()) member.mood = { is: "dead" };
+  };
+  const late: unknown = await transfer.reclaim(300).then(() => undefined, (error) => error);
+  t.ok(isFault(late, "TimedOut"), String(late));
+});
