@@ -162,6 +162,9 @@ export function judgeRow(
   const mine = placed.filter((one) => one.name === name);
   const homes = householdsOf(dwellers);
   const held = ({ roots }: Placed) => roots.map((root) => holders.get(root) ?? []);
+  const alike = new Set(sharedRoots(placed));
+  const own = ({ roots }: Placed) => roots.filter((root) => !alike.has(root))
+    .flatMap((root) => holders.get(root) ?? []);
   const shards = mine.flatMap(held).reduce((sum, those) => sum + those.length, 0);
   const everybody = new Set(mine.flatMap((one) => held(one).flat()));
   if (waits) {
@@ -178,10 +181,20 @@ export function judgeRow(
       return missing === 0 && one.n === n ? [] : [`${missing} of ${one.n} shards are nowhere`];
     }),
     ...[...groups.values()].flatMap((those) => {
-      return broken([...new Set(those.flatMap((one) => held(one).flat()))], rule, homes);
+      return broken([...new Set(those.flatMap(own))], rule, homes);
     }),
   ];
   return { name, shards, holders: everybody.size, violations };
+}
+
+/**
+ * Of shards that are byte for byte the same, as those of nothing but filler are: a file on a disk
+ * does not tell which of them it is.
+ */
+function sharedRoots(placed: readonly Placed[]): readonly string[] {
+  const seen = new Map<string, number>();
+  for (const root of placed.flatMap(({ roots }) => roots)) seen.set(root, (seen.get(root) ?? 0) + 1);
+  return [...seen].filter(([, count]) => count > 1).map(([root]) => root);
 }
 
 function hashOf(bytes: Uint8Array): string {
