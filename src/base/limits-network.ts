@@ -250,6 +250,9 @@ export const networkLimits = {
     connectionMs: 10 * 60_000,
     /** Relayed connections of one peer that are begun or answered at once. */
     streamsMax: 8,
+    /** Between two random places of the DHT where a node looks for a relay; doubles each time. */
+    searchPauseMsMin: 2_000,
+    searchPauseMsMax: 10 * 60_000,
     /** How long a peer may take to be asked whether it takes a relayed connection. */
     hopTimeoutMs: 10_000,
   },

@@ -19,6 +19,7 @@ import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Reach, isToldPublic, reachServices } from "./reach.ts";
 import { relayTransport, relayedAddress } from "./reach.ts";
+import type { SearchNeeds } from "./relay-search.ts";
 
 export interface NodeServices extends Record<string, unknown> {
   readonly dht: KadDHT;
@@ -60,12 +61,12 @@ export interface DhtOptions {
   readonly guard?: (answer: StreamHandler) => StreamHandler;
 }
 
-export async function openNode(options: NodeOptions): Promise<Node> {
+export async function openNode(needs: SearchNeeds, options: NodeOptions): Promise<Node> {
   const { peers } = limits;
   const { reach } = options;
   const isRelayed = reach?.relayed === true;
   const publicOnes = options.listen.filter(isToldPublic);
-  // Looking for a relay walks the DHT without an end: whoever can be reached straight needs none.
+  // Whoever can be reached straight needs no relay.
   const isHidden = isRelayed && publicOnes.length === 0;
   const more = reach === undefined || !isRelayed ? {} : await reachServices(reach);
   return createLibp2p<NodeServices>({
@@ -76,7 +77,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
       listen: [...options.listen, ...(isHidden ? [relayedAddress] : [])],
       appendAnnounce: publicOnes,
     },
-    transports: [tcp(dialling(options.dialsFrom)), ...(isRelayed ? [relayTransport()] : [])],
+    transports: [tcp(dialling(options.dialsFrom)), ...(isRelayed ? [relayTransport(needs)] : [])],
     connectionEncrypters: [options.encryption === "tls" ? tls() : noise()],
     ...protectorOf(options.networkKey),
     streamMuxers: [yamux({

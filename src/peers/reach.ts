@@ -5,12 +5,14 @@
  */
 import { autoNAT } from "@libp2p/autonat";
 import { circuitRelayServer, circuitRelayTransport } from "@libp2p/circuit-relay-v2";
-import type { CircuitRelayServerComponents } from "@libp2p/circuit-relay-v2";
+import type { CircuitRelayServerComponents, CircuitRelayTransportComponents }
+  from "@libp2p/circuit-relay-v2";
 import { dcutr } from "@libp2p/dcutr";
-import type { Libp2pEvents, Startable, TypedEventTarget } from "@libp2p/interface";
+import type { Libp2pEvents, PeerRouting, Startable, TypedEventTarget } from "@libp2p/interface";
 import { isPrivate } from "@libp2p/utils";
 import { multiaddr } from "@multiformats/multiaddr";
 import { limits } from "../base/limits.ts";
+import { RelaySearch, type SearchNeeds } from "./relay-search.ts";
 
 export interface Reach {
   /** Others may reach this node through relays, and it others. */
@@ -34,13 +36,21 @@ export function reachOf({ listen, relay, upnp }: ReachOptions): Reach {
   return { relayed: true, relays: relays[relay], upnp };
 }
 
+type TransportParts = CircuitRelayTransportComponents & { readonly peerRouting: PeerRouting };
+
 /** Takes relayed connections, and makes them. */
-export function relayTransport() {
-  return circuitRelayTransport({
+export function relayTransport(needs: SearchNeeds) {
+  const make = circuitRelayTransport({
     reservationCompletionTimeout: limits.relay.hopTimeoutMs,
     maxInboundStopStreams: limits.relay.streamsMax,
     maxOutboundStopStreams: limits.relay.streamsMax,
   });
+  return (components: TransportParts) => {
+    const randomWalk = new RelaySearch(needs, () => components.peerRouting);
+    return make(new Proxy(components, {
+      get: (target, name) => name === "randomWalk" ? randomWalk : Reflect.get(target, name),
+    }));
+  };
 }
 
 /** What listens for relayed connections. */

@@ -24,7 +24,7 @@ export async function startPeers(needs: PeersNeeds, options: PeersOptions): Prom
       throw new HiveError("Unavailable", "peers.start", "starting");
     },
   });
-  const node = await openNode({
+  const node = await openNode(needs, {
     privateKey: privateKeyFromRaw(keys.privateKeyRaw),
     listen: options.listen,
     mdns: options.mdns,

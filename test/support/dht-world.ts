@@ -2,7 +2,6 @@
  * Many real libp2p nodes in one process with our DHT and nothing else: some honest, some that lie
  * as well as the protocol lets them. For tests and for test/bench/dht.ts.
  */
-import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { StreamHandler } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { Libp2pRecord } from "@libp2p/record";
@@ -16,8 +15,8 @@ import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signHead, signOffer } from "../../src/crypt/records.ts";
 import { dhtPart } from "../../src/peers/dht-part.ts";
-import { Remembered } from "../../src/peers/memory.ts";
-import { type Node, openNode } from "../../src/peers/node.ts";
+import type { Node } from "../../src/peers/node.ts";
+import { openBareNode } from "./bare-node.ts";
 
 /** On a busy machine the first questions of a young node may run into their time. */
 export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
@@ -74,18 +73,10 @@ export class DhtWorld implements AsyncDisposable {
   }
 
   async join({ lies, told = 3 }: { lies: boolean; told?: number }): Promise<Member> {
-    const keys = peerKeysOf(this.random.bytes(32));
     const part = dhtPart(systemClock, () => true);
-    const node = await openNode({
-      privateKey: privateKeyFromRaw(keys.privateKeyRaw),
-      listen: ["/ip4/127.0.0.1/tcp/0"],
-      mdns: false,
-      encryption: "tls",
-      datastore: new Remembered(),
-      dht: lies ? { ...part, guard: () => this.#lies.handler() } : part,
-    });
-    const address = node.getMultiaddrs()[0]?.toString() as string;
-    const member = { node, keys, address, lies, [Symbol.asyncDispose]: async () => node.stop() };
+    const dht = lies ? { ...part, guard: () => this.#lies.handler() } : part;
+    const member = { ...await openBareNode({ seed: this.random.bytes(32), dht }), lies };
+    const { node } = member;
     for (const one of shuffled(this.members, this.random).slice(0, told)) {
       await node.dial(multiaddr(one.address));
     }

@@ -1,17 +1,13 @@
 /** A real libp2p node that speaks our protocol with its own bytes, as a test tells it to. */
-import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { systemClock } from "../../src/base/clock.ts";
 import type { PeerId } from "../../src/base/ids.ts";
-import { systemRandom } from "../../src/base/random.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { dhtPart } from "../../src/peers/dht-part.ts";
+import type { PeerKeys } from "../../src/crypt/peer-key.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
 import { shardProtocol } from "../../src/peers/link.ts";
-import { Remembered } from "../../src/peers/memory.ts";
 import { encodeAnswer, encodeList, parseRequest } from "../../src/peers/message.ts";
-import { type Node, openNode } from "../../src/peers/node.ts";
+import type { Node } from "../../src/peers/node.ts";
+import { openBareNode } from "./bare-node.ts";
 
 export class EvilPeer implements AsyncDisposable {
   readonly node: Node;
@@ -28,15 +24,7 @@ export class EvilPeer implements AsyncDisposable {
 
   /** Answers greetings as it must, and anything else as the test says. */
   static async open(answer?: (id: number, stream: Stream) => void): Promise<EvilPeer> {
-    const keys = peerKeysOf(systemRandom.bytes(32));
-    const node = await openNode({
-      privateKey: privateKeyFromRaw(keys.privateKeyRaw),
-      listen: ["/ip4/127.0.0.1/tcp/0"],
-      mdns: false,
-      encryption: "tls",
-      datastore: new Remembered(),
-      dht: dhtPart(systemClock, () => true),
-    });
+    const { node, keys } = await openBareNode();
     if (answer !== undefined) await node.handle(shardProtocol, (stream) => listen(stream, answer));
     return new EvilPeer(node, keys);
   }

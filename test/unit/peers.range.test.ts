@@ -1,6 +1,7 @@
 /** `/hive/range/1.0.0` between real nodes: measuring, being asked, and what is refused. */
 import { encode } from "@ipld/dag-cbor";
 import { peerIdFromString } from "@libp2p/peer-id";
+import { multiaddr } from "@multiformats/multiaddr";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
@@ -13,9 +14,9 @@ import { isEcho, parseRange, signEcho, signRange } from "../../src/crypt/range.t
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
 import { rangeProtocol } from "../../src/peers/range.ts";
 import { addressSeen } from "../../src/peers/seen.ts";
+import { openBareNode } from "../support/bare-node.ts";
 import { faultOf } from "../support/faults.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
-import { openStranger } from "../support/stranger.ts";
 
 /** Says what it is told to, and remembers what it was told. */
 class Book implements PlaceBook {
@@ -100,8 +101,8 @@ test("a stream has few messages, a peer few streams, and nonsense ends a stream 
     const startMs = systemClock.monotonicMs();
     const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() - startMs };
     await using target = await openTestNode({ clock });
-    await using stranger = await openStranger();
-    const connection = await stranger.dial(target.address);
+    await using stranger = await openBareNode({ listen: [] });
+    const connection = await stranger.node.dial(multiaddr(target.address));
     const talk = async (heads: readonly Uint8Array[]): Promise<number> => {
       const stream = await connection.newStream(rangeProtocol, { negotiateFully: true });
       // A stream that was refused at once has closed before anybody could listen.
