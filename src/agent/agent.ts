@@ -18,6 +18,7 @@ import { Audit, type AuditNeeds } from "./audit.ts";
 import { Conduct, type PeerConduct } from "./conduct.ts";
 import { DriftStep } from "./drift.ts";
 import { type Loop, startLoop } from "./loop.ts";
+import { Probe } from "./probe.ts";
 import { Repair } from "./repair.ts";
 import { verifyAll } from "./verify.ts";
 
@@ -77,8 +78,10 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const audit = new Audit(parts, { intervalMs: options.auditIntervalMs });
   const drift = new DriftStep(parts);
   const publish = publisher(needs.clock, transfer);
+  const probe = new Probe(parts);
+  await probe.open();
   const { uploader, reclaimer } = transfer;
-  const steps = [uploader, reclaimer, audit, drift, repair, publish, ...more];
+  const steps = [uploader, reclaimer, audit, probe, drift, repair, publish, ...more];
   return new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
 }
 

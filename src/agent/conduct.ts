@@ -17,6 +17,8 @@ export interface PeerConduct {
   readonly peer: PeerId;
   readonly liveness: Liveness;
   readonly score: Score;
+  /** It has not given a whole shard for days, whatever it proves. */
+  readonly isRefusing: boolean;
 }
 
 const version = 1;
@@ -28,6 +30,7 @@ export class Conduct {
   readonly #deadAfterMs: number;
   readonly #histories = new Map<PeerId, History>();
   readonly #changed = new Set<PeerId>();
+  readonly #refusing = new Set<PeerId>();
   #lookedAtMs: number | undefined;
   #savedLookMs = -Infinity;
 
@@ -113,8 +116,15 @@ export class Conduct {
     return assess(this.#histories.get(peer) ?? noHistory, judgedMs, options);
   }
 
-  /** One that must not keep its seat: silent for too long, or wrong too often. */
+  /** It proves what it keeps and gives none of it back, or does so no more. */
+  refuses(peer: PeerId, isRefusing: boolean): void {
+    if (isRefusing) this.#refusing.add(peer);
+    else this.#refusing.delete(peer);
+  }
+
+  /** One that must not keep its seat: silent for too long, wrong too often, or a refuser. */
   isUnfit(peer: PeerId): boolean {
+    if (this.#refusing.has(peer)) return true;
     const history = this.#histories.get(peer);
     if (history === undefined) return false;
     return this.liveness(peer) === "dead" || scoreOf(history).wrong >= limits.agent.wrongsMax;
@@ -122,12 +132,14 @@ export class Conduct {
 
   /** All that are unfit now, for who asks about many shards. */
   unfit(): ReadonlySet<PeerId> {
-    return new Set([...this.#histories.keys()].filter((peer) => this.isUnfit(peer)));
+    const known = [...this.#histories.keys(), ...this.#refusing];
+    return new Set(known.filter((peer) => this.isUnfit(peer)));
   }
 
   all(): PeerConduct[] {
     return [...this.#histories].map(([peer, history]) => {
-      return { peer, liveness: this.liveness(peer), score: scoreOf(history) };
+      const isRefusing = this.#refusing.has(peer);
+      return { peer, liveness: this.liveness(peer), score: scoreOf(history), isRefusing };
     });
   }
 }

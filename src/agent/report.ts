@@ -102,7 +102,8 @@ export function peerRowsOf(
 function stateOf(conduct: PeerConduct | undefined): string {
   if (conduct === undefined) return "new";
   const { right, wrong, late, offline } = conduct.score;
-  return `${conduct.liveness}: ${right} right, ${wrong} wrong, ${late} late, ${offline} offline`;
+  const counts = `${right} right, ${wrong} wrong, ${late} late, ${offline} offline`;
+  return `${conduct.liveness}: ${counts}${conduct.isRefusing ? "; gives nothing back" : ""}`;
 }
 
 /** What `hive status` tells, from the node's view and the local store's. */

@@ -142,6 +142,13 @@ export const networkLimits = {
     leavesPerShard: 4,
     /** How long a holder may take beyond some of its own round trips. */
     answerMsMin: 3_000,
+    /** Each holder gives a whole shard so often: 40 MiB a day of a class of 40. */
+    probeEveryMs: 24 * 3_600_000,
+    /** So many in a row that brought nothing, over so long, and it gives nothing back. */
+    probeFailuresMax: 4,
+    probeRefusalMs: 3 * 24 * 3_600_000,
+    /** Whoever was not probed for so long begins anew. */
+    probeForgetMs: 30 * 24 * 3_600_000,
     /** Wrong answers remembered of a peer that cost it its seats: one may be a broken disk. */
     wrongsMax: 2,
     /** Shards brought home in one repair step. */

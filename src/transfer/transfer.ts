@@ -31,6 +31,7 @@ import { movingOf } from "./moving.ts";
 import { Outgoing } from "./outgoing.ts";
 import { HedgeBudget, Pace } from "./pace.ts";
 import { Placer } from "./place.ts";
+import { probeShard } from "./probe-shard.ts";
 import type { InForce } from "./policies.ts";
 import { Announcer, Renewal, republishHead } from "./publish.ts";
 import { type Recovered, recover } from "./recover.ts";
@@ -40,7 +41,7 @@ import { ShardReader } from "./shards.ts";
 import { type TransferStatus, shardsByHolder, statusOf } from "./status.ts";
 import { Surplus } from "./surplus.ts";
 import { Uploader } from "./upload.ts";
-import { type Observation, Witness } from "./witness.ts";
+import { type Observation, type Verdict, Witness } from "./witness.ts";
 
 export interface TransferNeeds {
   readonly network: PeerNetwork;
@@ -102,6 +103,13 @@ export interface Transfer extends BlockFetcher {
   readonly health: Health;
 }
 
+/** A shard, and who is believed to have it. */
+export interface HeldShard {
+  readonly segment: SegmentId;
+  readonly index: number;
+  readonly holder: PeerId;
+}
+
 export interface Health {
   segments(): readonly SegmentState[];
   groups(): readonly Manifest[];
@@ -112,7 +120,9 @@ export interface Health {
   saw(observation: Observation): void;
   proven(segment: SegmentId, atMs: number): Promise<void>;
   /** This holder has not got this shard, whatever its receipt says. */
-  dropShard(shard: { segment: SegmentId; index: number; holder: PeerId }): Promise<void>;
+  dropShard(shard: HeldShard): Promise<void>;
+  /** Reads the whole shard from its holder, as any read of a file might; watchers are told. */
+  probeShard(shard: HeldShard, signal: AbortSignal): Promise<Verdict>;
   /** Gives a lost member's seat to another; undefined when nobody can take it. */
   replaceMember(
     group: GroupId, lost: PeerId, unfit: ReadonlySet<PeerId>,
@@ -322,6 +332,7 @@ function healthOf(parts: Parts): Health {
     saw: (observation) => witness.saw(observation),
     proven: (segment, atMs) => segments.update(segment, () => ({ provenAtMs: atMs })),
     dropShard: (shard) => dropShard(parts, shard),
+    probeShard: (shard, signal) => probeShard(parts, shard, signal),
     replaceMember: (group, lost, unfit) => replaceMembers(group, [lost], unfit),
     mendShard: (shard, signal) => mendShard(parts, shard, signal),
     republish: async (signal) => {
