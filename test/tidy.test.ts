@@ -19,6 +19,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   vault: ["base", "crypt", "placement", "proofs"],
   peers: ["base", "crypt"],
   places: ["base", "crypt"],
+  ledger: ["base", "crypt"],
   tree: ["base", "dag"],
   transfer: ["base", "cache", "crypt", "dag", "erasure", "placement", "peers"],
   mount: ["base", "tree"],
@@ -26,8 +27,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   agent: ["base", "peers", "placement", "proofs", "transfer", "vault"],
   bridge: ["base"],
   node: [
-    "agent", "base", "bridge", "cache", "crypt", "erasure", "peers", "placement", "places",
-    "transfer", "vault",
+    "agent", "base", "bridge", "cache", "crypt", "erasure", "ledger", "peers", "placement",
+    "places", "transfer", "vault",
   ],
   web: ["base"],
   cli: ["base", "hive.ts"],

@@ -114,6 +114,12 @@ export class Fields {
     return this.#list(name, countMax).map((item) => this.#bytes(item, name, size));
   }
 
+  /** A list of byte strings, each for a parser of its own. */
+  byteStrings(name: string, countMax: number): Buffer[] {
+    const size = { min: 1, max: limits.records.recordBytesMax };
+    return this.#list(name, countMax).map((item) => this.#bytes(item, name, size));
+  }
+
   corrupt(field: string): HiveError {
     return new HiveError("Corrupt", this.#what, `${field} is not what it must be`);
   }
