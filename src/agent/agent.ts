@@ -6,6 +6,7 @@ import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
+import type { ServiceTally } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
@@ -30,6 +31,8 @@ export interface AgentNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Told of every proof; without it nobody earns by one. */
+  readonly tally?: ServiceTally;
 }
 
 export interface AgentOptions {

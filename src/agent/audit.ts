@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
+import type { ServiceTally } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
@@ -26,6 +27,8 @@ export interface AuditNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Told who proved what: that is what peers earn by. */
+  readonly tally?: ServiceTally | undefined;
 }
 
 /** One shard asked for, and how it ended. */
@@ -120,7 +123,8 @@ export async function auditSegment(
 async function writeDown(
   needs: AuditNeeds, state: SegmentState, findings: readonly Finding[],
 ): Promise<void> {
-  const { health, clock, log } = needs;
+  const { health, clock, log, tally } = needs;
+  await tally?.proved({ segment: state.segment, shardBytes: state.shardBytes, answers: findings });
   for (const { peer, segment, index, outcome, isExcused } of findings) {
     // It answered, and proved nothing: as good as an answer that came too late.
     health.saw({ peer, verdict: isExcused ? "late" : outcome, act: "prove" });

@@ -119,6 +119,7 @@ export function driveStatusOf(
     ...told,
     state: stateOfDrive(safety, usage.dirtyBytes > 0 || pendingBlocks > 0),
     ...safety,
+    owed: node.owed,
     dirtyBytes: usage.dirtyBytes,
     cacheBytes: usage.usedBytes,
     cacheLimitBytes: usage.limitBytes,

@@ -95,6 +95,8 @@ export interface KnownPeer {
   /** Smoothed round trip; undefined before the first answer. */
   readonly roundTripMs: number | undefined;
   readonly lastSeenMs: number;
+  /** Its user and ours know each other; absent where nobody asks. */
+  readonly friend?: boolean;
   /** Absent where nobody watches: then its own word is all there is. */
   readonly observed?: Observed;
 }

@@ -4,14 +4,16 @@
  */
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
-import type { InviteView, NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "./views.ts";
-import type { PolicyTexts, ReclaimReport, VerifyReport, Vouch } from "./views.ts";
+import type { InviteView, LedgerView, NodeStatus, PeerRow, PolicyQuestion } from "./views.ts";
+import type { PolicyReport, PolicyTexts, ReclaimReport, VerifyReport, Vouch } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
   /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */
   ipfsBlock(cid: Cid): Promise<Uint8Array>;
   status(): Promise<NodeStatus>;
   peers(): Promise<readonly PeerRow[]>;
+  /** Who owes whom. */
+  ledger(): Promise<LedgerView>;
   /** Until all that is committed is on peers and published; TimedOut otherwise. */
   flush(timeoutMs: number): Promise<void>;
   /** Has peers drop what the published drive refers to no more; TimedOut when it is late. */

@@ -11,6 +11,8 @@ export interface NodeStatus {
   readonly peers: { readonly known: number; readonly online: number };
   /** Undefined on a node without a drive. */
   readonly drive: SafetyStatus | undefined;
+  /** What others say that we owe them; null when nobody does. */
+  readonly owed: OwedStatus | null;
 }
 
 /** How safe a drive's data is. */
@@ -113,6 +115,8 @@ export interface DriveStatus {
     readonly households: number;
     readonly householdsNeeded: number;
   };
+  /** What others say that we owe them; null when nobody does. */
+  readonly owed: OwedStatus | null;
   /** Kernel requests served so far, by name. */
   readonly requests: Readonly<Record<string, number>>;
 }
@@ -134,6 +138,44 @@ export interface PeerRow {
   readonly freeBytes: number;
   /** What its history says of it, and its proofs so far. */
   readonly state: string;
+}
+
+/** Who owes whom, from this node's own books. */
+export interface LedgerView {
+  /** GB kept for others that are asked of strangers for each GB of files; 0 asks nothing. */
+  readonly ratio: number;
+  /** Whom we owe most first. */
+  readonly rows: readonly LedgerRow[];
+}
+
+export interface LedgerRow {
+  readonly peer: string;
+  readonly isFriend: boolean;
+  /** What is kept now, on average of late, by proofs. */
+  readonly keptForUsBytes: number;
+  readonly keptForThemBytes: number;
+  /** All that was ever proven, to the last audit for us, to the last signed entry for them. */
+  readonly provenForUsKiBHours: number;
+  readonly provenForThemKiBHours: number;
+  readonly sentToUsBytes: number;
+  readonly sentToThemBytes: number;
+  readonly repairedForUsBytes: number;
+  readonly repairedForThemBytes: number;
+  /** What we keep for them less what they keep for us. */
+  readonly balanceBytes: number;
+  /** What they could have here by all the debts that we know. */
+  readonly standingBytes: number;
+  /** What they have here beyond that, and what they say that we have with them. */
+  readonly theyOweBytes: number;
+  readonly weOweBytes: number;
+  /** What follows, in words. */
+  readonly follows: string;
+}
+
+/** What others say that this node's drives owe them. */
+export interface OwedStatus {
+  readonly peers: number;
+  readonly bytes: number;
 }
 
 /** What a policy's text makes of the peers that are known now, or of one of them. */

@@ -1,9 +1,9 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { NodeStatus, PeerRow, PolicyQuestion, PolicyReport } from "../base/views.ts";
-import type { InviteView, PolicyTexts, ReclaimReport, VerifyReport } from "../base/views.ts";
-import type { Vouch } from "../base/views.ts";
+import type { InviteView, LedgerView, NodeStatus, PeerRow } from "../base/views.ts";
+import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../base/views.ts";
+import type { ReclaimReport, VerifyReport, Vouch } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 export function serveNode(node: NodeDuties): Handlers {
@@ -12,6 +12,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.ipfsBlock": (cid) => node.ipfsBlock(cid as Cid),
     "node.status": () => node.status(),
     "node.peers": () => node.peers(),
+    "node.ledger": () => node.ledger(),
     "node.flush": (timeoutMs) => node.flush(timeoutMs as number),
     "node.reclaim": (timeoutMs) => node.reclaim(timeoutMs as number),
     "node.verify": (options) => node.verify(options as { deep: boolean }),
@@ -36,6 +37,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     ipfsBlock: (cid) => ask<Uint8Array>("ipfsBlock", cid),
     status: () => ask<NodeStatus>("status"),
     peers: () => ask<readonly PeerRow[]>("peers"),
+    ledger: () => ask<LedgerView>("ledger"),
     flush: (timeoutMs) => ask("flush", timeoutMs),
     reclaim: (timeoutMs) => ask<ReclaimReport>("reclaim", timeoutMs),
     verify: (options) => ask<VerifyReport>("verify", options),

@@ -12,6 +12,8 @@ export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   readonly quotaBytes: number;
   /** Of the quota, for each drive whose user is no friend; 1 when not told. */
   readonly strangerShare?: number;
+  /** GB kept for others, asked of strangers for each GB of files; the usual when not told. */
+  readonly contributeRatio?: number;
   readonly deadAfterMs: number;
   readonly auditIntervalMs: number;
   /** The user's policies; without them the built-in one holds. */
@@ -25,11 +27,11 @@ export const noTexts: PolicyTexts = { drive: undefined, named: {}, problem: null
 export function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
   const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
-  const { deadAfterMs, auditIntervalMs, policies } = config;
+  const { deadAfterMs, auditIntervalMs, policies, contributeRatio } = config;
   const room = { quotaBytes, strangerShare };
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
-  const told = Object.entries({ relay, upnp, networkKey, policies })
+  const told = Object.entries({ relay, upnp, networkKey, policies, contributeRatio })
     .filter(([, value]) => value !== undefined);
   return { ...who, ...how, ...Object.fromEntries(told) };
 }

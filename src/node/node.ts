@@ -30,7 +30,7 @@ export async function askRecovered(
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
-  const { peers, vault, transfer, agent, places, name } = rooms;
+  const { peers, vault, transfer, agent, places, ledger, name } = rooms;
   let { problem } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
@@ -51,9 +51,11 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
           holders: transfer?.holders().keys() ?? [], known, problem,
           notHere: transfer?.notHere() ?? [],
         }),
+        owed: ledger.owed(),
       };
     },
     peers: async () => peerRowsOf(peers.peers(), agent.status().peers),
+    ledger: async () => ledger.view(),
     flush: (timeoutMs) => drive().flush(timeoutMs),
     reclaim: (timeoutMs) => drive().reclaim(timeoutMs),
     verify: (options) => agent.verify(options),

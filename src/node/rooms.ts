@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Agent, openAgent } from "../agent/agent.ts";
 import type { CensusTaker, UploadSource } from "../base/blocks.ts";
 import { systemClock as clock } from "../base/clock.ts";
+import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { memoryStep } from "../base/memory.ts";
 import { systemRandom as random } from "../base/random.ts";
@@ -12,6 +13,7 @@ import { certifier } from "../crypt/certificates.ts";
 import { driveKeysOf } from "../crypt/drive.ts";
 import { peerKeysOf } from "../crypt/peer-key.ts";
 import { openCoder } from "../erasure/erasure.ts";
+import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import { type MadeUpWorld, type Peers, openPeers } from "../peers/peers.ts";
 import { policiesOf } from "../placement/describe.ts";
 import { Places } from "../places/places.ts";
@@ -19,6 +21,7 @@ import { Survey } from "../places/survey.ts";
 import { type Transfer, openTransfer } from "../transfer/transfer.ts";
 import { type Vault, openVault } from "../vault/vault.ts";
 import { type NodeConfig, noTexts, privateDirectory } from "./config.ts";
+import { countedNetwork } from "./counted.ts";
 
 export interface NodeNeeds {
   readonly log: Log;
@@ -36,6 +39,7 @@ export interface Rooms {
   readonly transfer: Transfer | undefined;
   readonly agent: Agent;
   readonly places: Places;
+  readonly ledger: Ledger;
   /** The device's, for invites. */
   readonly name: string;
   /** What is wrong with the user's policies. */
@@ -53,12 +57,18 @@ export async function openRooms(
   const keys = peerKeysOf(config.peerSeed);
   const openBooks = async (name: string) =>
     parts.use(await openKeyValue(join(directory, "books", name)));
-  // The vault answers peers, and judges by what is known of them: each needs the other.
-  const met: { peers?: Peers } = {};
+  // The vault answers peers, and judges by what is known of them: each needs the other; and the
+  // ledger judges by what the vault keeps.
+  const met: { peers?: Peers; vault?: Vault } = {};
+  const dealings = { lodgers: () => met.vault?.lodgers() ?? new Map(), network: () => met.peers };
+  const ledgerNeeds = { clock, random, log, keys, ...dealings, books: await openBooks("ledger") };
+  const ledger = await openLedger(ledgerNeeds, ledgerOptions(config));
   const neighbours = { offer: () => met.peers?.offer(), peers: () => met.peers?.peers() ?? [] };
-  const vaultNeeds = { directory: join(directory, "vault"), clock, log, keys, neighbours };
+  const judges = { neighbours, lender: ledger.lender };
+  const vaultNeeds = { directory: join(directory, "vault"), clock, log, keys, ...judges };
   const books = await openBooks("vault");
   const vault = parts.use(await openVault({ ...vaultNeeds, books }, config));
+  met.vault = vault;
   const driveKeys = config.driveSeed === undefined ? undefined : driveKeysOf(config.driveSeed);
   const device = { peer: keys.peer, name: config.deviceName };
   const certificates =
@@ -66,10 +76,10 @@ export async function openRooms(
   const ipfs = needs.blocks === undefined ? {} : { blocks: needs.blocks, fetcher: needs.blocks };
   const people = { clock, random, log, books: await openBooks("peers"), host: vault };
   const places = parts.use(new Places(people, { ...config, self: keys.peer }));
-  const company = { ...people, certificates, places, world, ...ipfs };
+  const company = { ...people, certificates, places, world, ledger: ledger.host, ...ipfs };
   const peers = parts.use(await openPeers(company, config));
   met.peers = peers;
-  const shared = { network: peers, clock, random, log };
+  const shared = { network: countedNetwork(peers, ledger.tally), clock, random, log };
   const transfer =
     driveKeys === undefined
       ? undefined
@@ -88,13 +98,20 @@ export async function openRooms(
   // Beside a drive it is a thread that nobody waits for: at rest it has nothing better to do.
   const memory = source === undefined ? [] : [memoryStep({ clock })];
   const agent = await openAgent(
-    { ...shared, transfer, books: await openBooks("agent") },
-    { ...config, steps: [peers.step, vault.step, survey, ...memory] },
+    { ...shared, transfer, tally: ledger.tally, books: await openBooks("agent") },
+    { ...config, steps: [peers.step, vault.step, survey, ledger.step, ...memory] },
   );
   parts.defer(() => agent.stop());
   const problem = config.policies?.problem ?? null;
   const { deviceName: name, networkKey } = config;
-  return { peers, vault, transfer, agent, places, name, networkKey, problem };
+  return { peers, vault, transfer, agent, places, ledger, name, networkKey, problem };
+}
+
+/** What a node without a drive gives is a gift: nobody owes it anything, so nobody could earn. */
+function ledgerOptions({ driveSeed, contributeRatio, quotaBytes, auditIntervalMs }: NodeConfig) {
+  const ratio = driveSeed === undefined ? 0 : contributeRatio ?? limits.ledger.ratio;
+  const settleEveryMs = Math.min(limits.ledger.settleEveryMs, auditIntervalMs);
+  return { ratio, quotaBytes, settleEveryMs };
 }
 
 function transferOptions(texts = noTexts) {

@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import { HiveError, unreachable } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
+import type { LedgerHost } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Requester, ShardHost } from "../base/network.ts";
 import type { DeviceCertificate, Offer } from "../base/records.ts";
@@ -18,6 +19,7 @@ import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./mess
 export interface AnswerNeeds {
   readonly clock: Clock;
   readonly host: ShardHost;
+  readonly ledger: LedgerHost | undefined;
   readonly book: Book;
   /** This node's own offer, as it is now. */
   readonly offer: () => Offer;
@@ -73,9 +75,17 @@ export class Answers {
         const { head, manifests } = await host.records(from, request.owner);
         return encodeOwnerRecords(head, manifests.slice(0, limits.peers.manifestsMax));
       }
+      case "settle": return this.#settle(from, payload);
       case "segments": return encodeList(await host.segments(from, request.owner, request));
       default: return unreachable(request);
     }
+  }
+
+  #settle(from: Requester, payload: Uint8Array): Promise<Uint8Array> {
+    const { ledger } = this.#needs;
+    if (ledger === undefined) throw new HiveError("Unsupported", "peers.settle", "no ledger");
+    if (payload.length <= limits.ledger.messageBytesMax) return ledger.settle(from, payload);
+    throw new HiveError("TooLarge", "peers.settle", `${payload.length} bytes`);
   }
 
   async #hello({ peer, prefix }: Guest, payload: Uint8Array): Promise<Uint8Array> {

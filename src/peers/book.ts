@@ -116,8 +116,9 @@ export class Book {
   }
 
   peers(): readonly KnownPeer[] {
-    this.#known ??= [...this.#entries.values()].map((entry) => ({
+    this.#known ??= [...this.#entries].map(([peer, entry]) => ({
       offer: entry.offer,
+      friend: this.#friends.has(peer),
       online: entry.online,
       roundTripMs: entry.roundTripMs,
       lastSeenMs: entry.lastSeenMs,

@@ -78,6 +78,7 @@ export class Hub extends ShardCalls implements Peers {
     this.#answers = new Answers({
       clock: needs.clock,
       host: needs.host,
+      ledger: needs.ledger,
       book: this.#book,
       offer: () => this.#ownOffer(),
       isPass: (pass) => isPass(this.#keys.privateKeyRaw, pass, this.#needs.clock.now()),
@@ -164,6 +165,10 @@ export class Hub extends ShardCalls implements Peers {
     await this.link(peer).greet(options.signal);
     await this.step.askOffers(peer, options.signal);
     return peer;
+  }
+
+  settle(to: PeerId, message: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
+    return this.link(to).call({ op: "settle" }, message, options);
   }
 
   publish(record: Head | Manifest, options: CallOptions = {}): Promise<void> {

@@ -47,6 +47,8 @@ export type Request =
       readonly policy?: Uint8Array;
     }
   | { readonly op: "records"; readonly owner: OwnerId }
+  /** Payload: what one ledger has to say to another (src/ledger/message.ts). */
+  | { readonly op: "settle" }
   | {
       readonly op: "segments";
       readonly owner: OwnerId;
@@ -96,6 +98,7 @@ const parsers: { readonly [O in Op]: (fields: Fields) => Extract<Request, { op: 
     return { op: "putRecord", kind: oneOf(f["kind"], ["head", "manifest"]), ...policyIn(f) };
   },
   records: (f) => ({ op: "records", owner: parseOwnerId(text(f["owner"])) }),
+  settle: () => ({ op: "settle" }),
   segments: (f) => ({
     op: "segments",
     owner: parseOwnerId(text(f["owner"])),

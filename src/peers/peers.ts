@@ -11,6 +11,7 @@
 import type { BlockFetcher, KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { PeerId } from "../base/ids.ts";
+import type { LedgerHost, LedgerNetwork } from "../base/ledger.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork, ShardHost } from "../base/network.ts";
 import type { PlaceBook, RangeNetwork } from "../base/places.ts";
@@ -35,6 +36,8 @@ export interface PeersNeeds {
   /** The address book's own small store. */
   readonly books: KeyValue;
   readonly host: ShardHost;
+  /** Answers for this node's books of who did what for whom. */
+  readonly ledger?: LedgerHost;
   /** For which drives this node may ask; read again at each greeting. */
   readonly certificates: () => readonly DeviceCertificate[];
   readonly blocks?: DriveBlocks;
@@ -71,7 +74,7 @@ export interface ConnectOptions {
   readonly friend?: boolean;
 }
 
-export interface Peers extends PeerNetwork, AsyncDisposable {
+export interface Peers extends PeerNetwork, LedgerNetwork, AsyncDisposable {
   /** Where others reach this node: multiaddrs with its peer id. */
   addresses(): readonly string[];
   /** Dials an address, greets, and hears of its peers. */

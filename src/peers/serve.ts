@@ -133,6 +133,7 @@ function answerBytesMax(request: Request): number {
     case "prove": return limits.peers.payloadBytesMax;
     case "segments": return request.limit * 3 * KiB;
     case "records": case "offers": return listBytes;
+    case "settle": return limits.ledger.messageBytesMax;
     default: return smallBytes;
   }
 }

@@ -3,10 +3,12 @@
  * now. It decides whether there is room and does no I/O; the caller writes the totals down.
  *
  * A stranger has a share of the quota and no more, and so have all strangers together that one
- * peer or one address prefix has brought: drives cost nothing to make up.
+ * peer or one address prefix has brought: drives cost nothing to make up. Within that a Lender says
+ * how much of it a stranger is good for.
  */
 import { HiveError, assert } from "../base/errors.ts";
 import type { OwnerId } from "../base/ids.ts";
+import type { Lender, Lodger } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import { type Introduction, type Totals, noTotals } from "./books.ts";
 
@@ -16,6 +18,8 @@ export interface AccountOptions {
   readonly ownersMax?: number;
   /** Of the quota, for each stranger; 1 when not told. */
   readonly strangerShare?: number;
+  /** Asked besides, for strangers; without one nothing is asked of them. */
+  readonly lender?: Lender | undefined;
 }
 
 export class Accounts {
@@ -23,6 +27,7 @@ export class Accounts {
   readonly #ownersMax: number;
   readonly #owners: Map<OwnerId, Totals>;
   readonly #strangerShare: number;
+  readonly #lender: Lender | undefined;
   readonly #introductions: Map<OwnerId, Introduction>;
   #usedBytes = 0;
   #shards = 0;
@@ -36,6 +41,7 @@ export class Accounts {
     introductions: ReadonlyMap<OwnerId, Introduction> = new Map(),
   ) {
     this.#strangerShare = options.strangerShare ?? 1;
+    this.#lender = options.lender;
     this.#introductions = new Map(introductions);
     this.#quotaBytes = options.quotaBytes;
     this.#ownersMax = options.ownersMax ?? limits.vault.ownersMax;
@@ -136,7 +142,20 @@ export class Accounts {
       if (its.peer === by.peer) used.peer += weight;
       if (its.prefix === by.prefix) used.prefix += weight;
     }
-    return used.owner <= share && used.peer <= together && used.prefix <= together;
+    const fits = used.owner <= share && used.peer <= together && used.prefix <= together;
+    return fits && (this.#lender?.lends(owner, bytes, () => this.lodgers()) ?? true);
+  }
+
+  /** What each owner takes up, with what is being written for it now. */
+  lodgers(): ReadonlyMap<OwnerId, Lodger> {
+    const found = new Map<OwnerId, Lodger>();
+    for (const owner of new Set([...this.#owners.keys(), ...this.#reserved.keys()])) {
+      const by = this.#introductions.get(owner);
+      const bytes = this.of(owner).bytes + (this.#reserved.get(owner) ?? 0);
+      // Who is new has no introduction before its first shard is here: it is no friend till then.
+      found.set(owner, { bytes, isWelcome: by !== undefined && isWelcome(by) });
+    }
+    return found;
   }
 
   /** What the totals become; `set` makes them so once the books have them. */

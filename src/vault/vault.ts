@@ -9,6 +9,7 @@ import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import type { OwnerId, SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { Lender, Lodgers } from "../base/ledger.ts";
 import type { Log } from "../base/log.ts";
 import type { Challenge, OwnerRecords, Requester } from "../base/network.ts";
 import type { ShardHost, StoreRequest } from "../base/network.ts";
@@ -38,9 +39,11 @@ export interface VaultNeeds {
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
   /** To judge by the policies of owners; without it only their texts are checked. */
   readonly neighbours?: Neighbourhood;
+  /** Says whether a stranger's data may come in; without it only the quota does. */
+  readonly lender?: Lender;
 }
 
-export type VaultOptions = AccountOptions;
+export type VaultOptions = Omit<AccountOptions, "lender">;
 
 export interface VaultUsage {
   readonly quotaBytes: number;
@@ -61,6 +64,8 @@ export interface Vault extends ShardHost, AsyncDisposable {
   usage(): VaultUsage;
   /** One line for each owner. */
   list(): readonly OwnerUsage[];
+  /** For whom how much is kept, and of whom nothing is asked for it. */
+  lodgers(): Lodgers;
   /** The scrub: reads and hashes what is kept, drops what is spoilt so that it gets repaired. */
   readonly step: Step;
 }
@@ -70,7 +75,9 @@ export async function openVault(needs: VaultNeeds, options: VaultOptions): Promi
   const files = new ShardFiles(needs.directory);
   await checkDisk(needs.directory, files, books);
   await files.prepare();
-  const accounts = new Accounts(options, await books.owners(), await books.introductions());
+  const { lender } = needs;
+  const told = [await books.owners(), await books.introductions()] as const;
+  const accounts = new Accounts({ ...options, lender }, ...told);
   return new ShardVault({ ...needs, books, files, accounts });
 }
 
@@ -104,6 +111,7 @@ class ShardVault implements Vault {
       this.#seatPolicy.check(keys.peer, admitted.manifest, request.policy);
       const nowMs = clock.now();
       const { owner, segment } = admitted.record;
+      this.#parts.lender?.met(from);
       await this.#keeper.keep(admitted, shard, { nowMs, by: introductionBy(from, owner) });
       const { index, shard: id } = admitted;
       return signReceipt(keys, { owner, segment, index, shard: id, atMs: nowMs }).bytes;
@@ -194,6 +202,10 @@ class ShardVault implements Vault {
     return [...this.#parts.accounts.owners].map(([owner, { shards, segments, bytes }]) => {
       return { owner, shards, segments, bytes };
     });
+  }
+
+  lodgers(): Lodgers {
+    return this.#parts.accounts.lodgers();
   }
 
   /** Waits for what is under way; nothing new is begun. */

@@ -22,6 +22,10 @@ import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
 import { encodeInvite, parseInvite, passOf } from "../../src/peers/invite.ts";
 import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
   parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/message.ts";
+import { acceptAdmission, beforeFirst, fraudOf, parseEntry, parseFraud, signAdmission }
+  from "../../src/ledger/entry.ts";
+import { encodeAnswer as encodeSettled, encodeQuestion, parseAnswer as parseSettled,
+  parseQuestion } from "../../src/ledger/message.ts";
 import { answerChallenge, leavesOf, verifyAnswer } from "../../src/proofs/answer.ts";
 import { checkChallenge } from "../../src/proofs/challenge.ts";
 import { merkleTreeOf } from "../../src/crypt/merkle.ts";
@@ -91,6 +95,14 @@ const payload = encodePayload({
   runs: [{ entries: 5, depth: 1, place: entry }],
 });
 
+const admission = signAdmission(peer, {
+  server: others[0]!, book: "ab".repeat(8), number: 1, last: beforeFirst, atMs: 1e12,
+  kept: 7, watched: 3600, repaired: 0, sent: 9,
+});
+const settled = acceptAdmission(peerKeysOf(Buffer.alloc(32, 1)), admission);
+const fraud = fraudOf(admission, signAdmission(peer, { ...admission, kept: 8 }));
+const shown = { newest: settled, entries: [settled], frauds: [fraud] };
+
 const requests = [
   encodeRequest(1, { op: "hello" }),
   encodeRequest(2, { op: "offers", limit: 9 }),
@@ -100,6 +112,7 @@ const requests = [
   encodeRequest(6, { op: "prove", ...challenge }),
   encodeRequest(7, { op: "putRecord", kind: "manifest" }),
   encodeRequest(8, { op: "records", owner: drive.owner }),
+  encodeRequest(10, { op: "settle" }),
   encodeRequest(9, {
     op: "segments", owner: hex as OwnerId, after: hex as SegmentId, limit: 20,
   }),
@@ -153,6 +166,19 @@ const decoders: readonly Decoder[] = [
       bytesMax: payloadBytesMax,
     };
   }),
+  { name: "ledger entry", valid: [settled.bytes], decode: parseEntry, bytesMax: payloadBytesMax },
+  { name: "double record", valid: [fraud.bytes], decode: parseFraud, bytesMax: payloadBytesMax },
+  {
+    name: "ledger's question", valid: [encodeQuestion({ ...shown, next: admission })],
+    decode: parseQuestion, bytesMax: payloadBytesMax,
+  },
+  {
+    name: "ledger's answer", valid: [encodeSettled({
+      ...shown, owed: { dueBytes: 9, coveredBytes: 3 },
+      gone: [{ segment: segment.segment, index: 2 }],
+    })],
+    decode: parseSettled, bytesMax: payloadBytesMax,
+  },
   {
     name: "challenge", valid: [encodeRequest(6, { op: "prove", ...challenge })],
     kinds: ["Corrupt", "Invalid"],

@@ -17,7 +17,7 @@ const status: DriveStatus = {
   segments: { total: 12, healthy: 11, degraded: 1, lost: 0 },
   away: { holders: 1, of: 6 }, waitingFor: null, queues: [], resealing: null, trouble: null,
   policy: { problem: null, moving: [], stuck: 0, notHere: [] },
-  survives: 3,
+  survives: 3, owed: null,
   lastProvenAt: "2026-11-23T12:00:00.000Z",
   dirtyBytes: 5_000_000,
   cacheBytes: 90_000_000,
