@@ -49,6 +49,9 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
     "all that one peer or one address prefix (/24, /48) brought may have twice as much together; " +
     "friends are those whose invites were joined, and who joined ours; this machine's own peers " +
     "are not counted",
+  contributeRatio: "how many GB a stranger's machines must keep for others, proven, for each GB of " +
+    "files that it keeps here, with a trial for newcomers; 0 asks nothing, and so does a node " +
+    "without a drive; friends and this machine's own peers are not asked",
   cacheLimitBytes: "how large the local store may grow; `hive cache --limit` sets it",
   deadAfterSeconds: "a peer without any answer for this long counts as dead, and what it held is " +
     "made anew elsewhere; only time in which this machine could see others counts, and three " +

@@ -175,6 +175,18 @@ export const commands: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "ledger",
+    operands: "",
+    operandsMax: 0,
+    summary: "who owes whom: what peers keep for each other, and what follows",
+    details:
+      "One line for each peer, whom we owe most first: how much it keeps for us and we for it, " +
+      "on average of late and by proofs alone; GB hours since the beginning; the balance; how " +
+      "much it could have here by all the debts that are known; and what follows, which is " +
+      "nothing among friends. hive(7) tells how it is counted.",
+    options: [json],
+  },
+  {
     name: "policy",
     operands:
       "[check FILE | list | show NAME|PATH | explain NAME|PATH [PEER] | use|set [NAME] " +

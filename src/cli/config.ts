@@ -21,6 +21,7 @@ export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): 
     ...networkKeyOf(home),
     quotaBytes: settings.quotaBytes,
     strangerShare: settings.strangerPercent / 100,
+    contributeRatio: settings.contributeRatio,
     deadAfterMs: settings.deadAfterSeconds * 1000,
     auditIntervalMs: settings.auditIntervalSeconds * 1000,
   };

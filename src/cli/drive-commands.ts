@@ -145,7 +145,14 @@ function statusText(found: DriveStatus): string {
     ...resealLines(found),
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
     `peers      ${known.online} online of ${known.known} known`,
+    ...owedLines(found),
   ].join("\n");
+}
+
+function owedLines({ owed }: DriveStatus): string[] {
+  if (owed === null) return [];
+  const peers = owed.peers === 1 ? "1 peer wants" : `${owed.peers} peers want`;
+  return [`owed       ${peers} ${sizeText(owed.bytes)} more kept for others (hive ledger)`];
 }
 
 function policyLines({ problem, moving, stuck, notHere }: DriveStatus["policy"]): string[] {

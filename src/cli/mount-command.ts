@@ -160,6 +160,7 @@ function handlersOf(drive: Drive, { dashboard, policies }: {
       return drive.node.verify({ deep: values["deep"] === true });
     },
     peers: () => drive.node.peers(),
+    ledger: () => drive.node.ledger(),
     policy: ({ text, peer }) => {
       const asked = { text: String(text), peer: typeof peer === "string" ? peer : null };
       return drive.node.explainPolicy(asked);

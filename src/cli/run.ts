@@ -68,6 +68,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return (await import("./fsck-command.ts")).fsck(home, line);
     case "peers":
       return drive.peers(home, line);
+    case "ledger":
+      return (await import("./ledger-command.ts")).ledger(home, line);
     case "policy":
       return (await import("./policy-command.ts")).policyCommand(home, line);
     case "web":
@@ -97,6 +99,7 @@ type CommandName =
   | "verify"
   | "fsck"
   | "peers"
+  | "ledger"
   | "policy"
   | "web"
   | "invite"

@@ -24,6 +24,8 @@ export interface Settings {
   readonly quotaBytes: number;
   /** Of the quota, for each drive whose user is no friend, in percent. */
   readonly strangerPercent: number;
+  /** GB kept for others that strangers are asked for, for each GB of files; 0 asks nothing. */
+  readonly contributeRatio: number;
   readonly cacheLimitBytes: number;
   /** A peer without any answer for this long counts as dead, and what it held is rebuilt. */
   readonly deadAfterSeconds: number;
@@ -48,6 +50,7 @@ export function defaultSettings(): Settings {
     upnp: true,
     quotaBytes: 50 * GiB,
     strangerPercent: 25,
+    contributeRatio: limits.ledger.ratio,
     cacheLimitBytes: limits.cache.limitBytes,
     deadAfterSeconds,
     auditIntervalSeconds,
@@ -85,6 +88,7 @@ export function parseSettings(text: string, defaults: Settings, file: string): S
     upnp: field.flag("upnp", defaults.upnp),
     quotaBytes: field.count("quotaBytes", defaults.quotaBytes),
     strangerPercent: field.percent("strangerPercent", defaults.strangerPercent),
+    contributeRatio: field.ratio("contributeRatio", defaults.contributeRatio),
     cacheLimitBytes: field.count("cacheLimitBytes", defaults.cacheLimitBytes),
     deadAfterSeconds: field.count("deadAfterSeconds", defaults.deadAfterSeconds),
     auditIntervalSeconds: field.count("auditIntervalSeconds", defaults.auditIntervalSeconds),
@@ -126,6 +130,9 @@ function reader(found: Record<string, unknown>, file: string) {
         "on, off or auto"),
     percent: (key: string, fallback: number) =>
       pick(key, fallback, (value) => isCount(value) && Number(value) <= 100, "0 to 100"),
+    ratio: (key: string, fallback: number) =>
+      pick(key, fallback, (value) => isCount(value) && Number(value) <= limits.ledger.ratioMax,
+        `0 to ${limits.ledger.ratioMax}`),
     flag: (key: string, fallback: boolean) =>
       pick(key, fallback, (value) => typeof value === "boolean", "true or false"),
     country: (fallback: string | undefined) =>

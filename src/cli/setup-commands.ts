@@ -127,6 +127,7 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
     const server = await serveControl(home.socket, {
       status: () => running.status(),
       peers: () => running.peers(),
+      ledger: () => running.ledger(),
       vouch: (values) => running.vouch(vouchIn(values)),
       invite: (values) => running.invite({ networkKey: values["networkKey"] === true }),
       join: (values) => running.join(String(values["invite"])),
