@@ -24,7 +24,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   transfer: ["base", "cache", "crypt", "dag", "erasure", "placement", "peers"],
   mount: ["base", "tree"],
   check: ["base", "cache", "transfer", "tree"],
-  agent: ["base", "peers", "placement", "proofs", "transfer", "vault"],
+  agent: ["base", "ledger", "peers", "placement", "proofs", "transfer", "vault"],
   bridge: ["base"],
   node: [
     "agent", "base", "bridge", "cache", "crypt", "erasure", "ledger", "peers", "placement",

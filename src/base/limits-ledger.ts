@@ -73,6 +73,8 @@ export const ledgerLimits = {
     releaseEveryMs: hourMs,
     /** ... and never of a segment with fewer living shards beyond k. */
     spareShards: 4,
+    /** Segments of a debtor that are drawn at once: one in n has its turn. */
+    lodgingsSampled: 64,
     /** Shards let go of which their owner is told at once. */
     goneShown: 64,
     /** A debt told by a holder is repeated with each exchange; without, it counts as undone. */

@@ -21,8 +21,8 @@ import { nextOf, replyTo } from "./chain.ts";
 import { keptKiB } from "./credit.ts";
 import { type Admission, type Entry, acceptAdmission, signAdmission } from "./entry.ts";
 import type { Known } from "./known.ts";
-import { type Dunning, type GoneShard, type Shown, encodeAnswer } from "./message.ts";
-import { encodeQuestion, parseAnswer, parseQuestion } from "./message.ts";
+import { type Answer, type Dunning, type GoneShard, type Shown } from "./message.ts";
+import { encodeAnswer, encodeQuestion, parseAnswer, parseQuestion } from "./message.ts";
 import type { Tallies } from "./tallies.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -121,12 +121,18 @@ export class Settling implements LedgerHost, Step {
     const newest = this.#needs.known.of(peer, this.#needs.keys.peer)?.entry;
     const question = encodeQuestion({ ...this.#shown(newest), next });
     const answer = parseAnswer(await network.settle(peer, question, { signal }));
-    for (const shard of answer.gone) await this.#needs.onGone?.(peer, shard);
-    if (answer.owed === undefined) this.#told.delete(peer);
-    else this.#told.set(peer, { ...answer.owed, atMs: this.#needs.clock.now() });
+    await this.#heed(peer, answer);
     using _turn = await this.#turn.enter();
     await this.#hear(peer, answer);
     this.#heard.add(peer);
+  }
+
+  /** What we owe the peer, as it says; and what it let go for that, which is no lie of its. */
+  async #heed(peer: PeerId, { owed, gone }: Answer): Promise<void> {
+    const owing = owed !== undefined || this.#told.has(peer);
+    for (const shard of owing ? gone : []) await this.#needs.onGone?.(peer, shard);
+    if (owed === undefined) this.#told.delete(peer);
+    else this.#told.set(peer, { ...owed, atMs: this.#needs.clock.now() });
   }
 
   /** Durable before it leaves: what was signed once is what is sent again. */

@@ -1,9 +1,9 @@
 /** The rooms of a node, built and introduced to each other; whoever closes the parts ends them. */
 import { join } from "node:path";
 import { type Agent, openAgent } from "../agent/agent.ts";
+import { LettingGo } from "../agent/letting-go.ts";
 import type { CensusTaker, UploadSource } from "../base/blocks.ts";
 import { systemClock as clock } from "../base/clock.ts";
-import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { memoryStep } from "../base/memory.ts";
 import { systemRandom as random } from "../base/random.ts";
@@ -13,7 +13,7 @@ import { certifier } from "../crypt/certificates.ts";
 import { driveKeysOf } from "../crypt/drive.ts";
 import { peerKeysOf } from "../crypt/peer-key.ts";
 import { openCoder } from "../erasure/erasure.ts";
-import { type Ledger, openLedger } from "../ledger/ledger.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { type MadeUpWorld, type Peers, openPeers } from "../peers/peers.ts";
 import { policiesOf } from "../placement/describe.ts";
 import { Places } from "../places/places.ts";
@@ -22,6 +22,7 @@ import { type Transfer, openTransfer } from "../transfer/transfer.ts";
 import { type Vault, openVault } from "../vault/vault.ts";
 import { type NodeConfig, noTexts, privateDirectory } from "./config.ts";
 import { countedNetwork } from "./counted.ts";
+import { type Met, openNodeLedger } from "./ledger.ts";
 
 export interface NodeNeeds {
   readonly log: Log;
@@ -59,10 +60,9 @@ export async function openRooms(
     parts.use(await openKeyValue(join(directory, "books", name)));
   // The vault answers peers, and judges by what is known of them: each needs the other; and the
   // ledger judges by what the vault keeps.
-  const met: { peers?: Peers; vault?: Vault } = {};
-  const dealings = { lodgers: () => met.vault?.lodgers() ?? new Map(), network: () => met.peers };
-  const ledgerNeeds = { clock, random, log, keys, ...dealings, books: await openBooks("ledger") };
-  const ledger = await openLedger(ledgerNeeds, ledgerOptions(config));
+  const met: Met = {};
+  const ledgerNeeds = { clock, random, log, keys, met, books: await openBooks("ledger") };
+  const ledger = await openNodeLedger(ledgerNeeds, config);
   const neighbours = { offer: () => met.peers?.offer(), peers: () => met.peers?.peers() ?? [] };
   const judges = { neighbours, lender: ledger.lender };
   const vaultNeeds = { directory: join(directory, "vault"), clock, log, keys, ...judges };
@@ -91,27 +91,22 @@ export async function openRooms(
           coder: openCoder(),
           keys: driveKeys,
         }, transferOptions(config.policies));
+  met.transfer = transfer;
   const survey = new Survey({
     ...people, places, network: peers.ranging, peers: () => peers.peers(),
     wanted: transfer === undefined ? undefined : () => transfer.holders().keys(),
   });
+  const lettingGo = new LettingGo({ ...shared, vault, creditors: ledger });
   // Beside a drive it is a thread that nobody waits for: at rest it has nothing better to do.
   const memory = source === undefined ? [] : [memoryStep({ clock })];
   const agent = await openAgent(
     { ...shared, transfer, tally: ledger.tally, books: await openBooks("agent") },
-    { ...config, steps: [peers.step, vault.step, survey, ledger.step, ...memory] },
+    { ...config, steps: [peers.step, vault.step, survey, ledger.step, lettingGo, ...memory] },
   );
   parts.defer(() => agent.stop());
   const problem = config.policies?.problem ?? null;
   const { deviceName: name, networkKey } = config;
   return { peers, vault, transfer, agent, places, ledger, name, networkKey, problem };
-}
-
-/** What a node without a drive gives is a gift: nobody owes it anything, so nobody could earn. */
-function ledgerOptions({ driveSeed, contributeRatio, quotaBytes, auditIntervalMs }: NodeConfig) {
-  const ratio = driveSeed === undefined ? 0 : contributeRatio ?? limits.ledger.ratio;
-  const settleEveryMs = Math.min(limits.ledger.settleEveryMs, auditIntervalMs);
-  return { ratio, quotaBytes, settleEveryMs };
 }
 
 function transferOptions(texts = noTexts) {

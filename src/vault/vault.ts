@@ -14,6 +14,7 @@ import type { Log } from "../base/log.ts";
 import type { Challenge, OwnerRecords, Requester } from "../base/network.ts";
 import type { ShardHost, StoreRequest } from "../base/network.ts";
 import type { Manifest } from "../base/records.ts";
+import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
 import { rootOf } from "../crypt/merkle.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
@@ -25,6 +26,7 @@ import { admit, isPartner } from "./admission.ts";
 import { Books, type Introduction, type Place } from "./books.ts";
 import { ShardFiles } from "./files.ts";
 import { Keeper } from "./keeper.ts";
+import { type Lodging, sampleOf } from "./lodging.ts";
 import { Scrub } from "./scrub.ts";
 import { type Neighbourhood, SeatPolicy } from "./seat-policy.ts";
 
@@ -43,6 +45,7 @@ export interface VaultNeeds {
   readonly lender?: Lender;
 }
 
+export type { Lodging } from "./lodging.ts";
 export type VaultOptions = Omit<AccountOptions, "lender">;
 
 export interface VaultUsage {
@@ -66,6 +69,10 @@ export interface Vault extends ShardHost, AsyncDisposable {
   list(): readonly OwnerUsage[];
   /** For whom how much is kept, and of whom nothing is asked for it. */
   lodgers(): Lodgers;
+  /** Some of an owner's shards, drawn by chance. */
+  sample(owner: OwnerId, random: Random): Promise<readonly Lodging[]>;
+  /** Forgets a shard that its owner still wants. */
+  letGo(lodging: Lodging): Promise<void>;
   /** The scrub: reads and hashes what is kept, drops what is spoilt so that it gets repaired. */
   readonly step: Step;
 }
@@ -206,6 +213,15 @@ class ShardVault implements Vault {
 
   lodgers(): Lodgers {
     return this.#parts.accounts.lodgers();
+  }
+
+  sample(owner: OwnerId, random: Random): Promise<readonly Lodging[]> {
+    const { books } = this.#parts;
+    return this.#during(() => sampleOf({ books, keeper: this.#keeper }, owner, random));
+  }
+
+  letGo({ place }: Lodging): Promise<void> {
+    return this.#during(() => this.#keeper.drop([place]));
   }
 
   /** Waits for what is under way; nothing new is begun. */

@@ -1,0 +1,44 @@
+/**
+ * A node's ledger, introduced to rooms that are opened after it: it judges by what the vault keeps,
+ * speaks through the peers, and tells transfer of shards that others let go.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { PeerKeys } from "../crypt/peer-key.ts";
+import { type Ledger, openLedger } from "../ledger/ledger.ts";
+import type { GoneShard } from "../ledger/message.ts";
+import type { Peers } from "../peers/peers.ts";
+import type { Transfer } from "../transfer/transfer.ts";
+import type { Vault } from "../vault/vault.ts";
+import type { NodeConfig } from "./config.ts";
+
+/** Those whom it meets, as they come. */
+export interface Met {
+  peers?: Peers;
+  vault?: Vault;
+  transfer?: Transfer | undefined;
+}
+
+export function openNodeLedger(
+  needs: {
+    readonly books: KeyValue; readonly keys: PeerKeys; readonly clock: Clock;
+    readonly random: Random; readonly log: Log; readonly met: Met;
+  },
+  { driveSeed, contributeRatio, quotaBytes, auditIntervalMs }: NodeConfig,
+): Promise<Ledger> {
+  const { met } = needs;
+  const dealings = {
+    lodgers: () => met.vault?.lodgers() ?? new Map(),
+    network: () => met.peers,
+    onGone: async (holder: PeerId, shard: GoneShard) =>
+      met.transfer?.health.dropShard({ ...shard, holder }),
+  };
+  // What a node without a drive gives is a gift: nobody owes it anything, so nobody could earn.
+  const ratio = driveSeed === undefined ? 0 : contributeRatio ?? limits.ledger.ratio;
+  const settleEveryMs = Math.min(limits.ledger.settleEveryMs, auditIntervalMs);
+  return openLedger({ ...needs, ...dealings }, { ratio, quotaBytes, settleEveryMs });
+}
