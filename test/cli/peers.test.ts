@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Test, test } from "tap";
+import type { LedgerRow, LedgerView } from "../../src/base/views.ts";
 import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
 
 test("three friends join by invites and keep a drive", { timeout: 100_000 }, async (t) => {
@@ -10,7 +11,7 @@ test("three friends join by invites and keep a drive", { timeout: 100_000 }, asy
   const machine = newMachine("owner");
   t.teardown(() => Promise.all([machine, ...friends].map((one) => one.end())));
   await machine.must(t, ["init"]);
-  machine.settings(loopback);
+  machine.settings({ ...loopback, auditIntervalSeconds: 1 });
   await machine.must(t, ["mount", machine.mount]);
   const file = randomBytes(2_000_000);
   writeFileSync(join(machine.mount, "file"), file);
@@ -34,6 +35,7 @@ test("three friends join by invites and keep a drive", { timeout: 100_000 }, asy
   t.equal(status.survives, 2);
   t.ok(status.peers.online >= 3);
   t.ok((await readCold(t, machine, "file")).equals(file));
+  await seesWhoOwesWhom(t, machine, friends[0] as Machine);
 
   await machine.must(t, ["unmount"]);
   await machine.must(t, ["mount", machine.mount]);
@@ -42,6 +44,23 @@ test("three friends join by invites and keep a drive", { timeout: 100_000 }, asy
   });
   await refusesMangled(t, machine, invites[0] as string);
 });
+
+/** Real audits, and entries that two daemons co-signed. */
+async function seesWhoOwesWhom(t: Test, machine: Machine, friend: Machine): Promise<void> {
+  const rowsOf = async (one: Machine): Promise<readonly LedgerRow[]> =>
+    (JSON.parse((await one.must(t, ["ledger", "--json"])).out) as LedgerView).rows;
+  await until(async () => (await rowsOf(friend)).some((row) => row.provenForThemKiBHours > 0), {
+    seconds: 40, what: "the friend's books say what it kept, signed by the owner",
+  });
+  const rows = await rowsOf(machine);
+  t.equal(rows.length, 3);
+  t.ok(rows.every(({ isFriend, provenForUsKiBHours }) => isFriend && provenForUsKiBHours > 0));
+  t.ok(rows.every(({ follows }) => follows === "nothing: a friend"));
+  const { out } = await machine.must(t, ["ledger"]);
+  t.match(out, /strangers are asked for 3 GB kept for each GB of files/);
+  t.match(out, /keeps for us +we keep +balance/);
+  t.notMatch((await machine.must(t, ["status"])).out, /^owed/m, "nobody has told us that we owe");
+}
 
 async function refusesMangled(t: Test, machine: Machine, invite: string): Promise<void> {
   const other = invite.at(-5) === "2" ? "3" : "2";
