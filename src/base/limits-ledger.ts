@@ -55,18 +55,22 @@ export const ledgerLimits = {
     /** Room is granted in pieces, each looked up once and kept for the one who asked. */
     grantBytes: 16 * MiB,
     grantMs: 60_000,
+    /** And who was refused is looked up again as late, unless something new is known. */
+    refusalMs: 10_000,
     /** Between two exchanges of books with one peer, and after one that failed. */
     settleEveryMs: hourMs,
     settleRestMs: 10 * 60_000,
     /** Exchanges in one step. */
     settlesPerStep: 4,
-    /** Exchanges that one peer, and all together, may begin in a minute: 12 ms of checking each. */
+    /** Exchanges that one peer may begin in a minute: a client needs two an hour. */
     settlesPerPeerMax: 6,
+    /** Of one /24 or /48 a quarter of all; each costs 50 ms of checking at most. */
+    settlesPerPrefixMax: 30,
     settlesPerMinuteMax: 120,
     /** Between two looks at who owes: nothing here is urgent. */
     lookEveryMs: 60_000,
     /** Drives looked at in one step: each may take a search through the graph. */
-    looksPerStep: 16,
+    looksPerStep: 4,
     /** A debtor is told for so long before a shard of it goes, ... */
     tellMs: 7 * dayMs,
     /** ... one at a time, ... */

@@ -15,7 +15,7 @@ import type { Devices } from "./devices.ts";
 import type { Known } from "./known.ts";
 import type { Dunning, GoneShard } from "./message.ts";
 import { type Account, type Arrears, type Sanction, arrearsOf, sanctionFor } from "./sanction.ts";
-import { type Demand, type Trial, coveredBeside, standingOf } from "./standing.ts";
+import { type Demand, Lending, type Trial, coveredBeside, noTrial } from "./standing.ts";
 
 export interface BankNeeds {
   readonly self: PeerId;
@@ -43,6 +43,8 @@ export class Bank implements Lender {
   readonly #needs: BankNeeds;
   readonly #options: BankOptions;
   readonly #grants = new Map<OwnerId, Grant>();
+  /** Who was refused, on what was known then: asking again at once costs us no search. */
+  readonly #refused = new Map<OwnerId, { readonly untilMs: number; readonly version: number }>();
   readonly #arrears = new Map<OwnerId, Arrears>();
   /** What was let go of each owner's, for its ears; forgotten once it was told. */
   readonly #gone = new Map<OwnerId, GoneShard[]>();
@@ -77,9 +79,10 @@ export class Bank implements Lender {
       grant.leftBytes -= bytes;
       return true;
     }
-    this.#forgetGrants(nowMs);
+    this.#forgetOld(nowMs);
+    if (this.#refused.get(owner)?.version === this.#needs.known.version) return false;
     const roomBytes = this.#roomBytes(owner, bytes + limits.ledger.grantBytes, lodgers());
-    if (roomBytes < bytes) return false;
+    if (roomBytes < bytes) return this.#refuse(owner, nowMs);
     const untilMs = nowMs + limits.ledger.grantMs;
     this.#grants.set(owner, { untilMs, leftBytes: roomBytes - bytes });
     return true;
@@ -101,10 +104,12 @@ export class Bank implements Lender {
     return sanctionFor(this.account(owner), this.#arrears.get(owner), this.#needs.clock.now());
   }
 
-  /** Bytes of shards that a peer could have here beyond any trial, if nobody else had anything. */
-  standingBytes(peer: PeerId): number {
+  /** For each peer: bytes of shards that it could have here, beyond any trial, were it alone. */
+  standings(peers: Iterable<PeerId>): ReadonlyMap<PeerId, number> {
     const { self, known } = this.#needs;
-    return standingOf(self, known.debts(), [peer]) * KiB / this.#price();
+    const lending = new Lending(self, known.debts(), noTrial);
+    const perByte = this.#options.ratio === 0 ? 1 : this.#price();
+    return new Map([...peers].map((peer) => [peer, lending.standing([peer]) * KiB / perByte]));
   }
 
   /** Owners whose shards may go, one at a time. */
@@ -204,9 +209,16 @@ export class Bank implements Lender {
     return this.#options.ratio / limits.ledger.shardsPerByte;
   }
 
-  #forgetGrants(nowMs: number): void {
-    for (const [owner, { untilMs }] of this.#grants) {
-      if (untilMs <= nowMs) this.#grants.delete(owner);
+  #refuse(owner: OwnerId, nowMs: number): false {
+    const untilMs = nowMs + limits.ledger.refusalMs;
+    if (this.#refused.size >= limits.vault.ownersMax) this.#refused.clear();
+    this.#refused.set(owner, { untilMs, version: this.#needs.known.version });
+    return false;
+  }
+
+  #forgetOld(nowMs: number): void {
+    for (const answers of [this.#grants, this.#refused]) {
+      for (const [owner, { untilMs }] of answers) if (untilMs <= nowMs) answers.delete(owner);
     }
   }
 }

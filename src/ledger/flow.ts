@@ -9,11 +9,11 @@ const none = -1;
 
 export class FlowGraph {
   /** Of each node its newest edge, and of each edge the one before it at the same node. */
-  readonly #first: number[] = [];
+  #first: number[] = [];
   readonly #next: number[] = [];
   readonly #to: number[] = [];
-  /** Edge e and its way back e ^ 1 stand side by side. */
-  readonly #left: number[] = [];
+  /** What there is room for: edge e and its way back e ^ 1 stand side by side. */
+  #left: number[] = [];
 
   get nodes(): number {
     return this.#first.length;
@@ -47,6 +47,19 @@ export class FlowGraph {
         sent += more;
       }
     }
+  }
+
+  /** What an act adds and sends is as if it had never been, once it is over. */
+  tryOut<T>(act: () => T): T {
+    const edges = this.#to.length;
+    const [first, left] = [this.#first, this.#left];
+    this.#first = [...first];
+    this.#left = [...left];
+    const result = act();
+    this.#first = first;
+    this.#left = left;
+    this.#to.length = this.#next.length = edges;
+    return result;
   }
 
   #half(from: number, to: number, capacity: number): number {

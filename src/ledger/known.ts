@@ -26,6 +26,7 @@ export class Known {
   readonly #credits = new Map<string, Credit>();
   readonly #frauds = new Map<PeerId, Fraud>();
   #own = 0;
+  #version = 0;
   #debts: { readonly atMs: number; readonly reached: readonly Debt[] } | undefined;
 
   constructor(needs: KnownNeeds) {
@@ -39,6 +40,11 @@ export class Known {
 
   of(server: PeerId, client: PeerId): Credit | undefined {
     return this.#credits.get(keyOf({ server, client }));
+  }
+
+  /** Another number whenever something is known that was not known before. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Those that this node is part of. */
@@ -89,7 +95,7 @@ export class Known {
     }
     log.warn("ledger.fraud", { peer: fraud.peer });
     this.#frauds.set(fraud.peer, fraud);
-    this.#debts = undefined;
+    this.#changed();
     return [putFraud(fraud)];
   }
 
@@ -97,7 +103,12 @@ export class Known {
     const key = keyOf(credit.entry);
     if (!this.#credits.has(key) && this.#isOwn(credit.entry)) this.#own++;
     this.#credits.set(key, credit);
+    this.#changed();
+  }
+
+  #changed(): void {
     this.#debts = undefined;
+    this.#version++;
   }
 
   /** Undefined when there is none for this one. */

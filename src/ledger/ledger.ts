@@ -126,8 +126,8 @@ class PeerLedger implements Ledger {
 
   view(): LedgerView {
     const { bank, clock } = this.#parts;
-    const peers = [...this.#dealtWith()];
-    const rows = peers.map((peer) => this.#rowOf(peer, clock.now()));
+    const standings = bank.standings(this.#dealtWith());
+    const rows = [...standings].map(([peer, bytes]) => this.#rowOf(peer, bytes, clock.now()));
     rows.sort((one, other) => one.balanceBytes - other.balanceBytes);
     return { ratio: bank.ratio, rows };
   }
@@ -149,7 +149,7 @@ class PeerLedger implements Ledger {
     return all;
   }
 
-  #rowOf(peer: PeerId, nowMs: number) {
+  #rowOf(peer: PeerId, standingBytes: number, nowMs: number) {
     const { known, tallies, devices, bank, settling, lodgers, keys, network } = this.#parts;
     const kept = lodgers();
     const owners = devices.ownersOf(peer).filter((owner) => kept.has(owner));
@@ -161,7 +161,7 @@ class PeerLedger implements Ledger {
       openKiBHours: tallies.of(peer).kept / 3600,
       isFriend: friend === true,
       isFraud: known.isFraud(peer),
-      standingBytes: bank.standingBytes(peer),
+      standingBytes,
       accounts: owners.map((owner) => {
         return { account: bank.account(owner), sanction: bank.sanction(owner) };
       }),

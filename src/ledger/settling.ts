@@ -82,9 +82,10 @@ export class Settling implements LedgerHost, Step {
   }
 
   async settle(from: Requester, message: Uint8Array): Promise<Uint8Array> {
-    if (!this.#turnstile.lets(from.peer)) throw new HiveError("Busy", "ledger.settle", from.peer);
+    if (!this.#turnstile.lets(from)) throw new HiveError("Busy", "ledger.settle", from.peer);
     const question = parseQuestion(message);
     using _turn = await this.#turn.enter();
+    if (this.#isLodger(from)) this.#needs.bank.met(from);
     await this.#hear(from.peer, question);
     await this.#reply(from, question.next);
     const { owed, changes } = this.#needs.bank.tell(from.owners);
@@ -173,16 +174,20 @@ export class Settling implements LedgerHost, Step {
   /** Within a turn: signs what follows, and writes it down before anybody is told. */
   async #reply(from: Requester, next: Admission | undefined): Promise<void> {
     if (next === undefined) return;
-    const { keys, known, clock, books, lodgers } = this.#needs;
+    const { keys, known, clock, books } = this.#needs;
     const newest = known.of(keys.peer, from.peer)?.entry;
-    const isLodger = from.owners.some((owner) => lodgers().has(owner));
-    if (newest === undefined && !isLodger) {
+    if (newest === undefined && !this.#isLodger(from)) {
       throw new HiveError("Denied", "ledger.settle", "nothing of yours is here");
     }
     const where = { self: keys.peer, from: from.peer, nowMs: clock.now() };
     const reply = replyTo(next, newest, where);
     if (reply.do === "expose") await books.batch(known.expose(reply.fraud));
     if (reply.do === "accept") await books.batch(known.take(acceptAdmission(keys, next)));
+  }
+
+  #isLodger({ owners }: Requester): boolean {
+    const kept = this.#needs.lodgers();
+    return owners.some((owner) => kept.has(owner));
   }
 
   /** The largest of both kinds: what we are owed, and what we owe. */

@@ -81,6 +81,11 @@ export class Lending {
     return this.#graph.send(this.#us, this.#lent);
   }
 
+  /** What could be led to it if it were alone; nothing is lent by asking. */
+  standing(devices: readonly PeerId[]): number {
+    return this.#graph.tryOut(() => this.serve([{ amount: Infinity, devices }]));
+  }
+
   #ask({ amount, devices }: Demand): void {
     const drive = this.#graph.node();
     this.#graph.edge(this.#newcomers, drive, this.#trial.each);
@@ -126,12 +131,4 @@ export function coveredBeside(
   // The others have what they have: this one is led what is left, or what they can do without.
   lending.serve(others);
   return lending.serve([asked]);
-}
-
-/** What could be led to a peer if nobody else asked for anything. */
-export function standingOf(
-  self: PeerId, debts: readonly Debt[], devices: readonly PeerId[],
-): number {
-  const lending = new Lending(self, debts, noTrial);
-  return lending.serve([{ amount: Infinity, devices }]);
 }
