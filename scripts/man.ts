@@ -54,7 +54,8 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
     "without a drive; friends and this machine's own peers are not asked",
   cacheLimitBytes: "how large the local store may grow; `hive cache --limit` sets it",
   deadAfterSeconds: "a peer without any answer for this long counts as dead, and what it held is " +
-    "made anew elsewhere; only time in which this machine could see others counts, and three " +
+    "made anew elsewhere; long before that when its own past absences, and how often it was away, " +
+    "make it far more likely to be dead than away; only time in which this machine could see others counts, and three " +
     "times as long is given when most of them are silent",
   auditIntervalSeconds: "how often holders are asked for proofs",
   policy: "the policy that the drive goes by, by its name; `hive policy use` sets it",

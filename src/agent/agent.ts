@@ -18,6 +18,7 @@ import type { Transfer } from "../transfer/transfer.ts";
 import { Audit, type AuditNeeds } from "./audit.ts";
 import { Conduct, type PeerConduct } from "./conduct.ts";
 import { DriftStep } from "./drift.ts";
+import { domainsOf } from "./looking.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import { Probe } from "./probe.ts";
 import { Repair } from "./repair.ts";
@@ -36,7 +37,7 @@ export interface AgentNeeds {
 }
 
 export interface AgentOptions {
-  /** Silent for so long, a holder's seat is given away. */
+  /** Silent for so long, a holder's seat is given away, whatever its past says. */
   readonly deadAfterMs?: number;
   /** Every segment is asked for at least this often, as far as the steps get around. */
   readonly auditIntervalMs: number;
@@ -70,7 +71,8 @@ export interface Agent {
 
 export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promise<Agent> {
   const deadAfterMs = options.deadAfterMs ?? limits.proofs.deadAfterMs;
-  const conduct = new Conduct(needs, { deadAfterMs });
+  const domains = () => domainsOf(needs.network.peers());
+  const conduct = new Conduct({ ...needs, domains }, { deadAfterMs });
   await conduct.open();
   const { transfer } = needs;
   const more = options.steps ?? [];

@@ -8,8 +8,10 @@ import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { type Silence, frozenOf } from "../proofs/cohort.ts";
 import { type History, type Liveness, type Outcome, type Score } from "../proofs/score.ts";
-import { assess, excuse, noHistory, outcomes, remember, scoreOf } from "../proofs/score.ts";
+import { assess, excuse, noHistory, outcomes, remember } from "../proofs/score.ts";
+import { scoreOf, silentSinceMs } from "../proofs/score.ts";
 import type { Observation } from "../transfer/witness.ts";
 import { excusedMs } from "./looking.ts";
 
@@ -21,7 +23,14 @@ export interface PeerConduct {
   readonly isRefusing: boolean;
 }
 
-const version = 1;
+export interface ConductNeeds {
+  readonly books: KeyValue;
+  readonly clock: Clock;
+  /** What peers share with others that might fall silent with them. */
+  readonly domains?: () => ReadonlyMap<PeerId, readonly string[]>;
+}
+
+const version = 2;
 const lookedKey = "x/looked";
 
 export class Conduct {
@@ -31,15 +40,16 @@ export class Conduct {
   readonly #histories = new Map<PeerId, History>();
   readonly #changed = new Set<PeerId>();
   readonly #refusing = new Set<PeerId>();
+  readonly #domains: ConductNeeds["domains"];
+  /** Those who fell silent together: nobody is dead by that. */
+  #frozen: ReadonlySet<PeerId> = new Set();
   #lookedAtMs: number | undefined;
   #savedLookMs = -Infinity;
 
-  constructor(
-    needs: { readonly books: KeyValue; readonly clock: Clock },
-    options: { readonly deadAfterMs: number },
-  ) {
+  constructor(needs: ConductNeeds, options: { readonly deadAfterMs: number }) {
     this.#books = needs.books;
     this.#clock = needs.clock;
+    this.#domains = needs.domains;
     this.#deadAfterMs = options.deadAfterMs;
   }
 
@@ -59,11 +69,23 @@ export class Conduct {
     const seen = { members: living.length, present: there.length };
     const ms = excusedMs({ lastMs: this.#lookedAtMs ?? nowMs, nowMs, ...seen });
     this.#lookedAtMs = nowMs;
-    if (ms === 0) return;
+    if (ms !== 0) this.#excuse(ms, nowMs);
+    this.#frozen = frozenOf(this.#silences(), nowMs);
+  }
+
+  #excuse(ms: number, nowMs: number): void {
     for (const [peer, history] of this.#histories) {
       this.#histories.set(peer, excuse(history, ms, nowMs));
       this.#changed.add(peer);
     }
+  }
+
+  #silences(): readonly Silence[] {
+    const domains = this.#domains?.() ?? new Map<PeerId, readonly string[]>();
+    return [...this.#histories].map(([peer, history]) => {
+      const sinceMs = this.#isSilent(peer) ? silentSinceMs(history, Infinity) : undefined;
+      return { peer, sinceMs, domains: domains.get(peer) ?? [] };
+    });
   }
 
   /**
@@ -113,7 +135,8 @@ export class Conduct {
     const options = { deadAfterMs: this.#deadAfterMs };
     // Since the last look it is not known whose the silence was: nobody is dead by it yet.
     const judgedMs = Math.min(this.#clock.now(), this.#lookedAtMs ?? Infinity);
-    return assess(this.#histories.get(peer) ?? noHistory, judgedMs, options);
+    const liveness = assess(this.#histories.get(peer) ?? noHistory, judgedMs, options);
+    return liveness === "dead" && this.#frozen.has(peer) ? "away" : liveness;
   }
 
   /** It proves what it keeps and gives none of it back, or does so no more. */
@@ -145,29 +168,39 @@ export class Conduct {
 }
 
 function encode(history: History): Uint8Array {
-  const writer = new Writer(64 + history.recent.length * 9);
+  const writer = new Writer(64 + (history.recent.length + history.absencesMs.length) * 9);
   writer.u8(version).varint(history.sinceMs ?? 0).varint(history.answeredAtMs ?? 0);
   writer.varint(history.recent.length);
   for (const { atMs, outcome } of history.recent) {
     writer.varint(atMs).u8(outcomes.indexOf(outcome));
   }
+  writer.varint(history.absencesMs.length);
+  for (const ms of history.absencesMs) writer.varint(ms);
   return writer.finish();
 }
 
+/** Version 1 knew no absences. */
 function decode(value: Uint8Array): History {
   const reader = new Reader(value, "agent.history");
-  if (reader.u8() !== version) throw reader.corrupt("version");
+  const told = reader.u8();
+  if (told !== 1 && told !== version) throw reader.corrupt("version");
   const [sinceMs, answeredAtMs] = [reader.varint(), reader.varint()];
-  const count = reader.varint();
-  if (count > limits.proofs.historyMax) throw reader.corrupt("too long");
-  const recent = Array.from({ length: count }, () => {
+  const recent = Array.from({ length: countIn(reader, limits.proofs.historyMax) }, () => {
     return { atMs: reader.varint(), outcome: outcomeIn(reader) };
   });
+  const absences = told === 1 ? 0 : countIn(reader, limits.proofs.absencesMax);
+  const absencesMs = Array.from({ length: absences }, () => reader.varint());
   reader.end();
   return {
-    recent, sinceMs: sinceMs === 0 ? undefined : sinceMs,
+    recent, absencesMs, sinceMs: sinceMs === 0 ? undefined : sinceMs,
     answeredAtMs: answeredAtMs === 0 ? undefined : answeredAtMs,
   };
+}
+
+function countIn(reader: Reader, max: number): number {
+  const count = reader.varint();
+  if (count > max) throw reader.corrupt("too long");
+  return count;
 }
 
 function outcomeIn(reader: Reader): Outcome {

@@ -2,7 +2,9 @@
  * How much of a member's silence is its own. Time in which this machine slept, was off or had no
  * line says nothing of others: it must not condemn everybody on the next morning. Pure.
  */
+import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { KnownPeer } from "../base/network.ts";
 
 export interface Look {
   /** When the members were last looked at. */
@@ -21,4 +23,15 @@ export function excusedMs({ lastMs, nowMs, members, present }: Look): number {
   if (wasAway || present === 0) return passedMs;
   const isCohort = present * 2 < members;
   return isCohort ? passedMs * (1 - 1 / limits.agent.cohortPatience) : 0;
+}
+
+/** What each known peer shares with those that would fall silent with it. */
+export function domainsOf(
+  peers: readonly KnownPeer[],
+): ReadonlyMap<PeerId, readonly string[]> {
+  return new Map(peers.map(({ offer: { peer }, observed }) => {
+    const { asn, prefix } = observed ?? {};
+    const network = asn === undefined ? [] : [`asn ${asn}`];
+    return [peer, [...network, ...(prefix === undefined ? [] : [`prefix ${prefix}`])]];
+  }));
 }

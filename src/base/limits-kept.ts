@@ -61,8 +61,24 @@ export const keptLimits = {
     pathHashesMax: 20,
     /** Observations of one peer that are remembered: two months of one a day. */
     historyMax: 64,
-    /** Longer than an office machine is off from Friday evening to Monday morning (63 hours). */
-    deadAfterMs: 72 * 3_600_000,
+    /** Absences of one peer that tell what is usual with it: a month of nights. */
+    absencesMax: 32,
+    /** A shorter absence is a question that got lost. */
+    absenceMsMin: 60_000,
+    /** From this probability on a silent peer is rebuilt: one of five such may still return. */
+    deadFrom: 0.8,
+    /** No silence is a death sooner: a power cut, a line that somebody has to come and mend. */
+    silenceMsMin: 12 * 3_600_000,
+    /** A peer that was silent for two weeks of holidays is dead, whatever it used to do. */
+    deadAfterMs: 14 * 24 * 3_600_000,
+    /** So many of one domain, ... */
+    cohortMin: 3,
+    /** ... and so large a share of those of it that are known, ... */
+    cohortShare: 1 / 2,
+    /** ... that fell silent within so long of each other, are a cohort, ... */
+    cohortWindowMs: 3_600_000,
+    /** ... and are waited for: what cuts off a network or a country is mended in two weeks. */
+    cohortFreezeMs: 14 * 24 * 3_600_000,
   },
   vault: {
     /** Owners whose totals lie in memory, 200 bytes each. */

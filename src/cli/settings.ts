@@ -27,15 +27,14 @@ export interface Settings {
   /** GB kept for others that strangers are asked for, for each GB of files; 0 asks nothing. */
   readonly contributeRatio: number;
   readonly cacheLimitBytes: number;
-  /** A peer without any answer for this long counts as dead, and what it held is rebuilt. */
+  /** A peer without any answer for this long counts as dead, whatever its past says. */
   readonly deadAfterSeconds: number;
   readonly auditIntervalSeconds: number;
   /** The policy that the drive goes by, by its name; the built-in one when undefined. */
   readonly policy: string | undefined;
 }
 
-/** A day: most absences of home machines end within it. */
-const deadAfterSeconds = 24 * 3600;
+const deadAfterSeconds = limits.proofs.deadAfterMs / 1000;
 const auditIntervalSeconds = 3600;
 
 export function defaultSettings(): Settings {

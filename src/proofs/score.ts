@@ -3,6 +3,7 @@
  * apart: a liar, a slow line and a closed laptop. Pure; the caller keeps the history.
  */
 import { limits } from "../base/limits.ts";
+import { deathProbability } from "./posterior.ts";
 
 export const outcomes = ["right", "wrong", "late", "offline"] as const;
 export type Outcome = (typeof outcomes)[number];
@@ -20,6 +21,8 @@ export interface History {
   readonly sinceMs: number | undefined;
   /** Its last sign of life, which outlasts what `recent` forgets. */
   readonly answeredAtMs: number | undefined;
+  /** The lengths of the last absences that it came back from, oldest first. */
+  readonly absencesMs: readonly number[];
 }
 
 export interface Score extends Readonly<Record<Outcome, number>> {
@@ -29,7 +32,9 @@ export interface Score extends Readonly<Record<Outcome, number>> {
 
 export type Liveness = "alive" | "away" | "dead";
 
-export const noHistory: History = { recent: [], sinceMs: undefined, answeredAtMs: undefined };
+export const noHistory: History = {
+  recent: [], sinceMs: undefined, answeredAtMs: undefined, absencesMs: [],
+};
 
 /** The history with one more observation; the oldest beyond the limit is forgotten. */
 export function remember(history: History, observation: Observation): History {
@@ -38,7 +43,20 @@ export function remember(history: History, observation: Observation): History {
     recent: [...history.recent, observation].slice(-limits.proofs.historyMax),
     sinceMs: history.sinceMs ?? observation.atMs,
     answeredAtMs: answered ?? history.answeredAtMs,
+    absencesMs: answered === undefined ? history.absencesMs : absencesUntil(history, answered),
   };
+}
+
+/** An absence is over with the first answer after a question that found nobody. */
+function absencesUntil(history: History, atMs: number): readonly number[] {
+  if (history.recent.at(-1)?.outcome !== "offline") return history.absencesMs;
+  const lengthMs = Math.max(0, atMs - silentSinceMs(history, atMs));
+  return [...history.absencesMs, Math.round(lengthMs)].slice(-limits.proofs.absencesMax);
+}
+
+/** Its last sign of life, or the first question. */
+export function silentSinceMs({ answeredAtMs, sinceMs }: History, nowMs: number): number {
+  return answeredAtMs ?? sinceMs ?? nowMs;
 }
 
 /**
@@ -50,8 +68,8 @@ export function excuse(history: History, ms: number, nowMs: number): History {
   const moved = (atMs: number | undefined): number | undefined => {
     return atMs === undefined ? undefined : Math.max(1, Math.min(Math.round(atMs + ms), nowMs));
   };
-  const { recent, sinceMs, answeredAtMs } = history;
-  return { recent, sinceMs: moved(sinceMs), answeredAtMs: moved(answeredAtMs) };
+  const { sinceMs, answeredAtMs } = history;
+  return { ...history, sinceMs: moved(sinceMs), answeredAtMs: moved(answeredAtMs) };
 }
 
 export function scoreOf({ recent }: History): Score {
@@ -63,8 +81,9 @@ export function scoreOf({ recent }: History): Score {
 
 /**
  * Alive: its last answer came, whatever it was worth. Away: the last question found it offline.
- * Dead: it has been silent for so long that its shards are to be rebuilt elsewhere; an answer
- * brings it back. A posterior from the peer's own history shall take this time-out's place.
+ * Dead: by its own past this silence is its last far more likely than not, so that its shards are
+ * to be rebuilt elsewhere; or it has lasted for as long as anybody is waited for. An answer brings
+ * it back.
  */
 export function assess(
   history: History,
@@ -74,7 +93,11 @@ export function assess(
   const last = history.recent.at(-1);
   if (last === undefined) return "away";
   if (last.outcome !== "offline") return "alive";
-  const silentSinceMs = history.answeredAtMs ?? history.sinceMs ?? last.atMs;
-  const silentMs = nowMs - silentSinceMs;
-  return silentMs >= (options.deadAfterMs ?? limits.proofs.deadAfterMs) ? "dead" : "away";
+  const startMs = silentSinceMs(history, last.atMs);
+  const silentMs = nowMs - startMs;
+  if (silentMs >= (options.deadAfterMs ?? limits.proofs.deadAfterMs)) return "dead";
+  if (silentMs < limits.proofs.silenceMsMin) return "away";
+  const watchedMs = startMs - (history.sinceMs ?? startMs);
+  const chance = deathProbability({ absencesMs: history.absencesMs, watchedMs }, silentMs);
+  return chance >= limits.proofs.deadFrom ? "dead" : "away";
 }

@@ -24,14 +24,27 @@ test("whoever answers is alive, however wrong or late", (t) => {
   t.end();
 });
 
-test("away becomes dead after the limit, counted from the last answer", (t) => {
+test("away becomes dead at the latest at the limit, counted from the last answer", (t) => {
   const history = historyOf("right", "offline", "offline");
-  const { deadAfterMs } = limits.proofs;
-  t.equal(assess(history, deadAfterMs - 1), "away");
+  const { deadAfterMs, silenceMsMin } = limits.proofs;
+  t.equal(assess(history, silenceMsMin - 1), "away");
   t.equal(assess(history, deadAfterMs), "dead");
+  t.equal(assess(history, 4999, { deadAfterMs: 5000 }), "away");
   t.equal(assess(history, 5000, { deadAfterMs: 5000 }), "dead");
   const back = remember(history, { atMs: deadAfterMs, outcome: "late" });
   t.equal(assess(back, deadAfterMs), "alive");
+  t.end();
+});
+
+test("absences that are over are remembered, the last ones, and from answer to answer", (t) => {
+  const history = historyOf("right", "offline", "offline", "late", "right", "offline", "wrong");
+  t.strictSame(history.absencesMs, [3, 2]);
+  t.strictSame(historyOf("offline", "offline", "right").absencesMs, [2]);
+  t.strictSame(historyOf("right", "offline").absencesMs, []);
+  const many = historyOf(...Array.from({ length: 200 }, (_, at) => {
+    return at % 2 === 0 ? "right" as const : "offline" as const;
+  }));
+  t.equal(many.absencesMs.length, limits.proofs.absencesMax);
   t.end();
 });
 
@@ -51,7 +64,6 @@ test("memory is bounded, and a weekend's silence outlasts what was forgotten", (
   t.equal(history.recent.length, limits.proofs.historyMax);
   t.equal(history.answeredAtMs, 0);
   t.equal(assess(history, limits.proofs.deadAfterMs), "dead");
-  t.ok(limits.proofs.deadAfterMs > 63 * hourMs);
   t.end();
 });
 
