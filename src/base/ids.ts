@@ -16,6 +16,10 @@ export type ShardId = Branded<string, "ShardId">;
 export type SegmentId = Branded<string, "SegmentId">;
 /** A placement group's name: 16 random bytes in hex. */
 export type GroupId = Branded<string, "GroupId">;
+/** A manifest's name: the hex of the SHA-256 of its signed bytes. */
+export type BaseId = Branded<string, "BaseId">;
+/** Name of an entry of a group's log: the hex of the SHA-256 of its signed record's body. */
+export type EntryId = Branded<string, "EntryId">;
 /** Whose drive it is: the hex of the drive's Ed25519 public key. */
 export type OwnerId = Branded<string, "OwnerId">;
 /** A node's libp2p peer id, in its usual base58 or CIDv1 text. */
@@ -52,6 +56,14 @@ export function parseOwnerId(text: string): OwnerId {
 
 export function parseGroupId(text: string): GroupId {
   return parseHex(text, hex32, "group id") as GroupId;
+}
+
+export function parseBaseId(text: string): BaseId {
+  return parseHex(text, hex64, "base id") as BaseId;
+}
+
+export function parseEntryId(text: string): EntryId {
+  return parseHex(text, hex64, "entry id") as EntryId;
 }
 
 export function parsePeerId(text: string): PeerId {
@@ -92,7 +104,9 @@ export function cidOf(bytes: Uint8Array): Cid {
 }
 
 /** The 32 raw bytes behind a hex id. */
-export function bytesOfId(id: Cid | ShardId | SegmentId | OwnerId | GroupId): Buffer {
+export function bytesOfId(
+  id: Cid | ShardId | SegmentId | OwnerId | GroupId | BaseId | EntryId,
+): Buffer {
   return Buffer.from(id, "hex");
 }
 

@@ -80,6 +80,32 @@ export const keptLimits = {
     /** ... and are waited for: what cuts off a network or a country is mended in two weeks. */
     cohortFreezeMs: 14 * 24 * 3_600_000,
   },
+  guard: {
+    /** Voters without whom no seat is given away, however small the group. */
+    quorumMin: 3,
+    /** Entries of one manifest's log: four fifths of the widest group; then the owner must come. */
+    entriesMax: 64,
+    /** A leader's turn: two rounds of questions, one of which may find some members silent. */
+    leaseMs: 60_000,
+    /** How many terms a member's clock may be away from a leader's. */
+    termsApart: 1,
+    /** Offers that one voter adds to the draw: it takes the less full of two. */
+    offersPerVoter: 4,
+    /** All that one draw looks at: some of each voter's, and those of the members. */
+    offersMax: 256,
+    /** Seats given away in one step. */
+    entriesPerStep: 16,
+    /** Groups whose logs are asked for, and members asked, in one step. */
+    groupsPerStep: 4,
+    /** Segments of which all seats are asked in one step, and the fellows asked for a sign. */
+    segmentsPerStep: 4,
+    fellowsPerStep: 16,
+    /** Between two looks at which groups this node is in. */
+    lookEveryMs: 30_000,
+    /** Group's words that may be worked on at once for those who ask. */
+    callsMax: 16,
+    callQueueMax: 256,
+  },
   vault: {
     /** Owners whose totals lie in memory, 200 bytes each. */
     ownersMax: 4096,

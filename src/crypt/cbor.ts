@@ -114,9 +114,9 @@ export class Fields {
     return this.#list(name, countMax).map((item) => this.#bytes(item, name, size));
   }
 
-  /** A list of byte strings, each for a parser of its own. */
-  byteStrings(name: string, countMax: number): Buffer[] {
-    const size = { min: 1, max: limits.records.recordBytesMax };
+  /** A list of byte strings, none longer than this. */
+  strings(name: string, { countMax, bytesMax }: { countMax: number; bytesMax: number }): Buffer[] {
+    const size = { min: 0, max: bytesMax };
     return this.#list(name, countMax).map((item) => this.#bytes(item, name, size));
   }
 

@@ -268,15 +268,15 @@ const receiptShape: RecordShape<Unsigned<Receipt>> = {
 /** Stands in for a segment's name until its body is written; `read` gives the true one. */
 const unnamed = parseSegmentId("0".repeat(2 * digestBytes));
 
-function ownerIn(fields: Fields): OwnerId {
+export function ownerIn(fields: Fields): OwnerId {
   return parseOwnerId(fields.exactly("owner", publicKeyBytes).toString("hex"));
 }
 
-function peerIn(fields: Fields, name: string): PeerId {
+export function peerIn(fields: Fields, name: string): PeerId {
   return peerOfPublicKey(fields.exactly(name, publicKeyBytes));
 }
 
-function groupIn(fields: Fields): GroupId {
+export function groupIn(fields: Fields): GroupId {
   return parseGroupId(fields.exactly("group", groupIdBytes).toString("hex"));
 }
 
@@ -292,7 +292,7 @@ function releasedShardIn(fields: Fields): ReleasedShard {
   };
 }
 
-function timeIn(fields: Fields, name: string): number {
+export function timeIn(fields: Fields, name: string): number {
   return fields.count(name, { min: 0, max: timeMsMax });
 }
 

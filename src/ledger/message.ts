@@ -96,10 +96,11 @@ function mapIn(bytes: Uint8Array): Fields {
 
 function shownIn(fields: Fields): Shown {
   const { entriesShown, fraudsShown } = limits.ledger;
+  const { recordBytesMax: bytesMax } = limits.records;
   return {
     newest: maybe(fields, "newest", parseEntry),
-    entries: fields.byteStrings("entries", entriesShown).map(parseEntry),
-    frauds: fields.byteStrings("frauds", fraudsShown).map(parseFraud),
+    entries: fields.strings("entries", { countMax: entriesShown, bytesMax }).map(parseEntry),
+    frauds: fields.strings("frauds", { countMax: fraudsShown, bytesMax }).map(parseFraud),
   };
 }
 

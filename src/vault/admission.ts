@@ -8,28 +8,48 @@ import type { Requester, StoreRequest } from "../base/network.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { shardIdOf } from "../crypt/merkle.ts";
 import { parseManifest, parseSegmentRecord } from "../crypt/records.ts";
-import { memberOfShard } from "../placement/seats.ts";
+import { type GroupLog, type Standing, seatsOf } from "../guard/log.ts";
+import { seatOfShard } from "../placement/seats.ts";
+import type { Introduction } from "./books.ts";
 
-/** A shard that belongs here: by record, manifest, index and hash. */
-export interface Admitted {
+/** What somebody brings, parsed and signed by its owner. */
+export interface Brought {
   readonly record: SegmentRecord;
   readonly manifest: Manifest;
   readonly index: number;
+}
+
+/** A shard that belongs here: by record, manifest or log, index and hash. */
+export interface Admitted extends Brought {
   readonly shard: ShardId;
 }
 
-/** Corrupt: not what the owner signed. Denied: not for this peer, or not from that one. */
-export function admit(
-  self: PeerId, from: Requester, request: StoreRequest, shard: Uint8Array,
-): Admitted {
+export function parseStore(request: StoreRequest): Brought {
   const record = parseSegmentRecord(request.record);
   const manifest = parseManifest(request.manifest);
   const { index } = request;
   if (!isOfGroup(record, manifest)) throw fault("Invalid", "record and manifest differ");
   const indexed = Number.isSafeInteger(index) && index >= 0 && index < record.n;
   if (!indexed) throw fault("Invalid", `index ${index}`);
-  if (memberOfShard(record, index, manifest) !== self) throw fault("Denied", "another's seat");
-  if (!isPartner(from, record.owner, manifest)) throw fault("Denied", "neither owner nor member");
+  return { record, manifest, index };
+}
+
+/**
+ * Corrupt: not what the owner signed. Denied: not for this peer, or not from that one. Its log is
+ * that of the manifest that was brought, as far as it is known here.
+ */
+export function admit(
+  self: PeerId, from: Requester, brought: Brought & { readonly log: GroupLog }, shard: Uint8Array,
+): Admitted {
+  const { record, manifest, index, log } = brought;
+  const seat = seatOfShard(record, index);
+  // The owner overrules the log, and nobody else.
+  const isOwners = from.owners.includes(record.owner) && manifest.peers[seat] === self;
+  const isOurs = isOwners || seatsOf({ manifest, log })[seat] === self;
+  if (!isOurs) throw fault("Denied", "another's seat");
+  if (!isPartner(from, record.owner, { manifest, log })) {
+    throw fault("Denied", "neither owner nor member");
+  }
   if (shard.length !== record.shardBytes) throw fault("Corrupt", `${shard.length} bytes`);
   const id = shardIdOf(shard);
   if (id !== record.roots[index]) throw fault("Corrupt", "the shard's hash");
@@ -38,9 +58,21 @@ export function admit(
 
 /** The owner's own devices, and the members of the group: nobody else gets a byte or a proof. */
 export function isPartner(
-  from: Requester, owner: OwnerId, manifest: Manifest | undefined,
+  from: Requester, owner: OwnerId, standing: Standing | undefined,
 ): boolean {
-  return from.owners.includes(owner) || (manifest?.peers.includes(from.peer) ?? false);
+  if (from.owners.includes(owner)) return true;
+  return standing !== undefined && isMember(standing, from.peer);
+}
+
+/** By what the owner signed, or by what the members made of it. */
+export function isMember(standing: Standing, peer: PeerId): boolean {
+  return standing.manifest.peers.includes(peer) || seatsOf(standing).includes(peer);
+}
+
+/** A friend answers for his own drives, not for those whose shards he mends. */
+export function introductionBy(from: Requester, owner: OwnerId): Introduction {
+  const friend = from.friend === true && from.owners.includes(owner);
+  return { peer: from.peer, prefix: from.prefix, friend };
 }
 
 function isOfGroup(record: SegmentRecord, manifest: Manifest): boolean {

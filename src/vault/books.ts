@@ -6,6 +6,7 @@
  *   record/OWNER/SEGMENT        group, signed record     manifest/OWNER/GROUP, head/OWNER
  *   owner/OWNER                 totals                   gone/SEGMENT               when released
  *   via/OWNER                   who brought the owner here
+ *   log/OWNER/GROUP, policy/OWNER/GROUP, ballot/OWNER/GROUP     see group-words.ts
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
@@ -42,6 +43,9 @@ export interface Introduction {
   readonly prefix: string | undefined;
   readonly friend: boolean;
 }
+
+/** What is kept of a group beside its manifest. */
+export type WordKind = "log" | "policy" | "ballot";
 
 export const noTotals: Totals = { shards: 0, segments: 0, groups: 0, bytes: 0 };
 
@@ -125,6 +129,10 @@ export class Books {
     return this.#store.get(manifestKey(owner, group));
   }
 
+  word(kind: WordKind, owner: OwnerId, group: GroupId): Promise<Uint8Array | undefined> {
+    return this.#store.get(wordKey(kind, owner, group));
+  }
+
   async groups(owner: OwnerId): Promise<readonly GroupId[]> {
     const found: GroupId[] = [];
     for await (const [key] of this.#store.list(`manifest/${owner}/`)) {
@@ -196,6 +204,16 @@ export function putManifest(
 
 export function dropManifest(owner: OwnerId, group: GroupId): KeyChange {
   return { type: "delete", key: manifestKey(owner, group) };
+}
+
+export function putWord(
+  kind: WordKind, { owner, group }: { owner: OwnerId; group: GroupId }, value: Uint8Array,
+): KeyChange {
+  return { type: "put", key: wordKey(kind, owner, group), value };
+}
+
+export function dropWord(kind: WordKind, owner: OwnerId, group: GroupId): KeyChange {
+  return { type: "delete", key: wordKey(kind, owner, group) };
 }
 
 export function putHead(head: { owner: OwnerId; bytes: Uint8Array }): KeyChange {
@@ -298,6 +316,10 @@ function recordKey(owner: OwnerId, segment: SegmentId): string {
 
 function manifestKey(owner: OwnerId, group: GroupId): string {
   return `manifest/${owner}/${group}`;
+}
+
+function wordKey(kind: WordKind, owner: OwnerId, group: GroupId): string {
+  return `${kind}/${owner}/${group}`;
 }
 
 function headKey(owner: OwnerId): string {

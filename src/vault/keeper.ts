@@ -8,21 +8,27 @@ import type { KeyChange } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
-import type { GroupId, OwnerId, SegmentId, ShardId } from "../base/ids.ts";
+import type { GroupId, OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Head, Manifest, Release, ReleasedShard } from "../base/records.ts";
-import { parseHead, parseManifest, parseSegmentRecord } from "../crypt/records.ts";
+import { parseHead, parseSegmentRecord } from "../crypt/records.ts";
+import type { Standing } from "../guard/log.ts";
+import type { Ballot } from "../guard/voter.ts";
 import { memberOfShard } from "../placement/seats.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Admitted } from "./admission.ts";
 import * as books from "./books.ts";
 import { type Books, type Introduction, type Place, type Totals, noTotals } from "./books.ts";
 import type { ShardFiles, Staged } from "./files.ts";
+import { Groups, type Told } from "./groups.ts";
+
+const kinds = ["log", "policy", "ballot"] as const;
 
 export interface KeeperNeeds {
   readonly files: ShardFiles;
   readonly books: Books;
   readonly accounts: Accounts;
+  readonly self: PeerId;
 }
 
 export class Keeper {
@@ -32,29 +38,33 @@ export class Keeper {
   });
   /** Whoever changes files or books; short, so its queue is whoever is in the house. */
   readonly #turn = new Gate({ seats: 1, queueMax: 4 * limits.vault.storeQueueMax });
-  readonly #manifests = new Map<string, Manifest>();
+  readonly groups: Groups;
+  /** Policies whose texts are known to be in the books. */
+  readonly #texts = new Set<string>();
 
   constructor(needs: KeeperNeeds) {
     this.#needs = needs;
+    this.groups = new Groups(needs);
   }
 
   /** Keeps an admitted shard; when it resolves, no crash takes it away. */
   async keep(
-    admitted: Admitted, bytes: Uint8Array, { nowMs, by }: { nowMs: number; by: Introduction },
+    admitted: Admitted, bytes: Uint8Array, { nowMs, ...told }: Told & { readonly nowMs: number },
   ): Promise<void> {
     using _seat = await this.#stores.enter();
     await this.#refuseOld(admitted);
     if (await this.#isHere(admitted, bytes)) {
       using _turn = await this.#turn.enter();
-      return this.#adopt(admitted.manifest);
+      return this.#adopt(admitted.manifest, told);
     }
     const { record, manifest, shard } = admitted;
+    const { by } = told;
     await this.#seatOwner(record.owner);
     const roomBytes = bytes.length + record.bytes.length + manifest.bytes.length;
     using _room = this.#needs.accounts.reserve(record.owner, roomBytes, by);
     await using staged = await this.#needs.files.stage(shard, bytes);
     using _turn = await this.#turn.enter();
-    await this.#enter(admitted, staged, nowMs);
+    await this.#enter(admitted, staged, { nowMs, ...told });
     await this.#introduce(record.owner, by);
   }
 
@@ -76,7 +86,7 @@ export class Keeper {
     const places = kept.filter((place) => place.index === index);
     const record = await this.#needs.books.record(owner, segment);
     if (places.length === 0 || record === undefined) return;
-    const manifest = await this.manifest(owner, record.group);
+    const manifest = await this.groups.manifest(owner, record.group);
     if (manifest === undefined || manifest.epoch < epoch) {
       throw new HiveError("Stale", "vault.release", `no manifest of epoch ${epoch} yet`);
     }
@@ -112,7 +122,8 @@ export class Keeper {
     await this.#needs.books.batch(books.putPlace({ ...place, strayAtMs }));
   }
 
-  async keepManifest(manifest: Manifest, by: Introduction): Promise<void> {
+  async keepManifest(manifest: Manifest, told: Told): Promise<void> {
+    const { by } = told;
     await this.#seatOwner(manifest.owner);
     using _turn = await this.#turn.enter();
     const { accounts } = this.#needs;
@@ -120,8 +131,42 @@ export class Keeper {
     const known = accounts.owners.has(manifest.owner);
     const { owner, bytes } = manifest;
     using _room = known ? undefined : accounts.reserve(owner, bytes.length, by);
-    await this.#adopt(manifest);
+    await this.#adopt(manifest, told);
     if (!known) await this.#introduce(owner, by);
+  }
+
+  /** The text of the policy of the newest manifest, once it came. */
+  async keepPolicy(manifest: Manifest, text: Uint8Array): Promise<void> {
+    const { owner, group, policyHash } = manifest;
+    const name = `${owner}/${group}/${policyHash}`;
+    if (this.#texts.has(name)) return;
+    using _turn = await this.#turn.enter();
+    if ((await this.groups.manifest(owner, group))?.policyHash !== policyHash) return;
+    const { changes, bytes } = await this.groups.words.putPolicy(manifest, text);
+    await this.#write(owner, this.#needs.accounts.with(owner, { bytes }), changes);
+    if (this.#texts.size >= limits.vault.manifestsParsedMax) this.#texts.clear();
+    this.#texts.add(name);
+  }
+
+  /** A longer log of the newest manifest, or what it says against ours. */
+  async keepLog(standing: Standing): Promise<"kept" | "known" | "forked"> {
+    using _turn = await this.#turn.enter();
+    const { owner } = standing.manifest;
+    const longer = await this.groups.longerLog(standing);
+    if (longer === "known" || longer === "forked") return longer;
+    const { changes, bytes } = longer;
+    await this.#write(owner, this.#needs.accounts.with(owner, { bytes }), changes);
+    this.groups.rememberLog(standing);
+    return "kept";
+  }
+
+  /** On stable storage when it resolves; Stale when a newer manifest has come. */
+  async keepBallot(manifest: Manifest, ballot: Ballot): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const here = await this.groups.manifest(manifest.owner, manifest.group);
+    const isNewest = here !== undefined && sameBytes(here.bytes, manifest.bytes);
+    if (!isNewest) throw new HiveError("Stale", "vault.ballot", manifest.group);
+    await this.#needs.books.batch([this.groups.words.putBallot(manifest, ballot)]);
   }
 
   async keepHead(head: Head): Promise<void> {
@@ -138,28 +183,6 @@ export class Keeper {
     const bytes = head.bytes.length - (stored?.length ?? 0);
     const totals = accounts.with(head.owner, { bytes });
     await this.#write(head.owner, totals, [books.putHead(head)]);
-  }
-
-  /** The newest manifest of the group that came here. */
-  async manifest(owner: OwnerId, group: GroupId): Promise<Manifest | undefined> {
-    const key = `${owner}/${group}`;
-    const parsed = this.#manifests.get(key);
-    if (parsed !== undefined) return parsed;
-    const bytes = await this.#needs.books.manifest(owner, group);
-    if (bytes === undefined) return undefined;
-    const manifest = parseManifest(bytes);
-    // Another may have come while this one was read.
-    return this.#manifests.get(key) ?? this.#remember(manifest);
-  }
-
-  /** The newest manifest of each of the owner's groups. */
-  async manifests(owner: OwnerId): Promise<readonly Manifest[]> {
-    const found: Manifest[] = [];
-    for (const group of await this.#needs.books.groups(owner)) {
-      const manifest = await this.manifest(owner, group);
-      if (manifest !== undefined) found.push(manifest);
-    }
-    return found;
   }
 
   /** Within a turn: notes who brought the owner, when that is new. */
@@ -179,14 +202,17 @@ export class Keeper {
     const idle = accounts.idleOwner();
     if (idle === undefined || accounts.hasSeatFor(owner)) return;
     const groups = await this.#needs.books.groups(idle);
-    const words = groups.map((group) => books.dropManifest(idle, group));
+    const words = groups.flatMap((group) => [
+      books.dropManifest(idle, group),
+      ...kinds.map((kind) => books.dropWord(kind, idle, group)),
+    ]);
     await this.#write(idle, noTotals, [...words, books.dropHead(idle)]);
-    for (const group of groups) this.#manifests.delete(`${idle}/${group}`);
+    for (const group of groups) this.groups.forget(`${idle}/${group}`);
   }
 
   /** An old manifest, or a segment that its owner released: somebody replays an old request. */
   async #refuseOld({ record, manifest }: Admitted): Promise<void> {
-    const here = await this.manifest(manifest.owner, manifest.group);
+    const here = await this.groups.manifest(manifest.owner, manifest.group);
     const old = here !== undefined && here.epoch > manifest.epoch;
     if (old) throw new HiveError("Stale", "vault.store", `manifest epoch ${manifest.epoch}`);
     const forked = here?.epoch === manifest.epoch && !sameBytes(here.bytes, manifest.bytes);
@@ -211,7 +237,9 @@ export class Keeper {
   }
 
   /** Within a turn: the file into its place, then all that tells of it in one batch. */
-  async #enter(admitted: Admitted, staged: Staged, nowMs: number): Promise<void> {
+  async #enter(
+    admitted: Admitted, staged: Staged, { nowMs, ...told }: Told & { readonly nowMs: number },
+  ): Promise<void> {
     await this.#refuseOld(admitted);
     const { accounts } = this.#needs;
     const { record, manifest, index, shard } = admitted;
@@ -222,9 +250,9 @@ export class Keeper {
       throw new HiveError("Quota", "vault.store", `${shard} has many places`);
     }
     const first = (await this.#needs.books.record(owner, segment)) === undefined;
-    const adopted = await this.#adoption(manifest);
+    const adopted = await this.groups.adoption(manifest, told);
     await staged.place();
-    if (known) return this.#adopt(manifest);
+    if (known) return this.#adopt(manifest, told);
     const place: Place = {
       shard, segment, index, owner, group, shardBytes, storedAtMs: nowMs, strayAtMs: undefined,
     };
@@ -236,47 +264,16 @@ export class Keeper {
     });
     const changes = [...books.putPlace(place), books.putRecord(record), ...adopted.changes];
     await this.#write(owner, totals, changes);
-    if (adopted.changes.length > 0) this.#remember(manifest);
+    if (adopted.changes.length > 0) this.groups.remember(manifest);
   }
 
   /** Within a turn: the manifest, if it is newer than what is here. */
-  async #adopt(manifest: Manifest): Promise<void> {
-    const { changes, groups, bytes } = await this.#adoption(manifest);
+  async #adopt(manifest: Manifest, told: Told): Promise<void> {
+    const { changes, groups, bytes } = await this.groups.adoption(manifest, told);
     if (changes.length === 0) return;
     const totals = this.#needs.accounts.with(manifest.owner, { groups, bytes });
     await this.#write(manifest.owner, totals, changes);
-    this.#remember(manifest);
-  }
-
-  async #adoption(manifest: Manifest): Promise<
-    { changes: readonly KeyChange[]; groups: number; bytes: number }
-  > {
-    const here = await this.manifest(manifest.owner, manifest.group);
-    if (here !== undefined && here.epoch >= manifest.epoch) {
-      return { changes: [], groups: 0, bytes: 0 };
-    }
-    const { groups } = this.#needs.accounts.of(manifest.owner);
-    const isFull = here === undefined && groups >= limits.vault.groupsPerOwnerMax;
-    const gone = isFull ? await this.#idleGroup(manifest.owner) : undefined;
-    if (isFull && gone === undefined) {
-      throw new HiveError("Quota", "vault.manifest", `${groups} groups`);
-    }
-    const forgotten = gone === undefined ? [] : [books.dropManifest(gone.owner, gone.group)];
-    const before = gone ?? here;
-    return {
-      changes: [books.putManifest(manifest), ...forgotten],
-      groups: before === undefined ? 1 : 0,
-      bytes: manifest.bytes.length - (before?.bytes.length ?? 0),
-    };
-  }
-
-  /** One that keeps nothing here: its owner placed all of it elsewhere, or tells of it again. */
-  async #idleGroup(owner: OwnerId): Promise<Manifest | undefined> {
-    const used = new Set<GroupId>();
-    for await (const { group } of this.#needs.books.records(owner, undefined)) used.add(group);
-    const idle = (await this.manifests(owner)).find(({ group }) => !used.has(group));
-    if (idle !== undefined) this.#manifests.delete(`${owner}/${idle.group}`);
-    return idle;
+    this.groups.remember(manifest);
   }
 
   /** Within a turn, all of one owner: entries first, then the files that nothing names any more. */
@@ -318,15 +315,6 @@ export class Keeper {
     const gone = totals.bytes === 0 ? [books.dropIntroduction(owner)] : [];
     await this.#needs.books.batch([...changes, ...gone, books.putTotals(owner, totals)]);
     this.#needs.accounts.set(owner, totals);
-  }
-
-  #remember(manifest: Manifest): Manifest {
-    this.#manifests.delete(`${manifest.owner}/${manifest.group}`);
-    this.#manifests.set(`${manifest.owner}/${manifest.group}`, manifest);
-    const [oldest] = this.#manifests.keys();
-    const full = this.#manifests.size > limits.vault.manifestsParsedMax;
-    if (full && oldest !== undefined) this.#manifests.delete(oldest);
-    return manifest;
   }
 }
 

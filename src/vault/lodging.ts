@@ -44,7 +44,7 @@ async function lodgingsOf(
   { books, keeper }: Parts, record: SegmentRecord,
 ): Promise<readonly Lodging[]> {
   const { owner, segment, group, n } = record;
-  const manifest = await keeper.manifest(owner, group);
+  const manifest = await keeper.groups.manifest(owner, group);
   if (manifest === undefined || manifest.class.n !== n) return [];
   const shards = new Set(await books.held(owner, segment));
   const places = await Promise.all([...shards].map((shard) => books.places(shard)));

@@ -14,7 +14,8 @@ import type { Log } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import { shardIdOf } from "../crypt/merkle.ts";
 import { parseSegmentRecord } from "../crypt/records.ts";
-import { memberOfShard } from "../placement/seats.ts";
+import { mayKeep } from "../guard/log.ts";
+import { seatOfShard } from "../placement/seats.ts";
 import { type Books, type Place, dropGone } from "./books.ts";
 import { type ShardFiles, folders } from "./files.ts";
 import type { Keeper } from "./keeper.ts";
@@ -115,12 +116,13 @@ export class Scrub implements Step {
     await keeper.drop(same);
   }
 
+  /** What the owner gave is kept, whatever a log says of it. */
   async #isOurs({ owner, group, segment, index }: Place): Promise<boolean> {
-    const manifest = await this.#needs.keeper.manifest(owner, group);
+    const standing = await this.#needs.keeper.groups.standing(owner, group);
     const stored = await this.#needs.books.record(owner, segment);
-    if (manifest === undefined || stored === undefined) return false;
+    if (standing === undefined || stored === undefined) return false;
     const record = parseSegmentRecord(stored.bytes);
-    return memberOfShard(record, index, manifest) === this.#needs.self;
+    return mayKeep(standing, seatOfShard(record, index), this.#needs.self);
   }
 
   /** Files without an entry, and releases too old to be replayed. */

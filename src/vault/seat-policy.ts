@@ -84,7 +84,7 @@ function crowded(
 }
 
 /** Of a later version of the language nothing is known; one of this version must be readable. */
-function readPolicy(text: Uint8Array): Policy | undefined {
+export function readPolicy(text: Uint8Array): Policy | undefined {
   const words = Buffer.from(text).toString("utf8");
   try {
     return parseCanonical(words);

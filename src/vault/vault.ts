@@ -4,6 +4,7 @@
  * only for what would survive a crash. admission.ts is its door, keeper.ts its disk.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
@@ -21,14 +22,17 @@ import type { PeerKeys } from "../crypt/peer-key.ts";
 import { parseHead, parseManifest, parseRelease, signReceipt } from "../crypt/records.ts";
 import { answerChallenge, leavesOf } from "../proofs/answer.ts";
 import { checkChallenge } from "../proofs/challenge.ts";
+import { type Standing, seatsOf } from "../guard/log.ts";
 import { type AccountOptions, Accounts } from "./accounts.ts";
-import { admit, isPartner } from "./admission.ts";
-import { Books, type Introduction, type Place } from "./books.ts";
+import { admit, introductionBy, isMember, isPartner, parseStore } from "./admission.ts";
+import { Books, type Place } from "./books.ts";
 import { ShardFiles } from "./files.ts";
+import type { Told } from "./groups.ts";
 import { Keeper } from "./keeper.ts";
 import { type Lodging, sampleOf } from "./lodging.ts";
 import { Scrub } from "./scrub.ts";
 import { type Neighbourhood, SeatPolicy } from "./seat-policy.ts";
+import { type GroupShelf, Shelf } from "./shelf.ts";
 
 export interface VaultNeeds {
   /** The vault's own; nothing else may write there. */
@@ -75,6 +79,8 @@ export interface Vault extends ShardHost, AsyncDisposable {
   letGo(lodging: Lodging): Promise<void>;
   /** The scrub: reads and hashes what is kept, drops what is spoilt so that it gets repaired. */
   readonly step: Step;
+  /** For this node's guardian. */
+  readonly shelf: GroupShelf;
 }
 
 export async function openVault(needs: VaultNeeds, options: VaultOptions): Promise<Vault> {
@@ -96,6 +102,7 @@ interface Parts extends Omit<VaultNeeds, "books"> {
 
 class ShardVault implements Vault {
   readonly step: Step;
+  readonly shelf: GroupShelf;
   readonly #parts: Parts;
   readonly #keeper: Keeper;
   readonly #seatPolicy: SeatPolicy;
@@ -104,9 +111,12 @@ class ShardVault implements Vault {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#keeper = new Keeper(parts);
+    const shared = { ...parts, self: parts.keys.peer };
+    this.#keeper = new Keeper(shared);
     this.#seatPolicy = new SeatPolicy(parts.neighbours);
-    const scrub = new Scrub({ ...parts, self: parts.keys.peer, keeper: this.#keeper });
+    const rooms = { ...shared, keeper: this.#keeper, seatPolicy: this.#seatPolicy };
+    this.shelf = new Shelf(rooms);
+    const scrub = new Scrub(rooms);
     const step = (signal: AbortSignal) => this.#during(() => scrub.step(signal));
     this.step = { name: scrub.name, step };
   }
@@ -114,12 +124,16 @@ class ShardVault implements Vault {
   store(from: Requester, request: StoreRequest, shard: Uint8Array): Promise<Uint8Array> {
     return this.#during(async () => {
       const { keys, clock } = this.#parts;
-      const admitted = admit(keys.peer, from, request, shard);
-      this.#seatPolicy.check(keys.peer, admitted.manifest, request.policy);
+      const brought = parseStore(request);
+      const { log } = await this.#underManifest(brought.manifest);
+      const admitted = admit(keys.peer, from, { ...brought, log }, shard);
+      const { manifest, record: { owner, segment } } = admitted;
+      const peers = seatsOf({ manifest, log });
+      this.#seatPolicy.check(keys.peer, { ...manifest, peers }, request.policy);
       const nowMs = clock.now();
-      const { owner, segment } = admitted.record;
       this.#parts.lender?.met(from);
-      await this.#keeper.keep(admitted, shard, { nowMs, by: introductionBy(from, owner) });
+      await this.#keeper.keep(admitted, shard, { nowMs, ...toldBy(from, owner) });
+      if (request.policy !== undefined) await this.#keeper.keepPolicy(manifest, request.policy);
       const { index, shard: id } = admitted;
       return signReceipt(keys, { owner, segment, index, shard: id, atMs: nowMs }).bytes;
     });
@@ -246,19 +260,27 @@ class ShardVault implements Vault {
     const places = await this.#parts.books.places(shard);
     if (places.length === 0) throw new HiveError("NotFound", "vault.place", shard);
     for (const place of places) {
-      const manifest = await this.#keeper.manifest(place.owner, place.group);
-      if (isPartner(from, place.owner, manifest)) return place;
+      const standing = await this.#keeper.groups.standing(place.owner, place.group);
+      if (isPartner(from, place.owner, standing)) return place;
     }
     throw new HiveError("Denied", "vault.place", shard);
   }
 
   /** The owner's groups that this peer may know of: for the owner all, for a member its own. */
   async #groupsFor(from: Requester, owner: OwnerId): Promise<readonly Manifest[]> {
-    const manifests = await this.#keeper.manifests(owner);
-    if (from.owners.includes(owner)) return manifests;
-    const own = manifests.filter(({ peers }) => peers.includes(from.peer));
-    if (own.length > 0) return own;
+    const standings = await this.#keeper.groups.standings(owner);
+    const isOwners = from.owners.includes(owner);
+    const own = standings.filter((standing) => isOwners || isMember(standing, from.peer));
+    if (isOwners || own.length > 0) return own.map(({ manifest }) => manifest);
     throw new HiveError("Denied", "vault.owner", owner);
+  }
+
+  /** What is known of this very manifest's log. */
+  async #underManifest(manifest: Manifest): Promise<Standing> {
+    const { owner, group, bytes } = manifest;
+    const here = await this.#keeper.groups.standing(owner, group);
+    const isSame = here !== undefined && asBuffer(here.manifest.bytes).equals(bytes);
+    return isSame ? here : { manifest, log: [] };
   }
 
   /** A newcomer's manifest only if it seats us; a known owner's also when it unseats us. */
@@ -267,15 +289,17 @@ class ShardVault implements Vault {
   ): Promise<void> {
     const { owner, group, peers } = manifest;
     const { peer } = this.#parts.keys;
-    const here = await this.#keeper.manifest(owner, group);
-    const partner = isPartner(from, owner, manifest) || isPartner(from, owner, here);
-    const isMember = peers.includes(peer);
-    if (!partner || (!isMember && here === undefined)) {
+    const here = await this.#keeper.groups.standing(owner, group);
+    const told = { manifest, log: [] };
+    const partner = isPartner(from, owner, told) || isPartner(from, owner, here);
+    const isSeated = peers.includes(peer);
+    if (!partner || (!isSeated && here === undefined)) {
       throw new HiveError("Denied", "vault.manifest", owner);
     }
     // What takes the seat away is heard whatever the policy says.
-    if (isMember) this.#seatPolicy.check(peer, manifest, policy);
-    return this.#keeper.keepManifest(manifest, introductionBy(from, owner));
+    if (isSeated) this.#seatPolicy.check(peer, manifest, policy);
+    await this.#keeper.keepManifest(manifest, toldBy(from, owner));
+    if (policy !== undefined) await this.#keeper.keepPolicy(manifest, policy);
   }
 
   async #bytes(shard: ShardId, range: ByteRange): Promise<Buffer> {
@@ -295,10 +319,9 @@ class ShardVault implements Vault {
   }
 }
 
-/** A friend answers for his own drives, not for those whose shards he mends. */
-function introductionBy(from: Requester, owner: OwnerId): Introduction {
-  const friend = from.friend === true && from.owners.includes(owner);
-  return { peer: from.peer, prefix: from.prefix, friend };
+/** A manifest that comes alone: its log is not known yet. */
+function toldBy(from: Requester, owner: OwnerId): Told {
+  return { by: introductionBy(from, owner), isOwners: from.owners.includes(owner), log: [] };
 }
 
 /** The books and the directory belong together: an unmounted disk must not look like lost data. */

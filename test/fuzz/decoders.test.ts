@@ -32,6 +32,11 @@ import { merkleTreeOf } from "../../src/crypt/merkle.ts";
 import { rootOf } from "../../src/crypt/merkle.ts";
 import { decodePage, decodePageBlock, decodePayload, encodePage, encodePageBlock, encodePayload }
   from "../../src/transfer/catalog-page.ts";
+import { decodeLog, decodeName, decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord, encodeLog,
+  encodeName, encodePledgeAsk, encodePledged, encodeVoteAsk, encodeWord }
+  from "../../src/guard/messages.ts";
+import { baseOf } from "../../src/guard/log.ts";
+import { TestGroup } from "../support/guard-group.ts";
 import { parsers as records } from "../support/record-parsers.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -102,6 +107,13 @@ const admission = signAdmission(peer, {
 const settled = acceptAdmission(peerKeysOf(Buffer.alloc(32, 1)), admission);
 const fraud = fraudOf(admission, signAdmission(peer, { ...admission, kept: 8 }));
 const shown = { newest: settled, entries: [settled], frauds: [fraud] };
+const guarded = new TestGroup("fuzz");
+const entrySeat = { seat: 0, peer: guarded.others[0]!.peer, term: 9 };
+const replacement = guarded.entry(guarded.standing, entrySeat);
+const pledges = guarded.pledges(guarded.standing, 9, () => ({ term: 8, entry: replacement.id }));
+const accepted = guarded.accepted(guarded.standing, replacement, 9);
+const word = { ...guarded.standing, policy: Buffer.from("hive-policy 1\n"), log: [accepted] };
+const named = { owner: guarded.drive.owner, group };
 
 const requests = [
   encodeRequest(1, { op: "hello" }),
@@ -159,7 +171,10 @@ const decoders: readonly Decoder[] = [
     decode: (bytes) => parseOwnerRecords(bytes).manifests.map(records["manifest"]!),
     bytesMax: payloadBytesMax,
   },
-  ...[offer, certificate, manifest, segment, head, release, receipt].map((record, at) => {
+  ...[
+    offer, certificate, manifest, segment, head, release, receipt, replacement, pledges[0]!,
+    accepted.votes[0]!,
+  ].map((record, at) => {
     const kind = Object.keys(records)[at] as string;
     return {
       name: `record ${kind}`, valid: [record.bytes], decode: records[kind]!,
@@ -178,6 +193,25 @@ const decoders: readonly Decoder[] = [
       gone: [{ segment: segment.segment, index: 2 }],
     })],
     decode: parseSettled, bytesMax: payloadBytesMax,
+  },
+  { name: "name of a group", valid: [encodeName(named)], decode: decodeName, bytesMax: payloadBytesMax },
+  { name: "word of a group", valid: [encodeWord(word)], decode: decodeWord, bytesMax: payloadBytesMax },
+  { name: "log of a group", valid: [encodeLog([accepted])], decode: decodeLog, bytesMax: payloadBytesMax },
+  {
+    name: "call for pledges", valid: [encodePledgeAsk({
+      ...named, base: baseOf(guarded.standing.manifest), position: 0, term: 9, seat: 0,
+    })],
+    decode: decodePledgeAsk, bytesMax: payloadBytesMax,
+  },
+  {
+    name: "pledge and offers",
+    valid: [encodePledged({ pledge: pledges[0]!, entry: replacement, offers: [offer] })],
+    decode: decodePledged, bytesMax: payloadBytesMax,
+  },
+  {
+    name: "call for votes",
+    valid: [encodeVoteAsk({ entry: replacement, term: 9, pledges, offers: [offer] })],
+    decode: decodeVoteAsk, bytesMax: payloadBytesMax,
   },
   {
     name: "challenge", valid: [encodeRequest(6, { op: "prove", ...challenge })],

@@ -8,6 +8,7 @@ import {
   parseRelease,
   parseSegmentRecord,
 } from "../../src/crypt/records.ts";
+import { parsePledge, parseReplacement, parseVote } from "../../src/crypt/guard-records.ts";
 
 export const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly bytes: Uint8Array }>> = {
   offer: parseOffer,
@@ -17,4 +18,7 @@ export const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly 
   head: parseHead,
   release: parseRelease,
   receipt: parseReceipt,
+  replacement: parseReplacement,
+  pledge: parsePledge,
+  vote: parseVote,
 };

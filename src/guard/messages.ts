@@ -1,0 +1,163 @@
+/**
+ * What travels between members, as DAG-CBOR; every record in it is signed by whom it names.
+ * Decoding checks sizes, fields and signatures; whether an entry fits a log, log.ts says.
+ *
+ *   word ask    {owner group}
+ *   word, tell  {manifest policy? log: [accepted ...]}       accepted = {entry votes: [vote ...]}
+ *   pledge ask  {owner group base position term seat}        -> {pledge entry? offers: [offer ...]}
+ *   vote ask    {entry term pledges: [pledge ...] offers: [offer ...]}          -> vote
+ */
+import type { Accepted, Pledge, Replacement } from "../base/guard.ts";
+import type { BaseId, GroupId, OwnerId } from "../base/ids.ts";
+import { bytesOfId, parseBaseId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Manifest, Offer } from "../base/records.ts";
+import { Fields, decodePlain, encodePlain } from "../crypt/cbor.ts";
+import { parsePledge, parseReplacement, parseVote } from "../crypt/guard-records.ts";
+import { groupIn, ownerIn, parseManifest, parseOffer } from "../crypt/records.ts";
+import { digestBytes } from "../crypt/sha256.ts";
+import type { Pledged } from "./propose.ts";
+
+/** A group by its name. */
+export interface GroupName {
+  readonly owner: OwnerId;
+  readonly group: GroupId;
+}
+
+/** All that a newcomer needs to know of a group. */
+export interface Word {
+  readonly manifest: Manifest;
+  /** The canonical text of its policy; absent for the one that everybody has. */
+  readonly policy: Uint8Array | undefined;
+  readonly log: readonly Accepted[];
+}
+
+export interface PledgeAsk extends GroupName {
+  readonly base: BaseId;
+  readonly position: number;
+  readonly term: number;
+  /** That is to be given away: so that a voter can name whom it would draw. */
+  readonly seat: number;
+}
+
+export interface VoteAsk {
+  readonly entry: Replacement;
+  readonly term: number;
+  readonly pledges: readonly Pledge[];
+  readonly offers: readonly Offer[];
+}
+
+const { membersMax, recordBytesMax } = limits.records;
+const { entriesMax, offersMax, offersPerVoter } = limits.guard;
+const countMax = Number.MAX_SAFE_INTEGER;
+/** An entry and a vote of each member: 0.2 KB each. */
+const acceptedBytesMax = recordBytesMax;
+
+export function encodeName({ owner, group }: GroupName): Buffer {
+  return encodePlain({ owner: bytesOfId(owner), group: bytesOfId(group) });
+}
+
+export function decodeName(bytes: Uint8Array): GroupName {
+  const fields = fieldsOf(bytes, "guard.name");
+  return { owner: ownerIn(fields), group: groupIn(fields) };
+}
+
+export function encodeLog(log: readonly Accepted[]): Buffer {
+  return encodePlain({ log: log.map(encodeAccepted) });
+}
+
+export function decodeLog(bytes: Uint8Array): readonly Accepted[] {
+  return logIn(fieldsOf(bytes, "guard.log"));
+}
+
+export function encodeWord({ manifest, policy, log }: Word): Buffer {
+  const text = policy === undefined ? {} : { policy };
+  return encodePlain({ manifest: manifest.bytes, ...text, log: log.map(encodeAccepted) });
+}
+
+export function decodeWord(bytes: Uint8Array): Word {
+  const fields = fieldsOf(bytes, "guard.word");
+  const { canonicalBytesMax } = limits.policy;
+  return {
+    manifest: parseManifest(recordIn(fields, "manifest")),
+    policy: fields.has("policy")
+      ? fields.bytes("policy", { min: 0, max: canonicalBytesMax }) : undefined,
+    log: logIn(fields),
+  };
+}
+
+export function encodePledgeAsk({ owner, group, base, position, term, seat }: PledgeAsk): Buffer {
+  const names = { owner: bytesOfId(owner), group: bytesOfId(group), base: bytesOfId(base) };
+  return encodePlain({ ...names, position, term, seat });
+}
+
+export function decodePledgeAsk(bytes: Uint8Array): PledgeAsk {
+  const fields = fieldsOf(bytes, "guard.pledge");
+  return {
+    owner: ownerIn(fields), group: groupIn(fields),
+    base: parseBaseId(fields.exactly("base", digestBytes).toString("hex")),
+    position: fields.count("position", { min: 0, max: entriesMax }),
+    term: fields.count("term", { min: 1, max: countMax }),
+    seat: fields.count("seat", { min: 0, max: membersMax - 1 }),
+  };
+}
+
+export function encodePledged({ pledge, entry, offers }: Pledged): Buffer {
+  const voted = entry === undefined ? {} : { entry: entry.bytes };
+  return encodePlain({ pledge: pledge.bytes, ...voted, offers: offers.map(({ bytes }) => bytes) });
+}
+
+export function decodePledged(bytes: Uint8Array): Pledged {
+  const fields = fieldsOf(bytes, "guard.pledged");
+  return {
+    pledge: parsePledge(recordIn(fields, "pledge")),
+    entry: fields.has("entry") ? parseReplacement(recordIn(fields, "entry")) : undefined,
+    offers: recordsIn(fields, "offers", offersPerVoter).map(parseOffer),
+  };
+}
+
+export function encodeVoteAsk({ entry, term, pledges, offers }: VoteAsk): Buffer {
+  const told = { pledges: bytesOfAll(pledges), offers: bytesOfAll(offers) };
+  return encodePlain({ entry: entry.bytes, term, ...told });
+}
+
+export function decodeVoteAsk(bytes: Uint8Array): VoteAsk {
+  const fields = fieldsOf(bytes, "guard.proposal");
+  return {
+    entry: parseReplacement(recordIn(fields, "entry")),
+    term: fields.count("term", { min: 1, max: countMax }),
+    pledges: recordsIn(fields, "pledges", membersMax).map(parsePledge),
+    offers: recordsIn(fields, "offers", offersMax).map(parseOffer),
+  };
+}
+
+function encodeAccepted({ entry, votes }: Accepted): Buffer {
+  return encodePlain({ entry: entry.bytes, votes: bytesOfAll(votes) });
+}
+
+function logIn(fields: Fields): readonly Accepted[] {
+  const size = { countMax: entriesMax, bytesMax: acceptedBytesMax };
+  return fields.strings("log", size).map((bytes) => {
+    const accepted = fieldsOf(bytes, "guard.accepted");
+    return {
+      entry: parseReplacement(recordIn(accepted, "entry")),
+      votes: recordsIn(accepted, "votes", membersMax).map(parseVote),
+    };
+  });
+}
+
+function bytesOfAll(records: readonly { readonly bytes: Uint8Array }[]): Uint8Array[] {
+  return records.map(({ bytes }) => bytes);
+}
+
+function recordIn(fields: Fields, name: string): Buffer {
+  return fields.bytes(name, { min: 1, max: recordBytesMax });
+}
+
+function recordsIn(fields: Fields, name: string, most: number): Buffer[] {
+  return fields.strings(name, { countMax: most, bytesMax: recordBytesMax });
+}
+
+function fieldsOf(bytes: Uint8Array, what: string): Fields {
+  return new Fields(decodePlain(bytes, what), what);
+}

@@ -1,0 +1,72 @@
+/**
+ * What a leader proposes. Pure: from what the group looks like to it, whose seat to give away; from
+ * the pledges that came, which entry; from the votes, whether it was accepted.
+ */
+import type { Accepted, Pledge, Replacement, Vote } from "../base/guard.ts";
+import type { PeerId } from "../base/ids.ts";
+import type { Offer } from "../base/records.ts";
+import { type Standing, baseOf, quorumOf, seatsOf, tipOf } from "./log.ts";
+import { bindingOf } from "./voter.ts";
+
+/** Who may be counted on, as this member sees it. */
+export interface Sight {
+  isDead(peer: PeerId): boolean;
+  isOnline(peer: PeerId): boolean;
+}
+
+/**
+ * The first seat of a dead member; undefined where nobody is dead, or where too few are there: for
+ * a majority, or to rebuild anything from.
+ */
+export function seatToGive(standing: Standing, { isDead, isOnline }: Sight): number | undefined {
+  const seats = seatsOf(standing);
+  const there = seats.filter((peer) => isOnline(peer) && !isDead(peer)).length;
+  const needed = Math.max(quorumOf(seats.length), standing.manifest.class.k);
+  const seat = seats.findIndex(isDead);
+  return there < needed || seat < 0 ? undefined : seat;
+}
+
+/** A voter's pledge, what it voted for if it did, and whom it would have drawn. */
+export interface Pledged {
+  readonly pledge: Pledge;
+  readonly entry: Replacement | undefined;
+  readonly offers: readonly Offer[];
+}
+
+export type Choice =
+  | { readonly state: "bound"; readonly entry: Replacement }
+  | { readonly state: "free" }
+  /** Too few pledges, or nobody can tell what was accepted. */
+  | { readonly state: "none" };
+
+export function choose(standing: Standing, answers: readonly Pledged[]): Choice {
+  const seats = seatsOf(standing).length;
+  if (answers.length < quorumOf(seats)) return { state: "none" };
+  const binding = bindingOf(answers.map(({ pledge }) => pledge), seats);
+  if (binding.state === "free") return { state: "free" };
+  if (binding.state === "torn") return { state: "none" };
+  const bound = answers.find(({ entry }) => entry?.id === binding.entry)?.entry;
+  return bound === undefined ? { state: "none" } : { state: "bound", entry: bound };
+}
+
+/** What a leader signs when it is free. */
+export function draft(
+  standing: Standing,
+  told: { readonly seat: number; readonly peer: PeerId; readonly atMs: number },
+): Omit<Replacement, "id" | "by" | "bytes"> {
+  const { manifest: { owner, group, epoch }, log } = standing;
+  const { seat, peer, atMs } = told;
+  const lost = seatsOf(standing)[seat] as PeerId;
+  return {
+    owner, group, epoch, base: baseOf(standing.manifest), position: log.length,
+    previous: tipOf(standing), seat, lost, peer, why: "dead", atMs,
+  };
+}
+
+/** With the votes of a majority and no more; undefined when there are too few. */
+export function acceptedBy(
+  standing: Standing, entry: Replacement, votes: readonly Vote[],
+): Accepted | undefined {
+  const quorum = quorumOf(seatsOf(standing).length);
+  return votes.length < quorum ? undefined : { entry, votes: votes.slice(0, quorum) };
+}

@@ -1,0 +1,141 @@
+/**
+ * The groups of this vault as a guardian needs them: who sits in which, what was accepted, its own
+ * ballot, and whose shards lie here. What others tell is let in here as a store is: by what the
+ * owner and the members signed, and by the owner's policy.
+ */
+import { HiveError } from "../base/errors.ts";
+import type { OwnerId, PeerId, SegmentId } from "../base/ids.ts";
+import type { Log } from "../base/log.ts";
+import type { Requester } from "../base/network.ts";
+import type { Manifest, SegmentRecord } from "../base/records.ts";
+import { parseHead, parseSegmentRecord } from "../crypt/records.ts";
+import { type Standing, seatsOf, standingOf } from "../guard/log.ts";
+import type { GroupName, Word } from "../guard/messages.ts";
+import { type Ballot, never } from "../guard/voter.ts";
+import { hashOfPolicy } from "../placement/policy-hash.ts";
+import { type Policy, defaultPolicy } from "../placement/policy.ts";
+import type { Accounts } from "./accounts.ts";
+import { introductionBy, isMember, isPartner } from "./admission.ts";
+import type { Books } from "./books.ts";
+import type { Keeper } from "./keeper.ts";
+import { type SeatPolicy, readPolicy } from "./seat-policy.ts";
+
+export interface GroupShelf {
+  /** Those in which this node has a seat. */
+  all(): Promise<readonly Standing[]>;
+  find(name: GroupName): Promise<Standing | undefined>;
+  /** The machine that published the owner's newest head. */
+  deviceOf(owner: OwnerId): Promise<PeerId | undefined>;
+  /** Takes in what somebody tells of a group, if it is more than was known. */
+  tell(from: Requester, word: Word): Promise<void>;
+  /** What a newcomer has to be told. */
+  word(standing: Standing): Promise<Word>;
+  /** Undefined when its text never came. */
+  policyOf(manifest: Manifest): Promise<Policy | undefined>;
+  ballot(manifest: Manifest): Promise<Ballot>;
+  /** On stable storage when it resolves. */
+  keepBallot(manifest: Manifest, ballot: Ballot): Promise<void>;
+  /** The segments of which shards of this group lie here, in order, behind the given one. */
+  records(name: GroupName, after?: SegmentId): AsyncIterable<SegmentRecord>;
+}
+
+export interface ShelfNeeds {
+  readonly books: Books;
+  readonly keeper: Keeper;
+  readonly accounts: Accounts;
+  readonly seatPolicy: SeatPolicy;
+  readonly self: PeerId;
+  readonly log: Log;
+}
+
+const builtIn = hashOfPolicy(defaultPolicy);
+
+export class Shelf implements GroupShelf {
+  readonly #needs: ShelfNeeds;
+
+  constructor(needs: ShelfNeeds) {
+    this.#needs = needs;
+  }
+
+  async all(): Promise<readonly Standing[]> {
+    const { accounts, books, self } = this.#needs;
+    const found: Standing[] = [];
+    for (const owner of accounts.owners.keys()) {
+      for (const group of await books.groups(owner)) {
+        const standing = await this.find({ owner, group });
+        if (standing !== undefined && isMember(standing, self)) found.push(standing);
+      }
+    }
+    return found;
+  }
+
+  find({ owner, group }: GroupName): Promise<Standing | undefined> {
+    return this.#needs.keeper.groups.standing(owner, group);
+  }
+
+  async deviceOf(owner: OwnerId): Promise<PeerId | undefined> {
+    const head = await this.#needs.books.head(owner);
+    return head === undefined ? undefined : parseHead(head).peer;
+  }
+
+  async tell(from: Requester, word: Word): Promise<void> {
+    const { manifest, policy } = word;
+    const told = standingOf(manifest, word.log);
+    await this.#admit(from, told, policy);
+    const { owner } = manifest;
+    const isOwners = from.owners.includes(owner);
+    const by = introductionBy(from, owner);
+    await this.#needs.keeper.keepManifest(manifest, { by, isOwners, log: told.log });
+    if (policy !== undefined) await this.#needs.keeper.keepPolicy(manifest, policy);
+    if (await this.#needs.keeper.keepLog(told) === "forked") await this.#abstain(manifest);
+  }
+
+  async word(standing: Standing): Promise<Word> {
+    const policy = await this.#needs.keeper.groups.words.policy(standing.manifest);
+    return { ...standing, policy };
+  }
+
+  async policyOf(manifest: Manifest): Promise<Policy | undefined> {
+    if (manifest.policyHash === builtIn) return defaultPolicy;
+    const text = await this.#needs.keeper.groups.words.policy(manifest);
+    return text === undefined ? undefined : readPolicy(text);
+  }
+
+  ballot(manifest: Manifest): Promise<Ballot> {
+    return this.#needs.keeper.groups.words.ballot(manifest);
+  }
+
+  keepBallot(manifest: Manifest, ballot: Ballot): Promise<void> {
+    return this.#needs.keeper.keepBallot(manifest, ballot);
+  }
+
+  async *records({ owner, group }: GroupName, after?: SegmentId): AsyncIterable<SegmentRecord> {
+    for await (const kept of this.#needs.books.records(owner, after)) {
+      if (kept.group === group) yield parseSegmentRecord(kept.bytes);
+    }
+  }
+
+  /** Denied: not for this peer, or not from that one, or not by the policy. */
+  async #admit(from: Requester, told: Standing, policy: Uint8Array | undefined): Promise<void> {
+    const { self, seatPolicy } = this.#needs;
+    const { manifest } = told;
+    const here = await this.find(manifest);
+    const isKnown = here !== undefined || isMember(told, self);
+    const { owner } = manifest;
+    const isRight = isPartner(from, owner, told) || isPartner(from, owner, here);
+    if (!isKnown || !isRight) throw new HiveError("Denied", "vault.tell", manifest.group);
+    if (here !== undefined && here.manifest.epoch > manifest.epoch) {
+      throw new HiveError("Stale", "vault.tell", `manifest epoch ${manifest.epoch}`);
+    }
+    const peers = seatsOf(told);
+    if (peers.includes(self)) seatPolicy.check(self, { ...manifest, peers }, policy);
+  }
+
+  /** Two logs, each of a majority: somebody voted twice. Only the owner can tell which is right. */
+  async #abstain(manifest: Manifest): Promise<void> {
+    const { group } = manifest;
+    this.#needs.log.warn("vault.log.forked", { group, epoch: manifest.epoch });
+    const ballot = await this.ballot(manifest);
+    await this.keepBallot(manifest, { ...ballot, from: never });
+  }
+}
