@@ -37,8 +37,8 @@ import { peerKeysOf } from "./crypt/peer-key.ts";
 import { openCoder } from "./erasure/erasure.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
 import { mount } from "./mount/mount.ts";
-import { type NodeConfig, noTexts, plainConfig, privateDirectory } from "./node/config.ts";
-import type { NodeNeeds } from "./node/rooms.ts";
+import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory }
+  from "./node/config.ts";
 import { type PolicyDescription, describePolicy } from "./placement/describe.ts";
 import type { Recovered } from "./transfer/recover.ts";
 import { type Tree, openTree } from "./tree/tree.ts";

@@ -22,10 +22,13 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   places: ["base", "crypt"],
   ledger: ["base", "crypt"],
   tree: ["base", "dag"],
-  transfer: ["base", "cache", "crypt", "dag", "erasure", "placement", "peers"],
+  transfer: ["base", "cache", "crypt", "dag", "erasure", "guard", "placement", "peers"],
   mount: ["base", "tree"],
   check: ["base", "cache", "transfer", "tree"],
-  agent: ["base", "ledger", "peers", "placement", "proofs", "transfer", "vault"],
+  agent: [
+    "base", "crypt", "erasure", "guard", "ledger", "peers", "placement", "proofs", "transfer",
+    "vault",
+  ],
   bridge: ["base"],
   node: [
     "agent", "base", "bridge", "cache", "crypt", "erasure", "ledger", "peers", "placement",

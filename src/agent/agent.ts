@@ -15,6 +15,7 @@ import type { Step } from "../base/step.ts";
 import type { VerifyReport } from "../base/views.ts";
 import type { TransferStatus } from "../transfer/status.ts";
 import type { Transfer } from "../transfer/transfer.ts";
+import { Adopt } from "./adopt.ts";
 import { Audit, type AuditNeeds } from "./audit.ts";
 import { Conduct, type PeerConduct } from "./conduct.ts";
 import { DriftStep } from "./drift.ts";
@@ -85,8 +86,9 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const publish = publisher(needs.clock, transfer);
   const probe = new Probe(parts);
   await probe.open();
+  const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
   const { uploader, reclaimer } = transfer;
-  const steps = [uploader, reclaimer, audit, probe, drift, repair, publish, ...more];
+  const steps = [uploader, reclaimer, adopt, audit, probe, drift, repair, publish, ...more];
   return new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
 }
 

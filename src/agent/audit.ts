@@ -17,7 +17,7 @@ import { verifyAnswer } from "../proofs/answer.ts";
 import { makeChallenge } from "../proofs/challenge.ts";
 import type { Outcome } from "../proofs/score.ts";
 import { type SegmentState, isProven } from "../transfer/books.ts";
-import type { Health } from "../transfer/transfer.ts";
+import type { Health } from "../transfer/health.ts";
 import type { Conduct } from "./conduct.ts";
 
 export interface AuditNeeds {
@@ -136,8 +136,8 @@ async function writeDown(
   if (right >= state.k) await health.proven(state.segment, clock.now());
 }
 
-async function askHolder(
-  needs: AuditNeeds,
+export async function askHolder(
+  needs: Pick<AuditNeeds, "network" | "clock" | "random">,
   kept: { readonly record: SegmentRecord; readonly peer: PeerId; readonly index: number },
   options: { readonly leaves: number; readonly signal: AbortSignal },
 ): Promise<Outcome | "absent"> {

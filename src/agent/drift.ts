@@ -16,7 +16,7 @@ import type { Manifest } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import { type SegmentState, memberOf } from "../transfer/books.ts";
 import type { GroupDrift } from "../transfer/law.ts";
-import type { Health } from "../transfer/transfer.ts";
+import type { Health } from "../transfer/health.ts";
 import type { Conduct } from "./conduct.ts";
 
 /** What is to be done with a group. */

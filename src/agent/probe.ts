@@ -16,7 +16,7 @@ import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
 import type { SegmentState } from "../transfer/books.ts";
-import type { Health, HeldShard } from "../transfer/transfer.ts";
+import type { Health, HeldShard } from "../transfer/health.ts";
 import type { Conduct } from "./conduct.ts";
 
 export interface ProbeNeeds {

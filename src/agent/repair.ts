@@ -13,7 +13,7 @@ import type { PeerNetwork } from "../base/network.ts";
 import type { Manifest } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import { type SegmentState, memberOf } from "../transfer/books.ts";
-import type { Health } from "../transfer/transfer.ts";
+import type { Health } from "../transfer/health.ts";
 import type { Conduct } from "./conduct.ts";
 
 export interface Replacement {

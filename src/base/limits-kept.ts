@@ -87,6 +87,8 @@ export const keptLimits = {
     entriesMax: 64,
     /** A leader's turn: two rounds of questions, one of which may find some members silent. */
     leaseMs: 60_000,
+    /** Of a swarm that is played quickly. */
+    leaseMsMin: 10_000,
     /** How many terms a member's clock may be away from a leader's. */
     termsApart: 1,
     /** Offers that one voter adds to the draw: it takes the less full of two. */
@@ -100,10 +102,11 @@ export const keptLimits = {
     /** Segments of which all seats are asked in one step, and the fellows asked for a sign. */
     segmentsPerStep: 4,
     fellowsPerStep: 16,
+    /** Segment records looked at in one step: a tenth of a second of signatures. */
+    recordsPerStep: 512,
     /** Between two looks at which groups this node is in. */
     lookEveryMs: 30_000,
-    /** Group's words that may be worked on at once for those who ask. */
-    callsMax: 16,
+    /** Fellows' questions that wait for their turn. */
     callQueueMax: 256,
   },
   vault: {

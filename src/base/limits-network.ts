@@ -174,6 +174,8 @@ export const networkLimits = {
     cohortPatience: 3,
     /** Between two rounds of sending head and manifests to members that were away. */
     republishMs: 3_600_000,
+    /** Between two questions of what members did while no machine of the drive was there. */
+    adoptEveryMs: 10 * 60_000,
     /** Bad holders named in one report. */
     badMax: 1_000,
   },

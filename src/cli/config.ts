@@ -1,5 +1,6 @@
 /** Settings and secrets of this machine, as the configs that the front door takes. */
 import { join } from "node:path";
+import { limits } from "../base/limits.ts";
 import type { DriveConfig, NodeConfig, Secrets } from "../hive.ts";
 import type { Home } from "./home.ts";
 import { readNetworkKey } from "./network-key.ts";
@@ -24,7 +25,14 @@ export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): 
     contributeRatio: settings.contributeRatio,
     deadAfterMs: settings.deadAfterSeconds * 1000,
     auditIntervalMs: settings.auditIntervalSeconds * 1000,
+    guardLeaseMs: guardLeaseMs(settings),
   };
+}
+
+/** Members must have the same: it is a minute for all but a swarm that lives at a quicker pace. */
+function guardLeaseMs({ auditIntervalSeconds }: Settings): number {
+  const { leaseMs, leaseMsMin } = limits.guard;
+  return Math.min(leaseMs, Math.max(leaseMsMin, auditIntervalSeconds * 1000));
 }
 
 function networkKeyOf(home: Home) {

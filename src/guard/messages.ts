@@ -3,7 +3,8 @@
  * Decoding checks sizes, fields and signatures; whether an entry fits a log, log.ts says.
  *
  *   word ask    {owner group}
- *   word, tell  {manifest policy? log: [accepted ...]}       accepted = {entry votes: [vote ...]}
+ *   word, tell  {manifest policy? head? log: [accepted ...]}
+ *               accepted = {entry votes: [vote ...]}
  *   pledge ask  {owner group base position term seat}        -> {pledge entry? offers: [offer ...]}
  *   vote ask    {entry term pledges: [pledge ...] offers: [offer ...]}          -> vote
  */
@@ -11,10 +12,10 @@ import type { Accepted, Pledge, Replacement } from "../base/guard.ts";
 import type { BaseId, GroupId, OwnerId } from "../base/ids.ts";
 import { bytesOfId, parseBaseId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Manifest, Offer } from "../base/records.ts";
+import type { Head, Manifest, Offer } from "../base/records.ts";
 import { Fields, decodePlain, encodePlain } from "../crypt/cbor.ts";
 import { parsePledge, parseReplacement, parseVote } from "../crypt/guard-records.ts";
-import { groupIn, ownerIn, parseManifest, parseOffer } from "../crypt/records.ts";
+import { groupIn, ownerIn, parseHead, parseManifest, parseOffer } from "../crypt/records.ts";
 import { digestBytes } from "../crypt/sha256.ts";
 import type { Pledged } from "./propose.ts";
 
@@ -29,6 +30,8 @@ export interface Word {
   readonly manifest: Manifest;
   /** The canonical text of its policy; absent for the one that everybody has. */
   readonly policy: Uint8Array | undefined;
+  /** The owner's newest: in the end newcomers may be all who have it. */
+  readonly head: Head | undefined;
   readonly log: readonly Accepted[];
 }
 
@@ -70,9 +73,11 @@ export function decodeLog(bytes: Uint8Array): readonly Accepted[] {
   return logIn(fieldsOf(bytes, "guard.log"));
 }
 
-export function encodeWord({ manifest, policy, log }: Word): Buffer {
+export function encodeWord({ manifest, policy, head, log }: Word): Buffer {
   const text = policy === undefined ? {} : { policy };
-  return encodePlain({ manifest: manifest.bytes, ...text, log: log.map(encodeAccepted) });
+  const newest = head === undefined ? {} : { head: head.bytes };
+  const entries = log.map(encodeAccepted);
+  return encodePlain({ manifest: manifest.bytes, ...text, ...newest, log: entries });
 }
 
 export function decodeWord(bytes: Uint8Array): Word {
@@ -82,6 +87,7 @@ export function decodeWord(bytes: Uint8Array): Word {
     manifest: parseManifest(recordIn(fields, "manifest")),
     policy: fields.has("policy")
       ? fields.bytes("policy", { min: 0, max: canonicalBytesMax }) : undefined,
+    head: fields.has("head") ? parseHead(recordIn(fields, "head")) : undefined,
     log: logIn(fields),
   };
 }

@@ -1,7 +1,20 @@
-/** What a node is told, by whoever starts it. */
+/** What a node is given and told, by whoever starts it. */
 import { chmodSync, mkdirSync } from "node:fs";
+import type { CensusTaker, UploadSource } from "../base/blocks.ts";
+import type { Log } from "../base/log.ts";
 import type { PolicyTexts } from "../base/views.ts";
-import type { PeersOptions } from "../peers/peers.ts";
+import type { RemoteBlocks } from "../bridge/source.ts";
+import type { MadeUpWorld, PeersOptions } from "../peers/peers.ts";
+
+export interface NodeNeeds {
+  readonly log: Log;
+  /** The drive's cache, for uploads and for IPFS; a node without a drive has none. */
+  readonly source?: UploadSource;
+  readonly blocks?: RemoteBlocks;
+  readonly census?: CensusTaker;
+  /** In tests and drills alone. */
+  readonly world?: MadeUpWorld;
+}
 
 export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   /** Books and vault of this node; made 0700. */
@@ -16,6 +29,8 @@ export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   readonly contributeRatio?: number;
   readonly deadAfterMs: number;
   readonly auditIntervalMs: number;
+  /** How long one member leads a group; all members must have the same. */
+  readonly guardLeaseMs?: number;
   /** The user's policies; without them the built-in one holds. */
   readonly policies?: PolicyTexts;
 }
@@ -27,11 +42,12 @@ export const noTexts: PolicyTexts = { drive: undefined, named: {}, problem: null
 export function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
   const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
-  const { deadAfterMs, auditIntervalMs, policies, contributeRatio } = config;
+  const { deadAfterMs, auditIntervalMs, guardLeaseMs, policies, contributeRatio } = config;
   const room = { quotaBytes, strangerShare };
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
-  const told = Object.entries({ relay, upnp, networkKey, policies, contributeRatio })
+  const chosen = { relay, upnp, networkKey, policies, contributeRatio, guardLeaseMs };
+  const told = Object.entries(chosen)
     .filter(([, value]) => value !== undefined);
   return { ...who, ...how, ...Object.fromEntries(told) };
 }

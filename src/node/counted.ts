@@ -2,10 +2,13 @@
  * The network as it was, and the bytes that peers hand out to this node told to its ledger. What it
  * is asked goes on unchanged.
  */
+import type { GuardNetwork } from "../base/guard.ts";
 import type { ServiceTally } from "../base/ledger.ts";
 import type { PeerNetwork } from "../base/network.ts";
 
-export function countedNetwork(network: PeerNetwork, tally: ServiceTally): PeerNetwork {
+type Network = PeerNetwork & GuardNetwork;
+
+export function countedNetwork(network: Network, tally: ServiceTally): Network {
   return {
     self: network.self,
     offer: () => network.offer(),
@@ -22,6 +25,7 @@ export function countedNetwork(network: PeerNetwork, tally: ServiceTally): PeerN
     records: (...asked) => network.records(...asked),
     segments: (...asked) => network.segments(...asked),
     publish: (...asked) => network.publish(...asked),
+    guard: (...asked) => network.guard(...asked),
     resolveHead: (...asked) => network.resolveHead(...asked),
     resolveManifest: (...asked) => network.resolveManifest(...asked),
   };

@@ -9,8 +9,8 @@ import { inviteTo, joinBy } from "../peers/joining.ts";
 import { policiesOf } from "../placement/describe.ts";
 import { type Recovered } from "../transfer/recover.ts";
 import type { Transfer } from "../transfer/transfer.ts";
-import type { NodeConfig } from "./config.ts";
-import { type NodeNeeds, type Rooms, openRooms } from "./rooms.ts";
+import type { NodeConfig, NodeNeeds } from "./config.ts";
+import { type Rooms, openRooms } from "./rooms.ts";
 
 /** Peers and vault, and with a drive's seed transfer and agent too. */
 export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<NodeDuties> {

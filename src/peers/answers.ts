@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { HiveError, unreachable } from "../base/errors.ts";
+import type { GuardHost } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { LedgerHost } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
@@ -20,6 +21,7 @@ export interface AnswerNeeds {
   readonly clock: Clock;
   readonly host: ShardHost;
   readonly ledger: LedgerHost | undefined;
+  readonly guardian: GuardHost | undefined;
   readonly book: Book;
   /** This node's own offer, as it is now. */
   readonly offer: () => Offer;
@@ -77,6 +79,7 @@ export class Answers {
       }
       case "settle": return this.#settle(from, payload);
       case "segments": return encodeList(await host.segments(from, request.owner, request));
+      case "guard": return this.#guardian().guard(from, request.act, payload);
       default: return unreachable(request);
     }
   }
@@ -86,6 +89,12 @@ export class Answers {
     if (ledger === undefined) throw new HiveError("Unsupported", "peers.settle", "no ledger");
     if (payload.length <= limits.ledger.messageBytesMax) return ledger.settle(from, payload);
     throw new HiveError("TooLarge", "peers.settle", `${payload.length} bytes`);
+  }
+
+  #guardian(): GuardHost {
+    const { guardian } = this.#needs;
+    if (guardian !== undefined) return guardian;
+    throw new HiveError("Unsupported", "peers.guard", "nobody guards here");
   }
 
   async #hello({ peer, prefix }: Guest, payload: Uint8Array): Promise<Uint8Array> {

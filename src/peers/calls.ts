@@ -4,6 +4,7 @@
  */
 import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
+import type { GuardAct, GuardNetwork } from "../base/guard.ts";
 import type { OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { CallOptions, Challenge, PeerNetwork, PutOptions } from "../base/network.ts";
@@ -18,7 +19,7 @@ type Asked =
 
 const none = Buffer.alloc(0);
 
-export abstract class ShardCalls implements Pick<PeerNetwork, Asked> {
+export abstract class ShardCalls implements Pick<PeerNetwork, Asked>, GuardNetwork {
   /** The way to a peer, which connects when it is used. */
   protected abstract link(peer: PeerId): Link;
 
@@ -102,6 +103,12 @@ export abstract class ShardCalls implements Pick<PeerNetwork, Asked> {
       }
       return records;
     });
+  }
+
+  guard(
+    to: PeerId, act: GuardAct, payload: Uint8Array, options: CallOptions = {},
+  ): Promise<Uint8Array> {
+    return this.link(to).call({ op: "guard", act }, payload, options);
   }
 }
 

@@ -79,6 +79,7 @@ export class Hub extends ShardCalls implements Peers {
       clock: needs.clock,
       host: needs.host,
       ledger: needs.ledger,
+      guardian: needs.guardian,
       book: this.#book,
       offer: () => this.#ownOffer(),
       isPass: (pass) => isPass(this.#keys.privateKeyRaw, pass, this.#needs.clock.now()),

@@ -4,6 +4,7 @@
  */
 import { encode } from "@ipld/dag-cbor";
 import { HiveError, type Kind } from "../base/errors.ts";
+import { type GuardAct, guardActs } from "../base/guard.ts";
 import {
   type OwnerId, type SegmentId, type ShardId, parseOwnerId, parseSegmentId, parseShardId,
 } from "../base/ids.ts";
@@ -54,7 +55,9 @@ export type Request =
       readonly owner: OwnerId;
       readonly after: SegmentId | undefined;
       readonly limit: number;
-    };
+    }
+  /** Between members of a group; payload and answer are for the guardian to read. */
+  | { readonly op: "guard"; readonly act: GuardAct };
 
 export type Op = Request["op"];
 
@@ -105,6 +108,7 @@ const parsers: { readonly [O in Op]: (fields: Fields) => Extract<Request, { op: 
     after: f["after"] === null ? undefined : parseSegmentId(text(f["after"])),
     limit: count(f["limit"], limits.peers.segmentsSampleMax),
   }),
+  guard: (f) => ({ op: "guard", act: oneOf(f["act"], guardActs) }),
 };
 
 const leavesMax = Math.ceil(limits.peers.payloadBytesMax / limits.segment.leafBytes);

@@ -10,6 +10,7 @@
  */
 import type { BlockFetcher, KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
+import type { GuardHost, GuardNetwork } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { LedgerHost, LedgerNetwork } from "../base/ledger.ts";
 import type { Log } from "../base/log.ts";
@@ -38,6 +39,8 @@ export interface PeersNeeds {
   readonly host: ShardHost;
   /** Answers for this node's books of who did what for whom. */
   readonly ledger?: LedgerHost;
+  /** Answers fellow members of groups; without one nobody guards here. */
+  readonly guardian?: GuardHost;
   /** For which drives this node may ask; read again at each greeting. */
   readonly certificates: () => readonly DeviceCertificate[];
   readonly blocks?: DriveBlocks;
@@ -74,7 +77,7 @@ export interface ConnectOptions {
   readonly friend?: boolean;
 }
 
-export interface Peers extends PeerNetwork, LedgerNetwork, AsyncDisposable {
+export interface Peers extends PeerNetwork, LedgerNetwork, GuardNetwork, AsyncDisposable {
   /** Where others reach this node: multiaddrs with its peer id. */
   addresses(): readonly string[];
   /** Dials an address, greets, and hears of its peers. */

@@ -132,6 +132,8 @@ function answerBytesMax(request: Request): number {
     // A holder reads the whole shard for a proof, and up to 3 KiB for a segment's record.
     case "prove": return limits.peers.payloadBytesMax;
     case "segments": return request.limit * 3 * KiB;
+    // A log of the widest group, when it is long.
+    case "guard": return request.act === "word" ? limits.peers.payloadBytesMax : smallBytes;
     case "records": case "offers": return listBytes;
     case "settle": return limits.ledger.messageBytesMax;
     default: return smallBytes;

@@ -9,6 +9,7 @@
  * something writes them anew.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
@@ -20,6 +21,7 @@ import type { Random } from "../base/random.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../base/records.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest, signManifest } from "../crypt/records.ts";
+import { type Standing, seatsOf } from "../guard/log.ts";
 import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/classes.ts";
 import { eligible, seenBy } from "../placement/eligible.ts";
 import { factsKnown } from "../placement/facts.ts";
@@ -49,6 +51,7 @@ export class Groups {
   /** By policy: the class that there were households for when last asked, and since when. */
   readonly #wanted = new Map<string, { readonly class: string; readonly sinceMs: number }>();
   readonly #manifests = new Map<GroupId, Manifest>();
+  readonly #standings = new Map<GroupId, Standing>();
   readonly #changes = new Gate({ seats: 1, queueMax: limits.transfer.changesQueueMax });
 
   constructor(
@@ -191,6 +194,41 @@ export class Groups {
     this.#manifests.delete(group);
   }
 
+  /** What the members made of a manifest of ours, as they told it. */
+  hear(standing: Standing): void {
+    const { group } = standing.manifest;
+    const known = this.#standings.get(group)?.log.length ?? 0;
+    if (this.#isNewest(standing) && standing.log.length >= known) {
+      this.#standings.set(group, standing);
+    }
+  }
+
+  /** The groups whose members gave seats to others, since this machine signed anything. */
+  heard(): readonly Standing[] {
+    return [...this.#standings.values()].filter((one) => this.#isNewest(one) && one.log.length > 0);
+  }
+
+  /** Who sits where, by the manifest and by what is known of its log. */
+  seated(manifest: Manifest): Manifest {
+    const standing = this.#standings.get(manifest.group);
+    const isOfLog = standing !== undefined && sameBytes(standing.manifest.bytes, manifest.bytes);
+    return isOfLog ? { ...manifest, peers: seatsOf(standing) } : manifest;
+  }
+
+  /** Makes these the members, if the manifest that they come from is still the newest. */
+  async adoptSeats(
+    { manifest }: Standing, peers: readonly PeerId[],
+  ): Promise<Manifest | undefined> {
+    using _seat = await this.#changes.enter();
+    if (!this.#isNewest({ manifest })) return undefined;
+    return await this.#sign({ ...manifest, epoch: manifest.epoch + 1, peers });
+  }
+
+  #isNewest({ manifest }: Pick<Standing, "manifest">): boolean {
+    const ours = this.#manifests.get(manifest.group);
+    return ours !== undefined && sameBytes(ours.bytes, manifest.bytes);
+  }
+
   /** Keeps a manifest that was found among the peers, if it is newer than ours. */
   async adopt(manifest: Manifest): Promise<void> {
     assert(manifest.owner === this.#needs.keys.owner);
@@ -312,6 +350,10 @@ export class Groups {
 interface Slot {
   readonly name: string;
   readonly policy: Policy;
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return asBuffer(left).equals(right);
 }
 
 function leastClass(policy: Policy): ErasureClass {

@@ -55,15 +55,23 @@ async function placeShard(
   });
   const peer = taken.get(index);
   if (peer === undefined) return false;
-  const { segment } = record;
-  // Whoever had it has it for nothing now, but not before another has acknowledged it.
+  await moveHolder(needs, { segment: record.segment, index, peer });
+  return true;
+}
+
+/** Whoever had it has it for nothing now, but not before another has acknowledged or proven it. */
+export async function moveHolder(
+  needs: Pick<MendNeeds, "segments" | "surplus">,
+  { segment, index, peer }: {
+    readonly segment: SegmentId; readonly index: number; readonly peer: PeerId;
+  },
+): Promise<void> {
   await needs.segments.update(segment, ({ holders }) => {
     return { holders: holders.with(index, peer) };
   }, ({ holders: { [index]: before } }) => {
     const isMoved = before !== undefined && before !== peer;
     return isMoved ? [needs.surplus.changeFor({ peer: before, segment, index })] : [];
   });
-  return true;
 }
 
 /** A move costs one shard of traffic, a rebuilding k. */

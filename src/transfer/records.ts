@@ -102,7 +102,8 @@ export class Records {
     signal: AbortSignal,
     ask: (peer: PeerId, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const sources = this.#needs.witness.inOrder(manifest.peers.map((peer) => ({ peer })));
+    const { peers } = this.#needs.groups.seated(manifest);
+    const sources = this.#needs.witness.inOrder(peers.map((peer) => ({ peer })));
     const patienceMs = limits.transfer.rangePatienceMs;
     const options = { sources, needed: 1, hedge: 0, patienceMs, signal };
     const found = await gather(this.#needs.clock, options, ({ peer }, until) => ask(peer, until));
@@ -112,7 +113,8 @@ export class Records {
   /** Presumed with the members: the audit finds out who has what. */
   async #keep(record: SegmentRecord): Promise<void> {
     if (this.#needs.segments.get(record.segment) !== undefined) return;
-    const manifest = this.#needs.groups.get(record.group);
+    const known = this.#needs.groups.get(record.group);
+    const manifest = known === undefined ? undefined : this.#needs.groups.seated(known);
     const state = freshState(record);
     const holders = state.holders.map((_, index) => {
       return manifest === undefined ? undefined : memberOfShard(record, index, manifest);

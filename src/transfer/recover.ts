@@ -7,7 +7,6 @@ import type { KeyValue } from "../base/blocks.ts";
 import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { type Log, describe } from "../base/log.ts";
-import type { PeerNetwork } from "../base/network.ts";
 import type { Head, Manifest } from "../base/records.ts";
 import { openRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
@@ -16,11 +15,12 @@ import type { SegmentBooks } from "./books.ts";
 import { type HeadPayload, decodePayload } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
+import { type LogNeeds, learnLogs } from "./logs.ts";
 import { takeOverHead } from "./publish.ts";
 import type { Records } from "./records.ts";
 
 export interface RecoverNeeds {
-  readonly network: PeerNetwork;
+  readonly network: LogNeeds["network"];
   readonly books: KeyValue;
   readonly keys: DriveKeys;
   readonly log: Log;
@@ -74,7 +74,10 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
       if (manifest.owner === keys.owner) await groups.adopt(manifest);
     }
     await freshen(needs, signal);
-    next = [...new Set(groups.all().flatMap(({ peers }) => peers))];
+    // Seats may have gone to others since the owner was here.
+    await learnLogs(needs, signal);
+    const members = (manifest: Manifest) => [...manifest.peers, ...groups.seated(manifest).peers];
+    next = [...new Set(groups.all().flatMap(members))];
     next = next.filter((peer) => !asked.has(peer) && peer !== network.self);
   } while (next.length > 0);
   return newest;

@@ -46,7 +46,8 @@ export class ShardReader {
    * A member that was away when its shard was sent is not asked for what it never had.
    */
   holdings(record: SegmentRecord): Holding[] {
-    const manifest = this.#needs.groups.get(record.group);
+    const known = this.#needs.groups.get(record.group);
+    const manifest = known === undefined ? undefined : this.#needs.groups.seated(known);
     const state = this.#needs.segments.get(record.segment);
     const holderOf = (index: number): PeerId | undefined => {
       if (state !== undefined) return state.holders[index];

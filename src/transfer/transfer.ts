@@ -7,33 +7,31 @@
 import type { BlockFetcher, CensusTaker, KeyValue, UploadSource } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
-import type { Cid, GroupId, PeerId, SegmentId } from "../base/ids.ts";
+import type { Cid, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
-import type { Manifest, SegmentRecord } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
-import { SegmentBooks, type SegmentState } from "./books.ts";
+import { SegmentBooks } from "./books.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import { Catalog } from "./catalog.ts";
 import { Downloader } from "./download.ts";
 import { Groups } from "./groups.ts";
-import type { GroupDrift, Law } from "./law.ts";
-import { dropShard, mendShard } from "./mend.ts";
+import { type Health, healthOf, staying } from "./health.ts";
+import type { Law } from "./law.ts";
+import type { LogNeeds } from "./logs.ts";
 import { Mover } from "./move.ts";
 import { movingOf } from "./moving.ts";
 import { Outgoing } from "./outgoing.ts";
 import { HedgeBudget, Pace } from "./pace.ts";
 import { Placer } from "./place.ts";
-import { probeShard } from "./probe-shard.ts";
 import type { InForce } from "./policies.ts";
-import { Announcer, Renewal, republishHead } from "./publish.ts";
+import { Announcer, Renewal } from "./publish.ts";
 import { type Recovered, recover } from "./recover.ts";
 import { Reclaimer, reclaimNow } from "./reclaim.ts";
 import { Records } from "./records.ts";
@@ -41,10 +39,10 @@ import { ShardReader } from "./shards.ts";
 import { type TransferStatus, shardsByHolder, statusOf } from "./status.ts";
 import { Surplus } from "./surplus.ts";
 import { Uploader } from "./upload.ts";
-import { type Observation, type Verdict, Witness } from "./witness.ts";
+import { Witness } from "./witness.ts";
 
 export interface TransferNeeds {
-  readonly network: PeerNetwork;
+  readonly network: LogNeeds["network"];
   /** Who can tell what the drive refers to; without it nothing is ever given back. */
   readonly census?: CensusTaker | undefined;
   readonly source: UploadSource;
@@ -101,55 +99,6 @@ export interface Transfer extends BlockFetcher {
 
   /** For the agent: what there is, and the acts of healing. */
   readonly health: Health;
-}
-
-/** A shard, and who is believed to have it. */
-export interface HeldShard {
-  readonly segment: SegmentId;
-  readonly index: number;
-  readonly holder: PeerId;
-}
-
-export interface Health {
-  segments(): readonly SegmentState[];
-  groups(): readonly Manifest[];
-  record(segment: SegmentId, signal: AbortSignal): Promise<SegmentRecord>;
-  /** Calls for everything a holder does, right or wrong. */
-  watch(watcher: (observation: Observation) => void): void;
-  /** For what others saw: tells all watchers, and doubts who deserves it. */
-  saw(observation: Observation): void;
-  proven(segment: SegmentId, atMs: number): Promise<void>;
-  /** This holder has not got this shard, whatever its receipt says. */
-  dropShard(shard: HeldShard): Promise<void>;
-  /** Reads the whole shard from its holder, as any read of a file might; watchers are told. */
-  probeShard(shard: HeldShard, signal: AbortSignal): Promise<Verdict>;
-  /** Gives a lost member's seat to another; undefined when nobody can take it. */
-  replaceMember(
-    group: GroupId, lost: PeerId, unfit: ReadonlySet<PeerId>,
-  ): Promise<Manifest | undefined>;
-  /** Brings a shard to its member; true when it was taken. */
-  mendShard(shard: { segment: SegmentId; index: number }, signal: AbortSignal): Promise<boolean>;
-  /** Sends head and manifests again, for members who were away. */
-  republish(signal: AbortSignal): Promise<void>;
-
-  /** How each group stands to the policy that governs it now. */
-  drifts(): readonly GroupDrift[];
-  /** Gives several seats to others at once; undefined when nobody can take any of them. */
-  replaceMembers(
-    group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>,
-  ): Promise<Manifest | undefined>;
-  /** Says of a lawful group that it is one of the policy that governs it now. */
-  resignGroup(group: GroupId): Promise<Manifest | undefined>;
-  /** False while some segment is in it, or none was ever moved out of it. */
-  forgetGroup(group: GroupId): Promise<boolean>;
-  /** Whether this machine may do this with what lies in the group. */
-  mayHere(activity: Activity, group: GroupId): boolean;
-  /** The group for segments that have to move, under the policy of this name. */
-  destination(name: string): Promise<Manifest | undefined>;
-  /** Places all that a segment keeps anew in that group; false when too few members took it. */
-  moveSegment(segment: SegmentId, target: Manifest, signal: AbortSignal): Promise<boolean>;
-  /** Tells holders to drop what they have for nothing; answers how much is settled. */
-  dropSurplus(signal: AbortSignal): Promise<number>;
 }
 
 export async function openTransfer(
@@ -306,69 +255,4 @@ class DriveTransfer implements Transfer {
       recovering.isUnderWay = false;
     }
   }
-}
-
-/** What is on its way out is nothing to be proven, mended or counted. */
-function staying({ segments, outgoing }: Parts): readonly SegmentState[] {
-  return segments.all().filter(({ segment }) => !outgoing.has(segment));
-}
-
-function healthOf(parts: Parts): Health {
-  const { segments, groups, records, witness } = parts;
-  const replaceMembers: Health["replaceMembers"] = async (group, lost, unfit) => {
-    const manifest = await groups.replace(group, lost, unfit);
-    if (manifest !== undefined) await groups.tell(manifest);
-    return manifest;
-  };
-  return {
-    segments: () => staying(parts).filter(({ placed }) => placed),
-    groups: () => groups.all(),
-    record: async (segment, signal) => {
-      const state = segments.get(segment);
-      if (state === undefined) throw new HiveError("NotFound", "transfer.record", segment);
-      return records.get(state, signal);
-    },
-    watch: (watcher) => witness.watch(watcher),
-    saw: (observation) => witness.saw(observation),
-    proven: (segment, atMs) => segments.update(segment, () => ({ provenAtMs: atMs })),
-    dropShard: (shard) => dropShard(parts, shard),
-    probeShard: (shard, signal) => probeShard(parts, shard, signal),
-    replaceMember: (group, lost, unfit) => replaceMembers(group, [lost], unfit),
-    mendShard: (shard, signal) => mendShard(parts, shard, signal),
-    republish: async (signal) => {
-      for (const manifest of groups.all()) await groups.tell(manifest);
-      await republishHead(parts, signal);
-    },
-    replaceMembers,
-    ...governanceOf(parts),
-  };
-}
-
-/** The acts of keeping groups to their policies. */
-function governanceOf({ segments, groups, mover, surplus, outgoing, recovering }: Parts) {
-  return {
-    // Who is still learning what there is must not judge by it.
-    drifts: () => (recovering.isUnderWay ? [] : groups.law.drifts()),
-    resignGroup: async (group) => {
-      const manifest = await groups.resign(group);
-      if (manifest !== undefined) await groups.tell(manifest);
-      return manifest;
-    },
-    mayHere: (activity, group) => {
-      const manifest = groups.get(group);
-      return manifest === undefined || groups.law.mayHere(activity, manifest);
-    },
-    forgetGroup: async (group) => {
-      const isUsed = segments.all().some((state) => state.group === group);
-      const isLeft = outgoing.hasLeft(group) && !isUsed;
-      if (isLeft) await groups.forget(group);
-      return isLeft;
-    },
-    destination: async (name) => {
-      const found = await groups.forNewSegments(name);
-      return "peers" in found ? found : undefined;
-    },
-    moveSegment: (segment, target, signal) => mover.move([segment], target, signal),
-    dropSurplus: async (signal) => await outgoing.settle() + await surplus.dropSome(signal),
-  } satisfies Partial<Health>;
 }

@@ -3,11 +3,11 @@
  * ballot, and whose shards lie here. What others tell is let in here as a store is: by what the
  * owner and the members signed, and by the owner's policy.
  */
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { OwnerId, PeerId, SegmentId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { Requester } from "../base/network.ts";
-import type { Manifest, SegmentRecord } from "../base/records.ts";
+import type { Head, Manifest, SegmentRecord } from "../base/records.ts";
 import { parseHead, parseSegmentRecord } from "../crypt/records.ts";
 import { type Standing, seatsOf, standingOf } from "../guard/log.ts";
 import type { GroupName, Word } from "../guard/messages.ts";
@@ -88,11 +88,23 @@ export class Shelf implements GroupShelf {
     await this.#needs.keeper.keepManifest(manifest, { by, isOwners, log: told.log });
     if (policy !== undefined) await this.#needs.keeper.keepPolicy(manifest, policy);
     if (await this.#needs.keeper.keepLog(told) === "forked") await this.#abstain(manifest);
+    if (word.head?.owner === owner) await this.#keepHead(word.head);
   }
 
   async word(standing: Standing): Promise<Word> {
-    const policy = await this.#needs.keeper.groups.words.policy(standing.manifest);
-    return { ...standing, policy };
+    const { keeper, books } = this.#needs;
+    const policy = await keeper.groups.words.policy(standing.manifest);
+    const head = await books.head(standing.manifest.owner);
+    return { ...standing, policy, head: head === undefined ? undefined : parseHead(head) };
+  }
+
+  /** An older one than ours is what somebody who was away knows. */
+  async #keepHead(head: Head): Promise<void> {
+    try {
+      await this.#needs.keeper.keepHead(head);
+    } catch (error) {
+      if (!isFault(error, "Stale")) throw error;
+    }
   }
 
   async policyOf(manifest: Manifest): Promise<Policy | undefined> {

@@ -112,7 +112,7 @@ const entrySeat = { seat: 0, peer: guarded.others[0]!.peer, term: 9 };
 const replacement = guarded.entry(guarded.standing, entrySeat);
 const pledges = guarded.pledges(guarded.standing, 9, () => ({ term: 8, entry: replacement.id }));
 const accepted = guarded.accepted(guarded.standing, replacement, 9);
-const word = { ...guarded.standing, policy: Buffer.from("hive-policy 1\n"), log: [accepted] };
+const word = { ...guarded.standing, policy: Buffer.from("hive-policy 1\n"), head, log: [accepted] };
 const named = { owner: guarded.drive.owner, group };
 
 const requests = [
@@ -128,6 +128,7 @@ const requests = [
   encodeRequest(9, {
     op: "segments", owner: hex as OwnerId, after: hex as SegmentId, limit: 20,
   }),
+  encodeRequest(10, { op: "guard", act: "pledge" }),
 ];
 
 const slot = Buffer.from(slotKey(slotOf(peer.peer, { place: "CH", depth: 2 })));

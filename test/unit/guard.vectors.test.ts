@@ -7,6 +7,7 @@ import { decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord, encodePledge
   encodeVoteAsk, encodeWord } from "../../src/guard/messages.ts";
 import { baseOf } from "../../src/guard/log.ts";
 import { freshBallot } from "../../src/guard/voter.ts";
+import { signHead } from "../../src/crypt/records.ts";
 import { TestGroup } from "../support/guard-group.ts";
 import { parsers } from "../support/record-parsers.ts";
 
@@ -25,6 +26,9 @@ const [second] = group.pledges(standing, 9, () => ({ term: 8, entry: entry.id })
 const accepted = group.accepted(standing, entry, 9);
 const { owner, group: id } = standing.manifest;
 const base = baseOf(standing.manifest);
+const head = signHead(group.drive, {
+  peer: group.others[1]!.peer, sequence: 7, publishedAtMs: 1e12, sealed: Buffer.alloc(40, 7),
+});
 const offers = group.known().slice(0, 1).map(({ offer }) => offer);
 
 /** What each vector is of, made anew from the same keys, and read back. */
@@ -34,7 +38,7 @@ const made: Readonly<Record<string, readonly [Uint8Array, (bytes: Uint8Array) =>
   "pledge of one who voted": [second!.bytes, (bytes) => parsers["pledge"]!(bytes).bytes],
   vote: [accepted.votes[0]!.bytes, (bytes) => parsers["vote"]!(bytes).bytes],
   word: [
-    encodeWord({ ...standing, policy: Buffer.from("text"), log: [accepted] }),
+    encodeWord({ ...standing, policy: Buffer.from("text"), head, log: [accepted] }),
     (bytes) => encodeWord(decodeWord(bytes)),
   ],
   "call for pledges": [

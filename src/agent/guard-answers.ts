@@ -1,0 +1,144 @@
+/**
+ * What this node answers its fellows in a group: what it knows of the log, its pledge, its vote.
+ * The decisions are guard/voter.ts's; here a ballot is on stable storage before its answer leaves,
+ * and one question is answered at a time.
+ */
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
+import type { GuardAct, GuardHost } from "../base/guard.ts";
+import type { OwnerId, PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { KnownPeer, Requester } from "../base/network.ts";
+import type { Offer } from "../base/records.ts";
+import { signPledge, signVote } from "../crypt/guard-records.ts";
+import type { PeerKeys } from "../crypt/peer-key.ts";
+import { type Pot, bestFor, isRightful } from "../guard/draw.ts";
+import { termAt } from "../guard/lease.ts";
+import { type Standing, seatsOf } from "../guard/log.ts";
+import { type GroupName, type PledgeAsk, type VoteAsk } from "../guard/messages.ts";
+import { decodeName, decodePledgeAsk, decodeVoteAsk, decodeWord } from "../guard/messages.ts";
+import { encodePledged, encodeWord } from "../guard/messages.ts";
+import { type Ballot, type Voter, pledged, voted } from "../guard/voter.ts";
+import type { GroupShelf } from "../vault/shelf.ts";
+
+export interface AnswerNeeds {
+  readonly shelf: GroupShelf;
+  readonly keys: Pick<PeerKeys, "peer" | "sign">;
+  readonly clock: Clock;
+  /** Whom this node knows, itself among them. */
+  readonly known: () => readonly KnownPeer[];
+  readonly isDead: (peer: PeerId) => boolean;
+  /** Somebody told of a group: there may be something to do. */
+  readonly onNews: () => void;
+}
+
+const none = Buffer.alloc(0);
+
+export class GuardAnswers implements GuardHost {
+  readonly #needs: AnswerNeeds;
+  readonly #leaseMs: number;
+  readonly #turn = new Gate({ seats: 1, queueMax: limits.guard.callQueueMax });
+
+  constructor(needs: AnswerNeeds, options: { readonly leaseMs: number }) {
+    this.#needs = needs;
+    this.#leaseMs = options.leaseMs;
+  }
+
+  async guard(from: Requester, act: GuardAct, payload: Uint8Array): Promise<Uint8Array> {
+    using _turn = await this.#turn.enter();
+    switch (act) {
+      case "word": return await this.#word(from, decodeName(payload));
+      case "tell": return await this.#tell(from, payload);
+      case "pledge": return await this.#pledge(from, decodePledgeAsk(payload));
+      case "vote": return await this.#vote(from, decodeVoteAsk(payload));
+    }
+  }
+
+  async #word(from: Requester, name: GroupName): Promise<Uint8Array> {
+    const standing = await this.#find(name);
+    const { manifest: { owner, peers } } = standing;
+    const isFellow = peers.includes(from.peer) || seatsOf(standing).includes(from.peer);
+    const isPartner = isFellow || from.owners.includes(owner);
+    if (!isPartner) throw refusal("Denied", "neither owner nor member");
+    return encodeWord(await this.#needs.shelf.word(standing));
+  }
+
+  async #tell(from: Requester, payload: Uint8Array): Promise<Uint8Array> {
+    await this.#needs.shelf.tell(from, decodeWord(payload));
+    this.#needs.onNews();
+    return none;
+  }
+
+  async #pledge(from: Requester, ask: PledgeAsk): Promise<Uint8Array> {
+    const { shelf, keys } = this.#needs;
+    const { base, position, term, seat } = ask;
+    const voter = await this.#voter(ask);
+    const { standing } = voter;
+    if (seat >= standing.manifest.class.n) throw refusal("Invalid", `seat ${seat}`);
+    const ballot = pledged(voter, { from: from.peer, base, position, term });
+    const pot = await this.#pot(standing);
+    await shelf.keepBallot(standing.manifest, ballot);
+    const { voted: vote } = ballot;
+    const last = vote === undefined ? undefined : { term: vote.term, entry: vote.entry.id };
+    const pledge = signPledge(keys, { base, position, term, voted: last });
+    return encodePledged({ pledge, entry: vote?.entry, offers: bestFor(pot, seat) });
+  }
+
+  async #vote(from: Requester, ask: VoteAsk): Promise<Uint8Array> {
+    const { shelf, keys, isDead } = this.#needs;
+    const { entry, term } = ask;
+    const voter = await this.#voter(entry);
+    const { standing } = voter;
+    const pot = await this.#pot(standing);
+    const { base, position } = entry;
+    const ballot = voted(voter, { ...ask, from: from.peer, base, position }, {
+      isDead,
+      isRightful: (one, how) => isRightful(withOwn(pot, ask.offers, one.seat), one, how),
+    });
+    await shelf.keepBallot(standing.manifest, ballot);
+    return signVote(keys, { term, entry: entry.id }).bytes;
+  }
+
+  async #voter(name: GroupName): Promise<Voter & { readonly ballot: Ballot }> {
+    const { shelf, keys, clock } = this.#needs;
+    const standing = await this.#find(name);
+    const ballot = await shelf.ballot(standing.manifest);
+    return { self: keys.peer, standing, ballot, termNow: termAt(clock.now(), this.#leaseMs) };
+  }
+
+  async #find(name: GroupName): Promise<Standing> {
+    const standing = await this.#needs.shelf.find(name);
+    if (standing !== undefined) return standing;
+    throw refusal("NotFound", name.group);
+  }
+
+  #pot(standing: Standing): Promise<Pot> {
+    return potOf(this.#needs, standing);
+  }
+}
+
+/** What a member draws from; Denied where the policy's text never came: nobody may guess it. */
+export async function potOf(
+  { shelf, clock, known }: Pick<AnswerNeeds, "shelf" | "clock" | "known">, standing: Standing,
+): Promise<Pot> {
+  const { manifest } = standing;
+  const policy = await shelf.policyOf(manifest);
+  if (policy === undefined) throw refusal("Denied", `the policy of ${manifest.group} is unknown`);
+  const device = await deviceOf(shelf, manifest.owner);
+  return { standing, policy, nowMs: clock.now(), known: known(), told: [], owners: device };
+}
+
+async function deviceOf(shelf: GroupShelf, owner: OwnerId): Promise<ReadonlySet<PeerId>> {
+  const device = await shelf.deviceOf(owner);
+  return new Set(device === undefined ? [] : [device]);
+}
+
+/** Whom a voter would have named counts as well, whether or not its leader heard of it. */
+function withOwn(pot: Pot, told: readonly Offer[], seat: number): Pot {
+  return { ...pot, told: [...told, ...bestFor(pot, seat)] };
+}
+
+function refusal(kind: "Denied" | "Invalid" | "NotFound", why: string): HiveError {
+  return new HiveError(kind, "guard.answer", why);
+}

@@ -1,0 +1,154 @@
+/**
+ * A guardian's fellows and itself, asked in one way: what is this node's own is answered by its own
+ * rooms, all else by the network. Every answer is checked here, and what it says of a fellow's
+ * life is written down; nothing is decided.
+ */
+import type { Clock } from "../base/clock.ts";
+import { HiveError, isFault } from "../base/errors.ts";
+import type { GuardAct, GuardHost, GuardNetwork } from "../base/guard.ts";
+import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { KnownPeer, PeerNetwork, Requester, ShardHost } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import type { Manifest, SegmentRecord } from "../base/records.ts";
+import { shardIdOf } from "../crypt/merkle.ts";
+import { verifyAnswer } from "../proofs/answer.ts";
+import { makeChallenge } from "../proofs/challenge.ts";
+import type { Conduct } from "./conduct.ts";
+
+export interface ReachNeeds {
+  readonly network: PeerNetwork & GuardNetwork;
+  /** This node's own vault. */
+  readonly host: ShardHost;
+  readonly conduct: Conduct;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** One shard of one segment, where it should be. */
+export interface Berth {
+  readonly record: SegmentRecord;
+  readonly index: number;
+  readonly peer: PeerId;
+}
+
+/** Absent: it says that it has not got the shard. Refused: it answers, and not to us. */
+export type Finding = "right" | "wrong" | "absent" | "late" | "refused" | "offline";
+
+export class Reach {
+  readonly #needs: ReachNeeds;
+  readonly #answers: GuardHost;
+
+  constructor(needs: ReachNeeds, answers: GuardHost) {
+    this.#needs = needs;
+    this.#answers = answers;
+  }
+
+  get self(): PeerId {
+    return this.#needs.network.self;
+  }
+
+  /** Whom this node knows, and itself. */
+  known(): readonly KnownPeer[] {
+    const { network, clock } = this.#needs;
+    const own = { offer: network.offer(), online: true, roundTripMs: 0, lastSeenMs: clock.now() };
+    return [own, ...network.peers()];
+  }
+
+  /** As a fellow of its own, without the owner's word. */
+  get asSelf(): Requester {
+    return { peer: this.self, owners: [] };
+  }
+
+  isDead(peer: PeerId): boolean {
+    return peer !== this.self && this.#needs.conduct.liveness(peer) === "dead";
+  }
+
+  /** It answered when it was last asked. */
+  isThere(peer: PeerId): boolean {
+    return peer === this.self || this.#needs.conduct.liveness(peer) === "alive";
+  }
+
+  guard(
+    peer: PeerId, act: GuardAct, payload: Uint8Array, signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    if (peer === this.self) return this.#answers.guard(this.asSelf, act, payload);
+    return this.#needs.network.guard(peer, act, payload, { signal });
+  }
+
+  /** Asks for a few leaves, which are a sign of life as well. */
+  async ask(berth: Berth, leaves: number, signal: AbortSignal): Promise<Finding> {
+    const { conduct } = this.#needs;
+    const { peer } = berth;
+    const finding = await this.#ask(berth, leaves, signal);
+    signal.throwIfAborted();
+    // An answer of any worth shows that it lives; what it is worth counts when it is a lie.
+    const isPlain = finding === "right" || finding === "wrong" || finding === "offline";
+    if (peer !== this.self) {
+      conduct.saw({ peer, verdict: isPlain ? finding : "late", act: "prove" });
+    }
+    return finding;
+  }
+
+  /** The whole shard, checked against its signed name. */
+  async read({ record, index, peer }: Berth, signal: AbortSignal): Promise<Uint8Array> {
+    const { network, host } = this.#needs;
+    const { roots, shardBytes } = record;
+    const shard = roots[index];
+    if (shard === undefined) throw new HiveError("Invalid", "guard.read", `shard ${index}`);
+    const whole = { offsetBytes: 0, lengthBytes: shardBytes };
+    const bytes = peer === this.self
+      ? await host.read(this.asSelf, shard, whole)
+      : await network.read(peer, shard, whole, { signal });
+    if (shardIdOf(bytes) === shard) return bytes;
+    if (peer !== this.self) this.#needs.conduct.saw({ peer, verdict: "wrong", act: "read" });
+    throw new HiveError("Corrupt", "guard.read", `${record.segment}/${index}`);
+  }
+
+  async store(
+    { record, index, peer }: Berth,
+    parcel: {
+      readonly manifest: Manifest; readonly policy: Uint8Array | undefined;
+      readonly bytes: Uint8Array;
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { network, host } = this.#needs;
+    const { manifest, policy, bytes } = parcel;
+    if (peer !== this.self) {
+      await network.store(peer, { record, manifest, index, policy }, bytes, { signal });
+      return;
+    }
+    const told = { record: record.bytes, manifest: manifest.bytes, index };
+    const text = policy === undefined ? {} : { policy };
+    await host.store(this.asSelf, { ...told, ...text }, bytes);
+  }
+
+  async #ask(
+    { record, index, peer }: Berth, leaves: number, signal: AbortSignal,
+  ): Promise<Finding> {
+    const { network, host, random, clock } = this.#needs;
+    const { roots, shardBytes } = record;
+    const shard = roots[index];
+    if (shard === undefined) return "wrong";
+    const challenge = makeChallenge({ shard, shardBytes, count: leaves, random });
+    const askedMs = clock.monotonicMs();
+    try {
+      const answer = peer === this.self
+        ? await host.prove(this.asSelf, challenge)
+        : await network.prove(peer, challenge, { signal });
+      if (clock.monotonicMs() - askedMs > this.#deadlineMs(peer)) return "late";
+      return verifyAnswer(challenge, { holder: peer, shardBytes }, answer);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      if (isFault(error, "NotFound")) return "absent";
+      if (isFault(error, "Corrupt")) return "wrong";
+      return isFault(error, "Denied", "Busy", "Stale", "Invalid", "Quota") ? "refused" : "offline";
+    }
+  }
+
+  #deadlineMs(peer: PeerId): number {
+    const known = this.#needs.network.peers().find(({ offer }) => offer.peer === peer);
+    return limits.agent.answerMsMin + 4 * (known?.roundTripMs ?? 0);
+  }
+}

@@ -1,0 +1,51 @@
+/** Whom a node meets: its peers and where they are, and the network as the other rooms have it. */
+import { systemClock as clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import type { GuardHost, GuardNetwork } from "../base/guard.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import { systemRandom as random } from "../base/random.ts";
+import { certifier } from "../crypt/certificates.ts";
+import type { DriveKeys } from "../crypt/drive.ts";
+import { type Peers, openPeers } from "../peers/peers.ts";
+import { Places } from "../places/places.ts";
+import type { NodeConfig, NodeNeeds } from "./config.ts";
+import { countedNetwork } from "./counted.ts";
+import type { House } from "./house.ts";
+
+export interface Company {
+  readonly peers: Peers;
+  readonly places: Places;
+  /** The peers, with what they hand out to this node told to its ledger. */
+  readonly network: PeerNetwork & GuardNetwork;
+}
+
+export async function openCompany(
+  { log, world, blocks }: NodeNeeds,
+  config: NodeConfig,
+  { keys, ledger, vault, met, openBooks, driveKeys }: House & {
+    readonly driveKeys: DriveKeys | undefined;
+  },
+  parts: AsyncDisposableStack,
+): Promise<Company> {
+  const device = { peer: keys.peer, name: config.deviceName };
+  const certificates =
+    driveKeys === undefined ? () => [] : certifier(driveKeys, device, clock);
+  const ipfs = blocks === undefined ? {} : { blocks, fetcher: blocks };
+  const people = { clock, random, log, books: await openBooks("peers") };
+  const places = parts.use(new Places(people, { ...config, self: keys.peer }));
+  const hosts = { host: vault, guardian: guardHost(met), ledger: ledger.host };
+  const needs = { ...people, ...hosts, certificates, places, world, ...ipfs };
+  const peers = parts.use(await openPeers(needs, config));
+  met.peers = peers;
+  return { peers, places, network: countedNetwork(peers, ledger.tally) };
+}
+
+/** The guardian comes last: it needs all the others. */
+function guardHost(met: House["met"]): GuardHost {
+  return {
+    guard: async (...asked) => {
+      if (met.guardian !== undefined) return met.guardian.answers.guard(...asked);
+      throw new HiveError("Busy", "node.guard", "starting");
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * What a node keeps and remembers, before anybody is met: its keys and books, the ledger, and the
+ * vault. Rooms that are opened later are told to those that need them by `met`.
+ */
+import { join } from "node:path";
+import type { Guardian } from "../agent/guardian.ts";
+import type { KeyValue } from "../base/blocks.ts";
+import { systemClock as clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { systemRandom as random } from "../base/random.ts";
+import { openKeyValue } from "../cache/cache.ts";
+import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { type Vault, openVault } from "../vault/vault.ts";
+import { type NodeConfig, privateDirectory } from "./config.ts";
+import { type Met, openNodeLedger } from "./ledger.ts";
+
+export interface House {
+  readonly keys: PeerKeys;
+  readonly ledger: Ledger;
+  readonly vault: Vault;
+  readonly met: Met & { guardian?: Guardian };
+  openBooks(name: string): Promise<KeyValue>;
+}
+
+export async function openHouse(
+  { log }: { readonly log: Log }, config: NodeConfig, parts: AsyncDisposableStack,
+): Promise<House> {
+  const directory = privateDirectory(config.directory);
+  const keys = peerKeysOf(config.peerSeed);
+  const openBooks = async (name: string): Promise<KeyValue> =>
+    parts.use(await openKeyValue(join(directory, "books", name)));
+  // The vault answers peers, and judges by what is known of them: each needs the other; and the
+  // ledger judges by what the vault keeps.
+  const met: House["met"] = {};
+  const ledgerNeeds = { clock, random, log, keys, met, books: await openBooks("ledger") };
+  const ledger = await openNodeLedger(ledgerNeeds, config);
+  const neighbours = { offer: () => met.peers?.offer(), peers: () => met.peers?.peers() ?? [] };
+  const judges = { neighbours, lender: ledger.lender };
+  const vaultNeeds = { directory: join(directory, "vault"), clock, log, keys, ...judges };
+  const books = await openBooks("vault");
+  const vault = parts.use(await openVault({ ...vaultNeeds, books }, config));
+  met.vault = vault;
+  return { keys, ledger, vault, met, openBooks };
+}

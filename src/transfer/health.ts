@@ -1,0 +1,182 @@
+/**
+ * What the agent knows of a drive's health, and the acts of healing: a face of transfer's parts for
+ * whoever audits, repairs and moves. It decides nothing.
+ */
+import { HiveError } from "../base/errors.ts";
+import type { GroupId, PeerId, SegmentId } from "../base/ids.ts";
+import type { Manifest, SegmentRecord } from "../base/records.ts";
+import type { Standing } from "../guard/log.ts";
+import type { Activity } from "../placement/policy-words.ts";
+import type { SegmentBooks, SegmentState } from "./books.ts";
+import type { Groups } from "./groups.ts";
+import type { GroupDrift } from "./law.ts";
+import { type LogNeeds, learnLogs } from "./logs.ts";
+import { dropShard, mendShard, moveHolder } from "./mend.ts";
+import type { Mover } from "./move.ts";
+import type { Outgoing } from "./outgoing.ts";
+import type { Placer } from "./place.ts";
+import { probeShard } from "./probe-shard.ts";
+import { type PublishNeeds, republishHead } from "./publish.ts";
+import type { Records } from "./records.ts";
+import type { ShardReader } from "./shards.ts";
+import type { Surplus } from "./surplus.ts";
+import type { Observation, Verdict, Witness } from "./witness.ts";
+export interface HealthNeeds extends PublishNeeds {
+  readonly network: LogNeeds["network"];
+  readonly segments: SegmentBooks;
+  readonly surplus: Surplus;
+  readonly witness: Witness;
+  readonly records: Records;
+  readonly reader: ShardReader;
+  readonly placer: Placer;
+  readonly outgoing: Outgoing;
+  readonly mover: Mover;
+  readonly recovering: { isUnderWay: boolean };
+}
+
+/** A shard, and who is believed to have it. */
+export interface HeldShard {
+  readonly segment: SegmentId;
+  readonly index: number;
+  readonly holder: PeerId;
+}
+
+export interface Health {
+  segments(): readonly SegmentState[];
+  groups(): readonly Manifest[];
+  record(segment: SegmentId, signal: AbortSignal): Promise<SegmentRecord>;
+  /** Calls for everything a holder does, right or wrong. */
+  watch(watcher: (observation: Observation) => void): void;
+  /** For what others saw: tells all watchers, and doubts who deserves it. */
+  saw(observation: Observation): void;
+  proven(segment: SegmentId, atMs: number): Promise<void>;
+  /** This holder has not got this shard, whatever its receipt says. */
+  dropShard(shard: HeldShard): Promise<void>;
+  /** Reads the whole shard from its holder, as any read of a file might; watchers are told. */
+  probeShard(shard: HeldShard, signal: AbortSignal): Promise<Verdict>;
+  /** Gives a lost member's seat to another; undefined when nobody can take it. */
+  replaceMember(
+    group: GroupId, lost: PeerId, unfit: ReadonlySet<PeerId>,
+  ): Promise<Manifest | undefined>;
+  /** Brings a shard to its member; true when it was taken. */
+  mendShard(shard: { segment: SegmentId; index: number }, signal: AbortSignal): Promise<boolean>;
+  /** Sends head and manifests again, for members who were away. */
+  republish(signal: AbortSignal): Promise<void>;
+
+  /** How each group stands to the policy that governs it now. */
+  drifts(): readonly GroupDrift[];
+  /** Gives several seats to others at once; undefined when nobody can take any of them. */
+  replaceMembers(
+    group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>,
+  ): Promise<Manifest | undefined>;
+  /** Says of a lawful group that it is one of the policy that governs it now. */
+  resignGroup(group: GroupId): Promise<Manifest | undefined>;
+  /** False while some segment is in it, or none was ever moved out of it. */
+  forgetGroup(group: GroupId): Promise<boolean>;
+  /** Whether this machine may do this with what lies in the group. */
+  mayHere(activity: Activity, group: GroupId): boolean;
+  /** The group for segments that have to move, under the policy of this name. */
+  destination(name: string): Promise<Manifest | undefined>;
+  /** Places all that a segment keeps anew in that group; false when too few members took it. */
+  moveSegment(segment: SegmentId, target: Manifest, signal: AbortSignal): Promise<boolean>;
+  /** Groups whose members gave seats to others while no machine of this drive was there. */
+  standings(signal: AbortSignal): Promise<readonly Standing[]>;
+  /** Makes these the members, and what they were proven to have theirs in the books. */
+  adoptSeats(
+    standing: Standing, peers: readonly PeerId[], proven: readonly Seated[],
+  ): Promise<void>;
+  /** Tells holders to drop what they have for nothing; answers how much is settled. */
+  dropSurplus(signal: AbortSignal): Promise<number>;
+}
+
+/** A shard, and who was proven to have it. */
+export interface Seated {
+  readonly segment: SegmentId;
+  readonly index: number;
+  readonly peer: PeerId;
+}
+
+/** What is on its way out is nothing to be proven, mended or counted. */
+export function staying(
+  { segments, outgoing }: Pick<HealthNeeds, "segments" | "outgoing">,
+): readonly SegmentState[] {
+  return segments.all().filter(({ segment }) => !outgoing.has(segment));
+}
+
+export function healthOf(parts: HealthNeeds): Health {
+  const { segments, groups, records, witness } = parts;
+  const replaceMembers: Health["replaceMembers"] = async (group, lost, unfit) => {
+    const manifest = await groups.replace(group, lost, unfit);
+    if (manifest !== undefined) await groups.tell(manifest);
+    return manifest;
+  };
+  return {
+    segments: () => staying(parts).filter(({ placed }) => placed),
+    groups: () => groups.all(),
+    record: async (segment, signal) => {
+      const state = segments.get(segment);
+      if (state === undefined) throw new HiveError("NotFound", "transfer.record", segment);
+      return records.get(state, signal);
+    },
+    watch: (watcher) => witness.watch(watcher),
+    saw: (observation) => witness.saw(observation),
+    proven: (segment, atMs) => segments.update(segment, () => ({ provenAtMs: atMs })),
+    dropShard: (shard) => dropShard(parts, shard),
+    probeShard: (shard, signal) => probeShard(parts, shard, signal),
+    replaceMember: (group, lost, unfit) => replaceMembers(group, [lost], unfit),
+    mendShard: (shard, signal) => mendShard(parts, shard, signal),
+    republish: async (signal) => {
+      for (const manifest of groups.all()) await groups.tell(manifest);
+      await republishHead(parts, signal);
+    },
+    replaceMembers,
+    ...governanceOf(parts),
+    ...adoptionOf(parts),
+  };
+}
+
+/** The owner's word on what its members did without it. */
+function adoptionOf(parts: HealthNeeds) {
+  const { groups } = parts;
+  return {
+    standings: async (signal) => {
+      await learnLogs(parts, signal);
+      return groups.heard();
+    },
+    adoptSeats: async (standing, peers, proven) => {
+      const manifest = await groups.adoptSeats(standing, peers);
+      if (manifest === undefined) return;
+      for (const shard of proven) await moveHolder(parts, shard);
+      await groups.tell(manifest);
+    },
+  } satisfies Partial<Health>;
+}
+
+/** The acts of keeping groups to their policies. */
+function governanceOf({ segments, groups, mover, surplus, outgoing, recovering }: HealthNeeds) {
+  return {
+    // Who is still learning what there is must not judge by it.
+    drifts: () => (recovering.isUnderWay ? [] : groups.law.drifts()),
+    resignGroup: async (group) => {
+      const manifest = await groups.resign(group);
+      if (manifest !== undefined) await groups.tell(manifest);
+      return manifest;
+    },
+    mayHere: (activity, group) => {
+      const manifest = groups.get(group);
+      return manifest === undefined || groups.law.mayHere(activity, manifest);
+    },
+    forgetGroup: async (group) => {
+      const isUsed = segments.all().some((state) => state.group === group);
+      const isLeft = outgoing.hasLeft(group) && !isUsed;
+      if (isLeft) await groups.forget(group);
+      return isLeft;
+    },
+    destination: async (name) => {
+      const found = await groups.forNewSegments(name);
+      return "peers" in found ? found : undefined;
+    },
+    moveSegment: (segment, target, signal) => mover.move([segment], target, signal),
+    dropSurplus: async (signal) => await outgoing.settle() + await surplus.dropSome(signal),
+  } satisfies Partial<Health>;
+}
