@@ -50,7 +50,7 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
     "friends are those whose invites were joined, and who joined ours; this machine's own peers " +
     "are not counted",
   contributeRatio: "how many GB a stranger's machines must keep for others, proven, for each GB of " +
-    "files that it keeps here, with a trial for newcomers; 0 asks nothing, and so does a node " +
+    "files that it keeps here (hive(7)), with a trial for newcomers; 0 asks nothing, and so does a node " +
     "without a drive; friends and this machine's own peers are not asked",
   cacheLimitBytes: "how large the local store may grow; `hive cache --limit` sets it",
   deadAfterSeconds: "a peer without any answer for this long counts as dead, and what it held is " +

@@ -29,17 +29,25 @@ export interface ServiceTally {
 /** What a vault keeps for one owner. */
 export interface Lodger {
   readonly bytes: number;
+  /** The part of the internet that it was brought from; undefined while nobody knows. */
+  readonly prefix?: string | undefined;
   /** A friend's drive, or one of this very machine: nothing is asked for it. */
   readonly isWelcome: boolean;
 }
 
 export type Lodgers = ReadonlyMap<OwnerId, Lodger>;
 
+export interface LoanRequest {
+  readonly owner: OwnerId;
+  readonly bytes: number;
+  readonly prefix: string | undefined;
+}
+
 export interface Lender {
   /** A connection proved that this peer acts for these owners. */
   met(from: Requester): void;
   /** Whether so many more bytes of a stranger may be kept, beside what is kept already. */
-  lends(owner: OwnerId, bytes: number, lodgers: () => Lodgers): boolean;
+  lends(asked: LoanRequest, lodgers: () => Lodgers): boolean;
 }
 
 export interface LedgerHost {

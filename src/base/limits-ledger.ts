@@ -11,16 +11,20 @@ export const ledgerLimits = {
     /** GB asked by default for one of files: what its shards weigh, so that all can have it. */
     ratio: 3,
     ratioMax: 100,
+    /** Asked for so much of the time: a machine that is on for 16 hours proves 15 of them. */
+    thereShare: 0.6,
     /** What one stranger's drive may keep here before it has given anything: a trial, ... */
     allowanceBytes: GiB,
     /** ... and all such together, of the quota: what takers alone can ever cost a giver. */
     newcomersShare: 0.05,
+    /** Of that, the part of one /24 or /48: it takes eight such to use all of it up. */
+    newcomersPrefixShare: 1 / 8,
     /** Of what a peer earned here, the part that is its own; on the rest its creditors may draw. */
     ownShare: 0.5,
     /** Between two right proofs of a shard, the most that counts: audits come at least daily. */
     intervalMsMax: 26 * hourMs,
-    /** Of watched time: within a week a peer that gives half as much has half of the rest left. */
-    halfLifeMs: 7 * dayMs,
+    /** Of watched time: what is kept now counts soon, since what follows is slow enough. */
+    halfLifeMs: 2 * dayMs,
     /** A shorter history counts as so long: an hour of plenty buys nothing. */
     watchedMsMin: dayMs,
     /** Nobody looked since: of what an entry told, half is believed after a month. */

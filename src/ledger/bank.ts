@@ -7,7 +7,7 @@ import type { KeyChange } from "../base/blocks.ts";
 import { KiB } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
-import type { Lender, Lodgers } from "../base/ledger.ts";
+import type { Lender, LoanRequest, Lodgers } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Requester } from "../base/network.ts";
 import { type LedgerBooks, dropArrears, putArrears } from "./books.ts";
@@ -71,7 +71,8 @@ export class Bank implements Lender {
     this.#needs.devices.met(from);
   }
 
-  lends(owner: OwnerId, bytes: number, lodgers: () => Lodgers): boolean {
+  lends(asked: LoanRequest, lodgers: () => Lodgers): boolean {
+    const { owner, bytes } = asked;
     if (this.#options.ratio === 0) return true;
     const nowMs = this.#needs.clock.monotonicMs();
     const grant = this.#grants.get(owner);
@@ -81,7 +82,7 @@ export class Bank implements Lender {
     }
     this.#forgetOld(nowMs);
     if (this.#refused.get(owner)?.version === this.#needs.known.version) return false;
-    const roomBytes = this.#roomBytes(owner, bytes + limits.ledger.grantBytes, lodgers());
+    const roomBytes = this.#roomBytes(asked, lodgers());
     if (roomBytes < bytes) return this.#refuse(owner, nowMs);
     const untilMs = nowMs + limits.ledger.grantMs;
     this.#grants.set(owner, { untilMs, leftBytes: roomBytes - bytes });
@@ -173,17 +174,18 @@ export class Bank implements Lender {
     return putArrears(arrears);
   }
 
-  /** How many of the wanted bytes this drive may have more, beside what all others have. */
-  #roomBytes(owner: OwnerId, wantedBytes: number, lodgers: Lodgers): number {
+  /** How many bytes this drive may have more, up to a grant, beside what all others have. */
+  #roomBytes({ owner, bytes, prefix }: LoanRequest, lodgers: Lodgers): number {
     const hereBytes = lodgers.get(owner)?.bytes ?? 0;
     const { devices } = this.#needs;
     const others = [...lodgers].filter(([other, { isWelcome }]) => other !== owner && !isWelcome)
-      .map(([other, { bytes }]) => {
+      .map(([other, lodger]): Demand => {
         const granted = this.#grants.get(other)?.leftBytes ?? 0;
-        return { amount: this.#dueKiB(bytes + granted), devices: devices.of(other) };
+        const amount = this.#dueKiB(lodger.bytes + granted);
+        return { amount, devices: devices.of(other), prefix: lodger.prefix };
       });
-    const amount = this.#dueKiB(hereBytes + wantedBytes);
-    const covered = this.#covered({ amount, devices: devices.of(owner) }, others);
+    const amount = this.#dueKiB(hereBytes + bytes + limits.ledger.grantBytes);
+    const covered = this.#covered({ amount, devices: devices.of(owner), prefix }, others);
     return Math.floor(covered * KiB / this.#price()) - hereBytes;
   }
 
@@ -193,20 +195,21 @@ export class Bank implements Lender {
   }
 
   #trial(): Trial {
-    const { newcomersShare } = limits.ledger;
+    const { newcomersShare, newcomersPrefixShare } = limits.ledger;
     const { quotaBytes, allowanceBytes = limits.ledger.allowanceBytes } = this.#options;
-    return {
-      each: this.#dueKiB(allowanceBytes), together: this.#dueKiB(quotaBytes * newcomersShare),
-    };
+    const together = this.#dueKiB(quotaBytes * newcomersShare);
+    const ofPrefix = together * newcomersPrefixShare;
+    return { each: this.#dueKiB(allowanceBytes), ofPrefix, together };
   }
 
   #dueKiB(bytes: number): number {
     return bytes / KiB * this.#price();
   }
 
-  /** Bytes kept for others that are asked for a byte of shards. */
+  /** Bytes kept for others all the time that are asked for a byte of shards. */
   #price(): number {
-    return this.#options.ratio / limits.ledger.shardsPerByte;
+    const { shardsPerByte, thereShare } = limits.ledger;
+    return this.#options.ratio / shardsPerByte * thereShare;
   }
 
   #refuse(owner: OwnerId, nowMs: number): false {

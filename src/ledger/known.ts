@@ -4,6 +4,7 @@
  * not signed by both, and keeps of strangers' entries only what our own debts lead to.
  */
 import type { KeyChange } from "../base/blocks.ts";
+import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -13,6 +14,9 @@ import { newerOf } from "./chain.ts";
 import { type Credit, credited, keptKiB } from "./credit.ts";
 import { type Entry, type Fraud, fraudOf, isDouble } from "./entry.ts";
 import { type Debt, withinReach } from "./standing.ts";
+
+/** Of a signature, enough to tell it from all others. */
+const endBytes = 16;
 
 export interface KnownNeeds {
   readonly self: PeerId;
@@ -24,6 +28,8 @@ export interface KnownNeeds {
 export class Known {
   readonly #needs: KnownNeeds;
   readonly #credits = new Map<string, Credit>();
+  /** The same entries by the end of their bytes, which is a signature: no two have the same. */
+  readonly #byEnd = new Map<string, Entry>();
   readonly #frauds = new Map<PeerId, Fraud>();
   #own = 0;
   #version = 0;
@@ -40,6 +46,12 @@ export class Known {
 
   of(server: PeerId, client: PeerId): Credit | undefined {
     return this.#credits.get(keyOf({ server, client }));
+  }
+
+  /** The entry, when these very bytes were checked before; most of what peers show was. */
+  recognise(bytes: Uint8Array): Entry | undefined {
+    const known = this.#byEnd.get(endOf(bytes));
+    return known !== undefined && asBuffer(known.bytes).equals(bytes) ? known : undefined;
   }
 
   /** Another number whenever something is known that was not known before. */
@@ -102,8 +114,16 @@ export class Known {
   #set(credit: Credit): void {
     const key = keyOf(credit.entry);
     if (!this.#credits.has(key) && this.#isOwn(credit.entry)) this.#own++;
+    this.#forget(key);
     this.#credits.set(key, credit);
+    this.#byEnd.set(endOf(credit.entry.bytes), credit.entry);
     this.#changed();
+  }
+
+  #forget(key: string): void {
+    const known = this.#credits.get(key);
+    if (known !== undefined) this.#byEnd.delete(endOf(known.entry.bytes));
+    this.#credits.delete(key);
   }
 
   #changed(): void {
@@ -119,7 +139,7 @@ export class Known {
     const gone = [...this.#credits.values()].filter(({ entry: one }) => {
       return !this.#isOwn(one) && !reached.has(one.client);
     });
-    for (const one of gone) this.#credits.delete(keyOf(one.entry));
+    for (const one of gone) this.#forget(keyOf(one.entry));
     return gone.length === 0 ? undefined : gone.map(({ entry: one }) => dropCredit(one));
   }
 
@@ -135,6 +155,10 @@ export class Known {
   #isOwn({ server, client }: { readonly server: PeerId; readonly client: PeerId }): boolean {
     return server === this.#needs.self || client === this.#needs.self;
   }
+}
+
+function endOf(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString("latin1", Math.max(0, bytes.length - endBytes));
 }
 
 function keyOf({ server, client }: { readonly server: PeerId; readonly client: PeerId }): string {

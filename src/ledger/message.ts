@@ -50,9 +50,10 @@ export function encodeQuestion({ next, ...shown }: Question): Buffer {
   return encodePlain({ ...fieldsOf(shown), ...(next === undefined ? {} : { next: next.bytes }) });
 }
 
-export function parseQuestion(bytes: Uint8Array): Question {
+/** `entryIn` may spare itself what it has checked before. */
+export function parseQuestion(bytes: Uint8Array, entryIn = parseEntry): Question {
   const fields = mapIn(bytes);
-  return { ...shownIn(fields), next: maybe(fields, "next", parseAdmission) };
+  return { ...shownIn(fields, entryIn), next: maybe(fields, "next", parseAdmission) };
 }
 
 export function encodeAnswer({ owed, gone, ...shown }: Answer): Buffer {
@@ -62,7 +63,7 @@ export function encodeAnswer({ owed, gone, ...shown }: Answer): Buffer {
   return encodePlain({ ...fieldsOf(shown), ...told, gone: shards });
 }
 
-export function parseAnswer(bytes: Uint8Array): Answer {
+export function parseAnswer(bytes: Uint8Array, entryIn = parseEntry): Answer {
   const fields = mapIn(bytes);
   const count = (name: string): number =>
     fields.count(name, { min: 0, max: limits.ledger.countMax });
@@ -71,7 +72,7 @@ export function parseAnswer(bytes: Uint8Array): Answer {
   const gone = fields.bytesList("gone", {
     countMax: limits.ledger.goneShown, eachBytes: segmentBytes + 1,
   });
-  return { ...shownIn(fields), owed, gone: gone.map(goneIn) };
+  return { ...shownIn(fields, entryIn), owed, gone: gone.map(goneIn) };
 }
 
 function goneIn(bytes: Buffer): GoneShard {
@@ -94,12 +95,13 @@ function mapIn(bytes: Uint8Array): Fields {
   return new Fields(decodePlain(bytes, what), what);
 }
 
-function shownIn(fields: Fields): Shown {
+function shownIn(fields: Fields, entryIn: typeof parseEntry): Shown {
   const { entriesShown, fraudsShown } = limits.ledger;
   const { recordBytesMax: bytesMax } = limits.records;
   return {
-    newest: maybe(fields, "newest", parseEntry),
-    entries: fields.strings("entries", { countMax: entriesShown, bytesMax }).map(parseEntry),
+    newest: maybe(fields, "newest", entryIn),
+    entries: fields.strings("entries", { countMax: entriesShown, bytesMax })
+      .map((entry) => entryIn(entry)),
     frauds: fields.strings("frauds", { countMax: fraudsShown, bytesMax }).map(parseFraud),
   };
 }

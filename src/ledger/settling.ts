@@ -19,7 +19,8 @@ import type { Bank } from "./bank.ts";
 import { type LedgerBooks, dropPending, putPending } from "./books.ts";
 import { nextOf, replyTo } from "./chain.ts";
 import { keptKiB } from "./credit.ts";
-import { type Admission, type Entry, acceptAdmission, signAdmission } from "./entry.ts";
+import { type Admission, type Entry, acceptAdmission, parseEntry } from "./entry.ts";
+import { signAdmission } from "./entry.ts";
 import type { Known } from "./known.ts";
 import { type Answer, type Dunning, type GoneShard, type Shown } from "./message.ts";
 import { encodeAnswer, encodeQuestion, parseAnswer, parseQuestion } from "./message.ts";
@@ -60,6 +61,9 @@ export class Settling implements LedgerHost, Step {
   /** One change of the books at a time. */
   readonly #turn = new Gate({ seats: 1, queueMax: limits.ledger.settlesPerMinuteMax });
 
+  readonly #entryIn = (bytes: Uint8Array): Entry =>
+    this.#needs.known.recognise(bytes) ?? parseEntry(bytes);
+
   constructor(
     needs: SettlingNeeds, options: { readonly book: string; readonly settleEveryMs: number },
   ) {
@@ -83,7 +87,7 @@ export class Settling implements LedgerHost, Step {
 
   async settle(from: Requester, message: Uint8Array): Promise<Uint8Array> {
     if (!this.#turnstile.lets(from)) throw new HiveError("Busy", "ledger.settle", from.peer);
-    const question = parseQuestion(message);
+    const question = parseQuestion(message, this.#entryIn);
     using _turn = await this.#turn.enter();
     if (this.#isLodger(from)) this.#needs.bank.met(from);
     await this.#hear(from.peer, question);
@@ -121,7 +125,8 @@ export class Settling implements LedgerHost, Step {
   ): Promise<void> {
     const newest = this.#needs.known.of(peer, this.#needs.keys.peer)?.entry;
     const question = encodeQuestion({ ...this.#shown(newest), next });
-    const answer = parseAnswer(await network.settle(peer, question, { signal }));
+    const message = await network.settle(peer, question, { signal });
+    const answer = parseAnswer(message, this.#entryIn);
     await this.#heed(peer, answer);
     using _turn = await this.#turn.enter();
     await this.#hear(peer, answer);

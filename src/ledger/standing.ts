@@ -4,7 +4,7 @@
  * and so on, a few steps far. What all strangers have is led over the same debts at once, so any
  * number of made-up peers gets what flows into them and no more. Pure; amounts are in KiB.
  *
- *   us -> newcomers -> each drive              a trial for each, and one bound for all of them
+ *   us -> newcomers -> prefix -> each drive    a trial for each, and bounds for all of them
  *   us -> peer         a half of what it keeps for us, on which its creditors may draw
  *   us -> peer's own   the other half, which serves its own drives alone
  *   peer -> peer       what the second keeps for the first
@@ -25,14 +25,17 @@ export interface Debt {
 export interface Demand {
   readonly amount: number;
   readonly devices: readonly PeerId[];
+  /** The part of the internet that it came from; undefined where nobody counts by it. */
+  readonly prefix?: string | undefined;
 }
 
 export interface Trial {
   readonly each: number;
+  readonly ofPrefix: number;
   readonly together: number;
 }
 
-export const noTrial: Trial = { each: 0, together: 0 };
+export const noTrial: Trial = { each: 0, ofPrefix: 0, together: 0 };
 
 /** The debts that lie within some steps of us, the largest first, and no more of them than so. */
 export function withinReach(self: PeerId, debts: Iterable<Debt>): readonly Debt[] {
@@ -66,6 +69,7 @@ export class Lending {
   readonly #newcomers = this.#graph.node();
   readonly #peers = new Map<PeerId, number>();
   readonly #own = new Map<PeerId, number>();
+  readonly #prefixes = new Map<string, number>();
   readonly #trial: Trial;
 
   constructor(self: PeerId, debts: readonly Debt[], trial: Trial) {
@@ -86,15 +90,25 @@ export class Lending {
     return this.#graph.tryOut(() => this.serve([{ amount: Infinity, devices }]));
   }
 
-  #ask({ amount, devices }: Demand): void {
+  #ask({ amount, devices, prefix }: Demand): void {
     const drive = this.#graph.node();
-    this.#graph.edge(this.#newcomers, drive, this.#trial.each);
+    this.#graph.edge(this.#newcomersOf(prefix), drive, this.#trial.each);
     this.#graph.edge(drive, this.#lent, amount);
     for (const peer of devices) {
       for (const node of [this.#peers.get(peer), this.#own.get(peer)]) {
         if (node !== undefined && node !== this.#us) this.#graph.edge(node, drive, Infinity);
       }
     }
+  }
+
+  #newcomersOf(prefix: string | undefined): number {
+    if (prefix === undefined) return this.#newcomers;
+    const known = this.#prefixes.get(prefix);
+    if (known !== undefined) return known;
+    const node = this.#graph.node();
+    this.#graph.edge(this.#newcomers, node, this.#trial.ofPrefix);
+    this.#prefixes.set(prefix, node);
+    return node;
   }
 
   #owe(client: PeerId, server: PeerId, amount: number): void {

@@ -143,7 +143,8 @@ export class Accounts {
       if (its.prefix === by.prefix) used.prefix += weight;
     }
     const fits = used.owner <= share && used.peer <= together && used.prefix <= together;
-    return fits && (this.#lender?.lends(owner, bytes, () => this.lodgers()) ?? true);
+    const asked = { owner, bytes, prefix: by.prefix };
+    return fits && (this.#lender?.lends(asked, () => this.lodgers()) ?? true);
   }
 
   /** What each owner takes up, with what is being written for it now. */
@@ -153,7 +154,8 @@ export class Accounts {
       const by = this.#introductions.get(owner);
       const bytes = this.of(owner).bytes + (this.#reserved.get(owner) ?? 0);
       // Who is new has no introduction before its first shard is here: it is no friend till then.
-      found.set(owner, { bytes, isWelcome: by !== undefined && isWelcome(by) });
+      const prefix = by?.prefix;
+      found.set(owner, { bytes, prefix, isWelcome: by !== undefined && isWelcome(by) });
     }
     return found;
   }

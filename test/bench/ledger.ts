@@ -43,7 +43,7 @@ const debts = withinReach(us, all);
 const others = Array.from({ length: Number(values.drives) }, () => {
   return { amount: dice.below(300), devices: [peer()] };
 });
-const trial = { each: 10, together: 500 };
+const trial = { each: 10, ofPrefix: 60, together: 500 };
 const search = () => coveredBeside(
   { self: us, debts, trial, others }, { amount: 500, devices: [peer()] },
 );

@@ -28,6 +28,8 @@ class House {
   readonly books = new MemoryKeyValue();
   readonly lodgers = new Map<OwnerId, Lodger>();
   ledger!: Ledger;
+  /** Each from a place of its own, unless a test says otherwise. */
+  prefixOf = (owner: OwnerId): string => owner;
 
   async open(): Promise<this> {
     this.ledger = await openLedger({
@@ -40,9 +42,11 @@ class House {
   /** What it takes in of so many MiB, one at a time. */
   fill(owner: OwnerId, mib: number): number {
     for (let taken = 0; taken < mib; taken++) {
-      if (!this.ledger.lender.lends(owner, MiB, () => this.lodgers)) return taken;
+      const prefix = this.prefixOf(owner);
+      const asked = { owner, bytes: MiB, prefix };
+      if (!this.ledger.lender.lends(asked, () => this.lodgers)) return taken;
       const bytes = (this.lodgers.get(owner)?.bytes ?? 0) + MiB;
-      this.lodgers.set(owner, { bytes, isWelcome: false });
+      this.lodgers.set(owner, { bytes, prefix, isWelcome: false });
     }
     return mib;
   }
@@ -73,11 +77,16 @@ function kept(server: PeerKeys, client: PeerKeys, bytes: number, atMs: number): 
 
 test("newcomers have a trial each, and all together their share of the quota", async (t) => {
   const house = await new House().open();
-  const { allowanceBytes, newcomersShare } = limits.ledger;
-  t.equal(house.fill(drive("aa"), 2000), allowanceBytes / MiB);
-  let all = allowanceBytes / MiB;
-  for (let number = 16; number < 26; number++) all += house.fill(drive(number.toString(16)), 2000);
-  const most = quotaBytes * newcomersShare / MiB;
+  const { allowanceBytes, newcomersShare, newcomersPrefixShare } = limits.ledger;
+  house.prefixOf = () => "192.0.2.0/24";
+  const near = house.fill(drive("aa"), 2000) + house.fill(drive("bb"), 2000);
+  const most = Math.floor(quotaBytes * newcomersShare / MiB);
+  t.equal(near, Math.floor(most * newcomersPrefixShare), "all of one prefix");
+  house.prefixOf = (owner) => owner;
+  const trial = Math.min(allowanceBytes / MiB, Math.floor(most * newcomersPrefixShare));
+  t.equal(house.fill(drive("cc"), 2000), trial, "and another");
+  let all = near + trial;
+  for (let number = 16; number < 30; number++) all += house.fill(drive(number.toString(16)), 2000);
   const granted = limits.ledger.grantBytes / MiB * 11;
   t.ok(all <= most && all > most - granted, `${all} of ${most} MiB`);
 });
@@ -87,11 +96,14 @@ test("who gave has room for as much, its creditor for half of the rest, nobody t
   const atMs = house.clock.now();
   await house.ask(giver, drive("aa"), [kept(giver, us, 8 * GiB, atMs)]);
   await house.ask(creditor, drive("bb"), [kept(creditor, giver, 100 * GiB, atMs)]);
-  const trial = limits.ledger.allowanceBytes / MiB;
+  const { newcomersShare, newcomersPrefixShare, thereShare } = limits.ledger;
+  const trial = quotaBytes * newcomersShare * newcomersPrefixShare / MiB;
+  // It was there all the time, and a part of that is asked.
+  const half = 4 * GiB / thereShare / MiB;
   const drawn = house.fill(drive("bb"), 20_000);
-  t.ok(Math.abs(drawn - trial - 4096) < 40, `the creditor: ${drawn} MiB`);
+  t.ok(Math.abs(drawn - trial - half) < 40, `the creditor: ${drawn} MiB`);
   const own = house.fill(drive("aa"), 20_000);
-  t.ok(Math.abs(own - trial - 4096) < 40, `the giver, after that: ${own} MiB`);
+  t.ok(Math.abs(own - trial - half) < 40, `the giver, after that: ${own} MiB`);
 });
 
 test("who owes is told, then loses shards, and is even again when the balance is back", async (t) => {
@@ -99,7 +111,7 @@ test("who owes is told, then loses shards, and is even again when the balance is
   const [owner, other] = [drive("aa"), drive("bb")];
   const atMs = house.clock.now();
   await house.ask(giver, owner, [kept(giver, us, 8 * GiB, atMs)]);
-  house.lodgers.set(owner, { bytes: 8 * GiB, isWelcome: false });
+  house.lodgers.set(owner, { bytes: 12 * GiB, isWelcome: false });
   house.lodgers.set(other, { bytes: 50 * GiB, isWelcome: true });
   await house.pass(0);
   t.equal((await house.ask(giver, owner)).owed, undefined, "it is good for it");
@@ -108,7 +120,7 @@ test("who owes is told, then loses shards, and is even again when the balance is
   await house.pass(90 * dayMs);
   t.strictSame(house.ledger.overdue(), [], "not before it is told");
   const { owed } = await house.ask(giver, owner);
-  t.equal(owed?.dueBytes, 8 * GiB);
+  t.equal(owed?.dueBytes, Math.floor(12 * GiB * limits.ledger.thereShare));
   t.ok((owed?.coveredBytes ?? 0) < 3 * GiB);
   t.equal((await house.ask(creditor, other)).owed, undefined, "a friend owes nothing");
   await house.open();

@@ -159,9 +159,13 @@ test(`who gives as much as it takes is good for it, whatever others sign ${repla
 });
 
 test("newcomers have a trial each, and one bound together", (t) => {
-  const lending = new Lending(us, [], { each: 10, together: 35 });
+  const lending = new Lending(us, [], { each: 10, ofPrefix: 5, together: 35 });
   const asks: Demand[] = Array.from({ length: 5 }, (_, at) => ({ amount: 12, devices: [named(at)] }));
   t.strictSame(asks.map((ask) => lending.serve([ask])), [10, 10, 10, 5, 0]);
+  const near = new Lending(us, [], { each: 10, ofPrefix: 15, together: 35 });
+  const ofOne = asks.map((ask) => near.serve([{ ...ask, prefix: "192.0.2.0/24" }]));
+  t.strictSame(ofOne, [10, 5, 0, 0, 0], "those of one prefix together");
+  t.equal(near.serve([{ ...asks[0]!, prefix: "198.51.100.0/24" }]), 10);
   t.end();
 });
 
@@ -178,7 +182,7 @@ test(`a graph of ${limits.ledger.edgesMax} debts is searched in well under a sec
   });
   const asked = { amount: 500, devices: [named(4999)] };
   const startMs = performance.now();
-  coveredBeside({ self: us, debts, trial: { each: 10, together: 500 }, others }, asked);
+  coveredBeside({ self: us, debts, trial: { each: 10, ofPrefix: 60, together: 500 }, others }, asked);
   const ms = performance.now() - startMs;
   t.ok(debts.length <= limits.ledger.edgesMax);
   t.ok(ms < 1000, `${ms.toFixed(0)} ms`);

@@ -82,7 +82,9 @@ test("hive(7)'s promises have the code's figures", (t) => {
   t.equal(ledger.ownShare, 1 / 2);
   t.match(text, `passed after ${ledger.halfLifeMs / dayMs} days`);
   t.match(text, `word after ${ledger.staleMs / dayMs} days`);
-  t.match(text, `For each GB of files ${ledger.ratio} GB kept`);
+  const asked = `${ledger.ratio} GB kept for others are asked, for ${ledger.thereShare * 100} %`;
+  t.match(text, `For each GB of files ${asked}`);
+  t.equal(ledger.newcomersPrefixShare, 1 / 8);
   t.equal(ledger.shardsPerByte, erasureClasses[0]!.n / erasureClasses[0]!.k);
   t.match(text, `may have ${ledger.allowanceBytes / 2 ** 30} GiB of shards`);
   t.match(text, `all such together ${ledger.newcomersShare * 100} % of the quota`);
