@@ -28,6 +28,7 @@ import { type HalfPlaced, type SegmentBooks, type SegmentState } from "./books.t
 import { freshState, heldCount } from "./books.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
+import { withFound } from "./found.ts";
 import type { Groups } from "./groups.ts";
 import {
   type Lane, type LaneStatus, groupFor, isLaneDone, laneStatus, lanesOf,
@@ -194,6 +195,8 @@ export class Uploader implements Step {
     signal: AbortSignal,
   ): Promise<void> {
     const { group, flights } = plan;
+    // On a slow line a step takes minutes, and what was waited for before it is here.
+    this.#waiting = { for: "nothing" };
     const inTheAir = new Set<Promise<boolean>>();
     while (flights.length < plan.count && !isLaneDone(lane)) {
       const { layout, taken } = planSegment(lane.blocks, { from: lane.from, k: group.class.k });
@@ -340,7 +343,8 @@ export class Uploader implements Step {
     if (coded !== undefined && !isLawful) {
       if (!(await this.#hasOtherGroup(half))) return false;
     } else if (coded !== undefined) {
-      if (await this.#placeSegment(half, coded, signal)) return true;
+      const state = await withFound(this.#needs, half, { shards: coded.shards, signal });
+      if (await this.#placeSegment({ ...half, state }, coded, signal)) return true;
       // A group whose members are gone must not keep from the others what another group can take.
       if (!(await this.#hasOtherGroup(half))) return false;
     }
