@@ -20,6 +20,7 @@ import type { Log } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
+import { type TrafficOrders, noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "./base/views.ts";
 import type { ReclaimReport, VerifyReport } from "./base/views.ts";
 import { LateCensus, serveCensus } from "./bridge/census.ts";
@@ -82,6 +83,8 @@ export interface Drive extends AsyncDisposable {
   setPolicy(path: readonly string[], name: string | null): Promise<void>;
   /** The user's policies say something else now. */
   govern(texts: PolicyTexts): Promise<void>;
+  /** The user wants so much to go over the line now, or nothing. */
+  limit(orders: TrafficOrders): Promise<void>;
   unmount(options: { readonly lazy: boolean }): Promise<void>;
 }
 
@@ -101,7 +104,8 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const government = new Government(config.policies ?? noTexts);
   const census = new LateCensus();
   const served = { ...serveSource(cache, government), ...serveCensus(census) };
-  const { node } = parts.use(await startNetwork(log, config, served));
+  const told = { traffic: config.traffic ?? noOrders };
+  const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   const { treeSecret } = driveKeysOf(config.driveSeed);
@@ -123,13 +127,15 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   await government.begin(tree, node);
   census.begin(tree);
   const mounted = parts.use(await mountTree(tree, log, config));
-  return driveOf({ cache, tree, node, mounted, note, government }, parts.move());
+  return driveOf({ cache, tree, node, mounted, note, government, told }, parts.move());
 }
 
-function startNetwork(log: Log, config: DriveConfig, handlers: Handlers) {
+/** A thread that has to be started again is told what holds then. */
+function startNetwork(log: Log, config: () => DriveConfig, handlers: Handlers) {
   // Compiled or not, the thread's file is beside this one.
   const file = new URL(`./node/thread${extname(import.meta.url)}`, import.meta.url);
-  return NetworkThread.start({ file, config: plainConfig(config), handlers, clock, log });
+  const told = () => plainConfig(config());
+  return NetworkThread.start({ file, config: told, handlers, clock, log });
 }
 
 function openDriveCache(log: Log, config: DriveConfig): Promise<Cache> {
@@ -153,12 +159,14 @@ interface DriveParts {
   readonly mounted: Mounted;
   readonly note: string | undefined;
   readonly government: Government;
+  /** What the node was told last. */
+  readonly told: { traffic: TrafficOrders };
 }
 
 function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
   // Whoever closes it second waits as long as the first.
   let closing: Promise<void> | undefined;
-  const { cache, tree, node, mounted, note, government } = parts;
+  const { cache, tree, node, mounted, note, government, told } = parts;
   return {
     note,
     ended: mounted.ended,
@@ -194,6 +202,10 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
     policyAt: (path) => government.at(path.map(nameFromText)),
     setPolicy: (path, name) => tree.setPolicy(path.map(nameFromText), name),
     govern: (texts) => government.govern(texts),
+    async limit(orders) {
+      told.traffic = orders;
+      await node.limit(orders);
+    },
     unmount: (how) => mounted.unmount(how),
     [Symbol.asyncDispose]: () => (closing ??= owned.disposeAsync()),
   };

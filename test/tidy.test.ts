@@ -22,6 +22,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   places: ["base", "crypt"],
   ledger: ["base", "crypt"],
   tree: ["base", "dag"],
+  traffic: ["base"],
   transfer: ["base", "cache", "crypt", "dag", "erasure", "guard", "placement", "peers"],
   mount: ["base", "tree"],
   check: ["base", "cache", "transfer", "tree"],
@@ -32,7 +33,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   bridge: ["base"],
   node: [
     "agent", "base", "bridge", "cache", "crypt", "erasure", "ledger", "peers", "placement",
-    "places", "transfer", "vault",
+    "places", "traffic", "transfer", "vault",
   ],
   web: ["base"],
   cli: ["base", "hive.ts"],

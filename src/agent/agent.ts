@@ -3,6 +3,7 @@
  * drive it only runs the steps it is given; with one it uploads, audits, repairs and publishes.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { type Brake, braked, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
@@ -35,6 +36,8 @@ export interface AgentNeeds {
   readonly log: Log;
   /** Told of every proof; without it nobody earns by one. */
   readonly tally?: ServiceTally;
+  /** Holds back what costs bulk: repair, and moves. */
+  readonly brake?: Brake;
 }
 
 export interface AgentOptions {
@@ -88,7 +91,9 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
   const { uploader, reclaimer } = transfer;
-  const steps = [uploader, reclaimer, adopt, audit, probe, drift, repair, publish, ...more];
+  const bulk = [reclaimer, probe, drift, repair];
+  const healing = bulk.map((step) => braked(step, needs.brake ?? noBrake));
+  const steps = [uploader, adopt, audit, ...healing, publish, ...more];
   return new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
 }
 

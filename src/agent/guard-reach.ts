@@ -99,7 +99,7 @@ export class Reach {
     const whole = { offsetBytes: 0, lengthBytes: shardBytes };
     const bytes = peer === this.self
       ? await host.read(this.asSelf, shard, whole)
-      : await network.read(peer, shard, whole, { signal });
+      : await network.read(peer, shard, whole, { signal, urgency: "background" });
     if (shardIdOf(bytes) === shard) return bytes;
     if (peer !== this.self) this.#needs.conduct.saw({ peer, verdict: "wrong", act: "read" });
     throw new HiveError("Corrupt", "guard.read", `${record.segment}/${index}`);

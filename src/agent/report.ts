@@ -52,6 +52,7 @@ function waitingText(waiting: Waiting): string | null {
     case "peers":
       return `peers of enough households${clausesText(waiting)}`;
     case "policy":
+    case "traffic":
       return waiting.why;
     case "members":
       return `holders: ${waiting.why}`;
@@ -117,6 +118,7 @@ export function driveStatusOf(
   const { households, householdsNeeded, pendingBlocks, ...safety } = node.drive ?? unkept;
   return {
     ...told,
+    traffic: node.traffic,
     state: stateOfDrive(safety, usage.dirtyBytes > 0 || pendingBlocks > 0),
     ...safety,
     owed: node.owed,

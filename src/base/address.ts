@@ -30,6 +30,11 @@ export function isLoopback({ family, value }: Address): boolean {
   return family === 4 ? contains(loopback4, value) : value === 1n;
 }
 
+/** This machine, or a network at home: what no provider carries. */
+export function isNear({ family, value }: Address): boolean {
+  return (family === 4 ? near4 : near6).some((network) => contains(network, value));
+}
+
 /** /24 or /48: what one operator moves, or loses, as a whole. */
 export function prefixOf(address: Address): string {
   return networkText(address, address.family === 4 ? 24 : 48);
@@ -110,6 +115,12 @@ const special4 = [
   "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
   "203.0.113.0/24", "224.0.0.0/3",
 ].map(network);
+
+/** Loopback, private use and link-local; a carrier's shared addresses are far. */
+const near4 = [
+  "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+].map(network);
+const near6 = ["::1/128", "fc00::/7", "fe80::/10"].map(network);
 
 /** All but global unicast, and of that what is for documents, benchmarks and Teredo. */
 const special6 = [

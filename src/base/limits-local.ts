@@ -248,6 +248,29 @@ export const localLimits = {
     /** Between a fault of the network's thread and its next start: no busy loop, no long gap. */
     restartMs: 2000,
   },
+  traffic: {
+    /** A timetable is a line that a person wrote. */
+    charsMax: 200,
+    entriesMax: 16,
+    /** Less is a mistake; and more than any line bears. */
+    perSecondMin: KiB,
+    perSecondMax: 1024 * GiB,
+    /** What a quiet line has saved up: little, so that a limit is one from the first second on. */
+    burstMs: 250,
+    /** A program's read waits no longer for its turn, however low the limit: it would count as
+     *  failed soon after. */
+    ownerWaitMsMax: 10_000,
+    /** A peer that asks waits less than the 15 seconds after which it would take us for gone. */
+    guestWaitMsMax: 5_000,
+    /** Calls that wait for their turn: what all lanes of all peers may have under way. */
+    waitingMax: 16_384,
+    /** Between two looks at whether the link is metered, and where nobody can tell. */
+    meteredLookMs: 30_000,
+    meteredRestMs: 10 * 60_000,
+    /** How long a program that is asked about the link may take, and what it may say. */
+    meteredAnswerMsMax: 5_000,
+    meteredAnswerBytesMax: 4 * KiB,
+  },
   web: {
     /** Tabs of one user on one machine, six connections each at most. */
     connectionsMax: 64,

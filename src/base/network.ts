@@ -9,6 +9,7 @@
 import type { OwnerId, PeerId, SegmentId, ShardId } from "./ids.ts";
 import type { ByteRange } from "./filesystem.ts";
 import type { Head, Manifest, Offer, Receipt, SegmentRecord } from "./records.ts";
+import type { Urgency } from "./traffic.ts";
 
 /** Who asks a holder: a peer whose key the connection proved, and the drives it may act for. */
 export interface Requester {
@@ -106,6 +107,13 @@ export interface CallOptions {
 }
 
 export interface ReadOptions extends CallOptions {
+  /** Who waits for it; a program of the owner when not told. */
+  readonly urgency?: Urgency;
+  /**
+   * Called once, when it is sent, or the peer is dialled for it: whatever it waited for before, a
+   * turn on this machine's line, was not the peer's time.
+   */
+  readonly begun?: () => void;
   /**
    * Room of just that length, in which the answer may lie. When the read fails, bytes may still
    * come for it: it must not be used for anything else.

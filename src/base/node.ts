@@ -4,6 +4,7 @@
  */
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
+import type { TrafficOrders } from "./traffic.ts";
 import type { InviteView, LedgerView, NodeStatus, PeerRow, PolicyQuestion } from "./views.ts";
 import type { PolicyReport, PolicyTexts, ReclaimReport, VerifyReport, Vouch } from "./views.ts";
 
@@ -28,6 +29,8 @@ export interface NodeDuties extends BlockFetcher {
   explainPolicy(asked: PolicyQuestion): Promise<PolicyReport>;
   /** From now on these policies are in force; Invalid when one is none, and nothing changes. */
   govern(texts: PolicyTexts): Promise<void>;
+  /** From now on this much may go over the line, and this is paused. */
+  limit(orders: TrafficOrders): Promise<void>;
   /** Whether every policy in force lets this machine keep what peers have, too. */
   mayCache(): Promise<boolean>;
   /** Takes the user's word for where a peer is, or takes it back; kept over a restart. */

@@ -13,6 +13,36 @@ export interface NodeStatus {
   readonly drive: SafetyStatus | undefined;
   /** What others say that we owe them; null when nobody does. */
   readonly owed: OwedStatus | null;
+  readonly traffic: TrafficStatus;
+}
+
+/** What goes over the line now, and what is held back. */
+export interface TrafficStatus {
+  /** Null while uploads may go on. */
+  readonly paused: {
+    /** ISO 8601; null where nobody noted it. */
+    readonly since: string | null;
+    /** ISO 8601; null when no time ends it. */
+    readonly until: string | null;
+    /** What ends it, in words. */
+    readonly waitsFor: string;
+  } | null;
+  readonly upload: LineStatus;
+  readonly download: LineStatus;
+  /** Whether peers on this machine and its local network count. */
+  readonly limitLan: boolean;
+  /** Whether the link is metered, as far as the system tells: yes, no or unknown. */
+  readonly metered: string;
+  /** Of our own protocol, small and large, near and far, since the daemon's start. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+export interface LineStatus {
+  /** Bytes; null without a limit. */
+  readonly perSecond: number | null;
+  /** False: nothing goes that no program waits for. */
+  readonly isOpen: boolean;
 }
 
 /** How safe a drive's data is. */
@@ -103,6 +133,7 @@ export interface DriveStatus {
   readonly queues: readonly PolicyQueue[];
   readonly resealing: ResealStatus | null;
   readonly policy: PolicyStatus;
+  readonly traffic: TrafficStatus;
   /** What is wrong with the local store, and what to do about it; null when all is well. */
   readonly trouble: string | null;
   readonly lastProvenAt: string | null;

@@ -1,6 +1,7 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
+import type { TrafficOrders } from "../base/traffic.ts";
 import type { InviteView, LedgerView, NodeStatus, PeerRow } from "../base/views.ts";
 import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../base/views.ts";
 import type { ReclaimReport, VerifyReport, Vouch } from "../base/views.ts";
@@ -20,6 +21,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.newestRoot": () => node.newestRoot(),
     "node.explainPolicy": (asked) => node.explainPolicy(asked as PolicyQuestion),
     "node.govern": (texts) => node.govern(texts as PolicyTexts),
+    "node.limit": (orders) => node.limit(orders as TrafficOrders),
     "node.mayCache": () => node.mayCache(),
     "node.vouch": (asked) => node.vouch(asked as Vouch),
     "node.invite": (options) => node.invite(options as { networkKey: boolean }),
@@ -45,6 +47,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     newestRoot: () => ask<Uint8Array | undefined>("newestRoot"),
     explainPolicy: (asked) => ask<PolicyReport>("explainPolicy", asked),
     govern: (texts) => ask("govern", texts),
+    limit: (orders) => ask("limit", orders),
     mayCache: () => ask<boolean>("mayCache"),
     vouch: (asked) => ask("vouch", asked),
     invite: (options) => ask<InviteView>("invite", options),

@@ -27,7 +27,8 @@ export interface ThreadSeed<Config> {
 
 export interface ThreadNeeds<Config> {
   readonly file: URL;
-  readonly config: Config;
+  /** Asked at each start. */
+  readonly config: () => Config;
   /** What the worker may ask of this thread. */
   readonly handlers: Handlers;
   readonly clock: Clock;
@@ -102,7 +103,7 @@ function begin<Config>({ file, config, handlers }: ThreadNeeds<Config>): Running
   const near = new MessageChannel();
   const far = new MessageChannel();
   const ports = { asked: near.port2, asking: far.port2 };
-  const seed = { role, ...ports, config } satisfies ThreadSeed<Config>;
+  const seed = { role, ...ports, config: config() } satisfies ThreadSeed<Config>;
   const resourceLimits = { maxYoungGenerationSizeMb: limits.bridge.youngGenerationMiBMax };
   const transferList = Object.values(ports);
   const worker = new Worker(file, { workerData: seed, transferList, resourceLimits });

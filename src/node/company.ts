@@ -2,12 +2,17 @@
 import { systemClock as clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { GuardHost, GuardNetwork } from "../base/guard.ts";
+import type { PeerId } from "../base/ids.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import { systemRandom as random } from "../base/random.ts";
+import { noOrders } from "../base/traffic.ts";
 import { certifier } from "../crypt/certificates.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { type Peers, openPeers } from "../peers/peers.ts";
 import { Places } from "../places/places.ts";
+import { limitedHost } from "../traffic/limited-host.ts";
+import { limitedNetwork } from "../traffic/limited-network.ts";
+import { Traffic } from "../traffic/traffic.ts";
 import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { countedNetwork } from "./counted.ts";
 import type { House } from "./house.ts";
@@ -15,7 +20,8 @@ import type { House } from "./house.ts";
 export interface Company {
   readonly peers: Peers;
   readonly places: Places;
-  /** The peers, with what they hand out to this node told to its ledger. */
+  readonly traffic: Traffic;
+  /** The peers, on this machine's line; what they hand out to it is told to its ledger. */
   readonly network: PeerNetwork & GuardNetwork;
 }
 
@@ -33,11 +39,15 @@ export async function openCompany(
   const ipfs = blocks === undefined ? {} : { blocks, fetcher: blocks };
   const people = { clock, random, log, books: await openBooks("peers") };
   const places = parts.use(new Places(people, { ...config, self: keys.peer }));
-  const hosts = { host: vault, guardian: guardHost(met), ledger: ledger.host };
+  const isNear = (peer: PeerId): boolean => places.isNear(peer);
+  const traffic = parts.use(new Traffic({ clock, isNear }, config.traffic ?? noOrders));
+  const host = limitedHost(vault, traffic);
+  const hosts = { host, guardian: guardHost(met), ledger: ledger.host };
   const needs = { ...people, ...hosts, certificates, places, world, ...ipfs };
   const peers = parts.use(await openPeers(needs, config));
   met.peers = peers;
-  return { peers, places, network: countedNetwork(peers, ledger.tally) };
+  const network = limitedNetwork(countedNetwork(peers, ledger.tally), traffic);
+  return { peers, places, traffic, network };
 }
 
 /** The guardian comes last: it needs all the others. */

@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import type { CensusTaker, UploadSource } from "../base/blocks.ts";
 import type { Log } from "../base/log.ts";
+import type { TrafficOrders } from "../base/traffic.ts";
 import type { PolicyTexts } from "../base/views.ts";
 import type { RemoteBlocks } from "../bridge/source.ts";
 import type { MadeUpWorld, PeersOptions } from "../peers/peers.ts";
@@ -33,6 +34,8 @@ export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   readonly guardLeaseMs?: number;
   /** The user's policies; without them the built-in one holds. */
   readonly policies?: PolicyTexts;
+  /** What may go over the line, and when; anything without them. */
+  readonly traffic?: TrafficOrders;
 }
 
 /** Of a user who wrote none. */
@@ -43,10 +46,11 @@ export function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
   const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
   const { deadAfterMs, auditIntervalMs, guardLeaseMs, policies, contributeRatio } = config;
+  const { traffic } = config;
   const room = { quotaBytes, strangerShare };
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
-  const chosen = { relay, upnp, networkKey, policies, contributeRatio, guardLeaseMs };
+  const chosen = { relay, upnp, networkKey, policies, contributeRatio, guardLeaseMs, traffic };
   const told = Object.entries(chosen)
     .filter(([, value]) => value !== undefined);
   return { ...who, ...how, ...Object.fromEntries(told) };

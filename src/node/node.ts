@@ -30,7 +30,7 @@ export async function askRecovered(
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
-  const { peers, vault, transfer, agent, places, ledger, name } = rooms;
+  const { peers, vault, transfer, agent, places, ledger, traffic, name } = rooms;
   let { problem } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
@@ -52,6 +52,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
           notHere: transfer?.notHere() ?? [],
         }),
         owed: ledger.owed(),
+        traffic: { ...traffic.status(), ...peers.stats() },
       };
     },
     peers: async () => peerRowsOf(peers.peers(), agent.status().peers),
@@ -69,6 +70,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
       problem = texts.problem;
       agent.wake();
     },
+    limit: async (orders) => traffic.obey(orders),
     mayCache: async () => transfer?.mayHere("cache") ?? true,
     vouch: async ({ peer, country }) => places.vouch(peer, country ?? undefined),
     invite: async (asked) => {

@@ -13,6 +13,8 @@ import type { Peers } from "../peers/peers.ts";
 import { policiesOf } from "../placement/describe.ts";
 import type { Places } from "../places/places.ts";
 import { Survey } from "../places/survey.ts";
+import { LinkStep } from "../traffic/link.ts";
+import type { Traffic } from "../traffic/traffic.ts";
 import { type Transfer, openTransfer } from "../transfer/transfer.ts";
 import type { Vault } from "../vault/vault.ts";
 import { openCompany } from "./company.ts";
@@ -26,6 +28,7 @@ export interface Rooms {
   readonly agent: Agent;
   readonly places: Places;
   readonly ledger: Ledger;
+  readonly traffic: Traffic;
   /** The device's, for invites. */
   readonly name: string;
   /** What is wrong with the user's policies. */
@@ -43,7 +46,7 @@ export async function openRooms(
   const { keys, ledger, vault, met, openBooks } = house;
   const driveKeys = config.driveSeed === undefined ? undefined : driveKeysOf(config.driveSeed);
   const company = await openCompany(needs, config, { ...house, driveKeys }, parts);
-  const { peers, places, network } = company;
+  const { peers, places, traffic, network } = company;
   const shared = { network, clock, random, log };
   const coder = openCoder();
   const transfer =
@@ -56,6 +59,7 @@ export async function openRooms(
           books: await openBooks("transfer"),
           coder,
           keys: driveKeys,
+          brake: traffic.uploads,
         }, transferOptions(config.policies));
   met.transfer = transfer;
   const survey = new Survey({
@@ -70,13 +74,16 @@ export async function openRooms(
     { ...shared, host: vault, shelf: vault.shelf, books, coder, keys }, guardianOptions(config),
   );
   met.guardian = guard;
-  const steps = [peers.step, vault.step, guard, survey, ledger.step, lettingGo, ...memory];
-  const agentNeeds = { ...shared, transfer, tally: ledger.tally, books };
+  const link = new LinkStep({ clock, log, traffic });
+  const steps = [peers.step, vault.step, guard, survey, ledger.step, lettingGo, link, ...memory];
+  const agentNeeds = { ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing };
   const agent = await openAgent(agentNeeds, { ...config, steps });
+  traffic.onRelease(() => agent.wake());
   parts.defer(() => agent.stop());
   const problem = config.policies?.problem ?? null;
   const { deviceName: name, networkKey } = config;
-  return { peers, vault, transfer, agent, places, ledger, name, networkKey, problem };
+  const told = { name, networkKey, problem };
+  return { peers, vault, transfer, agent, places, ledger, traffic, ...told };
 }
 
 function guardianOptions({ deadAfterMs, auditIntervalMs: intervalMs, guardLeaseMs }: NodeConfig) {

@@ -51,6 +51,7 @@ export abstract class ShardCalls implements Pick<PeerNetwork, Asked>, GuardNetwo
     const fits = offset + length <= limits.peers.payloadBytesMax;
     if (!fits) throw new HiveError("TooLarge", "peers.read", `${offset}+${length}`);
     const asked = { op: "read", shard, offset, length } as const;
+    options.begun?.();
     const answer = await this.link(to).call(asked, none, options);
     if (answer.length === length) return answer;
     throw new HiveError("Corrupt", "peers.read", `${answer.length} bytes for ${length}`);

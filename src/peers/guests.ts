@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { Bucket } from "./bucket.ts";
+import { Bucket } from "../base/bucket.ts";
 import { Holding, JointHolding } from "./holding.ts";
 
 /** Who is at the other end of a connection. */

@@ -7,6 +7,7 @@
  * A peer at a private, local or shared address is near, and no table or round trip says more of it:
  * its claims stay claims.
  */
+import { isNear, parseAddress } from "../base/address.ts";
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
@@ -122,6 +123,13 @@ export class Places implements PlaceBook, AsyncDisposable {
   /** Whether it was seen somewhere that round trips and tables can say something of. */
   isPlaced(peer: PeerId): boolean {
     return this.#sightings.get(peer)?.place !== undefined;
+  }
+
+  /** Whether it was last seen on this machine, or on its local network. */
+  isNear(peer: PeerId): boolean {
+    const text = this.#sightings.get(peer)?.address.replace(/%.*$/, "");
+    const address = text === undefined ? undefined : parseAddress(text);
+    return address !== undefined && isNear(address);
   }
 
   /** Takes a checked statement, of this node or of one whose own place is known. */

@@ -156,12 +156,16 @@ export class Downloader implements BlockFetcher {
     const settled = new AbortController();
     const until = AbortSignal.any([signal, settled.signal]);
     const impatient = Promise.withResolvers<void>();
-    using _early = this.#impatience(target, holding, () => mayHedge() && impatient.resolve());
-    using _timer = this.#needs.clock.after(this.#lateMs(holding), () => {
-      this.#needs.witness.saw({ peer: holding.peer, verdict: "late", act: "read" });
-      impatient.resolve();
-    });
-    const direct = this.#direct(target, holding, until);
+    using timers = new DisposableStack();
+    const begun = (): void => {
+      if (timers.disposed) return;
+      timers.use(this.#impatience(target, holding, () => mayHedge() && impatient.resolve()));
+      timers.use(this.#needs.clock.after(this.#lateMs(holding), () => {
+        this.#needs.witness.saw({ peer: holding.peer, verdict: "late", act: "read" });
+        impatient.resolve();
+      }));
+    };
+    const direct = this.#direct(target, holding, { signal: until, begun });
     direct.catch(() => impatient.resolve());
     const others = impatient.promise.then(() => this.#otherwise(target, until, holding));
     try {
@@ -174,9 +178,12 @@ export class Downloader implements BlockFetcher {
     }
   }
 
-  async #direct(target: Target, holding: Holding, signal: AbortSignal): Promise<Uint8Array> {
+  async #direct(
+    target: Target, holding: Holding,
+    options: { readonly signal: AbortSignal; readonly begun?: () => void },
+  ): Promise<Uint8Array> {
     const { cid, record, range } = target;
-    const block = await this.#needs.reader.range(record, holding, range, { signal });
+    const block = await this.#needs.reader.range(record, holding, range, options);
     const { peer } = holding;
     if (cidOf(block) === cid) {
       this.#needs.witness.saw({ peer, verdict: "right", act: "read" });
@@ -196,7 +203,7 @@ export class Downloader implements BlockFetcher {
       const block = await reader.rebuiltRange(record, index, range, signal);
       if (cidOf(block) === cid) return block;
       log.info("transfer.fetch.lied", { segment: record.segment });
-      const shard = await reader.rebuiltShard(record, index, signal);
+      const shard = await reader.rebuiltShard(record, index, { signal, urgency: "owner" });
       const { offsetBytes, lengthBytes } = range;
       const checked = shard.subarray(offsetBytes, offsetBytes + lengthBytes);
       if (cidOf(checked) === cid) return Buffer.from(checked);
@@ -207,7 +214,7 @@ export class Downloader implements BlockFetcher {
       const holding = reader.holding(record, index);
       if (holding === undefined) throw error;
       log.debug("transfer.fetch.last", { segment: record.segment, why: describe(error) });
-      return this.#direct(target, holding, signal).catch(() => { throw error; });
+      return this.#direct(target, holding, { signal }).catch(() => { throw error; });
     }
   }
 

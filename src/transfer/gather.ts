@@ -29,17 +29,23 @@ export interface Impatience<Source> {
 }
 
 interface Asked {
-  readonly sinceMs: number;
+  /** When its time began; undefined while it waits for its turn on this machine's line. */
+  sinceMs: number | undefined;
   /** Another one was asked in its stead. */
   replaced: boolean;
   late: boolean;
 }
 
+/** Asks one source; `begun` is called when that source's time begins. */
+export type ReadPiece<Source, Piece> = (
+  source: Source, signal: AbortSignal, begun: () => void,
+) => Promise<Piece>;
+
 /** The first `needed` pieces; Unavailable, with how many there were, when all others failed. */
 export function gather<Source, Piece>(
   clock: Clock,
   options: GatherOptions<Source, Piece>,
-  read: (source: Source, signal: AbortSignal) => Promise<Piece>,
+  read: ReadPiece<Source, Piece>,
 ): Promise<ReadonlyMap<Source, Piece>> {
   return new Gathering(clock, options, read).run();
 }
@@ -47,7 +53,7 @@ export function gather<Source, Piece>(
 class Gathering<Source, Piece> {
   readonly #clock: Clock;
   readonly #options: GatherOptions<Source, Piece>;
-  readonly #read: (source: Source, signal: AbortSignal) => Promise<Piece>;
+  readonly #read: ReadPiece<Source, Piece>;
   readonly #found = new Map<Source, Piece>();
   readonly #rest = new AbortController();
   readonly #waiting: Source[];
@@ -58,7 +64,7 @@ class Gathering<Source, Piece> {
   constructor(
     clock: Clock,
     options: GatherOptions<Source, Piece>,
-    read: (source: Source, signal: AbortSignal) => Promise<Piece>,
+    read: ReadPiece<Source, Piece>,
   ) {
     this.#clock = clock;
     this.#options = options;
@@ -90,19 +96,18 @@ class Gathering<Source, Piece> {
   #askNext(): void {
     const source = this.#waiting.shift();
     if (source === undefined) return;
-    const sinceMs = this.#clock.monotonicMs();
-    this.#underWay.set(source, { sinceMs, replaced: false, late: false });
+    const asked: Asked = { sinceMs: undefined, replaced: false, late: false };
+    this.#underWay.set(source, asked);
     const signal = AbortSignal.any([this.#options.signal, this.#rest.signal]);
-    this.#read(source, signal).then(
+    this.#read(source, signal, () => { asked.sinceMs = this.#clock.monotonicMs(); }).then(
       (piece) => {
         this.#underWay.delete(source);
         this.#take(source, piece);
         this.#check();
       },
       () => {
-        const asked = this.#underWay.get(source);
         this.#underWay.delete(source);
-        if (!this.#rest.signal.aborted && asked?.replaced !== true) this.#askNext();
+        if (!this.#rest.signal.aborted && !asked.replaced) this.#askNext();
         this.#check();
       },
     );
@@ -135,6 +140,7 @@ class Gathering<Source, Piece> {
 
   #look(source: Source, asked: Asked): void {
     const { patienceMs, impatience, late } = this.#options;
+    if (asked.sinceMs === undefined) return;
     const ageMs = this.#clock.monotonicMs() - asked.sinceMs;
     if (ageMs >= patienceMs && !asked.late) {
       asked.late = true;

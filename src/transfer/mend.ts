@@ -27,6 +27,9 @@ export interface MendNeeds {
   readonly surplus: Surplus;
 }
 
+/** Nobody waits for it. */
+const urgency = "background";
+
 /** True when the member of the newest manifest has taken its shard. */
 export async function mendShard(
   needs: MendNeeds,
@@ -84,7 +87,7 @@ async function shardBytes(
     && source.peer !== memberOfShard(record, index, manifest);
   if (moved && !needs.witness.doubts(source.peer)) {
     try {
-      return await needs.reader.wholeShard(record, source, signal);
+      return await needs.reader.wholeShard(record, source, { signal, urgency });
     } catch (error) {
       if (!isFault(error)) throw error;
       needs.log.debug("transfer.mend.rebuild", { peer: source.peer, why: describe(error) });
@@ -94,7 +97,7 @@ async function shardBytes(
   // To pass one on is not to make it: only that is what `repair` in a policy means.
   const isAllowed = manifest === undefined || needs.groups.law.mayHere("repair", manifest);
   if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
-  return needs.reader.rebuiltShard(record, index, signal);
+  return needs.reader.rebuiltShard(record, index, { signal, urgency });
 }
 
 /** A shard that this holder says it has not, or answers wrongly for, counts as held no more. */

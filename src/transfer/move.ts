@@ -113,11 +113,12 @@ export class Mover {
   /** From their holders, each checked against its signed name, or rebuilt out of others. */
   async #dataShards(record: SegmentRecord, signal: AbortSignal): Promise<Uint8Array[]> {
     const { reader, groups, log } = this.#needs;
+    const quietly = { signal, urgency: "background" } as const;
     const indexes = Array.from({ length: record.k }, (_, index) => index);
     return Promise.all(indexes.map(async (index) => {
       const holding = reader.holding(record, index);
       try {
-        if (holding !== undefined) return await reader.wholeShard(record, holding, signal);
+        if (holding !== undefined) return await reader.wholeShard(record, holding, quietly);
       } catch (error) {
         signal.throwIfAborted();
         if (!isFault(error)) throw error;
@@ -126,7 +127,7 @@ export class Mover {
       const manifest = groups.get(record.group);
       const isAllowed = manifest === undefined || groups.law.mayHere("repair", manifest);
       if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
-      return reader.rebuiltShard(record, index, signal);
+      return reader.rebuiltShard(record, index, quietly);
     }));
   }
 

@@ -25,7 +25,7 @@ export async function probeShard(
   if (state?.holders[index] !== holder) return "right";
   const record = await records.get(state, signal);
   try {
-    await reader.wholeShard(record, { peer: holder, index }, signal);
+    await reader.wholeShard(record, { peer: holder, index }, { signal, urgency: "background" });
     return "right";
   } catch (error) {
     signal.throwIfAborted();

@@ -22,6 +22,7 @@ import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import type { SegmentBooks } from "./books.ts";
+import type { BrakedUploader } from "./braked.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 import type { Mover } from "./move.ts";
@@ -201,7 +202,7 @@ export class Reclaimer implements Step {
 /** A whole turn of it: heads that do without what was found are published, and holders told. */
 export async function reclaimNow(
   { reclaimer, uploader, outgoing, surplus, clock }: {
-    readonly reclaimer: Reclaimer; readonly uploader: Uploader; readonly outgoing: Outgoing;
+    readonly reclaimer: Reclaimer; readonly uploader: BrakedUploader; readonly outgoing: Outgoing;
     readonly surplus: Surplus; readonly clock: Clock;
   },
   timeoutMs: number,

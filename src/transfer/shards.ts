@@ -7,13 +7,14 @@ import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { type PeerId, type SegmentId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { PeerNetwork } from "../base/network.ts";
+import type { PeerNetwork, ReadOptions } from "../base/network.ts";
 import type { SegmentRecord } from "../base/records.ts";
+import type { Urgency } from "../base/traffic.ts";
 import { shardIdOf } from "../crypt/merkle.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { memberOfShard } from "../placement/seats.ts";
 import { type SegmentBooks, isProven } from "./books.ts";
-import { gather } from "./gather.ts";
+import { type ReadPiece, gather } from "./gather.ts";
 import type { Groups } from "./groups.ts";
 import type { HedgeBudget, Pace } from "./pace.ts";
 import { type Verdict, type Witness, verdictOf } from "./witness.ts";
@@ -67,34 +68,45 @@ export class ShardReader {
   /** A range of one shard as its holder gives it; its truth is the caller's to check. */
   async range(
     record: SegmentRecord, holding: Holding, range: ByteRange,
-    options: { readonly signal: AbortSignal; readonly into?: Buffer },
+    options: ReadOptions & { readonly signal: AbortSignal },
   ): Promise<Uint8Array> {
-    const { clock, network, witness, pace } = this.#needs;
+    const { network, witness } = this.#needs;
     const { signal } = options;
     const { peer, index } = holding;
     const shard = record.roots[index];
     if (shard === undefined) throw new HiveError("Invalid", "transfer.range", `shard ${index}`);
-    const startMs = clock.monotonicMs();
-    const took = (): void => pace.took(peer, range.lengthBytes, clock.monotonicMs() - startMs);
+    const timing = this.#timing(peer, range.lengthBytes, options.begun);
     try {
-      const bytes = await network.read(peer, shard, range, options);
+      const bytes = await network.read(peer, shard, range, { ...options, begun: timing.begun });
       if (bytes.length !== range.lengthBytes) {
         throw new HiveError("Corrupt", "transfer.range", `${bytes.length} bytes`);
       }
-      took();
+      timing.took();
       return bytes;
     } catch (error) {
-      if (signal.aborted) this.#calledOff(peer, range.lengthBytes, clock.monotonicMs() - startMs);
+      if (signal.aborted) timing.calledOff();
       const verdict = this.#verdictOf(record, error);
       if (!signal.aborted) witness.saw({ peer, verdict, act: "read" });
       throw error;
     }
   }
 
-  /** Others were quicker: a lower bound of its time, which counts if it is more than it had. */
-  #calledOff(peer: PeerId, lengthBytes: number, ms: number): void {
-    const { pace } = this.#needs;
-    if (ms > (pace.usualMs(peer, lengthBytes) ?? 0)) pace.took(peer, lengthBytes, ms);
+  /** The holder's time alone: what a question waits for before it is sent is our own line's. */
+  #timing(peer: PeerId, lengthBytes: number, begun: (() => void) | undefined) {
+    const { clock, pace } = this.#needs;
+    let startMs = Infinity;
+    return {
+      begun: (): void => {
+        startMs = clock.monotonicMs();
+        begun?.();
+      },
+      took: (): void => pace.took(peer, lengthBytes, clock.monotonicMs() - startMs),
+      // Others were quicker: a lower bound of its time, which counts if it is more than it had.
+      calledOff: (): void => {
+        const ms = clock.monotonicMs() - startMs;
+        if (ms > (pace.usualMs(peer, lengthBytes) ?? 0)) pace.took(peer, lengthBytes, ms);
+      },
+    };
   }
 
   /** True for a holder that its fellows leave far behind with answers of this size. */
@@ -141,8 +153,8 @@ export class ShardReader {
     const { lengthBytes } = range;
     const patienceMs = limits.transfer.rangePatienceMs;
     const options = { without: index, lengthBytes, patienceMs, signal };
-    const pieces = await this.#gather(record, options, (holding, until) => {
-      return this.range(record, holding, range, { signal: until });
+    const pieces = await this.#gather(record, options, (holding, until, begun) => {
+      return this.range(record, holding, range, { signal: until, begun });
     });
     return this.rebuild(record, [index], pieces)[0] as Uint8Array;
   }
@@ -152,12 +164,13 @@ export class ShardReader {
    * lie passes, and every liar is named.
    */
   async rebuiltShard(
-    record: SegmentRecord, index: number, signal: AbortSignal,
+    record: SegmentRecord, index: number,
+    { signal, urgency }: { readonly signal: AbortSignal; readonly urgency: Urgency },
   ): Promise<Uint8Array> {
     const patienceMs = limits.transfer.shardPatienceMs;
     const options = { without: index, lengthBytes: record.shardBytes, patienceMs, signal };
-    const pieces = await this.#gather(record, options, (holding, until) => {
-      return this.wholeShard(record, holding, until);
+    const pieces = await this.#gather(record, options, (holding, until, begun) => {
+      return this.wholeShard(record, holding, { signal: until, urgency, begun });
     });
     const shard = this.rebuild(record, [index], pieces)[0] as Uint8Array;
     if (shardIdOf(shard) === record.roots[index]) return shard;
@@ -166,11 +179,12 @@ export class ShardReader {
 
   /** One shard from its holder, checked against its signed name. */
   async wholeShard(
-    record: SegmentRecord, holding: Holding, signal: AbortSignal,
+    record: SegmentRecord, holding: Holding,
+    options: ReadOptions & { readonly signal: AbortSignal; readonly urgency: Urgency },
   ): Promise<Uint8Array> {
     const { peer, index } = holding;
     const whole = { offsetBytes: 0, lengthBytes: record.shardBytes };
-    const bytes = await this.range(record, holding, whole, { signal });
+    const bytes = await this.range(record, holding, whole, options);
     if (shardIdOf(bytes) === record.roots[index]) {
       this.#needs.witness.saw({ peer, verdict: "right", act: "read" });
       return bytes;
@@ -185,7 +199,7 @@ export class ShardReader {
       readonly without: number; readonly lengthBytes: number; readonly patienceMs: number;
       readonly signal: AbortSignal;
     },
-    read: (holding: Holding, signal: AbortSignal) => Promise<Uint8Array>,
+    read: ReadPiece<Holding, Uint8Array>,
   ): Promise<ReadonlyMap<number, Uint8Array>> {
     const { without, lengthBytes, patienceMs, signal } = options;
     const others = this.inOrder(record, lengthBytes).filter(({ index }) => index !== without);
@@ -225,7 +239,10 @@ export class ShardReader {
         mayAsk: () => budget.spend(shardBytes),
       },
       found: ({ index, peer }, bytes) => { if (index < k) found(index, bytes, peer); },
-    }, (holding, until) => this.range(record, holding, whole, { signal: until, into: room() }));
+    }, (holding, until, begun) => {
+      const how = { signal: until, urgency: "ahead", begun, into: room() } as const;
+      return this.range(record, holding, whole, how);
+    });
     const all = new Map([...pieces].map(([{ index }, bytes]) => [index, bytes]));
     const wanted = Array.from({ length: k }, (_, index) => index).filter((at) => !all.has(at));
     const made = this.rebuild(record, wanted, all);

@@ -5,6 +5,7 @@
  * Read pack.ts and segment.ts for what is sent, upload.ts for when, download.ts for the way back.
  */
 import type { BlockFetcher, CensusTaker, KeyValue, UploadSource } from "../base/blocks.ts";
+import { type Brake, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Cid, PeerId } from "../base/ids.ts";
@@ -18,6 +19,7 @@ import type { Coder } from "../erasure/erasure.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
 import { SegmentBooks } from "./books.ts";
+import { BrakedUploader } from "./braked.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import { Catalog } from "./catalog.ts";
 import { Downloader } from "./download.ts";
@@ -52,6 +54,8 @@ export interface TransferNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Holds uploads back; nothing does when absent. */
+  readonly brake?: Brake;
 }
 
 export interface TransferOptions {
@@ -137,10 +141,12 @@ export async function openTransfer(
   await outgoing.open();
   const reading = { records, reader, placer, catalog };
   const mover = new Mover({ ...parts, ...reading, outgoing });
-  const uploader = new Uploader({ ...parts, catalog, placer });
+  const brake = needs.brake ?? noBrake;
+  const rounds = new Uploader({ ...parts, catalog, placer });
+  const uploader = new BrakedUploader(rounds, brake);
   const recovering = { isUnderWay: false };
   const census = needs.census ?? { census: async () => undefined };
-  const reclaimer = new Reclaimer({ ...parts, census, catalog, mover, outgoing, uploader });
+  const reclaimer = new Reclaimer({ ...parts, census, catalog, mover, outgoing, uploader: rounds });
   const acting = { outgoing, mover, recovering, downloader, uploader, reclaimer };
   return new DriveTransfer({ ...parts, ...reading, ...acting });
 }
@@ -160,7 +166,7 @@ interface Parts extends TransferNeeds {
   readonly mover: Mover;
   readonly recovering: { isUnderWay: boolean };
   readonly downloader: Downloader;
-  readonly uploader: Uploader;
+  readonly uploader: BrakedUploader;
   readonly reclaimer: Reclaimer;
 }
 

@@ -13,6 +13,8 @@ export type Waiting =
   | ({ readonly for: "peers" } & TooFew)
   | { readonly for: "members"; readonly why: string }
   | PolicyWaiting
+  /** Held back by the user, the link or the hour. */
+  | { readonly for: "traffic"; readonly why: string }
   /** So many blocks of the newest root are spoilt on this disk: all else is with the peers. */
   | { readonly for: "disk"; readonly spoiltBlocks: number };
 

@@ -111,6 +111,7 @@ export class LoopbackNetwork implements PeerNetwork {
     ...[to, shard, range, options]: Parameters<PeerNetwork["read"]>
   ): ReturnType<PeerNetwork["read"]> {
     this.calls.read++;
+    options?.begun?.();
     const bytes = await this.#call(to, options, (host, from) => host.read(from, shard, range));
     this.calls.readBytes += bytes.length;
     return this.#isLying(to) ? corrupted(bytes) : bytes;

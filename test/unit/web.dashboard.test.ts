@@ -17,6 +17,11 @@ const status: DriveStatus = {
   segments: { total: 12, healthy: 11, degraded: 1, lost: 0 },
   away: { holders: 1, of: 6 }, waitingFor: null, queues: [], resealing: null, trouble: null,
   policy: { problem: null, moving: [], stuck: 0, notHere: [] },
+  traffic: {
+    paused: null, upload: { perSecond: null, isOpen: true },
+    download: { perSecond: null, isOpen: true }, limitLan: false, metered: "unknown",
+    sentBytes: 1_000, receivedBytes: 2_000,
+  },
   survives: 3, owed: null,
   lastProvenAt: "2026-11-23T12:00:00.000Z",
   dirtyBytes: 5_000_000,

@@ -1,0 +1,85 @@
+/**
+ * A PeerNetwork whose bulk waits for its turn on this machine's line: shards on their way out, and
+ * ranges that are asked for. All else passes as it is, so that no question, proof or record ever
+ * stands behind a shard; a small range is paid for, and does not wait either.
+ */
+import type { ByteRange } from "../base/filesystem.ts";
+import type { GuardNetwork } from "../base/guard.ts";
+import type { PeerId, ShardId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { PeerNetwork, ReadOptions } from "../base/network.ts";
+import type { EnterOptions } from "./line.ts";
+import type { Traffic } from "./traffic.ts";
+
+/** Of what this node does by itself, all is of one party. */
+const party = "self";
+
+type Network = PeerNetwork & GuardNetwork;
+
+export function limitedNetwork(
+  network: Network, traffic: Pick<Traffic, "up" | "down" | "counts">,
+): Network {
+  return {
+    self: network.self,
+    offer: () => network.offer(),
+    peers: () => network.peers(),
+    store: (...call) => store(network, traffic, call),
+    read: (to, shard, range, options = {}) => {
+      const asked = { to, shard, range, options };
+      return traffic.counts(to) ? read(network, traffic, asked) : passOn(network, asked);
+    },
+    prove: (...call) => network.prove(...call),
+    release: (...call) => network.release(...call),
+    putRecord: (...call) => network.putRecord(...call),
+    records: (...call) => network.records(...call),
+    segments: (...call) => network.segments(...call),
+    publish: (...call) => network.publish(...call),
+    guard: (...call) => network.guard(...call),
+    resolveHead: (...call) => network.resolveHead(...call),
+    resolveManifest: (...call) => network.resolveManifest(...call),
+  };
+}
+
+async function store(
+  network: PeerNetwork, traffic: Pick<Traffic, "up" | "counts">,
+  call: Parameters<PeerNetwork["store"]>,
+): ReturnType<PeerNetwork["store"]> {
+  const [to, { record, manifest, policy }, shard, { signal } = {}] = call;
+  if (traffic.counts(to)) {
+    const told = record.bytes.length + manifest.bytes.length + (policy?.length ?? 0);
+    const wanted = { bytes: shard.length + told, urgency: "background", party } as const;
+    await traffic.up.enter(wanted, { signal });
+  }
+  return network.store(...call);
+}
+
+interface Asked {
+  readonly to: PeerId;
+  readonly shard: ShardId;
+  readonly range: ByteRange;
+  readonly options: ReadOptions;
+}
+
+async function read(
+  network: PeerNetwork, { down }: Pick<Traffic, "down">, asked: Asked,
+): Promise<Uint8Array> {
+  const { urgency = "owner", signal } = asked.options;
+  const bytes = asked.range.lengthBytes;
+  if (bytes <= limits.peers.controlBytesMax) down.spend({ bytes, urgency });
+  else await down.enter({ bytes, urgency, party }, waitOf(urgency, signal));
+  return passOn(network, asked);
+}
+
+function passOn(
+  network: PeerNetwork, { to, shard, range, options }: Asked,
+): Promise<Uint8Array> {
+  return network.read(to, shard, range, options);
+}
+
+/** A program waits for a bounded time; what nobody waits for may take as long as it takes. */
+function waitOf(
+  urgency: NonNullable<ReadOptions["urgency"]>, signal: AbortSignal | undefined,
+): EnterOptions {
+  if (urgency !== "owner") return { signal };
+  return { signal, waitMsMax: limits.traffic.ownerWaitMsMax, then: "go" };
+}

@@ -1,0 +1,149 @@
+/**
+ * The face of this room: this node's line in both directions, and the brakes on what it would begin
+ * by itself. It goes by the user's orders, the hour, and what the system knows of the link; whoever
+ * sends or asks for bulk goes through limited-network.ts and limited-host.ts.
+ */
+import type { Brake } from "../base/brake.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
+import type { Metered, TrafficOrders } from "../base/traffic.ts";
+import type { TrafficStatus } from "../base/views.ts";
+import { type PauseReason, type Verdict, ends, judge } from "./gauge.ts";
+import { Line } from "./line.ts";
+import { untilNextMinuteMs } from "./hours.ts";
+
+export interface TrafficNeeds {
+  readonly clock: Clock;
+  /** Whether a peer is on this machine or on its local network. */
+  readonly isNear: (peer: PeerId) => boolean;
+}
+
+export class Traffic implements Disposable {
+  readonly up: Line;
+  readonly down: Line;
+  readonly uploads = new HandBrake();
+  readonly healing = new HandBrake();
+  readonly #needs: TrafficNeeds;
+  #orders: TrafficOrders;
+  #link: Metered = "unknown";
+  #meteredSinceMs = 0;
+  #timer: Disposable | undefined;
+  #onRelease: () => void = () => {};
+
+  constructor(needs: TrafficNeeds, orders: TrafficOrders) {
+    this.#needs = needs;
+    this.#orders = orders;
+    const { clock } = needs;
+    this.up = new Line({ clock, gauge: () => this.#verdict().up });
+    this.down = new Line({ clock, gauge: () => this.#verdict().down });
+    this.#look();
+  }
+
+  /** The user says something else now. */
+  obey(orders: TrafficOrders): void {
+    this.#orders = orders;
+    this.#look();
+  }
+
+  /** What the user wants to be done about a metered link. */
+  get metered(): TrafficOrders["metered"] {
+    return this.#orders.metered;
+  }
+
+  linkIs(link: Metered): void {
+    if (link === this.#link) return;
+    this.#link = link;
+    this.#meteredSinceMs = this.#needs.clock.now();
+    this.#look();
+  }
+
+  /** Whether a peer's bytes count. */
+  counts(peer: PeerId): boolean {
+    return this.#orders.limitLan || !this.#needs.isNear(peer);
+  }
+
+  /** Called when something may go on. */
+  onRelease(act: () => void): void {
+    this.#onRelease = act;
+  }
+
+  status(): Omit<TrafficStatus, "sentBytes" | "receivedBytes"> {
+    const { up, down, uploads } = this.#verdict();
+    return {
+      paused: uploads === undefined ? null : this.#pauseView(uploads),
+      upload: { perSecond: up.perSecond ?? null, isOpen: up.isOpen },
+      download: { perSecond: down.perSecond ?? null, isOpen: down.isOpen },
+      limitLan: this.#orders.limitLan,
+      metered: this.#link,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+    this.up[Symbol.dispose]();
+    this.down[Symbol.dispose]();
+  }
+
+  #verdict(): Verdict {
+    return judge(this.#orders, this.#link, this.#needs.clock.now());
+  }
+
+  #pauseView(reason: PauseReason): NonNullable<TrafficStatus["paused"]> {
+    const { pause } = this.#orders;
+    const text = (ms: number | null | undefined): string | null => {
+      return typeof ms === "number" ? new Date(ms).toISOString() : null;
+    };
+    const waitsFor = ends[reason];
+    switch (reason) {
+      case "asked": return { since: text(pause?.sinceMs), until: text(pause?.untilMs), waitsFor };
+      case "metered": return { since: text(this.#meteredSinceMs), until: null, waitsFor };
+      case "hours": return { since: null, until: null, waitsFor };
+    }
+  }
+
+  /** Brakes and taps as they have to be now; again when the clock may say otherwise. */
+  #look(): void {
+    this.#timer?.[Symbol.dispose]();
+    const { clock } = this.#needs;
+    const { uploads, healing } = this.#verdict();
+    const released = [this.uploads.set(uploads), this.healing.set(healing)].includes("released");
+    this.up.look();
+    this.down.look();
+    if (released) this.#onRelease();
+    const { pause, upload, download } = this.#orders;
+    const untilMs = Math.max(1, (pause?.untilMs ?? Infinity) - clock.now());
+    const isChanging = Number.isFinite(untilMs) || upload.length + download.length > 0;
+    if (!isChanging) return;
+    const waitMs = Math.min(untilMs, untilNextMinuteMs(clock.now()));
+    this.#timer = clock.after(waitMs, () => this.#look());
+  }
+}
+
+/** A brake in the hand of whoever decides. */
+class HandBrake implements Brake {
+  #control = new AbortController();
+  #reason: PauseReason | undefined;
+
+  get isOn(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  get why(): string {
+    return this.#reason === undefined ? "" : ends[this.#reason];
+  }
+
+  get signal(): AbortSignal {
+    return this.#control.signal;
+  }
+
+  /** What that changed. */
+  set(reason: PauseReason | undefined): "held" | "released" | "nothing" {
+    const wasOn = this.isOn;
+    this.#reason = reason;
+    if (wasOn === this.isOn) return "nothing";
+    if (wasOn) this.#control = new AbortController();
+    else this.#control.abort(new HiveError("Interrupted", "traffic", "paused"));
+    return wasOn ? "released" : "held";
+  }
+}
