@@ -53,6 +53,13 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
     "files that it keeps here (hive(7)), with a trial for newcomers; 0 asks nothing, and so does a node " +
     "without a drive; friends and this machine's own peers are not asked",
   cacheLimitBytes: "how large the local store may grow; `hive cache --limit` sets it",
+  upload: "how much bulk may leave this machine, by the hour; `hive limit up` sets it (default: " +
+    "unlimited)",
+  download: "the same of what comes in; `hive limit down` sets it (default: unlimited)",
+  limitLan: "whether peers on this machine and its local network are limited too",
+  metered: "what to do on a link that the system says is metered: pause, ignore, or a rate for " +
+    "each direction (default: pause). NetworkManager is asked; where it cannot tell, nothing " +
+    "is paused",
   deadAfterSeconds: "a peer without any answer for this long counts as dead, and what it held is " +
     "made anew elsewhere; long before that when its own past absences, and how often it was away, " +
     "make it far more likely to be dead than away; only time in which this machine could see others counts, and three " +
@@ -163,13 +170,15 @@ function fileLines(): string[] {
         "read lately. It is no cache to be swept: it may hold the only copy"],
       [state(home.nodeDirectory), "shards kept for others, and this node's books"],
       [state(home.swarmDirectory), "the homes of a local swarm's peers"],
+      [state(home.pauseFile), "there while the user wants no bulk; `hive resume` removes it"],
       [state(home.logFile), "what the daemon had to say; it never holds a name or a key"],
       ["Pa ~/.cache/hive/code", "our own code, compiled: it may be deleted at any time"],
       [state(home.socket), "where the daemon listens for these commands"],
     ]),
     ".Pp",
     ...prose(`${basename(home.settingsFile)} is one JSON object. A setting that is absent has ` +
-      "its default; an unknown one is refused. It is read when a daemon starts."),
+      "its default; an unknown one is refused. It is read when a daemon starts; a mounted drive " +
+      "goes by its limits and policy as soon as it is saved."),
     ...tagged(Object.entries(settingMeanings).map(([key, meaning]) => settingRow(key, meaning))),
   ];
 }

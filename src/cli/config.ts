@@ -5,6 +5,7 @@ import type { DriveConfig, NodeConfig, Secrets } from "../hive.ts";
 import type { Home } from "./home.ts";
 import { readNetworkKey } from "./network-key.ts";
 import type { Settings } from "./settings.ts";
+import { ordersOf } from "./traffic-orders.ts";
 
 export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): NodeConfig {
   return {
@@ -26,6 +27,7 @@ export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): 
     deadAfterMs: settings.deadAfterSeconds * 1000,
     auditIntervalMs: settings.auditIntervalSeconds * 1000,
     guardLeaseMs: guardLeaseMs(settings),
+    traffic: ordersOf(home, settings),
   };
 }
 

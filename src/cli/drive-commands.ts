@@ -7,7 +7,7 @@ import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
 import { insideMount } from "./inside-mount.ts";
 import { mountPointOf } from "./mount-point.ts";
-import { movingText, print, printJson, say, sizeText, table } from "./output.ts";
+import { movingText, print, printJson, say, sizeText, table, trafficLines } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 
@@ -31,6 +31,8 @@ export async function status(home: Home, line: CommandLine): Promise<ExitCode> {
 
 export async function flush(home: Home, line: CommandLine): Promise<ExitCode> {
   const seconds = line.count("timeout") ?? flushTimeoutSeconds;
+  const { traffic } = (await ask(home, "status")) as DriveStatus;
+  if (traffic.paused !== null) say(`paused: this waits for ${traffic.paused.waitsFor}`);
   await ask(home, "flush", { timeoutMs: seconds * 1000 });
   return exitCodes.ok;
 }
@@ -141,6 +143,7 @@ function statusText(found: DriveStatus): string {
     `proven     ${proven}`,
     ...policyLines(found.policy).map((words) => `policy     ${words}`),
     `to upload  ${sizeText(found.dirtyBytes)}${waitingText(found)}`,
+    ...trafficLines(found.traffic),
     ...queueLines(found),
     ...resealLines(found),
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,

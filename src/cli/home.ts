@@ -20,6 +20,8 @@ export interface Home {
   /** The node's books, vault and address book. */
   readonly nodeDirectory: string;
   readonly swarmDirectory: string;
+  /** There while the user wants no bulk. */
+  readonly pauseFile: string;
   readonly logFile: string;
   readonly socket: string;
 }
@@ -68,6 +70,7 @@ function homeIn(config: string, state: string): Home {
     cacheDirectory: join(state, "cache"),
     nodeDirectory: join(state, "node"),
     swarmDirectory: join(state, "swarm"),
+    pauseFile: join(state, "pause.json"),
     logFile: join(state, "hive.log"),
     socket: socketIn(state),
   };

@@ -34,6 +34,7 @@ import { PolicyFiles, type PolicyWatch, watchPolicies } from "./policy-watch.ts"
 import { readSettings, writeSettings } from "./settings.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
+import { ordersOf } from "./traffic-orders.ts";
 
 const daemonLog = lineLog({ level: "info", write: toStandardError });
 
@@ -81,9 +82,12 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
 async function attend(home: Home, drive: Drive, files: PolicyFiles): Promise<ExitCode> {
   const dashboard = lazyDashboard(drive);
   const govern = (texts: PolicyTexts) => drive.govern(texts);
-  const policies = watchPolicies(home, files, { log: daemonLog, govern });
+  const reloadTraffic = trafficReload(home, drive);
+  const needs = { log: daemonLog, govern, settingsChanged: reloadTraffic };
+  const policies = watchPolicies(home, files, needs);
   const handlers = {
     ...handlersOf(drive, { dashboard, policies }), ...policyHandlersOf(drive, policies),
+    reloadTraffic,
   };
   const server = await serveControl(home.socket, handlers);
   try {
@@ -99,6 +103,18 @@ async function attend(home: Home, drive: Drive, files: PolicyFiles): Promise<Exi
     server.close();
   }
   return exitCodes.ok;
+}
+
+/** Tells the drive what the settings and the pause come to now, if that is news. */
+function trafficReload(home: Home, drive: Drive): () => Promise<void> {
+  let told = "";
+  return async () => {
+    const orders = ordersOf(home, readSettings(home.settingsFile));
+    const text = JSON.stringify(orders);
+    if (text === told) return;
+    await drive.limit(orders);
+    told = text;
+  };
 }
 
 /** An indexer or a file manager that looks in for a moment is no reason to refuse. */

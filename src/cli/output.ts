@@ -1,7 +1,7 @@
 /** How things are said: data to standard output, words to standard error, sizes for people. */
 import { GiB, KiB, MiB } from "../base/bytes.ts";
 import { type HiveError, isFault } from "../base/errors.ts";
-import type { PolicyStatus } from "../base/views.ts";
+import type { LineStatus, PolicyStatus, TrafficStatus } from "../base/views.ts";
 
 export function print(text: string): void {
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
@@ -20,6 +20,27 @@ export function sizeText(bytes: number): string {
   if (bytes >= MiB) return `${(bytes / MiB).toFixed(1)} MiB`;
   if (bytes >= KiB) return `${(bytes / KiB).toFixed(0)} KiB`;
   return `${bytes} B`;
+}
+
+/** How much one direction of the line may carry. */
+export function lineText({ perSecond, isOpen }: LineStatus): string {
+  if (!isOpen) return "nothing but what programs read";
+  return perSecond === null ? "unlimited" : `${sizeText(perSecond)}/s`;
+}
+
+/** What holds traffic back, for whoever asks how the drive is. */
+export function trafficLines({ paused, upload, download }: TrafficStatus): string[] {
+  const lines = [upload, download];
+  const isLimited = lines.some(({ perSecond, isOpen }) => perSecond !== null || !isOpen);
+  return [
+    ...(paused === null ? [] : [`paused     ${pauseText(paused)}`]),
+    ...(isLimited ? [`limits     up: ${lineText(upload)}, down: ${lineText(download)}`] : []),
+  ];
+}
+
+function pauseText({ since, until, waitsFor }: NonNullable<TrafficStatus["paused"]>): string {
+  const times = [since === null ? "" : `since ${since}`, until === null ? "" : `until ${until}`];
+  return [...times.filter((words) => words !== ""), `waits for ${waitsFor}`].join(", ");
 }
 
 /** How far data is on its way to where a policy wants it. */

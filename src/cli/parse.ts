@@ -12,6 +12,8 @@ export interface CommandLine {
   readonly count: (name: string) => number | undefined;
   readonly bytes: (name: string) => number | undefined;
   readonly share: (name: string) => number | undefined;
+  /** In milliseconds: 90s, 30m, 1h30m, 2d. */
+  readonly duration: (name: string) => number | undefined;
 }
 
 export function parseCommandLine(command: CommandSpec, words: readonly string[]): CommandLine {
@@ -37,6 +39,7 @@ export function parseCommandLine(command: CommandSpec, words: readonly string[])
     count: (name) => number(name, parseCount),
     bytes: (name) => number(name, parseBytes),
     share: (name) => number(name, parseShare),
+    duration: (name) => number(name, parseDuration),
   };
 }
 
@@ -52,6 +55,15 @@ export function parseBytes(text: string): number | undefined {
 
 function parseCount(text: string): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/** 90s, 30m, 1h30m, 2d: what is longer than a year is no pause. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,7})s)?$/.exec(text);
+  const [days = 0, hours = 0, minutes = 0, seconds = 0] =
+    match?.slice(1).map((part) => Number(part ?? 0)) ?? [];
+  const ms = (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
+  return ms > 0 && ms <= 366 * 24 * 3600_000 ? ms : undefined;
 }
 
 function parseShare(text: string): number | undefined {

@@ -86,7 +86,12 @@ export interface PolicyWatch {
 
 export function watchPolicies(
   home: Home, files: PolicyFiles,
-  needs: { readonly log: Log; readonly govern: (texts: PolicyTexts) => Promise<void> },
+  needs: {
+    readonly log: Log;
+    readonly govern: (texts: PolicyTexts) => Promise<void>;
+    /** Told as well, as the settings lie in the same folder. */
+    readonly settingsChanged: () => Promise<void>;
+  },
 ): PolicyWatch {
   const folder = dirname(home.settingsFile);
   if (!existsSync(home.policiesDirectory)) mkdirSync(home.policiesDirectory, { mode: 0o700 });
@@ -109,7 +114,9 @@ export function watchPolicies(
   const failed = (error: unknown): void => needs.log.warn("policy.watch", { why: describe(error) });
   const look = (): void => {
     timer?.[Symbol.dispose]();
-    timer = systemClock.after(restMs, () => void reload().catch(failed));
+    timer = systemClock.after(restMs, () => {
+      for (const look of [reload, needs.settingsChanged]) void look().catch(failed);
+    });
   };
   watcher.on("error", failed);
   // Once more when it is ready: something may have changed before anybody watched.

@@ -62,6 +62,12 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return drive.gc(home, line);
     case "cache":
       return drive.cache(home, line);
+    case "limit":
+      return (await import("./traffic-commands.ts")).limit(home, line);
+    case "pause":
+      return (await import("./traffic-commands.ts")).pause(home, line);
+    case "resume":
+      return (await import("./traffic-commands.ts")).resume(home);
     case "verify":
       return drive.verify(home, line);
     case "fsck":
@@ -96,6 +102,9 @@ type CommandName =
   | "flush"
   | "gc"
   | "cache"
+  | "limit"
+  | "pause"
+  | "resume"
   | "verify"
   | "fsck"
   | "peers"

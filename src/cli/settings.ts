@@ -6,8 +6,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { GiB } from "../base/bytes.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { parseMetered, parseTimetable } from "./timetable.ts";
 
 export interface Settings {
   readonly deviceName: string;
@@ -27,6 +28,13 @@ export interface Settings {
   /** GB kept for others that strangers are asked for, for each GB of files; 0 asks nothing. */
   readonly contributeRatio: number;
   readonly cacheLimitBytes: number;
+  /** Bulk, by the hour; see timetable.ts. */
+  readonly upload: string;
+  readonly download: string;
+  /** Whether peers on this machine and its local network count too. */
+  readonly limitLan: boolean;
+  /** On a link that is paid for by the byte: pause, ignore, or a rate. */
+  readonly metered: string;
   /** A peer without any answer for this long counts as dead, whatever its past says. */
   readonly deadAfterSeconds: number;
   readonly auditIntervalSeconds: number;
@@ -51,6 +59,10 @@ export function defaultSettings(): Settings {
     strangerPercent: 25,
     contributeRatio: limits.ledger.ratio,
     cacheLimitBytes: limits.cache.limitBytes,
+    upload: "unlimited",
+    download: "unlimited",
+    limitLan: false,
+    metered: "pause",
     deadAfterSeconds,
     auditIntervalSeconds,
     policy: undefined,
@@ -89,6 +101,10 @@ export function parseSettings(text: string, defaults: Settings, file: string): S
     strangerPercent: field.percent("strangerPercent", defaults.strangerPercent),
     contributeRatio: field.ratio("contributeRatio", defaults.contributeRatio),
     cacheLimitBytes: field.count("cacheLimitBytes", defaults.cacheLimitBytes),
+    upload: field.language("upload", defaults.upload, parseTimetable),
+    download: field.language("download", defaults.download, parseTimetable),
+    limitLan: field.flag("limitLan", defaults.limitLan),
+    metered: field.language("metered", defaults.metered, parseMetered),
     deadAfterSeconds: field.count("deadAfterSeconds", defaults.deadAfterSeconds),
     auditIntervalSeconds: field.count("auditIntervalSeconds", defaults.auditIntervalSeconds),
     policy: field.maybeText("policy", defaults.policy),
@@ -134,6 +150,16 @@ function reader(found: Record<string, unknown>, file: string) {
         `0 to ${limits.ledger.ratioMax}`),
     flag: (key: string, fallback: boolean) =>
       pick(key, fallback, (value) => typeof value === "boolean", "true or false"),
+    /** A text that its parser takes; what is wrong with it is told with its place. */
+    language: (key: string, fallback: string, parse: (text: string) => unknown) => {
+      const given = pick(key, fallback, isText, "a short text");
+      try {
+        parse(given);
+      } catch (cause) {
+        throw isFault(cause) ? wrong(file, `${key}: ${cause.subject}`, { cause }) : cause;
+      }
+      return given;
+    },
     country: (fallback: string | undefined) =>
       pick("country", fallback, isCountry, "two capital letters (ISO 3166)"),
   };

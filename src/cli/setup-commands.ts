@@ -16,6 +16,7 @@ import { readNetworkKey, writeNetworkKey } from "./network-key.ts";
 import { print, printJson, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
+import { ordersOf } from "./traffic-orders.ts";
 
 /** 24 words of at most 8 letters, with room for white space and mistakes. */
 const wordsBytesMax = 4096;
@@ -131,6 +132,7 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
       vouch: (values) => running.vouch(vouchIn(values)),
       invite: (values) => running.invite({ networkKey: values["networkKey"] === true }),
       join: (values) => running.join(String(values["invite"])),
+      reloadTraffic: () => running.limit(ordersOf(home, readSettings(home.settingsFile))),
       unmount: () => ended.resolve(),
     });
     sayReady(`a peer at ${(await running.status()).addresses.join(" ")}`);

@@ -99,6 +99,7 @@ test("the watch sees edits, new files, removals and the choice; each once", asyn
   let wake = (): void => {};
   const watch = watchPolicies(home, files, {
     log: silentLog, govern: async (texts) => { heard.push(texts); wake(); },
+    settingsChanged: async () => {},
   });
   t.teardown(() => watch.close());
   const next = async (act: () => void): Promise<PolicyTexts | undefined> => {
