@@ -257,9 +257,11 @@ export const localLimits = {
     perSecondMax: 1024 * GiB,
     /** What a quiet line has saved up: little, so that a limit is one from the first second on. */
     burstMs: 250,
-    /** A program's read waits no longer for its turn, however low the limit: it would count as
-     *  failed soon after. */
-    ownerWaitMsMax: 10_000,
+    /** A program's read waits no longer for its turn, however low the limit: twice, for its place
+     *  and for itself, it fits into `transfer.readTimeoutMs`, after which it would have failed. */
+    ownerWaitMsMax: 8_000,
+    /** What would take longer to read ahead is not: the line is the bound then, and is full. */
+    aheadMsMax: 4_000,
     /** A peer that asks waits less than the 15 seconds after which it would take us for gone. */
     guestWaitMsMax: 5_000,
     /** Calls that wait for their turn: what all lanes of all peers may have under way. */

@@ -60,6 +60,7 @@ export async function openRooms(
           coder,
           keys: driveKeys,
           brake: traffic.uploads,
+          mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
         }, transferOptions(config.policies));
   met.transfer = transfer;
   const survey = new Survey({

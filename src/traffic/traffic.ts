@@ -7,6 +7,7 @@ import type { Brake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { Metered, TrafficOrders } from "../base/traffic.ts";
 import type { TrafficStatus } from "../base/views.ts";
 import { type PauseReason, type Verdict, ends, judge } from "./gauge.ts";
@@ -61,6 +62,12 @@ export class Traffic implements Disposable {
   /** Whether a peer's bytes count. */
   counts(peer: PeerId): boolean {
     return this.#orders.limitLan || !this.#needs.isNear(peer);
+  }
+
+  /** Whether a read of so much would be here before anybody loses patience. */
+  mayReadAhead(bytes: number): boolean {
+    const { perSecond = Infinity } = this.down.gauge;
+    return bytes / perSecond * 1000 <= limits.traffic.aheadMsMax;
   }
 
   /** Called when something may go on. */

@@ -32,6 +32,7 @@ interface Run {
 export class ReadAhead {
   readonly #clock: Clock;
   readonly #reader: ShardReader;
+  readonly #mayReadAhead: (bytes: number) => boolean;
   readonly #timeoutMs: number;
   readonly #runs = new Map<SegmentId, Run>();
   /** The one that was read from last is the last to go. */
@@ -43,11 +44,15 @@ export class ReadAhead {
   #isFlowing = false;
 
   constructor(
-    needs: { readonly clock: Clock; readonly reader: ShardReader },
+    needs: {
+      readonly clock: Clock; readonly reader: ShardReader;
+      readonly mayReadAhead?: (bytes: number) => boolean;
+    },
     options: { readonly timeoutMs: number },
   ) {
     this.#clock = needs.clock;
     this.#reader = needs.reader;
+    this.#mayReadAhead = needs.mayReadAhead ?? (() => true);
     this.#timeoutMs = options.timeoutMs;
   }
 
@@ -75,6 +80,7 @@ export class ReadAhead {
   #begin(target: Target): Flight | undefined {
     const { record } = target;
     if (!this.#readsOn(target)) return undefined;
+    if (!this.#mayReadAhead(record.k * record.shardBytes)) return undefined;
     this.#isFlowing = false;
     this.#makeRoom(record.k * record.shardBytes);
     const flight = new Flight({ clock: this.#clock, reader: this.#reader, rooms: this.#rooms }, {

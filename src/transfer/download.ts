@@ -27,6 +27,8 @@ export interface DownloadNeeds {
   readonly reader: ShardReader;
   readonly witness: Witness;
   readonly budget: HedgeBudget;
+  /** Whether this machine's line bears so many bytes soon; it does when absent. */
+  readonly mayReadAhead?: (bytes: number) => boolean;
 }
 
 /** A block as a range of one shard. */

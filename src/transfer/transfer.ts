@@ -56,6 +56,8 @@ export interface TransferNeeds {
   readonly log: Log;
   /** Holds uploads back; nothing does when absent. */
   readonly brake?: Brake;
+  /** Whether this machine's line bears so many bytes soon; it does when absent. */
+  readonly mayReadAhead?: (bytes: number) => boolean;
 }
 
 export interface TransferOptions {

@@ -184,6 +184,14 @@ test("hours of nothing are a pause too, each direction for itself", async (t) =>
   t.strictSame([traffic.uploads.isOn, traffic.healing.isOn], [false, true], "repair must read");
 });
 
+test("nothing is read ahead that the line would not bring soon", (t) => {
+  const { traffic } = open(t, orders({ down: "1 MiB/s" }));
+  t.strictSame([MiB, 16 * MiB].map((bytes) => traffic.mayReadAhead(bytes)), [true, false]);
+  traffic.obey(orders({}));
+  t.ok(traffic.mayReadAhead(16 * MiB));
+  t.end();
+});
+
 test("a metered link pauses, limits or does nothing, as the user says", (t) => {
   const { traffic } = open(t, orders({ up: "2 MiB/s" }));
   traffic.linkIs("yes");

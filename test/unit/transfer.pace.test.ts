@@ -96,8 +96,9 @@ test("impatience costs at most a burst and a share of what was read", (t) => {
 test("a dawdler has another asked in its stead, once, and is called off in the end", async (t) => {
   const asked: string[] = [];
   let calledOff = "";
-  const read = (source: string, signal: AbortSignal): Promise<string> => {
+  const read = (source: string, signal: AbortSignal, begun: () => void): Promise<string> => {
     asked.push(source);
+    begun();
     if (source !== "dawdler") return Promise.resolve(source);
     return new Promise((_resolve, reject) => signal.addEventListener("abort", () => {
       calledOff = source;
@@ -114,6 +115,28 @@ test("a dawdler has another asked in its stead, once, and is called off in the e
   }, read);
   t.strictSame([...pieces.keys()], ["b", "c"]);
   t.strictSame([asked, found, calledOff], [["dawdler", "b", "c"], ["b", "c"], "dawdler"]);
+});
+
+test("who waits for its turn on our own line is neither late nor replaced", async (t) => {
+  const asked: string[] = [];
+  const late: string[] = [];
+  const read = async (
+    source: string, signal: AbortSignal, begun: () => void,
+  ): Promise<string> => {
+    asked.push(source);
+    await wakeful.delay(120, signal);
+    begun();
+    if (source === "slow") await wakeful.delay(60_000, signal);
+    return source;
+  };
+  const pieces = await gather(wakeful, {
+    sources: ["a", "slow", "c"], needed: 2, hedge: 0, patienceMs: 40,
+    late: (source) => { late.push(source); },
+    impatience: { afterMs: () => 1_000, mayAsk: () => true },
+    signal: new AbortController().signal,
+  }, read);
+  t.strictSame([...pieces.keys()], ["a", "c"]);
+  t.strictSame([asked, late], [["a", "slow", "c"], ["slow"]], "once its time had begun it was");
 });
 
 test("who fails is replaced though impatience may cost nothing", async (t) => {
