@@ -262,8 +262,13 @@ export const localLimits = {
     ownerWaitMsMax: 8_000,
     /** What would take longer to read ahead is not: the line is the bound then, and is full. */
     aheadMsMax: 4_000,
-    /** A peer that asks waits less than the 15 seconds after which it would take us for gone. */
-    guestWaitMsMax: 5_000,
+    /** A peer that reads is told to ask others while it has patience left for them. */
+    guestReadMsMax: 5_000,
+    /** Of the shards that a peer brings, one is answered this often, taken or refused: without news
+     *  for `peers.callTimeoutMs` it would take us for gone ... */
+    guestStoreMs: 10_000,
+    /** ... and so many wait: what is held for others must leave room for their proofs. */
+    guestStoreBytesMax: 32 * MiB,
     /** Calls that wait for their turn: what all lanes of all peers may have under way. */
     waitingMax: 16_384,
     /** Between two looks at whether the link is metered, and where nobody can tell. */

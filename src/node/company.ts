@@ -41,12 +41,14 @@ export async function openCompany(
   const places = parts.use(new Places(people, { ...config, self: keys.peer }));
   const isNear = (peer: PeerId): boolean => places.isNear(peer);
   const traffic = parts.use(new Traffic({ clock, isNear }, config.traffic ?? noOrders));
-  const host = limitedHost(vault, traffic);
+  const host = limitedHost(vault, { traffic, clock });
   const hosts = { host, guardian: guardHost(met), ledger: ledger.host };
   const needs = { ...people, ...hosts, certificates, places, world, ...ipfs };
   const peers = parts.use(await openPeers(needs, config));
   met.peers = peers;
-  const network = limitedNetwork(countedNetwork(peers, ledger.tally), traffic);
+  // What fellows of a group ask each other is small, and waits for nobody.
+  const guard: GuardNetwork["guard"] = (...asked) => peers.guard(...asked);
+  const network = { ...limitedNetwork(countedNetwork(peers, ledger.tally), traffic), guard };
   return { peers, places, traffic, network };
 }
 

@@ -2,13 +2,10 @@
  * The network as it was, and the bytes that peers hand out to this node told to its ledger. What it
  * is asked goes on unchanged.
  */
-import type { GuardNetwork } from "../base/guard.ts";
 import type { ServiceTally } from "../base/ledger.ts";
 import type { PeerNetwork } from "../base/network.ts";
 
-type Network = PeerNetwork & GuardNetwork;
-
-export function countedNetwork(network: Network, tally: ServiceTally): Network {
+export function countedNetwork(network: PeerNetwork, tally: ServiceTally): PeerNetwork {
   return {
     self: network.self,
     offer: () => network.offer(),
@@ -25,7 +22,6 @@ export function countedNetwork(network: Network, tally: ServiceTally): Network {
     records: (...asked) => network.records(...asked),
     segments: (...asked) => network.segments(...asked),
     publish: (...asked) => network.publish(...asked),
-    guard: (...asked) => network.guard(...asked),
     resolveHead: (...asked) => network.resolveHead(...asked),
     resolveManifest: (...asked) => network.resolveManifest(...asked),
   };

@@ -8,6 +8,13 @@ export function perSecondAt(timetable: Timetable, atMs: number): number | null {
   return timetable.findLast((hours) => covers(hours, day, minute))?.perSecond ?? null;
 }
 
+/** Whether it says something else at another time. */
+export function isChanging(timetable: Timetable): boolean {
+  return timetable.some(({ days, fromMinute, toMinute }) => {
+    return days.length < 7 || fromMinute !== 0 || toMinute !== 24 * 60;
+  });
+}
+
 /** Until the next moment at which a timetable may say something else. */
 export function untilNextMinuteMs(atMs: number): number {
   return 60_000 - atMs % 60_000;

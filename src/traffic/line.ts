@@ -41,11 +41,15 @@ export class Line implements Disposable {
     return this.#turns.count;
   }
 
-  /** Until it may go; at once where nothing is limited and nobody waits. */
-  enter(wanted: Wanted, options: EnterOptions = {}): Maybe<void> {
+  /** Nothing is limited, and nobody waits: whoever comes may go at once, and owes nothing. */
+  get isFree(): boolean {
     const { perSecond, isOpen } = this.#gauge();
-    if (perSecond === undefined && isOpen && this.waiting === 0) return;
-    return this.#wait(wanted, options);
+    return perSecond === undefined && isOpen && this.waiting === 0;
+  }
+
+  /** Until it may go. */
+  enter(wanted: Wanted, options: EnterOptions = {}): Maybe<void> {
+    return this.isFree ? undefined : this.#wait(wanted, options);
   }
 
   /** Pays for what is too small to wait. */

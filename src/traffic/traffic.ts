@@ -12,7 +12,7 @@ import type { Metered, TrafficOrders } from "../base/traffic.ts";
 import type { TrafficStatus } from "../base/views.ts";
 import { type PauseReason, type Verdict, ends, judge } from "./gauge.ts";
 import { Line } from "./line.ts";
-import { untilNextMinuteMs } from "./hours.ts";
+import { isChanging, untilNextMinuteMs } from "./hours.ts";
 
 export interface TrafficNeeds {
   readonly clock: Clock;
@@ -120,8 +120,8 @@ export class Traffic implements Disposable {
     if (released) this.#onRelease();
     const { pause, upload, download } = this.#orders;
     const untilMs = Math.max(1, (pause?.untilMs ?? Infinity) - clock.now());
-    const isChanging = Number.isFinite(untilMs) || upload.length + download.length > 0;
-    if (!isChanging) return;
+    const isLasting = !Number.isFinite(untilMs) && ![upload, download].some(isChanging);
+    if (isLasting) return;
     const waitMs = Math.min(untilMs, untilNextMinuteMs(clock.now()));
     this.#timer = clock.after(waitMs, () => this.#look());
   }

@@ -74,12 +74,12 @@ test("hive(7)'s promises have the code's figures", (t) => {
   t.match(text, `for ${uploadRestMs / 1000} seconds, for ${uploadRestMsMax / 1000} seconds at most`);
   t.equal(uploadRestShareMax, 1 / 4);
   t.match(text, "until a quarter of the room");
-  const { ownerWaitMsMax, guestWaitMsMax } = limits.traffic;
+  const { ownerWaitMsMax, guestReadMsMax } = limits.traffic;
   t.match(text, `waits for its turn for ${ownerWaitMsMax / 1000} seconds at most`);
   // Two windows of the kernel's read-ahead wait at once.
   const rate = 2 * limits.mount.readAheadKiB / (ownerWaitMsMax / 1000);
   t.match(text, `below ${rate} KiB a second`);
-  t.match(text, `A peer that asks waits for ${guestWaitMsMax / 1000} seconds`);
+  t.match(text, `A peer that reads here waits for ${guestReadMsMax / 1000} seconds`);
   t.match(text, `reads of up to ${limits.peers.controlBytesMax / 1024} KiB never wait`);
   t.match(text, `chunks of ${limits.tree.chunkBytes / 1024} KiB`);
   const { ledger } = limits;

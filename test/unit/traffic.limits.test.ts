@@ -134,16 +134,43 @@ test("peers are served in turn, and told Busy before they lose patience", async 
       return Buffer.alloc(0);
     },
     prove: async () => Buffer.from("proof"),
-  } as unknown as ShardHost, traffic);
+  } as unknown as ShardHost, { traffic, clock });
   const ask = (peer: PeerId) => faultOf(host.read({ peer, owners: [] }, shardId, range(MiB)));
   const asked = [far, far, far, far, far, far, far, other].map(ask);
   const proof = await host.prove({ peer: other, owners: [] },
     { shard: shardId, nonce: Buffer.alloc(16), leaves: [0] });
   t.equal(proof.toString(), "proof", "a proof waits for nobody");
-  await clock.pass(limits.traffic.guestWaitMsMax + 1);
+  await clock.pass(limits.traffic.guestReadMsMax + 1);
   t.strictSame(served, [far, far, other, far, far, far], "who asks for little is not behind");
   const faults = (await Promise.all(asked)).filter((kind) => kind === "Busy");
   t.equal(faults.length, 2);
+});
+
+test("a peer hears something of the shards that it brings before it gives us up", async (t) => {
+  const { traffic, clock } = open(t, orders({ down: "64 KiB/s" }));
+  const host = limitedHost({
+    store: async () => Buffer.from("receipt"),
+  } as unknown as ShardHost, { traffic, clock });
+  const request = { record: Buffer.alloc(0), manifest: Buffer.alloc(0), index: 0 };
+  const answers: { readonly atMs: number; readonly kind: unknown }[] = [];
+  const bring = (peer: PeerId) => async () => {
+    const kind = await faultOf(host.store({ peer, owners: [] }, request, Buffer.alloc(MiB)));
+    answers.push({ atMs: clock.monotonicMs(), kind });
+  };
+  const brought = Array.from({ length: 8 }, bring(far));
+  await clock.pass(120_000);
+  await Promise.all(brought);
+  const gaps = answers.slice(1).map(({ atMs }, at) => atMs - (answers[at]?.atMs ?? 0));
+  t.ok(Math.max(...gaps) < limits.peers.callTimeoutMs, `${gaps} ms`);
+  t.ok((answers.at(-1)?.atMs ?? 0) < limits.peers.callTotalMs);
+  const taken = answers.filter(({ kind }) => kind === "none").length;
+  t.ok(taken >= 4, `${taken} were taken: ${answers.map(({ kind }) => kind)}`);
+  t.ok(answers.every(({ kind }) => kind === "none" || kind === "Busy"));
+  const crowd = Array.from({ length: 40 }, bring(other));
+  await clock.pass(0);
+  t.ok(answers.length >= 8 + 7, "what would crowd out others is refused at once");
+  await clock.pass(600_000);
+  await Promise.all(crowd);
 });
 
 test("a pause holds what this node begins until its time, and says since when", async (t) => {
