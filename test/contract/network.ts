@@ -37,7 +37,11 @@ export async function networkContract(t: Test, net: NetworkUnderTest): Promise<v
 
   const whole = await owner.read(holder, id, { offsetBytes: 0, lengthBytes: shard.length });
   t.ok(shard.equals(whole), "the whole shard comes back");
-  const part = await owner.read(holder, id, { offsetBytes: 4000, lengthBytes: 5000 });
+  let begun = 0;
+  const part = await owner.read(holder, id, { offsetBytes: 4000, lengthBytes: 5000 }, {
+    begun: () => begun++,
+  });
+  t.equal(begun, 1, "the asker hears when the holder's time begins");
   t.ok(shard.subarray(4000, 9000).equals(part), "and so does a part");
   const denied = stranger.read(holder, id, { offsetBytes: 0, lengthBytes: 1 });
   t.equal(await faultOf(denied), "Denied", "bytes are served to those who may have them");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { type Address, isPublic, lineOf, parseAddress, prefixOf }
+import { type Address, isNear, isPublic, lineOf, parseAddress, prefixOf }
   from "../../src/base/address.ts";
 import { RangeTable, openTables } from "../../src/places/tables.ts";
 
@@ -32,6 +32,15 @@ test("local, private, shared, reserved and documentary addresses are no places",
   for (const text of ["", "1.2.3", "fe80::1%eth0", "example.org", "1.2.3.4/24", "::g"]) {
     t.equal(parseAddress(text), undefined, text);
   }
+  t.end();
+});
+
+test("near is this machine and a network at home, and no carrier's", (t) => {
+  const near = ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.7.7", "169.254.9.9", "::1",
+    "fe80::1", "fd12::1", "::ffff:10.0.0.1"];
+  for (const text of near) t.ok(isNear(at(text)), text);
+  const far = ["1.1.1.1", "100.64.0.1", "172.32.0.0", "203.0.113.4", "2a02:168::1", "::2"];
+  for (const text of far) t.notOk(isNear(at(text)), text);
   t.end();
 });
 
