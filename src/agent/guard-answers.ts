@@ -18,7 +18,7 @@ import { termAt } from "../guard/lease.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { type GroupName, type PledgeAsk, type VoteAsk } from "../guard/messages.ts";
 import { decodeName, decodePledgeAsk, decodeVoteAsk, decodeWord } from "../guard/messages.ts";
-import { encodePledged, encodeWord } from "../guard/messages.ts";
+import { encodePledged, encodeWord, manifestOfWord } from "../guard/messages.ts";
 import { type Ballot, type Voter, pledged, voted } from "../guard/voter.ts";
 import type { GroupShelf } from "../vault/shelf.ts";
 
@@ -39,6 +39,8 @@ export class GuardAnswers implements GuardHost {
   readonly #needs: AnswerNeeds;
   readonly #leaseMs: number;
   readonly #turn = new Gate({ seats: 1, queueMax: limits.guard.callQueueMax });
+  /** When the last ones told of groups that are not known here, or that they are not in. */
+  #strangeAtMs: number[] = [];
 
   constructor(needs: AnswerNeeds, options: { readonly leaseMs: number }) {
     this.#needs = needs;
@@ -57,17 +59,27 @@ export class GuardAnswers implements GuardHost {
 
   async #word(from: Requester, name: GroupName): Promise<Uint8Array> {
     const standing = await this.#find(name);
-    const { manifest: { owner, peers } } = standing;
-    const isFellow = peers.includes(from.peer) || seatsOf(standing).includes(from.peer);
-    const isPartner = isFellow || from.owners.includes(owner);
+    const isPartner = isFellow(standing, from) || from.owners.includes(standing.manifest.owner);
     if (!isPartner) throw refusal("Denied", "neither owner nor member");
     return encodeWord(await this.#needs.shelf.word(standing));
   }
 
   async #tell(from: Requester, payload: Uint8Array): Promise<Uint8Array> {
+    const manifest = manifestOfWord(payload);
+    const here = await this.#needs.shelf.find(manifest);
+    if (here === undefined || !isFellow(here, from)) this.#spend();
     await this.#needs.shelf.tell(from, decodeWord(payload));
     this.#needs.onNews();
     return none;
+  }
+
+  /** Strangers seat newcomers, seldom; a long log of one costs a tenth of a second. */
+  #spend(): void {
+    const { strangersPerMinute } = limits.guard;
+    const nowMs = this.#needs.clock.monotonicMs();
+    this.#strangeAtMs = this.#strangeAtMs.filter((atMs) => nowMs - atMs < 60_000);
+    if (this.#strangeAtMs.length >= strangersPerMinute) throw refusal("Busy", "many strangers");
+    this.#strangeAtMs.push(nowMs);
   }
 
   async #pledge(from: Requester, ask: PledgeAsk): Promise<Uint8Array> {
@@ -118,6 +130,10 @@ export class GuardAnswers implements GuardHost {
   }
 }
 
+function isFellow(standing: Standing, { peer }: Requester): boolean {
+  return standing.manifest.peers.includes(peer) || seatsOf(standing).includes(peer);
+}
+
 /** What a member draws from; Denied where the policy's text never came: nobody may guess it. */
 export async function potOf(
   { shelf, clock, known }: Pick<AnswerNeeds, "shelf" | "clock" | "known">, standing: Standing,
@@ -139,6 +155,6 @@ function withOwn(pot: Pot, told: readonly Offer[], seat: number): Pot {
   return { ...pot, told: [...told, ...bestFor(pot, seat)] };
 }
 
-function refusal(kind: "Denied" | "Invalid" | "NotFound", why: string): HiveError {
+function refusal(kind: "Busy" | "Denied" | "Invalid" | "NotFound", why: string): HiveError {
   return new HiveError(kind, "guard.answer", why);
 }

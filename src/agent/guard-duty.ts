@@ -63,6 +63,11 @@ export class Duty {
     return this.#mended;
   }
 
+  /** Of groups that this node has left. */
+  forgetBut(groups: ReadonlySet<GroupId>): void {
+    for (const group of this.#rounds.keys()) if (!groups.has(group)) this.#rounds.delete(group);
+  }
+
   /** A few segments of one group; how many shards were brought home. */
   async step(standing: Standing, policy: Policy, signal: AbortSignal): Promise<number> {
     if (!this.#mayHere("audit", policy)) return 0;

@@ -42,6 +42,11 @@ export class Lead {
     this.#startTerm = this.#termNow();
   }
 
+  /** Of groups that this node has left. */
+  forgetBut(groups: ReadonlySet<GroupId>): void {
+    for (const group of this.#led.keys()) if (!groups.has(group)) this.#led.delete(group);
+  }
+
   /** Gives away the seats of the dead, one after the other; how many entries were accepted. */
   async step(first: Standing, signal: AbortSignal): Promise<number> {
     let standing = first;

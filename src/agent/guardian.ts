@@ -74,6 +74,8 @@ class GroupGuardian implements Guardian {
   readonly #duty: Duty;
   readonly #lookEveryMs: number;
   #groups: readonly Standing[] = [];
+  /** Each with one of the groups that it is in. */
+  #fellows: ReadonlyMap<PeerId, Standing> = new Map();
   #lookedAtMs = -Infinity;
   #next = 0;
   /** When each fellow was last asked for a sign of life. */
@@ -116,34 +118,52 @@ class GroupGuardian implements Guardian {
   /** Which groups there are, and what one fellow of each knows of it. */
   async #look(signal: AbortSignal): Promise<void> {
     const { clock, shelf } = this.#needs;
-    if (Math.abs(clock.monotonicMs() - this.#lookedAtMs) < this.#lookEveryMs) return;
+    const everyMs = this.#lookEveryMs + this.#groups.length * limits.guard.lookPerGroupMs;
+    if (Math.abs(clock.monotonicMs() - this.#lookedAtMs) < everyMs) return;
     this.#lookedAtMs = clock.monotonicMs();
     for (const standing of this.#turnOf()) {
       const peer = this.#anyFellow(standing);
       if (peer !== undefined) await this.#lead.sync(standing, peer, signal);
     }
     this.#groups = await shelf.all();
+    this.#fellows = this.#fellowsOf(this.#groups);
+    const names = new Set(this.#groups.map(({ manifest }) => manifest.group));
+    this.#lead.forgetBut(names);
+    this.#duty.forgetBut(names);
   }
 
-  /** A few of the groups, all of them in turn. */
+  #fellowsOf(groups: readonly Standing[]): ReadonlyMap<PeerId, Standing> {
+    const fellows = new Map<PeerId, Standing>();
+    for (const standing of groups) {
+      for (const peer of seatsOf(standing)) fellows.set(peer, standing);
+    }
+    fellows.delete(this.#reach.self);
+    return fellows;
+  }
+
+  /** A few of those that have lost somebody, and a few of all: each of them in turn. */
   #turnOf(): readonly Standing[] {
-    const count = Math.min(limits.guard.groupsPerStep, this.#groups.length);
-    const turn = Array.from({ length: count }, (_, at) => {
-      return this.#groups[(this.#next + at) % this.#groups.length] as Standing;
+    const dead = new Set([...this.#fellows.keys()].filter((peer) => this.#reach.isDead(peer)));
+    const troubled = this.#groups.filter((standing) => {
+      return dead.size > 0 && seatsOf(standing).some((peer) => dead.has(peer));
     });
-    this.#next = (this.#next + count) % Math.max(1, this.#groups.length);
-    return turn;
+    const turn = new Set([...this.#few(troubled), ...this.#few(this.#groups)]);
+    this.#next += limits.guard.groupsPerStep;
+    return [...turn];
+  }
+
+  #few(groups: readonly Standing[]): readonly Standing[] {
+    const count = Math.min(limits.guard.groupsPerStep, groups.length);
+    return Array.from({ length: count }, (_, at) => {
+      return groups[(this.#next + at) % groups.length] as Standing;
+    });
   }
 
   /** Every fellow is asked for a leaf now and then: a proof is the pulse. */
   async #sense(signal: AbortSignal): Promise<void> {
     const { conduct, clock } = this.#needs;
     const nowMs = clock.now();
-    const fellows = new Map<PeerId, Standing>();
-    for (const standing of this.#groups) {
-      for (const peer of seatsOf(standing)) fellows.set(peer, standing);
-    }
-    fellows.delete(this.#reach.self);
+    const fellows = this.#fellows;
     const due = [...fellows].filter(([peer]) => {
       return Math.abs(nowMs - (this.#asked.get(peer) ?? -Infinity)) >= this.#options.intervalMs;
     });

@@ -104,8 +104,11 @@ export const keptLimits = {
     fellowsPerStep: 16,
     /** Segment records looked at in one step: a tenth of a second of signatures. */
     recordsPerStep: 512,
-    /** Between two looks at which groups this node is in. */
+    /** Between two looks at which groups this node is in, and so much more for each of them. */
     lookEveryMs: 30_000,
+    lookPerGroupMs: 100,
+    /** Words of groups that are not known here, or from who is not in them. */
+    strangersPerMinute: 30,
     /** Fellows' questions that wait for their turn. */
     callQueueMax: 256,
   },

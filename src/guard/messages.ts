@@ -80,6 +80,11 @@ export function encodeWord({ manifest, policy, head, log }: Word): Buffer {
   return encodePlain({ manifest: manifest.bytes, ...text, ...newest, log: entries });
 }
 
+/** Its manifest alone: to tell whether the rest, with thousands of signatures, is worth a look. */
+export function manifestOfWord(bytes: Uint8Array): Manifest {
+  return parseManifest(recordIn(fieldsOf(bytes, "guard.word"), "manifest"));
+}
+
 export function decodeWord(bytes: Uint8Array): Word {
   const fields = fieldsOf(bytes, "guard.word");
   const { canonicalBytesMax } = limits.policy;

@@ -21,11 +21,12 @@ export interface LogNeeds {
 
 /** Asks the members of every group. */
 export async function learnLogs(needs: LogNeeds, signal: AbortSignal): Promise<void> {
-  for (const manifest of needs.groups.all()) {
+  // At once: members that are away cost a call's time each, and are mostly the same ones.
+  await Promise.all(needs.groups.all().map(async (manifest) => {
     const told = await ask(needs, manifest, signal);
     const longest = longestOf(needs, told);
     if (longest !== undefined) needs.groups.hear(longest);
-  }
+  }));
 }
 
 async function ask(

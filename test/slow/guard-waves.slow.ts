@@ -1,0 +1,49 @@
+/**
+ * Two thirds of a group die in two waves while its owner is away, and one more forgets everything.
+ * The smaller one, of a single wave, is test/unit/guard.nodes.test.ts. HIVE_LOUD tells all.
+ */
+import { test } from "tap";
+import { lineLog, silentLog } from "../../src/base/log.ts";
+import { cidOf } from "../../src/base/ids.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { GuardSwarm } from "../support/guard-swarm.ts";
+import { makeBlocks } from "../support/transfer-world.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/slow/guard-waves.slow.ts`;
+const isLoud = process.env["HIVE_LOUD"] !== undefined;
+const log = isLoud ? lineLog({ level: "debug", write: (line) => void process.stderr.write(line) }) : silentLog;
+
+test("two thirds of a group die in turn while its owner is away, and nothing is lost", { timeout: 190_000 }, async (t) => {
+  await using swarm = await GuardSwarm.open({ seed, peers: 11, log });
+  const blocks = makeBlocks(seededRandom(seed), { count: 12, bytesMax: 100_000 });
+  const owner = await swarm.owner();
+  await swarm.until(async () => (await owner.status()).peers.online >= 11, 30);
+  swarm.source.commit("root", blocks);
+  await owner.flush(30_000);
+  const full = await swarm.total();
+  const before = [...(await swarm.shards()).keys()];
+  t.equal(before.length, 6, `${full} shards with six holders`);
+  await owner.close();
+  const isWhole = async (): Promise<boolean> => await swarm.total() === full;
+  for (const wave of [before.slice(0, 2), before.slice(2, 4)]) {
+    await Promise.all(wave.map((number) => swarm.destroy(number)));
+    t.ok(await swarm.until(isWhole, 60), `${await swarm.total()} of ${full} shards; ${replay}`);
+  }
+  // One comes back with its name and nothing else: it has no vote, but it is given its shards.
+  await swarm.destroy(before[5] as number);
+  await swarm.start(before[5] as number);
+  t.ok(await swarm.until(isWhole, 60), `${await swarm.total()} of ${full} shards; ${replay}`);
+  t.equal(await swarm.recover("new device"), "root", "the head outlived all that had it first");
+  const fresh = await swarm.owner("new device");
+  t.equal(await fresh.missing(blocks.map(cidOf)), 0, `every block is read; ${replay}`);
+  await fresh.close();
+  const back = await swarm.owner();
+  const isProven = async (): Promise<boolean> => {
+    const { proofsRight, bad, missing } = await back.verify({ deep: false });
+    return proofsRight === full && bad.length === 0 && missing === 0;
+  };
+  t.ok(await swarm.until(isProven, 60), `every shard is proven to the owner; ${replay}`);
+  t.equal((await back.status()).drive?.survives, 4);
+  await back.close();
+});
