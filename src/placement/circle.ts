@@ -1,0 +1,223 @@
+/**
+ * The circle that a view draws on, in numbers alone: no names, no policy. Pure but for `setLevel`.
+ *
+ * Every peer has a place on a circle. A group's seed throws a few points on it. A peer's straw is
+ * its distance from the point before it, divided by its weight. The shortest straws lie close behind
+ * the points, so that nobody else need be looked at. Shortest first, whoever the bounds still let in
+ * takes a seat.
+ */
+import { createHash } from "node:crypto";
+import { assert } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { domainWords } from "./policy-words.ts";
+import { type Bounds, Tally, seedsOf } from "./spread.ts";
+
+/** One entry a peer in each, in the order of their places. */
+export interface CircleParts {
+  /** From 0 up to, not including, 1; rising. */
+  readonly places: Float64Array;
+  /** What each gives, all above 0. */
+  readonly shares: Float64Array;
+  /** How full each is, from 0 to `levels`; or `noRoom`. */
+  readonly levels: Int16Array;
+  /** A row of domain numbers for each, as spread.ts gives them. */
+  readonly codes: Int32Array;
+}
+
+export interface CircleWish {
+  readonly seed: string;
+  readonly seats: number;
+  readonly bounds: Bounds;
+  /** Those who have seats of the group already, and count in its spread. */
+  readonly sitting?: readonly number[];
+  /** Who must not be drawn, beyond those who sit and who have no room. */
+  readonly isBarred?: (at: number) => boolean;
+}
+
+/** `most` is how many seats were taken at best. */
+export interface Seated {
+  readonly taken: readonly number[];
+  readonly isWide: boolean;
+  readonly most: number;
+}
+
+/** From a point on, up to the next or to where no straw is short enough. */
+interface Arc {
+  readonly point: number;
+  readonly end: number;
+  readonly reach: number;
+  readonly median: number;
+}
+
+interface Straw {
+  readonly at: number;
+  readonly length: number;
+}
+
+/** Of how full a peer is. */
+export const levels = 4096;
+export const noRoom = levels + 1;
+/** Levels that count as one for the median: a peer more or less seldom moves it. */
+const levelsOfStep = 16;
+/** Straws collected for each seat at first: some find their domain full. */
+const strawsPerSeat = 1.6;
+/** How much further to look when those were too few; at last, everywhere. */
+const widenings = [1, 4, 16, Infinity];
+
+export class Circle {
+  readonly #parts: CircleParts;
+  /** `#starts[b]` is the first peer at or behind b parts of the circle. */
+  readonly #starts: Uint32Array;
+  readonly #shareMax: number;
+  readonly #shareSum: number;
+  /** How many peers are so full, by steps of levels. */
+  readonly #steps = new Uint32Array(noRoom / levelsOfStep + 1);
+
+  constructor(parts: CircleParts) {
+    this.#parts = parts;
+    this.#starts = startsOf(parts.places);
+    assert(parts.shares.every((share) => share > 0), "whoever has room gives some");
+    this.#shareMax = parts.shares.reduce((most, share) => Math.max(most, share), 0);
+    this.#shareSum = parts.shares.reduce((sum, share) => sum + share, 0);
+    for (const level of parts.levels) this.#count(level, 1);
+  }
+
+  get size(): number {
+    return this.#parts.places.length;
+  }
+
+  /** A peer has more room, or less. */
+  setLevel(at: number, level: number): void {
+    this.#count(this.#parts.levels[at] as number, -1);
+    this.#count(level, 1);
+    this.#parts.levels[at] = level;
+  }
+
+  /** All seats taken and wide enough; or, after some seeds, fewer. */
+  draw(wish: CircleWish): Seated {
+    const { seed, seats, bounds } = wish;
+    let most = 0;
+    for (const one of this.size < seats ? [] : seedsOf(seed, bounds)) {
+      const { taken, isWide } = this.#drawSeats({ ...wish, seed: one });
+      if (taken.length === seats && isWide) return { taken, isWide, most: seats };
+      most = Math.max(most, taken.length);
+    }
+    return { taken: [], isWide: false, most };
+  }
+
+  /** Looks further and further until all seats are taken, or everybody was looked at. */
+  #drawSeats(wish: CircleWish): Omit<Seated, "most"> {
+    const { seed, seats } = wish;
+    const points = pointsOf(seed, seats * limits.placement.pointsPerSeat);
+    const fair = (strawsPerSeat * seats) / (points.length * this.#shareSum);
+    let seated: Omit<Seated, "most"> = { taken: [], isWide: false };
+    for (const wider of widenings) {
+      seated = this.#seat(this.#strawsWithin(fair * wider, points), wish);
+      if (seated.taken.length === seats) break;
+    }
+    return seated;
+  }
+
+  #seat(
+    straws: readonly Straw[], { seats, bounds, sitting = [], isBarred }: CircleWish,
+  ): Omit<Seated, "most"> {
+    const tally = new Tally(bounds);
+    for (const at of sitting) tally.count(this.#codesAt(at));
+    const taken: number[] = [];
+    for (const { at } of straws) {
+      if (sitting.includes(at) || isBarred?.(at) === true) continue;
+      const who = this.#codesAt(at);
+      if (!tally.mayTake(who, seats - taken.length)) continue;
+      tally.count(who);
+      taken.push(at);
+      if (taken.length === seats) break;
+    }
+    return { taken, isWide: tally.isWide };
+  }
+
+  #codesAt(at: number) {
+    return { codes: this.#parts.codes, offset: at * domainWords.length };
+  }
+
+  /** The straws up to a length, shortest first: on each arc from its point on. */
+  #strawsWithin(reach: number, points: Float64Array): readonly Straw[] {
+    const straws: Straw[] = [];
+    const widest = reach * this.#shareMax * limits.placement.balanceMax;
+    const median = this.#medianLevel();
+    for (const [at, point] of points.entries()) {
+      const next = points[at + 1] ?? (points[0] as number) + 1;
+      this.#collect({ point, end: Math.min(next, point + widest), reach, median }, straws);
+    }
+    return straws.sort((a, b) => a.length - b.length || a.at - b.at);
+  }
+
+  #collect({ point, end, reach, median }: Arc, straws: Straw[]): void {
+    const { places, shares, levels: fullness } = this.#parts;
+    let at = this.#firstFrom(point);
+    for (let lap = 0; lap < 2; lap++, at = 0) {
+      for (; at < places.length; at++) {
+        const distance = (places[at] as number) + lap - point;
+        if (distance >= end - point) return;
+        const level = fullness[at] as number;
+        if (level === noRoom) continue;
+        const weight = (shares[at] as number) * (balance[median - level + levels] as number);
+        const length = distance / weight;
+        if (length < reach) straws.push({ at, length });
+      }
+    }
+  }
+
+  #count(level: number, more: 1 | -1): void {
+    const step = Math.floor(level / levelsOfStep);
+    this.#steps[step] = (this.#steps[step] as number) + more;
+  }
+
+  /** The level that half of the peers are below, by steps. */
+  #medianLevel(): number {
+    let below = 0;
+    for (let step = 0; step < this.#steps.length; step++) {
+      below += this.#steps[step] as number;
+      if (2 * below >= this.size) return Math.min(levels, (step + 0.5) * levelsOfStep);
+    }
+    return levels;
+  }
+
+  #firstFrom(point: number): number {
+    const { places } = this.#parts;
+    let at = this.#starts[Math.floor(point * (this.#starts.length - 1))] as number;
+    while (at < places.length && (places[at] as number) < point) at++;
+    return at;
+  }
+}
+
+/** How many times as much a peer weighs that is so many levels emptier than the median. */
+const balance = Float64Array.from({ length: 2 * levels + 1 }, (_, at) => {
+  const { balance: slope, balanceMin, balanceMax } = limits.placement;
+  const leaning = Math.exp((slope * (at - levels)) / levels);
+  return Math.min(balanceMax, Math.max(balanceMin, leaning));
+});
+
+function startsOf(places: Float64Array): Uint32Array {
+  const parts = Math.max(1, places.length);
+  const starts = new Uint32Array(parts + 1);
+  for (let part = 0, at = 0; part <= parts; part++) {
+    while (at < places.length && (places[at] as number) * parts < part) at++;
+    starts[part] = at;
+  }
+  return starts;
+}
+
+/** Points on the circle, in order: SplitMix32, its start and its stride from the seed's hash. */
+function pointsOf(seed: string, count: number): Float64Array {
+  const hash = createHash("sha256").update(`hive points 1/${seed}`).digest();
+  let state = hash.readInt32BE(0);
+  const stride = hash.readInt32BE(4) | 1;
+  const points = Float64Array.from({ length: count }, () => {
+    state = (state + stride) | 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0_aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a_2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
+  });
+  assert(points.length > 0, "a group has seats");
+  return points.sort();
+}
