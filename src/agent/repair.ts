@@ -43,6 +43,11 @@ export interface Situation {
   readonly isOnline: (peer: PeerId) => boolean;
   /** The policy does not let it have what it has not got yet: it is to be replaced. */
   readonly isBarred: (group: GroupId, peer: PeerId) => boolean;
+  /**
+   * A lost member's seat is given away once only r members are left, all that are lost together: k
+   * shards are then read for many, not for each. Otherwise at once, which is what the agent does.
+   */
+  readonly isPatient?: boolean;
 }
 
 /** Whose seat is to be given away, and which shards are to be brought where they belong. */
@@ -53,8 +58,11 @@ export function planRepair(situation: Situation): RepairPlan {
   const isWithin = ({ peers, class: { k } }: Manifest): boolean => {
     return peers.filter((peer) => isOnline(peer) && !isUnfit(peer)).length >= k;
   };
+  const isDue = ({ peers, class: { r } }: Manifest): boolean => {
+    return situation.isPatient !== true || peers.filter((peer) => !isUnfit(peer)).length <= r;
+  };
   const inReach = manifests.filter((manifest) => used.has(manifest.group) && isWithin(manifest));
-  const replacements = inReach.flatMap((manifest) => {
+  const replacements = inReach.filter(isDue).flatMap((manifest) => {
     return manifest.peers.filter(isUnfit).map((lost) => ({ group: manifest.group, lost }));
   });
   const groups = new Map(manifests.map((manifest) => [manifest.group, manifest]));

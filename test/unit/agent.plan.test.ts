@@ -80,6 +80,19 @@ test("no seat is given away where fewer than k members are there", (t) => {
   t.end();
 });
 
+test("who is patient gives the seats of the lost away together, once only r members are left", (t) => {
+  const [first, second] = peers;
+  const lostOf = (unfit: readonly (PeerId | undefined)[]): readonly PeerId[] => {
+    const isUnfit = (peer: PeerId): boolean => unfit.includes(peer);
+    const situation = { segments: [stateOf({})], manifests: [manifest], ...everyone, isUnfit };
+    return planRepair({ ...situation, isPatient: true }).replacements.map(({ lost }) => lost);
+  };
+  t.equal(manifest.class.r, 4);
+  t.strictSame(lostOf([first]), []);
+  t.strictSame(lostOf([first, second]), [first, second]);
+  t.end();
+});
+
 test("a new epoch moves just the shards of the seat that changed", (t) => {
   const newcomer = loopbackKeys("newcomer").peer;
   const next: Manifest = { ...manifest, epoch: 2, peers: peers.with(4, newcomer) };
