@@ -1,0 +1,154 @@
+/**
+ * Many at once: a network, a country, a fifth of all. What would be lost is counted in a world as it
+ * is after half a year, without touching it; a tenth is then really struck, to see how long it takes
+ * until what is in danger is safe.
+ */
+import { dayMs, lossAtOnce, yearDays } from "../closed-forms.ts";
+import { Dice } from "../dice.ts";
+import type { Outcome, Scale, Series } from "../figure.ts";
+import { hourMs } from "../lives.ts";
+import { codeOf, spreadPolicy } from "../places.ts";
+import { nobody } from "../seats.ts";
+import { errorOf, meanOf } from "../statistics.ts";
+import { World, type WorldPlan } from "../world.ts";
+import { plainWorld, standard } from "./worlds.ts";
+
+const { k, n } = standard;
+/** Groups of one owner. */
+const ownedGroups = 10;
+const fifth = 0.2;
+const trials = 40;
+/** Of a segment in danger: shards left beyond k, at most. */
+const spareMax = 4;
+const watchedHours = 96;
+
+export function strikes(scale: Scale): Outcome {
+  scale.tell("networks and countries");
+  const spread = aged({ ...plainWorld(scale, yearDays), policy: spreadPolicy });
+  const anywhere = aged(plainWorld(scale, yearDays));
+  const domains = (["asn", "country"] as const).flatMap((domain) => [{
+    name: `segments lost with the worst ${domain}, policy with caps`, unit: "segments",
+    claimed: { is: "at most", value: 0 } as const, simulated: worstDomain(spread, domain).lost,
+    note: worstDomain(spread, domain).note,
+  }, {
+    name: `segments lost with the worst ${domain}, default policy`, unit: "of all",
+    claimed: { is: "at most", value: 0 } as const,
+    simulated: worstDomain(anywhere, domain).lost / anywhere.groups.count,
+    note: worstDomain(anywhere, domain).note,
+  }]);
+  scale.tell("a fifth of all at once");
+  const tail = tailAfter(scale);
+  return {
+    figures: [...domains, ...fifthFigures(scale, anywhere), ...tail.figures],
+    series: tail.series,
+  };
+}
+
+function aged(plan: WorldPlan): World {
+  const world = new World(plan);
+  world.run(plan.learnMs + (yearDays / 2) * dayMs);
+  return world;
+}
+
+function worstDomain(
+  world: World, domain: "asn" | "country",
+): { readonly lost: number; readonly note: string } {
+  const domainOf = (peer: number): number => {
+    return codeOf(world.places, world.peers.placeOf[peer] as number, domain);
+  };
+  const lostOf = new Map<number, number>();
+  for (let group = 0; group < world.groups.count; group++) {
+    const struck = new Map<number, number>();
+    for (const peer of livingOf(world, group)) {
+      struck.set(domainOf(peer), (struck.get(domainOf(peer)) ?? 0) + 1);
+    }
+    const living = world.groups.living[group] as number;
+    for (const [one, count] of struck) {
+      if (living - count < k) lostOf.set(one, (lostOf.get(one) ?? 0) + 1);
+    }
+  }
+  const sizes = new Map<number, number>();
+  for (const peer of world.peers.occupants) {
+    sizes.set(domainOf(peer), (sizes.get(domainOf(peer)) ?? 0) + 1);
+  }
+  const largest = Math.max(...sizes.values()) / world.places.count;
+  const lost = Math.max(0, ...lostOf.values());
+  return { lost, note: `the largest has ${(100 * largest).toFixed(1)} % of all peers` };
+}
+
+/** Peers that have a shard of the group's segment. */
+function livingOf(world: World, group: number): readonly number[] {
+  const { seats } = world.groups;
+  return [...seats.peersOf(group)].filter((peer, at) => {
+    return peer !== nobody && seats.hasShard(group * n + at) && world.peers.isAlive(peer);
+  });
+}
+
+function fifthFigures(scale: Scale, world: World): Outcome["figures"] {
+  const dice = new Dice(`${scale.seed}/fifth`);
+  const lost: number[] = [];
+  const hit: number[] = [];
+  for (let trial = 0; trial < trials; trial++) {
+    const isLost = lossesOf(world, dice);
+    const firsts = Array.from({ length: Math.floor(isLost.length / ownedGroups) }, (_, at) => {
+      return Number(isLost.subarray(at * ownedGroups, (at + 1) * ownedGroups).includes(1));
+    });
+    lost.push(meanOf(isLost));
+    hit.push(meanOf(firsts));
+  }
+  return [{
+    name: "a segment lost when a fifth dies at once", unit: "of all", within: 0.15,
+    claimed: { is: "about", value: lossAtOnce(standard, fifth) },
+    simulated: meanOf(lost), error: errorOf(lost),
+    note: "closed form: a group is anywhere between r + 1 and n; here some wait for repair as well",
+  }, {
+    name: "an owner of 10 groups loses anything then", unit: "of owners",
+    claimed: { is: "at most", value: 0.005 }, simulated: meanOf(hit), error: errorOf(hit),
+  }];
+}
+
+/** Of each group, 1 where it would be lost. */
+function lossesOf(world: World, dice: Dice): Uint8Array {
+  const isStruck = Uint8Array.from({ length: world.peers.capacity }, () => {
+    return Number(dice.unit() < fifth);
+  });
+  return Uint8Array.from({ length: world.groups.count }, (_, group) => {
+    return Number(livingOf(world, group).filter((peer) => isStruck[peer] === 0).length < k);
+  });
+}
+
+/** A tenth dies; the judge has to see it, and the planner to mend it. */
+function tailAfter(scale: Scale): Outcome {
+  scale.tell("a tenth of all at once, and repair");
+  const nodes = Math.min(scale.nodes, 100_000);
+  const world = aged({ ...plainWorld({ ...scale, nodes }, yearDays), verdict: "judge" });
+  const dice = new Dice(`${scale.seed}/tenth`);
+  world.strike(() => dice.unit() < 0.1);
+  const groups = Array.from({ length: world.groups.count }, (_, group) => group);
+  let tail = groups.filter((group) => (world.groups.living[group] as number) <= k + spareMax);
+  const endangered = tail.length;
+  const points: [number, number][] = [[0, tail.length]];
+  const startMs = world.nowMs;
+  for (let hour = 1; hour <= watchedHours && tail.length > 0; hour++) {
+    world.run(startMs + hour * hourMs);
+    tail = tail.filter((group) => (world.groups.living[group] as number) <= standard.r);
+    points.push([hour, tail.length]);
+  }
+  return { figures: [tailFigure(points, endangered)], series: [tailSeries(points)] };
+}
+
+function tailFigure(points: readonly (readonly [number, number])[], endangered: number) {
+  const [hours, left] = points.at(-1) as readonly [number, number];
+  return {
+    name: "until what is in danger after a loss of a tenth is safe", unit: "hours",
+    claimed: { is: "at most", value: 12 } as const, simulated: left > 0 ? Infinity : hours,
+    note: `${endangered} segments with k + ${spareMax} shards or fewer; an hour for each repair`,
+  };
+}
+
+function tailSeries(points: readonly (readonly [number, number])[]): Series {
+  return {
+    name: "tail", x: "hours after a tenth died", y: "segments in danger",
+    lines: [{ name: "in danger", points }],
+  };
+}

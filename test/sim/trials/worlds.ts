@@ -1,0 +1,31 @@
+/** The worlds that trials begin with: ten shards a node, in groups of the class standard. */
+import type { ErasureClass } from "../../../src/base/records.ts";
+import { classNamed } from "../../../src/placement/classes.ts";
+import { defaultPolicy } from "../../../src/placement/policy.ts";
+import { monthDays } from "../closed-forms.ts";
+import type { Scale } from "../figure.ts";
+import { exponentialLives, hourMs } from "../lives.ts";
+import type { Tally } from "../tally.ts";
+import type { WorldPlan } from "../world.ts";
+
+const shardsPerNode = 10;
+
+export const standard = classNamed("standard") as ErasureClass;
+
+export function groupsFor(nodes: number): number {
+  return Math.max(1, Math.round((nodes * shardsPerNode) / standard.n));
+}
+
+/** That of the closed forms: nobody is away, everybody knows who is dead, repair takes an hour. */
+export function plainWorld({ nodes, seed }: Scale, lifeDays: number): WorldPlan {
+  return {
+    seed, peers: nodes, groups: groupsFor(nodes), class: standard, policy: defaultPolicy,
+    kinds: exponentialLives(lifeDays), verdict: "oracle", isPatient: true,
+    repair: { kind: "steady", ms: hourMs }, shareSigma: 0, learnMs: 0,
+  };
+}
+
+/** Bytes moved in a month for a byte of the user. */
+export function movedShare({ groupDays }: Tally, shards: number): number {
+  return shards / standard.k / (groupDays / monthDays);
+}
