@@ -60,7 +60,8 @@ export class Calendar {
   /** The next one before that time, which has no time from now on; of equal ones the lesser. */
   pop(beforeMs: number): Due | undefined {
     if (this.#size === 0) return undefined;
-    for (; this.#day * this.#dayMs < beforeMs; this.#day++) {
+    const last = this.#dayOf(beforeMs);
+    for (; this.#day <= last; this.#day++) {
       const thing = this.#firstOfDay();
       if (thing === none) continue;
       const dueMs = this.dueMs(thing);
@@ -68,6 +69,8 @@ export class Calendar {
       this.#take(thing);
       return { thing, dueMs };
     }
+    // Some of the last day may still be set.
+    this.#day = last;
     return undefined;
   }
 

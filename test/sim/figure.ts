@@ -48,6 +48,7 @@ export function verdictOf(figure: Figure): Verdict {
   const { claimed, within = 0, error = 0 } = figure;
   const roomFor = within * Math.abs(claimed.value);
   const off = offBy(figure);
+  if (error === Infinity) return "too few to tell";
   if (claimed.is === "about" && !(error <= roomFor)) return "too few to tell";
   if (off <= roomFor) return "holds";
   return off - 2 * error <= roomFor ? "too few to tell" : "DOES NOT HOLD";

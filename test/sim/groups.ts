@@ -26,6 +26,7 @@ export interface GroupsPlan {
 export type Mended = "whole" | "wanting";
 
 export class Groups {
+  readonly class: ErasureClass;
   readonly seats: Seats;
   /** Of each group: shards that exist, whether their peers are there or not. */
   readonly living: Uint8Array;
@@ -33,7 +34,6 @@ export class Groups {
   readonly fit: Uint8Array;
   readonly #peers: Peers;
   readonly #places: Places;
-  readonly #class: ErasureClass;
   readonly #isPatient: boolean;
   readonly #bounds: Bounds;
   readonly #mender: Mender;
@@ -50,7 +50,7 @@ export class Groups {
     this.seats = seats;
     this.#peers = peers;
     this.#places = places;
-    this.#class = plan.class;
+    this.class = plan.class;
     this.#isPatient = plan.isPatient;
     this.#bounds = boundsOf(plan.policy, plan.class);
     this.#mender = new Mender({ seats, sight }, plan);
@@ -64,8 +64,8 @@ export class Groups {
 
   /** A new group of so many living members; the other seats are nobody's. */
   found(group: number, living: number): void {
-    const drawn = this.#draw(group, this.#class.n, []);
-    assert(drawn.length === this.#class.n, "too few peers for a group");
+    const drawn = this.#draw(group, this.class.n, []);
+    assert(drawn.length === this.class.n, "too few peers for a group");
     for (const [seat, peer] of drawn.entries()) {
       const isEmpty = seat >= living;
       this.#give(this.#seat(group, seat), isEmpty ? nobody : peer);
@@ -83,7 +83,7 @@ export class Groups {
       const group = this.#groupOf(seat);
       const left = (this.living[group] as number) - 1;
       this.living[group] = left;
-      if (left < this.#class.k) lost.push(group);
+      if (left < this.class.k) lost.push(group);
     });
     // After the walk: whoever is told may found them anew.
     for (const group of new Set(lost)) tell(group);
@@ -101,7 +101,7 @@ export class Groups {
 
   isDue(group: number): boolean {
     const fit = this.fit[group] as number;
-    return this.#isPatient ? fit <= this.#class.r : fit < this.#class.n;
+    return this.#isPatient ? fit <= this.class.r : fit < this.class.n;
   }
 
   /** Does what the planner says, now; `freed` is told of peers that have no seat any more. */
@@ -113,7 +113,7 @@ export class Groups {
       this.seats.setShard(this.#seat(group, at), true);
       this.living[group] = (this.living[group] as number) + 1;
     }
-    const { k } = this.#class;
+    const { k } = this.class;
     if (mends.length > 0) {
       tally.repairs++;
       tally.moved += k + mends.length;
@@ -178,10 +178,10 @@ export class Groups {
   }
 
   #seat(group: number, at: number): number {
-    return group * this.#class.n + at;
+    return group * this.class.n + at;
   }
 
   #groupOf(seat: number): number {
-    return Math.floor(seat / this.#class.n);
+    return Math.floor(seat / this.class.n);
   }
 }

@@ -13,7 +13,6 @@ import { errorOf, meanOf } from "../statistics.ts";
 import { World, type WorldPlan } from "../world.ts";
 import { plainWorld, standard } from "./worlds.ts";
 
-const { k, n } = standard;
 /** Groups of one owner. */
 const ownedGroups = 10;
 const fifth = 0.2;
@@ -64,7 +63,7 @@ function worstDomain(
     }
     const living = world.groups.living[group] as number;
     for (const [one, count] of struck) {
-      if (living - count < k) lostOf.set(one, (lostOf.get(one) ?? 0) + 1);
+      if (living - count < standard.k) lostOf.set(one, (lostOf.get(one) ?? 0) + 1);
     }
   }
   const sizes = new Map<number, number>();
@@ -79,8 +78,9 @@ function worstDomain(
 /** Peers that have a shard of the group's segment. */
 function livingOf(world: World, group: number): readonly number[] {
   const { seats } = world.groups;
+  const first = group * seats.width;
   return [...seats.peersOf(group)].filter((peer, at) => {
-    return peer !== nobody && seats.hasShard(group * n + at) && world.peers.isAlive(peer);
+    return peer !== nobody && seats.hasShard(first + at) && world.peers.isAlive(peer);
   });
 }
 
@@ -108,7 +108,8 @@ function fifthFigures(scale: Scale, world: World): Outcome["figures"] {
 }
 
 /** Of each group, 1 where it would be lost. */
-function lossesOf(world: World, dice: Dice): Uint8Array {
+export function lossesOf(world: World, dice: Dice): Uint8Array {
+  const { k } = world.groups.class;
   const isStruck = Uint8Array.from({ length: world.peers.capacity }, () => {
     return Number(dice.unit() < fifth);
   });
@@ -125,7 +126,7 @@ function tailAfter(scale: Scale): Outcome {
   const dice = new Dice(`${scale.seed}/tenth`);
   world.strike(() => dice.unit() < 0.1);
   const groups = Array.from({ length: world.groups.count }, (_, group) => group);
-  let tail = groups.filter((group) => (world.groups.living[group] as number) <= k + spareMax);
+  let tail = groups.filter((group) => (world.groups.living[group] as number) <= standard.k + spareMax);
   const endangered = tail.length;
   const points: [number, number][] = [[0, tail.length]];
   const startMs = world.nowMs;
@@ -142,6 +143,7 @@ function tailFigure(points: readonly (readonly [number, number])[], endangered: 
   return {
     name: "until what is in danger after a loss of a tenth is safe", unit: "hours",
     claimed: { is: "at most", value: 12 } as const, simulated: left > 0 ? Infinity : hours,
+    error: endangered > 0 ? 0 : Infinity,
     note: `${endangered} segments with k + ${spareMax} shards or fewer; an hour for each repair`,
   };
 }
