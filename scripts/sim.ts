@@ -9,12 +9,14 @@ import { parseArgs } from "node:util";
 import type { Outcome, Scale } from "../test/sim/figure.ts";
 import { svgOf } from "../test/sim/plot.ts";
 import { jsonOf, notesOf, tableOf } from "../test/sim/report.ts";
+import { audits } from "../test/sim/trials/audits.ts";
 import { durability } from "../test/sim/trials/durability.ts";
+import { lookups } from "../test/sim/trials/lookups.ts";
 import { strikes } from "../test/sim/trials/strikes.ts";
 import { traffic } from "../test/sim/trials/traffic.ts";
 
-const trials: Readonly<Record<string, (scale: Scale) => Outcome>> = {
-  traffic, durability, strikes,
+const trials: Readonly<Record<string, (scale: Scale) => Outcome | Promise<Outcome>>> = {
+  traffic, durability, strikes, audits, lookups,
 };
 
 const { values } = parseArgs({
@@ -32,19 +34,20 @@ const scale: Scale = {
   nodes: countIn("nodes", values.nodes), years: countIn("years", values.years), seed: values.seed,
   tell: (what) => say(`${seconds()} ${what}`),
 };
-const outcome = runAll(values.only.split(","));
+const outcome = await runAll(values.only.split(","));
 console.log(tableOf(outcome.figures));
 console.log(`\n${notesOf(outcome.figures)}`);
 if (values.out !== undefined) writeAll(values.out);
 const memory = process.resourceUsage().maxRSS / 1024;
 say(`${seconds()} done, ${Math.round(memory)} MiB at the most`);
 
-function runAll(names: readonly string[]): Outcome {
-  const outcomes = names.map((name) => {
+async function runAll(names: readonly string[]): Promise<Outcome> {
+  const outcomes: Outcome[] = [];
+  for (const name of names) {
     const trial = trials[name];
     if (trial === undefined) throw new Error(`no trial ${name}: ${Object.keys(trials).join(" ")}`);
-    return trial(scale);
-  });
+    outcomes.push(await trial(scale));
+  }
   return {
     figures: outcomes.flatMap(({ figures }) => figures),
     series: outcomes.flatMap(({ series }) => series),
