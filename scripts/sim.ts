@@ -12,11 +12,12 @@ import { jsonOf, notesOf, tableOf } from "../test/sim/report.ts";
 import { audits } from "../test/sim/trials/audits.ts";
 import { durability } from "../test/sim/trials/durability.ts";
 import { lookups } from "../test/sim/trials/lookups.ts";
+import { outages } from "../test/sim/trials/outages.ts";
 import { strikes } from "../test/sim/trials/strikes.ts";
-import { traffic } from "../test/sim/trials/traffic.ts";
+import { mixedTraffic, traffic } from "../test/sim/trials/traffic.ts";
 
 const trials: Readonly<Record<string, (scale: Scale) => Outcome | Promise<Outcome>>> = {
-  traffic, durability, strikes, audits, lookups,
+  traffic, mixed: mixedTraffic, durability, strikes, outages, audits, lookups,
 };
 
 const { values } = parseArgs({

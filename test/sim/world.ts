@@ -98,6 +98,14 @@ export class World {
     }
   }
 
+  /** These are silent from now on and come back together, if they live so long. */
+  hush(isStruck: (place: number) => boolean, lastsMs: number): void {
+    for (let place = 0; place < this.places.count; place++) {
+      const peer = this.peers.occupants[place] as number;
+      if (this.peers.isOnline(peer) && isStruck(place)) this.#awayUntil(peer, this.#nowMs + lastsMs);
+    }
+  }
+
   #foundAll(dice: Dice): void {
     const living = pickerOf(usualLiving(this.#plan.class));
     for (let group = 0; group < this.groups.count; group++) {
@@ -132,7 +140,10 @@ export class World {
 
   #leave(peer: number): void {
     const { shiftMs, way } = this.#habitsOf(peer);
-    const backMs = returnsAtMs(way, this.#nowMs, shiftMs, this.#dice);
+    this.#awayUntil(peer, returnsAtMs(way, this.#nowMs, shiftMs, this.#dice));
+  }
+
+  #awayUntil(peer: number, backMs: number): void {
     this.peers.setOnline(peer, false);
     this.peers.silentSinceMs[peer] = this.#nowMs;
     this.#until(peer, backMs);

@@ -15,16 +15,8 @@ const lifeDays = 365;
 const learnDays = 60;
 const stepDays = 10;
 
-export function traffic(scale: Scale): Outcome {
-  const plain = plainFigures(scale);
-  const mixed = mixedFigures(scale);
-  return {
-    figures: [...plain.figures, ...mixed.figures], series: [...plain.series, ...mixed.series],
-  };
-}
-
 /** Lazy as the formula has it, and as the agent does it today. */
-function plainFigures(scale: Scale): Outcome {
+export function traffic(scale: Scale): Outcome {
   scale.tell("repair traffic, exponential lives");
   const formula = repairShare(standard, lifeDays);
   const lazy = watch(plainWorld(scale, lifeDays), scale.years * yearDays);
@@ -55,7 +47,8 @@ function plainFigures(scale: Scale): Outcome {
   };
 }
 
-function mixedFigures(scale: Scale): Outcome {
+/** With nights, holidays and heavy tails. */
+export function mixedTraffic(scale: Scale): Outcome {
   const plan: WorldPlan = {
     ...plainWorld(scale, lifeDays), kinds: mixedLives, shareSigma: 0.8, learnMs: learnDays * dayMs,
   };
