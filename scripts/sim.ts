@@ -1,7 +1,7 @@
 /**
  * Simulates a network of many peers over years with the product's own placement, judge, repair
- * planner, audits and routing, and prints what was claimed beside what came out. The same seed gives
- * the same JSON; how long it took, and the memory, is told on stderr alone.
+ * planner, audits and routing, and prints what was claimed beside what came out. The same seed
+ * gives the same JSON; how long it took, and the memory, is told on stderr alone.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

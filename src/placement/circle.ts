@@ -2,9 +2,9 @@
  * The circle that a view draws on, in numbers alone: no names, no policy. Pure but for `setLevel`.
  *
  * Every peer has a place on a circle. A group's seed throws a few points on it. A peer's straw is
- * its distance from the point before it, divided by its weight. The shortest straws lie close behind
- * the points, so that nobody else need be looked at. Shortest first, whoever the bounds still let in
- * takes a seat.
+ * its distance from the point before it, divided by its weight. The shortest straws lie close
+ * behind the points, so that nobody else need be looked at. Shortest first, whoever the bounds
+ * still let in takes a seat.
  */
 import { createHash } from "node:crypto";
 import { assert } from "../base/errors.ts";

@@ -34,8 +34,8 @@ function fallTime(n: number, r: number): number {
  * Segments lost in a year, of one that is replaced by a full one when it is lost: a Markov chain of
  * its living shards. At r or below it is mended after an exponential time.
  *
- * `leave[i]` is the rate at which whoever comes to state i leaves downwards for good, that is falls
- * through to k - 1 before it is mended; so all terms are sums of positive ones, and nothing cancels.
+ * From r on down each step is a race between a death and the mending; all terms are sums of positive
+ * ones, so that nothing cancels, however small it is.
  */
 export function lossesAYear(
   { k, n, r }: ErasureClass, { lifeDays, repairDays }: {
@@ -44,7 +44,6 @@ export function lossesAYear(
 ): number {
   const death = 1 / lifeDays;
   const mend = 1 / repairDays;
-  // From r on down, each step is a race between a death and the mending.
   let lost = 1;
   for (let living = r; living >= k; living--) {
     lost *= (living * death) / (living * death + mend);
@@ -67,7 +66,7 @@ function waitDays(
   return days;
 }
 
-/** How often a group is seen with so many living members, from r + 1 to n, while none is in repair. */
+/** How often a group is seen with so many living members, from r + 1 to n; repair takes no time. */
 export function usualLiving({ n, r }: ErasureClass): ReadonlyMap<number, number> {
   const whole = fallTime(n, r);
   const counts = Array.from({ length: n - r }, (_, at) => r + 1 + at);

@@ -1,6 +1,7 @@
 /**
- * The simulator's dice: sfc32, a hundred times as quick as the seeded generator of base, which seeds
- * it. Each part of a world throws dice of its own, so that one part more does not change the others.
+ * The simulator's dice: sfc32, a hundred times as quick as the seeded generator of base, which
+ * seeds it. Each part of a world throws dice of its own, so that one part more does not change the
+ * others.
  */
 import type { Random } from "../../src/base/random.ts";
 import { seededRandom } from "../../src/base/random.ts";

@@ -1,7 +1,7 @@
 /**
- * When a silence is taken for a death: asked of the product's own judge (proofs/score.ts), which has
- * of each peer its last absences. They lie in one array for all peers; one history object serves
- * every question. All observers are taken to have watched a peer since it was born.
+ * When a silence is taken for a death: asked of the product's own judge (proofs/score.ts), which
+ * has of each peer its last absences. They lie in one array for all peers; one history object
+ * serves every question. All observers are taken to have watched a peer since it was born.
  */
 import { limits } from "../../src/base/limits.ts";
 import { type History, assess } from "../../src/proofs/score.ts";
@@ -32,7 +32,7 @@ export class Judge {
     this.#counts[peer] = count + 1;
   }
 
-  /** How long after it began this silence is a death, if it lasts so long; Infinity if it is none. */
+  /** How long after it began this silence is a death; Infinity if it does not last so long. */
   verdictMs(peer: number, silence: {
     readonly watchedMs: number; readonly lastsMs: number;
   }): number {

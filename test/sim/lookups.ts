@@ -1,7 +1,7 @@
 /**
- * Lookups in a Kademlia network as our DHT makes them: some ways at once that share no peer, on each
- * of which a peer is only asked if it is closer than the one that told it and may be among the k
- * closest that answered (kad-dht's query path). Names are numbers of 32 bits, sorted.
+ * Lookups in a Kademlia network as our DHT makes them: some ways at once that share no peer, on
+ * each of which a peer is only asked if it is closer than the one that told it and may be among the
+ * k closest that answered (kad-dht's query path). Names are numbers of 32 bits, sorted.
  *
  * No table is stored. What a peer knows of a part of the network is drawn when it is asked, from
  * dice of that peer and that part, so that it always answers the same.

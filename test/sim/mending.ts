@@ -1,7 +1,7 @@
 /**
- * One group's repair, asked of the product's own planner (agent/repair.ts) as an agent would ask it:
- * the group with one segment, which stands for all of its segments. What is numbers in the simulator
- * is a manifest and a segment's state for as long as the question takes.
+ * One group's repair, asked of the product's own planner (agent/repair.ts) as an agent would ask
+ * it: the group with one segment, which stands for all of its segments. What is numbers in the
+ * simulator is a manifest and a segment's state for as long as the question takes.
  */
 import { type RepairPlan, planRepair } from "../../src/agent/repair.ts";
 import type { GroupId, OwnerId, PeerId, SegmentId } from "../../src/base/ids.ts";

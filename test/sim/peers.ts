@@ -1,6 +1,7 @@
 /**
  * The peers of a simulated world, as numbers: when each dies, whether it is there, since when it is
- * silent. A dead one keeps its number until nobody has it for a member any more. No events, no time.
+ * silent. A dead one keeps its number until nobody has it for a member any more. No events, no
+ * time.
  */
 import { assert } from "../../src/base/errors.ts";
 

@@ -11,7 +11,7 @@ import type { Dice } from "./dice.ts";
 const peersPerNetwork = 2000;
 const networksMin = 25;
 const countries = 60;
-const versions = 4;
+const versions = 6;
 const prefixesPerNetwork = 64;
 /** A peer is full at so many times the seats that it would have if all were as full. */
 const roomOverMean = 3;
@@ -26,12 +26,12 @@ export interface Places {
   readonly seatsPerShare: number;
 }
 
-/** No network and no country beyond what a group can lose at its threshold. */
+/** No network, country or version beyond what a group can lose at its threshold. */
 export const spreadPolicy: Policy = {
   class: "auto", rules: [],
   spread: [
     { domain: "household", max: 1 }, { domain: "asn", maxPercent: 15 },
-    { domain: "country", maxPercent: 25 },
+    { domain: "country", maxPercent: 25 }, { domain: "version", maxPercent: 25 },
   ],
 };
 
@@ -69,13 +69,14 @@ function makeCodes(dice: Dice, count: number): Int32Array {
   const country = zipf(countries);
   const countryOf = Int32Array.from({ length: networks }, () => country(dice));
   const network = zipf(networks);
+  const version = zipf(versions);
   const codes = new Int32Array(count * domainWords.length);
   for (let at = 0; at < count; at++) {
     const asn = network(dice);
     const prefix = asn * prefixesPerNetwork + dice.below(prefixesPerNetwork) + 1;
     const told = {
       household: at + 1, prefix, asn: asn + 1, country: (countryOf[asn] as number) + 1,
-      version: dice.below(versions) + 1,
+      version: version(dice) + 1,
     };
     codes.set(domainWords.map((word) => told[word]), at * domainWords.length);
   }

@@ -1,7 +1,8 @@
 /**
- * A world of peers that come, go and die, event by event: whose silences the product's judge weighs,
- * and whose groups (groups.ts) its placement and its planner keep. The same seed makes the same
- * world. The lives that peers lead are told in lives.ts, what comes of them in closed-forms.ts.
+ * A world of peers that come, go and die, event by event: whose silences the product's judge
+ * weighs, and whose groups (groups.ts) its placement and its planner keep. The same seed makes the
+ * same world. The lives that peers lead are told in lives.ts, what comes of them in
+ * closed-forms.ts.
  */
 import { Calendar } from "./calendar.ts";
 import { dayMs, usualLiving } from "./closed-forms.ts";
@@ -102,7 +103,8 @@ export class World {
   hush(isStruck: (place: number) => boolean, lastsMs: number): void {
     for (let place = 0; place < this.places.count; place++) {
       const peer = this.peers.occupants[place] as number;
-      if (this.peers.isOnline(peer) && isStruck(place)) this.#awayUntil(peer, this.#nowMs + lastsMs);
+      const isThere = this.peers.isOnline(peer);
+      if (isThere && isStruck(place)) this.#awayUntil(peer, this.#nowMs + lastsMs);
     }
   }
 

@@ -51,7 +51,8 @@ export async function audits(scale: Scale): Promise<Outcome> {
       simulated: (perShard * shards * 1000) / dayMs,
       note: `each segment ${auditsADay()} times a day, ${limits.agent.leavesPerShard} leaves`,
     }, {
-      name: `audits, ${limits.proofs.samples} leaves of all that a holder keeps, daily`, unit, claimed,
+      name: `audits, ${limits.proofs.samples} leaves of all that a holder keeps, daily`,
+      unit, claimed,
       simulated: (perOwner * owners * 1000) / dayMs,
       note: "proofs/challenge.ts can ask so; the agent does not yet",
     }, ...found(dice, kept)],

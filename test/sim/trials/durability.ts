@@ -1,6 +1,6 @@
 /**
- * What is lost. At lives of 30 days enough is lost to be counted against a Markov chain; at lives of
- * a year nothing should be.
+ * What is lost. At lives of 30 days enough is lost to be counted against a Markov chain; at lives
+ * of a year nothing should be.
  */
 import { dayMs, lossesAYear, yearDays } from "../closed-forms.ts";
 import type { Outcome, Scale } from "../figure.ts";

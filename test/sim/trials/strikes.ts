@@ -1,11 +1,11 @@
 /**
- * Many at once: a network, a country, a fifth of all. What would be lost is counted in a world as it
- * is after half a year, without touching it; a tenth is then really struck, to see how long it takes
- * until what is in danger is safe.
+ * Many at once: a network, a country, a version, a fifth of all. What would be lost is counted in a
+ * world as it is after half a year, without touching it; a tenth is then really struck, to see how
+ * long it takes until what is in danger is safe.
  */
 import { dayMs, lossAtOnce, yearDays } from "../closed-forms.ts";
 import { Dice } from "../dice.ts";
-import type { Outcome, Scale, Series } from "../figure.ts";
+import type { Figure, Outcome, Scale, Series } from "../figure.ts";
 import { hourMs } from "../lives.ts";
 import { codeOf, spreadPolicy } from "../places.ts";
 import { nobody } from "../seats.ts";
@@ -13,6 +13,9 @@ import { errorOf, meanOf } from "../statistics.ts";
 import { World, type WorldPlan } from "../world.ts";
 import { plainWorld, standard } from "./worlds.ts";
 
+/** What may fall as one: a network, a country, all that run one version. */
+const struckDomains = ["asn", "country", "version"] as const;
+type StruckDomain = (typeof struckDomains)[number];
 /** Groups of one owner. */
 const ownedGroups = 10;
 const fifth = 0.2;
@@ -22,19 +25,13 @@ const spareMax = 4;
 const watchedHours = 96;
 
 export function strikes(scale: Scale): Outcome {
-  scale.tell("networks and countries");
+  scale.tell("networks, countries and versions");
   const spread = aged({ ...plainWorld(scale, yearDays), policy: spreadPolicy });
   const anywhere = aged(plainWorld(scale, yearDays));
-  const domains = (["asn", "country"] as const).flatMap((domain) => [{
-    name: `segments lost with the worst ${domain}, policy with caps`, unit: "segments",
-    claimed: { is: "at most", value: 0 } as const, simulated: worstDomain(spread, domain).lost,
-    note: worstDomain(spread, domain).note,
-  }, {
-    name: `segments lost with the worst ${domain}, default policy`, unit: "of all",
-    claimed: { is: "at most", value: 0 } as const,
-    simulated: worstDomain(anywhere, domain).lost / anywhere.groups.count,
-    note: worstDomain(anywhere, domain).note,
-  }]);
+  const domains = struckDomains.flatMap((domain) => {
+    const [careful, careless] = [spread, anywhere].map((world) => worstDomain(world, domain));
+    return [capped(careful as Worst, domain), loose(careless as Worst, domain)];
+  });
   scale.tell("a fifth of all at once");
   const tail = tailAfter(scale);
   return {
@@ -43,15 +40,33 @@ export function strikes(scale: Scale): Outcome {
   };
 }
 
+function capped({ lost, note }: Worst, domain: StruckDomain): Figure {
+  return {
+    name: `segments lost with the worst ${domain}, policy with caps`, unit: "segments", note,
+    claimed: { is: "at most", value: 0 }, simulated: lost,
+  };
+}
+
+function loose({ lost, note, groups }: Worst, domain: StruckDomain): Figure {
+  return {
+    name: `segments lost with the worst ${domain}, default policy`, unit: "of all", note,
+    claimed: { is: "at most", value: 0 }, simulated: lost / groups,
+  };
+}
+
+interface Worst {
+  readonly lost: number;
+  readonly groups: number;
+  readonly note: string;
+}
+
 function aged(plan: WorldPlan): World {
   const world = new World(plan);
   world.run(plan.learnMs + (yearDays / 2) * dayMs);
   return world;
 }
 
-function worstDomain(
-  world: World, domain: "asn" | "country",
-): { readonly lost: number; readonly note: string } {
+function worstDomain(world: World, domain: StruckDomain): Worst {
   const domainOf = (peer: number): number => {
     return codeOf(world.places, world.peers.placeOf[peer] as number, domain);
   };
@@ -72,7 +87,7 @@ function worstDomain(
   }
   const largest = Math.max(...sizes.values()) / world.places.count;
   const lost = Math.max(0, ...lostOf.values());
-  return { lost, note: `the largest has ${(100 * largest).toFixed(1)} % of all peers` };
+  return { lost, groups: world.groups.count, note: `the largest has ${(100 * largest).toFixed(1)} % of all peers` };
 }
 
 /** Peers that have a shard of the group's segment. */
@@ -126,7 +141,8 @@ function tailAfter(scale: Scale): Outcome {
   const dice = new Dice(`${scale.seed}/tenth`);
   world.strike(() => dice.unit() < 0.1);
   const groups = Array.from({ length: world.groups.count }, (_, group) => group);
-  let tail = groups.filter((group) => (world.groups.living[group] as number) <= standard.k + spareMax);
+  const livingMax = standard.k + spareMax;
+  let tail = groups.filter((group) => (world.groups.living[group] as number) <= livingMax);
   const endangered = tail.length;
   const points: [number, number][] = [[0, tail.length]];
   const startMs = world.nowMs;
