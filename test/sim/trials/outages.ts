@@ -9,14 +9,16 @@ import { type Silence, frozenOf } from "../../../src/proofs/cohort.ts";
 import { dayMs, yearDays } from "../closed-forms.ts";
 import { Dice } from "../dice.ts";
 import type { Figure, Outcome, Scale } from "../figure.ts";
-import { hourMs } from "../lives.ts";
+import { hourMs, mixedLives } from "../lives.ts";
 import { codeOf } from "../places.ts";
 import { nobody } from "../seats.ts";
 import { meanOf } from "../statistics.ts";
-import { World } from "../world.ts";
+import { World, type WorldPlan } from "../world.ts";
 import { plainWorld } from "./worlds.ts";
 
 const awayShare = 0.3;
+/** So long before, nothing happens but life. */
+const learnDays = 45;
 const inVainMax = 0.03;
 /** Groups of one owner, whose members it knows. */
 const ownedGroups = 10;
@@ -25,16 +27,22 @@ const ownersAsked = 200;
 export function outages(scale: Scale): Outcome {
   scale.tell("outages");
   const nodes = Math.min(scale.nodes, 20_000);
-  const blips = [10, 24].map((hours) => blip({ ...scale, nodes }, hours));
+  const small = { ...scale, nodes };
+  const blips = [
+    blip(small, 10, "always"), blip(small, 24, "always"), blip(small, 24, "mixed"),
+  ];
   const world = new World(plainWorld({ ...scale, nodes }, yearDays));
   const cut = (["asn", "country"] as const).map((domain) => cutOff(world, domain));
   return { figures: [...blips, ...cut], series: [] };
 }
 
 /** Three of ten are away for some hours. */
-function blip(scale: Scale, hours: number): Figure {
-  const world = new World({ ...plainWorld(scale, yearDays), verdict: "judge" });
-  world.run(30 * dayMs);
+function blip(scale: Scale, hours: number, lives: "always" | "mixed"): Figure {
+  const plan: WorldPlan = { ...plainWorld(scale, yearDays), verdict: "judge" };
+  const world = new World(lives === "always" ? plan : {
+    ...plan, kinds: mixedLives, learnMs: learnDays * dayMs,
+  });
+  world.run(learnDays * dayMs);
   const dice = new Dice(`${scale.seed}/blip`);
   const isAway = Uint8Array.from({ length: world.places.count }, () => {
     return Number(dice.unit() < awayShare);
@@ -44,10 +52,11 @@ function blip(scale: Scale, hours: number): Figure {
   world.hush((place) => isAway[place] === 1, hours * hourMs);
   world.run(world.nowMs + (hours + 24) * hourMs);
   return {
-    name: `seats given away while 30 % are gone for ${hours} hours`, unit: "of theirs",
+    name: `seats given away while 30 % are gone for ${hours} hours, ${lives} lives`,
+    unit: "of theirs",
     claimed: { is: "at most", value: inVainMax },
     simulated: world.tally.replacedInVain / affected,
-    note: "peers that were always there before",
+    ...(lives === "always" ? { note: "peers that were always there before" } : {}),
   };
 }
 
