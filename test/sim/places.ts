@@ -26,12 +26,15 @@ export interface Places {
   readonly seatsPerShare: number;
 }
 
-/** No network, country or version beyond what a group can lose at its threshold. */
+/**
+ * No network and no country beyond what a group can lose at its threshold. Of versions it says
+ * nothing: where two of five run one, a cap on it fills the peers of all others, and draws get slow.
+ */
 export const spreadPolicy: Policy = {
   class: "auto", rules: [],
   spread: [
     { domain: "household", max: 1 }, { domain: "asn", maxPercent: 15 },
-    { domain: "country", maxPercent: 25 }, { domain: "version", maxPercent: 25 },
+    { domain: "country", maxPercent: 25 },
   ],
 };
 

@@ -15,6 +15,8 @@ import { plainWorld, standard } from "./worlds.ts";
 
 /** What may fall as one: a network, a country, all that run one version. */
 const struckDomains = ["asn", "country", "version"] as const;
+/** Those that the policy with caps has caps on. */
+const cappedDomains = ["asn", "country"] as const;
 type StruckDomain = (typeof struckDomains)[number];
 /** Groups of one owner. */
 const ownedGroups = 10;
@@ -28,10 +30,10 @@ export function strikes(scale: Scale): Outcome {
   scale.tell("networks, countries and versions");
   const spread = aged({ ...plainWorld(scale, yearDays), policy: spreadPolicy });
   const anywhere = aged(plainWorld(scale, yearDays));
-  const domains = struckDomains.flatMap((domain) => {
-    const [careful, careless] = [spread, anywhere].map((world) => worstDomain(world, domain));
-    return [capped(careful as Worst, domain), loose(careless as Worst, domain)];
-  });
+  const domains = [
+    ...cappedDomains.map((domain) => capped(worstDomain(spread, domain), domain)),
+    ...struckDomains.map((domain) => loose(worstDomain(anywhere, domain), domain)),
+  ];
   scale.tell("a fifth of all at once");
   const tail = tailAfter(scale);
   return {
