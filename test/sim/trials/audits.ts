@@ -25,8 +25,8 @@ const shardBytes = Math.max(...limits.segment.shardBytes);
 /** What one owner keeps with one holder. */
 const ownersBytes = 10 * GiB;
 const segments = 200;
-/** A step that asks four segments waits for their answers about so long. */
-const stepMs = 1000;
+/** Between two steps: a few times the seconds that four segments' answers take. */
+const stepMs = limits.agent.pauseMsMax;
 const trials = 1000;
 
 export async function audits(scale: Scale): Promise<Outcome> {
