@@ -22,7 +22,7 @@ test("killed under four workloads, a drive has all that it promised", { timeout 
   const machine = newMachine("crash-rounds");
   t.teardown(() => machine.end());
   const seed = process.env["SEED"] ?? String(Date.now() % 1_000_000);
-  t.comment(`SEED=${seed} node test/cli/crash-rounds.test.ts`);
+  t.comment(`SEED=${seed} node test/slow/crash-rounds.slow.ts`);
   await machine.must(t, ["init"]);
   machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
   await machine.must(t, ["mount", machine.mount]);
