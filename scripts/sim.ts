@@ -13,11 +13,12 @@ import { audits } from "../test/sim/trials/audits.ts";
 import { durability } from "../test/sim/trials/durability.ts";
 import { lookups } from "../test/sim/trials/lookups.ts";
 import { outages } from "../test/sim/trials/outages.ts";
+import { riders } from "../test/sim/trials/riders.ts";
 import { strikes } from "../test/sim/trials/strikes.ts";
 import { mixedTraffic, traffic } from "../test/sim/trials/traffic.ts";
 
 const trials: Readonly<Record<string, (scale: Scale) => Outcome | Promise<Outcome>>> = {
-  traffic, mixed: mixedTraffic, durability, strikes, outages, audits, lookups,
+  traffic, mixed: mixedTraffic, durability, strikes, outages, audits, lookups, riders,
 };
 
 const { values } = parseArgs({
