@@ -52,7 +52,9 @@ export async function places(values: Values): Promise<void> {
     await begin(towns);
     const found = await tryDrives(towns, values, start + Number(values.measure) * 60_000);
     await towns.stop();
-    tellTrials(await tryLies(plan, towns.dwellers));
+    // Of whoever moved, some was measured here and some there.
+    const settled = towns.dwellers.filter((one) => plan.dwellers.includes(one));
+    tellTrials(await tryLies(plan, settled));
     tell(found);
   } finally {
     process.off("SIGINT", leave).off("SIGTERM", leave).off("exit", tidy);
