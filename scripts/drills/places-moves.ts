@@ -8,7 +8,7 @@ import { type Towns, shardsOnDisk } from "../../test/support/made-up-towns.ts";
 import { type Dweller, moved } from "../../test/support/world-plan.ts";
 import { believed } from "../../test/support/world-truth.ts";
 import { must, say, timed } from "./machine.ts";
-import { type Owner, type Placed, mountAmong, shardsByPolicy, writePolicy }
+import { type Owner, type Placed, mountAmong, sharedRoots, shardsByPolicy, writePolicy }
   from "./places-owner.ts";
 import { refusedRows } from "./places-policies.ts";
 
@@ -60,7 +60,10 @@ async function fullest({ plan, dwellers }: Towns, { rows }: Owner) {
 function forbiddenTo(
   dweller: Dweller, { rows }: Owner, placed: readonly Placed[],
 ): readonly string[] {
-  return placed.flatMap(({ name, roots }) => {
+  // What is alike in several policies it may keep for another one.
+  const alike = new Set(sharedRoots(placed));
+  return placed.flatMap(({ name, roots: all }) => {
+    const roots = all.filter((root) => !alike.has(root));
     const rule = rows.find((row) => row.name === name)?.rule;
     const mayNot = rule !== undefined && !rule.may(dweller, believed(dweller, rule));
     return mayNot ? roots : [];

@@ -191,7 +191,7 @@ export function judgeRow(
  * Of shards that are byte for byte the same, as those of nothing but filler are: a file on a disk
  * does not tell which of them it is.
  */
-function sharedRoots(placed: readonly Placed[]): readonly string[] {
+export function sharedRoots(placed: readonly Placed[]): readonly string[] {
   const seen = new Map<string, number>();
   for (const root of placed.flatMap(({ roots }) => roots)) seen.set(root, (seen.get(root) ?? 0) + 1);
   return [...seen].filter(([, count]) => count > 1).map(([root]) => root);
