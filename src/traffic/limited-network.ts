@@ -7,6 +7,7 @@ import type { ByteRange } from "../base/filesystem.ts";
 import type { PeerId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { PeerNetwork, ReadOptions } from "../base/network.ts";
+import { wrappedNetwork } from "../base/wrapped-network.ts";
 import type { EnterOptions } from "./line.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -16,10 +17,7 @@ const party = "self";
 export function limitedNetwork(
   network: PeerNetwork, traffic: Pick<Traffic, "up" | "down" | "counts">,
 ): PeerNetwork {
-  return {
-    self: network.self,
-    offer: () => network.offer(),
-    peers: () => network.peers(),
+  return wrappedNetwork(network, {
     store: (...call) => store(network, traffic, call),
     read: (to, shard, range, options = {}) => {
       const asked = { to, shard, range, options };
@@ -27,15 +25,7 @@ export function limitedNetwork(
       const isLimited = !traffic.down.isFree && traffic.counts(to);
       return isLimited ? read(network, traffic, asked) : passOn(network, asked);
     },
-    prove: (...call) => network.prove(...call),
-    release: (...call) => network.release(...call),
-    putRecord: (...call) => network.putRecord(...call),
-    records: (...call) => network.records(...call),
-    segments: (...call) => network.segments(...call),
-    publish: (...call) => network.publish(...call),
-    resolveHead: (...call) => network.resolveHead(...call),
-    resolveManifest: (...call) => network.resolveManifest(...call),
-  };
+  });
 }
 
 async function store(
