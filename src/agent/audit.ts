@@ -160,7 +160,7 @@ export async function askHolder(
 }
 
 /** Some of its usual round trips, and time for its disk. */
-function deadlineMs(network: PeerNetwork, peer: PeerId): number {
+export function deadlineMs(network: PeerNetwork, peer: PeerId): number {
   const known = network.peers().find(({ offer }) => offer.peer === peer);
   return limits.agent.answerMsMin + 4 * (known?.roundTripMs ?? 0);
 }

@@ -7,13 +7,13 @@ import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { GuardAct, GuardHost, GuardNetwork } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
 import type { KnownPeer, PeerNetwork, Requester, ShardHost } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { shardIdOf } from "../crypt/merkle.ts";
 import { verifyAnswer } from "../proofs/answer.ts";
 import { makeChallenge } from "../proofs/challenge.ts";
+import { deadlineMs } from "./audit.ts";
 import type { Conduct } from "./conduct.ts";
 
 export interface ReachNeeds {
@@ -137,7 +137,7 @@ export class Reach {
       const answer = peer === this.self
         ? await host.prove(this.asSelf, challenge)
         : await network.prove(peer, challenge, { signal });
-      if (clock.monotonicMs() - askedMs > this.#deadlineMs(peer)) return "late";
+      if (clock.monotonicMs() - askedMs > deadlineMs(network, peer)) return "late";
       return verifyAnswer(challenge, { holder: peer, shardBytes }, answer);
     } catch (error) {
       if (!isFault(error)) throw error;
@@ -145,10 +145,5 @@ export class Reach {
       if (isFault(error, "Corrupt")) return "wrong";
       return isFault(error, "Denied", "Busy", "Stale", "Invalid", "Quota") ? "refused" : "offline";
     }
-  }
-
-  #deadlineMs(peer: PeerId): number {
-    const known = this.#needs.network.peers().find(({ offer }) => offer.peer === peer);
-    return limits.agent.answerMsMin + 4 * (known?.roundTripMs ?? 0);
   }
 }

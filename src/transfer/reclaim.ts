@@ -88,7 +88,7 @@ export class Reclaimer implements Step {
     using _turn = await this.#turns.enter(signal);
     this.#found = { blocks: 0, segments: 0, bytes: 0 };
     await this.#count();
-    while (this.#counted !== undefined && await this.#forget() === "busy");
+    if (this.#counted !== undefined) await this.#forget();
     while (this.#batches.length > 0) await this.#repackNext(signal);
     return this.#found;
   }
