@@ -17,14 +17,8 @@ const log = isLoud ? lineLog({ level: "debug", write: (line) => void process.std
 test("two thirds of a group die in turn while its owner is away, and nothing is lost", { timeout: 190_000 }, async (t) => {
   await using swarm = await GuardSwarm.open({ seed, peers: 11, log });
   const blocks = makeBlocks(seededRandom(seed), { count: 12, bytesMax: 100_000 });
-  const owner = await swarm.owner();
-  await swarm.until(async () => (await owner.status()).peers.online >= 11, 30);
-  swarm.source.commit("root", blocks);
-  await owner.flush(30_000);
-  const full = await swarm.total();
-  const before = [...(await swarm.shards()).keys()];
+  const { full, holders: before } = await swarm.give(blocks);
   t.equal(before.length, 6, `${full} shards with six holders`);
-  await owner.close();
   const isWhole = async (): Promise<boolean> => await swarm.total() === full;
   for (const wave of [before.slice(0, 2), before.slice(2, 4)]) {
     await Promise.all(wave.map((number) => swarm.destroy(number)));
@@ -39,11 +33,7 @@ test("two thirds of a group die in turn while its owner is away, and nothing is 
   t.equal(await fresh.missing(blocks.map(cidOf)), 0, `every block is read; ${replay}`);
   await fresh.close();
   const back = await swarm.owner();
-  const isProven = async (): Promise<boolean> => {
-    const { proofsRight, bad, missing } = await back.verify({ deep: false });
-    return proofsRight === full && bad.length === 0 && missing === 0;
-  };
-  t.ok(await swarm.until(isProven, 60), `every shard is proven to the owner; ${replay}`);
+  t.ok(await swarm.isProvenTo(back, full), `every shard is proven to the owner; ${replay}`);
   t.equal((await back.status()).drive?.survives, 4);
   await back.close();
 });

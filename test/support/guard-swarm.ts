@@ -71,6 +71,29 @@ export class GuardSwarm implements AsyncDisposable {
     return openNode(needs, this.#ownersConfig(name));
   }
 
+  /** The owner meets everybody, uploads these, and goes; who has shards then, and how many. */
+  async give(
+    blocks: readonly Uint8Array[],
+  ): Promise<{ readonly full: number; readonly holders: readonly number[] }> {
+    const { peers } = this.#options;
+    const owner = await this.owner();
+    await this.until(async () => (await owner.status()).peers.online >= peers, 30);
+    this.source.commit("root", blocks);
+    await owner.flush(30_000);
+    const full = await this.total();
+    const holders = [...(await this.shards()).keys()];
+    await owner.close();
+    return { full, holders };
+  }
+
+  /** Whether so many shards are proven to the owner in time, and none is bad or missing. */
+  isProvenTo(owner: NodeDuties, full: number): Promise<boolean> {
+    return this.until(async () => {
+      const { proofsRight, bad, missing } = await owner.verify({ deep: false });
+      return proofsRight === full && bad.length === 0 && missing === 0;
+    }, 60);
+  }
+
   /** A device that has nothing but the drive's seed. */
   async recover(name: string): Promise<string | undefined> {
     const needs = { log: this.#options.log ?? silentLog };

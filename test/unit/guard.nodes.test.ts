@@ -11,14 +11,8 @@ const replay = `replay: HIVE_SEED=${seed} node test/unit/guard.nodes.test.ts`;
 test("a third of a group dies while its owner is away", { timeout: 150_000 }, async (t) => {
   await using swarm = await GuardSwarm.open({ seed, peers: 8 });
   const blocks = makeBlocks(seededRandom(seed), { count: 12, bytesMax: 100_000 });
-  const owner = await swarm.owner();
-  await swarm.until(async () => (await owner.status()).peers.online >= 8, 30);
-  swarm.source.commit("root", blocks);
-  await owner.flush(30_000);
-  const full = await swarm.total();
-  const before = [...(await swarm.shards()).keys()];
+  const { full, holders: before } = await swarm.give(blocks);
   t.equal(before.length, 6, `${full} shards with six holders`);
-  await owner.close();
   await Promise.all(before.slice(0, 2).map((number) => swarm.destroy(number)));
   const isWhole = async (): Promise<boolean> => await swarm.total() === full;
   t.ok(await swarm.until(isWhole, 60), `${await swarm.total()} of ${full} shards; ${replay}`);
@@ -27,10 +21,6 @@ test("a third of a group dies while its owner is away", { timeout: 150_000 }, as
   t.equal(await fresh.missing(blocks.map(cidOf)), 0, `every block is read; ${replay}`);
   await fresh.close();
   const back = await swarm.owner();
-  const isProven = async (): Promise<boolean> => {
-    const { proofsRight, bad, missing } = await back.verify({ deep: false });
-    return proofsRight === full && bad.length === 0 && missing === 0;
-  };
-  t.ok(await swarm.until(isProven, 60), `every shard is proven to the owner; ${replay}`);
+  t.ok(await swarm.isProvenTo(back, full), `every shard is proven to the owner; ${replay}`);
   await back.close();
 });
