@@ -15,6 +15,7 @@ import { driveStatusOf } from "./agent/report.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
+import type { GraftTable } from "./base/grafts.ts";
 import { nameFromText } from "./base/ids.ts";
 import type { Log } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
@@ -36,6 +37,7 @@ import { verifyPath } from "./check/verify-path.ts";
 import { driveKeysOf } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
 import { openCoder } from "./erasure/erasure.ts";
+import { Grafts } from "./graft/graft.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
 import { mount } from "./mount/mount.ts";
 import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory }
@@ -126,7 +128,11 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   parts.use(cache.onDirty(() => loop.wake()));
   await government.begin(tree, node);
   census.begin(tree);
-  const mounted = parts.use(await mountTree(tree, log, config));
+  const table: GraftTable = { root: new Map(), everywhere: new Map() };
+  const now = () => clock.now();
+  const grafts = parts.use(new Grafts({ base: tree, table, log, now }, owner));
+  const mounted = parts.use(await mountTree(grafts, log, config));
+  grafts.begin(mounted);
   return driveOf({ cache, tree, node, mounted, note, government, told }, parts.move());
 }
 
@@ -144,7 +150,7 @@ function openDriveCache(log: Log, config: DriveConfig): Promise<Cache> {
   return openCache({ directory, clock, log, fetcher: undefined }, options);
 }
 
-async function mountTree(tree: Tree, log: Log, config: DriveConfig): Promise<Mounted> {
+async function mountTree(tree: Grafts, log: Log, config: DriveConfig): Promise<Mounted> {
   const { directory } = config.mount;
   if (await clearStaleMount(directory)) log.warn("mount.stale-cleared");
   mkdirSync(directory, { recursive: true });

@@ -22,6 +22,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   places: ["base", "crypt"],
   ledger: ["base", "crypt"],
   tree: ["base", "dag"],
+  graft: ["base"],
   traffic: ["base"],
   transfer: ["base", "cache", "crypt", "dag", "erasure", "guard", "placement", "peers"],
   mount: ["base", "tree"],

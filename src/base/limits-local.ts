@@ -229,6 +229,14 @@ export const localLimits = {
     /** What fusermount3 may say before we stop listening. */
     complaintBytesMax: 4 * KiB,
   },
+  graft: {
+    /** Inode and handle numbers from here on are of grafted trees; the drive's own lie below. */
+    firstNumber: 2 ** 52,
+    /** Each tree's share of the numbers below 2^53: a file a second for 17,000 years, twice. */
+    span: 2 ** 40,
+    /** Trees open at a time, the directories that hold them among them: all that the spans give. */
+    openMax: 2 ** 12,
+  },
   drive: {
     /** How long a start without a local store asks for what peers have: they are dialled first. */
     bringBackMs: 20_000,

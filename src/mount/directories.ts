@@ -1,8 +1,8 @@
 /** Operations on open directories and on the volume. */
 import type { Handle } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Maybe } from "../base/step.ts";
-import { type Desk, type Page, encodeNothing, operation, then } from "./operation.ts";
+import { type Maybe, then } from "../base/step.ts";
+import { type Desk, type Page, encodeNothing, operation } from "./operation.ts";
 import { opened } from "./protocol.ts";
 import type { Request } from "./request.ts";
 

@@ -2,8 +2,8 @@
 import { HiveError, isFault } from "../base/errors.ts";
 import type { AttributeChange, Attributes, Place, RenameKind } from "../base/filesystem.ts";
 import { parseName } from "../base/ids.ts";
-import type { Maybe } from "../base/step.ts";
-import { type Desk, encodeNothing, notice, operation, then } from "./operation.ts";
+import { type Maybe, then } from "../base/step.ts";
+import { type Desk, encodeNothing, notice, operation } from "./operation.ts";
 import { changes, renameFlags, statxBasicAndBirth } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
 import type { Request } from "./request.ts";

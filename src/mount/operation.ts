@@ -91,8 +91,3 @@ export function notice(act: (desk: Desk, request: Request) => void): Operation {
 }
 
 export function encodeNothing(): void {}
-
-/** Runs the next step on a value, now if it is here now. */
-export function then<T, U>(value: Maybe<T>, next: (value: T) => Maybe<U>): Maybe<U> {
-  return value instanceof Promise ? value.then(next) : next(value);
-}

@@ -5,8 +5,8 @@
 import { isFault } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Maybe } from "../base/step.ts";
-import { type Desk, then } from "./operation.ts";
+import { type Maybe, then } from "../base/step.ts";
+import { type Desk } from "./operation.ts";
 
 export const defaultList = "system.posix_acl_default";
 

@@ -4,8 +4,8 @@
  */
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Maybe } from "../base/step.ts";
-import { encodeNothing, operation, then } from "./operation.ts";
+import { type Maybe, then } from "../base/step.ts";
+import { encodeNothing, operation } from "./operation.ts";
 import { setxattrKillSetGid } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
 import { defaultList } from "./umask.ts";
