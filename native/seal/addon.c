@@ -14,6 +14,7 @@
  *   openLeaves(key, first, sealed, tags, plain)
  *                                    fills plain and answers true if these are, from the one
  *                                    numbered `first` on, leaves that had these tags
+ *   merkle(shard, tree)              fills tree with the hashes over the shard's leaves of 4 KiB
  */
 #define NAPI_VERSION 8
 #include <node_api.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "leaf.h"
+#include "merkle.h"
 #include "seal.h"
 #include "sha256.h"
 
@@ -309,6 +311,22 @@ static napi_value open_some(napi_env env, napi_callback_info info) {
   return napi_get_boolean(env, verdict == OPEN_RIGHT, &answer) == napi_ok ? answer : NULL;
 }
 
+static napi_value merkle(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  span shard, tree;
+  if (!read_arguments(env, info, arguments, 2))
+    return refuse(env, "merkle takes shard, tree");
+  if (!read_span(env, arguments[0], &shard) || shard.length % LEAF != 0 ||
+      shard.length > CHUNK_MAX)
+    return refuse(env, "shard must be a Uint8Array of whole leaves");
+  size_t leaves = shard.length / LEAF;
+  if (!read_span(env, arguments[1], &tree) || tree.length != merkle_hashes(leaves) * SHA256_DIGEST)
+    return refuse(env, "tree must be a Uint8Array of 32 bytes a hash");
+  if (overlap(shard, tree)) return refuse(env, "buffers must not overlap");
+  merkle_tree(shard.bytes, leaves, tree.bytes);
+  return NULL;
+}
+
 static bool export_function(napi_env env, napi_value exports, const char *name,
                             napi_callback call) {
   napi_value function;
@@ -325,7 +343,8 @@ NAPI_MODULE_INIT() {
       !export_function(env, exports, "seal", seal) ||
       !export_function(env, exports, "sealLater", seal_later) ||
       !export_function(env, exports, "open", open_chunks) ||
-      !export_function(env, exports, "openLeaves", open_some))
+      !export_function(env, exports, "openLeaves", open_some) ||
+      !export_function(env, exports, "merkle", merkle))
     return NULL;
   return exports;
 }

@@ -11,10 +11,10 @@ import { asBuffer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { type Cid, cidOf, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { loadAddon } from "../base/native.ts";
 import { BufferPool } from "../base/pool.ts";
 import { openOnce, sealOnce, sealOnceHeaderBytes, sealOnceOverheadBytes } from "./aead.ts";
 import { chunkKey, keyBytes } from "./keys.ts";
+import { type SealAddon, quickAddon } from "./seal-addon.ts";
 import { preferredSuite, suiteBytes } from "./suite.ts";
 
 /** What names and opens a sealed chunk. */
@@ -67,27 +67,6 @@ export interface ChunkSealer {
   openLeaves(leaves: KeptLeaves): Buffer | undefined;
 }
 
-/** What native/seal/addon.c exports; it checks every argument itself. */
-interface SealAddon {
-  /** "sha-ni" or "scalar"; empty when this node has no OpenSSL to lend. */
-  readonly path: string;
-  seal(
-    suite: number, secret: Uint8Array, plains: readonly Uint8Array[],
-    sealed: readonly Uint8Array[], links: Uint8Array, tags: Uint8Array,
-  ): void;
-  sealLater(
-    suite: number, secret: Uint8Array, plains: readonly Uint8Array[],
-    sealed: readonly Uint8Array[], links: Uint8Array, tags: Uint8Array,
-  ): Promise<void>;
-  open(
-    links: Uint8Array, sealed: readonly Uint8Array[], plains: readonly Uint8Array[],
-    verdicts: Uint8Array, byName: boolean, tags: Uint8Array,
-  ): void;
-  openLeaves(
-    key: Uint8Array, first: number, sealed: Uint8Array, tags: Uint8Array, plain: Uint8Array,
-  ): boolean;
-}
-
 /** As native/seal/leaf.h has them. */
 export const leafBytes = 4096;
 export const leafTagBytes = 16;
@@ -128,8 +107,8 @@ export const plainSealer: ChunkSealer = {
 
 /** Undefined where the addon was never built, or would be the slower of the two. */
 export function nativeSealer(): ChunkSealer | undefined {
-  const addon = loadAddon("seal", parseAddon);
-  if (addon === undefined || addon.path !== "sha-ni") return undefined;
+  const addon = quickAddon();
+  if (addon === undefined) return undefined;
   return {
     engine: `native ${addon.path}`,
     seal: (secret, plaintexts) =>
@@ -241,15 +220,6 @@ function inBatches<In, Out>(
     answers.push(...act(all.slice(from, from + batchMax)));
   }
   return answers;
-}
-
-function parseAddon(exports: unknown): SealAddon {
-  const addon = exports as Partial<SealAddon> | null;
-  const calls = [addon?.seal, addon?.sealLater, addon?.open, addon?.openLeaves];
-  const sound = calls.every((call) => typeof call === "function") &&
-    typeof addon?.path === "string";
-  if (!sound) throw new HiveError("Corrupt", "crypt.load", "seal is another addon");
-  return addon as SealAddon;
 }
 
 function corrupt(what: string, cid: string): HiveError {

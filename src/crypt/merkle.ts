@@ -10,6 +10,7 @@ import { asBuffer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { type ShardId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { quickAddon } from "./seal-addon.ts";
 import { digestBytes, sha256, sha256Into } from "./sha256.ts";
 
 const { leafBytes } = limits.segment;
@@ -34,21 +35,42 @@ export function rootOf(tree: Uint8Array): ShardId {
   return parseShardId(asBuffer(tree).toString("hex", tree.length - digestBytes));
 }
 
+/** Makes all rows of hashes, for a shard of one or more whole leaves, into their room. */
+type Grow = (shard: Uint8Array, tree: Buffer) => void;
+
+let grow: Grow | undefined;
+
 /** All rows of hashes, for a shard of one or more whole leaves. */
 export function merkleTreeOf(shard: Uint8Array): Buffer {
+  grow ??= nativeGrow() ?? plainGrow;
+  return treeBy(grow, shard);
+}
+
+export function treeBy(grown: Grow, shard: Uint8Array): Buffer {
   const count = shard.length / leafBytes;
   assert(Number.isInteger(count) && count >= 1 && count <= leavesMax, "whole leaves, not too many");
-  const sizes = rowSizes(count);
-  const hashes = sizes.reduce((sum, size) => sum + size, 0);
+  const hashes = rowSizes(count).reduce((sum, size) => sum + size, 0);
   const tree = Buffer.allocUnsafeSlow(hashes * digestBytes);
+  grown(shard, tree);
+  return tree;
+}
+
+/** Three hashes at a time: a third of the other way, which takes 1.4 ms for 1 MiB. */
+export function nativeGrow(): Grow | undefined {
+  const addon = quickAddon();
+  return addon === undefined ? undefined : (shard, tree) => addon.merkle(shard, tree);
+}
+
+/** One hash after another through node:crypto. */
+export const plainGrow: Grow = (shard, tree) => {
+  const sizes = rowSizes(shard.length / leafBytes);
   hashLeaves(shard, tree);
   let row = 0;
   for (const size of sizes.slice(0, -1)) {
     hashRow(tree, row, size);
     row += size;
   }
-  return tree;
-}
+};
 
 /**
  * The siblings of a leaf and of each node above it; copies. The index must be one of the tree's
