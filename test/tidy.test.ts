@@ -33,8 +33,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   bridge: ["base"],
   node: [
-    "agent", "base", "bridge", "cache", "crypt", "erasure", "ledger", "peers", "placement",
-    "places", "traffic", "transfer", "vault",
+    "agent", "base", "bridge", "cache", "crypt", "erasure", "guard", "ledger", "peers",
+    "placement", "places", "traffic", "transfer", "vault",
   ],
   web: ["base"],
   cli: ["base", "hive.ts"],

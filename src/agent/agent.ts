@@ -14,6 +14,7 @@ import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
 import type { VerifyReport } from "../base/views.ts";
+import type { Notices } from "../guard/notices.ts";
 import type { TransferStatus } from "../transfer/status.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Adopt } from "./adopt.ts";
@@ -36,6 +37,8 @@ export interface AgentNeeds {
   readonly log: Log;
   /** Told of every proof; without it nobody earns by one. */
   readonly tally?: ServiceTally;
+  /** Who gives up seats; without them nobody does. */
+  readonly notices?: Notices;
   /** Holds back what costs bulk: repair, and moves. */
   readonly brake?: Brake;
 }

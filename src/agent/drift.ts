@@ -17,6 +17,7 @@ import type { Step } from "../base/step.ts";
 import { type SegmentState, memberOf } from "../transfer/books.ts";
 import type { GroupDrift } from "../transfer/law.ts";
 import type { Health } from "../transfer/health.ts";
+import type { Notices } from "../guard/notices.ts";
 import type { Conduct } from "./conduct.ts";
 
 /** What is to be done with a group. */
@@ -24,7 +25,9 @@ export type DriftPlan =
   | { readonly act: "nothing" | "forget" | "resign" | "move" }
   /** Repair has to fill seats before more of them may be given away. */
   | { readonly act: "wait" }
-  | { readonly act: "substitute"; readonly lost: readonly PeerId[] };
+  | { readonly act: "substitute"; readonly lost: readonly PeerId[] }
+  /** The same for who leaves: what it has is lawful, and stays where nobody can take it. */
+  | { readonly act: "relieve"; readonly lost: readonly PeerId[] };
 
 export interface DriftSituation {
   /** The group's own. */
@@ -32,23 +35,28 @@ export interface DriftSituation {
   readonly isUnfit: (peer: PeerId) => boolean;
   /** In doubt for so long that it has to go. */
   readonly isOverdue: (peer: PeerId) => boolean;
+  /** It gave notice of its seat, and is there to be copied from. */
+  readonly isLeaving: (peer: PeerId) => boolean;
 }
 
 export function planDrift(drift: GroupDrift, situation: DriftSituation): DriftPlan {
   const { manifest, broken, doubtful, unheard, isOfClass, isSigned } = drift;
   const overdue = doubtful.filter(situation.isOverdue);
   const lost = [...broken, ...overdue];
+  const leaving = manifest.peers.filter(situation.isLeaving);
   const isLawful = isOfClass && lost.length === 0;
   if (situation.segments.length === 0) return { act: isLawful && isSigned ? "nothing" : "forget" };
   if (!isOfClass) return { act: "move" };
-  if (lost.length === 0) {
+  if (lost.length === 0 && leaving.length === 0) {
     const isCertain = doubtful.length + unheard.length === 0;
     return { act: !isSigned && isCertain ? "resign" : "nothing" };
   }
   // A machine that has the manifest alone must find enough shards with the members it names.
-  const spare = manifest.class.n - manifest.class.r - emptySeats(drift, situation, lost);
+  const act = lost.length === 0 ? "relieve" : "substitute";
+  const going = act === "relieve" ? leaving : lost;
+  const spare = manifest.class.n - manifest.class.r - emptySeats(drift, situation, going);
   if (spare <= 0) return { act: "wait" };
-  return { act: "substitute", lost: lost.slice(0, spare) };
+  return { act, lost: going.slice(0, spare) };
 }
 
 /** Members that stay, and lack a shard or cannot be counted on. */
@@ -69,6 +77,8 @@ export interface DriftNeeds {
   readonly network: PeerNetwork;
   readonly health: Health;
   readonly conduct: Conduct;
+  /** Who gives up seats, as far as this node was told. */
+  readonly notices?: Notices | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -109,12 +119,13 @@ export class DriftStep implements Step {
   async #carryOut(
     drift: GroupDrift, segments: readonly SegmentState[], signal: AbortSignal,
   ): Promise<boolean> {
-    const { health, conduct, log } = this.#needs;
+    const { health, conduct, log, notices } = this.#needs;
     const { manifest: { group }, name } = drift;
-    const unfit = conduct.unfit();
+    const unfit = new Set([...conduct.unfit(), ...notices?.peers() ?? []]);
     const plan = planDrift(drift, {
-      segments, isUnfit: (peer) => unfit.has(peer),
+      segments, isUnfit: (peer) => conduct.isUnfit(peer),
       isOverdue: (peer) => this.#isOverdue(group, peer),
+      isLeaving: (peer) => notices?.has(peer, group) ?? false,
     });
     const isStuckNow = plan.act === "move" || plan.act === "substitute";
     if (!isStuckNow) this.#stuck.delete(group);
@@ -132,6 +143,12 @@ export class DriftStep implements Step {
         if (replaced === undefined) return this.#moveSome(drift, segments, signal);
         this.#stuck.delete(group);
         log.info("agent.policy.replaced", { group, policy: name, epoch: replaced.epoch });
+        return true;
+      }
+      case "relieve": {
+        const relieved = await health.replaceMembers(group, plan.lost, unfit);
+        if (relieved === undefined) return false;
+        log.info("agent.leaver.relieved", { group, epoch: relieved.epoch });
         return true;
       }
       case "move":

@@ -18,7 +18,8 @@ import { termAt } from "../guard/lease.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { type GroupName, type PledgeAsk, type VoteAsk } from "../guard/messages.ts";
 import { decodeName, decodePledgeAsk, decodeVoteAsk, decodeWord } from "../guard/messages.ts";
-import { encodePledged, encodeWord, manifestOfWord } from "../guard/messages.ts";
+import { decodeNotice, encodePledged, encodeWord, manifestOfWord } from "../guard/messages.ts";
+import type { Notices } from "../guard/notices.ts";
 import { type Ballot, type Voter, pledged, voted } from "../guard/voter.ts";
 import type { GroupShelf } from "../vault/shelf.ts";
 
@@ -29,6 +30,8 @@ export interface AnswerNeeds {
   /** Whom this node knows, itself among them. */
   readonly known: () => readonly KnownPeer[];
   readonly isDead: (peer: PeerId) => boolean;
+  /** Who gives up seats, as they say it. */
+  readonly notices: Notices;
   /** Somebody told of a group: there may be something to do. */
   readonly onNews: () => void;
 }
@@ -48,6 +51,7 @@ export class GuardAnswers implements GuardHost {
   }
 
   async guard(from: Requester, act: GuardAct, payload: Uint8Array): Promise<Uint8Array> {
+    if (act === "notice") return this.#hear(from, payload);
     using _turn = await this.#turn.enter();
     switch (act) {
       case "word": return await this.#word(from, decodeName(payload));
@@ -55,6 +59,11 @@ export class GuardAnswers implements GuardHost {
       case "pledge": return await this.#pledge(from, decodePledgeAsk(payload));
       case "vote": return await this.#vote(from, decodeVoteAsk(payload));
     }
+  }
+
+  #hear({ peer }: Requester, payload: Uint8Array): Uint8Array {
+    this.#needs.notices.hear(peer, decodeNotice(payload));
+    return none;
   }
 
   async #word(from: Requester, name: GroupName): Promise<Uint8Array> {
@@ -98,7 +107,7 @@ export class GuardAnswers implements GuardHost {
   }
 
   async #vote(from: Requester, ask: VoteAsk): Promise<Uint8Array> {
-    const { shelf, keys, isDead } = this.#needs;
+    const { shelf, keys, isDead, notices } = this.#needs;
     const { entry, term } = ask;
     const voter = await this.#voter(entry);
     const { standing } = voter;
@@ -106,6 +115,7 @@ export class GuardAnswers implements GuardHost {
     const { base, position } = entry;
     const ballot = voted(voter, { ...ask, from: from.peer, base, position }, {
       isDead,
+      isLeaving: (peer, group) => notices.has(peer, group),
       isRightful: (one, how) => isRightful(withOwn(pot, ask.offers, one.seat), one, how),
     });
     await shelf.keepBallot(standing.manifest, ballot);

@@ -1,8 +1,9 @@
 /**
  * Looks after the segments of a group that fall to this member in a turn: asks every seat for its
- * shard, and rebuilds what is absent out of k others, once for all that a segment lacks, the most
- * endangered first. It needs no key: every shard that it reads or makes is checked against the root
- * that the owner signed, and the holder checks it again. Nothing is dropped.
+ * shard, copies what is absent from whoever had the seat before and still answers, and rebuilds
+ * the rest out of k others, once for all that a segment lacks, the most endangered first. It needs
+ * no key: every shard that it reads or makes is checked against the root that the owner signed, and
+ * the holder checks it again. Nothing is dropped.
  */
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
@@ -155,12 +156,15 @@ export class Duty {
   }
 
   async #mend(standing: Standing, health: Health, signal: AbortSignal): Promise<number> {
-    const { record, absent } = health;
-    const { segment } = record;
+    const { record: { segment }, absent } = health;
     try {
-      const made = await this.#rebuild(health, signal);
+      const copied = await Promise.all(absent.map((berth) => this.#copy(standing, berth, signal)));
+      const rest = absent.filter((_, at) => copied[at] === undefined);
+      const lacking = { ...health, absent: rest };
+      const made = rest.length === 0 ? [] : await this.#rebuild(lacking, signal);
       const stored = await Promise.all(absent.map((berth, at) => {
-        return this.#store(standing, berth, made[at] as Uint8Array, signal);
+        const bytes = copied[at] ?? made[rest.indexOf(berth)] as Uint8Array;
+        return this.#store(standing, berth, bytes, signal);
       }));
       const shards = stored.filter(Boolean).length;
       this.#needs.log.info("guard.mended", { segment, shards, lacking: absent.length });
@@ -170,6 +174,25 @@ export class Duty {
       if (!isFault(error)) throw error;
       this.#needs.log.debug("guard.mend.failed", { segment, why: describe(error) });
       return 0;
+    }
+  }
+
+  /** From who had the seat before: a shard of traffic, where a rebuilding costs k. */
+  async #copy(
+    { manifest, log }: Standing, { record, index }: Berth, signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    const { reach } = this.#needs;
+    const seat = seatOfShard(record, index);
+    const before = log.findLast(({ entry }) => entry.seat === seat)?.entry.lost;
+    if (before === undefined || !reach.isThere(before)) return undefined;
+    try {
+      return await reach.read({ record, index, peer: before }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+      const { group } = manifest;
+      this.#needs.log.debug("guard.copy.failed", { group, peer: before, why: describe(error) });
+      return undefined;
     }
   }
 

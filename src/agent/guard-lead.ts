@@ -16,6 +16,7 @@ import { leaderOf, termAt } from "../guard/lease.ts";
 import { type Standing, baseOf, extend, seatsOf } from "../guard/log.ts";
 import { decodePledged, decodeWord, encodeName, encodePledgeAsk } from "../guard/messages.ts";
 import { encodeVoteAsk, encodeWord } from "../guard/messages.ts";
+import type { Notices } from "../guard/notices.ts";
 import { type Pledged, acceptedBy, choose, draft, seatToGive } from "../guard/propose.ts";
 import type { GroupShelf } from "../vault/shelf.ts";
 import { potOf } from "./guard-answers.ts";
@@ -24,6 +25,7 @@ import type { Reach } from "./guard-reach.ts";
 export interface LeadNeeds {
   readonly shelf: GroupShelf;
   readonly reach: Reach;
+  readonly notices: Notices;
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
   readonly clock: Clock;
   readonly log: Log;
@@ -47,7 +49,7 @@ export class Lead {
     for (const group of this.#led.keys()) if (!groups.has(group)) this.#led.delete(group);
   }
 
-  /** Gives away the seats of the dead, one after the other; how many entries were accepted. */
+  /** Gives away seats of the dead and of who leaves, one by one; how many entries were accepted. */
   async step(first: Standing, signal: AbortSignal): Promise<number> {
     let standing = first;
     for (let count = 0; count < limits.guard.entriesPerStep; count++) {
@@ -89,9 +91,10 @@ export class Lead {
   }
 
   async #leadOnce(standing: Standing, signal: AbortSignal): Promise<Standing | undefined> {
-    const { reach, shelf, log } = this.#needs;
+    const { reach, shelf, log, notices } = this.#needs;
     const seat = seatToGive(standing, {
       isDead: (peer) => reach.isDead(peer), isOnline: (peer) => reach.isThere(peer),
+      isLeaving: (peer) => notices.has(peer, standing.manifest.group),
     });
     const term = this.#termNow();
     if (seat === undefined || !this.#mayLead(standing, term)) return undefined;
@@ -153,7 +156,8 @@ export class Lead {
     const peer = substituteFor({ ...pot, told }, seat);
     if (peer === undefined) log.warn("guard.nobody", { group, seat });
     if (peer === undefined) return undefined;
-    return signReplacement(keys, draft(standing, { seat, peer, atMs: clock.now() }));
+    const why = reach.isDead(seatsOf(standing)[seat] as PeerId) ? "dead" : "leaving";
+    return signReplacement(keys, draft(standing, { seat, peer, why, atMs: clock.now() }));
   }
 
   #votesFor(

@@ -17,6 +17,7 @@ import type { Step } from "../base/step.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
+import type { Notices } from "../guard/notices.ts";
 import { shardOfSeat } from "../placement/seats.ts";
 import type { GroupShelf } from "../vault/shelf.ts";
 import { Conduct } from "./conduct.ts";
@@ -33,6 +34,7 @@ export interface GuardianNeeds {
   readonly shelf: GroupShelf;
   readonly books: KeyValue;
   readonly coder: Coder;
+  readonly notices: Notices;
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
   readonly clock: Clock;
   readonly random: Random;
@@ -85,12 +87,12 @@ class GroupGuardian implements Guardian {
     needs: GuardianNeeds & { readonly conduct: Conduct }, options: GuardianOptions,
   ) {
     const leaseMs = options.leaseMs ?? limits.guard.leaseMs;
-    const { clock, network, keys, shelf } = needs;
+    const { clock, network, keys, shelf, notices } = needs;
     this.#needs = needs;
     this.#options = options;
     this.#lookEveryMs = Math.min(limits.guard.lookEveryMs, leaseMs);
     const answers = new GuardAnswers({
-      shelf, keys, clock,
+      shelf, keys, clock, notices,
       known: () => this.#reach.known(),
       isDead: (peer) => this.#reach.isDead(peer),
       onNews: () => this.#lookedAtMs = -Infinity,
@@ -141,11 +143,12 @@ class GroupGuardian implements Guardian {
     return fellows;
   }
 
-  /** A few of those that have lost somebody, and a few of all: each of them in turn. */
+  /** A few of those that have lost somebody or will, and a few of all: each of them in turn. */
   #turnOf(): readonly Standing[] {
-    const dead = new Set([...this.#fellows.keys()].filter((peer) => this.#reach.isDead(peer)));
+    const dead = [...this.#fellows.keys()].filter((peer) => this.#reach.isDead(peer));
+    const going = new Set([...dead, ...this.#needs.notices.peers()]);
     const troubled = this.#groups.filter((standing) => {
-      return dead.size > 0 && seatsOf(standing).some((peer) => dead.has(peer));
+      return going.size > 0 && seatsOf(standing).some((peer) => going.has(peer));
     });
     const turn = new Set([...this.#few(troubled), ...this.#few(this.#groups)]);
     this.#next += limits.guard.groupsPerStep;

@@ -29,7 +29,8 @@ export interface Replacement {
   readonly bytes: Uint8Array;
 }
 
-export const replacementReasons = ["dead"] as const;
+/** Leaving: it said so itself, and is there to be copied from. */
+export const replacementReasons = ["dead", "leaving"] as const;
 export type ReplacementReason = (typeof replacementReasons)[number];
 
 /**
@@ -61,9 +62,9 @@ export interface Accepted {
 
 /**
  * word: what is known of a group. tell: the same, told unasked. pledge, vote: the two rounds by
- * which an entry is accepted.
+ * which an entry is accepted. notice: the asker gives up seats, or takes that back.
  */
-export const guardActs = ["word", "tell", "pledge", "vote"] as const;
+export const guardActs = ["word", "tell", "pledge", "vote", "notice"] as const;
 export type GuardAct = (typeof guardActs)[number];
 
 /** Answers what members ask; refusals are HiveErrors, as a ShardHost's are. */

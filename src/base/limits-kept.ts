@@ -112,6 +112,25 @@ export const keptLimits = {
     /** Fellows' questions that wait for their turn. */
     callQueueMax: 256,
   },
+  /** Giving up seats while one is still there to be copied from. */
+  leave: {
+    /** A notice is told again so often ... */
+    noticeEveryMs: 30_000,
+    /** ... and holds so long: several may be lost on their way. */
+    noticeHoldsMs: 150_000,
+    /** Peers whose notices are remembered, 100 bytes each and more with named groups. */
+    noticesMax: 4096,
+    /** Groups named in one notice: a vault that is over its quota gives up a few at a time. */
+    groupsMax: 64,
+    /** Taking it back waits so long for those who are to be told; the others' notices run out. */
+    cancelMsMax: 5_000,
+    /** Peers told at once. */
+    tellsAtOnce: 16,
+    /** Shards in one step whose new holders are asked before the old ones are dropped. */
+    handoversPerStep: 32,
+    /** What an estimate of the time left looks back on: long enough for a slow line's shards. */
+    rateWindowMs: 5 * 60_000,
+  },
   vault: {
     /** Owners whose totals lie in memory, 200 bytes each. */
     ownersMax: 4096,

@@ -5,8 +5,9 @@
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
 import type { TrafficOrders } from "./traffic.ts";
-import type { InviteView, LedgerView, NodeStatus, PeerRow, PolicyQuestion } from "./views.ts";
-import type { PolicyReport, PolicyTexts, ReclaimReport, VerifyReport, Vouch } from "./views.ts";
+import type { InviteView, LeaveOrder, LeaveView, LedgerView, NodeStatus } from "./views.ts";
+import type { PeerRow, PolicyQuestion, PolicyReport, PolicyTexts, ReclaimReport } from "./views.ts";
+import type { VerifyReport, Vouch } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
   /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */
@@ -39,6 +40,8 @@ export interface NodeDuties extends BlockFetcher {
   invite(options: { readonly networkKey: boolean }): Promise<InviteView>;
   /** Connects to the maker of an invite; answers the address that worked. */
   join(invite: string): Promise<string>;
+  /** Gives up what is kept for others, or does so no more; answers at once how far it is. */
+  leave(order: LeaveOrder): Promise<LeaveView>;
   /** There may be something to upload. */
   wake(): Promise<void>;
   close(): Promise<void>;

@@ -278,6 +278,25 @@ export interface VerifyReport {
   readonly bad: readonly { readonly peer: string; readonly what: string }[];
 }
 
+/** How far a node is with giving up what it keeps for others. */
+export interface LeaveView {
+  readonly state: "staying" | "leaving" | "gone";
+  /** ISO 8601; null while it stays. */
+  readonly since: string | null;
+  /** Still here. */
+  readonly shards: number;
+  readonly bytes: number;
+  /** Here when it began; null while it stays. */
+  readonly before: { readonly shards: number; readonly bytes: number } | null;
+  /** By what went of late; null while nothing did. */
+  readonly secondsLeft: number | null;
+  /** What keeps shards here, in words. */
+  readonly waiting: readonly string[];
+}
+
+/** What is wanted of it; `status` changes nothing. */
+export type LeaveOrder = "begin" | "cancel" | "status";
+
 /** An invite as the command line shows it. */
 export interface InviteView {
   readonly invite: string;

@@ -2,8 +2,8 @@
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
-import type { InviteView, LedgerView, NodeStatus, PeerRow } from "../base/views.ts";
-import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../base/views.ts";
+import type { InviteView, LeaveOrder, LeaveView, LedgerView, NodeStatus } from "../base/views.ts";
+import type { PeerRow, PolicyQuestion, PolicyReport, PolicyTexts } from "../base/views.ts";
 import type { ReclaimReport, VerifyReport, Vouch } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -26,6 +26,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.vouch": (asked) => node.vouch(asked as Vouch),
     "node.invite": (options) => node.invite(options as { networkKey: boolean }),
     "node.join": (invite) => node.join(invite as string),
+    "node.leave": (order) => node.leave(order as LeaveOrder),
     "node.wake": () => node.wake(),
     "node.close": () => node.close(),
   };
@@ -52,6 +53,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     vouch: (asked) => ask("vouch", asked),
     invite: (options) => ask<InviteView>("invite", options),
     join: (invite) => ask<string>("join", invite),
+    leave: (order) => ask<LeaveView>("leave", order),
     wake: () => ask("wake"),
     close: () => ask("close"),
   };

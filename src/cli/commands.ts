@@ -282,6 +282,27 @@ export const commands: readonly CommandSpec[] = [
     options: [foreground, privateNetwork, passphrase],
   },
   {
+    name: "leave",
+    operands: "",
+    operandsMax: 0,
+    summary: "give up what this node keeps for others, and wait until it is with somebody else",
+    details:
+      "Nothing more is taken in, and the owners of what is here, and other holders, are told. " +
+      "Each shard is copied from this node to who has its seat from then on, and dropped here " +
+      "once that one has it. Where no machine of an owner's is there, the other holders do it, " +
+      "if they are a majority; in a group too small for that, and where nobody is left to take " +
+      "a seat, the shard stays and says so. The daemon goes on by itself, over a restart too; " +
+      "this waits, tells what is left and for how long, and ends with 0 once nothing is. Then " +
+      "the node may be shut down. The drive that is mounted here, and what others keep of it, " +
+      "stay as they are.",
+    options: [
+      { name: "status", summary: "only say how far it is" },
+      { name: "cancel", summary: "stay; what has gone stays gone" },
+      { name: "timeout", value: "SECONDS", summary: "wait no longer than this" },
+      json,
+    ],
+  },
+  {
     name: "web",
     operands: "",
     operandsMax: 0,

@@ -26,6 +26,7 @@ import {
 import { type ExitCode, exitCodes } from "./exits.ts";
 import { type Home, makeHome } from "./home.ts";
 import { hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "./keys.ts";
+import { orderIn } from "./leave-command.ts";
 import { namesOf } from "./inside-mount.ts";
 import { mountPointOf } from "./mount-point.ts";
 import { print, say } from "./output.ts";
@@ -186,6 +187,7 @@ function handlersOf(drive: Drive, { dashboard, policies }: {
     web: () => dashboard.url(),
     invite: (values) => drive.node.invite({ networkKey: values["networkKey"] === true }),
     join: (values) => drive.node.join(String(values["invite"])),
+    leave: (values) => drive.node.leave(orderIn(values)),
     unmount: async (values) => {
       const wanted = values["directory"];
       const { mount } = await drive.status();

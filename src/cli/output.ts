@@ -22,6 +22,14 @@ export function sizeText(bytes: number): string {
   return `${bytes} B`;
 }
 
+/** A length of time, as long as anybody cares to know it. */
+export function timeText(seconds: number): string {
+  const [minutes, hours] = [Math.round(seconds / 60), Math.round(seconds / 3600)];
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (minutes < 90) return `${minutes} min`;
+  return hours < 48 ? `${hours} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
 /** How much one direction of the line may carry. */
 export function lineText({ perSecond, isOpen }: LineStatus): string {
   if (!isOpen) return "nothing but what programs read";

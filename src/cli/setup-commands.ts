@@ -13,6 +13,7 @@ import { type ExitCode, exitCodes } from "./exits.ts";
 import { type Home, makeHome } from "./home.ts";
 import { hasKeys, obtainPassphrase, readKeys, writeKeys } from "./keys.ts";
 import { readNetworkKey, writeNetworkKey } from "./network-key.ts";
+import { orderIn } from "./leave-command.ts";
 import { print, printJson, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
@@ -132,6 +133,7 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
       vouch: (values) => running.vouch(vouchIn(values)),
       invite: (values) => running.invite({ networkKey: values["networkKey"] === true }),
       join: (values) => running.join(String(values["invite"])),
+      leave: (values) => running.leave(orderIn(values)),
       reloadTraffic: () => running.limit(ordersOf(home, readSettings(home.settingsFile))),
       unmount: () => ended.resolve(),
     });

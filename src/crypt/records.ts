@@ -35,7 +35,7 @@ type Unsigned<T> = Omit<T, "bytes">;
 type Told<T, Known extends keyof T> = Omit<T, "bytes" | Known>;
 
 const { nameBytesMax, addressesMax, addressBytesMax, membersMax, timeMsMax } = limits.records;
-const groupIdBytes = 16;
+export const groupIdBytes = 16;
 const countMax = Number.MAX_SAFE_INTEGER;
 
 export function signOffer(keys: PeerSigner, told: Told<Offer, "peer">): Offer {

@@ -7,16 +7,19 @@
  *               accepted = {entry votes: [vote ...]}
  *   pledge ask  {owner group base position term seat}        -> {pledge entry? offers: [offer ...]}
  *   vote ask    {entry term pledges: [pledge ...] offers: [offer ...]}          -> vote
+ *   notice      {until groups?: [16 bytes ...]}
  */
 import type { Accepted, Pledge, Replacement } from "../base/guard.ts";
 import type { BaseId, GroupId, OwnerId } from "../base/ids.ts";
-import { bytesOfId, parseBaseId } from "../base/ids.ts";
+import { bytesOfId, parseBaseId, parseGroupId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Head, Manifest, Offer } from "../base/records.ts";
 import { Fields, decodePlain, encodePlain } from "../crypt/cbor.ts";
 import { parsePledge, parseReplacement, parseVote } from "../crypt/guard-records.ts";
-import { groupIn, ownerIn, parseHead, parseManifest, parseOffer } from "../crypt/records.ts";
+import { groupIdBytes, groupIn, ownerIn, parseHead, parseManifest, parseOffer, timeIn }
+  from "../crypt/records.ts";
 import { digestBytes } from "../crypt/sha256.ts";
+import type { Notice } from "./notices.ts";
 import type { Pledged } from "./propose.ts";
 
 /** A group by its name. */
@@ -140,6 +143,20 @@ export function decodeVoteAsk(bytes: Uint8Array): VoteAsk {
     pledges: recordsIn(fields, "pledges", membersMax).map(parsePledge),
     offers: recordsIn(fields, "offers", offersMax).map(parseOffer),
   };
+}
+
+export function encodeNotice({ untilMs, groups }: Notice): Buffer {
+  const named = groups === undefined ? {} : { groups: groups.map(bytesOfId) };
+  return encodePlain({ until: untilMs, ...named });
+}
+
+export function decodeNotice(bytes: Uint8Array): Notice {
+  const fields = fieldsOf(bytes, "guard.notice");
+  const untilMs = timeIn(fields, "until");
+  if (!fields.has("groups")) return { untilMs, groups: undefined };
+  const size = { countMax: limits.leave.groupsMax, eachBytes: groupIdBytes };
+  const groups = fields.bytesList("groups", size);
+  return { untilMs, groups: groups.map((group) => parseGroupId(group.toString("hex"))) };
 }
 
 function encodeAccepted({ entry, votes }: Accepted): Buffer {

@@ -12,18 +12,22 @@ import { bindingOf } from "./voter.ts";
 export interface Sight {
   isDead(peer: PeerId): boolean;
   isOnline(peer: PeerId): boolean;
+  /** It gave notice itself. */
+  isLeaving(peer: PeerId): boolean;
 }
 
 /**
- * The first seat of a dead member; undefined where nobody is dead, or where too few are there: for
- * a majority, or to rebuild anything from.
+ * The first seat of a dead member, or else of one that leaves; undefined where nobody is or does,
+ * or where too few are there: for a majority, or to rebuild anything from.
  */
-export function seatToGive(standing: Standing, { isDead, isOnline }: Sight): number | undefined {
+export function seatToGive(
+  standing: Standing, { isDead, isOnline, isLeaving }: Sight,
+): number | undefined {
   const seats = seatsOf(standing);
   const there = seats.filter((peer) => isOnline(peer) && !isDead(peer)).length;
   const needed = Math.max(quorumOf(seats.length), standing.manifest.class.k);
-  const seat = seats.findIndex(isDead);
-  return there < needed || seat < 0 ? undefined : seat;
+  if (there < needed) return undefined;
+  return [seats.findIndex(isDead), seats.findIndex(isLeaving)].find((seat) => seat >= 0);
 }
 
 /** A voter's pledge, what it voted for if it did, and whom it would have drawn. */
@@ -52,14 +56,14 @@ export function choose(standing: Standing, answers: readonly Pledged[]): Choice 
 /** What a leader signs when it is free. */
 export function draft(
   standing: Standing,
-  told: { readonly seat: number; readonly peer: PeerId; readonly atMs: number },
+  told: Pick<Replacement, "seat" | "peer" | "why" | "atMs">,
 ): Omit<Replacement, "id" | "by" | "bytes"> {
   const { manifest: { owner, group, epoch }, log } = standing;
-  const { seat, peer, atMs } = told;
+  const { seat, peer, why, atMs } = told;
   const lost = seatsOf(standing)[seat] as PeerId;
   return {
     owner, group, epoch, base: baseOf(standing.manifest), position: log.length,
-    previous: tipOf(standing), seat, lost, peer, why: "dead", atMs,
+    previous: tipOf(standing), seat, lost, peer, why, atMs,
   };
 }
 

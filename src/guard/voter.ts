@@ -10,7 +10,7 @@
  */
 import { HiveError, type Kind } from "../base/errors.ts";
 import type { Pledge, Replacement } from "../base/guard.ts";
-import type { BaseId, EntryId, PeerId } from "../base/ids.ts";
+import type { BaseId, EntryId, GroupId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { leaderOf } from "./lease.ts";
 import { type Standing, baseOf, misfitOf, quorumOf, seatsOf } from "./log.ts";
@@ -54,6 +54,8 @@ export interface Proposal extends Call {
 /** What a voter knows by itself. */
 export interface Judgement {
   isDead(peer: PeerId): boolean;
+  /** Whether it gave notice of its seat in this group, and to this voter. */
+  isLeaving(peer: PeerId, group: GroupId): boolean;
   /** Whether the draw gives it; or, where a choice is bound, whether the policy lets it. */
   isRightful(entry: Replacement, how: { readonly isBound: boolean }): boolean;
 }
@@ -88,7 +90,9 @@ export function voted(voter: Voter, proposal: Proposal, judgement: Judgement): B
   const isOther = ballot.voted?.term === term && ballot.voted.entry.id !== entry.id;
   if (isOther) throw refusal("Denied", "a second entry in one term");
   const isBound = checkChoice(voter, proposal);
-  if (!judgement.isDead(entry.lost)) throw refusal("Denied", `${entry.lost} is not dead here`);
+  const { lost, group } = entry;
+  const isGone = judgement.isDead(lost) || judgement.isLeaving(lost, group);
+  if (!isGone) throw refusal("Denied", `${lost} is not dead here, and does not leave`);
   if (!judgement.isRightful(entry, { isBound })) throw refusal("Denied", "another is drawn here");
   return { ...ballot, pledged: term, voted: { term, entry } };
 }

@@ -10,6 +10,7 @@ import type { Log } from "../base/log.ts";
 import { systemRandom as random } from "../base/random.ts";
 import { openKeyValue } from "../cache/cache.ts";
 import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
+import { Notices } from "../guard/notices.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Vault, openVault } from "../vault/vault.ts";
 import { type NodeConfig, privateDirectory } from "./config.ts";
@@ -20,6 +21,7 @@ export interface House {
   readonly ledger: Ledger;
   readonly vault: Vault;
   readonly met: Met & { guardian?: Guardian };
+  readonly notices: Notices;
   openBooks(name: string): Promise<KeyValue>;
 }
 
@@ -41,5 +43,6 @@ export async function openHouse(
   const books = await openBooks("vault");
   const vault = parts.use(await openVault({ ...vaultNeeds, books }, config));
   met.vault = vault;
-  return { keys, ledger, vault, met, openBooks };
+  const notices = new Notices(() => clock.now());
+  return { keys, ledger, vault, met, notices, openBooks };
 }

@@ -30,7 +30,7 @@ export async function askRecovered(
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
-  const { peers, vault, transfer, agent, places, ledger, traffic, name } = rooms;
+  const { peers, vault, transfer, agent, places, ledger, traffic, leaving, name } = rooms;
   let { problem } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
@@ -76,6 +76,12 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     invite: async (asked) => {
       const networkKey = asked.networkKey ? rooms.networkKey : undefined;
       return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
+    },
+    async leave(order) {
+      if (order === "begin") await leaving.begin();
+      if (order === "cancel") await leaving.cancel();
+      if (order !== "status") agent.wake();
+      return leaving.view();
     },
     join: (invite) => joinBy(peers, invite, clock.now()),
     wake: async () => agent.wake(),

@@ -1,7 +1,9 @@
 /** The rooms of a node, built and introduced to each other; whoever closes the parts ends them. */
 import { type Agent, openAgent } from "../agent/agent.ts";
 import { openGuardian } from "../agent/guardian.ts";
+import { Leaving } from "../agent/leaving.ts";
 import { LettingGo } from "../agent/letting-go.ts";
+import { booksUnder } from "../agent/own-books.ts";
 import { systemClock as clock } from "../base/clock.ts";
 import { memoryStep } from "../base/memory.ts";
 import { systemRandom as random } from "../base/random.ts";
@@ -29,6 +31,7 @@ export interface Rooms {
   readonly places: Places;
   readonly ledger: Ledger;
   readonly traffic: Traffic;
+  readonly leaving: Leaving;
   /** The device's, for invites. */
   readonly name: string;
   /** What is wrong with the user's policies. */
@@ -43,7 +46,7 @@ export async function openRooms(
 ): Promise<Rooms> {
   const { log, source } = needs;
   const house = await openHouse(needs, config, parts);
-  const { keys, ledger, vault, met, openBooks } = house;
+  const { keys, ledger, vault, met, notices, openBooks } = house;
   const driveKeys = config.driveSeed === undefined ? undefined : driveKeysOf(config.driveSeed);
   const company = await openCompany(needs, config, { ...house, driveKeys }, parts);
   const { peers, places, traffic, network } = company;
@@ -72,19 +75,26 @@ export async function openRooms(
   const memory = source === undefined ? [] : [memoryStep({ clock })];
   const books = await openBooks("agent");
   const guard = await openGuardian(
-    { ...shared, host: vault, shelf: vault.shelf, books, coder, keys }, guardianOptions(config),
+    { ...shared, host: vault, shelf: vault.shelf, books, coder, keys, notices },
+    guardianOptions(config),
   );
   met.guardian = guard;
+  const leaving = new Leaving({ ...shared, vault, notices, books: booksUnder(books, "leave/") });
+  await leaving.open();
   const link = new LinkStep({ clock, log, traffic });
-  const steps = [peers.step, vault.step, guard, survey, ledger.step, lettingGo, link, ...memory];
-  const agentNeeds = { ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing };
+  const steps = [peers.step, vault.step, guard, survey, ledger.step, lettingGo, leaving, link,
+    ...memory];
+  const agentNeeds = {
+    ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing, notices,
+  };
   const agent = await openAgent(agentNeeds, { ...config, steps });
   traffic.onRelease(() => agent.wake());
+  notices.onNews(() => agent.wake());
   parts.defer(() => agent.stop());
   const problem = config.policies?.problem ?? null;
   const { deviceName: name, networkKey } = config;
   const told = { name, networkKey, problem };
-  return { peers, vault, transfer, agent, places, ledger, traffic, ...told };
+  return { peers, vault, transfer, agent, places, ledger, traffic, leaving, ...told };
 }
 
 function guardianOptions({ deadAfterMs, auditIntervalMs: intervalMs, guardLeaseMs }: NodeConfig) {

@@ -280,9 +280,12 @@ export class Hub extends ShardCalls implements Peers {
   #greeting(pass: Pass | undefined) {
     const certificates = this.#needs.certificates().slice(0, limits.peers.certificatesMax);
     const said = certificates.map((one) => `${one.owner}/${one.issuedAtMs}`);
-    const version = [...said, pass?.expiresAtMs ?? ""].join(" ");
+    const offer = this.#ownOffer();
+    // Whoever has no room any more, or has some again, says so before it is due.
+    const room = [offer.quotaBytes, isFull(offer)];
+    const version = [...said, pass?.expiresAtMs ?? "", ...room].join(" ");
     const bytes = certificates.map((certificate) => certificate.bytes);
-    return { version, payload: encodeHello(bytes, this.#ownOffer().bytes, pass) };
+    return { version, payload: encodeHello(bytes, offer.bytes, pass) };
   }
 
   #greeted(peer: PeerId, answer: Uint8Array): void {
@@ -303,12 +306,13 @@ export class Hub extends ShardCalls implements Peers {
     const addresses = plain.filter(isPlainAddress).slice(0, limits.peers.offerAddressesMax);
     const nowMs = this.#needs.clock.now();
     const known = this.#offer;
+    const space = this.#needs.host.space();
     const stale = known === undefined ||
       Math.abs(nowMs - known.atMs) > limits.peers.offerRefreshMs ||
+      known.quotaBytes !== space.quotaBytes || isFull(known) !== isFull(space) ||
       known.addresses.join() !== addresses.join();
     if (!stale) return known;
     const { household, country } = this.#options;
-    const space = this.#needs.host.space();
     this.#offer = signOffer(this.#keys, { atMs: nowMs, household, country, addresses, ...space });
     return this.#offer;
   }
@@ -326,4 +330,8 @@ export class Hub extends ShardCalls implements Peers {
       this.#needs.log.debug("peer.unreachable", { fault: describe(error) });
     }
   }
+}
+
+function isFull({ freeBytes }: Pick<Offer, "freeBytes">): boolean {
+  return freeBytes === 0;
 }

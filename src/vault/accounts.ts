@@ -32,6 +32,7 @@ export class Accounts {
   #usedBytes = 0;
   #shards = 0;
   #reservedBytes = 0;
+  #isOpen = true;
   /** The same, by owner. */
   readonly #reserved = new Map<OwnerId, number>();
 
@@ -64,8 +65,14 @@ export class Accounts {
     return this.#shards;
   }
 
+  /** From now on nothing more may come in, from nobody; or it may again. */
+  takeIn(isOpen: boolean): void {
+    this.#isOpen = isOpen;
+  }
+
   /** Never below 0, though a quota that was lowered may be overdrawn. */
   get freeBytes(): number {
+    if (!this.#isOpen) return 0;
     return Math.max(0, this.#quotaBytes - this.#usedBytes - this.#reservedBytes);
   }
 

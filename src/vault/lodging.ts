@@ -1,12 +1,15 @@
 /**
- * Some of what one owner has here, drawn by chance, each with the words that tell whose seat it is:
- * for who has to let go of one. It reads the books and changes nothing.
+ * Some of what owners have here, each with the words that tell whose seat it is: drawn by chance,
+ * for who has to let go of one, or by what has another seat now, for who leaves. It reads the books
+ * and changes nothing.
  */
-import { type OwnerId, type SegmentId, parseSegmentId } from "../base/ids.ts";
+import { type OwnerId, type PeerId, type SegmentId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { parseSegmentRecord } from "../crypt/records.ts";
+import { type Standing, seatsOf } from "../guard/log.ts";
+import { seatOfShard } from "../placement/seats.ts";
 import type { Books, Place } from "./books.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -16,6 +19,11 @@ export interface Lodging {
   readonly index: number;
   readonly record: SegmentRecord;
   readonly manifest: Manifest;
+}
+
+/** One that the log gives to another, though the manifest still gives it to this node. */
+export interface PassedOn extends Lodging {
+  readonly peer: PeerId;
 }
 
 interface Parts {
@@ -50,4 +58,36 @@ async function lodgingsOf(
   const places = await Promise.all([...shards].map((shard) => books.places(shard)));
   const own = places.flat().filter((place) => place.segment === segment);
   return own.map((place) => ({ place, index: place.index, record, manifest }));
+}
+
+/** Whoever has the seat by the manifest itself is told of by the owner, and released by it. */
+export async function* passedOn(
+  parts: Parts, { owners, self }: { readonly owners: readonly OwnerId[]; readonly self: PeerId },
+): AsyncGenerator<PassedOn> {
+  for (const owner of owners) {
+    const standings = await parts.keeper.groups.standings(owner);
+    const moved = new Map(standings.filter((standing) => hasMoved(standing, self))
+      .map((standing) => [standing.manifest.group, standing]));
+    if (moved.size === 0) continue;
+    for await (const { group, bytes } of parts.books.records(owner, undefined)) {
+      const standing = moved.get(group);
+      if (standing === undefined) continue;
+      yield* ofAnother(parts, standing, { record: parseSegmentRecord(bytes), self });
+    }
+  }
+}
+
+function hasMoved(standing: Standing, self: PeerId): boolean {
+  return standing.manifest.peers.includes(self) && !seatsOf(standing).includes(self);
+}
+
+async function* ofAnother(
+  parts: Parts, standing: Standing,
+  { record, self }: { readonly record: SegmentRecord; readonly self: PeerId },
+): AsyncGenerator<PassedOn> {
+  const seats = seatsOf(standing);
+  for (const lodging of await lodgingsOf(parts, record)) {
+    const peer = seats[seatOfShard(record, lodging.index)];
+    if (peer !== undefined && peer !== self) yield { ...lodging, peer };
+  }
 }

@@ -29,7 +29,7 @@ import { Books, type Place } from "./books.ts";
 import { ShardFiles } from "./files.ts";
 import type { Told } from "./groups.ts";
 import { Keeper } from "./keeper.ts";
-import { type Lodging, sampleOf } from "./lodging.ts";
+import { type Lodging, type PassedOn, passedOn, sampleOf } from "./lodging.ts";
 import { Scrub } from "./scrub.ts";
 import { type Neighbourhood, SeatPolicy } from "./seat-policy.ts";
 import { type GroupShelf, Shelf } from "./shelf.ts";
@@ -49,7 +49,7 @@ export interface VaultNeeds {
   readonly lender?: Lender;
 }
 
-export type { Lodging } from "./lodging.ts";
+export type { Lodging, PassedOn } from "./lodging.ts";
 export type VaultOptions = Omit<AccountOptions, "lender">;
 
 export interface VaultUsage {
@@ -77,6 +77,10 @@ export interface Vault extends ShardHost, AsyncDisposable {
   sample(owner: OwnerId, random: Random): Promise<readonly Lodging[]>;
   /** Forgets a shard that its owner still wants. */
   letGo(lodging: Lodging): Promise<void>;
+  /** False: takes nothing more in, and its offer says so. */
+  takeIn(isOpen: boolean): void;
+  /** What the other members gave to somebody else, while their owner was away. */
+  passedOn(): AsyncIterable<PassedOn>;
   /** The scrub: reads and hashes what is kept, drops what is spoilt so that it gets repaired. */
   readonly step: Step;
   /** For this node's guardian. */
@@ -232,6 +236,16 @@ class ShardVault implements Vault {
   sample(owner: OwnerId, random: Random): Promise<readonly Lodging[]> {
     const { books } = this.#parts;
     return this.#during(() => sampleOf({ books, keeper: this.#keeper }, owner, random));
+  }
+
+  takeIn(isOpen: boolean): void {
+    this.#parts.accounts.takeIn(isOpen);
+  }
+
+  passedOn(): AsyncIterable<PassedOn> {
+    const { books, accounts, keys } = this.#parts;
+    const owners = [...accounts.owners.keys()];
+    return passedOn({ books, keeper: this.#keeper }, { owners, self: keys.peer });
   }
 
   letGo({ place }: Lodging): Promise<void> {

@@ -32,8 +32,9 @@ import { merkleTreeOf } from "../../src/crypt/merkle.ts";
 import { rootOf } from "../../src/crypt/merkle.ts";
 import { decodePage, decodePageBlock, decodePayload, encodePage, encodePageBlock, encodePayload }
   from "../../src/transfer/catalog-page.ts";
-import { decodeLog, decodeName, decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord, encodeLog,
-  encodeName, encodePledgeAsk, encodePledged, encodeVoteAsk, encodeWord }
+import { decodeLog, decodeName, decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk,
+  decodeWord, encodeLog, encodeName, encodeNotice, encodePledgeAsk, encodePledged, encodeVoteAsk,
+  encodeWord }
   from "../../src/guard/messages.ts";
 import { baseOf } from "../../src/guard/log.ts";
 import { TestGroup } from "../support/guard-group.ts";
@@ -203,6 +204,13 @@ const decoders: readonly Decoder[] = [
       ...named, base: baseOf(guarded.standing.manifest), position: 0, term: 9, seat: 0,
     })],
     decode: decodePledgeAsk, bytesMax: payloadBytesMax,
+  },
+  {
+    name: "notice of seats", valid: [
+      encodeNotice({ untilMs: 1e12, groups: undefined }),
+      encodeNotice({ untilMs: 0, groups: [named.group] }),
+    ],
+    decode: decodeNotice, bytesMax: payloadBytesMax,
   },
   {
     name: "pledge and offers",

@@ -59,11 +59,15 @@ export class TestGroup {
   }
 
   entry(
-    standing: Standing, told: { readonly seat: number; readonly peer: PeerId; readonly term: number },
+    standing: Standing,
+    told: {
+      readonly seat: number; readonly peer: PeerId; readonly term: number;
+      readonly why?: Replacement["why"];
+    },
   ): Replacement {
-    const { seat, peer, term } = told;
+    const { seat, peer, term, why = "dead" } = told;
     const atMs = nowMs + standing.log.length;
-    return signReplacement(this.leader(standing, term), draft(standing, { seat, peer, atMs }));
+    return signReplacement(this.leader(standing, term), draft(standing, { seat, peer, why, atMs }));
   }
 
   pledges(

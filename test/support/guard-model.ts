@@ -206,6 +206,7 @@ export class GuardModel {
     if (!isMine) return;
     const seat = seatToGive(standing, {
       isDead: (peer) => this.#isDead(node, peer), isOnline: (peer) => this.#isHeard(node, peer),
+      isLeaving: () => false,
     });
     if (seat === undefined) return;
     node.leading = { term, seat, answers: [], entry: undefined, votes: [] };
@@ -237,7 +238,7 @@ export class GuardModel {
     const peer = substituteFor(this.#potOf(node, offers), seat);
     if (peer === undefined) return undefined;
     const id = String(this.#ids++).padStart(64, "0") as EntryId;
-    const told = draft(standing, { seat, peer, atMs: this.#nowMs });
+    const told = draft(standing, { seat, peer, why: "dead", atMs: this.#nowMs });
     const entry = { ...told, id, by: node.peer, bytes: noBytes };
     this.#entries.set(id, entry);
     this.#standings.set(id, standing);
@@ -334,7 +335,7 @@ export class GuardModel {
     const pot = this.#potOf(to, [...ask.offers, ...bestFor(this.#potOf(to, []), entry.seat)]);
     const { base, position } = entry;
     to.ballot = voted(voter, { from: from.peer, base, position, ...ask }, {
-      isDead: (peer) => this.#isDead(to, peer),
+      isDead: (peer) => this.#isDead(to, peer), isLeaving: () => false,
       isRightful: (one, how) => isRightful(pot, one, how),
     });
     this.#swear(to.peer, entry, term);

@@ -12,7 +12,7 @@ import { peerOf } from "../support/policies.ts";
 const seeds = Number(process.env["HIVE_SEEDS"] ?? 400);
 const first = Number(process.env["HIVE_SEED"] ?? 1);
 const group = parseGroupId("ab".repeat(16));
-const nobody = { isUnfit: () => false, isOverdue: () => false };
+const nobody = { isUnfit: () => false, isOverdue: () => false, isLeaving: () => false };
 
 function driftOf(told: Partial<GroupDrift> & { readonly manifest: Manifest }): GroupDrift {
   return {

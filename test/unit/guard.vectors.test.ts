@@ -2,9 +2,10 @@
 import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
+import { decodeOrder, encodeOrder } from "../../src/agent/leaving.ts";
 import { decodeBallot, encodeBallot } from "../../src/guard/ballot-bytes.ts";
-import { decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord, encodePledgeAsk, encodePledged,
-  encodeVoteAsk, encodeWord } from "../../src/guard/messages.ts";
+import { decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord, encodeNotice,
+  encodePledgeAsk, encodePledged, encodeVoteAsk, encodeWord } from "../../src/guard/messages.ts";
 import { baseOf } from "../../src/guard/log.ts";
 import { freshBallot } from "../../src/guard/voter.ts";
 import { signHead } from "../../src/crypt/records.ts";
@@ -21,6 +22,9 @@ const file = new URL("../vectors/guard.json", import.meta.url);
 const group = new TestGroup("vectors");
 const { standing } = group;
 const entry = group.entry(standing, { seat: 2, peer: group.others[0]!.peer, term: 9 });
+const leaver = group.entry(standing, {
+  seat: 3, peer: group.others[0]!.peer, term: 9, why: "leaving",
+});
 const [pledge] = group.pledges(standing, 9);
 const [second] = group.pledges(standing, 9, () => ({ term: 8, entry: entry.id }));
 const accepted = group.accepted(standing, entry, 9);
@@ -36,6 +40,17 @@ const made: Readonly<Record<string, readonly [Uint8Array, (bytes: Uint8Array) =>
   replacement: [entry.bytes, (bytes) => parsers["replacement"]!(bytes).bytes],
   pledge: [pledge!.bytes, (bytes) => parsers["pledge"]!(bytes).bytes],
   "pledge of one who voted": [second!.bytes, (bytes) => parsers["pledge"]!(bytes).bytes],
+  "replacement of who leaves": [leaver.bytes, (bytes) => parsers["replacement"]!(bytes).bytes],
+  "notice of all seats": [
+    encodeNotice({ untilMs: 1e12, groups: undefined }), (bytes) => encodeNotice(decodeNotice(bytes)),
+  ],
+  "notice of some seats": [
+    encodeNotice({ untilMs: 1e12, groups: [id] }), (bytes) => encodeNotice(decodeNotice(bytes)),
+  ],
+  "order to leave": [
+    encodeOrder({ sinceMs: 1e12, shards: 300, bytes: 2 ** 40 }),
+    (bytes) => encodeOrder(decodeOrder(bytes)),
+  ],
   vote: [accepted.votes[0]!.bytes, (bytes) => parsers["vote"]!(bytes).bytes],
   word: [
     encodeWord({ ...standing, policy: Buffer.from("text"), head, log: [accepted] }),

@@ -2,11 +2,14 @@
 import { type Test, test } from "tap";
 import { type Kind, isFault } from "../../src/base/errors.ts";
 import type { Pledge } from "../../src/base/guard.ts";
+import { parseGroupId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { signReplacement, signVote } from "../../src/crypt/guard-records.ts";
 import { bestFor, isRightful, substituteFor } from "../../src/guard/draw.ts";
 import { extend, forkOf, mayKeep, perjurersOf, quorumOf, seatsOf, standingOf }
   from "../../src/guard/log.ts";
 import { baseOf } from "../../src/guard/log.ts";
+import { Notices } from "../../src/guard/notices.ts";
 import { acceptedBy, choose, draft, seatToGive } from "../../src/guard/propose.ts";
 import { bindingOf, freshBallot, never, newcomersBallot, pledged, voted }
   from "../../src/guard/voter.ts";
@@ -32,6 +35,7 @@ const proposal: Proposal = {
 };
 const judgement = {
   isDead: (peer: string) => peer === members[dead]!.peer,
+  isLeaving: () => false,
   isRightful: (one: typeof entry, how: { readonly isBound: boolean }) => isRightful(named, one, how),
 };
 
@@ -62,7 +66,7 @@ test("a leader that lies gets no vote", (t) => {
     ["pledges of another term", { pledges: group.pledges(standing, term - 1) }, "Invalid"],
     ["another's entry", {
       entry: signReplacement(members.find(({ peer }) => peer !== leader)!, draft(standing, {
-        seat: dead, peer: drawn, atMs: nowMs,
+        seat: dead, peer: drawn, why: "dead", atMs: nowMs,
       })),
     }, "Invalid"],
     ["another manifest", { base: "00".repeat(32) as typeof base }, "Stale"],
@@ -171,11 +175,53 @@ test("nobody proposes without a majority in reach, nor what could not be rebuilt
   const online = (count: number) => (peer: string) => {
     return members.slice(0, count).some((member) => member.peer === peer);
   };
-  t.equal(seatToGive(standing, { isDead, isOnline: online(6) }), dead);
-  t.equal(seatToGive(standing, { isDead, isOnline: online(5) }), dead);
-  t.equal(seatToGive(standing, { isDead, isOnline: online(4) }), undefined, "three of four");
-  t.equal(seatToGive(standing, { isDead: () => false, isOnline: online(6) }), undefined);
+  const isLeaving = (): boolean => false;
+  t.equal(seatToGive(standing, { isDead, isLeaving, isOnline: online(6) }), dead);
+  t.equal(seatToGive(standing, { isDead, isLeaving, isOnline: online(5) }), dead);
+  t.equal(seatToGive(standing, { isDead, isLeaving, isOnline: online(4) }), undefined, "three");
+  const nobody = { isDead: () => false, isLeaving };
+  t.equal(seatToGive(standing, { ...nobody, isOnline: online(6) }), undefined);
   t.strictSame([3, 6, 12, 40].map(quorumOf), [3, 4, 7, 21]);
+  t.end();
+});
+
+test("who gives notice is replaced while it lives, after the dead, by those who heard it", (t) => {
+  const [gone, leaver] = [members[dead]!.peer, members[4]!.peer];
+  const all = { isOnline: () => true, isLeaving: (peer: string) => peer === leaver };
+  t.equal(seatToGive(standing, { ...all, isDead: () => false }), 4);
+  t.equal(seatToGive(standing, { ...all, isDead: (peer) => peer === gone }), dead, "first the dead");
+  const seat = { seat: 4, peer: drawn, term, why: "leaving" } as const;
+  const told = { ...proposal, entry: group.entry(standing, seat) };
+  const heard = { isDead: () => false, isRightful: () => true };
+  const isLeaving = (peer: string, id: string) => {
+    return peer === leaver && id === standing.manifest.group;
+  };
+  t.match(voted(voter, told, { ...heard, isLeaving }), { voted: { entry: told.entry } });
+  refused(t, "who heard nothing", () => {
+    voted(voter, told, { ...heard, isLeaving: () => false });
+  }, "Denied");
+  t.end();
+});
+
+test("a notice holds for its giver alone, for a time, until it is taken back", (t) => {
+  let now = 1e12;
+  const notices = new Notices(() => now);
+  let news = 0;
+  notices.onNews(() => news++);
+  const [leaver, other] = [members[4]!.peer, members[5]!.peer];
+  const { group: id } = standing.manifest;
+  const later = parseGroupId("ef".repeat(16));
+  notices.hear(leaver, { untilMs: now + 1000, groups: undefined });
+  t.ok(notices.has(leaver, id) && notices.has(leaver, later) && !notices.has(other, id));
+  notices.hear(leaver, { untilMs: 1e15, groups: [later] });
+  t.ok(!notices.has(leaver, id) && notices.has(leaver, later), "of one group now");
+  now += limits.leave.noticeHoldsMs;
+  t.notOk(notices.has(leaver, later), "however far its clock is ahead");
+  t.equal(notices.peers().size, 0);
+  notices.hear(leaver, { untilMs: now + 1000, groups: undefined });
+  notices.hear(leaver, { untilMs: 0, groups: undefined });
+  t.notOk(notices.has(leaver, id), "taken back");
+  t.equal(news, 2, "told of again is no news");
   t.end();
 });
 
