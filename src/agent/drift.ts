@@ -59,18 +59,18 @@ export function planDrift(drift: GroupDrift, situation: DriftSituation): DriftPl
   return { act, lost: going.slice(0, spare) };
 }
 
-/** Members that stay, and lack a shard or cannot be counted on. */
+/** Of the worst segment: members that stay, and lack its shard or cannot be counted on. */
 function emptySeats(
   { manifest }: GroupDrift, { segments, isUnfit }: DriftSituation, lost: readonly PeerId[],
 ): number {
-  const empty = new Set(manifest.peers.filter(isUnfit));
-  for (const state of segments) {
-    for (const [index, holder] of state.holders.entries()) {
+  const staying = new Set(manifest.peers.filter((peer) => !lost.includes(peer)));
+  return segments.reduce((most, state) => {
+    const empty = state.holders.filter((holder, index) => {
       const member = memberOf(state, index, manifest);
-      if (holder !== member) empty.add(member);
-    }
-  }
-  return [...empty].filter((peer) => !lost.includes(peer)).length;
+      return staying.has(member) && (holder !== member || isUnfit(member));
+    });
+    return Math.max(most, empty.length);
+  }, 0);
 }
 
 export interface DriftNeeds {

@@ -1,7 +1,8 @@
 /**
- * Brings every segment back to full redundancy: seats of holders that are dead or lied go to other
- * peers, and every shard that is not where it should be is brought there. What to do is a pure
- * plan; carrying it out is bounded, and what fails is planned again.
+ * Brings segments back to full redundancy: seats of holders that are dead or lied go to other
+ * peers, and every shard that is not where it should be is brought there. Where a lone shard costs
+ * many reads it waits until several are lost, and no longer. What to do is a pure plan; carrying it
+ * out is bounded, and what fails is planned again.
  */
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
@@ -12,6 +13,7 @@ import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Manifest } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
+import { mendedFrom } from "../placement/classes.ts";
 import { type SegmentState, memberOf } from "../transfer/books.ts";
 import type { Health } from "../transfer/health.ts";
 import type { Conduct } from "./conduct.ts";
@@ -44,43 +46,64 @@ export interface Situation {
   /** The policy does not let it have what it has not got yet: it is to be replaced. */
   readonly isBarred: (group: GroupId, peer: PeerId) => boolean;
   /**
-   * A lost member's seat is given away once only r members are left, all that are lost together: k
-   * shards are then read for many, not for each. Otherwise at once, which is what the agent does.
+   * What is missing waits, as its class allows, until so little is left that it is made all at once
+   * (placement/classes.ts, mendedFrom); an agent is patient. Otherwise nothing waits.
    */
-  readonly isPatient?: boolean;
+  readonly isPatient: boolean;
+}
+
+/** One segment, as it is now. */
+interface Look {
+  readonly state: SegmentState;
+  readonly manifest: Manifest;
+  /** Holders that may be counted on, whether they are there or not. */
+  readonly living: readonly PeerId[];
 }
 
 /** Whose seat is to be given away, and which shards are to be brought where they belong. */
 export function planRepair(situation: Situation): RepairPlan {
-  const { segments, manifests, isUnfit, isOnline } = situation;
-  const used = new Set(segments.map(({ group }) => group));
-  // With fewer than k there is nothing to rebuild from, and our own line is the likely reason.
-  const isWithin = ({ peers, class: { k } }: Manifest): boolean => {
-    return peers.filter((peer) => isOnline(peer) && !isUnfit(peer)).length >= k;
-  };
-  const isDue = ({ peers, class: { r } }: Manifest): boolean => {
-    return situation.isPatient !== true || peers.filter((peer) => !isUnfit(peer)).length <= r;
-  };
-  const inReach = manifests.filter((manifest) => used.has(manifest.group) && isWithin(manifest));
-  const replacements = inReach.filter(isDue).flatMap((manifest) => {
-    return manifest.peers.filter(isUnfit).map((lost) => ({ group: manifest.group, lost }));
-  });
+  const { segments, manifests, isUnfit } = situation;
   const groups = new Map(manifests.map((manifest) => [manifest.group, manifest]));
-  const mends = segments.flatMap((state) => mendsOf(state, groups.get(state.group), situation));
+  const looks = segments.flatMap((state): Look[] => {
+    const manifest = groups.get(state.group);
+    const living = state.holders.filter((peer): peer is PeerId => {
+      return peer !== undefined && !isUnfit(peer);
+    });
+    return manifest === undefined ? [] : [{ state, manifest, living }];
+  });
+  const mends = looks.flatMap((look) => mendsOf(look, situation));
   mends.sort((a, b) => a.spare - b.spare);
-  return { replacements, mends };
+  return { replacements: replacementsIn(looks, situation), mends };
+}
+
+/** Of the most endangered group first. */
+function replacementsIn(looks: readonly Look[], situation: Situation): Replacement[] {
+  const { isUnfit, isOnline, isPatient } = situation;
+  const left = new Map<Manifest, number>();
+  for (const { manifest, living } of looks) {
+    left.set(manifest, Math.min(left.get(manifest) ?? Infinity, living.length));
+  }
+  const due = [...left].flatMap(([manifest, least]) => {
+    const fit = manifest.peers.filter((peer) => !isUnfit(peer));
+    // With fewer than k there is nothing to rebuild from, and our own line is the likely reason.
+    const isWithin = fit.filter(isOnline).length >= manifest.class.k;
+    const living = Math.min(least, fit.length);
+    const isDue = !isPatient || living <= mendedFrom(manifest.class);
+    return isWithin && isDue ? [{ manifest, spare: living - manifest.class.k }] : [];
+  });
+  due.sort((a, b) => a.spare - b.spare);
+  return due.flatMap(({ manifest: { group, peers } }) => {
+    return peers.filter(isUnfit).map((lost) => ({ group, lost }));
+  });
 }
 
 /** Shards that are with nobody or with somebody else than the newest manifest says. */
 function mendsOf(
-  state: SegmentState, manifest: Manifest | undefined,
-  { isUnfit, isOnline, isBarred }: Situation,
+  { state, manifest, living }: Look, { isUnfit, isOnline, isBarred, isPatient }: Situation,
 ): Mend[] {
-  if (manifest === undefined) return [];
-  const living = state.holders.filter((peer) => peer !== undefined && !isUnfit(peer));
   const isThere = (peer: PeerId | undefined): boolean => peer !== undefined && isOnline(peer);
   const canRebuild = living.filter(isThere).length >= state.k;
-  return state.holders.flatMap((holder, index) => {
+  const lacking = state.holders.flatMap((holder, index) => {
     const member = memberOf(state, index, manifest);
     if (holder === member || isUnfit(member) || !isOnline(member)) return [];
     if (isBarred(state.group, member)) return [];
@@ -88,6 +111,33 @@ function mendsOf(
     if (!canRebuild && !isThere(holder)) return [];
     return [{ segment: state.segment, index, member, spare: living.length - state.k }];
   });
+  const isDue = !isPatient || living.length <= mendedFrom(manifest.class);
+  // A seat that was given away is filled at once: the manifest says that it is.
+  const isGiven = lacking.some(({ index }) => state.holders[index] !== undefined);
+  return isDue || isGiven ? lacking : [];
+}
+
+/**
+ * What the first segments lack, each with all of it, as one reading of k does for all: segments
+ * until that is so many shards. Pure.
+ */
+export function firstSegments(
+  mends: readonly Mend[], shardsMax: number,
+): readonly (readonly Mend[])[] {
+  const chosen = new Set(mends.slice(0, shardsMax).map(({ segment }) => segment));
+  const bySegment = new Map([...chosen].map((segment): [SegmentId, Mend[]] => [segment, []]));
+  for (const mend of mends) bySegment.get(mend.segment)?.push(mend);
+  return [...bySegment.values()];
+}
+
+/** The seats of the first groups, each with all of its own: groups until that is so many seats. */
+function firstGroups(
+  replacements: readonly Replacement[], seatsMax: number,
+): ReadonlyMap<GroupId, readonly PeerId[]> {
+  const first = replacements.slice(0, seatsMax);
+  const chosen = new Map(first.map(({ group }): [GroupId, PeerId[]] => [group, []]));
+  for (const { group, lost } of replacements) chosen.get(group)?.push(lost);
+  return chosen;
 }
 
 export interface RepairNeeds {
@@ -102,7 +152,7 @@ export class Repair implements Step {
   readonly name = "repair";
   readonly #needs: RepairNeeds;
   readonly #gate = new Gate({
-    seats: limits.agent.mendsAtOnce, queueMax: limits.agent.mendsPerStep,
+    seats: limits.agent.segmentsMendedAtOnce, queueMax: limits.agent.mendsPerStep,
   });
   /**
    * Members that could not be given a shard, and segments that could not be read: neither must cost
@@ -127,14 +177,14 @@ export class Repair implements Step {
     this.#welcome();
     this.#look();
     await this.#needs.conduct.save();
-    const { replacements } = planRepair(this.#situation());
-    const replaced = await this.#replaceAll(replacements, signal);
-    // The new manifests say where shards belong now.
-    const { mends } = planRepair(this.#situation());
+    const plan = planRepair(this.#situation());
+    const replaced = await this.#replaceAll(plan.replacements, signal);
+    // New manifests say where shards belong now.
+    const { mends } = replaced > 0 ? planRepair(this.#situation()) : plan;
     const ready = mends.filter((mend) => !this.#isPutOff(mend));
-    const chosen = ready.slice(0, limits.agent.mendsPerStep);
-    const mended = await Promise.all(chosen.map((mend) => this.#mend(mend, signal)));
-    const done = mended.filter(Boolean).length;
+    const chosen = firstSegments(ready, limits.agent.mendsPerStep);
+    const mended = await Promise.all(chosen.map((mends) => this.#mend(mends, signal)));
+    const done = mended.reduce((sum, shards) => sum + shards, 0);
     const left = mends.length - done;
     if (done > 0) this.#needs.log.info("agent.repaired", { shards: done, left });
     return replaced > 0 || done > 0 ? "busy" : "idle";
@@ -146,25 +196,37 @@ export class Repair implements Step {
     const { health, conduct, log } = this.#needs;
     const unfit = conduct.unfit();
     let replaced = 0;
-    for (const { group, lost } of replacements.slice(0, limits.agent.replacementsPerStep)) {
+    for (const [group, lost] of firstGroups(replacements, limits.agent.replacementsPerStep)) {
       signal.throwIfAborted();
-      if (await health.replaceMember(group, lost, unfit) === undefined) continue;
-      log.info("agent.member.replaced", { group, peer: lost });
-      replaced++;
+      const { peers = lost } = await health.replaceMembers(group, lost, unfit) ?? {};
+      for (const peer of lost.filter((each) => !peers.includes(each))) {
+        log.info("agent.member.replaced", { group, peer });
+        replaced++;
+      }
     }
     this.#stranded = replacements.length - replaced;
     return replaced;
   }
 
-  async #mend(mend: Mend, signal: AbortSignal): Promise<boolean> {
+  /** All that one segment lacks; how many shards were taken. */
+  async #mend(mends: readonly Mend[], signal: AbortSignal): Promise<number> {
     using _seat = await this.#gate.enter(signal);
-    if (this.#isPutOff(mend)) return false;
-    const mended = await this.#tryMend(mend, signal);
-    const { member, segment } = mend;
-    if (mended === "refused") this.#rest(member);
-    else if (mended === "unreadable") this.#rest(segment);
-    else for (const each of [member, segment]) this.#resting.delete(each);
-    return mended === "done";
+    // Another segment may have shown meanwhile who takes nothing.
+    const ready = mends.filter((mend) => !this.#isPutOff(mend));
+    const [first] = ready;
+    if (first === undefined) return 0;
+    const { segment } = first;
+    const taken = await this.#tryMend(segment, ready, signal);
+    if (taken === "unreadable") {
+      this.#rest(segment);
+      return 0;
+    }
+    this.#resting.delete(segment);
+    for (const { member, index } of ready) {
+      if (taken.has(index)) this.#resting.delete(member);
+      else this.#rest(member);
+    }
+    return taken.size;
   }
 
   /** Put off: its member or its segment rests. */
@@ -184,14 +246,17 @@ export class Repair implements Step {
     this.#resting.set(who, { pauseMs, untilMs: this.#needs.clock.now() + pauseMs });
   }
 
-  async #tryMend(mend: Mend, signal: AbortSignal): Promise<"done" | "refused" | "unreadable"> {
+  async #tryMend(
+    segment: SegmentId, mends: readonly Mend[], signal: AbortSignal,
+  ): Promise<ReadonlySet<number> | "unreadable"> {
+    const indexes = mends.map(({ index }) => index);
     try {
-      return await this.#needs.health.mendShard(mend, signal) ? "done" : "refused";
+      return await this.#needs.health.mendSegment({ segment, indexes }, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
-      const why = describe(error);
-      this.#needs.log.debug("agent.mend.failed", { segment: mend.segment, index: mend.index, why });
+      const shards = indexes.length;
+      this.#needs.log.debug("agent.mend.failed", { segment, shards, why: describe(error) });
       return "unreadable";
     }
   }
@@ -227,6 +292,7 @@ export class Repair implements Step {
       segments: health.segments(), manifests: health.groups(),
       isUnfit: (peer) => unfit.has(peer), isOnline: (peer) => online.has(peer),
       isBarred: (group, peer) => barred.get(group)?.has(peer) === true,
+      isPatient: true,
     };
   }
 }

@@ -39,6 +39,11 @@ export const networkLimits = {
     balanceMin: 1 / 1024,
     /** ... and towards the emptier one so much, or newcomers would be given everything. */
     balanceMax: 2,
+    /**
+     * Data shards from which on a group waits with repair until r are left: made one at a time they
+     * cost five to eight times as much there; below, at most two and a half times.
+     */
+    patientFrom: 8,
     /** Points of a view's circle for each seat: neighbours seldom meet in one group. */
     pointsPerSeat: 2,
   },
@@ -128,56 +133,6 @@ export const networkLimits = {
     /** Between two tries of a flush that waits for peers. */
     flushPauseMsMin: 50,
     flushPauseMsMax: 2_000,
-  },
-  agent: {
-    /** Between two steps that found nothing to do: doubles from the first to the last. */
-    pauseMsMin: 200,
-    pauseMsMax: 5_000,
-    /** After a step that failed: doubles from the first to the last. */
-    failureMsMin: 1_000,
-    failureMsMax: 5 * 60_000,
-    /** Segments of which all holders are asked in one audit step. */
-    segmentsPerAudit: 4,
-    /** Leaves asked of one shard: small answers, often. */
-    leavesPerShard: 4,
-    /** How long a holder may take beyond some of its own round trips. */
-    answerMsMin: 3_000,
-    /** Each holder gives a whole shard so often: 40 MiB a day of a class of 40. */
-    probeEveryMs: 24 * 3_600_000,
-    /** So many in a row that brought nothing, over so long, and it gives nothing back. */
-    probeFailuresMax: 4,
-    probeRefusalMs: 3 * 24 * 3_600_000,
-    /** Whoever was not probed for so long begins anew. */
-    probeForgetMs: 30 * 24 * 3_600_000,
-    /** Wrong answers remembered of a peer that cost it its seats: one may be a broken disk. */
-    wrongsMax: 2,
-    /** Shards brought home in one repair step. */
-    mendsPerStep: 32,
-    /** Shards brought home at once. */
-    mendsAtOnce: 4,
-    /** How long a member that could not be given a shard is left alone: doubles each time. */
-    restMsMin: 30_000,
-    restMsMax: 3_600_000,
-    /** Members replaced in one repair step. */
-    replacementsPerStep: 16,
-    /** Segments placed anew in one step, because no substitute can mend their group. */
-    movesPerStep: 4,
-    /** How long what wavers, or is not measured yet, must speak against a member. */
-    doubtMs: 10 * 60_000,
-    /** Between two looks at whether this machine may keep what peers have. */
-    cachePolicyMs: 5_000,
-    /** Reads and uploads tell of a peer at most this often; audits always. */
-    observationMsMin: 60_000,
-    /** Between two looks at the members; after more, this machine slept or its clock was set. */
-    lookGapMsMax: 10 * 60_000,
-    /** Most members gone at once is our own line more likely than deaths: so much patience. */
-    cohortPatience: 3,
-    /** Between two rounds of sending head and manifests to members that were away. */
-    republishMs: 3_600_000,
-    /** Between two questions of what members did while no machine of the drive was there. */
-    adoptEveryMs: 10 * 60_000,
-    /** Bad holders named in one report. */
-    badMax: 1_000,
   },
   guests: {
     /** Of one key: to and fro, a relayed way and a straight one. */

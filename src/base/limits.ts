@@ -1,10 +1,13 @@
 /**
  * Every limit in one place, each with its reason. A room reads its own section; nothing else in
- * the code is a bound. The sections stand in four files, by what they bound.
+ * the code is a bound. The sections stand in five files, by what they bound.
  */
+import { agentLimits } from "./limits-agent.ts";
 import { keptLimits } from "./limits-kept.ts";
 import { ledgerLimits } from "./limits-ledger.ts";
 import { localLimits } from "./limits-local.ts";
 import { networkLimits } from "./limits-network.ts";
 
-export const limits = { ...localLimits, ...keptLimits, ...ledgerLimits, ...networkLimits } as const;
+export const limits = {
+  ...localLimits, ...keptLimits, ...ledgerLimits, ...networkLimits, ...agentLimits,
+} as const;

@@ -86,6 +86,16 @@ export function domainCapOf(erasureClass: ErasureClass): number {
   return erasureClass.r - erasureClass.k;
 }
 
+/**
+ * With so few living shards, or fewer, a segment is mended: with all that it lacks by then, out of
+ * one reading of k. Until then it waits, as a lone shard costs k reads, and whoever has it may come
+ * back; r is drawn so that waiting costs no nine. Where k is small there is little to save, and who
+ * has a dozen friends wants to see it done: there nothing waits.
+ */
+export function mendedFrom({ k, n, r }: ErasureClass): number {
+  return k < limits.placement.patientFrom ? n - 1 : r;
+}
+
 function classesUpTo(largest: string): readonly ErasureClass[] {
   const last = erasureClasses.findIndex((candidate) => candidate.name === largest);
   assert(last >= 0, `no erasure class ${largest}`);

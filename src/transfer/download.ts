@@ -205,9 +205,10 @@ export class Downloader implements BlockFetcher {
       const block = await reader.rebuiltRange(record, index, range, signal);
       if (cidOf(block) === cid) return block;
       log.info("transfer.fetch.lied", { segment: record.segment });
-      const shard = await reader.rebuiltShard(record, index, { signal, urgency: "owner" });
+      const options = { signal, urgency: "owner" } as const;
+      const [shard] = await reader.rebuiltShards(record, [index], options);
       const { offsetBytes, lengthBytes } = range;
-      const checked = shard.subarray(offsetBytes, offsetBytes + lengthBytes);
+      const checked = shard?.subarray(offsetBytes, offsetBytes + lengthBytes) ?? new Uint8Array();
       if (cidOf(checked) === cid) return Buffer.from(checked);
       throw new HiveError("Corrupt", "transfer.fetch", `${cid}: not at its place`);
     } catch (error) {

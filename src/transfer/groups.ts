@@ -169,7 +169,12 @@ export class Groups {
       if (lostIndex < 0) continue;
       // A new seed each epoch: who refused the seat once need not be drawn for ever.
       const seed = `${wish.group}/${wish.epoch}`;
-      const drawn = replaceMember({ ...choice, manifest: { ...wish, peers }, lostIndex, seed });
+      // Who just lost a seat must not be drawn for the next one.
+      const offers = choice.offers.filter((one) => {
+        return peers.includes(one.peer) || !lost.includes(one.peer);
+      });
+      const manifest = { ...wish, peers };
+      const drawn = replaceMember({ ...choice, offers, manifest, lostIndex, seed });
       if (drawn.state === "drawn") peers = peers.with(lostIndex, drawn.peer);
     }
     return peers;

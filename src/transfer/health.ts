@@ -11,7 +11,7 @@ import type { SegmentBooks, SegmentState } from "./books.ts";
 import type { Groups } from "./groups.ts";
 import type { GroupDrift } from "./law.ts";
 import { type LogNeeds, learnLogs } from "./logs.ts";
-import { dropShard, mendShard, moveHolder } from "./mend.ts";
+import { type Lacking, dropShard, mendSegment, moveHolders } from "./mend.ts";
 import type { Mover } from "./move.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Placer } from "./place.ts";
@@ -54,12 +54,8 @@ export interface Health {
   dropShard(shard: HeldShard): Promise<void>;
   /** Reads the whole shard from its holder, as any read of a file might; watchers are told. */
   probeShard(shard: HeldShard, signal: AbortSignal): Promise<Verdict>;
-  /** Gives a lost member's seat to another; undefined when nobody can take it. */
-  replaceMember(
-    group: GroupId, lost: PeerId, unfit: ReadonlySet<PeerId>,
-  ): Promise<Manifest | undefined>;
-  /** Brings a shard to its member; true when it was taken. */
-  mendShard(shard: { segment: SegmentId; index: number }, signal: AbortSignal): Promise<boolean>;
+  /** Brings shards of a segment to their members; answers which were taken. */
+  mendSegment(lacking: Lacking, signal: AbortSignal): Promise<ReadonlySet<number>>;
   /** Sends head and manifests again, for members who were away. */
   republish(signal: AbortSignal): Promise<void>;
 
@@ -123,8 +119,7 @@ export function healthOf(parts: HealthNeeds): Health {
     proven: (segment, atMs) => segments.update(segment, () => ({ provenAtMs: atMs })),
     dropShard: (shard) => dropShard(parts, shard),
     probeShard: (shard, signal) => probeShard(parts, shard, signal),
-    replaceMember: (group, lost, unfit) => replaceMembers(group, [lost], unfit),
-    mendShard: (shard, signal) => mendShard(parts, shard, signal),
+    mendSegment: (lacking, signal) => mendSegment(parts, lacking, signal),
     republish: async (signal) => {
       for (const manifest of groups.all()) await groups.tell(manifest);
       await republishHead(parts, signal);
@@ -146,7 +141,9 @@ function adoptionOf(parts: HealthNeeds) {
     adoptSeats: async (standing, peers, proven) => {
       const manifest = await groups.adoptSeats(standing, peers);
       if (manifest === undefined) return;
-      for (const shard of proven) await moveHolder(parts, shard);
+      for (const { segment, index, peer } of proven) {
+        await moveHolders(parts, segment, new Map([[index, peer]]));
+      }
       await groups.tell(manifest);
     },
   } satisfies Partial<Health>;

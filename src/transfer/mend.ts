@@ -1,7 +1,7 @@
 /**
- * Brings one shard of a placed segment to the member who should have it: from the holder whose
- * seat was given away if it still answers, else out of k others. It checks the shard against the
- * signed root before it leaves, and never decides which shard needs it.
+ * Brings shards of a placed segment to the members who should have them: from the holders whose
+ * seats were given away if they still answer, all others out of one reading of k. It checks each
+ * against its signed root before it leaves, and never decides which shards need it.
  */
 import { HiveError, isFault } from "../base/errors.ts";
 import type { PeerId, SegmentId } from "../base/ids.ts";
@@ -10,9 +10,9 @@ import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { memberOfShard } from "../placement/seats.ts";
 import type { SegmentBooks } from "./books.ts";
 import type { Groups } from "./groups.ts";
-import type { Placer } from "./place.ts";
+import type { Placer, ShardToPlace } from "./place.ts";
 import type { Records } from "./records.ts";
-import type { ShardReader } from "./shards.ts";
+import type { Holding, ShardReader } from "./shards.ts";
 import type { Surplus } from "./surplus.ts";
 import type { Witness } from "./witness.ts";
 
@@ -30,74 +30,98 @@ export interface MendNeeds {
 /** Nobody waits for it. */
 const urgency = "background";
 
-/** True when the member of the newest manifest has taken its shard. */
-export async function mendShard(
-  needs: MendNeeds,
-  shard: { readonly segment: SegmentId; readonly index: number },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const state = needs.segments.get(shard.segment);
+/** What a segment lacks, or has in the wrong place. */
+export interface Lacking {
+  readonly segment: SegmentId;
+  readonly indexes: readonly number[];
+}
+
+interface Parcel {
+  readonly record: SegmentRecord;
+  readonly manifest: Manifest;
+}
+
+/** The shards that the members of the newest manifest have taken. */
+export async function mendSegment(
+  needs: MendNeeds, { segment, indexes }: Lacking, signal: AbortSignal,
+): Promise<ReadonlySet<number>> {
+  const state = needs.segments.get(segment);
   const manifest = state === undefined ? undefined : needs.groups.get(state.group);
-  if (state === undefined || manifest === undefined) return false;
+  if (state === undefined || manifest === undefined) return new Set();
   const record = await needs.records.get(state, signal);
-  const bytes = await shardBytes(needs, record, shard.index, signal);
-  return placeShard(needs, { record, manifest, index: shard.index, bytes }, signal);
-}
-
-async function placeShard(
-  needs: MendNeeds,
-  parcel: {
-    readonly record: SegmentRecord; readonly manifest: Manifest;
-    readonly index: number; readonly bytes: Uint8Array;
-  },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { record, manifest, index, bytes } = parcel;
-  const taken = await needs.placer.place(record, manifest, [{ index, bytes }], {
-    haste: false, signal,
-  });
-  const peer = taken.get(index);
-  if (peer === undefined) return false;
-  await moveHolder(needs, { segment: record.segment, index, peer });
-  return true;
-}
-
-/** Whoever had it has it for nothing now, but not before another has acknowledged or proven it. */
-export async function moveHolder(
-  needs: Pick<MendNeeds, "segments" | "surplus">,
-  { segment, index, peer }: {
-    readonly segment: SegmentId; readonly index: number; readonly peer: PeerId;
-  },
-): Promise<void> {
-  await needs.segments.update(segment, ({ holders }) => {
-    return { holders: holders.with(index, peer) };
-  }, ({ holders: { [index]: before } }) => {
-    const isMoved = before !== undefined && before !== peer;
-    return isMoved ? [needs.surplus.changeFor({ peer: before, segment, index })] : [];
-  });
-}
-
-/** A move costs one shard of traffic, a rebuilding k. */
-async function shardBytes(
-  needs: MendNeeds, record: SegmentRecord, index: number, signal: AbortSignal,
-): Promise<Uint8Array> {
-  const source = needs.reader.holding(record, index);
-  const manifest = needs.groups.get(record.group);
-  const moved = source !== undefined && manifest !== undefined
-    && source.peer !== memberOfShard(record, index, manifest);
-  if (moved && !needs.witness.doubts(source.peer)) {
-    try {
-      return await needs.reader.wholeShard(record, source, { signal, urgency });
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      needs.log.debug("transfer.mend.rebuild", { peer: source.peer, why: describe(error) });
-    }
-  }
-  signal.throwIfAborted();
+  const parcel = { record, manifest };
+  const { taken, have, left } = await moveShards(needs, parcel, indexes, signal);
+  if (left.length === 0) return taken;
   // To pass one on is not to make it: only that is what `repair` in a policy means.
-  const isAllowed = manifest === undefined || needs.groups.law.mayHere("repair", manifest);
+  const isAllowed = needs.groups.law.mayHere("repair", manifest);
   if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
-  return needs.reader.rebuiltShard(record, index, { signal, urgency });
+  const made = await needs.reader.rebuiltShards(record, left, { signal, urgency, have });
+  const shards = left.map((index, at) => ({ index, bytes: made[at] as Uint8Array }));
+  return new Set([...taken, ...await placeShards(needs, parcel, shards, signal)]);
+}
+
+/** Those whose old holders still give them: a move costs one shard of traffic, a rebuilding k. */
+async function moveShards(
+  needs: MendNeeds, parcel: Parcel, indexes: readonly number[], signal: AbortSignal,
+): Promise<{
+  readonly taken: ReadonlySet<number>;
+  /** As many of what passed through as help to make the others. */
+  readonly have: ReadonlyMap<number, Uint8Array>;
+  readonly left: readonly number[];
+}> {
+  const { record, manifest } = parcel;
+  const have = new Map<number, Uint8Array>();
+  const moved = await Promise.all(indexes.map(async (index) => {
+    const source = needs.reader.holding(record, index);
+    const isElsewhere = source?.peer !== memberOfShard(record, index, manifest);
+    if (source === undefined || !isElsewhere || needs.witness.doubts(source.peer)) return "left";
+    const bytes = await givenBy(needs, record, source, signal);
+    if (bytes === undefined) return "left";
+    if (have.size < record.k) have.set(index, bytes);
+    return (await placeShards(needs, parcel, [{ index, bytes }], signal)).has(index);
+  }));
+  const left = indexes.filter((_, at) => moved[at] === "left");
+  return { taken: new Set(indexes.filter((_, at) => moved[at] === true)), have, left };
+}
+
+/** Undefined when it does not give it. */
+async function givenBy(
+  needs: MendNeeds, record: SegmentRecord, source: Holding, signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await needs.reader.wholeShard(record, source, { signal, urgency });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isFault(error)) throw error;
+    needs.log.debug("transfer.mend.rebuild", { peer: source.peer, why: describe(error) });
+    return undefined;
+  }
+}
+
+async function placeShards(
+  needs: MendNeeds, { record, manifest }: Parcel, shards: readonly ShardToPlace[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<number>> {
+  const taken = await needs.placer.place(record, manifest, shards, { haste: false, signal });
+  await moveHolders(needs, record.segment, taken);
+  return new Set(taken.keys());
+}
+
+/** Whoever had one has it for nothing now, but not before another has acknowledged or proven it. */
+export async function moveHolders(
+  needs: Pick<MendNeeds, "segments" | "surplus">,
+  segment: SegmentId, taken: ReadonlyMap<number, PeerId>,
+): Promise<void> {
+  if (taken.size === 0) return;
+  await needs.segments.update(segment, ({ holders }) => {
+    return { holders: holders.map((holder, index) => taken.get(index) ?? holder) };
+  }, ({ holders }) => {
+    return [...taken].flatMap(([index, peer]) => {
+      const before = holders[index];
+      const isMoved = before !== undefined && before !== peer;
+      return isMoved ? [needs.surplus.changeFor({ peer: before, segment, index })] : [];
+    });
+  });
 }
 
 /** A shard that this holder says it has not, or answers wrongly for, counts as held no more. */

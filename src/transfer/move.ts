@@ -112,23 +112,40 @@ export class Mover {
 
   /** From their holders, each checked against its signed name, or rebuilt out of others. */
   async #dataShards(record: SegmentRecord, signal: AbortSignal): Promise<Uint8Array[]> {
-    const { reader, groups, log } = this.#needs;
-    const quietly = { signal, urgency: "background" } as const;
+    const { reader, groups } = this.#needs;
     const indexes = Array.from({ length: record.k }, (_, index) => index);
-    return Promise.all(indexes.map(async (index) => {
-      const holding = reader.holding(record, index);
-      try {
-        if (holding !== undefined) return await reader.wholeShard(record, holding, quietly);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isFault(error)) throw error;
-        log.debug("transfer.move.rebuild", { peer: holding?.peer, why: describe(error) });
-      }
+    const have = new Map<number, Uint8Array>();
+    await Promise.all(indexes.map(async (index) => {
+      const bytes = await this.#dataShard(record, index, signal);
+      if (bytes !== undefined) have.set(index, bytes);
+    }));
+    const wanted = indexes.filter((index) => !have.has(index));
+    if (wanted.length > 0) {
       const manifest = groups.get(record.group);
       const isAllowed = manifest === undefined || groups.law.mayHere("repair", manifest);
       if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
-      return reader.rebuiltShard(record, index, quietly);
-    }));
+      const options = { signal, urgency: "background", have } as const;
+      const made = await reader.rebuiltShards(record, wanted, options);
+      for (const [at, index] of wanted.entries()) have.set(index, made[at] as Uint8Array);
+    }
+    return indexes.map((index) => have.get(index) as Uint8Array);
+  }
+
+  /** Undefined when its holder does not give it. */
+  async #dataShard(
+    record: SegmentRecord, index: number, signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    const { reader, log } = this.#needs;
+    const holding = reader.holding(record, index);
+    if (holding === undefined) return undefined;
+    try {
+      return await reader.wholeShard(record, holding, { signal, urgency: "background" });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+      log.debug("transfer.move.rebuild", { peer: holding.peer, why: describe(error) });
+      return undefined;
+    }
   }
 
   async #place(parcel: Parcel, signal: AbortSignal): Promise<boolean> {

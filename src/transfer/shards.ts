@@ -152,7 +152,10 @@ export class ShardReader {
   ): Promise<Uint8Array> {
     const { lengthBytes } = range;
     const patienceMs = limits.transfer.rangePatienceMs;
-    const options = { without: index, lengthBytes, patienceMs, signal };
+    const { hedgeShards: hedge } = limits.transfer;
+    const options = {
+      without: [index], needed: record.k, hedge, lengthBytes, patienceMs, signal,
+    };
     const pieces = await this.#gather(record, options, (holding, until, begun) => {
       return this.range(record, holding, range, { signal: until, begun });
     });
@@ -160,20 +163,27 @@ export class ShardReader {
   }
 
   /**
-   * Shard `index` whole, out of k whole shards that hash to what the owner signed: slower, but no
-   * lie passes, and every liar is named.
+   * These shards whole, out of k whole shards that hash to what the owner signed: slower, but no
+   * lie passes, and every liar is named. One reading does for all of them.
    */
-  async rebuiltShard(
-    record: SegmentRecord, index: number,
-    { signal, urgency }: { readonly signal: AbortSignal; readonly urgency: Urgency },
-  ): Promise<Uint8Array> {
-    const patienceMs = limits.transfer.shardPatienceMs;
-    const options = { without: index, lengthBytes: record.shardBytes, patienceMs, signal };
-    const pieces = await this.#gather(record, options, (holding, until, begun) => {
+  async rebuiltShards(
+    record: SegmentRecord, wanted: readonly number[], options: RebuildOptions,
+  ): Promise<readonly Uint8Array[]> {
+    const { signal, urgency, have = new Map<number, Uint8Array>() } = options;
+    const asked = {
+      without: [...wanted, ...have.keys()], needed: Math.max(0, record.k - have.size),
+      lengthBytes: record.shardBytes, patienceMs: limits.transfer.shardPatienceMs,
+      // Nobody waits for what happens behind the scenes: it reads what it needs and no more.
+      hedge: urgency === "background" ? 0 : limits.transfer.hedgeShards, signal,
+    };
+    const pieces = await this.#gather(record, asked, (holding, until, begun) => {
       return this.wholeShard(record, holding, { signal: until, urgency, begun });
     });
-    const shard = this.rebuild(record, [index], pieces)[0] as Uint8Array;
-    if (shardIdOf(shard) === record.roots[index]) return shard;
+    const shards = this.rebuild(record, wanted, new Map([...have, ...pieces]));
+    const isRight = shards.every((shard, at) => {
+      return shardIdOf(shard) === record.roots[wanted[at] as number];
+    });
+    if (isRight) return shards;
     throw new HiveError("Corrupt", "transfer.rebuild", `${record.segment}: not one codeword`);
   }
 
@@ -196,17 +206,16 @@ export class ShardReader {
   async #gather(
     record: SegmentRecord,
     options: {
-      readonly without: number; readonly lengthBytes: number; readonly patienceMs: number;
-      readonly signal: AbortSignal;
+      readonly without: readonly number[]; readonly needed: number; readonly hedge: number;
+      readonly lengthBytes: number; readonly patienceMs: number; readonly signal: AbortSignal;
     },
     read: ReadPiece<Holding, Uint8Array>,
   ): Promise<ReadonlyMap<number, Uint8Array>> {
-    const { without, lengthBytes, patienceMs, signal } = options;
-    const others = this.inOrder(record, lengthBytes).filter(({ index }) => index !== without);
-    const { hedgeShards } = limits.transfer;
+    const { without, needed, hedge, lengthBytes, patienceMs, signal } = options;
+    if (needed === 0) return new Map();
     const asked = {
-      sources: others, needed: record.k, hedge: hedgeShards,
-      patienceMs, signal,
+      sources: this.inOrder(record, lengthBytes).filter(({ index }) => !without.includes(index)),
+      needed, hedge, patienceMs, signal,
       late: ({ peer }: Holding) => this.#needs.witness.saw({ peer, verdict: "late", act: "read" }),
     };
     const pieces = await gather(this.#needs.clock, asked, read);
@@ -249,6 +258,13 @@ export class ShardReader {
     for (const [at, index] of wanted.entries()) found(index, made[at] as Uint8Array, undefined);
     for (const [index, bytes] of all) if (index >= k) spare(bytes);
   }
+}
+
+export interface RebuildOptions {
+  readonly signal: AbortSignal;
+  readonly urgency: Urgency;
+  /** Shards that are at hand, checked, and need not be read. */
+  readonly have?: ReadonlyMap<number, Uint8Array>;
 }
 
 export interface DataShardsOptions {

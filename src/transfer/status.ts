@@ -1,6 +1,7 @@
 /** How safe the drive is now: counted from what the books say of every segment. Pure. */
 import type { PeerId } from "../base/ids.ts";
 import { type Manifest, erasureClasses } from "../base/records.ts";
+import { mendedFrom } from "../placement/classes.ts";
 import type { SegmentState } from "./books.ts";
 import type { LaneStatus } from "./lanes.ts";
 import type { Moving } from "./moving.ts";
@@ -12,9 +13,9 @@ export interface TransferStatus {
   readonly groups: number;
   readonly segments: {
     readonly total: number;
-    /** All n shards with living holders. */
+    /** All n shards with living holders, or as many as its class waits with. */
     readonly healthy: number;
-    /** Readable, but fewer than n. */
+    /** Readable, but so few that it is to be mended now. */
     readonly degraded: number;
     /** Fewer than k: unreadable until holders return. */
     readonly lost: number;
@@ -48,7 +49,11 @@ export function statusOf(
 ): TransferStatus {
   const placed = known.segments.filter((state) => state.placed);
   const spare = placed.map((state) => livingCount(state, isLiving) - state.k);
-  const healthy = placed.filter((state, at) => spare[at] === state.n - state.k).length;
+  const classes = new Map(known.manifests.map((one) => [one.group, one.class]));
+  const healthy = placed.filter(({ group, n, k }, at) => {
+    const own = classes.get(group);
+    return (spare[at] as number) + k > (own === undefined ? n - 1 : mendedFrom(own));
+  }).length;
   const lost = spare.filter((shards) => shards < 0).length;
   const names = new Set(known.manifests.map((manifest) => manifest.class.name));
   return {

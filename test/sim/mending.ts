@@ -64,7 +64,10 @@ export class Mender {
     };
     const state: SegmentState = {
       segment, group, k, n, shardBytes: 1, rotation: 0, placed: true, provenAtMs: 0,
-      holders: peers.map((peer, seat) => (this.#seats.hasShard(first + seat) ? peer : undefined)),
+      // A seat without its shard was given away: whoever had it before counts no more.
+      holders: peers.map((peer, seat) => {
+        return this.#seats.hasShard(first + seat) ? peer : nameOf(nobody, seat);
+      }),
     };
     return planRepair({
       segments: [state], manifests: [manifest], isPatient: this.#isPatient,

@@ -1,6 +1,6 @@
 /** The agent's decisions without a network: what is due, what to repair first, when to run. */
 import { test } from "tap";
-import { planRepair } from "../../src/agent/repair.ts";
+import { firstSegments, planRepair } from "../../src/agent/repair.ts";
 import { dueSegments } from "../../src/agent/audit.ts";
 import { startLoop } from "../../src/agent/loop.ts";
 import { systemClock } from "../../src/base/clock.ts";
@@ -11,16 +11,16 @@ import { silentLog } from "../../src/base/log.ts";
 import { type Manifest, erasureClasses } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { signManifest } from "../../src/crypt/records.ts";
+import { domainCapOf, mendedFrom } from "../../src/placement/classes.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 
 const group = parseGroupId("ab".repeat(16));
-const peers = Array.from({ length: 6 }, (_, at) => loopbackKeys(`plan ${at}`).peer);
-const manifest = signManifest(driveKeysOf(Buffer.alloc(32, 1)), {
-  group, epoch: 1, class: erasureClasses.find(({ name }) => name === "tiny") ?? never(),
-  policyHash: "00".repeat(32), peers,
-});
-const everyone = { isUnfit: () => false, isOnline: () => true, isBarred: () => false };
+const peers = Array.from({ length: 40 }, (_, at) => loopbackKeys(`plan ${at}`).peer);
+const [manifest, wide] = [manifestOf("tiny"), manifestOf("standard")];
+const everyone = {
+  isUnfit: () => false, isOnline: () => true, isBarred: () => false, isPatient: true,
+};
 
 test("a full segment needs nothing, wherever its rotation puts its shards", (t) => {
   const segments = [0, 1, 5].map((rotation) => stateOf({ rotation }));
@@ -80,22 +80,67 @@ test("no seat is given away where fewer than k members are there", (t) => {
   t.end();
 });
 
-test("who is patient gives the seats of the lost away together, once only r members are left", (t) => {
-  const [first, second] = peers;
-  const lostOf = (unfit: readonly (PeerId | undefined)[]): readonly PeerId[] => {
-    const isUnfit = (peer: PeerId): boolean => unfit.includes(peer);
-    const situation = { segments: [stateOf({})], manifests: [manifest], ...everyone, isUnfit };
-    return planRepair({ ...situation, isPatient: true }).replacements.map(({ lost }) => lost);
+test("a wide group waits until r shards are left, and then gives all lost seats away", (t) => {
+  const lostOf = (dead: number, isPatient = true): number => {
+    const isUnfit = (peer: PeerId): boolean => wide.peers.slice(0, dead).includes(peer);
+    const situation = { segments: [stateOf({ of: wide })], manifests: [wide], ...everyone };
+    return planRepair({ ...situation, isUnfit, isPatient }).replacements.length;
   };
-  t.equal(manifest.class.r, 4);
-  t.strictSame(lostOf([first]), []);
-  t.strictSame(lostOf([first, second]), [first, second]);
+  const { n, r } = wide.class;
+  t.equal(lostOf(n - r - 1), 0);
+  t.equal(lostOf(n - r), n - r);
+  t.equal(lostOf(1, false), 1, "whoever is not patient waits for nothing");
+  t.end();
+});
+
+test("shards that members lost count as well: the thinnest segment decides", (t) => {
+  const { n, r } = wide.class;
+  const gone = Array.from({ length: n - r - 1 }, (_, at) => at + 1);
+  const thin = stateOf({ of: wide, name: "2", lost: gone });
+  const segments = [stateOf({ of: wide, name: "1" }), thin];
+  const plan = (dead: number) => planRepair({
+    segments, manifests: [wide], ...everyone,
+    isUnfit: (peer) => wide.peers.slice(0, dead).includes(peer),
+  });
+  t.strictSame(plan(0), { replacements: [], mends: [] }, "one more may go");
+  const { replacements, mends } = plan(1);
+  t.equal(replacements.length, 1);
+  t.strictSame(mends.map(({ index }) => index), gone, "with all that it lacks");
+  t.ok(mends.every(({ segment }) => segment === thin.segment));
+  t.ok(mends.every(({ spare }) => spare === r - wide.class.k));
+  t.end();
+});
+
+test("a seat that was given away is filled at once, with all else that the segment lacks", (t) => {
+  const newcomer = loopbackKeys("newcomer").peer;
+  const next: Manifest = { ...wide, epoch: 2, peers: wide.peers.with(4, newcomer) };
+  const segments = [stateOf({ of: wide, lost: [7] })];
+  const { mends } = planRepair({ segments, manifests: [next], ...everyone });
+  t.strictSame(mends.map(({ index }) => index), [4, 7]);
+  t.end();
+});
+
+test("small classes wait for nothing, the others until a domain more may still go", (t) => {
+  for (const one of erasureClasses) {
+    const isPatient = mendedFrom(one) === one.r;
+    t.equal(isPatient, one.n >= 24 || one.n === 3, one.name);
+    if (!isPatient) t.equal(mendedFrom(one), one.n - 1, one.name);
+    t.ok(mendedFrom(one) - domainCapOf(one) >= one.k, one.name);
+  }
+  t.end();
+});
+
+test("one reading does for a segment: a step takes whole segments, the thinnest first", (t) => {
+  const [one, two] = [stateOf({ name: "1", lost: [2] }), stateOf({ name: "2", lost: [0, 1, 5] })];
+  const { mends } = planRepair({ segments: [one, two], manifests: [manifest], ...everyone });
+  const shardsOf = (max: number) => firstSegments(mends, max).map((lacking) => lacking.length);
+  t.strictSame([1, 3, 4].map(shardsOf), [[3], [3], [3, 1]]);
   t.end();
 });
 
 test("a new epoch moves just the shards of the seat that changed", (t) => {
   const newcomer = loopbackKeys("newcomer").peer;
-  const next: Manifest = { ...manifest, epoch: 2, peers: peers.with(4, newcomer) };
+  const next: Manifest = { ...manifest, epoch: 2, peers: manifest.peers.with(4, newcomer) };
   const segments = [0, 1, 2].map((rotation) => stateOf({ rotation, name: `${rotation}` }));
   const { mends } = planRepair({ segments, manifests: [next], ...everyone });
   t.strictSame(mends.map(({ index }) => index), [4, 3, 2]);
@@ -173,15 +218,24 @@ test("waking the loop ends its pauses", async (t) => {
   t.ok(systemClock.monotonicMs() - start < 10 * limits.agent.pauseMsMin);
 });
 
+function manifestOf(className: string): Manifest {
+  const erasureClass = erasureClasses.find(({ name }) => name === className) ?? never();
+  return signManifest(driveKeysOf(Buffer.alloc(32, 1)), {
+    group, epoch: 1, class: erasureClass, policyHash: "00".repeat(32),
+    peers: peers.slice(0, erasureClass.n),
+  });
+}
+
 function stateOf(options: {
-  name?: string; rotation?: number; lost?: readonly number[]; provenAtMs?: number;
+  of?: Manifest; name?: string; rotation?: number; lost?: readonly number[]; provenAtMs?: number;
 }): SegmentState {
-  const { name = "0", rotation = 0, lost = [], provenAtMs = 0 } = options;
-  const holders = peers.map((_, index) => {
-    return lost.includes(index) ? undefined : peers[(index + rotation) % peers.length];
+  const { of = manifest, name = "0", rotation = 0, lost = [], provenAtMs = 0 } = options;
+  const { k, n } = of.class;
+  const holders = of.peers.map((_, index) => {
+    return lost.includes(index) ? undefined : of.peers[(index + rotation) % n];
   });
   const segment = parseSegmentId(name.padStart(64, "0"));
-  return { segment, group, k: 2, n: 6, shardBytes: 65_536, rotation, placed: true, holders, provenAtMs };
+  return { segment, group, k, n, shardBytes: 65_536, rotation, placed: true, holders, provenAtMs };
 }
 
 function never(): never {

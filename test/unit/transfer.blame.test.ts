@@ -27,7 +27,7 @@ test("a seat that changes while shards are sent makes no liars", async (t) => {
   let replaced: Promise<unknown> | undefined;
   world.network.store = async (...call) => {
     const lost = manifest.peers[0] as PeerId;
-    replaced ??= transfer.health.replaceMember(manifest.group, lost, new Set([lost]));
+    replaced ??= transfer.health.replaceMembers(manifest.group, [lost], new Set([lost]));
     await replaced;
     return store(...call);
   };
@@ -71,7 +71,7 @@ test("after a recovery nobody is a liar for shards that nobody gave it", async (
   if (manifest === undefined) return t.fail("a group");
   // The new member has nothing yet when the owner's machine is lost.
   const lost = manifest.peers[0] as PeerId;
-  await transfer.health.replaceMember(manifest.group, lost, new Set([lost]));
+  await transfer.health.replaceMembers(manifest.group, [lost], new Set([lost]));
   const fresh = await openWorld({ ...world, books: new MemoryBooks() }, { policy: tiny });
   t.ok(await fresh.recover());
   const { agent, clock } = await agentOf(world, fresh);

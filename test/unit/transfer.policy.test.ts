@@ -47,8 +47,8 @@ test("shards lie where the policy lets them, and its households choose the class
   t.equal(manifest?.class.name, "tiny", "seven households of fourteen");
   t.strictSame([...countriesOf(world, manifest?.peers ?? [])], ["DE"], replay);
   t.strictSame(await missing(transfer, blocks), []);
-  const substitute = await transfer.health.replaceMember(
-    manifest?.group as never, manifest?.peers[0] as PeerId, new Set(),
+  const substitute = await transfer.health.replaceMembers(
+    manifest?.group as never, [manifest?.peers[0] as PeerId], new Set(),
   );
   t.strictSame([...countriesOf(world, substitute?.peers ?? [])], ["DE"], replay);
 });
@@ -90,8 +90,8 @@ test("a new policy governs new groups at once, and substitutes of the old ones",
   const [old, fresh] = [byPolicy.get(hashOfPolicy(japan)), byPolicy.get(hashOfPolicy(europe))];
   t.strictSame([...countriesOf(world, old?.peers ?? [])], ["JP"], replay);
   t.strictSame([...countriesOf(world, fresh?.peers ?? [])], ["DE"], replay);
-  const after = await second.health.replaceMember(
-    old?.group as never, old?.peers[1] as PeerId, new Set(),
+  const after = await second.health.replaceMembers(
+    old?.group as never, [old?.peers[1] as PeerId], new Set(),
   );
   t.equal(after?.policyHash, hashOfPolicy(europe));
   const seats = after?.peers.map((peer) => world.network.members.get(peer)?.offer.country);
@@ -114,7 +114,8 @@ test("a policy whose text was lost replaces nobody, and breaks nothing", async (
   const [manifest] = second.health.groups();
   t.equal(manifest?.group, "group" in drawn ? drawn.group : undefined);
   const peer = manifest?.peers[0] as PeerId;
-  t.equal(await second.health.replaceMember(manifest?.group as never, peer, new Set()), undefined);
+  const group = manifest?.group as never;
+  t.equal(await second.health.replaceMembers(group, [peer], new Set()), undefined);
   t.strictSame(second.health.drifts(), [], "nor is it moved");
 });
 
@@ -131,7 +132,8 @@ test("recovered without its policy, a drive is not relaxed to the built-in one",
   const [manifest] = found.health.groups();
   t.strictSame(found.health.drifts(), [], "nobody chose what is in force");
   const peer = manifest?.peers[0] as PeerId;
-  t.equal(await found.health.replaceMember(manifest?.group as never, peer, new Set()), undefined);
+  const group = manifest?.group as never;
+  t.equal(await found.health.replaceMembers(group, [peer], new Set()), undefined);
   t.strictSame(await missing(found, blocks), []);
   found.govern({ drive: defaultPolicy, driveName: "anywhere", named: new Map() });
   t.equal(found.health.drifts().length, 1, "until somebody does");

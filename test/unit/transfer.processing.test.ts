@@ -52,7 +52,7 @@ test("a shard is passed on, and made anew only where that is let", async (t) => 
   const index = state?.holders.indexOf(lost) ?? -1;
   const segment = transfer.health.segments()[0]!.segment;
   await transfer.health.dropShard({ segment, index, holder: lost });
-  const refused = transfer.health.mendShard({ segment, index }, signal);
+  const refused = transfer.health.mendSegment({ segment, indexes: [index] }, signal);
   t.ok(isFault(await refused.catch((error: unknown) => error), "Denied"), replay);
   await settle(agent);
   t.equal(transfer.status().segments.degraded, 1, "this machine is no holder");
