@@ -87,6 +87,8 @@ export interface Drive extends AsyncDisposable {
   govern(texts: PolicyTexts): Promise<void>;
   /** The user wants so much to go over the line now, or nothing. */
   limit(orders: TrafficOrders): Promise<void>;
+  /** So much of this machine is for others from now on. */
+  setQuota(bytes: number): Promise<void>;
   unmount(options: { readonly lazy: boolean }): Promise<void>;
 }
 
@@ -106,7 +108,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const government = new Government(config.policies ?? noTexts);
   const census = new LateCensus();
   const served = { ...serveSource(cache, government), ...serveCensus(census) };
-  const told = { traffic: config.traffic ?? noOrders };
+  const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
   const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
@@ -166,7 +168,7 @@ interface DriveParts {
   readonly note: string | undefined;
   readonly government: Government;
   /** What the node was told last. */
-  readonly told: { traffic: TrafficOrders };
+  readonly told: { traffic: TrafficOrders; quotaBytes: number };
 }
 
 function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
@@ -211,6 +213,10 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
     async limit(orders) {
       told.traffic = orders;
       await node.limit(orders);
+    },
+    async setQuota(quotaBytes) {
+      told.quotaBytes = quotaBytes;
+      await node.setQuota(quotaBytes);
     },
     unmount: (how) => mounted.unmount(how),
     [Symbol.asyncDispose]: () => (closing ??= owned.disposeAsync()),

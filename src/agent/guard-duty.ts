@@ -184,7 +184,8 @@ export class Duty {
     const { reach } = this.#needs;
     const seat = seatOfShard(record, index);
     const before = log.findLast(({ entry }) => entry.seat === seat)?.entry.lost;
-    if (before === undefined || !reach.isThere(before)) return undefined;
+    const isOnline = reach.known().some(({ offer, online }) => online && offer.peer === before);
+    if (before === undefined || !isOnline) return undefined;
     try {
       return await reach.read({ record, index, peer: before }, signal);
     } catch (error) {

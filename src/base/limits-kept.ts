@@ -136,6 +136,9 @@ export const keptLimits = {
     ownersMax: 4096,
     /** Strangers' shares that all owners together may have whom one peer or prefix brought. */
     introducedFactor: 2,
+    /** Left free on the disk for its user: 1 GiB, of a small one a twentieth. */
+    diskReserveBytesMax: 1024 * MiB,
+    diskReserveShare: 1 / 20,
     /** 4 TiB of full shards: as many files as one directory tree bears without complaint. */
     shardsMax: 4 * 1024 * 1024,
     /** Groups of one owner: what one answer of `records` can carry. */

@@ -42,6 +42,8 @@ export interface NodeDuties extends BlockFetcher {
   join(invite: string): Promise<string>;
   /** Gives up what is kept for others, or does so no more; answers at once how far it is. */
   leave(order: LeaveOrder): Promise<LeaveView>;
+  /** From now on it keeps so much for others at most; what is beyond goes elsewhere. */
+  setQuota(bytes: number): Promise<void>;
   /** There may be something to upload. */
   wake(): Promise<void>;
   close(): Promise<void>;

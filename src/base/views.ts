@@ -7,6 +7,8 @@ export interface NodeStatus {
     readonly shards: number;
     readonly usedBytes: number;
     readonly quotaBytes: number;
+    /** Less than the quota where the disk has no room for it; over it, shards go elsewhere. */
+    readonly ceilingBytes: number;
   };
   readonly peers: { readonly known: number; readonly online: number };
   /** Undefined on a node without a drive. */

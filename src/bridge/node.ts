@@ -27,6 +27,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.invite": (options) => node.invite(options as { networkKey: boolean }),
     "node.join": (invite) => node.join(invite as string),
     "node.leave": (order) => node.leave(order as LeaveOrder),
+    "node.setQuota": (bytes) => node.setQuota(bytes as number),
     "node.wake": () => node.wake(),
     "node.close": () => node.close(),
   };
@@ -54,6 +55,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     invite: (options) => ask<InviteView>("invite", options),
     join: (invite) => ask<string>("join", invite),
     leave: (order) => ask<LeaveView>("leave", order),
+    setQuota: (bytes) => ask("setQuota", bytes),
     wake: () => ask("wake"),
     close: () => ask("close"),
   };

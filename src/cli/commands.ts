@@ -282,6 +282,18 @@ export const commands: readonly CommandSpec[] = [
     options: [foreground, privateNetwork, passphrase],
   },
   {
+    name: "quota",
+    operands: "[BYTES]",
+    operandsMax: 1,
+    summary: "show or set how much of this machine's disk is for others",
+    details:
+      "It holds at once, and after a restart. What lies here beyond it, or beyond what the disk " +
+      "has room for (1 GiB is left to you, of a small disk a twentieth), goes elsewhere as by " +
+      "`hive leave`, whole groups of an owner's at a time, the least endangered first; nothing " +
+      "is dropped before somebody else has it.",
+    options: [json],
+  },
+  {
     name: "leave",
     operands: "",
     operandsMax: 0,

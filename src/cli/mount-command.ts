@@ -187,6 +187,8 @@ function handlersOf(drive: Drive, { dashboard, policies }: {
     web: () => dashboard.url(),
     invite: (values) => drive.node.invite({ networkKey: values["networkKey"] === true }),
     join: (values) => drive.node.join(String(values["invite"])),
+    setQuota: ({ bytes }) => drive.setQuota(Number(bytes)),
+    vault: async () => (await drive.node.status()).vault,
     leave: (values) => drive.node.leave(orderIn(values)),
     unmount: async (values) => {
       const wanted = values["directory"];

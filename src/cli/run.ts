@@ -78,6 +78,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return (await import("./ledger-command.ts")).ledger(home, line);
     case "policy":
       return (await import("./policy-command.ts")).policyCommand(home, line);
+    case "quota":
+      return (await import("./quota-command.ts")).quota(home, line);
     case "leave":
       return (await import("./leave-command.ts")).leave(home, line);
     case "web":
@@ -98,6 +100,7 @@ type CommandName =
   | "recover"
   | "doctor"
   | "node"
+  | "quota"
   | "leave"
   | "mount"
   | "unmount"

@@ -135,6 +135,8 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
       join: (values) => running.join(String(values["invite"])),
       leave: (values) => running.leave(orderIn(values)),
       reloadTraffic: () => running.limit(ordersOf(home, readSettings(home.settingsFile))),
+      setQuota: ({ bytes }) => running.setQuota(Number(bytes)),
+      vault: async () => (await running.status()).vault,
       unmount: () => ended.resolve(),
     });
     sayReady(`a peer at ${(await running.status()).addresses.join(" ")}`);

@@ -30,7 +30,7 @@ export async function askRecovered(
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
-  const { peers, vault, transfer, agent, places, ledger, traffic, leaving, name } = rooms;
+  const { peers, vault, transfer, agent, places, ledger, traffic, leaving, shedding, name } = rooms;
   let { problem } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
@@ -82,6 +82,11 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
       if (order === "cancel") await leaving.cancel();
       if (order !== "status") agent.wake();
       return leaving.view();
+    },
+    async setQuota(bytes) {
+      vault.setQuota(bytes);
+      shedding.lookSoon();
+      agent.wake();
     },
     join: (invite) => joinBy(peers, invite, clock.now()),
     wake: async () => agent.wake(),

@@ -1,9 +1,11 @@
 /** The rooms of a node, built and introduced to each other; whoever closes the parts ends them. */
 import { type Agent, openAgent } from "../agent/agent.ts";
 import { openGuardian } from "../agent/guardian.ts";
+import { GivingUp } from "../agent/giving-up.ts";
 import { Leaving } from "../agent/leaving.ts";
 import { LettingGo } from "../agent/letting-go.ts";
 import { booksUnder } from "../agent/own-books.ts";
+import { Shedding } from "../agent/shedding.ts";
 import { systemClock as clock } from "../base/clock.ts";
 import { memoryStep } from "../base/memory.ts";
 import { systemRandom as random } from "../base/random.ts";
@@ -32,6 +34,7 @@ export interface Rooms {
   readonly ledger: Ledger;
   readonly traffic: Traffic;
   readonly leaving: Leaving;
+  readonly shedding: Shedding;
   /** The device's, for invites. */
   readonly name: string;
   /** What is wrong with the user's policies. */
@@ -79,11 +82,16 @@ export async function openRooms(
     guardianOptions(config),
   );
   met.guardian = guard;
-  const leaving = new Leaving({ ...shared, vault, notices, books: booksUnder(books, "leave/") });
+  const givingUp = new GivingUp({ ...shared, vault, notices });
+  const going = { clock, log, vault, givingUp, self: keys.peer };
+  const leaving = new Leaving({ ...going, books: booksUnder(books, "leave/") });
   await leaving.open();
+  const shedding = new Shedding({
+    ...going, peers: () => peers.peers(), isLeaving: () => leaving.isUnderWay,
+  });
   const link = new LinkStep({ clock, log, traffic });
-  const steps = [peers.step, vault.step, guard, survey, ledger.step, lettingGo, leaving, link,
-    ...memory];
+  const letGo = [lettingGo, leaving, shedding];
+  const steps = [peers.step, vault.step, guard, survey, ledger.step, ...letGo, link, ...memory];
   const agentNeeds = {
     ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing, notices,
   };
@@ -94,7 +102,7 @@ export async function openRooms(
   const problem = config.policies?.problem ?? null;
   const { deviceName: name, networkKey } = config;
   const told = { name, networkKey, problem };
-  return { peers, vault, transfer, agent, places, ledger, traffic, leaving, ...told };
+  return { peers, vault, transfer, agent, places, ledger, traffic, leaving, shedding, ...told };
 }
 
 function guardianOptions({ deadAfterMs, auditIntervalMs: intervalMs, guardLeaseMs }: NodeConfig) {

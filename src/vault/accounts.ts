@@ -23,7 +23,7 @@ export interface AccountOptions {
 }
 
 export class Accounts {
-  readonly #quotaBytes: number;
+  #quotaBytes: number;
   readonly #ownersMax: number;
   readonly #owners: Map<OwnerId, Totals>;
   readonly #strangerShare: number;
@@ -33,6 +33,8 @@ export class Accounts {
   #shards = 0;
   #reservedBytes = 0;
   #isOpen = true;
+  /** What may lie here by the disk, as it was when it was last looked at. */
+  #diskCeilingBytes = Infinity;
   /** The same, by owner. */
   readonly #reserved = new Map<OwnerId, number>();
 
@@ -70,10 +72,24 @@ export class Accounts {
     this.#isOpen = isOpen;
   }
 
+  setQuota(bytes: number): void {
+    this.#quotaBytes = bytes;
+  }
+
+  /** What the disk has room for now, beyond what lies here; negative when it is overfull. */
+  setDiskRoom(bytes: number): void {
+    this.#diskCeilingBytes = this.#usedBytes + bytes;
+  }
+
+  /** What may lie here, by the quota and by the disk: less than does, when either shrank. */
+  get ceilingBytes(): number {
+    return Math.max(0, Math.min(this.#quotaBytes, this.#diskCeilingBytes));
+  }
+
   /** Never below 0, though a quota that was lowered may be overdrawn. */
   get freeBytes(): number {
     if (!this.#isOpen) return 0;
-    return Math.max(0, this.#quotaBytes - this.#usedBytes - this.#reservedBytes);
+    return Math.max(0, this.ceilingBytes - this.#usedBytes - this.#reservedBytes);
   }
 
   get owners(): ReadonlyMap<OwnerId, Totals> {

@@ -84,6 +84,10 @@ export class Books {
     return found;
   }
 
+  async *allPlaces(): AsyncGenerator<Place> {
+    for await (const [key, value] of this.#store.list("place/")) yield readPlace(key, value);
+  }
+
   /** The places of the first shards after `after` whose id starts with the folder's name. */
   async placesIn(
     folder: string, after: ShardId | undefined, shardsMax: number,

@@ -3,7 +3,8 @@
  * for who has to let go of one, or by what has another seat now, for who leaves. It reads the books
  * and changes nothing.
  */
-import { type OwnerId, type PeerId, type SegmentId, parseSegmentId } from "../base/ids.ts";
+import type { GroupId, OwnerId, PeerId } from "../base/ids.ts";
+import { type SegmentId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
@@ -58,6 +59,17 @@ async function lodgingsOf(
   const places = await Promise.all([...shards].map((shard) => books.places(shard)));
   const own = places.flat().filter((place) => place.segment === segment);
   return own.map((place) => ({ place, index: place.index, record, manifest }));
+}
+
+/** By the books' places alone: no signature is looked at. */
+export async function weightsOf(
+  books: Pick<Books, "allPlaces">,
+): Promise<ReadonlyMap<GroupId, number>> {
+  const weights = new Map<GroupId, number>();
+  for await (const { group, shardBytes } of books.allPlaces()) {
+    weights.set(group, (weights.get(group) ?? 0) + shardBytes);
+  }
+  return weights;
 }
 
 /** Whoever has the seat by the manifest itself is told of by the owner, and released by it. */

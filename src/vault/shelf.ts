@@ -21,7 +21,7 @@ import type { Keeper } from "./keeper.ts";
 import { type SeatPolicy, readPolicy } from "./seat-policy.ts";
 
 export interface GroupShelf {
-  /** Those in which this node has a seat. */
+  /** Those in which this node has a seat, or had it by the manifest. */
   all(): Promise<readonly Standing[]>;
   find(name: GroupName): Promise<Standing | undefined>;
   /** The machine that published the owner's newest head. */

@@ -8,7 +8,7 @@ import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
-import type { OwnerId, SegmentId, ShardId } from "../base/ids.ts";
+import type { GroupId, OwnerId, SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Lender, Lodgers } from "../base/ledger.ts";
 import type { Log } from "../base/log.ts";
@@ -26,10 +26,11 @@ import { type Standing, seatsOf } from "../guard/log.ts";
 import { type AccountOptions, Accounts } from "./accounts.ts";
 import { admit, introductionBy, isMember, isPartner, parseStore } from "./admission.ts";
 import { Books, type Place } from "./books.ts";
+import { diskRoomBytes } from "./disk-room.ts";
 import { ShardFiles } from "./files.ts";
 import type { Told } from "./groups.ts";
 import { Keeper } from "./keeper.ts";
-import { type Lodging, type PassedOn, passedOn, sampleOf } from "./lodging.ts";
+import { type Lodging, type PassedOn, passedOn, sampleOf, weightsOf } from "./lodging.ts";
 import { Scrub } from "./scrub.ts";
 import { type Neighbourhood, SeatPolicy } from "./seat-policy.ts";
 import { type GroupShelf, Shelf } from "./shelf.ts";
@@ -56,6 +57,8 @@ export interface VaultUsage {
   readonly quotaBytes: number;
   readonly usedBytes: number;
   readonly freeBytes: number;
+  /** What may lie here, by the quota and by the disk. */
+  readonly ceilingBytes: number;
   readonly shards: number;
   readonly owners: number;
 }
@@ -79,6 +82,12 @@ export interface Vault extends ShardHost, AsyncDisposable {
   letGo(lodging: Lodging): Promise<void>;
   /** False: takes nothing more in, and its offer says so. */
   takeIn(isOpen: boolean): void;
+  /** From now on so much may lie here; what lies beyond it stays until others have it. */
+  setQuota(bytes: number): void;
+  /** Looks at the disk. */
+  measure(): Promise<void>;
+  /** What the shards of each group take up here. */
+  weights(): Promise<ReadonlyMap<GroupId, number>>;
   /** What the other members gave to somebody else, while their owner was away. */
   passedOn(): AsyncIterable<PassedOn>;
   /** The scrub: reads and hashes what is kept, drops what is spoilt so that it gets repaired. */
@@ -92,9 +101,11 @@ export async function openVault(needs: VaultNeeds, options: VaultOptions): Promi
   const files = new ShardFiles(needs.directory);
   await checkDisk(needs.directory, files, books);
   await files.prepare();
+  const diskRoom = await diskRoomBytes(needs.directory);
   const { lender } = needs;
   const told = [await books.owners(), await books.introductions()] as const;
   const accounts = new Accounts({ ...options, lender }, ...told);
+  accounts.setDiskRoom(diskRoom);
   return new ShardVault({ ...needs, books, files, accounts });
 }
 
@@ -219,8 +230,9 @@ class ShardVault implements Vault {
   }
 
   usage(): VaultUsage {
-    const { quotaBytes, usedBytes, freeBytes, shards, owners } = this.#parts.accounts;
-    return { quotaBytes, usedBytes, freeBytes, shards, owners: owners.size };
+    const { quotaBytes, usedBytes, freeBytes, ceilingBytes, shards } = this.#parts.accounts;
+    const owners = this.#parts.accounts.owners.size;
+    return { quotaBytes, usedBytes, freeBytes, ceilingBytes, shards, owners };
   }
 
   list(): readonly OwnerUsage[] {
@@ -240,6 +252,18 @@ class ShardVault implements Vault {
 
   takeIn(isOpen: boolean): void {
     this.#parts.accounts.takeIn(isOpen);
+  }
+
+  setQuota(bytes: number): void {
+    this.#parts.accounts.setQuota(bytes);
+  }
+
+  async measure(): Promise<void> {
+    this.#parts.accounts.setDiskRoom(await diskRoomBytes(this.#parts.directory));
+  }
+
+  weights(): Promise<ReadonlyMap<GroupId, number>> {
+    return weightsOf(this.#parts.books);
   }
 
   passedOn(): AsyncIterable<PassedOn> {
