@@ -23,7 +23,7 @@ import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
 import { type TrafficOrders, noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "./base/views.ts";
-import type { ReclaimReport, VerifyReport } from "./base/views.ts";
+import type { PinRow, PinStatus, ReclaimReport, VerifyReport } from "./base/views.ts";
 import { LateCensus, serveCensus } from "./bridge/census.ts";
 import type { Handlers } from "./bridge/channel.ts";
 import { Government } from "./bridge/government.ts";
@@ -77,6 +77,11 @@ export interface Drive extends AsyncDisposable {
   reclaim(timeoutMs: number): Promise<ReclaimReport>;
   cache(options: { readonly drop: boolean }): Promise<CacheReport>;
   setCacheLimit(bytes: number): Promise<void>;
+  /** Keeps a file or folder here from now on, or leaves it out again. */
+  pin(path: readonly string[], isKept: boolean): Promise<void>;
+  /** Until all that is pinned is here, or something keeps it from coming; null without pins. */
+  pinsSettled(told: (status: PinStatus) => void): Promise<PinStatus | null>;
+  pins(): readonly PinRow[];
   /** Every chunk of the files at or below the path, fetched from its holders. */
   verifyPath(path: readonly string[]): Promise<VerifyReport>;
   /** The policy that a path goes by. */
@@ -118,12 +123,14 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const note = await bringBack(cache, node, { clock, log, isNew });
   const options = { treeSecret, readOnly, ...owner };
   const policies = (name: string) => government.textOf(name);
-  const tree = await openTree({ store: cache, clock, random, log, policies }, options);
+  const pins = { store: cache.pins, mayKeep: () => node.mayCache() };
+  const tree = await openTree({ store: cache, clock, random, log, policies, pins }, options);
   parts.defer(() => tree.close());
   const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
-  const dropClean = () => cache.dropClean();
+  const dropClean = () => cache.dropClean({ pinned: true });
   const policy = cachePolicyStep({ clock, mayCache: () => node.mayCache(), dropClean });
-  const steps = [tree.committer, tree.collector, tree.resealer, cache.step, memory, policy];
+  const ofTree = [tree.committer, tree.collector, tree.resealer, tree.pins?.step() ?? []].flat();
+  const steps = [...ofTree, cache.step, memory, policy];
   const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());
   // Writers may wait for room: there may be garbage.
@@ -135,7 +142,8 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const grafts = parts.use(new Grafts({ base: tree, table, log, now }, owner));
   const mounted = parts.use(await mountTree(grafts, log, config));
   grafts.begin(mounted);
-  return driveOf({ cache, tree, node, mounted, note, government, told }, parts.move());
+  const wake = () => loop.wake();
+  return driveOf({ cache, tree, node, mounted, note, government, told, wake }, parts.move());
 }
 
 /** A thread that has to be started again is told what holds then. */
@@ -169,12 +177,14 @@ interface DriveParts {
   readonly government: Government;
   /** What the node was told last. */
   readonly told: { traffic: TrafficOrders; quotaBytes: number };
+  /** The drive's own steps have something to do. */
+  readonly wake: () => void;
 }
 
 function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
   // Whoever closes it second waits as long as the first.
   let closing: Promise<void> | undefined;
-  const { cache, tree, node, mounted, note, government, told } = parts;
+  const { cache, tree, node, mounted, note, government, told, wake } = parts;
   return {
     note,
     ended: mounted.ended,
@@ -188,6 +198,7 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
         usage: cache.usage(),
         trouble: cache.trouble(),
         resealing: tree.resealing() ?? null,
+        pins: tree.pins?.status() ?? null,
       }),
     async flush(timeoutMs) {
       await tree.commit();
@@ -203,9 +214,20 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
       // What the kernel keeps of the files goes too: the next read comes from the peers.
       if (drop) await Promise.all(tree.knownInos().map((ino) => mounted.invalidateInode(ino)));
       const { limitBytes, usedBytes, dirtyBytes } = cache.usage();
-      return { limitBytes, usedBytes, dirtyBytes, droppedBytes };
+      const { pinnedBytes } = cache.pins.room();
+      return { limitBytes, usedBytes, dirtyBytes, pinnedBytes, droppedBytes };
     },
-    setCacheLimit: (bytes) => cache.setLimit(bytes),
+    async pin(path, isKept) {
+      await tree.pins?.set(path.map(nameFromText), isKept);
+      wake();
+    },
+    pinsSettled: async (heard) => await tree.pins?.settled(heard) ?? null,
+    pins: () => tree.pins?.rows() ?? [],
+    async setCacheLimit(bytes) {
+      await cache.setLimit(bytes);
+      tree.pins?.again();
+      wake();
+    },
     verifyPath: (path) => verifyPath(tree, node, path.map(nameFromText)),
     policyAt: (path) => government.at(path.map(nameFromText)),
     setPolicy: (path, name) => tree.setPolicy(path.map(nameFromText), name),

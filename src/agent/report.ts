@@ -107,12 +107,12 @@ function stateOf(conduct: PeerConduct | undefined): string {
   return `${conduct.liveness}: ${counts}${conduct.isRefusing ? "; gives nothing back" : ""}`;
 }
 
+type LocalPart = "pid" | "mount" | "driver" | "requests" | "trouble" | "resealing" | "pins";
+
 /** What `hive status` tells, from the node's view and the local store's. */
 export function driveStatusOf(
   node: NodeStatus,
-  local: Pick<DriveStatus, "pid" | "mount" | "driver" | "requests" | "trouble" | "resealing"> & {
-    readonly usage: StoreUsage;
-  },
+  local: Pick<DriveStatus, LocalPart> & { readonly usage: StoreUsage },
 ): DriveStatus {
   const { usage, ...told } = local;
   const { households, householdsNeeded, pendingBlocks, ...safety } = node.drive ?? unkept;

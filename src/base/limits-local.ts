@@ -191,6 +191,25 @@ export const localLimits = {
     /** A value of `KeyValue`: a segment record or a receipt list, never bulk data. */
     valueBytesMax: MiB,
   },
+  pins: {
+    /** A person's choice of folders; each is a walk of its own. */
+    countMax: 1024,
+    /** Folders in each other: far deeper than any path that a program can name. */
+    depthMax: 4096,
+    /** Of the local store: what is written and read besides needs the rest. */
+    shareMax: 0.75,
+    /** Blocks looked at before the loop serves anybody else: some milliseconds. */
+    judgedPerTurn: 4096,
+    /** Between two walks over what is pinned, while the drive changes: each begins with a commit of
+     * all, and what is written meanwhile is held back anyway ... */
+    judgePauseMsMin: 30_000,
+    /** ... and this many times as long as one takes. */
+    judgePauseFactor: 10,
+    /** Blocks fetched at once, 4 MiB: enough to keep several holders busy. */
+    broughtAtOnce: 16,
+    /** Before what could not be fetched, or has no room, is tried again. */
+    retryMs: 30_000,
+  },
   mount: {
     /** The kernel's largest request: 256 pages. Fewer, larger requests cost fewer wake-ups. */
     transferBytesMax: MiB,

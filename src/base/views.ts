@@ -112,6 +112,30 @@ export interface ResealStatus {
   readonly waitingFor: string | null;
 }
 
+/** How far what is pinned is on this machine. */
+export interface PinStatus {
+  readonly files: number;
+  /** Of plain content. */
+  readonly hereBytes: number;
+  readonly missingBytes: number;
+  /** What pins may take of the local store, and by how much they would be over that. */
+  readonly pinnedBytesMax: number;
+  readonly overBytes: number;
+  /** Nothing of it is missing. */
+  readonly isSettled: boolean;
+  readonly waitingFor: "room" | "peers" | "policy" | null;
+}
+
+export interface PinRow {
+  /** From the drive's root. */
+  readonly path: string;
+  /** False for what is left out of a folder that is kept. */
+  readonly isKept: boolean;
+  readonly files: number;
+  readonly hereBytes: number;
+  readonly missingBytes: number;
+}
+
 /** The policy that a path goes by. */
 export interface PathPolicy {
   /** Null for the drive's default. */
@@ -134,6 +158,8 @@ export interface DriveStatus {
   readonly waitingFor: string | null;
   readonly queues: readonly PolicyQueue[];
   readonly resealing: ResealStatus | null;
+  /** Null when nothing is pinned on this machine. */
+  readonly pins: PinStatus | null;
   readonly policy: PolicyStatus;
   readonly traffic: TrafficStatus;
   /** What is wrong with the local store, and what to do about it; null when all is well. */
@@ -256,6 +282,8 @@ export interface CacheReport {
   readonly limitBytes: number;
   readonly usedBytes: number;
   readonly dirtyBytes: number;
+  /** What stays here though peers have it, and what may have to. */
+  readonly pinnedBytes: number;
   readonly droppedBytes: number;
 }
 

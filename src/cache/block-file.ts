@@ -17,9 +17,11 @@ export class BlockFile {
   sizeBytes: number;
   /** Of these, bytes in frames of blocks that the catalog has here. */
   liveBytes = 0;
-  /** Of the live bytes, those that must not be evicted. */
+  /** Of the live bytes, those that must not be evicted: no peer has them ... */
   dirtyBytes = 0;
-  /** Of the live bytes, those read since the last sweep. */
+  /** ... or the user wants them here all the same. */
+  retainedBytes = 0;
+  /** Of all others, those read since the last sweep. */
   warmBytes = 0;
   /** Every block that was ever put here; those that left are skipped by whoever walks it. */
   readonly entries: BlockEntry[] = [];

@@ -12,6 +12,7 @@ import type { Clock } from "../base/clock.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe, silentLog } from "../base/log.ts";
+import type { PinStore } from "../base/pins.ts";
 import type { Step } from "../base/step.ts";
 import type { BlockCheck, BlockCheckOptions } from "./check.ts";
 import { removeClones } from "./clone.ts";
@@ -23,6 +24,7 @@ import { type LevelTable, type Mending, openLevel } from "./level.ts";
 import type { Books } from "./records.ts";
 import { recover } from "./recovery.ts";
 import { type Report, newReport } from "./report.ts";
+import { readPins } from "./retention.ts";
 import type { PlacedSource } from "./side-reading.ts";
 import { Store } from "./store.ts";
 
@@ -33,8 +35,10 @@ export { type Report } from "./report.ts";
 export { type PlacedSource, readAside } from "./side-reading.ts";
 
 export interface Cache extends DriveStore, PlacedSource, AsyncDisposable {
-  /** Forgets all that is clean; resolves to the bytes of those blocks. */
-  dropClean(): Promise<number>;
+  /** What stays here for the user's sake. */
+  readonly pins: PinStore;
+  /** Forgets all that is clean, and with `pinned` what the user wants here, too; in bytes. */
+  dropClean(options?: { readonly pinned: boolean }): Promise<number>;
   setLimit(limitBytes: number): Promise<void>;
   setFetcher(fetcher: BlockFetcher | undefined): void;
   /** Called when there is something to upload: a new root, or writers that wait for room. */
@@ -125,8 +129,9 @@ async function openStore(
   report.corruptRecords += findings.corrupt;
   report.cutOffRecords += findings.lost;
   if (findings.corrupt + findings.lost > 0) log.error("cache.journal-cut", { ...findings });
+  const pins = await readPins(needs.directory);
   const store = new Store(
-    { ...needs, blocks, disk, table, journal, report, recovered },
+    { ...needs, blocks, disk, table, journal, report, recovered, pins },
     { ...options, release: (books) => leave(needs.directory, books) },
   );
   try {

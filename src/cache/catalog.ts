@@ -21,10 +21,18 @@ export class Catalog {
   #indexed = 0;
   #lastSequence = 0;
   #dirtyBytes = 0;
+  #retainedBytes = 0;
+  /** Whether what is put counts as pinned until somebody knows better. */
+  retainsNew = false;
 
   /** Bytes of blocks that are not on the peers yet and that somebody still wants. */
   get dirtyBytes(): number {
     return this.#dirtyBytes;
+  }
+
+  /** What the clean blocks take that stay for the user's sake. */
+  get retainedBytes(): number {
+    return this.#retainedBytes;
   }
 
   get lastSequence(): number {
@@ -70,6 +78,7 @@ export class Catalog {
     this.#entries.set(entry.cid, entry);
     // The index may still hold the one that was here before.
     if (this.#changed.has(entry.cid)) entry.marks |= marks.logged;
+    if (entry.is(marks.dirty) && this.retainsNew) entry.marks |= marks.retained;
     this.sequenceSeen(entry.sequence);
     this.#settle(entry, file, offsetBytes);
     if (!entry.is(marks.dirty)) return;
@@ -119,18 +128,14 @@ export class Catalog {
     assert(entry.is(marks.dirty));
     this.countDirty(entry, false);
     this.#dirty.delete(entry);
-    if (entry.file !== undefined) entry.file.dirtyBytes -= entry.frameBytes;
-    entry.marks &= ~marks.dirty;
-    if (entry.file !== undefined && entry.is(marks.warm)) entry.file.warmBytes += entry.frameBytes;
+    this.#toggle(entry, marks.dirty);
     this.change(entry);
   }
 
   /** Peers may not have it after all: it stays until it is placed again. */
   setDirty(entry: BlockEntry): void {
     assert(!entry.is(marks.dirty));
-    if (entry.file !== undefined && entry.is(marks.warm)) entry.file.warmBytes -= entry.frameBytes;
-    entry.marks |= marks.dirty;
-    if (entry.file !== undefined) entry.file.dirtyBytes += entry.frameBytes;
+    this.#toggle(entry, marks.dirty);
     this.#dirty.add(entry);
     this.countDirty(entry, true);
     this.change(entry);
@@ -144,10 +149,12 @@ export class Catalog {
   }
 
   setWarm(entry: BlockEntry, warm: boolean): void {
-    if (entry.is(marks.warm) === warm) return;
-    entry.marks ^= marks.warm;
-    const bytes = warm ? entry.frameBytes : -entry.frameBytes;
-    if (entry.file !== undefined && !entry.is(marks.dirty)) entry.file.warmBytes += bytes;
+    if (entry.is(marks.warm) !== warm) this.#toggle(entry, marks.warm);
+  }
+
+  /** The user wants it here, or may. */
+  setRetained(entry: BlockEntry, retained: boolean): void {
+    if (entry.is(marks.retained) !== retained) this.#toggle(entry, marks.retained);
   }
 
   /** The index on disk has an entry under this CID, be it of any use or not. */
@@ -186,17 +193,32 @@ export class Catalog {
     if (file === undefined) return;
     file.entries.push(entry);
     file.liveBytes += entry.frameBytes;
-    if (entry.is(marks.dirty)) file.dirtyBytes += entry.frameBytes;
-    else if (entry.is(marks.warm)) file.warmBytes += entry.frameBytes;
+    this.#weigh(entry, entry.frameBytes);
   }
 
   #leave(entry: BlockEntry): void {
     const file = entry.file;
     if (file === undefined) return;
     file.liveBytes -= entry.frameBytes;
-    if (entry.is(marks.dirty)) file.dirtyBytes -= entry.frameBytes;
-    else if (entry.is(marks.warm)) file.warmBytes -= entry.frameBytes;
+    this.#weigh(entry, -entry.frameBytes);
     entry.file = undefined;
+  }
+
+  #toggle(entry: BlockEntry, mark: number): void {
+    this.#weigh(entry, -entry.frameBytes);
+    entry.marks ^= mark;
+    this.#weigh(entry, entry.frameBytes);
+  }
+
+  /** A block counts in one sum of its file: by the strongest reason that it has to stay. */
+  #weigh(entry: BlockEntry, bytes: number): void {
+    const { file } = entry;
+    if (file === undefined) return;
+    if (entry.is(marks.dirty)) file.dirtyBytes += bytes;
+    else if (entry.is(marks.retained)) {
+      file.retainedBytes += bytes;
+      this.#retainedBytes += bytes;
+    } else if (entry.is(marks.warm)) file.warmBytes += bytes;
   }
 }
 

@@ -63,12 +63,20 @@ export class Cleaner implements Step {
     return this.#making;
   }
 
+  /** So that this many bytes more fit, if that can be. */
+  async makeRoomFor(bytes: number): Promise<void> {
+    while (this.#needs.log.usedBytes + bytes > this.limitBytes) {
+      if ((await this.#inTurn(() => this.#evictPiece())) === "idle") return;
+    }
+  }
+
   /** Forgets every clean block; resolves to their bytes when the space is given back. */
-  async dropClean(): Promise<number> {
+  async dropClean({ retained }: { readonly retained: boolean }): Promise<number> {
+    const stays = marks.dirty | marks.pinned | (retained ? 0 : marks.retained);
     let bytes = 0;
     let count = 0;
     for (const entry of this.#needs.catalog.values()) {
-      if (entry.is(marks.dirty) || entry.is(marks.pinned)) continue;
+      if (entry.is(stays)) continue;
       bytes += entry.lengthBytes;
       this.#needs.catalog.remove(entry);
       if (++count % limits.cache.batchChangesMax === 0) await this.#needs.group.request("settled");
@@ -79,10 +87,7 @@ export class Cleaner implements Step {
   }
 
   async #makeRoom(): Promise<void> {
-    while (this.#needs.log.usedBytes > this.limitBytes) {
-      const outcome = await this.#inTurn(() => this.#evictPiece());
-      if (outcome === "idle") return;
-    }
+    await this.makeRoomFor(0);
   }
 
   async #inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -135,7 +140,10 @@ export class Cleaner implements Step {
     const cooled = chooseVictim(this.#sealedFiles());
     if (cooled !== undefined) return cooled;
     const active = log.active;
-    if (active === undefined || freeableBytes(active) + active.warmBytes === 0) return undefined;
+    if (active === undefined) return undefined;
+    // Or else all that must stay would be written anew for the sake of next to nothing, for ever.
+    const gainBytes = freeableBytes(active) + active.warmBytes;
+    if (gainBytes < active.sizeBytes * limits.cache.victimShareMin) return undefined;
     log.seal();
     return active;
   }
@@ -170,8 +178,8 @@ export class Cleaner implements Step {
   /** Bytes that had to be read and written for it. */
   async #carryOne(entry: BlockEntry, victim: Victim): Promise<number> {
     const { catalog, report } = this.#needs;
-    const kept = entry.is(marks.dirty) || entry.is(marks.pinned) || entry.is(marks.warm);
-    if (victim.evict && !kept) {
+    const stays = marks.dirty | marks.pinned | marks.retained | marks.warm;
+    if (victim.evict && !entry.is(stays)) {
       report.evictedBytes += entry.lengthBytes;
       catalog.remove(entry);
       return 0;

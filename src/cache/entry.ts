@@ -24,6 +24,8 @@ export const marks = {
   promised: 128,
   /** Somebody has its bytes that were in memory, and may hold them for as long as he likes. */
   lent: 256,
+  /** The user wants it here, or may: see retention.ts. */
+  retained: 512,
 } as const;
 
 export class BlockEntry {

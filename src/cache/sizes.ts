@@ -14,6 +14,15 @@ export function journalFileBytesFor(limitBytes: number): number {
   return Math.min(journalFileBytesMax, Math.max(journalFileBytesMin, share));
 }
 
-export function dirtyBytesFor(options: { limitBytes: number; dirtyBytesMax?: number }): number {
-  return options.dirtyBytesMax ?? Math.floor(options.limitBytes * limits.cache.dirtyShareMax);
+/**
+ * What no peer has may not push the store over its limit where pins leave little, but always has
+ * the share that pins may not take.
+ */
+export function dirtyBytesFor(options: {
+  limitBytes: number; dirtyBytesMax?: number; pinnedBytes?: number;
+}): number {
+  const { limitBytes, pinnedBytes = 0 } = options;
+  const { dirtyBytesMax = Math.floor(limitBytes * limits.cache.dirtyShareMax) } = options;
+  const leastBytes = Math.floor(limitBytes * (1 - limits.pins.shareMax));
+  return Math.min(dirtyBytesMax, Math.max(leastBytes, limitBytes - pinnedBytes));
 }

@@ -26,6 +26,7 @@ import { Reading } from "./reading.ts";
 import type { Books } from "./records.ts";
 import type { Recovered } from "./recovery.ts";
 import type { Report } from "./report.ts";
+import { Retention } from "./retention.ts";
 import { Rounds } from "./rounds.ts";
 import { dirtyBytesFor, fileBytesFor, journalFileBytesFor } from "./sizes.ts";
 import { OpenSweep } from "./sweep.ts";
@@ -42,6 +43,8 @@ interface Needs {
   readonly journal: Journal;
   readonly report: Report;
   readonly recovered: Recovered;
+  /** The list of pins, as it was saved last. */
+  readonly pins: Uint8Array | undefined;
 }
 
 interface Options {
@@ -54,6 +57,7 @@ interface Options {
 
 export class Store implements Cache {
   readonly step: Step;
+  readonly pins: Retention;
   readonly #needs: Needs;
   readonly #options: Options;
   readonly #catalog: Catalog;
@@ -88,33 +92,31 @@ export class Store implements Cache {
       { directory: needs.blocks, files: recovered.files },
       { fileBytesMax: fileBytesFor(options.limitBytes) },
     );
-    this.#reading = new Reading(
-      { catalog: this.#catalog, log, report, keep: (cid, bytes) => this.#keep(cid, bytes) },
-      needs.fetcher,
-    );
+    const keep = (cid: Cid, bytes: Uint8Array): void => this.#keep(cid, bytes);
+    this.#reading = new Reading({ catalog: this.#catalog, log, report, keep }, needs.fetcher);
     this.#room = new DirtyRoom(
       { clock: needs.clock, used: () => this.#catalog.dirtyBytes },
       { bytesMax: dirtyBytesFor(options), fullWaitMs },
     );
-    const parts = { catalog: this.#catalog, log: this.#log };
+    const parts = { catalog: this.#catalog, log: this.#log, rounds: this.#rounds };
     this.#intake = new Intake({ ...parts, report, spend: (bytes) => this.#spend(bytes) });
     const { disk, journal, table } = needs;
     this.#durable = new Durable({
-      ...parts, disk, journal, rounds: this.#rounds, table,
-      committed: () => this.#tell(),
+      ...parts, disk, journal, table, committed: () => this.#tell(),
     });
-    this.#cleaner = new Cleaner(
-      {
-        ...parts, group: this.#durable.group, reading: this.#reading, report,
-        leaving: (file) => this.#durable.copyRoot(file),
-      },
-      { limitBytes: options.limitBytes },
-    );
+    const { group } = this.#durable;
+    this.#cleaner = new Cleaner({
+      ...parts, group, reading: this.#reading, report,
+      leaving: (file) => this.#durable.copyRoot(file),
+    }, options);
     this.#uploads = new Uploads({
       catalog: this.#catalog, clock: needs.clock, log, rounds: this.#rounds,
-      reading: this.#reading, room: this.#room, group: this.#durable.group,
+      reading: this.#reading, room: this.#room, group,
       tell: () => this.#tell(),
     });
+    this.pins = new Retention({
+      ...parts, directory: disk.directory, cleaner: this.#cleaner, reading: this.#reading, keep,
+    }, needs.pins);
     this.step = { name: "cache.space", step: (signal) => this.#step(signal) };
   }
 
@@ -227,8 +229,8 @@ export class Store implements Cache {
     return this.#uploads.endRound(root);
   }
 
-  async dropClean(): Promise<number> {
-    return this.#cleaner.dropClean();
+  dropClean({ pinned } = { pinned: false }): Promise<number> {
+    return this.#cleaner.dropClean({ retained: pinned });
   }
 
   async setLimit(limitBytes: number): Promise<void> {
@@ -296,6 +298,7 @@ export class Store implements Cache {
   #putAgain(entry: BlockEntry, { slot = 0 }: PutOptions): void {
     this.#catalog.setSlot(entry, slot);
     this.#sweep?.keep(entry.cid);
+    this.pins.putAgain(entry);
     if (entry.is(marks.condemned)) this.#rounds.revive(entry);
   }
 
@@ -343,7 +346,8 @@ export class Store implements Cache {
     this.#cleaner.limitBytes = limitBytes;
     this.#log.fileBytesMax = fileBytesFor(limitBytes);
     this.#needs.journal.fileBytes = journalFileBytesFor(limitBytes);
-    this.#room.bytesMax = dirtyBytesFor({ ...this.#options, limitBytes });
+    const pinnedBytes = this.#catalog.retainedBytes;
+    this.#room.bytesMax = dirtyBytesFor({ ...this.#options, limitBytes, pinnedBytes });
     this.#room.wake();
   }
 

@@ -6,12 +6,13 @@ export interface Candidate {
   readonly sizeBytes: number;
   readonly liveBytes: number;
   readonly dirtyBytes: number;
+  readonly retainedBytes: number;
   readonly warmBytes: number;
 }
 
-/** What goes when the file goes: dead bytes, and blocks that are clean and cold. */
+/** What goes when the file goes: dead bytes, and blocks that are clean, cold and not pinned. */
 export function freeableBytes(file: Candidate): number {
-  return file.sizeBytes - file.dirtyBytes - file.warmBytes;
+  return file.sizeBytes - file.dirtyBytes - file.retainedBytes - file.warmBytes;
 }
 
 /**

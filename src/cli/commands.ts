@@ -2,6 +2,7 @@
  * Every command, option and operand, once: the parser, `--help` and hive(1) are made from this
  * table. Summaries are lower case and without a full stop, as Unix tools speak.
  */
+import { localCommands } from "./local-commands.ts";
 
 export interface OptionSpec {
   /** Long name without the dashes. */
@@ -115,13 +116,14 @@ export const commands: readonly CommandSpec[] = [
     operands: "",
     operandsMax: 0,
     summary: "show, limit or empty the local store",
-    details: "Data that no peer has yet is never dropped.",
+    details: "Data that no peer has yet is never dropped, nor is what is pinned.",
     options: [
       { name: "limit", value: "BYTES", summary: "keep at most this much (512M, 4G)" },
       { name: "drop", summary: "forget everything that peers have" },
       json,
     ],
   },
+  ...localCommands,
   {
     name: "limit",
     operands: "[up RATE | down RATE]",

@@ -8,6 +8,7 @@ import type { Home } from "./home.ts";
 import { insideMount } from "./inside-mount.ts";
 import { mountPointOf } from "./mount-point.ts";
 import { movingText, print, printJson, say, sizeText, table, trafficLines } from "./output.ts";
+import { pinLines } from "./pin-text.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 
@@ -146,6 +147,7 @@ function statusText(found: DriveStatus): string {
     ...trafficLines(found.traffic),
     ...queueLines(found),
     ...resealLines(found),
+    ...pinLines(found.pins),
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
     `peers      ${known.online} online of ${known.known} known`,
     ...owedLines(found),
@@ -205,6 +207,7 @@ function cacheText(found: CacheReport): string {
   return [
     `used   ${sizeText(found.usedBytes)} of ${sizeText(found.limitBytes)}`,
     `dirty  ${sizeText(found.dirtyBytes)}`,
+    ...(found.pinnedBytes > 0 ? [`pinned ${sizeText(found.pinnedBytes)}`] : []),
     ...(found.droppedBytes > 0 ? [`dropped  ${sizeText(found.droppedBytes)}`] : []),
   ].join("\n");
 }

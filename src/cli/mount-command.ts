@@ -31,6 +31,7 @@ import { namesOf } from "./inside-mount.ts";
 import { mountPointOf } from "./mount-point.ts";
 import { print, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
+import { pinHandlersOf } from "./pin-command.ts";
 import { PolicyFiles, type PolicyWatch, watchPolicies } from "./policy-watch.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
@@ -88,7 +89,7 @@ async function attend(home: Home, drive: Drive, files: PolicyFiles): Promise<Exi
   const policies = watchPolicies(home, files, needs);
   const handlers = {
     ...handlersOf(drive, { dashboard, policies }), ...policyHandlersOf(drive, policies),
-    reloadTraffic,
+    ...pinHandlersOf(drive), reloadTraffic,
   };
   const server = await serveControl(home.socket, handlers);
   try {

@@ -62,6 +62,10 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return drive.gc(home, line);
     case "cache":
       return drive.cache(home, line);
+    case "pin":
+      return (await import("./pin-command.ts")).pin(home, line);
+    case "unpin":
+      return (await import("./pin-command.ts")).unpin(home, line);
     case "limit":
       return (await import("./traffic-commands.ts")).limit(home, line);
     case "pause":
@@ -108,6 +112,8 @@ type CommandName =
   | "flush"
   | "gc"
   | "cache"
+  | "pin"
+  | "unpin"
   | "limit"
   | "pause"
   | "resume"

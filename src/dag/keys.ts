@@ -1,6 +1,6 @@
 /**
  * The keys that a drive's tree secret gives, one for each purpose, and the sealing of the tree's
- * journal records, whose contents the tree alone knows.
+ * journal records and list of pins, whose contents the tree alone knows.
  */
 import type { PolicySlot } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
@@ -19,6 +19,8 @@ export interface TreeKeys {
   readonly chunksOf: (slot: PolicySlot) => Buffer;
   /** The secret of the table of linked files. */
   readonly linked: Buffer;
+  /** Seals this machine's list of pins. */
+  readonly pins: Buffer;
 }
 
 export function treeKeys(secret: Uint8Array): TreeKeys {
@@ -29,6 +31,7 @@ export function treeKeys(secret: Uint8Array): TreeKeys {
     chunks: bySlot[0] as Buffer,
     chunksOf: (slot) => (bySlot[slot] ??= deriveKey(secret, "chunks", Buffer.from([slot]))),
     linked: deriveKey(secret, "linked"),
+    pins: deriveKey(secret, "pins"),
   };
 }
 
@@ -38,4 +41,12 @@ export function sealJournal(keys: TreeKeys, record: Uint8Array, random: Random):
 
 export function openJournal(keys: TreeKeys, sealed: Uint8Array): Buffer {
   return openRecord(keys.journal, asBuffer(sealed));
+}
+
+export function sealPins(keys: TreeKeys, list: Uint8Array, random: Random): Buffer {
+  return sealRecord(keys.pins, list, random);
+}
+
+export function openPins(keys: TreeKeys, sealed: Uint8Array): Buffer {
+  return openRecord(keys.pins, asBuffer(sealed));
 }

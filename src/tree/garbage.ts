@@ -121,7 +121,7 @@ async function sweep(
 }
 
 /** What was changed since the commit; from here to the end nothing may wait. */
-function keepUncommitted(state: State, found: Sweep): void {
+export function keepUncommitted(state: State, found: Pick<Sweep, "keep">): void {
   const { texts } = state.policies;
   if (texts !== undefined) found.keep(texts.cid);
   for (const { links } of state.active.chunks.values()) {
@@ -135,7 +135,7 @@ function keepUncommitted(state: State, found: Sweep): void {
   }
 }
 
-function keepXattrs({ xattrs }: Inode, found: Sweep): void {
+function keepXattrs({ xattrs }: Inode, found: Pick<Sweep, "keep">): void {
   if (xattrs.kind === "block") found.keep(xattrs.link.cid);
 }
 

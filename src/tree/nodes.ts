@@ -110,6 +110,8 @@ export function allocatedFor(lengthBytes: number): number {
 export class Nodes {
   readonly #nodes = new Map<Ino, Node>();
   readonly #unsettled: Node[] = [];
+  /** How often something was given another place. */
+  moves = 0;
   readonly #orphaned: (tree: PageTree) => void;
 
   /** `orphaned` is given the pages of a nameless file that nobody holds any more. */
@@ -151,6 +153,7 @@ export class Nodes {
 
   move(node: Node, home: Home): void {
     const before = node.home;
+    this.moves++;
     node.home = home;
     if (home.kind === "entry") home.parent.children++;
     if (before.kind !== "entry") return;

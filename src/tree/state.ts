@@ -12,6 +12,7 @@ import type { Instant } from "../base/filesystem.ts";
 import type { Ino } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
+import type { PinStore } from "../base/pins.ts";
 import type { Random } from "../base/random.ts";
 import { type Inode, type PageTree, noTree } from "../dag/inodes.ts";
 import { type TreeKeys, sealJournal } from "../dag/keys.ts";
@@ -23,6 +24,7 @@ import type { DirtyChunk } from "./dirty.ts";
 import { type Change, type HomePlace, encodeChanges } from "./journal.ts";
 import { Layer } from "./layers.ts";
 import { type Home, type Node, Nodes } from "./nodes.ts";
+import { Pins } from "./pins.ts";
 import { Unsealed, sealingFirst } from "./unsealed.ts";
 
 export interface TreeNeeds {
@@ -32,6 +34,14 @@ export interface TreeNeeds {
   readonly log: Log;
   /** The text of the user's policy of this name; undefined when there is none. */
   readonly policies?: (name: string) => string | undefined;
+  /** What may be kept here though peers have it; without it nothing can be pinned. */
+  readonly pins?: PinNeeds;
+}
+
+export interface PinNeeds {
+  readonly store: PinStore;
+  /** Whether every policy lets this machine keep what peers have, too. */
+  readonly mayKeep: () => Promise<boolean>;
 }
 
 export class State {
@@ -40,6 +50,7 @@ export class State {
   readonly readOnly: boolean;
   readonly blocks: Blocks;
   readonly nodes: Nodes;
+  readonly pins: Pins;
   active = new Layer(0);
   frozen: Layer | undefined = undefined;
   /** The table of linked files, as committed last. */
@@ -77,6 +88,8 @@ export class State {
     this.readOnly = readOnly;
     this.blocks = new Blocks(needs, keys);
     this.nodes = new Nodes((tree) => void this.active.dropped.push(tree));
+    const { random, log } = needs;
+    this.pins = new Pins({ store: needs.pins?.store, keys, random, log });
     this.linked = root.linked;
     this.nextIno = root.nextIno;
     this.sequence = root.sequence;

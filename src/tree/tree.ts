@@ -9,7 +9,7 @@ import type { Caller, FileSystem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Step } from "../base/step.ts";
+import type { Maybe, Step } from "../base/step.ts";
 import { emptyRoot } from "../dag/pages.ts";
 import { type Inode, fileType, noTree, noXattrs, typeMask } from "../dag/inodes.ts";
 import { treeKeys } from "../dag/keys.ts";
@@ -30,6 +30,7 @@ import { allocate, copyRange } from "./ranges.ts";
 import { afterLoss, rmdir, unlink } from "./removing.ts";
 import { rename } from "./renaming.ts";
 import { type LostChange, replay } from "./replay.ts";
+import { Pinner } from "./pinner.ts";
 import { Resealer, type ResealProgress } from "./resealing.ts";
 import { governorOf, slotNames, slotOf } from "./slots.ts";
 import { State, type TreeNeeds } from "./state.ts";
@@ -41,6 +42,7 @@ import { getXattr, listXattrs, removeXattr, setXattr } from "./xattrs.ts";
 const { symlinkBytesMax } = limits.tree;
 
 export type { TreeNeeds } from "./state.ts";
+export type { Pinner } from "./pinner.ts";
 
 export interface TreeOptions {
   readonly treeSecret: Uint8Array;
@@ -75,6 +77,8 @@ export interface Tree extends FileSystem, CensusTaker {
   readonly resealer: Step;
   /** Of what the resealer has to do; undefined when there is nothing. */
   resealing(): ResealProgress | undefined;
+  /** Keeps here what is pinned; undefined where nothing can be. */
+  readonly pins: Pinner | undefined;
   /** The names behind the slots that blocks were put under. */
   policies(): readonly SlotName[];
   /** The policies' texts, as the drive keeps them for a machine that has none. */
@@ -114,7 +118,8 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
     state.mark();
     await commits.commit();
   }
-  return fileSystem(state, { commits, resealer });
+  const pinner = needs.pins === undefined ? undefined : new Pinner(state, commits, needs.pins);
+  return fileSystem(state, { commits, resealer, pinner });
 }
 
 function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
@@ -153,6 +158,7 @@ function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
 interface Works {
   readonly commits: Commits;
   readonly resealer: Resealer;
+  readonly pinner: Pinner | undefined;
 }
 
 function fileSystem(state: State, works: Works): Tree {
@@ -240,9 +246,10 @@ function attributesPart(state: State, run: Run) {
       }),
     getxattr: (ino, name) => run(() => getXattr(state, nodes.get(ino), name)),
     setxattr: (_caller, ino, name, value, mode, options) =>
-      run(() => setXattr(state, nodes.get(ino), { name, value, mode, ...options })),
+      run(() => setXattr(state, nodes.get(ino), { name, value, mode, ...options })) as Maybe<void>,
     listxattr: (ino) => run(() => listXattrs(state, nodes.get(ino))),
-    removexattr: (_caller, ino, name) => run(() => removeXattr(state, nodes.get(ino), name)),
+    removexattr: (_caller, ino, name) =>
+      run(() => removeXattr(state, nodes.get(ino), name)) as Maybe<void>,
   } satisfies Partial<FileSystem>;
 }
 
@@ -321,9 +328,10 @@ function directoriesPart(state: State, run: Run, handles: Handles) {
   } satisfies Partial<FileSystem>;
 }
 
-function drivePart(state: State, { commits }: Works) {
+function drivePart(state: State, { commits, pinner }: Works) {
   const collector = new Collector(state, commits);
   return {
+    pins: pinner,
     committer: commits.step(),
     collector: collector.step(),
     census: (blocks) => collector.census(blocks),

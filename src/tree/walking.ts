@@ -4,11 +4,11 @@
  */
 import type { DirectoryItem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
-import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
+import { type Cid, type Ino, type Name, parseName, rootIno } from "../base/ids.ts";
 import { fileType, typeMask } from "../dag/inodes.ts";
 import { attempt } from "./attempt.ts";
 import { nextLink } from "./content.ts";
-import { briefOf, directoryOf, findName, nextName, nodeOf } from "./names.ts";
+import { briefOf, directoryOf, findName, isDirectory, nextName, nodeOf } from "./names.ts";
 import type { Node } from "./nodes.ts";
 import type { State } from "./state.ts";
 
@@ -66,6 +66,39 @@ export async function* cidsBelow(state: State, ino: Ino): AsyncGenerator<Cid> {
   }
 }
 
+/** Those of these inodes that have a name in some folder, looked for from the root on. */
+export async function* findInos(
+  state: State, wanted: ReadonlySet<Ino>, folder = state.nodes.root,
+): AsyncGenerator<Node> {
+  folder.pins++;
+  try {
+    for (let key = 0; ; ) {
+      const from = key;
+      const found = await attempt(() => wantedAfter(state, folder, { from, wanted }));
+      if (found === undefined) return;
+      key = found.key + 1;
+      if (found.node === undefined) continue;
+      if (wanted.has(found.node.ino)) yield found.node;
+      if (isDirectory(found.node)) yield* findInos(state, wanted, found.node);
+    }
+  } finally {
+    folder.pins--;
+    state.nodes.settle(folder);
+  }
+}
+
+/** The next name, and its node if that is wanted or a folder. */
+function wantedAfter(
+  state: State, folder: Node,
+  { from, wanted }: { readonly from: number; readonly wanted: ReadonlySet<Ino> },
+): { readonly key: number; readonly node: Node | undefined } | undefined {
+  const found = nextName(state, folder, from);
+  if (found === undefined) return undefined;
+  const { ino, type } = briefOf(state, found);
+  const isWanted = wanted.has(ino) || type === fileType.directory;
+  return { key: found.key, node: isWanted ? nodeOf(state, folder, found) : undefined };
+}
+
 /** Where a path of names leads from the root. */
 export async function nodeAt(state: State, path: readonly string[]): Promise<Node> {
   let ino: Ino = rootIno;
@@ -82,6 +115,6 @@ function childIno(state: State, ino: Ino, text: string): Ino {
 }
 
 /** The names that lead from the root to this folder. */
-export function pathOf({ home }: Node): readonly string[] {
+export function pathOf({ home }: Node): readonly Name[] {
   return home.kind === "entry" ? [...pathOf(home.parent), home.name] : [];
 }

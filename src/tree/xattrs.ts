@@ -4,11 +4,13 @@
  */
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { Maybe } from "../base/step.ts";
 import { type Inode, type Xattrs, noXattrs, parseXattrs, xattrBytes } from "../dag/inodes.ts";
 import { isAccessList, isAclName, modeForAcl } from "./acl.ts";
 import { policyOf, policyXattr, removePolicy, setPolicy } from "./folder-policy.ts";
 import { setGid } from "./making.ts";
 import type { Node } from "./nodes.ts";
+import { pinXattr } from "./pins.ts";
 import { type State, inodeChange } from "./state.ts";
 
 const { xattrBytesMax, xattrTotalBytesMax } = limits.tree;
@@ -36,22 +38,32 @@ export function withValues(values: ReadonlyMap<string, Buffer>): Xattrs {
 }
 
 export function getXattr(state: State, node: Node, name: string): Uint8Array {
-  const isPolicy = name === policyXattr;
-  const value = isPolicy ? policyOf(state, node) : valuesOf(state, node.inode).get(name);
+  const value = valueOf(state, node, name);
   if (value === undefined) throw new HiveError("NoData", "tree.getxattr", name);
   return value;
 }
 
 export function listXattrs(state: State, node: Node): readonly string[] {
   const names = [...valuesOf(state, node.inode).keys()];
-  return policyOf(state, node) === undefined ? names : [...names, policyXattr];
+  if (policyOf(state, node) !== undefined) names.push(policyXattr);
+  // What only follows from a folder above is not the file's own: copies would take it along.
+  if (state.pins.own(node.ino) !== undefined) names.push(pinXattr);
+  return names;
+}
+
+function valueOf(state: State, node: Node, name: string): Uint8Array | undefined {
+  if (name === policyXattr) return policyOf(state, node);
+  if (name === pinXattr) return state.pins.valueOf(node);
+  return valuesOf(state, node.inode).get(name);
 }
 
 export function setXattr(
   state: State,
   node: Node,
   { name, value, mode, dropSetGid = false }: SetXattr,
-): void {
+): Maybe<void> {
+  // It is none of the drive's, and durable once its own list is.
+  if (name === pinXattr) return state.pins.set(node, { value, mode });
   state.mayChange();
   checkName(name);
   if (name === policyXattr) return setPolicy(state, node, { value, mode });
@@ -69,7 +81,8 @@ export function setXattr(
   change(state, node, values, kept);
 }
 
-export function removeXattr(state: State, node: Node, name: string): void {
+export function removeXattr(state: State, node: Node, name: string): Maybe<void> {
+  if (name === pinXattr) return state.pins.remove(node.ino);
   state.mayChange();
   if (name === policyXattr) return removePolicy(state, node);
   const values = new Map(valuesOf(state, node.inode));

@@ -145,7 +145,7 @@ test("discarded blocks give their space back", async (t) => {
 
 test("the victim is a file that frees much for little, the older the sooner", (t) => {
   const file = (number: number, live: number, dirty: number, warm: number) => ({
-    number, sizeBytes: 100, liveBytes: live, dirtyBytes: dirty, warmBytes: warm,
+    number, sizeBytes: 100, liveBytes: live, dirtyBytes: dirty, retainedBytes: 0, warmBytes: warm,
   });
   t.equal(chooseVictim([]), undefined);
   t.equal(chooseVictim([file(1, 100, 100, 0)]), undefined, "all dirty");
