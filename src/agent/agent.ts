@@ -25,6 +25,7 @@ import { domainsOf } from "./looking.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import { Probe } from "./probe.ts";
 import { Repair } from "./repair.ts";
+import { Samples } from "./samples.ts";
 import { verifyAll } from "./verify.ts";
 
 export interface AgentNeeds {
@@ -84,7 +85,9 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const { transfer } = needs;
   const more = options.steps ?? [];
   if (transfer === undefined) return new NodeAgent(needs, { conduct, steps: more });
-  const parts = { ...needs, conduct, health: transfer.health };
+  const samples = new Samples(needs, { intervalMs: options.auditIntervalMs });
+  await samples.open();
+  const parts = { ...needs, conduct, samples, health: transfer.health };
   transfer.health.watch((observation) => conduct.saw(observation));
   const repair = new Repair(parts);
   const audit = new Audit(parts, { intervalMs: options.auditIntervalMs });
@@ -151,13 +154,14 @@ class NodeAgent implements Agent {
   }
 
   status(): AgentStatus {
-    const { conduct, repair, drift } = this.#parts;
+    const { conduct, repair, drift, audit } = this.#parts;
     const { transfer } = this.#needs;
     const unfit = conduct.unfit();
     const isLiving = (peer: PeerId): boolean => !unfit.has(peer);
+    const sampledAtMs = (peer: PeerId): number => audit?.samples.provenAtMs(peer) ?? 0;
     const drive = transfer === undefined
       ? undefined
-      : { ...transfer.status(isLiving), households: transfer.households() };
+      : { ...transfer.status(isLiving, sampledAtMs), households: transfer.households() };
     const [stranded, stuck] = [repair?.stranded ?? 0, drift?.stuck ?? 0];
     return { drive, peers: conduct.all(), stranded, stuck };
   }

@@ -1,7 +1,9 @@
 /**
  * Asks holders for random leaves of the shards they keep, within a deadline from their own round
- * trips, and writes down what came: right, wrong, late and offline are four different things. It
- * repairs nothing; a shard that is proven wrong or gone counts as held no more.
+ * trips, and writes down what came: right, wrong, late and offline are four different things. A
+ * segment that was never proven has all its holders asked; after that, holders of much are asked
+ * for samples (samples.ts), and all others for every shard. It repairs nothing; a shard that is
+ * proven wrong or gone counts as held no more.
  */
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
@@ -14,11 +16,12 @@ import type { Random } from "../base/random.ts";
 import type { SegmentRecord } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import { verifyAnswer } from "../proofs/answer.ts";
-import { makeChallenge } from "../proofs/challenge.ts";
+import { challengeFor, makeAudit, makeChallenge } from "../proofs/challenge.ts";
 import type { Outcome } from "../proofs/score.ts";
 import { type SegmentState, isProven } from "../transfer/books.ts";
-import type { Health } from "../transfer/health.ts";
+import type { Health, HeldShard } from "../transfer/health.ts";
 import type { Conduct } from "./conduct.ts";
+import type { DueSample, Samples } from "./samples.ts";
 
 export interface AuditNeeds {
   readonly network: PeerNetwork;
@@ -27,6 +30,7 @@ export interface AuditNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly samples: Samples;
   /** Told who proved what: that is what peers earn by. */
   readonly tally?: ServiceTally | undefined;
 }
@@ -54,17 +58,26 @@ export class Audit implements Step {
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const { health, clock, conduct } = this.#needs;
-    const due = dueSegments(auditable(health), this.#asked, {
+    const { health, clock, conduct, samples } = this.#needs;
+    const segments = auditable(health);
+    samples.plan(() => segments.filter(isProven));
+    const isAsked = (state: SegmentState) => (peer: PeerId | undefined): boolean => {
+      return peer !== undefined && !(isProven(state) && samples.has(peer));
+    };
+    const whole = segments.filter((state) => state.holders.some(isAsked(state)));
+    const due = dueSegments(whole, this.#asked, {
       nowMs: clock.now(), intervalMs: this.#intervalMs,
     });
     for (const state of due) {
       signal.throwIfAborted();
       this.#asked.set(state.segment, clock.now());
-      await auditSegment(this.#needs, state, { leaves: limits.agent.leavesPerShard, signal });
+      const { leavesPerShard: leaves } = limits.agent;
+      await auditSegment(this.#needs, state, { leaves, signal, isAsked: isAsked(state) });
     }
+    const sample = samples.next();
+    if (sample !== undefined) await auditSample(this.#needs, sample, signal);
     await conduct.save();
-    return due.length > 0 ? "busy" : "idle";
+    return due.length > 0 || sample !== undefined ? "busy" : "idle";
   }
 }
 
@@ -99,15 +112,19 @@ export function dueSegments(
   return due;
 }
 
-/** Asks all holders of a segment at once. */
+/** Asks all holders of a segment at once, or some of them. */
 export async function auditSegment(
   needs: AuditNeeds,
   state: SegmentState,
-  options: { readonly leaves: number; readonly signal: AbortSignal },
+  options: {
+    readonly leaves: number; readonly signal: AbortSignal;
+    readonly isAsked?: (peer: PeerId) => boolean;
+  },
 ): Promise<readonly Finding[]> {
   const record = await needs.health.record(state.segment, options.signal);
+  const { isAsked = () => true } = options;
   const held = state.holders.flatMap((peer, index) => {
-    return peer === undefined ? [] : [{ peer, index }];
+    return peer !== undefined && isAsked(peer) ? [{ peer, index }] : [];
   });
   const findings = await Promise.all(held.map(async ({ peer, index }) => {
     const answer = await askHolder(needs, { record, peer, index }, options);
@@ -123,8 +140,10 @@ export async function auditSegment(
 async function writeDown(
   needs: AuditNeeds, state: SegmentState, findings: readonly Finding[],
 ): Promise<void> {
-  const { health, clock, log, tally } = needs;
-  await tally?.proved({ segment: state.segment, shardBytes: state.shardBytes, answers: findings });
+  const { health, clock, log, tally, samples } = needs;
+  // Who is asked for samples earns by them.
+  const answers = findings.filter(({ peer }) => !samples.has(peer));
+  await tally?.proved({ segment: state.segment, shardBytes: state.shardBytes, answers });
   for (const { peer, segment, index, outcome, isExcused } of findings) {
     // It answered, and proved nothing: as good as an answer that came too late.
     health.saw({ peer, verdict: isExcused ? "late" : outcome, act: "prove" });
@@ -136,17 +155,70 @@ async function writeDown(
   if (right >= state.k) await health.proven(state.segment, clock.now());
 }
 
+/** Random leaves of all that one holder keeps; what is right of them counts for all of it. */
+async function auditSample(
+  needs: AuditNeeds, { peer, pace, load }: DueSample, signal: AbortSignal,
+): Promise<void> {
+  const { health, random, samples, tally, log } = needs;
+  const shards = heldBy(peer, auditable(health).filter(isProven));
+  const outcomes: Outcome[] = [];
+  let asked = 0;
+  for (const { kept, leaves } of makeAudit({ shards, count: pace.leaves, random })) {
+    const record = await health.record(kept.segment, signal);
+    const answer = await askFor(needs, { ...kept, record, peer }, { leaves, signal });
+    signal.throwIfAborted();
+    outcomes.push(answer === "absent" ? "wrong" : answer);
+    asked += leaves.length;
+    if (answer === "offline") break;
+    if (answer !== "wrong" && answer !== "absent") continue;
+    log.warn("agent.audit.wrong", { peer, segment: kept.segment, index: kept.index });
+    health.saw({ peer, verdict: "wrong", act: "prove" });
+    await health.dropShard(kept);
+  }
+  const outcome = worst.find((one) => outcomes.includes(one)) ?? "late";
+  // Each wrong answer was told of by itself, and all others are one.
+  if (outcome !== "wrong") health.saw({ peer, verdict: outcome, act: "prove" });
+  await tally?.sampled({ peer, keptBytes: load.bytes, outcome });
+  await samples.note(peer, { outcome, leaves: asked });
+}
+
+const worst: readonly Outcome[] = ["wrong", "offline", "late", "right"];
+
+function heldBy(
+  peer: PeerId, segments: readonly SegmentState[],
+): readonly (HeldShard & { readonly shardBytes: number })[] {
+  return segments.flatMap(({ segment, shardBytes, holders }) => {
+    const index = holders.indexOf(peer);
+    return index < 0 ? [] : [{ segment, index, holder: peer, shardBytes }];
+  });
+}
+
+interface Kept {
+  readonly record: SegmentRecord;
+  readonly peer: PeerId;
+  readonly index: number;
+}
+
 export async function askHolder(
+  needs: Pick<AuditNeeds, "network" | "clock" | "random">, kept: Kept,
+  { leaves: count, signal }: { readonly leaves: number; readonly signal: AbortSignal },
+): Promise<Outcome | "absent"> {
+  const { shardBytes } = kept.record;
+  const shard = kept.record.roots[kept.index];
+  if (shard === undefined) return "wrong";
+  const { leaves } = makeChallenge({ shard, shardBytes, count, random: needs.random });
+  return await askFor(needs, kept, { leaves, signal });
+}
+
+async function askFor(
   needs: Pick<AuditNeeds, "network" | "clock" | "random">,
-  kept: { readonly record: SegmentRecord; readonly peer: PeerId; readonly index: number },
-  options: { readonly leaves: number; readonly signal: AbortSignal },
+  { record: { roots, shardBytes }, peer, index }: Kept,
+  { leaves, signal }: { readonly leaves: readonly number[]; readonly signal: AbortSignal },
 ): Promise<Outcome | "absent"> {
   const { network, clock, random } = needs;
-  const { record: { roots, shardBytes }, peer, index } = kept;
   const shard = roots[index];
   if (shard === undefined) return "wrong";
-  const challenge = makeChallenge({ shard, shardBytes, count: options.leaves, random });
-  const { signal } = options;
+  const challenge = challengeFor(shard, leaves, random);
   const askedMs = clock.monotonicMs();
   try {
     const answer = await network.prove(peer, challenge, { signal });

@@ -18,12 +18,19 @@ export interface Proved {
   }[];
 }
 
+/** How a holder answered for leaves drawn from all that it keeps of our drive, just now. */
+export interface SampleProved {
+  readonly peer: PeerId;
+  /** All that it was drawn from. */
+  readonly keptBytes: number;
+  readonly outcome: Proved["answers"][number]["outcome"];
+}
+
 export interface ServiceTally {
   proved(proved: Proved): Promise<void>;
-  /** Bytes that a peer handed out to us, ... */
+  sampled(proved: SampleProved): Promise<void>;
+  /** Bytes that a peer handed out to us. */
   sent(peer: PeerId, bytes: number): void;
-  /** ... and made anew for others to keep, in our stead. */
-  repaired(peer: PeerId, bytes: number): void;
 }
 
 /** What a vault keeps for one owner. */

@@ -12,6 +12,10 @@ export const agentLimits = {
     segmentsPerAudit: 4,
     /** Leaves asked of one shard: small answers, often. */
     leavesPerShard: 4,
+    /** Between two looks at who keeps so much that it is asked for samples. */
+    samplePlanMs: 60_000,
+    /** A holder that was sampled so long ago begins anew. */
+    sampleForgetMs: 30 * 24 * 3_600_000,
     /** How long a holder may take beyond some of its own round trips. */
     answerMsMin: 3_000,
     /** Each holder gives a whole shard so often: 40 MiB a day of a class of 40. */

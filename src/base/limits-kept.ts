@@ -53,6 +53,13 @@ export const keptLimits = {
   proofs: {
     /** 1 - 0.9^46 = 0.992: the chance to see that a tenth of what a holder keeps is missing. */
     samples: 46,
+    /** What all audits together may cost a holder, for so much that it keeps: 0.17 GB a day, ... */
+    auditBytesPerSecond: 2_000,
+    auditHeldBytes: 500e9,
+    /** ... where the interval of audits is this one. */
+    auditWindowMs: 3_600_000,
+    /** A holder of little of a drive, among much, is asked so often all the same: eight a day. */
+    auditRestMsMax: 3 * 3_600_000,
     /** Leaves asked of one shard at once: the answer stays under 300 KiB. */
     leavesMax: 64,
     /** Nobody answers a challenge from memory: 2^128 of them would have to be foreseen. */

@@ -218,8 +218,6 @@ export interface LedgerRow {
   readonly provenForThemKiBHours: number;
   readonly sentToUsBytes: number;
   readonly sentToThemBytes: number;
-  readonly repairedForUsBytes: number;
-  readonly repairedForThemBytes: number;
   /** What we keep for them less what they keep for us. */
   readonly balanceBytes: number;
   /** What they could have here by all the debts that we know. */

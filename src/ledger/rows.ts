@@ -33,8 +33,6 @@ export function rowOf(dealings: Dealings, nowMs: number): LedgerRow {
     provenForThemKiBHours: forIt?.entry.kept ?? 0,
     sentToUsBytes: forUs?.entry.sent ?? 0,
     sentToThemBytes: forIt?.entry.sent ?? 0,
-    repairedForUsBytes: forUs?.entry.repaired ?? 0,
-    repairedForThemBytes: forIt?.entry.repaired ?? 0,
     balanceBytes: keptForIt - keptForUs,
     standingBytes: isFraud ? 0 : Math.floor(dealings.standingBytes),
     theyOweBytes: accounts.reduce((sum, { account }) => sum + lackOf(account), 0),

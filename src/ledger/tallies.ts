@@ -6,10 +6,11 @@ import type { KeyChange } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { Gate } from "../base/gate.ts";
 import type { PeerId } from "../base/ids.ts";
-import type { Proved, ServiceTally } from "../base/ledger.ts";
+import type { Proved, SampleProved, ServiceTally } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import { type LedgerBooks, dropMarks, putMarks, putTally } from "./books.ts";
-import { type Tally, countsOf, earned, isOver, noTally, watched, without } from "./earning.ts";
+import { type Tally, countsOf, earned, earnedBySample, isOver, noTally, watched, without,
+} from "./earning.ts";
 import type { Counts } from "./entry.ts";
 
 export class Tallies implements ServiceTally {
@@ -35,7 +36,10 @@ export class Tallies implements ServiceTally {
     // One at a time: an audit and a verify of the same segment must not both earn the same hour.
     using _turn = await this.#turn.enter();
     const nowMs = this.#clock.now();
-    const { kept, marks } = earned(await this.#books.marks(proved.segment), proved, nowMs);
+    const before = await this.#books.marks(proved.segment);
+    const { kept, marks } = earned(before, proved, {
+      nowMs, sampledAtMs: (peer) => this.of(peer).sampledAtMs,
+    });
     const asked = [...new Set(proved.answers.map(({ peer }) => peer))];
     const changes = asked.map((peer): KeyChange => {
       const tally = watched(this.of(peer), kept.get(peer) ?? 0, nowMs);
@@ -45,14 +49,17 @@ export class Tallies implements ServiceTally {
     await this.#books.batch([...changes, putMarks(proved.segment, marks)]);
   }
 
+  async sampled(proved: SampleProved): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const { peer } = proved;
+    const tally = earnedBySample(this.of(peer), proved, this.#clock.now());
+    this.#tallies.set(peer, tally);
+    await this.#books.batch([putTally(peer, tally)]);
+  }
+
   sent(peer: PeerId, bytes: number): void {
     const tally = this.of(peer);
     this.#change(peer, { ...tally, sent: tally.sent + bytes });
-  }
-
-  repaired(peer: PeerId, bytes: number): void {
-    const tally = this.of(peer);
-    this.#change(peer, { ...tally, repaired: tally.repaired + bytes });
   }
 
   of(peer: PeerId): Tally {
@@ -66,7 +73,7 @@ export class Tallies implements ServiceTally {
   /** What may be admitted now; undefined when it fills no unit. */
   due(peer: PeerId): Counts | undefined {
     const counts = countsOf(this.of(peer));
-    const isWorth = counts.kept > 0 || counts.repaired > 0 || counts.sent > 0;
+    const isWorth = counts.kept > 0 || counts.sent > 0;
     return isWorth ? counts : undefined;
   }
 

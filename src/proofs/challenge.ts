@@ -29,29 +29,35 @@ export function makeChallenge({ shard, shardBytes, count, random }: KeptShard & 
   return challengeFor(shard, sample(leafCount, wanted, random), random);
 }
 
+/** One shard, and the leaves of it that an audit came upon, rising. */
+export interface Hit<Kept> {
+  readonly kept: Kept;
+  readonly leaves: readonly number[];
+}
+
 /**
- * Asks for `count` leaves, each equally likely, out of all that a holder keeps: one challenge for
- * each shard that was hit. Where one shard has too many hits, the surplus is not asked.
+ * Draws `count` leaves, each equally likely, out of all that a holder keeps. Where one shard has
+ * too many hits, the surplus is not asked. What the shards are called it need not know.
  */
-export function makeAudit({ shards, count, random }: {
-  readonly shards: readonly KeptShard[]; readonly count: number; readonly random: Random;
-}): readonly Challenge[] {
+export function makeAudit<Kept extends Pick<KeptShard, "shardBytes">>({ shards, count, random }: {
+  readonly shards: readonly Kept[]; readonly count: number; readonly random: Random;
+}): readonly Hit<Kept>[] {
   const total = shards.reduce((sum, { shardBytes }) => sum + leafCountOf(shardBytes), 0);
   const hits = sample(total, Math.min(count, total), random);
-  const challenges: Challenge[] = [];
+  const found: Hit<Kept>[] = [];
   let first = 0;
   let next = 0;
-  for (const { shard, shardBytes } of shards) {
-    const end = first + leafCountOf(shardBytes);
+  for (const kept of shards) {
+    const end = first + leafCountOf(kept.shardBytes);
     const leaves: number[] = [];
     while (next < hits.length && (hits[next] as number) < end) {
       leaves.push((hits[next++] as number) - first);
     }
     const asked = leaves.slice(0, limits.proofs.leavesMax);
-    if (asked.length > 0) challenges.push(challengeFor(shard, asked, random));
+    if (asked.length > 0) found.push({ kept, leaves: asked });
     first = end;
   }
-  return challenges;
+  return found;
 }
 
 /** The holder's door: a challenge that asks for what cannot be, or for too much, is Invalid. */
@@ -65,7 +71,10 @@ export function checkChallenge(challenge: Challenge, shardBytes: number): void {
   if (!right) throw new HiveError("Invalid", "proofs.challenge", challenge.shard);
 }
 
-function challengeFor(shard: ShardId, leaves: readonly number[], random: Random): Challenge {
+/** These leaves, rising, under a fresh nonce. */
+export function challengeFor(
+  shard: ShardId, leaves: readonly number[], random: Random,
+): Challenge {
   return { shard, nonce: random.bytes(limits.proofs.nonceBytes), leaves };
 }
 

@@ -2,7 +2,7 @@
 import type { PeerId } from "../base/ids.ts";
 import { type Manifest, erasureClasses } from "../base/records.ts";
 import { mendedFrom } from "../placement/classes.ts";
-import type { SegmentState } from "./books.ts";
+import { type SegmentState, isProven } from "./books.ts";
 import type { LaneStatus } from "./lanes.ts";
 import type { Moving } from "./moving.ts";
 import type { Waiting } from "./waiting.ts";
@@ -39,6 +39,19 @@ export function livingCount(state: SegmentState, isLiving: (peer: PeerId) => boo
   return state.holders.filter((peer) => peer !== undefined && isLiving(peer)).length;
 }
 
+/**
+ * When enough holders to read it were last proven to have it: each asked for this very shard, or in
+ * a sample of all that it keeps. Before its first proof no sample says anything of a segment.
+ */
+export function provenAtMs(
+  state: SegmentState, sampledAtMs: (peer: PeerId) => number,
+): number {
+  if (!isProven(state)) return 0;
+  const times = state.holders.map((peer) => (peer === undefined ? 0 : sampledAtMs(peer)));
+  times.sort((a, b) => b - a);
+  return Math.max(state.provenAtMs, times[state.k - 1] ?? 0);
+}
+
 export function statusOf(
   known: {
     readonly segments: readonly SegmentState[]; readonly manifests: readonly Manifest[];
@@ -46,6 +59,7 @@ export function statusOf(
     readonly moving: readonly Moving[];
   },
   isLiving: (peer: PeerId) => boolean,
+  sampledAtMs: (peer: PeerId) => number,
 ): TransferStatus {
   const placed = known.segments.filter((state) => state.placed);
   const spare = placed.map((state) => livingCount(state, isLiving) - state.k);
@@ -64,7 +78,7 @@ export function statusOf(
       placing: known.segments.length - placed.length,
     },
     survives: least(spare),
-    lastProvenAtMs: least(placed.map(({ provenAtMs }) => provenAtMs)),
+    lastProvenAtMs: least(placed.map((state) => provenAtMs(state, sampledAtMs))),
     pendingBlocks: known.lanes.reduce((sum, { pendingBlocks }) => sum + pendingBlocks, 0),
     lanes: known.lanes,
     waiting: known.waiting,

@@ -84,7 +84,9 @@ export interface Transfer extends BlockFetcher {
   reclaim(timeoutMs: number): Promise<ReclaimReport>;
   /** Waits until all that is committed is on peers and its head published; else TimedOut. */
   flush(timeoutMs: number): Promise<void>;
-  status(isLiving?: (peer: PeerId) => boolean): TransferStatus;
+  status(
+    isLiving?: (peer: PeerId) => boolean, sampledAtMs?: (peer: PeerId) => number,
+  ): TransferStatus;
   /** How many shards each peer keeps for this drive. */
   holders(): ReadonlyMap<PeerId, number>;
   /** How many blocks the catalog has a place for. */
@@ -215,7 +217,10 @@ class DriveTransfer implements Transfer {
     }
   }
 
-  status(isLiving: (peer: PeerId) => boolean = () => true): TransferStatus {
+  status(
+    isLiving: (peer: PeerId) => boolean = () => true,
+    sampledAtMs: (peer: PeerId) => number = () => 0,
+  ): TransferStatus {
     const { groups, uploader } = this.#parts;
     const { lanes, waiting } = uploader;
     const segments = staying(this.#parts);
@@ -225,7 +230,7 @@ class DriveTransfer implements Transfer {
       labelOf: (name) => groups.law.labelOf(name),
     });
     const known = { segments, manifests: groups.all(), lanes, waiting, moving };
-    return statusOf(known, isLiving);
+    return statusOf(known, isLiving, sampledAtMs);
   }
 
   holders(): ReadonlyMap<PeerId, number> {

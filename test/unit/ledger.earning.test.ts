@@ -1,6 +1,6 @@
 /** What proofs earn and what that is worth: silence earns nothing, and old merits pass. */
 import { test } from "tap";
-import { KiB, MiB } from "../../src/base/bytes.ts";
+import { GiB, KiB, MiB } from "../../src/base/bytes.ts";
 import type { PeerId, SegmentId } from "../../src/base/ids.ts";
 import type { Proved } from "../../src/base/ledger.ts";
 import { limits } from "../../src/base/limits.ts";
@@ -8,7 +8,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { type Credit, credited, keptKiB } from "../../src/ledger/credit.ts";
 import { type Marks, type Tally, countsOf, decodeMarks, decodeTally, earned, encodeMarks,
-  encodeTally, noTally, watched, without } from "../../src/ledger/earning.ts";
+  earnedBySample, encodeTally, noTally, watched, without } from "../../src/ledger/earning.ts";
 import { acceptAdmission, beforeFirst, signAdmission } from "../../src/ledger/entry.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -17,6 +17,10 @@ const startMs = 1_790_000_000_000;
 const server = peerKeysOf(Buffer.alloc(32, 1));
 const client = peerKeysOf(Buffer.alloc(32, 2));
 type Outcome = Proved["answers"][number]["outcome"];
+
+function unsampled(nowMs: number) {
+  return { nowMs, sampledAtMs: () => 0 };
+}
 
 function proved(peer: PeerId, outcome: Outcome, index = 0): Proved {
   const segment = "ab".repeat(32) as SegmentId;
@@ -29,7 +33,7 @@ function run(days: readonly (readonly [hours: number, outcome: Outcome])[]): num
   let [nowMs, sum] = [startMs, 0];
   for (const [hours, outcome] of days) {
     nowMs += hours * hourMs;
-    const found = earned(marks, proved(server.peer, outcome), nowMs);
+    const found = earned(marks, proved(server.peer, outcome), unsampled(nowMs));
     marks = decodeMarks(encodeMarks(found.marks));
     sum += (found.kept.get(server.peer) ?? 0) / KiB / 3600;
   }
@@ -49,9 +53,9 @@ test("a shard earns by the time between two right proofs of it", (t) => {
 });
 
 test("a holder's time is its own: another that takes its seat begins anew", (t) => {
-  const before = earned(new Map(), proved(server.peer, "right"), startMs).marks;
+  const before = earned(new Map(), proved(server.peer, "right"), unsampled(startMs)).marks;
   const other = peerKeysOf(Buffer.alloc(32, 9)).peer;
-  const after = earned(before, proved(other, "right"), startMs + hourMs);
+  const after = earned(before, proved(other, "right"), unsampled(startMs + hourMs));
   t.equal(after.kept.get(other), 0);
   t.end();
 });
@@ -62,7 +66,57 @@ test("a tally is admitted in whole units, and the rest is left", (t) => {
   tally = decodeTally(encodeTally({ ...tally, sent: 5 }));
   t.strictSame(countsOf(tally), { kept: 1000, watched: 3600, repaired: 0, sent: 5 });
   const rest = without(tally, countsOf(tally));
-  t.strictSame(rest, { kept: 7, watchedMs: 0, repaired: 0, sent: 0, lookedAtMs: startMs + hourMs });
+  t.strictSame(rest, { ...noTally, kept: 7, lookedAtMs: startMs + hourMs });
+  t.end();
+});
+
+/** The tally after samples with these outcomes, each an hour after the last one. */
+function sampledHours(
+  outcomes: readonly Outcome[], keptBytes: (at: number) => number = () => GiB,
+): Tally {
+  return outcomes.reduce((tally, outcome, at) => {
+    const told = { peer: server.peer, keptBytes: keptBytes(at), outcome };
+    const after = earnedBySample(tally, told, startMs + at * hourMs);
+    return decodeTally(encodeTally(after));
+  }, noTally);
+}
+
+test("a right sample earns for all that it was drawn from, since the last right one", (t) => {
+  const gibHours = (...how: Parameters<typeof sampledHours>): number => {
+    return sampledHours(...how).kept / (GiB / KiB) / 3600;
+  };
+  t.equal(gibHours(["right"]), 0, "the first one earns nothing");
+  t.equal(gibHours(["right", "right", "right"]), 2);
+  t.equal(gibHours(["right", "late", "right"]), 2, "a late one breaks nothing");
+  t.equal(gibHours(["right", "offline", "right", "right"]), 1, "silence does");
+  t.equal(gibHours(["right", "right", "wrong", "right"]), 1);
+  t.equal(gibHours(["right", "right"], (at) => (1 + at) * GiB), 1, "what came since is worth later");
+  t.equal(sampledHours(["right", "right"]).watchedMs, hourMs);
+  t.end();
+});
+
+test("nobody gains by dropping a part, and a shard is not paid for twice", (t) => {
+  const random = seededRandom(`ledger.samples/${seed}`);
+  const hours = 5000;
+  for (const lost of [0.01, 0.1, 0.5]) {
+    const outcomes = Array.from({ length: hours }, (): Outcome => {
+      return random.below(1000) < lost * 1000 ? "wrong" : "right";
+    });
+    const share = sampledHours(outcomes).kept / (GiB / KiB) / 3600 / hours;
+    t.ok(share <= 1 - lost + 0.02, `${share} of it, by one leaf an hour, with ${lost} gone`);
+  }
+  const marks = earned(new Map(), proved(server.peer, "right"), unsampled(startMs)).marks;
+  const sampledAtMs = (): number => startMs + 2 * hourMs;
+  const found = earned(marks, proved(server.peer, "right"), {
+    nowMs: startMs + 3 * hourMs, sampledAtMs,
+  });
+  t.equal((found.kept.get(server.peer) ?? 0) / KiB / 3600, 1, "a MiB hour since the sample");
+  t.end();
+});
+
+test("a tally of before there were samples is read", (t) => {
+  const old = Buffer.from("0107080900" + "0a", "hex");
+  t.strictSame(decodeTally(old), { ...noTally, kept: 7, watchedMs: 8, lookedAtMs: 10 });
   t.end();
 });
 
@@ -118,7 +172,7 @@ test(`a holder of many restless shards is paid its availability (HIVE_SEED=${see
       return { peer: server.peer, index, outcome } as const;
     });
     const asked = { ...proved(server.peer, outcome), answers };
-    const found = earned(marks, asked, startMs + hour * hourMs);
+    const found = earned(marks, asked, unsampled(startMs + hour * hourMs));
     marks = found.marks;
     tally = watched(tally, found.kept.get(server.peer) ?? 0, startMs + hour * hourMs);
   }

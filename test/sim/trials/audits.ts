@@ -1,22 +1,20 @@
 /**
- * What audits cost a holder, and what they find. Due segments, challenges and answers are the
- * product's own; a day of an owner's schedule is played, and the bytes of real answers counted.
+ * What audits cost a holder, and what they find. Paces, challenges and answers are the product's
+ * own, and the bytes of a real answer are counted.
  */
-import { dueSegments } from "../../../src/agent/audit.ts";
+import { type Pace, paceOf } from "../../../src/agent/sampling.ts";
 import { GiB } from "../../../src/base/bytes.ts";
-import { type GroupId, type PeerId, type SegmentId } from "../../../src/base/ids.ts";
+import type { PeerId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { shardIdOf } from "../../../src/crypt/merkle.ts";
 import { defaultSettings } from "../../../src/cli/settings.ts";
 import { answerChallenge, leavesOf } from "../../../src/proofs/answer.ts";
 import { type KeptShard, leafCountOf, makeAudit } from "../../../src/proofs/challenge.ts";
 import { makeChallenge } from "../../../src/proofs/challenge.ts";
-import type { SegmentState } from "../../../src/transfer/books.ts";
-import { dayMs } from "../closed-forms.ts";
 import { Dice } from "../dice.ts";
 import type { Figure, Outcome, Scale } from "../figure.ts";
+import { hourMs } from "../lives.ts";
 import { meanOf } from "../statistics.ts";
-import { standard } from "./worlds.ts";
 
 const heldBytes = 500e9;
 const budgetBytesPerSecond = 2000;
@@ -24,9 +22,6 @@ const budgetBytesPerSecond = 2000;
 const shardBytes = Math.max(...limits.segment.shardBytes);
 /** What one owner keeps with one holder. */
 const ownersBytes = 10 * GiB;
-const segments = 200;
-/** Between two steps: a few times the seconds that four segments' answers take. */
-const stepMs = limits.agent.pauseMsMax;
 const trials = 1000;
 
 export async function audits(scale: Scale): Promise<Outcome> {
@@ -34,48 +29,26 @@ export async function audits(scale: Scale): Promise<Outcome> {
   const dice = new Dice(`${scale.seed}/audits`);
   const shard = dice.bytes(shardBytes);
   const kept: KeptShard = { shard: shardIdOf(shard), shardBytes };
-  const bytesOf = async (leaves: number): Promise<number> => {
-    const challenge = makeChallenge({ ...kept, count: leaves, random: dice });
-    return (await answerChallenge(challenge, "holder" as PeerId, leavesOf(shard))).length;
-  };
-  const shards = heldBytes / shardBytes;
-  const perShard = (await bytesOf(limits.agent.leavesPerShard)) * auditsADay();
+  const challenge = makeChallenge({ ...kept, count: 1, random: dice });
   // A leaf of a shard each: answers share nothing.
-  const perOwner = (await bytesOf(1)) * limits.proofs.samples;
-  const owners = heldBytes / ownersBytes;
-  const unit = "bytes a second for 500 GB held";
-  const claimed = { is: "at most", value: budgetBytesPerSecond } as const;
+  const answer = await answerChallenge(challenge, "holder" as PeerId, leavesOf(shard));
+  const intervalMs = defaultSettings().auditIntervalSeconds * 1000;
+  const load = { shards: ownersBytes / shardBytes, bytes: ownersBytes };
+  const { leaves, everyMs } = paceOf(load, { keptBytes: heldBytes, intervalMs }) as Pace;
+  const perSecond = (answer.length * leaves * 1000) / everyMs;
+  const sampleMs = (everyMs * limits.proofs.samples) / leaves;
   return {
     figures: [{
-      name: "audits, every shard as the agent's schedule has it", unit, claimed,
-      simulated: (perShard * shards * 1000) / dayMs,
-      note: `each segment ${auditsADay()} times a day, ${limits.agent.leavesPerShard} leaves`,
+      name: "audits of who keeps 500 GB, for owners of 10 GiB each", unit: "bytes a second",
+      claimed: { is: "at most", value: budgetBytesPerSecond },
+      simulated: (perSecond * heldBytes) / ownersBytes,
+      note: `${leaves} leaves of all that it keeps of a drive at a time`,
     }, {
-      name: `audits, ${limits.proofs.samples} leaves of all that a holder keeps, daily`,
-      unit, claimed,
-      simulated: (perOwner * owners * 1000) / dayMs,
-      note: "proofs/challenge.ts can ask so; the agent does not yet",
+      name: `until each owner has asked it for ${limits.proofs.samples} leaves`, unit: "hours",
+      claimed: { is: "at most", value: 24 }, simulated: sampleMs / hourMs,
     }, ...found(dice, kept)],
     series: [],
   };
-}
-
-/** How often a segment is asked for, of an owner who has many. */
-function auditsADay(): number {
-  const intervalMs = defaultSettings().auditIntervalSeconds * 1000;
-  const asked = new Map<string, number>();
-  const states = Array.from({ length: segments }, (_, at): SegmentState => ({
-    segment: `${at}` as SegmentId, group: "simulated" as GroupId, k: standard.k, n: standard.n,
-    shardBytes, rotation: 0, placed: true, holders: [], provenAtMs: 0,
-  }));
-  let count = 0;
-  for (let nowMs = dayMs; nowMs < 3 * dayMs; nowMs += stepMs) {
-    for (const { segment } of dueSegments(states, asked, { nowMs, intervalMs })) {
-      asked.set(segment, nowMs);
-      count += Number(nowMs >= 2 * dayMs);
-    }
-  }
-  return count / segments;
 }
 
 /** Of those who dropped a part, how many one audit of all that they keep finds. */
@@ -83,15 +56,15 @@ function found(dice: Dice, kept: KeptShard): readonly Figure[] {
   const shards = Array.from({ length: 100 }, () => kept);
   const count = limits.proofs.samples;
   return [0.05, 0.1, 1].map((share): Figure => {
-    const hits = Array.from({ length: trials }, () => {
-      const challenges = makeAudit({ shards, count, random: dice });
-      const asked = challenges.flatMap(({ leaves }) => leaves);
+    const finds = Array.from({ length: trials }, () => {
+      const hits = makeAudit({ shards, count, random: dice });
+      const asked = hits.flatMap(({ leaves }) => leaves);
       return Number(asked.some(() => dice.unit() < share));
     });
     const chance = 1 - (1 - share) ** count;
     return {
       name: `a holder that dropped ${100 * share} % is found by one such audit`, unit: "of all",
-      claimed: { is: "about", value: chance }, within: 0.03, simulated: meanOf(hits),
+      claimed: { is: "about", value: chance }, within: 0.03, simulated: meanOf(finds),
       error: Math.sqrt((chance * (1 - chance)) / trials),
       note: `${leafCountOf(kept.shardBytes)} leaves to a shard`,
     };

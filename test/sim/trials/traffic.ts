@@ -15,7 +15,7 @@ const lifeDays = 365;
 const learnDays = 60;
 const stepDays = 10;
 
-/** Lazy as the formula has it, and as the agent does it today. */
+/** Lazy as the formula has it and the agent does it, and what it would cost otherwise. */
 export function traffic(scale: Scale): Outcome {
   scale.tell("repair traffic, exponential lives");
   const formula = repairShare(standard, lifeDays);
@@ -35,12 +35,12 @@ export function traffic(scale: Scale): Outcome {
       name: "the same, k shards read for each that is made", unit,
       claimed: { is: "at most", value: formula * 1.1 },
       simulated: movedShare(lazy.tally, lazy.tally.movedEach),
-      note: "what transfer/mend.ts does today: it rebuilds one shard at a time",
+      note: "as if each shard were made alone; transfer/mend.ts reads once for all",
     }, {
       name: "the same, and each seat given away at once", unit,
       claimed: { is: "at most", value: formula * 1.1 },
       simulated: movedShare(eager.tally, eager.tally.movedEach),
-      note: `what the agent does today; the formula of that is ${
+      note: `as if nothing waited; the formula of that is ${
         eagerShare(standard, lifeDays).toFixed(2)}`,
     }],
     series: [seriesOf("traffic-exponential", [["lazy", lazy.line]], formula)],
