@@ -1,9 +1,10 @@
 /**
  * Looks after the segments of a group that fall to this member in a turn: asks every seat for its
  * shard, copies what is absent from whoever had the seat before and still answers, and rebuilds
- * the rest out of k others, once for all that a segment lacks, the most endangered first. It needs
- * no key: every shard that it reads or makes is checked against the root that the owner signed, and
- * the holder checks it again. Nothing is dropped.
+ * the rest out of k others, once for all that a segment lacks, the most endangered first. It rests
+ * while seats of the dead are being given away: each new entry would cost k reads of its own. It
+ * needs no key: every shard that it reads or makes is checked against the root that the owner
+ * signed, and the holder checks it again. Nothing is dropped.
  */
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
@@ -13,7 +14,7 @@ import { type Log, describe } from "../base/log.ts";
 import type { Offer, SegmentRecord } from "../base/records.ts";
 import { shardIdOf } from "../crypt/merkle.ts";
 import type { Coder } from "../erasure/erasure.ts";
-import { dutyOf } from "../guard/lease.ts";
+import { dutyOf, isSettled } from "../guard/lease.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import type { Policy } from "../placement/policy.ts";
 import type { Activity } from "../placement/policy-words.ts";
@@ -41,6 +42,12 @@ interface Round {
   readonly isOver: boolean;
 }
 
+/** How long a group's log was when last looked at, and since when. */
+interface Rest {
+  readonly length: number;
+  readonly sinceMs: number;
+}
+
 /** What was found of one segment. */
 interface Health {
   readonly record: SegmentRecord;
@@ -51,12 +58,17 @@ interface Health {
 export class Duty {
   readonly #needs: DutyNeeds;
   readonly #intervalMs: number;
+  readonly #leaseMs: number;
   readonly #rounds = new Map<GroupId, Round>();
+  readonly #rests = new Map<GroupId, Rest>();
   #mended = 0;
 
-  constructor(needs: DutyNeeds, options: { readonly intervalMs: number }) {
+  constructor(
+    needs: DutyNeeds, options: { readonly intervalMs: number; readonly leaseMs: number },
+  ) {
     this.#needs = needs;
     this.#intervalMs = options.intervalMs;
+    this.#leaseMs = options.leaseMs;
   }
 
   /** Shards that this node brought where they belong. */
@@ -66,12 +78,14 @@ export class Duty {
 
   /** Of groups that this node has left. */
   forgetBut(groups: ReadonlySet<GroupId>): void {
-    for (const group of this.#rounds.keys()) if (!groups.has(group)) this.#rounds.delete(group);
+    for (const each of [this.#rounds, this.#rests]) {
+      for (const group of each.keys()) if (!groups.has(group)) each.delete(group);
+    }
   }
 
   /** A few segments of one group; how many shards were brought home. */
   async step(standing: Standing, policy: Policy, signal: AbortSignal): Promise<number> {
-    if (!this.#mayHere("audit", policy)) return 0;
+    if (!this.#mayHere("audit", policy) || !this.#isSettled(standing)) return 0;
     const mine = await this.#nextOf(standing);
     const health: Health[] = [];
     for (const record of mine) health.push(await this.#look(standing, record, signal));
@@ -82,6 +96,17 @@ export class Duty {
     for (const one of ill) mended += await this.#mend(standing, one, signal);
     this.#mended += mended;
     return mended;
+  }
+
+  #isSettled(standing: Standing): boolean {
+    const { clock, reach } = this.#needs;
+    const { manifest: { group }, log: { length } } = standing;
+    const last = this.#rests.get(group);
+    const nowMs = clock.monotonicMs();
+    const rest = last?.length === length ? last : { length, sinceMs: nowMs };
+    this.#rests.set(group, rest);
+    const deadSeats = seatsOf(standing).filter((peer) => reach.isDead(peer)).length;
+    return isSettled({ deadSeats, restedMs: nowMs - rest.sinceMs, leaseMs: this.#leaseMs });
   }
 
   /** Whether there is more to look at in this turn. */

@@ -102,7 +102,7 @@ class GroupGuardian implements Guardian {
     const parts = { ...needs, reach: this.#reach, offer: () => network.offer() };
     this.#lead = new Lead(parts, { leaseMs });
     const sync: Lead["sync"] = (...told) => this.#lead.sync(...told);
-    this.#duty = new Duty({ ...parts, sync }, options);
+    this.#duty = new Duty({ ...parts, sync }, { ...options, leaseMs });
   }
 
   get mended(): number {

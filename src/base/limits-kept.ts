@@ -96,6 +96,8 @@ export const keptLimits = {
     leaseMs: 60_000,
     /** Of a swarm that is played quickly. */
     leaseMsMin: 10_000,
+    /** So many leaders had their turn, and gave no seat away: what can be mended is, without it. */
+    settleLeases: 2,
     /** How many terms a member's clock may be away from a leader's. */
     termsApart: 1,
     /** Offers that one voter adds to the draw: it takes the less full of two. */

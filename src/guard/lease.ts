@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { assert } from "../base/errors.ts";
 import type { BaseId, PeerId, SegmentId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 
 /** Terms begin with 1, and clocks of members may differ by one. */
 export function termAt(nowMs: number, leaseMs: number): number {
@@ -23,6 +24,17 @@ export function leaderOf(seats: readonly PeerId[], base: BaseId, term: number): 
  */
 export function dutyOf(peers: readonly PeerId[], segment: SegmentId, turn: number): PeerId {
   return shortest(peers, `hive duty 1/${segment}/${turn}`);
+}
+
+/**
+ * Whether a group may be mended now: nobody dead has a seat any more, or nobody can be found to
+ * take it, as the log has not grown for some leases. It took half a day to believe in a death: two
+ * minutes more cost nothing, and whoever rebuilds reads k shards for each time, not for each shard.
+ */
+export function isSettled({ deadSeats, restedMs, leaseMs }: {
+  readonly deadSeats: number; readonly restedMs: number; readonly leaseMs: number;
+}): boolean {
+  return deadSeats === 0 || restedMs >= limits.guard.settleLeases * leaseMs;
 }
 
 function shortest(peers: readonly PeerId[], seed: string): PeerId {

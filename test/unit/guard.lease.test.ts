@@ -1,0 +1,19 @@
+/** When a group that lost members is mended: once for all of them, and not never. */
+import { test } from "tap";
+import { limits } from "../../src/base/limits.ts";
+import { isSettled } from "../../src/guard/lease.ts";
+
+const leaseMs = 60_000;
+const longMs = limits.guard.settleLeases * leaseMs;
+
+test("nothing is rebuilt while seats of the dead are given away", (t) => {
+  t.notOk(isSettled({ deadSeats: 1, restedMs: 0, leaseMs }));
+  t.notOk(isSettled({ deadSeats: 7, restedMs: longMs - 1, leaseMs }));
+  t.ok(isSettled({ deadSeats: 0, restedMs: 0, leaseMs }), "nobody dead has one");
+  t.end();
+});
+
+test("where nobody takes the seats of the dead, the others are mended all the same", (t) => {
+  t.ok(isSettled({ deadSeats: 3, restedMs: longMs, leaseMs }));
+  t.end();
+});
