@@ -9,8 +9,9 @@ import type { Clock } from "../base/clock.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Silence, frozenOf } from "../proofs/cohort.ts";
-import { type History, type Liveness, type Outcome, type Score } from "../proofs/score.ts";
-import { assess, excuse, noHistory, outcomes, remember } from "../proofs/score.ts";
+import type { History, Liveness, Outcome, Score } from "../proofs/score.ts";
+import type { Observation as Observed } from "../proofs/score.ts";
+import { assess, excuse, isTardy, noHistory, outcomes, remember } from "../proofs/score.ts";
 import { scoreOf, silentSinceMs } from "../proofs/score.ts";
 import type { Observation } from "../transfer/witness.ts";
 import { excusedMs } from "./looking.ts";
@@ -21,6 +22,8 @@ export interface PeerConduct {
   readonly score: Score;
   /** It has not given a whole shard for days, whatever it proves. */
   readonly isRefusing: boolean;
+  /** For days it has proven nothing in time. */
+  readonly isTardy: boolean;
 }
 
 export interface ConductNeeds {
@@ -30,7 +33,7 @@ export interface ConductNeeds {
   readonly domains?: () => ReadonlyMap<PeerId, readonly string[]>;
 }
 
-const version = 2;
+const version = 3;
 const lookedKey = "x/looked";
 
 export class Conduct {
@@ -43,6 +46,7 @@ export class Conduct {
   readonly #domains: ConductNeeds["domains"];
   /** Those who fell silent together: nobody is dead by that. */
   #frozen: ReadonlySet<PeerId> = new Set();
+  #tardy: ReadonlySet<PeerId> = new Set();
   #lookedAtMs: number | undefined;
   #savedLookMs = -Infinity;
 
@@ -71,6 +75,14 @@ export class Conduct {
     this.#lookedAtMs = nowMs;
     if (ms !== 0) this.#excuse(ms, nowMs);
     this.#frozen = frozenOf(this.#silences(), nowMs);
+    this.#tardy = this.#tardyAt(nowMs);
+  }
+
+  /** Where half of all are late for days, it is our own line. */
+  #tardyAt(nowMs: number): ReadonlySet<PeerId> {
+    const found = [...this.#histories].filter(([, history]) => isTardy(history, nowMs));
+    const isOurs = 2 * found.length >= this.#histories.size;
+    return new Set(isOurs ? [] : found.map(([peer]) => peer));
   }
 
   #excuse(ms: number, nowMs: number): void {
@@ -100,13 +112,22 @@ export class Conduct {
     const news = act === "prove" || verdict === "wrong" || last?.outcome !== verdict
       || atMs - last.atMs >= limits.agent.observationMsMin;
     if (!news) return;
-    this.#histories.set(peer, remember(history, { atMs, outcome: verdict }));
-    this.#changed.add(peer);
+    this.#note(peer, { atMs, outcome: verdict }, { isProof: act === "prove" });
   }
 
   /** It is connected again: a sign of life, if not of its shards. Nobody else may ask it more. */
   cameBack(peer: PeerId): void {
-    if (this.liveness(peer) === "dead") this.saw({ peer, verdict: "late", act: "prove" });
+    if (this.liveness(peer) !== "dead") return;
+    this.#note(peer, { atMs: this.#clock.now(), outcome: "late" }, { isProof: false });
+  }
+
+  /** Proofs alone have deadlines: whatever else it says or gives is neither late nor in time. */
+  #note(peer: PeerId, observation: Observed, { isProof }: { readonly isProof: boolean }): void {
+    const before = this.#histories.get(peer) ?? noHistory;
+    const after = remember(before, observation);
+    const { lateness } = isProof ? after : before;
+    this.#histories.set(peer, { ...after, lateness });
+    this.#changed.add(peer);
   }
 
   /** Writes down what is new. */
@@ -145,9 +166,9 @@ export class Conduct {
     else this.#refusing.delete(peer);
   }
 
-  /** One that must not keep its seat: silent for too long, wrong too often, or a refuser. */
+  /** One that must not keep its seat: silent too long, wrong too often, a refuser, or ever late. */
   isUnfit(peer: PeerId): boolean {
-    if (this.#refusing.has(peer)) return true;
+    if (this.#refusing.has(peer) || this.#tardy.has(peer)) return true;
     const history = this.#histories.get(peer);
     if (history === undefined) return false;
     return this.liveness(peer) === "dead" || scoreOf(history).wrong >= limits.agent.wrongsMax;
@@ -161,8 +182,8 @@ export class Conduct {
 
   all(): PeerConduct[] {
     return [...this.#histories].map(([peer, history]) => {
-      const isRefusing = this.#refusing.has(peer);
-      return { peer, liveness: this.liveness(peer), score: scoreOf(history), isRefusing };
+      const flaws = { isRefusing: this.#refusing.has(peer), isTardy: this.#tardy.has(peer) };
+      return { peer, liveness: this.liveness(peer), score: scoreOf(history), ...flaws };
     });
   }
 }
@@ -176,23 +197,26 @@ function encode(history: History): Uint8Array {
   }
   writer.varint(history.absencesMs.length);
   for (const ms of history.absencesMs) writer.varint(ms);
+  writer.varint(history.lateness?.count ?? 0).varint(history.lateness?.countedAtMs ?? 0);
   return writer.finish();
 }
 
-/** Version 1 knew no absences. */
+/** Version 1 knew no absences, and 2 no lateness. */
 function decode(value: Uint8Array): History {
   const reader = new Reader(value, "agent.history");
   const told = reader.u8();
-  if (told !== 1 && told !== version) throw reader.corrupt("version");
+  if (told < 1 || told > version) throw reader.corrupt("version");
   const [sinceMs, answeredAtMs] = [reader.varint(), reader.varint()];
   const recent = Array.from({ length: countIn(reader, limits.proofs.historyMax) }, () => {
     return { atMs: reader.varint(), outcome: outcomeIn(reader) };
   });
   const absences = told === 1 ? 0 : countIn(reader, limits.proofs.absencesMax);
   const absencesMs = Array.from({ length: absences }, () => reader.varint());
+  const [count, countedAtMs] = told < 3 ? [0, 0] : [reader.varint(), reader.varint()];
   reader.end();
   return {
     recent, absencesMs, sinceMs: sinceMs === 0 ? undefined : sinceMs,
+    lateness: count === 0 ? undefined : { count, countedAtMs },
     answeredAtMs: answeredAtMs === 0 ? undefined : answeredAtMs,
   };
 }

@@ -104,7 +104,9 @@ function stateOf(conduct: PeerConduct | undefined): string {
   if (conduct === undefined) return "new";
   const { right, wrong, late, offline } = conduct.score;
   const counts = `${right} right, ${wrong} wrong, ${late} late, ${offline} offline`;
-  return `${conduct.liveness}: ${counts}${conduct.isRefusing ? "; gives nothing back" : ""}`;
+  const refusing = conduct.isRefusing ? "; gives nothing back" : "";
+  const tardy = conduct.isTardy ? "; proves nothing in time" : "";
+  return `${conduct.liveness}: ${counts}${refusing}${tardy}`;
 }
 
 type LocalPart = "pid" | "mount" | "driver" | "requests" | "trouble" | "resealing" | "pins";

@@ -68,6 +68,11 @@ export const keptLimits = {
     pathHashesMax: 20,
     /** Observations of one peer that are remembered: two months of one a day. */
     historyMax: 64,
+    /** So many answers too late with none in time between, this far apart: three days and more. */
+    latesMax: 5,
+    lateEveryMs: 18 * 3_600_000,
+    /** Whoever has lost its seats by that is asked no more, and may begin anew in a month. */
+    lateForgetMs: 30 * 24 * 3_600_000,
     /** Absences of one peer that tell what is usual with it: a month of nights. */
     absencesMax: 32,
     /** A shorter absence is a question that got lost. */

@@ -23,6 +23,14 @@ export interface History {
   readonly answeredAtMs: number | undefined;
   /** The lengths of the last absences that it came back from, oldest first. */
   readonly absencesMs: readonly number[];
+  /** Since its last answer in time; undefined when none has come too late since. */
+  readonly lateness: Lateness | undefined;
+}
+
+/** Answers that came too late, one in `lateEveryMs` counted: a busy evening is one. */
+export interface Lateness {
+  readonly count: number;
+  readonly countedAtMs: number;
 }
 
 export interface Score extends Readonly<Record<Outcome, number>> {
@@ -34,6 +42,7 @@ export type Liveness = "alive" | "away" | "dead";
 
 export const noHistory: History = {
   recent: [], sinceMs: undefined, answeredAtMs: undefined, absencesMs: [],
+  lateness: undefined,
 };
 
 /** The history with one more observation; the oldest beyond the limit is forgotten. */
@@ -44,7 +53,24 @@ export function remember(history: History, observation: Observation): History {
     sinceMs: history.sinceMs ?? observation.atMs,
     answeredAtMs: answered ?? history.answeredAtMs,
     absencesMs: answered === undefined ? history.absencesMs : absencesUntil(history, answered),
+    lateness: latenessAfter(history, observation),
   };
+}
+
+function latenessAfter(
+  { lateness }: History, { outcome, atMs }: Observation,
+): Lateness | undefined {
+  if (outcome === "right") return undefined;
+  if (outcome !== "late") return lateness;
+  const { count, countedAtMs } = lateness ?? { count: 0, countedAtMs: -Infinity };
+  const isAnother = Math.abs(atMs - countedAtMs) >= limits.proofs.lateEveryMs;
+  return isAnother ? { count: count + 1, countedAtMs: atMs } : lateness;
+}
+
+/** For days it has answered, and not once in time: what it proves may lie with others. */
+export function isTardy({ lateness }: History, nowMs: number): boolean {
+  if (lateness === undefined || lateness.count < limits.proofs.latesMax) return false;
+  return Math.abs(nowMs - lateness.countedAtMs) < limits.proofs.lateForgetMs;
 }
 
 /** An absence is over with the first answer after a question that found nobody. */

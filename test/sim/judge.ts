@@ -57,6 +57,7 @@ export class Judge {
       recent: [{ atMs: answeredAtMs, outcome: "offline" }],
       sinceMs: 1, answeredAtMs,
       absencesMs: [...this.#absencesMs.subarray(peer * kept, peer * kept + count)],
+      lateness: undefined,
     };
     return (silentMs) => assess(history, answeredAtMs + silentMs) === "dead";
   }
