@@ -1,0 +1,15 @@
+/** The flagship drill with 12 processes; `npm run drill -- flagship` has sixty. */
+import { test } from "tap";
+import { flagship } from "../support/flagship.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/slow/flagship.slow.ts`;
+
+test("two waves kill two thirds, and words bring all back", { timeout: 300_000 }, async (t) => {
+  await flagship({
+    seed, peers: 12, class: { name: "tiny", k: 2, n: 6 }, mib: 20,
+    deadAfterSeconds: 6, auditIntervalSeconds: 5, blipSeconds: 0, waveSecondsMax: 120,
+    say: (words) => t.comment(words),
+  });
+  t.pass(replay);
+});
