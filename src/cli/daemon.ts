@@ -21,6 +21,8 @@ export interface BackgroundOptions {
   readonly logFile: string;
   /** Handed over by a private pipe, never by argv. */
   readonly passphrase: Buffer | undefined;
+  /** How long it may take until it is ready; two minutes when not told. */
+  readonly readyTimeoutMs?: number;
 }
 
 /** Starts this program again, detached; resolves with what it says once it is ready. */
@@ -32,10 +34,13 @@ export async function startInBackground(options: BackgroundOptions): Promise<str
     stdio: ["ignore", log, log, "ipc"],
   });
   child.send({ passphrase: options.passphrase?.toString("base64") });
-  const words = await ready(child, options.logFile);
-  child.disconnect();
-  child.unref();
-  return words;
+  try {
+    return await ready(child, options);
+  } finally {
+    // Whatever came of it: a child that goes on must not keep its parent waiting.
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
 }
 
 /** In the child: the passphrase that the parent handed over, if there is a parent. */
@@ -76,10 +81,11 @@ export function askedToEnd(): Promise<NodeJS.Signals> {
   });
 }
 
-function ready(child: ChildProcess, logFile: string): Promise<string> {
+function ready(child: ChildProcess, options: BackgroundOptions): Promise<string> {
+  const { logFile, readyTimeoutMs: waitMs = readyTimeoutMs } = options;
   return new Promise((resolve, reject) => {
     const failLate = (): void => fail("TimedOut", `not ready; see ${logFile}`);
-    const late = systemClock.after(readyTimeoutMs, failLate);
+    const late = systemClock.after(waitMs, failLate);
     function fail(kind: Kind, subject: string, op = "daemon.start"): void {
       late[Symbol.dispose]();
       reject(new HiveError(kind, op, subject));

@@ -17,6 +17,8 @@ const peersDefault = 8;
 /** In a swarm for trying things, nobody waits a day to see a repair. */
 const swarmDeadAfterSeconds = 60;
 const swarmAuditSeconds = 20;
+/** One after the other: each takes a second or two, and far longer on a busy machine. */
+const startMsOfPeer = 20_000;
 
 const actions = ["start", "stop", "kill", "status"] as const;
 type Action = (typeof actions)[number];
@@ -82,6 +84,7 @@ async function startSwarm(home: Home, peers: number, processes: boolean): Promis
     environment: process.env,
     logFile: join(home.swarmDirectory, "swarm.log"),
     passphrase: undefined,
+    readyTimeoutMs: Math.max(120_000, peers * startMsOfPeer),
   });
 }
 
