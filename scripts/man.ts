@@ -171,6 +171,7 @@ function fileLines(): string[] {
       [state(home.nodeDirectory), "shards kept for others, and this node's books"],
       [state(home.swarmDirectory), "the homes of a local swarm's peers"],
       [state(home.pauseFile), "there while the user wants no bulk; `hive resume` removes it"],
+      [state(home.watchesFile), "the folders that `hive watch` backs up, in the clear"],
       [state(home.logFile), "what the daemon had to say; it never holds a name or a key"],
       ["Pa ~/.cache/hive/code", "our own code, compiled: it may be deleted at any time"],
       [state(home.socket), "where the daemon listens for these commands"],

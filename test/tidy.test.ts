@@ -37,7 +37,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "placement", "places", "traffic", "transfer", "vault",
   ],
   web: ["base"],
-  cli: ["base", "hive.ts"],
+  watch: ["base"],
+  cli: ["base", "watch", "hive.ts"],
 };
 
 const bans: readonly { readonly call: RegExp; readonly allowed: RegExp; readonly why: string }[] = [

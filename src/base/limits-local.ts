@@ -210,6 +210,39 @@ export const localLimits = {
     /** Before what could not be fetched, or has no room, is tried again. */
     retryMs: 30_000,
   },
+  watch: {
+    /** Folders that one machine backs up; each is a walk and a set of watches of its own. */
+    countMax: 64,
+    /** One read and write of a copy: one request of the kernel to the mount. */
+    copyBytes: MiB,
+    /** Files copied at once: small ones wait for the mount and for the disk by turns. */
+    copiesAtOnce: 4,
+    /** Names of a folder that are read at once. */
+    entriesAtOnce: 256,
+    /** A file that changes all the time, as a log does, is taken as it is the third time. */
+    changedTriesMax: 3,
+    /** One file of rules: git's own largest are some ten KiB. */
+    ruleBytesMax: MiB,
+    /** Folders left out of which it is remembered that nobody has to watch them. */
+    ignoredFoldersMax: 100_000,
+    /** Names in one folder, and folders, that are looked at one by one: beyond it, all of it is. */
+    namesMax: 256,
+    foldersMax: 4096,
+    /** A look comes after so long without a change: programs save in several steps ... */
+    restMs: 500,
+    /** ... but not much later, though changes go on. */
+    restMsMax: 5_000,
+    /** All is looked at again, whatever was heard: notices may be lost. */
+    againMs: 3600_000,
+    /** Before what stood in the way is tried again. */
+    retryMs: 10_000,
+    /** Between two words of the process that copies to the daemon. */
+    tellMs: 500,
+    /** How long it may take to end, between two requests to the mount, before it is ended. */
+    endMs: 5_000,
+    /** Before one that ended by itself is started again. */
+    restartMs: 5_000,
+  },
   mount: {
     /** The kernel's largest request: 256 pages. Fewer, larger requests cost fewer wake-ups. */
     transferBytesMax: MiB,

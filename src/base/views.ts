@@ -136,6 +136,27 @@ export interface PinRow {
   readonly missingBytes: number;
 }
 
+/** A folder outside the drive that is backed up into it, and how that goes. */
+export interface WatchStatus {
+  readonly directory: string;
+  /** From the drive's root. */
+  readonly into: string;
+  /** What is deleted there is deleted in the drive, too. */
+  readonly deletes: boolean;
+  readonly state: "looking" | "watching" | "waiting" | "ended";
+  /** Since the process that does it was started. */
+  readonly looked: number;
+  readonly copied: number;
+  readonly copiedBytes: number;
+  readonly removed: number;
+  /** Sockets, pipes and devices. */
+  readonly skipped: number;
+  readonly failed: number;
+  /** The last one, in words. */
+  readonly problem: string | null;
+  readonly waitingFor: string | null;
+}
+
 /** The policy that a path goes by. */
 export interface PathPolicy {
   /** Null for the drive's default. */

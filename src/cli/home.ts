@@ -22,6 +22,8 @@ export interface Home {
   readonly swarmDirectory: string;
   /** There while the user wants no bulk. */
   readonly pauseFile: string;
+  /** The folders that are backed up. */
+  readonly watchesFile: string;
   readonly logFile: string;
   readonly socket: string;
 }
@@ -71,6 +73,7 @@ function homeIn(config: string, state: string): Home {
     nodeDirectory: join(state, "node"),
     swarmDirectory: join(state, "swarm"),
     pauseFile: join(state, "pause.json"),
+    watchesFile: join(state, "watches.json"),
     logFile: join(state, "hive.log"),
     socket: socketIn(state),
   };

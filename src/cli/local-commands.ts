@@ -37,4 +37,29 @@ export const localCommands: readonly CommandSpec[] = [
       "so.",
     options: [],
   },
+  {
+    name: "watch",
+    operands: "[DIR]",
+    operandsMax: 1,
+    summary: "back a folder up into the drive for as long as it is mounted",
+    details:
+      "Copies DIR into a folder of the drive, tells how far that is, and then goes on with what " +
+      "changes there, a moment later, at every mount until it is stopped. Modes, times (to the " +
+      "microsecond), symlinks, holes and extended attributes are kept, owners if root does it; " +
+      "of several names of one file each gets a copy; sockets, pipes and devices are left out. A " +
+      "copy is written beside its place and renamed; a file that changes meanwhile is copied " +
+      "again. What the rules in .gitignore and .hiveignore of any folder leave out is not looked " +
+      "at. What is deleted or renamed in DIR stays in the copy under its old name, as a backup " +
+      "should have it; with --delete it leaves the copy, too, unless DIR is missing or empty. A " +
+      "folder that is, holds or lies in the mount or the drive's own state is refused.",
+    options: [
+      { name: "into", value: "PATH", summary: "the folder in the drive, made if it is not there" },
+      { name: "delete", summary: "delete in the copy what is deleted in DIR" },
+      { name: "list", summary: "show what is watched, and how far each is" },
+      { name: "stop", value: "DIR", summary: "watch it no more; the copy stays" },
+      { name: "no-wait", summary: "do not wait until all of it was looked at" },
+      json,
+      { name: "run", summary: "be the process that copies", hidden: true },
+    ],
+  },
 ];

@@ -37,6 +37,8 @@ import { readSettings, writeSettings } from "./settings.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
 import { ordersOf } from "./traffic-orders.ts";
+import { watchHandlersOf } from "./watch-command.ts";
+import { WatchKeeper } from "./watch-keeper.ts";
 
 const daemonLog = lineLog({ level: "info", write: toStandardError });
 
@@ -74,26 +76,32 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
     const words = [`mounted at ${directory}`, drive.note ?? []].flat().join("; ");
     if (process.send === undefined) say(words);
     sayReady(words);
-    return await attend(home, drive, policies);
+    return await attend(home, drive, { files: policies, directory });
   } catch (error) {
     sayFailed(error);
     throw error;
   }
 }
 
-async function attend(home: Home, drive: Drive, files: PolicyFiles): Promise<ExitCode> {
+async function attend(
+  home: Home, drive: Drive,
+  { files, directory }: { readonly files: PolicyFiles; readonly directory: string },
+): Promise<ExitCode> {
   const dashboard = lazyDashboard(drive);
   const govern = (texts: PolicyTexts) => drive.govern(texts);
   const reloadTraffic = trafficReload(home, drive);
   const needs = { log: daemonLog, govern, settingsChanged: reloadTraffic };
   const policies = watchPolicies(home, files, needs);
+  const watches = new WatchKeeper(home.watchesFile, { mount: directory, log: daemonLog });
   const handlers = {
-    ...handlersOf(drive, { dashboard, policies }), ...policyHandlersOf(drive, policies),
-    ...pinHandlersOf(drive), reloadTraffic,
+    ...handlersOf(drive, { dashboard, policies, watches }), ...policyHandlersOf(drive, policies),
+    ...pinHandlersOf(drive), ...watchHandlersOf(watches), reloadTraffic,
   };
   const server = await serveControl(home.socket, handlers);
+  watches.begin();
   try {
     const signal = await Promise.race([askedToEnd(), drive.ended]);
+    await watches.close();
     if (signal !== undefined) await drive.unmount({ lazy: true });
     await drive.ended;
     // What waits for the answer to `unmount` gets it before the process ends.
@@ -136,6 +144,17 @@ async function unmountPatiently(drive: Drive, how: { readonly lazy: boolean }): 
   }
 }
 
+/** What copies into the drive must not keep it busy; a drive that stays goes on being copied to. */
+async function unmountWithout(watches: WatchKeeper, unmount: () => Promise<void>): Promise<void> {
+  await watches.close();
+  try {
+    await unmount();
+  } catch (error) {
+    watches.begin();
+    throw error;
+  }
+}
+
 interface LazyDashboard {
   url(): Promise<string>;
   close(): Promise<void>;
@@ -159,8 +178,8 @@ function lazyDashboard(drive: Drive): LazyDashboard {
   };
 }
 
-function handlersOf(drive: Drive, { dashboard, policies }: {
-  readonly dashboard: LazyDashboard; readonly policies: PolicyWatch;
+function handlersOf(drive: Drive, { dashboard, policies, watches }: {
+  readonly dashboard: LazyDashboard; readonly policies: PolicyWatch; readonly watches: WatchKeeper;
 }): ControlHandlers {
   return {
     status: () => drive.status(),
@@ -198,7 +217,7 @@ function handlersOf(drive: Drive, { dashboard, policies }: {
         throw new HiveError("NotFound", "unmount", `${String(wanted)} (mounted: ${mount})`);
       }
       const lazy = values["lazy"] === true;
-      await unmountPatiently(drive, { lazy });
+      await unmountWithout(watches, () => unmountPatiently(drive, { lazy }));
       const ended = drive[Symbol.asyncDispose]();
       // Open files keep a detached drive alive: nobody waits for them.
       await (lazy ? Promise.race([ended, systemClock.delay(lazyWaitMs)]) : ended);

@@ -66,6 +66,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return (await import("./pin-command.ts")).pin(home, line);
     case "unpin":
       return (await import("./pin-command.ts")).unpin(home, line);
+    case "watch":
+      return (await import("./watch-command.ts")).watch(home, line);
     case "limit":
       return (await import("./traffic-commands.ts")).limit(home, line);
     case "pause":
@@ -114,6 +116,7 @@ type CommandName =
   | "cache"
   | "pin"
   | "unpin"
+  | "watch"
   | "limit"
   | "pause"
   | "resume"

@@ -1,0 +1,272 @@
+/**
+ * Makes a part of the copy as the source is: one folder, or some names of it, or all below. It goes
+ * by what both sides say now and keeps no books, so whatever ended it, and whatever it was never
+ * told, the next look makes good. A folder is read as a stream and a few files are copied at once:
+ * memory does not grow with what is watched.
+ */
+import { type BigIntStats, type Dirent } from "node:fs";
+import { mkdir, opendir, readFile, rename, rm } from "node:fs/promises";
+import { HiveError, isFault } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
+import { limits } from "../base/limits.ts";
+import { type CopyNeeds, copyFile, copyLink, dress, isLeftOver, reading, temporaryName, writing }
+  from "./copy.ts";
+import { judge } from "./judge.ts";
+import { type Below, folderOf, inside, isGone, join, statOf, textOf } from "./places.ts";
+import { type FolderRules, isIgnored, parseRules, ruleFiles } from "./rules.ts";
+
+export interface MirrorPlaces {
+  readonly source: string;
+  readonly copy: string;
+  /** What is deleted in the source is deleted in the copy; otherwise it stays there. */
+  readonly deletes: boolean;
+}
+
+export interface MirrorReport {
+  looked(): void;
+  copied(bytes: number): void;
+  removed(): void;
+  skipped(): void;
+  /** It changed while it was read, or cannot be read: it is not as it is in the source. */
+  failed(path: Below, why: string): void;
+}
+
+/** The names to look at; "all" of the folder's own, or "below" too. */
+export type Extent = ReadonlySet<string> | "all" | "below";
+
+export class Mirror {
+  readonly #places: MirrorPlaces;
+  readonly #needs: CopyNeeds;
+  readonly #report: MirrorReport;
+  readonly #gate = new Gate({ seats: limits.watch.copiesAtOnce, queueMax: 1 });
+  /** The file systems that it never goes into: the drive's own mount. */
+  readonly #never: ReadonlySet<bigint>;
+  /** Folders that rules leave out: nobody has to watch them. */
+  readonly ignoredFolders = new Set<Below>();
+
+  constructor(
+    places: MirrorPlaces, needs: CopyNeeds & { readonly never: ReadonlySet<bigint> },
+    report: MirrorReport,
+  ) {
+    this.#places = places;
+    this.#needs = needs;
+    this.#report = report;
+    this.#never = needs.never;
+  }
+
+  async look(folder: Below, extent: Extent): Promise<void> {
+    const chain = await this.#rulesOf(folder);
+    if (chain === undefined) return;
+    const source = await reading(() => statOf(this.#from(folder)));
+    // Whoever looks at the folder above finds out what has become of it.
+    if (source === undefined || !source.isDirectory()) return;
+    await this.#makeWay(folder);
+    await this.#folder(folder, source, { extent, chain });
+  }
+
+  async #folder(
+    folder: Below, source: BigIntStats,
+    { extent, chain }: { readonly extent: Extent; readonly chain: readonly FolderRules[] },
+  ): Promise<void> {
+    const under = { chain, isDeep: extent === "below" };
+    const running = new Set<Promise<void>>();
+    const names = typeof extent === "string" ? this.#namesIn(folder) : extent;
+    try {
+      for await (const name of names) {
+        this.#needs.signal.throwIfAborted();
+        await this.#name(inside(folder, name), under, running);
+      }
+      await Promise.all(running);
+    } finally {
+      await Promise.allSettled(running);
+    }
+    if (typeof extent === "string") await this.#sweep(folder, chain);
+    await this.#dressFolder(folder, source);
+  }
+
+  async #name(
+    path: Below,
+    under: { readonly chain: readonly FolderRules[]; readonly isDeep: boolean },
+    running: Set<Promise<void>>,
+  ): Promise<void> {
+    const source = await reading(() => statOf(this.#from(path)));
+    if (source === undefined) {
+      if (!this.#isOut(under.chain, path, false)) await this.#gone(path);
+      return;
+    }
+    const isFolder = source.isDirectory();
+    if (this.#isOut(under.chain, path, isFolder) || this.#never.has(source.dev)) return;
+    this.#report.looked();
+    if (isFolder) return this.#subfolder(path, source, under);
+    const seat = await this.#gate.enter();
+    const work = this.#fileOrNote(path, source).finally(() => {
+      seat[Symbol.dispose]();
+      running.delete(work);
+    });
+    // Whoever waits for all of them hears of a failure; until then it is nobody's.
+    work.catch(() => undefined);
+    running.add(work);
+  }
+
+  async #subfolder(
+    path: Below, source: BigIntStats,
+    { chain, isDeep }: { readonly chain: readonly FolderRules[]; readonly isDeep: boolean },
+  ): Promise<void> {
+    const copy = await writing(() => statOf(this.#to(path)));
+    const verdict = judge(source, copy, this.#needs.owner);
+    if (verdict.act === "replace") await this.#putAway(path);
+    const isNew = verdict.act === "copy" || verdict.act === "replace";
+    if (isNew) await writing(() => mkdir(this.#to(path), { mode: 0o700 }));
+    if (isNew || isDeep) {
+      const more = [...chain, await this.#rulesIn(path)];
+      return this.#folder(path, source, { extent: "below", chain: more });
+    }
+    if (verdict.act === "dress") await this.#dressFolder(path, source);
+  }
+
+  /** A file that cannot be had is told, and is no reason not to look at the next. */
+  async #fileOrNote(path: Below, source: BigIntStats): Promise<void> {
+    try {
+      await this.#file(path, source);
+    } catch (error) {
+      if (!isFault(error, "Denied")) throw error;
+      this.#report.failed(path, error.subject);
+    }
+  }
+
+  async #file(path: Below, source: BigIntStats): Promise<void> {
+    const to = this.#to(path);
+    const copy = await writing(() => statOf(to));
+    const { act } = judge(source, copy, this.#needs.owner);
+    if (act === "skip") return this.#report.skipped();
+    if (act === "nothing") return;
+    if (act === "dress") return writing(() => dress(this.#from(path), to, source, this.#needs));
+    if (act === "replace") await this.#putAway(path);
+    const aside = this.#to(inside(folderOf(path), temporaryName()));
+    const places = { from: this.#from(path), aside, to };
+    if (source.isSymbolicLink()) {
+      if (await copyLink(places, source, this.#needs)) this.#report.copied(0);
+      return;
+    }
+    const copied = await copyFile(places, this.#needs);
+    if (copied !== undefined) this.#report.copied(copied);
+  }
+
+  /** What has this name in the copy is of another type, and may be the last of its kind. */
+  async #putAway(path: Below): Promise<void> {
+    await writing(async () => {
+      if (this.#places.deletes) return rm(this.#to(path), { recursive: true, force: true });
+      for (let number = 1; ; number++) {
+        const free = this.#to(`${path}.replaced-${number}`);
+        if (await statOf(free) !== undefined) continue;
+        return rename(this.#to(path), free);
+      }
+    });
+  }
+
+  async #gone(path: Below): Promise<void> {
+    if (!this.#places.deletes) return;
+    await writing(async () => {
+      if (await statOf(this.#to(path)) === undefined) return;
+      await rm(this.#to(path), { recursive: true, force: true });
+      this.#report.removed();
+    });
+  }
+
+  /** What is in the copy alone: left over from a copy that was ended, or deleted in the source. */
+  async #sweep(folder: Below, chain: readonly FolderRules[]): Promise<void> {
+    for await (const entry of this.#entriesOf(this.#to(folder), writing)) {
+      const { name } = entry;
+      const path = inside(folder, name);
+      if (isLeftOver(name)) await writing(() => rm(this.#to(path), { force: true }));
+      else if (this.#places.deletes && !this.#isOut(chain, path, entry.isDirectory())) {
+        const source = await reading(() => statOf(this.#from(path)));
+        if (source === undefined) await this.#gone(path);
+      }
+    }
+  }
+
+  async #dressFolder(path: Below, source: BigIntStats): Promise<void> {
+    const copy = await writing(() => statOf(this.#to(path)));
+    // The folder that all goes into is the user's own.
+    if (path === "" || copy === undefined) return;
+    const { act } = judge(source, copy, this.#needs.owner);
+    if (act !== "dress") return;
+    await writing(() => dress(this.#from(path), this.#to(path), source, this.#needs));
+  }
+
+  /** The folders down to this one are there, as folders. */
+  async #makeWay(folder: Below): Promise<void> {
+    await writing(() => mkdir(join(this.#places.copy, ""), { recursive: true }));
+    const names = folder === "" ? [] : folder.split("/");
+    for (const depth of names.keys()) {
+      const path = names.slice(0, depth + 1).join("/");
+      const copy = await writing(() => statOf(this.#to(path)));
+      if (copy?.isDirectory()) continue;
+      if (copy !== undefined) await this.#putAway(path);
+      await writing(() => mkdir(this.#to(path), { mode: 0o700 }));
+    }
+  }
+
+  async *#namesIn(folder: Below): AsyncGenerator<string> {
+    for await (const { name } of this.#entriesOf(this.#from(folder), reading)) yield name;
+  }
+
+  async *#entriesOf(
+    path: Buffer, access: <T>(act: () => Promise<T>) => Promise<T | undefined>,
+  ): AsyncGenerator<Dirent> {
+    const { entriesAtOnce: bufferSize } = limits.watch;
+    const folder = await access(() => opendir(path, { encoding: "latin1" as never, bufferSize }));
+    if (folder !== undefined) yield* folder;
+  }
+
+  #isOut(chain: readonly FolderRules[], path: Below, isFolder: boolean): boolean {
+    const isOut = isIgnored(chain, path, { isFolder });
+    if (isOut && isFolder && this.ignoredFolders.size < limits.watch.ignoredFoldersMax) {
+      this.ignoredFolders.add(path);
+    }
+    return isOut;
+  }
+
+  /** Those from the root down to this folder, with its own; undefined when it is left out. */
+  async #rulesOf(folder: Below): Promise<readonly FolderRules[] | undefined> {
+    const chain = [await this.#rulesIn("")];
+    const names = folder === "" ? [] : folder.split("/");
+    for (const depth of names.keys()) {
+      const path = names.slice(0, depth + 1).join("/");
+      if (this.#isOut(chain, path, true)) return undefined;
+      chain.push(await this.#rulesIn(path));
+    }
+    return chain;
+  }
+
+  async #rulesIn(folder: Below): Promise<FolderRules> {
+    const texts: string[] = [];
+    for (const name of ruleFiles) texts.push(await this.#ruleText(inside(folder, name)));
+    return parseRules(folder, texts);
+  }
+
+  /** Without its rules a folder is backed up whole, which is the safe side. */
+  async #ruleText(path: Below): Promise<string> {
+    try {
+      const stats = await statOf(this.#from(path));
+      if (stats === undefined || !stats.isFile()) return "";
+      if (stats.size > BigInt(limits.watch.ruleBytesMax)) {
+        throw new HiveError("TooLarge", "watch.rules", "more rules than anybody writes");
+      }
+      return await readFile(this.#from(path), "latin1");
+    } catch (error) {
+      if (isGone(error)) return "";
+      this.#report.failed(path, error instanceof Error ? error.message : textOf(path));
+      return "";
+    }
+  }
+
+  #from(path: Below): Buffer {
+    return join(this.#places.source, path);
+  }
+
+  #to(path: Below): Buffer {
+    return join(this.#places.copy, path);
+  }
+}
