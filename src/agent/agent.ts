@@ -5,6 +5,7 @@
 import type { KeyValue } from "../base/blocks.ts";
 import { type Brake, braked, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
+import { type LineUse, courteous, noticed, unusedLine } from "../base/courtesy.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { ServiceTally } from "../base/ledger.ts";
@@ -42,6 +43,8 @@ export interface AgentNeeds {
   readonly notices?: Notices;
   /** Holds back what costs bulk: repair, and moves. */
   readonly brake?: Brake;
+  /** Who else wants the line: bulk leaves them half of the time. */
+  readonly line?: LineUse;
 }
 
 export interface AgentOptions {
@@ -96,9 +99,14 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const probe = new Probe(parts);
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
-  const { uploader, reclaimer } = transfer;
+  const { reclaimer } = transfer;
+  const uploader = noticed(transfer.uploader);
+  const { line = unusedLine } = needs;
+  const isWanted = (): boolean => line.isRead || (line.isSent && uploader.isAtWork);
   const bulk = [reclaimer, probe, drift, repair];
-  const healing = bulk.map((step) => braked(step, needs.brake ?? noBrake));
+  const healing = bulk.map((step) => {
+    return courteous(braked(step, needs.brake ?? noBrake), { clock: needs.clock, isWanted });
+  });
   const steps = [uploader, adopt, audit, ...healing, publish, ...more];
   return new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
 }

@@ -329,6 +329,10 @@ export const localLimits = {
     guestStoreMs: 10_000,
     /** ... and so many wait: what is held for others must leave room for their proofs. */
     guestStoreBytesMax: 32 * MiB,
+    /** Bulk that went a moment ago says that there is more: longer than between two shards. */
+    lineUsedMs: 5_000,
+    /** What leaves the line to others waits no longer, whatever it took itself. */
+    courtesyMsMax: 5 * 60_000,
     /** Calls that wait for their turn: what all lanes of all peers may have under way. */
     waitingMax: 16_384,
     /** Between two looks at whether the link is metered, and where nobody can tell. */

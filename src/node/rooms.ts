@@ -93,7 +93,7 @@ export async function openRooms(
   const letGo = [lettingGo, leaving, shedding];
   const steps = [peers.step, vault.step, guard, survey, ledger.step, ...letGo, link, ...memory];
   const agentNeeds = {
-    ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing, notices,
+    ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing, line: traffic, notices,
   };
   const agent = await openAgent(agentNeeds, { ...config, steps });
   traffic.onRelease(() => agent.wake());

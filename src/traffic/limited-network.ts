@@ -15,12 +15,14 @@ import type { Traffic } from "./traffic.ts";
 const party = "self";
 
 export function limitedNetwork(
-  network: PeerNetwork, traffic: Pick<Traffic, "up" | "down" | "counts">,
+  network: PeerNetwork, traffic: Pick<Traffic, "up" | "down" | "counts" | "went">,
 ): PeerNetwork {
   return wrappedNetwork(network, {
     store: (...call) => store(network, traffic, call),
     read: (to, shard, range, options = {}) => {
       const asked = { to, shard, range, options };
+      const isBulk = range.lengthBytes > limits.peers.controlBytesMax;
+      if (isBulk && options.urgency !== "background" && traffic.counts(to)) traffic.went("read");
       // Small reads come by the thousand: where nothing is limited nobody looks who is asked.
       const isLimited = !traffic.down.isFree && traffic.counts(to);
       return isLimited ? read(network, traffic, asked) : passOn(network, asked);
@@ -29,14 +31,17 @@ export function limitedNetwork(
 }
 
 async function store(
-  network: PeerNetwork, traffic: Pick<Traffic, "up" | "counts">,
+  network: PeerNetwork, traffic: Pick<Traffic, "up" | "counts" | "went">,
   call: Parameters<PeerNetwork["store"]>,
 ): ReturnType<PeerNetwork["store"]> {
   const [to, { record, manifest, policy }, shard, { signal } = {}] = call;
-  if (!traffic.up.isFree && traffic.counts(to)) {
+  const isCounted = traffic.counts(to);
+  if (isCounted) traffic.went("sent");
+  if (!traffic.up.isFree && isCounted) {
     const told = record.bytes.length + manifest.bytes.length + (policy?.length ?? 0);
     const wanted = { bytes: shard.length + told, urgency: "background", party } as const;
     await traffic.up.enter(wanted, { signal });
+    traffic.went("sent");
   }
   return network.store(...call);
 }

@@ -5,6 +5,7 @@
  */
 import type { Brake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
+import type { LineUse } from "../base/courtesy.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -20,7 +21,7 @@ export interface TrafficNeeds {
   readonly isNear: (peer: PeerId) => boolean;
 }
 
-export class Traffic implements Disposable {
+export class Traffic implements Disposable, LineUse {
   readonly up: Line;
   readonly down: Line;
   readonly uploads = new HandBrake();
@@ -31,6 +32,7 @@ export class Traffic implements Disposable {
   #meteredSinceMs = 0;
   #timer: Disposable | undefined;
   #onRelease: () => void = () => {};
+  readonly #wentMs = { read: -Infinity, sent: -Infinity };
 
   constructor(needs: TrafficNeeds, orders: TrafficOrders) {
     this.#needs = needs;
@@ -68,6 +70,23 @@ export class Traffic implements Disposable {
   mayReadAhead(bytes: number): boolean {
     const { perSecond = Infinity } = this.down.gauge;
     return bytes / perSecond * 1000 <= limits.traffic.aheadMsMax;
+  }
+
+  /** Bulk is on its way over the line: a program's read, or a shard that is sent. */
+  went(how: "read" | "sent"): void {
+    this.#wentMs[how] = this.#needs.clock.monotonicMs();
+  }
+
+  get isRead(): boolean {
+    return this.#isLately(this.#wentMs.read);
+  }
+
+  get isSent(): boolean {
+    return this.#isLately(this.#wentMs.sent);
+  }
+
+  #isLately(atMs: number): boolean {
+    return this.#needs.clock.monotonicMs() - atMs < limits.traffic.lineUsedMs;
   }
 
   /** Called when something may go on. */

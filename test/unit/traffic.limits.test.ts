@@ -41,13 +41,14 @@ function open(t: Test, told: TrafficOrders, clock = new VirtualClock()) {
 /** Peers that answer at once, and what they were asked for. */
 function network(clock: VirtualClock) {
   const reads: { readonly to: PeerId; readonly atMs: number }[] = [];
-  const port: Pick<PeerNetwork, "self" | "read" | "prove"> = {
+  const port: Pick<PeerNetwork, "self" | "read" | "store" | "prove"> = {
     self: far,
     async read(to, _shard, range, options) {
       options?.begun?.();
       reads.push({ to, atMs: clock.monotonicMs() });
       return Buffer.alloc(range.lengthBytes);
     },
+    store: async () => ({}) as never,
     prove: async () => Buffer.from("proof"),
   };
   return { reads, port: port as PeerNetwork };
@@ -73,6 +74,25 @@ test("reads keep to the limit, small ones and neighbours pass, and the wait is n
     const seconds = begun.map((ms) => Math.round(ms / 100) / 10);
     t.strictSame(seconds, [0, 1, 2, 3], "their time begins when they are sent");
   });
+
+test("it is known for a while that bulk went over the line, and whose it was", async (t) => {
+  const { traffic, clock } = open(t, orders({}));
+  const limited = limitedNetwork(network(clock).port, traffic);
+  await limited.read(near, shardId, range(MiB));
+  await limited.read(far, shardId, range(4 * KiB));
+  await limited.read(far, shardId, range(MiB), { urgency: "background" });
+  t.strictSame([traffic.isRead, traffic.isSent], [false, false], "none of these is a program's bulk");
+  await limited.read(far, shardId, range(MiB), { urgency: "ahead" });
+  t.ok(traffic.isRead);
+  await clock.pass(limits.traffic.lineUsedMs);
+  t.notOk(traffic.isRead);
+  const told = { bytes: new Uint8Array() } as never;
+  const parcel = { record: told, manifest: told, index: 0 };
+  await limited.store(near, parcel, new Uint8Array(KiB));
+  t.notOk(traffic.isSent, "what the local network carries");
+  await limited.store(far, parcel, new Uint8Array(KiB));
+  t.ok(traffic.isSent);
+});
 
 test("a program waits for its turn no longer than it would be believed", async (t) => {
   const { traffic, clock } = open(t, orders({ down: "16 KiB/s" }));
