@@ -66,7 +66,7 @@ function answerFor(
   const hash = hashOfPolicy(choice.policy);
   const group = groups.findLast(({ policyHash }) => policyHash === hash);
   const erasureClass = group?.class ?? possible ?? (erasureClasses[0] as ErasureClass);
-  const drawn = drawGroup({ ...choice, class: erasureClass, seed: "explain" });
+  const drawn = drawGroup({ ...choice, class: erasureClass, seed: "explain", isWide: true });
   const example = drawn.state === "drawn" ? drawn.peers : [];
   return explainPeer(choice, { peer, members: group?.peers ?? example, class: erasureClass });
 }

@@ -11,7 +11,7 @@ import { type Seen, favourOf } from "./judge.ts";
 import { hashOfPolicy } from "./policy-hash.ts";
 import type { Policy } from "./policy.ts";
 import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
-import { needsOf, roomsOf, seedsOf } from "./spread.ts";
+import { needsOf, roomsOf, seedsOf, usualBounds } from "./spread.ts";
 import { type Candidate, drawOne } from "./straw.ts";
 
 export type Draw<Found> = Found | Impossible;
@@ -23,14 +23,24 @@ export interface Impossible {
   readonly clauses: readonly ClauseCount[];
 }
 
-export interface GroupWish extends Choice {
+/** How a draw goes about what no clause asks for. */
+export interface Manner {
+  /**
+   * Networks and countries are kept to r - k members as well, where others may be drawn instead
+   * (spread.ts, usualBounds). Members do not draw so: they know different things of where peers
+   * are, and have to agree.
+   */
+  readonly isWide?: boolean;
+}
+
+export interface GroupWish extends Choice, Manner {
   readonly class: ErasureClass;
   /** Another seed, another group; the group's id serves well. */
   readonly seed: string;
 }
 
 /** Its offers are those who may come, and the members', so that their households are known. */
-export interface SubstituteWish extends Choice {
+export interface SubstituteWish extends Choice, Manner {
   readonly manifest: Manifest;
   readonly lostIndex: number;
   readonly seed: string;
@@ -47,8 +57,9 @@ export function drawGroup(
   const rooms = roomsOf(bounds, candidates);
   const isHopeless = rooms.some((room, at) => room < (needs[at] as number));
   let most = isHopeless ? Math.min(...rooms) : 0;
+  const usual = usualOf(wish, wish.class);
   for (const seed of isHopeless ? [] : seedsOf(wish.seed, bounds)) {
-    const { peers, isWide } = drawSeats({ seed, seats: wish.class.n, candidates, bounds });
+    const { peers, isWide } = drawSeats({ seed, seats: wish.class.n, candidates, bounds, usual });
     if (peers.length === wish.class.n && isWide) return { state: "drawn", peers };
     most = Math.max(most, peers.length);
   }
@@ -69,10 +80,11 @@ export function replaceMember(
   const bounds = boundsOf(policy, manifest.class);
   const numbers = new DomainNumbers();
   const tally = tallyWithout(wish, bounds, numbers);
+  const usual = tallyWithout(wish, usualOf(wish, manifest.class), numbers);
   const newcomers = left.filter(({ facts: { offer } }) => !manifest.peers.includes(offer.peer));
   const candidates = candidatesOf(newcomers, policy, numbers);
   const fitting = candidates.filter((candidate) => tally.mayTake(candidate, 1));
-  const drawn = drawOne(wish.seed, lostIndex, fitting);
+  const drawn = drawOne(wish.seed, lostIndex, ratherOf(fitting, usual));
   if (drawn !== undefined) return { state: "drawn", peer: drawn.offer.peer };
   return {
     state: "impossible",
@@ -87,6 +99,17 @@ export function replaceMember(
 
 type Sitting = Candidate & Codes;
 
+function usualOf({ policy, isWide = false }: Choice & Manner, wanted: ErasureClass): Bounds {
+  return isWide ? usualBounds(policy, wanted) : { clauses: [], caps: [], floors: [], counted: [] };
+}
+
+/** Those of whose domains the fewest are full: where all are of one country, networks count. */
+function ratherOf(fitting: readonly Sitting[], usual: Tally): readonly Sitting[] {
+  const full = fitting.map((candidate) => usual.fullFor(candidate).length);
+  const least = full.reduce((fewest, count) => Math.min(fewest, count), Infinity);
+  return fitting.filter((_, at) => full[at] === least);
+}
+
 function candidatesOf(
   seen: readonly Seen[], policy: Policy, numbers: DomainNumbers,
 ): readonly Sitting[] {
@@ -98,19 +121,19 @@ function candidatesOf(
   }));
 }
 
-function drawSeats({ seed, seats, candidates, bounds }: {
+function drawSeats({ seed, seats, candidates, bounds, usual }: {
   readonly seed: string; readonly seats: number;
-  readonly candidates: readonly Sitting[]; readonly bounds: Bounds;
+  readonly candidates: readonly Sitting[]; readonly bounds: Bounds; readonly usual: Bounds;
 }): { readonly peers: readonly PeerId[]; readonly isWide: boolean } {
-  const tally = new Tally(bounds);
+  const [tally, wide] = [new Tally(bounds), new Tally(usual)];
   const peers: PeerId[] = [];
   let waiting = candidates;
   for (let seat = 0; seat < seats; seat++) {
     waiting = waiting.filter((candidate) => tally.hasRoom(candidate));
     const fitting = waiting.filter((candidate) => tally.mayTake(candidate, seats - seat));
-    const drawn = drawOne(seed, seat, fitting);
+    const drawn = drawOne(seed, seat, ratherOf(fitting, wide));
     if (drawn === undefined) break;
-    tally.count(drawn);
+    for (const each of [tally, wide]) each.count(drawn);
     peers.push(drawn.offer.peer);
     waiting = waiting.filter((candidate) => candidate !== drawn);
   }

@@ -74,6 +74,21 @@ export function boundsOf({ spread }: Policy, erasureClass: ErasureClass): Bounds
   return { clauses: inWords.map(spreadText), caps, floors, counted };
 }
 
+/** What takes all its machines with it when it falls. */
+const usualDomains: readonly Domain[] = ["asn", "country"];
+
+/**
+ * What a draw keeps to as far as the peers allow it, under a policy that says nothing of networks
+ * or countries: the cap of r - k, so that one of them whole is no loss. A policy that spreads
+ * members over a domain, or would rather have some than others, has said what it wants.
+ */
+export function usualBounds({ spread, preferences = [] }: Policy, wanted: ErasureClass): Bounds {
+  const isOpen = (domain: Domain): boolean => spread.every((one) => one.domain !== domain);
+  const domains = preferences.length > 0 ? [] : usualDomains.filter(isOpen);
+  const caps = domains.map((domain) => ({ at: placeOf(domain), count: domainCapOf(wanted) }));
+  return { clauses: [], caps, floors: [], counted: caps.map(({ at }) => at) };
+}
+
 /**
  * How many seats each bound leaves room for among these peers, or how many domains it finds there,
  * in the order of its clauses. Fewer than it needs: no draw can succeed.

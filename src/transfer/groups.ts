@@ -174,7 +174,8 @@ export class Groups {
         return peers.includes(one.peer) || !lost.includes(one.peer);
       });
       const manifest = { ...wish, peers };
-      const drawn = replaceMember({ ...choice, offers, manifest, lostIndex, seed });
+      const how = { manifest, lostIndex, seed, isWide: true };
+      const drawn = replaceMember({ ...choice, ...how, offers });
       if (drawn.state === "drawn") peers = peers.with(lostIndex, drawn.peer);
     }
     return peers;
@@ -287,7 +288,7 @@ export class Groups {
     for (const erasureClass of classes) {
       const group = parseGroupId(this.#needs.random.bytes(16).toString("hex"));
       const choice = { policy, ...choiceOf(this.#online()), nowMs: this.#needs.clock.now() };
-      const drawn = drawGroup({ ...choice, class: erasureClass, seed: group });
+      const drawn = drawGroup({ ...choice, class: erasureClass, seed: group, isWide: true });
       if (drawn.state === "impossible") continue;
       this.#needs.log.info("transfer.group.drawn", { group, class: erasureClass.name });
       const policyHash = hashOfPolicy(policy);

@@ -8,7 +8,7 @@
 import { assert } from "../../src/base/errors.ts";
 import type { ErasureClass } from "../../src/base/records.ts";
 import type { Policy } from "../../src/placement/policy.ts";
-import { type Bounds, boundsOf } from "../../src/placement/spread.ts";
+import { type Bounds, boundsOf, usualBounds } from "../../src/placement/spread.ts";
 import { Mender } from "./mending.ts";
 import type { Peers } from "./peers.ts";
 import { type Places, levelOf } from "./places.ts";
@@ -35,7 +35,8 @@ export class Groups {
   readonly #peers: Peers;
   readonly #places: Places;
   readonly #isPatient: boolean;
-  readonly #bounds: Bounds;
+  /** What the policy and the owner's manner of drawing ask, and the policy alone. */
+  readonly #bounds: readonly Bounds[];
   readonly #mender: Mender;
   #draws = 0;
 
@@ -52,7 +53,8 @@ export class Groups {
     this.#places = places;
     this.class = plan.class;
     this.#isPatient = plan.isPatient;
-    this.#bounds = boundsOf(plan.policy, plan.class);
+    const bounds = boundsOf(plan.policy, plan.class);
+    this.#bounds = [together(bounds, usualBounds(plan.policy, plan.class)), bounds];
     this.#mender = new Mender({ seats, sight }, plan);
     this.living = new Uint8Array(groups);
     this.fit = new Uint8Array(groups);
@@ -156,12 +158,16 @@ export class Groups {
   /** Peers that are there, beside those who sit already. */
   #draw(group: number, seats: number, sitting: readonly number[]): readonly number[] {
     const { occupants, placeOf } = this.#peers;
-    const { taken } = this.#places.circle.draw({
-      seed: `${group}/${this.#draws++}`, seats, bounds: this.#bounds,
-      sitting: sitting.filter((peer) => peer !== nobody).map((peer) => placeOf[peer] as number),
-      isBarred: (place) => !this.#peers.isOnline(occupants[place] as number),
-    });
-    return taken.map((place) => occupants[place] as number);
+    const seed = `${group}/${this.#draws++}`;
+    for (const bounds of this.#bounds) {
+      const { taken } = this.#places.circle.draw({
+        seed, seats, bounds,
+        sitting: sitting.filter((peer) => peer !== nobody).map((peer) => placeOf[peer] as number),
+        isBarred: (place) => !this.#peers.isOnline(occupants[place] as number),
+      });
+      if (taken.length > 0) return taken.map((place) => occupants[place] as number);
+    }
+    return [];
   }
 
   #give(seat: number, peer: number): void {
@@ -184,4 +190,12 @@ export class Groups {
   #groupOf(seat: number): number {
     return Math.floor(seat / this.class.n);
   }
+}
+
+function together(one: Bounds, other: Bounds): Bounds {
+  return {
+    clauses: [...one.clauses, ...other.clauses],
+    caps: [...one.caps, ...other.caps], floors: [...one.floors, ...other.floors],
+    counted: [...new Set([...one.counted, ...other.counted])],
+  };
 }

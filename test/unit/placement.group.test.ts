@@ -7,6 +7,7 @@ import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, type Offer } from "../../src/base/records.ts";
 import { erasureClasses } from "../../src/base/records.ts";
+import { type Facts, factsOf as claims } from "../../src/placement/facts.ts";
 import { drawGroup, replaceMember } from "../../src/placement/group.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
@@ -296,3 +297,70 @@ function offerOf(at: number, told: Partial<Offer> = {}): Offer {
 function peerOf(at: number): PeerId {
   return parsePeerId(`12D3KooW${String(at).padStart(24, "A").replaceAll("0", "z")}`);
 }
+
+/** So many peers in households of their own, in networks and countries of these sizes. */
+function placed(networks: readonly number[]): {
+  readonly offers: readonly Offer[]; readonly factsOf: (offer: Offer) => Facts;
+} {
+  const homes = networks.flatMap((size, at) => Array.from({ length: size }, () => at));
+  const offers = homes.map((_, at) => offerOf(at, { country: "DE", freeBytes: GiB }));
+  const asnOf = new Map(offers.map(({ peer }, at) => [peer, homes[at]]));
+  const factsOf = (offer: Offer): Facts => ({ ...claims(offer), asn: asnOf.get(offer.peer) });
+  return { offers, factsOf };
+}
+
+function mostOfOne(peers: readonly PeerId[], world: ReturnType<typeof placed>): number {
+  const counts = new Map<number | undefined, number>();
+  for (const offer of world.offers.filter(({ peer }) => peers.includes(peer))) {
+    const { asn } = world.factsOf(offer);
+    counts.set(asn, (counts.get(asn) ?? 0) + 1);
+  }
+  return Math.max(...counts.values());
+}
+
+test("an owner's draw spares a network that could take r - k with it, where it can", (t) => {
+  const cap = small.r - small.k;
+  const draw = (world: ReturnType<typeof placed>, at: number, isWide = true, more = {}) => {
+    const wish = { class: small, policy: { ...defaultPolicy, ...more }, seed: `${at}`, nowMs };
+    const drawn = drawGroup({ ...world, ...wish, isWide });
+    if (drawn.state !== "drawn") throw new Error(`world ${at}: ${replay}`);
+    return drawn.peers;
+  };
+  const [mixed, one] = [placed([40, 5, 5, 5]), placed([30])];
+  let loose = 0;
+  for (let at = 0; at < 40; at++) {
+    t.ok(mostOfOne(draw(mixed, at), mixed) <= cap, replay);
+    loose = Math.max(loose, mostOfOne(draw(mixed, at, false), mixed));
+    t.equal(draw(one, at).length, small.n, "where all are of one network nobody is refused");
+  }
+  t.ok(loose > cap, "members draw by the policy alone");
+  const spread = [...defaultPolicy.spread, { domain: "asn", max: 9 } as const];
+  const told = draw(mixed, 3, true, { spread });
+  t.strictSame(told, draw(mixed, 3, false, { spread }), "a policy that says how is asked alone");
+  t.end();
+});
+
+test("a substitute comes from a network that has room, if one has", (t) => {
+  const world = placed([40, 3, 5]);
+  const [large, few, last] = [[0, 40], [40, 43], [43, 48]].map(([from, to]) => {
+    return world.offers.slice(from, to);
+  }) as [Offer[], Offer[], Offer[]];
+  const sitting = [...large.slice(0, 6), ...few, ...last.slice(0, 3)];
+  const manifest: Manifest = {
+    owner: "00".repeat(32) as OwnerId, group: parseGroupId("ab".repeat(16)), epoch: 1,
+    class: small, policyHash: hashOfPolicy(defaultPolicy), bytes: Buffer.alloc(0),
+    peers: sitting.map(({ peer }) => peer),
+  };
+  const wish = { manifest, lostIndex: 6, policy: defaultPolicy, nowMs, isWide: true };
+  const found = (offers: readonly Offer[], seed: number): PeerId | undefined => {
+    const drawn = replaceMember({ ...world, ...wish, offers, seed: `${seed}` });
+    return drawn.state === "drawn" ? drawn.peer : undefined;
+  };
+  const roomy = last.slice(3).map(({ peer }) => peer);
+  for (let turn = 0; turn < 20; turn++) {
+    t.ok(roomy.includes(found(world.offers, turn) as PeerId), replay);
+  }
+  const crowded = world.offers.filter(({ peer }) => !roomy.includes(peer));
+  t.ok(found(crowded, 0) !== undefined, "rather the large one than nobody");
+  t.end();
+});
