@@ -16,17 +16,19 @@ import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import type { GraftTable } from "./base/grafts.ts";
-import { nameFromText } from "./base/ids.ts";
+import { type Ino, type Name, nameFromText } from "./base/ids.ts";
 import type { Log } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
+import type { GiveQuestion } from "./base/sharing.ts";
 import { type TrafficOrders, noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "./base/views.ts";
 import type { PinRow, PinStatus, ReclaimReport, VerifyReport } from "./base/views.ts";
 import { LateCensus, serveCensus } from "./bridge/census.ts";
 import type { Handlers } from "./bridge/channel.ts";
 import { Government } from "./bridge/government.ts";
+import { serveSharedRoots } from "./bridge/sharing.ts";
 import { serveSource } from "./bridge/source.ts";
 import { NetworkThread } from "./bridge/thread.ts";
 import { type Cache, openCache } from "./cache/cache.ts";
@@ -43,6 +45,7 @@ import { mount } from "./mount/mount.ts";
 import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory }
   from "./node/config.ts";
 import { type PolicyDescription, describePolicy } from "./placement/describe.ts";
+import { SharedFolders } from "./shared/folders.ts";
 import type { Recovered } from "./transfer/recover.ts";
 import { type Tree, openTree } from "./tree/tree.ts";
 
@@ -62,6 +65,8 @@ export interface DriveConfig extends NodeConfig {
   readonly cacheLimitBytes: number;
   readonly mount: Pick<MountOptions, "directory"> & Partial<MountOptions>;
 }
+
+export type ShareWish = Pick<GiveQuestion, "person" | "expiresAtMs">;
 
 /** A mounted drive. */
 export interface Drive extends AsyncDisposable {
@@ -90,6 +95,10 @@ export interface Drive extends AsyncDisposable {
   setPolicy(path: readonly string[], name: string | null): Promise<void>;
   /** The user's policies say something else now. */
   govern(texts: PolicyTexts): Promise<void>;
+  /** Lets a person read a folder of the drive; the grant for her. */
+  share(path: readonly string[], asked: ShareWish): Promise<string>;
+  /** Shuts a person out of a folder of the drive. */
+  revoke(path: readonly string[], person: string): Promise<void>;
   /** The user wants so much to go over the line now, or nothing. */
   limit(orders: TrafficOrders): Promise<void>;
   /** So much of this machine is for others from now on. */
@@ -112,13 +121,16 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const cache = parts.use(await openDriveCache(log, config));
   const government = new Government(config.policies ?? noTexts);
   const census = new LateCensus();
-  const served = { ...serveSource(cache, government), ...serveCensus(census) };
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const shared = new SharedFolders({ store: cache, clock, random, log }, owner);
+  const served = {
+    ...serveSource(cache, government), ...serveCensus(census), ...serveSharedRoots(shared),
+  };
   const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
   const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   const { treeSecret } = driveKeysOf(config.driveSeed);
-  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const { readOnly = false } = config.mount;
   const note = await bringBack(cache, node, { clock, log, isNew });
   const options = { treeSecret, readOnly, ...owner };
@@ -137,7 +149,8 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   parts.use(cache.onDirty(() => loop.wake()));
   await government.begin(tree, node);
   census.begin(tree);
-  const table: GraftTable = { root: new Map(), everywhere: new Map() };
+  const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
+  const table: GraftTable = { root, everywhere: new Map() };
   const now = () => clock.now();
   const grafts = parts.use(new Grafts({ base: tree, table, log, now }, owner));
   const mounted = parts.use(await mountTree(grafts, log, config));
@@ -232,6 +245,7 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
     policyAt: (path) => government.at(path.map(nameFromText)),
     setPolicy: (path, name) => tree.setPolicy(path.map(nameFromText), name),
     govern: (texts) => government.govern(texts),
+    ...sharingOf(tree, node),
     async limit(orders) {
       told.traffic = orders;
       await node.limit(orders);
@@ -243,6 +257,30 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
     unmount: (how) => mounted.unmount(how),
     [Symbol.asyncDispose]: () => (closing ??= owned.disposeAsync()),
   };
+}
+
+/** A folder goes by its number: it may be renamed at any time. */
+function sharingOf(tree: Tree, { sharing }: NodeDuties): Pick<Drive, "share" | "revoke"> {
+  return {
+    async share(path, asked) {
+      const names = path.map(nameFromText);
+      const ino = await folderAt(tree, names);
+      return sharing.give({ ...asked, path: names, ino });
+    },
+    async revoke(path, person) {
+      const names = path.map(nameFromText);
+      const ino = await folderAt(tree, names).catch(() => undefined);
+      await sharing.revoke({ path: names, ino, person });
+    },
+  };
+}
+
+/** The number of a folder of the drive. */
+async function folderAt(tree: Tree, path: readonly Name[]): Promise<Ino> {
+  const ino = await tree.walk(path);
+  const handle = await tree.opendir(ino);
+  await tree.releasedir(handle);
+  return ino;
 }
 
 /** Fetches a drive's newest state from the peers into an empty cache, and tells which it is. */

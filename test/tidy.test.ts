@@ -25,6 +25,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   graft: ["base"],
   traffic: ["base"],
   transfer: ["base", "cache", "crypt", "dag", "erasure", "guard", "placement", "peers"],
+  sharing: ["base", "crypt", "dag", "erasure", "transfer"],
+  shared: ["base", "tree"],
   mount: ["base", "tree"],
   check: ["base", "cache", "transfer", "tree"],
   agent: [
@@ -34,7 +36,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   bridge: ["base"],
   node: [
     "agent", "base", "bridge", "cache", "crypt", "erasure", "guard", "ledger", "peers",
-    "placement", "places", "traffic", "transfer", "vault",
+    "placement", "places", "sharing", "traffic", "transfer", "vault",
   ],
   web: ["base"],
   watch: ["base"],

@@ -22,6 +22,13 @@ export type BaseId = Branded<string, "BaseId">;
 export type EntryId = Branded<string, "EntryId">;
 /** Whose drive it is: the hex of the drive's Ed25519 public key. */
 export type OwnerId = Branded<string, "OwnerId">;
+/**
+ * A person: the hex of an Ed25519 public key of hers. It certifies devices as a drive's key does,
+ * so that for a holder both are keys that a peer may act for.
+ */
+export type PersonId = OwnerId;
+/** A shared folder's name: 16 random bytes in hex. */
+export type ShareId = Branded<string, "ShareId">;
 /** A node's libp2p peer id, in its usual base58 or CIDv1 text. */
 export type PeerId = Branded<string, "PeerId">;
 /** An inode number: an integer from 1 (the drive's root) below 2^53, never used twice. */
@@ -56,6 +63,10 @@ export function parseOwnerId(text: string): OwnerId {
 
 export function parseGroupId(text: string): GroupId {
   return parseHex(text, hex32, "group id") as GroupId;
+}
+
+export function parseShareId(text: string): ShareId {
+  return parseHex(text, hex32, "share id") as ShareId;
 }
 
 export function parseBaseId(text: string): BaseId {
@@ -105,7 +116,7 @@ export function cidOf(bytes: Uint8Array): Cid {
 
 /** The 32 raw bytes behind a hex id. */
 export function bytesOfId(
-  id: Cid | ShardId | SegmentId | OwnerId | GroupId | BaseId | EntryId,
+  id: Cid | ShardId | SegmentId | OwnerId | GroupId | BaseId | EntryId | ShareId,
 ): Buffer {
   return Buffer.from(id, "hex");
 }

@@ -157,6 +157,10 @@ export const keptLimits = {
     shardsMax: 4 * 1024 * 1024,
     /** Groups of one owner: what one answer of `records` can carry. */
     groupsPerOwnerMax: 64,
+    /** Shared folders of one owner, 24 KiB each at most: all are looked through for a reader. */
+    sharesPerOwnerMax: 64,
+    /** Owners whose shares stay parsed: each read by a stranger is checked against them. */
+    sharesParsedMax: 64,
     /** Segments that may name the very same shard; more is somebody's game. */
     placesPerShardMax: 16,
     /** Segment records in one answer, 3 KiB each at most. */
@@ -176,6 +180,35 @@ export const keptLimits = {
     releasedAgeMsMax: 90 * 24 * 3_600_000,
     /** A replaced member keeps its shards so long: only their owner moves them, and may be away. */
     strayGraceMs: 60 * 24 * 3_600_000,
+  },
+  sharing: {
+    /** People who read one folder: their keys, 150 bytes each, go with each of its states. */
+    readersMax: 32,
+    /** Folders of one drive that others read: each is told to all holders with each commit. */
+    sharesMax: 64,
+    /** Folders of others that are looked at every few seconds. */
+    takenMax: 64,
+    contactsMax: 1024,
+    nameBytesMax: 255,
+    /** Of those who keep a share, so many stand in a grant: it is to fit a picture for a camera. */
+    grantPeersMax: 4,
+    grantCharsMax: 4096,
+    personCharsMax: 1024,
+    /** Between two looks for a newer state; each asks one holder, and gets a few bytes back. */
+    lookMs: 1_500,
+    /** Holders asked one after another in one look while none has answered. */
+    askedPerLookMax: 6,
+    /** Without any answer the next look is this much later: doubles from the first to the last. */
+    restMsMin: 2_000,
+    restMsMax: 60_000,
+    /** How long a revocation waits for holders to confirm it; the others hear of it later. */
+    revokeMs: 5_000,
+    /** Holders that missed a new state are told again so often. */
+    tellAgainMs: 30_000,
+    /** Names looked at to find a folder that was renamed, pages of which are on this machine. */
+    searchedMax: 1_000_000,
+    /** Opened pages of another's catalogue kept at hand: 200 KiB each at most. */
+    pagesMax: 16,
   },
   /** Giving back the room of what a drive refers to no more. */
   reclaim: {

@@ -4,12 +4,15 @@
  */
 import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
+import type { SharingDuties } from "./sharing.ts";
 import type { TrafficOrders } from "./traffic.ts";
 import type { InviteView, LeaveOrder, LeaveView, LedgerView, NodeStatus } from "./views.ts";
 import type { PeerRow, PolicyQuestion, PolicyReport, PolicyTexts, ReclaimReport } from "./views.ts";
 import type { VerifyReport, Vouch } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
+  /** People and shared folders; each refuses on a node without a drive. */
+  readonly sharing: SharingDuties;
   /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */
   ipfsBlock(cid: Cid): Promise<Uint8Array>;
   status(): Promise<NodeStatus>;

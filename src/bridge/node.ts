@@ -6,9 +6,11 @@ import type { InviteView, LeaveOrder, LeaveView, LedgerView, NodeStatus } from "
 import type { PeerRow, PolicyQuestion, PolicyReport, PolicyTexts } from "../base/views.ts";
 import type { ReclaimReport, VerifyReport, Vouch } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
+import { remoteSharing, serveSharing } from "./sharing.ts";
 
 export function serveNode(node: NodeDuties): Handlers {
   return {
+    ...serveSharing(node.sharing),
     "node.fetch": (cid, signal) => node.fetch(cid as Cid, { signal }),
     "node.ipfsBlock": (cid) => node.ipfsBlock(cid as Cid),
     "node.status": () => node.status(),
@@ -37,6 +39,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
   const ask = async <T>(name: string, value?: unknown, signal?: AbortSignal): Promise<T> =>
     (await channel.call(`node.${name}`, value, signal)) as T;
   return {
+    sharing: remoteSharing(channel),
     fetch: (cid, { signal }) => ask<Uint8Array>("fetch", cid, signal),
     ipfsBlock: (cid) => ask<Uint8Array>("ipfsBlock", cid),
     status: () => ask<NodeStatus>("status"),

@@ -2,6 +2,7 @@
  * Every command, option and operand, once: the parser, `--help` and hive(1) are made from this
  * table. Summaries are lower case and without a full stop, as Unix tools speak.
  */
+import { sharingCommands } from "./commands-sharing.ts";
 import { localCommands } from "./local-commands.ts";
 
 export interface OptionSpec {
@@ -352,6 +353,7 @@ export const commands: readonly CommandSpec[] = [
       "taken up at the next start of this machine's daemon.",
     options: [],
   },
+  ...sharingCommands(json),
   {
     name: "recover",
     operands: "",

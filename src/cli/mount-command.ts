@@ -34,6 +34,7 @@ import type { CommandLine } from "./parse.ts";
 import { pinHandlersOf } from "./pin-command.ts";
 import { PolicyFiles, type PolicyWatch, watchPolicies } from "./policy-watch.ts";
 import { readSettings, writeSettings } from "./settings.ts";
+import { sharingHandlersOf } from "./sharing-commands.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
 import { ordersOf } from "./traffic-orders.ts";
@@ -95,7 +96,8 @@ async function attend(
   const watches = new WatchKeeper(home.watchesFile, { mount: directory, log: daemonLog });
   const handlers = {
     ...handlersOf(drive, { dashboard, policies, watches }), ...policyHandlersOf(drive, policies),
-    ...pinHandlersOf(drive), ...watchHandlersOf(watches), reloadTraffic,
+    ...pinHandlersOf(drive), ...sharingHandlersOf(drive), ...watchHandlersOf(watches),
+    reloadTraffic,
   };
   const server = await serveControl(home.socket, handlers);
   watches.begin();

@@ -94,6 +94,12 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return drive.invite(home, line);
     case "join":
       return drive.join(home, line);
+    case "contacts":
+    case "share":
+    case "shares":
+    case "accept":
+    case "revoke":
+      return (await import("./sharing-commands.ts"))[name](home, line);
     case "swarm":
       return (await import("./swarm-command.ts")).swarmCommand(home, line);
     default:
@@ -128,6 +134,11 @@ type CommandName =
   | "web"
   | "invite"
   | "join"
+  | "contacts"
+  | "share"
+  | "shares"
+  | "accept"
+  | "revoke"
   | "swarm";
 
 function helpFor(name: string | undefined): string {

@@ -1,4 +1,7 @@
-/** The certificate by which a device's peer key may act for a drive, renewed at every greeting. */
+/**
+ * The certificate by which a device's peer key may act for a drive, or for a person, renewed at
+ * every greeting.
+ */
 import type { Clock } from "../base/clock.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -8,7 +11,7 @@ import { signDeviceCertificate } from "./records.ts";
 
 /** Signs afresh when the last one is half-way to its end, or from a future that is none. */
 export function certifier(
-  keys: DriveKeys,
+  keys: Pick<DriveKeys, "owner" | "sign">,
   device: { readonly peer: PeerId; readonly name: string },
   clock: Clock,
 ): () => readonly DeviceCertificate[] {

@@ -7,6 +7,7 @@
  *   drive/head     seals the heads' payload
  *   drive/catalog  seals the catalogue of where blocks lie
  *   drive/local    seals what the cache keeps on this disk
+ *   drive/share    the secret of the keys that readers of shared folders are given
  */
 import { type OwnerId, parseOwnerId } from "../base/ids.ts";
 import { signerOf } from "./ed25519.ts";
@@ -19,6 +20,7 @@ export interface DriveKeys {
   readonly headKey: Buffer;
   readonly catalogKey: Buffer;
   readonly localKey: Buffer;
+  readonly shareSecret: Buffer;
 }
 
 export function driveKeysOf(seed: Uint8Array): DriveKeys {
@@ -30,5 +32,6 @@ export function driveKeysOf(seed: Uint8Array): DriveKeys {
     headKey: deriveKey(seed, "drive/head"),
     catalogKey: deriveKey(seed, "drive/catalog"),
     localKey: deriveKey(seed, "drive/local"),
+    shareSecret: deriveKey(seed, "drive/share"),
   };
 }

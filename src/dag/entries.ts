@@ -65,6 +65,13 @@ export function nameOfEntry(bytes: Uint8Array): Name {
   return readName(new Reader(bytes, "dag.entry"));
 }
 
+/** True for one of several names of a file. */
+export function isLinkEntry(bytes: Uint8Array): boolean {
+  const reader = new Reader(bytes, "dag.entry");
+  reader.latin1();
+  return reader.u8() === 1;
+}
+
 export function parseEntry(bytes: Uint8Array): Entry {
   const reader = new Reader(bytes, "dag.entry");
   const name = readName(reader);

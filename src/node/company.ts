@@ -5,11 +5,14 @@ import type { GuardHost, GuardNetwork } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import { systemRandom as random } from "../base/random.ts";
+import type { ShareHost, ShareNetwork } from "../base/sharing.ts";
 import { noOrders } from "../base/traffic.ts";
 import { certifier } from "../crypt/certificates.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
+import type { PersonKeys } from "../crypt/grants.ts";
 import { type Peers, openPeers } from "../peers/peers.ts";
 import { Places } from "../places/places.ts";
+import { personIdOf } from "../sharing/person-keys.ts";
 import { limitedHost } from "../traffic/limited-host.ts";
 import { limitedNetwork } from "../traffic/limited-network.ts";
 import { Traffic } from "../traffic/traffic.ts";
@@ -17,39 +20,63 @@ import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { countedNetwork } from "./counted.ts";
 import type { House } from "./house.ts";
 
+/** Whose node it is: keys of the drive and of its person. */
+export interface Owner {
+  readonly keys: DriveKeys;
+  readonly person: PersonKeys;
+}
+
 export interface Company {
   readonly peers: Peers;
   readonly places: Places;
   readonly traffic: Traffic;
   /** The peers, on this machine's line; what they hand out to it is told to its ledger. */
-  readonly network: PeerNetwork & GuardNetwork;
+  readonly network: PeerNetwork & GuardNetwork & ShareNetwork;
 }
 
 export async function openCompany(
   { log, world, blocks }: NodeNeeds,
   config: NodeConfig,
-  { keys, ledger, vault, met, openBooks, driveKeys }: House & {
-    readonly driveKeys: DriveKeys | undefined;
+  { keys, ledger, vault, met, openBooks, owner }: House & {
+    readonly owner: Owner | undefined;
   },
   parts: AsyncDisposableStack,
 ): Promise<Company> {
   const device = { peer: keys.peer, name: config.deviceName };
-  const certificates =
-    driveKeys === undefined ? () => [] : certifier(driveKeys, device, clock);
+  const acting = owner === undefined ? [] : [owner.keys, asOwner(owner.person)];
+  const certifiers = acting.map((one) => certifier(one, device, clock));
+  const certificates = () => certifiers.flatMap((certify) => certify());
   const ipfs = blocks === undefined ? {} : { blocks, fetcher: blocks };
   const people = { clock, random, log, books: await openBooks("peers") };
   const places = parts.use(new Places(people, { ...config, self: keys.peer }));
   const isNear = (peer: PeerId): boolean => places.isNear(peer);
   const traffic = parts.use(new Traffic({ clock, isNear }, config.traffic ?? noOrders));
   const host = limitedHost(vault, { traffic, clock });
-  const hosts = { host, guardian: guardHost(met), ledger: ledger.host };
+  const sharing = shareHost(vault, owner?.person);
+  const hosts = { host, guardian: guardHost(met), ledger: ledger.host, sharing };
   const needs = { ...people, ...hosts, certificates, places, world, ...ipfs };
   const peers = parts.use(await openPeers(needs, config));
   met.peers = peers;
   // What fellows of a group ask each other is small, and waits for nobody.
   const guard: GuardNetwork["guard"] = (...asked) => peers.guard(...asked);
-  const network = { ...limitedNetwork(countedNetwork(peers, ledger.tally), traffic), guard };
+  const share: ShareNetwork["share"] = (...asked) => peers.share(...asked);
+  const network = { ...limitedNetwork(countedNetwork(peers, ledger.tally), traffic), guard, share };
   return { peers, places, traffic, network };
+}
+
+/** A person certifies devices as a drive does. */
+function asOwner(person: PersonKeys) {
+  return { owner: personIdOf(person), sign: (message: Uint8Array) => person.sign(message) };
+}
+
+/** Records of shares are the vault's; a person's key is told to whoever asks. */
+function shareHost(vault: ShareHost, person: PersonKeys | undefined): ShareHost {
+  return {
+    async share(from, act, payload) {
+      const isKey = act === "key" && person !== undefined;
+      return isKey ? person.sealPublic : vault.share(from, act, payload);
+    },
+  };
 }
 
 /** The guardian comes last: it needs all the others. */

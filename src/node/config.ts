@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import type { CensusTaker, UploadSource } from "../base/blocks.ts";
 import type { Log } from "../base/log.ts";
+import type { SharedRoots } from "../base/sharing.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { PolicyTexts } from "../base/views.ts";
 import type { RemoteBlocks } from "../bridge/source.ts";
@@ -13,6 +14,8 @@ export interface NodeNeeds {
   readonly source?: UploadSource;
   readonly blocks?: RemoteBlocks;
   readonly census?: CensusTaker;
+  /** Is told what the folders of others are now, where there is somebody to show them to. */
+  readonly roots?: SharedRoots;
   /** In tests and drills alone. */
   readonly world?: MadeUpWorld;
 }

@@ -2,15 +2,17 @@
 import { policyReportOf } from "../agent/explain.ts";
 import { peerRowsOf, safetyOf } from "../agent/report.ts";
 import { systemClock as clock } from "../base/clock.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import { inviteTo, joinBy } from "../peers/joining.ts";
 import { policiesOf } from "../placement/describe.ts";
+import type { Sharing } from "../sharing/sharing.ts";
 import { type Recovered } from "../transfer/recover.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { type Rooms, openRooms } from "./rooms.ts";
+import { noSharing } from "./sharing.ts";
 
 /** Peers and vault, and with a drive's seed transfer and agent too. */
 export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<NodeDuties> {
@@ -30,14 +32,16 @@ export async function askRecovered(
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
-  const { peers, vault, transfer, agent, places, ledger, traffic, leaving, shedding, name } = rooms;
+  const { peers, vault, transfer, sharing, agent, places, ledger, traffic } = rooms;
+  const { leaving, shedding, name } = rooms;
   let { problem } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
     throw new HiveError("Unsupported", "node", "it has no drive");
   };
   return {
-    fetch: (cid, options) => drive().fetch(cid, options),
+    sharing: sharing ?? noSharing,
+    fetch: (cid, options) => fetchAny(drive(), sharing, cid, options),
     ipfsBlock: async (cid) => (await peers.ipfs()).block(cid),
     async status() {
       const known = peers.peers();
@@ -92,6 +96,18 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     wake: async () => agent.wake(),
     close: () => parts.disposeAsync(),
   };
+}
+
+/** Of this drive, or of a folder that somebody else shares with its person. */
+async function fetchAny(
+  drive: Transfer, sharing: Sharing | undefined, ...[cid, options]: Parameters<Transfer["fetch"]>
+): Promise<Uint8Array> {
+  try {
+    return await drive.fetch(cid, options);
+  } catch (error) {
+    if (sharing === undefined || !isFault(error, "NotFound")) throw error;
+    return sharing.fetch(cid, options);
+  }
 }
 
 async function countMissing(transfer: Transfer, cids: readonly Cid[]): Promise<number> {

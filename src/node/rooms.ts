@@ -6,29 +6,34 @@ import { Leaving } from "../agent/leaving.ts";
 import { LettingGo } from "../agent/letting-go.ts";
 import { booksUnder } from "../agent/own-books.ts";
 import { Shedding } from "../agent/shedding.ts";
-import { systemClock as clock } from "../base/clock.ts";
+import { type Clock, systemClock as clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import { memoryStep } from "../base/memory.ts";
-import { systemRandom as random } from "../base/random.ts";
+import { type Random, systemRandom as random } from "../base/random.ts";
 import { emptySource } from "../bridge/source.ts";
 import { driveKeysOf } from "../crypt/drive.ts";
-import { openCoder } from "../erasure/erasure.ts";
+import { personKeysOf } from "../crypt/grants.ts";
+import { type Coder, openCoder } from "../erasure/erasure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Peers } from "../peers/peers.ts";
 import { policiesOf } from "../placement/describe.ts";
 import type { Places } from "../places/places.ts";
 import { Survey } from "../places/survey.ts";
+import type { Sharing } from "../sharing/sharing.ts";
 import { LinkStep } from "../traffic/link.ts";
 import type { Traffic } from "../traffic/traffic.ts";
 import { type Transfer, openTransfer } from "../transfer/transfer.ts";
 import type { Vault } from "../vault/vault.ts";
-import { openCompany } from "./company.ts";
+import { type Company, type Owner, openCompany } from "./company.ts";
 import { type NodeConfig, type NodeNeeds, noTexts } from "./config.ts";
-import { openHouse } from "./house.ts";
+import { type House, openHouse } from "./house.ts";
+import { openNodeSharing } from "./sharing.ts";
 
 export interface Rooms {
   readonly peers: Peers;
   readonly vault: Vault;
   readonly transfer: Transfer | undefined;
+  readonly sharing: Sharing | undefined;
   readonly agent: Agent;
   readonly places: Places;
   readonly ledger: Ledger;
@@ -50,24 +55,13 @@ export async function openRooms(
   const { log, source } = needs;
   const house = await openHouse(needs, config, parts);
   const { keys, ledger, vault, met, notices, openBooks } = house;
-  const driveKeys = config.driveSeed === undefined ? undefined : driveKeysOf(config.driveSeed);
-  const company = await openCompany(needs, config, { ...house, driveKeys }, parts);
+  const owner = ownerOf(config);
+  const company = await openCompany(needs, config, { ...house, owner }, parts);
   const { peers, places, traffic, network } = company;
   const shared = { network, clock, random, log };
   const coder = openCoder();
-  const transfer =
-    driveKeys === undefined
-      ? undefined
-      : await openTransfer({
-          ...shared,
-          source: source ?? emptySource,
-          census: needs.census,
-          books: await openBooks("transfer"),
-          coder,
-          keys: driveKeys,
-          brake: traffic.uploads,
-          mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
-        }, transferOptions(config.policies));
+  const ours = await openOwnersRooms(needs, config, { ...shared, ...house, owner, company, coder });
+  const { transfer, sharing } = ours;
   met.transfer = transfer;
   const survey = new Survey({
     ...shared, places, network: peers.ranging, peers: () => peers.peers(),
@@ -91,18 +85,58 @@ export async function openRooms(
   });
   const link = new LinkStep({ clock, log, traffic });
   const letGo = [lettingGo, leaving, shedding];
-  const steps = [peers.step, vault.step, guard, survey, ledger.step, ...letGo, link, ...memory];
+  const steps = [
+    peers.step, vault.step, guard, survey, ledger.step, ...letGo, link, ...memory,
+    ...(sharing?.steps ?? []),
+  ];
   const agentNeeds = {
     ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing, line: traffic, notices,
   };
   const agent = await openAgent(agentNeeds, { ...config, steps });
+  met.agent = agent;
   traffic.onRelease(() => agent.wake());
   notices.onNews(() => agent.wake());
   parts.defer(() => agent.stop());
   const problem = config.policies?.problem ?? null;
   const { deviceName: name, networkKey } = config;
   const told = { name, networkKey, problem };
-  return { peers, vault, transfer, agent, places, ledger, traffic, leaving, shedding, ...told };
+  return { peers, vault, agent, places, ledger, traffic, leaving, shedding, ...ours, ...told };
+}
+
+interface OwnersNeeds extends Pick<House, "met" | "openBooks"> {
+  readonly network: Company["network"];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly owner: Owner | undefined;
+  readonly company: Company;
+  readonly coder: Coder;
+}
+
+/** What a node has because it is of a drive: neither on one that only keeps shards. */
+async function openOwnersRooms(
+  needs: NodeNeeds, config: NodeConfig, parts: OwnersNeeds,
+): Promise<Pick<Rooms, "transfer" | "sharing">> {
+  const { owner, met, openBooks, company: { traffic } } = parts;
+  if (owner === undefined) return { transfer: undefined, sharing: undefined };
+  const transfer = await openTransfer({
+    ...parts,
+    source: needs.source ?? emptySource,
+    census: needs.census,
+    books: await openBooks("transfer"),
+    keys: owner.keys,
+    brake: traffic.uploads,
+    mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
+    onPublished: () => met.agent?.wake(),
+  }, transferOptions(config.policies));
+  const { deviceName } = config;
+  const sharing = await openNodeSharing(needs, { ...parts, ...owner, transfer, deviceName });
+  return { transfer, sharing };
+}
+
+function ownerOf({ driveSeed }: NodeConfig): Owner | undefined {
+  if (driveSeed === undefined) return undefined;
+  return { keys: driveKeysOf(driveSeed), person: personKeysOf(driveSeed) };
 }
 
 function guardianOptions({ deadAfterMs, auditIntervalMs: intervalMs, guardLeaseMs }: NodeConfig) {

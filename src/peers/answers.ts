@@ -11,6 +11,7 @@ import type { LedgerHost } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Requester, ShardHost } from "../base/network.ts";
 import type { DeviceCertificate, Offer } from "../base/records.ts";
+import type { ShareHost } from "../base/sharing.ts";
 import { parseDeviceCertificate, parseOffer } from "../crypt/records.ts";
 import type { Book } from "./book.ts";
 import type { Guest } from "./guests.ts";
@@ -22,6 +23,7 @@ export interface AnswerNeeds {
   readonly host: ShardHost;
   readonly ledger: LedgerHost | undefined;
   readonly guardian: GuardHost | undefined;
+  readonly sharing: ShareHost | undefined;
   readonly book: Book;
   /** This node's own offer, as it is now. */
   readonly offer: () => Offer;
@@ -80,6 +82,7 @@ export class Answers {
       case "settle": return this.#settle(from, payload);
       case "segments": return encodeList(await host.segments(from, request.owner, request));
       case "guard": return this.#guardian().guard(from, request.act, payload);
+      case "share": return this.#sharing().share(from, request.act, payload);
       default: return unreachable(request);
     }
   }
@@ -95,6 +98,12 @@ export class Answers {
     const { guardian } = this.#needs;
     if (guardian !== undefined) return guardian;
     throw new HiveError("Unsupported", "peers.guard", "nobody guards here");
+  }
+
+  #sharing(): ShareHost {
+    const { sharing } = this.#needs;
+    if (sharing !== undefined) return sharing;
+    throw new HiveError("Unsupported", "peers.share", "nobody keeps shares here");
   }
 
   async #hello({ peer, prefix }: Guest, payload: Uint8Array): Promise<Uint8Array> {

@@ -10,6 +10,7 @@ import { limits } from "../base/limits.ts";
 import type { CallOptions, Challenge, PeerNetwork, PutOptions } from "../base/network.ts";
 import type { ReadOptions } from "../base/network.ts";
 import type { Head, Manifest, Receipt, SegmentRecord } from "../base/records.ts";
+import type { ShareAct, ShareNetwork } from "../base/sharing.ts";
 import { parseHead, parseManifest, parseReceipt, parseSegmentRecord } from "../crypt/records.ts";
 import type { Link } from "./link.ts";
 import { parseList, parseOwnerRecords } from "./message.ts";
@@ -19,7 +20,7 @@ type Asked =
 
 const none = Buffer.alloc(0);
 
-export abstract class ShardCalls implements Pick<PeerNetwork, Asked>, GuardNetwork {
+export abstract class ShardCalls implements Pick<PeerNetwork, Asked>, GuardNetwork, ShareNetwork {
   /** The way to a peer, which connects when it is used. */
   protected abstract link(peer: PeerId): Link;
 
@@ -110,6 +111,12 @@ export abstract class ShardCalls implements Pick<PeerNetwork, Asked>, GuardNetwo
     to: PeerId, act: GuardAct, payload: Uint8Array, options: CallOptions = {},
   ): Promise<Uint8Array> {
     return this.link(to).call({ op: "guard", act }, payload, options);
+  }
+
+  share(
+    to: PeerId, act: ShareAct, payload: Uint8Array, options: CallOptions = {},
+  ): Promise<Uint8Array> {
+    return this.link(to).call({ op: "share", act }, payload, options);
   }
 }
 

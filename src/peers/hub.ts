@@ -80,6 +80,7 @@ export class Hub extends ShardCalls implements Peers {
       host: needs.host,
       ledger: needs.ledger,
       guardian: needs.guardian,
+      sharing: needs.sharing,
       book: this.#book,
       offer: () => this.#ownOffer(),
       isPass: (pass) => isPass(this.#keys.privateKeyRaw, pass, this.#needs.clock.now()),

@@ -9,6 +9,7 @@ import {
   type OwnerId, type SegmentId, type ShardId, parseOwnerId, parseSegmentId, parseShardId,
 } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { type ShareAct, shareActs } from "../base/sharing.ts";
 import { decodePlain } from "../crypt/cbor.ts";
 import type { Pass } from "./invite.ts";
 
@@ -57,7 +58,9 @@ export type Request =
       readonly limit: number;
     }
   /** Between members of a group; payload and answer are for the guardian to read. */
-  | { readonly op: "guard"; readonly act: GuardAct };
+  | { readonly op: "guard"; readonly act: GuardAct }
+  /** About a shared folder, to one who keeps it; or for a person's key, to that person's node. */
+  | { readonly op: "share"; readonly act: ShareAct };
 
 export type Op = Request["op"];
 
@@ -109,6 +112,7 @@ const parsers: { readonly [O in Op]: (fields: Fields) => Extract<Request, { op: 
     limit: count(f["limit"], limits.peers.segmentsSampleMax),
   }),
   guard: (f) => ({ op: "guard", act: oneOf(f["act"], guardActs) }),
+  share: (f) => ({ op: "share", act: oneOf(f["act"], shareActs) }),
 };
 
 const leavesMax = Math.ceil(limits.peers.payloadBytesMax / limits.segment.leafBytes);

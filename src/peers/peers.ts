@@ -18,6 +18,7 @@ import type { PeerNetwork, ShardHost } from "../base/network.ts";
 import type { PlaceBook, RangeNetwork } from "../base/places.ts";
 import type { Random } from "../base/random.ts";
 import type { DeviceCertificate } from "../base/records.ts";
+import type { ShareHost, ShareNetwork } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
 import type { SearchOptions } from "./dht.ts";
 import type { DriveBlocks, Ipfs } from "./ipfs.ts";
@@ -41,7 +42,9 @@ export interface PeersNeeds {
   readonly ledger?: LedgerHost;
   /** Answers fellow members of groups; without one nobody guards here. */
   readonly guardian?: GuardHost;
-  /** For which drives this node may ask; read again at each greeting. */
+  /** Answers about shared folders; without one none is kept here. */
+  readonly sharing?: ShareHost;
+  /** For which drives and people this node may ask; read again at each greeting. */
   readonly certificates: () => readonly DeviceCertificate[];
   readonly blocks?: DriveBlocks;
   readonly fetcher?: BlockFetcher;
@@ -77,7 +80,8 @@ export interface ConnectOptions {
   readonly friend?: boolean;
 }
 
-export interface Peers extends PeerNetwork, LedgerNetwork, GuardNetwork, AsyncDisposable {
+export interface Peers
+  extends PeerNetwork, LedgerNetwork, GuardNetwork, ShareNetwork, AsyncDisposable {
   /** Where others reach this node: multiaddrs with its peer id. */
   addresses(): readonly string[];
   /** Dials an address, greets, and hears of its peers. */

@@ -135,6 +135,7 @@ function answerBytesMax(request: Request): number {
     // A log of the widest group, when it is long.
     case "guard": return request.act === "word" ? limits.peers.payloadBytesMax : smallBytes;
     case "records": case "offers": return listBytes;
+    case "share": return limits.records.recordBytesMax;
     case "settle": return limits.ledger.messageBytesMax;
     default: return smallBytes;
   }

@@ -42,7 +42,14 @@ export interface GroupNeeds {
   readonly log: Log;
 }
 
-export class Groups {
+/** Which groups there are and who sits in them: all that reading takes. */
+export interface Seating {
+  get(group: GroupId): Manifest | undefined;
+  /** As its members made it, as far as that is known. */
+  seated(manifest: Manifest): Manifest;
+}
+
+export class Groups implements Seating {
   /** How they stand to their policies. */
   readonly law: Law;
   readonly #needs: GroupNeeds;

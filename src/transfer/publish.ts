@@ -16,7 +16,7 @@ import type { Head, Manifest } from "../base/records.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseHead, signHead } from "../crypt/records.ts";
-import { decodePayload, encodePayload } from "./catalog-page.ts";
+import { type HeadPayload, decodePayload, encodePayload } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 
@@ -30,6 +30,8 @@ export interface PublishNeeds {
   readonly groups: Groups;
   readonly catalog: Catalog;
   readonly announcer: Announcer;
+  /** Called when enough members have a new head. */
+  readonly onPublished?: () => void;
 }
 
 /** A head is wanted though there is no new root: what the last one names lies elsewhere now. */
@@ -101,6 +103,22 @@ export async function publishHead(
   await needs.books.put("x/head", head.bytes);
   await sendHead(needs, head, signal);
   await needs.books.put("x/told", new Writer(8).varint(sequence).finish());
+  needs.onPublished?.();
+}
+
+/** What the newest head says that enough members took; undefined when that is not the last one. */
+export async function published(
+  { books, keys }: Pick<PublishNeeds, "books" | "keys">,
+): Promise<Published | undefined> {
+  const bytes = await books.get("x/head");
+  if (bytes === undefined) return undefined;
+  const { sequence, sealed } = parseHead(bytes);
+  const isTaken = (await sequences(books)).published === sequence;
+  return isTaken ? { sequence, ...decodePayload(openRecord(keys.headKey, sealed)) } : undefined;
+}
+
+export interface Published extends HeadPayload {
+  readonly sequence: number;
 }
 
 /** The root that the last head is for; undefined before the first. */

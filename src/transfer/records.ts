@@ -12,7 +12,7 @@ import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { memberOfShard } from "../placement/seats.ts";
 import { type SegmentBooks, freshState } from "./books.ts";
 import { gather } from "./gather.ts";
-import type { Groups } from "./groups.ts";
+import type { Seating } from "./groups.ts";
 import { idBefore } from "./shards.ts";
 import type { Witness } from "./witness.ts";
 
@@ -20,8 +20,8 @@ export interface RecordsNeeds {
   readonly network: PeerNetwork;
   readonly clock: Clock;
   readonly owner: OwnerId;
-  readonly segments: SegmentBooks;
-  readonly groups: Groups;
+  readonly segments: Pick<SegmentBooks, "get" | "record" | "write">;
+  readonly groups: Seating;
   readonly witness: Witness;
 }
 

@@ -15,7 +15,7 @@ import type { Coder } from "../erasure/erasure.ts";
 import { memberOfShard } from "../placement/seats.ts";
 import { type SegmentBooks, isProven } from "./books.ts";
 import { type ReadPiece, gather } from "./gather.ts";
-import type { Groups } from "./groups.ts";
+import type { Seating } from "./groups.ts";
 import type { HedgeBudget, Pace } from "./pace.ts";
 import { type Verdict, type Witness, verdictOf } from "./witness.ts";
 
@@ -28,8 +28,8 @@ export interface ShardReaderNeeds {
   readonly network: PeerNetwork;
   readonly clock: Clock;
   readonly coder: Coder;
-  readonly segments: SegmentBooks;
-  readonly groups: Groups;
+  readonly segments: Pick<SegmentBooks, "get">;
+  readonly groups: Seating;
   readonly witness: Witness;
   readonly pace: Pace;
   readonly budget: HedgeBudget;

@@ -33,7 +33,7 @@ import { Outgoing } from "./outgoing.ts";
 import { HedgeBudget, Pace } from "./pace.ts";
 import { Placer } from "./place.ts";
 import type { InForce } from "./policies.ts";
-import { Announcer, Renewal } from "./publish.ts";
+import { Announcer, type Published, Renewal, published } from "./publish.ts";
 import { type Recovered, recover } from "./recover.ts";
 import { Reclaimer, reclaimNow } from "./reclaim.ts";
 import { Records } from "./records.ts";
@@ -58,6 +58,8 @@ export interface TransferNeeds {
   readonly brake?: Brake;
   /** Whether this machine's line bears so many bytes soon; it does when absent. */
   readonly mayReadAhead?: (bytes: number) => boolean;
+  /** Called when enough members have a new head. */
+  readonly onPublished?: () => void;
 }
 
 export interface TransferOptions {
@@ -104,6 +106,10 @@ export interface Transfer extends BlockFetcher {
    * record to commit into the empty cache; undefined when no peer knows this drive.
    */
   recover(signal?: AbortSignal): Promise<Recovered | undefined>;
+  /** What the newest head says that enough members took; undefined when the last was not yet. */
+  published(): Promise<Published | undefined>;
+  /** Whoever sits in one of the drive's groups. */
+  members(): readonly PeerId[];
 
   /** For the agent: what there is, and the acts of healing. */
   readonly health: Health;
@@ -255,6 +261,14 @@ class DriveTransfer implements Transfer {
 
   govern(inForce: InForce): void {
     this.#parts.groups.govern(inForce);
+  }
+
+  published(): Promise<Published | undefined> {
+    return published(this.#parts);
+  }
+
+  members(): readonly PeerId[] {
+    return [...new Set(this.#parts.groups.all().flatMap(({ peers }) => peers))];
   }
 
   async recover(

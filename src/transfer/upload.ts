@@ -59,6 +59,7 @@ export interface UploadNeeds {
   readonly announcer: Announcer;
   readonly renewal: Renewal;
   readonly witness: Witness;
+  readonly onPublished?: () => void;
 }
 
 export class Uploader implements Step {

@@ -4,7 +4,8 @@
  */
 import { HiveError, assert } from "../base/errors.ts";
 import type { Ino, Name } from "../base/ids.ts";
-import { nameKey, nameOfEntry, parseEntry, parseTableValue, slotsPerHash } from "../dag/entries.ts";
+import { isLinkEntry, nameKey, nameOfEntry, parseEntry, parseTableValue, slotsPerHash }
+  from "../dag/entries.ts";
 import { fileType, typeMask } from "../dag/inodes.ts";
 import { findItem, nextItem } from "../dag/search.ts";
 import type { Node } from "./nodes.ts";
@@ -45,6 +46,10 @@ export function nextName(
     const bound = changed?.key === first ? changed : older?.key === first ? older : undefined;
     if (bound === undefined) {
       assert(kept !== undefined);
+      if (!state.showsLinked && isLinkEntry(kept.value)) {
+        key = first + 1;
+        continue;
+      }
       const name = nameOfEntry(kept.value);
       return { key: first, name, source: { kind: "page", bytes: kept.value } };
     }

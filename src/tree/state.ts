@@ -62,6 +62,8 @@ export class State {
   namesKept = 0;
   /** Grows when the policy that some folder goes by may have become another: see slots.ts. */
   placesChanged = 0;
+  /** False where the table of linked files is not at hand: their names are passed over. */
+  showsLinked = true;
   /** Set by resealing.ts: what lies below this folder may have to follow its policy. */
   reseal: (node: Node) => void = () => undefined;
   /** Set by garbage.ts: garbage is looked for, though there is room. */

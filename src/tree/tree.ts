@@ -119,7 +119,7 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
     await commits.commit();
   }
   const pinner = needs.pins === undefined ? undefined : new Pinner(state, commits, needs.pins);
-  return fileSystem(state, { commits, resealer, pinner });
+  return treeOf(state, { commits, resealer, pinner });
 }
 
 function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
@@ -155,13 +155,13 @@ function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
   };
 }
 
-interface Works {
+export interface Works {
   readonly commits: Commits;
   readonly resealer: Resealer;
   readonly pinner: Pinner | undefined;
 }
 
-function fileSystem(state: State, works: Works): Tree {
+export function treeOf(state: State, works: Works): Tree {
   const handles = new Handles();
   const { nodes } = state;
   /** One operation: what was looked at in passing may go before it, never during it. */

@@ -6,11 +6,12 @@
  *   record/OWNER/SEGMENT        group, signed record     manifest/OWNER/GROUP, head/OWNER
  *   owner/OWNER                 totals                   gone/SEGMENT               when released
  *   via/OWNER                   who brought the owner here
+ *   share/OWNER/SHARE           the newest record of a folder that the owner shares
  *   log/OWNER/GROUP, policy/OWNER/GROUP, ballot/OWNER/GROUP     see group-words.ts
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
-import type { GroupId, OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.ts";
+import type { GroupId, OwnerId, PeerId, SegmentId, ShardId, ShareId } from "../base/ids.ts";
 import { bytesOfId, parseGroupId, parseOwnerId, parseSegmentId } from "../base/ids.ts";
 import { parsePeerId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -150,6 +151,17 @@ export class Books {
     return this.#store.get(headKey(owner));
   }
 
+  /** The records of the folders that the owner shares. */
+  async shares(owner: OwnerId): Promise<readonly Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    for await (const [, value] of this.#store.list(`share/${owner}/`)) found.push(value);
+    return found;
+  }
+
+  share(owner: OwnerId, share: ShareId): Promise<Uint8Array | undefined> {
+    return this.#store.get(shareKey(owner, share));
+  }
+
   async isGone(segment: SegmentId): Promise<boolean> {
     return (await this.#store.get(goneKey(segment))) !== undefined;
   }
@@ -226,6 +238,16 @@ export function putHead(head: { owner: OwnerId; bytes: Uint8Array }): KeyChange 
 
 export function dropHead(owner: OwnerId): KeyChange {
   return { type: "delete", key: headKey(owner) };
+}
+
+export function putShare(
+  { owner, share, bytes }: { owner: OwnerId; share: ShareId; bytes: Uint8Array },
+): KeyChange {
+  return { type: "put", key: shareKey(owner, share), value: bytes };
+}
+
+export function dropShare(owner: OwnerId, share: ShareId): KeyChange {
+  return { type: "delete", key: shareKey(owner, share) };
 }
 
 export function putGone(segment: SegmentId, atMs: number): KeyChange {
@@ -328,6 +350,10 @@ function wordKey(kind: WordKind, owner: OwnerId, group: GroupId): string {
 
 function headKey(owner: OwnerId): string {
   return `head/${owner}`;
+}
+
+function shareKey(owner: OwnerId, share: ShareId): string {
+  return `share/${owner}/${share}`;
 }
 
 function goneKey(segment: SegmentId): string {

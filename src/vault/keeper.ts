@@ -10,8 +10,10 @@ import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import type { GroupId, OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { Share } from "../base/sharing.ts";
 import type { Head, Manifest, Release, ReleasedShard } from "../base/records.ts";
 import { parseHead, parseSegmentRecord } from "../crypt/records.ts";
+import { parseShare } from "../crypt/share-records.ts";
 import type { Standing } from "../guard/log.ts";
 import type { Ballot } from "../guard/voter.ts";
 import { memberOfShard } from "../placement/seats.ts";
@@ -185,6 +187,27 @@ export class Keeper {
     await this.#write(head.owner, totals, [books.putHead(head)]);
   }
 
+  /** The newest state of a shared folder, and who may read it from now on. */
+  async keepShare(share: Share): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const { accounts } = this.#needs;
+    const { owner } = share;
+    if (!accounts.owners.has(owner)) throw new HiveError("Denied", "vault.share", owner);
+    const shares = await this.#needs.books.shares(owner);
+    const stored = await this.#needs.books.share(owner, share.share);
+    if (stored !== undefined && sameBytes(stored, share.bytes)) return;
+    // No number is used twice: whoever brings an older one would take a revocation back.
+    if (stored !== undefined && parseShare(stored).sequence >= share.sequence) {
+      throw new HiveError("Stale", "vault.share", `sequence ${share.sequence}`);
+    }
+    if (stored === undefined && shares.length >= limits.vault.sharesPerOwnerMax) {
+      throw new HiveError("Quota", "vault.share", `${shares.length} shares`);
+    }
+    const bytes = share.bytes.length - (stored?.length ?? 0);
+    using _room = bytes > 0 ? accounts.reserve(owner, bytes) : undefined;
+    await this.#write(owner, accounts.with(owner, { bytes }), [books.putShare(share)]);
+  }
+
   /** Within a turn: notes who brought the owner, when that is new. */
   async #introduce(owner: OwnerId, from: Introduction): Promise<void> {
     const { accounts } = this.#needs;
@@ -206,7 +229,9 @@ export class Keeper {
       books.dropManifest(idle, group),
       ...kinds.map((kind) => books.dropWord(kind, idle, group)),
     ]);
-    await this.#write(idle, noTotals, [...words, books.dropHead(idle)]);
+    const shares = await this.#needs.books.shares(idle);
+    const forgotten = shares.map((bytes) => books.dropShare(idle, parseShare(bytes).share));
+    await this.#write(idle, noTotals, [...words, ...forgotten, books.dropHead(idle)]);
     for (const group of groups) this.groups.forget(`${idle}/${group}`);
   }
 

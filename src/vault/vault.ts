@@ -14,6 +14,7 @@ import type { Lender, Lodgers } from "../base/ledger.ts";
 import type { Log } from "../base/log.ts";
 import type { Challenge, OwnerRecords, Requester } from "../base/network.ts";
 import type { ShardHost, StoreRequest } from "../base/network.ts";
+import type { ShareHost } from "../base/sharing.ts";
 import type { Manifest } from "../base/records.ts";
 import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
@@ -33,6 +34,7 @@ import { Keeper } from "./keeper.ts";
 import { type Lodging, type PassedOn, passedOn, sampleOf, weightsOf } from "./lodging.ts";
 import { Scrub } from "./scrub.ts";
 import { type Neighbourhood, SeatPolicy } from "./seat-policy.ts";
+import { Shares } from "./shares.ts";
 import { type GroupShelf, Shelf } from "./shelf.ts";
 
 export interface VaultNeeds {
@@ -70,7 +72,7 @@ export interface OwnerUsage {
   readonly bytes: number;
 }
 
-export interface Vault extends ShardHost, AsyncDisposable {
+export interface Vault extends ShardHost, ShareHost, AsyncDisposable {
   usage(): VaultUsage;
   /** One line for each owner. */
   list(): readonly OwnerUsage[];
@@ -121,6 +123,7 @@ class ShardVault implements Vault {
   readonly #parts: Parts;
   readonly #keeper: Keeper;
   readonly #seatPolicy: SeatPolicy;
+  readonly #shares: Shares;
   readonly #busy = new Set<Promise<unknown>>();
   #closed = false;
 
@@ -131,6 +134,8 @@ class ShardVault implements Vault {
     this.#seatPolicy = new SeatPolicy(parts.neighbours);
     const rooms = { ...shared, keeper: this.#keeper, seatPolicy: this.#seatPolicy };
     this.shelf = new Shelf(rooms);
+    const checkPartner = (from: Requester, owner: OwnerId) => this.#checkPartner(from, owner);
+    this.#shares = new Shares({ ...rooms, checkPartner });
     const scrub = new Scrub(rooms);
     const step = (signal: AbortSignal) => this.#during(() => scrub.step(signal));
     this.step = { name: scrub.name, step };
@@ -193,15 +198,16 @@ class ShardVault implements Vault {
     return this.#during(async () => {
       if (kind === "manifest") return this.#putManifest(from, parseManifest(record), policy);
       const head = parseHead(record);
-      await this.#groupsFor(from, head.owner);
+      await this.#checkPartner(from, head.owner);
       return this.#keeper.keepHead(head);
     });
   }
 
   records(from: Requester, owner: OwnerId): Promise<OwnerRecords> {
     return this.#during(async () => {
-      const manifests = await this.#groupsFor(from, owner);
-      const head = await this.#parts.books.head(owner);
+      const { manifests, isReader } = await this.#groupsFor(from, owner);
+      // A reader has another way to what he reads: the drive's own head is not his to have.
+      const head = isReader ? undefined : await this.#parts.books.head(owner);
       return { head, manifests: manifests.map(({ bytes }) => bytes) };
     });
   }
@@ -212,7 +218,7 @@ class ShardVault implements Vault {
     options: { readonly after: SegmentId | undefined; readonly limit: number },
   ): Promise<readonly Uint8Array[]> {
     return this.#during(async () => {
-      const manifests = await this.#groupsFor(from, owner);
+      const { manifests } = await this.#groupsFor(from, owner);
       const groups = new Set(manifests.map(({ group }) => group));
       const most = Math.min(options.limit, limits.vault.segmentsPerAnswerMax);
       const found: Uint8Array[] = [];
@@ -222,6 +228,10 @@ class ShardVault implements Vault {
       }
       return found;
     });
+  }
+
+  share(...asked: Parameters<ShareHost["share"]>): Promise<Uint8Array> {
+    return this.#during(() => this.#shares.share(...asked));
   }
 
   space(): { readonly quotaBytes: number; readonly freeBytes: number } {
@@ -301,16 +311,29 @@ class ShardVault implements Vault {
       const standing = await this.#keeper.groups.standing(place.owner, place.group);
       if (isPartner(from, place.owner, standing)) return place;
     }
+    for (const place of places) {
+      if (await this.#shares.isReader(from, place.owner)) return place;
+    }
     throw new HiveError("Denied", "vault.place", shard);
   }
 
-  /** The owner's groups that this peer may know of: for the owner all, for a member its own. */
-  async #groupsFor(from: Requester, owner: OwnerId): Promise<readonly Manifest[]> {
+  /** The owner's groups that this peer may know of: for him and his readers all. */
+  async #groupsFor(
+    from: Requester, owner: OwnerId,
+  ): Promise<{ readonly manifests: readonly Manifest[]; readonly isReader: boolean }> {
     const standings = await this.#keeper.groups.standings(owner);
     const isOwners = from.owners.includes(owner);
     const own = standings.filter((standing) => isOwners || isMember(standing, from.peer));
-    if (isOwners || own.length > 0) return own.map(({ manifest }) => manifest);
-    throw new HiveError("Denied", "vault.owner", owner);
+    const isReader = own.length === 0 && await this.#shares.isReader(from, owner);
+    const known = isReader ? standings : own;
+    if (!isOwners && known.length === 0) throw new HiveError("Denied", "vault.owner", owner);
+    return { manifests: known.map(({ manifest }) => manifest), isReader };
+  }
+
+  /** Denied to whoever only reads, too: none of this is his to change. */
+  async #checkPartner(from: Requester, owner: OwnerId): Promise<void> {
+    const { isReader } = await this.#groupsFor(from, owner);
+    if (isReader) throw new HiveError("Denied", "vault.owner", owner);
   }
 
   /** What is known of this very manifest's log. */

@@ -7,7 +7,7 @@
 import { test } from "tap";
 import { encode } from "@ipld/dag-cbor";
 import { type Kind, isFault } from "../../src/base/errors.ts";
-import type { Cid, GroupId, OwnerId, SegmentId, ShardId } from "../../src/base/ids.ts";
+import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
@@ -38,6 +38,12 @@ import { decodeLog, decodeName, decodeNotice, decodePledgeAsk, decodePledged, de
   from "../../src/guard/messages.ts";
 import { baseOf } from "../../src/guard/log.ts";
 import { TestGroup } from "../support/guard-group.ts";
+import { ShareMaker } from "../support/share-maker.ts";
+import { personKeysOf } from "../../src/crypt/grants.ts";
+import { decodeShareAsk, encodeShareAsk } from "../../src/crypt/share-records.ts";
+import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
+  from "../../src/sharing/payload.ts";
+import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
 import { parsers as records } from "../support/record-parsers.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -116,6 +122,8 @@ const accepted = guarded.accepted(guarded.standing, replacement, 9);
 const word = { ...guarded.standing, policy: Buffer.from("hive-policy 1\n"), head, log: [accepted] };
 const named = { owner: guarded.drive.owner, group };
 
+const shares = new ShareMaker(random, { drive });
+
 const requests = [
   encodeRequest(1, { op: "hello" }),
   encodeRequest(2, { op: "offers", limit: 9 }),
@@ -130,6 +138,7 @@ const requests = [
     op: "segments", owner: hex as OwnerId, after: hex as SegmentId, limit: 20,
   }),
   encodeRequest(10, { op: "guard", act: "pledge" }),
+  encodeRequest(11, { op: "share", act: "get" }),
 ];
 
 const slot = Buffer.from(slotKey(slotOf(peer.peer, { place: "CH", depth: 2 })));
@@ -175,7 +184,8 @@ const decoders: readonly Decoder[] = [
   },
   ...[
     offer, certificate, manifest, segment, head, release, receipt, replacement, pledges[0]!,
-    accepted.votes[0]!,
+    accepted.votes[0]!, shares.record(3, [{ person: drive.owner }], undefined),
+    shares.grant(personKeysOf(random.bytes(32))),
   ].map((record, at) => {
     const kind = Object.keys(records)[at] as string;
     return {
@@ -183,6 +193,31 @@ const decoders: readonly Decoder[] = [
       bytesMax: payloadBytesMax,
     };
   }),
+  {
+    name: "question for a share", bytesMax: payloadBytesMax, decode: decodeShareAsk,
+    valid: [encodeShareAsk({ owner: drive.owner, share: shares.share, sequence: 9 })],
+  },
+  {
+    name: "share's payload", bytesMax: limits.records.headSealedBytesMax,
+    decode: decodeSharePayload,
+    valid: [encodeSharePayload({
+      root: random.bytes(90), manifests: [manifest.bytes], newest: [entry], runs: [],
+      ino: 7 as Ino, catalogKey: random.bytes(32),
+    })],
+  },
+  {
+    name: "string of a share", bytesMax: 2 ** 20, kinds: ["Invalid"],
+    decode: (bytes) => parseGrantText(Buffer.from(bytes).toString("latin1")),
+    valid: [Buffer.from(grantText(shares.grant(personKeysOf(random.bytes(32)))))],
+  },
+  {
+    name: "string of a person", bytesMax: 2 ** 20, kinds: ["Invalid"],
+    decode: (bytes) => parsePerson(Buffer.from(bytes).toString("latin1")),
+    valid: [Buffer.from(encodePerson({
+      person: drive.owner, sealHash: random.bytes(32), peer: peer.peer,
+      addresses: ["/ip4/192.0.2.7/tcp/4001"], name: "laptop",
+    }))],
+  },
   { name: "ledger entry", valid: [settled.bytes], decode: parseEntry, bytesMax: payloadBytesMax },
   { name: "double record", valid: [fraud.bytes], decode: parseFraud, bytesMax: payloadBytesMax },
   {

@@ -8,6 +8,7 @@ import {
   parseRelease,
   parseSegmentRecord,
 } from "../../src/crypt/records.ts";
+import { parseGrant, parseShare } from "../../src/crypt/share-records.ts";
 import { parsePledge, parseReplacement, parseVote } from "../../src/crypt/guard-records.ts";
 
 export const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly bytes: Uint8Array }>> = {
@@ -21,4 +22,6 @@ export const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly 
   replacement: parseReplacement,
   pledge: parsePledge,
   vote: parseVote,
+  share: parseShare,
+  grant: parseGrant,
 };

@@ -1,0 +1,139 @@
+/**
+ * What one person gives another to read: the records that stand for it, as typed values, and the
+ * ports over which they go. `crypt/share-records.ts` signs and checks them, holders keep them
+ * (`vault/shares.ts`), and `sharing/` makes and uses them.
+ */
+import type { Ino, Name, OwnerId, PeerId, PersonId, ShareId } from "./ids.ts";
+import type { CallOptions, Requester } from "./network.ts";
+
+/**
+ * A shared folder as it is now: who may read it, and its newest state, sealed. Signed by the
+ * drive's owner; the highest sequence counts, for the readers and for what they read alike.
+ */
+export interface Share {
+  readonly owner: OwnerId;
+  readonly share: ShareId;
+  readonly sequence: number;
+  readonly publishedAtMs: number;
+  readonly readers: readonly ShareReader[];
+  /** Opens with this record's own key, which each reader is given under his. */
+  readonly sealed: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+export interface ShareReader {
+  readonly person: PersonId;
+  /** `timeMsMax` for one that does not expire. */
+  readonly expiresAtMs: number;
+  /** The record's key, sealed under what the grant gave this reader. */
+  readonly key: Uint8Array;
+}
+
+/** What a reader is given once, and needs to find and open a share from then on. */
+export interface Grant {
+  readonly from: PersonId;
+  readonly to: PersonId;
+  readonly owner: OwnerId;
+  readonly share: ShareId;
+  /** What the giver calls the folder: shown, and a name to begin with. */
+  readonly name: string;
+  /** Some of those who keep it. */
+  readonly peers: readonly PeerId[];
+  /** The reader's key for this share, which opens with the reader's own X-Wing key alone. */
+  readonly sealed: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+/** put: a newer record. get: the record, if it is newer. key: this node's person's X-Wing key. */
+export const shareActs = ["put", "get", "key"] as const;
+export type ShareAct = (typeof shareActs)[number];
+
+/** Answers what is asked about shares; refusals are HiveErrors, as a ShardHost's are. */
+export interface ShareHost {
+  share(from: Requester, act: ShareAct, payload: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Asks others; the truth of an answer is the caller's to check. */
+export interface ShareNetwork {
+  share(
+    to: PeerId, act: ShareAct, payload: Uint8Array, options?: CallOptions,
+  ): Promise<Uint8Array>;
+}
+
+/** A folder to give away, and to whom. */
+export interface GiveQuestion {
+  /** Names from the drive's root, as the kernel gives them. */
+  readonly path: readonly Name[];
+  readonly ino: Ino;
+  /** A contact's pet name. */
+  readonly person: string;
+  readonly expiresAtMs: number | null;
+}
+
+export interface RevokeQuestion {
+  readonly path: readonly Name[];
+  /** Undefined when the folder is not there any more: then it is the one that was there. */
+  readonly ino: Ino | undefined;
+  readonly person: string;
+}
+
+export interface ContactView {
+  readonly name: string;
+  readonly person: PersonId;
+}
+
+/** A folder of this drive that others may read. */
+export interface GivenView {
+  readonly path: string;
+  readonly with: readonly { readonly name: string; readonly expiresAt: string | null }[];
+  /** How many holders have the newest record, of how many. */
+  readonly told: number;
+  readonly holders: number;
+  /** Why its newest state is not shown to them, in words. */
+  readonly trouble: string | null;
+}
+
+/** A folder that somebody else lets us read. */
+export interface TakenView {
+  readonly name: string;
+  readonly from: string;
+  /** ISO 8601, of the state that is shown; null before the first. */
+  readonly stateOf: string | null;
+  /** Why it cannot be had just now, in words. */
+  readonly trouble: string | null;
+}
+
+export interface SharesView {
+  readonly given: readonly GivenView[];
+  readonly taken: readonly TakenView[];
+}
+
+/** What a person asks of a node about people and shares. */
+export interface SharingDuties {
+  /** This node's person, as a short string for others. */
+  me(): Promise<string>;
+  contacts(): Promise<readonly ContactView[]>;
+  /** Asks the person's node for what does not fit the string, and remembers both. */
+  addContact(name: string, text: string): Promise<ContactView>;
+  removeContact(name: string): Promise<void>;
+  /** The grant, as a string for that person. */
+  give(asked: GiveQuestion): Promise<string>;
+  /** From now on this person is refused, and what is written is under other keys. */
+  revoke(asked: RevokeQuestion): Promise<void>;
+  /** Answers the name that it has from now on. */
+  accept(grant: string, name: string | null): Promise<string>;
+  forget(name: string): Promise<void>;
+  list(): Promise<SharesView>;
+}
+
+/** A folder of somebody else's, ready to be opened: a root record whose root is that folder. */
+export interface SharedRoot {
+  readonly name: Name;
+  /** Undefined when it is to be seen no more. */
+  readonly root: Uint8Array | undefined;
+}
+
+/** Is told what the folders of others are now: each at the start, and whatever changes. */
+export interface SharedRoots {
+  shared(news: SharedRoot): Promise<void>;
+}

@@ -1,0 +1,47 @@
+/**
+ * People and shares between the two threads: what the user asks goes to the node's, and what the
+ * folders of others are now comes to the kernel's, where they are shown.
+ */
+import type {
+  ContactView, GiveQuestion, RevokeQuestion, SharedRoot, SharedRoots, SharesView, SharingDuties,
+} from "../base/sharing.ts";
+import type { Channel, Handlers } from "./channel.ts";
+
+export function serveSharing(sharing: SharingDuties): Handlers {
+  const pair = (value: unknown) => value as [string, string];
+  return {
+    "sharing.me": () => sharing.me(),
+    "sharing.contacts": () => sharing.contacts(),
+    "sharing.addContact": (value) => sharing.addContact(...pair(value)),
+    "sharing.removeContact": (name) => sharing.removeContact(name as string),
+    "sharing.give": (asked) => sharing.give(asked as GiveQuestion),
+    "sharing.revoke": (asked) => sharing.revoke(asked as RevokeQuestion),
+    "sharing.accept": (value) => sharing.accept(...(value as [string, string | null])),
+    "sharing.forget": (name) => sharing.forget(name as string),
+    "sharing.list": () => sharing.list(),
+  };
+}
+
+export function remoteSharing(channel: Pick<Channel, "call">): SharingDuties {
+  const ask = async <T>(name: string, value?: unknown): Promise<T> =>
+    (await channel.call(`sharing.${name}`, value)) as T;
+  return {
+    me: () => ask<string>("me"),
+    contacts: () => ask<readonly ContactView[]>("contacts"),
+    addContact: (name, text) => ask<ContactView>("addContact", [name, text]),
+    removeContact: (name) => ask("removeContact", name),
+    give: (asked) => ask<string>("give", asked),
+    revoke: (asked) => ask("revoke", asked),
+    accept: (grant, name) => ask<string>("accept", [grant, name]),
+    forget: (name) => ask("forget", name),
+    list: () => ask<SharesView>("list"),
+  };
+}
+
+export function serveSharedRoots(roots: SharedRoots): Handlers {
+  return { shared: (news) => roots.shared(news as SharedRoot) };
+}
+
+export function remoteSharedRoots(channel: Pick<Channel, "call">): SharedRoots {
+  return { shared: async (news) => void (await channel.call("shared", news)) };
+}

@@ -1,0 +1,74 @@
+/** The commands about people and shared folders, for the table of all commands. */
+import type { CommandSpec, OptionSpec } from "./commands.ts";
+
+const qr: OptionSpec = {
+  name: "qr", summary: "show the QR code even where there is no terminal",
+};
+
+export const sharingCommands = (json: OptionSpec): readonly CommandSpec[] => [
+  {
+    name: "contacts",
+    operands: "[me | add NAME STRING | remove NAME]",
+    operandsMax: 3,
+    summary: "people by the names that you give them, and your own string for others",
+    details:
+      "`me` prints who you are as a string, which lets nobody read anything; on a terminal as a " +
+      "QR code too. `add` takes that of somebody else: make sure that it is hers, as whatever " +
+      "you share with that name is sealed to it. Her machine must answer at that moment, for a " +
+      "key that does not fit the string, and is checked by it. Contacts are known to this " +
+      "machine alone, and are lost with it.",
+    options: [
+      qr,
+      json,
+    ],
+  },
+  {
+    name: "share",
+    operands: "PATH",
+    operandsMax: 1,
+    summary: "let somebody read a folder",
+    details:
+      "Prints a string for that person, which is of no use to anybody else: no content is moved, " +
+      "and no key of yours is given away but those of this folder. She sees it as it is, all " +
+      "below it, and whatever changes in it, within seconds while both are online, and whether " +
+      "this machine is on or not. Files of several names are not among it. hive(7) says what " +
+      "a reader learns besides, and what holders do.",
+    options: [
+      { name: "with", value: "PERSON", summary: "one of your contacts" },
+      { name: "expires", value: "TIME", summary: "for so long: 90m, 12h, 30d" },
+      qr,
+    ],
+  },
+  {
+    name: "shares",
+    operands: "[forget NAME]",
+    operandsMax: 2,
+    summary: "list what you share, and what is shared with you",
+    details:
+      "Of a folder of yours it tells who may read it, and how many of the drive's holders know " +
+      "the newest state; of one of somebody else's, of when the state is that you see. `forget` " +
+      "takes one of the latter out of Shared.",
+    options: [json],
+  },
+  {
+    name: "accept",
+    operands: "STRING [NAME]",
+    operandsMax: 2,
+    summary: "take up a folder that somebody shares with you",
+    details:
+      "It appears as Shared/NAME in the drive, for reading; without a NAME under the one that " +
+      "its owner gave it. It takes no room but what is read, and needs its owner's machine never.",
+    options: [],
+  },
+  {
+    name: "revoke",
+    operands: "PATH",
+    operandsMax: 1,
+    summary: "end somebody's reading of a folder",
+    details:
+      "Holders refuse that person from the moment they hear of it: those that answer within five " +
+      "seconds, the others as soon as they do. What she has read or fetched before cannot be " +
+      "taken back; hive(7) says what else cannot.",
+    options: [{ name: "from", value: "PERSON", summary: "one of your contacts" }],
+  },
+];

@@ -1,0 +1,142 @@
+/** People and shared folders: the commands that ask the daemon of a mounted drive about them. */
+import { systemClock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import type { ContactView, GivenView, SharesView, TakenView } from "../base/sharing.ts";
+import type { Drive } from "../hive.ts";
+import { type Arguments, type ControlHandlers, askControl } from "./control.ts";
+import { type ExitCode, exitCodes } from "./exits.ts";
+import type { Home } from "./home.ts";
+import { insideMount, namesOf } from "./inside-mount.ts";
+import { print, printJson, say, table } from "./output.ts";
+import type { CommandLine } from "./parse.ts";
+
+export async function contacts(home: Home, line: CommandLine): Promise<ExitCode> {
+  const [word, name, text] = line.operands;
+  if (word === undefined) return listContacts(home, line);
+  if (word === "me" && name === undefined) return me(home, line);
+  if (word === "add" && name !== undefined && text !== undefined) {
+    const { person } = (await ask(home, "addContact", { name, text })) as ContactView;
+    say(`${name} is ${person.slice(0, 16)}`);
+    return exitCodes.ok;
+  }
+  if (word === "remove" && name !== undefined && text === undefined) {
+    await ask(home, "removeContact", { name });
+    return exitCodes.ok;
+  }
+  throw new HiveError("Usage", "contacts", "[me | add NAME STRING | remove NAME]");
+}
+
+async function listContacts(home: Home, line: CommandLine): Promise<ExitCode> {
+  const found = (await ask(home, "contacts")) as readonly ContactView[];
+  if (line.flag("json")) printJson(found);
+  else print(table(["name", "person"], found.map(({ name, person }) => [name, person])));
+  return exitCodes.ok;
+}
+
+/** The string alone goes to standard output; the code for a camera to whoever looks. */
+async function me(home: Home, line: CommandLine): Promise<ExitCode> {
+  const text = String(await ask(home, "me"));
+  print(text);
+  await showCode(line, text);
+  return exitCodes.ok;
+}
+
+export async function share(home: Home, line: CommandLine): Promise<ExitCode> {
+  const path = line.operands[0];
+  const person = line.text("with");
+  if (path === undefined || person === undefined) {
+    throw new HiveError("Usage", "share", "PATH --with PERSON [--expires TIME]");
+  }
+  const inside = await insideMount(home, { command: "share", path });
+  const forMs = line.duration("expires");
+  const expiresAtMs = forMs === undefined ? null : systemClock.now() + forMs;
+  const grant = String(await ask(home, "share", { path: inside, person, expiresAtMs }));
+  print(grant);
+  await showCode(line, grant);
+  say(`only ${person} can use it: hive accept STRING [NAME]`);
+  return exitCodes.ok;
+}
+
+export async function shares(home: Home, line: CommandLine): Promise<ExitCode> {
+  const [word, name] = line.operands;
+  if (word === "forget" && name !== undefined) {
+    await ask(home, "forgetShare", { name });
+    return exitCodes.ok;
+  }
+  if (word !== undefined) throw new HiveError("Usage", "shares", "[forget NAME]");
+  const found = (await ask(home, "shares")) as SharesView;
+  if (line.flag("json")) printJson(found);
+  else print(sharesText(found));
+  return exitCodes.ok;
+}
+
+export async function accept(home: Home, line: CommandLine): Promise<ExitCode> {
+  const [grant, name = null] = line.operands;
+  if (grant === undefined) throw new HiveError("Usage", "accept", "STRING [NAME]");
+  const shown = String(await ask(home, "accept", { grant, name }));
+  say(`it will be at Shared/${shown} as soon as one of its holders was reached`);
+  return exitCodes.ok;
+}
+
+export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
+  const path = line.operands[0];
+  const person = line.text("from");
+  if (path === undefined || person === undefined) {
+    throw new HiveError("Usage", "revoke", "PATH --from PERSON");
+  }
+  const inside = await insideMount(home, { command: "revoke", path });
+  await ask(home, "revoke", { path: inside, person });
+  say(`${person} is refused by every holder that heard of it: hive shares tells how many did`);
+  say("what was read or fetched before cannot be taken back");
+  return exitCodes.ok;
+}
+
+/** What a drive's daemon answers to these. */
+export function sharingHandlersOf(drive: Drive): ControlHandlers {
+  const { sharing } = drive.node;
+  return {
+    me: () => sharing.me(),
+    contacts: () => sharing.contacts(),
+    addContact: ({ name, text }) => sharing.addContact(String(name), String(text)),
+    removeContact: ({ name }) => sharing.removeContact(String(name)),
+    share: ({ path, person, expiresAtMs }) => drive.share(namesOf(String(path)), {
+      person: String(person), expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
+    }),
+    revoke: ({ path, person }) => drive.revoke(namesOf(String(path)), String(person)),
+    accept: ({ grant, name }) => {
+      return sharing.accept(String(grant), typeof name === "string" ? name : null);
+    },
+    forgetShare: ({ name }) => sharing.forget(String(name)),
+    shares: () => sharing.list(),
+  };
+}
+
+async function showCode(line: CommandLine, text: string): Promise<void> {
+  const isSeen = line.flag("qr") || process.stderr.isTTY;
+  if (isSeen) process.stderr.write((await import("./qr.ts")).qrText(text));
+}
+
+function sharesText({ given, taken }: SharesView): string {
+  if (given.length + taken.length === 0) return "nothing is shared, by you or with you";
+  const lines = [...given.flatMap(givenLines), ...taken.map(takenLine)];
+  return lines.join("\n");
+}
+
+function givenLines({ path, with: readers, told, holders, trouble }: GivenView): string[] {
+  const known = `known to ${told} of ${holders} holders`;
+  const state = trouble === null ? known : `${known}; ${trouble}`;
+  return readers.map(({ name, expiresAt }) => {
+    const until = expiresAt === null ? "" : ` until ${expiresAt}`;
+    return `${path}  read by ${name}${until}  (${state})`;
+  });
+}
+
+function takenLine({ name, from, stateOf, trouble }: TakenView): string {
+  const state = stateOf === null ? "no state yet" : `state of ${stateOf}`;
+  const why = trouble === null ? "" : `; ${trouble}`;
+  return `Shared/${name}  of ${from}  (${state}${why})`;
+}
+
+function ask(home: Home, command: string, values: Arguments = {}): Promise<unknown> {
+  return askControl(home.socket, command, values, say);
+}

@@ -1,0 +1,44 @@
+/** The room of people and shares, introduced to the rooms of a node with a drive. */
+import type { KeyValue } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { SharingDuties } from "../base/sharing.ts";
+import type { Coder } from "../erasure/erasure.ts";
+import { type Sharing, openSharing } from "../sharing/sharing.ts";
+import type { Transfer } from "../transfer/transfer.ts";
+import type { Company, Owner } from "./company.ts";
+import type { NodeNeeds } from "./config.ts";
+
+export async function openNodeSharing(
+  { blocks, roots }: Pick<NodeNeeds, "blocks" | "roots">,
+  parts: Owner & {
+    readonly clock: Clock; readonly random: Random; readonly log: Log;
+    readonly company: Company; readonly transfer: Transfer; readonly coder: Coder;
+    readonly openBooks: (name: string) => Promise<KeyValue>; readonly deviceName: string;
+  },
+): Promise<Sharing> {
+  const { company: { peers, network, traffic }, transfer } = parts;
+  // A node beside no mount has no store: then all comes from the peers.
+  const source = blocks ?? transfer;
+  return openSharing({
+    ...parts,
+    network,
+    books: await parts.openBooks("sharing"),
+    read: (cid) => source.fetch(cid, {}),
+    roots: roots ?? { shared: async () => {} },
+    connect: (address) => peers.connect(address),
+    mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
+  });
+}
+
+/** A node without a drive is nobody's. */
+export const noSharing: SharingDuties = {
+  me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, give: refuse,
+  revoke: refuse, accept: refuse, forget: refuse, list: refuse,
+};
+
+async function refuse(): Promise<never> {
+  throw new HiveError("Unsupported", "sharing", "this node has no drive");
+}

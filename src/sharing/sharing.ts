@@ -1,0 +1,111 @@
+/**
+ * The face of this room: people, the folders that they are given, and those that they give. It asks
+ * peers and answers this user; what holders keep of it is the vault's. It holds the keys of a
+ * drive and of its person, and hands neither to anybody: what leaves it is sealed to one reader.
+ *
+ * Read given.ts for the way out, taken.ts for the way in, payload.ts for what goes between.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError } from "../base/errors.ts";
+import { type Cid, nameToText } from "../base/ids.ts";
+import type { Log } from "../base/log.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import type { ShareNetwork, SharedRoots, SharingDuties } from "../base/sharing.ts";
+import type { Step } from "../base/step.ts";
+import { limits } from "../base/limits.ts";
+import type { DriveKeys } from "../crypt/drive.ts";
+import type { PersonKeys } from "../crypt/grants.ts";
+import { sha256 } from "../crypt/sha256.ts";
+import type { Coder } from "../erasure/erasure.ts";
+import type { Transfer } from "../transfer/transfer.ts";
+import { Contacts } from "./contacts.ts";
+import type { ReadBlock } from "./folder.ts";
+import { Given } from "./given.ts";
+import { grantText, parseGrantText } from "./payload.ts";
+import { personIdOf } from "./person-keys.ts";
+import { type PersonText, encodePerson } from "./person-text.ts";
+import { Taken } from "./taken.ts";
+
+export interface SharingNeeds {
+  readonly books: KeyValue;
+  readonly keys: DriveKeys;
+  readonly person: PersonKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly network: PeerNetwork & ShareNetwork;
+  readonly transfer: Pick<Transfer, "published" | "members">;
+  readonly coder: Coder;
+  /** A block of this drive, or of a folder of somebody else's, by way of this machine's store. */
+  readonly read: ReadBlock;
+  readonly roots: SharedRoots;
+  /** Connects to an address that a person's string tells. */
+  readonly connect: (address: string) => Promise<unknown>;
+  readonly deviceName: string;
+  readonly mayReadAhead: (bytes: number) => boolean;
+}
+
+export interface Sharing extends SharingDuties {
+  readonly steps: readonly Step[];
+  /** A block of somebody else's folder; NotFound when none names it. */
+  fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array>;
+}
+
+export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
+  const { transfer, person, network } = needs;
+  const contacts = new Contacts({ ...needs, askKey: (told) => askKey(needs, told) });
+  const given = new Given({
+    ...needs, published: () => transfer.published(), members: () => transfer.members(),
+  });
+  const taken = new Taken(needs);
+  await contacts.open();
+  await given.open();
+  await taken.open();
+  const over = (): AbortSignal => AbortSignal.timeout(limits.sharing.revokeMs);
+  return {
+    steps: [
+      { name: "sharing.given", step: (signal) => given.step(signal) },
+      { name: "sharing.taken", step: (signal) => taken.step(signal) },
+    ],
+    fetch: (cid, options) => taken.fetch(cid, options),
+    me: async () => encodePerson({
+      person: personIdOf(person), sealHash: sha256(person.sealPublic), peer: network.self,
+      addresses: network.offer().addresses, name: needs.deviceName,
+    }),
+    contacts: async () => contacts.all().map(({ name, person: id }) => ({ name, person: id })),
+    addContact: async (name, text) => {
+      const { person: id } = await contacts.add(name, text);
+      return { name, person: id };
+    },
+    removeContact: (name) => contacts.remove(name),
+    give: async (asked) => grantText(await given.give(asked, contacts.get(asked.person))),
+    revoke: (asked) => given.revoke(asked, contacts.get(asked.person).person, over()),
+    accept: async (text, name) => nameToText(await taken.accept(parseGrantText(text), name)),
+    forget: (name) => taken.forget(name),
+    list: async () => ({
+      given: given.list((id) => contacts.nameOf(id)),
+      taken: taken.list(({ from }) => contacts.nameOf(from)),
+    }),
+  };
+}
+
+/** Her node is known, can be found by its key, or is where the string says. */
+async function askKey(
+  { network, connect }: SharingNeeds, { peer, addresses }: PersonText,
+): Promise<Uint8Array> {
+  const tries = [
+    async () => {},
+    ...addresses.map((address) => () => connect(`${address}/p2p/${peer}`)),
+  ];
+  for (const meet of tries) {
+    try {
+      await meet();
+      return await network.share(peer, "key", Buffer.alloc(0));
+    } catch (error) {
+      if (!(error instanceof HiveError)) throw error;
+    }
+  }
+  throw new HiveError("Unavailable", "sharing.contact", "her machine does not answer");
+}

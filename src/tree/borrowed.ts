@@ -1,0 +1,23 @@
+/**
+ * A tree to read from a root that somebody else made: a folder of his drive, as it was at one
+ * moment. It has no keys but those that lie below the root, keeps nothing and commits nothing. What
+ * has several names lies in the table of its own drive, which does not come along: it is not shown.
+ */
+import { treeKeys } from "../dag/keys.ts";
+import { parseRoot } from "../dag/root.ts";
+import { Commits } from "./commit.ts";
+import { Resealer } from "./resealing.ts";
+import { State, type TreeNeeds } from "./state.ts";
+import { type Tree, treeOf } from "./tree.ts";
+
+const secretBytes = 32;
+
+/** `root` is a root record that is not sealed; Corrupt when it is none. */
+export function openBorrowedTree(needs: TreeNeeds, root: Uint8Array): Tree {
+  // Nothing is ever sealed here.
+  const keys = treeKeys(needs.random.bytes(secretBytes));
+  const state = new State(needs, keys, parseRoot(root), true);
+  state.showsLinked = false;
+  const works = { commits: new Commits(state), resealer: new Resealer(state), pinner: undefined };
+  return treeOf(state, works);
+}

@@ -1,0 +1,88 @@
+/**
+ * The shared folders of those whose shards lie here: keeps the newest record of each, hands it to
+ * whom it names, and says whether a peer may have an owner's sealed bytes because it reads one of
+ * his folders. It opens nothing: what of the owner a reader asks for it cannot tell, and any of it
+ * is handed out; the keys are what keeps a reader to his folder.
+ */
+import type { Clock } from "../base/clock.ts";
+import { HiveError, unreachable } from "../base/errors.ts";
+import type { OwnerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Requester } from "../base/network.ts";
+import type { Share, ShareAct, ShareHost } from "../base/sharing.ts";
+import { decodeShareAsk, parseShare } from "../crypt/share-records.ts";
+import type { Books } from "./books.ts";
+import type { Keeper } from "./keeper.ts";
+
+export interface SharesNeeds {
+  readonly books: Books;
+  readonly keeper: Keeper;
+  readonly clock: Clock;
+  /** Denied to whoever is neither the owner's nor of one of his groups. */
+  readonly checkPartner: (from: Requester, owner: OwnerId) => Promise<void>;
+}
+
+export class Shares implements ShareHost {
+  readonly #needs: SharesNeeds;
+  /** By owner: what was parsed lately. */
+  readonly #parsed = new Map<OwnerId, readonly Share[]>();
+  #changes = 0;
+
+  constructor(needs: SharesNeeds) {
+    this.#needs = needs;
+  }
+
+  async share(from: Requester, act: ShareAct, payload: Uint8Array): Promise<Uint8Array> {
+    switch (act) {
+      case "put": return this.#put(from, parseShare(payload));
+      case "get": return this.#get(from, payload);
+      case "key": throw new HiveError("Unsupported", "vault.share", act);
+      default: return unreachable(act);
+    }
+  }
+
+  /** By any record of the owner's that names somebody whom this peer acts for, until it expires. */
+  async isReader(from: Requester, owner: OwnerId): Promise<boolean> {
+    if (from.owners.length === 0) return false;
+    return (await this.#of(owner)).some((share) => this.#isNamed(from, share));
+  }
+
+  async #put(from: Requester, share: Share): Promise<Uint8Array> {
+    await this.#needs.checkPartner(from, share.owner);
+    await this.#needs.keeper.keepShare(share);
+    this.#changes++;
+    this.#parsed.delete(share.owner);
+    return none;
+  }
+
+  /** Nothing when the asker has the newest. Whoever is not named learns no more than that. */
+  async #get(from: Requester, payload: Uint8Array): Promise<Uint8Array> {
+    const { owner, share: id, sequence } = decodeShareAsk(payload);
+    const found = (await this.#of(owner)).find(({ share }) => share === id);
+    if (found === undefined) throw new HiveError("NotFound", "vault.share", id);
+    const isAllowed = from.owners.includes(owner) || this.#isNamed(from, found);
+    if (!isAllowed) throw new HiveError("Denied", "vault.share", id);
+    return found.sequence > sequence ? found.bytes : none;
+  }
+
+  #isNamed(from: Requester, { readers }: Share): boolean {
+    const nowMs = this.#needs.clock.now();
+    return readers.some(({ person, expiresAtMs }) => {
+      return expiresAtMs > nowMs && from.owners.includes(person);
+    });
+  }
+
+  async #of(owner: OwnerId): Promise<readonly Share[]> {
+    const known = this.#parsed.get(owner);
+    if (known !== undefined) return known;
+    const before = this.#changes;
+    const found = (await this.#needs.books.shares(owner)).map(parseShare);
+    // What was changed meanwhile must not stay as it was: it may shut a reader out.
+    if (before !== this.#changes) return this.#of(owner);
+    if (this.#parsed.size >= limits.vault.sharesParsedMax) this.#parsed.clear();
+    this.#parsed.set(owner, found);
+    return found;
+  }
+}
+
+const none = Buffer.alloc(0);

@@ -1,0 +1,66 @@
+/**
+ * Two people on one swarm, each with a drive mounted by a daemon of her own: what one shares the
+ * other reads with the owner's daemon off, and what moved meanwhile is counted. The slow tests have
+ * the longer story: what changes, moves, restarts, and the end of it.
+ */
+import { linkSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { test } from "tap";
+import { type Machine, newMachine, until } from "../support/cli.ts";
+import { met } from "../support/folders.ts";
+
+async function sentBytes(machine: Machine): Promise<number> {
+  const { traffic } = await machine.status() as unknown as { traffic: { sentBytes: number } };
+  return traffic.sentBytes;
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+test("a shared folder is one grant, and is read by one person while its owner's daemon is off",
+  { timeout: 240_000 }, async (t) => {
+    const [ann, ben] = [newMachine("ann"), newMachine("ben")];
+    t.teardown(async () => {
+      await ben.end();
+      await ann.end();
+    });
+    await ann.must(t, ["mount", ann.mount, "--swarm", "3"]);
+    await ben.must(t, ["init"]);
+    const bootstrap = (await ann.swarm()).map(({ address }) => address);
+    ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+    const photos = join(ann.mount, "private", "photos");
+    mkdirSync(join(photos, "june"), { recursive: true, mode: 0o700 });
+    writeFileSync(join(ann.mount, "private", "diary"), "nobody's business");
+    const large = randomBytes(8_000_000);
+    writeFileSync(join(photos, "june", "large"), large, { mode: 0o600 });
+    linkSync(join(photos, "june", "large"), join(photos, "other name"));
+    writeFileSync(join(photos, "note"), "one name");
+    writeFileSync(join(photos, "june", "film"), large, { mode: 0o600 });
+    const flushing = ann.must(t, ["flush", "--timeout", "90"]);
+    await ben.must(t, ["mount", ben.mount]);
+    await flushing;
+    await met(ben, 3);
+
+    const before = await sentBytes(ann);
+    const benIs = (await ben.must(t, ["contacts", "me"])).out.trim();
+    t.ok(benIs.length < 400, `${benIs.length} characters`);
+    await ann.must(t, ["contacts", "add", "Ben", benIs]);
+    const grant = (await ann.must(t, ["share", photos, "--with", "Ben"])).out.trim();
+    t.ok(grant.length < 2_400, `a grant of ${grant.length} characters`);
+    t.not((await ann.hive(["accept", grant])).code, 0, "it is nobody else's");
+    await ben.must(t, ["accept", grant, "Ann's photos"]);
+    const shared = join(ben.mount, "Shared", "Ann's photos");
+    await until(async () => isThere(shared), { seconds: 30, what: "the folder is there" });
+    const sent = await sentBytes(ann) - before;
+    t.ok(sent < 100_000, `${sent} bytes sent to share 16 MB`);
+
+    await ann.must(t, ["unmount"]);
+    t.strictSame(readdirSync(ben.mount), ["Shared"]);
+    t.strictSame(readdirSync(shared).sort(), ["june", "note"], "files of two names are not there");
+    t.equal(statSync(join(shared, "june")).uid, process.getuid?.());
+    t.ok(readFileSync(join(shared, "june", "film")).equals(large), "from the holders");
+    t.throws(() => writeFileSync(join(shared, "note"), "mine"), { code: "EROFS" });
+    t.throws(() => mkdirSync(join(shared, "more")), { code: "EROFS" });
+  });

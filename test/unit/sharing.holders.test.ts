@@ -1,0 +1,173 @@
+/**
+ * Holders and shared folders, with real vaults and the raw protocol: who is named gets the owner's
+ * sealed bytes and the folder's newest state, and nobody else does, whatever he brings.
+ */
+import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
+import { type Cid, cidOf } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { Requester } from "../../src/base/network.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { Share } from "../../src/base/sharing.ts";
+import { personKeysOf } from "../../src/crypt/grants.ts";
+import { encodeShareAsk, parseShare } from "../../src/crypt/share-records.ts";
+import { openCoder } from "../../src/erasure/erasure.ts";
+import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { Borrowed } from "../../src/transfer/borrowed.ts";
+import { World, refused } from "../contract/host.ts";
+import { LoopbackNetwork } from "../support/loopback-network.ts";
+import { ShareMaker } from "../support/share-maker.ts";
+import { ShiftedClock, type VaultWorld, makeBlocks, makeVaultWorld, openWorld }
+  from "../support/transfer-world.ts";
+import { openHouse } from "../support/vault-house.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const random = seededRandom(`sharing.holders/${seed}`);
+const reader = personIdOf(personKeysOf(random.bytes(32)));
+const other = personIdOf(personKeysOf(random.bytes(32)));
+const range = { offsetBytes: 0, lengthBytes: 64 };
+
+function put(share: Share): ["put", Uint8Array] {
+  return ["put", share.bytes];
+}
+
+function get({ owner, share }: Share, sequence = 0): ["get", Uint8Array] {
+  return ["get", encodeShareAsk({ owner, share, sequence })];
+}
+
+test("a holder serves the readers that the newest record names, and no others", async (t) => {
+  const world = new World(random);
+  const clock = new ShiftedClock();
+  await using house = await openHouse(world.holder, { clock });
+  const { vault } = house;
+  const piece = world.segment();
+  await world.store(vault, piece);
+  const maker = new ShareMaker(random, { drive: world.drive });
+  const peer = world.stranger.peer;
+  const [named, unnamed]: Requester[] = [reader, other].map((who) => ({ peer, owners: [who] }));
+  if (named === undefined || unnamed === undefined) throw new Error("two people");
+  const nobody: Requester = { peer, owners: [] };
+  const { owner } = world.drive;
+  const soon = clock.now() + 60_000;
+
+  const first = maker.record(1, [{ person: reader }], undefined);
+  await refused(t, "before it is shared", vault.read(named, piece.id, range), "Denied");
+  await refused(t, "a record by a stranger", vault.share(unnamed, ...put(first)), "Denied");
+  await refused(t, "by nobody", vault.share(nobody, ...put(first)), "Denied");
+  await vault.share(world.owner, ...put(first));
+  t.equal((await vault.read(named, piece.id, range)).length, range.lengthBytes);
+  t.strictSame(parseShare(await vault.share(named, ...get(first))).sequence, 1);
+  t.equal((await vault.share(named, ...get(first, 1))).length, 0, "nothing newer");
+  const told = await vault.records(named, owner);
+  t.equal(told.head, undefined, "the drive's own head is not a reader's");
+  t.equal(told.manifests.length, 1);
+  const page = await vault.segments(named, owner, { after: undefined, limit: 9 });
+  t.equal(page.length, 1);
+
+  for (const [who, from] of [["another person", unnamed], ["nobody", nobody]] as const) {
+    await refused(t, `bytes for ${who}`, vault.read(from, piece.id, range), "Denied");
+    await refused(t, `the state for ${who}`, vault.share(from, ...get(first)), "Denied");
+    await refused(t, `records for ${who}`, vault.records(from, owner), "Denied");
+  }
+  await refused(t, "a reader stores nothing", world.store(vault, world.segment(), named), "Denied");
+  const head = vault.putRecord(named, "head", world.head(9));
+  await refused(t, "a reader publishes no head", head, "Denied");
+  const more = maker.record(2, [{ person: reader }, { person: other }], undefined);
+  await refused(t, "a reader lets nobody in", vault.share(named, ...put(more)), "Denied");
+
+  const forger = new ShareMaker(random);
+  const forged = forger.record(9, [{ person: other }], undefined);
+  const bent = Buffer.from(first.bytes);
+  bent[bent.length - 1]! ^= 1;
+  await refused(t, "of a drive that is not here", vault.share(world.owner, ...put(forged)), "Denied");
+  await refused(t, "bent", vault.share(world.owner, "put", bent), "Corrupt");
+
+  const brief = maker.record(3, [{ person: reader, expiresAtMs: soon }], undefined);
+  await vault.share(world.member, ...put(brief));
+  t.equal((await vault.read(named, piece.id, range)).length, range.lengthBytes);
+  clock.shiftMs += 61_000;
+  await refused(t, "after it expired", vault.read(named, piece.id, range), "Denied");
+  await vault.share(world.owner, ...put(maker.record(4, [{ person: reader }], undefined)));
+  t.equal((await vault.read(named, piece.id, range)).length, range.lengthBytes);
+
+  await vault.share(world.owner, ...put(maker.record(5, [], undefined)));
+  await refused(t, "bytes for who left", vault.read(named, piece.id, range), "Denied");
+  await refused(t, "the state for who left", vault.share(named, ...get(first)), "Denied");
+  await refused(t, "an older record", vault.share(world.owner, ...put(first)), "Stale");
+  const twin = maker.record(5, [{ person: reader }], undefined);
+  await refused(t, "of the same number", vault.share(world.owner, ...put(twin)), "Stale");
+  await refused(t, "still", vault.read(named, piece.id, range), "Denied");
+});
+
+test("a share counts in its owner's part of the quota, once", async (t) => {
+  const world = new World(random);
+  await using house = await openHouse(world.holder);
+  const piece = world.segment();
+  await world.store(house.vault, piece);
+  const maker = new ShareMaker(random, { drive: world.drive });
+  const before = house.vault.usage().usedBytes;
+  const record = maker.record(1, [{ person: reader }], undefined);
+  await house.vault.share(world.owner, ...put(record));
+  t.equal(house.vault.usage().usedBytes, before + record.bytes.length);
+  await house.vault.share(world.owner, ...put(record));
+  t.equal(house.vault.usage().usedBytes, before + record.bytes.length, "again costs nothing");
+});
+
+/** The same peers, asked by somebody who acts for these. */
+function askedBy(world: VaultWorld, owners: ConstructorParameters<typeof LoopbackNetwork>[0]) {
+  const network = new LoopbackNetwork(owners);
+  for (const [peer, member] of world.network.members) network.members.set(peer, member);
+  return network;
+}
+
+test("a reader has every block by the owner's catalogue, though holders lie or are away",
+  async (t) => {
+    await using world = await makeVaultWorld(8, seed);
+    const transfer = await openWorld(world);
+    const blocks = makeBlocks(random, { count: 500, bytesMax: 3_000 });
+    world.source.commit("root", blocks.slice(0, 400));
+    await transfer.flush(60_000);
+    world.source.commit("more", blocks.slice(400));
+    await transfer.flush(60_000);
+    const head = await transfer.published();
+    if (head === undefined) throw new Error("published");
+    t.ok(head.runs.length > 0, `${head.runs.length} runs`);
+
+    const maker = new ShareMaker(random, { drive: world.keys });
+    const owner = { peer: world.network.self, owners: [world.keys.owner] };
+    const record = maker.record(1, [{ person: reader }], undefined);
+    for (const peer of transfer.members()) {
+      const { host } = world.network.members.get(peer)!;
+      await (host as typeof host & Pick<Borrower, "share">).share(owner, ...put(record));
+    }
+    const borrow = (network: LoopbackNetwork) => {
+      let pagesRead = 0;
+      const borrowed: Borrowed = new Borrowed({
+        network, coder: openCoder(), clock: systemClock, log: silentLog, owner: world.keys.owner,
+        read: (cid: Cid) => { pagesRead++; return borrowed.fetch(cid); },
+      });
+      borrowed.adopt({ ...head, catalogKey: world.keys.catalogKey });
+      return { borrowed, pages: () => pagesRead };
+    };
+    const wrongOf = async (network: LoopbackNetwork, some: readonly Uint8Array[]) => {
+      const { borrowed } = borrow(network);
+      const got = await Promise.all(some.map((bytes) => borrowed.fetch(cidOf(bytes)).catch(() => undefined)));
+      return got.filter((bytes, at) => bytes === undefined || !Buffer.from(bytes).equals(some[at]!)).length;
+    };
+    t.equal(await wrongOf(askedBy(world, [reader]), blocks), 0, "all are right");
+
+    const one = borrow(askedBy(world, [reader]));
+    await one.borrowed.fetch(cidOf(blocks[3]!));
+    t.ok(one.pages() <= 6, `one block takes ${one.pages()} pages of the catalogue`);
+    const absent = one.borrowed.fetch(cidOf(Buffer.from("none of his")));
+    await refused(t, "of another drive", absent, "NotFound");
+
+    const troubled = askedBy(world, [reader]);
+    const members = transfer.members();
+    const lying = members[0]!;
+    troubled.members.set(lying, { ...troubled.members.get(lying)!, mood: { is: "lying" } });
+    troubled.members.set(members[1]!, { ...troubled.members.get(members[1]!)!, mood: { is: "dead" } });
+    t.equal(await wrongOf(troubled, blocks.slice(0, 60)), 0, "swapped bytes are never given out");
+  });
+
+type Borrower = Awaited<ReturnType<typeof openHouse>>["vault"];
