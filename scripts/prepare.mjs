@@ -10,11 +10,19 @@ import { fileURLToPath } from "node:url";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const stamp = join(root, "node_modules", ".hive-installed");
+const compiled = join(root, "node_modules", ".cache", "compiled");
 
-/** The environment in which Node 24 and the tools of node_modules come first. */
+/**
+ * The environment in which Node 24 and the tools of node_modules come first, and what was compiled
+ * once is kept beside the packages: whoever may change it may change the code itself.
+ */
 export function environment() {
   const tools = join(root, "node_modules", ".bin");
-  return { ...process.env, PATH: `${tools}:${process.env.PATH ?? ""}` };
+  return {
+    ...process.env,
+    PATH: `${tools}:${process.env.PATH ?? ""}`,
+    NODE_COMPILE_CACHE: compiled,
+  };
 }
 
 /** The path of the Node that runs our code. */

@@ -14,6 +14,8 @@ const { runCommand } = await import("./run.ts");
 process.exitCode = await runCommand(process.argv.slice(2));
 
 function keepCompiledCode(): void {
+  // Whoever started us keeps it already, where it wants it.
+  if (process.env["NODE_COMPILE_CACHE"] !== undefined) return;
   const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
   const directory = join(caches, "hive", "code");
   try {
