@@ -13,18 +13,22 @@ export interface Random {
 /** The operating system's generator: the only one for keys and nonces. */
 export const systemRandom: Random = fromBytes((length) => randomFillSync(Buffer.alloc(length)));
 
+const digestBytes = 32;
+
 /** Repeatable, for tests and simulations only: SHA-256 in counter mode over the seed. */
 export function seededRandom(seed: number | string): Random {
   let counter = 0;
   let pool = Buffer.alloc(0);
   return fromBytes((length) => {
-    while (pool.length < length) {
-      const next = createHash("sha256").update(`${seed}/${counter++}`).digest();
-      pool = Buffer.concat([pool, next]);
+    const parts = [pool];
+    for (let madeBytes = pool.length; madeBytes < length; madeBytes += digestBytes) {
+      parts.push(createHash("sha256").update(`${seed}/${counter++}`).digest());
     }
-    const taken = pool.subarray(0, length);
-    pool = pool.subarray(length);
-    return Buffer.from(taken);
+    const made = parts.length === 1 ? pool : Buffer.concat(parts);
+    const left = made.subarray(length);
+    // What is left over must not hold on to all that was asked for.
+    pool = parts.length === 1 ? left : Buffer.from(left);
+    return Buffer.from(made.subarray(0, length));
   });
 }
 
