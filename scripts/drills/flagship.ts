@@ -1,17 +1,25 @@
 /**
  * Two thirds of a network die in two waves while the owner sleeps: test/support/flagship.ts tells
- * what is done and how it is judged. 24 holders of 60 peers: of the larger classes' 40 and 60 seats,
- * the 27 peers that are left could not fill all again, and full redundancy is asked for.
+ * what is done and how it is judged. Of 60 peers 27 are left, who must fill all seats again, for
+ * full redundancy is asked for: so the class is the largest that so few can hold, home of 24.
  *
  *   npm run drill -- flagship [--peers 60] [--seed N] [--mib 300]
  */
 import { randomInt } from "node:crypto";
+import { erasureClasses } from "../../src/base/records.ts";
 import { flagship as sail } from "../../test/support/flagship.ts";
 import { say } from "./machine.ts";
 
-/** Of 60 processes on a small machine: nobody is taken for dead because it had no turn. */
-const pace = { deadAfterSeconds: 90, auditIntervalSeconds: 60 };
-const classHome = { name: "home", k: 8, n: 24 };
+/** Of all peers, what two waves leave: four ninths, and some for what is rounded. */
+const leftShare = 0.45;
+/** With fewer members nobody gives a seat away. */
+const membersMin = 6;
+/** Of so many processes on a small machine nobody is taken for dead because it had no turn. */
+const manyPeers = 30;
+const paces = {
+  many: { deadAfterSeconds: 90, auditIntervalSeconds: 60 },
+  few: { deadAfterSeconds: 20, auditIntervalSeconds: 20 },
+};
 
 export const flagshipOptions = {
   peers: { type: "string", default: "60" },
@@ -23,9 +31,13 @@ type Values = Readonly<Partial<Record<keyof typeof flagshipOptions, string>>>;
 
 export async function flagship(values: Values): Promise<void> {
   const seed = values.seed ?? String(randomInt(1_000_000));
-  say(`  seed ${seed}`);
+  const peers = Number(values.peers);
+  const held = erasureClasses.findLast(({ n }) => n >= membersMin && n <= leftShare * peers);
+  if (held === undefined) throw new Error(`${peers} peers are too few to lose two thirds`);
+  say(`  seed ${seed}, class ${held.name}: ${held.k} of ${held.n}`);
+  const pace = peers >= manyPeers ? paces.many : paces.few;
   await sail({
-    ...pace, seed, peers: Number(values.peers), class: classHome, mib: Number(values.mib),
-    blipSeconds: 45, waveSecondsMax: 1800, say,
+    ...pace, seed, peers, class: held, mib: Number(values.mib),
+    blipSeconds: pace.deadAfterSeconds / 2, waveSecondsMax: 1800, say,
   });
 }
