@@ -16,12 +16,12 @@ import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import type { GraftTable } from "./base/grafts.ts";
-import { type Ino, type Name, nameFromText } from "./base/ids.ts";
+import { type Ino, type Name, nameFromText, rootIno } from "./base/ids.ts";
 import type { Log } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
-import type { GiveQuestion } from "./base/sharing.ts";
+import type { GiveQuestion, SharesView } from "./base/sharing.ts";
 import { type TrafficOrders, noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "./base/views.ts";
 import type { PinRow, PinStatus, ReclaimReport, VerifyReport } from "./base/views.ts";
@@ -97,6 +97,8 @@ export interface Drive extends AsyncDisposable {
   govern(texts: PolicyTexts): Promise<void>;
   /** Lets a person read a folder of the drive; the grant for her. */
   share(path: readonly string[], asked: ShareWish): Promise<string>;
+  /** What is shared, by this drive and with it. */
+  shares(): Promise<SharesView>;
   /** Shuts a person out of a folder of the drive. */
   revoke(path: readonly string[], person: string): Promise<void>;
   /** The user wants so much to go over the line now, or nothing. */
@@ -141,13 +143,15 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
   const dropClean = () => cache.dropClean({ pinned: true });
   const policy = cachePolicyStep({ clock, mayCache: () => node.mayCache(), dropClean });
-  const ofTree = [tree.committer, tree.collector, tree.resealer, tree.pins?.step() ?? []].flat();
+  const { committer, collector, resealer, renewer } = tree;
+  const ofTree = [committer, collector, resealer, renewer, tree.pins?.step() ?? []].flat();
   const steps = [...ofTree, cache.step, memory, policy];
   const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());
   // Writers may wait for room: there may be garbage.
   parts.use(cache.onDirty(() => loop.wake()));
   await government.begin(tree, node);
+  await keepSecrets(tree, node, shared);
   census.begin(tree);
   const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
   const table: GraftTable = { root, everywhere: new Map() };
@@ -260,19 +264,39 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
 }
 
 /** A folder goes by its number: it may be renamed at any time. */
-function sharingOf(tree: Tree, { sharing }: NodeDuties): Pick<Drive, "share" | "revoke"> {
+function sharingOf(
+  tree: Tree, { sharing }: NodeDuties,
+): Pick<Drive, "share" | "revoke" | "shares"> {
   return {
+    shares: async () => ({ ...await sharing.list(), renewing: tree.renewing() ?? null }),
     async share(path, asked) {
       const names = path.map(nameFromText);
       const ino = await folderAt(tree, names);
+      tree.share(ino);
       return sharing.give({ ...asked, path: names, ino });
     },
     async revoke(path, person) {
       const names = path.map(nameFromText);
       const ino = await folderAt(tree, names).catch(() => undefined);
+      // Before holders hear of it, so that nothing of what is written since is under old secrets.
+      const renewing = ino === undefined ? undefined : tree.renew(ino);
       await sharing.revoke({ path: names, ino, person });
+      void renewing?.then(() => sharing.renewed(names)).catch(() => undefined);
     },
   };
+}
+
+/** Goes on with the secrets of those who were shut out, in an earlier life too. */
+async function keepSecrets(
+  tree: Tree, { sharing }: NodeDuties, shared: SharedFolders,
+): Promise<void> {
+  shared.renew = async (path) => {
+    // Wherever the folder is by now, it is below the root.
+    const ino = await folderAt(tree, path).catch(() => rootIno);
+    void tree.renew(ino).then(() => sharing.renewed(path)).catch(() => undefined);
+  };
+  for (const ino of await sharing.folders()) tree.share(ino);
+  for (const path of await sharing.renewing()) await shared.renew(path);
 }
 
 /** The number of a folder of the drive. */

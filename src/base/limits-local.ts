@@ -84,6 +84,8 @@ export const localLimits = {
     garbagePauseFactor: 10,
     /** Syncs that a commit spends on being sure that no block came meanwhile. */
     settleRoundsMax: 16,
+    /** Names looked at in one step of giving new secrets to all below a folder. */
+    renewedNamesPerStep: 256,
     /** Of one step of sealing anew what goes by another policy: names looked at, and bytes ... */
     resealedNamesPerStep: 256,
     resealedBytesPerStep: 4 * MiB,

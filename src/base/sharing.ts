@@ -104,6 +104,8 @@ export interface TakenView {
 }
 
 export interface SharesView {
+  /** Files and folders that got new secrets so far, while that is under way. */
+  readonly renewing?: { readonly renewed: number } | null;
   readonly given: readonly GivenView[];
   readonly taken: readonly TakenView[];
 }
@@ -123,6 +125,12 @@ export interface SharingDuties {
   /** Answers the name that it has from now on. */
   accept(grant: string, name: string | null): Promise<string>;
   forget(name: string): Promise<void>;
+  /** Folders that somebody was shut out of, and of which not all has new secrets yet. */
+  renewing(): Promise<readonly (readonly Name[])[]>;
+  /** All of that one has. */
+  renewed(path: readonly Name[]): Promise<void>;
+  /** The folders that others may read, or could. */
+  folders(): Promise<readonly Ino[]>;
   list(): Promise<SharesView>;
 }
 
@@ -136,4 +144,6 @@ export interface SharedRoot {
 /** Is told what the folders of others are now: each at the start, and whatever changes. */
 export interface SharedRoots {
   shared(news: SharedRoot): Promise<void>;
+  /** Somebody's time is over who could read this folder. */
+  expired(path: readonly Name[]): Promise<void>;
 }

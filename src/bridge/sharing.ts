@@ -2,6 +2,7 @@
  * People and shares between the two threads: what the user asks goes to the node's, and what the
  * folders of others are now comes to the kernel's, where they are shown.
  */
+import type { Ino, Name } from "../base/ids.ts";
 import type {
   ContactView, GiveQuestion, RevokeQuestion, SharedRoot, SharedRoots, SharesView, SharingDuties,
 } from "../base/sharing.ts";
@@ -18,6 +19,9 @@ export function serveSharing(sharing: SharingDuties): Handlers {
     "sharing.revoke": (asked) => sharing.revoke(asked as RevokeQuestion),
     "sharing.accept": (value) => sharing.accept(...(value as [string, string | null])),
     "sharing.forget": (name) => sharing.forget(name as string),
+    "sharing.renewing": () => sharing.renewing(),
+    "sharing.renewed": (path) => sharing.renewed(path as readonly Name[]),
+    "sharing.folders": () => sharing.folders(),
     "sharing.list": () => sharing.list(),
   };
 }
@@ -34,14 +38,23 @@ export function remoteSharing(channel: Pick<Channel, "call">): SharingDuties {
     revoke: (asked) => ask("revoke", asked),
     accept: (grant, name) => ask<string>("accept", [grant, name]),
     forget: (name) => ask("forget", name),
+    renewing: () => ask<readonly (readonly Name[])[]>("renewing"),
+    renewed: (path) => ask("renewed", path),
+    folders: () => ask<readonly Ino[]>("folders"),
     list: () => ask<SharesView>("list"),
   };
 }
 
 export function serveSharedRoots(roots: SharedRoots): Handlers {
-  return { shared: (news) => roots.shared(news as SharedRoot) };
+  return {
+    shared: (news) => roots.shared(news as SharedRoot),
+    expired: (path) => roots.expired(path as readonly Name[]),
+  };
 }
 
 export function remoteSharedRoots(channel: Pick<Channel, "call">): SharedRoots {
-  return { shared: async (news) => void (await channel.call("shared", news)) };
+  return {
+    shared: async (news) => void (await channel.call("shared", news)),
+    expired: async (path) => void (await channel.call("expired", path)),
+  };
 }

@@ -67,7 +67,8 @@ export const sharingCommands = (json: OptionSpec): readonly CommandSpec[] => [
     summary: "end somebody's reading of a folder",
     details:
       "Holders refuse that person from the moment they hear of it: those that answer within five " +
-      "seconds, the others as soon as they do. What she has read or fetched before cannot be " +
+      "seconds, the others as soon as they do. What is written from then on is under keys that " +
+      "she never had. What she has read or fetched before cannot be " +
       "taken back; hive(7) says what else cannot.",
     options: [{ name: "from", value: "PERSON", summary: "one of your contacts" }],
   },

@@ -107,7 +107,7 @@ export function sharingHandlersOf(drive: Drive): ControlHandlers {
       return sharing.accept(String(grant), typeof name === "string" ? name : null);
     },
     forgetShare: ({ name }) => sharing.forget(String(name)),
-    shares: () => sharing.list(),
+    shares: () => drive.shares(),
   };
 }
 
@@ -116,9 +116,11 @@ async function showCode(line: CommandLine, text: string): Promise<void> {
   if (isSeen) process.stderr.write((await import("./qr.ts")).qrText(text));
 }
 
-function sharesText({ given, taken }: SharesView): string {
-  if (given.length + taken.length === 0) return "nothing is shared, by you or with you";
+function sharesText({ given, taken, renewing }: SharesView): string {
   const lines = [...given.flatMap(givenLines), ...taken.map(takenLine)];
+  if (lines.length === 0) lines.push("nothing is shared, by you or with you");
+  const { renewed } = renewing ?? {};
+  if (renewed !== undefined) lines.push(`${renewed} files and folders have new secrets so far`);
   return lines.join("\n");
 }
 

@@ -27,7 +27,7 @@ export async function openNodeSharing(
     network,
     books: await parts.openBooks("sharing"),
     read: (cid) => source.fetch(cid, {}),
-    roots: roots ?? { shared: async () => {} },
+    roots: roots ?? { shared: async () => {}, expired: async () => {} },
     connect: (address) => peers.connect(address),
     mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
   });
@@ -37,6 +37,7 @@ export async function openNodeSharing(
 export const noSharing: SharingDuties = {
   me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, give: refuse,
   revoke: refuse, accept: refuse, forget: refuse, list: refuse,
+  renewing: async () => [], renewed: refuse, folders: async () => [],
 };
 
 async function refuse(): Promise<never> {

@@ -26,6 +26,8 @@ export class SharedFolders implements GraftPoint, SharedRoots {
   readonly #reader: Reader;
   readonly #roots = new Map<Name, Uint8Array>();
   readonly #watchers = new Set<(name: Name) => void>();
+  /** What to do about a folder of this drive that somebody could read whose time is over. */
+  renew: (path: readonly Name[]) => Promise<void> = async () => undefined;
 
   constructor(needs: SharedFoldersNeeds, reader: Reader) {
     this.#needs = { ...needs, store: borrowedStore(needs.store) };
@@ -36,6 +38,10 @@ export class SharedFolders implements GraftPoint, SharedRoots {
     if (root === undefined) this.#roots.delete(name);
     else this.#roots.set(name, root);
     for (const changed of this.#watchers) changed(name);
+  }
+
+  expired(path: readonly Name[]): Promise<void> {
+    return this.renew(path);
   }
 
   names(): readonly Name[] {

@@ -3,12 +3,14 @@
  *
  *   g/SHARE  u8 version 1 | varint ino | varint names, each | varint sequence
  *            | varint readers, each: person (32) | varint expires
+ *   r/HASH   varint names, each: a folder of which not all has new secrets yet
  *   l/SHARE  the payload of the last record, sealed: for who is shut out while nothing is published
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { type Ino, type Name, type PersonId, type ShareId, parseIno, parseName, parseOwnerId }
   from "../base/ids.ts";
 import { publicKeyBytes } from "../crypt/ed25519.ts";
+import { sha256 } from "../crypt/sha256.ts";
 
 export interface GivenReader {
   readonly person: PersonId;
@@ -34,6 +36,23 @@ export function encodeGiven({ ino, path, sequence, readers }: GivenShare): Buffe
   writer.varint(sequence).varint(readers.length);
   for (const { person, expiresAtMs } of readers) writer.hex(person).varint(expiresAtMs);
   return writer.finish();
+}
+
+export function encodePath(path: readonly Name[]): Buffer {
+  const writer = new Writer().varint(path.length);
+  for (const name of path) writer.latin1(name);
+  return writer.finish();
+}
+
+export function decodePath(value: Uint8Array): readonly Name[] {
+  const reader = new Reader(value, "sharing.path");
+  const path = Array.from({ length: reader.varint() }, () => parseName(reader.latin1()));
+  reader.end();
+  return path;
+}
+
+export function renewalKey(path: readonly Name[]): string {
+  return `r/${sha256(encodePath(path)).toString("hex")}`;
 }
 
 export function decodeGiven(share: ShareId, value: Uint8Array): GivenShare {

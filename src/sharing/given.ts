@@ -25,7 +25,8 @@ import { openRoot } from "../dag/root.ts";
 import type { Published } from "../transfer/publish.ts";
 import type { Contact } from "./contacts.ts";
 import { type ReadBlock, findFolder, rootOf } from "./folder.ts";
-import { type GivenReader, type GivenShare, decodeGiven, encodeGiven } from "./given-books.ts";
+import { type GivenReader, type GivenShare, decodeGiven, decodePath, encodeGiven, encodePath,
+  renewalKey } from "./given-books.ts";
 import { encodeSharePayload, sealPayload } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
 
@@ -40,6 +41,8 @@ export interface GivenNeeds {
   readonly log: Log;
   readonly network: ShareNetwork;
   readonly published: () => Promise<Published | undefined>;
+  /** Is told of a folder that somebody could read whose time is over. */
+  readonly expired: (path: readonly Name[]) => Promise<void>;
   /** Whoever keeps the drive's shards. */
   readonly members: () => readonly PeerId[];
   readonly read: ReadBlock;
@@ -106,15 +109,46 @@ export class Given {
       throw new HiveError("NotFound", "sharing.revoke", "not shared with that person");
     }
     await this.#keep(giving, { readers: staying });
+    if (ino !== undefined) await this.#needs.books.put(renewalKey(path), encodePath(path));
     giving.isNews = true;
     await this.#follow(giving, signal);
+  }
+
+  /** Where to begin again after a crash. */
+  async renewing(): Promise<readonly (readonly Name[])[]> {
+    const found: (readonly Name[])[] = [];
+    for await (const [, value] of this.#needs.books.list("r/")) found.push(decodePath(value));
+    return found;
+  }
+
+  folders(): readonly Ino[] {
+    return [...this.#shares.values()].map(({ given }) => given.ino);
+  }
+
+  async renewed(path: readonly Name[]): Promise<void> {
+    await this.#needs.books.delete(renewalKey(path));
   }
 
   /** After each head, and whenever readers changed, all holders hear of it. */
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     using _turn = await this.#turn.enter(signal);
-    for (const giving of this.#shares.values()) await this.#follow(giving, signal);
+    for (const giving of this.#shares.values()) {
+      await this.#expire(giving);
+      await this.#follow(giving, signal);
+    }
     return "idle";
+  }
+
+  /** Holders go by the time themselves; the secrets that he has are this machine's to renew. */
+  async #expire(giving: Giving): Promise<void> {
+    const { path, readers } = giving.given;
+    const nowMs = this.#needs.clock.now();
+    const staying = readers.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+    if (staying.length === readers.length) return;
+    await this.#needs.books.put(renewalKey(path), encodePath(path));
+    await this.#keep(giving, { readers: staying });
+    giving.isNews = true;
+    await this.#needs.expired(path);
   }
 
   list(nameOf: (person: PersonId) => string): readonly GivenView[] {

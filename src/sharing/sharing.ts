@@ -57,7 +57,10 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const { transfer, person, network } = needs;
   const contacts = new Contacts({ ...needs, askKey: (told) => askKey(needs, told) });
   const given = new Given({
-    ...needs, published: () => transfer.published(), members: () => transfer.members(),
+    ...needs,
+    expired: (path) => needs.roots.expired(path),
+    published: () => transfer.published(),
+    members: () => transfer.members(),
   });
   const taken = new Taken(needs);
   await contacts.open();
@@ -84,6 +87,9 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     revoke: (asked) => given.revoke(asked, contacts.get(asked.person).person, over()),
     accept: async (text, name) => nameToText(await taken.accept(parseGrantText(text), name)),
     forget: (name) => taken.forget(name),
+    folders: async () => given.folders(),
+    renewing: () => given.renewing(),
+    renewed: (path) => given.renewed(path),
     list: async () => ({
       given: given.list((id) => contacts.nameOf(id)),
       taken: taken.list(({ from }) => contacts.nameOf(from)),

@@ -6,6 +6,7 @@
 import { treeKeys } from "../dag/keys.ts";
 import { parseRoot } from "../dag/root.ts";
 import { Commits } from "./commit.ts";
+import { Renewer } from "./renewing.ts";
 import { Resealer } from "./resealing.ts";
 import { State, type TreeNeeds } from "./state.ts";
 import { type Tree, treeOf } from "./tree.ts";
@@ -18,6 +19,7 @@ export function openBorrowedTree(needs: TreeNeeds, root: Uint8Array): Tree {
   const keys = treeKeys(needs.random.bytes(secretBytes));
   const state = new State(needs, keys, parseRoot(root), true);
   state.showsLinked = false;
-  const works = { commits: new Commits(state), resealer: new Resealer(state), pinner: undefined };
-  return treeOf(state, works);
+  const commits = new Commits(state);
+  const [resealer, renewer] = [new Resealer(state), new Renewer(state, commits)];
+  return treeOf(state, { commits, resealer, renewer, pinner: undefined });
 }

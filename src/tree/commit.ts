@@ -32,6 +32,7 @@ import { slotIn } from "./slots.ts";
 import type { State } from "./state.ts";
 
 const secretBytes = 32;
+const noChanges: Changes = { cutFrom: Infinity, keys: [], values: [] };
 
 interface Pace {
   readonly leisurely: boolean;
@@ -208,6 +209,12 @@ export class Commits {
       const mixed = writtenSlot(node, inode);
       if (node.inode.slot === inode.slot) node.inode = { ...node.inode, slot: mixed };
     }
+    for (const { node } of layer.inodes.values()) {
+      const isFile = node.tree.secret !== undefined && node.inode.content.kind === "chunks";
+      if (!isFile || !this.#state.secrets.areStale(node)) continue;
+      const options = { insideMax: limits.tree.linksInsideMax, slot: node.treeSlot };
+      await this.#rewriteOf(node, noChanges, options);
+    }
   }
 
   /** The deepest first: a directory's entry holds the name of its newest pages. */
@@ -241,6 +248,7 @@ export class Commits {
   /** A folder whose policy is another by now has its pages made anew, be they changed or not. */
   #planRenewal(layer: Layer, node: Node, plans: Map<Ino, Plan>): void {
     const slot = this.#slotIn(layer, node.ino);
+    if (this.#state.secrets.areStale(node)) return void planFor(plans, node.ino);
     if (node.treeSlot === slot) return;
     if (node.tree.root.kind === "page") planFor(plans, node.ino);
     else if (node.inode.xattrs.kind !== "block") node.treeSlot = slot;
@@ -304,13 +312,17 @@ export class Commits {
     state.linked = await this.#rewrite(state.linked, changes, { insideMax: 0, slot: 0 });
   }
 
-  /** A node's pages with the changes; all of them anew if they were under another policy. */
+  /** A node's pages with the changes; all anew if they were under another policy or secret. */
   async #rewriteOf(node: Node, changes: Changes, manner: Manner): Promise<void> {
     const { slot } = manner;
-    if (node.treeSlot !== slot) {
-      const { secret, root } = node.tree;
-      node.tree = { secret, root: await renewPages(root, this.#workFor(node.tree, slot)) };
+    const isStale = this.#state.secrets.areStale(node);
+    if (node.treeSlot !== slot || isStale) {
+      const { secret: old, root } = node.tree;
+      const secret = isStale ? this.#state.needs.random.bytes(secretBytes) : old;
+      const work = this.#workFor(node.tree, slot, secret);
+      node.tree = { secret, root: await renewPages(root, work) };
       node.treeSlot = slot;
+      if (isStale) this.#state.secrets.renewed(node);
     }
     node.tree = await this.#rewrite(node.tree, changes, manner);
   }
@@ -323,11 +335,11 @@ export class Commits {
     return { secret, root: await rewritePages(tree.root, changes, { work, insideMax }) };
   }
 
-  #workFor(tree: PageTree, slot: PolicySlot): PageWork {
+  #workFor(tree: PageTree, slot: PolicySlot, secret = tree.secret): PageWork {
     const { blocks } = this.#state;
     return {
       load: (cid, level) => blocks.loadPage(tree, cid, level),
-      save: (page) => blocks.savePage(tree.secret as Buffer, page, slot),
+      save: (page) => blocks.savePage(secret as Buffer, page, slot),
       drop: (cid) => void this.#replaced.push(cid),
       breathe: () => this.#breather.breathe(),
     };

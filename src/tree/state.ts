@@ -44,6 +44,15 @@ export interface PinNeeds {
   readonly mayKeep: () => Promise<boolean>;
 }
 
+export interface Secrets {
+  /** What is written of this node from now on must be under a new secret. */
+  areStale(node: Node): boolean;
+  /** It has one. */
+  renewed(node: Node): void;
+  /** It moved from one place to another. */
+  moved(node: Node, from: Home): void;
+}
+
 export class State {
   readonly needs: TreeNeeds;
   readonly keys: TreeKeys;
@@ -66,6 +75,10 @@ export class State {
   showsLinked = true;
   /** Set by resealing.ts: what lies below this folder may have to follow its policy. */
   reseal: (node: Node) => void = () => undefined;
+  /** Set by renewing.ts: whose secret somebody has who is not to have it any more. */
+  secrets: Secrets = {
+    areStale: () => false, renewed: () => undefined, moved: () => undefined,
+  };
   /** Set by garbage.ts: garbage is looked for, though there is room. */
   collectSoon: () => void = () => undefined;
   readonly totals: { files: number; bytes: number };
@@ -204,7 +217,9 @@ export class State {
     // What lies below a folder follows it; below a file there is nothing.
     if (isGoverned && isFolder) this.placesChanged++;
     node.inode = inode;
+    const { home: before } = node;
     if (isMoved) this.nodes.move(node, home);
+    if (isMoved) this.secrets.moved(node, before);
     if (home.kind === "entry") this.keep(home.parent);
     const published = this.publishedInode(node, inode);
     this.active.keep({ node, inode: published, home: node.home });

@@ -31,6 +31,7 @@ import { afterLoss, rmdir, unlink } from "./removing.ts";
 import { rename } from "./renaming.ts";
 import { type LostChange, replay } from "./replay.ts";
 import { Pinner } from "./pinner.ts";
+import { Renewer, type Renewing, renewingPart } from "./renewing.ts";
 import { Resealer, type ResealProgress } from "./resealing.ts";
 import { governorOf, slotNames, slotOf } from "./slots.ts";
 import { State, type TreeNeeds } from "./state.ts";
@@ -54,7 +55,7 @@ export interface TreeOptions {
   readonly lostChange?: LostChange;
 }
 
-export interface Tree extends FileSystem, CensusTaker {
+export interface Tree extends FileSystem, CensusTaker, Renewing {
   /** Commits when changes are old or many: the integrator's loop runs it. */
   readonly committer: Step;
   /** Gives up what nothing refers to when the store is nearly full: for the same loop. */
@@ -119,7 +120,7 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
     await commits.commit();
   }
   const pinner = needs.pins === undefined ? undefined : new Pinner(state, commits, needs.pins);
-  return treeOf(state, { commits, resealer, pinner });
+  return treeOf(state, { commits, resealer, pinner, renewer: new Renewer(state, commits) });
 }
 
 function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
@@ -159,6 +160,7 @@ export interface Works {
   readonly commits: Commits;
   readonly resealer: Resealer;
   readonly pinner: Pinner | undefined;
+  readonly renewer: Renewer;
 }
 
 export function treeOf(state: State, works: Works): Tree {
@@ -177,6 +179,7 @@ export function treeOf(state: State, works: Works): Tree {
     ...directoriesPart(state, run, handles),
     ...drivePart(state, works),
     ...policyPart(state, works),
+    ...renewingPart(state, works.renewer),
   };
 }
 
