@@ -13,21 +13,25 @@ import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
+import type { Alert } from "../base/safety.ts";
 import type { Step } from "../base/step.ts";
 import type { VerifyReport } from "../base/views.ts";
 import type { Notices } from "../guard/notices.ts";
 import type { TransferStatus } from "../transfer/status.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Adopt } from "./adopt.ts";
+import { alertsOf } from "./alerts.ts";
 import { Audit, type AuditNeeds } from "./audit.ts";
 import { Conduct, type PeerConduct } from "./conduct.ts";
 import { DriftStep } from "./drift.ts";
 import { domainsOf } from "./looking.ts";
 import { type Loop, startLoop } from "./loop.ts";
+import { Outlook, type RepairOutlook } from "./outlook.ts";
 import { Probe } from "./probe.ts";
 import { Repair } from "./repair.ts";
 import { Samples } from "./samples.ts";
 import { verifyAll } from "./verify.ts";
+import { unplacedOf } from "./waiting-words.ts";
 
 export interface AgentNeeds {
   readonly network: PeerNetwork;
@@ -64,6 +68,10 @@ export interface AgentStatus {
   readonly stranded: number;
   /** Groups that lie against their policy, and that too few peers satisfy it to move. */
   readonly stuck: number;
+  /** Undefined without a drive. */
+  readonly repair: RepairOutlook | undefined;
+  /** What somebody has to see to, the worst first. */
+  readonly alerts: readonly Alert[];
 }
 
 export interface Agent {
@@ -136,15 +144,21 @@ interface Parts {
 class NodeAgent implements Agent {
   readonly #needs: AgentNeeds;
   readonly #parts: Parts;
+  readonly #outlook: Outlook;
   #loop: Loop | undefined;
 
   constructor(needs: AgentNeeds, parts: Parts) {
     this.#needs = needs;
     this.#parts = parts;
+    const { clock, log } = needs;
+    this.#outlook = new Outlook({
+      clock, log, left: () => parts.repair?.left.shards ?? 0, alerts: () => this.status().alerts,
+    });
   }
 
   get steps(): readonly Step[] {
-    return this.#parts.steps;
+    const { steps } = this.#parts;
+    return this.#needs.transfer === undefined ? steps : [...steps, this.#outlook];
   }
 
   start(): void {
@@ -170,8 +184,12 @@ class NodeAgent implements Agent {
     const drive = transfer === undefined
       ? undefined
       : { ...transfer.status(isLiving, sampledAtMs), households: transfer.households() };
-    const [stranded, stuck] = [repair?.stranded ?? 0, drift?.stuck ?? 0];
-    return { drive, peers: conduct.all(), stranded, stuck };
+    const told = { stranded: repair?.stranded ?? 0, stuck: drift?.stuck ?? 0 };
+    const alerts = drive === undefined ? [] : alertsOf({
+      ...told, parts: drive.parts, unplaced: unplacedOf(drive.lanes),
+    });
+    const left = repair === undefined ? undefined : this.#outlook.of(repair.left);
+    return { drive, peers: conduct.all(), ...told, repair: left, alerts };
   }
 
   async verify(

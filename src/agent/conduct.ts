@@ -24,6 +24,13 @@ export interface PeerConduct {
   readonly isRefusing: boolean;
   /** For days it has proven nothing in time. */
   readonly isTardy: boolean;
+  /** When it was first asked, and when it last answered. */
+  readonly sinceMs: number | undefined;
+  readonly answeredAtMs: number | undefined;
+  /** The lengths of the last absences that it came back from. */
+  readonly absencesMs: readonly number[];
+  /** It fell silent with others of its network: nobody is dead by that. */
+  readonly isFrozen: boolean;
 }
 
 export interface ConductNeeds {
@@ -183,7 +190,9 @@ export class Conduct {
   all(): PeerConduct[] {
     return [...this.#histories].map(([peer, history]) => {
       const flaws = { isRefusing: this.#refusing.has(peer), isTardy: this.#tardy.has(peer) };
-      return { peer, liveness: this.liveness(peer), score: scoreOf(history), ...flaws };
+      const { sinceMs, answeredAtMs, absencesMs } = history;
+      const told = { sinceMs, answeredAtMs, absencesMs, isFrozen: this.#frozen.has(peer) };
+      return { peer, liveness: this.liveness(peer), score: scoreOf(history), ...flaws, ...told };
     });
   }
 }

@@ -3,7 +3,6 @@
  * of late, and what nobody but an owner can move. Pure.
  */
 import type { PeerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
 import type { LeaveView } from "../base/views.ts";
 import { type Standing, quorumOf, seatsOf } from "../guard/log.ts";
 
@@ -12,26 +11,6 @@ export interface Departure {
   readonly sinceMs: number;
   readonly shards: number;
   readonly bytes: number;
-}
-
-/** What went within a window that ends now. */
-export class LeavePace {
-  #seen: readonly { readonly atMs: number; readonly bytes: number }[] = [];
-
-  saw(bytes: number, atMs: number): void {
-    const sinceMs = atMs - limits.leave.rateWindowMs;
-    const kept = this.#seen.filter((one) => one.atMs >= sinceMs);
-    // What came back, or was never there when it began, is no progress.
-    if (kept.at(-1)?.bytes !== bytes) this.#seen = [...kept, { atMs, bytes }];
-    else this.#seen = kept;
-  }
-
-  /** Undefined before anything went. */
-  leftMs(bytes: number, nowMs: number): number | undefined {
-    const [first] = this.#seen;
-    if (first === undefined || first.bytes <= bytes) return undefined;
-    return (bytes * (nowMs - first.atMs)) / (first.bytes - bytes);
-  }
 }
 
 export function leaveViewOf(

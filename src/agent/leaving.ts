@@ -17,8 +17,9 @@ import type { Log } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import type { LeaveView } from "../base/views.ts";
 import type { Vault } from "../vault/vault.ts";
+import { Countdown } from "./countdown.ts";
 import type { GivingUp } from "./giving-up.ts";
-import { type Departure, LeavePace, leaveViewOf, obstaclesOf } from "./leave-view.ts";
+import { type Departure, leaveViewOf, obstaclesOf } from "./leave-view.ts";
 
 export interface LeavingNeeds {
   readonly self: PeerId;
@@ -35,7 +36,7 @@ const version = 1;
 export class Leaving implements Step {
   readonly name = "leave";
   readonly #needs: LeavingNeeds;
-  readonly #pace = new LeavePace();
+  readonly #countdown = new Countdown();
   #order: Departure | undefined;
   #toldAtMs = -Infinity;
   #obstacles: readonly string[] = [];
@@ -88,7 +89,8 @@ export class Leaving implements Step {
     const left = this.#needs.vault.usage();
     const nowMs = this.#needs.clock.monotonicMs();
     return leaveViewOf(this.#order, {
-      shards: left.shards, bytes: left.usedBytes, leftMs: this.#pace.leftMs(left.usedBytes, nowMs),
+      shards: left.shards, bytes: left.usedBytes,
+      leftMs: this.#countdown.leftMs(left.usedBytes, nowMs),
       obstacles: this.#obstacles,
     });
   }
@@ -97,7 +99,7 @@ export class Leaving implements Step {
     if (this.#order === undefined) return "idle";
     const { clock, vault, givingUp, self } = this.#needs;
     const nowMs = clock.monotonicMs();
-    this.#pace.saw(vault.usage().usedBytes, nowMs);
+    this.#countdown.saw(vault.usage().usedBytes, nowMs);
     if (nowMs - this.#toldAtMs >= limits.leave.noticeEveryMs) {
       this.#toldAtMs = nowMs;
       const untilMs = clock.now() + limits.leave.noticeHoldsMs;

@@ -130,6 +130,10 @@ export function firstSegments(
   return [...bySegment.values()];
 }
 
+function countSegments(mends: readonly Mend[]): number {
+  return new Set(mends.map(({ segment }) => segment)).size;
+}
+
 /** The seats of the first groups, each with all of its own: groups until that is so many seats. */
 function firstGroups(
   replacements: readonly Replacement[], seatsMax: number,
@@ -162,10 +166,16 @@ export class Repair implements Step {
     PeerId | SegmentId, { readonly untilMs: number; readonly pauseMs: number }
   >();
   #stranded = 0;
+  #left = { shards: 0, segments: 0 };
   #online: ReadonlySet<PeerId> = new Set();
 
   constructor(needs: RepairNeeds) {
     this.#needs = needs;
+  }
+
+  /** What is to be brought where it belongs, as of the last step; what may wait is not in it. */
+  get left(): { readonly shards: number; readonly segments: number } {
+    return this.#left;
   }
 
   /** Seats of lost members that nobody could take at the last try. */
@@ -186,6 +196,7 @@ export class Repair implements Step {
     const mended = await Promise.all(chosen.map((mends) => this.#mend(mends, signal)));
     const done = mended.reduce((sum, shards) => sum + shards, 0);
     const left = mends.length - done;
+    this.#left = { shards: left, segments: left === 0 ? 0 : countSegments(mends) };
     if (done > 0) this.#needs.log.info("agent.repaired", { shards: done, left });
     return replaced > 0 || done > 0 ? "busy" : "idle";
   }

@@ -3,14 +3,16 @@ import type { StoreUsage } from "../base/blocks.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
+import type { PartView, RepairStatus } from "../base/safety.ts";
 import type { DriveStatus, NodeStatus, PeerRow, PolicyQueue } from "../base/views.ts";
 import type { PolicyStatus, SafetyStatus } from "../base/views.ts";
 import { factsKnown, isLying } from "../placement/facts.ts";
 import type { LaneStatus } from "../transfer/lanes.ts";
-import { wholeDrive } from "../transfer/policies.ts";
-import type { TooFew, Waiting } from "../transfer/waiting.ts";
+import type { PartStatus } from "../transfer/parts.ts";
 import type { AgentStatus } from "./agent.ts";
+import { whyOf } from "./conduct-words.ts";
 import type { PeerConduct } from "./conduct.ts";
+import { policyOfLane, waitingText } from "./waiting-words.ts";
 
 /** `holders` are the peers that keep shards of the drive. */
 export function safetyOf(
@@ -22,14 +24,15 @@ export function safetyOf(
   const { drive } = status;
   if (drive === undefined) return undefined;
   const { total, healthy, degraded, lost } = drive.segments;
-  const proven = drive.lastProvenAtMs;
   return {
     class: drive.class ?? null,
     segments: { total, healthy, degraded, lost },
     survives: drive.survives ?? null,
+    parts: drive.parts.map((part) => partView(part, known)),
+    repair: repairView(status),
+    alerts: status.alerts,
     away: awayOf([...holders], known),
-    // Zero says that some segment was never proven yet.
-    lastProvenAt: proven === undefined || proven === 0 ? null : new Date(proven).toISOString(),
+    lastProvenAt: provenText(drive.lastProvenAtMs),
     households: drive.households,
     householdsNeeded: erasureClasses[0]?.n ?? 0,
     pendingBlocks: drive.pendingBlocks,
@@ -39,35 +42,45 @@ export function safetyOf(
   };
 }
 
-function queueOf({ name, pendingBlocks, pendingBytes, waiting }: LaneStatus): PolicyQueue {
-  const policy = name === undefined ? "?" : name === wholeDrive ? null : name;
-  const waitingFor = waiting === undefined ? null : waitingText(waiting);
-  return { policy, blocks: pendingBlocks, bytes: pendingBytes, waitingFor };
+/** Zero says that some segment was never proven yet. */
+function provenText(atMs: number | undefined): string | null {
+  return atMs === undefined || atMs === 0 ? null : new Date(atMs).toISOString();
 }
 
-function waitingText(waiting: Waiting): string | null {
-  switch (waiting.for) {
-    case "nothing":
-      return null;
-    case "peers":
-      return `peers of enough households${clausesText(waiting)}`;
-    case "policy":
-    case "traffic":
-      return waiting.why;
-    case "members":
-      return `holders: ${waiting.why}`;
-    case "disk":
-      return `this disk: ${waiting.spoiltBlocks} blocks are spoilt; hive fsck tells whose`;
+/** Places, not addresses: whoever sees this over a shoulder learns of nobody's line. */
+function partView(part: PartStatus, peers: readonly KnownPeer[]): PartView {
+  const { policy, segments, endangered, lost, survives, lacking } = part;
+  const factsOf = factsKnown(peers);
+  const facts = peers.filter(({ offer }) => part.holders.has(offer.peer))
+    .map(({ offer }) => factsOf(offer));
+  const counts = new Map<string, number>();
+  const unknown = Array.from({ length: part.holders.size - facts.length }, () => unknownPlace);
+  const known = facts.map(({ location }) => location?.country ?? unknownPlace);
+  for (const place of [...known, ...unknown]) {
+    counts.set(place, (counts.get(place) ?? 0) + 1);
   }
+  const places = [...counts].map(([place, holders]) => ({ place, holders }));
+  places.sort((a, b) => b.holders - a.holders || (a.place < b.place ? -1 : 1));
+  return {
+    policy, class: part.class ?? null, segments, endangered, lost, survives,
+    lastProvenAt: provenText(part.provenAtMs), places,
+    households: new Set(facts.map(({ household }) => household)).size, lacking,
+  };
 }
 
-/** Which clause of the policy left how many, where it is the policy that leaves too few. */
-function clausesText({ clauses, needed }: TooFew): string {
-  const first = clauses[0]?.left ?? 0;
-  const told = clauses.filter(({ left }, at) => left < (clauses[at - 1]?.left ?? first));
-  if (first < needed || told.length === 0) return "";
-  const counts = told.map(({ clause, left }) => `${left} after ${clause}`);
-  return `: ${first} are online, ${counts.join(", ")}; ${needed} are needed`;
+const unknownPlace = "?";
+
+function repairView({ repair }: AgentStatus): RepairStatus | null {
+  if (repair === undefined || repair.shards === 0) return null;
+  const { shards, segments, leftMs } = repair;
+  return { shards, segments, secondsLeft: leftMs === undefined ? null : Math.ceil(leftMs / 1000) };
+}
+
+function queueOf(lane: LaneStatus): PolicyQueue {
+  const { pendingBlocks, pendingBytes, waiting } = lane;
+  const waitingFor = waiting === undefined ? null : waitingText(waiting);
+  const policy = policyOfLane(lane);
+  return { policy, blocks: pendingBlocks, bytes: pendingBytes, waitingFor };
 }
 
 function awayOf(holders: readonly PeerId[], known: readonly KnownPeer[]): SafetyStatus["away"] {
@@ -78,6 +91,7 @@ function awayOf(holders: readonly PeerId[], known: readonly KnownPeer[]): Safety
 
 export function peerRowsOf(
   known: readonly KnownPeer[], conducts: readonly PeerConduct[],
+  now: { readonly nowMs: number; readonly leaving: ReadonlySet<PeerId> },
 ): readonly PeerRow[] {
   const byPeer = new Map(conducts.map((conduct) => [conduct.peer, conduct]));
   const factsOf = factsKnown(known);
@@ -96,6 +110,9 @@ export function peerRowsOf(
       asn: asn ?? null,
       freeBytes: offer.freeBytes,
       state: stateOf(byPeer.get(offer.peer)),
+      why: whyOf(byPeer.get(offer.peer), {
+        nowMs: now.nowMs, isLeaving: now.leaving.has(offer.peer),
+      }),
     };
   });
 }
@@ -135,6 +152,9 @@ const unkept: SafetyStatus = {
   class: null,
   segments: { total: 0, healthy: 0, degraded: 0, lost: 0 },
   survives: null,
+  parts: [],
+  repair: null,
+  alerts: [],
   away: { holders: 0, of: 0 },
   lastProvenAt: null,
   households: 0,

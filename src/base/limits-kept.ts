@@ -142,8 +142,6 @@ export const keptLimits = {
     tellsAtOnce: 16,
     /** Shards in one step whose new holders are asked before the old ones are dropped. */
     handoversPerStep: 32,
-    /** What an estimate of the time left looks back on: long enough for a slow line's shards. */
-    rateWindowMs: 5 * 60_000,
   },
   vault: {
     /** Owners whose totals lie in memory, 200 bytes each. */

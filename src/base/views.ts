@@ -1,4 +1,5 @@
 /** What a person or a script is told of a node and a drive: plain data, ready for JSON. */
+import type { Alert, PartView, RepairStatus } from "./safety.ts";
 
 export interface NodeStatus {
   readonly peer: string;
@@ -59,6 +60,12 @@ export interface SafetyStatus {
   };
   /** How many more holders the worst segment can lose; null before the first upload. */
   readonly survives: number | null;
+  /** The same for each policy that anything is placed under. */
+  readonly parts: readonly PartView[];
+  /** What is being brought back to where it belongs; null when nothing is. */
+  readonly repair: RepairStatus | null;
+  /** What somebody has to see to, the worst first. */
+  readonly alerts: readonly Alert[];
   /** Of the holders of this drive's shards, how many do not answer right now. */
   readonly away: { readonly holders: number; readonly of: number };
   /** ISO 8601: since when every segment has been proven; null when one never was. */
@@ -175,6 +182,9 @@ export interface DriveStatus {
   readonly class: string | null;
   readonly segments: SafetyStatus["segments"];
   readonly survives: number | null;
+  readonly parts: SafetyStatus["parts"];
+  readonly repair: SafetyStatus["repair"];
+  readonly alerts: SafetyStatus["alerts"];
   readonly away: SafetyStatus["away"];
   readonly waitingFor: string | null;
   readonly queues: readonly PolicyQueue[];
@@ -218,6 +228,8 @@ export interface PeerRow {
   readonly freeBytes: number;
   /** What its history says of it, and its proofs so far. */
   readonly state: string;
+  /** Why it stands so, in words. */
+  readonly why: string;
 }
 
 /** Who owes whom, from this node's own books. */

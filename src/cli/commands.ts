@@ -90,8 +90,16 @@ export const commands: readonly CommandSpec[] = [
     operands: "",
     operandsMax: 0,
     summary: "how safe the drive is now, and when it was last proven",
-    details: "",
-    options: [json],
+    details:
+      "Tells how many more holders it survives, when it was last proven, in which countries its " +
+      "holders are, what is being repaired and for how long, and the same for each policy that " +
+      "folders go by. An alert is what somebody has to see to: segments that cannot be read " +
+      "(lost), that have fewer shards than repair should leave (endangered), data that too few " +
+      "peers are there for (unplaced), seats that nobody can take (unheld), and groups that lie " +
+      "against their policy (unlawful). The log is told when one comes and when it is over. With " +
+      "--check it ends with 7 when something is lost, and with 5 when there is any other alert. " +
+      "The fields of --json stay as they are; others may be added.",
+    options: [{ name: "check", summary: "end with 5 or 7 when there is an alert" }, json],
   },
   {
     name: "flush",
@@ -211,7 +219,8 @@ export const commands: readonly CommandSpec[] = [
     operandsMax: 2,
     summary: "list the known peers, or vouch for where one is",
     details:
-      "Shows of each where it is and how well that is known: its word (claimed), its address " +
+      "Shows of each why it stands as it does, by what it answered and when it was away. Shows " +
+      "where it is, and how well that is known: its word (claimed), its address " +
       "(geoip), measured round trips (rtt), or your own word (confined). A place that is not " +
       "believed is left out, and what the peer says of itself stands behind it. `trust` takes " +
       "your word for where a peer is, above all that is measured; without --location it takes " +

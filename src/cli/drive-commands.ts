@@ -7,10 +7,10 @@ import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
 import { insideMount } from "./inside-mount.ts";
 import { mountPointOf } from "./mount-point.ts";
-import { movingText, print, printJson, say, sizeText, table, trafficLines } from "./output.ts";
-import { pinLines } from "./pin-text.ts";
+import { print, printJson, say, sizeText, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
+import { statusText } from "./status-text.ts";
 
 /** A day: a first upload over a slow line takes its time. */
 const flushTimeoutSeconds = 24 * 3600;
@@ -26,8 +26,14 @@ export async function unmount(home: Home, line: CommandLine): Promise<ExitCode> 
 export async function status(home: Home, line: CommandLine): Promise<ExitCode> {
   const found = (await ask(home, "status")) as DriveStatus;
   if (line.flag("json")) printJson(found);
-  else print(statusText(found));
-  return exitCodes.ok;
+  else print(statusText(found, Date.now()));
+  return line.flag("check") ? codeOf(found.alerts) : exitCodes.ok;
+}
+
+/** The worst of them, for scripts. */
+function codeOf(alerts: DriveStatus["alerts"]): ExitCode {
+  if (alerts.length === 0) return exitCodes.ok;
+  return alerts.some(({ kind }) => kind === "lost") ? exitCodes.corrupt : exitCodes.unavailable;
 }
 
 export async function flush(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -133,76 +139,6 @@ function ask(home: Home, command: string, values: Arguments = {}): Promise<unkno
   return askControl(home.socket, command, values, say);
 }
 
-function statusText(found: DriveStatus): string {
-  const { segments, peers: known } = found;
-  const proven = found.lastProvenAt === null ? "never yet" : found.lastProvenAt;
-  return [
-    `mount      ${found.mount} (${found.state})`,
-    ...(found.trouble === null ? [] : [`trouble    ${found.trouble}`]),
-    `safety     ${safetyText(found)}`,
-    `segments   ${segments.healthy} healthy, ${segments.degraded} degraded, ${segments.lost} lost`,
-    `proven     ${proven}`,
-    ...policyLines(found.policy).map((words) => `policy     ${words}`),
-    `to upload  ${sizeText(found.dirtyBytes)}${waitingText(found)}`,
-    ...trafficLines(found.traffic),
-    ...queueLines(found),
-    ...resealLines(found),
-    ...pinLines(found.pins),
-    `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
-    `peers      ${known.online} online of ${known.known} known`,
-    ...owedLines(found),
-  ].join("\n");
-}
-
-function owedLines({ owed }: DriveStatus): string[] {
-  if (owed === null) return [];
-  const peers = owed.peers === 1 ? "1 peer wants" : `${owed.peers} peers want`;
-  return [`owed       ${peers} ${sizeText(owed.bytes)} more kept for others (hive ledger)`];
-}
-
-function policyLines({ problem, moving, stuck, notHere }: DriveStatus["policy"]): string[] {
-  const groups = stuck === 1 ? "1 group lies" : `${stuck} groups lie`;
-  return [
-    ...(problem === null ? [] : [`${problem}; what it said before holds`]),
-    ...moving.map(movingText),
-    ...(stuck === 0 ? [] : [`${groups} against it: too few peers satisfy it`]),
-    ...notHere.map(({ policy, activities }) => {
-      return `${policy} does not let this machine ${activities.join(", ")}`;
-    }),
-  ];
-}
-
-function waitingText({ waitingFor }: DriveStatus): string {
-  return waitingFor === null ? "" : ` (waits for ${waitingFor})`;
-}
-
-/** What waits, by policy, where folders go by several. */
-function queueLines({ queues }: DriveStatus): string[] {
-  if (queues.every(({ policy }) => policy === null)) return [];
-  return queues.map(({ policy, blocks, bytes, waitingFor }) => {
-    const why = waitingFor === null ? "" : `; waits for ${waitingFor}`;
-    return `  ${policy ?? "default"}: ${blocks} blocks, ${sizeText(bytes)}${why}`;
-  });
-}
-
-function resealLines({ resealing }: DriveStatus): string[] {
-  if (resealing === null) return [];
-  const { files, bytes, waitingFor } = resealing;
-  const why = waitingFor === null ? "" : `; waits for ${waitingFor}`;
-  return [`resealing  ${files} files, ${sizeText(bytes)} for other policies so far${why}`];
-}
-
-function safetyText(found: DriveStatus): string {
-  const { households, householdsNeeded } = found.peers;
-  if (households < householdsNeeded) {
-    return `kept on this machine only: ${households} of ${householdsNeeded} peers needed`;
-  }
-  if (found.survives === null) return "nothing is on peers yet";
-  const { holders, of } = found.away;
-  const away = holders === 0 ? "" : ` (${holders} of ${of} away now)`;
-  return `class ${found.class}, survives the loss of ${found.survives} more holders${away}`;
-}
-
 function cacheText(found: CacheReport): string {
   return [
     `used   ${sizeText(found.usedBytes)} of ${sizeText(found.limitBytes)}`,
@@ -229,7 +165,7 @@ function peersText(found: readonly PeerRow[]): string {
     peer.household,
     placeText(peer),
     sizeText(peer.freeBytes),
-    peer.state,
+    `${peer.state.split(":")[0]}: ${peer.why}`,
   ]);
   return table(["peer", "now", "round trip", "household", "place", "free", "standing"], rows);
 }

@@ -33,7 +33,7 @@ export async function askRecovered(
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
   const { peers, vault, transfer, sharing, agent, places, ledger, traffic } = rooms;
-  const { leaving, shedding, name } = rooms;
+  const { leaving, shedding, notices, name } = rooms;
   let { problem } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
@@ -59,7 +59,9 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
         traffic: { ...traffic.status(), ...peers.stats() },
       };
     },
-    peers: async () => peerRowsOf(peers.peers(), agent.status().peers),
+    peers: async () => peerRowsOf(peers.peers(), agent.status().peers, {
+      nowMs: clock.now(), leaving: notices.peers(),
+    }),
     ledger: async () => ledger.view(),
     flush: (timeoutMs) => drive().flush(timeoutMs),
     reclaim: (timeoutMs) => drive().reclaim(timeoutMs),

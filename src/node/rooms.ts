@@ -14,6 +14,7 @@ import { emptySource } from "../bridge/source.ts";
 import { driveKeysOf } from "../crypt/drive.ts";
 import { personKeysOf } from "../crypt/grants.ts";
 import { type Coder, openCoder } from "../erasure/erasure.ts";
+import type { Notices } from "../guard/notices.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Peers } from "../peers/peers.ts";
 import { policiesOf } from "../placement/describe.ts";
@@ -40,6 +41,7 @@ export interface Rooms {
   readonly traffic: Traffic;
   readonly leaving: Leaving;
   readonly shedding: Shedding;
+  readonly notices: Notices;
   /** The device's, for invites. */
   readonly name: string;
   /** What is wrong with the user's policies. */
@@ -100,7 +102,8 @@ export async function openRooms(
   const problem = config.policies?.problem ?? null;
   const { deviceName: name, networkKey } = config;
   const told = { name, networkKey, problem };
-  return { peers, vault, agent, places, ledger, traffic, leaving, shedding, ...ours, ...told };
+  const goingAway = { leaving, shedding, notices };
+  return { peers, vault, agent, places, ledger, traffic, ...goingAway, ...ours, ...told };
 }
 
 interface OwnersNeeds extends Pick<House, "met" | "openBooks"> {

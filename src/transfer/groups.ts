@@ -23,7 +23,8 @@ import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest, signManifest } from "../crypt/records.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/classes.ts";
-import { eligible, seenBy } from "../placement/eligible.ts";
+import { seenBy } from "../placement/eligible.ts";
+import { explain } from "../placement/explain.ts";
 import { factsKnown } from "../placement/facts.ts";
 import { drawGroup, replaceMember } from "../placement/group.ts";
 import { allows } from "../placement/judge.ts";
@@ -138,9 +139,12 @@ export class Groups implements Seating {
     return best ?? this.#tooFew(slot.policy, wanted ?? leastClass(slot.policy));
   }
 
-  #tooFew(policy: Policy, { n: needed }: ErasureClass): TooFew {
+  #tooFew(policy: Policy, { n: needed, name }: ErasureClass): TooFew {
     const choice = { policy, ...choiceOf(this.#online()), nowMs: this.#needs.clock.now() };
-    return { needed, have: this.#householdsFor(policy), clauses: eligible(choice).clauses };
+    const { clauses, classes } = explain(choice);
+    const bounds = classes.find((one) => one.class === name)?.bounds ?? [];
+    const lacking = bounds.filter((bound) => bound.left < bound.needed);
+    return { needed, have: this.#householdsFor(policy), clauses, bounds: lacking };
   }
 
   /** Gives lost members' seats to others, as far as any can take them; undefined when none can. */

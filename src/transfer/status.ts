@@ -1,10 +1,11 @@
 /** How safe the drive is now: counted from what the books say of every segment. Pure. */
-import type { PeerId } from "../base/ids.ts";
+import type { GroupId, PeerId } from "../base/ids.ts";
 import { type Manifest, erasureClasses } from "../base/records.ts";
 import { mendedFrom } from "../placement/classes.ts";
 import { type SegmentState, isProven } from "./books.ts";
 import type { LaneStatus } from "./lanes.ts";
 import type { Moving } from "./moving.ts";
+import { type PartStatus, partsOf } from "./parts.ts";
 import type { Waiting } from "./waiting.ts";
 
 export interface TransferStatus {
@@ -24,6 +25,8 @@ export interface TransferStatus {
   };
   /** How many more holders the worst segment can lose; undefined without segments. */
   readonly survives: number | undefined;
+  /** The same by policy, where anything is placed. */
+  readonly parts: readonly PartStatus[];
   /** The oldest proof among all segments; 0 when one was never proven, undefined without any. */
   readonly lastProvenAtMs: number | undefined;
   readonly pendingBlocks: number;
@@ -56,7 +59,7 @@ export function statusOf(
   known: {
     readonly segments: readonly SegmentState[]; readonly manifests: readonly Manifest[];
     readonly lanes: readonly LaneStatus[]; readonly waiting: Waiting;
-    readonly moving: readonly Moving[];
+    readonly moving: readonly Moving[]; readonly policyOf: (group: GroupId) => string | null;
   },
   isLiving: (peer: PeerId) => boolean,
   sampledAtMs: (peer: PeerId) => number,
@@ -78,6 +81,11 @@ export function statusOf(
       placing: known.segments.length - placed.length,
     },
     survives: least(spare),
+    parts: partsOf(placed, {
+      manifests: new Map(known.manifests.map((manifest) => [manifest.group, manifest])),
+      policyOf: known.policyOf, isLiving,
+      provenAtMs: (state) => provenAtMs(state, sampledAtMs),
+    }),
     lastProvenAtMs: least(placed.map((state) => provenAtMs(state, sampledAtMs))),
     pendingBlocks: known.lanes.reduce((sum, { pendingBlocks }) => sum + pendingBlocks, 0),
     lanes: known.lanes,

@@ -8,7 +8,7 @@ import type { BlockFetcher, CensusTaker, KeyValue, UploadSource } from "../base/
 import { type Brake, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
-import type { Cid, PeerId } from "../base/ids.ts";
+import type { Cid, GroupId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -32,7 +32,7 @@ import { movingOf } from "./moving.ts";
 import { Outgoing } from "./outgoing.ts";
 import { HedgeBudget, Pace } from "./pace.ts";
 import { Placer } from "./place.ts";
-import type { InForce } from "./policies.ts";
+import { type InForce, wholeDrive } from "./policies.ts";
 import { Announcer, type Published, Renewal, published } from "./publish.ts";
 import { type Recovered, recover } from "./recover.ts";
 import { Reclaimer, reclaimNow } from "./reclaim.ts";
@@ -235,7 +235,11 @@ class DriveTransfer implements Transfer {
       unlawful: (policy) => groups.law.unlawful(policy),
       labelOf: (name) => groups.law.labelOf(name),
     });
-    const known = { segments, manifests: groups.all(), lanes, waiting, moving };
+    const policyOf = (group: GroupId): string | null => {
+      const name = groups.nameOf(group);
+      return name === wholeDrive ? null : groups.law.labelOf(name);
+    };
+    const known = { segments, manifests: groups.all(), lanes, waiting, moving, policyOf };
     return statusOf(known, isLiving, sampledAtMs);
   }
 

@@ -24,6 +24,8 @@ export interface TooFew {
   readonly have: number;
   /** How many of the peers that are online each clause of the policy left. */
   readonly clauses: readonly ClauseCount[];
+  /** What the class would need of each bound of the spread that lacks, and what there is. */
+  readonly bounds: readonly (ClauseCount & { readonly needed: number })[];
 }
 
 export const tooFewTook: Waiting = { for: "members", why: "too few members took their shards" };

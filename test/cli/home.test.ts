@@ -122,6 +122,7 @@ test("status --json has what scripts rely on", async (t) => {
     cacheBytes: Number,
     segments: { total: 0, healthy: 0, degraded: 0, lost: 0 },
     survives: null,
+    parts: [], repair: null, alerts: [],
     lastProvenAt: null,
     peers: { known: 0, online: 0 },
   });

@@ -62,12 +62,18 @@ test("a drive goes by the policy that was chosen, and never without one", async 
   writeFileSync(join(machine.mount, "waits"), "for a peer that nobody is");
   t.equal((await machine.hive(["flush", "--timeout", "2"])).code, 9);
   t.equal((await machine.status()).class, null);
+  const alarmed = await machine.hive(["status", "--check"]);
+  t.equal(alarmed.code, 5, "an alert");
+  t.match(alarmed.out, /^alert +kept on this machine only: .* 4 are online, 0 after require asn/m);
 
   await machine.must(t, ["policy", "use", "near"]);
   await machine.must(t, ["unmount"]);
   await machine.must(t, ["mount", machine.mount]);
   await machine.must(t, ["flush", "--timeout", "30"]);
   t.equal((await machine.status()).class, "mirror");
+  t.match((await machine.must(t, ["status", "--check"])).out,
+    /^where +([A-Z]{2} \d, )*[A-Z]{2} \d \(3 households\)$/m);
+  t.match((await machine.must(t, ["peers"])).out, / alive: answered \d+ s ago; of the last \d+ /);
 
   await machine.must(t, ["unmount"]);
   write(machine, "near", "policy near { spoilt");

@@ -1,7 +1,8 @@
 /** What a vault over its quota gives up: enough, the safest first, and none that is on its way. */
 import { test } from "tap";
+import { Countdown } from "../../src/agent/countdown.ts";
 import { type Burden, seatsToGive } from "../../src/agent/shedding.ts";
-import { LeavePace, leaveViewOf } from "../../src/agent/leave-view.ts";
+import { leaveViewOf } from "../../src/agent/leave-view.ts";
 import { parseGroupId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -53,13 +54,13 @@ test("a disk keeps room for its user, and less of it when it is small", (t) => {
 });
 
 test("the time left is told by what went of late, and not before anything did", (t) => {
-  const pace = new LeavePace();
+  const pace = new Countdown();
   pace.saw(1000, 0);
   t.equal(pace.leftMs(1000, 60_000), undefined);
   pace.saw(750, 60_000);
   t.equal(pace.leftMs(750, 60_000), 180_000, "a quarter a minute");
-  pace.saw(740, limits.leave.rateWindowMs + 60_000);
-  t.ok((pace.leftMs(740, limits.leave.rateWindowMs + 60_000) ?? 0) > 10_000_000, "it slowed down");
+  pace.saw(740, limits.agent.countdownWindowMs + 60_000);
+  t.ok((pace.leftMs(740, limits.agent.countdownWindowMs + 60_000) ?? 0) > 10_000_000, "it slowed down");
   const now = { shards: 3, bytes: 10, leftMs: 1400, obstacles: ["why"] };
   const begun = { sinceMs: 0, shards: 9, bytes: 30 };
   t.match(leaveViewOf(begun, now), { state: "leaving", secondsLeft: 2, waiting: ["why"] });

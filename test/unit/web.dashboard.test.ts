@@ -23,7 +23,7 @@ const status: DriveStatus = {
     download: { perSecond: null, isOpen: true }, limitLan: false, metered: "unknown",
     sentBytes: 1_000, receivedBytes: 2_000,
   },
-  survives: 3, owed: null,
+  survives: 3, owed: null, parts: [], repair: null, alerts: [],
   lastProvenAt: "2026-11-23T12:00:00.000Z",
   dirtyBytes: 5_000_000,
   cacheBytes: 90_000_000,
@@ -40,7 +40,7 @@ function peerNumbered(number: number): PeerRow {
     household: `<b>home-${number}</b>`,
     country: "DE", evidence: "claimed", claimedCountry: "DE", isLying: false, asn: null,
     freeBytes: number * 1e9,
-    state: "alive",
+    state: "alive", why: "answered",
   };
 }
 
