@@ -21,7 +21,7 @@ import type { Log } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
-import type { GiveQuestion, SharesView } from "./base/sharing.ts";
+import type { GiveQuestion, LinkQuestion, SharesView } from "./base/sharing.ts";
 import { type TrafficOrders, noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "./base/views.ts";
 import type { PinRow, PinStatus, ReclaimReport, VerifyReport } from "./base/views.ts";
@@ -56,6 +56,7 @@ export { type Done } from "./check/check.ts";
 export { type Dashboard, serveDashboard } from "./web/dashboard.ts";
 export { parseMountOptions } from "./mount/mount.ts";
 export { networkKeyBytes, parseInvite } from "./peers/invite.ts";
+export { isLink, linkNeedsPassphrase } from "./sharing/link.ts";
 export { describePolicy, openCoder, peerKeysOf };
 export type { CacheReport, DriveStatus, NodeConfig, NodeDuties, PolicyDescription, VerifyReport };
 
@@ -67,6 +68,7 @@ export interface DriveConfig extends NodeConfig {
 }
 
 export type ShareWish = Pick<GiveQuestion, "person" | "expiresAtMs">;
+export type LinkWish = Pick<LinkQuestion, "passphrase" | "expiresAtMs">;
 
 /** A mounted drive. */
 export interface Drive extends AsyncDisposable {
@@ -97,6 +99,8 @@ export interface Drive extends AsyncDisposable {
   govern(texts: PolicyTexts): Promise<void>;
   /** Lets a person read a folder of the drive; the grant for her. */
   share(path: readonly string[], asked: ShareWish): Promise<string>;
+  /** Lets whoever has the link read a folder of the drive. */
+  link(path: readonly string[], asked: LinkWish): Promise<string>;
   /** What is shared, by this drive and with it. */
   shares(): Promise<SharesView>;
   /** Shuts a person out of a folder of the drive. */
@@ -266,15 +270,17 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
 /** A folder goes by its number: it may be renamed at any time. */
 function sharingOf(
   tree: Tree, { sharing }: NodeDuties,
-): Pick<Drive, "share" | "revoke" | "shares"> {
+): Pick<Drive, "share" | "link" | "revoke" | "shares"> {
+  const shared = async (path: readonly string[]) => {
+    const names = path.map(nameFromText);
+    const ino = await folderAt(tree, names);
+    tree.share(ino);
+    return { path: names, ino };
+  };
   return {
     shares: async () => ({ ...await sharing.list(), renewing: tree.renewing() ?? null }),
-    async share(path, asked) {
-      const names = path.map(nameFromText);
-      const ino = await folderAt(tree, names);
-      tree.share(ino);
-      return sharing.give({ ...asked, path: names, ino });
-    },
+    share: async (path, asked) => sharing.give({ ...asked, ...await shared(path) }),
+    link: async (path, asked) => sharing.link({ ...asked, ...await shared(path) }),
     async revoke(path, person) {
       const names = path.map(nameFromText);
       const ino = await folderAt(tree, names).catch(() => undefined);

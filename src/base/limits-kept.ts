@@ -186,6 +186,8 @@ export const keptLimits = {
     sharesMax: 64,
     /** Folders of others that are looked at every few seconds. */
     takenMax: 64,
+    /** Of them by links: each is somebody whom this node's greeting names besides its user. */
+    takenLinksMax: 12,
     contactsMax: 1024,
     nameBytesMax: 255,
     /** Of those who keep a share, so many stand in a grant: it is to fit a picture for a camera. */

@@ -70,6 +70,11 @@ export interface GiveQuestion {
   readonly expiresAtMs: number | null;
 }
 
+/** A folder for whoever has the link. */
+export interface LinkQuestion extends Omit<GiveQuestion, "person"> {
+  readonly passphrase: Uint8Array | null;
+}
+
 export interface RevokeQuestion {
   readonly path: readonly Name[];
   /** Undefined when the folder is not there any more: then it is the one that was there. */
@@ -120,10 +125,12 @@ export interface SharingDuties {
   removeContact(name: string): Promise<void>;
   /** The grant, as a string for that person. */
   give(asked: GiveQuestion): Promise<string>;
+  /** A grant for nobody in particular, as a string. */
+  link(asked: LinkQuestion): Promise<string>;
   /** From now on this person is refused, and what is written is under other keys. */
   revoke(asked: RevokeQuestion): Promise<void>;
-  /** Answers the name that it has from now on. */
-  accept(grant: string, name: string | null): Promise<string>;
+  /** Answers the name that it has from now on; a link may need its passphrase. */
+  accept(grant: string, name: string | null, passphrase: Uint8Array | null): Promise<string>;
   forget(name: string): Promise<void>;
   /** Folders that somebody was shut out of, and of which not all has new secrets yet. */
   renewing(): Promise<readonly (readonly Name[])[]>;

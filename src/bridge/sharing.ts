@@ -4,7 +4,8 @@
  */
 import type { Ino, Name } from "../base/ids.ts";
 import type {
-  ContactView, GiveQuestion, RevokeQuestion, SharedRoot, SharedRoots, SharesView, SharingDuties,
+  ContactView, GiveQuestion, LinkQuestion, RevokeQuestion, SharedRoot, SharedRoots, SharesView,
+  SharingDuties,
 } from "../base/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -17,7 +18,8 @@ export function serveSharing(sharing: SharingDuties): Handlers {
     "sharing.removeContact": (name) => sharing.removeContact(name as string),
     "sharing.give": (asked) => sharing.give(asked as GiveQuestion),
     "sharing.revoke": (asked) => sharing.revoke(asked as RevokeQuestion),
-    "sharing.accept": (value) => sharing.accept(...(value as [string, string | null])),
+    "sharing.link": (asked) => sharing.link(asked as LinkQuestion),
+    "sharing.accept": (value) => sharing.accept(...(value as Parameters<SharingDuties["accept"]>)),
     "sharing.forget": (name) => sharing.forget(name as string),
     "sharing.renewing": () => sharing.renewing(),
     "sharing.renewed": (path) => sharing.renewed(path as readonly Name[]),
@@ -36,7 +38,8 @@ export function remoteSharing(channel: Pick<Channel, "call">): SharingDuties {
     removeContact: (name) => ask("removeContact", name),
     give: (asked) => ask<string>("give", asked),
     revoke: (asked) => ask("revoke", asked),
-    accept: (grant, name) => ask<string>("accept", [grant, name]),
+    link: (asked) => ask<string>("link", asked),
+    accept: (...asked) => ask<string>("accept", asked),
     forget: (name) => ask("forget", name),
     renewing: () => ask<readonly (readonly Name[])[]>("renewing"),
     renewed: (path) => ask("renewed", path),

@@ -5,6 +5,11 @@ const qr: OptionSpec = {
   name: "qr", summary: "show the QR code even where there is no terminal",
 };
 
+const passphrase: OptionSpec = {
+  name: "passphrase-fd", value: "FD",
+  summary: "read the passphrase's line from this file descriptor instead of asking",
+};
+
 export const sharingCommands = (json: OptionSpec): readonly CommandSpec[] => [
   {
     name: "contacts",
@@ -40,6 +45,22 @@ export const sharingCommands = (json: OptionSpec): readonly CommandSpec[] => [
     ],
   },
   {
+    name: "link",
+    operands: "PATH",
+    operandsMax: 1,
+    summary: "make a link by which whoever has it can read a folder",
+    details:
+      "As `share`, to somebody who is nobody in particular: what it takes to be that person " +
+      "stands in the link, sealed under a passphrase if one is asked for. `hive shares` shows it " +
+      "by a name such as `link 3fa2b1c0`, by which `hive revoke` ends it for all who took it up.",
+    options: [
+      { name: "expires", value: "TIME", summary: "for so long: 90m, 12h, 30d" },
+      { name: "passphrase", summary: "ask for a passphrase, which whoever takes it up needs too" },
+      passphrase,
+      qr,
+    ],
+  },
+  {
     name: "shares",
     operands: "[forget NAME]",
     operandsMax: 2,
@@ -54,11 +75,11 @@ export const sharingCommands = (json: OptionSpec): readonly CommandSpec[] => [
     name: "accept",
     operands: "STRING [NAME]",
     operandsMax: 2,
-    summary: "take up a folder that somebody shares with you",
+    summary: "take up a folder that somebody shares with you, or for which you have a link",
     details:
       "It appears as Shared/NAME in the drive, for reading; without a NAME under the one that " +
       "its owner gave it. It takes no room but what is read, and needs its owner's machine never.",
-    options: [],
+    options: [passphrase],
   },
   {
     name: "revoke",

@@ -96,6 +96,7 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return drive.join(home, line);
     case "contacts":
     case "share":
+    case "link":
     case "shares":
     case "accept":
     case "revoke":
@@ -136,6 +137,7 @@ type CommandName =
   | "join"
   | "contacts"
   | "share"
+  | "link"
   | "shares"
   | "accept"
   | "revoke"

@@ -2,11 +2,12 @@
 import { systemClock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { ContactView, GivenView, SharesView, TakenView } from "../base/sharing.ts";
-import type { Drive } from "../hive.ts";
+import { type Drive, isLink, linkNeedsPassphrase } from "../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
 import { insideMount, namesOf } from "./inside-mount.ts";
+import { obtainPassphrase } from "./keys.ts";
 import { print, printJson, say, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 
@@ -57,6 +58,24 @@ export async function share(home: Home, line: CommandLine): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
+export async function link(home: Home, line: CommandLine): Promise<ExitCode> {
+  const path = line.operands[0];
+  if (path === undefined) throw new HiveError("Usage", "link", "PATH [--expires TIME]");
+  const inside = await insideMount(home, { command: "link", path });
+  const descriptor = line.count("passphrase-fd");
+  const isLocked = line.flag("passphrase") || descriptor !== undefined;
+  const passphrase = isLocked ? await obtainPassphrase(descriptor, { repeat: true }) : undefined;
+  const forMs = line.duration("expires");
+  const made = String(await ask(home, "link", {
+    path: inside, passphrase: passphrase?.toString("base64") ?? null,
+    expiresAtMs: forMs === undefined ? null : systemClock.now() + forMs,
+  }));
+  print(made);
+  await showCode(line, made);
+  say("whoever has it can read the folder: hive accept STRING [NAME]");
+  return exitCodes.ok;
+}
+
 export async function shares(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, name] = line.operands;
   if (word === "forget" && name !== undefined) {
@@ -73,7 +92,12 @@ export async function shares(home: Home, line: CommandLine): Promise<ExitCode> {
 export async function accept(home: Home, line: CommandLine): Promise<ExitCode> {
   const [grant, name = null] = line.operands;
   if (grant === undefined) throw new HiveError("Usage", "accept", "STRING [NAME]");
-  const shown = String(await ask(home, "accept", { grant, name }));
+  const isLocked = isLink(grant) && linkNeedsPassphrase(grant);
+  const passphrase = isLocked
+    ? await obtainPassphrase(line.count("passphrase-fd"), { repeat: false })
+    : undefined;
+  const told = { grant, name, passphrase: passphrase?.toString("base64") ?? null };
+  const shown = String(await ask(home, "accept", told));
   say(`it will be at Shared/${shown} as soon as one of its holders was reached`);
   return exitCodes.ok;
 }
@@ -103,12 +127,20 @@ export function sharingHandlersOf(drive: Drive): ControlHandlers {
       person: String(person), expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
     }),
     revoke: ({ path, person }) => drive.revoke(namesOf(String(path)), String(person)),
-    accept: ({ grant, name }) => {
-      return sharing.accept(String(grant), typeof name === "string" ? name : null);
-    },
+    link: ({ path, expiresAtMs, passphrase }) => drive.link(namesOf(String(path)), {
+      expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
+      passphrase: passphraseIn(passphrase),
+    }),
+    accept: ({ grant, name, passphrase }) => sharing.accept(
+      String(grant), typeof name === "string" ? name : null, passphraseIn(passphrase),
+    ),
     forgetShare: ({ name }) => sharing.forget(String(name)),
     shares: () => drive.shares(),
   };
+}
+
+function passphraseIn(value: unknown): Uint8Array | null {
+  return typeof value === "string" ? Buffer.from(value, "base64") : null;
 }
 
 async function showCode(line: CommandLine, text: string): Promise<void> {

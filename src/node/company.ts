@@ -45,7 +45,9 @@ export async function openCompany(
   const device = { peer: keys.peer, name: config.deviceName };
   const acting = owner === undefined ? [] : [owner.keys, asOwner(owner.person)];
   const certifiers = acting.map((one) => certifier(one, device, clock));
-  const certificates = () => certifiers.flatMap((certify) => certify());
+  // Whoever took up a link acts for the person whom it makes, too.
+  const more = () => met.sharing?.certificates() ?? [];
+  const certificates = () => [...certifiers.flatMap((certify) => certify()), ...more()];
   const ipfs = blocks === undefined ? {} : { blocks, fetcher: blocks };
   const people = { clock, random, log, books: await openBooks("peers") };
   const places = parts.use(new Places(people, { ...config, self: keys.peer }));
@@ -65,7 +67,7 @@ export async function openCompany(
 }
 
 /** A person certifies devices as a drive does. */
-function asOwner(person: PersonKeys) {
+export function asOwner(person: PersonKeys) {
   return { owner: personIdOf(person), sign: (message: Uint8Array) => person.sign(message) };
 }
 

@@ -13,6 +13,7 @@ import { openKeyValue } from "../cache/cache.ts";
 import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
 import { Notices } from "../guard/notices.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { Sharing } from "../sharing/sharing.ts";
 import { type Vault, openVault } from "../vault/vault.ts";
 import { type NodeConfig, privateDirectory } from "./config.ts";
 import { type Met, openNodeLedger } from "./ledger.ts";
@@ -21,7 +22,7 @@ export interface House {
   readonly keys: PeerKeys;
   readonly ledger: Ledger;
   readonly vault: Vault;
-  readonly met: Met & { guardian?: Guardian; agent?: Agent };
+  readonly met: Met & { guardian?: Guardian; agent?: Agent; sharing?: Sharing };
   readonly notices: Notices;
   openBooks(name: string): Promise<KeyValue>;
 }

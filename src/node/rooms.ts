@@ -134,6 +134,7 @@ async function openOwnersRooms(
   }, transferOptions(config.policies));
   const { deviceName } = config;
   const sharing = await openNodeSharing(needs, { ...parts, ...owner, transfer, deviceName });
+  met.sharing = sharing;
   return { transfer, sharing };
 }
 

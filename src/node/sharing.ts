@@ -2,13 +2,15 @@
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
+import { certifier } from "../crypt/certificates.ts";
+import type { PersonKeys } from "../crypt/grants.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { SharingDuties } from "../base/sharing.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { type Sharing, openSharing } from "../sharing/sharing.ts";
 import type { Transfer } from "../transfer/transfer.ts";
-import type { Company, Owner } from "./company.ts";
+import { type Company, type Owner, asOwner } from "./company.ts";
 import type { NodeNeeds } from "./config.ts";
 
 export async function openNodeSharing(
@@ -22,8 +24,10 @@ export async function openNodeSharing(
   const { company: { peers, network, traffic }, transfer } = parts;
   // A node beside no mount has no store: then all comes from the peers.
   const source = blocks ?? transfer;
+  const device = { peer: network.self, name: parts.deviceName };
   return openSharing({
     ...parts,
+    certifier: (person: PersonKeys) => certifier(asOwner(person), device, parts.clock),
     network,
     books: await parts.openBooks("sharing"),
     read: (cid) => source.fetch(cid, {}),
@@ -36,8 +40,8 @@ export async function openNodeSharing(
 /** A node without a drive is nobody's. */
 export const noSharing: SharingDuties = {
   me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, give: refuse,
-  revoke: refuse, accept: refuse, forget: refuse, list: refuse,
-  renewing: async () => [], renewed: refuse, folders: async () => [],
+  link: refuse, revoke: refuse, accept: refuse, forget: refuse, list: refuse, renewed: refuse,
+  renewing: async () => [], folders: async () => [],
 };
 
 async function refuse(): Promise<never> {

@@ -67,16 +67,25 @@ export class Contacts {
     if (this.#contacts.has(name)) throw new HiveError("Exists", "sharing.contact", name);
     const known = this.all().find((contact) => contact.person === person);
     if (known !== undefined) throw new HiveError("Exists", "sharing.contact", known.name);
-    if (this.#contacts.size >= contactsMax) throw new HiveError("Quota", "sharing.contact", name);
     const sealPublic = asBuffer(await this.#needs.askKey(told));
     const isKey = sealPublic.length === xwingPublicBytes;
     const isHers = isKey && sha256(sealPublic).equals(told.sealHash);
     if (!isHers) throw new HiveError("Corrupt", "sharing.contact", "not the key of that person");
+    return this.#keep({ name, person, sealPublic });
+  }
+
+  async #keep(contact: Contact): Promise<Contact> {
+    const { name, person, sealPublic } = contact;
+    if (this.#contacts.size >= contactsMax) throw new HiveError("Quota", "sharing.contact", name);
     const value = new Writer(1500).bytes(Buffer.from(name)).raw(sealPublic).finish();
     await this.#needs.books.put(`c/${person}`, value);
-    const contact = { name, person, sealPublic };
     this.#contacts.set(name, contact);
     return contact;
+  }
+
+  /** The person whom a link makes: like any other, so that she can be shut out by a name. */
+  async addLink(person: PersonId, sealPublic: Buffer): Promise<Contact> {
+    return this.#keep({ name: `link ${person.slice(0, 8)}`, person, sealPublic });
   }
 
   async remove(name: string): Promise<void> {

@@ -12,17 +12,20 @@ import { type Cid, nameToText } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
-import type { ShareNetwork, SharedRoots, SharingDuties } from "../base/sharing.ts";
+import type { DeviceCertificate } from "../base/records.ts";
+import type { LinkQuestion, ShareNetwork, SharedRoots, SharingDuties } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
 import { limits } from "../base/limits.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
-import type { PersonKeys } from "../crypt/grants.ts";
+import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
+import { keyBytes } from "../crypt/keys.ts";
 import { sha256 } from "../crypt/sha256.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Contacts } from "./contacts.ts";
 import type { ReadBlock } from "./folder.ts";
 import { Given } from "./given.ts";
+import { isLink, linkText, openLink } from "./link.ts";
 import { grantText, parseGrantText } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
 import { type PersonText, encodePerson } from "./person-text.ts";
@@ -44,10 +47,14 @@ export interface SharingNeeds {
   /** Connects to an address that a person's string tells. */
   readonly connect: (address: string) => Promise<unknown>;
   readonly deviceName: string;
+  /** By which this node acts for a person, anew as long as it is asked. */
+  readonly certifier: (person: PersonKeys) => () => readonly DeviceCertificate[];
   readonly mayReadAhead: (bytes: number) => boolean;
 }
 
 export interface Sharing extends SharingDuties {
+  /** By which this node acts for the people whom links make. */
+  certificates(): readonly DeviceCertificate[];
   readonly steps: readonly Step[];
   /** A block of somebody else's folder; NotFound when none names it. */
   fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array>;
@@ -85,7 +92,13 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     removeContact: (name) => contacts.remove(name),
     give: async (asked) => grantText(await given.give(asked, contacts.get(asked.person))),
     revoke: (asked) => given.revoke(asked, contacts.get(asked.person).person, over()),
-    accept: async (text, name) => nameToText(await taken.accept(parseGrantText(text), name)),
+    link: (asked) => makeLink(needs, { given, contacts }, asked),
+    accept: async (text, name, passphrase) => {
+      const isByLink = isLink(text);
+      const offered = isByLink ? await openLink(text, passphrase) : { grant: parseGrantText(text) };
+      return nameToText(await taken.accept(offered, name));
+    },
+    certificates: () => taken.certificates(),
     forget: (name) => taken.forget(name),
     folders: async () => given.folders(),
     renewing: () => given.renewing(),
@@ -95,6 +108,18 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
       taken: taken.list(({ from }) => contacts.nameOf(from)),
     }),
   };
+}
+
+async function makeLink(
+  { random }: SharingNeeds,
+  { given, contacts }: { readonly given: Given; readonly contacts: Contacts },
+  { passphrase, ...asked }: LinkQuestion,
+): Promise<string> {
+  const seed = random.bytes(keyBytes);
+  const keys = personKeysOf(seed);
+  const contact = await contacts.addLink(personIdOf(keys), keys.sealPublic);
+  const grant = await given.give({ ...asked, person: contact.name }, contact);
+  return linkText({ seed, grant }, passphrase, random);
 }
 
 /** Her node is known, can be found by its key, or is where the string says. */

@@ -4,6 +4,7 @@
  * behind it. What they hold is read through `Borrowed`, block by block, when somebody wants it.
  *
  *   t/OWNER/SHARE  bytes name | bytes grant | bytes newest record, empty before the first
+ *                  | bytes seed of the person whom a link made, where it came by one
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
@@ -15,14 +16,16 @@ import { type Log, describe } from "../base/log.ts";
 import type { KnownPeer, PeerNetwork } from "../base/network.ts";
 import { type Random, shuffled } from "../base/random.ts";
 import type { Grant, ShareNetwork, SharedRoots, TakenView } from "../base/sharing.ts";
-import type { PersonKeys } from "../crypt/grants.ts";
+import type { DeviceCertificate } from "../base/records.ts";
+import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
 import { encodeShareAsk, parseGrant } from "../crypt/share-records.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { Borrowed } from "../transfer/borrowed.ts";
 import type { ReadBlock } from "./folder.ts";
 import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";
 
-const { askedPerLookMax, lookMs, restMsMin, restMsMax, takenMax } = limits.sharing;
+const { askedPerLookMax, lookMs, restMsMin, restMsMax } = limits.sharing;
+const { takenLinksMax, takenMax } = limits.sharing;
 
 export interface TakenNeeds {
   readonly books: KeyValue;
@@ -35,11 +38,21 @@ export interface TakenNeeds {
   readonly read: ReadBlock;
   readonly roots: SharedRoots;
   readonly mayReadAhead: (bytes: number) => boolean;
+  readonly certifier: (person: PersonKeys) => () => readonly DeviceCertificate[];
+}
+
+/** A grant to this user, or with the seed of the person whom a link makes to her. */
+interface Offered {
+  readonly grant: Grant;
+  readonly seed?: Uint8Array | undefined;
 }
 
 interface Taking {
   readonly name: Name;
   readonly held: Held;
+  /** Where it came by a link: of the person whom that makes, and by which we act for her. */
+  readonly seed: Uint8Array | undefined;
+  readonly certify: (() => readonly DeviceCertificate[]) | undefined;
   readonly blocks: Borrowed;
   opened: OpenedShare | undefined;
   isShown: boolean;
@@ -61,16 +74,17 @@ export class Taken {
     for await (const [, value] of this.#needs.books.list("t/")) {
       const reader = new Reader(value, "sharing.taken");
       const [name, grant, record] = [reader.bytes(), reader.bytes(), reader.bytes()];
+      const seed = reader.restBytes === 0 ? {} : { seed: reader.bytes() };
       reader.end();
-      const held = takeGrant(this.#needs.person, parseGrant(grant));
-      const taking = this.#begin(nameFromText(name.toString()), held);
+      const given = { grant: parseGrant(grant), ...seed };
+      const taking = this.#begin(nameFromText(name.toString()), given);
+      const { held } = taking;
       if (record.length > 0) await this.#show(taking, openShare(held, record, 0));
     }
   }
 
-  async accept(grant: Grant, given: string | null): Promise<Name> {
+  async accept({ grant, seed }: Offered, given: string | null): Promise<Name> {
     const name = nameFromText(given ?? grant.name);
-    const held = takeGrant(this.#needs.person, grant);
     const isSame = ({ held: { grant: other } }: Taking) =>
       other.owner === grant.owner && other.share === grant.share;
     const known = this.#taken.find(isSame);
@@ -81,9 +95,18 @@ export class Taken {
     const isTaken = this.#taken.some((taking) => taking.name === name);
     if (isTaken) throw new HiveError("Exists", "sharing.accept", nameToText(name));
     if (this.#taken.length >= takenMax) throw new HiveError("Quota", "sharing.accept", "folders");
-    const taking = this.#begin(name, held);
+    const links = this.#taken.filter(({ certify }) => certify !== undefined).length;
+    if (seed !== undefined && links >= takenLinksMax) {
+      throw new HiveError("Quota", "sharing.accept", "links");
+    }
+    const taking = this.#begin(name, { grant, seed });
     await this.#keep(taking);
     return name;
+  }
+
+  /** By which this node acts for the people whom links made. */
+  certificates(): readonly DeviceCertificate[] {
+    return this.#taken.flatMap(({ certify }) => certify?.() ?? []);
   }
 
   async forget(text: string): Promise<void> {
@@ -129,10 +152,14 @@ export class Taken {
     throw new HiveError("NotFound", "sharing.fetch", cid);
   }
 
-  #begin(name: Name, held: Held): Taking {
+  #begin(name: Name, { grant, seed }: Offered): Taking {
+    const { person, certifier } = this.#needs;
+    const keys = seed === undefined ? person : personKeysOf(seed);
+    const held = takeGrant(keys, grant);
+    const certify = seed === undefined ? undefined : certifier(keys);
     const blocks = new Borrowed({ ...this.#needs, owner: held.grant.owner });
     const taking: Taking = {
-      name, held, blocks, opened: undefined, isShown: false, trouble: null,
+      name, held, seed, certify, blocks, opened: undefined, isShown: false, trouble: null,
       nextAtMs: -Infinity, restMs: restMsMin,
     };
     this.#taken.push(taking);
@@ -213,6 +240,7 @@ export class Taken {
     const writer = new Writer(4096).bytes(Buffer.from(nameToText(taking.name)));
     writer.bytes(taking.held.grant.bytes);
     writer.bytes(taking.opened?.record.bytes ?? Buffer.alloc(0));
+    if (taking.seed !== undefined) writer.bytes(taking.seed);
     await this.#needs.books.put(keyOf(taking), writer.finish());
   }
 }

@@ -19,7 +19,7 @@ function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-test("a shared folder is one grant, and is read by one person while its owner's daemon is off",
+test("a shared folder is one grant or a link, and is read while its owner's daemon is off",
   { timeout: 240_000 }, async (t) => {
     const [ann, ben] = [newMachine("ann"), newMachine("ben")];
     t.teardown(async () => {
@@ -56,11 +56,20 @@ test("a shared folder is one grant, and is read by one person while its owner's 
     const sent = await sentBytes(ann) - before;
     t.ok(sent < 100_000, `${sent} bytes sent to share 16 MB`);
 
+    const word = ["--passphrase-fd", "0"];
+    const june = join(photos, "june");
+    const link = (await ann.must(t, ["link", june, ...word], "a word\n")).out.trim();
+    t.not((await ben.hive(["accept", link, "June", ...word], "a guess\n")).code, 0);
+    await ben.must(t, ["accept", link, "June", ...word], "a word\n");
+    const linked = join(ben.mount, "Shared", "June", "film");
+    await until(async () => isThere(linked), { seconds: 30, what: "the link leads somewhere" });
+
     await ann.must(t, ["unmount"]);
     t.strictSame(readdirSync(ben.mount), ["Shared"]);
     t.strictSame(readdirSync(shared).sort(), ["june", "note"], "files of two names are not there");
     t.equal(statSync(join(shared, "june")).uid, process.getuid?.());
     t.ok(readFileSync(join(shared, "june", "film")).equals(large), "from the holders");
+    t.ok(readFileSync(linked).equals(large), "by the link too");
     t.throws(() => writeFileSync(join(shared, "note"), "mine"), { code: "EROFS" });
     t.throws(() => mkdirSync(join(shared, "more")), { code: "EROFS" });
   });

@@ -43,6 +43,7 @@ import { personKeysOf } from "../../src/crypt/grants.ts";
 import { decodeShareAsk, encodeShareAsk } from "../../src/crypt/share-records.ts";
 import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
   from "../../src/sharing/payload.ts";
+import { linkNeedsPassphrase, linkText } from "../../src/sharing/link.ts";
 import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
 import { parsers as records } from "../support/record-parsers.ts";
 
@@ -209,6 +210,13 @@ const decoders: readonly Decoder[] = [
     name: "string of a share", bytesMax: 2 ** 20, kinds: ["Invalid"],
     decode: (bytes) => parseGrantText(Buffer.from(bytes).toString("latin1")),
     valid: [Buffer.from(grantText(shares.grant(personKeysOf(random.bytes(32)))))],
+  },
+  {
+    name: "link", bytesMax: 2 ** 20, kinds: ["Invalid"],
+    decode: (bytes) => linkNeedsPassphrase(Buffer.from(bytes).toString("latin1")),
+    valid: [Buffer.from(await linkText(
+      { seed: random.bytes(32), grant: shares.grant(personKeysOf(random.bytes(32))) }, null, random,
+    ))],
   },
   {
     name: "string of a person", bytesMax: 2 ** 20, kinds: ["Invalid"],

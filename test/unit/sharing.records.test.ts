@@ -18,10 +18,12 @@ import { findFolder, rootOf } from "../../src/sharing/folder.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { type SharePayload, decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
   from "../../src/sharing/payload.ts";
+import { isLink, linkNeedsPassphrase, linkText, openLink } from "../../src/sharing/link.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { refused } from "../contract/host.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { ShareMaker } from "../support/share-maker.ts";
 import { nobody, walkTree } from "../support/walk.ts";
@@ -151,7 +153,33 @@ test("a grant opens for one person, and a record only as what it is", (t) => {
   t.end();
 });
 
+test("a link opens with its passphrase, and is nobody's without", async (t) => {
+  const maker = new ShareMaker(random);
+  const linkSeed = random.bytes(32);
+  const grant = maker.grant(personKeysOf(linkSeed));
+  const open = await linkText({ seed: linkSeed, grant }, null, random);
+  t.strictSame(await openLink(open, null), { seed: linkSeed, grant });
+  t.ok(takeGrant(personKeysOf(linkSeed), grant));
+  const passphrase = Buffer.from("a word between friends");
+  const locked = await linkText({ seed: linkSeed, grant }, passphrase, random);
+  t.ok(isLink(locked) && linkNeedsPassphrase(locked) && !linkNeedsPassphrase(open));
+  t.notOk(Buffer.from(locked.slice(9), "base64url").includes(linkSeed));
+  t.strictSame(await openLink(locked, passphrase), { seed: linkSeed, grant });
+  await refused(t, "no passphrase", openLink(locked, null), "Denied");
+  await refused(t, "another one", openLink(locked, Buffer.from("guess")), "Denied");
+  await refused(t, "cut", openLink(open.slice(0, -3), null), "Invalid");
+  await refused(t, "a grant", openLink(grantText(grant), null), "Invalid");
+
+  const frozen = await openLink(vectors.link, null);
+  t.equal(Buffer.from(frozen.seed).toString("hex"), vectors.readerSeed);
+  t.equal(Buffer.from(frozen.grant.bytes).toString("hex"), vectors.grant);
+  const frozenLocked = await openLink(vectors.lockedLink, Buffer.from("correct horse"));
+  t.equal(Buffer.from(frozenLocked.seed).toString("hex"), vectors.readerSeed);
+});
+
 interface Vectors {
+  readonly link: string;
+  readonly lockedLink: string;
   readonly driveSeed: string;
   readonly readerSeed: string;
   readonly root: string;
