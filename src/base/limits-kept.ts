@@ -203,6 +203,8 @@ export const keptLimits = {
     restMsMax: 60_000,
     /** How long a revocation waits for holders to confirm it; the others hear of it later. */
     revokeMs: 5_000,
+    /** A folder that did not change is told of anew so often: its blocks may lie elsewhere. */
+    unchangedMs: 60_000,
     /** Holders that missed a new state are told again so often. */
     tellAgainMs: 30_000,
     /** Names looked at to find a folder that was renamed, pages of which are on this machine. */

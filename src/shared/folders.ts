@@ -3,6 +3,7 @@
  * leads to a tree of its newest state. Whoever has an older state open reads on in that one.
  */
 import type { DriveStore } from "../base/blocks.ts";
+import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Graft, GraftPoint } from "../base/grafts.ts";
@@ -35,6 +36,9 @@ export class SharedFolders implements GraftPoint, SharedRoots {
   }
 
   async shared({ name, root }: SharedRoot): Promise<void> {
+    const known = this.#roots.get(name);
+    // Its blocks lie elsewhere, or who reads it is another: what is open stays open.
+    if (known !== undefined && root !== undefined && asBuffer(known).equals(root)) return;
     if (root === undefined) this.#roots.delete(name);
     else this.#roots.set(name, root);
     for (const changed of this.#watchers) changed(name);

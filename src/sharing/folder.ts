@@ -4,7 +4,7 @@
  * own table, which would open more than the folder: they are left out.
  */
 import { HiveError } from "../base/errors.ts";
-import { type Cid, type Ino, type Name, rootIno } from "../base/ids.ts";
+import { type Cid, type Ino, type Name, parseIno, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type TableValue, nameKey, parseEntry, slotsPerHash } from "../dag/entries.ts";
 import { type PageTree, noTree } from "../dag/inodes.ts";
@@ -29,11 +29,10 @@ export async function findFolder(
   return search(root.directory, wanted.ino, read);
 }
 
-/** The folder as a root of its own, encoded. */
-export function rootOf({ inode, tree }: TableValue, from: RootRecord): Buffer {
+/** The folder as a root of its own, encoded: of the drive it says nothing, nor when it was made. */
+export function rootOf({ inode, tree }: TableValue): Buffer {
   const record: RootRecord = {
-    sequence: from.sequence, committedAtMs: from.committedAtMs, nextIno: from.nextIno,
-    files: 0, bytes: 0,
+    sequence: 0, committedAtMs: 0, nextIno: parseIno(rootIno + 1), files: 0, bytes: 0,
     directory: { inode: { ...inode, ino: rootIno, slot: 0, policy: 0 }, tree },
     linked: noTree, policies: noPolicies,
   };

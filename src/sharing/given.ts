@@ -5,6 +5,7 @@
  * whatever it says is under a key that he has not. It names only what a published head names.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
@@ -27,10 +28,10 @@ import type { Contact } from "./contacts.ts";
 import { type ReadBlock, findFolder, rootOf } from "./folder.ts";
 import { type GivenReader, type GivenShare, decodeGiven, decodePath, encodeGiven, encodePath,
   renewalKey } from "./given-books.ts";
-import { encodeSharePayload, sealPayload } from "./payload.ts";
+import { decodeSharePayload, encodeSharePayload, sealPayload } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
 
-const { readersMax, sharesMax, tellAgainMs, grantPeersMax } = limits.sharing;
+const { readersMax, sharesMax, tellAgainMs, grantPeersMax, unchangedMs } = limits.sharing;
 
 export interface GivenNeeds {
   readonly books: KeyValue;
@@ -53,8 +54,10 @@ interface Giving {
   given: GivenShare;
   /** The record that counts; undefined before the first of this life. */
   record: Share | undefined;
-  /** Which head it follows. */
+  /** Which head it follows, what that says of the folder, and since when it does. */
   head: number;
+  root: Uint8Array | undefined;
+  madeAtMs: number;
   /** Who may read is another by now than the record says. */
   isNews: boolean;
   readonly told: Set<PeerId>;
@@ -62,10 +65,18 @@ interface Giving {
   trouble: string | null;
 }
 
+/** What a record is to hold. */
+interface Made {
+  readonly payload: Uint8Array;
+  readonly root: Uint8Array;
+}
+
 export class Given {
   readonly #needs: GivenNeeds;
   readonly #shares = new Map<ShareId, Giving>();
   readonly #turn = new Gate({ seats: 1, queueMax: 64 });
+  /** Whoever waits for the turn need not wait for holders that do not answer. */
+  #hurry = new AbortController();
 
   constructor(needs: GivenNeeds) {
     this.#needs = needs;
@@ -80,7 +91,7 @@ export class Given {
 
   /** For one more reader, or the same one for another time. */
   async give({ path, ino, expiresAtMs }: GiveQuestion, to: Contact): Promise<Grant> {
-    using _turn = await this.#turn.enter();
+    using _turn = await this.#enter();
     const giving = this.#of(ino) ?? this.#begin(ino);
     const { share, readers } = giving.given;
     const others = readers.filter(({ person }) => person !== to.person);
@@ -99,9 +110,9 @@ export class Given {
 
   /** It is so with all holders that answer when this resolves. */
   async revoke(
-    { ino, path }: RevokeQuestion, person: PersonId, signal: AbortSignal,
+    { ino, path }: Omit<RevokeQuestion, "person">, person: PersonId, signal: AbortSignal,
   ): Promise<void> {
-    using _turn = await this.#turn.enter();
+    using _turn = await this.#enter();
     const giving = ino === undefined ? this.#at(path) : this.#of(ino);
     const { readers = [] } = giving?.given ?? {};
     const staying = readers.filter((reader) => reader.person !== person);
@@ -132,9 +143,12 @@ export class Given {
   /** After each head, and whenever readers changed, all holders hear of it. */
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     using _turn = await this.#turn.enter(signal);
+    this.#hurry = new AbortController();
+    const until = AbortSignal.any([signal, this.#hurry.signal]);
     for (const giving of this.#shares.values()) {
+      if (until.aborted) break;
       await this.#expire(giving);
-      await this.#follow(giving, signal);
+      await this.#follow(giving, until);
     }
     return "idle";
   }
@@ -161,6 +175,11 @@ export class Given {
       holders: members.length,
       trouble,
     }));
+  }
+
+  #enter(): Promise<Disposable> {
+    this.#hurry.abort(new HiveError("Interrupted", "sharing.tell", "readers changed"));
+    return this.#turn.enter();
   }
 
   #of(ino: Ino): Giving | undefined {
@@ -199,10 +218,11 @@ export class Given {
 
   async #make(giving: Giving, published: Published | undefined): Promise<void> {
     const { books, clock, keys, random } = this.#needs;
-    const payload = published === undefined
+    const made = published === undefined
       ? await this.#lastPayload(giving)
       : await this.#payloadOf(giving, published);
-    if (payload === undefined) return;
+    if (made === undefined || this.#isKnown(giving, made.root)) return;
+    const { payload } = made;
     const sequence = giving.given.sequence + 1;
     // Written down first: whatever crashes in between, it is never used twice.
     await this.#keep(giving, { sequence });
@@ -217,14 +237,22 @@ export class Given {
     const told = { share, sequence, publishedAtMs: nowMs, readers: wrapped, sealed };
     giving.record = signShare(keys, told);
     giving.head = published?.sequence ?? 0;
+    giving.root = made.root;
+    giving.madeAtMs = clock.monotonicMs();
     giving.isNews = false;
     giving.told.clear();
     giving.toldAtMs = -Infinity;
     await books.put(`l/${share}`, sealRecord(keys.localKey, payload, random));
   }
 
+  /** Most commits are of other folders: nobody is told that nothing happened. */
+  #isKnown({ isNews, root, madeAtMs }: Giving, now: Uint8Array): boolean {
+    const isSame = !isNews && root !== undefined && asBuffer(root).equals(now);
+    return isSame && this.#needs.clock.monotonicMs() - madeAtMs < unchangedMs;
+  }
+
   /** Undefined when the folder is not there any more, or not with peers yet. */
-  async #payloadOf(giving: Giving, published: Published): Promise<Uint8Array | undefined> {
+  async #payloadOf(giving: Giving, published: Published): Promise<Made | undefined> {
     const { keys, read } = this.#needs;
     const root = openRoot(treeKeys(keys.treeSecret), published.root);
     const found = await findFolder(root, giving.given, read);
@@ -234,12 +262,16 @@ export class Given {
     if (found.path !== giving.given.path) await this.#keep(giving, { path: found.path });
     const { catalogKey } = keys;
     const { ino } = giving.given;
-    return encodeSharePayload({ ...published, root: rootOf(found, root), ino, catalogKey });
+    const made = rootOf(found);
+    const payload = encodeSharePayload({ ...published, root: made, ino, catalogKey });
+    return { payload, root: made };
   }
 
-  async #lastPayload({ given }: Giving): Promise<Uint8Array | undefined> {
+  async #lastPayload({ given }: Giving): Promise<Made | undefined> {
     const sealed = await this.#needs.books.get(`l/${given.share}`);
-    return sealed === undefined ? undefined : openRecord(this.#needs.keys.localKey, sealed);
+    if (sealed === undefined) return undefined;
+    const payload = openRecord(this.#needs.keys.localKey, sealed);
+    return { payload, root: decodeSharePayload(payload).root };
   }
 
   /** Whoever was away hears it a little later. */
@@ -258,6 +290,7 @@ export class Given {
         this.#needs.log.debug("sharing.missed", { peer, why: describe(error) });
       }
     }));
+    if (signal.aborted) giving.toldAtMs = -Infinity;
   }
 
   async #keep(giving: Giving, change: Partial<GivenShare>): Promise<void> {
@@ -268,8 +301,9 @@ export class Given {
 }
 
 function beginning(given: GivenShare): Giving {
-  const never = { head: 0, toldAtMs: -Infinity };
-  return { given, record: undefined, ...never, isNews: true, told: new Set(), trouble: null };
+  const never = { record: undefined, root: undefined, trouble: null };
+  const noTimes = { toldAtMs: -Infinity, madeAtMs: -Infinity };
+  return { given, head: 0, ...never, ...noTimes, isNews: true, told: new Set() };
 }
 
 function nameOf(path: GiveQuestion["path"]): string {

@@ -87,7 +87,7 @@ test("the folder's root opens all below it, and no page above or beside it", asy
       return (cid: Cid) => { opened.push(cid); return target.get(cid); };
     },
   });
-  const shared = openBorrowedTree({ ...needs, store: spying }, rootOf(found, root));
+  const shared = openBorrowedTree({ ...needs, store: spying }, rootOf(found));
   const seen = [...(await walkTree(shared)).keys()];
   t.equal(seen.length, 403, "the folder, june, its pictures, and the large file");
   t.notOk(seen.some((name) => /diary|secret|twice|again/.test(name)));

@@ -1,0 +1,181 @@
+/** The folders that a drive gives away: what is told to whom, and in what order, whatever hangs. */
+import { type Test, test } from "tap";
+import { HiveError } from "../../src/base/errors.ts";
+import { type Ino, type PeerId, parseName, rootIno } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { Share, ShareNetwork } from "../../src/base/sharing.ts";
+import { driveKeysOf } from "../../src/crypt/drive.ts";
+import { type PersonKeys, personKeysOf } from "../../src/crypt/grants.ts";
+import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { parseShare } from "../../src/crypt/share-records.ts";
+import type { Contact } from "../../src/sharing/contacts.ts";
+import { Given } from "../../src/sharing/given.ts";
+import { openShare, takeGrant } from "../../src/sharing/opened.ts";
+import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { openTree } from "../../src/tree/tree.ts";
+import { refused } from "../contract/host.ts";
+import { MemoryStore } from "../support/memory-store.ts";
+import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
+import { nobody } from "../support/walk.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const random = seededRandom(`sharing.given/${seed}`);
+const never = new AbortController().signal;
+const peers = [1, 2, 3].map((number) => peerKeysOf(Buffer.alloc(32, number)).peer);
+
+/** Keeps what each holder was told; one of them may take a call and never answer. */
+class Holders implements ShareNetwork {
+  readonly told = new Map<PeerId, Share>();
+  silent: PeerId | undefined;
+  calls = 0;
+
+  async share(...[to, , payload, options]: Parameters<ShareNetwork["share"]>): Promise<Uint8Array> {
+    this.calls++;
+    if (to === this.silent) await silence(options?.signal);
+    const share = parseShare(payload);
+    const known = this.told.get(to);
+    if (known !== undefined && known.sequence >= share.sequence && known.bytes !== share.bytes) {
+      throw new HiveError("Stale", "test", `${share.sequence}`);
+    }
+    this.told.set(to, share);
+    return Buffer.alloc(0);
+  }
+}
+
+function silence(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+async function made() {
+  const driveSeed = random.bytes(32);
+  const keys = driveKeysOf(driveSeed);
+  const store = new MemoryStore();
+  const clock = new ShiftedClock();
+  const tree = await openTree(
+    { store, clock, random, log: silentLog }, { treeSecret: keys.treeSecret },
+  );
+  const path = [parseName("photos")];
+  const { ino } = await tree.mkdir(nobody, { parent: rootIno, name: path[0]! }, { mode: 0o755 });
+  await tree.commit();
+  const holders = new Holders();
+  const books = new MemoryBooks();
+  const expired: string[] = [];
+  let sequence = 1;
+  const open = async () => {
+    const given = new Given({
+      books, keys, person: personKeysOf(driveSeed), clock, random, log: silentLog,
+      network: holders, members: () => peers, read: async (cid) => store.get(cid),
+      published: async () => ({
+        sequence, root: store.root()!, manifests: [], newest: [], runs: [],
+      }),
+      expired: async (names) => void expired.push(names.join("/")),
+    });
+    await given.open();
+    return given;
+  };
+  const commit = async () => { await tree.commit(); sequence++; };
+  return { open, holders, clock, expired, tree, path, ino, commit };
+}
+
+function contact(name: string): { readonly keys: PersonKeys; readonly contact: Contact } {
+  const keys = personKeysOf(random.bytes(32));
+  return { keys, contact: { name, person: personIdOf(keys), sealPublic: keys.sealPublic } };
+}
+
+function readers(t: Test, holders: Holders): ReadonlySet<string> {
+  const records = [...holders.told.values()];
+  t.equal(new Set(records.map(({ sequence }) => sequence)).size, 1, "all know the same");
+  return new Set(records[0]?.readers.map(({ person }) => person));
+}
+
+test("each head is followed by a record for those who may read, until one is shut out",
+  async (t) => {
+    const { open, holders, tree, path, ino, commit } = await made();
+    const given = await open();
+    const [ben, eve] = [contact("Ben"), contact("Eve")];
+    const asked = { path, ino, expiresAtMs: null };
+    const toBen = takeGrant(ben.keys, await given.give({ ...asked, person: "Ben" }, ben.contact));
+    const toEve = takeGrant(eve.keys, await given.give({ ...asked, person: "Eve" }, eve.contact));
+    t.equal(holders.calls, 0, "giving tells nobody anything yet");
+    await given.step(never);
+    const first = holders.told.get(peers[0]!)!;
+    t.equal(openShare(toBen, first.bytes, 0).payload.ino, ino);
+    t.equal(openShare(toEve, first.bytes, 0).payload.ino, ino);
+    const { calls } = holders;
+    await given.step(never);
+    t.equal(holders.calls, calls, "nothing new, nothing told");
+
+    await tree.rename(nobody, { parent: rootIno, name: path[0]! }, {
+      parent: rootIno, name: parseName("pictures"),
+    }, "replace");
+    await commit();
+    await given.step(never);
+    t.equal(given.list(() => "?")[0]?.path, "/pictures", "wherever it goes");
+    const second = holders.told.get(peers[1]!)!;
+    t.ok(second.sequence > first.sequence);
+
+    const told = holders.calls;
+    await tree.mkdir(nobody, { parent: rootIno, name: parseName("other") }, { mode: 0o755 });
+    await commit();
+    await given.step(never);
+    t.equal(holders.calls, told, "what happens elsewhere is nobody's business");
+
+    const away = { path: [parseName("elsewhere")], ino: ino as Ino };
+    await given.revoke(away, eve.contact.person, never);
+    t.strictSame([...readers(t, holders)], [ben.contact.person]);
+    const third = holders.told.get(peers[2]!)!;
+    t.throws(() => openShare(toEve, third.bytes, second.sequence));
+    t.equal(openShare(toBen, third.bytes, second.sequence).payload.ino, ino);
+    await refused(t, "twice", given.revoke(away, eve.contact.person, never), "NotFound");
+
+    const again = await open();
+    await again.step(never);
+    t.ok(holders.told.get(peers[0]!)!.sequence > third.sequence, "a new life uses no number twice");
+    t.strictSame([...readers(t, holders)], [ben.contact.person]);
+    t.strictSame(await again.renewing(), [away.path], "what is to be renewed is remembered");
+    await again.renewed(away.path);
+    t.strictSame(await again.renewing(), []);
+  });
+
+test("a holder that does not answer keeps nobody from being shut out", { timeout: 20_000 },
+  async (t) => {
+    const { open, holders, path, ino } = await made();
+    const given = await open();
+    const [ben, eve] = [contact("Ben"), contact("Eve")];
+    for (const { contact: to } of [ben, eve]) {
+      await given.give({ path, ino, expiresAtMs: null, person: to.name }, to);
+    }
+    holders.silent = peers[1];
+    const over = new AbortController();
+    const hanging = given.step(over.signal);
+    await new Promise(setImmediate);
+    const soon = new AbortController();
+    const revoking = given.revoke({ path, ino }, eve.contact.person, soon.signal);
+    while (holders.told.get(peers[0]!)?.readers.length !== 1) await new Promise(setImmediate);
+    t.strictSame(holders.told.get(peers[2]!)?.readers.map(({ person }) => person), [ben.contact.person]);
+    soon.abort(new HiveError("TimedOut", "test", "revoke"));
+    await revoking;
+    await hanging;
+    t.equal(given.list(() => "?")[0]?.told, 2, "two of three");
+    holders.silent = undefined;
+    await given.step(never);
+    t.strictSame([...readers(t, holders)], [ben.contact.person], "the third hears of it later");
+  });
+
+test("whose time is over is left out, and what he knew is to be renewed", async (t) => {
+  const { open, holders, clock, expired, path, ino } = await made();
+  const given = await open();
+  const [ben, eve] = [contact("Ben"), contact("Eve")];
+  await given.give({ path, ino, expiresAtMs: null, person: "Ben" }, ben.contact);
+  await given.give({ path, ino, expiresAtMs: clock.now() + 60_000, person: "Eve" }, eve.contact);
+  await given.step(never);
+  t.equal(readers(t, holders).size, 2);
+  clock.shiftMs += 61_000;
+  await given.step(never);
+  t.strictSame([...readers(t, holders)], [ben.contact.person]);
+  t.strictSame(expired, ["photos"]);
+  t.strictSame(await given.renewing(), [path]);
+});
