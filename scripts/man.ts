@@ -65,6 +65,10 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
     "make it far more likely to be dead than away; only time in which this machine could see others counts, and three " +
     "times as long is given when most of them are silent",
   auditIntervalSeconds: "how often holders are asked for proofs",
+  keep: "which moments of the drive are kept, in UTC: `1m for 1h` is the state at each full minute " +
+    "of the last hour, tiers are divided by commas, `none` keeps none; `hive snapshots keep` sets it",
+  brake: "how many of the drive's files may be deleted or written over, within which while, before " +
+    "`hive brake` holds it back, and no fewer than 500; `off` holds nothing back; taken up by the next mount",
   policy: "the policy that the drive goes by, by its name; `hive policy use` sets it",
 };
 

@@ -16,12 +16,13 @@ import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import type { GraftTable } from "./base/grafts.ts";
-import { type Ino, type Name, nameFromText, rootIno } from "./base/ids.ts";
+import { type Ino, type Name, nameFromText, parseName, rootIno } from "./base/ids.ts";
 import type { Log } from "./base/log.ts";
 import { memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
 import type { GiveQuestion, LinkQuestion, SharesView } from "./base/sharing.ts";
+import type { BrakeRule, DriveBrake, DriveSnapshots, KeepRule } from "./base/snapshots.ts";
 import { type TrafficOrders, noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "./base/views.ts";
 import type { PinRow, PinStatus, ReclaimReport, VerifyReport } from "./base/views.ts";
@@ -64,6 +65,10 @@ export interface DriveConfig extends NodeConfig {
   readonly driveSeed: Uint8Array;
   readonly cacheDirectory: string;
   readonly cacheLimitBytes: number;
+  /** Which moments are kept; those that are, and no more, if not told. */
+  readonly keep?: KeepRule;
+  /** Which losses are too many at once; none if not told. */
+  readonly brake?: BrakeRule | undefined;
   readonly mount: Pick<MountOptions, "directory"> & Partial<MountOptions>;
 }
 
@@ -91,6 +96,8 @@ export interface Drive extends AsyncDisposable {
   pins(): readonly PinRow[];
   /** Every chunk of the files at or below the path, fetched from its holders. */
   verifyPath(path: readonly string[]): Promise<VerifyReport>;
+  readonly snapshots: DriveSnapshots;
+  readonly brake: DriveBrake;
   /** The policy that a path goes by. */
   policyAt(path: readonly string[]): Promise<PathPolicy>;
   /** Gives a folder a policy of its own, by its name; null for that of the folder above. */
@@ -139,7 +146,9 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { treeSecret } = driveKeysOf(config.driveSeed);
   const { readOnly = false } = config.mount;
   const note = await bringBack(cache, node, { clock, log, isNew });
-  const options = { treeSecret, readOnly, ...owner };
+  const { keep, brake } = config;
+  const rules = { ...(keep && { keep }), ...(brake && { brake }) };
+  const options = { treeSecret, readOnly, ...owner, ...rules };
   const policies = (name: string) => government.textOf(name);
   const pins = { store: cache.pins, mayKeep: () => node.mayCache() };
   const tree = await openTree({ store: cache, clock, random, log, policies, pins }, options);
@@ -158,7 +167,8 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   await keepSecrets(tree, node, shared);
   census.begin(tree);
   const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
-  const table: GraftTable = { root, everywhere: new Map() };
+  const everywhere = new Map([[parseName(".snapshots"), tree.past.pointAt]]);
+  const table: GraftTable = { root, everywhere };
   const now = () => clock.now();
   const grafts = parts.use(new Grafts({ base: tree, table, log, now }, owner));
   const mounted = parts.use(await mountTree(grafts, log, config));
@@ -220,13 +230,16 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
         trouble: cache.trouble(),
         resealing: tree.resealing() ?? null,
         pins: tree.pins?.status() ?? null,
+        brake: tree.brake.status(),
       }),
     async flush(timeoutMs) {
       await tree.commit();
+      refuseBraked(tree);
       await node.flush(timeoutMs);
     },
     async reclaim(timeoutMs) {
       await tree.commit();
+      refuseBraked(tree);
       await node.flush(timeoutMs);
       return node.reclaim(timeoutMs);
     },
@@ -250,6 +263,8 @@ function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
       wake();
     },
     verifyPath: (path) => verifyPath(tree, node, path.map(nameFromText)),
+    snapshots: snapshotsOf(tree, mounted),
+    brake: brakeOf(tree, mounted),
     policyAt: (path) => government.at(path.map(nameFromText)),
     setPolicy: (path, name) => tree.setPolicy(path.map(nameFromText), name),
     govern: (texts) => government.govern(texts),
@@ -311,6 +326,40 @@ async function folderAt(tree: Tree, path: readonly Name[]): Promise<Ino> {
   const handle = await tree.opendir(ino);
   await tree.releasedir(handle);
   return ino;
+}
+
+/** What is restored did not come through the kernel: it is told of each change. */
+function snapshotsOf({ past }: Tree, mounted: Mounted): DriveSnapshots {
+  const names = (path: readonly string[]) => path.map(nameFromText);
+  return {
+    list: (path) => past.list(names(path)),
+    create: () => past.create(),
+    remove: (name) => past.remove(name),
+    compare: (path, moments) => past.compare(names(path), moments),
+    restore: (name, path, { exact, to }) => past.restore(name, names(path), {
+      exact,
+      ...(to === undefined ? {} : { to: names(to) }),
+      changed: changesTo(mounted),
+    }),
+    keep: (rule) => past.keep(rule),
+  };
+}
+
+function brakeOf({ brake, past }: Tree, mounted: Mounted): DriveBrake {
+  return {
+    status: () => brake.status(),
+    goOn: () => brake.goOn(),
+    undo: () => brake.undo(past, changesTo(mounted)),
+  };
+}
+
+function changesTo(mounted: Mounted) {
+  return (parent: Ino, name?: Name): Promise<void> => name === undefined
+    ? mounted.invalidateInode(parent) : mounted.invalidateEntry(parent, name);
+}
+
+function refuseBraked({ brake }: Tree): void {
+  if (brake.isOn) throw new HiveError("Unavailable", "flush", "held back: see hive brake");
 }
 
 /** Fetches a drive's newest state from the peers into an empty cache, and tells which it is. */

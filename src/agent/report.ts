@@ -126,7 +126,8 @@ function stateOf(conduct: PeerConduct | undefined): string {
   return `${conduct.liveness}: ${counts}${refusing}${tardy}`;
 }
 
-type LocalPart = "pid" | "mount" | "driver" | "requests" | "trouble" | "resealing" | "pins";
+type LocalPart = "pid" | "mount" | "driver" | "requests" | "trouble" | "resealing" | "pins" |
+  "brake";
 
 /** What `hive status` tells, from the node's view and the local store's. */
 export function driveStatusOf(

@@ -15,6 +15,7 @@ export const damages = [
   "order", // a name or a page where no search would find it
   "inode-twice",
   "links", // a count of names
+  "snapshots", // something of what the drive was
   "size", // a size, or a count of entries or of space
 ] as const;
 

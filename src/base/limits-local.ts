@@ -283,13 +283,24 @@ export const localLimits = {
     /** What fusermount3 may say before we stop listening. */
     complaintBytesMax: 4 * KiB,
   },
+  snapshots: {
+    /** Roots kept: with the default rule there are 167, each a few hundred bytes of one block. */
+    countMax: 400,
+    /** Links in one record of the journal, as a restored file's are told: 64 MiB of file. */
+    linksAtOnce: 256,
+    /** Files that may be lost at once in any drive: a folder of photos, or a source tree. */
+    lossesMin: 500,
+    /** Differences told in one answer; who wants more asks for a folder. */
+    differencesMax: 10_000,
+  },
   graft: {
     /** Inode and handle numbers from here on are of grafted trees; the drive's own lie below. */
     firstNumber: 2 ** 52,
-    /** Each tree's share of the numbers below 2^53: a file a second for 17,000 years, twice. */
-    span: 2 ** 40,
-    /** Trees open at a time, the directories that hold them among them: all that the spans give. */
-    openMax: 2 ** 12,
+    /** Each tree's share of the numbers below 2^53: a file a second for 17,000 years, twice. The
+     * last digits keep files of several trees apart where a driver shows 32 bits of a number. */
+    span: 2 ** 40 + 5_368_104,
+    /** Trees open at a time, the directories that hold them among them. */
+    openMax: 2 ** 11,
   },
   drive: {
     /** How long a start without a local store asks for what peers have: they are dialled first. */

@@ -1,5 +1,6 @@
 /** What a person or a script is told of a node and a drive: plain data, ready for JSON. */
 import type { Alert, PartView, RepairStatus } from "./safety.ts";
+import type { BrakeStatus } from "./snapshots.ts";
 
 export interface NodeStatus {
   readonly peer: string;
@@ -191,6 +192,8 @@ export interface DriveStatus {
   readonly resealing: ResealStatus | null;
   /** Null when nothing is pinned on this machine. */
   readonly pins: PinStatus | null;
+  /** What is held back because too much was lost at once; null when nothing is. */
+  readonly brake: BrakeStatus | null;
   readonly policy: PolicyStatus;
   readonly traffic: TrafficStatus;
   /** What is wrong with the local store, and what to do about it; null when all is well. */

@@ -18,6 +18,8 @@ interface Folders {
   collectSoon(): void;
   policyTexts(): Promise<ReadonlyMap<string, string>>;
   refreshPolicyTexts(): Promise<void>;
+  /** On: nothing goes up before somebody says that it may. */
+  readonly brake: { readonly isOn: boolean };
 }
 
 export class Government {
@@ -56,7 +58,8 @@ export class Government {
   ): Promise<UploadRound | undefined> {
     const folders = this.#folders;
     if (stuck) folders?.collectSoon();
-    const round = folders === undefined ? undefined : await begin();
+    const mayBegin = folders !== undefined && !folders.brake.isOn;
+    const round = mayBegin ? await begin() : undefined;
     if (folders === undefined || round === undefined) return undefined;
     await this.#inform();
     const policies = folders.policies();

@@ -4,6 +4,7 @@
  */
 import { sharingCommands } from "./commands-sharing.ts";
 import { localCommands } from "./local-commands.ts";
+import { pastCommands } from "./commands-past.ts";
 
 export interface OptionSpec {
   /** Long name without the dashes. */
@@ -115,9 +116,9 @@ export const commands: readonly CommandSpec[] = [
     operandsMax: 0,
     summary: "give back the room that deleted files take on peers",
     details:
-      "Uploads what is new, looks at all that the drive refers to, and has peers drop the rest; " +
-      "what they keep besides is packed anew where less than 60 % of it is needed. The daemon " +
-      "does so by itself, every hour at most.",
+      "Uploads what is new, looks at all that the drive and its snapshots refer to, and has " +
+      "peers drop the rest; what they keep besides is packed anew where less than 60 % of it is " +
+      "needed. The daemon does so by itself, every hour at most.",
     options: [{ name: "timeout", value: "SECONDS", summary: "give up after this long" }, json],
   },
   {
@@ -293,6 +294,7 @@ export const commands: readonly CommandSpec[] = [
     details: "Keeps shards for others until `hive unmount` or SIGTERM ends it.",
     options: [foreground, privateNetwork, passphrase],
   },
+  ...pastCommands,
   {
     name: "quota",
     operands: "[BYTES]",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { limits } from "../base/limits.ts";
 import type { DriveConfig, NodeConfig, Secrets } from "../hive.ts";
 import type { Home } from "./home.ts";
+import { parseBrakeRule, parseKeepRule } from "./keep-rule.ts";
 import { readNetworkKey } from "./network-key.ts";
 import type { Settings } from "./settings.ts";
 import { ordersOf } from "./traffic-orders.ts";
@@ -53,6 +54,8 @@ export function driveConfigOf(
     driveSeed: secrets.driveSeed,
     cacheDirectory: join(home.cacheDirectory),
     cacheLimitBytes: settings.cacheLimitBytes,
+    keep: parseKeepRule(settings.keep),
+    brake: parseBrakeRule(settings.brake),
     mount,
   };
 }

@@ -35,6 +35,7 @@ import { pinHandlersOf } from "./pin-command.ts";
 import { PolicyFiles, type PolicyWatch, watchPolicies } from "./policy-watch.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 import { sharingHandlersOf } from "./sharing-commands.ts";
+import { snapshotHandlersOf } from "./snapshot-handlers.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { joinLocalSwarm } from "./swarm-command.ts";
 import { ordersOf } from "./traffic-orders.ts";
@@ -97,6 +98,7 @@ async function attend(
   const handlers = {
     ...handlersOf(drive, { dashboard, policies, watches }), ...policyHandlersOf(drive, policies),
     ...pinHandlersOf(drive), ...sharingHandlersOf(drive), ...watchHandlersOf(watches),
+    ...snapshotHandlersOf(home, drive),
     reloadTraffic,
   };
   const server = await serveControl(home.socket, handlers);

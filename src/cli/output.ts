@@ -1,6 +1,7 @@
 /** How things are said: data to standard output, words to standard error, sizes for people. */
 import { GiB, KiB, MiB } from "../base/bytes.ts";
 import { type HiveError, isFault } from "../base/errors.ts";
+import type { BrakeStatus } from "../base/snapshots.ts";
 import type { LineStatus, PolicyStatus, TrafficStatus } from "../base/views.ts";
 
 export function print(text: string): void {
@@ -149,4 +150,13 @@ function hintOf(fault: HiveError): string | undefined {
   }
   if (fault.kind === "NotEmpty") return "use an empty directory, or -o nonempty";
   return undefined;
+}
+
+/** What the brake holds back, and what can be done about it. */
+export function brakeText({ change, before }: BrakeStatus): string {
+  const lost = change === null ? "much of the drive was lost at once" :
+    `${change.deleted} files were deleted and ${change.overwritten} written over, of ` +
+    `${change.files}, since ${new Date(change.sinceMs).toISOString()}`;
+  const back = before === null ? "" : `--undo puts back what there was at ${before}; `;
+  return `${lost}; peers keep what was before (hive brake: ${back}--go-on lets it go up)`;
 }

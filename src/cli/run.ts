@@ -40,16 +40,12 @@ export async function runCommand(words: readonly string[]): Promise<ExitCode> {
 async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCode> {
   const home = findHome();
   const name = command.name as CommandName;
-  const setup = () => import("./setup-commands.ts");
   switch (name) {
     case "init":
-      return (await setup()).init(home, line);
     case "recover":
-      return (await setup()).recover(home, line);
     case "doctor":
-      return (await setup()).doctor(home, line);
     case "node":
-      return (await setup()).node(home, line);
+      return (await import("./setup-commands.ts"))[name](home, line);
     case "mount":
       return (await import("./mount-command.ts")).mountCommand(home, line);
     case "unmount":
@@ -63,9 +59,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
     case "cache":
       return drive.cache(home, line);
     case "pin":
-      return (await import("./pin-command.ts")).pin(home, line);
     case "unpin":
-      return (await import("./pin-command.ts")).unpin(home, line);
+      return (await import("./pin-command.ts"))[name](home, line);
     case "watch":
       return (await import("./watch-command.ts")).watch(home, line);
     case "limit":
@@ -88,6 +83,11 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return (await import("./quota-command.ts")).quota(home, line);
     case "leave":
       return (await import("./leave-command.ts")).leave(home, line);
+    case "snapshots":
+    case "diff":
+    case "restore":
+    case "brake":
+      return (await import("./snapshot-commands.ts"))[name](home, line);
     case "web":
       return drive.web(home);
     case "invite":
@@ -132,6 +132,10 @@ type CommandName =
   | "peers"
   | "ledger"
   | "policy"
+  | "snapshots"
+  | "diff"
+  | "restore"
+  | "brake"
   | "web"
   | "invite"
   | "join"

@@ -8,6 +8,7 @@ import { hostname } from "node:os";
 import { GiB } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { defaultBrakeRule, defaultKeepRule, parseBrakeRule, parseKeepRule } from "./keep-rule.ts";
 import { parseMetered, parseTimetable } from "./timetable.ts";
 
 export interface Settings {
@@ -38,6 +39,10 @@ export interface Settings {
   /** A peer without any answer for this long counts as dead, whatever its past says. */
   readonly deadAfterSeconds: number;
   readonly auditIntervalSeconds: number;
+  /** Which moments of the drive are kept; see keep-rule.ts. */
+  readonly keep: string;
+  /** Which losses are too many at once; see keep-rule.ts. */
+  readonly brake: string;
   /** The policy that the drive goes by, by its name; the built-in one when undefined. */
   readonly policy: string | undefined;
 }
@@ -65,6 +70,8 @@ export function defaultSettings(): Settings {
     metered: "pause",
     deadAfterSeconds,
     auditIntervalSeconds,
+    keep: defaultKeepRule,
+    brake: defaultBrakeRule,
     policy: undefined,
   };
 }
@@ -107,6 +114,8 @@ export function parseSettings(text: string, defaults: Settings, file: string): S
     metered: field.language("metered", defaults.metered, parseMetered),
     deadAfterSeconds: field.count("deadAfterSeconds", defaults.deadAfterSeconds),
     auditIntervalSeconds: field.count("auditIntervalSeconds", defaults.auditIntervalSeconds),
+    keep: field.language("keep", defaults.keep, parseKeepRule),
+    brake: field.language("brake", defaults.brake, parseBrakeRule),
     policy: field.maybeText("policy", defaults.policy),
   };
 }

@@ -1,6 +1,6 @@
 /** What `hive status` says to a person. */
 import type { DriveStatus } from "../base/views.ts";
-import { movingText, sizeText, timeText, trafficLines } from "./output.ts";
+import { brakeText, movingText, sizeText, timeText, trafficLines } from "./output.ts";
 import { pinLines } from "./pin-text.ts";
 
 export function statusText(found: DriveStatus, nowMs: number): string {
@@ -9,6 +9,7 @@ export function statusText(found: DriveStatus, nowMs: number): string {
   return [
     `mount      ${found.mount} (${found.state})`,
     ...(found.trouble === null ? [] : [`trouble    ${found.trouble}`]),
+    ...(found.brake === null ? [] : [`held back  ${brakeText(found.brake)}`]),
     ...found.alerts.map((alert) => `alert      ${alertText(alert)}`),
     `safety     ${safetyText(found)}`,
     `segments   ${segments.healthy} healthy, ${segments.degraded} degraded, ${segments.lost} lost`,

@@ -4,7 +4,9 @@
  *
  *   record  version byte 1 | varint sequence | signed time in ms | varint next ino | varint files
  *           | varint bytes | inode and tree of the root directory | tree of linked files
- *           | policies (policies.ts), where there are any | zeros up to a step
+ *           | policies (policies.ts), where there are any or more follows
+ *           | 1 and the link of the roots that are kept (kept.ts), where there are any
+ *           | zeros up to a step
  *   sealed  sealRecord(deriveKey(tree secret, "root"), record)
  */
 import { Reader, Writer } from "../base/bytes.ts";
@@ -13,6 +15,7 @@ import { type Ino, parseIno, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
+import { type ChunkLink, readLink, writeLink } from "./chunks.ts";
 import { type TableValue } from "./entries.ts";
 import { type PageTree, readInode, readTree, writeInode, writeTree } from "./inodes.ts";
 import type { TreeKeys } from "./keys.ts";
@@ -32,6 +35,8 @@ export interface RootRecord {
   /** Inodes with several names, by number. */
   readonly linked: PageTree;
   readonly policies: DrivePolicies;
+  /** The block with the roots before it that are kept. */
+  readonly kept: ChunkLink | undefined;
 }
 
 export function encodeRoot(root: RootRecord): Buffer {
@@ -40,7 +45,9 @@ export function encodeRoot(root: RootRecord): Buffer {
   writeInode(writer, root.directory.inode);
   writeTree(writer, root.directory.tree);
   writeTree(writer, root.linked);
-  if (root.policies.names.length > 0) writePolicies(writer, root.policies);
+  const { policies, kept } = root;
+  if (policies.names.length > 0 || kept !== undefined) writePolicies(writer, policies);
+  if (kept !== undefined) writeLink(writer.u8(1), kept);
   return writer.finish();
 }
 
@@ -59,8 +66,16 @@ export function parseRoot(bytes: Uint8Array): RootRecord {
   const linked = readTree(reader);
   // A record without any ends here, or goes on with zeros: no names, no texts, nothing to do.
   const policies = reader.restBytes === 0 ? noPolicies : readPolicies(reader);
+  const kept = readKept(reader);
   if (reader.raw(reader.restBytes).some((byte) => byte !== 0)) throw reader.corrupt("padding");
-  return { sequence, committedAtMs, nextIno, files, bytes: total, directory, linked, policies };
+  const totals = { files, bytes: total };
+  return { sequence, committedAtMs, nextIno, ...totals, directory, linked, policies, kept };
+}
+
+function readKept(reader: Reader): ChunkLink | undefined {
+  const flag = reader.restBytes === 0 ? 0 : reader.u8();
+  if (flag > 1) throw reader.corrupt(`flag ${flag}`);
+  return flag === 1 ? readLink(reader) : undefined;
 }
 
 export function sealRoot(keys: TreeKeys, root: RootRecord, random: Random): Buffer {

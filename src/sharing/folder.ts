@@ -34,7 +34,8 @@ export function rootOf({ inode, tree }: TableValue): Buffer {
   const record: RootRecord = {
     sequence: 0, committedAtMs: 0, nextIno: parseIno(rootIno + 1), files: 0, bytes: 0,
     directory: { inode: { ...inode, ino: rootIno, slot: 0, policy: 0 }, tree },
-    linked: noTree, policies: noPolicies,
+    // Of what the drive was nobody else is given anything.
+    linked: noTree, policies: noPolicies, kept: undefined,
   };
   return encodeRoot(record);
 }

@@ -5,7 +5,9 @@
  */
 import { treeKeys } from "../dag/keys.ts";
 import { parseRoot } from "../dag/root.ts";
+import { Brake } from "./brake.ts";
 import { Commits } from "./commit.ts";
+import { KeptRoots } from "./kept-roots.ts";
 import { Renewer } from "./renewing.ts";
 import { Resealer } from "./resealing.ts";
 import { State, type TreeNeeds } from "./state.ts";
@@ -19,7 +21,8 @@ export function openBorrowedTree(needs: TreeNeeds, root: Uint8Array): Tree {
   const keys = treeKeys(needs.random.bytes(secretBytes));
   const state = new State(needs, keys, parseRoot(root), true);
   state.showsLinked = false;
-  const commits = new Commits(state);
+  const commits = new Commits(state, new KeptRoots(state, undefined, undefined));
+  const brake = new Brake(state, commits, undefined);
   const [resealer, renewer] = [new Resealer(state), new Renewer(state, commits)];
-  return treeOf(state, { commits, resealer, renewer, pinner: undefined });
+  return treeOf(state, { commits, resealer, renewer, pinner: undefined, brake });
 }

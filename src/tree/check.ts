@@ -22,6 +22,7 @@ import { findItem } from "../dag/search.ts";
 import { attempt } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
 import { checkIno, checkInode } from "./check-directories.ts";
+import { checkKept } from "./check-kept.ts";
 import { Findings, type ItemChanges, leavesOf, mendedTree } from "./check-pages.ts";
 import { Accounts, type CheckState, type Whereabouts, governed } from "./check-state.ts";
 import { adoptAll } from "./lost-found.ts";
@@ -67,7 +68,8 @@ export async function checkTree(needs: CheckNeeds, options: CheckOptions): Promi
     for (const cid of spoilt) needs.store.discard(cid);
     const next = { ...right, sequence: root.sequence + 1, committedAtMs: needs.clock.now() };
     await needs.store.commit(changed ? sealRoot(keys, next, needs.random) : sealed, 0);
-    for (const cid of replaced) needs.store.discard(cid);
+    // A root that is kept may have them.
+    if (right.kept === undefined) for (const cid of replaced) needs.store.discard(cid);
     await needs.store.sync();
   }
   const { files, directories, givenUp, elsewhere, unknown } = accounts;
@@ -112,7 +114,8 @@ class TreeWork {
     await this.#countNames();
     const directory = await this.#adopt(top);
     this.#tellUnnamed();
-    return this.#totals(directory, await this.#mendTable());
+    const kept = await checkKept(this.#check, this.#root.kept);
+    return { ...this.#totals(directory, await this.#mendTable()), kept };
   }
 
   /** What is wrong with linked files is told once a name of theirs is known. */
@@ -242,6 +245,7 @@ function sameRoot(one: RootRecord, other: RootRecord): boolean {
     one.directory.inode === other.directory.inode &&
     one.directory.tree === other.directory.tree &&
     one.linked === other.linked &&
+    one.kept === other.kept &&
     one.files === other.files &&
     one.bytes === other.bytes &&
     one.nextIno === other.nextIno

@@ -4,8 +4,9 @@
  *
  * A commit that fails (no space, no peer to load a page from) keeps its frozen layer and is tried
  * again: writing the same changes over pages that have some of them gives the same tree. Pages
- * that a commit replaced are given up only once the store has the new root. Chunks that nothing
- * links any more stay in the store until its garbage is collected.
+ * that a commit replaced are given up only once the store has the new root, and if no root that is
+ * kept has them. Chunks that nothing links any more stay in the store until its garbage is
+ * collected.
  */
 import type { PolicySlot, Sequence } from "../base/blocks.ts";
 import { HiveError, assert, isFault } from "../base/errors.ts";
@@ -14,7 +15,7 @@ import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import { encodeEntry, encodeTableValue } from "../dag/entries.ts";
-import { type Inode, type PageTree, encodeXattrs, mergedSlot } from "../dag/inodes.ts";
+import { type Inode, type PageTree, encodeXattrs } from "../dag/inodes.ts";
 import { typeMask, xattrBytes } from "../dag/inodes.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import { renewPages } from "../dag/renew.ts";
@@ -24,11 +25,12 @@ import { Breather } from "./attempt.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { flushAll, promiseAgain } from "./flush.ts";
 import { type Binding, Layer } from "./layers.ts";
+import type { KeptRoots } from "./kept-roots.ts";
 import type { Node } from "./nodes.ts";
 import { type Plan, byDepth, linkChanges, planFor, snapshotOf } from "./plans.ts";
 import { Schedule, isFilling, isResting } from "./schedule.ts";
 import { forgetUnlinked } from "./sealing.ts";
-import { slotIn } from "./slots.ts";
+import { slotIn, withAttributes, writtenSlot } from "./slots.ts";
 import type { State } from "./state.ts";
 
 const secretBytes = 32;
@@ -56,6 +58,8 @@ interface Frozen {
 }
 
 export class Commits {
+  /** The roots of the past that stay. */
+  readonly kept: KeptRoots;
   readonly #state: State;
   #frozen: Frozen | undefined = undefined;
   /** The commit that waits for its turn: whoever asks until then is served by it. */
@@ -72,8 +76,9 @@ export class Commits {
   readonly #schedule: Schedule;
   readonly #breather: Breather;
 
-  constructor(state: State) {
+  constructor(state: State, kept: KeptRoots) {
     this.#state = state;
+    this.kept = kept;
     this.#schedule = new Schedule(state);
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
     state.relieve = () => this.commit();
@@ -339,7 +344,9 @@ export class Commits {
     const { blocks } = this.#state;
     return {
       load: (cid, level) => blocks.loadPage(tree, cid, level),
-      save: (page) => blocks.savePage(secret as Buffer, page, slot),
+      save: async (page) => {
+        return this.kept.made(await blocks.savePage(secret as Buffer, page, slot));
+      },
       drop: (cid) => void this.#replaced.push(cid),
       breathe: () => this.#breather.breathe(),
     };
@@ -349,28 +356,31 @@ export class Commits {
     const state = this.#state;
     const { nextIno, files, bytes, through, layer, policies } = frozen;
     const { node, inode } = snapshotOf(layer, rootIno);
+    const committedAtMs = state.needs.clock.now();
     const record = {
       sequence: state.sequence + 1,
-      committedAtMs: state.needs.clock.now(),
+      committedAtMs,
       nextIno: nextIno as Ino,
       files,
       bytes,
       directory: { inode: this.#spilled(inode, 0), tree: node.tree },
       linked: state.linked,
       policies,
+      kept: await this.kept.next(committedAtMs),
     };
     await state.blocks.arrive(this.#spilledCids.splice(0));
     // What the old journal promised and no chunk holds, the new one must before the old one goes.
     await promiseAgain(state);
     await state.needs.store.commit(sealRoot(state.keys, record, state.needs.random), through);
     state.sequence++;
+    this.kept.committed(record);
   }
 
   async #thaw(layer: Layer): Promise<void> {
     const state = this.#state;
     this.#frozen = undefined;
     state.frozen = undefined;
-    for (const cid of this.#replaced.splice(0)) state.blocks.discard(cid);
+    for (const cid of this.#replaced.splice(0)) if (this.kept.lets(cid)) state.blocks.discard(cid);
     for (const { node } of layer.inodes.values()) {
       node.pins--;
       state.nodes.settle(node);
@@ -383,15 +393,4 @@ export class Commits {
 function orLeftBehind(failure: unknown): HiveError {
   if (isFault(failure, "NoSpace", "Unavailable", "Corrupt")) return failure;
   throw failure;
-}
-
-/** Of a file whose attributes were just put under this slot. */
-function withAttributes({ slot, content }: Inode, own: PolicySlot): PolicySlot {
-  return content.kind === "chunks" ? mergedSlot(slot, own) : own;
-}
-
-/** A directory's blocks are its pages; of a file they are only a part. */
-function writtenSlot({ tree, treeSlot }: Node, inode: Inode): PolicySlot {
-  if (inode.content.kind === "directory") return treeSlot;
-  return tree.root.kind === "page" ? mergedSlot(inode.slot, treeSlot) : inode.slot;
 }

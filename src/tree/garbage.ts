@@ -18,8 +18,10 @@ import { parseLink } from "../dag/chunks.ts";
 import { parseEntry, parseTableValue } from "../dag/entries.ts";
 import { type Inode, type PageTree, fileType, typeMask } from "../dag/inodes.ts";
 import { type Page, childOf } from "../dag/pages.ts";
+import type { RootRecord } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
 import type { Commits } from "./commit.ts";
+import type { KeptRoots } from "./kept-roots.ts";
 import type { State } from "./state.ts";
 
 /** What the leaves of a tree of pages hold; of a file that nobody can read, nothing counts. */
@@ -56,7 +58,7 @@ export class Collector implements CensusTaker {
     let root: Uint8Array | undefined;
     const bytes = await this.#commits.collect(async (state) => {
       root = store.root();
-      return this.#timed(() => sweep(state, { mayFetch: true, living }));
+      return this.#timed(() => sweep(state, this.#commits.kept, { mayFetch: true, living }));
     });
     if (bytes > 0) log.info("tree.garbage", { bytes });
     return root === undefined ? undefined : { root, living: living.bits };
@@ -78,7 +80,7 @@ export class Collector implements CensusTaker {
     this.#isWanted = false;
     try {
       const bytes = await this.#commits.collect((state) => {
-        return this.#timed(() => sweep(state, { mayFetch }));
+        return this.#timed(() => sweep(state, this.#commits.kept, { mayFetch }));
       });
       if (bytes > 0) log.info("tree.garbage", { bytes });
     } catch (error) {
@@ -103,11 +105,14 @@ export class Collector implements CensusTaker {
 
 /** Bytes given up. Nothing may be committed meanwhile, and nothing wait to be. */
 async function sweep(
-  state: State,
+  state: State, kept: KeptRoots,
   { mayFetch, living }: { readonly mayFetch: boolean; readonly living?: CidFilter },
 ): Promise<number> {
+  const past = await kept.all({ mayFetch });
   const found = state.needs.store.sweep(living);
   const walk = new Walk(state, found, mayFetch);
+  for (const cid of kept.blocks()) found.keep(cid);
+  for (const { root } of past) await walk.past(root);
   await walk.visit(state.nodes.root.tree, "names");
   await walk.visit(state.linked, "linked");
   for (const ino of state.nodes.inos()) {
@@ -144,12 +149,20 @@ class Walk {
   readonly #found: Sweep;
   readonly #mayFetch: boolean;
   readonly #breather: Breather;
+  /** Pages with all below them: most of a root that is kept is in the next one too. */
+  readonly #visited = new Set<Cid>();
 
   constructor(state: State, found: Sweep, mayFetch: boolean) {
     this.#state = state;
     this.#mayFetch = mayFetch;
     this.#found = found;
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
+  }
+
+  /** All that a root of the past names, but for what the walk has met. */
+  async past({ directory, linked }: RootRecord): Promise<void> {
+    await this.#inode(directory);
+    await this.visit(linked, "linked");
   }
 
   async visit(tree: PageTree, leaves: Leaves): Promise<void> {
@@ -165,6 +178,8 @@ class Walk {
     const { cid, level } = at;
     this.#found.keep(cid);
     if (level === 0 && leaves === "nothing") return;
+    if (this.#visited.has(cid)) return;
+    if (leaves !== "nothing") this.#visited.add(cid);
     if (!this.#mayFetch && !blocks.has(cid)) {
       throw new HiveError("Unavailable", "tree.garbage", "a page is on peers");
     }

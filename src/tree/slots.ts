@@ -75,3 +75,14 @@ export function slotNames({ policies, nodes }: State): readonly SlotName[] {
   const whole = nameOfSlot(policies, nodes.root.inode.policy);
   return whole === undefined ? named : [{ slot: 0, name: whole }, ...named];
 }
+
+/** Of a file whose attributes were just put under this slot. */
+export function withAttributes({ slot, content }: Inode, own: PolicySlot): PolicySlot {
+  return content.kind === "chunks" ? mergedSlot(slot, own) : own;
+}
+
+/** A directory's blocks are its pages; of a file they are only a part. */
+export function writtenSlot({ tree, treeSlot }: Node, inode: Inode): PolicySlot {
+  if (inode.content.kind === "directory") return treeSlot;
+  return tree.root.kind === "page" ? mergedSlot(inode.slot, treeSlot) : inode.slot;
+}

@@ -79,6 +79,10 @@ export class State {
   secrets: Secrets = {
     areStale: () => false, renewed: () => undefined, moved: () => undefined,
   };
+  /** Set by brake.ts: a node that is known is about to become this. */
+  changing: (node: Node, inode: Inode) => void = () => undefined;
+  /** Above zero while the drive itself changes files: that is nobody's loss. */
+  quiet = 0;
   /** Set by garbage.ts: garbage is looked for, though there is room. */
   collectSoon: () => void = () => undefined;
   readonly totals: { files: number; bytes: number };
@@ -97,11 +101,14 @@ export class State {
   /** Set by commit.ts: resolves when the journal has room again. */
   relieve: () => Promise<void> = async () => undefined;
 
-  constructor(needs: TreeNeeds, keys: TreeKeys, root: RootRecord, readOnly: boolean) {
+  /** A state of the past shares what the present one has opened. */
+  constructor(
+    needs: TreeNeeds, keys: TreeKeys, root: RootRecord, readOnly: boolean, blocks?: Blocks,
+  ) {
     this.needs = { ...needs, store: sealingFirst(needs.store, () => this.seal()) };
     this.keys = keys;
     this.readOnly = readOnly;
-    this.blocks = new Blocks(needs, keys);
+    this.blocks = blocks ?? new Blocks(needs, keys);
     this.nodes = new Nodes((tree) => void this.active.dropped.push(tree));
     const { random, log } = needs;
     this.pins = new Pins({ store: needs.pins?.store, keys, random, log });
@@ -210,6 +217,7 @@ export class State {
   #setInode(inode: Inode, place: HomePlace): void {
     const home = this.homeOf(place);
     const node = this.nodes.find(inode.ino) ?? this.nodes.add(inode, noTree, home);
+    if (this.quiet === 0) this.changing(node, inode);
     const isMoved = !sameHome(node.home, home);
     const isFolder = inode.content.kind === "directory";
     const isGoverned = isMoved || node.inode.policy !== inode.policy;

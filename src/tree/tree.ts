@@ -9,23 +9,27 @@ import type { Caller, FileSystem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { BrakeRule, KeepRule } from "../base/snapshots.ts";
 import type { Maybe, Step } from "../base/step.ts";
-import { emptyRoot } from "../dag/pages.ts";
-import { type Inode, fileType, noTree, noXattrs, typeMask } from "../dag/inodes.ts";
+import { fileType, typeMask } from "../dag/inodes.ts";
 import { treeKeys } from "../dag/keys.ts";
-import { nameOfSlot, noPolicies } from "../dag/policies.ts";
-import { type RootRecord, openRoot } from "../dag/root.ts";
+import { nameOfSlot } from "../dag/policies.ts";
+import { openRoot } from "../dag/root.ts";
 import { attempt } from "./attempt.ts";
 import { setAttributes } from "./attributes.ts";
+import { Brake } from "./brake.ts";
 import { Commits } from "./commit.ts";
 import { fileOf, readRange, seekRange } from "./content.ts";
 import { persist } from "./flush.ts";
 import { keptTexts, policyOf, refreshTexts, removePolicy, setPolicy } from "./folder-policy.ts";
 import { Collector } from "./garbage.ts";
 import { Handles } from "./handles.ts";
+import { KeptRoots } from "./kept-roots.ts";
 import { link, make, makeNameless } from "./making.ts";
 import { directoryOf, findName, nodeOf } from "./names.ts";
+import { newRoot } from "./new-root.ts";
 import type { Node } from "./nodes.ts";
+import { Past } from "./past.ts";
 import { allocate, copyRange } from "./ranges.ts";
 import { afterLoss, rmdir, unlink } from "./removing.ts";
 import { rename } from "./renaming.ts";
@@ -51,6 +55,10 @@ export interface TreeOptions {
   /** Who owns the root directory of a new drive; root if not told. */
   readonly uid?: number;
   readonly gid?: number;
+  /** Which roots of the past are kept; those that are, and no more, if not told. */
+  readonly keep?: KeepRule;
+  /** Which losses are too many at once; none if not told. */
+  readonly brake?: BrakeRule;
   /** Is told each change of the journal that damage does not allow; without it, opening fails. */
   readonly lostChange?: LostChange;
 }
@@ -90,6 +98,10 @@ export interface Tree extends FileSystem, CensusTaker, Renewing {
   policyAt(path: readonly string[]): Promise<PolicyAt>;
   /** As by its extended attribute; null takes it away, if it has one. */
   setPolicy(path: readonly string[], name: string | null): Promise<void>;
+  /** What the drive was. */
+  readonly past: Past;
+  /** What holds back a loss that nobody meant. */
+  readonly brake: Brake;
   /** How far a path of names leads from the root: its inode, looked up once. */
   walk(path: readonly string[]): Promise<Ino>;
 }
@@ -105,10 +117,12 @@ export interface PolicyAt {
 export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<Tree> {
   const keys = treeKeys(options.treeSecret);
   const sealed = needs.store.root();
-  const root = sealed === undefined ? newRoot(needs, options) : openRoot(keys, sealed);
+  const root = sealed === undefined ? newRoot(needs.clock, options) : openRoot(keys, sealed);
   const readOnly = options.readOnly === true;
   const state = new State(needs, keys, root, readOnly);
-  const commits = new Commits(state);
+  const before = sealed === undefined ? undefined : root;
+  const commits = new Commits(state, new KeptRoots(state, before, options.keep));
+  const brake = new Brake(state, commits, options.brake);
   const replayed = await replay(state, options.lostChange);
   if (replayed > 0) needs.log.info("tree.replay", { records: replayed });
   state.namesKept = state.policies.names.length;
@@ -120,40 +134,9 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
     await commits.commit();
   }
   const pinner = needs.pins === undefined ? undefined : new Pinner(state, commits, needs.pins);
-  return treeOf(state, { commits, resealer, pinner, renewer: new Renewer(state, commits) });
-}
-
-function newRoot(needs: TreeNeeds, options: TreeOptions): RootRecord {
-  const now = needs.clock.now();
-  const seconds = Math.floor(now / 1000);
-  const time = { seconds, nanoseconds: Math.floor(now - seconds * 1000) * 1_000_000 };
-  const inode: Inode = {
-    ino: rootIno,
-    mode: fileType.directory | 0o755,
-    links: 2,
-    uid: options.uid ?? 0,
-    gid: options.gid ?? 0,
-    rdev: 0,
-    sizeBytes: 0,
-    atime: time,
-    mtime: time,
-    ctime: time,
-    btime: time,
-    xattrs: noXattrs,
-    content: { kind: "directory", entries: 0 },
-    slot: 0,
-    policy: 0,
-  };
-  return {
-    sequence: 0,
-    committedAtMs: now,
-    nextIno: (rootIno + 1) as Ino,
-    files: 1,
-    bytes: 0,
-    directory: { inode, tree: noTree },
-    linked: { secret: undefined, root: emptyRoot },
-    policies: noPolicies,
-  };
+  await brake.begin();
+  const renewer = new Renewer(state, commits);
+  return treeOf(state, { commits, resealer, pinner, renewer, brake });
 }
 
 export interface Works {
@@ -161,9 +144,22 @@ export interface Works {
   readonly resealer: Resealer;
   readonly pinner: Pinner | undefined;
   readonly renewer: Renewer;
+  readonly brake: Brake;
 }
 
 export function treeOf(state: State, works: Works): Tree {
+  return {
+    ...portOf(state),
+    ...drivePart(state, works),
+    ...policyPart(state, works),
+    ...renewingPart(state, works.renewer),
+    past: new Past(state, works.commits, portOf),
+    brake: works.brake,
+  };
+}
+
+/** What the kernel asks for, of the drive as it is or was. */
+function portOf(state: State): FileSystem {
   const handles = new Handles();
   const { nodes } = state;
   /** One operation: what was looked at in passing may go before it, never during it. */
@@ -177,9 +173,8 @@ export function treeOf(state: State, works: Works): Tree {
     ...attributesPart(state, run),
     ...filesPart(state, run, handles),
     ...directoriesPart(state, run, handles),
-    ...drivePart(state, works),
-    ...policyPart(state, works),
-    ...renewingPart(state, works.renewer),
+    statfs: () => volumeStats(state),
+    syncAll: async () => undefined,
   };
 }
 
@@ -340,7 +335,6 @@ function drivePart(state: State, { commits, pinner }: Works) {
     census: (blocks) => collector.census(blocks),
     collectSoon: () => state.collectSoon(),
     commit: () => commits.commit(),
-    statfs: () => volumeStats(state),
     async syncAll() {
       if (!state.readOnly) await commits.commit();
     },

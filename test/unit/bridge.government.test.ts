@@ -24,12 +24,23 @@ function world(kept: Record<string, string> = {}) {
     },
     refreshPolicyTexts: async () => void made.refreshed++,
     policyAt: async () => ({ name: "home", folder: ["caf\xc3\xa9"] }),
+    brake: { isOn: false },
   };
   const node = { govern: async (all: PolicyTexts) => void made.told.push(all) };
   return Object.assign(made, { folders, node });
 }
 
 const round = async (): Promise<UploadRound> => ({ root: Buffer.from("root"), blocks: [] });
+
+test("no round begins while the brake is on", async (t) => {
+  const { folders, node } = world();
+  const government = new Government(texts);
+  await government.begin(folders, node);
+  folders.brake.isOn = true;
+  t.equal(await government.round(round), undefined);
+  folders.brake.isOn = false;
+  t.ok(await government.round(round));
+});
 
 test("no round begins before the tree can say what slots are called", async (t) => {
   const government = new Government(texts);

@@ -13,6 +13,8 @@ import { type Cid, type Ino, type Name, parseName, rootIno } from "../../src/bas
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom, systemRandom } from "../../src/base/random.ts";
 import { encodeLink, isLost, lostLink, parseLink } from "../../src/dag/chunks.ts";
+import { treeKeys } from "../../src/dag/keys.ts";
+import { openRoot } from "../../src/dag/root.ts";
 import type { TreeReport } from "../../src/tree/check.ts";
 import { fsckTree } from "../../src/tree/fsck.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
@@ -173,6 +175,28 @@ test("a range that was given up is remembered, not told as new", async (t) => {
   const again = await fsck(store);
   t.strictSame(again.problems, []);
   t.equal(again.report.givenUp, 1);
+});
+
+test("what snapshots lost is told, and what is whole of them stays", async (t) => {
+  const { store, bytes } = await oneFile();
+  const chunk = await chunkAt(store, 1);
+  const tree = await openTree(needsOf(store), { treeSecret });
+  const name = await tree.past.create();
+  await tree.unlink(nobody, { parent: rootIno, name: file });
+  await tree.close();
+  t.strictSame((await fsck(store)).problems, [], "a snapshot that is whole");
+  store.lose(chunk);
+  const told = [{ what: "snapshots", path: ".snapshots", mended: false, loss: true }];
+  t.match((await fsck(store)).problems, told);
+  const again = await openTree(needsOf(store), { treeSecret });
+  const { files } = await again.past.open(name);
+  const { ino } = await files.lookup({ parent: rootIno, name: file });
+  const handle = await files.open(nobody, ino, { read: true, write: false, append: false, truncate: false });
+  const read = await files.read(handle, { offsetBytes: 2 * chunkBytes, lengthBytes: 100 });
+  t.ok(Buffer.concat(read).equals(bytes.subarray(2 * chunkBytes, 2 * chunkBytes + 100)));
+  store.lose(openRoot(treeKeys(treeSecret), store.root() as Uint8Array).kept?.cid as Cid);
+  t.match((await fsck(store)).problems, [{ what: "snapshots", path: null, mended: true, loss: true }]);
+  t.strictSame((await fsck(store)).problems, [], "they are gone, and the drive is well");
 });
 
 test("frozen: the link that stands for a lost chunk", (t) => {

@@ -1,0 +1,334 @@
+/** What a drive was: which moments are kept, that each stays whole, and what it takes to be back. */
+import { createHash } from "node:crypto";
+import { type Test, test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
+import { HiveError, isFault } from "../../src/base/errors.ts";
+import type { FileSystem } from "../../src/base/filesystem.ts";
+import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { KeepRule } from "../../src/base/snapshots.ts";
+import { treeKeys } from "../../src/dag/keys.ts";
+import { openRoot } from "../../src/dag/root.ts";
+import { isKept } from "../../src/tree/keeping.ts";
+import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { MemoryStore } from "../support/memory-store.ts";
+import { nobody, readFile, walkTree } from "../support/walk.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const replay = `replay: HIVE_SEED=${seed} node test/unit/tree.snapshots.test.ts`;
+const { chunkBytes } = limits.tree;
+const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
+const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
+const minute = 60_000;
+const rule: KeepRule = [{ everyMs: minute, forMs: 60 * minute }];
+const changed = async (): Promise<void> => undefined;
+
+/** A drive whose wall clock stands still until it is told to go on. */
+class World {
+  nowMs = Date.UTC(2026, 10, 22, 10, 0, 1);
+  store = new MemoryStore();
+  readonly #random = seededRandom(`snapshots ${seed}`);
+
+  async open(store = this.store, keep = rule): Promise<Tree> {
+    this.store = store;
+    const clock = {
+      ...systemClock, now: () => this.nowMs, nowNs: () => BigInt(this.nowMs) * 1_000_000n,
+    };
+    const needs = { store, clock, random: this.#random, log: silentLog };
+    return await openTree(needs, { treeSecret: Buffer.alloc(32, 9), keep });
+  }
+
+  bytes(outputLength: number): Buffer {
+    return createHash("shake256", { outputLength }).update(this.#random.bytes(16)).digest();
+  }
+}
+
+async function write(fs: FileSystem, parent: Ino, name: string, bytes: Buffer): Promise<Ino> {
+  const { attributes, handle } =
+    await fs.create(nobody, place(parent, name), { mode: 0o644 }, flags);
+  await fs.write(handle, 0, bytes);
+  await fs.release(handle);
+  fs.forget(attributes.ino, 1);
+  return attributes.ino;
+}
+
+async function inoOf(fs: FileSystem, ...names: readonly string[]): Promise<Ino> {
+  let ino = rootIno;
+  for (const name of names) ino = (await fs.lookup(place(ino, name))).ino;
+  return ino;
+}
+
+async function kindOf(act: () => unknown): Promise<string> {
+  try {
+    await act();
+    return "none";
+  } catch (error) {
+    if (isFault(error)) return error.kind;
+    throw error;
+  }
+}
+
+/** Something of every sort. */
+async function furnish(tree: Tree, world: World): Promise<void> {
+  const folder = (await tree.mkdir(nobody, place(rootIno, "folder"), { mode: 0o750 })).ino;
+  await write(tree, folder, "small", Buffer.from("small as it was"));
+  const large = await write(tree, folder, "large", world.bytes(5 * chunkBytes + 1000));
+  await tree.lookup(place(folder, "large"));
+  await tree.link(nobody, large, place(rootIno, "also large"));
+  await tree.symlink(nobody, place(folder, "link"), Buffer.from("large"));
+  await tree.setxattr(nobody, large, "user.note", Buffer.from("kept"), "any");
+  await tree.setxattr(nobody, folder, "user.wide", world.bytes(3000), "any");
+  for (let at = 0; at < 200; at++) await write(tree, folder, `file ${at}`, world.bytes(at * 20));
+  tree.forget(large, 2);
+  tree.forget(await inoOf(tree, "folder", "link"), 2);
+  tree.forget(folder, 2);
+}
+
+/** Without what reading and other names change. */
+async function picture(fs: FileSystem): Promise<ReadonlyMap<string, unknown>> {
+  const seen = await walkTree(fs);
+  return new Map([...seen].map(([path, { attributes, xattrs, content }]) => {
+    const { ino, mode, links, uid, gid, sizeBytes, mtime } = attributes;
+    return [path, { ino, mode, links, uid, gid, sizeBytes, mtime, xattrs, content }];
+  }));
+}
+
+async function spoil(tree: Tree, world: World): Promise<void> {
+  const folder = await inoOf(tree, "folder");
+  await tree.unlink(nobody, place(folder, "small"));
+  await tree.unlink(nobody, place(rootIno, "also large"));
+  const large = await inoOf(tree, "folder", "large");
+  const handle = await tree.open(nobody, large, { ...flags, read: true });
+  await tree.write(handle, chunkBytes, world.bytes(2 * chunkBytes));
+  await tree.release(handle);
+  for (let at = 0; at < 200; at += 2) await tree.unlink(nobody, place(folder, `file ${at}`));
+  await tree.rename(nobody, place(folder, "file 1"), place(rootIno, "moved"), "replace");
+  await write(tree, folder, "new", Buffer.from("came since"));
+}
+
+test("kept is the state at each full minute, and for its time alone", (t) => {
+  const random = seededRandom(`rule ${seed}`);
+  for (let round = 0; round < 2000; round++) {
+    const fromMs = random.below(10 * minute);
+    const untilMs = fromMs + 1 + random.below(3 * minute);
+    const nowMs = untilMs + random.below(90 * minute);
+    let isExpected = false;
+    for (let at = 0; at < untilMs; at += minute) {
+      isExpected ||= at >= fromMs && at > nowMs - 60 * minute;
+    }
+    const is = isKept({ fromMs, untilMs }, nowMs, rule);
+    if (is !== isExpected) t.fail(`${fromMs} to ${untilMs} at ${nowMs}: ${is}; ${replay}`);
+  }
+  t.pass();
+  t.end();
+});
+
+test("many commits keep few, a state that stood long stays, and time thins them", async (t) => {
+  const world = new World();
+  const tree = await world.open(world.store, [...rule, { everyMs: 60 * minute, forMs: 86_400_000 }]);
+  for (let second = 0; second < 600; second += 5) {
+    world.nowMs += 5000;
+    await write(tree, rootIno, `at ${second}`, Buffer.from("x"));
+    await tree.commit();
+  }
+  const kept = await tree.past.list();
+  t.equal(kept.length, 10, "of 120 commits in ten minutes");
+  t.ok(kept.every(({ name }) => /^2026-11-22T10:\d\d:(01|56)Z$/.test(name)));
+  world.nowMs += 7 * 60 * minute;
+  await write(tree, rootIno, "much later", Buffer.from("x"));
+  await tree.commit();
+  const later = await tree.past.list();
+  t.strictSame(later.map(({ files }) => files), [121], "only what stood at the full hours");
+  world.nowMs += 25 * 60 * minute;
+  await write(tree, rootIno, "next day", Buffer.from("x"));
+  await tree.commit();
+  t.equal((await tree.past.list()).length, 1);
+});
+
+test("a snapshot stays as it was, through changes, censuses and a crash", async (t) => {
+  const world = new World();
+  const tree = await world.open();
+  await furnish(tree, world);
+  world.nowMs += 5000;
+  await tree.commit();
+  const before = await picture(tree);
+  const name = await tree.past.create();
+  t.equal(name, "2026-11-22T10:00:06Z");
+  world.nowMs += 5 * minute;
+  await write(tree, rootIno, "new", Buffer.from("x"));
+  await tree.commit();
+  t.equal((await tree.past.list()).length, 1, "what is the same is not kept twice");
+  t.equal(await tree.past.create(), "2026-11-22T10:05:06Z");
+  const second = await tree.past.create();
+  t.match(second, /^2026-11-22T10:05:06Z\.\d$/, "a name of its own in one second");
+  await tree.past.remove("2026-11-22T10:05:06Z");
+  t.strictSame((await tree.past.list()).map((one) => one.name), [name, second]);
+  for (let round = 0; round < 3; round++) {
+    world.nowMs += 5 * minute;
+    if (round === 0) await spoil(tree, world);
+    await write(tree, rootIno, `round ${round}`, world.bytes(chunkBytes));
+    await tree.commit();
+    t.ok(await tree.census(10_000), "and the rest is given back");
+    t.strictSame(await picture((await tree.past.open(name)).files), before, `round ${round}`);
+  }
+  const again = await world.open(world.store.crash());
+  t.strictSame(await picture((await again.past.open(name)).files), before, "after a crash");
+  const { files } = await again.past.open(name);
+  const small = await inoOf(files, "folder", "small");
+  t.equal(await kindOf(() => files.unlink(nobody, place(rootIno, "folder"))), "ReadOnly");
+  t.equal(await kindOf(() => files.setattr(nobody, small, { mode: 0 })), "ReadOnly");
+});
+
+test("what a snapshot alone refers to goes with it", async (t) => {
+  const world = new World();
+  const tree = await world.open();
+  await tree.commit();
+  await tree.census(10_000);
+  const empty = world.store.usage().usedBytes;
+  await furnish(tree, world);
+  const name = await tree.past.create();
+  for (const entry of ["folder", "also large"]) await removeAll(tree, rootIno, entry);
+  await tree.commit();
+  await tree.census(10_000);
+  t.ok(world.store.usage().usedBytes > empty + 5 * chunkBytes, "it is held");
+  await tree.past.remove(name);
+  // The pages of the folder itself, which has just left memory, go with the next one.
+  for (let turn = 0; turn < 2; turn++) await tree.census(10_000);
+  t.ok(world.store.usage().usedBytes < empty + 8192, `${world.store.usage().usedBytes}`);
+  t.equal(await kindOf(() => tree.past.open(name)), "NotFound");
+});
+
+async function removeAll(fs: FileSystem, parent: Ino, name: string): Promise<void> {
+  const { ino, mode } = await fs.lookup(place(parent, name));
+  if ((mode & 0o170000) === 0o040000) {
+    const names: string[] = [];
+    const handle = await fs.opendir(ino);
+    await fs.readdir(handle, { afterCookie: 0, plus: false }, (item) => names.push(item.name) > 0);
+    await fs.releasedir(handle);
+    for (const below of names.filter((one) => !/^\.\.?$/.test(one))) await removeAll(fs, ino, below);
+    await fs.rmdir(nobody, place(parent, name));
+  } else await fs.unlink(nobody, place(parent, name));
+  fs.forget(ino, 1);
+}
+
+test("an exact restore brings all back, shares its blocks, and can be undone", async (t) => {
+  const world = new World();
+  const tree = await world.open();
+  await furnish(tree, world);
+  await tree.commit();
+  const before = withoutNumbers(await picture(tree));
+  const name = await tree.past.create();
+  world.nowMs += minute;
+  await spoil(tree, world);
+  await tree.commit();
+  const spoilt = withoutNumbers(await picture(tree));
+  const put = world.store.putBytes;
+  const told = new Set<string>();
+  const report = await tree.past.restore(name, [], {
+    exact: true, changed: async (parent, what) => void told.add(`${parent} ${what ?? ""}`),
+  });
+  t.strictSame(withoutNumbers(await picture(tree)), before);
+  t.ok(world.store.putBytes - put < 2 * chunkBytes, `${world.store.putBytes - put} bytes were put`);
+  t.match(report, { restored: 104, removed: 2, same: 100 });
+  for (const what of ["moved", "also large", ""]) t.ok(told.has(`${rootIno} ${what}`), what);
+  const again = await world.open(world.store.crash());
+  t.strictSame(withoutNumbers(await picture(again)), before, "after a crash");
+  await again.past.restore(report.before, [], { exact: true, changed });
+  t.strictSame(withoutNumbers(await picture(again)), spoilt);
+});
+
+/** What comes back is another inode, in a folder that counts its names. */
+function withoutNumbers(seen: ReadonlyMap<string, unknown>): ReadonlyMap<string, unknown> {
+  return new Map([...seen].map(([path, one]) => [path, { ...(one as object), ino: 0 }]));
+}
+
+test("one file, or one folder, comes back, elsewhere too, and the rest stays", async (t) => {
+  const world = new World();
+  const tree = await world.open();
+  await furnish(tree, world);
+  const name = await tree.past.create();
+  world.nowMs += minute;
+  await spoil(tree, world);
+  await tree.past.restore(name, ["folder", "small"], { exact: false, changed });
+  t.equal(String(await readFile(tree, await inoOf(tree, "folder", "small"))), "small as it was");
+  await tree.past.restore(name, ["folder"], { exact: false, to: ["copy"], changed });
+  const { files } = await tree.past.open(name);
+  const then = await readFile(files, await inoOf(files, "folder", "large"));
+  t.ok(then.equals(await readFile(tree, await inoOf(tree, "copy", "large"))));
+  t.notOk(then.equals(await readFile(tree, await inoOf(tree, "folder", "large"))));
+  await tree.past.restore(name, ["folder"], { exact: false, changed });
+  t.ok(then.equals(await readFile(tree, await inoOf(tree, "folder", "large"))));
+  t.equal(String(await readFile(tree, await inoOf(tree, "folder", "new"))), "came since");
+  t.equal(await kindOf(() => tree.past.restore(name, ["none"], { exact: false, changed })),
+    "NotFound");
+});
+
+test("a comparison tells what is new, gone and other, and nothing else", async (t) => {
+  const world = new World();
+  const tree = await world.open();
+  await furnish(tree, world);
+  const name = await tree.past.create();
+  const nothing = await tree.past.compare([], { from: name });
+  t.strictSame(nothing, { differences: [], isCut: false });
+  world.nowMs += minute;
+  await spoil(tree, world);
+  const { differences } = await tree.past.compare([], { from: name });
+  const told = new Set(differences.map(({ kind, path }) => `${kind} ${path}`));
+  const expected = [
+    "gone also large", "gone folder/small", "changed folder/large", "gone folder/file 1",
+    "made moved", "made folder/new",
+    ...Array.from({ length: 100 }, (_, at) => `gone folder/file ${2 * at}`),
+  ];
+  t.strictSame([...told].sort(), expected.sort());
+  const below = await tree.past.compare(["folder"], { from: name });
+  t.equal(below.differences.length, expected.length - 2);
+});
+
+test("a folder's past is what stood at its path", async (t) => {
+  const world = new World();
+  const tree = await world.open();
+  const first = await tree.past.create();
+  world.nowMs += minute;
+  await furnish(tree, world);
+  const second = await tree.past.create();
+  const folder = await inoOf(tree, "folder");
+  t.strictSame((await tree.past.list(["folder"])).map((one) => one.name), [second]);
+  const point = tree.past.pointAt(folder);
+  t.strictSame(await point.names(), [second]);
+  const graft = await point.open(parseName(second));
+  t.equal((await graft.files.getattr(graft.root)).ino, folder);
+  t.equal(await kindOf(() => point.open(parseName(first))), "NotFound");
+});
+
+test("a machine that has the newest root alone has the snapshots too", async (t: Test) => {
+  const world = new World();
+  const tree = await world.open();
+  await furnish(tree, world);
+  const before = await picture(tree);
+  const name = await tree.past.create();
+  world.nowMs += minute;
+  await spoil(tree, world);
+  await tree.close();
+  const old = world.store;
+  const store = new MemoryStore();
+  const root = old.root() as Uint8Array;
+  await store.commit(root, 0);
+  const list = openRoot(treeKeys(Buffer.alloc(32, 9)), root).kept?.cid;
+  let isOnline = false;
+  const get = store.get.bind(store);
+  store.get = async (cid) => {
+    if (store.has(cid)) return get(cid);
+    if (isOnline || cid !== list) return old.get(cid);
+    throw new HiveError("Unavailable", "test.get", "nobody who has the list is there");
+  };
+  const recovered = await world.open(store);
+  await write(recovered, rootIno, "made before anybody was there", Buffer.from("x"));
+  world.nowMs += minute;
+  await recovered.commit();
+  isOnline = true;
+  const [first] = await recovered.past.list();
+  t.equal(first?.name, name);
+  t.strictSame(await picture((await recovered.past.open(name)).files), before);
+});
