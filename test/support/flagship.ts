@@ -71,12 +71,15 @@ class Flagship {
 
   /** Files go up, and the owner's machine is off; how many shards there are. */
   async #fill(swarm: QuickSwarm, secrets: readonly Buffer[]): Promise<number> {
-    const { seed, class: { n, name }, say } = this.#options;
+    const { seed, class: { k, n, name }, waveSecondsMax: seconds, say } = this.#options;
     const machine = this.#machine;
     await this.#timed(`${this.#files.length} files written and flushed`, async () => {
       writeFiles(machine.mount, seed, this.#files);
       await this.#must(machine, ["flush", "--timeout", "1800"]);
     });
+    // A flush is over when enough holders have theirs: those who dawdle get it now.
+    const isWhole = async (): Promise<boolean> => (await machine.status()).survives === n - k;
+    await until(isWhole, { seconds, what: "every shard is where it belongs" });
     const { pid, class: found } = await machine.status();
     must(found === name, `the class is ${found}`);
     must(hasInMemory(pid, secrets), "the owner's daemon has keys: else the search finds none");
