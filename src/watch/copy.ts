@@ -88,18 +88,22 @@ async function pour(
 ): Promise<number> {
   const target = await open(aside, "wx", 0o600);
   try {
-    const buffer = Buffer.allocUnsafe(copyBytes);
+    // Of small files there are many: a large buffer for each would be what this process is made of.
+    const buffer = Buffer.allocUnsafe(Math.min(copyBytes, Math.max(lengthBytes, 1)));
     let at = 0;
+    let writtenBytes = 0;
     while (at < lengthBytes) {
       signal.throwIfAborted();
       const room = buffer.subarray(0, Math.min(copyBytes, lengthBytes - at));
       const { bytesRead } = await sourceRead(source, room, at);
       if (bytesRead === 0) break;
       const part = buffer.subarray(0, bytesRead);
-      if (!part.equals(zeros.subarray(0, bytesRead))) await writeAll(target, part, at);
+      const isHole = part.equals(zeros.subarray(0, bytesRead));
+      if (!isHole) await writeAll(target, part, at);
       at += bytesRead;
+      if (!isHole) writtenBytes = at;
     }
-    await target.truncate(at);
+    if (writtenBytes < at) await target.truncate(at);
     return at;
   } finally {
     await target.close();
