@@ -2,7 +2,7 @@
 import { systemClock as clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { GuardHost, GuardNetwork } from "../base/guard.ts";
-import type { PeerId } from "../base/ids.ts";
+import type { OwnerId, PeerId } from "../base/ids.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import { systemRandom as random } from "../base/random.ts";
 import type { ShareHost, ShareNetwork } from "../base/sharing.ts";
@@ -32,6 +32,8 @@ export interface Company {
   readonly traffic: Traffic;
   /** The peers, on this machine's line; what they hand out to it is told to its ledger. */
   readonly network: PeerNetwork & GuardNetwork & ShareNetwork;
+  /** The drives and people that this node may ask for. */
+  readonly acting: () => readonly OwnerId[];
 }
 
 export async function openCompany(
@@ -43,8 +45,8 @@ export async function openCompany(
   parts: AsyncDisposableStack,
 ): Promise<Company> {
   const device = { peer: keys.peer, name: config.deviceName };
-  const acting = owner === undefined ? [] : [owner.keys, asOwner(owner.person)];
-  const certifiers = acting.map((one) => certifier(one, device, clock));
+  const own = owner === undefined ? [] : [owner.keys, asOwner(owner.person)];
+  const certifiers = own.map((one) => certifier(one, device, clock));
   // Whoever took up a link acts for the person whom it makes, too.
   const more = () => met.sharing?.certificates() ?? [];
   const certificates = () => [...certifiers.flatMap((certify) => certify()), ...more()];
@@ -63,7 +65,8 @@ export async function openCompany(
   const guard: GuardNetwork["guard"] = (...asked) => peers.guard(...asked);
   const share: ShareNetwork["share"] = (...asked) => peers.share(...asked);
   const network = { ...limitedNetwork(countedNetwork(peers, ledger.tally), traffic), guard, share };
-  return { peers, places, traffic, network };
+  const acting = () => certificates().map(({ owner: one }) => one);
+  return { peers, places, traffic, network, acting };
 }
 
 /** A person certifies devices as a drive does. */

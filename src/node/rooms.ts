@@ -106,7 +106,7 @@ export async function openRooms(
   return { peers, vault, agent, places, ledger, traffic, ...goingAway, ...ours, ...told };
 }
 
-interface OwnersNeeds extends Pick<House, "met" | "openBooks"> {
+interface OwnersNeeds extends Pick<House, "met" | "openBooks" | "vault"> {
   readonly network: Company["network"];
   readonly clock: Clock;
   readonly random: Random;

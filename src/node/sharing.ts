@@ -9,9 +9,11 @@ import type { Random } from "../base/random.ts";
 import type { SharingDuties } from "../base/sharing.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { type Sharing, openSharing } from "../sharing/sharing.ts";
+import type { Vault } from "../vault/vault.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { type Company, type Owner, asOwner } from "./company.ts";
 import type { NodeNeeds } from "./config.ts";
+import { withOwnVault } from "./own-vault.ts";
 
 export async function openNodeSharing(
   { blocks, roots }: Pick<NodeNeeds, "blocks" | "roots">,
@@ -19,9 +21,11 @@ export async function openNodeSharing(
     readonly clock: Clock; readonly random: Random; readonly log: Log;
     readonly company: Company; readonly transfer: Transfer; readonly coder: Coder;
     readonly openBooks: (name: string) => Promise<KeyValue>; readonly deviceName: string;
+    readonly vault: Vault;
   },
 ): Promise<Sharing> {
-  const { company: { peers, network, traffic }, transfer } = parts;
+  const { company: { peers, traffic, acting }, transfer, vault, clock } = parts;
+  const network = withOwnVault(parts.company.network, { vault, acting, clock });
   // A node beside no mount has no store: then all comes from the peers.
   const source = blocks ?? transfer;
   const device = { peer: network.self, name: parts.deviceName };

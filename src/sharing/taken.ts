@@ -200,7 +200,6 @@ export class Taken {
     const known = network.peers();
     const online = new Set(known.filter((peer) => peer.online).map(idOf));
     const members = new Set([...blocks.members(), ...held.grant.peers]);
-    members.delete(network.self);
     const inOrder = shuffled([...members], random);
     const nearest = inOrder.sort((a, b) => Number(online.has(b)) - Number(online.has(a)));
     // Who kept it at first may all be gone: then whoever is known may know.

@@ -4,6 +4,7 @@
  */
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Requester } from "../../src/base/network.ts";
@@ -15,6 +16,8 @@ import { openCoder } from "../../src/erasure/erasure.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { Borrowed } from "../../src/transfer/borrowed.ts";
 import { World, refused } from "../contract/host.ts";
+import { wrappedNetwork } from "../../src/base/wrapped-network.ts";
+import { withOwnVault } from "../../src/node/own-vault.ts";
 import { LoopbackNetwork } from "../support/loopback-network.ts";
 import { ShareMaker } from "../support/share-maker.ts";
 import { ShiftedClock, type VaultWorld, makeBlocks, makeVaultWorld, openWorld }
@@ -169,5 +172,46 @@ test("a reader has every block by the owner's catalogue, though holders lie or a
     troubled.members.set(members[1]!, { ...troubled.members.get(members[1]!)!, mood: { is: "dead" } });
     t.equal(await wrongOf(troubled, blocks.slice(0, 60)), 0, "swapped bytes are never given out");
   });
+
+test("a reader that is a holder too reads what it keeps from its own vault", async (t) => {
+  await using world = await makeVaultWorld(3, seed);
+  const transfer = await openWorld(world);
+  const blocks = makeBlocks(random, { count: 20, bytesMax: 3_000 });
+  world.source.commit("root", blocks);
+  await transfer.flush(60_000);
+  const head = await transfer.published();
+  if (head === undefined) throw new Error("published");
+  const maker = new ShareMaker(random, { drive: world.keys });
+  const record = maker.record(1, [{ person: reader }], undefined);
+  const [self, ...others] = transfer.members();
+  const vault = world.network.members.get(self!)!.host as Borrower;
+  await vault.share({ peer: self!, owners: [world.keys.owner] }, ...put(record));
+
+  const asked = askedBy(world, [reader]);
+  const network = {
+    ...wrappedNetwork(asked, {
+      read: async () => { throw new HiveError("Unavailable", "test", "nobody else gives a byte"); },
+    }),
+    self: self!,
+    share: async () => { throw new Error("nobody is asked"); },
+  };
+  const own = withOwnVault(network, { vault, acting: () => [reader], clock: systemClock });
+  t.equal(parseShare(await own.share(self!, ...get(record))).sequence, 1);
+  const stranger = withOwnVault(network, { vault, acting: () => [other], clock: systemClock });
+  await refused(t, "for nobody else", stranger.share(self!, ...get(record)), "Denied");
+  const borrowed = new Borrowed({
+    network: own, coder: openCoder(), clock: systemClock, log: silentLog,
+    owner: world.keys.owner, read: (cid: Cid) => borrowed.fetch(cid),
+  });
+  borrowed.adopt({ ...head, catalogKey: world.keys.catalogKey });
+  // Records of segments come from the others.
+  for (const peer of others) {
+    const host = world.network.members.get(peer)!.host as Borrower;
+    await host.share({ peer: self!, owners: [world.keys.owner] }, ...put(record));
+  }
+  const bytes = await Promise.all(blocks.map((block) => borrowed.fetch(cidOf(block))));
+  t.ok(bytes.every((got, at) => Buffer.from(got).equals(blocks[at]!)));
+  t.equal(asked.calls.readBytes, 0);
+});
 
 type Borrower = Awaited<ReturnType<typeof openHouse>>["vault"];
