@@ -286,6 +286,8 @@ export const localLimits = {
   snapshots: {
     /** Roots kept: with the default rule there are 167, each a few hundred bytes of one block. */
     countMax: 400,
+    /** Pages remembered as made since the newest kept root, to be discarded at once: 16 MiB. */
+    youngMax: 2 ** 16,
     /** Links in one record of the journal, as a restored file's are told: 64 MiB of file. */
     linksAtOnce: 256,
     /** Files that may be lost at once in any drive: a folder of photos, or a source tree. */

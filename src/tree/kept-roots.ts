@@ -18,7 +18,7 @@ import { attempt } from "./attempt.ts";
 import { isKept } from "./keeping.ts";
 import type { State } from "./state.ts";
 
-const { countMax } = limits.snapshots;
+const { countMax, youngMax } = limits.snapshots;
 
 interface Decided {
   readonly kept: readonly KeptRoot[];
@@ -136,6 +136,7 @@ export class KeptRoots {
     if (isLastKept) this.#young = this.#made;
     else for (const cid of this.#made) this.#young.add(cid);
     this.#made = new Set();
+    this.#forgetOldest();
     const isSameSecond = this.#last !== undefined && secondOf(this.#last) === secondOf(root);
     this.#place = isSameSecond ? Math.min(this.#place + 1, placeMax) : 0;
     this.#last = root;
@@ -146,6 +147,14 @@ export class KeptRoots {
   /** True when no root that is kept has this page, which the newest has not. */
   lets(cid: Cid): boolean {
     return this.#young.delete(cid);
+  }
+
+  /** Pages that are not known to be young any more wait for a census. */
+  #forgetOldest(): void {
+    for (const cid of this.#young) {
+      if (this.#young.size <= youngMax) return;
+      this.#young.delete(cid);
+    }
   }
 
   #settle({ kept, link, asked }: Decided): void {

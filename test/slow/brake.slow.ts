@@ -1,13 +1,14 @@
 /**
  * A program that holds files to ransom, on a real mount and a real swarm: it reads each of 5,000
- * files, writes noise over it and renames it. Nothing of it is published; one command undoes it.
+ * files, writes noise over it and renames it. Nothing of it is published, over a restart too; one
+ * command undoes it.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "tap";
-import { newMachine, until } from "../support/cli.ts";
+import { newMachine, until, wordsIn } from "../support/cli.ts";
 
 const files = 5000;
 const folders = 50;
@@ -15,7 +16,7 @@ const folders = 50;
 test("ransom over 5,000 files is held back and undone", { timeout: 300_000 }, async (t) => {
   const machine = newMachine("brake");
   t.teardown(() => machine.end());
-  await machine.must(t, ["mount", machine.mount, "--swarm", "6"]);
+  const mounted = await machine.must(t, ["mount", machine.mount, "--swarm", "6"]);
   await machine.must(t, ["unmount"]);
   // Files older than this count: waiting for ten minutes would show no more.
   machine.settings({ brake: "30% in 15s" });
@@ -44,6 +45,20 @@ test("ransom over 5,000 files is held back and undone", { timeout: 300_000 }, as
   t.match((await machine.hive(["status"])).out, /held back/);
   t.not((await machine.hive(["flush", "--timeout", "5"])).code, 0, "and nothing goes up");
   t.ok((await machine.status()).dirtyBytes > 0);
+
+  await machine.must(t, ["unmount"]);
+  const other = newMachine("brake-recovered");
+  t.teardown(() => other.end());
+  const peer = (await machine.swarm())[0]?.address as string;
+  await other.must(t, ["recover", "--peer", peer], `${wordsIn(mounted.out)}\n`);
+  await other.must(t, ["mount", other.mount]);
+  for (const at of [0, 17, 4999]) {
+    const found = readFileSync(nameOf(at).replace(machine.mount, other.mount));
+    t.equal(hashOf(found), hashes.get(nameOf(at)), "who has the words alone has what was before");
+  }
+  await other.must(t, ["unmount"]);
+  await machine.must(t, ["mount", machine.mount]);
+  t.match((await machine.must(t, ["brake"])).out, /much of the drive was lost at once/);
 
   const undone = await machine.must(t, ["brake", "--undo"]);
   t.match(undone.out, /put back  5000 files; 5001 that came since/);
