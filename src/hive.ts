@@ -31,6 +31,7 @@ import type { Handlers } from "./bridge/channel.ts";
 import { Government } from "./bridge/government.ts";
 import { serveSharedRoots } from "./bridge/sharing.ts";
 import { serveSource } from "./bridge/source.ts";
+import { LateMerger, mergerOf, serveMerger } from "./bridge/merge.ts";
 import { NetworkThread } from "./bridge/thread.ts";
 import { type Cache, openCache } from "./cache/cache.ts";
 import { bringBack } from "./check/bring-back.ts";
@@ -48,6 +49,7 @@ import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory
 import { type PolicyDescription, describePolicy } from "./placement/describe.ts";
 import { SharedFolders } from "./shared/folders.ts";
 import type { Recovered } from "./transfer/recover.ts";
+import { deviceFor } from "./tree/devices.ts";
 import { type Tree, openTree } from "./tree/tree.ts";
 
 export { type Secrets, encodeKeyFile, keyFileNeedsPassphrase } from "./crypt/keyfile.ts";
@@ -136,19 +138,22 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const census = new LateCensus();
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const shared = new SharedFolders({ store: cache, clock, random, log }, owner);
+  const merger = new LateMerger();
   const served = {
     ...serveSource(cache, government), ...serveCensus(census), ...serveSharedRoots(shared),
+    ...serveMerger(merger),
   };
   const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
   const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   const { treeSecret } = driveKeysOf(config.driveSeed);
+  const device = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
   const { readOnly = false } = config.mount;
   const note = await bringBack(cache, node, { clock, log, isNew });
   const { keep, brake } = config;
   const rules = { ...(keep && { keep }), ...(brake && { brake }) };
-  const options = { treeSecret, readOnly, ...owner, ...rules };
+  const options = { treeSecret, readOnly, device, ...owner, ...rules };
   const policies = (name: string) => government.textOf(name);
   const pins = { store: cache.pins, mayKeep: () => node.mayCache() };
   const tree = await openTree({ store: cache, clock, random, log, policies, pins }, options);
@@ -173,6 +178,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const grafts = parts.use(new Grafts({ base: tree, table, log, now }, owner));
   const mounted = parts.use(await mountTree(grafts, log, config));
   grafts.begin(mounted);
+  merger.begin(mergerOf(tree, mounted));
   const wake = () => loop.wake();
   return driveOf({ cache, tree, node, mounted, note, government, told, wake }, parts.move());
 }

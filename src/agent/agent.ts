@@ -107,7 +107,7 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const probe = new Probe(parts);
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
-  const { reclaimer } = transfer;
+  const { reclaimer, devices } = transfer;
   const uploader = noticed(transfer.uploader);
   const { line = unusedLine } = needs;
   const isWanted = (): boolean => line.isRead || (line.isSent && uploader.isAtWork);
@@ -115,8 +115,10 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const healing = bulk.map((step) => {
     return courteous(braked(step, needs.brake ?? noBrake), { clock: needs.clock, isWanted });
   });
-  const steps = [uploader, adopt, audit, ...healing, publish, ...more];
-  return new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
+  const steps = [uploader, devices, adopt, audit, ...healing, publish, ...more];
+  const agent = new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
+  devices.wake = () => agent.wake();
+  return agent;
 }
 
 /** Members who were away hear of the newest head and manifests. */

@@ -163,6 +163,12 @@ export interface CensusTaker {
   census(blocks: number): Promise<Census | undefined>;
 }
 
+/** Takes in what another device of the drive made. */
+export interface RootMerger {
+  /** Its root record, as committed there. Busy while the tree is not there yet. */
+  merge(root: Uint8Array): Promise<void>;
+}
+
 export interface BlockFetcher {
   /** Bytes from the peers, checked against the CID; Unavailable when too few answer in time. */
   fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array>;

@@ -1,8 +1,9 @@
 /**
  * Every limit in one place, each with its reason. A room reads its own section; nothing else in
- * the code is a bound. The sections stand in five files, by what they bound.
+ * the code is a bound. The sections stand in six files, by what they bound.
  */
 import { agentLimits } from "./limits-agent.ts";
+import { deviceLimits } from "./limits-devices.ts";
 import { keptLimits } from "./limits-kept.ts";
 import { ledgerLimits } from "./limits-ledger.ts";
 import { localLimits } from "./limits-local.ts";
@@ -10,4 +11,5 @@ import { networkLimits } from "./limits-network.ts";
 
 export const limits = {
   ...localLimits, ...keptLimits, ...ledgerLimits, ...networkLimits, ...agentLimits,
+  ...deviceLimits,
 } as const;

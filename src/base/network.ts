@@ -39,7 +39,9 @@ export interface Challenge {
 
 /** What a holder keeps for one owner, told to that owner or to the group. */
 export interface OwnerRecords {
+  /** Of the heads of the owner's devices the one with the highest number, and the others. */
   readonly head: Uint8Array | undefined;
+  readonly others?: readonly Uint8Array[];
   readonly manifests: readonly Uint8Array[];
 }
 
@@ -155,7 +157,9 @@ export interface PeerNetwork {
     to: PeerId,
     owner: OwnerId,
     options?: CallOptions,
-  ): Promise<{ head: Head | undefined; manifests: readonly Manifest[] }>;
+  ): Promise<{
+    head: Head | undefined; others?: readonly Head[]; manifests: readonly Manifest[];
+  }>;
   segments(
     to: PeerId,
     owner: OwnerId,

@@ -8,6 +8,7 @@
  *   time    signed seconds | varint nanoseconds
  *   xattrs  0 | 1, varint count, count x (name, value), names ascending | 2, link (chunks.ts)
  *           | 3, varint slot, varint policy, then xattrs: where either of these is not 0
+ *           | 4, varint edited, varint moved (marks.ts), then 3 or xattrs: where either is not ino
  *   content 0 nothing (a special file) | 1 bytes (a short file) | 2 bytes (a symlink's target)
  *           | 3 varint allocated bytes (a file of chunks) | 4 varint entries (a directory)
  *   tree    0 no secret | 1, 32 bytes; then 0 empty | 1, varint level, 32 bytes SHA-256
@@ -54,6 +55,20 @@ export interface Inode {
    * own, as it has several names or none, the slot of the policy that it goes by. 0 for none.
    */
   readonly policy: PolicySlot;
+  /** The mark of whoever edited or named it last; absent while nobody did since it was made. */
+  readonly marks?: Marks;
+}
+
+/** Two registers, so that an edit here and a move there are both kept: see tree/merge-rules.ts. */
+export interface Marks {
+  /** Of its bytes and attributes; of a directory the attributes alone. */
+  readonly edited: number;
+  /** Of where it is: its name and folder, or the set of its names. */
+  readonly moved: number;
+}
+
+export function marksOf({ ino, marks }: Pick<Inode, "ino" | "marks">): Marks {
+  return marks ?? { edited: ino, moved: ino };
 }
 
 /** Of a file that was written under several policies: its blocks go by more than one. */
@@ -96,6 +111,8 @@ export function writeInode(writer: Writer, inode: Inode): void {
   for (const time of [inode.atime, inode.mtime, inode.ctime, inode.btime]) {
     writer.signed(time.seconds).varint(time.nanoseconds);
   }
+  const { edited, moved } = marksOf(inode);
+  if (edited !== inode.ino || moved !== inode.ino) writer.u8(4).varint(edited).varint(moved);
   if (inode.slot + inode.policy > 0) writer.u8(3).varint(inode.slot).varint(inode.policy);
   writeXattrs(writer, inode.xattrs);
   writeContent(writer, inode.content);
@@ -113,11 +130,12 @@ export function readInode(reader: Reader): Inode {
   const mtime = readTime(reader);
   const ctime = readTime(reader);
   const btime = readTime(reader);
-  const { slot, policy, xattrs } = readGoverned(reader);
+  const { marks, kind: rest } = readMarks(reader, ino);
+  const { slot, policy, xattrs } = readGoverned(reader, rest);
   const content = readContent(reader, mode & typeMask, sizeBytes);
   return {
     ino, mode, links, uid, gid, rdev, sizeBytes, atime, mtime, ctime, btime, xattrs, content,
-    slot, policy,
+    slot, policy, ...(marks === undefined ? {} : { marks }),
   };
 }
 
@@ -169,8 +187,20 @@ function writeXattrs(writer: Writer, xattrs: Xattrs): void {
   else writeValues(writer.u8(1), xattrs.values);
 }
 
-function readGoverned(reader: Reader): Pick<Inode, "slot" | "policy" | "xattrs"> {
+/** And the kind of what follows them. */
+function readMarks(
+  reader: Reader, ino: Ino,
+): { readonly marks?: Marks; readonly kind: number } {
   const kind = reader.u8();
+  if (kind !== 4) return { kind };
+  const marks = { edited: parseIno(reader.varint()), moved: parseIno(reader.varint()) };
+  if (marks.edited === ino && marks.moved === ino) throw reader.corrupt("marks of nothing");
+  return { marks, kind: reader.u8() };
+}
+
+function readGoverned(
+  reader: Reader, kind: number,
+): Pick<Inode, "slot" | "policy" | "xattrs"> {
   if (kind !== 3) return { slot: 0, policy: 0, xattrs: readXattrs(reader, kind) };
   const slot = reader.varint();
   if (slot > slotsMax && slot !== mixedSlot) throw reader.corrupt(`slot ${slot}`);

@@ -11,6 +11,7 @@
 import { Reader, Writer } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
 import { type Reason, reasons } from "../base/snapshots.ts";
+import { noDevices } from "./marks.ts";
 import { noPolicies } from "./policies.ts";
 import { type RootRecord, encodeRoot, parseRoot } from "./root.ts";
 
@@ -29,7 +30,8 @@ export function encodeKept(kept: readonly KeptRoot[]): Buffer {
   const writer = new Writer(1024).varint(kept.length);
   for (const { root, untilMs, why, place } of kept) {
     writer.signed(untilMs).u8(reasons.indexOf(why)).u8(place);
-    writer.bytes(encodeRoot({ ...root, policies: noPolicies, kept: undefined }));
+    const bare = { policies: noPolicies, kept: undefined, devices: noDevices };
+    writer.bytes(encodeRoot({ ...root, ...bare }));
   }
   return writer.finish();
 }

@@ -5,8 +5,8 @@
  *   record  version byte 1 | varint sequence | signed time in ms | varint next ino | varint files
  *           | varint bytes | inode and tree of the root directory | tree of linked files
  *           | policies (policies.ts), where there are any or more follows
- *           | 1 and the link of the roots that are kept (kept.ts), where there are any
- *           | zeros up to a step
+ *           | 1 and the link of the roots that are kept (kept.ts), or 0
+ *           | devices (marks.ts) | zeros up to a step; what stands last and is empty is left out
  *   sealed  sealRecord(deriveKey(tree secret, "root"), record)
  */
 import { Reader, Writer } from "../base/bytes.ts";
@@ -19,6 +19,7 @@ import { type ChunkLink, readLink, writeLink } from "./chunks.ts";
 import { type TableValue } from "./entries.ts";
 import { type PageTree, readInode, readTree, writeInode, writeTree } from "./inodes.ts";
 import type { TreeKeys } from "./keys.ts";
+import { type Seen, noDevices, readDevices, writeDevices } from "./marks.ts";
 import { type DrivePolicies, noPolicies, readPolicies, writePolicies } from "./policies.ts";
 import { padded } from "./sizes.ts";
 
@@ -37,6 +38,8 @@ export interface RootRecord {
   readonly policies: DrivePolicies;
   /** The block with the roots before it that are kept. */
   readonly kept: ChunkLink | undefined;
+  /** What this root has of each device's changes, its writer's own among them. */
+  readonly devices: Seen;
 }
 
 export function encodeRoot(root: RootRecord): Buffer {
@@ -45,9 +48,12 @@ export function encodeRoot(root: RootRecord): Buffer {
   writeInode(writer, root.directory.inode);
   writeTree(writer, root.directory.tree);
   writeTree(writer, root.linked);
-  const { policies, kept } = root;
-  if (policies.names.length > 0 || kept !== undefined) writePolicies(writer, policies);
+  const { policies, kept, devices } = root;
+  const isMore = kept !== undefined || devices.size > 0;
+  if (policies.names.length > 0 || isMore) writePolicies(writer, policies);
   if (kept !== undefined) writeLink(writer.u8(1), kept);
+  else if (isMore) writer.u8(0);
+  if (devices.size > 0) writeDevices(writer, devices);
   return writer.finish();
 }
 
@@ -67,9 +73,11 @@ export function parseRoot(bytes: Uint8Array): RootRecord {
   // A record without any ends here, or goes on with zeros: no names, no texts, nothing to do.
   const policies = reader.restBytes === 0 ? noPolicies : readPolicies(reader);
   const kept = readKept(reader);
+  const devices = reader.restBytes === 0 ? noDevices : readDevices(reader);
   if (reader.raw(reader.restBytes).some((byte) => byte !== 0)) throw reader.corrupt("padding");
   const totals = { files, bytes: total };
-  return { sequence, committedAtMs, nextIno, ...totals, directory, linked, policies, kept };
+  const told = { directory, linked, policies, kept, devices };
+  return { sequence, committedAtMs, nextIno, ...totals, ...told };
 }
 
 function readKept(reader: Reader): ChunkLink | undefined {

@@ -3,7 +3,7 @@ import { systemClock as clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { GuardHost, GuardNetwork } from "../base/guard.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
-import type { PeerNetwork } from "../base/network.ts";
+import type { PeerNetwork, ShardHost } from "../base/network.ts";
 import { systemRandom as random } from "../base/random.ts";
 import type { ShareHost, ShareNetwork } from "../base/sharing.ts";
 import { noOrders } from "../base/traffic.ts";
@@ -55,7 +55,7 @@ export async function openCompany(
   const places = parts.use(new Places(people, { ...config, self: keys.peer }));
   const isNear = (peer: PeerId): boolean => places.isNear(peer);
   const traffic = parts.use(new Traffic({ clock, isNear }, config.traffic ?? noOrders));
-  const host = limitedHost(vault, { traffic, clock });
+  const host = listening(limitedHost(vault, { traffic, clock }), met);
   const sharing = shareHost(vault, owner?.person);
   const hosts = { host, guardian: guardHost(met), ledger: ledger.host, sharing };
   const needs = { ...people, ...hosts, certificates, places, world, ...ipfs };
@@ -90,6 +90,18 @@ function guardHost(met: House["met"]): GuardHost {
     guard: async (...asked) => {
       if (met.guardian !== undefined) return met.guardian.answers.guard(...asked);
       throw new HiveError("Busy", "node.guard", "starting");
+    },
+  };
+}
+
+/** A head of the own drive is another device's news, whether this node is a member or not. */
+function listening(host: ShardHost, met: House["met"]): ShardHost {
+  return {
+    ...host,
+    async putRecord(...told) {
+      const [, kind, record] = told;
+      if (kind === "head" && met.transfer?.hear(record) === true) return;
+      await host.putRecord(...told);
     },
   };
 }

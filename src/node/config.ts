@@ -1,6 +1,6 @@
 /** What a node is given and told, by whoever starts it. */
 import { chmodSync, mkdirSync } from "node:fs";
-import type { CensusTaker, UploadSource } from "../base/blocks.ts";
+import type { CensusTaker, RootMerger, UploadSource } from "../base/blocks.ts";
 import type { Log } from "../base/log.ts";
 import type { SharedRoots } from "../base/sharing.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
@@ -16,6 +16,7 @@ export interface NodeNeeds {
   readonly census?: CensusTaker;
   /** Is told what the folders of others are now, where there is somebody to show them to. */
   readonly roots?: SharedRoots;
+  readonly merger?: RootMerger;
   /** In tests and drills alone. */
   readonly world?: MadeUpWorld;
 }

@@ -126,6 +126,7 @@ async function openOwnersRooms(
     ...parts,
     source: needs.source ?? emptySource,
     census: needs.census,
+    merger: needs.merger,
     books: await openBooks("transfer"),
     keys: owner.keys,
     brake: traffic.uploads,

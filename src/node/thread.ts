@@ -2,6 +2,7 @@
 import { lineLog, toStandardError } from "../base/log.ts";
 import { remoteCensus } from "../bridge/census.ts";
 import { Channel } from "../bridge/channel.ts";
+import { remoteMerger } from "../bridge/merge.ts";
 import { serveNode } from "../bridge/node.ts";
 import { remoteSharedRoots } from "../bridge/sharing.ts";
 import { remoteBlocks, remoteSource } from "../bridge/source.ts";
@@ -15,9 +16,9 @@ if (seed !== undefined) {
   const log = lineLog({ level: "info", write: toStandardError });
   const main = new Channel(seed.asked, {});
   const source = readAside(remoteSource(main));
-  const drive = {
-    source, blocks: remoteBlocks(main), census: remoteCensus(main), roots: remoteSharedRoots(main),
-  };
+  const tree = { census: remoteCensus(main), merger: remoteMerger(main) };
+  const roots = remoteSharedRoots(main);
+  const drive = { source, blocks: remoteBlocks(main), roots, ...tree };
   // Questions asked meanwhile wait in the port.
   const node = await openNode({ log, ...drive }, seed.config);
   new Channel(seed.asking, serveNode(node));

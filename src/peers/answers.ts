@@ -76,8 +76,8 @@ export class Answers {
         return host.putRecord(from, request.kind, payload, request.policy).then(nothing);
       }
       case "records": {
-        const { head, manifests } = await host.records(from, request.owner);
-        return encodeOwnerRecords(head, manifests.slice(0, limits.peers.manifestsMax));
+        const { head, others, manifests } = await host.records(from, request.owner);
+        return encodeOwnerRecords(head, manifests.slice(0, limits.peers.manifestsMax), others);
       }
       case "settle": return this.#settle(from, payload);
       case "segments": return encodeList(await host.segments(from, request.owner, request));

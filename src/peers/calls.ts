@@ -78,10 +78,12 @@ export abstract class ShardCalls implements Pick<PeerNetwork, Asked>, GuardNetwo
     return believed("records", () => {
       const found = parseOwnerRecords(answer);
       const head = found.head === undefined ? undefined : parseHead(found.head);
+      const others = found.others.map(parseHead);
       const manifests = found.manifests.map(parseManifest);
-      const strange = [head, ...manifests].some((one) => one !== undefined && one.owner !== owner);
+      const all = [head, ...others, ...manifests].filter((one) => one !== undefined);
+      const strange = all.some((one) => one.owner !== owner);
       if (strange) throw new HiveError("Corrupt", "peers.records", "another owner's");
-      return { head, manifests };
+      return { head, others, manifests };
     });
   }
 

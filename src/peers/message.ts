@@ -181,17 +181,20 @@ function passIn(fields: Fields): Pass {
   return { expiresAtMs, token: bytes(fields["token"]) };
 }
 
+/** Those who know of one device alone read the first head, and pass over the others. */
 export function encodeOwnerRecords(
   head: Uint8Array | undefined,
   manifests: readonly Uint8Array[],
+  others: readonly Uint8Array[] = [],
 ): Uint8Array {
-  return encode({ head: head ?? null, manifests });
+  return encode({ head: head ?? null, manifests, ...(others.length === 0 ? {} : { others }) });
 }
 
 export function parseOwnerRecords(payload: Uint8Array) {
   const fields = map(decoded(payload));
   return {
     head: fields["head"] === null ? undefined : bytes(fields["head"]),
+    others: list(fields["others"] ?? [], limits.devices.countMax).map(bytes),
     manifests: list(fields["manifests"], limits.peers.manifestsMax).map(bytes),
   };
 }

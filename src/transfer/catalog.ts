@@ -165,6 +165,34 @@ export class Catalog {
     await this.#books.batch(putPlaces(newest));
   }
 
+  /**
+   * What another device's head says beside what is known here; its entries go into later heads of
+   * this one as well. Answers one entry for each segment that was not known of.
+   */
+  async learn(
+    { newest, runs }: { readonly newest: readonly CatalogEntry[]; readonly runs: readonly Run[] },
+  ): Promise<readonly CatalogEntry[]> {
+    const segments = new Map<string, CatalogEntry>();
+    for (const run of runs) {
+      if (await this.#books.get(`l/${run.place.cid}`) !== undefined) continue;
+      for (const page of await this.#pagesOf(run)) {
+        await this.#learnEntries(await this.#open(page), segments);
+      }
+      await this.#books.put(`l/${run.place.cid}`, Buffer.alloc(0));
+    }
+    await this.#learnEntries(newest, segments);
+    return [...segments.values()];
+  }
+
+  async #learnEntries(
+    entries: readonly CatalogEntry[], segments: Map<string, CatalogEntry>,
+  ): Promise<void> {
+    const known = await Promise.all(entries.map(({ cid }) => this.find(cid)));
+    const fresh = entries.filter((_, at) => known[at] === undefined);
+    for (const entry of fresh) segments.set(entry.segment, entry);
+    if (fresh.length > 0) await this.#books.batch(await this.changesFor(fresh));
+  }
+
   async #adoptRun(run: Run): Promise<void> {
     const pages = await this.#pagesOf(run);
     await this.#books.batch(putPlaces(pages));

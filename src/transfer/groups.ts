@@ -250,7 +250,7 @@ export class Groups implements Seating {
   async adopt(manifest: Manifest): Promise<void> {
     assert(manifest.owner === this.#needs.keys.owner);
     const ours = this.#manifests.get(manifest.group);
-    if (ours !== undefined && ours.epoch >= manifest.epoch) return;
+    if (ours !== undefined && !isPreferred(manifest, ours)) return;
     await this.#keep(manifest);
   }
 
@@ -377,4 +377,13 @@ function leastClass(policy: Policy): ErasureClass {
   const allowed = erasureClasses.filter((one) => isOfPolicy(one, policy));
   // Of a policy that no class satisfies, the largest says most truly how far off it is.
   return (allowed[0] ?? erasureClasses.at(-1)) as ErasureClass;
+}
+
+/**
+ * Of two devices that replaced members at the same time, one signs again for the other: the higher
+ * epoch is right, and of two with one epoch that with the greater bytes.
+ */
+function isPreferred(one: Manifest, other: Manifest): boolean {
+  if (one.epoch !== other.epoch) return one.epoch > other.epoch;
+  return asBuffer(one.bytes).compare(asBuffer(other.bytes)) > 0;
 }

@@ -23,6 +23,8 @@ export interface OutgoingNeeds {
   readonly catalog: Catalog;
   readonly surplus: Surplus;
   readonly renewal: Renewal;
+  /** Another device's catalog may still name what this one has moved. */
+  readonly devices?: { readonly areAny: boolean };
 }
 
 const prefix = "o/";
@@ -80,6 +82,7 @@ export class Outgoing {
     for (const [segment, after] of [...this.#after]) {
       if (named.has(segment)) await this.#askPages(segment);
       else if (after > 0 && published > after) {
+        if (this.#needs.devices?.areAny === true) continue;
         await this.#release(segment);
         released++;
       } else {

@@ -32,6 +32,8 @@ export interface PublishNeeds {
   readonly announcer: Announcer;
   /** Called when enough members have a new head. */
   readonly onPublished?: () => void;
+  /** This drive's other devices, which hear of a head at once. */
+  readonly devices?: { peers(): readonly PeerId[] };
 }
 
 /** A head is wanted though there is no new root: what the last one names lies elsewhere now. */
@@ -161,6 +163,7 @@ async function sendHead(needs: PublishNeeds, head: Head, signal: AbortSignal): P
     }
   }));
   signal.throwIfAborted();
+  tellDevices(needs, head, took);
   const enough = groups.some(({ peers, class: { r } }) => {
     return peers.filter((peer) => took.has(peer)).length >= r;
   });
@@ -171,6 +174,18 @@ async function sendHead(needs: PublishNeeds, head: Head, signal: AbortSignal): P
   await refuseIfBehind(needs.books);
   const subject = `head on ${took.size} of ${members.size} members`;
   throw new HiveError("Unavailable", "transfer.publish", subject);
+}
+
+/** Whoever is away asks a member later. */
+function tellDevices(
+  { devices, network, log }: PublishNeeds, head: Head, took: ReadonlySet<PeerId>,
+): void {
+  for (const peer of devices?.peers() ?? []) {
+    if (took.has(peer)) continue;
+    network.putRecord(peer, head, {}).catch((error: unknown) => {
+      log.debug("transfer.device.missed", { peer, why: describe(error) });
+    });
+  }
 }
 
 /**
@@ -191,7 +206,9 @@ async function learnNewer(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const { head: theirs } = await network.records(peer, head.owner, { signal });
+    const told = await network.records(peer, head.owner, { signal });
+    // Other devices publish under numbers of their own.
+    const theirs = [told.head, ...told.others ?? []].find((one) => one?.peer === network.self);
     if (theirs === undefined || theirs.sequence < head.sequence) return;
     const isSame = asBuffer(theirs.bytes).equals(head.bytes);
     // A round may have published the next one while this was sent again.

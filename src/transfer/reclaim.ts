@@ -44,6 +44,8 @@ export interface ReclaimNeeds {
   readonly mover: Mover;
   readonly outgoing: Outgoing;
   readonly uploader: Uploader;
+  /** What only another device refers to is in no census of this one. */
+  readonly devices?: { readonly areAny: boolean };
 }
 
 /** A census that waits for a head which does without what it does not name. */
@@ -86,6 +88,9 @@ export class Reclaimer implements Step {
   /** All of it now, whenever the last time was; what a head is waited for goes with later steps. */
   async run(signal: AbortSignal): Promise<ReclaimReport> {
     using _turn = await this.#turns.enter(signal);
+    if (this.#needs.devices?.areAny === true) {
+      throw new HiveError("Unsupported", "transfer.reclaim", "another device has this drive");
+    }
     this.#found = { blocks: 0, segments: 0, bytes: 0 };
     await this.#count();
     if (this.#counted !== undefined) await this.#forget();
@@ -94,7 +99,8 @@ export class Reclaimer implements Step {
   }
 
   async #isDue(): Promise<boolean> {
-    const { books, clock, uploader } = this.#needs;
+    const { books, clock, uploader, devices } = this.#needs;
+    if (devices?.areAny === true) return false;
     const { published } = await sequences(books);
     const last = await this.#last();
     const agoMs = clock.now() - last.atMs;

@@ -67,7 +67,8 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
   do {
     for (const peer of next) asked.add(peer);
     const told = await ask(needs, next, signal);
-    const heads = [newest?.head, ...resolved, ...told.map(({ head }) => head)];
+    const found = told.flatMap(({ head, others = [] }) => [head, ...others]);
+    const heads = [newest?.head, ...resolved, ...found];
     newest = openNewest(needs, heads.filter((head) => head !== undefined));
     const listed = newest?.payload.manifests.map(parseManifest) ?? [];
     for (const manifest of [...listed, ...told.flatMap(({ manifests }) => manifests)]) {
@@ -107,10 +108,17 @@ async function learnSegments(needs: RecoverNeeds, signal: AbortSignal): Promise<
   }
 }
 
+interface Told {
+  readonly head?: Head | undefined;
+  /** Of other devices: what is new in them is merged once the drive is mounted. */
+  readonly others?: readonly Head[];
+  readonly manifests: readonly Manifest[];
+}
+
 /** What these peers say of this drive; who does not answer is passed over. */
 async function ask(
   { network, keys: { owner } }: RecoverNeeds, peers: readonly PeerId[], signal: AbortSignal,
-): Promise<{ readonly head?: Head | undefined; readonly manifests: readonly Manifest[] }[]> {
+): Promise<Told[]> {
   const asking = peers.map((peer) => network.records(peer, owner, { signal }));
   const told = answered(await Promise.allSettled(asking));
   signal.throwIfAborted();
@@ -126,12 +134,16 @@ interface Opened {
   readonly payload: HeadPayload;
 }
 
-/** The highest sequence whose payload opens with our key. */
+/**
+ * The highest sequence whose payload opens with our key; of this very device, if there is one: what
+ * others published is merged later, and its own would not be.
+ */
 function openNewest(
-  { keys, log }: RecoverNeeds, heads: readonly Head[],
+  { keys, log, network: { self } }: RecoverNeeds, heads: readonly Head[],
 ): Opened | undefined {
   const ours = heads.filter(({ owner }) => owner === keys.owner);
-  for (const head of ours.sort((a, b) => b.sequence - a.sequence)) {
+  const isOwn = ({ peer }: Head): number => Number(peer === self);
+  for (const head of ours.sort((a, b) => isOwn(b) - isOwn(a) || b.sequence - a.sequence)) {
     try {
       return { head, payload: decodePayload(openRecord(keys.headKey, head.sealed)) };
     } catch (error) {

@@ -4,7 +4,8 @@
  *
  * Read pack.ts and segment.ts for what is sent, upload.ts for when, download.ts for the way back.
  */
-import type { BlockFetcher, CensusTaker, KeyValue, UploadSource } from "../base/blocks.ts";
+import type { BlockFetcher, CensusTaker, KeyValue, RootMerger } from "../base/blocks.ts";
+import type { UploadSource } from "../base/blocks.ts";
 import { type Brake, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
@@ -15,6 +16,7 @@ import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
+import { parseHead } from "../crypt/records.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
@@ -22,6 +24,7 @@ import { SegmentBooks } from "./books.ts";
 import { BrakedUploader } from "./braked.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import { Catalog } from "./catalog.ts";
+import { Devices } from "./devices.ts";
 import { Downloader } from "./download.ts";
 import { Groups } from "./groups.ts";
 import { type Health, healthOf, staying } from "./health.ts";
@@ -47,6 +50,8 @@ export interface TransferNeeds {
   readonly network: LogNeeds["network"];
   /** Who can tell what the drive refers to; without it nothing is ever given back. */
   readonly census?: CensusTaker | undefined;
+  /** Who takes in what other devices made; without it nothing of theirs is. */
+  readonly merger?: RootMerger | undefined;
   readonly source: UploadSource;
   readonly books: KeyValue;
   readonly coder: Coder;
@@ -77,6 +82,10 @@ export interface TransferOptions {
 
 export interface Transfer extends BlockFetcher {
   readonly uploader: Step;
+  /** Takes in what other devices of the drive published. */
+  readonly devices: Devices;
+  /** True when these bytes are a head of this drive, which another device tells. */
+  hear(record: Uint8Array): boolean;
   /** Gives back the room of what the drive refers to no more, now and then. */
   readonly reclaimer: Step;
   /**
@@ -147,17 +156,20 @@ export async function openTransfer(
   const readTimeoutMs = options.readTimeoutMs ?? limits.transfer.readTimeoutMs;
   const find = (cid: Cid): Promise<CatalogEntry | undefined> => catalog.find(cid);
   const downloader = new Downloader({ ...parts, records, reader, find }, { readTimeoutMs });
-  const outgoing = new Outgoing({ ...parts, catalog });
+  const devices = new Devices({ ...parts, records, catalog });
+  await devices.open();
+  const outgoing = new Outgoing({ ...parts, catalog, devices });
   await outgoing.open();
   const reading = { records, reader, placer, catalog };
   const mover = new Mover({ ...parts, ...reading, outgoing });
   const brake = needs.brake ?? noBrake;
-  const rounds = new Uploader({ ...parts, catalog, placer });
+  const rounds = new Uploader({ ...parts, catalog, placer, devices });
   const uploader = new BrakedUploader(rounds, brake);
   const recovering = { isUnderWay: false };
   const census = needs.census ?? { census: async () => undefined };
-  const reclaimer = new Reclaimer({ ...parts, census, catalog, mover, outgoing, uploader: rounds });
-  const acting = { outgoing, mover, recovering, downloader, uploader, reclaimer };
+  const found = { ...parts, devices, census, catalog, mover, outgoing };
+  const reclaimer = new Reclaimer({ ...found, uploader: rounds });
+  const acting = { devices, outgoing, mover, recovering, downloader, uploader, reclaimer };
   return new DriveTransfer({ ...parts, ...reading, ...acting });
 }
 
@@ -172,6 +184,7 @@ interface Parts extends TransferNeeds {
   readonly placer: Placer;
   readonly renewal: Renewal;
   readonly catalog: Catalog;
+  readonly devices: Devices;
   readonly outgoing: Outgoing;
   readonly mover: Mover;
   readonly recovering: { isUnderWay: boolean };
@@ -191,6 +204,14 @@ class DriveTransfer implements Transfer {
 
   get uploader(): Step {
     return this.#parts.uploader;
+  }
+
+  get devices(): Devices {
+    return this.#parts.devices;
+  }
+
+  hear(record: Uint8Array): boolean {
+    return this.#parts.devices.hear(parseHead(record));
   }
 
   get reclaimer(): Step {

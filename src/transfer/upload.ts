@@ -57,6 +57,7 @@ export interface UploadNeeds {
   readonly groups: Groups;
   readonly placer: Placer;
   readonly announcer: Announcer;
+  readonly devices?: { peers(): readonly PeerId[] };
   readonly renewal: Renewal;
   readonly witness: Witness;
   readonly onPublished?: () => void;

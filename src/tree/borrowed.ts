@@ -14,12 +14,14 @@ import { State, type TreeNeeds } from "./state.ts";
 import { type Tree, treeOf } from "./tree.ts";
 
 const secretBytes = 32;
+/** It makes nothing. */
+const nobody = { number: 0, name: "" };
 
 /** `root` is a root record that is not sealed; Corrupt when it is none. */
 export function openBorrowedTree(needs: TreeNeeds, root: Uint8Array): Tree {
   // Nothing is ever sealed here.
   const keys = treeKeys(needs.random.bytes(secretBytes));
-  const state = new State(needs, keys, parseRoot(root), true);
+  const state = new State(needs, keys, parseRoot(root), { readOnly: true, device: nobody });
   state.showsLinked = false;
   const commits = new Commits(state, new KeptRoots(state, undefined, undefined));
   const brake = new Brake(state, commits, undefined);

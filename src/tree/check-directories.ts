@@ -10,6 +10,7 @@ import {
   type Entry, type TableValue, encodeEntry, nameKey, parseEntry, slotsPerHash,
 } from "../dag/entries.ts";
 import { type Inode, fileType, typeMask } from "../dag/inodes.ts";
+import { deviceOf } from "../dag/marks.ts";
 import { checkChunks, checkXattrs } from "./check-files.ts";
 import { Findings, type ItemChanges, type Leaf, leavesOf, mendedTree } from "./check-pages.ts";
 import { type CheckState, governed } from "./check-state.ts";
@@ -49,7 +50,8 @@ export function checkIno(check: CheckState, inode: Inode, path: string): Inode {
     accounts.inos.add(fresh);
     return { ...inode, ino: fresh };
   }
-  if (inode.ino < accounts.nextIno) return inode;
+  const isOurs = deviceOf(inode.ino) === deviceOf(accounts.nextIno);
+  if (!isOurs || inode.ino < accounts.nextIno) return inode;
   accounts.nextIno = inode.ino + 1;
   const words = "its inode number was about to be given again";
   check.report({ what: "inode-twice", path, words, mended: true, loss: false });

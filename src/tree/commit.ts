@@ -17,6 +17,7 @@ import type { Step } from "../base/step.ts";
 import { encodeEntry, encodeTableValue } from "../dag/entries.ts";
 import { type Inode, type PageTree, encodeXattrs } from "../dag/inodes.ts";
 import { typeMask, xattrBytes } from "../dag/inodes.ts";
+import type { Seen } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import { renewPages } from "../dag/renew.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../dag/rewrite.ts";
@@ -24,8 +25,9 @@ import { sealRoot } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { flushAll, promiseAgain } from "./flush.ts";
-import { type Binding, Layer } from "./layers.ts";
+import { type Binding, type Frozen, Layer } from "./layers.ts";
 import type { KeptRoots } from "./kept-roots.ts";
+import { devicesOf } from "./marking.ts";
 import type { Node } from "./nodes.ts";
 import { type Plan, byDepth, linkChanges, planFor, snapshotOf } from "./plans.ts";
 import { Schedule, isFilling, isResting } from "./schedule.ts";
@@ -45,16 +47,6 @@ interface Manner {
   readonly insideMax: number;
   /** The policy that new pages go by. */
   readonly slot: PolicySlot;
-}
-
-/** What the root record must say, as it was when the layer froze. */
-interface Frozen {
-  readonly layer: Layer;
-  readonly through: Sequence;
-  readonly nextIno: number;
-  readonly files: number;
-  readonly bytes: number;
-  readonly policies: DrivePolicies;
 }
 
 export class Commits {
@@ -110,6 +102,13 @@ export class Commits {
     state.mark();
     await this.commit().catch(orLeftBehind);
     return bytes;
+  }
+
+  /** Runs this while no commit does. */
+  async apart<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.then(() => undefined, () => undefined);
+    return await done;
   }
 
   /** A background step: commits when changes are old or many. */
@@ -184,7 +183,9 @@ export class Commits {
     // As it is now: what changes it from here on belongs to the next commit.
     state.keep(state.nodes.root);
     const { active: layer, nextIno, totals, policies } = state;
-    this.#frozen = { layer, through: state.journal.last, nextIno, policies, ...totals };
+    const devices = devicesOf(state);
+    this.#frozen = { layer, through: state.journal.last, nextIno, policies, devices, ...totals };
+    state.freshFrom = nextIno;
     state.frozen = layer;
     state.active = new Layer(layer.number + 1);
     state.journal = { ...state.journal, records: 0, bytes: 0 };
@@ -354,7 +355,7 @@ export class Commits {
 
   async #commitRoot(frozen: Frozen): Promise<void> {
     const state = this.#state;
-    const { nextIno, files, bytes, through, layer, policies } = frozen;
+    const { nextIno, files, bytes, through, layer, policies, devices } = frozen;
     const { node, inode } = snapshotOf(layer, rootIno);
     const committedAtMs = state.needs.clock.now();
     const record = {
@@ -367,6 +368,7 @@ export class Commits {
       linked: state.linked,
       policies,
       kept: await this.kept.next(committedAtMs),
+      devices,
     };
     await state.blocks.arrive(this.#spilledCids.splice(0));
     // What the old journal promised and no chunk holds, the new one must before the old one goes.

@@ -14,13 +14,17 @@
  *           7 hole    varint ino | varint index
  *           8 data    varint ino | varint offset | varint length, bytes
  *           9 policies  of the drive, all of them (dag/policies.ts)
+ *           10 graft  varint ino | tree (dag/inodes.ts): its pages are these from here on
+ *           11 seen   devices (dag/marks.ts): what was told before has all that these had
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
 import { type Ino, type Name, parseIno } from "../base/ids.ts";
 import { type ChunkLink, readLink, writeLink } from "../dag/chunks.ts";
 import { readName } from "../dag/entries.ts";
-import { type Inode, readInode, writeInode } from "../dag/inodes.ts";
+import { type Inode, type PageTree, readInode, readTree, writeInode, writeTree }
+  from "../dag/inodes.ts";
+import { type Seen, readDevices, writeDevices } from "../dag/marks.ts";
 import { type DrivePolicies, readPolicies, writePolicies } from "../dag/policies.ts";
 
 const version = 1;
@@ -57,10 +61,13 @@ export type Change =
       readonly offsetBytes: number;
       readonly bytes: Buffer;
     }
-  | { readonly kind: "policies"; readonly policies: DrivePolicies };
+  | { readonly kind: "policies"; readonly policies: DrivePolicies }
+  | { readonly kind: "graft"; readonly ino: Ino; readonly tree: PageTree }
+  | { readonly kind: "seen"; readonly devices: Seen };
 
 const codes = {
   where: 1, inode: 2, bind: 3, unbind: 4, cut: 5, chunk: 6, hole: 7, data: 8, policies: 9,
+  graft: 10, seen: 11,
 } as const satisfies Record<Change["kind"], number>;
 
 export function encodeChanges(changes: readonly Change[]): Buffer {
@@ -114,6 +121,10 @@ function writeChange(writer: Writer, change: Change): void {
       return;
     case "policies":
       return writePolicies(writer, change.policies);
+    case "graft":
+      return writeTree(writer.varint(change.ino), change.tree);
+    case "seen":
+      return writeDevices(writer, change.devices);
   }
 }
 
@@ -150,6 +161,10 @@ function readChange(reader: Reader): Change {
     }
     case codes.policies:
       return { kind: "policies", policies: readPolicies(reader) };
+    case codes.graft:
+      return { kind: "graft", ino: parseIno(reader.varint()), tree: readTree(reader) };
+    case codes.seen:
+      return { kind: "seen", devices: readDevices(reader) };
   }
   throw reader.corrupt(`change ${code}`);
 }
@@ -173,4 +188,17 @@ function readHome(reader: Reader): HomePlace {
   if (code !== 2) throw reader.corrupt(`home ${code}`);
   const parent = parseIno(reader.varint());
   return { kind: "entry", parent, key: reader.varint(), name: readName(reader) };
+}
+
+type OfDrive = Change & { readonly kind: "where" | "policies" | "seen" };
+
+/** Of no inode, or of none that changes. */
+export function isOfDrive(change: Change): change is OfDrive {
+  return change.kind === "where" || change.kind === "policies" || change.kind === "seen";
+}
+
+/** Whose change it is. */
+export function inoOf(change: Exclude<Change, OfDrive>): Ino {
+  if (change.kind === "inode") return change.inode.ino;
+  return change.kind === "bind" || change.kind === "unbind" ? change.directory : change.ino;
 }

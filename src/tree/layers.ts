@@ -6,9 +6,12 @@
  * A layer holds each changed inode and, whenever it holds one, every directory above it: a commit
  * finds its way to the root in the frozen layer alone.
  */
+import type { Sequence } from "../base/blocks.ts";
 import type { Ino, Name } from "../base/ids.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import type { Inode, PageTree } from "../dag/inodes.ts";
+import type { Seen } from "../dag/marks.ts";
+import type { DrivePolicies } from "../dag/policies.ts";
 import type { Home, Node } from "./nodes.ts";
 import { SortedMap } from "./sorted.ts";
 
@@ -70,4 +73,15 @@ export class Layer {
     if (!this.inodes.has(node.ino)) node.pins++;
     this.inodes.set(node.ino, snapshot);
   }
+}
+
+/** What the root record must say, as it was when the layer froze. */
+export interface Frozen {
+  readonly layer: Layer;
+  readonly through: Sequence;
+  readonly nextIno: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly policies: DrivePolicies;
+  readonly devices: Seen;
 }

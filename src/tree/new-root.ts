@@ -1,10 +1,18 @@
-/** The root of a drive that holds nothing yet. */
-import type { Clock } from "../base/clock.ts";
+/** The root of a drive that holds nothing yet, and which device goes on with one that has. */
 import { type Ino, rootIno } from "../base/ids.ts";
+import type { Clock } from "../base/clock.ts";
 import { type Inode, fileType, noTree, noXattrs } from "../dag/inodes.ts";
+import { deviceOf, noDevices } from "../dag/marks.ts";
 import { emptyRoot } from "../dag/pages.ts";
 import { noPolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
+import type { Device } from "./devices.ts";
+
+/** Whoever checks a drive goes on as the device whose store it is. */
+export function writerOf({ nextIno, devices }: RootRecord): Device {
+  const number = deviceOf(nextIno);
+  return { number, name: devices.get(number)?.name ?? "" };
+}
 
 export function newRoot(
   clock: Clock, owner: { readonly uid?: number; readonly gid?: number },
@@ -39,5 +47,6 @@ export function newRoot(
     linked: { secret: undefined, root: emptyRoot },
     policies: noPolicies,
     kept: undefined,
+    devices: noDevices,
   };
 }

@@ -177,3 +177,13 @@ export class Nodes {
     this.settle(node.home.parent);
   }
 }
+
+/** What an inode adds to the drive's totals. */
+export function countOf(inode: Inode): { readonly files: number; readonly bytes: number } {
+  return { files: 1, bytes: inode.content.kind === "directory" ? 0 : inode.sizeBytes };
+}
+
+export function sameHome(a: Home, b: Home): boolean {
+  if (a.kind !== "entry" || b.kind !== "entry") return a.kind === b.kind;
+  return a.parent === b.parent && a.key === b.key && a.name === b.name;
+}

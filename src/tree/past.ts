@@ -15,6 +15,7 @@ import type { RootRecord } from "../dag/root.ts";
 import type { Commits } from "./commit.ts";
 import { differences } from "./difference.ts";
 import { isDirectory } from "./names.ts";
+import { writerOf } from "./new-root.ts";
 import { type Changed, restore } from "./restoring.ts";
 import { nameOf } from "./snapshot-names.ts";
 import { State } from "./state.ts";
@@ -166,7 +167,9 @@ export class Past {
     const { keys, policies, blocks } = this.#state;
     // What is kept on this machine is a matter of now.
     const { pins: _now, ...needs } = this.#state.needs;
-    const state = new State(needs, keys, { ...root, policies }, true, blocks);
+    const state = new State(needs, keys, { ...root, policies }, {
+      readOnly: true, device: writerOf(root), blocks,
+    });
     return { state, files: this.#portOf(state) };
   }
 

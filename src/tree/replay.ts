@@ -60,7 +60,7 @@ function lenient(state: State, lost: LostChange): Repeating {
 function inosOf(change: Change): readonly Ino[] {
   if (change.kind === "inode") return [change.inode.ino];
   if (change.kind === "bind") return [change.directory, change.ino];
-  if (change.kind === "policies") return [];
+  if (change.kind === "policies" || change.kind === "seen") return [];
   return [change.kind === "unbind" ? change.directory : change.ino];
 }
 
@@ -95,9 +95,13 @@ function repeatChange(state: State, change: Change, belief: Belief): void {
       return state.apply(change);
     case "data":
       return replayData(state, state.nodes.get(change.ino), change.offsetBytes, change.bytes);
+    case "graft":
+      forgetFrom(state.nodes.get(change.ino), state, 0, Infinity);
+      return state.apply(change);
     case "bind":
     case "unbind":
     case "policies":
+    case "seen":
       return state.apply(change);
   }
 }

@@ -14,16 +14,19 @@ import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PinStore } from "../base/pins.ts";
 import type { Random } from "../base/random.ts";
-import { type Inode, type PageTree, noTree } from "../dag/inodes.ts";
+import { type Inode, type PageTree, marksOf, noTree } from "../dag/inodes.ts";
 import { type TreeKeys, sealJournal } from "../dag/keys.ts";
+import { type Seen, deviceOf, markOf, seenByBoth } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { Wanted } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
 import type { DirtyChunk } from "./dirty.ts";
-import { type Change, type HomePlace, encodeChanges } from "./journal.ts";
+import type { Device } from "./devices.ts";
+import { type Change, type HomePlace, encodeChanges, inoOf, isOfDrive } from "./journal.ts";
 import { Layer } from "./layers.ts";
-import { type Home, type Node, Nodes } from "./nodes.ts";
+import { markedAll, nextMark } from "./marking.ts";
+import { type Home, type Node, Nodes, countOf, sameHome } from "./nodes.ts";
 import { Pins } from "./pins.ts";
 import { Unsealed, sealingFirst } from "./unsealed.ts";
 
@@ -53,10 +56,17 @@ export interface Secrets {
   moved(node: Node, from: Home): void;
 }
 
+export interface StateOptions {
+  readonly readOnly: boolean;
+  readonly device: Device;
+  readonly blocks?: Blocks | undefined;
+}
+
 export class State {
   readonly needs: TreeNeeds;
   readonly keys: TreeKeys;
   readonly readOnly: boolean;
+  readonly device: Device;
   readonly blocks: Blocks;
   readonly nodes: Nodes;
   readonly pins: Pins;
@@ -64,7 +74,14 @@ export class State {
   frozen: Layer | undefined = undefined;
   /** The table of linked files, as committed last. */
   linked: PageTree;
+  /** The next mark of this device: of a new inode, an edit or a move. */
   nextIno: number;
+  /** Marks from here on are of the active layer, and nobody else has seen them. */
+  freshFrom: number;
+  /** What of the other devices' changes is in here. */
+  seen: Seen;
+  /** While a merge decides: whoever would change something waits for it. */
+  merging: Promise<void> | undefined = undefined;
   sequence: number;
   policies: DrivePolicies;
   /** Of the names of policies, those that a crash cannot take back: only they govern anything. */
@@ -103,7 +120,8 @@ export class State {
 
   /** A state of the past shares what the present one has opened. */
   constructor(
-    needs: TreeNeeds, keys: TreeKeys, root: RootRecord, readOnly: boolean, blocks?: Blocks,
+    needs: TreeNeeds, keys: TreeKeys, root: RootRecord,
+    { readOnly, device, blocks }: StateOptions,
   ) {
     this.needs = { ...needs, store: sealingFirst(needs.store, () => this.seal()) };
     this.keys = keys;
@@ -113,7 +131,10 @@ export class State {
     const { random, log } = needs;
     this.pins = new Pins({ store: needs.pins?.store, keys, random, log });
     this.linked = root.linked;
-    this.nextIno = root.nextIno;
+    this.device = device;
+    this.seen = root.devices;
+    this.nextIno = nextMark(root, device);
+    this.freshFrom = this.nextIno;
     this.sequence = root.sequence;
     this.totals = { files: root.files, bytes: root.bytes };
     this.policies = root.policies;
@@ -140,6 +161,8 @@ export class State {
   /** Every operation that changes something begins here. */
   mayChange(): void {
     if (this.readOnly) throw new HiveError("ReadOnly", "tree.change", "mounted read-only");
+    const { merging } = this;
+    if (merging !== undefined) throw new Wanted(() => merging);
     const { records, bytes } = this.journal;
     const full = records >= limits.tree.journalRecordsMax || bytes >= limits.tree.journalBytesMax;
     if (full) throw new Wanted(this.relieve);
@@ -150,6 +173,14 @@ export class State {
    * unless it is said that they are not.
    */
   record(changes: readonly Change[], options: AppendOptions = { namesDurableOnly: true }): void {
+    const isMarked = this.device.number > 0;
+    this.recordAsIs(isMarked ? markedAll(this, changes) : changes, options);
+  }
+
+  /** The same for changes that another device made and marked. */
+  recordAsIs(
+    changes: readonly Change[], options: AppendOptions = { namesDurableOnly: true },
+  ): void {
     const told = changes.filter((change) => this.#isTold(change));
     if (told.length > 0) {
       const anchors = this.#anchors(told);
@@ -184,6 +215,10 @@ export class State {
         this.policies = change.policies;
         this.placesChanged++;
         return;
+      case "graft":
+        return this.#graft(change.ino, change.tree);
+      case "seen":
+        return this.haveSeen(change.devices);
       case "data":
         // The bytes are in the file's dirty chunks already; replay.ts puts them there.
         return;
@@ -233,7 +268,31 @@ export class State {
     this.active.keep({ node, inode: published, home: node.home });
     node.anchored = this.active.number;
     this.#count(node, published);
-    if (inode.ino >= this.nextIno) this.nextIno = inode.ino + 1;
+    const { edited, moved } = marksOf(inode);
+    for (const mark of [inode.ino, edited, moved]) this.#notAgain(mark);
+  }
+
+  /** All that these devices had made by then is in here, or was decided on. */
+  haveSeen(devices: Seen): void {
+    this.seen = seenByBoth(this.seen, devices);
+    // They may know of marks that a store which was lost made here.
+    const { number } = this.device;
+    const count = devices.get(number)?.count ?? 0;
+    this.nextIno = Math.max(this.nextIno, markOf(number, count + 1));
+  }
+
+  /** A mark of this device is made once. */
+  #notAgain(mark: number): void {
+    const isOurs = deviceOf(mark) === this.device.number;
+    if (isOurs && mark >= this.nextIno) this.nextIno = mark + 1;
+  }
+
+  #graft(ino: Ino, tree: PageTree): void {
+    const node = this.nodes.get(ino);
+    node.tree = tree;
+    node.treeSlot = node.inode.slot;
+    this.active.chunks.delete(ino);
+    this.keep(node);
   }
 
   #count(node: Node, inode: Inode): void {
@@ -281,8 +340,8 @@ export class State {
 
   /** A file without a name is not worth a record: a crash forgets it. */
   #isTold(change: Change): boolean {
-    if (change.kind === "where" || change.kind === "policies") return true;
-    if (change.kind === "bind" || change.kind === "unbind") return true;
+    if (isOfDrive(change)) return true;
+    if (change.kind === "bind" || change.kind === "unbind" || change.kind === "graft") return true;
     const ino = change.kind === "inode" ? change.inode.ino : change.ino;
     const node = this.nodes.find(ino);
     if (change.kind === "inode" && change.home.kind !== "none") return true;
@@ -300,7 +359,7 @@ export class State {
   #anchors(changes: readonly Change[]): readonly Change[] {
     const anchors: Change[] = [];
     for (const change of changes) {
-      if (change.kind === "where" || change.kind === "policies") continue;
+      if (isOfDrive(change)) continue;
       if (change.kind === "inode") this.#anchorHome(change.home, anchors);
       const node = this.nodes.find(inoOf(change));
       if (node !== undefined) this.#anchor(node, anchors);
@@ -308,8 +367,10 @@ export class State {
     return anchors;
   }
 
+  /** A folder that is not in memory is made by the same record. */
   #anchorHome(home: HomePlace, anchors: Change[]): void {
-    if (home.kind === "entry") this.#anchor(this.nodes.get(home.parent), anchors);
+    const parent = home.kind === "entry" ? this.nodes.find(home.parent) : undefined;
+    if (parent !== undefined) this.#anchor(parent, anchors);
   }
 
   #anchor(node: Node, anchors: Change[]): void {
@@ -327,21 +388,6 @@ export class State {
 }
 
 const billion = 1_000_000_000n;
-
-/** What an inode adds to the drive's totals. */
-function countOf(inode: Inode): { readonly files: number; readonly bytes: number } {
-  return { files: 1, bytes: inode.content.kind === "directory" ? 0 : inode.sizeBytes };
-}
-
-function inoOf(change: Exclude<Change, { kind: "where" | "policies" }>): Ino {
-  if (change.kind === "inode") return change.inode.ino;
-  return change.kind === "bind" || change.kind === "unbind" ? change.directory : change.ino;
-}
-
-function sameHome(a: Home, b: Home): boolean {
-  if (a.kind !== "entry" || b.kind !== "entry") return a.kind === b.kind;
-  return a.parent === b.parent && a.key === b.key && a.name === b.name;
-}
 
 /** Every change of an inode is written through this: what it is now, and where it is kept. */
 export function inodeChange(state: State, node: Node, change: Partial<Inode>): Change {

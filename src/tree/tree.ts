@@ -26,8 +26,9 @@ import { Collector } from "./garbage.ts";
 import { Handles } from "./handles.ts";
 import { KeptRoots } from "./kept-roots.ts";
 import { link, make, makeNameless } from "./making.ts";
+import { Merger, type StaleListener } from "./merge.ts";
 import { directoryOf, findName, nodeOf } from "./names.ts";
-import { newRoot } from "./new-root.ts";
+import { newRoot, writerOf } from "./new-root.ts";
 import type { Node } from "./nodes.ts";
 import { Past } from "./past.ts";
 import { allocate, copyRange } from "./ranges.ts";
@@ -38,6 +39,7 @@ import { Pinner } from "./pinner.ts";
 import { Renewer, type Renewing, renewingPart } from "./renewing.ts";
 import { Resealer, type ResealProgress } from "./resealing.ts";
 import { governorOf, slotNames, slotOf } from "./slots.ts";
+import type { Device } from "./devices.ts";
 import { State, type TreeNeeds } from "./state.ts";
 import { volumeStats } from "./volume.ts";
 import { cidsBelow, cidsOf, itemAfter, nodeAt, pathOf } from "./walking.ts";
@@ -59,6 +61,8 @@ export interface TreeOptions {
   readonly keep?: KeepRule;
   /** Which losses are too many at once; none if not told. */
   readonly brake?: BrakeRule;
+  /** Which of the drive's devices this is. */
+  readonly device?: Device;
   /** Is told each change of the journal that damage does not allow; without it, opening fails. */
   readonly lostChange?: LostChange;
 }
@@ -74,6 +78,8 @@ export interface Tree extends FileSystem, CensusTaker, Renewing {
   commit(): Promise<void>;
   /** Commits; the tree is not to be used any more. */
   close(): Promise<void>;
+  /** Takes in another device's root; answers whether it changed anything. */
+  merge(root: Uint8Array, tell: StaleListener): Promise<boolean>;
   /** Lets go of opened chunks, which are kept for the next read of them. */
   forgetOpened(): void;
   /** Every chunk block of a file, in order. */
@@ -119,12 +125,14 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
   const sealed = needs.store.root();
   const root = sealed === undefined ? newRoot(needs.clock, options) : openRoot(keys, sealed);
   const readOnly = options.readOnly === true;
-  const state = new State(needs, keys, root, readOnly);
+  const device = options.device ?? writerOf(root);
+  const state = new State(needs, keys, root, { readOnly, device });
   const before = sealed === undefined ? undefined : root;
   const commits = new Commits(state, new KeptRoots(state, before, options.keep));
   const brake = new Brake(state, commits, options.brake);
   const replayed = await replay(state, options.lostChange);
   if (replayed > 0) needs.log.info("tree.replay", { records: replayed });
+  state.freshFrom = state.nextIno;
   state.namesKept = state.policies.names.length;
   const resealer = new Resealer(state);
   const unsettled = sealed === undefined || replayed > 0;
@@ -328,6 +336,7 @@ function directoriesPart(state: State, run: Run, handles: Handles) {
 
 function drivePart(state: State, { commits, pinner }: Works) {
   const collector = new Collector(state, commits);
+  const merger = new Merger(state, commits);
   return {
     pins: pinner,
     committer: commits.step(),
@@ -335,6 +344,7 @@ function drivePart(state: State, { commits, pinner }: Works) {
     census: (blocks) => collector.census(blocks),
     collectSoon: () => state.collectSoon(),
     commit: () => commits.commit(),
+    merge: (root: Uint8Array, tell: StaleListener) => merger.merge(root, tell),
     async syncAll() {
       if (!state.readOnly) await commits.commit();
     },

@@ -3,7 +3,7 @@
  * KeyChanges for one atomic batch, the owner's totals among them: the sums survive any crash.
  *
  *   place/SHARD/SEGMENT/INDEX   where a shard belongs    held/OWNER/SEGMENT/INDEX   the way back
- *   record/OWNER/SEGMENT        group, signed record     manifest/OWNER/GROUP, head/OWNER
+ *   record/OWNER/SEGMENT        group, signed record     manifest/OWNER/GROUP, head/OWNER/PEER
  *   owner/OWNER                 totals                   gone/SEGMENT               when released
  *   via/OWNER                   who brought the owner here
  *   share/OWNER/SHARE           the newest record of a folder that the owner shares
@@ -15,6 +15,8 @@ import type { GroupId, OwnerId, PeerId, SegmentId, ShardId, ShareId } from "../b
 import { bytesOfId, parseGroupId, parseOwnerId, parseSegmentId } from "../base/ids.ts";
 import { parsePeerId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { Head } from "../base/records.ts";
+import { parseHead } from "../crypt/records.ts";
 
 /** One shard of one segment, kept here. */
 export interface Place {
@@ -147,8 +149,25 @@ export class Books {
     return found;
   }
 
-  head(owner: OwnerId): Promise<Uint8Array | undefined> {
-    return this.#store.get(headKey(owner));
+  /** The newest of each of the owner's devices; from before there were several, one alone. */
+  async heads(owner: OwnerId): Promise<Head[]> {
+    const heads: Head[] = [];
+    for await (const [, value] of this.#store.list(`head/${owner}`)) heads.push(parseHead(value));
+    return heads;
+  }
+
+  /** Where the only head stood before there were several: it goes when its device has a newer. */
+  async changesFor(head: Head): Promise<readonly KeyChange[]> {
+    const key = `head/${head.owner}`;
+    const lone = await this.#store.get(key);
+    const isOlder = lone !== undefined && parseHead(lone).peer === head.peer;
+    return isOlder ? [{ type: "delete", key }, putHead(head)] : [putHead(head)];
+  }
+
+  /** Of all of them the one with the highest number. */
+  async head(owner: OwnerId): Promise<Uint8Array | undefined> {
+    const heads = await this.heads(owner);
+    return heads.sort((a, b) => b.sequence - a.sequence)[0]?.bytes;
   }
 
   /** The records of the folders that the owner shares. */
@@ -232,12 +251,13 @@ export function dropWord(kind: WordKind, owner: OwnerId, group: GroupId): KeyCha
   return { type: "delete", key: wordKey(kind, owner, group) };
 }
 
-export function putHead(head: { owner: OwnerId; bytes: Uint8Array }): KeyChange {
-  return { type: "put", key: headKey(head.owner), value: head.bytes };
+function putHead(head: Head): KeyChange {
+  return { type: "put", key: headKey(head), value: head.bytes };
 }
 
-export function dropHead(owner: OwnerId): KeyChange {
-  return { type: "delete", key: headKey(owner) };
+export function dropHeads(owner: OwnerId, heads: readonly Head[]): readonly KeyChange[] {
+  const keys = [`head/${owner}`, ...heads.map(headKey)];
+  return keys.map((key) => ({ type: "delete", key }));
 }
 
 export function putShare(
@@ -348,8 +368,8 @@ function wordKey(kind: WordKind, owner: OwnerId, group: GroupId): string {
   return `${kind}/${owner}/${group}`;
 }
 
-function headKey(owner: OwnerId): string {
-  return `head/${owner}`;
+function headKey({ owner, peer }: Head): string {
+  return `head/${owner}/${peer}`;
 }
 
 function shareKey(owner: OwnerId, share: ShareId): string {

@@ -12,7 +12,7 @@ import type { GroupId, OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.t
 import { limits } from "../base/limits.ts";
 import type { Share } from "../base/sharing.ts";
 import type { Head, Manifest, Release, ReleasedShard } from "../base/records.ts";
-import { parseHead, parseSegmentRecord } from "../crypt/records.ts";
+import { parseSegmentRecord } from "../crypt/records.ts";
 import { parseShare } from "../crypt/share-records.ts";
 import type { Standing } from "../guard/log.ts";
 import type { Ballot } from "../guard/voter.ts";
@@ -175,16 +175,20 @@ export class Keeper {
     using _turn = await this.#turn.enter();
     const { accounts } = this.#needs;
     if (!accounts.owners.has(head.owner)) throw new HiveError("Denied", "vault.head", head.owner);
-    const stored = await this.#needs.books.head(head.owner);
-    if (stored !== undefined && sameBytes(stored, head.bytes)) return;
+    const heads = await this.#needs.books.heads(head.owner);
+    const stored = heads.find(({ peer }) => peer === head.peer);
+    if (stored !== undefined && sameBytes(stored.bytes, head.bytes)) return;
     // Silence would tell a device whose books are old that its head is safe here. No device uses a
     // number twice, so of two heads with one number the later comes from a device that fell behind.
-    if (stored !== undefined && parseHead(stored).sequence >= head.sequence) {
+    if (stored !== undefined && stored.sequence >= head.sequence) {
       throw new HiveError("Stale", "vault.head", `sequence ${head.sequence}`);
     }
-    const bytes = head.bytes.length - (stored?.length ?? 0);
+    if (stored === undefined && heads.length >= limits.devices.countMax) {
+      throw new HiveError("Quota", "vault.head", `${heads.length} devices`);
+    }
+    const bytes = head.bytes.length - (stored?.bytes.length ?? 0);
     const totals = accounts.with(head.owner, { bytes });
-    await this.#write(head.owner, totals, [books.putHead(head)]);
+    await this.#write(head.owner, totals, await this.#needs.books.changesFor(head));
   }
 
   /** The newest state of a shared folder, and who may read it from now on. */
@@ -229,9 +233,10 @@ export class Keeper {
       books.dropManifest(idle, group),
       ...kinds.map((kind) => books.dropWord(kind, idle, group)),
     ]);
+    const heads = await this.#needs.books.heads(idle);
     const shares = await this.#needs.books.shares(idle);
     const forgotten = shares.map((bytes) => books.dropShare(idle, parseShare(bytes).share));
-    await this.#write(idle, noTotals, [...words, ...forgotten, books.dropHead(idle)]);
+    await this.#write(idle, noTotals, [...words, ...forgotten, ...books.dropHeads(idle, heads)]);
     for (const group of groups) this.groups.forget(`${idle}/${group}`);
   }
 

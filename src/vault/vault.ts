@@ -206,9 +206,13 @@ class ShardVault implements Vault {
   records(from: Requester, owner: OwnerId): Promise<OwnerRecords> {
     return this.#during(async () => {
       const { manifests, isReader } = await this.#groupsFor(from, owner);
-      // A reader has another way to what he reads: the drive's own head is not his to have.
-      const head = isReader ? undefined : await this.#parts.books.head(owner);
-      return { head, manifests: manifests.map(({ bytes }) => bytes) };
+      // A reader has another way to what he reads: the drive's own heads are not his to have.
+      const heads = isReader ? [] : await this.#parts.books.heads(owner);
+      const [head, ...others] = heads.sort((a, b) => b.sequence - a.sequence);
+      return {
+        head: head?.bytes, others: others.map(({ bytes }) => bytes),
+        manifests: manifests.map(({ bytes }) => bytes),
+      };
     });
   }
 

@@ -1,0 +1,88 @@
+/**
+ * Which changes of an inode are an edit, and which a move: the two that a merge must know of. What
+ * only counts the names below a folder, or looks at a file, is neither.
+ */
+import type { Ino } from "../base/ids.ts";
+import { type Inode, marksOf } from "../dag/inodes.ts";
+import { type Seen, type SeenDevice, deviceOf, markOf } from "../dag/marks.ts";
+import type { RootRecord } from "../dag/root.ts";
+import type { Device } from "./devices.ts";
+import type { Change, HomePlace } from "./journal.ts";
+import type { Node } from "./nodes.ts";
+import type { State } from "./state.ts";
+
+/** The changes of one record, saying that this device made them. */
+export function markedAll(state: State, changes: readonly Change[]): readonly Change[] {
+  const named = new Set(changes.flatMap((one) => one.kind === "bind" ? [one.ino] : []));
+  return changes.map((change) => marked(state, change, named));
+}
+
+function marked(state: State, change: Change, named: ReadonlySet<Ino>): Change {
+  if (change.kind !== "inode") return change;
+  const node = state.nodes.find(change.inode.ino);
+  if (node === undefined) return { ...change, inode: markedAnew(state, change.inode) };
+  if (change.home.kind === "none") {
+    countRemoval(state);
+    return change;
+  }
+  const last = marksOf(node.inode);
+  const edited = isEdit(node.inode, change.inode) ? markAfter(state, last.edited) : last.edited;
+  const isMove = !isAt(node, change.home) || hasOtherNames(node, change.inode, named);
+  const moved = isMove ? markAfter(state, last.moved) : last.moved;
+  return { ...change, inode: { ...change.inode, marks: { edited, moved } } };
+}
+
+/** One that is made bears its number; one that comes back, as from a snapshot, is news. */
+function markedAnew(state: State, inode: Inode): Inode {
+  const mark = markAfter(state, inode.ino);
+  if (mark !== inode.ino) return { ...inode, marks: { edited: mark, moved: mark } };
+  const { marks: _, ...fresh } = inode;
+  return fresh;
+}
+
+/** Nobody has seen what the active layer holds: there one mark does for all. */
+function markAfter(state: State, last: number): number {
+  const isFresh = deviceOf(last) === state.device.number && last >= state.freshFrom;
+  return isFresh ? last : state.nextIno++;
+}
+
+/** What is gone bears no mark, but whoever has seen this device's next one has seen it go. */
+function countRemoval(state: State): void {
+  if (state.nextIno === state.freshFrom) state.nextIno++;
+}
+
+/** What the tree has of every device, this one among them. */
+export function devicesOf({ device: { number, name }, seen, nextIno }: State): Seen {
+  if (number === 0) return seen;
+  return new Map(seen).set(number, { count: nextIno - 1 - markOf(number, 0), name });
+}
+
+/** The first that this device has not made: by the root, which other devices may have written. */
+export function nextMark({ nextIno, devices }: RootRecord, { number }: Device): number {
+  if (number === 0) return nextIno;
+  const told: SeenDevice | undefined = devices.get(number);
+  const first = markOf(number, (told?.count ?? 0) + 1);
+  return deviceOf(nextIno) === number ? Math.max(first, nextIno) : first;
+}
+
+const attributeNames = ["mode", "uid", "gid", "rdev", "policy", "xattrs"] as const;
+
+function isEdit(before: Inode, after: Inode): boolean {
+  if (attributeNames.some((name) => before[name] !== after[name])) return true;
+  if (after.content.kind === "directory") return false;
+  // The kernel tells times that it holds again and again, as after a rename.
+  return before.content !== after.content || before.sizeBytes !== after.sizeBytes
+    || before.mtime.seconds !== after.mtime.seconds
+    || before.mtime.nanoseconds !== after.mtime.nanoseconds;
+}
+
+function isAt({ home }: Node, place: HomePlace): boolean {
+  if (home.kind !== "entry" || place.kind !== "entry") return home.kind === place.kind;
+  return home.parent.ino === place.parent && home.name === place.name;
+}
+
+/** Of a file with several names, each of which may move; a folder's number counts folders. */
+function hasOtherNames(node: Node, after: Inode, named: ReadonlySet<Ino>): boolean {
+  if (node.home.kind === "table" && named.has(node.ino)) return true;
+  return after.content.kind !== "directory" && node.inode.links !== after.links;
+}

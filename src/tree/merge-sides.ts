@@ -1,0 +1,246 @@
+/**
+ * Looks at two states of a drive side by side, folder by folder, and tells what differs: this
+ * tree's, and that of another device's root. Folders whose pages are the same, or were merged
+ * before, cost nothing. It changes nothing; folders that only one side has are looked through,
+ * since what is in them may be elsewhere on the other.
+ */
+import type { Cid, Ino } from "../base/ids.ts";
+import { parseEntry, parseTableValue } from "../dag/entries.ts";
+import { type Inode, type PageTree, marksOf } from "../dag/inodes.ts";
+import { isSeen } from "../dag/marks.ts";
+import { childOf } from "../dag/pages.ts";
+import type { RootRecord } from "../dag/root.ts";
+import { findItem } from "../dag/search.ts";
+import { Breather, attempt } from "./attempt.ts";
+import { devicesOf } from "./marking.ts";
+import type { Place } from "./merge-names.ts";
+import { type Fact, type Side, isFolder } from "./merge-rules.ts";
+import { isDirectory, loadLinked, nextName, nodeOf } from "./names.ts";
+import type { Node } from "./nodes.ts";
+import type { State } from "./state.ts";
+
+interface Their {
+  readonly inode: Inode;
+  readonly tree: PageTree;
+}
+
+export class Comparison implements Disposable {
+  readonly #state: State;
+  readonly #root: RootRecord;
+  readonly #breather: Breather;
+  /** Pages of theirs that hold nothing new; without it everything is looked at. */
+  readonly #isKnown: ((cid: Cid) => boolean) | undefined;
+  readonly #ours = new Map<Ino, Node>();
+  readonly #theirs = new Map<Ino, Their>();
+  readonly #ourPlaces = new Map<Ino, Place[]>();
+  readonly #theirPlaces = new Map<Ino, Place[]>();
+  readonly #ourListed = new Set<Ino>();
+  readonly #theirListed = new Set<Ino>();
+  readonly #folders = new Set<Ino>();
+  /** Pages of theirs that were read. */
+  readonly pages: Cid[] = [];
+
+  constructor(state: State, root: RootRecord, isKnown?: (cid: Cid) => boolean) {
+    this.#state = state;
+    this.#root = root;
+    this.#isKnown = isKnown;
+    this.#breather = new Breather(() => state.needs.clock.monotonicMs());
+  }
+
+  [Symbol.dispose](): void {
+    for (const node of this.#ours.values()) {
+      node.lookups--;
+      this.#state.nodes.settle(node);
+    }
+  }
+
+  async run(): Promise<void> {
+    const { root } = this.#state.nodes;
+    this.#hold(root);
+    this.#addTheirs(this.#root.directory);
+    await this.#compareLinked();
+    await this.#listFolders();
+  }
+
+  /** Looks into these too, though both sides have the same in them. */
+  async list(folders: readonly Ino[]): Promise<void> {
+    for (const folder of folders) await this.#list(folder);
+    await this.#listFolders();
+  }
+
+  isListed(folder: Ino): boolean {
+    const isOurs = !this.#ours.has(folder) || this.#ourListed.has(folder);
+    return isOurs && (!this.#theirs.has(folder) || this.#theirListed.has(folder));
+  }
+
+  /**
+   * True when a file of several names is another on either side: all of its names must be known
+   * then, and they may be in folders that are the same. One that is new is only in folders that
+   * are not.
+   */
+  needsAll(): boolean {
+    const ourSeen = devicesOf(this.#state);
+    for (const ino of new Set([...this.#theirs.keys(), ...this.#ours.keys()])) {
+      const ours = this.#ours.get(ino)?.inode;
+      const theirs = this.#theirs.get(ino)?.inode;
+      const isNew = (ours === undefined && !isSeen(ourSeen, ino))
+        || (theirs === undefined && !isSeen(this.#root.devices, ino));
+      if (!isNew && isLinked(ours, theirs) && !isSameVersion(ours, theirs)) return true;
+    }
+    return false;
+  }
+
+  ours(): Side {
+    const facts = new Map<Ino, Fact>();
+    for (const [ino, { inode, tree }] of this.#ours) {
+      facts.set(ino, { inode, tree, places: this.#ourPlaces.get(ino) ?? [] });
+    }
+    return { facts, seen: devicesOf(this.#state) };
+  }
+
+  theirs(): Side {
+    const facts = new Map<Ino, Fact>();
+    for (const [ino, their] of this.#theirs) {
+      facts.set(ino, { ...their, places: this.#theirPlaces.get(ino) ?? [] });
+    }
+    return { facts, seen: this.#root.devices };
+  }
+
+  /** First those that both have; what else there is may turn out to be in one of them. */
+  async #listFolders(): Promise<void> {
+    for (;;) {
+      const open = [...this.#folders].filter((ino) => !this.isListed(ino));
+      const both = open.filter((ino) => this.#ours.has(ino) && this.#theirs.has(ino));
+      const next = both.length > 0 ? both : open;
+      if (next.length === 0) return;
+      for (const ino of next) {
+        if (this.#isAlike(ino)) this.#folders.delete(ino);
+        else await this.#list(ino);
+      }
+    }
+  }
+
+  #isAlike(ino: Ino): boolean {
+    const root = this.#theirs.get(ino)?.tree.root;
+    if (root?.kind !== "page" || this.#isKnown === undefined) return false;
+    const ours = this.#ours.get(ino)?.tree.root;
+    return this.#isKnown(root.cid) || (ours?.kind === "page" && ours.cid === root.cid);
+  }
+
+  async #list(folder: Ino): Promise<void> {
+    const their = this.#theirs.get(folder);
+    if (their !== undefined && !this.#theirListed.has(folder)) {
+      this.#theirListed.add(folder);
+      await this.#listTheirs(folder, their.tree);
+    }
+    // It may have been found on their side first, and then in a folder that is only here.
+    const our = this.#ours.get(folder);
+    if (our === undefined || this.#ourListed.has(folder)) return;
+    this.#ourListed.add(folder);
+    await this.#listOurs(our);
+  }
+
+  async #listOurs(folder: Node): Promise<void> {
+    const state = this.#state;
+    for (let from = 0; ;) {
+      const key = from;
+      const found = await attempt(() => {
+        const name = nextName(state, folder, key);
+        return name === undefined ? undefined : { name, node: nodeOf(state, folder, name) };
+      });
+      if (found === undefined) return;
+      this.#hold(found.node);
+      place(this.#ourPlaces, found.node.ino, { parent: folder.ino, name: found.name.name });
+      from = found.name.key + 1;
+      await this.#breather.breathe();
+    }
+  }
+
+  async #listTheirs(folder: Ino, tree: PageTree): Promise<void> {
+    for await (const value of this.#valuesOf(tree)) {
+      const entry = parseEntry(value);
+      const ino = entry.kind === "link" ? entry.ino : entry.inode.ino;
+      if (entry.kind === "inode") this.#addTheirs(entry);
+      else await this.#addLinked(ino);
+      place(this.#theirPlaces, ino, { parent: folder, name: entry.name });
+    }
+  }
+
+  /** Of files with several names those that were edited; their names are in folders. */
+  async #compareLinked(): Promise<void> {
+    const { root } = this.#root.linked;
+    const { root: ours } = this.#state.linked;
+    if (root.kind !== "page" || this.#isKnown?.(root.cid) === true) return;
+    if (ours.kind === "page" && ours.cid === root.cid) return;
+    for await (const value of this.#valuesOf(this.#root.linked)) {
+      const their = parseTableValue(value);
+      if (isSeen(devicesOf(this.#state), marksOf(their.inode).edited)) continue;
+      await this.#meet(their);
+    }
+  }
+
+  async #addLinked(ino: Ino): Promise<void> {
+    if (this.#theirs.has(ino)) return;
+    const { linked } = this.#root;
+    const load = this.#state.blocks.pagesOf(linked);
+    const bytes = await attempt(() => findItem(linked.root, ino, load));
+    if (bytes !== undefined) await this.#meet(parseTableValue(bytes));
+  }
+
+  async #meet(their: Their): Promise<void> {
+    const { ino } = their.inode;
+    this.#theirs.set(ino, their);
+    const state = this.#state;
+    const node = await attempt(() => state.nodes.find(ino) ?? loadLinked(state, ino));
+    if (node !== undefined && node.home.kind !== "none") this.#hold(node);
+  }
+
+  async *#valuesOf(tree: PageTree): AsyncGenerator<Buffer> {
+    const { root } = tree;
+    if (root.kind === "inside") yield* root.page.values;
+    if (root.kind === "page") yield* this.#pageValues(tree, root);
+  }
+
+  async *#pageValues(
+    tree: PageTree, { cid, level }: { readonly cid: Cid; readonly level: number },
+  ): AsyncGenerator<Buffer> {
+    const page = await this.#state.blocks.loadPage(tree, cid, level);
+    this.pages.push(cid);
+    await this.#breather.breathe();
+    if (level === 0) return yield* page.values;
+    for (const at of page.keys.keys()) {
+      yield* this.#pageValues(tree, { cid: childOf(page, at), level: level - 1 });
+    }
+  }
+
+  #addTheirs({ inode, tree }: Their): void {
+    this.#theirs.set(inode.ino, { inode, tree });
+    if (isFolder({ inode })) this.#folders.add(inode.ino);
+  }
+
+  #hold(node: Node): void {
+    if (this.#ours.has(node.ino)) return;
+    node.lookups++;
+    this.#ours.set(node.ino, node);
+    if (isDirectory(node)) this.#folders.add(node.ino);
+  }
+}
+
+function isLinked(one: Inode | undefined, other: Inode | undefined): boolean {
+  const inode = one ?? other;
+  if (inode === undefined || isFolder({ inode })) return false;
+  return Math.max(one?.links ?? 0, other?.links ?? 0) > 1;
+}
+
+function isSameVersion(one: Inode | undefined, other: Inode | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  const [a, b] = [marksOf(one), marksOf(other)];
+  return a.edited === b.edited && a.moved === b.moved && one.links === other.links;
+}
+
+/** A name once more is no other place: a folder may be looked at by both ways. */
+function place(places: Map<Ino, Place[]>, ino: Ino, one: Place): void {
+  const there = places.get(ino);
+  if (there === undefined) places.set(ino, [one]);
+  else there.push(one);
+}

@@ -1,0 +1,54 @@
+/**
+ * One drive on two devices at the same time: real daemons, real mounts, one swarm. What is written
+ * on one is there on the other, through the kernel's caches; what both did apart is merged when
+ * they meet, and nothing that either wrote is lost.
+ */
+import { readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "tap";
+import { newMachine, until, wordsIn } from "../support/cli.ts";
+
+const soon = { seconds: 90 };
+
+test("a drive mounted on two devices is one drive", { timeout: 230_000 }, async (t) => {
+  const desk = newMachine("desk");
+  t.teardown(() => desk.end());
+  const mounted = await desk.must(t, ["mount", desk.mount, "--swarm", "6"]);
+  const on = (machine: typeof desk, name: string): string => join(machine.mount, name);
+  writeFileSync(on(desk, "plan"), "first\n");
+  writeFileSync(on(desk, "other"), "other\n");
+  await desk.must(t, ["flush", "--timeout", "60"]);
+  const peer = (await desk.swarm())[0]?.address as string;
+
+  const lap = newMachine("lap");
+  t.teardown(() => lap.end());
+  await lap.must(t, ["recover", "--peer", peer], `${wordsIn(mounted.out)}\n`);
+  lap.settings({ deviceName: "lap" });
+  await lap.must(t, ["mount", lap.mount]);
+  t.equal(readFileSync(on(lap, "plan"), "utf8"), "first\n");
+
+  const began = performance.now();
+  writeFileSync(on(lap, "plan"), "second, of lap\n");
+  await until(async () => readFileSync(on(desk, "plan"), "utf8") === "second, of lap\n", {
+    ...soon, what: "an edit of lap on desk",
+  });
+  t.comment(`there after ${Math.round(performance.now() - began)} ms`);
+
+  await desk.must(t, ["unmount"]);
+  writeFileSync(on(lap, "plan"), "third, of lap\n");
+  renameSync(on(lap, "other"), on(lap, "another"));
+  await lap.must(t, ["flush", "--timeout", "60"]);
+  await lap.must(t, ["unmount"]);
+  await desk.must(t, ["mount", desk.mount]);
+  writeFileSync(on(desk, "plan"), "third one, of desk\n");
+  writeFileSync(on(desk, "other"), "other, of desk\n");
+  await lap.must(t, ["mount", lap.mount]);
+  const names = (machine: typeof desk): string => readdirSync(machine.mount).sort().join();
+  await until(async () => names(desk) === names(lap) && readdirSync(desk.mount).length === 3, {
+    ...soon, what: "the same names on both",
+  });
+  const conflict = readdirSync(desk.mount).find((name) => name.includes("conflict")) as string;
+  const both = [readFileSync(on(desk, "plan"), "utf8"), readFileSync(on(desk, conflict), "utf8")];
+  t.strictSame(both.sort(), ["third one, of desk\n", "third, of lap\n"], "both edits are kept");
+  t.equal(readFileSync(on(lap, "another"), "utf8"), "other, of desk\n", "moved, and edited");
+});

@@ -1,0 +1,213 @@
+/**
+ * Several devices of one drive: whatever they do apart, and in whatever order they hear of each
+ * other, they come to have the same tree, and what nobody gave up is in it.
+ */
+import { type Test, test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
+import { parseName, rootIno } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { systemRandom } from "../../src/base/random.ts";
+import { fsckTree } from "../../src/tree/fsck.ts";
+import type { Tree } from "../../src/tree/tree.ts";
+import { type Device, Devices, pictureOf, wordsOf } from "../support/merge-devices.ts";
+import { nobody, readFile } from "../support/walk.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const trials = Number(process.env["HIVE_TRIALS"] ?? 10);
+const treeSecret = Buffer.alloc(32, 7);
+/** A busy machine must not fail it. */
+const slow = { timeout: 120_000 };
+const flags = { read: true, write: true, append: false, truncate: true, exclusive: false };
+const at = (name: string, parent = rootIno) => ({ parent, name: parseName(name) });
+
+async function put(tree: Tree, name: string, text: string, parent = rootIno) {
+  const made = await tree.create(nobody, at(name, parent), { mode: 0o644 }, flags);
+  await tree.write(made.handle, 0, Buffer.from(text));
+  await tree.release(made.handle);
+  return made.attributes.ino;
+}
+
+async function textAt(tree: Tree, name: string, parent = rootIno): Promise<string> {
+  const { ino } = await tree.lookup(at(name, parent));
+  return (await readFile(tree, ino)).toString();
+}
+
+async function two(seedText: string) {
+  const devices = new Devices(seedText);
+  const desk = await devices.add("desk");
+  return { devices, desk };
+}
+
+async function names(tree: Tree): Promise<readonly string[]> {
+  return Object.keys(await pictureOf(tree)).filter((path) => path !== "/");
+}
+
+async function sameEverywhere(t: Test, devices: Devices): Promise<void> {
+  const [first, ...others] = await Promise.all(devices.all.map(({ tree }) => pictureOf(tree)));
+  for (const other of others) t.strictSame(other, first);
+}
+
+test("edits of different files never conflict", async (t) => {
+  const { devices, desk } = await two("apart");
+  await put(desk.tree, "a", "one");
+  await put(desk.tree, "b", "two");
+  const lap = await devices.add("lap");
+  await put(desk.tree, "a", "one of desk");
+  await put(lap.tree, "b", "two of lap");
+  await put(lap.tree, "c", "three");
+  await devices.settle();
+  t.strictSame(await names(desk.tree), ["/a", "/b", "/c"]);
+  t.equal(await textAt(desk.tree, "b"), "two of lap");
+  t.equal(await textAt(lap.tree, "a"), "one of desk");
+  await sameEverywhere(t, devices);
+});
+
+test("two edits of one file keep both, the other one named by device and day", async (t) => {
+  const { devices, desk } = await two("both");
+  const ino = await put(desk.tree, "report.txt", "first");
+  const lap = await devices.add("lap");
+  await put(desk.tree, "report.txt", "of desk");
+  await put(lap.tree, "report.txt", "of lap");
+  const day = { seconds: 1_795_737_600, nanoseconds: 0 };
+  await desk.tree.setattr(nobody, ino, { mtime: day });
+  await lap.tree.lookup(at("report.txt"));
+  await lap.tree.setattr(nobody, ino, { mtime: { ...day, nanoseconds: 5 } });
+  await devices.settle();
+  t.strictSame(await names(desk.tree), ["/report (conflict, desk, 2026-11-27).txt", "/report.txt"]);
+  t.equal(await textAt(desk.tree, "report.txt"), "of lap");
+  t.equal(await textAt(lap.tree, "report (conflict, desk, 2026-11-27).txt"), "of desk");
+  await sameEverywhere(t, devices);
+});
+
+test("an edit outlives a removal, and brings its folder back with it", async (t) => {
+  const { devices, desk } = await two("removed");
+  const { ino } = await desk.tree.mkdir(nobody, at("d"), { mode: 0o755 });
+  await put(desk.tree, "f", "old", ino);
+  await put(desk.tree, "g", "old too", ino);
+  const lap = await devices.add("lap");
+  await lap.tree.lookup(at("d"));
+  await put(lap.tree, "f", "new", ino);
+  await desk.tree.unlink(nobody, at("f", ino));
+  await desk.tree.unlink(nobody, at("g", ino));
+  await desk.tree.rmdir(nobody, at("d"));
+  await devices.settle();
+  t.strictSame(await names(desk.tree), ["/d", "/d/f"]);
+  t.equal(await textAt(desk.tree, "f", ino), "new");
+  await sameEverywhere(t, devices);
+});
+
+test("a rename here and an edit there are both done", async (t) => {
+  const { devices, desk } = await two("moved");
+  await put(desk.tree, "f", "old");
+  const lap = await devices.add("lap");
+  await desk.tree.rename(nobody, at("f"), at("g"), "replace");
+  // As the kernel does soon after, which keeps times itself.
+  const { ino, mtime } = await desk.tree.lookup(at("g"));
+  await desk.tree.setattr(nobody, ino, { mtime: { ...mtime }, ctime: "now" });
+  await put(lap.tree, "f", "new");
+  await devices.settle();
+  t.strictSame(await names(lap.tree), ["/g"]);
+  t.equal(await textAt(desk.tree, "g"), "new");
+  await sameEverywhere(t, devices);
+});
+
+test("two folders of one name become one, with all that is in either", async (t) => {
+  const { devices, desk } = await two("folders");
+  const lap = await devices.add("lap");
+  for (const { tree, name } of devices.all) {
+    const { ino } = await tree.mkdir(nobody, at("d"), { mode: 0o755 });
+    await put(tree, `of ${name}`, name, ino);
+    await put(tree, "same", name, ino);
+  }
+  await devices.settle();
+  const found = await names(desk.tree);
+  t.equal(found.length, 5);
+  t.ok(found.includes("/d/of desk") && found.includes("/d/of lap") && found.includes("/d/same"));
+  t.ok(found.some((path) => /^\/d\/same \(conflict, lap, /.test(path)));
+  await sameEverywhere(t, devices);
+  t.ok(lap);
+});
+
+test("folders moved into each other: one of them comes to the root", async (t) => {
+  const { devices, desk } = await two("circle");
+  const x = await desk.tree.mkdir(nobody, at("x"), { mode: 0o755 });
+  const y = await desk.tree.mkdir(nobody, at("y"), { mode: 0o755 });
+  await put(desk.tree, "in x", "x", x.ino);
+  const lap = await devices.add("lap");
+  await desk.tree.rename(nobody, at("x"), at("x", y.ino), "replace");
+  await lap.tree.lookup(at("x"));
+  await lap.tree.rename(nobody, at("y"), at("y", x.ino), "replace");
+  await devices.settle();
+  t.strictSame(await names(desk.tree), ["/x", "/x/in x", "/x/y"]);
+  await sameEverywhere(t, devices);
+});
+
+test("a program that holds a file open reads what another device wrote", async (t) => {
+  const { devices, desk } = await two("open");
+  const ino = await put(desk.tree, "f", "old");
+  const lap = await devices.add("lap");
+  await lap.tree.lookup(at("f"));
+  const handle = await lap.tree.open(nobody, ino, { ...flags, truncate: false });
+  await put(desk.tree, "f", "x".repeat(600_000));
+  await devices.publish(desk);
+  const stale: unknown[] = [];
+  await lap.tree.merge(devices.heads.get(desk.number) as Uint8Array, async (told) => {
+    stale.push(...told.inos);
+  });
+  t.ok(stale.includes(ino));
+  const [bytes] = await lap.tree.read(handle, { offsetBytes: 599_990, lengthBytes: 100 });
+  t.equal(Buffer.from(bytes ?? []).toString(), "x".repeat(10));
+});
+
+for (const [trial, count] of Array.from({ length: trials }, (_, at) => [at, 2 + at % 3] as const)) {
+  test(`${count} devices come to have the same tree, trial ${trial}`, slow, async (t) => {
+    t.comment(`replay: HIVE_SEED=${seed} node test/unit/tree.merge.test.ts`);
+    const devices = new Devices(`${seed} ${trial}`);
+    const first = await devices.add("desk");
+    for (let act = 0; act < 12; act++) await devices.act(first);
+    for (let more = 1; more < count; more++) await devices.add(`device ${more}`);
+    await live(devices, seededOrder(trial));
+    await devices.settle();
+    await sameEverywhere(t, devices);
+    const words = await wordsOf(first.tree);
+    const kept = [...devices.written].filter((word) => !devices.given.has(word));
+    const lost = kept.filter((word) => !words.has(word));
+    t.strictSame(lost, [], "what nobody gave up is there");
+    for (const device of devices.all) await isWhole(t, device);
+  });
+}
+
+/** Which of them acts, and who hears of whom, by a rule that differs from trial to trial. */
+function* seededOrder(trial: number): Generator<number> {
+  let state = (trial + Number(seed.replace(/\D/g, "") || 1) * 7919) >>> 0;
+  for (;;) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    yield state >>> 8;
+  }
+}
+
+async function live(devices: Devices, order: Generator<number>): Promise<void> {
+  const next = (below: number): number => (order.next().value as number) % below;
+  const any = (): Device => devices.all[next(devices.all.length)] as Device;
+  for (let step = 0; step < 60; step++) {
+    const what = next(10);
+    if (what < 7) await devices.act(any());
+    else if (what === 7) await devices.publish(any());
+    else if (what === 8) {
+      const [one, other] = [any(), any()];
+      if (one !== other) await devices.hear(one, other);
+    } else if (next(4) === 0) await devices.restart(any(), { crash: next(2) === 0 });
+  }
+}
+
+async function isWhole(t: Test, { store, tree, name }: Device): Promise<void> {
+  await tree.close();
+  const problems: unknown[] = [];
+  const report = (problem: unknown): void => void problems.push(problem);
+  const needs = {
+    store, report, clock: systemClock, random: systemRandom, log: silentLog,
+    progress: () => undefined, whereIs: async () => "peers" as const,
+  };
+  await fsckTree(needs, { treeSecret, spoilt: [] });
+  t.strictSame(problems, [], `${name} is whole`);
+}
