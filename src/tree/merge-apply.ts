@@ -114,7 +114,10 @@ export class Portion {
     const inodes: Change[] = [...this.#inodes.values()].map(({ inode, home }) => {
       return { kind: "inode", inode, home };
     });
+    // Whether it is too much at once was judged where it was done.
+    state.quiet++;
     state.recordAsIs([...inodes, ...this.#names, ...this.#grafts]);
+    state.quiet--;
     for (const node of this.#gone) afterLoss(state, node);
   }
 
