@@ -74,11 +74,25 @@ export class Comparison implements Disposable {
   }
 
   /**
-   * True when a file of several names is another on either side: all of its names must be known
-   * then, and they may be in folders that are the same. One that is new is only in folders that
-   * are not.
+   * True when what is here may be in folders that were passed over: all names of a file that has
+   * several, and whatever is news there, is not new, and was not found here.
    */
   needsAll(): boolean {
+    const ourSeen = devicesOf(this.#state);
+    const isNews = ({ inode }: Their): boolean => {
+      const { edited, moved } = marksOf(inode);
+      return !isSeen(ourSeen, edited) || !isSeen(ourSeen, moved);
+    };
+    const news = new Set<Ino>();
+    for (const [ino, their] of this.#theirs) if (isNews(their)) news.add(ino);
+    const above = [...news].flatMap((ino) => this.#theirPlaces.get(ino) ?? []);
+    const wanted = [...news, ...above.map(({ parent }) => parent)];
+    if (wanted.some((ino) => !this.#ours.has(ino) && isSeen(ourSeen, ino))) return true;
+    return this.#hasOtherLinks();
+  }
+
+  /** One that is new is only in folders that are not alike. */
+  #hasOtherLinks(): boolean {
     const ourSeen = devicesOf(this.#state);
     for (const ino of new Set([...this.#theirs.keys(), ...this.#ours.keys()])) {
       const ours = this.#ours.get(ino)?.inode;
