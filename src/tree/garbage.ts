@@ -22,6 +22,7 @@ import type { RootRecord } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
 import type { Commits } from "./commit.ts";
 import type { KeptRoots } from "./kept-roots.ts";
+import { isNearlyFull } from "./schedule.ts";
 import type { State } from "./state.ts";
 
 /** What the leaves of a tree of pages hold; of a file that nobody can read, nothing counts. */
@@ -65,12 +66,10 @@ export class Collector implements CensusTaker {
   }
 
   #isDue(): boolean {
-    const { readOnly, needs, journal, blocks } = this.#state;
+    const { readOnly, needs, journal } = this.#state;
     if (readOnly || journal.told === this.#seen) return false;
     if (needs.clock.monotonicMs() < this.#notBeforeMs) return false;
-    const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
-    const isNearlyFull = dirtyBytes > dirtyBytesMax * limits.tree.garbageShare;
-    return this.#isWanted || blocks.isStuck || isNearlyFull;
+    return this.#isWanted || isNearlyFull(this.#state);
   }
 
   async #collect(): Promise<void> {

@@ -5,6 +5,9 @@
  *
  * Their list lies in one block. Where it is with peers only, as after a recovery, commits go on
  * without looking at it, and nothing is kept or let go until it is here.
+ *
+ * While the store is nearly full of what no peer has, the rule keeps nothing made in the last
+ * hour: a user who deletes files for room waits for it, and the list itself would need some.
  */
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
@@ -16,9 +19,10 @@ import { type KeptRoot, encodeKept, parseKept, placeMax } from "../dag/kept.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { attempt } from "./attempt.ts";
 import { isKept } from "./keeping.ts";
+import { isNearlyFull } from "./schedule.ts";
 import type { State } from "./state.ts";
 
-const { countMax, youngMax } = limits.snapshots;
+const { countMax, youngMax, yieldingMs } = limits.snapshots;
 
 interface Decided {
   readonly kept: readonly KeptRoot[];
@@ -193,9 +197,12 @@ export class KeptRoots {
     const last = this.#last;
     const news = last !== undefined && this.#isNews(last, before.at(-1)?.root)
       ? [this.#candidate(last, nowMs)] : [];
+    const isFull = isNearlyFull(this.#state);
     const kept = [...before, ...news].map((one) => this.#marked(one)).filter(({ root, ...one }) => {
       if (this.#refused.has(root.sequence)) return false;
       if (one.why !== "rule" || root === this.#held) return true;
+      // What was removed to make room must make some; older ones are with peers, as a rule.
+      if (isFull && root.committedAtMs > nowMs - yieldingMs) return false;
       if (this.rule === undefined) return root !== this.#last;
       return isKept({ fromMs: root.committedAtMs, untilMs: one.untilMs }, nowMs, this.rule);
     });

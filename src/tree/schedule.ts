@@ -32,6 +32,12 @@ export function isFilling({ needs }: State): boolean {
   return dirtyBytes > dirtyBytesMax / 2;
 }
 
+/** Of what no peer has: whatever is not needed has to go. */
+export function isNearlyFull({ needs, blocks }: State): boolean {
+  const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
+  return blocks.isStuck || dirtyBytes > dirtyBytesMax * limits.tree.garbageShare;
+}
+
 export class Schedule {
   readonly #state: State;
   #beganAtMs = 0;

@@ -112,6 +112,9 @@ test("a wrong command line is told from one that fails", async (t) => {
 test("status --json has what scripts rely on", async (t) => {
   const machine = newMachine("json");
   t.teardown(() => machine.end());
+  await machine.must(t, ["init"]);
+  // Whoever else runs on this machine would be found.
+  machine.settings({ mdns: false });
   await machine.must(t, ["mount", machine.mount]);
   const status = await machine.status();
   t.match(status, {

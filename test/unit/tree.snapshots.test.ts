@@ -147,6 +147,29 @@ test("many commits keep few, a state that stood long stays, and time thins them"
   t.equal((await tree.past.list()).length, 1);
 });
 
+test("a store full of what no peer has gets its room back from what is deleted", async (t) => {
+  const world = new World();
+  const tree = await world.open(new MemoryStore({ limitBytes: 32 * chunkBytes }));
+  await write(tree, rootIno, "old", world.bytes(chunkBytes));
+  await tree.commit();
+  world.nowMs += 70 * minute;
+  await write(tree, rootIno, "large", world.bytes(26 * chunkBytes));
+  await tree.commit();
+  const hourAgo = (await tree.past.list()).map(({ name }) => name);
+  t.equal(hourAgo.length, 1, "what stood until now was made long ago");
+  world.nowMs += 2 * minute;
+  await tree.unlink(nobody, place(rootIno, "old"));
+  await tree.commit();
+  t.strictSame((await tree.past.list()).map(({ name }) => name), hourAgo, "none of the last hour");
+  await tree.unlink(nobody, place(rootIno, "large"));
+  await tree.collector.step(new AbortController().signal);
+  t.ok(world.store.usage().dirtyBytes < 4 * chunkBytes, `${world.store.usage().dirtyBytes} left`);
+  world.nowMs += 2 * minute;
+  await write(tree, rootIno, "new", Buffer.from("x"));
+  await tree.commit();
+  t.equal((await tree.past.list()).length, hourAgo.length + 1, "with room all is kept again");
+});
+
 test("a snapshot stays as it was, through changes, censuses and a crash", async (t) => {
   const world = new World();
   const tree = await world.open();
