@@ -5,7 +5,7 @@
  */
 import type { CidFilter } from "./cid-filter.ts";
 import type { ByteRange } from "./filesystem.ts";
-import type { Cid } from "./ids.ts";
+import type { Cid, PeerId } from "./ids.ts";
 import type { Maybe } from "./step.ts";
 
 /** A position in the journal: grows by one for each record, never reused. */
@@ -167,6 +167,8 @@ export interface CensusTaker {
 export interface RootMerger {
   /** Its root record, as committed there. Busy while the tree is not there yet. */
   merge(root: Uint8Array): Promise<void>;
+  /** What these devices call themselves, in the same order; null of whom nothing is known yet. */
+  namesOf(peers: readonly PeerId[]): Promise<readonly (string | null)[]>;
 }
 
 export interface BlockFetcher {

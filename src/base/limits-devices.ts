@@ -30,6 +30,10 @@ export const deviceLimits = {
     retryMs: 5_000,
     /** Without news for so long a device is gone: what only it refers to is given back. */
     goneMs: 90 * 24 * 3600 * 1000,
+    /** All ids begin with the same eight letters: of what tells one from another, four at least. */
+    beginningCharsMin: 12,
+    /** What a list shows of an id: enough to forget by, unless somebody searched for a twin. */
+    shownChars: 16,
     /** Pages of others that are known to hold nothing new: 100 bytes each. */
     mergedPagesMax: 65_536,
   },

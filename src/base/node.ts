@@ -6,9 +6,9 @@ import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
 import type { SharingDuties } from "./sharing.ts";
 import type { TrafficOrders } from "./traffic.ts";
-import type { InviteView, LeaveOrder, LeaveView, LedgerView, NodeStatus } from "./views.ts";
+import type { DeviceRow, InviteView, LeaveOrder, LeaveView, LedgerView } from "./views.ts";
 import type { PeerRow, PolicyQuestion, PolicyReport, PolicyTexts, ReclaimReport } from "./views.ts";
-import type { VerifyReport, Vouch } from "./views.ts";
+import type { NodeStatus, VerifyReport, Vouch } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
   /** People and shared folders; each refuses on a node without a drive. */
@@ -43,6 +43,10 @@ export interface NodeDuties extends BlockFetcher {
   invite(options: { readonly networkKey: boolean }): Promise<InviteView>;
   /** Connects to the maker of an invite; answers the address that worked. */
   join(invite: string): Promise<string>;
+  /** The drive's devices that are known here, this one first. */
+  devices(): Promise<readonly DeviceRow[]>;
+  /** Another device is gone for good, by the beginning of its id; answers the whole id. */
+  forgetDevice(beginning: string): Promise<string>;
   /** Gives up what is kept for others, or does so no more; answers at once how far it is. */
   leave(order: LeaveOrder): Promise<LeaveView>;
   /** From now on it keeps so much for others at most; what is beyond goes elsewhere. */

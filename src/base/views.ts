@@ -342,6 +342,22 @@ export interface VerifyReport {
   readonly bad: readonly { readonly peer: string; readonly what: string }[];
 }
 
+/** One device of a drive, as another one knows it. */
+export interface DeviceRow {
+  readonly peer: string;
+  /** What it calls itself; null as long as nothing of it was merged. */
+  readonly name: string | null;
+  readonly isThis: boolean;
+  readonly online: boolean;
+  /** ISO 8601; null before the first. */
+  readonly lastHeadAt: string | null;
+  /** False while its last head waits to be merged. */
+  readonly isMerged: boolean;
+  readonly isForgotten: boolean;
+  /** Nothing is given back on peers because of it. */
+  readonly holdsBack: boolean;
+}
+
 /** How far a node is with giving up what it keeps for others. */
 export interface LeaveView {
   readonly state: "staying" | "leaving" | "gone";

@@ -5,7 +5,7 @@
 import type { RootMerger } from "../base/blocks.ts";
 import { HiveError } from "../base/errors.ts";
 import type { GraftNotices } from "../base/grafts.ts";
-import type { Ino, Name } from "../base/ids.ts";
+import type { Ino, Name, PeerId } from "../base/ids.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 export class LateMerger implements RootMerger {
@@ -19,14 +19,25 @@ export class LateMerger implements RootMerger {
     if (this.#merger === undefined) throw new HiveError("Busy", "bridge.merge", "starting");
     await this.#merger.merge(root);
   }
+
+  async namesOf(peers: readonly PeerId[]): Promise<readonly (string | null)[]> {
+    return await this.#merger?.namesOf(peers) ?? peers.map(() => null);
+  }
 }
 
 export function serveMerger(merger: RootMerger): Handlers {
-  return { merge: (root) => merger.merge(root as Uint8Array) };
+  return {
+    merge: (root) => merger.merge(root as Uint8Array),
+    deviceNames: (peers) => merger.namesOf(peers as readonly PeerId[]),
+  };
 }
 
 export function remoteMerger(channel: Channel): RootMerger {
-  return { merge: async (root) => void (await channel.call("merge", root)) };
+  return {
+    merge: async (root) => void (await channel.call("merge", root)),
+    namesOf: async (peers) =>
+      (await channel.call("deviceNames", peers)) as readonly (string | null)[],
+  };
 }
 
 /** What a merge changed under the kernel's feet. */
@@ -37,6 +48,7 @@ interface Stale {
 
 interface MergingTree {
   merge(root: Uint8Array, tell: (stale: Stale) => Promise<void>): Promise<boolean>;
+  deviceNames(peers: readonly PeerId[]): readonly (string | null)[];
 }
 
 /** A tree whose changes leave the kernel's caches. */
@@ -48,5 +60,6 @@ export function mergerOf(tree: MergingTree, notices: GraftNotices): RootMerger {
         await Promise.all(inos.map((ino) => notices.invalidateInode(ino)));
       });
     },
+    namesOf: async (peers) => tree.deviceNames(peers),
   };
 }

@@ -2,9 +2,9 @@
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
-import type { InviteView, LeaveOrder, LeaveView, LedgerView, NodeStatus } from "../base/views.ts";
+import type { DeviceRow, InviteView, LeaveOrder, LeaveView, LedgerView } from "../base/views.ts";
 import type { PeerRow, PolicyQuestion, PolicyReport, PolicyTexts } from "../base/views.ts";
-import type { ReclaimReport, VerifyReport, Vouch } from "../base/views.ts";
+import type { NodeStatus, ReclaimReport, VerifyReport, Vouch } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 import { remoteSharing, serveSharing } from "./sharing.ts";
 
@@ -28,6 +28,8 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.vouch": (asked) => node.vouch(asked as Vouch),
     "node.invite": (options) => node.invite(options as { networkKey: boolean }),
     "node.join": (invite) => node.join(invite as string),
+    "node.devices": () => node.devices(),
+    "node.forgetDevice": (beginning) => node.forgetDevice(beginning as string),
     "node.leave": (order) => node.leave(order as LeaveOrder),
     "node.setQuota": (bytes) => node.setQuota(bytes as number),
     "node.wake": () => node.wake(),
@@ -57,6 +59,8 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     vouch: (asked) => ask("vouch", asked),
     invite: (options) => ask<InviteView>("invite", options),
     join: (invite) => ask<string>("join", invite),
+    devices: () => ask<readonly DeviceRow[]>("devices"),
+    forgetDevice: (beginning) => ask<string>("forgetDevice", beginning),
     leave: (order) => ask<LeaveView>("leave", order),
     setQuota: (bytes) => ask("setQuota", bytes),
     wake: () => ask("wake"),

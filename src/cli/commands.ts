@@ -2,6 +2,7 @@
  * Every command, option and operand, once: the parser, `--help` and hive(1) are made from this
  * table. Summaries are lower case and without a full stop, as Unix tools speak.
  */
+import { deviceCommand } from "./commands-devices.ts";
 import { sharingCommands } from "./commands-sharing.ts";
 import { localCommands } from "./local-commands.ts";
 import { pastCommands } from "./commands-past.ts";
@@ -364,6 +365,7 @@ export const commands: readonly CommandSpec[] = [
       "taken up at the next start of this machine's daemon.",
     options: [],
   },
+  deviceCommand(json),
   ...sharingCommands(json),
   {
     name: "recover",

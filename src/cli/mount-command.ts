@@ -213,6 +213,8 @@ function handlersOf(drive: Drive, { dashboard, policies, watches }: {
     join: (values) => drive.node.join(String(values["invite"])),
     setQuota: ({ bytes }) => drive.setQuota(Number(bytes)),
     vault: async () => (await drive.node.status()).vault,
+    devices: () => drive.node.devices(),
+    forgetDevice: ({ peer }) => drive.node.forgetDevice(String(peer)),
     leave: (values) => drive.node.leave(orderIn(values)),
     unmount: async (values) => {
       const wanted = values["directory"];

@@ -140,6 +140,9 @@ function hintOf(fault: HiveError): string | undefined {
   if (fault.kind === "Busy" && fault.op.startsWith("mount")) {
     return "close what uses it, or: hive unmount --lazy";
   }
+  if (fault.op === "transfer.reclaim" && fault.kind === "Unsupported") {
+    return "hive device list tells which, and hive device forget that one is gone for good";
+  }
   if (fault.op.startsWith("policy")) return hintOfPolicy(fault.kind);
   if (fault.op.startsWith("cache") || fault.op.startsWith("home")) return hintOfDisk(fault.kind);
   if (fault.kind === "Busy" && fault.op.startsWith("fsck")) {

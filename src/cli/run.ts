@@ -64,11 +64,9 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
     case "watch":
       return (await import("./watch-command.ts")).watch(home, line);
     case "limit":
-      return (await import("./traffic-commands.ts")).limit(home, line);
     case "pause":
-      return (await import("./traffic-commands.ts")).pause(home, line);
     case "resume":
-      return (await import("./traffic-commands.ts")).resume(home);
+      return (await import("./traffic-commands.ts"))[name](home, line);
     case "verify":
       return drive.verify(home, line);
     case "fsck":
@@ -81,6 +79,8 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return (await import("./policy-command.ts")).policyCommand(home, line);
     case "quota":
       return (await import("./quota-command.ts")).quota(home, line);
+    case "device":
+      return (await import("./device-command.ts")).device(home, line);
     case "leave":
       return (await import("./leave-command.ts")).leave(home, line);
     case "snapshots":
@@ -114,6 +114,7 @@ type CommandName =
   | "doctor"
   | "node"
   | "quota"
+  | "device"
   | "leave"
   | "mount"
   | "unmount"

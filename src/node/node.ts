@@ -11,6 +11,7 @@ import type { Sharing } from "../sharing/sharing.ts";
 import { type Recovered } from "../transfer/recover.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { NodeConfig, NodeNeeds } from "./config.ts";
+import { deviceDuties } from "./devices.ts";
 import { type Rooms, openRooms } from "./rooms.ts";
 import { noSharing } from "./sharing.ts";
 
@@ -83,6 +84,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
       const networkKey = asked.networkKey ? rooms.networkKey : undefined;
       return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
     },
+    ...deviceDuties(() => drive().devices, rooms),
     async leave(order) {
       if (order === "begin") await leaving.begin();
       if (order === "cancel") await leaving.cancel();

@@ -5,11 +5,13 @@
  * its root. It is a Step: one head a turn. Keys of the KeyValue:
  *
  *   h/PEER   the newest head of that device that was merged here
+ *   g/PEER   varint: its user said that it is gone; none of its heads up to this sequence counts
  */
 import type { KeyValue, RootMerger } from "../base/blocks.ts";
+import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { isFault } from "../base/errors.ts";
-import type { PeerId } from "../base/ids.ts";
+import { HiveError, isFault } from "../base/errors.ts";
+import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
@@ -22,6 +24,7 @@ import { parseHead, parseManifest } from "../crypt/records.ts";
 import { type CatalogEntry, decodePayload } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
+import { lastHead } from "./publish.ts";
 import type { Records } from "./records.ts";
 
 export interface DevicesNeeds {
@@ -38,7 +41,19 @@ export interface DevicesNeeds {
   readonly merger?: RootMerger | undefined;
 }
 
+/** Another device, by the newest head of its that is known. */
+export interface KnownDevice {
+  readonly peer: PeerId;
+  readonly publishedAtMs: number;
+  /** False while that head waits for its blocks. */
+  readonly isMerged: boolean;
+  readonly isForgotten: boolean;
+  /** Nothing is given back for its sake. */
+  readonly holdsBack: boolean;
+}
+
 const prefix = "h/";
+const gonePrefix = "g/";
 
 export class Devices implements Step {
   readonly name = "devices";
@@ -47,6 +62,8 @@ export class Devices implements Step {
   readonly #merged = new Map<PeerId, Head>();
   /** Newer ones that wait for their turn. */
   readonly #heard = new Map<PeerId, Head>();
+  /** Up to which sequence each was forgotten. */
+  readonly #gone = new Map<PeerId, number>();
   #askAtMs = 0;
   #tryAtMs = 0;
   wake: () => void = () => undefined;
@@ -60,13 +77,65 @@ export class Devices implements Step {
       const head = parseHead(value);
       this.#merged.set(head.peer, head);
     }
+    for await (const [key, value] of this.#needs.books.list(gonePrefix)) {
+      const sequence = new Reader(value, "transfer.devices").varint();
+      this.#gone.set(parsePeerId(key.slice(gonePrefix.length)), sequence);
+    }
   }
 
   /** Others that may still refer to what this one does not: one that is silent for long is gone. */
   get areAny(): boolean {
-    const nowMs = this.#needs.clock.now();
-    const heads = [...this.#merged.values(), ...this.#heard.values()];
-    return heads.some(({ publishedAtMs }) => nowMs - publishedAtMs < limits.devices.goneMs);
+    return this.#all().some((head) => this.#counts(head));
+  }
+
+  list(): readonly KnownDevice[] {
+    return [...this.#newest().values()].map((head) => {
+      const { peer, publishedAtMs } = head;
+      const holdsBack = this.#all().some((one) => one.peer === peer && this.#counts(one));
+      const [isMerged, isForgotten] = [this.#merged.get(peer) === head, this.#isForgotten(head)];
+      return { peer, publishedAtMs, isMerged, isForgotten, holdsBack };
+    });
+  }
+
+  /** What they call themselves; null of whom the tree knows nothing. */
+  async namesOf(peers: readonly PeerId[]): Promise<readonly (string | null)[]> {
+    return await this.#needs.merger?.namesOf(peers) ?? peers.map(() => null);
+  }
+
+  /** When this one published last. */
+  async ownHeadAtMs(): Promise<number | undefined> {
+    return (await lastHead(this.#needs.books))?.publishedAtMs;
+  }
+
+  /**
+   * That machine is gone: what is known of it counts no more. Should it publish after all, that is
+   * merged as ever, and counts: the word is about heads, so that a wrong one does not last.
+   */
+  async forget(peer: PeerId): Promise<void> {
+    const { books, log } = this.#needs;
+    const head = this.#newest().get(peer);
+    if (head === undefined) throw new HiveError("NotFound", "transfer.devices", peer);
+    const { sequence } = head;
+    await books.put(gonePrefix + peer, new Writer(16).varint(sequence).finish());
+    this.#gone.set(peer, sequence);
+    log.info("transfer.device.forgotten", { peer, sequence });
+  }
+
+  #all(): readonly Head[] {
+    return [...this.#merged.values(), ...this.#heard.values()];
+  }
+
+  #newest(): ReadonlyMap<PeerId, Head> {
+    return new Map([...this.#merged, ...this.#heard]);
+  }
+
+  #isForgotten({ peer, sequence }: Head): boolean {
+    return sequence <= (this.#gone.get(peer) ?? -1);
+  }
+
+  #counts(head: Head): boolean {
+    const isNew = this.#needs.clock.now() - head.publishedAtMs < limits.devices.goneMs;
+    return isNew && !this.#isForgotten(head);
   }
 
   peers(): readonly PeerId[] {

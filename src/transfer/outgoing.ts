@@ -75,14 +75,15 @@ export class Outgoing {
     const { books, catalog, renewal } = this.#needs;
     if (await catalog.isToRenew()) renewal.want();
     const { last, published } = await sequences(books);
+    const isHeld = this.#needs.devices?.areAny === true;
     // Going through the catalog takes its time: only when it may tell something new.
-    if (this.#seen === `${published}/${this.size}`) return 0;
+    if (this.#seen === `${published}/${this.size}/${isHeld}`) return 0;
     const named = new Set((await catalog.segments()).map(({ segment }) => segment));
     let released = 0;
     for (const [segment, after] of [...this.#after]) {
       if (named.has(segment)) await this.#askPages(segment);
       else if (after > 0 && published > after) {
-        if (this.#needs.devices?.areAny === true) continue;
+        if (isHeld) continue;
         await this.#release(segment);
         released++;
       } else {
@@ -91,7 +92,7 @@ export class Outgoing {
         renewal.want();
       }
     }
-    this.#seen = `${published}/${this.size}`;
+    this.#seen = `${published}/${this.size}/${isHeld}`;
     return released;
   }
 

@@ -123,13 +123,18 @@ export interface Published extends HeadPayload {
   readonly sequence: number;
 }
 
+/** This device's own; undefined before the first. */
+export async function lastHead(books: KeyValue): Promise<Head | undefined> {
+  const bytes = await books.get("x/head");
+  return bytes && parseHead(bytes);
+}
+
 /** The root that the last head is for; undefined before the first. */
 export async function lastRoot(
   { books, keys }: Pick<PublishNeeds, "books" | "keys">,
 ): Promise<Uint8Array | undefined> {
-  const bytes = await books.get("x/head");
-  if (bytes === undefined) return undefined;
-  return decodePayload(openRecord(keys.headKey, parseHead(bytes).sealed)).root;
+  const head = await lastHead(books);
+  return head && decodePayload(openRecord(keys.headKey, head.sealed)).root;
 }
 
 /** Of the last head that was signed, and of the last that enough members took. */

@@ -8,11 +8,12 @@
  */
 import { LRUCache } from "lru-cache";
 import { HiveError } from "../base/errors.ts";
-import type { Cid, Ino } from "../base/ids.ts";
+import type { Cid, Ino, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Seen } from "../dag/marks.ts";
 import { type RootRecord, openRoot } from "../dag/root.ts";
 import type { Commits } from "./commit.ts";
+import { deviceFor } from "./devices.ts";
 import { flushAll } from "./flush.ts";
 import { Portion, type SlotOf, type Stale, type Step, planOf } from "./merge-apply.ts";
 import { type Merged, type Side, resolve } from "./merge-rules.ts";
@@ -144,6 +145,12 @@ export class Merger {
     if (isNews) this.#state.recordAsIs([{ kind: "seen", devices }]);
     else this.#state.haveSeen(devices);
     for (const cid of pages) this.#known.set(cid, true);
+  }
+
+  /** As the newest root says that was merged. */
+  namesOf(peers: readonly PeerId[]): readonly (string | null)[] {
+    const { seen } = this.#state;
+    return peers.map((peer) => seen.get(deviceFor(peer, "").number)?.name ?? null);
   }
 
   /** Their number of a policy's name, as ours; a name that is new here gets one. */

@@ -7,7 +7,7 @@
 import type { CensusTaker, SlotName } from "../base/blocks.ts";
 import type { Caller, FileSystem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
-import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
+import { type Cid, type Ino, type PeerId, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { BrakeRule, KeepRule } from "../base/snapshots.ts";
 import type { Maybe, Step } from "../base/step.ts";
@@ -80,6 +80,8 @@ export interface Tree extends FileSystem, CensusTaker, Renewing {
   close(): Promise<void>;
   /** Takes in another device's root; answers whether it changed anything. */
   merge(root: Uint8Array, tell: StaleListener): Promise<boolean>;
+  /** What they call themselves; null of whom nothing is known here. */
+  deviceNames(peers: readonly PeerId[]): readonly (string | null)[];
   /** Lets go of opened chunks, which are kept for the next read of them. */
   forgetOpened(): void;
   /** Every chunk block of a file, in order. */
@@ -337,6 +339,9 @@ function directoriesPart(state: State, run: Run, handles: Handles) {
 function drivePart(state: State, { commits, pinner }: Works) {
   const collector = new Collector(state, commits);
   const merger = new Merger(state, commits);
+  const settle = async (): Promise<void> => {
+    if (!state.readOnly) await commits.commit();
+  };
   return {
     pins: pinner,
     committer: commits.step(),
@@ -345,12 +350,9 @@ function drivePart(state: State, { commits, pinner }: Works) {
     collectSoon: () => state.collectSoon(),
     commit: () => commits.commit(),
     merge: (root: Uint8Array, tell: StaleListener) => merger.merge(root, tell),
-    async syncAll() {
-      if (!state.readOnly) await commits.commit();
-    },
-    async close() {
-      if (!state.readOnly) await commits.commit();
-    },
+    deviceNames: (peers: readonly PeerId[]) => merger.namesOf(peers),
+    syncAll: settle,
+    close: settle,
     forgetOpened: () => state.blocks.forgetOpened(),
     knownInos: () => state.nodes.inos(),
     cidsOf: (ino: Ino) => cidsOf(state, state.nodes.get(ino)),

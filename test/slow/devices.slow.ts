@@ -33,6 +33,9 @@ test("a drive mounted on two devices is one drive", { timeout: 230_000 }, async 
     ...soon, what: "an edit of lap on desk",
   });
   t.comment(`there after ${Math.round(performance.now() - began)} ms`);
+  const listed = await desk.must(t, ["device", "list", "--json"]);
+  const rows = JSON.parse(listed.out) as { peer: string; name: string; holdsBack: boolean }[];
+  t.match(rows, [{ isThis: true }, { name: "lap", online: true, holdsBack: true }]);
 
   await desk.must(t, ["unmount"]);
   writeFileSync(on(lap, "plan"), "third, of lap\n");
@@ -51,4 +54,9 @@ test("a drive mounted on two devices is one drive", { timeout: 230_000 }, async 
   const both = [readFileSync(on(desk, "plan"), "utf8"), readFileSync(on(desk, conflict), "utf8")];
   t.strictSame(both.sort(), ["third one, of desk\n", "third, of lap\n"], "both edits are kept");
   t.equal(readFileSync(on(lap, "another"), "utf8"), "other, of desk\n", "moved, and edited");
+
+  await lap.must(t, ["unmount"]);
+  t.equal((await desk.hive(["gc"])).code, 1, "what lap may refer to stays");
+  await desk.must(t, ["device", "forget", rows[1]?.peer.slice(0, 16) as string]);
+  await desk.must(t, ["gc", "--timeout", "60"]);
 });

@@ -1,0 +1,117 @@
+/** Whom garbage waits for: other devices' heads, until they are old, or their user says: gone. */
+import { test } from "tap";
+import { type PeerId, parsePeerId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { Head } from "../../src/base/records.ts";
+import { sealRecord } from "../../src/crypt/aead.ts";
+import { signHead } from "../../src/crypt/records.ts";
+import { chosenDevice, deviceRows } from "../../src/node/devices.ts";
+import { encodePayload } from "../../src/transfer/catalog-page.ts";
+import type { Transfer } from "../../src/transfer/transfer.ts";
+import { loopbackKeys } from "../support/loopback-network.ts";
+import { ShiftedClock, type World, makeWorld, openWorld } from "../support/transfer-world.ts";
+
+const timeoutMs = 5_000;
+const signal = new AbortController().signal;
+const lap = loopbackKeys("lap").peer;
+const names: Readonly<Record<string, string>> = { [lap]: "lap" };
+const random = seededRandom("devices");
+
+/** A drive whose tree takes any root. */
+function makeDrive(seed: string) {
+  const clock = new ShiftedClock();
+  const merged: string[] = [];
+  const merger = {
+    merge: async (root: Uint8Array) => void merged.push(Buffer.from(root).toString()),
+    namesOf: async (peers: readonly PeerId[]) => peers.map((peer) => names[peer] ?? null),
+  };
+  const world = { ...makeWorld(3, seed), merger };
+  return { world, clock, merged, open: () => openWorld(world, { clock }) };
+}
+
+function headOf({ keys }: World, sequence: number, publishedAtMs: number): Head {
+  const payload = encodePayload({
+    root: Buffer.from(`lap ${sequence}`), manifests: [], newest: [], runs: [],
+  });
+  const sealed = sealRecord(keys.headKey, payload, random);
+  return signHead(keys, { peer: lap, sequence, publishedAtMs, sealed });
+}
+
+async function isRefused(transfer: Transfer): Promise<boolean> {
+  return await transfer.reclaim(timeoutMs).then(() => false, ({ kind }) => kind === "Unsupported");
+}
+
+test("a forgotten device holds nothing back, until it publishes again", async (t) => {
+  const { world, clock, merged, open } = makeDrive("forget");
+  let transfer = await open();
+  t.notOk(await isRefused(transfer), "alone");
+  transfer.hear(headOf(world, 7, clock.now()).bytes);
+  t.ok(await isRefused(transfer), "one was heard of");
+  t.strictSame(transfer.devices.list().map(({ isMerged }) => isMerged), [false]);
+  t.equal(await transfer.devices.step(signal), "busy");
+  t.strictSame(merged, ["lap 7"]);
+  t.ok(await isRefused(transfer), "one was merged");
+
+  await transfer.devices.forget(lap);
+  t.notOk(await isRefused(transfer), "forgotten");
+  transfer = await open();
+  transfer.hear(headOf(world, 7, clock.now()).bytes);
+  t.notOk(await isRefused(transfer), "the same head after a restart");
+  const [known] = transfer.devices.list();
+  t.match(known, { peer: lap, isMerged: true, isForgotten: true, holdsBack: false });
+
+  transfer.hear(headOf(world, 8, clock.now()).bytes);
+  t.ok(await isRefused(transfer), "a newer head");
+  t.equal(await transfer.devices.step(signal), "busy");
+  t.strictSame(merged, ["lap 7", "lap 8"], "is merged as any");
+  t.match(transfer.devices.list(), [{ isMerged: true, isForgotten: false, holdsBack: true }]);
+});
+
+test("a head that waits for its blocks is forgotten with what was merged", async (t) => {
+  const { world, clock, open } = makeDrive("waiting");
+  const transfer = await open();
+  transfer.hear(headOf(world, 1, clock.now()).bytes);
+  await transfer.devices.step(signal);
+  transfer.hear(headOf(world, 2, clock.now()).bytes);
+  await transfer.devices.forget(lap);
+  t.match(transfer.devices.list(), [{ isMerged: false, isForgotten: true, holdsBack: false }]);
+  t.notOk(transfer.devices.areAny);
+});
+
+test("a device without news for long holds nothing back", async (t) => {
+  const { world, clock, open } = makeDrive("old");
+  const transfer = await open();
+  transfer.hear(headOf(world, 1, clock.now()).bytes);
+  clock.shiftMs = limits.devices.goneMs + 60_000;
+  t.match(transfer.devices.list(), [{ isForgotten: false, holdsBack: false }]);
+  t.notOk(transfer.devices.areAny);
+});
+
+test("who is not known cannot be forgotten", async (t) => {
+  const transfer = await makeDrive("nobody").open();
+  await t.rejects(transfer.devices.forget(lap), /NotFound/);
+});
+
+test("rows tell of this device first, and of the others what their heads say", async (t) => {
+  const { world, open } = makeDrive("rows");
+  const transfer = await open();
+  transfer.hear(headOf(world, 1, 1_700_000_000_000).bytes);
+  const self = { known: world.network.peers(), self: world.network.self, name: "desk" };
+  t.match(await deviceRows(transfer.devices, self), [
+    { peer: world.network.self, name: "desk", isThis: true, lastHeadAt: null },
+    { peer: lap, name: "lap", isThis: false, online: false, isMerged: false,
+      lastHeadAt: "2023-11-14T22:13:20.000Z" },
+  ]);
+});
+
+test("a device is chosen by a beginning that is long enough, and no other's", (t) => {
+  const [one, other] = ["12D3KooWAAAA1111", "12D3KooWAAAA2222"]
+    .map((start) => parsePeerId(start.padEnd(52, "x"))) as [PeerId, PeerId];
+  t.equal(chosenDevice([one, other], one), one);
+  t.equal(chosenDevice([one, other], "12D3KooWAAAA2"), other);
+  t.throws(() => chosenDevice([one, other], "12D3KooWAAAA"), /Invalid/);
+  t.throws(() => chosenDevice([one], "12D3KooW"), /Invalid/, "all ids begin so");
+  t.throws(() => chosenDevice([one], "12D3KooWBBBB"), /NotFound/);
+  t.end();
+});
