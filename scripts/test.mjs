@@ -1,7 +1,7 @@
 /**
  * `npm test [-- FILES]`: installs, builds, checks the types and runs every test; the last line is
  * `N passed, N failed`. Nothing is skipped: without /dev/fuse the mount tests fail and say so.
- * `npm test -- --slow` runs test/slow after them, eight minutes more, and counts all together.
+ * `npm test -- --slow` runs test/slow after them, ten minutes more, and counts all together.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,8 +30,8 @@ const files = words.filter((word) => word !== "--slow");
 const quick = { jobs: 3, timeoutSeconds: fileTimeoutSeconds };
 const results = [runTests(files.length > 0 ? files : ["test/**/*.test.ts"], quick)];
 if (isSlow) {
-  say("stress-ng, fio and policies that move data, about eight minutes");
-  results.push(runTests(["test/slow/*.slow.ts"], { jobs: 1, timeoutSeconds: slowTimeoutSeconds }));
+  say("stress-ng, fio, and what takes many processes: about ten minutes");
+  results.push(runTests(["test/slow/*.slow.ts"], { jobs: 2, timeoutSeconds: slowTimeoutSeconds }));
 }
 results.flatMap((result) => result.names).forEach((name) => say(`failed: ${name}`));
 const sum = (name) => results.reduce((total, result) => total + result[name], 0);
