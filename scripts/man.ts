@@ -6,7 +6,8 @@
 import { writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type CommandSpec, type OptionSpec, commands } from "../src/cli/commands.ts";
+import type { CommandSpec, OptionSpec } from "../src/cli/command-spec.ts";
+import { commands } from "../src/cli/commands.ts";
 import { exitMeanings } from "../src/cli/exits.ts";
 import { homeAt } from "../src/cli/home.ts";
 import { sizeText } from "../src/cli/output.ts";

@@ -1,8 +1,8 @@
 /** The command about the drive's devices; see commands.ts. */
-import type { CommandSpec, OptionSpec } from "./commands.ts";
 import { limits } from "../base/limits.ts";
+import { type CommandSpec, json } from "./command-spec.ts";
 
-export const deviceCommand = (json: OptionSpec): CommandSpec => ({
+export const deviceCommand: CommandSpec = {
   name: "device",
   operands: "list | forget PEER",
   operandsMax: 2,
@@ -18,4 +18,4 @@ export const deviceCommand = (json: OptionSpec): CommandSpec => ({
     "is no revocation: whoever has that machine still has the drive's keys, reads all of the " +
     "drive, and may write into it.",
   options: [json],
-});
+};

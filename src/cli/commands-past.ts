@@ -1,7 +1,5 @@
 /** The commands about what the drive was; see commands.ts. */
-import type { CommandSpec, OptionSpec } from "./commands.ts";
-
-const json: OptionSpec = { name: "json", summary: "print one JSON object for programs" };
+import { type CommandSpec, json } from "./command-spec.ts";
 
 export const pastCommands: readonly CommandSpec[] = [
   {

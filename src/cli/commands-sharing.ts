@@ -1,5 +1,5 @@
 /** The commands about people and shared folders, for the table of all commands. */
-import type { CommandSpec, OptionSpec } from "./commands.ts";
+import { type CommandSpec, type OptionSpec, json } from "./command-spec.ts";
 
 const qr: OptionSpec = {
   name: "qr", summary: "show the QR code even where there is no terminal",
@@ -10,7 +10,7 @@ const passphrase: OptionSpec = {
   summary: "read the passphrase's line from this file descriptor instead of asking",
 };
 
-export const sharingCommands = (json: OptionSpec): readonly CommandSpec[] => [
+export const sharingCommands: readonly CommandSpec[] = [
   {
     name: "contacts",
     operands: "[me | add NAME STRING | remove NAME]",

@@ -2,33 +2,12 @@
  * Every command, option and operand, once: the parser, `--help` and hive(1) are made from this
  * table. Summaries are lower case and without a full stop, as Unix tools speak.
  */
+import { type CommandSpec, type OptionSpec, json } from "./command-spec.ts";
 import { deviceCommand } from "./commands-devices.ts";
-import { sharingCommands } from "./commands-sharing.ts";
-import { localCommands } from "./local-commands.ts";
+import { localCommands } from "./commands-local.ts";
 import { pastCommands } from "./commands-past.ts";
+import { sharingCommands } from "./commands-sharing.ts";
 
-export interface OptionSpec {
-  /** Long name without the dashes. */
-  readonly name: string;
-  readonly short?: string;
-  /** What the value is, in capitals; absent for a switch. */
-  readonly value?: string;
-  readonly summary: string;
-  /** Used between our own processes only: not in the help. */
-  readonly hidden?: boolean;
-}
-
-export interface CommandSpec {
-  readonly name: string;
-  /** Operands as they stand in the synopsis. */
-  readonly operands: string;
-  readonly operandsMax: number;
-  readonly summary: string;
-  readonly details: string;
-  readonly options: readonly OptionSpec[];
-}
-
-const json: OptionSpec = { name: "json", summary: "print one JSON object for programs" };
 const passphrase: OptionSpec = {
   name: "passphrase-fd",
   value: "FD",
@@ -365,8 +344,8 @@ export const commands: readonly CommandSpec[] = [
       "taken up at the next start of this machine's daemon.",
     options: [],
   },
-  deviceCommand(json),
-  ...sharingCommands(json),
+  deviceCommand,
+  ...sharingCommands,
   {
     name: "recover",
     operands: "",

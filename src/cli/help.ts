@@ -1,5 +1,6 @@
 /** `--help`, from the command table. */
-import { type CommandSpec, type OptionSpec, commands } from "./commands.ts";
+import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+import { commands } from "./commands.ts";
 
 const width = 78;
 

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { GiB, KiB, MiB } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
-import type { CommandSpec } from "./commands.ts";
+import type { CommandSpec } from "./command-spec.ts";
 
 export interface CommandLine {
   readonly operands: readonly string[];

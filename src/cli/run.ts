@@ -1,7 +1,8 @@
 /** From words to an exit code: finds the command, parses its line, runs it, reports a fault. */
 import { readFileSync } from "node:fs";
 import { HiveError, unreachable } from "../base/errors.ts";
-import { type CommandSpec, findCommand } from "./commands.ts";
+import type { CommandSpec } from "./command-spec.ts";
+import { findCommand } from "./commands.ts";
 import * as drive from "./drive-commands.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exits.ts";
 import { commandHelp, overview } from "./help.ts";

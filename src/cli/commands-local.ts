@@ -2,9 +2,7 @@
  * A part of the table of commands (commands.ts): those about what is on this machine, be it what of
  * the drive stays here, or what from here goes into the drive.
  */
-import type { CommandSpec, OptionSpec } from "./commands.ts";
-
-const json: OptionSpec = { name: "json", summary: "print one JSON object for programs" };
+import { type CommandSpec, json } from "./command-spec.ts";
 
 export const localCommands: readonly CommandSpec[] = [
   {
