@@ -306,6 +306,11 @@ export const localLimits = {
     /** Trees open at a time, the directories that hold them among them. */
     openMax: 2 ** 11,
   },
+  swarm: {
+    /** Above what services have and below what kernels give to outgoing connections (Linux: from
+     * 32,768 on), which would take a peer's port before it listens there, or while it rests. */
+    ports: { first: 10_000, count: 22_000, triesMax: 100 },
+  },
   drive: {
     /** How long a start without a local store asks for what peers have: they are dialled first. */
     bringBackMs: 20_000,

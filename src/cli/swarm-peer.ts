@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { GiB } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
 import type { NodeStatus } from "../base/views.ts";
@@ -152,15 +153,21 @@ function spawnNode(home: Home): Promise<ChildProcess> {
   });
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Not one that an outgoing connection may have taken by the time that a peer listens there. */
+async function freePort(): Promise<number> {
+  const { first, count, triesMax } = limits.swarm.ports;
+  for (let tries = 0; tries < triesMax; tries++) {
+    const port = first + systemRandom.below(count);
+    if (await isFree(port)) return port;
+  }
+  throw new HiveError("Unavailable", "swarm.port", `${triesMax} ports are taken`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
 
