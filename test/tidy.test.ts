@@ -40,6 +40,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   web: ["base"],
   watch: ["base"],
+  drive: ["agent", "base", "bridge", "cache", "check", "mount", "shared", "tree"],
   cli: ["base", "watch", "hive.ts"],
 };
 

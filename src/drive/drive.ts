@@ -1,0 +1,146 @@
+/**
+ * A mounted drive, as whoever mounted it sees it: each wish goes to the room that fulfils it, or to
+ * several in their order. It opens and closes nothing but what it was given.
+ */
+import { driveStatusOf } from "../agent/report.ts";
+import { nameFromText } from "../base/ids.ts";
+import type { NodeDuties } from "../base/node.ts";
+import type { SharesView } from "../base/sharing.ts";
+import type { DriveBrake, DriveSnapshots } from "../base/snapshots.ts";
+import type { TrafficOrders } from "../base/traffic.ts";
+import type { CacheReport, DriveStatus, PathPolicy, PolicyTexts } from "../base/views.ts";
+import type { PinRow, PinStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
+import type { Government } from "../bridge/government.ts";
+import type { Cache } from "../cache/cache.ts";
+import { verifyPath } from "../check/verify-path.ts";
+import type { Mounted } from "../mount/mount.ts";
+import type { Tree } from "../tree/tree.ts";
+import { brakeOf, refuseBraked, snapshotsOf } from "./past.ts";
+import { type LinkWish, type ShareWish, sharingOf } from "./sharing.ts";
+
+/** A mounted drive. */
+export interface Drive extends AsyncDisposable {
+  /** Resolves when the mount is gone, by whomever. */
+  readonly ended: Promise<void>;
+  readonly node: NodeDuties;
+  /** What whoever mounts it should hear: of a local store that was gone. */
+  readonly note: string | undefined;
+  status(): Promise<DriveStatus>;
+  /** Until everything written so far is on peers; TimedOut otherwise. */
+  flush(timeoutMs: number): Promise<void>;
+  /** Gives back the room of what was deleted, here and at the peers; TimedOut when it is late. */
+  reclaim(timeoutMs: number): Promise<ReclaimReport>;
+  cache(options: { readonly drop: boolean }): Promise<CacheReport>;
+  setCacheLimit(bytes: number): Promise<void>;
+  /** Keeps a file or folder here from now on, or leaves it out again. */
+  pin(path: readonly string[], isKept: boolean): Promise<void>;
+  /** Until all that is pinned is here, or something keeps it from coming; null without pins. */
+  pinsSettled(told: (status: PinStatus) => void): Promise<PinStatus | null>;
+  pins(): readonly PinRow[];
+  /** Every chunk of the files at or below the path, fetched from its holders. */
+  verifyPath(path: readonly string[]): Promise<VerifyReport>;
+  readonly snapshots: DriveSnapshots;
+  readonly brake: DriveBrake;
+  /** The policy that a path goes by. */
+  policyAt(path: readonly string[]): Promise<PathPolicy>;
+  /** Gives a folder a policy of its own, by its name; null for that of the folder above. */
+  setPolicy(path: readonly string[], name: string | null): Promise<void>;
+  /** The user's policies say something else now. */
+  govern(texts: PolicyTexts): Promise<void>;
+  /** Lets a person read a folder of the drive; the grant for her. */
+  share(path: readonly string[], asked: ShareWish): Promise<string>;
+  /** Lets whoever has the link read a folder of the drive. */
+  link(path: readonly string[], asked: LinkWish): Promise<string>;
+  /** What is shared, by this drive and with it. */
+  shares(): Promise<SharesView>;
+  /** Shuts a person out of a folder of the drive. */
+  revoke(path: readonly string[], person: string): Promise<void>;
+  /** The user wants so much to go over the line now, or nothing. */
+  limit(orders: TrafficOrders): Promise<void>;
+  /** So much of this machine is for others from now on. */
+  setQuota(bytes: number): Promise<void>;
+  unmount(options: { readonly lazy: boolean }): Promise<void>;
+}
+
+export interface DriveParts {
+  readonly cache: Cache;
+  readonly tree: Tree;
+  readonly node: NodeDuties;
+  readonly mounted: Mounted;
+  readonly note: string | undefined;
+  readonly government: Government;
+  /** What the node was told last. */
+  readonly told: { traffic: TrafficOrders; quotaBytes: number };
+  /** The drive's own steps have something to do. */
+  readonly wake: () => void;
+}
+
+export function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
+  // Whoever closes it second waits as long as the first.
+  let closing: Promise<void> | undefined;
+  const { cache, tree, node, mounted, note, government, told, wake } = parts;
+  return {
+    note,
+    ended: mounted.ended,
+    node,
+    status: async () =>
+      driveStatusOf(await node.status(), {
+        pid: process.pid,
+        mount: mounted.directory,
+        driver: mounted.driver,
+        requests: mounted.stats(),
+        usage: cache.usage(),
+        trouble: cache.trouble(),
+        resealing: tree.resealing() ?? null,
+        pins: tree.pins?.status() ?? null,
+        brake: tree.brake.status(),
+      }),
+    async flush(timeoutMs) {
+      await tree.commit();
+      refuseBraked(tree);
+      await node.flush(timeoutMs);
+    },
+    async reclaim(timeoutMs) {
+      await tree.commit();
+      refuseBraked(tree);
+      await node.flush(timeoutMs);
+      return node.reclaim(timeoutMs);
+    },
+    async cache({ drop }) {
+      const droppedBytes = drop ? await cache.dropClean() : 0;
+      // What the kernel keeps of the files goes too: the next read comes from the peers.
+      if (drop) await Promise.all(tree.knownInos().map((ino) => mounted.invalidateInode(ino)));
+      const { limitBytes, usedBytes, dirtyBytes } = cache.usage();
+      const { pinnedBytes } = cache.pins.room();
+      return { limitBytes, usedBytes, dirtyBytes, pinnedBytes, droppedBytes };
+    },
+    async pin(path, isKept) {
+      await tree.pins?.set(path.map(nameFromText), isKept);
+      wake();
+    },
+    pinsSettled: async (heard) => await tree.pins?.settled(heard) ?? null,
+    pins: () => tree.pins?.rows() ?? [],
+    async setCacheLimit(bytes) {
+      await cache.setLimit(bytes);
+      tree.pins?.again();
+      wake();
+    },
+    verifyPath: (path) => verifyPath(tree, node, path.map(nameFromText)),
+    snapshots: snapshotsOf(tree, mounted),
+    brake: brakeOf(tree, mounted),
+    policyAt: (path) => government.at(path.map(nameFromText)),
+    setPolicy: (path, name) => tree.setPolicy(path.map(nameFromText), name),
+    govern: (texts) => government.govern(texts),
+    ...sharingOf(tree, node),
+    async limit(orders) {
+      told.traffic = orders;
+      await node.limit(orders);
+    },
+    async setQuota(quotaBytes) {
+      told.quotaBytes = quotaBytes;
+      await node.setQuota(quotaBytes);
+    },
+    unmount: (how) => mounted.unmount(how),
+    [Symbol.asyncDispose]: () => (closing ??= owned.disposeAsync()),
+  };
+}
