@@ -6,7 +6,7 @@ import { isFault } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Maybe, then } from "../base/step.ts";
-import { type Desk } from "./operation.ts";
+import type { Desk } from "./operation.ts";
 
 export const defaultList = "system.posix_acl_default";
 

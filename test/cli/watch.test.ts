@@ -3,24 +3,11 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync }
   from "node:fs";
 import { join } from "node:path";
-import { type Test, test } from "tap";
-import { type Machine, newMachine, sameTree, until } from "../support/cli.ts";
+import { test } from "tap";
+import { newMachine, sameTree, until } from "../support/cli.ts";
+import { watchStatuses } from "../support/watches.ts";
 
 const MiB = 1024 * 1024;
-
-interface Status {
-  readonly directory: string;
-  readonly into: string;
-  readonly state: string;
-  readonly copied: number;
-  readonly problem: string | null;
-  readonly waitingFor: string | null;
-}
-
-async function statuses(t: Test, machine: Machine): Promise<readonly Status[]> {
-  const ran = await machine.must(t, ["watch", "--list", "--json"]);
-  return JSON.parse(ran.out) as readonly Status[];
-}
 
 test("all of it, what changes, what the rules leave out, and on after a restart", { timeout: 200_000 }, async (t) => {
   const machine = newMachine("watch");
@@ -47,7 +34,7 @@ test("all of it, what changes, what the rules leave out, and on after a restart"
   t.match(ran.error, /\d+ looked at, 202 copied \(9\.\d MiB\); .*work is watched/);
   t.ok(await isSame());
   t.notOk(existsSync(join(copy, "node_modules")));
-  t.match(await statuses(t, machine), [{ directory: source, into: "backup/work" }]);
+  t.match(await watchStatuses(t, machine), [{ directory: source, into: "backup/work" }]);
 
   writeFileSync(at("src", "deep", "fresh"), "fresh");
   writeFileSync(at("src", "file 1"), "changed");
@@ -70,7 +57,7 @@ test("all of it, what changes, what the rules leave out, and on after a restart"
     seconds: 20, what: "it goes on after a restart",
   });
   await machine.must(t, ["watch", "--stop", source]);
-  t.strictSame(await statuses(t, machine), []);
+  t.strictSame(await watchStatuses(t, machine), []);
   t.equal((await machine.hive(["watch", "--stop", source])).code, 3);
   t.ok(existsSync(old), "the copy stays");
 });

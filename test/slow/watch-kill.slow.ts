@@ -6,22 +6,11 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync }
   from "node:fs";
 import { join } from "node:path";
-import { type Test, test } from "tap";
-import { type Machine, newMachine, sameTree, until } from "../support/cli.ts";
+import { test } from "tap";
+import { newMachine, sameTree, until } from "../support/cli.ts";
+import { watchStatuses } from "../support/watches.ts";
 
 const MiB = 1024 * 1024;
-
-interface Status {
-  readonly directory: string;
-  readonly into: string;
-  readonly state: string;
-  readonly waitingFor: string | null;
-}
-
-async function statuses(t: Test, machine: Machine): Promise<readonly Status[]> {
-  const ran = await machine.must(t, ["watch", "--list", "--json"]);
-  return JSON.parse(ran.out) as readonly Status[];
-}
 
 test("a kill in the midst, two folders in one place, deletes", { timeout: 200_000 }, async (t) => {
   const machine = newMachine("watch-kill");
@@ -60,7 +49,7 @@ test("a kill in the midst, two folders in one place, deletes", { timeout: 200_00
   mkdirSync(source);
   await machine.must(t, ["unmount"]);
   await machine.must(t, ["mount", machine.mount]);
-  const isWaiting = async () => (await statuses(t, machine))[0]?.waitingFor?.includes("empty") ?? false;
+  const isWaiting = async () => (await watchStatuses(t, machine))[0]?.waitingFor?.includes("empty") ?? false;
   await until(isWaiting, { seconds: 20, what: "an empty folder deletes nothing" });
   t.ok(existsSync(join(copy, "src", "file 1")));
 });

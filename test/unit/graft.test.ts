@@ -1,7 +1,7 @@
 /** Trees grafted into a drive's: one file system, in which nobody can take one for another. */
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
-import { HiveError, isFault } from "../../src/base/errors.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import type { FileSystem } from "../../src/base/filesystem.ts";
 import type { Graft, GraftPoint } from "../../src/base/grafts.ts";
 import { type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
@@ -10,6 +10,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { Grafts } from "../../src/graft/graft.ts";
 import { Span } from "../../src/graft/numbers.ts";
 import { testFileSystem } from "../contract/filesystem.ts";
+import { kindOf } from "../support/kind-of.ts";
 import { MemoryTree } from "../support/memory-tree.ts";
 import { listDirectory, nobody, readFile } from "../support/walk.ts";
 
@@ -50,16 +51,6 @@ function grafted(base: FileSystem, point: GraftPoint, listed = true): Grafts {
   const root = new Map([[parseName("Shared"), { point, listed }]]);
   const everywhere = new Map([[parseName(".old"), () => point]]);
   return new Grafts({ base, table: { root, everywhere }, log: silentLog, now: () => 1500 }, owner);
-}
-
-async function kindOf(act: () => unknown): Promise<string> {
-  try {
-    await act();
-    return "none";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
 }
 
 async function write(fs: FileSystem, parent: Ino, name: string, text: string): Promise<Ino> {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
-import { HiveError, isFault } from "../../src/base/errors.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import type { FileSystem } from "../../src/base/filesystem.ts";
 import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
@@ -13,6 +13,7 @@ import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
 import { isKept } from "../../src/tree/keeping.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { kindOf } from "../support/kind-of.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody, readFile, walkTree } from "../support/walk.ts";
 
@@ -58,16 +59,6 @@ async function inoOf(fs: FileSystem, ...names: readonly string[]): Promise<Ino> 
   let ino = rootIno;
   for (const name of names) ino = (await fs.lookup(place(ino, name))).ino;
   return ino;
-}
-
-async function kindOf(act: () => unknown): Promise<string> {
-  try {
-    await act();
-    return "none";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
 }
 
 /** Something of every sort. */
