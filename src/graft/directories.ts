@@ -56,8 +56,9 @@ export class GraftDirectories {
     return this.#attributes(directory);
   }
 
+  /** Asked for each name that is removed or moved: as a rule there are none, and no key is made. */
   knows({ parent, name }: Place): boolean {
-    return this.#byPlace.has(`${parent}/${name}`);
+    return this.#byPlace.size > 0 && this.#byPlace.has(`${parent}/${name}`);
   }
 
   forget = (ino: Ino, lookups: number): void => {
