@@ -1,21 +1,17 @@
 /**
  * Where every block lies. Lookups are answered from the books on this disk; for a machine that
  * lost them, the same entries stand in sealed, sorted runs among the peers, which the head names.
- * The newest few entries stand in the head itself. It makes blocks of runs; `upload` places them.
- *
- * Runs merge when an older one is at most twice as large as the next: there are at most as many
- * as the number of entries has binary digits, and an entry is written again as often at most.
+ * The newest few entries stand in the head itself. Runs are made in runs.ts.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
-import { assert } from "../base/errors.ts";
-import { type Cid, cidOf, parseCid, parseGroupId, parseSegmentId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
+import { type Cid, parseCid, parseGroupId, parseSegmentId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
-import { openRecord, sealRecord } from "../crypt/aead.ts";
-import { type CatalogEntry, type Run, decodePageBlock, decodeRuns } from "./catalog-page.ts";
-import { encodePageBlock, encodeRuns, pageBytesOf } from "./catalog-page.ts";
+import { openRecord } from "../crypt/aead.ts";
+import { type CatalogEntry, type Run, decodePageBlock, decodeRuns, encodeRuns }
+  from "./catalog-page.ts";
 import { PlacedSince } from "./placed-since.ts";
+import { RunBuilder } from "./runs.ts";
 
 /** Where these books, transfer's own, say that the block lies; for whoever has nothing but them. */
 export async function placeIn(books: KeyValue, cid: Cid): Promise<CatalogEntry | undefined> {
@@ -29,20 +25,11 @@ export async function tellsOfBlocks(books: KeyValue): Promise<boolean> {
   return false;
 }
 
-/** A run on its way to the peers: its pages are in the books, their places come one by one. */
-interface Building {
-  /** How many of the newest runs it takes in. */
-  readonly merged: number;
-  readonly entries: number;
-  readonly pages: readonly Cid[];
-  readonly index: Cid | undefined;
-}
-
 export class Catalog {
   readonly since = new PlacedSince();
   readonly #books: KeyValue;
   readonly #key: Uint8Array;
-  readonly #random: Random;
+  readonly #runs: RunBuilder;
   /** Pages that are not on this disk come from the peers. */
   readonly #fetch: (place: CatalogEntry) => Promise<Uint8Array>;
 
@@ -51,8 +38,8 @@ export class Catalog {
     fetch: (place: CatalogEntry) => Promise<Uint8Array>,
   ) {
     this.#books = needs.books;
-    this.#random = needs.random;
     this.#key = needs.catalogKey;
+    this.#runs = new RunBuilder(needs, this);
     this.#fetch = fetch;
   }
 
@@ -90,7 +77,7 @@ export class Catalog {
   /** The blocks that the runs are stored in. */
   async pages(): Promise<ReadonlySet<Cid>> {
     const runs = await this.runs();
-    return new Set((await Promise.all(runs.map((run) => this.#blocksOf(run)))).flat());
+    return new Set((await Promise.all(runs.map((run) => this.blocksOf(run)))).flat());
   }
 
   /** All runs are to be written anew, as one: where their pages lie now is not to be used. */
@@ -133,19 +120,11 @@ export class Catalog {
   }
 
   /**
-   * Moves the newest entries into a run when they are too many for the head. Answers the blocks
-   * that must be placed before it is called again; nothing when the head may be published.
+   * Makes what is newest fit the head. Answers the blocks that must be placed before it is called
+   * again; nothing when the head may be published.
    */
-  async settle(): Promise<readonly { cid: Cid; lengthBytes: number }[]> {
-    const building = await this.#building() ?? await this.#begin();
-    if (building === undefined) return [];
-    const unplaced = await this.#unplaced(building);
-    if (unplaced.length > 0) return unplaced;
-    if (building.pages.length > 1 && building.index === undefined) {
-      return this.#unplaced(await this.#addIndex(building));
-    }
-    await this.#finish(building);
-    return [];
+  settle(): Promise<readonly { cid: Cid; lengthBytes: number }[]> {
+    return this.#runs.settle();
   }
 
   /** Takes over what a head says, on a machine that has nothing. Entries are not kept yet. */
@@ -199,83 +178,7 @@ export class Catalog {
     for (const page of pages) await this.#books.batch(putPlaces(await this.#open(page)));
   }
 
-  async #begin(): Promise<Building | undefined> {
-    const newest = await this.newest();
-    const segments = new Set(newest.map(({ segment }) => segment)).size;
-    const size = pageBytesOf({ entries: newest.length, segments });
-    const runs = await this.runs();
-    const isRenewed = runs.length > 0 && await this.isToRenew();
-    if (size <= limits.transfer.inlineBytesMax && !isRenewed) return undefined;
-    const needed = mergeCount(runs.map(({ entries }) => entries), newest.length);
-    const merged = isRenewed ? runs.length : needed;
-    const sources = runs.slice(runs.length - merged).map((run) => this.#entriesOf(run));
-    const pages: Cid[] = [];
-    let entries = 0;
-    for await (const page of pagesOf(this.#placed(mergeRuns([...sources, newest.values()])))) {
-      pages.push(await this.#keepPage(page));
-      entries += page.length;
-    }
-    assert(pages.length <= limits.transfer.runPagesMax, "a run's index fits a block");
-    return this.#save({ merged, entries, pages, index: undefined });
-  }
-
-  /** Without those that were forgotten since they were written into a run. */
-  async *#placed(entries: AsyncIterable<CatalogEntry>): AsyncGenerator<CatalogEntry> {
-    for await (const entry of entries) if (await this.find(entry.cid) !== undefined) yield entry;
-  }
-
-  async #addIndex(building: Building): Promise<Building> {
-    const places = await Promise.all(building.pages.map((cid) => this.find(cid)));
-    const index = await this.#keepPage(places.filter((place) => place !== undefined));
-    return this.#save({ ...building, index });
-  }
-
-  async #finish(building: Building): Promise<void> {
-    const top = building.index ?? building.pages[0];
-    assert(top !== undefined);
-    const place = await this.find(top);
-    assert(place !== undefined, "a run's blocks are placed before the run counts");
-    const runs = await this.runs();
-    const staying = runs.slice(0, runs.length - building.merged);
-    const depth = building.index === undefined ? 0 : 1;
-    const next = [...staying, { entries: building.entries, depth, place } as const];
-    const fresh = await this.#takenIn(building);
-    const merged = runs.slice(runs.length - building.merged);
-    const pages = (await Promise.all(merged.map((run) => this.#blocksOf(run)))).flat();
-    const gone = [...fresh, ...pages.flatMap((cid) => [`p/${cid}`, `c/${cid}`])];
-    await this.#books.batch([
-      { type: "put", key: "x/runs", value: encodeRuns(next) },
-      { type: "delete", key: "x/building" },
-      ...(staying.length === 0 ? [{ type: "delete", key: "x/renew" } as const] : []),
-      ...gone.map((key): KeyChange => ({ type: "delete", key })),
-    ]);
-  }
-
-  /** Of the newest entries those that stand in the run: a segment may have moved meanwhile. */
-  async #takenIn(building: Building): Promise<string[]> {
-    const newest = new Map((await this.newest()).map((entry) => [entry.cid, entry]));
-    const taken: string[] = [];
-    for (const cid of building.pages) {
-      const sealed = await this.page(cid);
-      assert(sealed !== undefined, "a page stays until its run counts");
-      for (const entry of decodePageBlock(openRecord(this.#key, sealed))) {
-        const { segment, offsetBytes } = newest.get(entry.cid) ?? {};
-        const isSame = segment === entry.segment && offsetBytes === entry.offsetBytes;
-        if (isSame) taken.push(`n/${entry.cid}`);
-      }
-    }
-    return taken;
-  }
-
-  async #keepPage(entries: readonly CatalogEntry[]): Promise<Cid> {
-    const sealed = sealRecord(this.#key, encodePageBlock(entries), this.#random);
-    assert(sealed.length <= limits.dag.blockBytesMax, "a page is a block");
-    const cid = cidOf(sealed);
-    await this.#books.put(`p/${cid}`, sealed);
-    return cid;
-  }
-
-  async *#entriesOf(run: Run): AsyncGenerator<CatalogEntry> {
+  async *entriesOf(run: Run): AsyncGenerator<CatalogEntry> {
     for (const page of await this.#pagesOf(run)) yield* await this.#open(page);
   }
 
@@ -284,7 +187,7 @@ export class Catalog {
   }
 
   /** All blocks that a run is stored in. */
-  async #blocksOf(run: Run): Promise<Cid[]> {
+  async blocksOf(run: Run): Promise<Cid[]> {
     const pages = (await this.#pagesOf(run)).map(({ cid }) => cid);
     return run.depth === 0 ? pages : [run.place.cid, ...pages];
   }
@@ -293,87 +196,6 @@ export class Catalog {
     const sealed = await this.page(place.cid) ?? await this.#fetch(place);
     return decodePageBlock(openRecord(this.#key, sealed));
   }
-
-  async #unplaced(building: Building): Promise<{ cid: Cid; lengthBytes: number }[]> {
-    const cids = building.index === undefined ? building.pages : [building.index];
-    const blocks = cids.map(async (cid) => {
-      if (await this.find(cid) !== undefined) return [];
-      const bytes = await this.page(cid);
-      assert(bytes !== undefined, "a page stays until its run counts");
-      return [{ cid, lengthBytes: bytes.length }];
-    });
-    return (await Promise.all(blocks)).flat();
-  }
-
-  async #building(): Promise<Building | undefined> {
-    const value = await this.#books.get("x/building");
-    if (value === undefined) return undefined;
-    const reader = new Reader(value, "catalog.building");
-    const [merged, entries] = [reader.varint(), reader.varint()];
-    const pages = Array.from({ length: reader.varint() }, () => parseCid(reader.hex(32)));
-    const index = reader.u8() === 1 ? parseCid(reader.hex(32)) : undefined;
-    reader.end();
-    return { merged, entries, pages, index };
-  }
-
-  async #save(building: Building): Promise<Building> {
-    const writer = new Writer().varint(building.merged).varint(building.entries);
-    writer.varint(building.pages.length);
-    for (const cid of building.pages) writer.hex(cid);
-    if (building.index === undefined) writer.u8(0);
-    else writer.u8(1).hex(building.index);
-    await this.#books.put("x/building", writer.finish());
-    return building;
-  }
-}
-
-/** How many of the newest runs a new one of this size takes in. */
-export function mergeCount(runs: readonly number[], newest: number): number {
-  let size = newest;
-  let count = 0;
-  for (const entries of [...runs].reverse()) {
-    if (entries > 2 * size) break;
-    size += entries;
-    count++;
-  }
-  return count;
-}
-
-/** One sorted stream from sorted streams; of equal CIDs the last stream's entry stays. */
-export async function* mergeRuns(
-  sources: readonly (AsyncIterator<CatalogEntry> | Iterator<CatalogEntry>)[],
-): AsyncGenerator<CatalogEntry> {
-  const heads = await Promise.all(sources.map((source) => source.next()));
-  for (;;) {
-    let least: CatalogEntry | undefined;
-    for (const head of heads) {
-      if (head.done === true) continue;
-      if (least === undefined || head.value.cid <= least.cid) least = head.value;
-    }
-    if (least === undefined) return;
-    for (const [at, head] of heads.entries()) {
-      const source = sources[at];
-      if (head.done === true || source === undefined || head.value.cid !== least.cid) continue;
-      heads[at] = await source.next();
-    }
-    yield least;
-  }
-}
-
-/** Cuts a stream of entries into pages that fit a block. */
-async function* pagesOf(entries: AsyncIterable<CatalogEntry>): AsyncGenerator<CatalogEntry[]> {
-  let page: CatalogEntry[] = [];
-  let segments = new Set<string>();
-  for await (const entry of entries) {
-    page.push(entry);
-    segments.add(entry.segment);
-    const size = pageBytesOf({ entries: page.length, segments: segments.size });
-    if (size < limits.transfer.pageBytesMax) continue;
-    yield page;
-    page = [];
-    segments = new Set();
-  }
-  if (page.length > 0) yield page;
 }
 
 function putPlaces(entries: readonly CatalogEntry[]): KeyChange[] {

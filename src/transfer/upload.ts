@@ -1,46 +1,37 @@
 /**
- * Takes what the cache has to place, round by round: packs, codes, places, writes it down, and
+ * Takes what the cache has to place, round by round: packs it, has it sent (sending.ts), and
  * publishes the head. One Step: bounded, and stoppable between any two writes of its books.
  *
  * A segment counts as placed when at least r of its n shards are acknowledged, r being its class's
  * repair threshold: all n are tried, and what is missing is left to repair, which sees the segment
  * as degraded. Fewer than r, and the round waits: no head names a block of it.
- *
- * A crash leaves half-placed segments in the books. Their blocks make the same shards again, so
- * they are finished first; if a block is gone since, nothing names the segment, and it is released.
+ * What a crash left half-placed is finished first (halves.ts).
  */
-import type { BlockInfo, KeyValue, RoundOptions, UploadSource } from "../base/blocks.ts";
+import type { KeyValue, RoundOptions, UploadSource } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError, assert, isFault } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
-import type { Manifest, SegmentRecord } from "../base/records.ts";
+import type { Manifest } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import type { Coder } from "../erasure/erasure.ts";
-import { memberOfShard } from "../placement/seats.ts";
-import { tellAbandoned } from "./abandon.ts";
-import { type HalfPlaced, type SegmentBooks, type SegmentState } from "./books.ts";
-import { freshState, heldCount } from "./books.ts";
-import type { CatalogEntry } from "./catalog-page.ts";
+import type { SegmentBooks } from "./books.ts";
 import type { Catalog } from "./catalog.ts";
-import { withFound } from "./found.ts";
 import type { Groups } from "./groups.ts";
-import {
-  type Lane, type LaneStatus, groupFor, isLaneDone, laneStatus, lanesOf,
-  waitingOf,
-} from "./lanes.ts";
-import { type Layout, planSegment } from "./pack.ts";
+import { Halves } from "./halves.ts";
+import { type Lane, type LaneStatus, groupFor, isLaneDone, laneStatus, lanesOf, waitingOf }
+  from "./lanes.ts";
+import { planSegment } from "./pack.ts";
 import { type Placer, flightsMax } from "./place.ts";
 import { type Announcer, type Renewal, publishHead } from "./publish.ts";
 import { type Round, RoundCount, beginRenewal, roundOf } from "./round.ts";
-import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
-import { ShardPool } from "./shard-pool.ts";
-import { type Waiting, notHere, tooFewTook } from "./waiting.ts";
+import { Sending } from "./sending.ts";
+import { type Waiting, tooFewTook } from "./waiting.ts";
 import type { Witness } from "./witness.ts";
 
 export interface UploadNeeds {
@@ -66,7 +57,8 @@ export interface UploadNeeds {
 export class Uploader implements Step {
   readonly name = "upload";
   readonly #needs: UploadNeeds;
-  readonly #pool = new ShardPool();
+  readonly #sending: Sending;
+  readonly #halves: Halves;
   #round: Round | undefined;
   #waiting: Waiting = { for: "nothing" };
   #running: Promise<unknown> = Promise.resolve();
@@ -76,6 +68,12 @@ export class Uploader implements Step {
 
   constructor(needs: UploadNeeds) {
     this.#needs = needs;
+    const read = (cid: Cid, into: Buffer): Promise<Uint8Array> => this.#read(cid, into);
+    const placed = (cids: readonly Cid[]): Promise<void> => needs.source.placed(cids);
+    const abandoned = (): void => void (this.#round = undefined);
+    const parts = { ...needs, read, placed };
+    this.#sending = new Sending(parts);
+    this.#halves = new Halves({ ...parts, sending: this.#sending, abandoned });
   }
 
   get waiting(): Waiting {
@@ -120,7 +118,7 @@ export class Uploader implements Step {
 
   async #step(signal: AbortSignal, options: RoundOptions): Promise<"busy" | "idle"> {
     signal.throwIfAborted();
-    if (await this.#finishHalfPlaced(signal) > 0) return "idle";
+    if (await this.#halves.finish(signal) > 0) return this.#idle(tooFewTook);
     this.#round ??= await this.#beginRound(options);
     const round = this.#round;
     if (round === undefined) return this.#idle({ for: "nothing" });
@@ -202,9 +200,9 @@ export class Uploader implements Step {
     const inTheAir = new Set<Promise<boolean>>();
     while (flights.length < plan.count && !isLaneDone(lane)) {
       const { layout, taken } = planSegment(lane.blocks, { from: lane.from, k: group.class.k });
-      const { half, coded } = await this.#beginSegment(layout, group);
+      const { half, coded } = await this.#sending.begin(layout, group);
       lane.from += taken;
-      const flight = this.#placeSegment(half, coded, signal);
+      const flight = this.#sending.place(half, coded, signal);
       flights.push(flight);
       inTheAir.add(flight);
       const land = (): boolean => inTheAir.delete(flight);
@@ -214,26 +212,8 @@ export class Uploader implements Step {
     }
   }
 
-  /** Codes a segment and writes it down before its first shard leaves. */
-  async #beginSegment(
-    layout: Layout, group: Manifest,
-  ): Promise<{ half: HalfPlaced; coded: CodedSegment }> {
-    const coded = await this.#code(layout, group.class.n);
-    const { roots } = coded;
-    const { shardBytes, blocks } = layout;
-    const told = { group: group.group, class: group.class, shardBytes, roots };
-    const record = signSegment(this.#needs, told);
-    const state = freshState(record);
-    await this.#needs.segments.write(state, { record, blocks });
-    return { half: { state, record, blocks }, coded };
-  }
-
-  #code(layout: Layout, n: number): Promise<CodedSegment> {
-    const read = async (cid: Cid, into: Buffer): Promise<Uint8Array> => {
-      return await this.#needs.catalog.page(cid) ?? this.#readHere(cid, into);
-    };
-    const take = (shardBytes: number): Buffer => this.#pool.take(shardBytes);
-    return codeSegment(this.#needs.coder, layout, { n, read, take });
+  async #read(cid: Cid, into: Buffer): Promise<Uint8Array> {
+    return await this.#needs.catalog.page(cid) ?? this.#readHere(cid, into);
   }
 
   async #readHere(cid: Cid, into: Buffer): Promise<Uint8Array> {
@@ -249,147 +229,9 @@ export class Uploader implements Step {
     }
   }
 
-  /** True when enough members have their shards. */
-  async #placeSegment(
-    half: HalfPlaced, coded: CodedSegment, signal: AbortSignal,
-  ): Promise<boolean> {
-    const { record, blocks } = half;
-    const manifest = this.#needs.groups.get(record.group);
-    assert(manifest !== undefined, "a segment has its group");
-    const { r } = manifest.class;
-    const startedMs = this.#needs.clock.monotonicMs();
-    let state = await this.#sendMissing(half, coded, { haste: true, signal });
-    if (heldCount(state) < r) {
-      state = await this.#sendMissing({ ...half, state }, coded, { haste: false, signal });
-    }
-    const isOurLine = !this.#needs.witness.heardSince(startedMs);
-    if (heldCount(state) < r && !isOurLine && await this.#replaceFailed(state, record)) {
-      state = await this.#sendMissing({ ...half, state }, coded, { haste: false, signal });
-    }
-    if (heldCount(state) < r) {
-      await this.#needs.segments.write(state, { record, blocks });
-      return false;
-    }
-    await this.#accept({ state, record, blocks });
-    return true;
-  }
-
-  async #sendMissing(
-    half: HalfPlaced,
-    coded: CodedSegment,
-    options: { readonly haste: boolean; readonly signal: AbortSignal },
-  ): Promise<SegmentState> {
-    const { state, record } = half;
-    const manifest = this.#needs.groups.get(record.group);
-    assert(manifest !== undefined, "a segment has its group");
-    const freed = (shard: Buffer) => () => this.#pool.give(shard);
-    const shards = coded.shards.map((bytes, index) => ({ index, bytes, freed: freed(bytes) }));
-    const missing = shards
-      .filter(({ index }) => state.holders[index] !== memberOfShard(record, index, manifest));
-    const taken = await this.#needs.placer.place(record, manifest, missing, options);
-    const holders = state.holders.map((holder, index) => taken.get(index) ?? holder);
-    return { ...state, holders };
-  }
-
-  /**
-   * New members for as many seats as the round lacks, of those that took nothing: it cannot wait
-   * for repair, and whoever keeps its seat has nothing to move.
-   */
-  async #replaceFailed(state: SegmentState, record: SegmentRecord): Promise<boolean> {
-    const manifest = this.#needs.groups.get(record.group);
-    assert(manifest !== undefined, "a segment has its group");
-    const failed = new Set<PeerId>();
-    for (const [index, holder] of state.holders.entries()) {
-      if (holder === undefined) failed.add(memberOfShard(record, index, manifest));
-    }
-    let newest: Manifest | undefined;
-    let lacking = manifest.class.r - heldCount(state);
-    for (const peer of failed) {
-      if (lacking === 0) break;
-      const next = await this.#needs.groups.replace(record.group, [peer], failed);
-      if (next !== undefined) lacking--;
-      newest = next ?? newest;
-    }
-    if (newest !== undefined) await this.#needs.groups.tell(newest);
-    return newest !== undefined;
-  }
-
-  /** The books first, then the cache: what it evicts can be found. */
-  async #accept({ state, record, blocks }: HalfPlaced): Promise<void> {
-    const { segment, group } = record;
-    const entries = blocks.map((block): CatalogEntry => ({ ...block, segment, group }));
-    const changes = await this.#needs.catalog.changesFor(entries);
-    await this.#needs.segments.write({ ...state, placed: true }, { record, changes });
-    const held = heldCount(state);
-    this.#needs.log.debug("transfer.segment.placed", { segment, held, n: state.n });
-    await this.#needs.source.placed(blocks.map(({ cid }) => cid));
-  }
-
-  /** How many remain unfinished. */
-  async #finishHalfPlaced(signal: AbortSignal): Promise<number> {
-    let left = 0;
-    for (const half of await this.#needs.segments.halfPlaced()) {
-      signal.throwIfAborted();
-      if (!(await this.#finish(half, signal))) left++;
-    }
-    if (left > 0) this.#idle(tooFewTook);
-    return left;
-  }
-
-  async #finish(half: HalfPlaced, signal: AbortSignal): Promise<boolean> {
-    if (!this.#mayCode(half)) return false;
-    const { groups } = this.#needs;
-    const manifest = groups.get(half.record.group);
-    const isLawful = manifest === undefined || groups.law.isLawful(manifest);
-    const coded = await this.#codeAgain(half);
-    if (coded !== undefined && !isLawful) {
-      if (!(await this.#hasOtherGroup(half))) return false;
-    } else if (coded !== undefined) {
-      const state = await withFound(this.#needs, half, { shards: coded.shards, signal });
-      if (await this.#placeSegment({ ...half, state }, coded, signal)) return true;
-      // A group whose members are gone must not keep from the others what another group can take.
-      if (!(await this.#hasOtherGroup(half))) return false;
-    }
-    await this.#abandon(half);
-    return true;
-  }
-
-  /** The policy may have changed since it was begun. */
-  #mayCode({ record }: HalfPlaced): boolean {
-    const manifest = this.#needs.groups.get(record.group);
-    return manifest === undefined || this.#needs.groups.law.mayHere("encode", manifest);
-  }
-
-  async #hasOtherGroup({ record }: HalfPlaced): Promise<boolean> {
-    const { groups } = this.#needs;
-    const next = await groupFor({ name: groups.nameOf(record.group), waiting: undefined }, groups);
-    return next !== undefined && next.group !== record.group;
-  }
-
-  /** The shards as they were; undefined when a block of them is gone. */
-  async #codeAgain({ record, blocks }: HalfPlaced): Promise<CodedSegment | undefined> {
-    const { k, n, shardBytes } = record;
-    try {
-      const coded = await this.#code({ k, shardBytes, blocks }, n);
-      const same = coded.roots.every((root, index) => root === record.roots[index]);
-      return same ? coded : undefined;
-    } catch (error) {
-      if (isFault(error, "NotFound", "Stale", "Corrupt")) return undefined;
-      throw error;
-    }
-  }
-
-  /** Nothing names this segment and nothing will: its holders may forget it. */
-  async #abandon(half: HalfPlaced): Promise<void> {
-    await tellAbandoned(this.#needs, half);
-    await this.#needs.segments.forget(half.record.segment);
-    // Blocks of it that are still wanted come again with the next round.
-    this.#round = undefined;
-  }
-
   #idle(waiting: Waiting): "idle" {
     this.#waiting = waiting;
-    this.#pool.clear();
+    this.#sending.rest();
     return "idle";
   }
 
