@@ -117,7 +117,7 @@ function byWho({ dwellers }: Plan): readonly Row[] {
     row("near-eu", "tiny", "require region in EU; prefer rtt(me) <= 30 ms weight 3;", inEu),
     row("liked", "tiny", "prefer country in DE weight 100; prefer region in EU weight 0.5;",
       anybody),
-    row("nines", "home durability >= 10 nines availability >= 4 nines", "", anybody),
+    row("nines", "home durability >= 10 nines availability >= 3 nines", "", anybody),
   ];
 }
 
