@@ -5,7 +5,8 @@
 import type { KeyValue } from "../base/blocks.ts";
 import { type Brake, braked, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
-import { type LineUse, courteous, noticed, unusedLine } from "../base/courtesy.ts";
+import { type LineUse, type NoticedStep, courteous, noticed, unusedLine }
+  from "../base/courtesy.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { ServiceTally } from "../base/ledger.ts";
@@ -45,7 +46,7 @@ export interface AgentNeeds {
   readonly tally?: ServiceTally;
   /** Who gives up seats; without them nobody does. */
   readonly notices?: Notices;
-  /** Holds back what costs bulk: repair, and moves. */
+  /** Holds back what costs bulk: repair, this drive's and that of others, and moves. */
   readonly brake?: Brake;
   /** Who else wants the line: bulk leaves them half of the time. */
   readonly line?: LineUse;
@@ -58,6 +59,8 @@ export interface AgentOptions {
   readonly auditIntervalMs: number;
   /** Further work of other rooms, run in the same loop. */
   readonly steps?: readonly Step[];
+  /** The same of work that moves bulk. */
+  readonly bulk?: readonly Step[];
 }
 
 export interface AgentStatus {
@@ -94,8 +97,12 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const conduct = new Conduct({ ...needs, domains }, { deadAfterMs });
   await conduct.open();
   const { transfer } = needs;
-  const more = options.steps ?? [];
-  if (transfer === undefined) return new NodeAgent(needs, { conduct, steps: more });
+  const uploader = transfer === undefined ? undefined : noticed(transfer.uploader);
+  const polite = (step: Step): Step => politeStep(step, needs, uploader);
+  const more = [...options.steps ?? [], ...(options.bulk ?? []).map(polite)];
+  if (transfer === undefined || uploader === undefined) {
+    return new NodeAgent(needs, { conduct, steps: more });
+  }
   const samples = new Samples(needs, { intervalMs: options.auditIntervalMs });
   await samples.open();
   const parts = { ...needs, conduct, samples, health: transfer.health };
@@ -108,17 +115,20 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
   const { reclaimer, devices } = transfer;
-  const uploader = noticed(transfer.uploader);
-  const { line = unusedLine } = needs;
-  const isWanted = (): boolean => line.isRead || (line.isSent && uploader.isAtWork);
-  const bulk = [reclaimer, probe, drift, repair];
-  const healing = bulk.map((step) => {
-    return courteous(braked(step, needs.brake ?? noBrake), { clock: needs.clock, isWanted });
-  });
+  const healing = [reclaimer, probe, drift, repair].map(polite);
   const steps = [uploader, devices, adopt, audit, ...healing, publish, ...more];
   const agent = new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
   devices.wake = () => agent.wake();
   return agent;
+}
+
+/** Held back by the brake, and leaves half of the line to programs and to this drive's uploads. */
+function politeStep(
+  step: Step, { clock, brake = noBrake, line = unusedLine }: AgentNeeds,
+  uploader: NoticedStep | undefined,
+): Step {
+  const isWanted = (): boolean => line.isRead || (line.isSent && uploader?.isAtWork === true);
+  return courteous(braked(step, brake), { clock, isWanted });
 }
 
 /** Members who were away hear of the newest head and manifests. */

@@ -1,10 +1,9 @@
 /**
  * Looks after the segments of a group that fall to this member in a turn: asks every seat for its
- * shard, copies what is absent from whoever had the seat before and still answers, and rebuilds
- * the rest out of k others, once for all that a segment lacks, the most endangered first. It rests
- * while seats of the dead are being given away: each new entry would cost k reads of its own. It
- * needs no key: every shard that it reads or makes is checked against the root that the owner
- * signed, and the holder checks it again. Nothing is dropped.
+ * shard, and brings home what the owner's own agent would bring (plan.ts), as it would (bring.ts).
+ * It rests while seats of the dead are being given away: each new entry would cost k reads of its
+ * own. It needs no key: every shard that it reads or makes is checked against the root that the
+ * owner signed, and the holder checks it again. Nothing is dropped.
  */
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
@@ -16,13 +15,16 @@ import { shardIdOf } from "../crypt/merkle.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { dutyOf, isSettled } from "../guard/lease.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
+import { isDue } from "../guard/propose.ts";
 import type { Policy } from "../placement/policy.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import { mayProcessHere } from "../placement/own.ts";
 import { seatOfShard } from "../placement/seats.ts";
+import { bringHome } from "../transfer/bring.ts";
 import { gather } from "../transfer/gather.ts";
 import type { GroupShelf } from "../vault/shelf.ts";
 import type { Berth, Reach } from "./guard-reach.ts";
+import { type Mend, type Placed, firstSegments, planRepair } from "./plan.ts";
 
 export interface DutyNeeds {
   readonly shelf: GroupShelf;
@@ -49,10 +51,12 @@ interface Rest {
 }
 
 /** What was found of one segment. */
-interface Health {
+interface Looked {
   readonly record: SegmentRecord;
+  /** A seat whose shard is absent is with whoever had it before, if anybody. */
+  readonly state: Placed;
+  /** Those that proved theirs. */
   readonly there: readonly Berth[];
-  readonly absent: readonly Berth[];
 }
 
 export class Duty {
@@ -86,16 +90,33 @@ export class Duty {
   /** A few segments of one group; how many shards were brought home. */
   async step(standing: Standing, policy: Policy, signal: AbortSignal): Promise<number> {
     if (!this.#mayHere("audit", policy) || !this.#isSettled(standing)) return 0;
-    const mine = await this.#nextOf(standing);
-    const health: Health[] = [];
-    for (const record of mine) health.push(await this.#look(standing, record, signal));
+    const looked = new Map<SegmentId, Looked>();
+    for (const record of await this.#nextOf(standing)) {
+      looked.set(record.segment, await this.#look(standing, record, signal));
+    }
     if (!this.#mayHere("repair", policy)) return 0;
-    const ill = health.filter(({ absent }) => absent.length > 0);
-    ill.sort((a, b) => spareOf(a) - spareOf(b));
     let mended = 0;
-    for (const one of ill) mended += await this.#mend(standing, one, signal);
+    for (const mends of this.#planFor(standing, looked)) {
+      const one = looked.get(mends[0]?.segment as SegmentId) as Looked;
+      mended += await this.#mend(standing, one, mends, signal);
+    }
     this.#mended += mended;
     return mended;
+  }
+
+  /** What is due of these, each with all that it lacks. */
+  #planFor(
+    standing: Standing, looked: ReadonlyMap<SegmentId, Looked>,
+  ): readonly (readonly Mend[])[] {
+    const { reach } = this.#needs;
+    const { mends } = planRepair({
+      segments: [...looked.values()].map(({ state }) => state),
+      manifests: [{ ...standing.manifest, peers: seatsOf(standing) }],
+      isUnfit: (peer) => reach.isDead(peer), isOnline: (peer) => reach.isThere(peer),
+      // Members judge by the policy whom they seat; whom the owner seated is the owner's business.
+      isBarred: () => false, isPatient: true,
+    });
+    return firstSegments(mends, mends.length);
   }
 
   #isSettled(standing: Standing): boolean {
@@ -105,8 +126,10 @@ export class Duty {
     const nowMs = clock.monotonicMs();
     const rest = last?.length === length ? last : { length, sinceMs: nowMs };
     this.#rests.set(group, rest);
-    const deadSeats = seatsOf(standing).filter((peer) => reach.isDead(peer)).length;
-    return isSettled({ deadSeats, restedMs: nowMs - rest.sinceMs, leaseMs: this.#leaseMs });
+    const isGiving = isDue(standing, {
+      isDead: (peer) => reach.isDead(peer), nowMs: clock.now(), leaseMs: this.#leaseMs,
+    });
+    return isSettled({ isGiving, restedMs: nowMs - rest.sinceMs, leaseMs: this.#leaseMs });
   }
 
   /** Whether there is more to look at in this turn. */
@@ -159,12 +182,9 @@ export class Duty {
 
   async #look(
     standing: Standing, record: SegmentRecord, signal: AbortSignal,
-  ): Promise<Health> {
+  ): Promise<Looked> {
     const { reach } = this.#needs;
-    const seats = seatsOf(standing);
-    const berths = Array.from({ length: record.n }, (_, index): Berth => {
-      return { record, index, peer: seats[seatOfShard(record, index)] as PeerId };
-    });
+    const berths = berthsOf(standing, record);
     const asked = await Promise.all(berths.map(async (berth) => {
       if (reach.isDead(berth.peer)) return "offline";
       const finding = await reach.ask(berth, 1, signal);
@@ -173,26 +193,34 @@ export class Duty {
       await this.#needs.sync(standing, berth.peer, signal);
       return reach.ask(berth, 1, signal);
     }));
-    return {
-      record,
-      there: berths.filter((_, index) => asked[index] === "right"),
-      absent: berths.filter((_, index) => asked[index] === "absent" || asked[index] === "wrong"),
-    };
+    const holders = berths.map(({ index, peer }, at) => {
+      const isAbsent = asked[at] === "absent" || asked[at] === "wrong";
+      return isAbsent ? beforeOf(standing, seatOfShard(record, index)) : peer;
+    });
+    const there = berths.filter((_, at) => asked[at] === "right");
+    return { record, state: { ...record, holders }, there };
   }
 
-  async #mend(standing: Standing, health: Health, signal: AbortSignal): Promise<number> {
-    const { record: { segment }, absent } = health;
+  async #mend(
+    standing: Standing, looked: Looked, mends: readonly Mend[], signal: AbortSignal,
+  ): Promise<number> {
+    const { record, state: { holders } } = looked;
+    const { k, segment } = record;
+    const indexes = mends.map(({ index }) => index);
+    const berths = berthsOf(standing, record);
     try {
-      const copied = await Promise.all(absent.map((berth) => this.#copy(standing, berth, signal)));
-      const rest = absent.filter((_, at) => copied[at] === undefined);
-      const lacking = { ...health, absent: rest };
-      const made = rest.length === 0 ? [] : await this.#rebuild(lacking, signal);
-      const stored = await Promise.all(absent.map((berth, at) => {
-        const bytes = copied[at] ?? made[rest.indexOf(berth)] as Uint8Array;
-        return this.#store(standing, berth, bytes, signal);
-      }));
-      const shards = stored.filter(Boolean).length;
-      this.#needs.log.info("guard.mended", { segment, shards, lacking: absent.length });
+      const taken = await bringHome({ k, indexes }, {
+        give: (index) => this.#copy({ record, index, peer: holders[index] }, signal),
+        make: (left, have) => this.#rebuild(looked, left, have, signal),
+        place: async (shards) => {
+          const stored = await Promise.all(shards.map(({ index, bytes }) => {
+            return this.#store(standing, berths[index] as Berth, bytes, signal);
+          }));
+          return new Set(shards.flatMap(({ index }, at) => (stored[at] === true ? [index] : [])));
+        },
+      });
+      const [shards, lacking] = [taken.size, indexes.length];
+      this.#needs.log.info("guard.mended", { segment, shards, lacking });
       return shards;
     } catch (error) {
       signal.throwIfAborted();
@@ -204,38 +232,40 @@ export class Duty {
 
   /** From who had the seat before: a shard of traffic, where a rebuilding costs k. */
   async #copy(
-    { manifest, log }: Standing, { record, index }: Berth, signal: AbortSignal,
+    { record, index, peer }: Omit<Berth, "peer"> & { readonly peer: PeerId | undefined },
+    signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     const { reach } = this.#needs;
-    const seat = seatOfShard(record, index);
-    const before = log.findLast(({ entry }) => entry.seat === seat)?.entry.lost;
-    const isOnline = reach.known().some(({ offer, online }) => online && offer.peer === before);
-    if (before === undefined || !isOnline) return undefined;
+    const isOnline = reach.known().some(({ offer, online }) => online && offer.peer === peer);
+    if (peer === undefined || !isOnline) return undefined;
     try {
-      return await reach.read({ record, index, peer: before }, signal);
+      return await reach.read({ record, index, peer }, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
-      const { group } = manifest;
-      this.#needs.log.debug("guard.copy.failed", { group, peer: before, why: describe(error) });
+      const { group } = record;
+      this.#needs.log.debug("guard.copy.failed", { group, peer, why: describe(error) });
       return undefined;
     }
   }
 
-  /** The absent shards, each with the hash that the owner signed. */
+  /** These shards, each with the hash that the owner signed. */
   async #rebuild(
-    { record, there, absent }: Health, signal: AbortSignal,
+    { record, there }: Looked, wanted: readonly number[],
+    have: ReadonlyMap<number, Uint8Array>, signal: AbortSignal,
   ): Promise<readonly Uint8Array[]> {
     const { coder, clock, reach } = this.#needs;
     const { k, n, roots, segment } = record;
     const own = (berth: Berth): number => (berth.peer === reach.self ? 0 : 1);
-    const sources = [...there].sort((a, b) => own(a) - own(b));
+    const sources = there.filter(({ index }) => !have.has(index));
+    sources.sort((a, b) => own(a) - own(b));
     const patienceMs = limits.transfer.shardPatienceMs;
-    const asked = { sources, needed: k, hedge: 0, patienceMs, signal };
-    const pieces = await gather(clock, asked, (berth, until) => reach.read(berth, until));
-    const have = new Map([...pieces].map(([{ index }, bytes]) => [index, bytes]));
-    const wanted = absent.map(({ index }) => index);
-    const made = coder.rebuild({ k, n }, have, wanted);
+    const asked = { sources, needed: k - have.size, hedge: 0, patienceMs, signal };
+    const pieces = asked.needed === 0
+      ? new Map<Berth, Uint8Array>()
+      : await gather(clock, asked, (berth, until) => reach.read(berth, until));
+    const read = [...pieces].map(([{ index }, bytes]) => [index, bytes] as const);
+    const made = coder.rebuild({ k, n }, new Map([...have, ...read]), wanted);
     const isRight = made.every((shard, at) => shardIdOf(shard) === roots[wanted[at] as number]);
     if (isRight) return made;
     throw new HiveError("Corrupt", "guard.rebuild", `${segment}: not one codeword`);
@@ -259,7 +289,14 @@ export class Duty {
   }
 }
 
-/** How many more shards it can lose. */
-function spareOf({ record, there }: Health): number {
-  return there.length - record.k;
+function berthsOf(standing: Standing, record: SegmentRecord): readonly Berth[] {
+  const seats = seatsOf(standing);
+  return Array.from({ length: record.n }, (_, index) => {
+    return { record, index, peer: seats[seatOfShard(record, index)] as PeerId };
+  });
+}
+
+/** Who had the seat before its peer, if the members gave it away. */
+function beforeOf({ log }: Standing, seat: number): PeerId | undefined {
+  return log.findLast(({ entry }) => entry.seat === seat)?.entry.lost;
 }

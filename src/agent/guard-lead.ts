@@ -91,10 +91,11 @@ export class Lead {
   }
 
   async #leadOnce(standing: Standing, signal: AbortSignal): Promise<Standing | undefined> {
-    const { reach, shelf, log, notices } = this.#needs;
+    const { reach, shelf, log, notices, clock } = this.#needs;
     const seat = seatToGive(standing, {
       isDead: (peer) => reach.isDead(peer), isOnline: (peer) => reach.isThere(peer),
       isLeaving: (peer) => notices.has(peer, standing.manifest.group),
+      nowMs: clock.now(), leaseMs: this.#leaseMs,
     });
     const term = this.#termNow();
     if (seat === undefined || !this.#mayLead(standing, term)) return undefined;

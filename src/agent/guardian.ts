@@ -1,7 +1,8 @@
 /**
  * Guards the groups that this node is a member of, with or without a drive of its own, while their
- * owners are away: watches its fellows, leads when it is drawn to, and mends what falls to it.
- * Where the owner's own machine is there, it is left to that. It has no key of the owner's.
+ * owners are away: watches its fellows and leads when it is drawn to, in one step, and in another,
+ * that can be held back, mends what falls to it. Where the owner's own machine is there, it is left
+ * to that. It has no key of the owner's.
  */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
@@ -18,6 +19,7 @@ import type { PeerKeys } from "../crypt/peer-key.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import type { Notices } from "../guard/notices.ts";
+import type { Policy } from "../placement/policy.ts";
 import { shardOfSeat } from "../placement/seats.ts";
 import type { GroupShelf } from "../vault/shelf.ts";
 import { Conduct } from "./conduct.ts";
@@ -27,6 +29,7 @@ import { Lead } from "./guard-lead.ts";
 import { Reach } from "./guard-reach.ts";
 import { domainsOf } from "./looking.ts";
 import { booksUnder } from "./own-books.ts";
+import { Rota } from "./rota.ts";
 
 export interface GuardianNeeds {
   readonly network: PeerNetwork & GuardNetwork;
@@ -49,8 +52,12 @@ export interface GuardianOptions {
   readonly leaseMs?: number;
 }
 
-export interface Guardian extends Step {
+export interface Guardian {
   readonly answers: GuardHost;
+  /** Small questions alone, some of which cannot wait. */
+  readonly watch: Step;
+  /** Moves shards: whoever shares the line may hold it back. */
+  readonly mend: Step;
   /** Shards that this node brought where they belong. */
   readonly mended: number;
 }
@@ -67,8 +74,9 @@ export async function openGuardian(
 }
 
 class GroupGuardian implements Guardian {
-  readonly name = "guard";
   readonly answers: GuardHost;
+  readonly watch: Step = { name: "guard", step: (signal) => this.#watch(signal) };
+  readonly mend: Step = { name: "guard.mend", step: (signal) => this.#mendSome(signal) };
   readonly #needs: GuardianNeeds & { readonly conduct: Conduct };
   readonly #options: GuardianOptions;
   readonly #reach: Reach;
@@ -79,7 +87,8 @@ class GroupGuardian implements Guardian {
   /** Each with one of the groups that it is in. */
   #fellows: ReadonlyMap<PeerId, Standing> = new Map();
   #lookedAtMs = -Infinity;
-  #next = 0;
+  readonly #watched = new Rota(limits.guard.groupsPerStep);
+  readonly #tended = new Rota(limits.guard.groupsPerStep);
   /** When each fellow was last asked for a sign of life. */
   readonly #asked = new Map<PeerId, number>();
 
@@ -109,21 +118,29 @@ class GroupGuardian implements Guardian {
     return this.#duty.mended;
   }
 
-  async step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    await this.#look(signal);
+  async #watch(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const turn = this.#turnOf(this.#watched);
+    await this.#look(turn, signal);
     await this.#sense(signal);
-    let done = 0;
-    for (const standing of this.#turnOf()) done += await this.#guard(standing, signal);
-    return done > 0 ? "busy" : "idle";
+    return this.#each(turn, signal, async (standing) => {
+      return await this.#lead.step(standing, signal) > 0;
+    });
+  }
+
+  #mendSome(signal: AbortSignal): Promise<"busy" | "idle"> {
+    return this.#each(this.#turnOf(this.#tended), signal, async (standing, policy) => {
+      const mended = await this.#duty.step(standing, policy, signal);
+      return mended > 0 || this.#duty.isBusy(standing);
+    });
   }
 
   /** Which groups there are, and what one fellow of each knows of it. */
-  async #look(signal: AbortSignal): Promise<void> {
+  async #look(turn: readonly Standing[], signal: AbortSignal): Promise<void> {
     const { clock, shelf } = this.#needs;
     const everyMs = this.#lookEveryMs + this.#groups.length * limits.guard.lookPerGroupMs;
     if (Math.abs(clock.monotonicMs() - this.#lookedAtMs) < everyMs) return;
     this.#lookedAtMs = clock.monotonicMs();
-    for (const standing of this.#turnOf()) {
+    for (const standing of turn) {
       const peer = this.#anyFellow(standing);
       if (peer !== undefined) await this.#lead.sync(standing, peer, signal);
     }
@@ -144,22 +161,13 @@ class GroupGuardian implements Guardian {
   }
 
   /** A few of those that have lost somebody or will, and a few of all: each of them in turn. */
-  #turnOf(): readonly Standing[] {
+  #turnOf(rota: Rota): readonly Standing[] {
     const dead = [...this.#fellows.keys()].filter((peer) => this.#reach.isDead(peer));
     const going = new Set([...dead, ...this.#needs.notices.peers()]);
     const troubled = this.#groups.filter((standing) => {
       return going.size > 0 && seatsOf(standing).some((peer) => going.has(peer));
     });
-    const turn = new Set([...this.#few(troubled), ...this.#few(this.#groups)]);
-    this.#next += limits.guard.groupsPerStep;
-    return [...turn];
-  }
-
-  #few(groups: readonly Standing[]): readonly Standing[] {
-    const count = Math.min(limits.guard.groupsPerStep, groups.length);
-    return Array.from({ length: count }, (_, at) => {
-      return groups[(this.#next + at) % groups.length] as Standing;
-    });
+    return rota.turn(troubled, this.#groups);
   }
 
   /** Every fellow is asked for a leaf now and then: a proof is the pulse. */
@@ -196,24 +204,27 @@ class GroupGuardian implements Guardian {
     return await first(from) ?? await first();
   }
 
-  async #guard(known: Standing, signal: AbortSignal): Promise<number> {
+  /** Those of them whose owners are away; busy if anything was done. */
+  async #each(
+    groups: readonly Standing[], signal: AbortSignal,
+    act: (standing: Standing, policy: Policy) => Promise<boolean>,
+  ): Promise<"busy" | "idle"> {
     const { shelf, log } = this.#needs;
-    const standing = await shelf.find(known.manifest);
-    if (standing === undefined || await this.#isOwnerThere(standing)) return 0;
-    const { group } = standing.manifest;
-    const policy = await shelf.policyOf(standing.manifest);
-    if (policy === undefined) return 0;
-    try {
-      const accepted = await this.#lead.step(standing, signal);
-      const now = await shelf.find(known.manifest) ?? standing;
-      const mended = await this.#duty.step(now, policy, signal);
-      return accepted + mended + (this.#duty.isBusy(now) ? 1 : 0);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isFault(error)) throw error;
-      log.warn("guard.failed", { group, why: describe(error) });
-      return 0;
+    let isBusy = false;
+    for (const { manifest } of groups) {
+      const standing = await shelf.find(manifest);
+      if (standing === undefined || await this.#isOwnerThere(standing)) continue;
+      const policy = await shelf.policyOf(standing.manifest);
+      if (policy === undefined) continue;
+      try {
+        isBusy = await act(standing, policy) || isBusy;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isFault(error)) throw error;
+        log.warn("guard.failed", { group: manifest.group, why: describe(error) });
+      }
     }
+    return isBusy ? "busy" : "idle";
   }
 
   async #isOwnerThere({ manifest: { owner } }: Standing): Promise<boolean> {

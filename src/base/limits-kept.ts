@@ -103,6 +103,8 @@ export const keptLimits = {
     leaseMsMin: 10_000,
     /** So many leaders had their turn, and gave no seat away: what can be mended is, without it. */
     settleLeases: 2,
+    /** ... and giving goes on for so many behind the last seat: some are drawn to lead and dead. */
+    givingLeases: 10,
     /** How many terms a member's clock may be away from a leader's. */
     termsApart: 1,
     /** Offers that one voter adds to the draw: it takes the less full of two. */

@@ -27,14 +27,14 @@ export function dutyOf(peers: readonly PeerId[], segment: SegmentId, turn: numbe
 }
 
 /**
- * Whether a group may be mended now: nobody dead has a seat any more, or nobody can be found to
- * take it, as the log has not grown for some leases. It took half a day to believe in a death: two
- * minutes more cost nothing, and whoever rebuilds reads k shards for each time, not for each shard.
+ * Whether a group may be mended now: no seat of the dead is to go to another, or nobody can be
+ * found to take it, as the log has not grown for some leases. It took half a day to believe in a
+ * death: two minutes more cost nothing, and who rebuilds reads k for each time, not for each shard.
  */
-export function isSettled({ deadSeats, restedMs, leaseMs }: {
-  readonly deadSeats: number; readonly restedMs: number; readonly leaseMs: number;
+export function isSettled({ isGiving, restedMs, leaseMs }: {
+  readonly isGiving: boolean; readonly restedMs: number; readonly leaseMs: number;
 }): boolean {
-  return deadSeats === 0 || restedMs >= limits.guard.settleLeases * leaseMs;
+  return !isGiving || restedMs >= limits.guard.settleLeases * leaseMs;
 }
 
 function shortest(peers: readonly PeerId[], seed: string): PeerId {

@@ -4,7 +4,9 @@
  */
 import type { Accepted, Pledge, Replacement, Vote } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
-import type { Offer } from "../base/records.ts";
+import { limits } from "../base/limits.ts";
+import type { ErasureClass, Offer } from "../base/records.ts";
+import { domainCapOf, mendedFrom } from "../placement/classes.ts";
 import { type Standing, baseOf, quorumOf, seatsOf, tipOf } from "./log.ts";
 import { bindingOf } from "./voter.ts";
 
@@ -14,20 +16,50 @@ export interface Sight {
   isOnline(peer: PeerId): boolean;
   /** It gave notice itself. */
   isLeaving(peer: PeerId): boolean;
+  readonly nowMs: number;
+  readonly leaseMs: number;
 }
 
 /**
- * The first seat of a dead member, or else of one that leaves; undefined where nobody is or does,
- * or where too few are there: for a majority, or to rebuild anything from.
+ * The first seat of a dead member that need not wait, or else of one that leaves; undefined where
+ * nobody is or does, or where too few are there: for a majority, or to rebuild anything from.
  */
-export function seatToGive(
-  standing: Standing, { isDead, isOnline, isLeaving }: Sight,
-): number | undefined {
+export function seatToGive(standing: Standing, sight: Sight): number | undefined {
+  const { isDead, isOnline, isLeaving } = sight;
   const seats = seatsOf(standing);
   const there = seats.filter((peer) => isOnline(peer) && !isDead(peer)).length;
   const needed = Math.max(quorumOf(seats.length), standing.manifest.class.k);
   if (there < needed) return undefined;
-  return [seats.findIndex(isDead), seats.findIndex(isLeaving)].find((seat) => seat >= 0);
+  const lost = isDue(standing, sight) ? seats.findIndex(isDead) : -1;
+  return [lost, seats.findIndex(isLeaving)].find((seat) => seat >= 0);
+}
+
+/**
+ * Whether seats of the dead go to others now. Members wait as an owner does, so that one reading of
+ * k makes all that was lost. Once they have begun they go on until nobody dead has a seat: the log
+ * tells everybody that they have.
+ */
+export function isDue(
+  { manifest, log }: Standing, { isDead, nowMs, leaseMs }: Omit<Sight, "isOnline" | "isLeaving">,
+): boolean {
+  const seats = seatsOf({ manifest, log });
+  const living = seats.filter((peer) => !isDead(peer)).length;
+  if (living === seats.length) return false;
+  const last = log.findLast(({ entry: { why } }) => why === "dead")?.entry.atMs;
+  const windowMs = limits.guard.givingLeases * leaseMs;
+  const isUnderWay = last !== undefined && Math.abs(nowMs - last) < windowMs;
+  return isUnderWay || living <= givenFrom(manifest.class);
+}
+
+/**
+ * With so many living members, or fewer, seats of the dead go to others. What a segment has to
+ * outlive from then on (placement/classes.ts, mendedFrom) the majority has to outlive as well: with
+ * less of them nobody could give anything away.
+ */
+export function givenFrom(erasureClass: ErasureClass): number {
+  const { n } = erasureClass;
+  const voters = quorumOf(n) + domainCapOf(erasureClass);
+  return Math.min(n - 1, Math.max(mendedFrom(erasureClass), voters));
 }
 
 /** A voter's pledge, what it voted for if it did, and whom it would have drawn. */

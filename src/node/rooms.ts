@@ -88,13 +88,13 @@ export async function openRooms(
   const link = new LinkStep({ clock, log, traffic });
   const letGo = [lettingGo, leaving, shedding];
   const steps = [
-    peers.step, vault.step, guard, survey, ledger.step, ...letGo, link, ...memory,
+    peers.step, vault.step, guard.watch, survey, ledger.step, ...letGo, link, ...memory,
     ...(sharing?.steps ?? []),
   ];
   const agentNeeds = {
     ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing, line: traffic, notices,
   };
-  const agent = await openAgent(agentNeeds, { ...config, steps });
+  const agent = await openAgent(agentNeeds, { ...config, steps, bulk: [guard.mend] });
   met.agent = agent;
   traffic.onRelease(() => agent.wake());
   notices.onNews(() => agent.wake());

@@ -161,7 +161,9 @@ export function freshState(record: SegmentRecord): SegmentState {
 }
 
 /** Who should have this shard by the group's newest manifest (placement/seats.ts has the rule). */
-export function memberOf(state: SegmentState, index: number, manifest: Manifest): PeerId {
+export function memberOf(
+  state: Pick<SegmentState, "rotation" | "n" | "group">, index: number, manifest: Manifest,
+): PeerId {
   const peer = manifest.peers[(index + state.rotation) % state.n];
   assert(peer !== undefined && manifest.group === state.group, "a shard's seat is in its group");
   return peer;

@@ -1,7 +1,7 @@
 /**
- * Brings shards of a placed segment to the members who should have them: from the holders whose
- * seats were given away if they still answer, all others out of one reading of k. It checks each
- * against its signed root before it leaves, and never decides which shards need it.
+ * Brings shards of a placed segment to the members who should have them (bring.ts), as the owner's
+ * books know who has what. It checks each against its signed root before it leaves, and never
+ * decides which shards need it.
  */
 import { HiveError, isFault } from "../base/errors.ts";
 import type { PeerId, SegmentId } from "../base/ids.ts";
@@ -9,6 +9,7 @@ import { type Log, describe } from "../base/log.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { memberOfShard } from "../placement/seats.ts";
 import type { SegmentBooks } from "./books.ts";
+import { bringHome } from "./bring.ts";
 import type { Groups } from "./groups.ts";
 import type { Placer, ShardToPlace } from "./place.ts";
 import type { Records } from "./records.ts";
@@ -50,38 +51,26 @@ export async function mendSegment(
   if (state === undefined || manifest === undefined) return new Set();
   const record = await needs.records.get(state, signal);
   const parcel = { record, manifest };
-  const { taken, have, left } = await moveShards(needs, parcel, indexes, signal);
-  if (left.length === 0) return taken;
-  // To pass one on is not to make it: only that is what `repair` in a policy means.
-  const isAllowed = needs.groups.law.mayHere("repair", manifest);
-  if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
-  const made = await needs.reader.rebuiltShards(record, left, { signal, urgency, have });
-  const shards = left.map((index, at) => ({ index, bytes: made[at] as Uint8Array }));
-  return new Set([...taken, ...await placeShards(needs, parcel, shards, signal)]);
+  return bringHome({ k: record.k, indexes }, {
+    give: (index) => givenBefore(needs, parcel, index, signal),
+    make(left, have) {
+      // To pass one on is not to make it: only that is what `repair` in a policy means.
+      const isAllowed = needs.groups.law.mayHere("repair", manifest);
+      if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
+      return needs.reader.rebuiltShards(record, left, { signal, urgency, have });
+    },
+    place: (shards) => placeShards(needs, parcel, shards, signal),
+  });
 }
 
-/** Those whose old holders still give them: a move costs one shard of traffic, a rebuilding k. */
-async function moveShards(
-  needs: MendNeeds, parcel: Parcel, indexes: readonly number[], signal: AbortSignal,
-): Promise<{
-  readonly taken: ReadonlySet<number>;
-  /** As many of what passed through as help to make the others. */
-  readonly have: ReadonlyMap<number, Uint8Array>;
-  readonly left: readonly number[];
-}> {
-  const { record, manifest } = parcel;
-  const have = new Map<number, Uint8Array>();
-  const moved = await Promise.all(indexes.map(async (index) => {
-    const source = needs.reader.holding(record, index);
-    const isElsewhere = source?.peer !== memberOfShard(record, index, manifest);
-    if (source === undefined || !isElsewhere || needs.witness.doubts(source.peer)) return "left";
-    const bytes = await givenBy(needs, record, source, signal);
-    if (bytes === undefined) return "left";
-    if (have.size < record.k) have.set(index, bytes);
-    return (await placeShards(needs, parcel, [{ index, bytes }], signal)).has(index);
-  }));
-  const left = indexes.filter((_, at) => moved[at] === "left");
-  return { taken: new Set(indexes.filter((_, at) => moved[at] === true)), have, left };
+/** From a holder whose seat was given away, if it still answers. */
+async function givenBefore(
+  needs: MendNeeds, { record, manifest }: Parcel, index: number, signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const source = needs.reader.holding(record, index);
+  const isElsewhere = source?.peer !== memberOfShard(record, index, manifest);
+  if (source === undefined || !isElsewhere || needs.witness.doubts(source.peer)) return undefined;
+  return givenBy(needs, record, source, signal);
 }
 
 /** Undefined when it does not give it. */

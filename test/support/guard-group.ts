@@ -29,7 +29,7 @@ export class TestGroup {
     const found = erasureClasses.find((one) => one.name === name);
     if (found === undefined) throw new Error(name);
     this.members = Array.from({ length: found.n }, () => peerKeysOf(this.#random.bytes(32)));
-    this.others = Array.from({ length: 5 }, () => peerKeysOf(this.#random.bytes(32)));
+    this.others = Array.from({ length: 6 }, () => peerKeysOf(this.#random.bytes(32)));
     const manifest = signManifest(this.drive, {
       group: "ab".repeat(16) as Standing["manifest"]["group"], epoch: 3, class: found,
       policyHash: hashOfPolicy(defaultPolicy), peers: this.members.map(({ peer }) => peer),

@@ -206,7 +206,7 @@ export class GuardModel {
     if (!isMine) return;
     const seat = seatToGive(standing, {
       isDead: (peer) => this.#isDead(node, peer), isOnline: (peer) => this.#isHeard(node, peer),
-      isLeaving: () => false,
+      isLeaving: () => false, nowMs: this.#nowMs + node.skewMs, leaseMs,
     });
     if (seat === undefined) return;
     node.leading = { term, seat, answers: [], entry: undefined, votes: [] };

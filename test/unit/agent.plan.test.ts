@@ -1,6 +1,6 @@
 /** The agent's decisions without a network: what is due, what to repair first, when to run. */
 import { test } from "tap";
-import { firstSegments, planRepair } from "../../src/agent/repair.ts";
+import { firstSegments, planRepair } from "../../src/agent/plan.ts";
 import { dueSegments } from "../../src/agent/audit.ts";
 import { startLoop } from "../../src/agent/loop.ts";
 import { systemClock } from "../../src/base/clock.ts";

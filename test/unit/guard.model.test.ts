@@ -33,6 +33,17 @@ test("in calm weather every dead member is replaced, and all shards live again",
   t.end();
 });
 
+test("a wide group waits for several, and then gives all their seats away", (t) => {
+  for (const [deaths, given] of [[4, 0], [6, 6]] as const) {
+    const make = () => new GuardModel("wide", { ...calm, deaths }, ["home"]);
+    const outcome = played(first, make);
+    if (typeof outcome === "string") return t.fail(outcome);
+    const { accepted, leftDead } = outcome;
+    t.strictSame([accepted, leftDead], [given, deaths - given], `${deaths} dead`);
+  }
+  t.end();
+});
+
 test("without a majority, and in a mirror of three, nobody replaces anybody", (t) => {
   for (const [name, deaths] of [["tiny", 4], ["mirror", 1]] as const) {
     const outcome = played(first, () => new GuardModel("few", { ...calm, deaths }, [name]));

@@ -33,6 +33,7 @@ const leader = group.leader(standing, term).peer;
 const proposal: Proposal = {
   from: leader, base, position: 0, term, entry, pledges: group.pledges(standing, term),
 };
+const when = { nowMs, leaseMs: limits.guard.leaseMs };
 const judgement = {
   isDead: (peer: string) => peer === members[dead]!.peer,
   isLeaving: () => false,
@@ -176,10 +177,10 @@ test("nobody proposes without a majority in reach, nor what could not be rebuilt
     return members.slice(0, count).some((member) => member.peer === peer);
   };
   const isLeaving = (): boolean => false;
-  t.equal(seatToGive(standing, { isDead, isLeaving, isOnline: online(6) }), dead);
-  t.equal(seatToGive(standing, { isDead, isLeaving, isOnline: online(5) }), dead);
-  t.equal(seatToGive(standing, { isDead, isLeaving, isOnline: online(4) }), undefined, "three");
-  const nobody = { isDead: () => false, isLeaving };
+  t.equal(seatToGive(standing, { ...when, isDead, isLeaving, isOnline: online(6) }), dead);
+  t.equal(seatToGive(standing, { ...when, isDead, isLeaving, isOnline: online(5) }), dead);
+  t.equal(seatToGive(standing, { ...when, isDead, isLeaving, isOnline: online(4) }), undefined, "three");
+  const nobody = { ...when, isDead: () => false, isLeaving };
   t.equal(seatToGive(standing, { ...nobody, isOnline: online(6) }), undefined);
   t.strictSame([3, 6, 12, 40].map(quorumOf), [3, 4, 7, 21]);
   t.end();
@@ -187,7 +188,9 @@ test("nobody proposes without a majority in reach, nor what could not be rebuilt
 
 test("who gives notice is replaced while it lives, after the dead, by those who heard it", (t) => {
   const [gone, leaver] = [members[dead]!.peer, members[4]!.peer];
-  const all = { isOnline: () => true, isLeaving: (peer: string) => peer === leaver };
+  const all = {
+    ...when, isOnline: () => true, isLeaving: (peer: string) => peer === leaver,
+  };
   t.equal(seatToGive(standing, { ...all, isDead: () => false }), 4);
   t.equal(seatToGive(standing, { ...all, isDead: (peer) => peer === gone }), dead, "first the dead");
   const seat = { seat: 4, peer: drawn, term, why: "leaving" } as const;
