@@ -12,10 +12,9 @@ import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
-import type { Outcome } from "../proofs/score.ts";
 import { type SegmentState, memberOf } from "../transfer/books.ts";
-import type { Health, Seated } from "../transfer/health.ts";
-import { askHolder } from "./audit.ts";
+import type { Health, HeldShard } from "../transfer/health.ts";
+import { type Answer, askHolder } from "./ask.ts";
 
 export interface AdoptNeeds {
   readonly network: PeerNetwork;
@@ -25,8 +24,8 @@ export interface AdoptNeeds {
   readonly log: Log;
 }
 
-interface Proof extends Seated {
-  readonly outcome: Outcome | "absent";
+interface Proof extends HeldShard {
+  readonly answer: Answer;
 }
 
 export class Adopt implements Step {
@@ -56,8 +55,8 @@ export class Adopt implements Step {
     const peers = seatsToAdopt(standing, proofs);
     const isAny = peers.some((peer, seat) => peer !== standing.manifest.peers[seat]);
     if (!isAny) return;
-    const right = proofs.filter(({ outcome }) => outcome === "right");
-    const proven = right.filter(({ peer }) => peers.includes(peer));
+    const right = proofs.filter(({ answer }) => answer === "right");
+    const proven = right.filter(({ holder }) => peers.includes(holder));
     await health.adoptSeats(standing, peers, proven);
     log.info("agent.adopted", { group, entries: standing.log.length, shards: proven.length });
   }
@@ -70,15 +69,16 @@ export class Adopt implements Step {
     const proofs: Proof[] = [];
     for (const state of segments) {
       signal.throwIfAborted();
-      const berths = state.holders.flatMap((_, index) => {
+      const given = state.holders.flatMap((_, index) => {
         const peer = memberOf(state, index, seats);
         const isNew = peer !== memberOf(state, index, standing.manifest);
-        return isNew ? [{ segment: state.segment, index, peer }] : [];
+        return isNew ? [{ segment: state.segment, index, holder: peer }] : [];
       });
       const record = await this.#needs.health.record(state.segment, signal);
-      proofs.push(...await Promise.all(berths.map(async (berth): Promise<Proof> => {
+      proofs.push(...await Promise.all(given.map(async (shard): Promise<Proof> => {
+        const { index, holder: peer } = shard;
         const options = { leaves: limits.agent.leavesPerShard, signal };
-        return { ...berth, outcome: await askHolder(this.#needs, { ...berth, record }, options) };
+        return { ...shard, answer: await askHolder(this.#needs, { record, index, peer }, options) };
       })));
     }
     return proofs;
@@ -87,12 +87,12 @@ export class Adopt implements Step {
 
 /** Pure: a newcomer is seated by what it proves, and by nothing that it or others say. */
 export function seatsToAdopt(
-  standing: Standing, proofs: readonly { readonly peer: PeerId; readonly outcome: string }[],
+  standing: Standing, proofs: readonly Pick<Proof, "holder" | "answer">[],
 ): readonly PeerId[] {
   const { manifest: { peers } } = standing;
   const seats = seatsOf(standing).map((peer, seat) => {
     const before = peers[seat] as PeerId;
-    const its = proofs.filter((proof) => proof.peer === peer).map(({ outcome }) => outcome);
+    const its = proofs.filter(({ holder }) => holder === peer).map(({ answer }) => answer);
     const isProven = its.includes("right") && !its.includes("wrong");
     return peer === before || isProven ? peer : before;
   });

@@ -6,20 +6,18 @@
  * proven wrong or gone counts as held no more.
  */
 import type { Clock } from "../base/clock.ts";
-import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { ServiceTally } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
-import type { SegmentRecord } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
-import { verifyAnswer } from "../proofs/answer.ts";
-import { challengeFor, makeAudit, makeChallenge } from "../proofs/challenge.ts";
+import { makeAudit } from "../proofs/challenge.ts";
 import type { Outcome } from "../proofs/score.ts";
 import { type SegmentState, isProven } from "../transfer/books.ts";
 import type { Health, HeldShard } from "../transfer/health.ts";
+import { type Answer, askForLeaves, askHolder } from "./ask.ts";
 import type { Conduct } from "./conduct.ts";
 import type { DueSample, Samples } from "./samples.ts";
 
@@ -128,7 +126,7 @@ export async function auditSegment(
   });
   const findings = await Promise.all(held.map(async ({ peer, index }) => {
     const answer = await askHolder(needs, { record, peer, index }, options);
-    const outcome = answer === "absent" ? "wrong" : answer;
+    const outcome = outcomeOf(answer);
     const isExcused = answer === "absent" && !isProven(state);
     return { peer, index, segment: state.segment, outcome, isExcused };
   }));
@@ -165,12 +163,13 @@ async function auditSample(
   let asked = 0;
   for (const { kept, leaves } of makeAudit({ shards, count: pace.leaves, random })) {
     const record = await health.record(kept.segment, signal);
-    const answer = await askFor(needs, { ...kept, record, peer }, { leaves, signal });
+    const answer = await askForLeaves(needs, { ...kept, record, peer }, { leaves, signal });
     signal.throwIfAborted();
-    outcomes.push(answer === "absent" ? "wrong" : answer);
+    const found = outcomeOf(answer);
+    outcomes.push(found);
     asked += leaves.length;
-    if (answer === "offline") break;
-    if (answer !== "wrong" && answer !== "absent") continue;
+    if (found === "offline") break;
+    if (found !== "wrong") continue;
     log.warn("agent.audit.wrong", { peer, segment: kept.segment, index: kept.index });
     health.saw({ peer, verdict: "wrong", act: "prove" });
     await health.dropShard(kept);
@@ -182,6 +181,12 @@ async function auditSample(
   await samples.note(peer, { outcome, leaves: asked });
 }
 
+/** To the owner a shard that is not there is a lie, and a holder that refuses is not there. */
+function outcomeOf(answer: Answer): Outcome {
+  if (answer === "absent") return "wrong";
+  return answer === "refused" ? "offline" : answer;
+}
+
 const worst: readonly Outcome[] = ["wrong", "offline", "late", "right"];
 
 function heldBy(
@@ -191,48 +196,4 @@ function heldBy(
     const index = holders.indexOf(peer);
     return index < 0 ? [] : [{ segment, index, holder: peer, shardBytes }];
   });
-}
-
-interface Kept {
-  readonly record: SegmentRecord;
-  readonly peer: PeerId;
-  readonly index: number;
-}
-
-export async function askHolder(
-  needs: Pick<AuditNeeds, "network" | "clock" | "random">, kept: Kept,
-  { leaves: count, signal }: { readonly leaves: number; readonly signal: AbortSignal },
-): Promise<Outcome | "absent"> {
-  const { shardBytes } = kept.record;
-  const shard = kept.record.roots[kept.index];
-  if (shard === undefined) return "wrong";
-  const { leaves } = makeChallenge({ shard, shardBytes, count, random: needs.random });
-  return await askFor(needs, kept, { leaves, signal });
-}
-
-async function askFor(
-  needs: Pick<AuditNeeds, "network" | "clock" | "random">,
-  { record: { roots, shardBytes }, peer, index }: Kept,
-  { leaves, signal }: { readonly leaves: readonly number[]; readonly signal: AbortSignal },
-): Promise<Outcome | "absent"> {
-  const { network, clock, random } = needs;
-  const shard = roots[index];
-  if (shard === undefined) return "wrong";
-  const challenge = challengeFor(shard, leaves, random);
-  const askedMs = clock.monotonicMs();
-  try {
-    const answer = await network.prove(peer, challenge, { signal });
-    if (clock.monotonicMs() - askedMs > deadlineMs(network, peer)) return "late";
-    return verifyAnswer(challenge, { holder: peer, shardBytes }, answer);
-  } catch (error) {
-    // Silence until the network gave up is no late answer: none came.
-    if (isFault(error, "NotFound")) return "absent";
-    return isFault(error, "Corrupt") ? "wrong" : "offline";
-  }
-}
-
-/** Some of its usual round trips, and time for its disk. */
-export function deadlineMs(network: PeerNetwork, peer: PeerId): number {
-  const known = network.peers().find(({ offer }) => offer.peer === peer);
-  return limits.agent.answerMsMin + 4 * (known?.roundTripMs ?? 0);
 }

@@ -16,7 +16,7 @@ import { type Standing, seatsOf } from "../guard/log.ts";
 import { encodeNotice } from "../guard/messages.ts";
 import type { Notice, Notices } from "../guard/notices.ts";
 import type { PassedOn, Vault } from "../vault/vault.ts";
-import { askHolder } from "./audit.ts";
+import { askHolder } from "./ask.ts";
 
 export interface GivingUpNeeds {
   readonly network: PeerNetwork & GuardNetwork;

@@ -23,7 +23,8 @@ import { seatOfShard } from "../placement/seats.ts";
 import { bringHome } from "../transfer/bring.ts";
 import { gather } from "../transfer/gather.ts";
 import type { GroupShelf } from "../vault/shelf.ts";
-import type { Berth, Reach } from "./guard-reach.ts";
+import type { Berth } from "./ask.ts";
+import type { Reach } from "./guard-reach.ts";
 import { type Mend, type Placed, firstSegments, planRepair } from "./plan.ts";
 
 export interface DutyNeeds {
@@ -187,8 +188,8 @@ export class Duty {
     const berths = berthsOf(standing, record);
     const asked = await Promise.all(berths.map(async (berth) => {
       if (reach.isDead(berth.peer)) return "offline";
-      const finding = await reach.ask(berth, 1, signal);
-      if (finding !== "refused") return finding;
+      const answer = await reach.ask(berth, 1, signal);
+      if (answer !== "refused") return answer;
       // It has not heard yet that one of us is a member.
       await this.#needs.sync(standing, berth.peer, signal);
       return reach.ask(berth, 1, signal);

@@ -4,16 +4,14 @@
  * life is written down; nothing is decided.
  */
 import type { Clock } from "../base/clock.ts";
-import { HiveError, isFault } from "../base/errors.ts";
+import { HiveError } from "../base/errors.ts";
 import type { GuardAct, GuardHost, GuardNetwork } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer, PeerNetwork, Requester, ShardHost } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
-import type { Manifest, SegmentRecord } from "../base/records.ts";
+import type { Manifest } from "../base/records.ts";
 import { shardIdOf } from "../crypt/merkle.ts";
-import { verifyAnswer } from "../proofs/answer.ts";
-import { makeChallenge } from "../proofs/challenge.ts";
-import { deadlineMs } from "./audit.ts";
+import { type Answer, type Berth, type Prove, askHolder } from "./ask.ts";
 import type { Conduct } from "./conduct.ts";
 
 export interface ReachNeeds {
@@ -24,16 +22,6 @@ export interface ReachNeeds {
   readonly clock: Clock;
   readonly random: Random;
 }
-
-/** One shard of one segment, where it should be. */
-export interface Berth {
-  readonly record: SegmentRecord;
-  readonly index: number;
-  readonly peer: PeerId;
-}
-
-/** Absent: it says that it has not got the shard. Refused: it answers, and not to us. */
-export type Finding = "right" | "wrong" | "absent" | "late" | "refused" | "offline";
 
 export class Reach {
   readonly #needs: ReachNeeds;
@@ -77,17 +65,20 @@ export class Reach {
   }
 
   /** Asks for a few leaves, which are a sign of life as well. */
-  async ask(berth: Berth, leaves: number, signal: AbortSignal): Promise<Finding> {
-    const { conduct } = this.#needs;
+  async ask(berth: Berth, leaves: number, signal: AbortSignal): Promise<Answer> {
+    const { conduct, network, host } = this.#needs;
     const { peer } = berth;
-    const finding = await this.#ask(berth, leaves, signal);
+    const prove: Prove = (challenge) => peer === this.self
+      ? host.prove(this.asSelf, challenge)
+      : network.prove(peer, challenge, { signal });
+    const answer = await askHolder(this.#needs, berth, { leaves, signal, prove });
     signal.throwIfAborted();
     // An answer of any worth shows that it lives; what it is worth counts when it is a lie.
-    const isPlain = finding === "right" || finding === "wrong" || finding === "offline";
+    const isPlain = answer === "right" || answer === "wrong" || answer === "offline";
     if (peer !== this.self) {
-      conduct.saw({ peer, verdict: isPlain ? finding : "late", act: "prove" });
+      conduct.saw({ peer, verdict: isPlain ? answer : "late", act: "prove" });
     }
-    return finding;
+    return answer;
   }
 
   /** The whole shard, checked against its signed name. */
@@ -122,28 +113,5 @@ export class Reach {
     const told = { record: record.bytes, manifest: manifest.bytes, index };
     const text = policy === undefined ? {} : { policy };
     await host.store(this.asSelf, { ...told, ...text }, bytes);
-  }
-
-  async #ask(
-    { record, index, peer }: Berth, leaves: number, signal: AbortSignal,
-  ): Promise<Finding> {
-    const { network, host, random, clock } = this.#needs;
-    const { roots, shardBytes } = record;
-    const shard = roots[index];
-    if (shard === undefined) return "wrong";
-    const challenge = makeChallenge({ shard, shardBytes, count: leaves, random });
-    const askedMs = clock.monotonicMs();
-    try {
-      const answer = peer === this.self
-        ? await host.prove(this.asSelf, challenge)
-        : await network.prove(peer, challenge, { signal });
-      if (clock.monotonicMs() - askedMs > deadlineMs(network, peer)) return "late";
-      return verifyAnswer(challenge, { holder: peer, shardBytes }, answer);
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      if (isFault(error, "NotFound")) return "absent";
-      if (isFault(error, "Corrupt")) return "wrong";
-      return isFault(error, "Denied", "Busy", "Stale", "Invalid", "Quota") ? "refused" : "offline";
-    }
   }
 }

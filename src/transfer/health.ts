@@ -34,7 +34,7 @@ export interface HealthNeeds extends PublishNeeds {
   readonly recovering: { isUnderWay: boolean };
 }
 
-/** A shard, and who is believed to have it. */
+/** A shard, and who is believed or proven to have it. */
 export interface HeldShard {
   readonly segment: SegmentId;
   readonly index: number;
@@ -79,17 +79,10 @@ export interface Health {
   standings(signal: AbortSignal): Promise<readonly Standing[]>;
   /** Makes these the members, and what they were proven to have theirs in the books. */
   adoptSeats(
-    standing: Standing, peers: readonly PeerId[], proven: readonly Seated[],
+    standing: Standing, peers: readonly PeerId[], proven: readonly HeldShard[],
   ): Promise<void>;
   /** Tells holders to drop what they have for nothing; answers how much is settled. */
   dropSurplus(signal: AbortSignal): Promise<number>;
-}
-
-/** A shard, and who was proven to have it. */
-export interface Seated {
-  readonly segment: SegmentId;
-  readonly index: number;
-  readonly peer: PeerId;
 }
 
 /** What is on its way out is nothing to be proven, mended or counted. */
@@ -141,8 +134,8 @@ function adoptionOf(parts: HealthNeeds) {
     adoptSeats: async (standing, peers, proven) => {
       const manifest = await groups.adoptSeats(standing, peers);
       if (manifest === undefined) return;
-      for (const { segment, index, peer } of proven) {
-        await moveHolders(parts, segment, new Map([[index, peer]]));
+      for (const { segment, index, holder } of proven) {
+        await moveHolders(parts, segment, new Map([[index, holder]]));
       }
       await groups.tell(manifest);
     },
