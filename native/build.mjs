@@ -22,6 +22,11 @@ function sourcesOf(folder) {
   return readdirSync(join(here, folder)).filter((name) => /\.[ch]$/.test(name)).sort();
 }
 
+/** Beside the folders lie the headers that any of them may include. */
+function commonHeaders() {
+  return readdirSync(here).filter((name) => name.endsWith(".h")).sort();
+}
+
 /** One hash over these files and whatever else decides the result. */
 function hashFiles(folder, names, ...more) {
   const hash = createHash("sha256");
@@ -117,7 +122,8 @@ function build(folder) {
   const stampFile = join(outFolder, `${folder}.stamp`);
   const flags = flagsFor(folder);
   const sources = sourcesOf(folder);
-  const stamp = hashFiles(folder, sources, compiler, flags, process.platform, process.arch);
+  const common = hashFiles(".", commonHeaders());
+  const stamp = hashFiles(folder, sources, common, compiler, flags, process.platform, process.arch);
   const stamped = existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
   if (stamped && loads(target)) {
     console.log(`native: ${folder} is current`);

@@ -13,10 +13,9 @@
  * Buffers belong to the caller, are used during the call only, and never kept. Descriptors belong
  * to the caller too, who closes one only after its poll has stopped.
  */
-#define NAPI_VERSION 8
+#define ARGUMENT_ERROR "ERR_FUSE_ARGUMENT"
+#include "../arguments.h"
 #include <errno.h>
-#include <node_api.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,22 +34,9 @@ extern void uv_close(uv_poll_t *handle, void (*done)(uv_poll_t *));
 
 enum { TEXT_MAX = 4096, PATIENCE_US_MAX = 1000 };
 
-static napi_value refuse(napi_env env, const char *what) {
-  bool pending = false;
-  napi_is_exception_pending(env, &pending);
-  if (!pending) napi_throw_type_error(env, "ERR_FUSE_ARGUMENT", what);
-  return NULL;
-}
-
 static napi_value number(napi_env env, int value) {
   napi_value result;
   return napi_create_int32(env, value, &result) == napi_ok ? result : NULL;
-}
-
-/* True when exactly the wanted number of arguments came. */
-static bool take(napi_env env, napi_callback_info info, napi_value *into, size_t wanted) {
-  size_t count = wanted;
-  return napi_get_cb_info(env, info, &count, into, NULL, NULL) == napi_ok && count == wanted;
 }
 
 static bool read_int(napi_env env, napi_value value, int *out) {
@@ -63,14 +49,12 @@ static bool read_text(napi_env env, napi_value value, char out[TEXT_MAX]) {
   return length < TEXT_MAX - 1 && strlen(out) == length;
 }
 
-static bool read_span(napi_env env, napi_value value, struct iovec *out) {
-  bool is = false;
-  napi_typedarray_type type;
-  if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
-  if (napi_get_typedarray_info(env, value, &type, &out->iov_len, &out->iov_base, NULL, NULL) !=
-      napi_ok)
-    return false;
-  return type == napi_uint8_array;
+/* As writev takes it. */
+static bool read_piece(napi_env env, napi_value value, struct iovec *out) {
+  span piece;
+  if (!read_any_span(env, value, &piece)) return false;
+  *out = (struct iovec){piece.bytes, piece.length};
+  return true;
 }
 
 static napi_value open_device(napi_env env, napi_callback_info info) {
@@ -164,7 +148,7 @@ static napi_value read_request(napi_env env, napi_callback_info info) {
   struct iovec into;
   if (!take(env, info, in, 3) || !read_int(env, in[0], &device) ||
       !read_int(env, in[2], &patience_us) || patience_us > PATIENCE_US_MAX ||
-      !read_span(env, in[1], &into))
+      !read_piece(env, in[1], &into))
     return refuse(env, "read takes a device, a Uint8Array and at most 1000 microseconds");
   return number(env, fuse_read(device, into.iov_base, into.iov_len, patience_us));
 }
@@ -178,7 +162,7 @@ static bool read_pieces(napi_env env, napi_value list, struct iovec *out, uint32
   for (uint32_t i = 0; i < *count; i++)
     if (napi_get_element(env, list, i, &items[i]) != napi_ok) return false;
   for (uint32_t i = 0; i < *count; i++)
-    if (!read_span(env, items[i], &out[i])) return false;
+    if (!read_piece(env, items[i], &out[i])) return false;
   return true;
 }
 
@@ -193,7 +177,7 @@ static napi_value write_answer(napi_env env, napi_callback_info info) {
     return refuse(env, "write takes a device, a Uint8Array, its length and pieces");
   if (count == 4 && !read_pieces(env, in[3], &pieces[1], &more))
     return refuse(env, "pieces must be at most 64 Uint8Arrays");
-  if (!read_span(env, in[1], &pieces[0]) || (size_t)length > pieces[0].iov_len)
+  if (!read_piece(env, in[1], &pieces[0]) || (size_t)length > pieces[0].iov_len)
     return refuse(env, "head must be a Uint8Array of at least its length");
   pieces[0].iov_len = (size_t)length;
   return number(env, fuse_write(device, pieces, (int)more + 1));

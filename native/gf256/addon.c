@@ -5,10 +5,9 @@
  *   paths: string[]                             what this CPU can run, best first
  *   multiply(path, matrix, inputs, outputs)     outputs = matrix x inputs, by paths[path]
  */
-#define NAPI_VERSION 8
-#include <node_api.h>
+#define ARGUMENT_ERROR "ERR_GF256_ARGUMENT"
+#include "../arguments.h"
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "gf256.h"
@@ -30,44 +29,6 @@ static void prepare(void) {
   add_paths(gf256_x86);
   add_paths(gf256_neon);
   add_paths(gf256_scalar);
-}
-
-typedef struct {
-  uint8_t *bytes;
-  size_t length;
-} span;
-
-static napi_value refuse(napi_env env, const char *what) {
-  bool pending = false;
-  napi_is_exception_pending(env, &pending);
-  if (!pending) napi_throw_type_error(env, "ERR_GF256_ARGUMENT", what);
-  return NULL;
-}
-
-/* A Uint8Array and nothing else. A detached one has no bytes, and is refused by its length. */
-static bool read_span(napi_env env, napi_value value, span *out) {
-  bool is = false;
-  if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
-  napi_typedarray_type type;
-  void *bytes = NULL;
-  size_t length = 0;
-  if (napi_get_typedarray_info(env, value, &type, &length, &bytes, NULL, NULL) != napi_ok)
-    return false;
-  if (type != napi_uint8_array || length == 0 || bytes == NULL) return false;
-  *out = (span){bytes, length};
-  return true;
-}
-
-/* Collects the elements of an array. Elements may be getters, so JavaScript may run in here;
- * therefore no address is taken before both arrays have been collected. */
-static bool read_list(napi_env env, napi_value list, napi_value *items, uint32_t *count) {
-  bool is = false;
-  if (napi_is_array(env, list, &is) != napi_ok || !is) return false;
-  if (napi_get_array_length(env, list, count) != napi_ok) return false;
-  if (*count < 1 || *count > GF256_SIDE_MAX) return false;
-  for (uint32_t i = 0; i < *count; i++)
-    if (napi_get_element(env, list, i, &items[i]) != napi_ok) return false;
-  return true;
 }
 
 static bool overlap(const uint8_t *a, const uint8_t *b, size_t length) {
@@ -111,10 +72,9 @@ static const char *read_job(napi_env env, napi_value matrix, const napi_value *i
 }
 
 static napi_value multiply(napi_env env, napi_callback_info info) {
-  size_t count = ARGUMENTS;
   napi_value arguments[ARGUMENTS];
-  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok) return NULL;
-  if (count != ARGUMENTS) return refuse(env, "multiply takes path, matrix, inputs, outputs");
+  if (!take(env, info, arguments, ARGUMENTS))
+    return refuse(env, "multiply takes path, matrix, inputs, outputs");
 
   double index = -1;
   if (napi_get_value_double(env, arguments[0], &index) != napi_ok ||
@@ -123,9 +83,9 @@ static napi_value multiply(napi_env env, napi_callback_info info) {
 
   napi_value in_items[GF256_SIDE_MAX], out_items[GF256_SIDE_MAX];
   uint32_t rows, cols;
-  if (!read_list(env, arguments[2], in_items, &cols))
+  if (!read_list(env, arguments[2], GF256_SIDE_MAX, in_items, &cols))
     return refuse(env, "inputs must be an array of 1 to 256");
-  if (!read_list(env, arguments[3], out_items, &rows))
+  if (!read_list(env, arguments[3], GF256_SIDE_MAX, out_items, &rows))
     return refuse(env, "outputs must be an array of 1 to 256");
 
   const uint8_t *in[GF256_SIDE_MAX];

@@ -16,8 +16,8 @@
  *                                    numbered `first` on, leaves that had these tags
  *   merkle(shard, tree)              fills tree with the hashes over the shard's leaves of 4 KiB
  */
-#define NAPI_VERSION 8
-#include <node_api.h>
+#define ARGUMENT_ERROR "ERR_SEAL_ARGUMENT"
+#include "../arguments.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,48 +34,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool usable;
 
 static void prepare(void) { usable = seal_prepare(); }
-
-typedef struct {
-  uint8_t *bytes;
-  size_t length;
-} span;
-
-static napi_value refuse(napi_env env, const char *what) {
-  bool pending = false;
-  napi_is_exception_pending(env, &pending);
-  if (!pending) napi_throw_type_error(env, "ERR_SEAL_ARGUMENT", what);
-  return NULL;
-}
-
-/* A Uint8Array, and nothing else. */
-static bool read_any_span(napi_env env, napi_value value, span *out) {
-  bool is = false;
-  if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
-  napi_typedarray_type type;
-  void *bytes = NULL;
-  size_t length = 0;
-  if (napi_get_typedarray_info(env, value, &type, &length, &bytes, NULL, NULL) != napi_ok)
-    return false;
-  *out = (span){bytes, length};
-  return type == napi_uint8_array;
-}
-
-/* One with bytes. */
-static bool read_span(napi_env env, napi_value value, span *out) {
-  return read_any_span(env, value, out) && out->length > 0 && out->bytes != NULL;
-}
-
-/* Collects the elements of an array. Elements may be getters, so JavaScript may run in here;
- * therefore no address is taken before all arrays have been collected. */
-static bool read_list(napi_env env, napi_value list, napi_value *items, uint32_t *count) {
-  bool is = false;
-  if (napi_is_array(env, list, &is) != napi_ok || !is) return false;
-  if (napi_get_array_length(env, list, count) != napi_ok) return false;
-  if (*count < 1 || *count > SEAL_BATCH_MAX) return false;
-  for (uint32_t i = 0; i < *count; i++)
-    if (napi_get_element(env, list, i, &items[i]) != napi_ok) return false;
-  return true;
-}
 
 static bool overlap(span a, span b) {
   if (a.length == 0 || b.length == 0) return false;
@@ -120,8 +78,10 @@ static const char *read_batch(napi_env env, napi_value plains, napi_value sealed
   napi_value plain_items[SEAL_BATCH_MAX], sealed_items[SEAL_BATCH_MAX];
   uint32_t sealed_count;
   size_t leaves = 0;
-  if (!read_list(env, plains, plain_items, &b->count)) return "plains must be an array of 1 to 16";
-  if (!read_list(env, sealed, sealed_items, &sealed_count) || sealed_count != b->count)
+  if (!read_list(env, plains, SEAL_BATCH_MAX, plain_items, &b->count))
+    return "plains must be an array of 1 to 16";
+  if (!read_list(env, sealed, SEAL_BATCH_MAX, sealed_items, &sealed_count) ||
+      sealed_count != b->count)
     return "sealed must be an array as long as plains";
   for (uint32_t i = 0; i < b->count; i++) {
     span *plain = &b->plains[i], *whole = &b->sealed[i];
@@ -138,11 +98,6 @@ static const char *read_batch(napi_env env, napi_value plains, napi_value sealed
   if (!are_apart(b)) return "buffers must not overlap";
   set_jobs(b);
   return NULL;
-}
-
-static bool read_arguments(napi_env env, napi_callback_info info, napi_value *list, size_t wanted) {
-  size_t count = wanted;
-  return napi_get_cb_info(env, info, &count, list, NULL, NULL) == napi_ok && count == wanted;
 }
 
 static napi_value fail(napi_env env) {
@@ -180,7 +135,7 @@ static void run_sealing(sealing *task) {
 
 static napi_value seal(napi_env env, napi_callback_info info) {
   napi_value arguments[6];
-  if (!usable || !read_arguments(env, info, arguments, 6))
+  if (!usable || !take(env, info, arguments, 6))
     return refuse(env, "seal takes suite, secret, plains, sealed, links, tags");
   sealing task;
   const char *wrong = read_sealing(env, arguments, &task);
@@ -242,7 +197,7 @@ static bool hold_buffers(napi_env env, napi_value arguments[6], later *self) {
 
 static napi_value seal_later(napi_env env, napi_callback_info info) {
   napi_value arguments[6], name, promise;
-  if (!usable || !read_arguments(env, info, arguments, 6))
+  if (!usable || !take(env, info, arguments, 6))
     return refuse(env, "sealLater takes suite, secret, plains, sealed, links, tags");
   later *self = calloc(1, sizeof *self);
   if (self == NULL) return refuse(env, "no memory");
@@ -263,7 +218,7 @@ static napi_value seal_later(napi_env env, napi_callback_info info) {
 static napi_value open_chunks(napi_env env, napi_callback_info info) {
   napi_value arguments[6];
   bool by_name = true;
-  if (!usable || !read_arguments(env, info, arguments, 6) ||
+  if (!usable || !take(env, info, arguments, 6) ||
       napi_get_value_bool(env, arguments[4], &by_name) != napi_ok)
     return refuse(env, "open takes links, sealed, plains, verdicts, byName, tags");
   batch b;
@@ -303,7 +258,7 @@ static napi_value open_some(napi_env env, napi_callback_info info) {
   napi_value arguments[5], answer;
   leaf_job job;
   open_verdict verdict;
-  if (!usable || !read_arguments(env, info, arguments, 5))
+  if (!usable || !take(env, info, arguments, 5))
     return refuse(env, "openLeaves takes key, first, sealed, tags, plain");
   const char *wrong = read_leaves(env, arguments, &job);
   if (wrong != NULL) return refuse(env, wrong);
@@ -314,7 +269,7 @@ static napi_value open_some(napi_env env, napi_callback_info info) {
 static napi_value merkle(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   span shard, tree;
-  if (!read_arguments(env, info, arguments, 2))
+  if (!take(env, info, arguments, 2))
     return refuse(env, "merkle takes shard, tree");
   if (!read_span(env, arguments[0], &shard) || shard.length % LEAF != 0 ||
       shard.length > CHUNK_MAX)
