@@ -7,7 +7,7 @@ import { closeSync, fstatSync, openSync, readSync, readdirSync, rmSync } from "n
 import { truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
+import { type Machine, holdersOf, newMachine, readCold, rowOf, until } from "../support/cli.ts";
 
 /** Six of them hold shards: that many others can take the seats of those who are found wrong. */
 const peers = 10;
@@ -22,7 +22,7 @@ test("peers that lie, cut, lose and sleep cost no byte", { timeout: 200_000 }, a
   await machine.must(t, ["flush", "--timeout", "60"]);
   t.equal((await machine.hive(["verify"])).code, 0, "all is well at first");
 
-  const [liar, cutter, loser, sleeper] = await holders(machine);
+  const [liar, cutter, loser, sleeper] = await holdersOf(machine);
   t.comment(`lies ${liar}, cuts ${cutter}, loses ${loser}, sleeps ${sleeper}`);
   damage(machine, liar as number, flipBytes);
   const found = await verify(machine);
@@ -79,17 +79,6 @@ async function hurry(machine: Machine): Promise<void> {
     const ran = await machine.hive(words);
     if (ran.code !== 0) throw new Error(`${words.join(" ")}: ${ran.error}`);
   }
-}
-
-async function holders(machine: Machine): Promise<readonly number[]> {
-  const rows = await machine.swarm();
-  return rows.filter(({ shards }) => shards > 0).map(({ number }) => number);
-}
-
-async function rowOf(machine: Machine, number: number) {
-  const found = (await machine.swarm()).find((row) => row.number === number);
-  if (found === undefined) throw new Error(`no peer ${number}`);
-  return found;
 }
 
 /** Does this to every shard's file that the peer keeps. */

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
+import { type Machine, holdersOf, newMachine, readCold, until } from "../support/cli.ts";
 
 const file = randomBytes(3_000_000);
 
@@ -19,13 +19,13 @@ test("a holder lost for good is replaced without a command", { timeout: 150_000 
   t.equal((await machine.status()).survives, 4);
   t.ok(await proven(machine), "every shard is proven");
 
-  const before = await holders(machine);
+  const before = await holdersOf(machine);
   await machine.must(t, ["swarm", "kill", "--wipe", String(before[0])]);
   t.notOk(await proven(machine), "the lost ones are not");
   await until(() => proven(machine), { seconds: 90, what: "every shard is proven again" });
   t.equal((await machine.status()).survives, 4);
 
-  const after = await holders(machine);
+  const after = await holdersOf(machine);
   const fresh = after.find((number) => !before.includes(number));
   t.ok(fresh !== undefined, `by peer ${fresh} in the stead of ${before[0]}`);
   const rest = after.filter((number) => number !== fresh).slice(1);
@@ -37,9 +37,4 @@ async function proven(machine: Machine): Promise<boolean> {
   const ran = await machine.hive(["verify", "--json"]);
   const report = JSON.parse(ran.out) as { segments: number; proofsRight: number };
   return report.proofsRight === 6 * report.segments;
-}
-
-async function holders(machine: Machine): Promise<readonly number[]> {
-  const rows = await machine.swarm();
-  return rows.filter(({ shards }) => shards > 0).map(({ number }) => number);
 }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
+import { holdersOf, newMachine, readCold, rowOf, until } from "../support/cli.ts";
 
 const file = randomBytes(6_000_000);
 
@@ -27,21 +27,10 @@ test("a killed peer starts again, even without its vault", { timeout: 120_000 },
   await machine.must(t, ["mount", machine.mount, "--swarm", "4"]);
   writeFileSync(join(machine.mount, "file"), file);
   await machine.must(t, ["flush", "--timeout", "60"]);
-  const [holder] = await holders(machine);
+  const [holder] = await holdersOf(machine);
   await machine.must(t, ["swarm", "kill", "--wipe", String(holder)]);
   await machine.must(t, ["swarm", "start", String(holder)]);
   t.equal((await rowOf(machine, holder as number)).shards, 0, "wiped");
   t.ok((await readCold(t, machine, "file")).equals(file), "the others have it");
   t.equal((await machine.hive(["swarm", "kill", "99"])).code, 3, "there is no peer 99");
 });
-
-async function holders(machine: Machine): Promise<readonly number[]> {
-  const rows = await machine.swarm();
-  return rows.filter(({ shards }) => shards > 0).map(({ number }) => number);
-}
-
-async function rowOf(machine: Machine, number: number) {
-  const found = (await machine.swarm()).find((row) => row.number === number);
-  if (found === undefined) throw new Error(`no peer ${number}`);
-  return found;
-}

@@ -3,11 +3,10 @@
  * Call it with a factory that opens an empty file system.
  */
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
-import type { Kind } from "../../src/base/errors.ts";
 import type { FileSystem, OpenFlags } from "../../src/base/filesystem.ts";
 import { type Handle, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
+import { faultOf } from "../support/faults.ts";
 import { listDirectory, readFile } from "../support/walk.ts";
 
 const root = { uid: 0, gid: 0, pid: 1 };
@@ -37,16 +36,6 @@ export function testFileSystem(what: string, open: OpenFileSystem): void {
 
 type Tap = Parameters<Parameters<typeof test>[0]>[0];
 type Check = (says: string, act: (t: Tap, fs: FileSystem) => Promise<void>) => void;
-
-async function faultOf(act: () => unknown): Promise<Kind | "none"> {
-  try {
-    await act();
-    return "none";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
-}
 
 async function newFile(fs: FileSystem, parent: Ino, name: string) {
   const flags = { ...readWrite, exclusive: true };

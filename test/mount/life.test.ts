@@ -6,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
-import { HiveError, isFault } from "../../src/base/errors.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import type { ByteRange } from "../../src/base/filesystem.ts";
 import { type Handle, nameFromText, rootIno } from "../../src/base/ids.ts";
 import { clearStaleMount, isMounted, mount, staleMount } from "../../src/mount/mount.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { faultOf } from "../support/faults.ts";
 import { MemoryTree } from "../support/memory-tree.ts";
 import {
   type Client, ended, mountTree, run, startClient, startDaemon,
@@ -20,10 +21,6 @@ const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 
 function memoryTree(): MemoryTree {
   return new MemoryTree({ clock: systemClock }, owner);
-}
-
-function kindOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(() => "none", (error: unknown) => isFault(error) ? error.kind : "a bug");
 }
 
 /** A new directory, which is taken off and away whatever happened to it. */
@@ -164,8 +161,8 @@ test("a busy mount says so, and goes lazily", async (t) => {
   const mounted = await mount(needs, options);
   const client = startClient(directory.path);
   await client.run(({ fs, path }) => void fs.openSync(path("open"), "w"));
-  t.equal(await kindOf(mounted.unmount()), "Busy");
-  t.equal(await kindOf(mount(needs, options)), "Busy");
+  t.equal(await faultOf(mounted.unmount()), "Busy");
+  t.equal(await faultOf(mount(needs, options)), "Busy");
   await mounted.unmount({ lazy: true });
   t.equal(await isMounted(directory.path), false);
   client.stop();

@@ -129,6 +129,18 @@ export function run(
   });
 }
 
+/** The peers of the swarm that keep anything, by number. */
+export async function holdersOf(machine: Machine): Promise<readonly number[]> {
+  const rows = await machine.swarm();
+  return rows.filter(({ shards }) => shards > 0).map(({ number }) => number);
+}
+
+export async function rowOf(machine: Machine, number: number): Promise<SwarmRowView> {
+  const found = (await machine.swarm()).find((row) => row.number === number);
+  if (found === undefined) throw new Error(`no peer ${number}`);
+  return found;
+}
+
 /** Nothing of the drive is on this machine any more: neither in its cache nor in the kernel's. */
 export async function makeCold(t: Test, machine: Machine): Promise<void> {
   for (const words of [["unmount"], ["mount", machine.mount], ["cache", "--drop"]]) {

@@ -10,3 +10,13 @@ export async function faultOf(act: Promise<unknown> | (() => unknown)): Promise<
     return isFault(error) ? error.kind : String(error);
   }
 }
+
+/** The same of what ends at once, "ok" when it succeeded, as the vectors say it. */
+export function outcomeOf(act: () => unknown): string {
+  try {
+    act();
+    return "ok";
+  } catch (error) {
+    return isFault(error) ? error.kind : String(error);
+  }
+}

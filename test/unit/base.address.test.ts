@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Address, isNear, isPublic, lineOf, parseAddress, prefixOf }
   from "../../src/base/address.ts";
 import { RangeTable, openTables } from "../../src/places/tables.ts";
+import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/base.address.test.ts`;
@@ -85,7 +85,7 @@ test("a table is searched where it lies as a plain search would", (t) => {
   const broken = join(directory, "broken.csv");
   writeFileSync(broken, "no table\n".repeat(400));
   using table = new RangeTable(() => broken);
-  t.equal(kindOf(() => table.find(5n)), "Corrupt");
+  t.equal(outcomeOf(() => table.find(5n)), "Corrupt");
   using absent = new RangeTable(() => undefined);
   t.equal(absent.find(5n), undefined, "a table that is not installed knows nothing");
   t.end();
@@ -108,13 +108,3 @@ test("the tables know well-known networks, of both families", (t) => {
   }
   t.end();
 });
-
-function kindOf(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
-  return "none";
-}

@@ -3,13 +3,13 @@ import { createHmac } from "node:crypto";
 import { gcm } from "@noble/ciphers/aes.js";
 import { chacha20poly1305, hchacha, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { type Suite, openOnce, openRecord } from "../../src/crypt/aead.ts";
 import { sealOnce, sealOnceOverheadBytes } from "../../src/crypt/aead.ts";
 import { sealRecord, sealRecordOverheadBytes } from "../../src/crypt/aead.ts";
 import { hchacha20 } from "../../src/crypt/hchacha.ts";
 import { hmacSha256 } from "../../src/crypt/sha256.ts";
+import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.aead.test.ts`;
@@ -82,17 +82,7 @@ test("one flipped bit anywhere is refused", (t) => {
     for (let bit = 0; bit < sealed.length * 8; bit++) {
       const bent = Buffer.from(sealed);
       bent[bit >> 3] = (bent[bit >> 3] as number) ^ (1 << (bit & 7));
-      if (faultOf(() => open(bent)) !== "Corrupt") t.fail(`bit ${bit}; ${replay}`);
+      if (outcomeOf(() => open(bent)) !== "Corrupt") t.fail(`bit ${bit}; ${replay}`);
     }
   }
 });
-
-function faultOf(act: () => unknown): string {
-  try {
-    act();
-    return "none";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
-}

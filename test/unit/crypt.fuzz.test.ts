@@ -16,6 +16,7 @@ import { parseOffer, parseReceipt, parseRelease } from "../../src/crypt/records.
 import { parseSegmentRecord } from "../../src/crypt/records.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
 import { seedOfWords, wordsOfSeed } from "../../src/crypt/words.ts";
+import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.fuzz.test.ts`;
@@ -238,11 +239,4 @@ function faultOf(act: () => unknown): Error | undefined {
   } catch (error) {
     return error as Error;
   }
-}
-
-function outcomeOf(act: () => unknown): string {
-  const fault = faultOf(act);
-  if (fault === undefined) return "ok";
-  if (isFault(fault)) return fault.kind;
-  throw fault;
 }

@@ -3,11 +3,11 @@ import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { x25519 } from "@noble/curves/ed25519.js";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { isSignedBy } from "../../src/crypt/ed25519.ts";
 import { grantBytes, openGrant, personKeysOf, sealGrant } from "../../src/crypt/grants.ts";
 import { xwingKeysOf, xwingSecretFor } from "../../src/crypt/xwing.ts";
+import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.grants.test.ts`;
@@ -108,13 +108,3 @@ test("a person's signature is checked by its public key", (t) => {
   t.notOk(isSignedBy(keys.signPublic, random.bytes(50), keys.sign(message)));
   t.end();
 });
-
-function outcomeOf(act: () => unknown): string {
-  try {
-    act();
-    return "ok";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
-}

@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { decode } from "@ipld/dag-cbor";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { parseGroupId, parseSegmentId, parseShardId } from "../../src/base/ids.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
@@ -11,6 +10,7 @@ import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import * as records from "../../src/crypt/records.ts";
+import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.records.test.ts`;
@@ -67,7 +67,7 @@ for (const [kind, [signed, parse]] of Object.entries(made)) {
 
   test(`a ${kind} is no record of another kind`, (t) => {
     for (const [other, [, parseOther]] of Object.entries(made)) {
-      if (other !== kind) t.ok(faultOf(() => parseOther(signed.bytes)) === "Corrupt", other);
+      if (other !== kind) t.ok(outcomeOf(() => parseOther(signed.bytes)) === "Corrupt", other);
     }
     t.end();
   });
@@ -78,7 +78,7 @@ for (const [kind, [signed, parse]] of Object.entries(made)) {
     for (let bit = random.below(step); bit < bits; bit += step) {
       const bent = Buffer.from(signed.bytes);
       bent[bit >> 3] = (bent[bit >> 3] as number) ^ (1 << (bit & 7));
-      if (faultOf(() => parse(bent)) !== "Corrupt") t.fail(`bit ${bit}; ${replay}`);
+      if (outcomeOf(() => parse(bent)) !== "Corrupt") t.fail(`bit ${bit}; ${replay}`);
     }
     t.end();
   });
@@ -130,7 +130,7 @@ test("what breaks a kind's own rules is Invalid to sign", (t) => {
     () => records.signRelease(stranger, release),
     () => records.signReceipt(node, { ...receipt, index: 80 }),
   ];
-  for (const attempt of tries) t.equal(faultOf(attempt), "Invalid", String(attempt));
+  for (const attempt of tries) t.equal(outcomeOf(attempt), "Invalid", String(attempt));
   t.end();
 });
 
@@ -142,13 +142,3 @@ test("a parsed record does not change with the buffer that it came in", (t) => {
   t.strictSame(records.parseHead(parsed.bytes), parsed);
   t.end();
 });
-
-function faultOf(act: () => unknown): string {
-  try {
-    act();
-    return "none";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
-}

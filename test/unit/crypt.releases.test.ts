@@ -1,11 +1,11 @@
 /** The frozen bytes of releases, of a whole segment and of one shard with one holder. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import type { Release } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { parseRelease, signRelease } from "../../src/crypt/records.ts";
+import { outcomeOf } from "../support/faults.ts";
 
 interface Vectors {
   readonly driveSeed: string;
@@ -44,12 +44,3 @@ test("a release of one shard tells all of it, within its limits", (t) => {
   }
   t.end();
 });
-
-function outcomeOf(act: () => unknown): string {
-  try {
-    act();
-    return "ok";
-  } catch (error) {
-    return isFault(error) ? error.kind : String(error);
-  }
-}

@@ -17,6 +17,7 @@ import { parsers } from "../support/record-parsers.ts";
 import { parseOffer, parseReceipt, parseRelease } from "../../src/crypt/records.ts";
 import { parseSegmentRecord } from "../../src/crypt/records.ts";
 import { seedOfWords, wordsOfSeed } from "../../src/crypt/words.ts";
+import { outcomeOf } from "../support/faults.ts";
 
 interface SealVector {
   readonly comment: string;
@@ -207,16 +208,6 @@ function patterned(length: number): Buffer {
   const shard = Buffer.alloc(length);
   for (let i = 0; i < length; i++) shard[i] = (i + 31 * (i >> 8) + (i >> 16)) & 255;
   return shard;
-}
-
-function outcomeOf(act: () => unknown): string {
-  try {
-    act();
-    return "ok";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
 }
 
 function messageOf(act: () => unknown): string {

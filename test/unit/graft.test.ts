@@ -10,7 +10,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { Grafts } from "../../src/graft/graft.ts";
 import { Span } from "../../src/graft/numbers.ts";
 import { testFileSystem } from "../contract/filesystem.ts";
-import { kindOf } from "../support/kind-of.ts";
+import { faultOf } from "../support/faults.ts";
 import { MemoryTree } from "../support/memory-tree.ts";
 import { listDirectory, nobody, readFile } from "../support/walk.ts";
 
@@ -122,12 +122,12 @@ test("what is for reading refuses every change, and two trees have nothing in co
     () => fs.removexattr(nobody, ino, "user.a"),
     () => fs.rmdir(nobody, place(shared.ino, "anna")),
   ];
-  for (const change of changes) t.equal(await kindOf(change), "ReadOnly", String(change));
+  for (const change of changes) t.equal(await faultOf(change), "ReadOnly", String(change));
   const across = [
     () => fs.rename(nobody, place(root.ino, "letter"), place(rootIno, "other"), "replace"),
     () => fs.link(nobody, ino, place(rootIno, "other")),
   ];
-  for (const change of across) t.equal(await kindOf(change), "CrossDevice", String(change));
+  for (const change of across) t.equal(await faultOf(change), "CrossDevice", String(change));
   point.writable = true;
   point.tell(parseName("anna"));
   const again = await fs.lookup(place(shared.ino, "anna"));
@@ -147,7 +147,7 @@ test("a tree is opened once, and closed when nobody knows it any more", async (t
   t.equal(point.openNow, 1, "an open file holds it");
   await fs.release(handle);
   t.equal(point.openNow, 0);
-  t.equal(await kindOf(() => fs.getattr(letter.ino)), "Stale");
+  t.equal(await faultOf(() => fs.getattr(letter.ino)), "Stale");
   await fs.lookup(place(shared.ino, "anna"));
   t.equal(point.openedEver, 2);
   await fs[Symbol.asyncDispose]();
@@ -174,7 +174,7 @@ test("a name of the drive's own goes before a point, and none is made where one 
     ["Busy", () => fs.rename(nobody, place(rootIno, "Shared"), place(rootIno, "b"), "replace")],
     ["NotFound", () => fs.lookup(place(old.ino, "berta"))],
   ];
-  for (const [kind, act] of refused) t.equal(await kindOf(act), kind, String(act));
+  for (const [kind, act] of refused) t.equal(await faultOf(act), kind, String(act));
   t.strictSame(await names(fs, folder.ino), [".", ".."], "it is seen by those who ask for it");
 });
 

@@ -1,7 +1,6 @@
 /** The frozen bytes of what a group's members sign, say and keep while its owner is away. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { decodeOrder, encodeOrder } from "../../src/agent/leaving.ts";
 import { decodeBallot, encodeBallot } from "../../src/guard/ballot-bytes.ts";
 import { decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord, encodeNotice,
@@ -9,6 +8,7 @@ import { decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord
 import { baseOf } from "../../src/guard/log.ts";
 import { freshBallot } from "../../src/guard/voter.ts";
 import { signHead } from "../../src/crypt/records.ts";
+import { outcomeOf } from "../support/faults.ts";
 import { TestGroup } from "../support/guard-group.ts";
 import { parsers } from "../support/record-parsers.ts";
 
@@ -89,12 +89,3 @@ test("what members sign, say and keep are the frozen bytes, and read back", (t) 
   t.strictSame([...kinds].sort(), Object.keys(made).sort());
   t.end();
 });
-
-function outcomeOf(act: () => unknown): string {
-  try {
-    act();
-    return "ok";
-  } catch (error) {
-    return isFault(error) ? error.kind : String(error);
-  }
-}

@@ -1,7 +1,6 @@
 /** Entries, double records and messages of the ledger: the frozen bytes, and no others. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { type Kind, isFault } from "../../src/base/errors.ts";
 import type { SegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -11,6 +10,7 @@ import { type Counts, acceptAdmission, beforeFirst, fraudOf, hashOf, isDouble, p
   parseEntry, parseFraud, signAdmission } from "../../src/ledger/entry.ts";
 import { encodeAnswer, encodeQuestion, parseAnswer, parseQuestion }
   from "../../src/ledger/message.ts";
+import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`ledger.entry/${seed}`);
@@ -47,23 +47,13 @@ const parsers = {
   question: parseQuestion, answer: parseAnswer, bareQuestion: parseQuestion,
 } satisfies Record<keyof typeof made, (bytes: Uint8Array) => unknown>;
 
-function kindOf(act: () => unknown): Kind | "right" {
-  try {
-    act();
-    return "right";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
-}
-
 test("entries and messages are written and read as they are frozen", (t) => {
   const hex = Object.fromEntries(Object.entries(made).map(([name, bytes]) =>
     [name, Buffer.from(bytes).toString("hex")]));
   const frozen = JSON.parse(readFileSync(file, "utf8")) as typeof hex;
   t.strictSame(hex, frozen);
   for (const [name, parse] of Object.entries(parsers)) {
-    t.equal(kindOf(() => parse(Buffer.from(frozen[name]!, "hex"))), "right", name);
+    t.equal(outcomeOf(() => parse(Buffer.from(frozen[name]!, "hex"))), "ok", name);
   }
   t.strictSame(parseEntry(entry.bytes), entry);
   t.strictSame(parseAnswer(made.answer).owed, owed);
@@ -81,9 +71,9 @@ test(`what is bent, cut or spliced is Corrupt (HIVE_SEED=${seed})`, (t) => {
       const bent = Buffer.from(right);
       const at = random.below(bent.length);
       bent[at] = (bent[at] as number) ^ (1 + random.below(255));
-      return kindOf(() => parse(round % 3 === 0 ? bent.subarray(0, at) : bent));
+      return outcomeOf(() => parse(round % 3 === 0 ? bent.subarray(0, at) : bent));
       // What an answer says is due is nobody's signed word: another number is another number.
-    }).filter((kind) => kind !== "Corrupt" && !(name === "answer" && kind === "right")).map((kind) => `${name}: ${kind}`);
+    }).filter((kind) => kind !== "Corrupt" && !(name === "answer" && kind === "ok")).map((kind) => `${name}: ${kind}`);
   });
   t.strictSame(wrong, []);
   t.end();
@@ -98,20 +88,20 @@ test("a double record is a proof of less than a KiB, and nothing else is one", (
   t.notOk(isDouble(first, later), "who lost his books began others: that is no lie");
   const elsewhere = signAdmission(client, { ...first, server: other.peer, kept: 1 });
   t.notOk(isDouble(first, elsewhere), "two pairs");
-  t.equal(kindOf(() => fraudOf(first, second)), "Invalid");
+  t.equal(outcomeOf(() => fraudOf(first, second)), "Invalid");
   t.end();
 });
 
 test("nobody writes down what he has done himself", (t) => {
   const where = { self: server.peer, from: client.peer, nowMs };
   const own = signAdmission(server, { ...first, server: client.peer });
-  t.equal(kindOf(() => replyTo(own, undefined, where)), "Denied", "its own merits");
+  t.equal(outcomeOf(() => replyTo(own, undefined, where)), "Denied", "its own merits");
   const others = signAdmission(other, first);
-  t.equal(kindOf(() => replyTo(others, undefined, where)), "Denied", "another's words");
-  t.equal(kindOf(() => acceptAdmission(other, first)), "Invalid", "another's signature");
+  t.equal(outcomeOf(() => replyTo(others, undefined, where)), "Denied", "another's words");
+  t.equal(outcomeOf(() => acceptAdmission(other, first)), "Invalid", "another's signature");
   const raised = Buffer.from(first.bytes);
   raised.writeUInt8(raised[raised.length - 80]! ^ 1, raised.length - 80);
-  t.equal(kindOf(() => parseAdmission(raised)), "Corrupt", "a count that was raised afterwards");
+  t.equal(outcomeOf(() => parseAdmission(raised)), "Corrupt", "a count that was raised afterwards");
   t.end();
 });
 
@@ -123,13 +113,13 @@ test("a server signs a place once, what follows alone, and no count that shrinks
   t.equal(replyTo(second, undefined, where).do, "show", "a server that has lost its books");
   t.equal(replyTo(forked, entry, where).do, "expose", "two words for one place");
   const less = signAdmission(client, { ...second, kept: second.kept - 1025 });
-  t.equal(kindOf(() => replyTo(less, entry, where)), "Denied", "it shrinks");
+  t.equal(outcomeOf(() => replyTo(less, entry, where)), "Denied", "it shrinks");
   const skipped = signAdmission(client, { ...second, number: 3 });
   t.equal(replyTo(skipped, entry, where).do, "show", "a place left out");
   const torn = signAdmission(client, { ...second, last: hashOf(forked) });
   t.equal(replyTo(torn, entry, where).do, "show", "it follows on something else");
   const ahead = signAdmission(client, { ...second, atMs: nowMs * 2 });
-  t.equal(kindOf(() => replyTo(ahead, entry, where)), "Denied", "from the future");
+  t.equal(outcomeOf(() => replyTo(ahead, entry, where)), "Denied", "from the future");
   t.equal(newerOf(acceptAdmission(server, second), entry).number, 2, "the old never wins");
   t.end();
 });

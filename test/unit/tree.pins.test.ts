@@ -10,6 +10,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Cache } from "../../src/cache/cache.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { faultOf } from "../support/faults.ts";
 import { type TemporaryCache, temporaryCache } from "../support/temporary-cache.ts";
 import { nobody, readFile, walkTree } from "../support/walk.ts";
 
@@ -126,16 +127,6 @@ async function valueOf(tree: Tree, ino: Ino): Promise<string | undefined> {
   }
 }
 
-async function kindOf(act: () => Promise<unknown>): Promise<string> {
-  try {
-    await act();
-    return "done";
-  } catch (error) {
-    if (isFault(error)) return error.kind;
-    throw error;
-  }
-}
-
 /** How many blocks of a file are here. */
 async function hereOf(world: World, ino: Ino): Promise<{ here: number; of: number }> {
   const found = { here: 0, of: 0 };
@@ -173,7 +164,7 @@ test("the attribute: set, told below, listed where it was set, left out, taken a
     () => tree.removexattr(nobody, rootIno, attribute),
   ];
   const kinds: string[] = [];
-  for (const fault of faults) kinds.push(await kindOf(async () => fault()));
+  for (const fault of faults) kinds.push(await faultOf(async () => fault()));
   t.strictSame(kinds, ["Invalid", "Exists", "NoData", "NoData"]);
   await tree.removexattr(nobody, file, attribute);
   t.equal(await valueOf(tree, file), "0");
@@ -183,7 +174,7 @@ test("the attribute: set, told below, listed where it was set, left out, taken a
   t.equal(await valueOf(tree, file), "0", "the folder above is kept, so it is left out");
   await tree.pins?.set(["folder"], false);
   t.equal(await valueOf(tree, folder), undefined);
-  t.equal(await kindOf(async () => tree.pins?.set(["folder"], false)), "NotFound");
+  t.equal(await faultOf(async () => tree.pins?.set(["folder"], false)), "NotFound");
 });
 
 test("what is pinned comes back, is read without peers, and the rest is dropped", async (t) => {
@@ -226,7 +217,7 @@ test("what is pinned comes back, is read without peers, and the rest is dropped"
   const { ino } = await world.tree.lookup(at(rootIno, "other"));
   t.equal(ino, other);
   t.equal((await hereOf(world, other)).here, 0);
-  t.equal(await kindOf(() => readFile(world.tree, other)), "Unavailable");
+  t.equal(await faultOf(() => readFile(world.tree, other)), "Unavailable");
 });
 
 test("what is written, copied or moved in is pinned; what is moved out or left out is not", async (t) => {

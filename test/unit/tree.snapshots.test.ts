@@ -13,7 +13,7 @@ import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
 import { isKept } from "../../src/tree/keeping.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
-import { kindOf } from "../support/kind-of.ts";
+import { faultOf } from "../support/faults.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody, readFile, walkTree } from "../support/walk.ts";
 
@@ -191,8 +191,8 @@ test("a snapshot stays as it was, through changes, censuses and a crash", async 
   t.strictSame(await picture((await again.past.open(name)).files), before, "after a crash");
   const { files } = await again.past.open(name);
   const small = await inoOf(files, "folder", "small");
-  t.equal(await kindOf(() => files.unlink(nobody, place(rootIno, "folder"))), "ReadOnly");
-  t.equal(await kindOf(() => files.setattr(nobody, small, { mode: 0 })), "ReadOnly");
+  t.equal(await faultOf(() => files.unlink(nobody, place(rootIno, "folder"))), "ReadOnly");
+  t.equal(await faultOf(() => files.setattr(nobody, small, { mode: 0 })), "ReadOnly");
 });
 
 test("what a snapshot alone refers to goes with it", async (t) => {
@@ -211,7 +211,7 @@ test("what a snapshot alone refers to goes with it", async (t) => {
   // The pages of the folder itself, which has just left memory, go with the next one.
   for (let turn = 0; turn < 2; turn++) await tree.census(10_000);
   t.ok(world.store.usage().usedBytes < empty + 8192, `${world.store.usage().usedBytes}`);
-  t.equal(await kindOf(() => tree.past.open(name)), "NotFound");
+  t.equal(await faultOf(() => tree.past.open(name)), "NotFound");
 });
 
 async function removeAll(fs: FileSystem, parent: Ino, name: string): Promise<void> {
@@ -275,7 +275,7 @@ test("one file, or one folder, comes back, elsewhere too, and the rest stays", a
   await tree.past.restore(name, ["folder"], { exact: false, changed });
   t.ok(then.equals(await readFile(tree, await inoOf(tree, "folder", "large"))));
   t.equal(String(await readFile(tree, await inoOf(tree, "folder", "new"))), "came since");
-  t.equal(await kindOf(() => tree.past.restore(name, ["none"], { exact: false, changed })),
+  t.equal(await faultOf(() => tree.past.restore(name, ["none"], { exact: false, changed })),
     "NotFound");
 });
 
@@ -313,7 +313,7 @@ test("a folder's past is what stood at its path", async (t) => {
   t.strictSame(await point.names(), [second]);
   const graft = await point.open(parseName(second));
   t.equal((await graft.files.getattr(graft.root)).ino, folder);
-  t.equal(await kindOf(() => point.open(parseName(first))), "NotFound");
+  t.equal(await faultOf(() => point.open(parseName(first))), "NotFound");
 });
 
 test("a machine that has the newest root alone has the snapshots too", async (t: Test) => {
