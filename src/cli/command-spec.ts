@@ -23,3 +23,22 @@ export interface CommandSpec {
 
 /** Of every command that answers something. */
 export const json: OptionSpec = { name: "json", summary: "print one JSON object for programs" };
+
+export const qr: OptionSpec = {
+  name: "qr", summary: "show the QR code even where there is no terminal",
+};
+
+export const passphrase: OptionSpec = {
+  name: "passphrase-fd", value: "FD",
+  summary: "read the passphrase's line from this file descriptor instead of asking",
+};
+
+export const privateNetwork: OptionSpec = {
+  name: "private-network",
+  summary: "make the key of a private network: peers without it are not heard",
+};
+
+export const foreground: OptionSpec = {
+  name: "foreground", short: "f",
+  summary: "stay in the foreground and log to standard error",
+};

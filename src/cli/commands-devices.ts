@@ -2,7 +2,7 @@
 import { limits } from "../base/limits.ts";
 import { type CommandSpec, json } from "./command-spec.ts";
 
-export const deviceCommand: CommandSpec = {
+export const deviceCommand = {
   name: "device",
   operands: "list | forget PEER",
   operandsMax: 2,
@@ -18,4 +18,4 @@ export const deviceCommand: CommandSpec = {
     "is no revocation: whoever has that machine still has the drive's keys, reads all of the " +
     "drive, and may write into it.",
   options: [json],
-};
+} as const satisfies CommandSpec;

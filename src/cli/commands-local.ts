@@ -4,7 +4,30 @@
  */
 import { type CommandSpec, json } from "./command-spec.ts";
 
-export const localCommands: readonly CommandSpec[] = [
+export const localCommands = [
+  {
+    name: "cache",
+    operands: "",
+    operandsMax: 0,
+    summary: "show, limit or empty the local store",
+    details: "Data that no peer has yet is never dropped, nor is what is pinned.",
+    options: [
+      { name: "limit", value: "BYTES", summary: "keep at most this much (512M, 4G)" },
+      { name: "drop", summary: "forget everything that peers have" },
+      json,
+    ],
+  },
+  {
+    name: "gc",
+    operands: "",
+    operandsMax: 0,
+    summary: "give back the room that deleted files take on peers",
+    details:
+      "Uploads what is new, looks at all that the drive and its snapshots refer to, and has " +
+      "peers drop the rest; what they keep besides is packed anew where less than 60 % of it is " +
+      "needed. The daemon does so by itself, every hour at most.",
+    options: [{ name: "timeout", value: "SECONDS", summary: "give up after this long" }, json],
+  },
   {
     name: "pin",
     operands: "[PATH]",
@@ -60,4 +83,4 @@ export const localCommands: readonly CommandSpec[] = [
       { name: "run", summary: "be the process that copies", hidden: true },
     ],
   },
-];
+] as const satisfies readonly CommandSpec[];

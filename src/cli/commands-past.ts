@@ -1,7 +1,7 @@
 /** The commands about what the drive was; see commands.ts. */
 import { type CommandSpec, json } from "./command-spec.ts";
 
-export const pastCommands: readonly CommandSpec[] = [
+export const pastCommands = [
   {
     name: "snapshots",
     operands: "[PATH | create | delete TIME | keep RULE]",
@@ -61,4 +61,4 @@ export const pastCommands: readonly CommandSpec[] = [
       json,
     ],
   },
-];
+] as const satisfies readonly CommandSpec[];

@@ -1,16 +1,7 @@
 /** The commands about people and shared folders, for the table of all commands. */
-import { type CommandSpec, type OptionSpec, json } from "./command-spec.ts";
+import { type CommandSpec, json, passphrase, qr } from "./command-spec.ts";
 
-const qr: OptionSpec = {
-  name: "qr", summary: "show the QR code even where there is no terminal",
-};
-
-const passphrase: OptionSpec = {
-  name: "passphrase-fd", value: "FD",
-  summary: "read the passphrase's line from this file descriptor instead of asking",
-};
-
-export const sharingCommands: readonly CommandSpec[] = [
+export const sharingCommands = [
   {
     name: "contacts",
     operands: "[me | add NAME STRING | remove NAME]",
@@ -93,4 +84,4 @@ export const sharingCommands: readonly CommandSpec[] = [
       "taken back; hive(7) says what else cannot.",
     options: [{ name: "from", value: "PERSON", summary: "one of your contacts" }],
   },
-];
+] as const satisfies readonly CommandSpec[];

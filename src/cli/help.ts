@@ -1,20 +1,19 @@
 /** `--help`, from the command table. */
 import type { CommandSpec, OptionSpec } from "./command-spec.ts";
-import { commands } from "./commands.ts";
+import { commandGroups, commands } from "./commands.ts";
 
 const width = 78;
 
 export function overview(): string {
   const names = commands.map((command) => command.name.length);
   const column = Math.max(...names) + 2;
-  const rows = commands.map((command) => `  ${command.name.padEnd(column)}${command.summary}`);
+  const row = ({ name, summary }: CommandSpec) => `  ${name.padEnd(column)}${summary}`;
   return [
     "usage: hive COMMAND [OPTIONS]",
     "",
     "A private drive whose bytes live on other people's machines.",
     "",
-    ...rows,
-    "",
+    ...commandGroups.flatMap(({ about, commands }) => [`${about}:`, ...commands.map(row), ""]),
     "`hive COMMAND --help` tells more; hive(1) and hive(7) tell all.",
     "",
   ].join("\n");

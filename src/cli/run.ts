@@ -1,8 +1,7 @@
 /** From words to an exit code: finds the command, parses its line, runs it, reports a fault. */
 import { readFileSync } from "node:fs";
 import { HiveError, unreachable } from "../base/errors.ts";
-import type { CommandSpec } from "./command-spec.ts";
-import { findCommand } from "./commands.ts";
+import { type Command, findCommand } from "./commands.ts";
 import * as drive from "./drive-commands.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exits.ts";
 import { commandHelp, overview } from "./help.ts";
@@ -38,9 +37,8 @@ export async function runCommand(words: readonly string[]): Promise<ExitCode> {
  * Long-running commands answer when they end. Only those that build a drive or a node load the
  * rooms for it: the others ask a daemon, and need not wait for a network library to load.
  */
-async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCode> {
+async function dispatch({ name }: Command, line: CommandLine): Promise<ExitCode> {
   const home = findHome();
-  const name = command.name as CommandName;
   switch (name) {
     case "init":
     case "recover":
@@ -108,46 +106,6 @@ async function dispatch(command: CommandSpec, line: CommandLine): Promise<ExitCo
       return unreachable(name);
   }
 }
-
-type CommandName =
-  | "init"
-  | "recover"
-  | "doctor"
-  | "node"
-  | "quota"
-  | "device"
-  | "leave"
-  | "mount"
-  | "unmount"
-  | "status"
-  | "flush"
-  | "gc"
-  | "cache"
-  | "pin"
-  | "unpin"
-  | "watch"
-  | "limit"
-  | "pause"
-  | "resume"
-  | "verify"
-  | "fsck"
-  | "peers"
-  | "ledger"
-  | "policy"
-  | "snapshots"
-  | "diff"
-  | "restore"
-  | "brake"
-  | "web"
-  | "invite"
-  | "join"
-  | "contacts"
-  | "share"
-  | "link"
-  | "shares"
-  | "accept"
-  | "revoke"
-  | "swarm";
 
 function helpFor(name: string | undefined): string {
   const command = name === undefined ? undefined : findCommand(name);
