@@ -2,7 +2,7 @@
 import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../base/records.ts";
-import type { PolicyQuestion, PolicyReport } from "../base/views.ts";
+import type { PolicyQuestion, PolicyReport } from "../base/policy-views.ts";
 import { classNamed, largestFor } from "../placement/classes.ts";
 import type { Choice } from "../placement/eligible.ts";
 import { type Explanation, explain, explainPeer } from "../placement/explain.ts";

@@ -15,7 +15,7 @@ import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
-import type { LeaveView } from "../base/views.ts";
+import type { LeaveView } from "../base/peer-views.ts";
 import type { Vault } from "../vault/vault.ts";
 import { Countdown } from "./countdown.ts";
 import type { GivingUp } from "./giving-up.ts";

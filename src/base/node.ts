@@ -6,9 +6,10 @@ import type { BlockFetcher } from "./blocks.ts";
 import type { Cid } from "./ids.ts";
 import type { SharingDuties } from "./sharing.ts";
 import type { TrafficOrders } from "./traffic.ts";
-import type { DeviceRow, InviteView, LeaveOrder, LeaveView, LedgerView } from "./views.ts";
-import type { PeerRow, PolicyQuestion, PolicyReport, PolicyTexts, ReclaimReport } from "./views.ts";
-import type { NodeStatus, VerifyReport, Vouch } from "./views.ts";
+import type { DeviceRow, InviteView, LeaveOrder, LeaveView, LedgerView } from "./peer-views.ts";
+import type { PeerRow, Vouch } from "./peer-views.ts";
+import type { PolicyQuestion, PolicyReport, PolicyTexts } from "./policy-views.ts";
+import type { NodeStatus, ReclaimReport, VerifyReport } from "./views.ts";
 
 export interface NodeDuties extends BlockFetcher {
   /** People and shared folders; each refuses on a node without a drive. */

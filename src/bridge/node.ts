@@ -2,9 +2,10 @@
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
-import type { DeviceRow, InviteView, LeaveOrder, LeaveView, LedgerView } from "../base/views.ts";
-import type { PeerRow, PolicyQuestion, PolicyReport, PolicyTexts } from "../base/views.ts";
-import type { NodeStatus, ReclaimReport, VerifyReport, Vouch } from "../base/views.ts";
+import type { DeviceRow, InviteView, LeaveOrder, LeaveView } from "../base/peer-views.ts";
+import type { LedgerView, PeerRow, Vouch } from "../base/peer-views.ts";
+import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../base/policy-views.ts";
+import type { NodeStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
 import type { Channel, Handlers } from "./channel.ts";
 import { remoteSharing, serveSharing } from "./sharing.ts";
 

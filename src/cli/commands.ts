@@ -32,7 +32,7 @@ export interface Command extends CommandSpec {
   readonly name: CommandName;
 }
 
-export const commands: readonly Command[] = commandGroups.flatMap(({ commands }) => commands);
+export const commands = commandGroups.flatMap<Command>(({ commands }) => commands);
 
 export function findCommand(name: string): Command | undefined {
   return commands.find((command) => command.name === name);

@@ -1,7 +1,7 @@
 /** `hive device`: the drive's devices as the running daemon knows them, and one that is gone. */
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { DeviceRow } from "../base/views.ts";
+import type { DeviceRow } from "../base/peer-views.ts";
 import { askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";

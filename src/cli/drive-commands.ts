@@ -1,7 +1,7 @@
 /** The commands that ask a running daemon. */
 import { HiveError } from "../base/errors.ts";
-import type { CacheReport, DriveStatus, InviteView, PeerRow } from "../base/views.ts";
-import type { ReclaimReport, VerifyReport } from "../base/views.ts";
+import type { InviteView, PeerRow } from "../base/peer-views.ts";
+import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
 import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";

@@ -1,6 +1,6 @@
 /** `hive ledger`: who owes whom, as the running daemon's books say. */
 import { GiB, KiB, MiB } from "../base/bytes.ts";
-import type { LedgerRow, LedgerView } from "../base/views.ts";
+import type { LedgerRow, LedgerView } from "../base/peer-views.ts";
 import { askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";

@@ -6,7 +6,8 @@ import { systemClock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import { lineLog, toStandardError } from "../base/log.ts";
-import type { DriveStatus, PolicyTexts } from "../base/views.ts";
+import type { PolicyTexts } from "../base/policy-views.ts";
+import type { DriveStatus } from "../base/views.ts";
 import {
   type Dashboard,
   type Drive,

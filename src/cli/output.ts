@@ -2,7 +2,8 @@
 import { GiB, KiB, MiB } from "../base/bytes.ts";
 import { type HiveError, isFault } from "../base/errors.ts";
 import type { BrakeStatus } from "../base/snapshots.ts";
-import type { LineStatus, PolicyStatus, TrafficStatus } from "../base/views.ts";
+import type { PolicyStatus } from "../base/policy-views.ts";
+import type { LineStatus, TrafficStatus } from "../base/traffic-views.ts";
 
 export function print(text: string): void {
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);

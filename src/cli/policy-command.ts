@@ -1,6 +1,7 @@
 /** `hive policy`: looks at the user's policies, and says which one a drive goes by. */
 import { HiveError, isFault } from "../base/errors.ts";
-import type { DriveStatus, PathPolicy, PolicyReport } from "../base/views.ts";
+import type { PathPolicy, PolicyReport } from "../base/policy-views.ts";
+import type { DriveStatus } from "../base/views.ts";
 import { askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";

@@ -9,7 +9,7 @@ import { watch } from "chokidar";
 import { systemClock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { type Log, describe } from "../base/log.ts";
-import type { PolicyTexts } from "../base/views.ts";
+import type { PolicyTexts } from "../base/policy-views.ts";
 import type { Home } from "./home.ts";
 import { type PolicyFile, policyFiles, readPolicy } from "./policies.ts";
 import { readSettings } from "./settings.ts";

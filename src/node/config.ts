@@ -4,7 +4,7 @@ import type { CensusTaker, RootMerger, UploadSource } from "../base/blocks.ts";
 import type { Log } from "../base/log.ts";
 import type { SharedRoots } from "../base/sharing.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
-import type { PolicyTexts } from "../base/views.ts";
+import type { PolicyTexts } from "../base/policy-views.ts";
 import type { RemoteBlocks } from "../bridge/source.ts";
 import type { MadeUpWorld, PeersOptions } from "../peers/peers.ts";
 

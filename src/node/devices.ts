@@ -4,7 +4,7 @@ import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { KnownPeer } from "../base/network.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { DeviceRow } from "../base/views.ts";
+import type { DeviceRow } from "../base/peer-views.ts";
 import type { Devices } from "../transfer/devices.ts";
 import type { Rooms } from "./rooms.ts";
 

@@ -10,7 +10,7 @@ import { HiveError, assert } from "../base/errors.ts";
 import type { OwnerId } from "../base/ids.ts";
 import type { Lender, Lodger } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
-import { type Introduction, type Totals, noTotals } from "./books.ts";
+import { type Introduction, type Totals, noTotals } from "./book-entries.ts";
 
 export interface AccountOptions {
   readonly quotaBytes: number;

@@ -10,7 +10,7 @@ import { shardIdOf } from "../crypt/merkle.ts";
 import { parseManifest, parseSegmentRecord } from "../crypt/records.ts";
 import { type GroupLog, type Standing, seatsOf } from "../guard/log.ts";
 import { seatOfShard } from "../placement/seats.ts";
-import type { Introduction } from "./books.ts";
+import type { Introduction } from "./book-entries.ts";
 
 /** What somebody brings, parsed and signed by its owner. */
 export interface Brought {

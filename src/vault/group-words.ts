@@ -13,7 +13,8 @@ import { decodeBallot, encodeBallot } from "../guard/ballot-bytes.ts";
 import { type GroupLog, baseOf } from "../guard/log.ts";
 import { decodeLog, encodeLog } from "../guard/messages.ts";
 import { type Ballot, freshBallot } from "../guard/voter.ts";
-import { type Books, type WordKind, dropWord, putWord } from "./books.ts";
+import { type WordKind, dropWord, putWord } from "./book-entries.ts";
+import type { Books } from "./books.ts";
 
 /** Changes of one batch, and how much more the owner takes up by them. */
 export interface Weighed {

@@ -12,7 +12,8 @@ import { parseManifest } from "../crypt/records.ts";
 import { type GroupLog, type Standing, forkOf } from "../guard/log.ts";
 import { type Ballot, newcomersBallot } from "../guard/voter.ts";
 import type { Accounts } from "./accounts.ts";
-import { type Books, type Introduction, dropManifest, putManifest } from "./books.ts";
+import { type Introduction, dropManifest, putManifest } from "./book-entries.ts";
+import type { Books } from "./books.ts";
 import { GroupWords, type Weighed } from "./group-words.ts";
 
 /** Who tells of a manifest, and with which log. */

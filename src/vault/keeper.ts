@@ -19,8 +19,9 @@ import type { Ballot } from "../guard/voter.ts";
 import { memberOfShard } from "../placement/seats.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Admitted } from "./admission.ts";
-import * as books from "./books.ts";
-import { type Books, type Introduction, type Place, type Totals, noTotals } from "./books.ts";
+import * as entries from "./book-entries.ts";
+import { type Introduction, type Place, type Totals, noTotals } from "./book-entries.ts";
+import type { Books } from "./books.ts";
 import type { ShardFiles, Staged } from "./files.ts";
 import { Groups, type Told } from "./groups.ts";
 
@@ -76,7 +77,7 @@ export class Keeper {
     const shards = await this.#needs.books.held(owner, segment);
     const places = await this.#placesOf(segment, shards);
     if (places.length === 0) return;
-    await this.#dropPlaces(places, [books.putGone(segment, releasedAtMs)]);
+    await this.#dropPlaces(places, [entries.putGone(segment, releasedAtMs)]);
   }
 
   /** Forgets one shard, if the newest manifest that is known gives its seat to another. */
@@ -121,7 +122,7 @@ export class Keeper {
     using _turn = await this.#turn.enter();
     const current = await this.#needs.books.places(place.shard);
     if (!current.some((other) => isSame(other, place))) return;
-    await this.#needs.books.batch(books.putPlace({ ...place, strayAtMs }));
+    await this.#needs.books.batch(entries.putPlace({ ...place, strayAtMs }));
   }
 
   async keepManifest(manifest: Manifest, told: Told): Promise<void> {
@@ -209,7 +210,7 @@ export class Keeper {
     }
     const bytes = share.bytes.length - (stored?.length ?? 0);
     using _room = bytes > 0 ? accounts.reserve(owner, bytes) : undefined;
-    await this.#write(owner, accounts.with(owner, { bytes }), [books.putShare(share)]);
+    await this.#write(owner, accounts.with(owner, { bytes }), [entries.putShare(share)]);
   }
 
   /** Within a turn: notes who brought the owner, when that is new. */
@@ -217,7 +218,7 @@ export class Keeper {
     const { accounts } = this.#needs;
     const by = accounts.introductionOf(owner, from);
     if (accounts.isIntroduced(owner, by)) return;
-    await this.#needs.books.batch([books.putIntroduction(owner, by)]);
+    await this.#needs.books.batch([entries.putIntroduction(owner, by)]);
     accounts.introduce(owner, by);
   }
 
@@ -230,13 +231,13 @@ export class Keeper {
     if (idle === undefined || accounts.hasSeatFor(owner)) return;
     const groups = await this.#needs.books.groups(idle);
     const words = groups.flatMap((group) => [
-      books.dropManifest(idle, group),
-      ...kinds.map((kind) => books.dropWord(kind, idle, group)),
+      entries.dropManifest(idle, group),
+      ...kinds.map((kind) => entries.dropWord(kind, idle, group)),
     ]);
     const heads = await this.#needs.books.heads(idle);
     const shares = await this.#needs.books.shares(idle);
-    const forgotten = shares.map((bytes) => books.dropShare(idle, parseShare(bytes).share));
-    await this.#write(idle, noTotals, [...words, ...forgotten, ...books.dropHeads(idle, heads)]);
+    const forgotten = shares.map((bytes) => entries.dropShare(idle, parseShare(bytes).share));
+    await this.#write(idle, noTotals, [...words, ...forgotten, ...entries.dropHeads(idle, heads)]);
     for (const group of groups) this.groups.forget(`${idle}/${group}`);
   }
 
@@ -292,7 +293,7 @@ export class Keeper {
       groups: adopted.groups,
       bytes: shardBytes + (first ? record.bytes.length : 0) + adopted.bytes,
     });
-    const changes = [...books.putPlace(place), books.putRecord(record), ...adopted.changes];
+    const changes = [...entries.putPlace(place), entries.putRecord(record), ...adopted.changes];
     await this.#write(owner, totals, changes);
     if (adopted.changes.length > 0) this.groups.remember(manifest);
   }
@@ -321,8 +322,8 @@ export class Keeper {
       bytes: -shardBytes - (record?.bytes.length ?? 0),
     });
     const changes = [
-      ...places.flatMap(books.dropPlace),
-      ...(last ? [books.dropRecord(owner, segment)] : []),
+      ...places.flatMap(entries.dropPlace),
+      ...(last ? [entries.dropRecord(owner, segment)] : []),
       ...more,
     ];
     await this.#write(owner, totals, changes);
@@ -342,8 +343,8 @@ export class Keeper {
   }
 
   async #write(owner: OwnerId, totals: Totals, changes: readonly KeyChange[]): Promise<void> {
-    const gone = totals.bytes === 0 ? [books.dropIntroduction(owner)] : [];
-    await this.#needs.books.batch([...changes, ...gone, books.putTotals(owner, totals)]);
+    const gone = totals.bytes === 0 ? [entries.dropIntroduction(owner)] : [];
+    await this.#needs.books.batch([...changes, ...gone, entries.putTotals(owner, totals)]);
     this.#needs.accounts.set(owner, totals);
   }
 }

@@ -11,7 +11,8 @@ import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { parseSegmentRecord } from "../crypt/records.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { seatOfShard } from "../placement/seats.ts";
-import type { Books, Place } from "./books.ts";
+import type { Place } from "./book-entries.ts";
+import type { Books } from "./books.ts";
 import type { Keeper } from "./keeper.ts";
 
 /** One shard, and what its owner signed of it. */

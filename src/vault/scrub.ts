@@ -16,7 +16,8 @@ import { shardIdOf } from "../crypt/merkle.ts";
 import { parseSegmentRecord } from "../crypt/records.ts";
 import { mayKeep } from "../guard/log.ts";
 import { seatOfShard } from "../placement/seats.ts";
-import { type Books, type Place, dropGone } from "./books.ts";
+import { type Place, dropGone } from "./book-entries.ts";
+import type { Books } from "./books.ts";
 import { type ShardFiles, folders } from "./files.ts";
 import type { Keeper } from "./keeper.ts";
 

@@ -8,7 +8,7 @@ import type { NodeDuties } from "../../src/base/node.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { askRecovered, openNode } from "../../src/node/node.ts";
 import type { NodeConfig } from "../../src/node/config.ts";
-import type { PolicyTexts } from "../../src/base/views.ts";
+import type { PolicyTexts } from "../../src/base/policy-views.ts";
 import { MemorySource } from "./transfer-world.ts";
 
 const GiB = 2 ** 30;

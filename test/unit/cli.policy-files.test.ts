@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Test, test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
-import type { PolicyTexts } from "../../src/base/views.ts";
+import type { PolicyTexts } from "../../src/base/policy-views.ts";
 import { type Home, homeAt, makeHome } from "../../src/cli/home.ts";
 import { PolicyFiles, watchPolicies } from "../../src/cli/policy-watch.ts";
 import { defaultSettings, writeSettings } from "../../src/cli/settings.ts";
