@@ -1,6 +1,6 @@
 /**
- * The vault's books, looked up: of owners, shards, records, groups and heads. What they are made of,
- * and every change to them, stands in book-entries.ts.
+ * The vault's books, looked up: of owners, shards, records, groups and heads. What they are made
+ * of, and every change to them, stands in book-entries.ts.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import type { GroupId, OwnerId, SegmentId, ShardId, ShareId } from "../base/ids.ts";
