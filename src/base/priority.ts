@@ -4,7 +4,7 @@
  */
 import { readlinkSync } from "node:fs";
 import { basename } from "node:path";
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 
 /** What gives way, and how far: as niceness, 0 being a program's own and 19 the last in line. */
 const nicenessOf = {
@@ -16,7 +16,8 @@ const nicenessOf = {
 
 export function giveWay(who: keyof typeof nicenessOf): void {
   try {
-    setPriority(who === "process" ? 0 : thisThread(), nicenessOf[who]);
+    const id = who === "process" ? 0 : thisThread();
+    setPriority(id, Math.max(getPriority(id), nicenessOf[who]));
   } catch {
     // Not Linux, or a sandbox that forbids it: it is a courtesy and no more.
   }
