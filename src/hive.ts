@@ -34,7 +34,8 @@ import { type Cache, openCache } from "./cache/cache.ts";
 import { bringBack } from "./check/bring-back.ts";
 import { type DriveCheckNeeds, type DriveCheckOptions } from "./check/check.ts";
 import { checkDrive as checkLocally } from "./check/check.ts";
-import { driveKeysOf } from "./crypt/drive.ts";
+import { driveKeysIn } from "./crypt/added-device.ts";
+import type { DriveKeys } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
 import { type Drive, driveOf } from "./drive/drive.ts";
 import { keepSecrets } from "./drive/sharing.ts";
@@ -63,8 +64,8 @@ export type { LinkWish, ShareWish } from "./drive/sharing.ts";
 export type { CacheReport, Drive, DriveStatus, NodeConfig, NodeDuties };
 export type { PolicyDescription, VerifyReport };
 
+/** With the drive's seed, or with what an added device was given. */
 export interface DriveConfig extends NodeConfig {
-  readonly driveSeed: Uint8Array;
   readonly cacheDirectory: string;
   readonly cacheLimitBytes: number;
   /** Which moments are kept; those that are, and no more, if not told. */
@@ -100,7 +101,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
-  const { treeSecret } = driveKeysOf(config.driveSeed);
+  const { treeSecret } = driveKeysFor(config);
   const device = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
   const { readOnly = false } = config.mount;
   const note = await bringBack(cache, node, { clock, log, isNew });
@@ -134,6 +135,12 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   merger.begin(mergerOf(tree, mounted));
   const wake = () => loop.wake();
   return driveOf({ cache, tree, node, mounted, note, government, told, wake }, parts.move());
+}
+
+function driveKeysFor(config: DriveConfig): DriveKeys {
+  const keys = driveKeysIn(config);
+  if (keys !== undefined) return keys;
+  throw new HiveError("NotFound", "drive.open", "this machine has no drive");
 }
 
 /** A thread that has to be started again is told what holds then. */
@@ -176,13 +183,29 @@ export async function recoverDrive(
   return recovered;
 }
 
+/** Shows a code, and waits until a device of some drive gives this one what it takes to have it. */
+export async function addDevice(
+  needs: { readonly log: Log; readonly show: (code: string) => void }, config: NodeConfig,
+): Promise<Uint8Array> {
+  const { Newcomer } = await import("./node/pairing.ts");
+  const self = { peer: peerKeysOf(config.peerSeed).peer, name: config.deviceName };
+  const newcomer = new Newcomer({ clock, random }, self);
+  const node = await openNode({ log: needs.log, newcomer }, config);
+  try {
+    needs.show(newcomer.code);
+    return await newcomer.given();
+  } finally {
+    await node.close();
+  }
+}
+
 /** Looks at a drive that nobody has mounted, and mends it if asked. */
 export function checkDrive(
   needs: Pick<DriveCheckNeeds, "log" | "report" | "progress">,
   config: DriveConfig,
   how: Pick<DriveCheckOptions, "repair" | "giveUp">,
 ): Promise<FsckReport> {
-  const { treeSecret } = driveKeysOf(config.driveSeed);
+  const { treeSecret } = driveKeysFor(config);
   const { cacheDirectory } = config;
   const places = { cacheDirectory, booksDirectory: join(config.directory, "books", "transfer") };
   return checkLocally({ ...needs, clock, random }, { ...how, ...places, treeSecret });

@@ -34,6 +34,16 @@ export const deviceLimits = {
     beginningCharsMin: 12,
     /** What a list shows of an id: enough to forget by, unless somebody searched for a twin. */
     shownChars: 16,
+    /** A code to add a device by is read aloud, or carried to another room, in this time ... */
+    codeMs: 10 * 60_000,
+    /** ... and mistyped, or guessed, so often. */
+    codeTriesMax: 3,
+    /** Whoever shows the code may have come just now: it is looked for so long, ... */
+    newcomerMs: 60_000,
+    /** ... this often. */
+    newcomerAskMs: 500,
+    /** A device that has all it needs waits so long to hear that this is known. */
+    byeMs: 5_000,
     /** Pages of others that are known to hold nothing new: 100 bytes each. */
     mergedPagesMax: 65_536,
   },

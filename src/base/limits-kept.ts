@@ -18,7 +18,7 @@ export const keptLimits = {
     argonMemoryKiBMax: 1024 * KiB,
     argonPassesMax: 32,
     argonLanesMax: 8,
-    /** Two seeds, a salt and their framing are under 300 bytes. */
+    /** Two seeds, a salt and their framing are under 300 bytes; an added device's under 700. */
     keyFileBytesMax: 4 * KiB,
   },
   records: {

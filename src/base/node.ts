@@ -3,6 +3,7 @@
  * drive's daemon it runs on a thread of its own; bridge/node.ts stretches this port between them.
  */
 import type { BlockFetcher } from "./blocks.ts";
+import type { AddedView } from "./devices.ts";
 import type { Cid } from "./ids.ts";
 import type { SharingDuties } from "./sharing.ts";
 import type { TrafficOrders } from "./traffic.ts";
@@ -48,6 +49,8 @@ export interface NodeDuties extends BlockFetcher {
   devices(): Promise<readonly DeviceRow[]>;
   /** Another device is gone for good, by the beginning of its id; answers the whole id. */
   forgetDevice(beginning: string): Promise<string>;
+  /** Lets whoever shows this code have the drive: it looks for a minute at most. */
+  confirmDevice(code: string): Promise<AddedView>;
   /** Gives up what is kept for others, or does so no more; answers at once how far it is. */
   leave(order: LeaveOrder): Promise<LeaveView>;
   /** From now on it keeps so much for others at most; what is beyond goes elsewhere. */

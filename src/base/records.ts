@@ -1,7 +1,8 @@
 /**
  * The signed records that peers exchange, as typed values. `crypt/records.ts` encodes, signs,
  * parses and verifies them (DAG-CBOR, Ed25519); whoever holds one of these types holds a record
- * whose signature and limits were checked. `bytes` is the record as it was signed, to pass on.
+ * whose signature and limits were checked. `bytes` is the record as it was signed, to pass on; `by`
+ * is the device that signed it in its owner's stead, where it has not the owner's key.
  */
 import type { Cid, GroupId, OwnerId, PeerId, SegmentId, ShardId } from "./ids.ts";
 
@@ -58,6 +59,7 @@ export interface Manifest {
   readonly policyHash: string;
   readonly peers: readonly PeerId[];
   readonly bytes: Uint8Array;
+  readonly by?: PeerId;
 }
 
 /** One segment: what each of its shards must hash to. Signed by the owner, kept with each shard. */
@@ -74,6 +76,7 @@ export interface SegmentRecord {
   readonly roots: readonly ShardId[];
   readonly createdAtMs: number;
   readonly bytes: Uint8Array;
+  readonly by?: PeerId;
 }
 
 /** A signed pointer to the newest root. `sealed` opens with the drive's head key only. */
@@ -84,6 +87,7 @@ export interface Head {
   readonly publishedAtMs: number;
   readonly sealed: Uint8Array;
   readonly bytes: Uint8Array;
+  readonly by?: PeerId;
 }
 
 /** The owner's word that holders may forget a segment, or that one of them may forget one shard. */
@@ -94,6 +98,7 @@ export interface Release {
   /** Absent for all of the segment, with every holder. */
   readonly only?: ReleasedShard;
   readonly bytes: Uint8Array;
+  readonly by?: PeerId;
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
+import type { AddedView } from "../base/devices.ts";
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
@@ -31,6 +32,7 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.join": (invite) => node.join(invite as string),
     "node.devices": () => node.devices(),
     "node.forgetDevice": (beginning) => node.forgetDevice(beginning as string),
+    "node.confirmDevice": (code) => node.confirmDevice(code as string),
     "node.leave": (order) => node.leave(order as LeaveOrder),
     "node.setQuota": (bytes) => node.setQuota(bytes as number),
     "node.wake": () => node.wake(),
@@ -62,6 +64,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     join: (invite) => ask<string>("join", invite),
     devices: () => ask<readonly DeviceRow[]>("devices"),
     forgetDevice: (beginning) => ask<string>("forgetDevice", beginning),
+    confirmDevice: (code) => ask<AddedView>("confirmDevice", code),
     leave: (order) => ask<LeaveView>("leave", order),
     setQuota: (bytes) => ask("setQuota", bytes),
     wake: () => ask("wake"),

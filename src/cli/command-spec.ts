@@ -42,3 +42,8 @@ export const foreground: OptionSpec = {
   name: "foreground", short: "f",
   summary: "stay in the foreground and log to standard error",
 };
+
+/** Of every command that makes the key file. */
+export const sealKeys: OptionSpec = {
+  name: "passphrase", summary: "seal the key file under a passphrase (Argon2id)",
+};

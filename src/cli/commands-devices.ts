@@ -1,13 +1,21 @@
 /** The command about the drive's devices; see commands.ts. */
 import { limits } from "../base/limits.ts";
-import { type CommandSpec, json } from "./command-spec.ts";
+import { type CommandSpec, json, passphrase, sealKeys } from "./command-spec.ts";
 
 export const deviceCommand = {
   name: "device",
-  operands: "list | forget PEER",
+  operands: "list | add | confirm CODE | forget PEER",
   operandsMax: 2,
-  summary: "the devices that have this drive, and one of them that is gone",
+  summary: "the devices that have this drive, one more, and one that is gone",
   details:
+    "`add`, on a machine that has no drive, prints a code of twelve characters and waits; " +
+    "`confirm`, with that code, on a device that has the drive's words and has it mounted, lets " +
+    "that machine in. It must be reachable: by --peer, an address of a peer that both know, or " +
+    "of the other device; on a local network without it. The new device gets what it takes to " +
+    "mount the drive and a key of its own that the drive's key certifies, and never the words: " +
+    "it adds no other device, and shares no folders. The code is good for one device and ten " +
+    "minutes, and three wrong tries end it; nobody between the two can take its place. The " +
+    "other way to have the drive on a machine is hive recover, with the words. " +
     "`list` shows this device and those whose heads came here: when the last one was, whether " +
     "it is merged, whether the device is online, and whether nothing is given back on peers for " +
     "its sake. `forget` says that a machine is gone for good. Nothing waits for it any more, and " +
@@ -17,5 +25,13 @@ export const deviceCommand = {
     "was given back by then is lost. It is said to this device alone: tell the others too. It " +
     "is no revocation: whoever has that machine still has the drive's keys, reads all of the " +
     "drive, and may write into it.",
-  options: [json],
+  options: [
+    json,
+    {
+      name: "peer", value: "ADDR",
+      summary: "`add`: a peer to begin with, as a multiaddr with its /p2p/ part",
+    },
+    sealKeys,
+    passphrase,
+  ],
 } as const satisfies CommandSpec;

@@ -1,5 +1,6 @@
 /** The commands that make a drive, mount it and bring it back; see commands.ts. */
-import { type CommandSpec, foreground, passphrase, privateNetwork } from "./command-spec.ts";
+import { type CommandSpec, foreground, passphrase, privateNetwork, sealKeys }
+  from "./command-spec.ts";
 
 export const driveCommands = [
   {
@@ -13,7 +14,7 @@ export const driveCommands = [
       "words of an existing drive are read from standard input instead of making new ones.",
     options: [
       { name: "recover", summary: "take the 24 words from standard input" },
-      { name: "passphrase", summary: "seal the key file under a passphrase (Argon2id)" },
+      sealKeys,
       privateNetwork,
       passphrase,
     ],
@@ -54,7 +55,7 @@ export const driveCommands = [
       "peer, and restores all names at once; contents follow when they are read.",
     options: [
       { name: "peer", value: "ADDR", summary: "any peer's address (/ip4/.../tcp/.../p2p/...)" },
-      { name: "passphrase", summary: "seal the key file under a passphrase (Argon2id)" },
+      sealKeys,
       passphrase,
     ],
   },

@@ -13,6 +13,7 @@ export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): 
     directory: home.nodeDirectory,
     peerSeed: secrets.peerSeed,
     driveSeed: secrets.driveSeed,
+    ...(secrets.device === undefined ? {} : { device: secrets.device }),
     deviceName: settings.deviceName,
     listen: settings.listen,
     bootstrap: settings.bootstrap,
@@ -46,12 +47,11 @@ function networkKeyOf(home: Home) {
 export function driveConfigOf(
   home: Home,
   settings: Settings,
-  secrets: Secrets & { readonly driveSeed: Buffer },
+  secrets: Secrets,
   mount: DriveConfig["mount"],
 ): DriveConfig {
   return {
     ...nodeConfigOf(home, settings, secrets),
-    driveSeed: secrets.driveSeed,
     cacheDirectory: join(home.cacheDirectory),
     cacheLimitBytes: settings.cacheLimitBytes,
     keep: parseKeepRule(settings.keep),

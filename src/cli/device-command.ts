@@ -1,4 +1,5 @@
-/** `hive device`: the drive's devices as the running daemon knows them, and one that is gone. */
+/** `hive device`: the drive's devices as the running daemon knows them; one more, and one less. */
+import type { AddedView } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { DeviceRow } from "../base/peer-views.ts";
@@ -12,7 +13,18 @@ export async function device(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, peer] = line.operands;
   if (word === "list" && peer === undefined) return list(home, line);
   if (word === "forget" && peer !== undefined) return forget(home, line, peer);
-  throw new HiveError("Usage", "device", "list, or forget PEER");
+  if (word === "confirm" && peer !== undefined) return confirm(home, line, peer);
+  // It opens a node of its own, and needs the rooms for it.
+  const isAdd = word === "add" && peer === undefined;
+  if (isAdd) return (await import("./device-add.ts")).add(home, line);
+  throw new HiveError("Usage", "device", "list, add, confirm CODE, or forget PEER");
+}
+
+async function confirm(home: Home, line: CommandLine, code: string): Promise<ExitCode> {
+  const added = (await askControl(home.socket, "confirmDevice", { code }, say)) as AddedView;
+  if (line.flag("json")) printJson(added);
+  else say(`${added.name} (${added.peer}) is one of the drive's devices from now on`);
+  return exitCodes.ok;
 }
 
 async function list(home: Home, line: CommandLine): Promise<ExitCode> {

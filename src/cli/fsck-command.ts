@@ -9,7 +9,7 @@ import { driveConfigOf } from "./config.ts";
 import { askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
-import { hasKeys, obtainPassphrase, readKeys } from "./keys.ts";
+import { hasDrive, hasKeys, obtainPassphrase, readKeys } from "./keys.ts";
 import { print, printJson, say, sizeText } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings } from "./settings.ts";
@@ -24,10 +24,10 @@ export async function fsck(home: Home, line: CommandLine): Promise<ExitCode> {
   await refuseMounted(home);
   const give = (): Promise<Buffer> =>
     obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
-  const { driveSeed, peerSeed } = await readKeys(home, give);
-  if (driveSeed === undefined) throw new HiveError("NotFound", "fsck", "this node has no drive");
+  const secrets = await readKeys(home, give);
+  if (!hasDrive(secrets)) throw new HiveError("NotFound", "fsck", "this node has no drive");
   const settings = readSettings(home.settingsFile);
-  const config = driveConfigOf(home, settings, { driveSeed, peerSeed }, { directory: "" });
+  const config = driveConfigOf(home, settings, secrets, { directory: "" });
   const how = { repair: line.flag("repair"), giveUp: line.flag("give-up") };
   const json = line.flag("json");
   const problems: FsckProblem[] = [];

@@ -17,6 +17,11 @@ export function hasKeys(home: Home): boolean {
   return existsSync(home.keyFile);
 }
 
+/** By its words, or by what an added device was given. */
+export function hasDrive({ driveSeed, device }: Secrets): boolean {
+  return driveSeed !== undefined || device !== undefined;
+}
+
 /** Writes the key file durably and whole; refuses to replace another drive's. */
 export async function writeKeys(
   home: Home,

@@ -26,7 +26,7 @@ import {
 } from "./daemon.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import { type Home, makeHome } from "./home.ts";
-import { hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "./keys.ts";
+import { hasDrive, hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "./keys.ts";
 import { orderIn } from "./leave-command.ts";
 import { namesOf } from "./inside-mount.ts";
 import { mountPointOf } from "./mount-point.ts";
@@ -216,6 +216,7 @@ function handlersOf(drive: Drive, { dashboard, policies, watches }: {
     vault: async () => (await drive.node.status()).vault,
     devices: () => drive.node.devices(),
     forgetDevice: ({ peer }) => drive.node.forgetDevice(String(peer)),
+    confirmDevice: ({ code }) => drive.node.confirmDevice(String(code)),
     leave: (values) => drive.node.leave(orderIn(values)),
     unmount: async (values) => {
       const wanted = values["directory"];
@@ -253,13 +254,13 @@ async function openHere(
 ): Promise<Drive> {
   const give = async (): Promise<Buffer> =>
     received ?? obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
-  const { driveSeed, peerSeed } = await readKeys(home, give);
-  if (driveSeed === undefined) throw new HiveError("NotFound", "mount", "this node has no drive");
+  const secrets = await readKeys(home, give);
+  if (!hasDrive(secrets)) throw new HiveError("NotFound", "mount", "this node has no drive");
   const settings = readSettings(home.settingsFile);
   const options = parseMountOptions(line.text("options") ?? "");
   const driver = driverOf(line);
   const mount = { ...options, directory, ...(driver === undefined ? {} : { driver }) };
-  const config = driveConfigOf(home, settings, { driveSeed, peerSeed }, mount);
+  const config = driveConfigOf(home, settings, secrets, mount);
   // A policy that cannot be read is no reason to go without one.
   return openDrive({ log: daemonLog }, { ...config, policies: policies.open() });
 }

@@ -87,7 +87,7 @@ export async function recover(home: Home, line: CommandLine): Promise<ExitCode> 
 }
 
 /** A loopback peer means a local swarm: then nothing else needs to be listened to. */
-function recoverySettings(home: Home, peer: string) {
+export function recoverySettings(home: Home, peer: string) {
   const settings = readSettings(home.settingsFile);
   const local = peer.startsWith("/ip4/127.");
   const listen = local ? ["/ip4/127.0.0.1/tcp/0"] : settings.listen;
@@ -159,7 +159,7 @@ export async function doctor(home: Home, line: CommandLine): Promise<ExitCode> {
   return missing.some((one) => one.needed) ? exitCodes.failure : exitCodes.ok;
 }
 
-async function newPassphrase(line: CommandLine): Promise<Buffer | undefined> {
+export async function newPassphrase(line: CommandLine): Promise<Buffer | undefined> {
   const descriptor = line.count("passphrase-fd");
   if (!line.flag("passphrase") && descriptor === undefined) return undefined;
   return obtainPassphrase(descriptor, { repeat: true });

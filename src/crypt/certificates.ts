@@ -1,6 +1,6 @@
 /**
  * The certificate by which a device's peer key may act for a drive, or for a person, renewed at
- * every greeting.
+ * every greeting by whoever has the key; a device that was added has one that lasts.
  */
 import type { Clock } from "../base/clock.ts";
 import type { PeerId } from "../base/ids.ts";
@@ -11,10 +11,12 @@ import { signDeviceCertificate } from "./records.ts";
 
 /** Signs afresh when the last one is half-way to its end, or from a future that is none. */
 export function certifier(
-  keys: Pick<DriveKeys, "owner" | "sign">,
+  keys: Pick<DriveKeys, "owner" | "sign" | "certificate">,
   device: { readonly peer: PeerId; readonly name: string },
   clock: Clock,
 ): () => readonly DeviceCertificate[] {
+  const { certificate } = keys;
+  if (certificate !== undefined) return () => [certificate];
   let last: DeviceCertificate | undefined;
   return () => {
     const nowMs = clock.now();

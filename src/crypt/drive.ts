@@ -10,12 +10,15 @@
  *   drive/share    the secret of the keys that readers of shared folders are given
  */
 import { type OwnerId, parseOwnerId } from "../base/ids.ts";
+import type { DeviceCertificate } from "../base/records.ts";
 import { signerOf } from "./ed25519.ts";
 import { deriveKey } from "./keys.ts";
 
 export interface DriveKeys {
   readonly owner: OwnerId;
   sign(message: Uint8Array): Buffer;
+  /** By which a device without the seed may sign in the owner's stead (added-device.ts). */
+  readonly certificate?: DeviceCertificate;
   readonly treeSecret: Buffer;
   readonly headKey: Buffer;
   readonly catalogKey: Buffer;

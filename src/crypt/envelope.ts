@@ -3,13 +3,17 @@
  * believed. What the kinds of record hold is in records.ts.
  *
  *   record  = DAG-CBOR [body, signature]        two byte strings; the signature has 64 bytes
+ *           | [body, signature, certificate]    signed by the device that the certificate names
  *   body    = DAG-CBOR map, canonical (keys by length, then bytes; no other form is taken)
  *   signed  = "hive/" || kind || "/1" || 0x00 || body         by Ed25519
  *
- * The kind in the signed message keeps a record of one kind from passing as another.
+ * The kind in the signed message keeps a record of one kind from passing as another. A device that
+ * was added to a drive signs with its own key, and shows by which certificate it may; whether it
+ * still may is not for these bytes to tell.
  */
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { Fields, type Plain, decodePlain, encodePlain } from "./cbor.ts";
 import { isSignedBy, signatureBytes } from "./ed25519.ts";
@@ -24,19 +28,38 @@ export interface RecordShape<T> {
   read(fields: Fields, bodyHash: string): T;
   /** Whose Ed25519 key must have signed it. */
   signer(record: T): Uint8Array;
+  /** Whom a certificate lets sign in the signer's stead; absent where nobody may. */
+  deputy?(certificate: Uint8Array): Deputy;
 }
 
-export type Signed<T> = T & { readonly bytes: Uint8Array };
+/** A device that may sign for a drive. */
+export interface Deputy {
+  /** The key of whoever says so. */
+  readonly appointedBy: Uint8Array;
+  readonly peer: PeerId;
+  readonly key: Uint8Array;
+}
 
-/** Invalid when a field breaks the kind's own rules: what we sign must pass our own checks. */
+export type Signed<T> = T & {
+  readonly bytes: Uint8Array;
+  /** The device that signed it in the signer's stead. */
+  readonly by?: PeerId;
+};
+
+/**
+ * Invalid when a field breaks the kind's own rules: what we sign must pass our own checks. The
+ * certificate is that of a device that signs in the signer's stead.
+ */
 export function signRecord<T>(
   shape: RecordShape<T>,
   record: T,
   sign: (message: Uint8Array) => Uint8Array,
+  certificate?: Uint8Array,
 ): Signed<T> {
   try {
     const body = encodePlain(shape.write(record));
-    return parseRecord(shape, encodePlain([body, sign(messageOf(shape.kind, body))]));
+    const signature = sign(messageOf(shape.kind, body));
+    return parseRecord(shape, encodePlain(envelopeOf({ body, signature }, certificate)));
   } catch (cause) {
     if (!isFault(cause, "Corrupt")) throw cause;
     throw new HiveError("Invalid", "records.sign", shape.kind, { cause });
@@ -51,26 +74,49 @@ export function parseRecord<T>(shape: RecordShape<T>, given: Uint8Array): Signed
   }
   // A copy of our own: fields are views of it, and the caller's buffer may be used again.
   const bytes = Buffer.from(given);
-  const { body, signature } = openEnvelope(bytes, what);
+  const { body, signature, certificate } = openEnvelope(bytes, what);
   const record = shape.read(new Fields(decodePlain(body, what), what), hexHash(body));
-  const canonical = encodePlain([encodePlain(shape.write(record)), signature]);
+  const written = { body: encodePlain(shape.write(record)), signature };
+  const canonical = encodePlain(envelopeOf(written, certificate));
   if (!canonical.equals(bytes)) throw new HiveError("Corrupt", what, "not the canonical form");
-  if (!isSignedBy(shape.signer(record), messageOf(shape.kind, body), signature)) {
+  const deputy = certificate && deputyFor(shape, record, certificate);
+  const key = deputy?.key ?? shape.signer(record);
+  if (!isSignedBy(key, messageOf(shape.kind, body), signature)) {
     throw new HiveError("Corrupt", what, "the signature is wrong");
   }
-  return { ...record, bytes };
+  return { ...record, bytes, ...(deputy === undefined ? {} : { by: deputy.peer }) };
 }
 
-function openEnvelope(bytes: Uint8Array, what: string): { body: Buffer; signature: Buffer } {
-  const value = decodePlain(bytes, what);
-  if (Array.isArray(value) && value.length === 2) {
-    const [body, signature] = value;
-    const right = body instanceof Uint8Array && signature instanceof Uint8Array;
-    if (right && signature.length === signatureBytes) {
-      return { body: asBuffer(body), signature: asBuffer(signature) };
-    }
+/** The certificate must be the signer's own word. */
+function deputyFor<T>(shape: RecordShape<T>, record: T, certificate: Uint8Array): Deputy {
+  const deputy = shape.deputy?.(certificate);
+  if (deputy !== undefined && asBuffer(deputy.appointedBy).equals(shape.signer(record))) {
+    return deputy;
   }
-  throw new HiveError("Corrupt", what, "not an envelope");
+  throw new HiveError("Corrupt", `records.${shape.kind}`, "not for this device to sign");
+}
+
+interface Envelope {
+  readonly body: Buffer;
+  readonly signature: Uint8Array;
+}
+
+function envelopeOf({ body, signature }: Envelope, certificate: Uint8Array | undefined): Plain[] {
+  return certificate === undefined ? [body, signature] : [body, signature, certificate];
+}
+
+function openEnvelope(
+  bytes: Uint8Array, what: string,
+): Envelope & { readonly certificate: Buffer | undefined } {
+  const value = decodePlain(bytes, what);
+  const parts: readonly unknown[] = Array.isArray(value) ? value : [];
+  const [body, signature, certificate] = parts.filter((part) => part instanceof Uint8Array);
+  const isWhole = (parts.length === 2 && signature !== undefined) || certificate !== undefined;
+  if (parts.length > 3 || !isWhole || signature?.length !== signatureBytes) {
+    throw new HiveError("Corrupt", what, "not an envelope");
+  }
+  const told = certificate === undefined ? undefined : asBuffer(certificate);
+  return { body: asBuffer(body as Uint8Array), signature: asBuffer(signature), certificate: told };
 }
 
 function messageOf(kind: string, body: Uint8Array): Buffer {

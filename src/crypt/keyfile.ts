@@ -3,7 +3,7 @@
  * that) or under a passphrase. Pure: reads and writes no file, and no message shows a secret.
  *
  *   "hive-key v1\n" | body | SHA-256 of all before it (32 bytes)
- *   body, plain     = DAG-CBOR {drive?: 32 bytes, peer: 32 bytes}
+ *   body, plain     = DAG-CBOR {drive?: 32 bytes, peer: 32 bytes, device?: bytes (added-device.ts)}
  *   body, sealed    = DAG-CBOR {lanes, memory (KiB), passes, salt: 16 bytes, sealed: bytes}
  *   sealed          = sealRecord(Argon2id(passphrase, salt, lanes, memory, passes), plain body),
  *                     with "hive-key v1\n" as additional data
@@ -26,11 +26,14 @@ export interface Secrets {
   readonly driveSeed: Buffer | undefined;
   /** The seed of the node's own libp2p key. */
   readonly peerSeed: Buffer;
+  /** What a device without the words was given by one that has them. */
+  readonly device?: Buffer;
 }
 
 const magic = Buffer.from("hive-key v1\n");
 const saltBytes = 16;
-const sealedSize = { min: 1, max: 512 } as const;
+const sealedSize = { min: 1, max: 2048 } as const;
+const deviceSize = { min: 1, max: 1024 } as const;
 const what = "keyfile.open";
 
 /** The file's bytes; with a passphrase they are of no use to whoever steals them. */
@@ -70,19 +73,25 @@ export function keyFileNeedsPassphrase(bytes: Uint8Array): boolean {
   return new Fields(decodePlain(bodyOf(bytes), what), what).has("sealed");
 }
 
-function writeSecrets({ driveSeed: drive, peerSeed: peer }: Secrets): Buffer {
+function writeSecrets({ driveSeed: drive, peerSeed: peer, device }: Secrets): Buffer {
   assert(peer.length === keyBytes, "a peer seed has 32 bytes");
   assert(drive === undefined || drive.length === keyBytes, "a drive seed has 32 bytes");
-  return encodePlain(drive === undefined ? { peer } : { drive, peer });
+  assert(drive === undefined || device === undefined, "whoever has the seed needs no more");
+  return encodePlain({
+    peer, ...(drive === undefined ? {} : { drive }), ...(device === undefined ? {} : { device }),
+  });
 }
 
 function readSecrets(body: Buffer): Secrets {
   const fields = new Fields(decodePlain(body, what), what);
+  const isWhole = !(fields.has("drive") && fields.has("device"));
+  const device = fields.has("device") ? Buffer.from(fields.bytes("device", deviceSize)) : undefined;
   const secrets: Secrets = {
     driveSeed: fields.has("drive") ? Buffer.from(fields.exactly("drive", keyBytes)) : undefined,
     peerSeed: Buffer.from(fields.exactly("peer", keyBytes)),
+    ...(device === undefined ? {} : { device }),
   };
-  if (!writeSecrets(secrets).equals(body)) throw fields.corrupt("form");
+  if (!isWhole || !writeSecrets(secrets).equals(body)) throw fields.corrupt("form");
   return secrets;
 }
 

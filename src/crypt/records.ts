@@ -12,8 +12,11 @@
  *   release      owner      owner segment released (holder index epoch)?
  *   receipt      holder     holder owner segment index shard at
  *
+ * Manifests, segments, heads and releases may be signed by a device that the owner certified, with
+ * its certificate; of heads, each its own alone.
  * A segment's id is the SHA-256 of its record's body.
  */
+import { HiveError } from "../base/errors.ts";
 import type { GroupId, OwnerId, PeerId, SegmentId } from "../base/ids.ts";
 import { bytesOfId, parseGroupId, parseOwnerId } from "../base/ids.ts";
 import { parseSegmentId, parseShardId } from "../base/ids.ts";
@@ -24,11 +27,11 @@ import { erasureClasses } from "../base/records.ts";
 import type { Fields } from "./cbor.ts";
 import type { DriveKeys } from "./drive.ts";
 import { publicKeyBytes } from "./ed25519.ts";
-import { type RecordShape, parseRecord, signRecord } from "./envelope.ts";
+import { type Deputy, type RecordShape, type Signed, parseRecord, signRecord } from "./envelope.ts";
 import { type PeerKeys, peerOfPublicKey, publicKeyOfPeer } from "./peer-key.ts";
 import { digestBytes } from "./sha256.ts";
 
-type OwnerSigner = Pick<DriveKeys, "owner" | "sign">;
+type OwnerSigner = Pick<DriveKeys, "owner" | "sign" | "certificate">;
 type PeerSigner = Pick<PeerKeys, "peer" | "sign">;
 type Unsigned<T> = Omit<T, "bytes">;
 /** What the caller tells of a record whose signer names itself. */
@@ -58,7 +61,7 @@ export function parseDeviceCertificate(bytes: Uint8Array): DeviceCertificate {
 }
 
 export function signManifest(keys: OwnerSigner, told: Told<Manifest, "owner">): Manifest {
-  return signRecord(manifestShape, { ...told, owner: keys.owner }, keys.sign);
+  return signByOwner(manifestShape, { ...told, owner: keys.owner }, keys);
 }
 
 export function parseManifest(bytes: Uint8Array): Manifest {
@@ -69,7 +72,7 @@ export function signSegmentRecord(
   keys: OwnerSigner,
   told: Told<SegmentRecord, "owner" | "segment">,
 ): SegmentRecord {
-  return signRecord(segmentShape, { ...told, owner: keys.owner, segment: unnamed }, keys.sign);
+  return signByOwner(segmentShape, { ...told, owner: keys.owner, segment: unnamed }, keys);
 }
 
 export function parseSegmentRecord(bytes: Uint8Array): SegmentRecord {
@@ -77,15 +80,17 @@ export function parseSegmentRecord(bytes: Uint8Array): SegmentRecord {
 }
 
 export function signHead(keys: OwnerSigner, told: Told<Head, "owner">): Head {
-  return signRecord(headShape, { ...told, owner: keys.owner }, keys.sign);
+  return signByOwner(headShape, { ...told, owner: keys.owner }, keys);
 }
 
 export function parseHead(bytes: Uint8Array): Head {
-  return parseRecord(headShape, bytes);
+  const head = parseRecord(headShape, bytes);
+  if (head.by === undefined || head.by === head.peer) return head;
+  throw new HiveError("Corrupt", "records.head", "another device's");
 }
 
 export function signRelease(keys: OwnerSigner, told: Told<Release, "owner">): Release {
-  return signRecord(releaseShape, { ...told, owner: keys.owner }, keys.sign);
+  return signByOwner(releaseShape, { ...told, owner: keys.owner }, keys);
 }
 
 export function parseRelease(bytes: Uint8Array): Release {
@@ -148,9 +153,20 @@ const certificateShape: RecordShape<Unsigned<DeviceCertificate>> = {
   },
 };
 
+function signByOwner<T>(shape: RecordShape<T>, record: T, keys: OwnerSigner): Signed<T> {
+  return signRecord(shape, record, keys.sign, keys.certificate?.bytes);
+}
+
+/** The device that a certificate lets act for its owner; that it ran out is not asked here. */
+function deviceOf(bytes: Uint8Array): Deputy {
+  const { owner, peer } = parseDeviceCertificate(bytes);
+  return { appointedBy: bytesOfId(owner), peer, key: publicKeyOfPeer(peer) };
+}
+
 const manifestShape: RecordShape<Unsigned<Manifest>> = {
   kind: "manifest",
   signer: (manifest) => bytesOfId(manifest.owner),
+  deputy: deviceOf,
   write: (manifest) => {
     const { name, k, n, r } = manifest.class;
     return {
@@ -178,6 +194,7 @@ const manifestShape: RecordShape<Unsigned<Manifest>> = {
 const segmentShape: RecordShape<Unsigned<SegmentRecord>> = {
   kind: "segment",
   signer: (record) => bytesOfId(record.owner),
+  deputy: deviceOf,
   write: (record) => ({
     owner: bytesOfId(record.owner),
     group: bytesOfId(record.group),
@@ -207,6 +224,7 @@ const segmentShape: RecordShape<Unsigned<SegmentRecord>> = {
 const headShape: RecordShape<Unsigned<Head>> = {
   kind: "head",
   signer: (head) => bytesOfId(head.owner),
+  deputy: deviceOf,
   write: (head) => ({
     owner: bytesOfId(head.owner),
     peer: publicKeyOfPeer(head.peer),
@@ -226,6 +244,7 @@ const headShape: RecordShape<Unsigned<Head>> = {
 const releaseShape: RecordShape<Unsigned<Release>> = {
   kind: "release",
   signer: (release) => bytesOfId(release.owner),
+  deputy: deviceOf,
   write: (release) => ({
     owner: bytesOfId(release.owner),
     segment: bytesOfId(release.segment),

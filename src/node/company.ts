@@ -20,10 +20,10 @@ import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { countedNetwork } from "./counted.ts";
 import type { House } from "./house.ts";
 
-/** Whose node it is: keys of the drive and of its person. */
+/** Whose node it is: keys of the drive, and of its person where the drive's seed is. */
 export interface Owner {
   readonly keys: DriveKeys;
-  readonly person: PersonKeys;
+  readonly person: PersonKeys | undefined;
 }
 
 export interface Company {
@@ -37,7 +37,7 @@ export interface Company {
 }
 
 export async function openCompany(
-  { log, world, blocks }: NodeNeeds,
+  { log, world, blocks, newcomer }: NodeNeeds,
   config: NodeConfig,
   { keys, ledger, vault, met, openBooks, owner }: House & {
     readonly owner: Owner | undefined;
@@ -45,8 +45,9 @@ export async function openCompany(
   parts: AsyncDisposableStack,
 ): Promise<Company> {
   const device = { peer: keys.peer, name: config.deviceName };
-  const own = owner === undefined ? [] : [owner.keys, asOwner(owner.person)];
-  const certifiers = own.map((one) => certifier(one, device, clock));
+  const own = owner === undefined ? [] : [owner.keys, owner.person && asOwner(owner.person)];
+  const certifiers = own.filter((one) => one !== undefined)
+    .map((one) => certifier(one, device, clock));
   // Whoever took up a link acts for the person whom it makes, too.
   const more = () => met.sharing?.certificates() ?? [];
   const certificates = () => [...certifiers.flatMap((certify) => certify()), ...more()];
@@ -57,7 +58,8 @@ export async function openCompany(
   const traffic = parts.use(new Traffic({ clock, isNear }, config.traffic ?? noOrders));
   const host = listening(limitedHost(vault, { traffic, clock }), met);
   const sharing = shareHost(vault, owner?.person);
-  const hosts = { host, guardian: guardHost(met), ledger: ledger.host, sharing };
+  const devices = newcomer === undefined ? {} : { devices: newcomer };
+  const hosts = { host, guardian: guardHost(met), ledger: ledger.host, sharing, ...devices };
   const needs = { ...people, ...hosts, certificates, places, world, ...ipfs };
   const peers = parts.use(await openPeers(needs, config));
   met.peers = peers;

@@ -1,6 +1,7 @@
 /** What a node is given and told, by whoever starts it. */
 import { chmodSync, mkdirSync } from "node:fs";
 import type { CensusTaker, RootMerger, UploadSource } from "../base/blocks.ts";
+import type { DeviceHost } from "../base/devices.ts";
 import type { Log } from "../base/log.ts";
 import type { SharedRoots } from "../base/sharing.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
@@ -17,6 +18,8 @@ export interface NodeNeeds {
   /** Is told what the folders of others are now, where there is somebody to show them to. */
   readonly roots?: SharedRoots;
   readonly merger?: RootMerger;
+  /** Shows a code, and waits to be added to a drive. */
+  readonly newcomer?: DeviceHost;
   /** In tests and drills alone. */
   readonly world?: MadeUpWorld;
 }
@@ -24,8 +27,10 @@ export interface NodeNeeds {
 export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   /** Books and vault of this node; made 0700. */
   readonly directory: string;
-  /** Absent on a node that only keeps shards for others. */
+  /** Absent on a node that only keeps shards for others, and on a device that was added. */
   readonly driveSeed: Uint8Array | undefined;
+  /** What a device was given that was added to a drive (crypt/added-device.ts). */
+  readonly device?: Uint8Array;
   readonly deviceName: string;
   readonly quotaBytes: number;
   /** Of the quota, for each drive whose user is no friend; 1 when not told. */
@@ -50,11 +55,12 @@ export function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
   const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
   const { deadAfterMs, auditIntervalMs, guardLeaseMs, policies, contributeRatio } = config;
-  const { traffic } = config;
+  const { traffic, device } = config;
   const room = { quotaBytes, strangerShare };
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
-  const chosen = { relay, upnp, networkKey, policies, contributeRatio, guardLeaseMs, traffic };
+  const chosen = { relay, upnp, networkKey, policies, contributeRatio, guardLeaseMs, traffic,
+    device };
   const told = Object.entries(chosen)
     .filter(([, value]) => value !== undefined);
   return { ...who, ...how, ...Object.fromEntries(told) };

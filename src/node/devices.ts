@@ -1,4 +1,5 @@
-/** The drive's devices for whoever asks: in rows, and one of them by the beginning of its id. */
+/** The drive's devices for whoever asks: in rows, one by the beginning of its id, one more. */
+import { systemClock as clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -6,11 +7,13 @@ import type { KnownPeer } from "../base/network.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { DeviceRow } from "../base/peer-views.ts";
 import type { Devices } from "../transfer/devices.ts";
+import { admitByCode } from "./pairing.ts";
 import type { Rooms } from "./rooms.ts";
 
 export function deviceDuties(
-  devicesNow: () => Devices, { peers, agent, name }: Pick<Rooms, "peers" | "agent" | "name">,
-): Pick<NodeDuties, "devices" | "forgetDevice"> {
+  devicesNow: () => Devices,
+  { peers, agent, name, driveSeed: seed }: Pick<Rooms, "peers" | "agent" | "name" | "driveSeed">,
+): Pick<NodeDuties, "devices" | "forgetDevice" | "confirmDevice"> {
   return {
     devices: async () => deviceRows(devicesNow(), { known: peers.peers(), self: peers.self, name }),
     async forgetDevice(beginning) {
@@ -20,6 +23,11 @@ export function deviceDuties(
       // What waited for it is looked at now.
       agent.wake();
       return peer;
+    },
+    async confirmDevice(code) {
+      if (seed !== undefined) return await admitByCode({ network: peers, clock, seed }, code);
+      const why = "this device has not the drive's words: ask one that has them";
+      throw new HiveError("Denied", "device.confirm", why);
     },
   };
 }

@@ -28,7 +28,7 @@ export function openNodeLedger(
     readonly books: KeyValue; readonly keys: PeerKeys; readonly clock: Clock;
     readonly random: Random; readonly log: Log; readonly met: Met;
   },
-  { driveSeed, contributeRatio, quotaBytes, auditIntervalMs }: NodeConfig,
+  { driveSeed, device, contributeRatio, quotaBytes, auditIntervalMs }: NodeConfig,
 ): Promise<Ledger> {
   const { met } = needs;
   const dealings = {
@@ -38,7 +38,8 @@ export function openNodeLedger(
       met.transfer?.health.dropShard({ ...shard, holder }),
   };
   // What a node without a drive gives is a gift: nobody owes it anything, so nobody could earn.
-  const ratio = driveSeed === undefined ? 0 : contributeRatio ?? limits.ledger.ratio;
+  const isGift = driveSeed === undefined && device === undefined;
+  const ratio = isGift ? 0 : contributeRatio ?? limits.ledger.ratio;
   const settleEveryMs = Math.min(limits.ledger.settleEveryMs, auditIntervalMs);
   return openLedger({ ...needs, ...dealings }, { ratio, quotaBytes, settleEveryMs });
 }

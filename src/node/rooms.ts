@@ -11,7 +11,7 @@ import type { Log } from "../base/log.ts";
 import { memoryStep } from "../base/memory.ts";
 import { type Random, systemRandom as random } from "../base/random.ts";
 import { emptySource } from "../bridge/source.ts";
-import { driveKeysOf } from "../crypt/drive.ts";
+import { driveKeysIn } from "../crypt/added-device.ts";
 import { personKeysOf } from "../crypt/grants.ts";
 import { type Coder, openCoder } from "../erasure/erasure.ts";
 import type { Notices } from "../guard/notices.ts";
@@ -47,6 +47,8 @@ export interface Rooms {
   /** What is wrong with the user's policies. */
   readonly problem: string | null;
   readonly networkKey: Uint8Array | undefined;
+  /** Undefined where the words are not. */
+  readonly driveSeed: Uint8Array | undefined;
 }
 
 export async function openRooms(
@@ -100,8 +102,8 @@ export async function openRooms(
   notices.onNews(() => agent.wake());
   parts.defer(() => agent.stop());
   const problem = config.policies?.problem ?? null;
-  const { deviceName: name, networkKey } = config;
-  const told = { name, networkKey, problem };
+  const { deviceName: name, networkKey, driveSeed } = config;
+  const told = { name, networkKey, problem, driveSeed };
   const goingAway = { leaving, shedding, notices };
   return { peers, vault, agent, places, ledger, traffic, ...goingAway, ...ours, ...told };
 }
@@ -134,14 +136,18 @@ async function openOwnersRooms(
     onPublished: () => met.agent?.wake(),
   }, transferOptions(config.policies));
   const { deviceName } = config;
-  const sharing = await openNodeSharing(needs, { ...parts, ...owner, transfer, deviceName });
+  const { keys, person } = owner;
+  if (person === undefined) return { transfer, sharing: undefined };
+  const sharing = await openNodeSharing(needs, { ...parts, keys, person, transfer, deviceName });
   met.sharing = sharing;
   return { transfer, sharing };
 }
 
-function ownerOf({ driveSeed }: NodeConfig): Owner | undefined {
-  if (driveSeed === undefined) return undefined;
-  return { keys: driveKeysOf(driveSeed), person: personKeysOf(driveSeed) };
+function ownerOf(config: NodeConfig): Owner | undefined {
+  const { driveSeed } = config;
+  const keys = driveKeysIn(config);
+  if (keys === undefined) return undefined;
+  return { keys, person: driveSeed === undefined ? undefined : personKeysOf(driveSeed) };
 }
 
 function guardianOptions({ deadAfterMs, auditIntervalMs: intervalMs, guardLeaseMs }: NodeConfig) {

@@ -18,6 +18,7 @@ import { withOwnVault } from "./own-vault.ts";
 export async function openNodeSharing(
   { blocks, roots }: Pick<NodeNeeds, "blocks" | "roots">,
   parts: Owner & {
+    readonly person: PersonKeys;
     readonly clock: Clock; readonly random: Random; readonly log: Log;
     readonly company: Company; readonly transfer: Transfer; readonly coder: Coder;
     readonly openBooks: (name: string) => Promise<KeyValue>; readonly deviceName: string;
@@ -41,7 +42,7 @@ export async function openNodeSharing(
   });
 }
 
-/** A node without a drive is nobody's. */
+/** A node without a drive is nobody's, and a device without the words has no person's keys. */
 export const noSharing: SharingDuties = {
   me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, give: refuse,
   link: refuse, revoke: refuse, accept: refuse, forget: refuse, list: refuse, renewed: refuse,
@@ -49,5 +50,5 @@ export const noSharing: SharingDuties = {
 };
 
 async function refuse(): Promise<never> {
-  throw new HiveError("Unsupported", "sharing", "this node has no drive");
+  throw new HiveError("Unsupported", "sharing", "this machine has not the words of a drive");
 }

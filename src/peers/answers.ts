@@ -4,6 +4,7 @@
  * key the connection proved, and only until it expires.
  */
 import type { Clock } from "../base/clock.ts";
+import type { DeviceHost } from "../base/devices.ts";
 import { HiveError, unreachable } from "../base/errors.ts";
 import type { GuardHost } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
@@ -24,6 +25,7 @@ export interface AnswerNeeds {
   readonly ledger: LedgerHost | undefined;
   readonly guardian: GuardHost | undefined;
   readonly sharing: ShareHost | undefined;
+  readonly devices: DeviceHost | undefined;
   readonly book: Book;
   /** This node's own offer, as it is now. */
   readonly offer: () => Offer;
@@ -83,6 +85,7 @@ export class Answers {
       case "segments": return encodeList(await host.segments(from, request.owner, request));
       case "guard": return this.#guardian().guard(from, request.act, payload);
       case "share": return this.#sharing().share(from, request.act, payload);
+      case "device": return this.#devices().device(from, request.act, payload);
       default: return unreachable(request);
     }
   }
@@ -104,6 +107,12 @@ export class Answers {
     const { sharing } = this.#needs;
     if (sharing !== undefined) return sharing;
     throw new HiveError("Unsupported", "peers.share", "nobody keeps shares here");
+  }
+
+  #devices(): DeviceHost {
+    const { devices } = this.#needs;
+    if (devices !== undefined) return devices;
+    throw new HiveError("Unsupported", "peers.device", "nobody asks for devices here");
   }
 
   async #hello({ peer, prefix }: Guest, payload: Uint8Array): Promise<Uint8Array> {

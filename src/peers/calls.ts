@@ -2,6 +2,7 @@
  * What a node asks of another one about shards, and what it believes of the answers: an answer that
  * is not what it must be is Corrupt, whatever is wrong with it.
  */
+import type { DeviceAct, DeviceNetwork } from "../base/devices.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import type { GuardAct, GuardNetwork } from "../base/guard.ts";
@@ -20,7 +21,8 @@ type Asked =
 
 const none = Buffer.alloc(0);
 
-export abstract class ShardCalls implements Pick<PeerNetwork, Asked>, GuardNetwork, ShareNetwork {
+export abstract class ShardCalls
+  implements Pick<PeerNetwork, Asked>, GuardNetwork, ShareNetwork, DeviceNetwork {
   /** The way to a peer, which connects when it is used. */
   protected abstract link(peer: PeerId): Link;
 
@@ -119,6 +121,12 @@ export abstract class ShardCalls implements Pick<PeerNetwork, Asked>, GuardNetwo
     to: PeerId, act: ShareAct, payload: Uint8Array, options: CallOptions = {},
   ): Promise<Uint8Array> {
     return this.link(to).call({ op: "share", act }, payload, options);
+  }
+
+  device(
+    to: PeerId, act: DeviceAct, payload: Uint8Array, options: CallOptions = {},
+  ): Promise<Uint8Array> {
+    return this.link(to).call({ op: "device", act }, payload, options);
   }
 }
 

@@ -81,6 +81,7 @@ export class Hub extends ShardCalls implements Peers {
       ledger: needs.ledger,
       guardian: needs.guardian,
       sharing: needs.sharing,
+      devices: needs.devices,
       book: this.#book,
       offer: () => this.#ownOffer(),
       isPass: (pass) => isPass(this.#keys.privateKeyRaw, pass, this.#needs.clock.now()),

@@ -3,6 +3,7 @@
  * Bulk (a shard, a range) and lists (records, offers) travel as the frame's payload.
  */
 import { encode } from "@ipld/dag-cbor";
+import { type DeviceAct, deviceActs } from "../base/devices.ts";
 import { HiveError, type Kind } from "../base/errors.ts";
 import { type GuardAct, guardActs } from "../base/guard.ts";
 import {
@@ -60,7 +61,9 @@ export type Request =
   /** Between members of a group; payload and answer are for the guardian to read. */
   | { readonly op: "guard"; readonly act: GuardAct }
   /** About a shared folder, to one who keeps it; or for a person's key, to that person's node. */
-  | { readonly op: "share"; readonly act: ShareAct };
+  | { readonly op: "share"; readonly act: ShareAct }
+  /** About a drive's devices. */
+  | { readonly op: "device"; readonly act: DeviceAct };
 
 export type Op = Request["op"];
 
@@ -113,6 +116,7 @@ const parsers: { readonly [O in Op]: (fields: Fields) => Extract<Request, { op: 
   }),
   guard: (f) => ({ op: "guard", act: oneOf(f["act"], guardActs) }),
   share: (f) => ({ op: "share", act: oneOf(f["act"], shareActs) }),
+  device: (f) => ({ op: "device", act: oneOf(f["act"], deviceActs) }),
 };
 
 const leavesMax = Math.ceil(limits.peers.payloadBytesMax / limits.segment.leafBytes);

@@ -10,6 +10,7 @@
  */
 import type { BlockFetcher, KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
+import type { DeviceHost, DeviceNetwork } from "../base/devices.ts";
 import type { GuardHost, GuardNetwork } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { LedgerHost, LedgerNetwork } from "../base/ledger.ts";
@@ -44,6 +45,8 @@ export interface PeersNeeds {
   readonly guardian?: GuardHost;
   /** Answers about shared folders; without one none is kept here. */
   readonly sharing?: ShareHost;
+  /** Answers about the devices of drives; without one nobody does. */
+  readonly devices?: DeviceHost;
   /** For which drives and people this node may ask; read again at each greeting. */
   readonly certificates: () => readonly DeviceCertificate[];
   readonly blocks?: DriveBlocks;
@@ -81,7 +84,7 @@ export interface ConnectOptions {
 }
 
 export interface Peers
-  extends PeerNetwork, LedgerNetwork, GuardNetwork, ShareNetwork, AsyncDisposable {
+  extends PeerNetwork, LedgerNetwork, GuardNetwork, ShareNetwork, DeviceNetwork, AsyncDisposable {
   /** Where others reach this node: multiaddrs with its peer id. */
   addresses(): readonly string[];
   /** Dials an address, greets, and hears of its peers. */

@@ -11,6 +11,10 @@ import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId } from "../../src/b
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
+import { addedDevice, encodeAddedDevice, keysOfAdded, parseAddedDevice }
+  from "../../src/crypt/added-device.ts";
+import { encodeAnswer as encodePaired, encodeGift, encodeHello as encodePairing, makeCode,
+  openAnswer, parsePairing, readCode } from "../../src/crypt/pairing.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signDeviceCertificate, signHead, signManifest, signOffer, signReceipt, signRelease }
   from "../../src/crypt/records.ts";
@@ -90,6 +94,12 @@ const offer = signOffer(peer, {
 const certificate = signDeviceCertificate(drive, {
   peer: peer.peer, name: "laptop", issuedAtMs: 1e12, expiresAtMs: 2e12,
 });
+const added = addedDevice(random.bytes(32), { peer: peer.peer, name: "lap", nowMs: 1e12 });
+const addedHead = signHead(keysOfAdded(added, peer), {
+  peer: peer.peer, sequence: 7, publishedAtMs: 1e12, sealed: random.bytes(300),
+});
+const code = makeCode(peer.peer, random);
+const pair = { newcomer: peer.peer, old: others[0]!, owner: drive.owner };
 const release = signRelease(drive, { segment: segment.segment, releasedAtMs: 1e12 });
 const receipt = signReceipt(peer, {
   owner: drive.owner, segment: segment.segment, index: 2, shard: segment.roots[2]!, atMs: 1e12,
@@ -140,6 +150,7 @@ const requests = [
   }),
   encodeRequest(10, { op: "guard", act: "pledge" }),
   encodeRequest(11, { op: "share", act: "get" }),
+  encodeRequest(12, { op: "device", act: "pair" }),
 ];
 
 const slot = Buffer.from(slotKey(slotOf(peer.peer, { place: "CH", depth: 2 })));
@@ -194,6 +205,28 @@ const decoders: readonly Decoder[] = [
       bytesMax: payloadBytesMax,
     };
   }),
+  {
+    name: "head of an added device", valid: [addedHead.bytes], decode: records["head"]!,
+    bytesMax: payloadBytesMax,
+  },
+  {
+    name: "added device", valid: [encodeAddedDevice(added)], decode: parseAddedDevice,
+    bytesMax: payloadBytesMax,
+  },
+  {
+    name: "word of a pairing", bytesMax: payloadBytesMax, decode: parsePairing,
+    valid: [encodePairing(code.key, pair), encodeGift(encodeAddedDevice(added))],
+  },
+  {
+    name: "answer of a pairing", bytesMax: payloadBytesMax, kinds: ["Corrupt", "Denied"],
+    decode: (bytes) => openAnswer(code.key, pair, bytes),
+    valid: [encodePaired(code.key, pair, "lap")],
+  },
+  {
+    name: "code of a pairing", bytesMax: 2 ** 16, kinds: ["Usage"],
+    decode: (bytes) => readCode(Buffer.from(bytes).toString("latin1")),
+    valid: [Buffer.from(code.text)],
+  },
   {
     name: "question for a share", bytesMax: payloadBytesMax, decode: decodeShareAsk,
     valid: [encodeShareAsk({ owner: drive.owner, share: shares.share, sequence: 9 })],

@@ -15,12 +15,15 @@ export interface Ran {
   readonly error: string;
 }
 
+/** Is told what a command prints while it goes on. */
+export type Heard = (text: string) => void;
+
 /** One machine: a HIVE_HOME and a mount point, under a temporary folder. */
 export interface Machine {
   readonly directory: string;
   readonly home: string;
   readonly mount: string;
-  hive(words: readonly string[], input?: string): Promise<Ran>;
+  hive(words: readonly string[], input?: string, heard?: Heard): Promise<Ran>;
   /** The same, and the test fails unless it ends with 0. */
   must(t: Test, words: readonly string[], input?: string): Promise<Ran>;
   status(): Promise<DriveStatusView>;
@@ -69,9 +72,9 @@ export function newMachine(name: string, options: MachineOptions = {}): Machine 
   const { wrapper = [], uid } = options.as ?? {};
   if (uid !== undefined) for (const made of [directory, home, mount]) chownSync(made, uid, uid);
   const env = { ...process.env, HOME: directory, HIVE_HOME: home };
-  const hive = (words: readonly string[], input?: string): Promise<Ran> => {
+  const hive: Machine["hive"] = (words, input, heard) => {
     const [program, ...rest] = [...wrapper, process.execPath, main, ...words] as [string];
-    return run(program, rest, { env }, input);
+    return run(program, rest, { env }, input, heard);
   };
   const asked = async (words: readonly string[]): Promise<unknown> =>
     JSON.parse((await hive([...words, "--json"])).out);
@@ -113,12 +116,16 @@ export function run(
   words: readonly string[],
   options: SpawnOptions,
   input?: string | Uint8Array,
+  heard?: Heard,
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, words, { ...options, stdio: ["pipe", "pipe", "pipe"] });
     const out: Buffer[] = [];
     const error: Buffer[] = [];
-    child.stdout?.on("data", (part: Buffer) => out.push(part));
+    child.stdout?.on("data", (part: Buffer) => {
+      out.push(part);
+      heard?.(part.toString());
+    });
     child.stderr?.on("data", (part: Buffer) => error.push(part));
     child.once("error", reject);
     child.once("close", (code) =>
