@@ -105,12 +105,27 @@ export class Reader {
   #offset = 0;
 
   constructor(bytes: Uint8Array, what: string) {
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#buffer = asBuffer(bytes);
     this.#what = what;
   }
 
   get restBytes(): number {
     return this.#buffer.length - this.#offset;
+  }
+
+  /** How much was read. */
+  get offsetBytes(): number {
+    return this.#offset;
+  }
+
+  /** A view of what was read from there on. */
+  since(offsetBytes: number): Buffer {
+    return this.#buffer.subarray(offsetBytes, this.#offset);
+  }
+
+  /** Passes over the next bytes and answers where they begin. */
+  skip(lengthBytes: number): number {
+    return this.#take(lengthBytes);
   }
 
   u8(): number {

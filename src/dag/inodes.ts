@@ -127,9 +127,9 @@ export function readInode(reader: Reader): Inode {
   const rdev = readUpTo(reader, 2 ** 32 - 1, "rdev");
   const sizeBytes = readUpTo(reader, limits.tree.fileBytesMax, "size");
   const atime = readTime(reader);
-  const mtime = readTime(reader);
-  const ctime = readTime(reader);
-  const btime = readTime(reader);
+  const mtime = readTime(reader, atime);
+  const ctime = readTime(reader, mtime);
+  const btime = readTime(reader, atime);
   const { marks, kind: rest } = readMarks(reader, ino);
   const { slot, policy, xattrs } = readGoverned(reader, rest);
   const content = readContent(reader, mode & typeMask, sizeBytes);
@@ -275,9 +275,12 @@ function readMode(reader: Reader): number {
   throw reader.corrupt(`mode ${mode.toString(8)}`);
 }
 
-function readTime(reader: Reader): Instant {
+/** Most files have two times: of when they were made, and of their last write. */
+function readTime(reader: Reader, other?: Instant): Instant {
   const seconds = reader.signed();
-  return { seconds, nanoseconds: readUpTo(reader, 999_999_999, "nanoseconds") };
+  const nanoseconds = readUpTo(reader, 999_999_999, "nanoseconds");
+  const isAlike = seconds === other?.seconds && nanoseconds === other.nanoseconds;
+  return isAlike ? other : { seconds, nanoseconds };
 }
 
 function readUpTo(reader: Reader, most: number, what: string): number {

@@ -3,7 +3,7 @@
  * that go are made anew. As in rewrite.ts, the caller loads, seals, stores and forgets.
  */
 import type { Cid } from "../base/ids.ts";
-import { type PageRoot, childOf, emptyRoot } from "./pages.ts";
+import { type PageRoot, childOf, emptyRoot, newPage } from "./pages.ts";
 import type { PageWork } from "./rewrite.ts";
 
 /** Pages that go are never loaded, nor what lies under them. */
@@ -33,9 +33,9 @@ async function prune(
     keys.push(key);
     values.push(Buffer.from(child, "hex"));
   }
-  if (keys.length === page.keys.length && same(values, page.values)) return cid;
+  if (keys.length === page.keys.length && same(values, page.values())) return cid;
   work.drop(cid);
-  return keys.length === 0 ? undefined : work.save({ level, keys, values });
+  return keys.length === 0 ? undefined : work.save(newPage(level, keys, values));
 }
 
 function same(values: readonly Buffer[], others: readonly Buffer[]): boolean {

@@ -3,7 +3,7 @@
  * in rewrite.ts, the caller loads, seals, stores and forgets.
  */
 import type { Cid } from "../base/ids.ts";
-import { type PageRoot, childOf } from "./pages.ts";
+import { type PageRoot, childOf, newPage } from "./pages.ts";
 import type { PageWork } from "./rewrite.ts";
 
 export async function renewPages(root: PageRoot, work: PageWork): Promise<PageRoot> {
@@ -22,5 +22,5 @@ async function renew(
     const child = await renew({ cid: childOf(page, at), level: level - 1 }, work);
     values.push(Buffer.from(child, "hex"));
   }
-  return work.save({ level, keys: page.keys, values });
+  return work.save(newPage(level, page.keys, values));
 }

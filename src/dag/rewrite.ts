@@ -9,7 +9,8 @@
 import { assert } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import type { Maybe } from "../base/step.ts";
-import { type Page, type PageRoot, childOf, emptyRoot, itemBytes, pageRoomBytes } from "./pages.ts";
+import { type Page, type PageRoot, childOf, emptyRoot, itemBytes, newPage, pageRoomBytes }
+  from "./pages.ts";
 import { lowerBound } from "./search.ts";
 
 export interface Changes {
@@ -33,7 +34,13 @@ export interface PageWork {
 /** A subtree: as it is stored, or new and not yet stored. */
 type Piece =
   | { readonly kind: "stored"; readonly key: number; readonly level: number; readonly cid: Cid }
-  | { readonly kind: "leaf"; readonly key: number; readonly level: 0; readonly page: Page }
+  | {
+      readonly kind: "leaf";
+      readonly key: number;
+      readonly level: 0;
+      readonly keys: readonly number[];
+      readonly values: readonly Buffer[];
+    }
   | {
       readonly kind: "branch";
       readonly key: number;
@@ -59,8 +66,8 @@ export async function rewritePages(
   const whole = narrow(merged);
   if (whole === undefined) return emptyRoot;
   const top = collapse(whole);
-  if (top.kind === "leaf" && top.page.keys.length <= insideMax) {
-    return { kind: "inside", page: top.page };
+  if (top.kind === "leaf" && top.keys.length <= insideMax) {
+    return { kind: "inside", page: newPage(0, top.keys, top.values) };
   }
   return { kind: "page", level: top.level, cid: await save(top, work) };
 }
@@ -76,11 +83,11 @@ function pieceOf(root: PageRoot): Piece | undefined {
   if (root.kind === "page") {
     return { kind: "stored", key: 0, level: root.level, cid: root.cid };
   }
-  return leafPiece(root.page.keys, root.page.values);
+  return leafPiece(root.page.keys, root.page.values());
 }
 
 function leafPiece(keys: readonly number[], values: readonly Buffer[]): Piece {
-  return { kind: "leaf", key: keys[0] ?? 0, level: 0, page: { level: 0, keys, values } };
+  return { kind: "leaf", key: keys[0] ?? 0, level: 0, keys, values };
 }
 
 function branchPiece(children: readonly Piece[]): Piece {
@@ -109,7 +116,7 @@ async function open(piece: Piece, work: PageWork): Promise<Piece> {
   const page = await work.load(piece.cid, piece.level);
   assert(page.level === piece.level, "a page of the level asked for");
   work.drop(piece.cid);
-  if (page.level === 0) return leafPiece(page.keys, page.values);
+  if (page.level === 0) return leafPiece(page.keys, page.values());
   return branchPiece(storedChildren(page));
 }
 
@@ -132,8 +139,8 @@ async function cut(piece: Piece, from: number, work: PageWork): Promise<Piece | 
   if (from === Infinity) return piece;
   const opened = await open(piece, work);
   if (opened.kind === "leaf") {
-    const end = lowerBound(opened.page.keys, from);
-    const { keys, values } = opened.page;
+    const { keys, values } = opened;
+    const end = lowerBound(keys, from);
     return end === 0 ? undefined : leafPiece(keys.slice(0, end), values.slice(0, end));
   }
   assert(opened.kind === "branch");
@@ -152,7 +159,7 @@ async function edit(piece: Piece, changes: Changes, work: PageWork): Promise<rea
   const opened = await open(piece, work);
   await work.breathe();
   if (opened.kind === "leaf") {
-    return splitLeaf(merge(opened.page.keys, opened.page.values, changes));
+    return splitLeaf(merge(opened.keys, opened.values, changes));
   }
   assert(opened.kind === "branch");
   const children: Piece[] = [];
@@ -243,15 +250,14 @@ async function joinSmall(pieces: readonly Piece[], work: PageWork): Promise<read
 function isSmall(piece: Piece): boolean {
   if (piece.kind === "stored") return false;
   if (piece.kind === "branch") return piece.children.length * childBytes < smallBytes;
-  return piece.page.values.reduce((sum, value) => sum + itemBytes(value), 0) < smallBytes;
+  return piece.values.reduce((sum, value) => sum + itemBytes(value), 0) < smallBytes;
 }
 
 async function join(left: Piece, right: Piece, work: PageWork): Promise<Piece[]> {
   const a = await open(left, work);
   const b = await open(right, work);
   if (a.kind === "leaf" && b.kind === "leaf") {
-    const keys = [...a.page.keys, ...b.page.keys];
-    return splitLeaf({ keys, values: [...a.page.values, ...b.page.values] });
+    return splitLeaf({ keys: [...a.keys, ...b.keys], values: [...a.values, ...b.values] });
   }
   assert(a.kind === "branch" && b.kind === "branch", "siblings are of one level");
   return splitBranch([...a.children, ...b.children]);
@@ -260,9 +266,9 @@ async function join(left: Piece, right: Piece, work: PageWork): Promise<Piece[]>
 async function save(piece: Piece, work: PageWork): Promise<Cid> {
   if (piece.kind === "stored") return piece.cid;
   await work.breathe();
-  if (piece.kind === "leaf") return await work.save(piece.page);
+  if (piece.kind === "leaf") return await work.save(newPage(0, piece.keys, piece.values));
   const values: Buffer[] = [];
   for (const child of piece.children) values.push(Buffer.from(await save(child, work), "hex"));
   const keys = piece.children.map((child) => child.key);
-  return await work.save({ level: piece.level, keys, values });
+  return await work.save(newPage(piece.level, keys, values));
 }

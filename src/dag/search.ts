@@ -8,9 +8,21 @@ import { type Page, type PageRoot, childOf } from "./pages.ts";
 
 export type LoadPage = (cid: Cid, level: number) => Page;
 
-export interface Item {
+/** Where an item lies. Most that a search comes upon only have their key looked at. */
+export class Item {
   readonly key: number;
-  readonly value: Buffer;
+  readonly #page: Page;
+  readonly #index: number;
+
+  constructor(page: Page, index: number) {
+    this.key = page.keys[index] as number;
+    this.#page = page;
+    this.#index = index;
+  }
+
+  get value(): Buffer {
+    return this.#page.value(this.#index) as Buffer;
+  }
 }
 
 export function findItem(root: PageRoot, key: number, load: LoadPage): Buffer | undefined {
@@ -18,7 +30,7 @@ export function findItem(root: PageRoot, key: number, load: LoadPage): Buffer | 
   if (page === undefined) return undefined;
   while (page.level > 0) page = load(childOf(page, childFor(page, key)), page.level - 1);
   const index = lowerBound(page.keys, key);
-  return page.keys[index] === key ? page.values[index] : undefined;
+  return page.keys[index] === key ? page.value(index) : undefined;
 }
 
 /** The first item whose key is at least this. */
@@ -30,8 +42,7 @@ export function nextItem(root: PageRoot, key: number, load: LoadPage): Item | un
 function nextIn(page: Page, key: number, load: LoadPage): Item | undefined {
   if (page.level === 0) {
     const index = lowerBound(page.keys, key);
-    const value = page.values[index];
-    return value === undefined ? undefined : { key: page.keys[index] as number, value };
+    return index < page.keys.length ? new Item(page, index) : undefined;
   }
   for (let index = childFor(page, key); index < page.keys.length; index++) {
     const found = nextIn(load(childOf(page, index), page.level - 1), key, load);

@@ -63,7 +63,7 @@ export class Blocks {
     this.#keys = keys;
     this.#pages = new LRUCache({
       maxSize: limits.tree.pageCacheBytes,
-      sizeCalculation: (page) => 1024 + page.values.reduce((sum, v) => sum + v.length + 100, 0),
+      sizeCalculation: (page) => page.heldBytes,
     });
     this.#chunks = new LRUCache({
       maxSize: limits.tree.chunkCacheBytes,

@@ -13,7 +13,7 @@ import { type Inode, fileType, typeMask } from "../dag/inodes.ts";
 import type { KeptRoot } from "../dag/kept.ts";
 import type { Commits } from "./commit.ts";
 import { MassChangeWatch } from "./mass-change.ts";
-import type { Node } from "./nodes.ts";
+import { type Node, notCounted } from "./nodes.ts";
 import type { Past } from "./past.ts";
 import type { Changed } from "./restoring.ts";
 import { nameOf } from "./snapshot-names.ts";
@@ -119,8 +119,8 @@ export class Brake implements Pick<DriveBrake, "status" | "goOn"> {
 /** What a file loses by becoming this. */
 function lossOf(node: Node, inode: Inode): "deleted" | "overwritten" | undefined {
   const isFile = (inode.mode & typeMask) === fileType.regular;
-  if (!isFile || node.counted.files === 0) return undefined;
+  if (!isFile || node.countedBytes === notCounted) return undefined;
   if (inode.links === 0) return "deleted";
-  const isOther = node.inode.content !== inode.content && node.counted.bytes > 0;
+  const isOther = node.inode.content !== inode.content && node.countedBytes > 0;
   return isOther ? "overwritten" : undefined;
 }

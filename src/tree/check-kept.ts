@@ -100,7 +100,7 @@ class KeptWalk {
   }
 
   async #leaf(page: Page, leaves: Leaves): Promise<void> {
-    for (const value of page.values) {
+    for (const value of page.values()) {
       if (leaves === "links") await this.#chunk(parseLink(value));
       else if (leaves === "linked") await this.inode(parseTableValue(value));
       else {

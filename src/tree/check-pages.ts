@@ -37,7 +37,9 @@ export class Findings {
   }
 }
 
-export interface Leaf extends Page {
+export interface Leaf {
+  readonly keys: readonly number[];
+  readonly values: readonly Buffer[];
   /** Its items must be put in anew. */
   readonly misplaced: boolean;
 }
@@ -60,7 +62,7 @@ export async function* leavesOf(
   findings: Findings,
 ): AsyncGenerator<Leaf> {
   const { root } = tree;
-  if (root.kind === "inside") yield { ...root.page, misplaced: false };
+  if (root.kind === "inside") yield leafOf(root.page, false);
   if (root.kind !== "page") return;
   const top = { cid: root.cid, level: root.level, from: 0, to: keyMax + 1, misplaced: false };
   yield* leavesAt({ ...source, tree, findings }, top);
@@ -78,12 +80,16 @@ async function* leavesAt(walk: Walk, at: Position): AsyncGenerator<Leaf> {
   const inOrder = page.keys.every((key) => key >= from && key < to);
   if (!inOrder && !at.misplaced) walk.findings.misplaced.add(at.cid);
   const misplaced = at.misplaced || !inOrder;
-  if (page.level === 0) return yield { ...page, misplaced };
+  if (page.level === 0) return yield leafOf(page, misplaced);
   for (const [index, key] of page.keys.entries()) {
     const child = { cid: childOf(page, index), level: page.level - 1 };
     const range = { from: index === 0 ? from : key, to: page.keys[index + 1] ?? to };
     yield* leavesAt(walk, { ...child, ...range, misplaced });
   }
+}
+
+function leafOf(page: Page, misplaced: boolean): Leaf {
+  return { keys: page.keys, values: page.values(), misplaced };
 }
 
 async function read(walk: Walk, { cid, level, from, to }: Position): Promise<Page | undefined> {

@@ -192,7 +192,7 @@ class Walk {
 
   async #leaf(page: Page, leaves: Leaves): Promise<void> {
     if (leaves === "nothing") return;
-    for (const value of page.values) {
+    for (const value of page.values()) {
       if (leaves === "links") this.#found.keep(parseLink(value).cid);
       else if (leaves === "linked") await this.#inode(parseTableValue(value));
       else {

@@ -13,7 +13,7 @@ import { linkChanges } from "./content.ts";
 import { resealingChange } from "./folder-policy.ts";
 import { flush, recordInParts } from "./flush.ts";
 import type { Change } from "./journal.ts";
-import { entriesOf, findName, freeKey, isDirectory, livingDirectory } from "./names.ts";
+import { entriesOf, freeKey, isDirectory, livingDirectory } from "./names.ts";
 import type { Node } from "./nodes.ts";
 import { following } from "./moving.ts";
 import { slotOf } from "./slots.ts";
@@ -34,11 +34,10 @@ export function make(
   state.mayChange();
   const parent = livingDirectory(state, at.parent);
   const name = parseName(at.name);
-  if (findName(state, parent, name) !== undefined) throw new HiveError("Exists", "tree.make", name);
+  const key = freeKey(state, parent, name);
   const inode = newInode(state, caller, parent, node);
   const directory = inode.content.kind === "directory";
   if (directory) checkLinks(parent);
-  const key = freeKey(state, parent, name);
   state.record([
     { kind: "inode", inode, home: { kind: "entry", parent: parent.ino, key, name } },
     { kind: "bind", directory: parent.ino, key, name, ino: inode.ino },
@@ -67,9 +66,8 @@ export function link(state: State, ino: Ino, at: Place): Node {
   const parent = livingDirectory(state, at.parent);
   const name = parseName(at.name);
   if (isDirectory(node)) throw new HiveError("NotPermitted", "tree.link", "a directory");
-  if (findName(state, parent, name) !== undefined) throw new HiveError("Exists", "tree.link", name);
-  checkLinks(node);
   const key = freeKey(state, parent, name);
+  checkLinks(node);
   const bind: Change = { kind: "bind", directory: parent.ino, key, name, ino };
   const grown = parentChange(state, parent, { entries: 1, links: 0 });
   const now = state.now();

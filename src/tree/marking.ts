@@ -2,7 +2,6 @@
  * Which changes of an inode are an edit, and which a move: the two that a merge must know of. What
  * only counts the names below a folder, or looks at a file, is neither.
  */
-import type { Ino } from "../base/ids.ts";
 import { type Inode, marksOf } from "../dag/inodes.ts";
 import { type Seen, type SeenDevice, deviceOf, markOf } from "../dag/marks.ts";
 import type { RootRecord } from "../dag/root.ts";
@@ -13,12 +12,14 @@ import type { State } from "./state.ts";
 
 /** The changes of one record, saying that this device made them. */
 export function markedAll(state: State, changes: readonly Change[]): readonly Change[] {
-  const named = new Set(changes.flatMap((one) => one.kind === "bind" ? [one.ino] : []));
-  return changes.map((change) => marked(state, change, named));
+  return changes.map((change) => {
+    return change.kind === "inode" ? marked(state, change, changes) : change;
+  });
 }
 
-function marked(state: State, change: Change, named: ReadonlySet<Ino>): Change {
-  if (change.kind !== "inode") return change;
+type InodeChange = Change & { readonly kind: "inode" };
+
+function marked(state: State, change: InodeChange, record: readonly Change[]): Change {
   const node = state.nodes.find(change.inode.ino);
   if (node === undefined) return { ...change, inode: markedAnew(state, change.inode) };
   if (change.home.kind === "none") {
@@ -27,8 +28,11 @@ function marked(state: State, change: Change, named: ReadonlySet<Ino>): Change {
   }
   const last = marksOf(node.inode);
   const edited = isEdit(node.inode, change.inode) ? markAfter(state, last.edited) : last.edited;
-  const isMove = !isAt(node, change.home) || hasOtherNames(node, change.inode, named);
+  const isMove = !isAt(node, change.home) || hasOtherNames(node, change.inode, record);
   const moved = isMove ? markAfter(state, last.moved) : last.moved;
+  // As a rule it bears them already: a layer needs one for all its changes.
+  const borne = marksOf(change.inode);
+  if (edited === borne.edited && moved === borne.moved) return change;
   return { ...change, inode: { ...change.inode, marks: { edited, moved } } };
 }
 
@@ -36,6 +40,7 @@ function marked(state: State, change: Change, named: ReadonlySet<Ino>): Change {
 function markedAnew(state: State, inode: Inode): Inode {
   const mark = markAfter(state, inode.ino);
   if (mark !== inode.ino) return { ...inode, marks: { edited: mark, moved: mark } };
+  if (inode.marks === undefined) return inode;
   const { marks: _, ...fresh } = inode;
   return fresh;
 }
@@ -82,7 +87,9 @@ function isAt({ home }: Node, place: HomePlace): boolean {
 }
 
 /** Of a file with several names, each of which may move; a folder's number counts folders. */
-function hasOtherNames(node: Node, after: Inode, named: ReadonlySet<Ino>): boolean {
-  if (node.home.kind === "table" && named.has(node.ino)) return true;
-  return after.content.kind !== "directory" && node.inode.links !== after.links;
+function hasOtherNames(node: Node, after: Inode, record: readonly Change[]): boolean {
+  const { home, ino, inode } = node;
+  const isNamed = (one: Change): boolean => one.kind === "bind" && one.ino === ino;
+  if (home.kind === "table" && record.some(isNamed)) return true;
+  return after.content.kind !== "directory" && inode.links !== after.links;
 }

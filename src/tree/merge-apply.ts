@@ -156,7 +156,7 @@ export class Portion {
   #graft(ino: Ino, tree: PageTree): void {
     this.#grafts.push({ kind: "graft", ino, tree });
     if (tree.root.kind === "inside") {
-      for (const value of tree.root.page.values) this.#bytes += value.length;
+      this.#bytes += tree.root.page.items.length;
     }
   }
 

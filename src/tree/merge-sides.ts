@@ -211,7 +211,7 @@ export class Comparison implements Disposable {
 
   async *#valuesOf(tree: PageTree): AsyncGenerator<Buffer> {
     const { root } = tree;
-    if (root.kind === "inside") yield* root.page.values;
+    if (root.kind === "inside") yield* root.page.values();
     if (root.kind === "page") yield* this.#pageValues(tree, root);
   }
 
@@ -221,7 +221,7 @@ export class Comparison implements Disposable {
     const page = await this.#state.blocks.loadPage(tree, cid, level);
     this.pages.push(cid);
     await this.#breather.breathe();
-    if (level === 0) return yield* page.values;
+    if (level === 0) return yield* page.values();
     for (const at of page.keys.keys()) {
       yield* this.#pageValues(tree, { cid: childOf(page, at), level: level - 1 });
     }

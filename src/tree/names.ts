@@ -46,12 +46,12 @@ export function nextName(
     const bound = changed?.key === first ? changed : older?.key === first ? older : undefined;
     if (bound === undefined) {
       assert(kept !== undefined);
-      if (!state.showsLinked && isLinkEntry(kept.value)) {
+      const bytes = kept.value;
+      if (!state.showsLinked && isLinkEntry(bytes)) {
         key = first + 1;
         continue;
       }
-      const name = nameOfEntry(kept.value);
-      return { key: first, name, source: { kind: "page", bytes: kept.value } };
+      return { key: first, name: nameOfEntry(bytes), source: { kind: "page", bytes } };
     }
     if (bound.value !== null) {
       const { name, ino: target } = bound.value;
@@ -67,26 +67,28 @@ function keyOf(item: { readonly key: number } | undefined): number {
 
 export function findName(state: State, directory: Node, name: Name): Found | undefined {
   const base = nameKey(name);
-  for (const found of namesOfHash(state, directory, base)) if (found.name === name) return found;
-  return undefined;
+  const until = base + slotsPerHash;
+  for (let key = base; ; ) {
+    const found = nextName(state, directory, key, until);
+    if (found === undefined || found.name === name) return found;
+    key = found.key + 1;
+  }
 }
 
-/** A key for a name that is not there yet. */
+/** A key for a name that is not there yet; if it is, Exists. */
 export function freeKey(state: State, directory: Node, name: Name): number {
   const base = nameKey(name);
-  let key = base;
-  for (const found of namesOfHash(state, directory, base)) if (found.key === key) key++;
-  if (key < base + slotsPerHash) return key;
-  throw new HiveError("NoSpace", "tree.bind", "names of one hash");
-}
-
-function* namesOfHash(state: State, directory: Node, base: number): Generator<Found> {
   const until = base + slotsPerHash;
-  let found = nextName(state, directory, base, until);
-  while (found !== undefined) {
-    yield found;
-    found = nextName(state, directory, found.key + 1, until);
+  let free = base;
+  for (let key = base; ; ) {
+    const found = nextName(state, directory, key, until);
+    if (found === undefined) break;
+    if (found.name === name) throw new HiveError("Exists", "tree.bind", name);
+    if (found.key === free) free++;
+    key = found.key + 1;
   }
+  if (free < until) return free;
+  throw new HiveError("NoSpace", "tree.bind", "names of one hash");
 }
 
 /** The node that a name leads to, loaded if it was not in memory. */

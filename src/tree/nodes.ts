@@ -10,6 +10,8 @@ import type { ChunkLink } from "../dag/chunks.ts";
 import { type Content, type Inode, type PageTree, noTree } from "../dag/inodes.ts";
 import type { DirtyChunk } from "./dirty.ts";
 
+export const notCounted = -1;
+
 /** Where an inode is written down. */
 export type Home =
   | { readonly kind: "root" }
@@ -63,8 +65,8 @@ export class Node {
   /** The slot that it goes by, as of `slotAt`: see slots.ts. */
   slot: PolicySlot = 0;
   slotAt = -1;
-  /** Counted in the drive's totals. */
-  counted: { readonly files: number; readonly bytes: number } = { files: 0, bytes: 0 };
+  /** The bytes that it counts for in the drive's totals; `notCounted` while it is in none. */
+  countedBytes = notCounted;
 
   constructor(inode: Inode, tree: PageTree, home: Home) {
     this.ino = inode.ino;
@@ -178,9 +180,9 @@ export class Nodes {
   }
 }
 
-/** What an inode adds to the drive's totals. */
-export function countOf(inode: Inode): { readonly files: number; readonly bytes: number } {
-  return { files: 1, bytes: inode.content.kind === "directory" ? 0 : inode.sizeBytes };
+/** What an inode adds to the drive's totals, besides being one file. */
+export function countedBytesOf(inode: Inode): number {
+  return inode.content.kind === "directory" ? 0 : inode.sizeBytes;
 }
 
 export function sameHome(a: Home, b: Home): boolean {

@@ -90,7 +90,7 @@ export class PinWalk {
   }
 
   async *#leaf(page: Page, isFolder: boolean): Way {
-    for (const value of page.values) {
+    for (const value of page.values()) {
       if (isFolder) yield* this.#name(value);
       else yield* this.#chunk(parseLink(value));
     }
@@ -110,7 +110,7 @@ export class PinWalk {
     const page = yield* this.#to(this.#state.linked, ino);
     if (page === undefined) return;
     const index = lowerBound(page.keys, ino);
-    const value = page.keys[index] === ino ? page.values[index] : undefined;
+    const value = page.keys[index] === ino ? page.value(index) : undefined;
     if (value !== undefined) yield* this.#file(parseTableValue(value));
   }
 

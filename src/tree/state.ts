@@ -26,7 +26,7 @@ import type { Device } from "./devices.ts";
 import { type Change, type HomePlace, encodeChanges, inoOf, isOfDrive } from "./journal.ts";
 import { Layer } from "./layers.ts";
 import { markedAll, nextMark } from "./marking.ts";
-import { type Home, type Node, Nodes, countOf, sameHome } from "./nodes.ts";
+import { type Home, type Node, Nodes, countedBytesOf, notCounted, sameHome } from "./nodes.ts";
 import { Pins } from "./pins.ts";
 import { Unsealed, sealingFirst } from "./unsealed.ts";
 
@@ -144,7 +144,7 @@ export class State {
   /** An inode that pages hold comes into memory. */
   load(inode: Inode, tree: PageTree, home: Home): Node {
     const node = this.nodes.add(inode, tree, home);
-    node.counted = countOf(inode);
+    node.countedBytes = countedBytesOf(inode);
     return node;
   }
 
@@ -296,11 +296,11 @@ export class State {
   }
 
   #count(node: Node, inode: Inode): void {
-    const named = inode.links > 0;
-    const counted = named ? countOf(inode) : { files: 0, bytes: 0 };
-    this.totals.files += counted.files - node.counted.files;
-    this.totals.bytes += counted.bytes - node.counted.bytes;
-    node.counted = counted;
+    const before = node.countedBytes;
+    const bytes = inode.links > 0 ? countedBytesOf(inode) : notCounted;
+    this.totals.files += Number(bytes !== notCounted) - Number(before !== notCounted);
+    this.totals.bytes += Math.max(0, bytes) - Math.max(0, before);
+    node.countedBytes = bytes;
   }
 
   #cut(ino: Ino, from: number): void {

@@ -40,9 +40,9 @@ export function governedBlocks(store: MemoryStore, treeSecret: Buffer): readonly
     if (found.kind === "inode") inode(found, slot, `${path}/${found.name}`);
   };
   function* leaves(tree: PageTree, slot: PolicySlot, path: string): Generator<Buffer> {
-    if (tree.root.kind === "inside") yield* tree.root.page.values;
+    if (tree.root.kind === "inside") yield* tree.root.page.values();
     if (tree.root.kind !== "page") return;
-    for (const page of pages(tree, tree.root.cid, slot, path)) yield* page.values;
+    for (const page of pages(tree, tree.root.cid, slot, path)) yield* page.values();
   }
   function* pages(tree: PageTree, cid: Cid, slot: PolicySlot, path: string): Generator<Page> {
     see(cid, slot, `${path} (pages)`);

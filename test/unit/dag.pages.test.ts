@@ -12,7 +12,7 @@ import { parseTableValue } from "../../src/dag/entries.ts";
 import { type Inode, encodeXattrs, noTree, parseXattrs } from "../../src/dag/inodes.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { type Page, type PageRoot, emptyRoot, encodePage, openPage } from "../../src/dag/pages.ts";
-import { pageKey, parsePage, sealPage } from "../../src/dag/pages.ts";
+import { newPage, pageKey, parsePage, sealPage } from "../../src/dag/pages.ts";
 import { type PageWork, dropPages, rewritePages } from "../../src/dag/rewrite.ts";
 import { encodeRoot, openRoot, parseRoot, sealRoot } from "../../src/dag/root.ts";
 import { findItem, nextItem } from "../../src/dag/search.ts";
@@ -109,7 +109,7 @@ function reachable(root: PageRoot, shelf: Shelf): { readonly count: number; read
     count++;
     if (!isRoot) least = Math.min(least, encodePage(page).length);
     if (page.level !== level) throw new Error("level");
-    if (level > 0) for (const value of page.values) {
+    if (level > 0) for (const value of page.values()) {
       visit(parseCid(value.toString("hex")), level - 1, false);
     }
   };
@@ -254,10 +254,11 @@ test("a damaged page, entry, link, table value, xattrs or root is Corrupt or wel
 
 test("a damaged sealed page or root never opens", (t) => {
   const random = seededRandom(`sealed ${seed}`);
-  const page = { level: 0, keys: [1, 5], values: [Buffer.alloc(10), Buffer.alloc(0)] };
+  const page = newPage(0, [1, 5], [Buffer.alloc(10), Buffer.alloc(0)]);
   const key = pageKey(Buffer.alloc(32, 3));
   const { cid, sealed } = sealPage(key, page, random);
-  t.strictSame(openPage(key, cid, sealed), page);
+  const opened = openPage(key, cid, sealed);
+  t.strictSame([opened.level, opened.keys, opened.values()], [0, page.keys, page.values()]);
   t.ok(isCorrupt(() => openPage(pageKey(Buffer.alloc(32, 4)), cid, sealed)));
   const keys = treeKeys(Buffer.alloc(32, 3));
   const root = sealRoot(keys, parseRoot(hex(vectors.root.plain)), random);

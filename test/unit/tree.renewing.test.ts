@@ -44,7 +44,7 @@ async function pageTrees(store: MemoryStore): Promise<Map<string, PageTree>> {
 
 async function leavesOf(store: MemoryStore, { root, secret }: PageTree): Promise<Buffer[]> {
   const leaves = async (page: Page): Promise<Buffer[]> => {
-    if (page.level === 0) return [...page.values];
+    if (page.level === 0) return page.values();
     const below = page.keys.map(async (_, at) => leaves(await open(childOf(page, at))));
     return (await Promise.all(below)).flat();
   };
