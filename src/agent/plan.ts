@@ -5,6 +5,7 @@
  * all that it has (repair.ts), a member of a group about what it has looked at (guard-duty.ts).
  */
 import type { GroupId, PeerId, SegmentId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { Manifest } from "../base/records.ts";
 import { mendedFrom } from "../placement/classes.ts";
 import { type SegmentState, memberOf } from "../transfer/books.ts";
@@ -30,7 +31,10 @@ export interface Mend {
 
 export interface RepairPlan {
   readonly replacements: readonly Replacement[];
+  /** Each segment with all that it lacks; of very many the most endangered alone. */
   readonly mends: readonly Mend[];
+  /** All that is to be brought, whether or not it is among these. */
+  readonly left: { readonly shards: number; readonly segments: number };
 }
 
 /** What there is, and who may be counted on. */
@@ -46,6 +50,23 @@ export interface Situation {
    * (placement/classes.ts, mendedFrom); an agent is patient. Otherwise nothing waits.
    */
   readonly isPatient: boolean;
+  /** Not to be tried now; it is left to do all the same. */
+  readonly isPutOff?: (mend: Mend) => boolean;
+}
+
+/** Whose seat is to be given away, and which shards are to be brought where they belong. */
+export function planRepair({ segments, ...sight }: Situation): RepairPlan {
+  const planning = new Planning(sight);
+  for (const state of segments) planning.look(state);
+  return planning.plan();
+}
+
+/** A group, and the thinnest of its segments. */
+interface GroupSeen {
+  readonly manifest: Manifest;
+  /** Members that may be counted on, whether they are there or not. */
+  readonly fit: readonly PeerId[];
+  least: number;
 }
 
 /** One segment, as it is now. */
@@ -56,36 +77,77 @@ interface Look {
   readonly living: readonly PeerId[];
 }
 
-/** Whose seat is to be given away, and which shards are to be brought where they belong. */
-export function planRepair(situation: Situation): RepairPlan {
-  const { segments, manifests, isUnfit } = situation;
-  const groups = new Map(manifests.map((manifest) => [manifest.group, manifest]));
-  const looks = segments.flatMap((state): Look[] => {
-    const manifest = groups.get(state.group);
+/** A plan in the making: a drive has a hundred thousand segments, and nearly all lack nothing. */
+export class Planning {
+  readonly #sight: Omit<Situation, "segments">;
+  readonly #groups: ReadonlyMap<GroupId, GroupSeen>;
+  /** By what the segment can still lose. */
+  readonly #mends = new Map<number, Mend[]>();
+  readonly #left = { shards: 0, segments: 0 };
+
+  constructor(sight: Omit<Situation, "segments">) {
+    this.#sight = sight;
+    this.#groups = new Map(sight.manifests.map((manifest) => {
+      const fit = manifest.peers.filter((peer) => !sight.isUnfit(peer));
+      return [manifest.group, { manifest, fit, least: Infinity }];
+    }));
+  }
+
+  look(state: Placed): void {
+    const seen = this.#groups.get(state.group);
+    if (seen === undefined) return;
+    const { manifest, fit } = seen;
+    // Where all shards are with their members, all that can be lacking are members.
+    if (isSeated(state, manifest)) return void (seen.least = Math.min(seen.least, fit.length));
     const living = state.holders.filter((peer): peer is PeerId => {
-      return peer !== undefined && !isUnfit(peer);
+      return peer !== undefined && !this.#sight.isUnfit(peer);
     });
-    return manifest === undefined ? [] : [{ state, manifest, living }];
-  });
-  const mends = looks.flatMap((look) => mendsOf(look, situation));
-  mends.sort((a, b) => a.spare - b.spare);
-  return { replacements: replacementsIn(looks, situation), mends };
+    seen.least = Math.min(seen.least, living.length);
+    this.#keep(mendsOf({ state, manifest, living }, this.#sight));
+  }
+
+  plan(): RepairPlan {
+    const bySpare = [...this.#mends].sort(([a], [b]) => a - b);
+    return {
+      replacements: replacementsIn([...this.#groups.values()], this.#sight),
+      mends: bySpare.flatMap(([, mends]) => mends), left: { ...this.#left },
+    };
+  }
+
+  #keep(mends: readonly Mend[]): void {
+    const [first] = mends;
+    if (first === undefined) return;
+    this.#left.segments++;
+    this.#left.shards += mends.length;
+    const kept = this.#mends.get(first.spare) ?? [];
+    this.#mends.set(first.spare, kept);
+    if (kept.length >= limits.agent.mendsPlannedMax) return;
+    const { isPutOff = () => false } = this.#sight;
+    kept.push(...mends.filter((mend) => !isPutOff(mend)));
+  }
 }
 
-/** Of the most endangered group first. */
-function replacementsIn(looks: readonly Look[], situation: Situation): Replacement[] {
-  const { isUnfit, isOnline, isPatient } = situation;
-  const left = new Map<Manifest, number>();
-  for (const { manifest, living } of looks) {
-    left.set(manifest, Math.min(left.get(manifest) ?? Infinity, living.length));
+/** Every shard is with the member that should have it. */
+function isSeated(state: Placed, manifest: Manifest): boolean {
+  const { holders, rotation, n } = state;
+  const { peers } = manifest;
+  for (let index = 0; index < n; index++) {
+    if (holders[index] !== peers[(index + rotation) % n]) return false;
   }
-  const due = [...left].flatMap(([manifest, least]) => {
-    const fit = manifest.peers.filter((peer) => !isUnfit(peer));
+  return true;
+}
+
+/** Of the most endangered group first; a group without segments has nothing to lose. */
+function replacementsIn(
+  groups: readonly GroupSeen[], { isUnfit, isOnline, isPatient }: Omit<Situation, "segments">,
+): Replacement[] {
+  const due = groups.flatMap(({ manifest, fit, least }) => {
     // With fewer than k there is nothing to rebuild from, and our own line is the likely reason.
     const isWithin = fit.filter(isOnline).length >= manifest.class.k;
     const living = Math.min(least, fit.length);
     const isDue = !isPatient || living <= mendedFrom(manifest.class);
-    return isWithin && isDue ? [{ manifest, spare: living - manifest.class.k }] : [];
+    const isAny = least < Infinity && isWithin && isDue;
+    return isAny ? [{ manifest, spare: living - manifest.class.k }] : [];
   });
   due.sort((a, b) => a.spare - b.spare);
   return due.flatMap(({ manifest: { group, peers } }) => {
@@ -95,8 +157,9 @@ function replacementsIn(looks: readonly Look[], situation: Situation): Replaceme
 
 /** Shards that are with nobody or with somebody else than the newest manifest says. */
 function mendsOf(
-  { state, manifest, living }: Look, { isUnfit, isOnline, isBarred, isPatient }: Situation,
-): Mend[] {
+  { state, manifest, living }: Look,
+  { isUnfit, isOnline, isBarred, isPatient }: Omit<Situation, "segments">,
+): readonly Mend[] {
   const isThere = (peer: PeerId | undefined): boolean => peer !== undefined && isOnline(peer);
   const canRebuild = living.filter(isThere).length >= state.k;
   const lacking = state.holders.flatMap((holder, index) => {
@@ -124,11 +187,6 @@ export function firstSegments(
   const bySegment = new Map([...chosen].map((segment): [SegmentId, Mend[]] => [segment, []]));
   for (const mend of mends) bySegment.get(mend.segment)?.push(mend);
   return [...bySegment.values()];
-}
-
-/** How many segments they are of. */
-export function countSegments(mends: readonly Mend[]): number {
-  return new Set(mends.map(({ segment }) => segment)).size;
 }
 
 /** The seats of the first groups, each with all of its own: groups until that is so many seats. */

@@ -9,11 +9,12 @@ import type { PeerId, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
+import { inSlices } from "../base/slices.ts";
 import type { Step } from "../base/step.ts";
 import type { Health } from "../transfer/health.ts";
 import type { Conduct } from "./conduct.ts";
-import { type Mend, type Replacement, type Situation, countSegments, firstGroups, firstSegments,
-  planRepair } from "./plan.ts";
+import { type Mend, Planning, type RepairPlan, type Replacement, type Situation, firstGroups,
+  firstSegments } from "./plan.ts";
 
 export interface RepairNeeds {
   readonly network: PeerNetwork;
@@ -58,18 +59,26 @@ export class Repair implements Step {
     this.#welcome();
     this.#look();
     await this.#needs.conduct.save();
-    const plan = planRepair(this.#situation());
+    const plan = await this.#plan();
     const replaced = await this.#replaceAll(plan.replacements, signal);
     // New manifests say where shards belong now.
-    const { mends } = replaced > 0 ? planRepair(this.#situation()) : plan;
-    const ready = mends.filter((mend) => !this.#isPutOff(mend));
-    const chosen = firstSegments(ready, limits.agent.mendsPerStep);
+    const { mends, left } = replaced > 0 ? await this.#plan() : plan;
+    const chosen = firstSegments(mends, limits.agent.mendsPerStep);
     const mended = await Promise.all(chosen.map((mends) => this.#mend(mends, signal)));
     const done = mended.reduce((sum, shards) => sum + shards, 0);
-    const left = mends.length - done;
-    this.#left = { shards: left, segments: left === 0 ? 0 : countSegments(mends) };
-    if (done > 0) this.#needs.log.info("agent.repaired", { shards: done, left });
+    const shards = left.shards - done;
+    this.#left = { shards, segments: shards === 0 ? 0 : left.segments };
+    if (done > 0) this.#needs.log.info("agent.repaired", { shards: done, left: shards });
     return replaced > 0 || done > 0 ? "busy" : "idle";
+  }
+
+  /** A large drive's takes a tenth of a second: others have this thread in between. */
+  async #plan(): Promise<RepairPlan> {
+    const planning = new Planning(this.#sight());
+    await inSlices(this.#needs.health.segments(), limits.agent.segmentsPerSlice, (state) => {
+      planning.look(state);
+    });
+    return planning.plan();
   }
 
   async #replaceAll(
@@ -163,7 +172,7 @@ export class Repair implements Step {
     return new Set(online.map(({ offer }) => offer.peer));
   }
 
-  #situation(): Situation {
+  #sight(): Omit<Situation, "segments"> {
     const { health, conduct } = this.#needs;
     const online = this.#onlineNow();
     const unfit = conduct.unfit();
@@ -171,10 +180,10 @@ export class Repair implements Step {
       return [group, new Set(broken)];
     }));
     return {
-      segments: health.segments(), manifests: health.groups(),
+      manifests: health.groups(),
       isUnfit: (peer) => unfit.has(peer), isOnline: (peer) => online.has(peer),
       isBarred: (group, peer) => barred.get(group)?.has(peer) === true,
-      isPatient: true,
+      isPatient: true, isPutOff: (mend) => this.#isPutOff(mend),
     };
   }
 }

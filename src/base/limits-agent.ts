@@ -29,6 +29,10 @@ export const agentLimits = {
     wrongsMax: 2,
     /** Shards brought home in one repair step, and what else their segments lack. */
     mendsPerStep: 32,
+    /** Shards kept in a plan, of segments in equal danger: what some steps bring. */
+    mendsPlannedMax: 1024,
+    /** Segments looked at before others have the thread: some milliseconds of the widest. */
+    segmentsPerSlice: 512,
     /** Segments mended at once: each is k shards and all that it lacks, in memory. */
     segmentsMendedAtOnce: 2,
     /** How long a member that could not be given a shard is left alone: doubles each time. */

@@ -8,6 +8,7 @@ import { HiveError } from "../../src/base/errors.ts";
 import { type GroupId, type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { inSlices } from "../../src/base/slices.ts";
 import { type Manifest, erasureClasses } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { signManifest } from "../../src/crypt/records.ts";
@@ -25,7 +26,7 @@ const everyone = {
 test("a full segment needs nothing, wherever its rotation puts its shards", (t) => {
   const segments = [0, 1, 5].map((rotation) => stateOf({ rotation }));
   t.strictSame(planRepair({ segments, manifests: [manifest], ...everyone }), {
-    replacements: [], mends: [],
+    replacements: [], mends: [], left: { shards: 0, segments: 0 },
   });
   t.end();
 });
@@ -102,13 +103,38 @@ test("shards that members lost count as well: the thinnest segment decides", (t)
     segments, manifests: [wide], ...everyone,
     isUnfit: (peer) => wide.peers.slice(0, dead).includes(peer),
   });
-  t.strictSame(plan(0), { replacements: [], mends: [] }, "one more may go");
+  const nothing = { replacements: [], mends: [], left: { shards: 0, segments: 0 } };
+  t.strictSame(plan(0), nothing, "one more may go");
   const { replacements, mends } = plan(1);
   t.equal(replacements.length, 1);
   t.strictSame(mends.map(({ index }) => index), gone, "with all that it lacks");
   t.ok(mends.every(({ segment }) => segment === thin.segment));
   t.ok(mends.every(({ spare }) => spare === r - wide.class.k));
   t.end();
+});
+
+test("what is put off stands before nothing, and is left to do all the same", (t) => {
+  const segments = ["1", "2", "3"].map((name) => stateOf({ name, lost: [0, 2] }));
+  const resting = segments[0]?.segment;
+  const { mends, left } = planRepair({
+    segments, manifests: [manifest], ...everyone, isPutOff: ({ segment }) => segment === resting,
+  });
+  t.strictSame(left, { shards: 6, segments: 3 });
+  t.equal(mends.length, 4);
+  t.notOk(mends.some(({ segment }) => segment === resting));
+  t.end();
+});
+
+test("whoever looks at very many leaves the thread to others in between", async (t) => {
+  let [looked, others] = [0, 0];
+  const other = (): void => {
+    others++;
+    if (looked < 1000) setImmediate(other);
+  };
+  setImmediate(other);
+  await inSlices(Array.from({ length: 1000 }), 100, () => looked++);
+  t.equal(looked, 1000);
+  t.ok(others >= 9, `${others} turns of others`);
 });
 
 test("a seat that was given away is filled at once, with all else that the segment lacks", (t) => {
