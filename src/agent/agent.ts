@@ -23,6 +23,7 @@ import type { Transfer } from "../transfer/transfer.ts";
 import { Adopt } from "./adopt.ts";
 import { alertsOf } from "./alerts.ts";
 import { Audit, type AuditNeeds } from "./audit.ts";
+import { Balance } from "./balance.ts";
 import { Conduct, type PeerConduct } from "./conduct.ts";
 import { DriftStep } from "./drift.ts";
 import { domainsOf } from "./looking.ts";
@@ -115,7 +116,7 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
   const { reclaimer, devices } = transfer;
-  const healing = [reclaimer, probe, drift, repair].map(polite);
+  const healing = [reclaimer, probe, drift, repair, new Balance(parts)].map(polite);
   const steps = [uploader, devices, adopt, audit, ...healing, publish, ...more];
   const agent = new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
   devices.wake = () => agent.wake();

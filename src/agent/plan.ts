@@ -128,7 +128,7 @@ export class Planning {
 }
 
 /** Every shard is with the member that should have it. */
-function isSeated(state: Placed, manifest: Manifest): boolean {
+export function isSeated(state: Placed, manifest: Manifest): boolean {
   const { holders, rotation, n } = state;
   const { peers } = manifest;
   for (let index = 0; index < n; index++) {

@@ -42,6 +42,8 @@ export const agentLimits = {
     replacementsPerStep: 16,
     /** Segments placed anew in one step, because no substitute can mend their group. */
     movesPerStep: 4,
+    /** A turn of levelling: by its end offers tell what moved in it. Two days move most of it. */
+    balanceEveryMs: 6 * 3_600_000,
     /** How long what wavers, or is not measured yet, must speak against a member. */
     doubtMs: 10 * 60_000,
     /** Between two looks at whether this machine may keep what peers have. */

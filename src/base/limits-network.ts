@@ -44,6 +44,10 @@ export const networkLimits = {
      * cost five to eight times as much there; below, at most two and a half times.
      */
     patientFrom: 8,
+    /** So much fuller than all together, of its quota, and a peer gives seats; emptier: takes. */
+    levelBand: 0.1,
+    /** Of what is too much at a peer, the part that goes in a turn: nobody sees what others do. */
+    levelledPerTurn: 1 / 8,
     /** Points of a view's circle for each seat: neighbours seldom meet in one group. */
     pointsPerSeat: 2,
   },
