@@ -19,11 +19,12 @@ import { type TreeKeys, sealJournal } from "../dag/keys.ts";
 import { type Seen, deviceOf, markOf, seenByBoth } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
+import { anchorsOf } from "./anchors.ts";
 import { Wanted } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import type { Device } from "./devices.ts";
-import { type Change, type HomePlace, encodeChanges, inoOf, isOfDrive } from "./journal.ts";
+import { type Change, type HomePlace, encodeChanges, isOfDrive } from "./journal.ts";
 import { Layer } from "./layers.ts";
 import { markedAll, nextMark } from "./marking.ts";
 import { type Home, type Node, Nodes, countedBytesOf, notCounted, sameHome } from "./nodes.ts";
@@ -183,7 +184,7 @@ export class State {
   ): void {
     const told = changes.filter((change) => this.#isTold(change));
     if (told.length > 0) {
-      const anchors = this.#anchors(told);
+      const anchors = anchorsOf(this, told);
       const all = [...anchors, ...told.map((change) => this.#published(change))];
       this.#append(all, options);
     }
@@ -353,37 +354,6 @@ export class State {
     const node = this.nodes.find(change.inode.ino);
     if (node === undefined) return change;
     return { ...change, inode: this.publishedInode(node, change.inode) };
-  }
-
-  /** Where the nodes of these changes are found, told once in a layer. */
-  #anchors(changes: readonly Change[]): readonly Change[] {
-    const anchors: Change[] = [];
-    for (const change of changes) {
-      if (isOfDrive(change)) continue;
-      if (change.kind === "inode") this.#anchorHome(change.home, anchors);
-      const node = this.nodes.find(inoOf(change));
-      if (node !== undefined) this.#anchor(node, anchors);
-    }
-    return anchors;
-  }
-
-  /** A folder that is not in memory is made by the same record. */
-  #anchorHome(home: HomePlace, anchors: Change[]): void {
-    const parent = home.kind === "entry" ? this.nodes.find(home.parent) : undefined;
-    if (parent !== undefined) this.#anchor(parent, anchors);
-  }
-
-  #anchor(node: Node, anchors: Change[]): void {
-    if (node.anchored === this.active.number) return;
-    node.anchored = this.active.number;
-    const { home } = node;
-    if (home.kind === "entry") {
-      this.#anchor(home.parent, anchors);
-      anchors.push({ kind: "where", ino: node.ino, parent: home.parent.ino, key: home.key });
-    } else if (home.kind === "table") {
-      anchors.push({ kind: "where", ino: node.ino, parent: undefined, key: node.ino });
-    }
-    this.keep(node);
   }
 }
 
