@@ -132,7 +132,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const grafts = parts.use(new Grafts({ base: tree, table, log, now }, owner));
   const mounted = parts.use(await mountTree(grafts, log, config));
   grafts.begin(mounted);
-  merger.begin(mergerOf(tree, mounted));
+  merger.begin(mergerOf(tree.devices, mounted, node));
   const wake = () => loop.wake();
   return driveOf({ cache, tree, node, mounted, note, government, told, wake }, parts.move());
 }

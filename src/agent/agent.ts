@@ -115,11 +115,12 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const probe = new Probe(parts);
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
-  const { reclaimer, devices } = transfer;
+  const { reclaimer, devices, hearing, telling } = transfer;
   const healing = [reclaimer, probe, drift, repair, new Balance(parts)].map(polite);
-  const steps = [uploader, devices, adopt, audit, ...healing, publish, ...more];
+  const own = [uploader, devices, hearing, telling, adopt, audit];
+  const steps = [...own, ...healing, publish, ...more];
   const agent = new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
-  devices.wake = () => agent.wake();
+  for (const step of [devices, hearing, telling]) step.wake = () => agent.wake();
   return agent;
 }
 

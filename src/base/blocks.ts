@@ -4,6 +4,7 @@
  * is the first two, transfer is the third, and `hive.ts` introduces them.
  */
 import type { CidFilter } from "./cid-filter.ts";
+import type { OwnNews } from "./devices.ts";
 import type { ByteRange } from "./filesystem.ts";
 import type { Cid, PeerId } from "./ids.ts";
 import type { Maybe } from "./step.ts";
@@ -163,10 +164,17 @@ export interface CensusTaker {
   census(blocks: number): Promise<Census | undefined>;
 }
 
-/** Takes in what another device of the drive made. */
+/** Takes in what another device of the drive made, and tells what this one did. */
 export interface RootMerger {
-  /** Its root record, as committed there. Busy while the tree is not there yet. */
-  merge(root: Uint8Array): Promise<void>;
+  /**
+   * Its root record, as committed there. Busy while the tree is not there yet. From a device that
+   * told it directly: not all of its blocks may be with peers yet.
+   */
+  merge(root: Uint8Array, from?: PeerId): Promise<void>;
+  /** Undefined while there is nothing that others should hear of. */
+  news(): Promise<OwnNews | undefined>;
+  /** Whether another device is there to hear at once of what changes here. */
+  listened(isHeard: boolean): Promise<void>;
   /** What these devices call themselves, in the same order; null of whom nothing is known yet. */
   namesOf(peers: readonly PeerId[]): Promise<readonly (string | null)[]>;
 }

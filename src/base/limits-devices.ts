@@ -44,6 +44,33 @@ export const deviceLimits = {
     newcomerAskMs: 500,
     /** A device that has all it needs waits so long to hear that this is known. */
     byeMs: 5_000,
+    /** While another device listens, a commit follows on a change after so long a silence: an
+     *  editor that saves in three steps tells once ... */
+    tellRestMs: 200,
+    /** ... or after so long without one, as while an archive is unpacked. */
+    tellRestMsMax: 1_000,
+    /** What a program wrote into a large file that it keeps open, as databases do, is sealed for
+     *  others no oftener: each time costs the whole chunk. */
+    tellOpenMs: 5_000,
+    /** Another device that is not connected is called this often: it may be in the same house. */
+    callMs: 30_000,
+    /** How long a device may take to answer: it only has to remember, or to read a block. */
+    answerMs: 10_000,
+    /** One that did not take what it was told rests: doubles from the first to the last. */
+    deafMsMin: 2_000,
+    deafMsMax: 5 * 60_000,
+    /** A root that cannot be merged is tried so often; then its head has to bring it. */
+    newsTriesMax: 8,
+    newsRetryMs: 1_000,
+    /** What a merge takes over that no peer has yet: more comes with the head. A second of a LAN,
+     *  and no more than a store can spare. */
+    lentBytesMax: 32 * MiB,
+    lentBlocksMax: 4096,
+    lentAtOnce: 8,
+    /** What was lent is not sent to peers once more for so long: who made it is at it. */
+    lentRestMs: 30_000,
+    /** Blocks lent a moment ago that are remembered for that: a few merges' worth. */
+    lentKnownMax: 16_384,
     /** Pages of others that are known to hold nothing new: 100 bytes each. */
     mergedPagesMax: 65_536,
   },

@@ -1,5 +1,5 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
-import type { AddedView } from "../base/devices.ts";
+import type { AddedView, LoanOptions } from "../base/devices.ts";
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
@@ -14,6 +14,11 @@ export function serveNode(node: NodeDuties): Handlers {
   return {
     ...serveSharing(node.sharing),
     "node.fetch": (cid, signal) => node.fetch(cid as Cid, { signal }),
+    "node.unplaced": (cids) => node.unplaced(cids as readonly Cid[]),
+    "node.borrow": (asked) => {
+      const { cid, ...options } = asked as { readonly cid: Cid } & LoanOptions;
+      return node.borrow(cid, options);
+    },
     "node.ipfsBlock": (cid) => node.ipfsBlock(cid as Cid),
     "node.status": () => node.status(),
     "node.peers": () => node.peers(),
@@ -46,6 +51,8 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
   return {
     sharing: remoteSharing(channel),
     fetch: (cid, { signal }) => ask<Uint8Array>("fetch", cid, signal),
+    unplaced: (cids) => ask<readonly Cid[]>("unplaced", cids),
+    borrow: (cid, options) => ask<Uint8Array>("borrow", { cid, ...options }),
     ipfsBlock: (cid) => ask<Uint8Array>("ipfsBlock", cid),
     status: () => ask<NodeStatus>("status"),
     peers: () => ask<readonly PeerRow[]>("peers"),

@@ -1,5 +1,6 @@
 /** Whom a node meets: its peers and where they are, and the network as the other rooms have it. */
 import { systemClock as clock } from "../base/clock.ts";
+import type { DeviceHost, DeviceNetwork } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import type { GuardHost, GuardNetwork } from "../base/guard.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
@@ -31,7 +32,7 @@ export interface Company {
   readonly places: Places;
   readonly traffic: Traffic;
   /** The peers, on this machine's line; what they hand out to it is told to its ledger. */
-  readonly network: PeerNetwork & GuardNetwork & ShareNetwork;
+  readonly network: PeerNetwork & GuardNetwork & ShareNetwork & DeviceNetwork;
   /** The drives and people that this node may ask for. */
   readonly acting: () => readonly OwnerId[];
 }
@@ -58,15 +59,17 @@ export async function openCompany(
   const traffic = parts.use(new Traffic({ clock, isNear }, config.traffic ?? noOrders));
   const host = listening(limitedHost(vault, { traffic, clock }), met);
   const sharing = shareHost(vault, owner?.person);
-  const devices = newcomer === undefined ? {} : { devices: newcomer };
-  const hosts = { host, guardian: guardHost(met), ledger: ledger.host, sharing, ...devices };
+  const devices = newcomer ?? deviceHost(met);
+  const hosts = { host, guardian: guardHost(met), ledger: ledger.host, sharing, devices };
   const needs = { ...people, ...hosts, certificates, places, world, ...ipfs };
   const peers = parts.use(await openPeers(needs, config));
   met.peers = peers;
   // What fellows of a group ask each other is small, and waits for nobody.
   const guard: GuardNetwork["guard"] = (...asked) => peers.guard(...asked);
   const share: ShareNetwork["share"] = (...asked) => peers.share(...asked);
-  const network = { ...limitedNetwork(countedNetwork(peers, ledger.tally), traffic), guard, share };
+  const between: DeviceNetwork["device"] = (...asked) => peers.device(...asked);
+  const direct = { guard, share, device: between };
+  const network = { ...limitedNetwork(countedNetwork(peers, ledger.tally), traffic), ...direct };
   const acting = () => certificates().map(({ owner: one }) => one);
   return { peers, places, traffic, network, acting };
 }
@@ -92,6 +95,16 @@ function guardHost(met: House["met"]): GuardHost {
     guard: async (...asked) => {
       if (met.guardian !== undefined) return met.guardian.answers.guard(...asked);
       throw new HiveError("Busy", "node.guard", "starting");
+    },
+  };
+}
+
+/** Of a node without a drive there are no other devices. */
+function deviceHost(met: House["met"]): DeviceHost {
+  return {
+    device: async (...asked) => {
+      if (met.transfer !== undefined) return await met.transfer.hearing.device(...asked);
+      throw new HiveError("Unsupported", "node.device", "this node has no drive");
     },
   };
 }

@@ -4,7 +4,7 @@
  * needs. What they tell each other, and why it can be believed, is in crypt/pairing.ts.
  */
 import type { Clock } from "../base/clock.ts";
-import type { AddedView, DeviceHost, DeviceNetwork } from "../base/devices.ts";
+import type { AddedView, DeviceAct, DeviceHost, DeviceNetwork } from "../base/devices.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -61,7 +61,10 @@ export class Newcomer implements DeviceHost {
     return await this.#given.promise;
   }
 
-  async device({ peer }: Requester, _act: "pair", payload: Uint8Array): Promise<Uint8Array> {
+  async device(
+    { peer }: Requester, act: DeviceAct, payload: Uint8Array,
+  ): Promise<Uint8Array> {
+    if (act !== "pair") throw new HiveError("Unsupported", "node.device", act);
     const message = parsePairing(payload);
     if (message.kind === "hello") return this.#greet(peer, message);
     if (this.#old?.peer !== peer) throw denied("greet first");

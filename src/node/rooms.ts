@@ -133,6 +133,7 @@ async function openOwnersRooms(
     keys: owner.keys,
     brake: traffic.uploads,
     mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
+    isFreeLine: (peer) => traffic.isFree(peer),
     onPublished: () => met.agent?.wake(),
   }, transferOptions(config.policies));
   const { deviceName } = config;

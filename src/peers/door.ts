@@ -127,7 +127,9 @@ export function guestOf(connection: Connection): Guest {
   return { peer, prefix: prefixOf(connection.remoteAddr.toString()) };
 }
 
-/** What the vault does for nobody but owners and members. */
-function isProofOfTrust({ op }: Request): boolean {
+/** What is done for nobody but owners and members, and devices of one's own drive. */
+function isProofOfTrust(request: Request): boolean {
+  const { op } = request;
+  if (op === "device") return request.act !== "pair";
   return op === "store" || op === "read" || op === "prove";
 }

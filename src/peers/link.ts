@@ -139,9 +139,14 @@ function gate(seats: number): Gate {
 }
 
 function laneOf(request: Request, payload: Uint8Array): LaneName {
-  const answerBytes = request.op === "read" ? request.length : 0;
-  const small = payload.length + answerBytes <= limits.peers.controlBytesMax;
+  const small = payload.length + bulkIn(request) <= limits.peers.controlBytesMax;
   return small ? "control" : "bulk";
+}
+
+/** What of the answer is bulk. */
+function bulkIn(request: Request): number {
+  if (request.op === "read") return request.length;
+  return request.op === "device" && request.act === "block" ? limits.dag.blockBytesMax : 0;
 }
 
 function newStream(connection: Connection): Promise<Stream> {

@@ -62,7 +62,7 @@ export type Request =
   | { readonly op: "guard"; readonly act: GuardAct }
   /** About a shared folder, to one who keeps it; or for a person's key, to that person's node. */
   | { readonly op: "share"; readonly act: ShareAct }
-  /** About a drive's devices. */
+  /** Between devices of one drive, or one that is to be. */
   | { readonly op: "device"; readonly act: DeviceAct };
 
 export type Op = Request["op"];

@@ -136,6 +136,7 @@ function answerBytesMax(request: Request): number {
     case "guard": return request.act === "word" ? limits.peers.payloadBytesMax : smallBytes;
     case "records": case "offers": return listBytes;
     case "share": return limits.records.recordBytesMax;
+    case "device": return request.act === "block" ? limits.dag.blockBytesMax : smallBytes;
     case "settle": return limits.ledger.messageBytesMax;
     default: return smallBytes;
   }

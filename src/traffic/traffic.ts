@@ -66,6 +66,11 @@ export class Traffic implements Disposable, LineUse {
     return this.#orders.limitLan || !this.#needs.isNear(peer);
   }
 
+  /** Whether nothing holds back what goes to this peer and comes from it. */
+  isFree(peer: PeerId): boolean {
+    return !this.counts(peer) || (this.up.isFree && this.down.isFree);
+  }
+
   /** Whether a read of so much would be here before anybody loses patience. */
   mayReadAhead(bytes: number): boolean {
     const { perSecond = Infinity } = this.down.gauge;

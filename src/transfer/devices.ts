@@ -66,6 +66,8 @@ export class Devices implements Step {
   readonly #gone = new Map<PeerId, number>();
   #askAtMs = 0;
   #tryAtMs = 0;
+  /** Whether one of them is connected, though it may not have published yet. */
+  isAnyThere: () => boolean = () => false;
   wake: () => void = () => undefined;
 
   constructor(needs: DevicesNeeds) {
@@ -85,7 +87,7 @@ export class Devices implements Step {
 
   /** Others that may still refer to what this one does not: one that is silent for long is gone. */
   get areAny(): boolean {
-    return this.#all().some((head) => this.#counts(head));
+    return this.isAnyThere() || this.#all().some((head) => this.#counts(head));
   }
 
   list(): readonly KnownDevice[] {
@@ -187,7 +189,9 @@ export class Devices implements Step {
       const { head, others = [] } = answer.value;
       for (const one of head === undefined ? others : [head, ...others]) this.hear(one);
     }
-    this.#askAtMs = clock.monotonicMs() + (this.#merged.size > 0 ? askMs : askAloneMs);
+    // Where nobody was there to be asked, a look costs nothing.
+    const isSoon = this.#merged.size > 0 || some.length === 0;
+    this.#askAtMs = clock.monotonicMs() + (isSoon ? askMs : askAloneMs);
   }
 
   async #take(head: Head, merger: RootMerger, signal: AbortSignal): Promise<void> {

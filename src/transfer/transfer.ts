@@ -8,8 +8,9 @@ import type { BlockFetcher, CensusTaker, KeyValue, RootMerger } from "../base/bl
 import type { UploadSource } from "../base/blocks.ts";
 import { type Brake, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
+import type { DeviceNetwork, Lender } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
-import type { Cid, GroupId, PeerId } from "../base/ids.ts";
+import type { Cid, GroupId, OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -28,7 +29,9 @@ import { Devices } from "./devices.ts";
 import { Downloader } from "./download.ts";
 import { Groups } from "./groups.ts";
 import { type Health, healthOf, staying } from "./health.ts";
+import { Hearing } from "./hearing.ts";
 import type { Law } from "./law.ts";
+import { type LoanNeeds, Loans, afterLoans } from "./loans.ts";
 import type { LogNeeds } from "./logs.ts";
 import { Mover } from "./move.ts";
 import { movingOf } from "./moving.ts";
@@ -43,11 +46,12 @@ import { Records } from "./records.ts";
 import { ShardReader } from "./shards.ts";
 import { type TransferStatus, shardsByHolder, statusOf } from "./status.ts";
 import { Surplus } from "./surplus.ts";
+import { Telling } from "./telling.ts";
 import { Uploader } from "./upload.ts";
 import { Witness } from "./witness.ts";
 
 export interface TransferNeeds {
-  readonly network: LogNeeds["network"];
+  readonly network: LogNeeds["network"] & Partial<DeviceNetwork>;
   /** Who can tell what the drive refers to; without it nothing is ever given back. */
   readonly census?: CensusTaker | undefined;
   /** Who takes in what other devices made; without it nothing of theirs is. */
@@ -63,6 +67,8 @@ export interface TransferNeeds {
   readonly brake?: Brake;
   /** Whether this machine's line bears so many bytes soon; it does when absent. */
   readonly mayReadAhead?: (bytes: number) => boolean;
+  /** Whether bulk to and from this peer is free of limits; it is when absent. */
+  readonly isFreeLine?: (peer: PeerId) => boolean;
   /** Called when enough members have a new head. */
   readonly onPublished?: () => void;
 }
@@ -84,6 +90,11 @@ export interface Transfer extends BlockFetcher {
   readonly uploader: Step;
   /** Takes in what other devices of the drive published. */
   readonly devices: Devices;
+  /** What they tell directly, while they are there; and what they are told. */
+  readonly hearing: Hearing;
+  readonly telling: Telling;
+  /** Blocks that another device made, wherever they are. */
+  readonly loans: Lender;
   /** True when these bytes are a head of this drive, which another device tells. */
   hear(record: Uint8Array): boolean;
   /** Gives back the room of what the drive refers to no more, now and then. */
@@ -163,14 +174,37 @@ export async function openTransfer(
   const reading = { records, reader, placer, catalog };
   const mover = new Mover({ ...parts, ...reading, outgoing });
   const brake = needs.brake ?? noBrake;
-  const rounds = new Uploader({ ...parts, catalog, placer, devices });
+  const direct = directly({ ...parts, devices, find, fetch: (cid) => downloader.fetch(cid) });
+  devices.isAnyThere = () => direct.telling.isAnyThere;
+  const source = afterLoans(needs.source, direct.loans);
+  const known = { peers: direct.known };
+  const rounds = new Uploader({ ...parts, source, catalog, placer, devices: known });
   const uploader = new BrakedUploader(rounds, brake);
   const recovering = { isUnderWay: false };
   const census = needs.census ?? { census: async () => undefined };
   const found = { ...parts, devices, census, catalog, mover, outgoing };
   const reclaimer = new Reclaimer({ ...found, uploader: rounds });
   const acting = { devices, outgoing, mover, recovering, downloader, uploader, reclaimer };
-  return new DriveTransfer({ ...parts, ...reading, ...acting });
+  return new DriveTransfer({ ...parts, ...reading, ...direct, ...acting });
+}
+
+/** What devices say to each other without anybody between. */
+function directly(
+  needs: TransferNeeds & Pick<LoanNeeds, "find" | "fetch"> & {
+    readonly devices: Devices; readonly owner: OwnerId;
+  },
+): {
+  readonly loans: Loans; readonly hearing: Hearing; readonly telling: Telling;
+  readonly known: () => readonly PeerId[];
+} {
+  const isFreeLine = needs.isFreeLine ?? (() => true);
+  const loans = new Loans(needs);
+  const hearing = new Hearing({ ...needs, isFreeLine, loans });
+  const known = (): readonly PeerId[] => {
+    return [...new Set([...needs.devices.peers(), ...hearing.peers()])];
+  };
+  const telling = new Telling({ ...needs, isFreeLine, devices: known });
+  return { loans, hearing, telling, known };
 }
 
 interface Parts extends TransferNeeds {
@@ -185,6 +219,9 @@ interface Parts extends TransferNeeds {
   readonly renewal: Renewal;
   readonly catalog: Catalog;
   readonly devices: Devices;
+  readonly loans: Loans;
+  readonly hearing: Hearing;
+  readonly telling: Telling;
   readonly outgoing: Outgoing;
   readonly mover: Mover;
   readonly recovering: { isUnderWay: boolean };
@@ -208,6 +245,18 @@ class DriveTransfer implements Transfer {
 
   get devices(): Devices {
     return this.#parts.devices;
+  }
+
+  get hearing(): Hearing {
+    return this.#parts.hearing;
+  }
+
+  get telling(): Telling {
+    return this.#parts.telling;
+  }
+
+  get loans(): Lender {
+    return this.#parts.loans;
   }
 
   hear(record: Uint8Array): boolean {

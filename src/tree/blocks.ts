@@ -27,6 +27,9 @@ const sealedPool = new BufferPool({ lengthBytes: limits.dag.blockBytesMax, count
 /** As many as one turn of the loop may replace: a few large reads. */
 const plainsMax = 32;
 
+/** Where a page comes from that is not on this machine, and need not stay here. */
+export type Elsewhere = (cid: Cid) => Promise<Uint8Array>;
+
 interface Manner {
   readonly isPage: boolean;
   /** The policy that it goes by. */
@@ -130,15 +133,15 @@ export class Blocks {
   }
 
   /** A loader of this tree's pages, which throws Wanted for what is not in memory. */
-  pagesOf(tree: PageTree): LoadPage {
-    return (cid, level) => checkLevel(this.#page(tree, cid), cid, level);
+  pagesOf(tree: PageTree, elsewhere?: Elsewhere): LoadPage {
+    return (cid, level) => checkLevel(this.#page(tree, cid, elsewhere), cid, level);
   }
 
   /** A page for whoever may wait. */
-  async loadPage(tree: PageTree, cid: Cid, level: number): Promise<Page> {
+  async loadPage(tree: PageTree, cid: Cid, level: number, elsewhere?: Elsewhere): Promise<Page> {
     for (;;) {
       try {
-        return checkLevel(this.#page(tree, cid), cid, level);
+        return checkLevel(this.#page(tree, cid, elsewhere), cid, level);
       } catch (error) {
         if (!(error instanceof Wanted)) throw error;
         await error.bring();
@@ -257,7 +260,7 @@ export class Blocks {
     }
   }
 
-  #page(tree: PageTree, cid: Cid): Page {
+  #page(tree: PageTree, cid: Cid, elsewhere?: Elsewhere): Page {
     const known = this.#pages.get(cid);
     if (known !== undefined) return known;
     if (tree.secret === undefined) throw new HiveError("Corrupt", "tree.page", "no secret");
@@ -267,6 +270,9 @@ export class Blocks {
       this.#pages.set(cid, page);
       return page;
     };
+    if (elsewhere !== undefined && !this.has(cid)) {
+      throw new Wanted(async () => open(await elsewhere(cid)));
+    }
     const sealed = this.#bytes(cid);
     if (sealed instanceof Uint8Array) return open(sealed);
     throw new Wanted(async () => open(await sealed));

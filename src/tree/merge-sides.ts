@@ -12,6 +12,7 @@ import { childOf } from "../dag/pages.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { findItem } from "../dag/search.ts";
 import { Breather, attempt } from "./attempt.ts";
+import type { Elsewhere } from "./blocks.ts";
 import { devicesOf } from "./marking.ts";
 import type { Place } from "./merge-names.ts";
 import { type Fact, type Side, isFolder } from "./merge-rules.ts";
@@ -24,12 +25,19 @@ interface Their {
   readonly tree: PageTree;
 }
 
+export interface Looking {
+  /** Pages of theirs that hold nothing new; without it everything is looked at. */
+  readonly isKnown?: (cid: Cid) => boolean;
+  /** Where their pages are that are not here; without it the store knows. */
+  readonly elsewhere?: Elsewhere | undefined;
+}
+
 export class Comparison implements Disposable {
   readonly #state: State;
   readonly #root: RootRecord;
   readonly #breather: Breather;
-  /** Pages of theirs that hold nothing new; without it everything is looked at. */
   readonly #isKnown: ((cid: Cid) => boolean) | undefined;
+  readonly #elsewhere: Elsewhere | undefined;
   readonly #ours = new Map<Ino, Node>();
   readonly #theirs = new Map<Ino, Their>();
   readonly #ourPlaces = new Map<Ino, Place[]>();
@@ -40,10 +48,11 @@ export class Comparison implements Disposable {
   /** Pages of theirs that were read. */
   readonly pages: Cid[] = [];
 
-  constructor(state: State, root: RootRecord, isKnown?: (cid: Cid) => boolean) {
+  constructor(state: State, root: RootRecord, { isKnown, elsewhere }: Looking = {}) {
     this.#state = state;
     this.#root = root;
     this.#isKnown = isKnown;
+    this.#elsewhere = elsewhere;
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
   }
 
@@ -196,7 +205,7 @@ export class Comparison implements Disposable {
   async #addLinked(ino: Ino): Promise<void> {
     if (this.#theirs.has(ino)) return;
     const { linked } = this.#root;
-    const load = this.#state.blocks.pagesOf(linked);
+    const load = this.#state.blocks.pagesOf(linked, this.#elsewhere);
     const bytes = await attempt(() => findItem(linked.root, ino, load));
     if (bytes !== undefined) await this.#meet(parseTableValue(bytes));
   }
@@ -218,7 +227,7 @@ export class Comparison implements Disposable {
   async *#pageValues(
     tree: PageTree, { cid, level }: { readonly cid: Cid; readonly level: number },
   ): AsyncGenerator<Buffer> {
-    const page = await this.#state.blocks.loadPage(tree, cid, level);
+    const page = await this.#state.blocks.loadPage(tree, cid, level, this.#elsewhere);
     this.pages.push(cid);
     await this.#breather.breathe();
     if (level === 0) return yield* page.values();

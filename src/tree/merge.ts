@@ -16,6 +16,7 @@ import type { Commits } from "./commit.ts";
 import { deviceFor } from "./devices.ts";
 import { flushAll } from "./flush.ts";
 import { Portion, type SlotOf, type Stale, type Step, planOf } from "./merge-apply.ts";
+import { type Loan, Loans } from "./merge-loans.ts";
 import { type Merged, type Side, resolve } from "./merge-rules.ts";
 import { Comparison } from "./merge-sides.ts";
 import type { State } from "./state.ts";
@@ -28,22 +29,34 @@ export class Merger {
   readonly #commits: Commits;
   /** Pages of others with nothing new in them or below. */
   readonly #known = new LRUCache<Cid, true>({ max: limits.devices.mergedPagesMax });
+  /** Settles after the merge asked for last. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(state: State, commits: Commits) {
     this.#state = state;
     this.#commits = commits;
   }
 
-  /** Takes in another device's root; answers whether it changed anything. */
-  async merge(sealed: Uint8Array, tell: StaleListener): Promise<boolean> {
+  /**
+   * Takes in another device's root; answers whether it changed anything. With a loan, some of what
+   * the root names may be with that device alone. One merge at a time.
+   */
+  merge(sealed: Uint8Array, tell: StaleListener, loan?: Loan): Promise<boolean> {
+    const done = this.#last.then(() => this.#merge(sealed, tell, loan));
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  async #merge(sealed: Uint8Array, tell: StaleListener, loan?: Loan): Promise<boolean> {
     const state = this.#state;
     if (state.readOnly) return false;
     const root = openRoot(state.keys, sealed);
     this.#check(root);
-    await this.#lookAhead(root);
+    const loans = loan && new Loans(state, loan);
+    await this.#lookAhead(root, loans);
     let hasChanged = false;
     for (let portion = 0; portion < limits.devices.mergePortionsMax; portion++) {
-      const { stale, isLast } = await this.#alone(() => this.#mergePortion(root));
+      const { stale, isLast } = await this.#alone(() => this.#mergePortion(root, loans));
       if (stale.names.length + stale.inos.length > 0) {
         hasChanged = true;
         await tell(stale);
@@ -63,18 +76,29 @@ export class Merger {
   }
 
   /** What has to come from peers comes while programs go on. */
-  async #lookAhead(root: RootRecord): Promise<void> {
+  async #lookAhead(root: RootRecord, loans: Loans | undefined): Promise<void> {
     await this.#commits.commit();
-    using _comparison = await this.#compared(root);
+    using comparison = await this.#compared(root, loans);
+    if (loans === undefined) return;
+    this.#refuseNewPolicies(root);
+    const { ours, merged } = await this.#resolve(comparison);
+    await loans.bring(planOf(ours, merged), slotsOf(this.#state, root));
   }
 
   /** Folders that were merged before are passed over, unless one needs all names of a file. */
-  async #compared(root: RootRecord): Promise<Comparison> {
-    const comparison = new Comparison(this.#state, root, (cid) => this.#known.has(cid));
-    await comparison.run();
-    if (!comparison.needsAll()) return comparison;
+  async #compared(root: RootRecord, loans: Loans | undefined): Promise<Comparison> {
+    const elsewhere = loans?.elsewhere;
+    const isKnown = (cid: Cid): boolean => this.#known.has(cid);
+    const comparison = new Comparison(this.#state, root, { isKnown, elsewhere });
+    try {
+      await comparison.run();
+      if (!comparison.needsAll()) return comparison;
+    } catch (error) {
+      comparison[Symbol.dispose]();
+      throw error;
+    }
     comparison[Symbol.dispose]();
-    const whole = new Comparison(this.#state, root);
+    const whole = new Comparison(this.#state, root, { elsewhere });
     await whole.run();
     return whole;
   }
@@ -97,16 +121,18 @@ export class Merger {
   }
 
   async #mergePortion(
-    root: RootRecord,
+    root: RootRecord, loans: Loans | undefined,
   ): Promise<{ readonly stale: Stale; readonly isLast: boolean }> {
     const state = this.#state;
     if (state.active.chunks.size > 0) throw new HiveError("Busy", "tree.merge", "data on its way");
-    using comparison = await this.#compared(root);
+    using comparison = await this.#compared(root, loans);
     const { ours, merged } = await this.#resolve(comparison);
     const steps = planOf(ours, merged);
+    await loans?.check(steps, slotsOf(state, root));
     const some = steps.slice(0, limits.devices.mergedAtOnceMax);
     const stale: Stale = { names: [], inos: [] };
-    this.#carryOut(some, { stale, slotOf: this.#slots(root) });
+    this.#learnPolicies(root);
+    this.#carryOut(some, { stale, slotOf: slotsOf(state, root) });
     const isLast = some.length === steps.length;
     const { pages } = comparison;
     if (isLast) this.#hasSeen(root.devices, { pages, isNews: steps.length > 0 });
@@ -153,21 +179,31 @@ export class Merger {
     return peers.map((peer) => seen.get(deviceFor(peer, "").number)?.name ?? null);
   }
 
-  /** Their number of a policy's name, as ours; a name that is new here gets one. */
-  #slots(root: RootRecord): SlotOf {
+  /** A name of a policy that is new here gets a number. */
+  #learnPolicies(root: RootRecord): void {
     const state = this.#state;
-    const { names } = root.policies;
-    const more = names.filter((name) => !state.policies.names.includes(name));
-    if (more.length > 0) {
-      const all = [...state.policies.names, ...more].slice(0, limits.policy.slotsMax);
-      const texts = state.policies.texts ?? root.policies.texts;
-      const policies = { ...state.policies, names: all, texts };
-      state.recordAsIs([{ kind: "policies", policies }]);
-    }
-    return (slot) => {
-      const name = names[slot - 1];
-      return name === undefined ? slot : state.policies.names.indexOf(name) + 1;
-    };
+    const more = newPolicies(state, root);
+    if (more.length === 0) return;
+    const names = [...state.policies.names, ...more].slice(0, limits.policy.slotsMax);
+    const texts = state.policies.texts ?? root.policies.texts;
+    state.recordAsIs([{ kind: "policies", policies: { ...state.policies, names, texts } }]);
+  }
+
+  /** They come with a block of texts, which lies with peers once the head is published. */
+  #refuseNewPolicies(root: RootRecord): void {
+    if (newPolicies(this.#state, root).length === 0) return;
+    throw new HiveError("Unsupported", "tree.merge", "policies that are new here");
   }
 }
 
+function newPolicies({ policies }: State, root: RootRecord): readonly string[] {
+  return root.policies.names.filter((name) => !policies.names.includes(name));
+}
+
+/** Their number of a policy's name, as ours. */
+function slotsOf(state: State, { policies: { names } }: RootRecord): SlotOf {
+  return (slot) => {
+    const name = names[slot - 1];
+    return name === undefined ? slot : state.policies.names.indexOf(name) + 1;
+  };
+}

@@ -8,6 +8,7 @@
 import { limits } from "../base/limits.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { hasNews } from "./flush.ts";
+import type { Node } from "./nodes.ts";
 import type { State } from "./state.ts";
 
 const {
@@ -17,10 +18,16 @@ const {
 
 /** True while a commit that nobody waits for may leave the chunk's bytes in the journal. */
 export function isResting(state: State, chunk: DirtyChunk): boolean {
-  const { top, lengthBytes, sinceMs } = chunk;
+  const { top, lengthBytes, sinceMs, node } = chunk;
   const isLittle = top.heldBytes <= lengthBytes * journaledShareMax;
-  const isYoung = state.needs.clock.monotonicMs() - sinceMs < sealAfterMs;
+  const isYoung = state.needs.clock.monotonicMs() - sinceMs < restMsOf(state, node);
   return isLittle && isYoung && state.dirtyBytes <= restingBytesMax;
+}
+
+/** Other devices see what is sealed: for them a file that nobody has open does not rest. */
+function restMsOf({ isHeard }: State, { handles }: Node): number {
+  if (!isHeard) return sealAfterMs;
+  return handles > 0 ? limits.devices.tellOpenMs : 0;
 }
 
 /**
@@ -78,10 +85,11 @@ export class Schedule {
   }
 
   #isDue(): boolean {
-    const { journal, changedAtMs, readOnly } = this.#state;
+    const { journal, changedAtMs, readOnly, isHeard } = this.#state;
     if (readOnly || changedAtMs === undefined) return false;
     const isMuch = journal.bytes >= commitAfterBytes || journal.records >= commitAfterRecords;
-    const isOld = this.#nowMs() - changedAtMs >= commitAfterMs;
+    const afterMs = isHeard ? limits.devices.tellRestMs : commitAfterMs;
+    const isOld = this.#nowMs() - changedAtMs >= afterMs;
     const isUrgent = isFilling(this.#state) && !this.#isPaused();
     return isMuch || isUrgent || (isOld && this.#hasNews());
   }

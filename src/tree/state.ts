@@ -101,6 +101,10 @@ export class State {
   changing: (node: Node, inode: Inode) => void = () => undefined;
   /** Above zero while the drive itself changes files: that is nobody's loss. */
   quiet = 0;
+  /** Another device is there to hear at once of what changes here. */
+  isHeard = false;
+  /** Set by prompt.ts: something changed. */
+  noticed: () => void = () => undefined;
   /** Set by garbage.ts: garbage is looked for, though there is room. */
   collectSoon: () => void = () => undefined;
   readonly totals: { files: number; bytes: number };
@@ -318,6 +322,7 @@ export class State {
   /** Something changed that the next commit must keep. */
   changed(): void {
     this.changedAtMs ??= this.needs.clock.monotonicMs();
+    if (this.isHeard) this.noticed();
   }
 
   #append(changes: readonly Change[], options: AppendOptions): void {

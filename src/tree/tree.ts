@@ -7,7 +7,7 @@
 import type { CensusTaker, SlotName } from "../base/blocks.ts";
 import type { Caller, FileSystem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
-import { type Cid, type Ino, type PeerId, parseName, rootIno } from "../base/ids.ts";
+import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { BrakeRule, KeepRule } from "../base/snapshots.ts";
 import type { Maybe, Step } from "../base/step.ts";
@@ -19,6 +19,7 @@ import { attempt } from "./attempt.ts";
 import { setAttributes } from "./attributes.ts";
 import { Brake } from "./brake.ts";
 import { Commits } from "./commit.ts";
+import { type DevicePart, devicePart } from "./device-part.ts";
 import { fileOf, readRange, seekRange } from "./content.ts";
 import { persist } from "./flush.ts";
 import { keptTexts, policyOf, refreshTexts, removePolicy, setPolicy } from "./folder-policy.ts";
@@ -26,7 +27,6 @@ import { Collector } from "./garbage.ts";
 import { Handles } from "./handles.ts";
 import { KeptRoots } from "./kept-roots.ts";
 import { link, make, makeNameless } from "./making.ts";
-import { Merger, type StaleListener } from "./merge.ts";
 import { directoryOf, findName, nodeOf } from "./names.ts";
 import { newRoot, writerOf } from "./new-root.ts";
 import type { Node } from "./nodes.ts";
@@ -78,10 +78,8 @@ export interface Tree extends FileSystem, CensusTaker, Renewing {
   commit(): Promise<void>;
   /** Commits; the tree is not to be used any more. */
   close(): Promise<void>;
-  /** Takes in another device's root; answers whether it changed anything. */
-  merge(root: Uint8Array, tell: StaleListener): Promise<boolean>;
-  /** What they call themselves; null of whom nothing is known here. */
-  deviceNames(peers: readonly PeerId[]): readonly (string | null)[];
+  /** With the drive's other devices: what they made comes in, what this one made is told. */
+  readonly devices: DevicePart;
   /** Lets go of opened chunks, which are kept for the next read of them. */
   forgetOpened(): void;
   /** Every chunk block of a file, in order. */
@@ -163,6 +161,7 @@ export function treeOf(state: State, works: Works): Tree {
     ...drivePart(state, works),
     ...policyPart(state, works),
     ...renewingPart(state, works.renewer),
+    devices: devicePart(state, works),
     past: new Past(state, works.commits, portOf),
     brake: works.brake,
   };
@@ -338,7 +337,6 @@ function directoriesPart(state: State, run: Run, handles: Handles) {
 
 function drivePart(state: State, { commits, pinner }: Works) {
   const collector = new Collector(state, commits);
-  const merger = new Merger(state, commits);
   const settle = async (): Promise<void> => {
     if (!state.readOnly) await commits.commit();
   };
@@ -349,10 +347,11 @@ function drivePart(state: State, { commits, pinner }: Works) {
     census: (blocks) => collector.census(blocks),
     collectSoon: () => state.collectSoon(),
     commit: () => commits.commit(),
-    merge: (root: Uint8Array, tell: StaleListener) => merger.merge(root, tell),
-    deviceNames: (peers: readonly PeerId[]) => merger.namesOf(peers),
     syncAll: settle,
-    close: settle,
+    async close() {
+      state.isHeard = false;
+      await settle();
+    },
     forgetOpened: () => state.blocks.forgetOpened(),
     knownInos: () => state.nodes.inos(),
     cidsOf: (ino: Ino) => cidsOf(state, state.nodes.get(ino)),

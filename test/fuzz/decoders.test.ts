@@ -151,6 +151,7 @@ const requests = [
   encodeRequest(10, { op: "guard", act: "pledge" }),
   encodeRequest(11, { op: "share", act: "get" }),
   encodeRequest(12, { op: "device", act: "pair" }),
+  encodeRequest(12, { op: "device", act: "block" }),
 ];
 
 const slot = Buffer.from(slotKey(slotOf(peer.peer, { place: "CH", depth: 2 })));

@@ -7,6 +7,7 @@ import { readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
 import { newMachine, until, wordsIn } from "../support/cli.ts";
+import { paceOf, slack } from "../support/device-pace.ts";
 
 const soon = { seconds: 90 };
 
@@ -33,9 +34,22 @@ test("a drive mounted on two devices is one drive", { timeout: 230_000 }, async 
     ...soon, what: "an edit of lap on desk",
   });
   t.comment(`there after ${Math.round(performance.now() - began)} ms`);
-  const listed = await desk.must(t, ["device", "list", "--json"]);
-  const rows = JSON.parse(listed.out) as { peer: string; name: string; holdsBack: boolean }[];
+  type Rows = readonly { peer: string; name: string; holdsBack: boolean }[];
+  const listed = async (): Promise<Rows> =>
+    JSON.parse((await desk.hive(["device", "list", "--json"])).out) as Rows;
+  await until(async () => (await listed()).length === 2, { ...soon, what: "a head of lap" });
+  const rows = await listed();
   t.match(rows, [{ isThis: true }, { name: "lap", online: true, holdsBack: true }]);
+
+  const [here, there] = [lap.mount, desk.mount];
+  for (const way of [{ here, there }, { here: there, there: here }]) {
+    const times = slack();
+    const pace = await paceOf(way, { rounds: 1, giveUpMs: 20_000 });
+    const { medianMs, worstMs, worst } = pace;
+    t.comment(`median ${Math.round(medianMs)} ms, worst ${Math.round(worstMs)} ms: ${worst}; `
+      + `slack ${times.toFixed(1)} for the load`);
+    t.ok(worstMs < 2_000 * times, "within two seconds");
+  }
 
   await desk.must(t, ["unmount"]);
   writeFileSync(on(lap, "plan"), "third, of lap\n");

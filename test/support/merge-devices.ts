@@ -1,19 +1,17 @@
 /**
  * Several devices of one drive without a network: each has a tree over a store of its own, and
  * every block that any of them made can be fetched by all. Heads are taken by hand, so that a test
- * says who hears of what, and when. It keeps account of what nobody may lose.
+ * says who hears of what, and when.
  */
 import { systemClock } from "../../src/base/clock.ts";
-import { isFault } from "../../src/base/errors.ts";
-import { type Cid, type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
+import type { Cid } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { type Random, seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/random.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { DriveUser } from "./drive-user.ts";
 import { MemoryStore } from "./memory-store.ts";
-import { listDirectory, nobody, readFile, walkTree } from "./walk.ts";
 
 const treeSecret = Buffer.alloc(32, 7);
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: false };
 
 /** What is not here is fetched from whoever made it, as the cache does. */
 export class PooledStore extends MemoryStore {
@@ -47,14 +45,11 @@ export class Devices {
   readonly pool = new Map<Cid, Uint8Array>();
   /** Newest root of each, as it was published. */
   readonly heads = new Map<number, Uint8Array>();
-  /** Contents that somebody who saw them wrote over or removed. */
-  readonly given = new Set<string>();
-  readonly written = new Set<string>();
-  readonly #random: Random;
+  readonly user: DriveUser;
   #next = 0;
 
   constructor(seed: string) {
-    this.#random = seededRandom(`merge devices ${seed}`);
+    this.user = new DriveUser(seed);
   }
 
   /** The first is a new drive; the others begin with what it published, as after a recovery. */
@@ -78,7 +73,7 @@ export class Devices {
   /** Takes in what the other published last. */
   async hear(device: Device, other: Device): Promise<boolean> {
     const head = this.heads.get(other.number);
-    return head === undefined ? false : await device.tree.merge(head, async () => undefined);
+    return head === undefined ? false : await device.tree.devices.merge(head, async () => undefined);
   }
 
   /** Everybody hears of everybody until nothing is new; answers how many rounds that took. */
@@ -106,167 +101,4 @@ export class Devices {
     const random = seededRandom(`${device.number} ${this.#next++}`);
     return openTree({ store, clock: systemClock, random, log: silentLog }, { treeSecret, device });
   }
-
-  /** One act of a user, drawn at random. */
-  async act(device: Device): Promise<void> {
-    const random = this.#random;
-    const acts = [
-      this.#write, this.#write, this.#make, this.#make, this.#save, this.#folder, this.#move,
-      this.#move, this.#remove, this.#link, this.#mode,
-    ];
-    const act = acts[random.below(acts.length)] as (device: Device) => Promise<void>;
-    try {
-      await act.call(this, device);
-    } catch (error) {
-      // What a program may meet in any drive: a folder moved into itself, a name that is taken.
-      if (!isFault(error)) throw error;
-    }
-  }
-
-  readonly #make = async ({ tree }: Device): Promise<void> => {
-    const folder = await this.#anyFolder(tree);
-    await this.#fill(tree, folder, this.#anyName());
-  };
-
-  /** As editors save: a new file takes the old one's name. */
-  readonly #save = async ({ tree }: Device): Promise<void> => {
-    const old = await this.#anyFile(tree);
-    if (old === undefined) return;
-    const temporary = parseName(`.${old.name}.tmp${this.#next++}`.slice(0, 100));
-    await this.#fill(tree, old.parent, temporary);
-    await this.#giveUp(tree, old.ino);
-    await tree.rename(nobody, { parent: old.parent, name: temporary }, old, "replace");
-  };
-
-  readonly #write = async ({ tree }: Device): Promise<void> => {
-    const file = await this.#anyFile(tree);
-    if (file === undefined) return;
-    await this.#giveUp(tree, file.ino, { isWrittenOver: true });
-    const handle = await tree.open(nobody, file.ino, { ...flags, truncate: true });
-    await this.#token(tree, handle);
-  };
-
-  readonly #folder = async ({ tree }: Device): Promise<void> => {
-    const parent = await this.#anyFolder(tree);
-    await tree.mkdir(nobody, { parent, name: this.#anyName() }, { mode: 0o755 });
-  };
-
-  readonly #move = async ({ tree }: Device): Promise<void> => {
-    const from = await this.#anyOf(tree, () => true);
-    if (from === undefined) return;
-    const to = { parent: await this.#anyFolder(tree), name: this.#anyName() };
-    await tree.rename(nobody, from, to, "noreplace");
-  };
-
-  readonly #remove = async ({ tree }: Device): Promise<void> => {
-    const at = await this.#anyOf(tree, () => true);
-    if (at === undefined) return;
-    if (at.isFolder) return void (await tree.rmdir(nobody, at));
-    await this.#giveUp(tree, at.ino);
-    await tree.unlink(nobody, at);
-  };
-
-  readonly #link = async ({ tree }: Device): Promise<void> => {
-    const file = await this.#anyFile(tree);
-    if (file === undefined) return;
-    const place = { parent: await this.#anyFolder(tree), name: this.#anyName() };
-    await tree.link(nobody, file.ino, place);
-  };
-
-  readonly #mode = async ({ tree }: Device): Promise<void> => {
-    const at = await this.#anyOf(tree, () => true);
-    if (at === undefined) return;
-    await tree.setattr(nobody, at.ino, { mode: 0o600 + this.#random.below(64) });
-  };
-
-  async #fill(tree: Tree, parent: Ino, name: Name): Promise<void> {
-    const at = { parent, name };
-    const exclusive = { ...flags, exclusive: true };
-    const { handle } = await tree.create(nobody, at, { mode: 0o644 }, exclusive);
-    await this.#token(tree, handle);
-  }
-
-  /** Contents that tell themselves from all others: short ones, and such of several chunks. */
-  async #token(tree: Tree, handle: Awaited<ReturnType<Tree["open"]>>): Promise<void> {
-    const word = `content ${this.#next++}`;
-    const copies = this.#random.below(4) === 0 ? 40_000 : 1;
-    const bytes = Buffer.from(`${word}\n`.repeat(copies));
-    await tree.write(handle, 0, bytes);
-    // A crash may take what no program waited for.
-    await tree.fsync(handle, { dataOnly: false });
-    await tree.release(handle);
-    this.written.add(word);
-  }
-
-  async #giveUp(
-    tree: Tree, ino: Ino, { isWrittenOver }: { readonly isWrittenOver: boolean }
-    = { isWrittenOver: false },
-  ): Promise<void> {
-    const { links } = await tree.getattr(ino);
-    // The bytes stay under its other names.
-    if (links > 1 && !isWrittenOver) return;
-    const word = wordIn(await readFile(tree, ino));
-    if (word !== undefined) this.given.add(word);
-  }
-
-  #anyName(): Name {
-    return parseName(`n${this.#random.below(6)}${this.#random.below(2) === 0 ? ".txt" : ""}`);
-  }
-
-  async #anyFolder(tree: Tree): Promise<Ino> {
-    const folder = await this.#anyOf(tree, ({ isFolder }) => isFolder);
-    return folder === undefined || this.#random.below(4) === 0 ? rootIno : folder.ino;
-  }
-
-  #anyFile(tree: Tree): Promise<Found | undefined> {
-    return this.#anyOf(tree, ({ isFile }) => isFile);
-  }
-
-  async #anyOf(tree: Tree, suits: (found: Found) => boolean): Promise<Found | undefined> {
-    const found = (await allIn(tree)).filter(suits);
-    return found.length === 0 ? undefined : found[this.#random.below(found.length)];
-  }
-}
-
-interface Found {
-  readonly parent: Ino;
-  readonly name: Name;
-  readonly ino: Ino;
-  readonly isFolder: boolean;
-  readonly isFile: boolean;
-}
-
-async function allIn(tree: Tree, parent: Ino = rootIno): Promise<Found[]> {
-  const found: Found[] = [];
-  for (const { name, attributes: { ino, mode } } of await listDirectory(tree, parent)) {
-    const isFolder = (mode & 0o170000) === 0o040000;
-    found.push({ parent, name, ino, isFolder, isFile: (mode & 0o170000) === 0o100000 });
-    if (isFolder) found.push(...await allIn(tree, ino));
-  }
-  return found;
-}
-
-export function wordIn(bytes: Buffer): string | undefined {
-  const line = bytes.toString("latin1").split("\n")[0];
-  return line === "" ? undefined : line;
-}
-
-/** What programs see of a tree, without times. */
-export async function pictureOf(tree: Tree): Promise<Record<string, string>> {
-  const picture: Record<string, string> = {};
-  for (const [path, { attributes, content }] of await walkTree(tree)) {
-    const { mode, ino, links } = attributes;
-    picture[path] = `${ino} ${mode.toString(8)} ${links} ${content}`;
-  }
-  return picture;
-}
-
-/** The first lines of all files. */
-export async function wordsOf(tree: Tree): Promise<Set<string>> {
-  const words = new Set<string>();
-  for (const { ino, isFile } of await allIn(tree)) {
-    const word = isFile ? wordIn(await readFile(tree, ino)) : undefined;
-    if (word !== undefined) words.add(word);
-  }
-  return words;
 }

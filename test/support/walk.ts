@@ -1,7 +1,7 @@
 /** The whole of a tree, read through the FileSystem port, as values that tests can compare. */
 import { createHash } from "node:crypto";
 import type { Attributes, FileSystem } from "../../src/base/filesystem.ts";
-import { type Ino, type Name, rootIno } from "../../src/base/ids.ts";
+import { type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
 
 export interface Seen {
   readonly attributes: Attributes;
@@ -89,4 +89,13 @@ export async function readFile(fs: FileSystem, ino: Ino): Promise<Buffer> {
 
 export function hashOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+}
+
+/** A file of this text at the root, made or written over. */
+export async function writeIn(fs: FileSystem, name: string, text: string): Promise<void> {
+  const flags = { read: true, write: true, append: false, truncate: true, exclusive: false };
+  const at = { parent: rootIno, name: parseName(name) };
+  const { handle } = await fs.create(nobody, at, { mode: 0o644 }, flags);
+  await fs.write(handle, 0, Buffer.from(text));
+  await fs.release(handle);
 }

@@ -24,6 +24,8 @@ function makeDrive(seed: string) {
   const merged: string[] = [];
   const merger = {
     merge: async (root: Uint8Array) => void merged.push(Buffer.from(root).toString()),
+    news: async () => undefined,
+    listened: async () => undefined,
     namesOf: async (peers: readonly PeerId[]) => peers.map((peer) => names[peer] ?? null),
   };
   const world = { ...makeWorld(3, seed), merger };

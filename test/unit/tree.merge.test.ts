@@ -9,7 +9,8 @@ import { silentLog } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { fsckTree } from "../../src/tree/fsck.ts";
 import type { Tree } from "../../src/tree/tree.ts";
-import { type Device, Devices, pictureOf, wordsOf } from "../support/merge-devices.ts";
+import { pictureOf, wordsOf } from "../support/drive-user.ts";
+import { type Device, Devices } from "../support/merge-devices.ts";
 import { nobody, readFile } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -151,7 +152,7 @@ test("a program that holds a file open reads what another device wrote", async (
   await put(desk.tree, "f", "x".repeat(600_000));
   await devices.publish(desk);
   const stale: unknown[] = [];
-  await lap.tree.merge(devices.heads.get(desk.number) as Uint8Array, async (told) => {
+  await lap.tree.devices.merge(devices.heads.get(desk.number) as Uint8Array, async (told) => {
     stale.push(...told.inos);
   });
   t.ok(stale.includes(ino));
@@ -164,13 +165,14 @@ for (const [trial, count] of Array.from({ length: trials }, (_, at) => [at, 2 + 
     t.comment(`replay: HIVE_SEED=${seed} node test/unit/tree.merge.test.ts`);
     const devices = new Devices(`${seed} ${trial}`);
     const first = await devices.add("desk");
-    for (let act = 0; act < 12; act++) await devices.act(first);
+    for (let act = 0; act < 12; act++) await devices.user.act(first);
     for (let more = 1; more < count; more++) await devices.add(`device ${more}`);
     await live(devices, seededOrder(trial));
     await devices.settle();
     await sameEverywhere(t, devices);
     const words = await wordsOf(first.tree);
-    const kept = [...devices.written].filter((word) => !devices.given.has(word));
+    const { written, given } = devices.user;
+    const kept = [...written].filter((word) => !given.has(word));
     const lost = kept.filter((word) => !words.has(word));
     t.strictSame(lost, [], "what nobody gave up is there");
     for (const device of devices.all) await isWhole(t, device);
@@ -191,7 +193,7 @@ async function live(devices: Devices, order: Generator<number>): Promise<void> {
   const any = (): Device => devices.all[next(devices.all.length)] as Device;
   for (let step = 0; step < 60; step++) {
     const what = next(10);
-    if (what < 7) await devices.act(any());
+    if (what < 7) await devices.user.act(any());
     else if (what === 7) await devices.publish(any());
     else if (what === 8) {
       const [one, other] = [any(), any()];

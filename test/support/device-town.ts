@@ -1,0 +1,206 @@
+/**
+ * Devices of one drive, each whole (local store, tree, transfer), and the holders of its shards,
+ * which are real vaults: all in one process, on a network that a test can cut, and in a time that
+ * goes quicker than ours. What the loop of a daemon would do, the test does, when it wants to.
+ */
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MiB } from "../../src/base/bytes.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
+import { isFault } from "../../src/base/errors.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { LateMerger, mergerOf } from "../../src/bridge/merge.ts";
+import { type Cache, openCache } from "../../src/cache/cache.ts";
+import { driveKeysOf } from "../../src/crypt/drive.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { sha256 } from "../../src/crypt/sha256.ts";
+import { openCoder } from "../../src/erasure/erasure.ts";
+import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
+import { deviceFor } from "../../src/tree/devices.ts";
+import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { openVault } from "../../src/vault/vault.ts";
+import { TownNetwork, type TownView, emptyHost } from "./town-network.ts";
+import { MemoryBooks } from "./transfer-world.ts";
+
+/** So much quicker than ours the town's time goes, for whoever waits. */
+const haste = 20;
+const never = new AbortController().signal;
+
+const hastyClock: Clock = {
+  now: systemClock.now,
+  nowNs: systemClock.nowNs,
+  monotonicMs: () => systemClock.monotonicMs() * haste,
+  delay: (ms, signal) => systemClock.delay(ms / haste, signal),
+  after: (ms, act) => systemClock.after(ms / haste, act),
+};
+
+export interface TownDevice {
+  readonly name: string;
+  readonly keys: PeerKeys;
+  readonly network: TownView;
+  readonly books: MemoryBooks;
+  store: Cache;
+  tree: Tree;
+  transfer: Transfer;
+  directory: string;
+}
+
+export class DeviceTown implements AsyncDisposable {
+  readonly network = new TownNetwork(hastyClock);
+  readonly driveKeys = driveKeysOf(sha256(Buffer.from("device town")));
+  readonly devices: TownDevice[] = [];
+  readonly #seed: string;
+  readonly #parts = new AsyncDisposableStack();
+  readonly #root: string;
+  #lives = 0;
+
+  private constructor(seed: string, root: string) {
+    this.#seed = seed;
+    this.#root = root;
+    this.#parts.defer(() => rm(root, { recursive: true, force: true }));
+  }
+
+  /** With so many holders; in memory where there is a place for that. */
+  static async begin(seed: string, holders = 3): Promise<DeviceTown> {
+    const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+    const town = new DeviceTown(seed, await mkdtemp(join(place, "hive-town-")));
+    for (let number = 0; number < holders; number++) await town.#addHolder(`holder ${number}`);
+    return town;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const device of this.devices) await this.#close(device);
+    await this.#parts.disposeAsync();
+  }
+
+  async #addHolder(name: string): Promise<void> {
+    const keys = peerKeysOf(sha256(Buffer.from(`town ${name}`)));
+    const neighbours = {
+      offer: () => {
+        const member = this.network.members.get(keys.peer);
+        return member && this.network.offerOf(member);
+      },
+      peers: () => this.network.peersFor(keys.peer),
+    };
+    const directory = join(this.#root, name);
+    const needs = { directory, books: new MemoryBooks(), keys, neighbours, clock: hastyClock };
+    const vault = this.#parts.use(
+      await openVault({ ...needs, log: silentLog }, { quotaBytes: 2 ** 32 }),
+    );
+    this.network.members.set(keys.peer, { keys, household: name, host: vault });
+  }
+
+  /** The first makes the drive; others come to it as a recovered machine does, or begin empty. */
+  async add(name: string): Promise<TownDevice> {
+    const keys = peerKeysOf(sha256(Buffer.from(`town device ${name}`)));
+    const network = this.network.seenBy(keys, () => [this.driveKeys.owner]);
+    const directory = join(this.#root, `${name} ${this.#lives++}`);
+    const parts = { name, keys, network, books: new MemoryBooks(), directory };
+    this.network.members.set(keys.peer, { keys, household: name, host: emptyHost });
+    const device: TownDevice = { ...parts, ...await this.#open(parts, { isNew: true }) };
+    this.#listen(device);
+    this.devices.push(device);
+    return device;
+  }
+
+  /** A machine with the drive's keys alone, which is gone again after the look. */
+  async lookFrom<T>(name: string, look: (tree: Tree) => Promise<T>): Promise<T> {
+    const device = await this.add(name);
+    try {
+      return await look(device.tree);
+    } finally {
+      await this.#close(device);
+      this.network.members.delete(device.keys.peer);
+      this.devices.splice(this.devices.indexOf(device), 1);
+    }
+  }
+
+  /** As after a reboot; with `crash` the process ends where it stands. */
+  async restart(device: TownDevice, { crash }: { readonly crash: boolean }): Promise<void> {
+    this.network.members.set(device.keys.peer, {
+      keys: device.keys, household: device.name, host: emptyHost,
+    });
+    const directory = join(this.#root, `${device.name} ${this.#lives++}`);
+    if (crash) {
+      device.tree.devices.listen(false);
+      await cp(device.directory, directory, { recursive: true });
+      await device.store.close();
+      device.directory = directory;
+    } else {
+      await this.#close(device);
+    }
+    Object.assign(device, await this.#open(device, { isNew: false }));
+    this.#listen(device);
+  }
+
+  async #close(device: TownDevice): Promise<void> {
+    await device.tree.close();
+    await device.store.close();
+  }
+
+  #listen(device: TownDevice): void {
+    const { keys, name, transfer } = device;
+    this.network.members.set(keys.peer, { keys, household: name, host: {
+      ...emptyHost,
+      putRecord: async (_from, kind, record) => {
+        if (kind === "head") transfer.hear(record);
+      },
+      device: (...asked) => transfer.hearing.device(...asked),
+    } });
+  }
+
+  async #open(
+    { keys, name, network, books, directory }:
+    Pick<TownDevice, "keys" | "name" | "network" | "books" | "directory">,
+    { isNew }: { readonly isNew: boolean },
+  ): Promise<Pick<TownDevice, "store" | "tree" | "transfer">> {
+    const random = seededRandom(`${this.#seed} ${name} ${this.#lives++}`);
+    const shared = { clock: hastyClock, random, log: silentLog };
+    const places = { directory, clock: hastyClock, log: silentLog, fetcher: undefined };
+    const store = await openCache(places, { limitBytes: 64 * MiB });
+    const merger = new LateMerger();
+    const transfer = await openTransfer({
+      ...shared, network, source: store, books, coder: openCoder(), keys: this.driveKeys, merger,
+    }, { settleMs: 0 });
+    store.setFetcher(transfer);
+    const recovered = isNew ? await transfer.recover() : undefined;
+    if (recovered !== undefined) {
+      await store.commit(recovered.root, 0);
+      await store.endRound(recovered.root);
+    }
+    const device = deviceFor(keys.peer, name);
+    const { treeSecret } = this.driveKeys;
+    const tree = await openTree({ ...shared, store }, { treeSecret, device });
+    const notices = { invalidateEntry: async () => {}, invalidateInode: async () => {} };
+    merger.begin(mergerOf(tree.devices, notices, transfer.loans));
+    return { store, tree, transfer };
+  }
+}
+
+/** What a daemon's loop does in a moment: tells, hears, and takes in heads. */
+export async function attend({ transfer }: TownDevice): Promise<void> {
+  await transfer.telling.step(never);
+  for (const step of [transfer.hearing, transfer.devices]) {
+    for (let turn = 0; turn < 8 && await step.step(never) === "busy"; turn++);
+  }
+}
+
+/** Commits, uploads and publishes as far as peers let it; answers whether all is up. */
+export async function publish({ tree, transfer }: TownDevice): Promise<boolean> {
+  await tree.commit();
+  try {
+    await transfer.flush(10_000);
+    return true;
+  } catch (error) {
+    if (isFault(error, "TimedOut", "Unavailable")) return false;
+    throw error;
+  }
+}
+
+/** All that was told by calls which did not wait for it has come. */
+export function aMoment(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}
