@@ -53,7 +53,7 @@ export class Balance implements Step {
     const others = this.#needs.network.peers().map(({ offer: { peer } }) => peer);
     const barred = others.filter((peer) => !takers.includes(peer));
     const unfit = new Set([...barred, ...conduct.unfit()]);
-    const manifest = await health.replaceMembers(group, [from], unfit);
+    const manifest = await health.replaceMembers(group, [from], unfit, { isAsWide: true });
     if (manifest === undefined) return "idle";
     log.info("agent.balance.moves", { group, from, epoch: manifest.epoch });
     return "busy";

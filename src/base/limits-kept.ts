@@ -30,6 +30,8 @@ export const keptLimits = {
     headSealedBytesMax: 16 * KiB,
     /** A household or a device: what fits on a line. */
     nameBytesMax: 64,
+    /** Of Hive, as peers tell theirs: room for a date or a hash behind the numbers. */
+    versionBytesMax: 32,
     /** One machine's interfaces and relays. */
     addressesMax: 16,
     addressBytesMax: 256,

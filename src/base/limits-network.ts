@@ -44,6 +44,9 @@ export const networkLimits = {
      * cost five to eight times as much there; below, at most two and a half times.
      */
     patientFrom: 8,
+    /** Of the peers that a draw knows, for a version to count by itself: to tell one is free. */
+    versionShareMin: 0.1,
+    versionPeersMin: 2,
     /** So much fuller than all together, of its quota, and a peer gives seats; emptier: takes. */
     levelBand: 0.1,
     /** Of what is too much at a peer, the part that goes in a turn: nobody sees what others do. */

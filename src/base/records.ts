@@ -33,6 +33,8 @@ export interface Offer {
   readonly household: string;
   /** ISO 3166 alpha-2, a claim; undefined when not told. */
   readonly country: string | undefined;
+  /** Of its Hive, a claim; peers of one version fail together. Older ones tell none. */
+  readonly version?: string;
   readonly addresses: readonly string[];
   readonly quotaBytes: number;
   readonly freeBytes: number;

@@ -7,6 +7,7 @@ import { parseBrakeRule, parseKeepRule } from "./keep-rule.ts";
 import { readNetworkKey } from "./network-key.ts";
 import type { Settings } from "./settings.ts";
 import { ordersOf } from "./traffic-orders.ts";
+import { version } from "./version.ts";
 
 export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): NodeConfig {
   return {
@@ -19,6 +20,7 @@ export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): 
     bootstrap: settings.bootstrap,
     household: settings.household,
     country: settings.country,
+    version: version(),
     mdns: settings.mdns,
     relay: settings.relay,
     upnp: settings.upnp,

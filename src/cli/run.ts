@@ -1,5 +1,4 @@
 /** From words to an exit code: finds the command, parses its line, runs it, reports a fault. */
-import { readFileSync } from "node:fs";
 import { HiveError, unreachable } from "../base/errors.ts";
 import { type Command, findCommand } from "./commands.ts";
 import * as drive from "./drive-commands.ts";
@@ -8,6 +7,7 @@ import { commandHelp, overview } from "./help.ts";
 import { findHome } from "./home.ts";
 import { print, sayFault } from "./output.ts";
 import { type CommandLine, parseCommandLine } from "./parse.ts";
+import { version } from "./version.ts";
 
 export async function runCommand(words: readonly string[]): Promise<ExitCode> {
   try {
@@ -110,9 +110,4 @@ async function dispatch({ name }: Command, line: CommandLine): Promise<ExitCode>
 function helpFor(name: string | undefined): string {
   const command = name === undefined ? undefined : findCommand(name);
   return command === undefined ? overview() : commandHelp(command);
-}
-
-function version(): string {
-  const file = new URL("../../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }

@@ -4,7 +4,7 @@
  * their raw bytes, a peer as the 32 bytes of its Ed25519 key, a time as milliseconds since 1970.
  *
  *   kind         signed by  fields of the body
- *   offer        peer       peer at household country? addresses quota free
+ *   offer        peer       peer at household country? version? addresses quota free
  *   certificate  owner      owner peer name issued expires
  *   manifest     owner      owner group epoch class{name k n r} policy peers
  *   segment      owner      owner group k n size rotation roots created
@@ -38,6 +38,7 @@ type Unsigned<T> = Omit<T, "bytes">;
 type Told<T, Known extends keyof T> = Omit<T, "bytes" | Known>;
 
 const { nameBytesMax, addressesMax, addressBytesMax, membersMax, timeMsMax } = limits.records;
+const { versionBytesMax } = limits.records;
 export const groupIdBytes = 16;
 const countMax = Number.MAX_SAFE_INTEGER;
 
@@ -113,6 +114,7 @@ const offerShape: RecordShape<Unsigned<Offer>> = {
     at: offer.atMs,
     household: offer.household,
     ...(offer.country === undefined ? {} : { country: offer.country }),
+    ...(offer.version === undefined ? {} : { version: offer.version }),
     addresses: offer.addresses,
     quota: offer.quotaBytes,
     free: offer.freeBytes,
@@ -124,6 +126,7 @@ const offerShape: RecordShape<Unsigned<Offer>> = {
       atMs: timeIn(fields, "at"),
       household: fields.text("household", nameBytesMax),
       country: countryIn(fields),
+      ...(fields.has("version") ? { version: fields.text("version", versionBytesMax) } : {}),
       addresses: fields.texts("addresses", { countMax: addressesMax, bytesMax: addressBytesMax }),
       quotaBytes,
       freeBytes: fields.count("free", { min: 0, max: quotaBytes }),

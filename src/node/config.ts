@@ -55,12 +55,12 @@ export function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
   const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
   const { deadAfterMs, auditIntervalMs, guardLeaseMs, policies, contributeRatio } = config;
-  const { traffic, device } = config;
+  const { traffic, device, version } = config;
   const room = { quotaBytes, strangerShare };
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
-  const chosen = { relay, upnp, networkKey, policies, contributeRatio, guardLeaseMs, traffic,
-    device };
+  const rules = { policies, contributeRatio, guardLeaseMs, traffic };
+  const chosen = { relay, upnp, networkKey, device, version, ...rules };
   const told = Object.entries(chosen)
     .filter(([, value]) => value !== undefined);
   return { ...who, ...how, ...Object.fromEntries(told) };

@@ -314,8 +314,9 @@ export class Hub extends ShardCalls implements Peers {
       known.quotaBytes !== space.quotaBytes || isFull(known) !== isFull(space) ||
       known.addresses.join() !== addresses.join();
     if (!stale) return known;
-    const { household, country } = this.#options;
-    this.#offer = signOffer(this.#keys, { atMs: nowMs, household, country, addresses, ...space });
+    const { household, country, version } = this.#options;
+    const claims = { household, country, ...(version === undefined ? {} : { version }) };
+    this.#offer = signOffer(this.#keys, { atMs: nowMs, ...claims, addresses, ...space });
     return this.#offer;
   }
 

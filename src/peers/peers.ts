@@ -65,6 +65,8 @@ export interface PeersOptions {
   readonly bootstrap: readonly string[];
   readonly household: string;
   readonly country: string | undefined;
+  /** Of this Hive; none is told when absent. */
+  readonly version?: string;
   readonly mdns: boolean;
   /** Whether it carries others' bytes when it is not on this machine alone; "auto" when absent. */
   readonly relay?: "on" | "off" | "auto";

@@ -31,13 +31,12 @@ export interface Location {
 
 /** What the offer alone tells: a claim. */
 export function factsOf(offer: Offer): Facts {
-  const { country } = offer;
+  const { country, version } = offer;
   return {
     offer,
     household: offer.household === "" ? undefined : offer.household,
     location: country === undefined ? undefined : { country, evidence: "claimed" },
-    asn: undefined, prefix: undefined, operator: undefined, version: undefined,
-    roundTripMs: undefined,
+    asn: undefined, prefix: undefined, operator: undefined, version, roundTripMs: undefined,
   };
 }
 

@@ -11,7 +11,7 @@ import { type Seen, favourOf } from "./judge.ts";
 import { hashOfPolicy } from "./policy-hash.ts";
 import type { Policy } from "./policy.ts";
 import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
-import { needsOf, roomsOf, seedsOf, usualBounds } from "./spread.ts";
+import { needsOf, rareVersions, roomsOf, seedsOf, usualBounds } from "./spread.ts";
 import { type Candidate, drawOne } from "./straw.ts";
 
 export type Draw<Found> = Found | Impossible;
@@ -26,11 +26,13 @@ export interface Impossible {
 /** How a draw goes about what no clause asks for. */
 export interface Manner {
   /**
-   * Networks and countries are kept to r - k members as well, where others may be drawn instead
-   * (spread.ts, usualBounds). Members do not draw so: they know different things of where peers
-   * are, and have to agree.
+   * Networks, countries and versions are kept to r - k members as well, where others may be drawn
+   * instead (spread.ts, usualBounds). Members do not draw so: they know different things of where
+   * peers are, and have to agree.
    */
   readonly isWide?: boolean;
+  /** Nobody who makes the group less wide than whoever goes: rather nobody at all. */
+  readonly isAsWide?: boolean;
 }
 
 export interface GroupWish extends Choice, Manner {
@@ -52,7 +54,7 @@ export function drawGroup(
 ): Draw<{ readonly state: "drawn"; readonly peers: readonly PeerId[] }> {
   const { left, clauses } = eligible(wish);
   const bounds = boundsOf(wish.policy, wish.class);
-  const candidates = candidatesOf(left, wish.policy, new DomainNumbers());
+  const candidates = candidatesOf(left, wish.policy, numbersFor(wish, left));
   const needs = needsOf(bounds, wish.class.n);
   const rooms = roomsOf(bounds, candidates);
   const isHopeless = rooms.some((room, at) => room < (needs[at] as number));
@@ -78,13 +80,15 @@ export function replaceMember(
   }
   const { left, clauses } = eligible(wish);
   const bounds = boundsOf(policy, manifest.class);
-  const numbers = new DomainNumbers();
+  const numbers = numbersFor(wish, wish.offers.map((offer) => seenBy(wish, offer)));
   const tally = tallyWithout(wish, bounds, numbers);
   const usual = tallyWithout(wish, usualOf(wish, manifest.class), numbers);
   const newcomers = left.filter(({ facts: { offer } }) => !manifest.peers.includes(offer.peer));
   const candidates = candidatesOf(newcomers, policy, numbers);
   const fitting = candidates.filter((candidate) => tally.mayTake(candidate, 1));
-  const drawn = drawOne(wish.seed, lostIndex, ratherOf(fitting, usual));
+  const most = wish.isAsWide === true ? fullWith(wish, usual, numbers) : Infinity;
+  const wide = fitting.filter((candidate) => usual.fullFor(candidate).length <= most);
+  const drawn = drawOne(wish.seed, lostIndex, ratherOf(wide, usual));
   if (drawn !== undefined) return { state: "drawn", peer: drawn.offer.peer };
   return {
     state: "impossible",
@@ -101,6 +105,21 @@ type Sitting = Candidate & Codes;
 
 function usualOf({ policy, isWide = false }: Choice & Manner, wanted: ErasureClass): Bounds {
   return isWide ? usualBounds(policy, wanted) : { clauses: [], caps: [], floors: [], counted: [] };
+}
+
+/** Made-up versions count as one, where it is by versions that nobody asked to count. */
+function numbersFor({ isWide = false }: Manner, seen: readonly Seen[]): DomainNumbers {
+  return new DomainNumbers(isWide ? rareVersions(seen.map(({ facts }) => facts)) : undefined);
+}
+
+/** How many domains of whoever goes are full without it. */
+function fullWith(
+  { manifest: { peers }, lostIndex, ...wish }: SubstituteWish, usual: Tally, numbers: DomainNumbers,
+): number {
+  const offer = wish.offers.find(({ peer }) => peer === peers[lostIndex]);
+  if (offer === undefined) return 0;
+  const { facts, evidence } = seenBy(wish, offer);
+  return usual.fullFor({ codes: numbers.codesOf(facts, evidence), offset: 0 }).length;
 }
 
 /** Those of whose domains the fewest are full: where all are of one country, networks count. */

@@ -25,9 +25,18 @@ export const unknown = 0;
 /** Gives every domain's name a number. */
 export class DomainNumbers {
   readonly #numbers = domainWords.map(() => new Map<string, number>());
+  readonly #rare: ReadonlySet<string | undefined>;
+
+  /** Versions that count as if none were told. */
+  constructor(rare: ReadonlySet<string | undefined> = new Set()) {
+    this.#rare = rare;
+  }
 
   codesOf(facts: Facts, evidence: EvidenceLevel): readonly number[] {
-    return domainWords.map((domain, at) => this.#number(at, domainOf(domain, facts, evidence)));
+    const version = this.#rare.has(facts.version) ? undefined : facts.version;
+    return domainWords.map((domain, at) => {
+      return this.#number(at, domainOf(domain, { ...facts, version }, evidence));
+    });
   }
 
   #number(at: number, name: string | undefined): number {
@@ -37,6 +46,20 @@ export class DomainNumbers {
     numbers.set(name, known);
     return known;
   }
+}
+
+/**
+ * Versions that hardly anybody tells. To tell one costs nothing, and whoever made up his own would
+ * be drawn before those whose versions are full; so all such count as one.
+ */
+export function rareVersions(all: readonly Facts[]): ReadonlySet<string> {
+  const { versionPeersMin, versionShareMin } = limits.placement;
+  const told = new Map<string, number>();
+  for (const { version } of all) {
+    if (version !== undefined) told.set(version, (told.get(version) ?? 0) + 1);
+  }
+  const least = Math.max(versionPeersMin, versionShareMin * all.length);
+  return new Set([...told].filter(([, peers]) => peers < least).map(([version]) => version));
 }
 
 interface Bound {
@@ -75,12 +98,12 @@ export function boundsOf({ spread }: Policy, erasureClass: ErasureClass): Bounds
 }
 
 /** What takes all its machines with it when it falls. */
-const usualDomains: readonly Domain[] = ["asn", "country"];
+const usualDomains: readonly Domain[] = ["asn", "country", "version"];
 
 /**
- * What a draw keeps to as far as the peers allow it, under a policy that says nothing of networks
- * or countries: the cap of r - k, so that one of them whole is no loss. A policy that spreads
- * members over a domain, or would rather have some than others, has said what it wants.
+ * What a draw keeps to as far as the peers allow it, under a policy that says nothing of networks,
+ * countries or versions: the cap of r - k, so that one of them whole is no loss. A policy that
+ * spreads members over a domain, or would rather have some than others, has said what it wants.
  */
 export function usualBounds({ spread, preferences = [] }: Policy, wanted: ErasureClass): Bounds {
   const isOpen = (domain: Domain): boolean => spread.every((one) => one.domain !== domain);

@@ -26,7 +26,7 @@ import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/clas
 import { seenBy } from "../placement/eligible.ts";
 import { explain } from "../placement/explain.ts";
 import { factsKnown } from "../placement/facts.ts";
-import { drawGroup, replaceMember } from "../placement/group.ts";
+import { type Manner, drawGroup, replaceMember } from "../placement/group.ts";
 import { allows } from "../placement/judge.ts";
 import { hashOfPolicy } from "../placement/policy-hash.ts";
 import type { Policy } from "../placement/policy.ts";
@@ -150,6 +150,7 @@ export class Groups implements Seating {
   /** Gives lost members' seats to others, as far as any can take them; undefined when none can. */
   async replace(
     group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>,
+    manner: Pick<Manner, "isAsWide"> = {},
   ): Promise<Manifest | undefined> {
     // One at a time: an epoch is signed once.
     using _seat = await this.#changes.enter();
@@ -161,14 +162,14 @@ export class Groups implements Seating {
       return undefined;
     }
     const wish = { ...manifest, epoch: manifest.epoch + 1, policyHash: hashOfPolicy(policy) };
-    const peers = this.#substituted(wish, { policy, lost, unfit });
+    const peers = this.#substituted(wish, { policy, lost, unfit, manner });
     const isChanged = peers.some((peer, at) => peer !== manifest.peers[at]);
     return isChanged ? this.#sign({ ...wish, peers }) : undefined;
   }
 
-  #substituted(wish: Manifest, { policy, lost, unfit }: {
+  #substituted(wish: Manifest, { policy, lost, unfit, manner }: {
     readonly policy: Policy; readonly lost: readonly PeerId[];
-    readonly unfit: ReadonlySet<PeerId>;
+    readonly unfit: ReadonlySet<PeerId>; readonly manner: Pick<Manner, "isAsWide">;
   }): readonly PeerId[] {
     const known = this.#needs.network.peers().filter(({ offer: { peer }, online }) => {
       return wish.peers.includes(peer) || (online && !unfit.has(peer) && !lost.includes(peer));
@@ -185,7 +186,7 @@ export class Groups implements Seating {
         return peers.includes(one.peer) || !lost.includes(one.peer);
       });
       const manifest = { ...wish, peers };
-      const how = { manifest, lostIndex, seed, isWide: true };
+      const how = { ...manner, manifest, lostIndex, seed, isWide: true };
       const drawn = replaceMember({ ...choice, ...how, offers });
       if (drawn.state === "drawn") peers = peers.with(lostIndex, drawn.peer);
     }

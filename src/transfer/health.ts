@@ -6,6 +6,7 @@ import { HiveError } from "../base/errors.ts";
 import type { GroupId, PeerId, SegmentId } from "../base/ids.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import type { Standing } from "../guard/log.ts";
+import type { Manner } from "../placement/group.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import type { SegmentBooks, SegmentState } from "./books.ts";
 import type { Groups } from "./groups.ts";
@@ -64,6 +65,7 @@ export interface Health {
   /** Gives several seats to others at once; undefined when nobody can take any of them. */
   replaceMembers(
     group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>,
+    manner?: Pick<Manner, "isAsWide">,
   ): Promise<Manifest | undefined>;
   /** Says of a lawful group that it is one of the policy that governs it now. */
   resignGroup(group: GroupId): Promise<Manifest | undefined>;
@@ -94,8 +96,8 @@ export function staying(
 
 export function healthOf(parts: HealthNeeds): Health {
   const { segments, groups, records, witness } = parts;
-  const replaceMembers: Health["replaceMembers"] = async (group, lost, unfit) => {
-    const manifest = await groups.replace(group, lost, unfit);
+  const replaceMembers: Health["replaceMembers"] = async (...told) => {
+    const manifest = await groups.replace(...told);
     if (manifest !== undefined) await groups.tell(manifest);
     return manifest;
   };

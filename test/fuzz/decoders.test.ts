@@ -88,7 +88,7 @@ const segment = signSegmentRecord(drive, {
   createdAtMs: 1e12,
 });
 const offer = signOffer(peer, {
-  atMs: 1e12, household: "attic", country: "CH",
+  atMs: 1e12, household: "attic", country: "CH", version: "0.1.0",
   addresses: ["/ip4/192.0.2.7/tcp/4001"], quotaBytes: 9, freeBytes: 3,
 });
 const certificate = signDeviceCertificate(drive, {

@@ -87,12 +87,13 @@ for (const [kind, [signed, parse]] of Object.entries(made)) {
 test("the largest record of each kind fits, and reads back", (t) => {
   const widest = erasureClasses.find(({ name }) => name === "vault") as ErasureClass;
   const { addressesMax, addressBytesMax, headSealedBytesMax, nameBytesMax } = limits.records;
+  const version = "9".repeat(limits.records.versionBytesMax);
   const addresses = Array.from({ length: addressesMax }, () => "/".repeat(addressBytesMax));
   const household = "x".repeat(nameBytesMax);
   const last = Number.MAX_SAFE_INTEGER;
   const whole = { quotaBytes: last, freeBytes: last, atMs: limits.records.timeMsMax };
   const many = Array.from({ length: widest.n }, () => parseShardId(hex(32)));
-  const offered = records.signOffer(node, { ...offer, ...whole, addresses, household });
+  const offered = records.signOffer(node, { ...offer, ...whole, addresses, household, version });
   t.strictSame(records.parseOffer(offered.bytes), offered);
   const sealed = random.bytes(headSealedBytesMax);
   const headed = records.signHead(drive, { ...head, sealed, sequence: last });
@@ -103,6 +104,13 @@ test("the largest record of each kind fits, and reads back", (t) => {
   const cut = { ...record, k: widest.k, n: widest.n, rotation: widest.n - 1, roots: many };
   const rooted = records.signSegmentRecord(drive, cut);
   t.strictSame(records.parseSegmentRecord(rooted.bytes), rooted);
+  t.end();
+});
+
+test("an offer tells its version, or none, and both are read", (t) => {
+  const told = records.signOffer(node, { ...offer, version: "0.1.0" });
+  t.equal(records.parseOffer(told.bytes).version, "0.1.0");
+  t.notOk("version" in records.parseOffer(records.signOffer(node, offer).bytes));
   t.end();
 });
 
@@ -120,6 +128,9 @@ test("what breaks a kind's own rules is Invalid to sign", (t) => {
   const tries = [
     () => records.signOffer(node, { ...offer, household: "" }),
     () => records.signOffer(node, { ...offer, country: "Germany" }),
+    () => records.signOffer(node, { ...offer, version: "" }),
+    () => records.signOffer(node, { ...offer, version: "1".repeat(33) }),
+    () => records.signOffer(node, { ...offer, version: "0.1\n" }),
     () => records.signOffer(node, { ...offer, freeBytes: offer.quotaBytes + 1 }),
     () => records.signManifest(drive, { ...manifest, peers: manifest.peers.slice(1) }),
     () => records.signManifest(drive, { ...manifest, policyHash: "not hex" }),

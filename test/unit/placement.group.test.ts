@@ -364,3 +364,70 @@ test("a substitute comes from a network that has room, if one has", (t) => {
   t.ok(found(crowded, 0) !== undefined, "rather the large one than nobody");
   t.end();
 });
+
+/** So many peers in homes of their own, each with the version that is told of it. */
+function versioned(versions: readonly (string | undefined)[]): readonly Offer[] {
+  return versions.map((version, at) => {
+    const offer = offerOf(at, { country: "DE", freeBytes: GiB });
+    return version === undefined ? offer : { ...offer, version };
+  });
+}
+
+function countOf(peers: readonly PeerId[], offers: readonly Offer[], version?: string): number {
+  return offers.filter((offer) => peers.includes(offer.peer) && offer.version === version).length;
+}
+
+function drawnFrom(offers: readonly Offer[], at: number): readonly PeerId[] {
+  const wish = { class: small, policy: defaultPolicy, seed: `version ${at}`, nowMs, isWide: true };
+  const drawn = drawGroup({ ...wish, offers });
+  if (drawn.state !== "drawn") throw new Error(`${at}: ${replay}`);
+  return drawn.peers;
+}
+
+test("an owner's draw spares a version that could take r - k with it, where it can", (t) => {
+  const cap = small.r - small.k;
+  const many = (count: number, version?: string) => Array.from({ length: count }, () => version);
+  const offers = versioned([...many(20, "1.0"), ...many(9, "1.1"), ...many(9)]);
+  const same = versioned(many(20, "1.0"));
+  for (let at = 0; at < 20; at++) {
+    const peers = drawnFrom(offers, at);
+    for (const version of ["1.0", "1.1", undefined]) {
+      t.ok(countOf(peers, offers, version) <= cap, `${version}: ${replay}`);
+    }
+    t.equal(drawnFrom(same, at).length, small.n, "where all run one nobody is refused");
+  }
+  t.end();
+});
+
+test("whoever makes up versions is drawn no more than as one version", (t) => {
+  const cap = small.r - small.k;
+  const liars = Array.from({ length: 12 }, (_, at) => `9.${at}`);
+  const honest = ["1.0", "1.1", "1.2"].flatMap((one) => Array.from({ length: 12 }, () => one));
+  const offers = versioned([...honest, ...liars]);
+  for (let at = 0; at < 20; at++) {
+    const peers = drawnFrom(offers, at);
+    const made = offers.filter(({ peer, version }) => {
+      return peers.includes(peer) && version?.startsWith("9.") === true;
+    });
+    t.ok(made.length <= cap, `${made.length} of ${small.n}: ${replay}`);
+  }
+  t.end();
+});
+
+test("who is drawn to level others makes no group less wide", (t) => {
+  const offers = versioned([...Array.from({ length: 12 }, (_, at) => `1.${at % 3}`), "1.0", "1.1"]);
+  const peers = offers.slice(0, small.n).map(({ peer }) => peer);
+  const manifest = {
+    owner: parseOwnerId("ab".repeat(32)), group: parseGroupId("cd".repeat(16)), epoch: 1,
+    class: small, policyHash: hashOfPolicy(defaultPolicy), peers, bytes: new Uint8Array(),
+  };
+  const wish = { manifest, lostIndex: 0, policy: defaultPolicy, nowMs, seed: "level", isWide: true };
+  const [, other] = offers.slice(small.n);
+  const alone = offers.filter(({ peer }) => peers.includes(peer) || peer === other?.peer);
+  // Four of each version sit there: one of 1.0 goes, and 1.1 is full.
+  t.equal(replaceMember({ ...wish, offers: alone }).state, "drawn");
+  t.equal(replaceMember({ ...wish, offers: alone, isAsWide: true }).state, "impossible");
+  const drawn = replaceMember({ ...wish, offers, isAsWide: true });
+  t.equal(drawn.state === "drawn" ? drawn.peer : "", offers[small.n]?.peer);
+  t.end();
+});
