@@ -15,7 +15,7 @@ import type { Change } from "./journal.ts";
 import { setGid, setUid } from "./making.ts";
 import { type Node, allocatedFor } from "./nodes.ts";
 import { type State, inodeChange } from "./state.ts";
-import { dropWrites } from "./writing.ts";
+import { dropWrites } from "./sealing.ts";
 import { valuesOf, withValues } from "./xattrs.ts";
 
 const { chunkBytes, fileBytesMax } = limits.tree;

@@ -13,18 +13,18 @@ import { limits } from "../base/limits.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import type { Content } from "../dag/inodes.ts";
 import type { DirtyChunk, Told } from "./dirty.ts";
+import { fitsInline, publishInline } from "./inlining.ts";
 import type { Change } from "./journal.ts";
 import { type Live, type Node, allocatedFor } from "./nodes.ts";
 import { sealChunks } from "./sealing.ts";
 import { type Span, addSpans, bytesIn } from "./spans.ts";
-import { mayBeInline, slotOf, slotWith } from "./slots.ts";
+import { slotWith } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
-import { dropWrites } from "./writing.ts";
 
 /** What a link takes in a record, at most. */
 const linkRecordBytes = 96;
 const {
-  chunkBytes, inlineBytesMax, journaledBytesMax, journaledShareMax, journaledScatteredBytesMax,
+  chunkBytes, journaledBytesMax, journaledShareMax, journaledScatteredBytesMax,
 } = limits.tree;
 
 /** Publishes the file's data in sealed chunks. What is written meanwhile stays unpublished. */
@@ -53,7 +53,7 @@ export async function flushAll(
     const { live } = node;
     if (live === undefined) continue;
     if (fitsInline(state, node, live)) {
-      publishInline(state, node, live);
+      publishInline(state, node);
       continue;
     }
     const sealed = await sealMost(state, node, live, leaves).catch(orFault);
@@ -265,18 +265,6 @@ function publishNow(state: State, node: Node, live: Live, options: AppendOptions
   if (live.dirty.size === 0) settleLive(state, node);
 }
 
-/** Publishes what is small enough to lie in the inode; the next write begins anew. */
-function publishInline(state: State, node: Node, live: Live): void {
-  const chunk = live.dirty.get(0);
-  const bytes = Buffer.alloc(chunk?.lengthBytes ?? 0);
-  chunk?.top.copyTo(bytes, 0);
-  const content: Content = { kind: "inline", bytes };
-  dropWrites(state, node);
-  const { xattrs, slot } = node.inode;
-  const rest = xattrs.kind === "block" ? slot : slotOf(state, node);
-  state.record([inodeChange(state, node, { content, slot: rest })]);
-}
-
 type Facts = Pick<Capture, "links" | "sizeBytes" | "allocatedBytes">;
 interface Publication extends Facts, AppendOptions {
   readonly data: readonly Change[];
@@ -320,15 +308,6 @@ export function settleLive(state: State, node: Node): void {
   node.live = undefined;
   state.liveFiles.delete(node);
   state.nodes.settle(node);
-}
-
-function fitsInline(state: State, node: Node, live: Live): boolean {
-  if (node.inode.content.kind !== "inline" || live.links.size > 0) return false;
-  if (!mayBeInline(state, node)) return false;
-  const chunks = [...live.dirty.values()];
-  return chunks.every(({ index, lengthBytes, sealing }) => {
-    return index === 0 && lengthBytes <= inlineBytesMax && sealing === undefined;
-  });
 }
 
 function freshBytes(live: Live): number {

@@ -7,7 +7,7 @@ import { directoryOf, entriesOf, findName, isDirectory, nodeOf } from "./names.t
 import type { Node } from "./nodes.ts";
 import { slotOf } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
-import { dropWrites } from "./writing.ts";
+import { dropWrites } from "./sealing.ts";
 
 export function unlink(state: State, at: Place): void {
   state.mayChange();

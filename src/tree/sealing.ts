@@ -14,11 +14,11 @@ import type { HandedChunk } from "./blocks.ts";
 import { belowOf } from "./content.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { takeBuffer } from "./extents.ts";
-import { allocatedFor } from "./nodes.ts";
+import { type Node, allocatedFor } from "./nodes.ts";
 import { slotOf } from "./slots.ts";
 import type { State } from "./state.ts";
 
-const { sealedAtOnce, sealedInPlaceBytesMax, sealingLanes, dirtyBytesMax } = limits.tree;
+const { sealedAtOnce, sealedInPlaceBytesMax, sealingLanes } = limits.tree;
 
 /** All of a chunk at one moment, and the memory of ours that it takes. */
 export interface Moment {
@@ -134,6 +134,15 @@ export function forgetDirty(state: State, chunk: DirtyChunk): void {
   counted(state, chunk, () => chunk.top.clear());
 }
 
+/** Forgets unpublished data: the file was emptied or is gone. */
+export function dropWrites(state: State, node: Node): void {
+  const { live } = node;
+  if (live === undefined) return;
+  for (const chunk of [...live.dirty.values()]) forgetDirty(state, chunk);
+  node.live = undefined;
+  state.liveFiles.delete(node);
+}
+
 /** The chunk as it is now, its own buffer if it needs no other bytes; or Wanted. */
 function momentOf(state: State, chunk: DirtyChunk): Moment {
   const { lengthBytes, top } = chunk;
@@ -164,7 +173,8 @@ export function momentsOf(state: State, chunks: readonly DirtyChunk[]): Moment[]
   return ready.map((chunk) => momentOf(state, chunk));
 }
 
-function isReady(chunk: DirtyChunk): boolean {
+/** True when it has unsealed data that may be sealed now. */
+export function isReady(chunk: DirtyChunk): boolean {
   return chunk.isWanted && chunk.sealing === undefined && !chunk.top.isEmpty;
 }
 
@@ -216,26 +226,6 @@ async function sealBatch(
 /** Resolves when none of what is being sealed now is under way any more. */
 async function ended(chunks: readonly DirtyChunk[]): Promise<void> {
   for (const { sealing } of chunks) if (sealing !== undefined) await sealing.done;
-}
-
-/** Brings dirty memory back under its bound; the writer waits for it. */
-export function sealOldest(state: State): Maybe<void> {
-  let overBytes = state.dirtyBytes - state.sealingBytes - dirtyBytesMax;
-  if (overBytes <= 0) return;
-  const oldest: DirtyChunk[] = [];
-  for (const chunk of state.dirtyChunks) {
-    if (overBytes <= 0) break;
-    if (!isReady(chunk)) continue;
-    overBytes -= chunk.top.heldBytes;
-    oldest.push(chunk);
-  }
-  return sealChunks(state, oldest).then(() => settledLinks(state, oldest));
-}
-
-/** The writer hears of a store that had no room for what it made others give up. */
-function settledLinks(state: State, chunks: readonly DirtyChunk[]): Promise<void> {
-  const cids = chunks.map(({ node, index }) => node.live?.links.get(index)?.cid);
-  return state.blocks.arrive(cids.filter((cid): cid is Cid => cid !== undefined));
 }
 
 /** Refused chunks of files that are gone or were cut: they need no room any more. */

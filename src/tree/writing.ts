@@ -10,10 +10,9 @@ import { Wanted } from "./attempt.ts";
 import { type Piece, linkAt, piecesOf } from "./content.ts";
 import { DirtyChunk } from "./dirty.ts";
 import { type Live, type Node, allocatedFor } from "./nodes.ts";
-import {
-  type Moment, arrived, counted, forgetDirty, forgetUnlinked, momentsOf, seal, sealChunks,
-  sealOldest,
-} from "./sealing.ts";
+import { relieve } from "./relieving.ts";
+import { type Moment, arrived, counted, forgetUnlinked, momentsOf, seal, sealChunks }
+  from "./sealing.ts";
 import type { State } from "./state.ts";
 
 const { chunkBytes, inlineBytesMax, fileBytesMax } = limits.tree;
@@ -54,7 +53,7 @@ function partOf(bytes: Uint8Array, piece: Piece, offsetBytes: number): Uint8Arra
 /** Seals what is full and what is too much; the writer waits until there is room for it. */
 function roomFor(state: State, full: readonly Moment[], count: number): Maybe<number> {
   const handed = seal(state, full);
-  const relieved = sealOldest(state);
+  const relieved = relieve(state);
   if (handed instanceof Promise) return bothEnded([handed.then(arrived), relieved], count);
   const waiting = [arrived(handed), relieved].filter((one) => one !== undefined);
   return waiting.length === 0 ? count : Promise.all(waiting).then(() => count);
@@ -170,15 +169,6 @@ function outgrowInline(state: State, node: Node, live: Live): void {
   const chunk = newDirty(state, node, 0, { ...nothingUnder, inline: content.bytes });
   chunk.fresh = [[0, content.bytes.length]];
   live.news.add(chunk);
-}
-
-/** Forgets unpublished data: the file was emptied or is gone. */
-export function dropWrites(state: State, node: Node): void {
-  const { live } = node;
-  if (live === undefined) return;
-  for (const chunk of [...live.dirty.values()]) forgetDirty(state, chunk);
-  node.live = undefined;
-  state.liveFiles.delete(node);
 }
 
 /** What a journal holds of a file's bytes goes back into dirty chunks. */
