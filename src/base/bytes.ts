@@ -129,7 +129,10 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#buffer[this.#take(1)] as number;
+    const byte = this.#buffer[this.#offset];
+    if (byte === undefined) throw this.#endsEarly(1);
+    this.#offset++;
+    return byte;
   }
 
   u32(): number {
@@ -137,8 +140,13 @@ export class Reader {
   }
 
   varint(): number {
-    let value = 0;
-    for (let scale = 1; scale < 2 ** 56; scale *= 128) {
+    const first = this.u8();
+    return first < 128 ? first : this.#longVarint(first);
+  }
+
+  #longVarint(first: number): number {
+    let value = first & 127;
+    for (let scale = 128; scale < 2 ** 56; scale *= 128) {
       const byte = this.u8();
       value += (byte & 127) * scale;
       if (byte < 128) {
@@ -187,9 +195,13 @@ export class Reader {
   #take(lengthBytes: number): number {
     const start = this.#offset;
     const fits = lengthBytes <= this.#buffer.length - start;
-    if (!fits) throw this.corrupt(`ends ${lengthBytes} bytes early`);
+    if (!fits) throw this.#endsEarly(lengthBytes);
     this.#offset = start + lengthBytes;
     return start;
+  }
+
+  #endsEarly(lengthBytes: number): HiveError {
+    return this.corrupt(`ends ${lengthBytes} bytes early`);
   }
 }
 

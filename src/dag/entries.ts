@@ -72,6 +72,15 @@ export function isLinkEntry(bytes: Uint8Array): boolean {
   return reader.u8() === 1;
 }
 
+/** Whose entry it is, and of what type: what a listing shows, without reading the rest. */
+export function briefOfEntry(bytes: Uint8Array): { readonly ino: Ino; readonly type: number } {
+  const reader = new Reader(bytes, "dag.entry");
+  reader.skip(reader.varint());
+  const isLink = reader.u8() === 1;
+  const ino = parseIno(reader.varint());
+  return { ino, type: isLink ? readType(reader) : reader.varint() & typeMask };
+}
+
 export function parseEntry(bytes: Uint8Array): Entry {
   const reader = new Reader(bytes, "dag.entry");
   const name = readName(reader);

@@ -4,8 +4,9 @@
  */
 import { HiveError, assert } from "../base/errors.ts";
 import type { Ino, Name } from "../base/ids.ts";
-import { isLinkEntry, nameKey, nameOfEntry, parseEntry, parseTableValue, slotsPerHash }
-  from "../dag/entries.ts";
+import {
+  briefOfEntry, isLinkEntry, nameKey, nameOfEntry, parseEntry, parseTableValue, slotsPerHash,
+} from "../dag/entries.ts";
 import { fileType, typeMask } from "../dag/inodes.ts";
 import { findItem, nextItem } from "../dag/search.ts";
 import type { Node } from "./nodes.ts";
@@ -125,9 +126,7 @@ export function briefOf(state: State, found: Found): Brief {
     const node = nodeByIno(state, source.ino);
     return { ino: node.ino, type: node.inode.mode & typeMask };
   }
-  const entry = parseEntry(source.bytes);
-  if (entry.kind === "link") return { ino: entry.ino, type: entry.type };
-  return { ino: entry.inode.ino, type: entry.inode.mode & typeMask };
+  return briefOfEntry(source.bytes);
 }
 
 export function directoryOf(state: State, ino: Ino): Node {
