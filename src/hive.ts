@@ -12,6 +12,7 @@ import { extname, join } from "node:path";
 import { cachePolicyStep } from "./agent/cache-policy.ts";
 import { startLoop } from "./agent/loop.ts";
 import { systemClock as clock } from "./base/clock.ts";
+import { growSparingly } from "./base/collect.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import type { GraftTable } from "./base/grafts.ts";
@@ -84,6 +85,7 @@ export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<No
 /** Opens the local store and the tree, starts the network's thread, and mounts. */
 export async function openDrive(needs: { readonly log: Log }, config: DriveConfig): Promise<Drive> {
   const { log } = needs;
+  growSparingly();
   await using parts = new AsyncDisposableStack();
   // A node's books are made by the first mount, and so is the local store.
   const isNew = !existsSync(join(config.directory, "books"));

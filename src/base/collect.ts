@@ -22,6 +22,11 @@ export function passed(bytes: number): void {
   collectGarbage("minor");
 }
 
+/** From now on no heap of this process grows far beyond what lives in it. */
+export function growSparingly(): void {
+  setFlagsFromString(`--heap-growing-percent=${limits.memory.heapGrowthPercent}`);
+}
+
 /** All of this thread's heap; for one that nobody waits for, since it takes dozens of ms. */
 export function collectAll(): void {
   collectGarbage("major");

@@ -16,6 +16,7 @@ import { startLoop } from "../../src/agent/loop.ts";
 import type { BlockFetcher } from "../../src/base/blocks.ts";
 import { MiB } from "../../src/base/bytes.ts";
 import { systemClock as clock } from "../../src/base/clock.ts";
+import { growSparingly } from "../../src/base/collect.ts";
 import { HiveError, isFault } from "../../src/base/errors.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import { lineLog } from "../../src/base/log.ts";
@@ -42,6 +43,7 @@ const fetcher: BlockFetcher = {
   },
 };
 
+growSparingly();
 const limits = { limitBytes: Number(limitMiB) * MiB };
 const cache = await openCache({ directory: join(store, "cache"), clock, log, fetcher }, limits);
 if (cache.report().rootLost) throw new Error("the store lost its root");
