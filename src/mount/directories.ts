@@ -1,7 +1,10 @@
 /** Operations on open directories and on the volume. */
+import type { DirectoryItem } from "../base/filesystem.ts";
+import { HiveError } from "../base/errors.ts";
 import type { Handle } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Maybe, then } from "../base/step.ts";
+import { errno } from "./errno.ts";
 import { type Desk, type Page, encodeNothing, operation } from "./operation.ts";
 import { opened } from "./protocol.ts";
 import type { Request } from "./request.ts";
@@ -10,11 +13,19 @@ const blockBytes = 4096;
 /** Inodes that could still be made: there is no table of them to fill. */
 const freeFiles = 2 ** 32;
 
+/**
+ * A kernel that can do without is told so by the first refusal, and neither opens nor closes any
+ * more: each listing is two requests less.
+ */
 export const opendir = operation<Handle>({
-  run: (desk, request) => then(desk.tree.opendir(request.ino), (handle) => {
-    desk.handles.set(handle, "directory");
-    return handle;
-  }),
+  errnoOf: { Unsupported: errno.ENOSYS },
+  run: (desk, request) => {
+    if (desk.opensDirectories) throw new HiveError("Unsupported", "mount.opendir", "no need");
+    return then(desk.tree.opendir(request.ino), (handle) => {
+      desk.handles.set(handle, "directory");
+      return handle;
+    });
+  },
   // The kernel drops its copy of a listing by itself when a name changes through it.
   encode: (reply, handle) => {
     reply.u64(handle).u32(opened.keepCache | opened.cacheDirectory).u32(0);
@@ -82,31 +93,71 @@ export const destroy = operation({ run: () => undefined, encode: encodeNothing }
 
 function list(desk: Desk, request: Request, how: { readonly plus: boolean }): Maybe<Page> {
   const lengthBytesMax = Math.min(request.u32(16), limits.mount.directoryBytesMax);
-  const handle = request.handle(0);
   const afterCookie = request.u64(8);
-  // An item without attributes is looked up when it is needed; a short listing needs no look-ups.
-  const options = { afterCookie, plus: how.plus && (afterCookie === 0 || desk.lookups.hasRoom) };
+  const attributesMax = how.plus ? attributesFor(desk, afterCookie) : 0;
   const limit = { plus: how.plus, lengthBytesMax };
   const page = desk.takePage();
-  return orElse(() => fill(desk, page, { handle, options, limit }), () => {
+  const act = (handle: Handle): Maybe<Page> =>
+    fill(desk, page, { handle, afterCookie, attributesMax, limit });
+  return orElse(() => withDirectory(desk, request, act), () => {
     listing.undo(desk, page);
     desk.givePage(page);
   });
 }
 
+/** Under the kernel's handle; where it has none, under one for this answer alone. */
+function withDirectory(
+  desk: Desk, request: Request, act: (handle: Handle) => Maybe<Page>,
+): Maybe<Page> {
+  if (!desk.opensDirectories) return act(request.handle(0));
+  return then(desk.tree.opendir(request.ino), (handle) => {
+    const close = (): void => void desk.tree.releasedir(handle);
+    return then(orElse(() => act(handle), close), (page) => {
+      close();
+      return page;
+    });
+  });
+}
+
+/**
+ * An item without attributes is looked up when it is needed; a short listing needs no look-ups. Of
+ * the first page some have theirs in any case: by them the kernel sees what its program does, and
+ * asks for more of them or for names alone.
+ */
+function attributesFor({ lookups }: Desk, afterCookie: number): number {
+  if (lookups.hasRoom) return Infinity;
+  return afterCookie === 0 ? limits.mount.firstAttributesMax : 0;
+}
+
 interface Listing {
   readonly handle: Handle;
-  readonly options: { readonly afterCookie: number; readonly plus: boolean };
+  readonly afterCookie: number;
+  /** Items beyond it are names alone. */
+  readonly attributesMax: number;
   readonly limit: { readonly plus: boolean; readonly lengthBytesMax: number };
 }
 
-function fill(desk: Desk, page: Page, { handle, options, limit }: Listing): Maybe<Page> {
-  const listed = desk.tree.readdir(handle, options, (item) => {
-    const fits = page.reply.item(item, limit);
-    if (fits && item.attributes !== undefined) page.counted.push(item.attributes.ino);
-    return fits;
+function fill(
+  desk: Desk, page: Page, { handle, afterCookie, attributesMax, limit }: Listing,
+): Maybe<Page> {
+  let last = afterCookie;
+  let isFull = false;
+  const take = (item: DirectoryItem): boolean => {
+    isFull = !page.reply.item(item, limit);
+    if (isFull) return false;
+    last = item.cookie;
+    if (item.attributes !== undefined) page.counted.push(item.attributes.ino);
+    return true;
+  };
+  const withAttributes = attributesMax === 0 ? undefined
+    : desk.tree.readdir(handle, { afterCookie, plus: true }, (item) => {
+      return page.counted.length < attributesMax && take(item);
+    });
+  return then(withAttributes, () => {
+    if (isFull || attributesMax === Infinity) return page;
+    const names = desk.tree.readdir(handle, { afterCookie: last, plus: false }, take);
+    return then(names, () => page);
   });
-  return then(listed, () => page);
 }
 
 function orElse<T>(act: () => Maybe<T>, failed: () => void): Maybe<T> {

@@ -13,6 +13,7 @@ export interface Terms {
   readonly flags: number;
   readonly moreFlags: number;
   readonly hasLongSetxattr: boolean;
+  readonly opensDirectories: boolean;
 }
 
 /** Reads fuse_init_in. A kernel that is too old is Unsupported. */
@@ -29,6 +30,7 @@ export function termsFor(request: Request): Terms {
     readAheadBytes: request.u32(8),
     flags,
     hasLongSetxattr: (flags & mask(0, [initBits.SETXATTR_EXT])) !== 0,
+    opensDirectories: (flags & mask(0, [initBits.NO_OPENDIR_SUPPORT])) !== 0,
     moreFlags: extended ? (request.u32(16) & mask(32, bits)) >>> 0 : 0,
   };
 }

@@ -20,6 +20,8 @@ export interface Desk {
   readonly defaultLists: Map<Ino, boolean>;
   /** The kernel tells with an attribute what else it changes (FUSE_SETXATTR_EXT). */
   readonly hasLongSetxattr: boolean;
+  /** The kernel opens directories by itself once it was told to (FUSE_NO_OPENDIR_SUPPORT). */
+  readonly opensDirectories: boolean;
   /** Whether the kernel may be told of files that nobody has asked for. */
   readonly lookups: { readonly hasRoom: boolean };
   /** Aborted when the caller of the present request is interrupted. */

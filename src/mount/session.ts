@@ -44,6 +44,7 @@ export class Session implements Desk {
   readonly writers = new Map<Handle, Ino>();
   readonly defaultLists = new Map<Ino, boolean>();
   hasLongSetxattr = false;
+  opensDirectories = false;
   readonly lookups: Lookups;
   readonly ready: Promise<void>;
   readonly ended: Promise<void>;
@@ -273,6 +274,7 @@ export class Session implements Desk {
       const terms = termsFor(request);
       encodeTerms(this.#reply.begin(), terms);
       this.hasLongSetxattr = terms.hasLongSetxattr;
+      this.opensDirectories = terms.opensDirectories;
       this.#send(request.unique, 0);
       this.#state = "ready";
       this.#isReady.resolve();

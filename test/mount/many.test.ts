@@ -59,3 +59,28 @@ test("the kernel is asked to forget the oldest of too many files", async (t) => 
       open.every((text, i) => text === `still ${i}`);
   }), true);
 });
+
+test("a walk over names alone leaves few files known once many are", async (t) => {
+  const [folders, names] = [40, 100];
+  const store = new MemoryStore();
+  const tree = await treeOver(store);
+  {
+    await using place = await mountTree(tree, "kernel");
+    await place.client.run(({ fs, path }) => {
+      for (let i = 0; i < 4000; i++) {
+        if (i % 100 === 0) fs.mkdirSync(path(`folder-${i / 100}`));
+        fs.closeSync(fs.openSync(path(`folder-${Math.floor(i / 100)}/${i}`), "wx", 0o640));
+      }
+    });
+  }
+  await tree.close();
+  const again = await treeOver(store);
+  await using place = await mountTree(again, "kernel", { filesKnownMax: folders * names });
+  const walked = await run("find", place.directory, "-name", "[0-9]*");
+  t.equal(walked.out.trim().split("\n").length, folders * names);
+  const known = again.knownInos().length;
+  // A quarter of what may be known, one folder more, and sixteen of each of the others.
+  t.ok(known < folders * names / 2, `${known} of ${folders * names} are known`);
+  const looked = await run("find", place.directory, "-name", "[0-9]*", "-perm", "640");
+  t.equal(looked.out.trim().split("\n").length, folders * names, "whoever looks finds all");
+});
