@@ -4,25 +4,25 @@
  *
  * It owns the device from its constructor on and closes it when the kernel has let go of it.
  */
-import { closeSync, write as writeFile } from "node:fs";
-import { promisify } from "node:util";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { FileSystem } from "../base/filesystem.ts";
 import type { Handle, Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Log, describe } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
 import type { Maybe } from "../base/step.ts";
 import type { FuseAddon } from "./addon.ts";
+import { Complaints } from "./complaints.ts";
 import type { MountNeeds } from "./driver.ts";
 import { errno, errnoFor, errnoOf, isWorthLogging } from "./errno.ts";
 import { wantsToEnd } from "./interrupts.ts";
 import { encodeTerms, termsFor } from "./negotiation.ts";
+import { Notices } from "./notices.ts";
 import type { Desk, Operation, Page, Parts } from "./operation.ts";
 import { opcodeNames, operations } from "./operations.ts";
 import { Lookups } from "./lookups.ts";
 import { Patience } from "./patience.ts";
-import { notices, opcodes, replyHeadBytes, requestHeadBytes } from "./protocol.ts";
+import { opcodes, replyHeadBytes, requestHeadBytes } from "./protocol.ts";
 import { Reply } from "./reply.ts";
 import type { Request } from "./request.ts";
 import { SpareRequests } from "./spare-requests.ts";
@@ -36,7 +36,6 @@ interface Waiting {
 }
 
 const piecesMax = 64;
-const writeAsync = promisify(writeFile);
 
 export class Session implements Desk {
   readonly tree: FileSystem;
@@ -60,8 +59,8 @@ export class Session implements Desk {
   readonly #pages: Page[] = [];
   readonly #isReady = Promise.withResolvers<void>();
   readonly #hasEnded = Promise.withResolvers<void>();
-  readonly #complaints = new Map<string, number>();
-  #notifying = 0;
+  readonly #complaints: Complaints;
+  readonly #notices: Notices;
   #prunes: "yes" | "now" | "never" = "yes";
   #state: "new" | "ready" | "ended" = "new";
   #aborter: AbortController | undefined;
@@ -75,6 +74,8 @@ export class Session implements Desk {
     const { filesKnownMax: knownMax, prunedMax: askedMax } = limits.mount;
     this.lookups = new Lookups({ knownMax: needs.filesKnownMax ?? knownMax, askedMax });
     this.#device = device;
+    this.#notices = new Notices(device);
+    this.#complaints = new Complaints(needs.log);
     this.ready = this.#isReady.promise;
     this.ended = this.#hasEnded.promise;
     this.#resume();
@@ -152,52 +153,22 @@ export class Session implements Desk {
 
   // ---- notices, for changes that did not come through the kernel
 
-  /** Forgets attributes and, from the offset on, cached pages. Never rejects. */
-  async invalidateInode(ino: Ino): Promise<void> {
+  invalidateInode(ino: Ino): Promise<void> {
     this.defaultLists.delete(ino);
-    const reply = new Reply(replyHeadBytes + 24);
-    reply.u64(ino).u64(0).u64(0).seal(0, notices.invalidateInode, 0);
-    await this.#notify(reply);
+    return this.#notices.invalidateInode(ino);
   }
 
-  /** Forgets what a name leads to, or that it leads nowhere. Never rejects. */
-  async invalidateEntry(parent: Ino, name: Name): Promise<void> {
-    const padded = (name.length + 1 + 7) & ~7;
-    const reply = new Reply(replyHeadBytes + 16 + padded);
-    reply.u64(parent).u32(name.length).u32(0);
-    reply.bytes.fill(0, reply.lengthBytes);
-    reply.bytes.write(name, reply.lengthBytes, "latin1");
-    reply.seal(0, notices.invalidateEntry, name.length + 1);
-    await this.#notify(reply, name.length + 1);
+  invalidateEntry(parent: Ino, name: Name): Promise<void> {
+    return this.#notices.invalidateEntry(parent, name);
   }
 
-  /** Asks for the oldest of too many files. Kernels before 6.18 cannot be asked. */
+  /** Asks for the oldest of too many files. */
   async #prune(): Promise<void> {
     const inos = this.lookups.surplus();
     if (inos.length === 0) return;
     this.#prunes = "now";
-    const reply = new Reply(replyHeadBytes + 16 + 8 * inos.length).prune(inos);
-    reply.seal(0, notices.prune, 0);
-    this.#prunes = (await this.#notify(reply)) === "EINVAL" ? "never" : "yes";
+    this.#prunes = await this.#notices.prune(inos) ? "yes" : "never";
     if (this.#prunes === "never") this.#log.info("mount.prunes-never", { known: inos.length });
-  }
-
-  /**
-   * Off this thread: the kernel may have us answer a request before it takes the notice. The code
-   * of what went wrong, such as ENOENT: the kernel knew nothing of it.
-   */
-  async #notify(reply: Reply, moreBytes = 0): Promise<string | undefined> {
-    if (this.#state === "ended") return undefined;
-    this.#notifying++;
-    try {
-      await writeAsync(this.#device, reply.bytes, 0, reply.lengthBytes + moreBytes);
-      return undefined;
-    } catch (error) {
-      return error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    } finally {
-      this.#notifying--;
-      this.#closeDevice();
-    }
   }
 
   // ---- the loop
@@ -309,7 +280,10 @@ export class Session implements Desk {
   #sent(result: number): number {
     // An interrupted request is gone, and so is everything after an unmount: both are usual.
     const odd = result < 0 && result !== -errno.ENOENT && result !== -errno.ENODEV;
-    if (odd) this.#complain("answer", new HiveError("Invalid", "mount.answer", `errno ${-result}`));
+    if (odd) {
+      const fault = new HiveError("Invalid", "mount.answer", `errno ${-result}`);
+      this.#complaints.hear("answer", fault);
+    }
     return result;
   }
 
@@ -319,7 +293,7 @@ export class Session implements Desk {
     const { opcode } = request;
     const silent: readonly number[] = [opcodes.FORGET, opcodes.BATCH_FORGET, opcodes.INTERRUPT];
     const unanswerable = lengthBytes < requestHeadBytes || !request.hasUnique;
-    if (unanswerable || silent.includes(opcode)) this.#complain("request", error);
+    if (unanswerable || silent.includes(opcode)) this.#complaints.hear("request", error);
     else this.#refuse(request.unique, error, opcode, special);
   }
 
@@ -327,7 +301,7 @@ export class Session implements Desk {
     unique: number, error: unknown, opcode: number, special: Parts<unknown>["errnoOf"],
   ): void {
     const own = isFault(error) ? special?.[error.kind] : undefined;
-    if (isWorthLogging(error)) this.#complain(opcodeNames[opcode] ?? `${opcode}`, error);
+    if (isWorthLogging(error)) this.#complaints.hear(opcodeNames[opcode] ?? `${opcode}`, error);
     this.#reply.begin();
     this.#send(unique, -(own ?? errnoFor(error)));
   }
@@ -346,15 +320,6 @@ export class Session implements Desk {
     this.#send(unique, -errnoOf.Interrupted);
   }
 
-  /** Each kind of complaint at its 1st, 2nd, 4th, 8th ... time, so that no flood fills a disk. */
-  #complain(request: string, error: unknown): void {
-    const what = `${request} ${describe(error)}`;
-    const times = (this.#complaints.get(what) ?? 0) + 1;
-    if (this.#complaints.size < limits.mount.complaintsMax) this.#complaints.set(what, times);
-    const isPower = (times & (times - 1)) === 0;
-    if (isPower) this.#log.error("mount.failed", { request, error: describe(error), times });
-  }
-
   // ---- the end
 
   #end(why: string): void {
@@ -367,12 +332,8 @@ export class Session implements Desk {
       waiting.gone = true;
       waiting.aborter?.abort(new HiveError("Interrupted", "mount.interrupt", why));
     }
-    this.#closeDevice();
+    this.#notices.closeDevice();
     void this.#tidyUp();
-  }
-
-  #closeDevice(): void {
-    if (this.#state === "ended" && this.#notifying === 0) closeSync(this.#device);
   }
 
   /** Leaves nothing open in the tree, and everything that it acknowledged on stable storage. */
@@ -386,7 +347,7 @@ export class Session implements Desk {
       this.writers.clear();
       await this.tree.syncAll();
     } catch (error) {
-      this.#complain("unmount", error);
+      this.#complaints.hear("unmount", error);
     } finally {
       this.#hasEnded.resolve();
     }
