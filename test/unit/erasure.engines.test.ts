@@ -28,6 +28,13 @@ test("the best engine is chosen, and the one asked for is given", (t) => {
   t.end();
 });
 
+const encodedByTwin = once(() => {
+  const random = seededRandom(`${seed}/cross`);
+  const code = { k: 8, n: 24 };
+  const data = Array.from({ length: code.k }, () => random.bytes(70_001));
+  return { code, data, parity: openCoder({ engine: "typescript" }).encode(code, data) };
+});
+
 for (const kernel of engines) {
   test(`${kernel.engine} equals the twin at every length up to 600`, (t) => {
     for (let length = 1; length <= 600; length++) {
@@ -82,15 +89,17 @@ for (const kernel of engines) {
   });
 
   test(`${kernel.engine} rebuilds what another engine encoded`, (t) => {
-    const random = seededRandom(`${seed}/cross`);
-    const code = { k: 8, n: 24 };
-    const data = Array.from({ length: code.k }, () => random.bytes(70_001));
-    const parity = openCoder({ engine: "typescript" }).encode(code, data);
+    const { code, data, parity } = encodedByTwin();
     const have = new Map(parity.slice(3, 11).map((shard, i) => [code.k + 3 + i, shard]));
     const rebuilt = coderOf(kernel).rebuild(code, have, [...data.keys()]);
     t.ok(Buffer.concat(rebuilt).equals(Buffer.concat(data)), replay);
     t.end();
   });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 interface Trial {
@@ -101,21 +110,42 @@ interface Trial {
   readonly offsets: number;
 }
 
-/** Runs both on slices of larger buffers; bytes around an output must stay as they were. */
-function equalsTwin(kernel: Kernel, trial: Trial, from: string): boolean {
+interface Truth {
+  readonly matrix: Buffer;
+  readonly inputs: readonly Buffer[];
+  /** What the twin makes of them. */
+  readonly expected: readonly Uint8Array[];
+  /** Where in its frame each output begins. */
+  readonly starts: readonly number[];
+}
+
+/** The twin is slow and always right: each trial is put to it once, and serves for all engines. */
+const truths = new Map<string, Truth>();
+
+function truthOf({ rows, columns, length, offsets }: Trial, from: string): Truth {
+  const known = truths.get(from);
+  if (known !== undefined) return known;
   const random = seededRandom(from);
-  const { rows, columns, length } = trial;
   const matrix = random.bytes(rows * columns);
   const common = random.below(64);
   const inputs = Array.from({ length: columns }, () =>
     slice(random.bytes(length + 128), random.below(64), length));
   const expected = Array.from({ length: rows }, () => new Uint8Array(length));
+  const starts = expected.map(() => (common + random.below(offsets)) % 128);
+  twinKernel.multiply(matrix, inputs, expected);
+  const truth = { matrix, inputs, expected, starts };
+  truths.set(from, truth);
+  return truth;
+}
+
+/** On slices of larger buffers; bytes around an output must stay as they were. */
+function equalsTwin(kernel: Kernel, trial: Trial, from: string): boolean {
+  const { matrix, inputs, expected, starts } = truthOf(trial, from);
+  const { rows, length } = trial;
   const frameBytes = Math.ceil((length + 192) / 64) * 64;
   const backing = Buffer.alloc(rows * frameBytes, 0xa5);
   const frames = expected.map((_, i) => slice(backing, i * frameBytes, frameBytes));
-  const starts = frames.map(() => (common + random.below(trial.offsets)) % 128);
   const outputs = frames.map((frame, i) => slice(frame, starts[i] as number, length));
-  twinKernel.multiply(matrix, inputs, expected);
   kernel.multiply(matrix, inputs, outputs);
   return frames.every((frame, i) => {
     const start = starts[i] as number;
