@@ -5,6 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
+import { availableParallelism, setPriority } from "node:os";
 import { join, relative } from "node:path";
 import { environment, node24, root } from "./prepare.mjs";
 
@@ -15,8 +16,23 @@ const outputCharactersMax = 4_000_000;
 /** What a failure is shown with. */
 const linesOfFailure = 8;
 
-/** Files whose tests start daemons, swarms and programs: two of these at a time fill a machine. */
+/** Files whose tests start daemons, swarms and programs, and wait for them. */
 const startsMany = (file) => /^test\/(cli|mount|slow)\//.test(file);
+/** Two of those leave half of a small machine idle: the rest goes to the others, behind them. */
+const usualLanes = { crowded: 2, alone: Math.max(1, availableParallelism() - 1) };
+const aloneNiceness = 5;
+
+/** What takes longest, first: whoever begins with the short ones waits for these at the end. */
+export const longest = [
+  ...["gc", "disk", "folders", "mount", "clock", "crash", "latency", "drive", "fsck", "hostile"]
+    .map((name) => `test/cli/${name}.test.ts`),
+  ...["tree", "never-hang", "kernel"].map((name) => `test/mount/${name}.test.ts`),
+  ...[
+    "guard.nodes", "cache.crash", "placement.view", "peers.lookups", "transfer.roundtrip",
+    "guard.model", "peers.load", "dag.pages", "peers.hostile", "agent.repair", "agent.drift",
+    "agent.drift-crash", "cli.policy-files", "peers.slots", "tree.model", "cache.journal",
+  ].map((name) => `test/unit/${name}.test.ts`),
+];
 
 /** All test files below a folder of the checkout, or one file, as paths from its root. */
 export function listFiles(path, ending) {
@@ -27,11 +43,11 @@ export function listFiles(path, ending) {
 }
 
 /**
- * Runs them all; `told` hears of each as it ends. Two lanes: one has what starts many processes,
- * whose tests mostly wait, the other what keeps a processor busy; who is done helps the other.
+ * Runs them all; `told` hears of each as it ends. There are two lanes, what starts many processes
+ * and what keeps one busy, so that never all at once do the same; who is done helps the other.
  */
 export async function runFiles(files, options) {
-  const { crowded, alone, told } = options;
+  const { crowded, alone, told } = { ...usualLanes, ...options };
   const sorted = longestFirst(files);
   const lanes = [sorted.filter(startsMany), sorted.filter((file) => !startsMany(file))];
   const results = [];
@@ -46,24 +62,24 @@ export async function runFiles(files, options) {
   };
   await Promise.all([
     ...Array.from({ length: crowded }, () => work(lanes)),
-    ...Array.from({ length: alone }, () => work([lanes[1]])),
+    ...Array.from({ length: alone }, () => work(lanes.toReversed())),
   ]);
   return results;
 }
 
-/** The patience that a file asks for is the best sign of how long it takes. */
+/** The slow ones, those that take longest, and then all others as they stand in their folders. */
 function longestFirst(files) {
-  const patienceOf = (file) => {
-    const text = readFileSync(join(root, file), "utf8");
-    const told = [...text.matchAll(/timeout\b[:=\s]+([\d_]+)/g)];
-    return Math.max(0, ...told.map((match) => Number(match[1].replaceAll("_", ""))));
+  const rankOf = (file) => {
+    if (file.endsWith(".slow.ts")) return -1;
+    const at = longest.indexOf(file);
+    return at < 0 ? longest.length : at;
   };
-  const patience = new Map(files.map((file) => [file, patienceOf(file)]));
-  return [...files].sort((a, b) => patience.get(b) - patience.get(a) || a.localeCompare(b));
+  return [...files].sort((a, b) => rankOf(a) - rankOf(b) || a.localeCompare(b));
 }
 
 /** One file: how many of its tests passed and failed, how long it took, and what it printed. */
-function runFile(file, { timeoutSeconds, graceSeconds = graceSecondsUsual }) {
+function runFile(file, { secondsOf, graceSeconds = graceSecondsUsual }) {
+  const timeoutSeconds = secondsOf(file);
   return new Promise((resolve) => {
     const startMs = performance.now();
     const child = spawn(node24(), [join(root, file)], {
@@ -71,6 +87,7 @@ function runFile(file, { timeoutSeconds, graceSeconds = graceSecondsUsual }) {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...environment(), TAP: "1", TAP_TIMEOUT: String(timeoutSeconds) },
     });
+    if (!startsMany(file)) giveWay(child.pid);
     const printed = { out: "", error: "" };
     const keep = (name) => (text) => {
       printed[name] = (printed[name] + text).slice(-outputCharactersMax);
@@ -84,6 +101,14 @@ function runFile(file, { timeoutSeconds, graceSeconds = graceSecondsUsual }) {
       resolve({ file, seconds, printed, ...count(printed.out, code === 0, signal ?? code) });
     });
   });
+}
+
+function giveWay(pid) {
+  try {
+    setPriority(pid, aloneNiceness);
+  } catch {
+    // It has ended already, or this is a system without niceness.
+  }
 }
 
 /** Counts the tests that a file names; one that ended ill without saying so is a failure too. */

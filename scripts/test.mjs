@@ -1,16 +1,14 @@
 /**
  * `npm test [-- FILES]`: installs, builds, checks the types and runs every test; the last line is
  * `N passed, N failed`. Nothing is skipped: without /dev/fuse the mount tests fail and say so.
- * `npm test -- --slow` runs test/slow after them, ten minutes more, and counts all together.
+ * `npm test -- --slow` runs test/slow with them, and counts all together.
  */
 import { join } from "node:path";
 import { needPrograms, prepare, root, run, say } from "./prepare.mjs";
 import { listFiles, runFiles } from "./run-tests.mjs";
 
-/** The slowest file, a real swarm with kills, takes about two minutes on two cores. */
-const fileTimeoutSeconds = 240;
-/** stress-ng and fio: four minutes on two free cores. */
-const slowTimeoutSeconds = 900;
+/** stress-ng and fio: four minutes on two free cores. The others take two minutes at most. */
+const secondsOf = (file) => (file.endsWith(".slow.ts") ? 900 : 240);
 
 prepare();
 const words = process.argv.slice(2);
@@ -23,15 +21,11 @@ say("checking types");
 run(join(root, "node_modules", ".bin", "tsc"), ["--noEmit", "-p", root], "type check");
 
 const wanted = words.filter((word) => word !== "--slow");
-const files = (wanted.length > 0 ? wanted : ["test"]).flatMap((path) => listFiles(path, ".test.ts"));
-const results = await runFiles(files, {
-  crowded: 2, alone: 1, timeoutSeconds: fileTimeoutSeconds, told,
-});
-if (isSlow) {
-  say("stress-ng, fio, and what takes many processes: about ten minutes");
-  const slow = { crowded: 2, alone: 0, timeoutSeconds: slowTimeoutSeconds, told };
-  results.push(...await runFiles(listFiles("test/slow", ".slow.ts"), slow));
-}
+const places = wanted.length > 0 ? wanted : ["test"];
+const files = places.flatMap((path) => listFiles(path, ".test.ts"));
+const slow = isSlow ? listFiles("test/slow", ".slow.ts") : [];
+say(`${files.length + slow.length} files: ${isSlow ? "twelve" : "six"} minutes on two cores`);
+const results = await runFiles([...slow, ...files], { secondsOf, told });
 const sum = (name) => results.reduce((total, result) => total + result[name], 0);
 const [passed, failed] = [sum("passed"), sum("failed")];
 for (const { file, names } of results) names.forEach((name) => say(`failed: ${file}: ${name}`));

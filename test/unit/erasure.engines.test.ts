@@ -28,6 +28,9 @@ test("the best engine is chosen, and the one asked for is given", (t) => {
   t.end();
 });
 
+/** The twin is slow and always right: each trial is put to it once, and serves for all engines. */
+const truths = new Map<string, Truth>();
+
 const encodedByTwin = once(() => {
   const random = seededRandom(`${seed}/cross`);
   const code = { k: 8, n: 24 };
@@ -118,9 +121,6 @@ interface Truth {
   /** Where in its frame each output begins. */
   readonly starts: readonly number[];
 }
-
-/** The twin is slow and always right: each trial is put to it once, and serves for all engines. */
-const truths = new Map<string, Truth>();
 
 function truthOf({ rows, columns, length, offsets }: Trial, from: string): Truth {
   const known = truths.get(from);

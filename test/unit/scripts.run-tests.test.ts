@@ -13,10 +13,11 @@ interface Result {
 }
 
 interface Runner {
+  readonly longest: readonly string[];
   listFiles(path: string, ending: string): readonly string[];
   runFiles(files: readonly string[], options: {
-    readonly crowded: number; readonly alone: number; readonly timeoutSeconds: number;
-    readonly graceSeconds?: number; readonly told: (result: Result) => void;
+    readonly crowded?: number; readonly alone?: number; readonly graceSeconds?: number;
+    readonly secondsOf: (file: string) => number; readonly told: (result: Result) => void;
   }): Promise<readonly Result[]>;
 }
 
@@ -30,7 +31,7 @@ const files = {
 };
 
 test("what a file printed is counted, and no file passes without having said so", async (t) => {
-  const [told, results] = await runAll(t, files, { timeoutSeconds: 60 });
+  const [told, results] = await runAll(t, files, { seconds: 60 });
   t.strictSame(told.sort(), results.map(({ file }) => file).sort(), "each is told of");
   const of = (name: string) => {
     const found = results.find(({ file }) => file.endsWith(`/${name}.test.mjs`));
@@ -44,13 +45,13 @@ test("what a file printed is counted, and no file passes without having said so"
 
 test("a file that hangs is ended", async (t) => {
   const hangs = { "hangs.test.mjs": "setInterval(() => {}, 1000)" };
-  const [, [result]] = await runAll(t, hangs, { timeoutSeconds: 1, graceSeconds: 0 });
+  const [, [result]] = await runAll(t, hangs, { seconds: 1, graceSeconds: 0 });
   t.strictSame(result?.names, ["it ended with SIGKILL after 0 tests"]);
 });
 
 async function runAll(
   t: Test, texts: Readonly<Record<string, string>>,
-  patience: { readonly timeoutSeconds: number; readonly graceSeconds?: number },
+  { seconds, graceSeconds }: { readonly seconds: number; readonly graceSeconds?: number },
 ): Promise<readonly [string[], readonly Result[]]> {
   const folder = mkdtempSync(join(tmpdir(), "hive-runner-"));
   t.teardown(() => rmSync(folder, { recursive: true }));
@@ -58,13 +59,15 @@ async function runAll(
   const paths = Object.keys(texts).map((name) => relative(root, join(folder, name)));
   const heard: string[] = [];
   const told = ({ file }: Result) => heard.push(file);
-  return [heard, await runner.runFiles(paths, { ...patience, crowded: 1, alone: 1, told })];
+  const grace = graceSeconds === undefined ? {} : { graceSeconds };
+  return [heard, await runner.runFiles(paths, { secondsOf: () => seconds, ...grace, told })];
 }
 
 test("every file of tests is found, once", (t) => {
   const found = runner.listFiles("test", ".test.ts");
   t.ok(found.includes("test/unit/scripts.run-tests.test.ts") && found.includes("test/tidy.test.ts"));
   t.equal(new Set(found).size, found.length);
+  t.strictSame(runner.longest.filter((file) => !found.includes(file)), [], "none has another name");
   t.strictSame(runner.listFiles("test/tidy.test.ts", ".test.ts"), ["test/tidy.test.ts"]);
   t.end();
 });
