@@ -8,7 +8,7 @@ import { needPrograms, prepare, root, run, say } from "./prepare.mjs";
 import { listFiles, runFiles } from "./run-tests.mjs";
 
 /** stress-ng and fio: four minutes on two free cores. The others take two minutes at most. */
-const secondsOf = (file) => (file.endsWith(".slow.ts") ? 900 : 240);
+const secondsOf = (file) => (file.endsWith(".slow.ts") ? 900 : 300);
 
 prepare();
 const words = process.argv.slice(2);

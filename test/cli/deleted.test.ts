@@ -41,7 +41,7 @@ test("a deleted cache is noticed, and peers give back what they had", {
 
   const unmounted = await machine.hive(["unmount"]);
   t.match(unmounted.error, /was deleted/, "unmounting says what could not be kept");
-  await until(async () => !existsSync(`/proc/${pid}`), { seconds: 20, what: "the daemon ends" });
+  await until(async () => !existsSync(`/proc/${pid}`), { seconds: 60, what: "the daemon ends" });
   const mounted = await machine.must(t, ["mount", mount]);
   t.match(mounted.error, /local store was gone: what peers have is back/);
   const back = await shell(`cd ${mount} && sha256sum -c ../sums`, { seconds: 60 });

@@ -60,7 +60,7 @@ test("a private network hears those with its key, which only an invite that was 
     t.match(entered.error, /network\.key/);
     t.ok(existsSync(join(ben.home, "config", "network.key")));
     await begin(ben, ["node"]);
-    await until(async () => await online(ben) === 1, { seconds: 30, what: "ben is in" });
+    await until(async () => await online(ben) === 1, { seconds: 60, what: "ben is in" });
     t.equal(await online(eve), 0);
 
     await ann.must(t, ["unmount"]);

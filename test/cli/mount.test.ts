@@ -63,7 +63,7 @@ test("SIGTERM unmounts and flushes: the next mount finds all of it", patience, a
   writeFileSync(join(machine.mount, "file"), "written, never synced");
   const { pid } = await machine.status();
   process.kill(pid, "SIGTERM");
-  await until(async () => !alive(pid), { seconds: 20, what: "the daemon ends" });
+  await until(async () => !alive(pid), { seconds: 60, what: "the daemon ends" });
   t.strictSame(readdirSync(machine.mount), []);
   t.equal(await mountsUnder(machine), "");
   await machine.must(t, ["mount", machine.mount]);

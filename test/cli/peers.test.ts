@@ -40,7 +40,7 @@ test("three friends join by invites and keep a drive", { timeout: 100_000 }, asy
   await machine.must(t, ["unmount"]);
   await machine.must(t, ["mount", machine.mount]);
   await until(async () => (await machine.status()).peers.online >= 3, {
-    seconds: 30, what: "a remount finds the friends again",
+    seconds: 60, what: "a remount finds the friends again",
   });
   await refusesMangled(t, machine, invites[0] as string);
 });

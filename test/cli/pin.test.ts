@@ -48,7 +48,7 @@ test("pin, unpin, and what is read when all peers are gone", { timeout: 200_000 
   t.equal((await rows()).length, 1, "it is not pinned");
   await machine.must(t, ["pin", "--no-wait", path("much")]);
   const isTold = async () => /18\.0 MiB are pinned/.test((await machine.hive(["status"])).out);
-  await until(isTold, { seconds: 20, what: "the status tells it" });
+  await until(isTold, { seconds: 60, what: "the status tells it" });
   t.ok(readFileSync(path("much")).equals(much), "and nothing is lost");
   await machine.must(t, ["cache", "--limit", "64M"]);
   t.match((await machine.must(t, ["pin", path("much")])).error, /is here, and stays/);
@@ -74,5 +74,5 @@ test("pin, unpin, and what is read when all peers are gone", { timeout: 200_000 
   t.ok(readFileSync(path("pictures", "fresh")).equals(small), "and what came into it");
   const isAsBefore = async () => (await rows()).map(({ path: where }) => where).join() ===
     "/pictures,/pictures/2026";
-  await until(isAsBefore, { seconds: 20, what: "the pins are found again" });
+  await until(isAsBefore, { seconds: 60, what: "the pins are found again" });
 });

@@ -23,7 +23,7 @@ test("a state directory that cannot be written is told of, and all goes on when 
   await machine.must(t, ["unmount"]);
 
   await until(async () => (await disk.remount("ro")) === 0, {
-    seconds: 20, what: "the daemon has let go of its files",
+    seconds: 60, what: "the daemon has let go of its files",
   });
   const refused = await machine.hive(["mount", mount]);
   t.equal(refused.code, 4, refused.error);

@@ -52,7 +52,7 @@ test("a shared folder is one grant or a link, and is read while its owner's daem
     t.not((await ann.hive(["accept", grant])).code, 0, "it is nobody else's");
     await ben.must(t, ["accept", grant, "Ann's photos"]);
     const shared = join(ben.mount, "Shared", "Ann's photos");
-    await until(async () => isThere(shared), { seconds: 30, what: "the folder is there" });
+    await until(async () => isThere(shared), { seconds: 60, what: "the folder is there" });
     const sent = await sentBytes(ann) - before;
     t.ok(sent < 100_000, `${sent} bytes sent to share 16 MB`);
 
@@ -62,7 +62,7 @@ test("a shared folder is one grant or a link, and is read while its owner's daem
     t.not((await ben.hive(["accept", link, "June", ...word], "a guess\n")).code, 0);
     await ben.must(t, ["accept", link, "June", ...word], "a word\n");
     const linked = join(ben.mount, "Shared", "June", "film");
-    await until(async () => isThere(linked), { seconds: 30, what: "the link leads somewhere" });
+    await until(async () => isThere(linked), { seconds: 60, what: "the link leads somewhere" });
 
     await ann.must(t, ["unmount"]);
     t.strictSame(readdirSync(ben.mount), ["Shared"]);

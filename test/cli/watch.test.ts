@@ -40,11 +40,11 @@ test("all of it, what changes, what the rules leave out, and on after a restart"
   writeFileSync(at("src", "file 1"), "changed");
   mkdirSync(at("new", "folder"), { recursive: true });
   writeFileSync(at("new", "folder", "inside"), "inside");
-  await until(isSame, { seconds: 20, what: "changes are copied" });
+  await until(isSame, { seconds: 60, what: "changes are copied" });
   renameSync(at("src", "deep"), at("moved"));
   rmSync(at("src", "file 2"));
   const isMoved = async () => existsSync(join(copy, "moved", "large"));
-  await until(isMoved, { seconds: 20, what: "what was renamed is copied under its new name" });
+  await until(isMoved, { seconds: 60, what: "what was renamed is copied under its new name" });
   const [moved, old] = [join(copy, "moved", "large"), join(copy, "src", "deep", "large")];
   t.equal(statSync(moved).size, 9 * MiB);
   t.ok(existsSync(old) && existsSync(join(copy, "src", "file 2")), "what is gone stays in the copy");
@@ -54,7 +54,7 @@ test("all of it, what changes, what the rules leave out, and on after a restart"
   writeFileSync(at("while away"), "written while nobody watched");
   await machine.must(t, ["mount", machine.mount]);
   await until(async () => existsSync(join(copy, "while away")), {
-    seconds: 20, what: "it goes on after a restart",
+    seconds: 60, what: "it goes on after a restart",
   });
   await machine.must(t, ["watch", "--stop", source]);
   t.strictSame(await watchStatuses(t, machine), []);

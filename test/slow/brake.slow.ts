@@ -40,7 +40,7 @@ test("ransom over 5,000 files is held back and undone", { timeout: 300_000 }, as
   }
   writeFileSync(join(machine.mount, "HOW TO GET YOUR FILES BACK"), "pay");
   await until(async () => /files were deleted and/.test((await machine.hive(["brake"])).out), {
-    seconds: 30, what: "the brake is on",
+    seconds: 60, what: "the brake is on",
   });
   t.match((await machine.hive(["status"])).out, /held back/);
   t.not((await machine.hive(["flush", "--timeout", "5"])).code, 0, "and nothing goes up");

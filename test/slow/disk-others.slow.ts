@@ -32,7 +32,7 @@ test("others fill the disk to its last byte: nothing ends, and room heals it in 
 
   disk.fill(false);
   await until(async () => (await machine.status()).trouble === null, {
-    seconds: 45, what: "the trouble is over",
+    seconds: 100, what: "the trouble is over",
   });
   const more = await write("four", 6);
   t.equal(more.code, 0, more.error);

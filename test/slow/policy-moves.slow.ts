@@ -70,7 +70,7 @@ test("tightened in the editor, a policy moves all that lies against it, while mo
 
   write(machine, "mine", `policy mine { protect class mirror; forbid country in ${used} }`);
   await until(async () => (await policyOf(machine)).problem !== null, {
-    seconds: 10, what: "the fault is told",
+    seconds: 60, what: "the fault is told",
   });
   t.match((await policyOf(machine)).problem, /mine\.policy: line 1, column \d+: expected/);
   t.match((await machine.must(t, ["status"])).out, /^policy +.*mine\.policy: line 1, column/m);
@@ -113,7 +113,7 @@ test("`require region in EU` empties the others' vaults; an impossible one moves
   const all = await keptBy(machine, () => true);
   write(machine, "wide", "policy wide { protect class tiny; require country in JP; }");
   await until(async () => (await policyOf(machine)).stuck > 0, {
-    seconds: 30, what: "the status says that it cannot be",
+    seconds: 60, what: "the status says that it cannot be",
   });
   t.match((await machine.must(t, ["status"])).out, /^policy +moving \d+ of \d+ segments to policy wide$/m);
   t.match((await machine.hive(["policy", "show", "wide"])).error, /moving \d+ of \d+ segments/);

@@ -33,7 +33,7 @@ function appears(path: string, text: string): Promise<void> {
       return false;
     }
   };
-  return until(isThere, { seconds: 30, what: `${path} says ${text}` });
+  return until(isThere, { seconds: 60, what: `${path} says ${text}` });
 }
 
 test("a shared folder is read by one person alone, with its owner's machine on and off",
@@ -88,10 +88,10 @@ test("a shared folder is read by one person alone, with its owner's machine on a
     const later = readFileSync(join(ann.mount, "pictures", "2026", "june", "later"));
     await ann.must(t, ["flush", "--timeout", "90"]);
     await until(async () => (await shares(ann)).given.every(({ told, holders }) => told === holders),
-      { seconds: 20, what: "all holders know the newest state" });
+      { seconds: 60, what: "all holders know the newest state" });
     await ann.must(t, ["unmount"]);
     await until(async () => readdirSync(join(shared, "2026", "june")).length === 2,
-      { seconds: 20, what: "the newest state came without its owner" });
+      { seconds: 60, what: "the newest state came without its owner" });
     await ben.must(t, ["cache", "--drop"]);
     t.ok(readFileSync(join(shared, "2026", "june", "later")).equals(later), "from the holders");
     await ben.must(t, ["unmount"]);
@@ -102,7 +102,7 @@ test("a shared folder is read by one person alone, with its owner's machine on a
     await met(ann, 4);
     await ann.must(t, ["revoke", join(ann.mount, "pictures"), "--from", "Ben"]);
     const isGone = async () => (await shares(ben)).taken[0]?.trouble?.includes("any more") === true;
-    await until(isGone, { seconds: 30, what: "Ben is refused" });
+    await until(isGone, { seconds: 60, what: "Ben is refused" });
     t.throws(() => statSync(shared), { code: "ENOENT" });
     t.strictSame((await shares(ann)).given, []);
   });

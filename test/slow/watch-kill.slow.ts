@@ -27,7 +27,7 @@ test("a kill in the midst, two folders in one place, deletes", { timeout: 200_00
   rmSync(at("moved", "large"));
   for (let file = 0; file < 40; file++) writeFileSync(at("new", `bulk ${file}`), randomBytes(MiB));
   await until(async () => existsSync(join(copy, "new", "bulk 1")), {
-    seconds: 20, what: "it is in the midst of it",
+    seconds: 60, what: "it is in the midst of it",
   });
   process.kill((await machine.status()).pid, "SIGKILL");
   await machine.must(t, ["mount", machine.mount]);
@@ -44,12 +44,12 @@ test("a kill in the midst, two folders in one place, deletes", { timeout: 200_00
   await machine.must(t, ["watch", source, "--into", copy, "--delete"]);
   t.ok(await isSame(), "with --delete it is the same again");
   rmSync(at("moved"), { recursive: true });
-  await until(isSame, { seconds: 20, what: "what is deleted goes" });
+  await until(isSame, { seconds: 60, what: "what is deleted goes" });
   renameSync(source, `${source}-away`);
   mkdirSync(source);
   await machine.must(t, ["unmount"]);
   await machine.must(t, ["mount", machine.mount]);
   const isWaiting = async () => (await watchStatuses(t, machine))[0]?.waitingFor?.includes("empty") ?? false;
-  await until(isWaiting, { seconds: 20, what: "an empty folder deletes nothing" });
+  await until(isWaiting, { seconds: 60, what: "an empty folder deletes nothing" });
   t.ok(existsSync(join(copy, "src", "file 1")));
 });
