@@ -54,6 +54,7 @@ export class Conduct {
   /** Those who fell silent together: nobody is dead by that. */
   #frozen: ReadonlySet<PeerId> = new Set();
   #tardy: ReadonlySet<PeerId> = new Set();
+  #lagging: ReadonlySet<PeerId> = new Set();
   #lookedAtMs: number | undefined;
   #savedLookMs = -Infinity;
 
@@ -173,23 +174,32 @@ export class Conduct {
     else this.#refusing.delete(peer);
   }
 
+  /** Who has what it proves fetched from others, as far as races tell. */
+  lags(peers: ReadonlySet<PeerId>): void {
+    this.#lagging = peers;
+  }
+
   /** One that must not keep its seat: silent too long, wrong too often, a refuser, or ever late. */
   isUnfit(peer: PeerId): boolean {
-    if (this.#refusing.has(peer) || this.#tardy.has(peer)) return true;
+    if (this.#refusing.has(peer) || this.#isTardy(peer)) return true;
     const history = this.#histories.get(peer);
     if (history === undefined) return false;
     return this.liveness(peer) === "dead" || scoreOf(history).wrong >= limits.agent.wrongsMax;
   }
 
+  #isTardy(peer: PeerId): boolean {
+    return this.#tardy.has(peer) || this.#lagging.has(peer);
+  }
+
   /** All that are unfit now, for who asks about many shards. */
   unfit(): ReadonlySet<PeerId> {
-    const known = [...this.#histories.keys(), ...this.#refusing];
+    const known = [...this.#histories.keys(), ...this.#refusing, ...this.#lagging];
     return new Set(known.filter((peer) => this.isUnfit(peer)));
   }
 
   all(): PeerConduct[] {
     return [...this.#histories].map(([peer, history]) => {
-      const flaws = { isRefusing: this.#refusing.has(peer), isTardy: this.#tardy.has(peer) };
+      const flaws = { isRefusing: this.#refusing.has(peer), isTardy: this.#isTardy(peer) };
       const { sinceMs, answeredAtMs, absencesMs } = history;
       const told = { sinceMs, answeredAtMs, absencesMs, isFrozen: this.#frozen.has(peer) };
       return { peer, liveness: this.liveness(peer), score: scoreOf(history), ...flaws, ...told };

@@ -20,9 +20,17 @@ export const agentLimits = {
     answerMsMin: 3_000,
     /** Each holder gives a whole shard so often: 40 MiB a day of a class of 40. */
     probeEveryMs: 24 * 3_600_000,
+    /** Between two looks at who is due, once nobody is. */
+    probeLookMs: 60_000,
     /** So many in a row that brought nothing, over so long, and it gives nothing back. */
     probeFailuresMax: 4,
     probeRefusalMs: 3 * 24 * 3_600_000,
+    /** Shards raced through with each probe: k times as much to fetch, for who has none. */
+    raceShards: 8,
+    /** All of them may take so long: an old disk reads 8 MiB, and for 128 one needs 2.7 Gbit/s. */
+    raceMs: 400,
+    /** ... and two round trips each, of at most so long: whoever seems far away gains little. */
+    raceTripMsMax: 150,
     /** Whoever was not probed for so long begins anew. */
     probeForgetMs: 30 * 24 * 3_600_000,
     /** Wrong answers remembered of a peer that cost it its seats: one may be a broken disk. */

@@ -66,6 +66,8 @@ export const keptLimits = {
     leavesMax: 64,
     /** Nobody answers a challenge from memory: 2^128 of them would have to be foreseen. */
     nonceBytes: 16,
+    /** Leaves of a race: far more round trips than anybody waits for, and 3 ms of hashing. */
+    raceHops: 512,
     /** The deepest path: 2^20 leaves are a shard of 4 GiB, far above the ladder. */
     pathHashesMax: 20,
     /** Observations of one peer that are remembered: two months of one a day. */

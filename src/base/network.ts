@@ -35,6 +35,8 @@ export interface Challenge {
   readonly shard: ShardId;
   readonly nonce: Uint8Array;
   readonly leaves: readonly number[];
+  /** Of a race (proofs/race.ts): so many leaves, each known only by the one before. */
+  readonly hops?: number;
 }
 
 /** What a holder keeps for one owner, told to that owner or to the group. */

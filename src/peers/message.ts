@@ -41,6 +41,8 @@ export type Request =
       readonly shard: ShardId;
       readonly nonce: Uint8Array;
       readonly leaves: readonly number[];
+      /** Of a race; absent from all other questions. */
+      readonly hops?: number;
     }
   | { readonly op: "release" }
   | {
@@ -101,6 +103,7 @@ const parsers: { readonly [O in Op]: (fields: Fields) => Extract<Request, { op: 
     shard: parseShardId(text(f["shard"])),
     nonce: bytes(f["nonce"]),
     leaves: list(f["leaves"], leavesMax).map((leaf) => count(leaf, leavesMax)),
+    ...(f["hops"] === undefined ? {} : { hops: count(f["hops"], limits.proofs.raceHops) }),
   }),
   release: () => ({ op: "release" }),
   putRecord: (f) => {

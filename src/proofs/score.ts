@@ -53,12 +53,13 @@ export function remember(history: History, observation: Observation): History {
     sinceMs: history.sinceMs ?? observation.atMs,
     answeredAtMs: answered ?? history.answeredAtMs,
     absencesMs: answered === undefined ? history.absencesMs : absencesUntil(history, answered),
-    lateness: latenessAfter(history, observation),
+    lateness: latenessAfter(history.lateness, observation),
   };
 }
 
-function latenessAfter(
-  { lateness }: History, { outcome, atMs }: Observation,
+/** What one more answer, or none, makes of it. */
+export function latenessAfter(
+  lateness: Lateness | undefined, { outcome, atMs }: Observation,
 ): Lateness | undefined {
   if (outcome === "right") return undefined;
   if (outcome !== "late") return lateness;
@@ -68,7 +69,7 @@ function latenessAfter(
 }
 
 /** For days it has answered, and not once in time: what it proves may lie with others. */
-export function isTardy({ lateness }: History, nowMs: number): boolean {
+export function isTardy({ lateness }: Pick<History, "lateness">, nowMs: number): boolean {
   if (lateness === undefined || lateness.count < limits.proofs.latesMax) return false;
   return Math.abs(nowMs - lateness.countedAtMs) < limits.proofs.lateForgetMs;
 }

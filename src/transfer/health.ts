@@ -16,12 +16,12 @@ import { type Lacking, dropShard, mendSegment, moveHolders } from "./mend.ts";
 import type { Mover } from "./move.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Placer } from "./place.ts";
-import { probeShard } from "./probe-shard.ts";
+import { type ProbedShard, probeShard } from "./probe-shard.ts";
 import { type PublishNeeds, republishHead } from "./publish.ts";
 import type { Records } from "./records.ts";
 import type { ShardReader } from "./shards.ts";
 import type { Surplus } from "./surplus.ts";
-import type { Observation, Verdict, Witness } from "./witness.ts";
+import type { Observation, Witness } from "./witness.ts";
 export interface HealthNeeds extends PublishNeeds {
   readonly network: LogNeeds["network"];
   readonly segments: SegmentBooks;
@@ -54,7 +54,7 @@ export interface Health {
   /** This holder has not got this shard, whatever its receipt says. */
   dropShard(shard: HeldShard): Promise<void>;
   /** Reads the whole shard from its holder, as any read of a file might; watchers are told. */
-  probeShard(shard: HeldShard, signal: AbortSignal): Promise<Verdict>;
+  probeShard(shard: HeldShard, signal: AbortSignal): Promise<ProbedShard>;
   /** Brings shards of a segment to their members; answers which were taken. */
   mendSegment(lacking: Lacking, signal: AbortSignal): Promise<ReadonlySet<number>>;
   /** Sends head and manifests again, for members who were away. */

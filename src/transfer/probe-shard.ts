@@ -12,24 +12,31 @@ export interface ProbeShardNeeds {
   readonly reader: ShardReader;
 }
 
-/** What came of it; the reader has told whoever watches. */
+/** What came of it, and its bytes, where they are right. */
+export interface ProbedShard {
+  readonly verdict: Verdict;
+  readonly bytes?: Uint8Array;
+}
+
+/** The reader has told whoever watches. */
 export async function probeShard(
   { segments, records, reader }: ProbeShardNeeds,
   { segment, index, holder }: {
     readonly segment: SegmentId; readonly index: number; readonly holder: PeerId;
   },
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<ProbedShard> {
   const state = segments.get(segment);
   // It left, or lies with somebody else since it was chosen: that says nothing of the holder.
-  if (state?.holders[index] !== holder) return "right";
+  if (state?.holders[index] !== holder) return { verdict: "right" };
   const record = await records.get(state, signal);
   try {
-    await reader.wholeShard(record, { peer: holder, index }, { signal, urgency: "background" });
-    return "right";
+    const from = { peer: holder, index };
+    const bytes = await reader.wholeShard(record, from, { signal, urgency: "background" });
+    return { verdict: "right", bytes };
   } catch (error) {
     signal.throwIfAborted();
     if (!isFault(error)) throw error;
-    return verdictOf(error, "read");
+    return { verdict: verdictOf(error, "read") };
   }
 }

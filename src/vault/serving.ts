@@ -20,6 +20,7 @@ import { parseHead, parseManifest, parseRelease, signReceipt } from "../crypt/re
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { answerChallenge, leavesOf } from "../proofs/answer.ts";
 import { checkChallenge } from "../proofs/challenge.ts";
+import { isRace, runRace } from "../proofs/race.ts";
 import { admit, introductionBy, isMember, isPartner, parseStore } from "./admission.ts";
 import type { Place } from "./book-entries.ts";
 import type { Books } from "./books.ts";
@@ -82,8 +83,9 @@ export class Serving implements Served {
     const { shard } = challenge;
     const { shardBytes } = await this.#placeFor(from, shard);
     checkChallenge(challenge, shardBytes);
-    const whole = { offsetBytes: 0, lengthBytes: shardBytes };
-    const source = leavesOf(await this.#bytes(shard, whole));
+    const bytes = await this.#bytes(shard, { offsetBytes: 0, lengthBytes: shardBytes });
+    if (isRace(challenge)) return runRace(challenge, this.#needs.keys.peer, bytes);
+    const source = leavesOf(bytes);
     if (rootOf(source.tree) !== shard) return this.#lose(shard);
     return answerChallenge(challenge, this.#needs.keys.peer, source);
   }

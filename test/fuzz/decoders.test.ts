@@ -300,7 +300,10 @@ const decoders: readonly Decoder[] = [
     decode: decodeVoteAsk, bytesMax: payloadBytesMax,
   },
   {
-    name: "challenge", valid: [encodeRequest(6, { op: "prove", ...challenge })],
+    name: "challenge",
+    valid: [challenge, { ...challenge, hops: 7 }].map((one) => {
+      return encodeRequest(6, { op: "prove", ...one });
+    }),
     kinds: ["Corrupt", "Invalid"],
     decode: (bytes) => {
       const { request } = parseRequest(bytes);

@@ -33,8 +33,8 @@ const restHours = limits.proofs.auditRestMsMax / 3_600_000;
 /** In percent, of an honest peer's hours. */
 const honest = { off: 10, slow: 5 };
 const { leafBytes } = limits.segment;
-/** Eight shards of a MiB, of a segment of class home, over 20 Mbit/s: each time it is asked. */
-const fetchMs = Math.ceil(8 * 8 * 2 ** 20 / 20_000);
+/** Eight shards of a MiB, of a segment of class home, over such a line: each time it is asked. */
+const fetchMs = (megabits: number): number => Math.ceil(8 * 8 * 2 ** 20 / (megabits * 1000));
 
 export interface Mischief {
   /** What it says that it keeps for everybody. */
@@ -70,7 +70,10 @@ export const holderCheats: readonly Cheat[] = [
     host: ({ host }) => instead(host, { read: busy }),
   }, 12),
   cheat("fetches lazily over 20 Mbit/s", "deadlines", { withinHours: 5 * dayHours, atLeast: 1 }, {
-    delayMs: fetchMs,
+    delayMs: fetchMs(20),
+  }, 12),
+  cheat("fetches lazily over 1 Gbit/s", "races", { withinHours: 6 * dayHours, atLeast: 1 }, {
+    delayMs: fetchMs(1000),
   }, 12),
 ];
 

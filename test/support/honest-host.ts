@@ -11,6 +11,7 @@ import { parseHead, parseManifest, parseRelease } from "../../src/crypt/records.
 import { parseSegmentRecord, signReceipt } from "../../src/crypt/records.ts";
 import { memberOfShard } from "../../src/placement/seats.ts";
 import { answerChallenge, leavesOf } from "../../src/proofs/answer.ts";
+import { isRace, runRace } from "../../src/proofs/race.ts";
 
 const segmentsPerPage = 7;
 
@@ -47,7 +48,9 @@ export class HonestHost implements ShardHost {
   }
 
   async prove(_from: Requester, challenge: Challenge): Promise<Uint8Array> {
-    return answerChallenge(challenge, this.peer, leavesOf(this.#shard(challenge.shard)));
+    const shard = this.#shard(challenge.shard);
+    if (isRace(challenge)) return runRace(challenge, this.peer, shard);
+    return answerChallenge(challenge, this.peer, leavesOf(shard));
   }
 
   async release(_from: Requester, bytes: Uint8Array): Promise<void> {

@@ -7,7 +7,6 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { ShardHost } from "../../src/base/network.ts";
-import type { SegmentState } from "../../src/transfer/books.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { pass } from "../support/agent-turns.ts";
 import { MemoryBooks, ShiftedClock, type VaultWorld } from "../support/transfer-world.ts";
@@ -88,12 +87,11 @@ test("who keeps and refuses loses its seats, though every proof of it is right",
 
 test("one holder a step, who has waited longest, and nobody twice a day", (t) => {
   const [one, other, away] = ["a", "b", "c"] as PeerId[] as [PeerId, PeerId, PeerId];
-  const state = { holders: [one, undefined, other, away] } as unknown as SegmentState;
   const online = new Set([one, other]);
   const at = (atMs: number): Probed => ({ atMs, failingSinceMs: 0, failures: 0 });
   const nowMs = 10 * dayMs;
   const due = (probed: ReadonlyMap<PeerId, Probed>): PeerId | undefined => {
-    return duePeer([state], probed, { online, nowMs });
+    return duePeer([one, undefined, other, away], probed, { online, nowMs });
   };
   t.equal(due(new Map([[one, at(nowMs - 2 * dayMs)], [other, at(nowMs - 3 * dayMs)]])), other);
   t.equal(due(new Map([[one, at(nowMs - dayMs / 2)], [other, at(nowMs - dayMs / 3)]])), undefined);
