@@ -29,6 +29,7 @@ import type { Handlers } from "./bridge/channel.ts";
 import { Government } from "./bridge/government.ts";
 import { serveSharedRoots } from "./bridge/sharing.ts";
 import { serveSource } from "./bridge/source.ts";
+import { LateStandIns, serveStandIns } from "./bridge/stand-in.ts";
 import { LateMerger, mergerOf, serveMerger } from "./bridge/merge.ts";
 import { NetworkThread } from "./bridge/thread.ts";
 import { type Cache, openCache } from "./cache/cache.ts";
@@ -95,9 +96,10 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const shared = new SharedFolders({ store: cache, clock, random, log }, owner);
   const merger = new LateMerger();
+  const standIns = new LateStandIns();
   const served = {
     ...serveSource(cache, government), ...serveCensus(census), ...serveSharedRoots(shared),
-    ...serveMerger(merger),
+    ...serveMerger(merger), ...serveStandIns(standIns),
   };
   const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
   const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
@@ -127,6 +129,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   await government.begin(tree, node);
   await keepSecrets(tree, node, shared);
   census.begin(tree);
+  standIns.begin(tree);
   const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
   const everywhere = new Map([[parseName(".snapshots"), tree.past.pointAt]]);
   const table: GraftTable = { root, everywhere };

@@ -39,6 +39,7 @@ export function safetyOf(
     pendingBlocks: drive.pendingBlocks,
     waitingFor: waitingText(drive.waiting),
     queues: drive.lanes.map(queueOf),
+    heldBack: drive.heldBack ?? null,
     policy: { problem, moving: drive.moving, stuck: status.stuck, notHere },
   };
 }
@@ -164,6 +165,7 @@ const unkept: SafetyStatus = {
   pendingBlocks: 0,
   waitingFor: null,
   queues: [],
+  heldBack: null,
   policy: { problem: null, moving: [], stuck: 0, notHere: [] },
 };
 

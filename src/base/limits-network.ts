@@ -137,6 +137,14 @@ export const networkLimits = {
     dropsPerPeer: 64,
     /** A round of which the rest waits for peers takes up what was written since, so often. */
     stuckRoundMs: 15_000,
+    /** Between two heads of roots that stand in for the newest: each costs a segment or two. */
+    standInPauseMs: 60_000,
+    /** Pages made for one of them: folders above what waits. With more of them it is put off. */
+    standInPagesMax: 512,
+    /** Places that a head names as held back; the others are counted. */
+    standInToldMax: 16,
+    /** Of such a place's path: a longer one is counted, too. */
+    standInPathBytesMax: 128,
     /** Between two tries of a flush that waits for peers. */
     flushPauseMsMin: 50,
     flushPauseMsMax: 2_000,

@@ -3,6 +3,7 @@ import type { OwedStatus } from "./peer-views.ts";
 import type { PolicyQueue, PolicyStatus } from "./policy-views.ts";
 import type { Alert, PartView, RepairStatus } from "./safety.ts";
 import type { BrakeStatus } from "./snapshots.ts";
+import type { HeldBack } from "./stand-in.ts";
 import type { TrafficStatus } from "./traffic-views.ts";
 
 export interface NodeStatus {
@@ -53,6 +54,8 @@ export interface SafetyStatus {
   readonly waitingFor: string | null;
   /** What is pending, by policy, where folders go by several. */
   readonly queues: readonly PolicyQueue[];
+  /** Where what peers have of the drive is not as new as the rest; null when nowhere. */
+  readonly heldBack: HeldBack | null;
   readonly policy: PolicyStatus;
 }
 
@@ -122,6 +125,7 @@ export interface DriveStatus {
   readonly away: SafetyStatus["away"];
   readonly waitingFor: string | null;
   readonly queues: readonly PolicyQueue[];
+  readonly heldBack: HeldBack | null;
   readonly resealing: ResealStatus | null;
   /** Null when nothing is pinned on this machine. */
   readonly pins: PinStatus | null;

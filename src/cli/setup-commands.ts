@@ -16,6 +16,7 @@ import { readNetworkKey, writeNetworkKey } from "./network-key.ts";
 import { orderIn } from "./leave-command.ts";
 import { print, printJson, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
+import { heldText } from "./held-text.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 import { ordersOf } from "./traffic-orders.ts";
 
@@ -77,11 +78,12 @@ export async function recover(home: Home, line: CommandLine): Promise<ExitCode> 
   const log = lineLog({ level: "warn", write: toStandardError });
   const config = driveConfigOf(home, settings, secrets, { directory: "" });
   say("looking for the drive's newest head");
-  const { sequence, publishedAtMs } = await recoverDrive({ log }, config);
+  const { sequence, publishedAtMs, standIn } = await recoverDrive({ log }, config);
   // The keys come last: a recovery that failed half-way may simply be run again.
   await writeKeys(home, secrets, await newPassphrase(line));
   writeSettings(home.settingsFile, settings);
   say(`recovered state ${sequence}, published ${new Date(publishedAtMs).toISOString()}`);
+  if (standIn !== undefined) say(`not as new as that: ${heldText(standIn)}; it waited for peers`);
   say("all names are here, contents follow as they are read; next: hive mount");
   return exitCodes.ok;
 }

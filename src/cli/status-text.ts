@@ -1,5 +1,6 @@
 /** What `hive status` says to a person. */
 import type { DriveStatus } from "../base/views.ts";
+import { heldText } from "./held-text.ts";
 import { brakeText, movingText, sizeText, timeText, trafficLines } from "./output.ts";
 import { pinLines } from "./pin-text.ts";
 
@@ -20,6 +21,7 @@ export function statusText(found: DriveStatus, nowMs: number): string {
     `to upload  ${sizeText(found.dirtyBytes)}${waitingText(found)}`,
     ...trafficLines(found.traffic),
     ...queueLines(found),
+    ...heldLines(found),
     ...resealLines(found),
     ...pinLines(found.pins),
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
@@ -57,6 +59,12 @@ function queueLines({ queues }: DriveStatus): string[] {
     const why = waitingFor === null ? "" : `; waits for ${waitingFor}`;
     return `  ${policy ?? "default"}: ${blocks} blocks, ${sizeText(bytes)}${why}`;
   });
+}
+
+/** What a machine that has only the words would find as it was, or not at all. */
+function heldLines({ heldBack }: DriveStatus): string[] {
+  if (heldBack === null) return [];
+  return [`older      peers have all as it is now but ${heldText(heldBack)}: that waits`];
 }
 
 function resealLines({ resealing }: DriveStatus): string[] {

@@ -4,6 +4,7 @@ import type { CensusTaker, RootMerger, UploadSource } from "../base/blocks.ts";
 import type { DeviceHost } from "../base/devices.ts";
 import type { Log } from "../base/log.ts";
 import type { SharedRoots } from "../base/sharing.ts";
+import type { StandInMaker } from "../base/stand-in.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { PolicyTexts } from "../base/policy-views.ts";
 import type { RemoteBlocks } from "../bridge/source.ts";
@@ -20,6 +21,7 @@ export interface NodeNeeds {
   readonly merger?: RootMerger;
   /** Shows a code, and waits to be added to a drive. */
   readonly newcomer?: DeviceHost;
+  readonly standIns?: StandInMaker;
   /** In tests and drills alone. */
   readonly world?: MadeUpWorld;
 }

@@ -129,6 +129,7 @@ async function openOwnersRooms(
     source: needs.source ?? emptySource,
     census: needs.census,
     merger: needs.merger,
+    standIns: needs.standIns,
     books: await openBooks("transfer"),
     keys: owner.keys,
     brake: traffic.uploads,

@@ -6,6 +6,7 @@ import { remoteMerger } from "../bridge/merge.ts";
 import { serveNode } from "../bridge/node.ts";
 import { remoteSharedRoots } from "../bridge/sharing.ts";
 import { remoteBlocks, remoteSource } from "../bridge/source.ts";
+import { remoteStandIns } from "../bridge/stand-in.ts";
 import { threadSeed } from "../bridge/thread.ts";
 import { readAside } from "../cache/cache.ts";
 import type { NodeConfig } from "./config.ts";
@@ -16,7 +17,8 @@ if (seed !== undefined) {
   const log = lineLog({ level: "info", write: toStandardError });
   const main = new Channel(seed.asked, {});
   const source = readAside(remoteSource(main));
-  const tree = { census: remoteCensus(main), merger: remoteMerger(main) };
+  const standIns = remoteStandIns(main);
+  const tree = { census: remoteCensus(main), merger: remoteMerger(main), standIns };
   const roots = remoteSharedRoots(main);
   const drive = { source, blocks: remoteBlocks(main), roots, ...tree };
   // Questions asked meanwhile wait in the port.

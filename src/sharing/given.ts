@@ -263,7 +263,9 @@ export class Given {
     const { catalogKey } = keys;
     const { ino } = giving.given;
     const made = rootOf(found);
-    const payload = encodeSharePayload({ ...published, root: made, ino, catalogKey });
+    // What is held back of the drive is nobody's business.
+    const { standIn: _, ...told } = published;
+    const payload = encodeSharePayload({ ...told, root: made, ino, catalogKey });
     return { payload, root: made };
   }
 

@@ -5,6 +5,7 @@
  */
 import type { RoundOptions } from "../base/blocks.ts";
 import { type Brake, unlessBraked } from "../base/brake.ts";
+import type { HeldBack } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
 import type { LaneStatus } from "./lanes.ts";
 import type { Uploader } from "./upload.ts";
@@ -25,6 +26,10 @@ export class BrakedUploader implements Step {
   get waiting(): Waiting {
     const { isOn, why } = this.#brake;
     return isOn ? { for: "traffic", why } : this.#uploader.waiting;
+  }
+
+  get heldBack(): HeldBack | undefined {
+    return this.#uploader.heldBack;
   }
 
   get lanes(): readonly LaneStatus[] {

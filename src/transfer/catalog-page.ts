@@ -10,6 +10,9 @@
  *             | bytes page of the newest entries
  *             | varint runs, each: varint entries, u8 depth, bytes page of one entry
  *             (depth 0: that entry is the run's only page; 1: it is the run's index)
+ *             | where the root stands in for a newer one (base/stand-in.ts): bytes root record of
+ *             the last that did not, or none | varint places, each: u8 1 if it is as it was, 0 if
+ *             it was never told of, bytes path (UTF-8) | varint more places
  */
 import { KiB, Reader, Writer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
@@ -17,6 +20,7 @@ import { type GroupId, type SegmentId, bytesOfId, parseCid } from "../base/ids.t
 import { parseGroupId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { BlockPlace } from "../base/records.ts";
+import type { HeldBack, HeldPlace } from "../base/stand-in.ts";
 
 /** A block's place, and the group that keeps its segment. */
 export interface CatalogEntry extends BlockPlace {
@@ -30,6 +34,12 @@ export interface Run {
   readonly place: CatalogEntry;
 }
 
+/** What a head says of a root that is not the newest in all places. */
+export interface ToldStandIn extends HeldBack {
+  /** The last root that was; undefined before the first. */
+  readonly whole: Uint8Array | undefined;
+}
+
 export interface HeadPayload {
   readonly root: Uint8Array;
   /** Manifest records, as signed. */
@@ -37,8 +47,10 @@ export interface HeadPayload {
   readonly newest: readonly CatalogEntry[];
   /** Oldest first: of two entries for one block the later is right. */
   readonly runs: readonly Run[];
+  readonly standIn?: ToldStandIn | undefined;
 }
 
+const { standInToldMax, standInPathBytesMax } = limits.transfer;
 const version = 1;
 const segmentBytes = 48;
 /** A CID and three varints at their longest. */
@@ -123,7 +135,29 @@ export function encodePayload(payload: HeadPayload): Buffer {
   for (const run of payload.runs) {
     writer.varint(run.entries).u8(run.depth).bytes(encodePage([run.place]));
   }
+  if (payload.standIn !== undefined) writeStandIn(writer, payload.standIn);
   return writer.finish();
+}
+
+function writeStandIn(writer: Writer, { whole, held, more }: ToldStandIn): void {
+  writer.bytes(whole ?? Buffer.alloc(0)).varint(held.length);
+  for (const { path, isOlder } of held) writer.u8(isOlder ? 1 : 0).bytes(Buffer.from(path, "utf8"));
+  writer.varint(more);
+}
+
+function readStandIn(reader: Reader): ToldStandIn {
+  const whole = Buffer.from(reader.bytes());
+  const held = list(reader, 2, () => readHeld(reader));
+  if (held.length > standInToldMax) throw reader.corrupt(`${held.length} places`);
+  return { whole: whole.length === 0 ? undefined : whole, held, more: reader.varint() };
+}
+
+function readHeld(reader: Reader): HeldPlace {
+  const flag = reader.u8();
+  const path = reader.bytes();
+  const isRight = flag <= 1 && path.length <= standInPathBytesMax;
+  if (isRight) return { path: Buffer.from(path).toString("utf8"), isOlder: flag === 1 };
+  throw reader.corrupt("place that is held back");
 }
 
 export function decodePayload(bytes: Uint8Array): HeadPayload {
@@ -133,8 +167,9 @@ export function decodePayload(bytes: Uint8Array): HeadPayload {
   const manifests = list(reader, 1, () => Buffer.from(reader.bytes()));
   const newest = decodePage(reader.bytes());
   const runs = list(reader, 3, () => readRun(reader));
+  const standIn = reader.restBytes === 0 ? undefined : readStandIn(reader);
   reader.end();
-  return { root, manifests, newest, runs };
+  return { root, manifests, newest, runs, ...(standIn && { standIn }) };
 }
 
 function readRun(reader: Reader): Run {

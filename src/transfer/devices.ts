@@ -201,7 +201,9 @@ export class Devices implements Step {
       if (manifest.owner === keys.owner) await groups.adopt(manifest);
     }
     await this.#learn(await catalog.learn(payload), signal);
-    await merger.merge(payload.root);
+    // What stands in for a newer root says nothing of what is gone: only a whole one is merged.
+    const root = payload.standIn === undefined ? payload.root : payload.standIn.whole;
+    if (root !== undefined) await merger.merge(root);
     await books.put(prefix + head.peer, head.bytes);
     this.#merged.set(head.peer, head);
     if (this.#heard.get(head.peer) === head) this.#heard.delete(head.peer);

@@ -8,9 +8,10 @@ import { HiveError, isFault } from "../base/errors.ts";
 import type { Manifest } from "../base/records.ts";
 import type { Groups } from "./groups.ts";
 import { wholeDrive } from "./policies.ts";
-import { type PolicyWaiting, type Waiting, notHere } from "./waiting.ts";
+import { type Waiting, notHere } from "./waiting.ts";
 
 export interface Lane {
+  readonly slot: PolicySlot;
   /** Undefined where nobody knows it: then nothing may be placed. */
   readonly name: string | undefined;
   /** In the order in which they were written. */
@@ -21,7 +22,7 @@ export interface Lane {
   waiting: LaneWaiting | undefined;
 }
 
-export type LaneWaiting = Extract<Waiting, { readonly for: "peers" }> | PolicyWaiting;
+export type LaneWaiting = Extract<Waiting, { readonly for: "peers" | "members" | "policy" }>;
 
 /** What waits of one policy, for the status. */
 export interface LaneStatus {
@@ -46,7 +47,7 @@ export function lanesOf(
   const slots = [...bySlot.keys()].sort((a, b) => a - b);
   return slots.map((slot) => {
     const name = slot === 0 ? wholeDrive : names.get(slot);
-    return { name, blocks: bySlot.get(slot) ?? [], from: 0, waiting: undefined };
+    return { slot, name, blocks: bySlot.get(slot) ?? [], from: 0, waiting: undefined };
   });
 }
 
@@ -82,6 +83,13 @@ export async function groupFor(
     const whose = lane.name === undefined ? "some blocks" : lane.name;
     lane.waiting = { for: "policy", why: `no text of the policy of ${whose} is on this machine` };
     return undefined;
+  }
+}
+
+/** A lane that goes on where another stopped waits for the same, until it is judged anew. */
+export function keepWaiting(lanes: readonly Lane[], before: readonly Lane[]): void {
+  for (const lane of lanes) {
+    lane.waiting ??= before.find(({ slot }) => slot === lane.slot)?.waiting;
   }
 }
 

@@ -16,7 +16,8 @@ import type { Head, Manifest } from "../base/records.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseHead, signHead } from "../crypt/records.ts";
-import { type HeadPayload, decodePayload, encodePayload } from "./catalog-page.ts";
+import { type HeadPayload, type ToldStandIn, decodePayload, encodePayload }
+  from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 
@@ -88,16 +89,19 @@ export class Announcer {
   }
 }
 
+/** A root for a head, and what it lacks where it stands in for a newer one. */
+export type ToldRoot = Pick<HeadPayload, "root" | "standIn">;
+
 /**
  * Signs and sends a head for this root. Unavailable when too few members took it; Stale when that
  * is because they have a newer one: another machine goes on with this drive, or our books are old.
  */
 export async function publishHead(
-  needs: PublishNeeds, root: Uint8Array, signal: AbortSignal,
+  needs: PublishNeeds, told: ToldRoot, signal: AbortSignal,
 ): Promise<void> {
   await refuseIfBehind(needs.books);
   const sequence = await nextSequence(needs.books);
-  const sealed = sealRecord(needs.keys.headKey, await payloadOf(needs, root), needs.random);
+  const sealed = sealRecord(needs.keys.headKey, await payloadOf(needs, told), needs.random);
   const publishedAtMs = needs.clock.now();
   const head = signHead(needs.keys, {
     peer: needs.network.self, sequence, publishedAtMs, sealed,
@@ -130,11 +134,13 @@ export async function lastHead(books: KeyValue): Promise<Head | undefined> {
 }
 
 /** The root that the last head is for; undefined before the first. */
-export async function lastRoot(
+export async function lastTold(
   { books, keys }: Pick<PublishNeeds, "books" | "keys">,
-): Promise<Uint8Array | undefined> {
+): Promise<ToldRoot | undefined> {
   const head = await lastHead(books);
-  return head && decodePayload(openRecord(keys.headKey, head.sealed)).root;
+  if (head === undefined) return undefined;
+  const { root, standIn } = decodePayload(openRecord(keys.headKey, head.sealed));
+  return { root, standIn };
 }
 
 /** Of the last head that was signed, and of the last that enough members took. */
@@ -226,10 +232,10 @@ async function learnNewer(
   }
 }
 
-async function payloadOf(needs: PublishNeeds, root: Uint8Array): Promise<Uint8Array> {
+async function payloadOf(needs: PublishNeeds, told: ToldRoot): Promise<Uint8Array> {
   const newest = await needs.catalog.newest();
   const runs = await needs.catalog.runs();
-  const bare = { root, newest, runs };
+  const bare = { ...told, newest, runs };
   const room = limits.records.headSealedBytesMax - 256
     - encodePayload({ ...bare, manifests: [] }).length;
   return encodePayload({ ...bare, manifests: fitting(needs.groups.all(), room) });

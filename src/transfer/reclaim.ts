@@ -28,7 +28,7 @@ import type { Groups } from "./groups.ts";
 import type { Mover } from "./move.ts";
 import { type Forgotten, forgetDead, occupiedBy, planRepacking } from "./occupancy.ts";
 import type { Outgoing } from "./outgoing.ts";
-import { lastRoot, sequences } from "./publish.ts";
+import { lastTold, sequences } from "./publish.ts";
 import type { Surplus } from "./surplus.ts";
 import type { Uploader } from "./upload.ts";
 
@@ -163,8 +163,9 @@ export class Reclaimer implements Step {
     const { books, uploader } = this.#needs;
     if (uploader.count.hasPublishedAfter(begun)) return true;
     const { last, published } = await sequences(books);
-    const newest = await lastRoot(this.#needs);
-    return last === published && newest !== undefined && asBuffer(newest).equals(root);
+    const newest = await lastTold(this.#needs);
+    if (newest === undefined || newest.standIn !== undefined) return false;
+    return last === published && asBuffer(newest.root).equals(root);
   }
 
   async #follow({ blocks, occupancy }: Forgotten): Promise<void> {

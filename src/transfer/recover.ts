@@ -12,7 +12,7 @@ import { openRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest } from "../crypt/records.ts";
 import type { SegmentBooks } from "./books.ts";
-import { type HeadPayload, decodePayload } from "./catalog-page.ts";
+import { type HeadPayload, type ToldStandIn, decodePayload } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 import { type LogNeeds, learnLogs } from "./logs.ts";
@@ -35,6 +35,8 @@ export interface Recovered {
   readonly root: Uint8Array;
   readonly sequence: number;
   readonly publishedAtMs: number;
+  /** Where it is not as new as that, since blocks waited for their policy. */
+  readonly standIn: ToldStandIn | undefined;
 }
 
 /** The newest state; undefined when no peer knows a head of this drive. */
@@ -50,7 +52,7 @@ export async function recover(
   await takeOverHead(needs.books, head);
   const { sequence, publishedAtMs } = head;
   needs.log.info("transfer.recovered", { sequence });
-  return { root: payload.root, sequence, publishedAtMs };
+  return { root: payload.root, sequence, publishedAtMs, standIn: payload.standIn };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** A round of the uploader: what the cache has to place, less what an earlier life placed. */
-import type { BlockInfo, KeyValue, UploadRound, UploadSource } from "../base/blocks.ts";
+import type { BlockInfo, KeyValue, SlotName, UploadRound, UploadSource } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -8,14 +8,16 @@ import { type SegmentBooks, heldCount } from "./books.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 import { type Lane, lanesOf } from "./lanes.ts";
-import { type Renewal, lastRoot } from "./publish.ts";
+import { type Renewal, type ToldRoot, lastTold } from "./publish.ts";
 
-export interface Round {
-  readonly root: Uint8Array;
+export interface Round extends ToldRoot {
   readonly lanes: readonly Lane[];
+  readonly policies: readonly SlotName[];
   readonly beganMs: number;
   /** Published before: only what its head says besides is new. */
   readonly isRenewal?: boolean;
+  /** Blocks of it that no store has. */
+  readonly made?: ReadonlyMap<Cid, Uint8Array>;
 }
 
 /** Rounds by number: what was committed before so many had begun is in each that begins later. */
@@ -51,7 +53,7 @@ export interface RoundNeeds {
 
 /** Blocks that were placed in an earlier life are told as such and not sent again. */
 export async function roundOf(
-  needs: RoundNeeds, { root, blocks: all, policies }: UploadRound, spoilt: ReadonlySet<Cid>,
+  needs: RoundNeeds, { root, blocks: all, policies = [] }: UploadRound, spoilt: ReadonlySet<Cid>,
 ): Promise<Round> {
   const blocks: BlockInfo[] = [];
   const { lookupsAtOnce } = limits.transfer;
@@ -64,15 +66,16 @@ export async function roundOf(
     needs.catalog.since.note(placed);
     await needs.source.placed(placed);
   }
-  return { root, lanes: lanesOf(blocks, policies), beganMs: needs.clock.monotonicMs() };
+  const beganMs = needs.clock.monotonicMs();
+  return { root, lanes: lanesOf(blocks, policies), policies, beganMs };
 }
 
 /** Nothing new was committed, but what the last head names lies elsewhere now. */
 export async function beginRenewal(
   needs: { readonly renewal: Renewal; readonly books: KeyValue; readonly keys: DriveKeys },
 ): Promise<Round | undefined> {
-  const root = needs.renewal.isWanted ? await lastRoot(needs) : undefined;
-  return root === undefined ? undefined : { root, lanes: [], beganMs: 0, isRenewal: true };
+  const told = needs.renewal.isWanted ? await lastTold(needs) : undefined;
+  return told && { ...told, lanes: [], policies: [], beganMs: 0, isRenewal: true };
 }
 
 async function isPlaced({ catalog, segments, groups }: RoundNeeds, cid: Cid): Promise<boolean> {

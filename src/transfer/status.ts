@@ -1,6 +1,7 @@
 /** How safe the drive is now: counted from what the books say of every segment. Pure. */
 import type { GroupId, PeerId } from "../base/ids.ts";
 import { type Manifest, erasureClasses } from "../base/records.ts";
+import type { HeldBack } from "../base/stand-in.ts";
 import { mendedFrom } from "../placement/classes.ts";
 import { type SegmentState, isProven } from "./books.ts";
 import type { LaneStatus } from "./lanes.ts";
@@ -33,6 +34,8 @@ export interface TransferStatus {
   /** The same by policy, where anything is pending. */
   readonly lanes: readonly LaneStatus[];
   readonly waiting: Waiting;
+  /** Where the newest head is not as new as the rest of it. */
+  readonly heldBack: HeldBack | undefined;
   /** Policies that data is still being moved to. */
   readonly moving: readonly Moving[];
 }
@@ -59,6 +62,7 @@ export function statusOf(
   known: {
     readonly segments: readonly SegmentState[]; readonly manifests: readonly Manifest[];
     readonly lanes: readonly LaneStatus[]; readonly waiting: Waiting;
+    readonly heldBack: HeldBack | undefined;
     readonly moving: readonly Moving[]; readonly policyOf: (group: GroupId) => string | null;
   },
   isLiving: (peer: PeerId) => boolean,
@@ -90,6 +94,7 @@ export function statusOf(
     pendingBlocks: known.lanes.reduce((sum, { pendingBlocks }) => sum + pendingBlocks, 0),
     lanes: known.lanes,
     waiting: known.waiting,
+    heldBack: known.heldBack,
     moving: known.moving,
   };
 }

@@ -14,6 +14,7 @@ import type { Cid, GroupId, OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
@@ -56,6 +57,8 @@ export interface TransferNeeds {
   readonly census?: CensusTaker | undefined;
   /** Who takes in what other devices made; without it nothing of theirs is. */
   readonly merger?: RootMerger | undefined;
+  /** Who makes a root that does without what waits; without it the newest alone is told. */
+  readonly standIns?: StandInMaker | undefined;
   readonly source: UploadSource;
   readonly books: KeyValue;
   readonly coder: Coder;
@@ -178,7 +181,8 @@ export async function openTransfer(
   devices.isAnyThere = () => direct.telling.isAnyThere;
   const source = afterLoans(needs.source, direct.loans);
   const known = { peers: direct.known };
-  const rounds = new Uploader({ ...parts, source, catalog, placer, devices: known });
+  const rounds = new Uploader({ ...parts, source, catalog, placer, devices: known, outgoing });
+  await rounds.open();
   const uploader = new BrakedUploader(rounds, brake);
   const recovering = { isUnderWay: false };
   const census = needs.census ?? { census: async () => undefined };
@@ -309,7 +313,9 @@ class DriveTransfer implements Transfer {
       const name = groups.nameOf(group);
       return name === wholeDrive ? null : groups.law.labelOf(name);
     };
-    const known = { segments, manifests: groups.all(), lanes, waiting, moving, policyOf };
+    const { heldBack } = uploader;
+    const all = { segments, manifests: groups.all() };
+    const known = { ...all, lanes, waiting, moving, policyOf, heldBack };
     return statusOf(known, isLiving, sampledAtMs);
   }
 

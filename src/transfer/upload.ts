@@ -17,6 +17,7 @@ import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Manifest } from "../base/records.ts";
+import type { HeldBack } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import type { Coder } from "../erasure/erasure.ts";
@@ -24,17 +25,19 @@ import type { SegmentBooks } from "./books.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 import { Halves } from "./halves.ts";
-import { type Lane, type LaneStatus, groupFor, isLaneDone, laneStatus, lanesOf, waitingOf }
+import { type Lane, type LaneStatus, groupFor, isLaneDone, keepWaiting, laneStatus, lanesOf }
   from "./lanes.ts";
+import { waitingOf } from "./lanes.ts";
 import { planSegment } from "./pack.ts";
 import { type Placer, flightsMax } from "./place.ts";
 import { type Announcer, type Renewal, publishHead } from "./publish.ts";
 import { type Round, RoundCount, beginRenewal, roundOf } from "./round.ts";
 import { Sending } from "./sending.ts";
+import { StandingIn, type StandingInNeeds } from "./standing-in.ts";
 import { type Waiting, tooFewTook } from "./waiting.ts";
 import type { Witness } from "./witness.ts";
 
-export interface UploadNeeds {
+export interface UploadNeeds extends Pick<StandingInNeeds, "standIns" | "outgoing"> {
   readonly network: PeerNetwork;
   readonly source: UploadSource;
   readonly books: KeyValue;
@@ -59,6 +62,11 @@ export class Uploader implements Step {
   readonly #needs: UploadNeeds;
   readonly #sending: Sending;
   readonly #halves: Halves;
+  readonly #standingIn: StandingIn;
+  /** Policies of segments that too few members took: nothing more goes by them before. */
+  #unfinished: ReadonlySet<string> = new Set();
+  /** The last step left nothing half-placed that it was not told of. */
+  #goesOn = false;
   #round: Round | undefined;
   #waiting: Waiting = { for: "nothing" };
   #running: Promise<unknown> = Promise.resolve();
@@ -70,6 +78,7 @@ export class Uploader implements Step {
     this.#needs = needs;
     const read = (cid: Cid, into: Buffer): Promise<Uint8Array> => this.#read(cid, into);
     const placed = (cids: readonly Cid[]): Promise<void> => needs.source.placed(cids);
+    this.#standingIn = new StandingIn(needs);
     const abandoned = (): void => void (this.#round = undefined);
     const parts = { ...needs, read, placed };
     this.#sending = new Sending(parts);
@@ -83,6 +92,15 @@ export class Uploader implements Step {
   /** What of this round is not on its way yet, by policy. */
   get lanes(): readonly LaneStatus[] {
     return this.#round?.lanes.filter((lane) => !isLaneDone(lane)).map(laneStatus) ?? [];
+  }
+
+  async open(): Promise<void> {
+    await this.#standingIn.open();
+  }
+
+  /** Where the newest head is not as new as the rest of it; undefined when it is. */
+  get heldBack(): HeldBack | undefined {
+    return this.#standingIn.told;
   }
 
   /** After an idle step: nothing is left to do, rather than something being in the way. */
@@ -118,10 +136,13 @@ export class Uploader implements Step {
 
   async #step(signal: AbortSignal, options: RoundOptions): Promise<"busy" | "idle"> {
     signal.throwIfAborted();
-    if (await this.#halves.finish(signal) > 0) return this.#idle(tooFewTook);
+    const goesOn = this.#goesOn;
+    this.#goesOn = false;
+    if (!goesOn) this.#unfinished = await this.#halves.finish(signal);
     this.#round ??= await this.#beginRound(options);
     const round = this.#round;
-    if (round === undefined) return this.#idle({ for: "nothing" });
+    const isFinished = this.#unfinished.size === 0;
+    if (round === undefined) return this.#idle(isFinished ? { for: "nothing" } : tooFewTook);
     if (!round.lanes.every(isLaneDone)) return this.#placeSome(round, options, signal);
     const pages = await this.#needs.catalog.settle();
     if (pages.length === 0 && this.#spoilt !== undefined) return this.#leaveSpoilt();
@@ -137,18 +158,23 @@ export class Uploader implements Step {
 
   async #publish(round: Round, signal: AbortSignal): Promise<"busy" | "idle"> {
     try {
-      await publishHead(this.#needs, round.root, signal);
+      await publishHead(this.#needs, round, signal);
     } catch (error) {
       if (!isFault(error, "Unavailable")) throw error;
       return this.#idle({ for: "members", why: describe(error) });
     }
     this.#needs.renewal.done();
-    if (round.isRenewal !== true) {
-      await this.#needs.source.endRound(round.root);
-      this.count.published();
-    }
+    if (round.isRenewal !== true) await this.#ended(round);
     this.#round = undefined;
     return "busy";
+  }
+
+  /** A root that only stands in for the newest ends no round of the cache's. */
+  async #ended(round: Round): Promise<void> {
+    await this.#standingIn.published(round);
+    if (round.standIn !== undefined) return;
+    await this.#needs.source.endRound(round.root);
+    this.count.published();
   }
 
   async #beginRound(options: RoundOptions): Promise<Round | undefined> {
@@ -168,7 +194,7 @@ export class Uploader implements Step {
     try {
       for (const lane of round.lanes) {
         if (isLaneDone(lane) || flights.length >= count || signal.aborted) continue;
-        const group = await groupFor(lane, this.#needs.groups);
+        const group = await this.#groupFor(lane);
         if (group !== undefined) await this.#launch(lane, { group, flights, count }, signal);
       }
     } finally {
@@ -180,10 +206,26 @@ export class Uploader implements Step {
     return done.every(Boolean) ? this.#busy() : this.#idle(tooFewTook);
   }
 
+  async #groupFor(lane: Lane): Promise<Manifest | undefined> {
+    if (lane.name === undefined || !this.#unfinished.has(lane.name)) {
+      return groupFor(lane, this.#needs.groups);
+    }
+    lane.waiting = tooFewTook;
+    return undefined;
+  }
+
   /** What is left waits for others. What was written since need not: it joins in now and then. */
-  async #wait(round: Round, options: RoundOptions): Promise<"idle"> {
+  async #wait(round: Round, options: RoundOptions): Promise<"busy" | "idle"> {
     const isOld = this.#needs.clock.monotonicMs() - round.beganMs >= limits.transfer.stuckRoundMs;
+    const mayStandIn = isOld && this.#spoilt === undefined;
+    const standIn = mayStandIn ? await this.#standingIn.roundFor(round) : undefined;
+    if (standIn !== undefined) {
+      this.#round = standIn;
+      return this.#busy();
+    }
     if (isOld) this.#round = await this.#beginRound({ ...options, stuck: true }) ?? round;
+    // Whoever asks before the next step has looked is told what was so a moment ago.
+    keepWaiting(this.#round?.lanes ?? [], round.lanes);
     return this.#idle(waitingOf(round.lanes) ?? { for: "nothing" });
   }
 
@@ -213,7 +255,8 @@ export class Uploader implements Step {
   }
 
   async #read(cid: Cid, into: Buffer): Promise<Uint8Array> {
-    return await this.#needs.catalog.page(cid) ?? this.#readHere(cid, into);
+    const made = this.#round?.made?.get(cid) ?? await this.#needs.catalog.page(cid);
+    return made ?? this.#readHere(cid, into);
   }
 
   async #readHere(cid: Cid, into: Buffer): Promise<Uint8Array> {
@@ -237,6 +280,7 @@ export class Uploader implements Step {
 
   #busy(): "busy" {
     this.#waiting = { for: "nothing" };
+    this.#goesOn = true;
     return "busy";
   }
 }

@@ -28,7 +28,7 @@ export interface TooFew {
   readonly bounds: readonly (ClauseCount & { readonly needed: number })[];
 }
 
-export const tooFewTook: Waiting = { for: "members", why: "too few members took their shards" };
+export const tooFewTook = { for: "members", why: "too few members took their shards" } as const;
 
 /** What the policy's `processing` lets another machine do, or nobody. */
 export function notHere(activity: Activity): PolicyWaiting {

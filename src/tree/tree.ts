@@ -4,7 +4,7 @@
  *
  * Read: attempt, state, then the operation you care about; commit.ts and replay.ts for durability.
  */
-import type { CensusTaker, SlotName } from "../base/blocks.ts";
+import type { CensusTaker } from "../base/blocks.ts";
 import type { Caller, FileSystem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
@@ -13,7 +13,6 @@ import type { BrakeRule, KeepRule } from "../base/snapshots.ts";
 import type { Maybe, Step } from "../base/step.ts";
 import { fileType, typeMask } from "../dag/inodes.ts";
 import { treeKeys } from "../dag/keys.ts";
-import { nameOfSlot } from "../dag/policies.ts";
 import { openRoot } from "../dag/root.ts";
 import { attempt } from "./attempt.ts";
 import { setAttributes } from "./attributes.ts";
@@ -22,8 +21,8 @@ import { Commits } from "./commit.ts";
 import { type DevicePart, devicePart } from "./device-part.ts";
 import { fileOf, readRange, seekRange } from "./content.ts";
 import { persist } from "./flush.ts";
-import { keptTexts, policyOf, refreshTexts, removePolicy, setPolicy } from "./folder-policy.ts";
 import { Collector } from "./garbage.ts";
+import { type Governed, governedPart } from "./governed.ts";
 import { Handles } from "./handles.ts";
 import { KeptRoots } from "./kept-roots.ts";
 import { link, make, makeNameless } from "./making.ts";
@@ -37,8 +36,7 @@ import { rename } from "./renaming.ts";
 import { type LostChange, replay } from "./replay.ts";
 import { Pinner } from "./pinner.ts";
 import { Renewer, type Renewing, renewingPart } from "./renewing.ts";
-import { Resealer, type ResealProgress } from "./resealing.ts";
-import { governorOf, slotNames, slotOf } from "./slots.ts";
+import { Resealer } from "./resealing.ts";
 import type { Device } from "./devices.ts";
 import { State, type TreeNeeds } from "./state.ts";
 import { volumeStats } from "./volume.ts";
@@ -67,7 +65,7 @@ export interface TreeOptions {
   readonly lostChange?: LostChange;
 }
 
-export interface Tree extends FileSystem, CensusTaker, Renewing {
+export interface Tree extends FileSystem, CensusTaker, Governed, Renewing {
   /** Commits when changes are old or many: the integrator's loop runs it. */
   readonly committer: Step;
   /** Gives up what nothing refers to when the store is nearly full: for the same loop. */
@@ -88,35 +86,14 @@ export interface Tree extends FileSystem, CensusTaker, Renewing {
   knownInos(): readonly Ino[];
   /** Every chunk block of the files at and below this inode. */
   cidsBelow(ino: Ino): AsyncGenerator<Cid>;
-  /** Seals anew what lies under another policy than its folder's: for the same loop. */
-  readonly resealer: Step;
-  /** Of what the resealer has to do; undefined when there is nothing. */
-  resealing(): ResealProgress | undefined;
   /** Keeps here what is pinned; undefined where nothing can be. */
   readonly pins: Pinner | undefined;
-  /** The names behind the slots that blocks were put under. */
-  policies(): readonly SlotName[];
-  /** The policies' texts, as the drive keeps them for a machine that has none. */
-  policyTexts(): Promise<ReadonlyMap<string, string>>;
-  /** Keeps those texts that are others by now. */
-  refreshPolicyTexts(): Promise<void>;
-  /** Which policy a path goes by, and the folder that says so. */
-  policyAt(path: readonly string[]): Promise<PolicyAt>;
-  /** As by its extended attribute; null takes it away, if it has one. */
-  setPolicy(path: readonly string[], name: string | null): Promise<void>;
   /** What the drive was. */
   readonly past: Past;
   /** What holds back a loss that nobody meant. */
   readonly brake: Brake;
   /** How far a path of names leads from the root: its inode, looked up once. */
   walk(path: readonly string[]): Promise<Ino>;
-}
-
-export interface PolicyAt {
-  /** Undefined for the drive's default. */
-  readonly name: string | undefined;
-  /** The way to it; undefined for a file of several names, which belongs to no folder. */
-  readonly folder: readonly string[] | undefined;
 }
 
 /** Opens a drive, or makes a new one, and makes so again what a crash left in the journal. */
@@ -159,7 +136,7 @@ export function treeOf(state: State, works: Works): Tree {
   return {
     ...portOf(state),
     ...drivePart(state, works),
-    ...policyPart(state, works),
+    ...governedPart(state, works.resealer),
     ...renewingPart(state, works.renewer),
     devices: devicePart(state, works),
     past: new Past(state, works.commits, portOf),
@@ -357,33 +334,6 @@ function drivePart(state: State, { commits, pinner }: Works) {
     cidsOf: (ino: Ino) => cidsOf(state, state.nodes.get(ino)),
     cidsBelow: (ino: Ino) => cidsBelow(state, ino),
     walk: async (path: readonly string[]) => lookedUp(await nodeAt(state, path)).ino,
-  } satisfies Partial<Tree>;
-}
-
-function policyPart(state: State, { resealer }: Works) {
-  return {
-    resealer: resealer.step(),
-    resealing: () => resealer.progress,
-    policies: () => slotNames(state),
-    policyTexts: () => keptTexts(state),
-    refreshPolicyTexts: () => refreshTexts(state),
-    setPolicy: async (path: readonly string[], name: string | null) => {
-      const node = await nodeAt(state, path);
-      await attempt(() => {
-        if (name !== null) setPolicy(state, node, { value: Buffer.from(name), mode: "any" });
-        else if (policyOf(state, node) !== undefined) removePolicy(state, node);
-      });
-      await synced(state);
-    },
-    async policyAt(path: readonly string[]) {
-      const node = await nodeAt(state, path);
-      const governor = governorOf(node);
-      const { policy } = governor.inode;
-      const slot = governor.ino === rootIno ? policy : slotOf(state, node);
-      const isFolder = governor.inode.content.kind === "directory";
-      const folder = isFolder ? pathOf(governor) : undefined;
-      return { name: nameOfSlot(state.policies, slot), folder };
-    },
   } satisfies Partial<Tree>;
 }
 

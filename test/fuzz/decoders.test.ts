@@ -117,6 +117,10 @@ const payload = encodePayload({
   root: random.bytes(90), manifests: [manifest.bytes], newest: [entry],
   runs: [{ entries: 5, depth: 1, place: entry }],
 });
+const standIn = encodePayload({
+  root: random.bytes(90), manifests: [], newest: [], runs: [],
+  standIn: { whole: random.bytes(90), held: [{ path: "/a", isOlder: true }], more: 3 },
+});
 
 const admission = signAdmission(peer, {
   server: others[0]!, book: "ab".repeat(8), number: 1, last: beforeFirst, atMs: 1e12,
@@ -321,7 +325,7 @@ const decoders: readonly Decoder[] = [
     bytesMax: blockBytesMax,
   },
   {
-    name: "head's payload", valid: [payload], decode: decodePayload,
+    name: "head's payload", valid: [payload, standIn], decode: decodePayload,
     bytesMax: limits.records.headSealedBytesMax,
   },
   {

@@ -33,6 +33,10 @@ interface Vectors {
     readonly roots: readonly string[]; readonly record: string;
   };
   readonly corrupt: readonly { readonly comment: string; readonly bytes: string }[];
+  readonly standIn: {
+    readonly root: string; readonly whole: string; readonly more: number; readonly bytes: string;
+    readonly held: readonly { readonly path: string; readonly isOlder: boolean }[];
+  };
 }
 
 const vectors = JSON.parse(
@@ -111,6 +115,18 @@ test("a page and a head's payload keep their frozen bytes", (t) => {
   t.strictSame(decoded.manifests.map((bytes) => Buffer.from(bytes).toString()), [payload.manifest]);
   t.strictSame(decoded.runs.map(({ entries, depth }) => [entries, depth]), [[2, 0], [9000, 1]]);
   t.equal(encodePayload(decoded).toString("hex"), payload.bytes);
+  t.strictSame(decoded.standIn, undefined);
+  t.end();
+});
+
+test("what a head says of a root that stands in for another keeps its frozen bytes", (t) => {
+  const { root, whole, held, more, bytes } = vectors.standIn;
+  const standIn = { whole: Buffer.from(whole), held, more };
+  const told = { root: Buffer.from(root), manifests: [], newest: [], runs: [], standIn };
+  t.equal(encodePayload(told).toString("hex"), bytes);
+  t.strictSame(decodePayload(Buffer.from(bytes, "hex")), told);
+  const first = encodePayload({ ...told, standIn: { ...standIn, whole: undefined } });
+  t.equal(decodePayload(first).standIn?.whole, undefined);
   t.end();
 });
 

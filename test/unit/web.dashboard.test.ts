@@ -16,7 +16,8 @@ const status: DriveStatus = {
   state: "uploading",
   class: "tiny",
   segments: { total: 12, healthy: 11, degraded: 1, lost: 0 },
-  away: { holders: 1, of: 6 }, waitingFor: null, queues: [], resealing: null, pins: null,
+  away: { holders: 1, of: 6 }, waitingFor: null, heldBack: null, queues: [],
+  resealing: null, pins: null,
   trouble: null, brake: null,
   policy: { problem: null, moving: [], stuck: 0, notHere: [] },
   traffic: {
