@@ -6,7 +6,7 @@
 import { HiveError } from "../base/errors.ts";
 import type { AttributeChange, Caller, Instant } from "../base/filesystem.ts";
 import { limits } from "../base/limits.ts";
-import { type Inode, fileType, typeMask } from "../dag/inodes.ts";
+import { type Inode, fileType, inodeWith, typeMask } from "../dag/inodes.ts";
 import { aclForMode } from "./acl.ts";
 import { Wanted } from "./attempt.ts";
 import { fileOf, linkAt, linksFrom } from "./content.ts";
@@ -34,7 +34,7 @@ export function setAttributes(
   const now = state.now();
   const { sizeBytes } = change;
   const resize = sizeBytes === undefined ? undefined : planResize(state, node, sizeBytes);
-  const next: Draft = { ...node.inode, ...resize?.inode };
+  const next: Draft = inodeWith(node.inode, resize?.inode ?? {});
   if (resize !== undefined) next.mtime = now;
   next.mode = modeAfter(node.inode, change, caller);
   next.uid = change.uid ?? next.uid;

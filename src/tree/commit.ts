@@ -25,6 +25,7 @@ import { sealRoot } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { flushAll, promiseAgain } from "./flush.ts";
+import { InoMap } from "./ino-map.ts";
 import { type Binding, type Frozen, Layer } from "./layers.ts";
 import type { KeptRoots } from "./kept-roots.ts";
 import { devicesOf } from "./marking.ts";
@@ -234,8 +235,8 @@ export class Commits {
     }
   }
 
-  async #planDirectories(layer: Layer): Promise<Map<Ino, Plan>> {
-    const plans = new Map<Ino, Plan>();
+  async #planDirectories(layer: Layer): Promise<InoMap<Plan>> {
+    const plans = new InoMap<Plan>();
     for (const { node, home } of layer.inodes.values()) {
       await this.#breather.breathe();
       if (home.kind !== "entry") continue;
@@ -252,7 +253,7 @@ export class Commits {
   }
 
   /** A folder whose policy is another by now has its pages made anew, be they changed or not. */
-  #planRenewal(layer: Layer, node: Node, plans: Map<Ino, Plan>): void {
+  #planRenewal(layer: Layer, node: Node, plans: InoMap<Plan>): void {
     const slot = this.#slotIn(layer, node.ino);
     if (this.#state.secrets.areStale(node)) return void planFor(plans, node.ino);
     if (node.treeSlot === slot) return;

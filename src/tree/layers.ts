@@ -12,6 +12,7 @@ import type { ChunkLink } from "../dag/chunks.ts";
 import type { Inode, PageTree } from "../dag/inodes.ts";
 import type { Seen } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
+import { InoMap } from "./ino-map.ts";
 import type { Home, Node } from "./nodes.ts";
 import { SortedMap } from "./sorted.ts";
 
@@ -37,10 +38,10 @@ export interface ChunkChanges {
 
 export class Layer {
   readonly number: number;
-  readonly inodes = new Map<Ino, Snapshot>();
+  readonly inodes = new InoMap<Snapshot>();
   /** By directory; null where a name was taken away. */
-  readonly names = new Map<Ino, SortedMap<Binding | null>>();
-  readonly chunks = new Map<Ino, ChunkChanges>();
+  readonly names = new InoMap<SortedMap<Binding | null>>();
+  readonly chunks = new InoMap<ChunkChanges>();
   /** Pages of files that are gone for good. */
   readonly dropped: PageTree[] = [];
 

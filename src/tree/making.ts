@@ -142,10 +142,13 @@ function newInode(
   const now = state.now();
   const content = node.content ?? emptyContent(node.mode & typeMask);
   const inherited = inheritAcl(valuesOf(state, parent.inode), node.mode);
+  const { mode, uid, gid } = ownership(caller, parent.inode, inherited.mode);
   return {
     ino: state.newIno(),
-    ...ownership(caller, parent.inode, inherited.mode),
+    mode,
     links: content.kind === "directory" ? 2 : 1,
+    uid,
+    gid,
     rdev: node.rdev ?? 0,
     sizeBytes: content.kind === "symlink" ? content.target.length : 0,
     atime: now,
@@ -156,6 +159,7 @@ function newInode(
     content,
     slot: slotOf(state, parent),
     policy: 0,
+    marks: undefined,
   };
 }
 

@@ -2,7 +2,7 @@
  * Which changes of an inode are an edit, and which a move: the two that a merge must know of. What
  * only counts the names below a folder, or looks at a file, is neither.
  */
-import { type Inode, marksOf } from "../dag/inodes.ts";
+import { type Inode, inodeWith, marksOf } from "../dag/inodes.ts";
 import { type Seen, type SeenDevice, deviceOf, markOf } from "../dag/marks.ts";
 import type { RootRecord } from "../dag/root.ts";
 import type { Device } from "./devices.ts";
@@ -33,16 +33,15 @@ function marked(state: State, change: InodeChange, record: readonly Change[]): C
   // As a rule it bears them already: a layer needs one for all its changes.
   const borne = marksOf(change.inode);
   if (edited === borne.edited && moved === borne.moved) return change;
-  return { ...change, inode: { ...change.inode, marks: { edited, moved } } };
+  return { ...change, inode: inodeWith(change.inode, { marks: { edited, moved } }) };
 }
 
 /** One that is made bears its number; one that comes back, as from a snapshot, is news. */
 function markedAnew(state: State, inode: Inode): Inode {
   const mark = markAfter(state, inode.ino);
-  if (mark !== inode.ino) return { ...inode, marks: { edited: mark, moved: mark } };
+  if (mark !== inode.ino) return inodeWith(inode, { marks: { edited: mark, moved: mark } });
   if (inode.marks === undefined) return inode;
-  const { marks: _, ...fresh } = inode;
-  return fresh;
+  return { ...inode, marks: undefined };
 }
 
 /** Nobody has seen what the active layer holds: there one mark does for all. */

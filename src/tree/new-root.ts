@@ -36,6 +36,7 @@ export function newRoot(
     content: { kind: "directory", entries: 0 },
     slot: 0,
     policy: 0,
+    marks: undefined,
   };
   return {
     sequence: 0,

@@ -9,6 +9,7 @@ import { type Ino, type Name, rootIno } from "../base/ids.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import { type Content, type Inode, type PageTree, noTree } from "../dag/inodes.ts";
 import type { DirtyChunk } from "./dirty.ts";
+import { InoMap } from "./ino-map.ts";
 
 export const notCounted = -1;
 
@@ -110,7 +111,7 @@ export function allocatedFor(lengthBytes: number): number {
 }
 
 export class Nodes {
-  readonly #nodes = new Map<Ino, Node>();
+  readonly #nodes = new InoMap<Node>();
   readonly #unsettled: Node[] = [];
   /** How often something was given another place. */
   moves = 0;

@@ -3,12 +3,13 @@ import { assert } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
 import { encodeLink } from "../dag/chunks.ts";
 import type { Changes } from "../dag/rewrite.ts";
+import { InoMap } from "./ino-map.ts";
 import type { Binding, ChunkChanges, Layer, Snapshot } from "./layers.ts";
 
 /** A directory's changed names; null where one was taken away. */
 export type Plan = Map<number, Binding | null>;
 
-export function planFor(plans: Map<Ino, Plan>, ino: Ino): Plan {
+export function planFor(plans: InoMap<Plan>, ino: Ino): Plan {
   const plan = plans.get(ino) ?? new Map<number, Binding | null>();
   plans.set(ino, plan);
   return plan;
@@ -16,7 +17,7 @@ export function planFor(plans: Map<Ino, Plan>, ino: Ino): Plan {
 
 /** The deepest first. */
 export function byDepth(layer: Layer, directories: readonly Ino[]): Ino[] {
-  const depths = new Map<Ino, number>();
+  const depths = new InoMap<number>();
   const depthOf = (ino: Ino): number => {
     const known = depths.get(ino);
     if (known !== undefined) return known;

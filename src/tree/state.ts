@@ -14,7 +14,7 @@ import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PinStore } from "../base/pins.ts";
 import type { Random } from "../base/random.ts";
-import { type Inode, type PageTree, marksOf, noTree } from "../dag/inodes.ts";
+import { type Inode, type PageTree, inodeWith, marksOf, noTree } from "../dag/inodes.ts";
 import { type TreeKeys, sealJournal } from "../dag/keys.ts";
 import { type Seen, deviceOf, markOf, seenByBoth } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
@@ -232,7 +232,7 @@ export class State {
 
   /** The inode as a crash may show it: without the sizes of data that is not published. */
   publishedInode(node: Node, inode: Inode): Inode {
-    return node.live === undefined ? inode : { ...inode, ...node.live.published };
+    return node.live === undefined ? inode : inodeWith(inode, node.live.published);
   }
 
   placeOf(home: Home): HomePlace {
@@ -366,7 +366,7 @@ const billion = 1_000_000_000n;
 
 /** Every change of an inode is written through this: what it is now, and where it is kept. */
 export function inodeChange(state: State, node: Node, change: Partial<Inode>): Change {
-  const inode = { ...node.inode, ...change };
+  const inode = inodeWith(node.inode, change);
   assert(inode.ino === node.ino);
   return { kind: "inode", inode, home: state.placeOf(node.home) };
 }

@@ -6,6 +6,7 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
+import { inodeWith } from "../dag/inodes.ts";
 import { Wanted } from "./attempt.ts";
 import { type Piece, linkAt, piecesOf } from "./content.ts";
 import { DirtyChunk } from "./dirty.ts";
@@ -41,7 +42,7 @@ export function writeRange(
   if (end > inlineBytesMax) outgrowInline(state, node, live);
   const now = state.now();
   const sizeBytes = Math.max(node.inode.sizeBytes, end);
-  node.inode = { ...node.inode, sizeBytes, mtime: now, ctime: now };
+  node.inode = inodeWith(node.inode, { sizeBytes, mtime: now, ctime: now });
   return roomFor(state, full, bytes.length);
 }
 
