@@ -12,13 +12,12 @@ import { extname, join } from "node:path";
 import { cachePolicyStep } from "./agent/cache-policy.ts";
 import { startLoop } from "./agent/loop.ts";
 import { systemClock as clock } from "./base/clock.ts";
-import { growSparingly } from "./base/collect.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import type { GraftTable } from "./base/grafts.ts";
 import { nameFromText, parseName } from "./base/ids.ts";
 import type { Log } from "./base/log.ts";
-import { memoryStep } from "./base/memory.ts";
+import { growthStep, memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
 import type { BrakeRule, KeepRule } from "./base/snapshots.ts";
@@ -86,7 +85,6 @@ export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<No
 /** Opens the local store and the tree, starts the network's thread, and mounts. */
 export async function openDrive(needs: { readonly log: Log }, config: DriveConfig): Promise<Drive> {
   const { log } = needs;
-  growSparingly();
   await using parts = new AsyncDisposableStack();
   // A node's books are made by the first mount, and so is the local store.
   const isNew = !existsSync(join(config.directory, "books"));
@@ -121,7 +119,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const policy = cachePolicyStep({ clock, mayCache: () => node.mayCache(), dropClean });
   const { committer, collector, resealer, renewer } = tree;
   const ofTree = [committer, collector, resealer, renewer, tree.pins?.step() ?? []].flat();
-  const steps = [...ofTree, cache.step, memory, policy];
+  const steps = [...ofTree, cache.step, memory, growthStep(), policy];
   const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());
   // Writers may wait for room: there may be garbage.

@@ -4,7 +4,7 @@
  * buffers with a collection of the whole heap, on helping threads that give way to nobody. A
  * collection of the young part takes a millisecond. Where V8 has no such call, all is as before.
  */
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { limits } from "./limits.ts";
 
@@ -13,6 +13,7 @@ type Collect = (options: { readonly type: "minor" | "major" }) => void;
 /** Of this thread: each has a heap, and this module, of its own. */
 let passedBytes = 0;
 let collect: Collect | "unavailable" | undefined;
+let isGrowthBounded = false;
 
 /** So many bytes came or went, in buffers that nobody needs any more. */
 export function passed(bytes: number): void {
@@ -22,9 +23,17 @@ export function passed(bytes: number): void {
   collectGarbage("minor");
 }
 
-/** From now on no heap of this process grows far beyond what lives in it. */
-export function growSparingly(): void {
-  setFlagsFromString(`--heap-growing-percent=${limits.memory.heapGrowthPercent}`);
+/**
+ * From now on a large heap grows by a part of what lives in it, and a small one as V8 likes: it is
+ * no matter what that takes, and to collect it often would cost more than it holds. To be called
+ * now and then, by one thread of the process.
+ */
+export function boundGrowth(): void {
+  const isLarge = getHeapStatistics().used_heap_size > limits.memory.largeHeapBytes;
+  if (isLarge === isGrowthBounded) return;
+  isGrowthBounded = isLarge;
+  const percent = isLarge ? limits.memory.heapGrowthPercent : 0;
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
 }
 
 /** All of this thread's heap; for one that nobody waits for, since it takes dozens of ms. */

@@ -325,8 +325,10 @@ export const localLimits = {
     restShareMax: 0.05,
     /** Bytes between two collections of young garbage: a quarter of what has V8 collect it all. */
     passedBytesMax: 16 * MiB,
-    /** What a heap takes beyond all that lived in it, before it is collected. By itself V8 lets it
-     * be four times as large: in a walk over a million files 530 MiB, of which 150 lived. */
+    /** A heap from which on its growth is bounded ... */
+    largeHeapBytes: 96 * MiB,
+    /** ... to this, beyond all that lived in it when it was collected last. By itself V8 lets it be
+     *  four times as large: in a walk over a million files 530 MiB, of which 150 lived. */
     heapGrowthPercent: 50,
   },
   bridge: {

@@ -1,9 +1,10 @@
 /**
- * What this process has freed goes back to the machine once it has come to rest: an allocator keeps
- * what a burst of work needed, which after a large copy is more than all that is in use.
+ * A large heap grows sparingly. And what this process has freed goes back to the machine once it
+ * has come to rest: an allocator keeps what a burst of work needed, which after a large copy is
+ * more than all that is in use.
  */
 import type { Clock } from "./clock.ts";
-import { collectAll } from "./collect.ts";
+import { boundGrowth, collectAll } from "./collect.ts";
 import { HiveError } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { loadAddon } from "./native.ts";
@@ -31,6 +32,15 @@ export function memoryStep(needs: { readonly clock: Clock; readonly forget?: () 
     return "idle";
   };
   return { name: "memory.trim", step };
+}
+
+/** A background step, for one thread of the process. */
+export function growthStep(): Step {
+  const step = async (): Promise<"idle"> => {
+    boundGrowth();
+    return "idle";
+  };
+  return { name: "memory.growth", step };
 }
 
 /** Tells when work has ended, and for how long. Pure. */

@@ -16,10 +16,10 @@ import { startLoop } from "../../src/agent/loop.ts";
 import type { BlockFetcher } from "../../src/base/blocks.ts";
 import { MiB } from "../../src/base/bytes.ts";
 import { systemClock as clock } from "../../src/base/clock.ts";
-import { growSparingly } from "../../src/base/collect.ts";
 import { HiveError, isFault } from "../../src/base/errors.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import { lineLog } from "../../src/base/log.ts";
+import { growthStep } from "../../src/base/memory.ts";
 import { systemRandom as random } from "../../src/base/random.ts";
 import type { Step } from "../../src/base/step.ts";
 import { openCache } from "../../src/cache/cache.ts";
@@ -43,7 +43,6 @@ const fetcher: BlockFetcher = {
   },
 };
 
-growSparingly();
 const limits = { limitBytes: Number(limitMiB) * MiB };
 const cache = await openCache({ directory: join(store, "cache"), clock, log, fetcher }, limits);
 if (cache.report().rootLost) throw new Error("the store lost its root");
@@ -81,7 +80,8 @@ const oneUpload = (): Promise<"busy" | "idle"> => {
 };
 const uploader: Step = { name: "upload", step: oneUpload };
 
-const loop = startLoop([tree.committer, tree.collector, cache.step, uploader], { clock, log });
+const steps = [tree.committer, tree.collector, cache.step, uploader, growthStep()];
+const loop = startLoop(steps, { clock, log });
 await clearStaleMount(directory);
 const filesKnownMax = known === undefined ? {} : { filesKnownMax: Number(known) };
 const mounted = await mount({ tree, log, clock, ...filesKnownMax }, {
