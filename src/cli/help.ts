@@ -3,6 +3,7 @@ import type { CommandSpec, OptionSpec } from "./command-spec.ts";
 import { commandGroups, commands } from "./commands.ts";
 
 const width = 78;
+const optionColumn = 28;
 
 export function overview(): string {
   const names = commands.map((command) => command.name.length);
@@ -21,11 +22,20 @@ export function overview(): string {
 
 export function commandHelp(command: CommandSpec): string {
   const shown = command.options.filter((option) => option.hidden !== true);
-  const options = shown.map((option) => `  ${optionUsage(option).padEnd(26)}${option.summary}`);
+  const options = shown.flatMap((option) => {
+    const lines = wrap(option.summary, width - optionColumn);
+    return lines.map((line, at) => {
+      return (at === 0 ? `  ${optionUsage(option)}` : "").padEnd(optionColumn - 1) + ` ${line}`;
+    });
+  });
+  // An option is not parted from its value.
+  const whole = synopsis(command).replace(/\[-[^\]]*\]/g, (option) => option.replace(" ", "\0"));
+  const [first, ...rest] = wrap(whole, width - "usage: ".length).map((l) => l.replaceAll("\0", " "));
   return [
-    `usage: ${synopsis(command)}`,
+    `usage: ${first}`,
+    ...rest.map((line) => `         ${line}`),
     "",
-    ...wrap(`${command.summary}. ${command.details}`.trim()),
+    ...wrap(`${command.summary}. ${command.details}`.trim(), width),
     ...(options.length > 0 ? ["", ...options] : []),
     "",
   ].join("\n");
@@ -47,7 +57,7 @@ function optionWord(option: OptionSpec): string {
   return option.value === undefined ? name : `${name} ${option.value}`;
 }
 
-function wrap(text: string): string[] {
+function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {

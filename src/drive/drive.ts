@@ -5,7 +5,6 @@
 import { driveStatusOf } from "../agent/report.ts";
 import { nameFromText } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { SharesView } from "../base/sharing.ts";
 import type { DriveBrake, DriveSnapshots } from "../base/snapshots.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { PathPolicy, PolicyTexts } from "../base/policy-views.ts";
@@ -17,10 +16,10 @@ import { verifyPath } from "../check/verify-path.ts";
 import type { Mounted } from "../mount/mount.ts";
 import type { Tree } from "../tree/tree.ts";
 import { brakeOf, refuseBraked, snapshotsOf } from "./past.ts";
-import { type LinkWish, type ShareWish, sharingOf } from "./sharing.ts";
+import { type DriveSharing, sharingOf } from "./sharing.ts";
 
 /** A mounted drive. */
-export interface Drive extends AsyncDisposable {
+export interface Drive extends DriveSharing, AsyncDisposable {
   /** Resolves when the mount is gone, by whomever. */
   readonly ended: Promise<void>;
   readonly node: NodeDuties;
@@ -48,14 +47,6 @@ export interface Drive extends AsyncDisposable {
   setPolicy(path: readonly string[], name: string | null): Promise<void>;
   /** The user's policies say something else now. */
   govern(texts: PolicyTexts): Promise<void>;
-  /** Lets a person read a folder of the drive; the grant for her. */
-  share(path: readonly string[], asked: ShareWish): Promise<string>;
-  /** Lets whoever has the link read a folder of the drive. */
-  link(path: readonly string[], asked: LinkWish): Promise<string>;
-  /** What is shared, by this drive and with it. */
-  shares(): Promise<SharesView>;
-  /** Shuts a person out of a folder of the drive. */
-  revoke(path: readonly string[], person: string): Promise<void>;
   /** The user wants so much to go over the line now, or nothing. */
   limit(orders: TrafficOrders): Promise<void>;
   /** So much of this machine is for others from now on. */

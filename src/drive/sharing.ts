@@ -4,18 +4,26 @@
  */
 import { type Ino, type Name, nameFromText, rootIno } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { GiveQuestion, LinkQuestion } from "../base/sharing.ts";
+import type { GiveQuestion, LinkQuestion, SharesView } from "../base/sharing.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
-import type { Drive } from "./drive.ts";
 
 export type ShareWish = Pick<GiveQuestion, "person" | "expiresAtMs">;
 export type LinkWish = Pick<LinkQuestion, "passphrase" | "expiresAtMs">;
 
+export interface DriveSharing {
+  /** Lets a person read a folder of the drive; the grant for her. */
+  share(path: readonly string[], asked: ShareWish): Promise<string>;
+  /** Lets whoever has the link read a folder of the drive. */
+  link(path: readonly string[], asked: LinkWish): Promise<string>;
+  /** What is shared, by this drive and with it. */
+  shares(): Promise<SharesView>;
+  /** Shuts a person out of a folder of the drive. */
+  revoke(path: readonly string[], person: string): Promise<void>;
+}
+
 /** A folder goes by its number: it may be renamed at any time. */
-export function sharingOf(
-  tree: Tree, { sharing }: NodeDuties,
-): Pick<Drive, "share" | "link" | "revoke" | "shares"> {
+export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
   const shared = async (path: readonly string[]) => {
     const names = path.map(nameFromText);
     const ino = await folderAt(tree, names);
