@@ -138,6 +138,8 @@ export const localLimits = {
     blockFileShare: 1 / 64,
     /** ... but large enough that a write is seldom cut in two, ... */
     blockFileBytesMin: MiB,
+    /** Four of those: one is written, one is read, and two are left to choose from. */
+    limitBytesMin: 4 * MiB,
     /** ... and small enough that emptying one never needs much space besides. */
     blockFileBytesMax: GiB,
     /** A block or a sealed root record, in one frame. */

@@ -70,7 +70,7 @@ export interface CacheOptions {
 
 /** Fails as Busy, naming the process, when another one has this cache open. */
 export async function openCache(needs: CacheNeeds, options: CacheOptions): Promise<Cache> {
-  assert(options.limitBytes >= limits.cache.blockFileBytesMin * 4, "a cache of at least 4 MiB");
+  assert(options.limitBytes >= limits.cache.limitBytesMin, "a cache of some files");
   for (const name of ["blocks", "journal"]) {
     await mkdir(join(needs.directory, name), { recursive: true, mode: 0o700 });
   }

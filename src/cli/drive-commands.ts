@@ -1,5 +1,6 @@
 /** The commands that ask a running daemon. */
 import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { InviteView, PeerRow } from "../base/peer-views.ts";
 import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
 import { type Arguments, askControl } from "./control.ts";
@@ -59,6 +60,10 @@ export async function cache(home: Home, line: CommandLine): Promise<ExitCode> {
   const limitBytes = line.bytes("limit");
   const values: Record<string, number | boolean> = { drop: line.flag("drop") };
   if (limitBytes !== undefined) {
+    const leastBytes = limits.cache.limitBytesMin;
+    if (limitBytes < leastBytes) {
+      throw new HiveError("Usage", "cache", `--limit: at least ${sizeText(leastBytes)}`);
+    }
     values["limitBytes"] = limitBytes;
     const settings = readSettings(home.settingsFile);
     writeSettings(home.settingsFile, { ...settings, cacheLimitBytes: limitBytes });

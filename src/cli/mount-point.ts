@@ -2,8 +2,9 @@
  * One name for a mount point, however a person spells it. Its last part is never looked at: a mount
  * whose daemon hangs would hang us too.
  */
-import { realpathSync } from "node:fs";
+import { type Dirent, readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { HiveError } from "../base/errors.ts";
 
 /** Absolute and without links above it, as the daemon and the system's table of mounts have it. */
 export function mountPointOf(path: string): string {
@@ -13,5 +14,21 @@ export function mountPointOf(path: string): string {
   } catch {
     // Its parent will be made: there is no link to follow yet.
     return absolute;
+  }
+}
+
+/** Refuses what can be no mount point, before anything is made for its sake. */
+export function checkMountPoint(path: string): void {
+  const entry = entriesOf(dirname(path)).find(({ name }) => name === basename(path));
+  if (entry?.isFile() === true) throw new HiveError("NotDirectory", "mount", path);
+}
+
+/** None where the folder cannot be read, or will yet be made. */
+function entriesOf(directory: string): readonly Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ENOTDIR")) return [];
+    throw new HiveError("NotDirectory", "mount", directory, { cause });
   }
 }

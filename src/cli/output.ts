@@ -69,15 +69,15 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
     .join("\n");
 }
 
-/** A fault for a person: what, where, and what to do next. */
-export function sayFault(error: unknown): void {
-  if (error instanceof SuppressedError) return sayFault(error.suppressed);
+/** A fault of a command, for a person: what, where, and what to do next. */
+export function sayFault(error: unknown, command?: string): void {
+  if (error instanceof SuppressedError) return sayFault(error.suppressed, command);
   if (!isFault(error)) {
     say(error instanceof Error ? (error.stack ?? error.message) : String(error));
     return;
   }
   say(faultText(error));
-  const hint = hintOf(error);
+  const hint = hintOf(error, command);
   if (hint !== undefined) say(`hint: ${hint}`);
 }
 
@@ -131,9 +131,9 @@ function hintOfPolicy(kind: HiveError["kind"]): string | undefined {
   }
 }
 
-function hintOf(fault: HiveError): string | undefined {
+function hintOf(fault: HiveError, command: string | undefined): string | undefined {
   if (fault.op === "control.connect") return "start it with: hive mount";
-  if (fault.kind === "Usage") return "see hive --help, or hive COMMAND --help";
+  if (fault.kind === "Usage") return `see hive ${command === undefined ? "" : `${command} `}--help`;
   if (fault.op.startsWith("keys") && fault.kind === "Exists") {
     return "this machine has a drive already; another goes under another HIVE_HOME";
   }
@@ -153,6 +153,7 @@ function hintOf(fault: HiveError): string | undefined {
     return "hive fsck tells what is damaged, and hive fsck --repair mends what it can";
   }
   if (fault.kind === "NotEmpty") return "use an empty directory, or -o nonempty";
+  if (fault.kind === "NotDirectory" && fault.op === "mount") return "name an empty directory";
   return undefined;
 }
 

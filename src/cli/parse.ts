@@ -25,21 +25,23 @@ export function parseCommandLine(command: CommandSpec, words: readonly string[])
     const value = values.get(name);
     return typeof value === "string" ? value : undefined;
   };
-  function number<T>(name: string, parse: (text: string) => T | undefined): T | undefined {
+  function read<T>(
+    name: string, parse: (text: string) => T | undefined, what: string,
+  ): T | undefined {
     const given = text(name);
     if (given === undefined) return undefined;
     const value = parse(given);
     if (value !== undefined) return value;
-    throw usage(command, `--${name}: not a number that fits: ${given}`);
+    throw usage(command, `--${name} ${given}: ${what} is needed`);
   }
   return {
     operands: positionals,
     flag: (name) => values.get(name) === true,
     text,
-    count: (name) => number(name, parseCount),
-    bytes: (name) => number(name, parseBytes),
-    share: (name) => number(name, parseShare),
-    duration: (name) => number(name, parseDuration),
+    count: (name) => read(name, parseCount, "a whole number"),
+    bytes: (name) => read(name, parseBytes, "a size such as 512M or 4G"),
+    share: (name) => read(name, parseShare, "a share from 0 to 1"),
+    duration: (name) => read(name, parseDuration, "a time such as 30m, 12h or 2d"),
   };
 }
 
@@ -84,8 +86,9 @@ function parseWords(command: CommandSpec, words: readonly string[]) {
     const parsed = parseArgs({ args: [...words], options, allowPositionals: true });
     return { values: new Map(Object.entries(parsed.values)), positionals: parsed.positionals };
   } catch (cause) {
-    const why = cause instanceof Error ? (cause.message.split(". ")[0] as string) : "wrong";
-    throw usage(command, why, { cause });
+    // Node's own words, as far as they say what is wrong.
+    const [why = ""] = cause instanceof Error ? cause.message.split(/\.\s/) : [];
+    throw usage(command, why.charAt(0).toLowerCase() + why.slice(1), { cause });
   }
 }
 

@@ -1,34 +1,34 @@
 /** From words to an exit code: finds the command, parses its line, runs it, reports a fault. */
 import { HiveError, unreachable } from "../base/errors.ts";
-import { type Command, findCommand } from "./commands.ts";
+import { type Command, commands, findCommand } from "./commands.ts";
 import * as drive from "./drive-commands.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exits.ts";
 import { commandHelp, overview } from "./help.ts";
 import { findHome } from "./home.ts";
+import { nearest } from "./nearest.ts";
 import { print, sayFault } from "./output.ts";
 import { type CommandLine, parseCommandLine } from "./parse.ts";
 import { version } from "./version.ts";
 
 export async function runCommand(words: readonly string[]): Promise<ExitCode> {
+  const [name, ...rest] = words;
   try {
-    const [name, ...rest] = words;
     if (name === undefined || name === "help" || name === "--help" || name === "-h") {
-      print(helpFor(rest[0]));
+      print(rest[0] === undefined ? overview() : commandHelp(commandOf(rest[0])));
       return name === undefined ? exitCodes.usage : exitCodes.ok;
     }
     if (name === "--version" || name === "version") {
       print(`hive ${version()}`);
       return exitCodes.ok;
     }
-    const command = findCommand(name);
-    if (command === undefined) throw new HiveError("Usage", "hive", `no command ${name}`);
+    const command = commandOf(name);
     if (rest.includes("--help") || rest.includes("-h")) {
       print(commandHelp(command));
       return exitCodes.ok;
     }
     return await dispatch(command, parseCommandLine(command, rest));
   } catch (error) {
-    sayFault(error);
+    sayFault(error, findCommand(name ?? "")?.name);
     return exitCodeOf(error);
   }
 }
@@ -107,7 +107,11 @@ async function dispatch({ name }: Command, line: CommandLine): Promise<ExitCode>
   }
 }
 
-function helpFor(name: string | undefined): string {
-  const command = name === undefined ? undefined : findCommand(name);
-  return command === undefined ? overview() : commandHelp(command);
+function commandOf(name: string): Command {
+  const command = findCommand(name);
+  if (command !== undefined) return command;
+  const near = nearest(name, commands.map((one) => one.name));
+  const meant = near === undefined ? "" : `; did you mean ${near}?`;
+  throw new HiveError("Usage", "hive", `no command ${name}${meant}`);
 }
+

@@ -107,7 +107,7 @@ export function parseSettings(text: string, defaults: Settings, file: string): S
     quotaBytes: field.count("quotaBytes", defaults.quotaBytes),
     strangerPercent: field.percent("strangerPercent", defaults.strangerPercent),
     contributeRatio: field.ratio("contributeRatio", defaults.contributeRatio),
-    cacheLimitBytes: field.count("cacheLimitBytes", defaults.cacheLimitBytes),
+    cacheLimitBytes: field.cacheLimit(defaults.cacheLimitBytes),
     upload: field.language("upload", defaults.upload, parseTimetable),
     download: field.language("download", defaults.download, parseTimetable),
     limitLan: field.flag("limitLan", defaults.limitLan),
@@ -149,6 +149,11 @@ function reader(found: Record<string, unknown>, file: string) {
       pick(key, fallback, isText, "a short text"),
     texts: (key: string, fallback: readonly string[]) => pick(key, fallback, isList, "texts"),
     count: (key: string, fallback: number) => pick(key, fallback, isCount, "a whole number"),
+    cacheLimit: (fallback: number) => {
+      const { limitBytesMin } = limits.cache;
+      const fits = (value: unknown) => isCount(value) && Number(value) >= limitBytesMin;
+      return pick("cacheLimitBytes", fallback, fits, `a number of at least ${limitBytesMin}`);
+    },
     relay: (fallback: Settings["relay"]) =>
       pick("relay", fallback, (value) => ["on", "off", "auto"].includes(String(value)),
         "on, off or auto"),

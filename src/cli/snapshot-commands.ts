@@ -5,6 +5,7 @@ import { HiveError, isFault } from "../base/errors.ts";
 import type {
   BrakeStatus, Comparison, Difference, RestoreReport, Snapshot,
 } from "../base/snapshots.ts";
+import { findCommand } from "./commands.ts";
 import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
@@ -121,9 +122,9 @@ function isTime(word: string | undefined): boolean {
   return word !== undefined && /^\d{4}-\d\d-\d\dT/.test(word);
 }
 
-function needed(word: string | undefined, command: string): string {
+function needed(word: string | undefined, command: "snapshots" | "diff" | "restore"): string {
   if (word !== undefined) return word;
-  throw new HiveError("Usage", command, "see hive help for its words");
+  throw new HiveError("Usage", command, findCommand(command)?.operands ?? "");
 }
 
 function ask(home: Home, command: string, values: Arguments = {}): Promise<unknown> {

@@ -47,6 +47,11 @@ export async function swarmCommand(home: Home, line: CommandLine): Promise<ExitC
   return exitCodes.ok;
 }
 
+export function checkSwarmSize(peers: number | undefined, option: string): void {
+  if (peers === undefined || (peers >= 1 && peers <= swarmPeersMax)) return;
+  throw new HiveError("Usage", "swarm", `${option} ${peers}: 1 to ${swarmPeersMax} is needed`);
+}
+
 /** Starts a swarm unless one runs, and makes this home's node a member of it. */
 export async function joinLocalSwarm(home: Home, count: number): Promise<void> {
   const socket = socketIn(home.swarmDirectory);
@@ -66,9 +71,7 @@ export async function joinLocalSwarm(home: Home, count: number): Promise<void> {
 }
 
 async function startSwarm(home: Home, peers: number, processes: boolean): Promise<void> {
-  if (peers < 1 || peers > swarmPeersMax) {
-    throw new HiveError("Usage", "swarm", `--peers must be 1 to ${swarmPeersMax}`);
-  }
+  checkSwarmSize(peers, "--peers");
   for (const directory of [home.swarmDirectory, dirname(socketIn(home.swarmDirectory))]) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
@@ -141,7 +144,8 @@ async function answers(socket: string): Promise<boolean> {
 function parseAction(word: string | undefined): Action {
   const action = actions.find((one) => one === word);
   if (action !== undefined) return action;
-  throw new HiveError("Usage", "swarm", `${word ?? "nothing"}: start, stop, kill or status`);
+  const given = word === undefined ? "" : `, and not ${word}`;
+  throw new HiveError("Usage", "swarm", `say start, stop, kill or status${given}`);
 }
 
 function parseNumber(word: string): number {

@@ -28,6 +28,7 @@ export async function watch(home: Home, line: CommandLine): Promise<ExitCode> {
 async function start(
   home: Home, line: CommandLine, { path, into }: { readonly path: string; readonly into: string },
 ): Promise<ExitCode> {
+  if (!exists(path)) throw new HiveError("NotFound", "watch", path);
   const directory = realpathSync(path);
   if (!statSync(directory).isDirectory()) throw new HiveError("NotDirectory", "watch", path);
   const { mount } = (await askControl(home.socket, "status")) as DriveStatus;

@@ -48,7 +48,11 @@ export function parseMountinfo(text: string): readonly MountEntry[] {
 
 /** The path without links; its last part is not looked at, since a dead mount answers nothing. */
 export async function canonical(directory: string): Promise<string> {
-  const parent = await realpath(dirname(directory));
+  const parent = await realpath(dirname(directory)).catch((error: NodeJS.ErrnoException) => {
+    // What will yet be made has no links.
+    if (error.code === "ENOENT") return dirname(directory);
+    throw error;
+  });
   return join(parent, basename(directory));
 }
 
