@@ -30,7 +30,8 @@ export function commandHelp(command: CommandSpec): string {
   });
   // An option is not parted from its value.
   const whole = synopsis(command).replace(/\[-[^\]]*\]/g, (option) => option.replace(" ", "\0"));
-  const [first, ...rest] = wrap(whole, width - "usage: ".length).map((l) => l.replaceAll("\0", " "));
+  const synopsisLines = wrap(whole, width - "usage: ".length);
+  const [first, ...rest] = synopsisLines.map((line) => line.replaceAll("\0", " "));
   return [
     `usage: ${first}`,
     ...rest.map((line) => `         ${line}`),

@@ -23,8 +23,8 @@ const signs: Readonly<Record<Difference["kind"], string>> = { made: "+", gone: "
 export async function snapshots(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, more] = line.operands;
   if (word === "create") print(String(await ask(home, "createSnapshot")));
-  else if (word === "delete") await ask(home, "deleteSnapshot", { name: needed(more, "delete") });
-  else if (word === "keep") await keep(home, needed(more, "keep"));
+  else if (word === "delete") await ask(home, "deleteSnapshot", { name: needed(more, "snapshots") });
+  else if (word === "keep") await keep(home, needed(more, "snapshots"));
   else await list(home, line, word);
   return exitCodes.ok;
 }

@@ -1,4 +1,4 @@
-/** The word that was meant, where one letter or two are wrong, and no guess where nobody can tell. */
+/** The word that was meant, where one letter or two are wrong; no guess where nobody can tell. */
 import { test } from "tap";
 import { commands } from "../../src/cli/commands.ts";
 import { nearest } from "../../src/cli/nearest.ts";
