@@ -23,9 +23,10 @@ const signs: Readonly<Record<Difference["kind"], string>> = { made: "+", gone: "
 export async function snapshots(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, more] = line.operands;
   if (word === "create") print(String(await ask(home, "createSnapshot")));
-  else if (word === "delete") await ask(home, "deleteSnapshot", { name: needed(more, "snapshots") });
-  else if (word === "keep") await keep(home, needed(more, "snapshots"));
-  else await list(home, line, word);
+  else if (word === "delete" || word === "keep") {
+    const which = needed(more, "snapshots");
+    await (word === "keep" ? keep(home, which) : ask(home, "deleteSnapshot", { name: which }));
+  } else await list(home, line, word);
   return exitCodes.ok;
 }
 
