@@ -77,7 +77,10 @@ function longestFirst(files) {
   return [...files].sort((a, b) => rankOf(a) - rankOf(b) || a.localeCompare(b));
 }
 
-/** One file: how many of its tests passed and failed, how long it took, and what it printed. */
+/**
+ * One file: how many of its tests passed and failed, how long it took, how long it was silent
+ * before it ended, and what it printed.
+ */
 function runFile(file, { secondsOf, graceSeconds = graceSecondsUsual }) {
   const timeoutSeconds = secondsOf(file);
   return new Promise((resolve) => {
@@ -89,16 +92,19 @@ function runFile(file, { secondsOf, graceSeconds = graceSecondsUsual }) {
     });
     if (!startsMany(file)) giveWay(child.pid);
     const printed = { out: "", error: "" };
+    let lastMs = startMs;
     const keep = (name) => (text) => {
       printed[name] = (printed[name] + text).slice(-outputCharactersMax);
+      lastMs = performance.now();
     };
     child.stdout.setEncoding("utf8").on("data", keep("out"));
     child.stderr.setEncoding("utf8").on("data", keep("error"));
     const end = setTimeout(() => child.kill("SIGKILL"), (timeoutSeconds + graceSeconds) * 1000);
     child.once("close", (code, signal) => {
       clearTimeout(end);
-      const seconds = (performance.now() - startMs) / 1000;
-      resolve({ file, seconds, printed, ...count(printed.out, code === 0, signal ?? code) });
+      const [seconds, silence] = [startMs, lastMs].map((ms) => (performance.now() - ms) / 1000);
+      const counted = count(printed.out, code === 0, signal ?? code);
+      resolve({ file, seconds, silence, printed, ...counted });
     });
   });
 }

@@ -32,9 +32,13 @@ for (const { file, names } of results) names.forEach((name) => say(`failed: ${fi
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
 
-/** A line for each file, and all that it printed when something in it failed. */
-function told({ file, seconds, passed, failed, printed }) {
+/**
+ * A line for each file, and all that it printed when something in it failed. What lives on after
+ * its last word waits for a timer or a process that nobody ended.
+ */
+function told({ file, seconds, silence, passed, failed, printed }) {
   const outcome = failed > 0 ? `${failed} FAILED, ${passed} passed` : `${passed} passed`;
-  say(`${seconds.toFixed(1).padStart(6)} s  ${file}: ${outcome}`);
+  const late = silence > 2 ? `, ${silence.toFixed(1)} s after its last word` : "";
+  say(`${seconds.toFixed(1).padStart(6)} s  ${file}: ${outcome}${late}`);
   if (failed > 0) process.stderr.write(`${printed.out}\n${printed.error}\n`);
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Test, test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -106,14 +107,15 @@ test("the watch sees edits, new files, removals and the choice; each once", asyn
     const { promise, resolve } = Promise.withResolvers<void>();
     wake = resolve;
     act();
-    await Promise.race([promise, new Promise((late) => setTimeout(late, 20_000))]);
+    // What is not heard of fails below; the timer must not keep the process.
+    await Promise.race([promise, delay(20_000, undefined, { ref: false })]);
     return heard.at(-1);
   };
   // The watch is up once it has told of anything at all.
   let at = 0;
   while (heard.length === 0 && at < 100) {
     write(home, "eu", `policy eu { forbid country in US; } # ${at++}`);
-    await new Promise((later) => setTimeout(later, 300));
+    await delay(300);
   }
   t.match((await next(() => write(home, "us", "policy us { }")))?.named, { us: "policy us { }" });
   t.match((await next(() => choose(home, "us")))?.drive, "policy us { }");

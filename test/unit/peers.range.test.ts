@@ -2,6 +2,7 @@
 import { encode } from "@ipld/dag-cbor";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
+import { setTimeout as delay } from "node:timers/promises";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
@@ -119,7 +120,7 @@ test("a stream has few messages, a peer few streams, and nonsense ends a stream 
       for (const head of heads) {
         if (stream.status === "open") stream.send(encodeFrameStart(head, 0));
       }
-      await Promise.race([ended, answered.promise, systemClock.delay(5_000)]);
+      await Promise.race([ended, answered.promise, delay(5_000, undefined, { ref: false })]);
       stream.abort(new Error("done"));
       return answers;
     };
