@@ -12,7 +12,6 @@ import { noise } from "@libp2p/noise";
 import { type Ping, ping } from "@libp2p/ping";
 import { preSharedKey } from "@libp2p/pnet";
 import { tcp } from "@libp2p/tcp";
-import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
@@ -20,6 +19,7 @@ import { limits } from "../base/limits.ts";
 import { type Reach, isToldPublic, reachServices } from "./reach.ts";
 import { relayTransport, relayedAddress } from "./reach.ts";
 import type { SearchNeeds } from "./relay-search.ts";
+import { socketTls } from "./tls.ts";
 
 export interface NodeServices extends Record<string, unknown> {
   readonly dht: KadDHT;
@@ -78,7 +78,7 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
       appendAnnounce: publicOnes,
     },
     transports: [tcp(dialling(options.dialsFrom)), ...(isRelayed ? [relayTransport(needs)] : [])],
-    connectionEncrypters: [options.encryption === "tls" ? tls() : noise()],
+    connectionEncrypters: [options.encryption === "tls" ? socketTls() : noise()],
     ...protectorOf(options.networkKey),
     streamMuxers: [yamux({
       maxInboundStreams: streamsMax,
