@@ -36,9 +36,11 @@ interface Told {
 export class Telling implements Step {
   readonly name = "telling";
   readonly #needs: TellingNeeds;
-  /** Of those who are there: whoever comes back is told anew. */
   readonly #told = new Map<PeerId, Told>();
-  #isHeard = false;
+  /** Those who were there when it was last looked. */
+  #before: ReadonlySet<PeerId> = new Set();
+  /** What the tree was told; before the first time it may have been told by an earlier node. */
+  #isHeard: boolean | undefined;
   #callAtMs = 0;
   wake: () => void = () => undefined;
 
@@ -53,8 +55,7 @@ export class Telling implements Step {
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const { merger, network } = this.#needs;
     if (merger === undefined || network.device === undefined) return "idle";
-    const there = this.#there();
-    for (const peer of this.#told.keys()) if (!there.has(peer)) this.#told.delete(peer);
+    const there = this.#met(this.#there());
     const absent = this.#dueCalls(there);
     const listening = [...there].filter((peer) => (this.#told.get(peer)?.failures ?? 0) === 0);
     await this.#listen(merger, listening.length > 0);
@@ -78,6 +79,17 @@ export class Telling implements Step {
     const known = new Set(devices());
     const online = network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer);
     return new Set(online.filter((peer) => known.has(peer) && isFreeLine(peer)));
+  }
+
+  /** Whoever went and comes back is told anew; whoever did not answer has another chance. */
+  #met(there: ReadonlySet<PeerId>): ReadonlySet<PeerId> {
+    for (const peer of this.#before) if (!there.has(peer)) this.#told.delete(peer);
+    for (const peer of there) {
+      const isNew = !this.#before.has(peer);
+      if (isNew && (this.#told.get(peer)?.failures ?? 0) > 0) this.#told.delete(peer);
+    }
+    this.#before = there;
+    return there;
   }
 
   /** To tell one that is not connected is to call it. */

@@ -26,7 +26,9 @@ import { TownNetwork, type TownView, emptyHost } from "./town-network.ts";
 import { MemoryBooks } from "./transfer-world.ts";
 
 /** So much quicker than ours the town's time goes, for whoever waits. */
-const haste = 20;
+const haste = 10;
+/** Of the town's time: a minute of ours, and half a second of it. */
+const patience = { long: 60_000 * haste, short: 500 * haste };
 const never = new AbortController().signal;
 
 const hastyClock: Clock = {
@@ -50,7 +52,8 @@ export interface TownDevice {
 
 export class DeviceTown implements AsyncDisposable {
   readonly network = new TownNetwork(hastyClock);
-  readonly driveKeys = driveKeysOf(sha256(Buffer.from("device town")));
+  readonly driveSeed = sha256(Buffer.from("device town"));
+  readonly driveKeys = driveKeysOf(this.driveSeed);
   readonly devices: TownDevice[] = [];
   readonly #seed: string;
   readonly #parts = new AsyncDisposableStack();
@@ -164,7 +167,7 @@ export class DeviceTown implements AsyncDisposable {
     const merger = new LateMerger();
     const transfer = await openTransfer({
       ...shared, network, source: store, books, coder: openCoder(), keys: this.driveKeys, merger,
-    }, { settleMs: 0 });
+    }, { settleMs: 0, readTimeoutMs: patience.long });
     store.setFetcher(transfer);
     const recovered = isNew ? await transfer.recover() : undefined;
     if (recovered !== undefined) {
@@ -189,10 +192,12 @@ export async function attend({ transfer }: TownDevice): Promise<void> {
 }
 
 /** Commits, uploads and publishes as far as peers let it; answers whether all is up. */
-export async function publish({ tree, transfer }: TownDevice): Promise<boolean> {
+export async function publish(
+  { tree, transfer }: TownDevice, wait: keyof typeof patience = "long",
+): Promise<boolean> {
   await tree.commit();
   try {
-    await transfer.flush(10_000);
+    await transfer.flush(patience[wait]);
     return true;
   } catch (error) {
     if (isFault(error, "TimedOut", "Unavailable")) return false;

@@ -190,3 +190,27 @@ export async function wordsOf(tree: Tree): Promise<Set<string>> {
   }
   return words;
 }
+
+/** The names that lead to a folder of this number; undefined when it is gone. */
+export async function pathTo(tree: Tree, wanted: Ino | undefined): Promise<Name[] | undefined> {
+  const folders = (await allIn(tree)).filter(({ isFolder }) => isFolder);
+  const names: Name[] = [];
+  for (let ino = wanted; ino !== undefined && ino !== rootIno;) {
+    const found = folders.find((one) => one.ino === ino);
+    if (found === undefined) return undefined;
+    names.unshift(found.name);
+    ino = found.parent;
+  }
+  return names;
+}
+
+/** The first lines of files below a folder that have one name: all that readers are shown. */
+export async function singleWords(tree: Tree, folder: Ino = rootIno): Promise<string[]> {
+  const words: string[] = [];
+  for (const { ino, isFile } of await allIn(tree, folder)) {
+    const { links } = await tree.getattr(ino);
+    const word = isFile && links === 1 ? wordIn(await readFile(tree, ino)) : undefined;
+    if (word !== undefined) words.push(word);
+  }
+  return words;
+}

@@ -4,9 +4,12 @@
  * is asked here; who calls it says what to do about an answer.
  */
 import { isFault } from "../../src/base/errors.ts";
+import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { DeviceTown, type TownDevice, aMoment, attend, publish } from "./device-town.ts";
-import { DriveUser, pictureOf, wordsOf } from "./drive-user.ts";
+import { DriveUser, pathTo, pictureOf, singleWords, wordsOf } from "./drive-user.ts";
+import { TownGiver, TownReader, folderName } from "./town-readers.ts";
+import { nobody } from "./walk.ts";
 
 export interface TownTrial {
   readonly seed: string;
@@ -21,6 +24,9 @@ export interface TownOutcome {
   readonly lost: readonly string[];
   /** What machines with the words alone did not find as it was told, while no device was there. */
   readonly unkept: readonly string[];
+  /** What readers lack of the folder that is given to them, and what was shown to one shut out. */
+  readonly unread: readonly string[];
+  readonly stolen: readonly string[];
   readonly acts: number;
 }
 
@@ -38,6 +44,11 @@ class Life {
   readonly user: DriveUser;
   readonly #random: Random;
   readonly #unkept: string[] = [];
+  #readers: readonly TownReader[] = [];
+  #giver: TownGiver | undefined;
+  #folder: Ino | undefined;
+  /** What had been written when the second reader was shut out. */
+  #before: ReadonlySet<string> | undefined;
   #acts = 0;
   #looks = 0;
 
@@ -49,21 +60,26 @@ class Life {
 
   async begin(devices: number): Promise<void> {
     const first = await this.town.add("desk");
+    const at = { parent: rootIno, name: folderName };
+    this.#folder = (await first.tree.mkdir(nobody, at, { mode: 0o755 })).ino;
     for (let act = 0; act < 8; act++) await this.user.act(first);
     await publish(first);
+    await this.#give(first);
     for (let more = 1; more < devices; more++) await this.town.add(`device ${more}`);
   }
 
   async step(): Promise<void> {
     const what = this.#random.below(100);
-    if (what < 50) await this.#act();
+    if (what < 48) await this.#act();
+    else if (what < 54) await this.#toldFirst();
     else if (what < 72) await attend(this.#any());
-    else if (what < 80) await publish(this.#any());
+    else if (what < 80) await publish(this.#any(), "short");
     else if (what < 84) await this.#bothAtOnce();
     else if (what < 91) this.#cut();
     else if (what < 95) this.#mend();
-    else if (what < 98) await this.town.restart(this.#any(), { crash: this.#random.below(2) === 0 });
-    else await this.#lookFromAfar();
+    else if (what < 97) await this.town.restart(this.#any(), { crash: this.#random.below(2) === 0 });
+    else if (what < 98) await this.#lookFromAfar();
+    else await this.#shutOut();
     await aMoment();
   }
 
@@ -89,7 +105,48 @@ class Life {
     }
     for (const device of this.town.devices) await publish(device);
     await this.#lookFromAfar();
-    return { pictures, lost, unkept: this.#unkept, acts: this.#acts };
+    const { unread, stolen } = await this.#readersSee();
+    return { pictures, lost, unkept: this.#unkept, unread, stolen, acts: this.#acts };
+  }
+
+  async #give(first: TownDevice): Promise<void> {
+    this.#giver = await TownGiver.begin(this.town, first, this.town.driveSeed);
+    const readers = ["Ann", "Bob"].map((name) => TownReader.begin(this.town, name));
+    this.#readers = await Promise.all(readers);
+    const path = await pathTo(first.tree, this.#folder);
+    // It may have been removed as soon as it was made.
+    for (const reader of path === undefined ? [] : this.#readers) {
+      await this.#giver.give(path ?? [], reader);
+    }
+  }
+
+  /** Holders that are reached hear of it at once. */
+  async #shutOut(): Promise<void> {
+    const [first] = this.town.devices;
+    const [, bob] = this.#readers;
+    if (first === undefined || bob === undefined || this.#before !== undefined) return;
+    const path = await pathTo(first.tree, this.#folder);
+    if (path === undefined) return;
+    this.#mend();
+    await this.#giver?.shutOut(path, bob);
+    this.#before = new Set(this.user.written);
+  }
+
+  async #readersSee(): Promise<{ readonly unread: string[]; readonly stolen: string[] }> {
+    const first = this.town.devices[0] as TownDevice;
+    const path = await pathTo(first.tree, this.#folder);
+    const wanted = path === undefined ? [] : await singleWords(first.tree, this.#folder);
+    let unread = wanted;
+    for (let round = 0; round < 8 && (round === 0 || unread.length > 0); round++) {
+      await this.#giver?.follow();
+      for (const reader of this.#readers) await reader.look();
+      const seen = await this.#readers[0]?.words();
+      unread = wanted.filter((word) => seen?.has(word) !== true);
+    }
+    const shown = [...await this.#readers[1]?.words() ?? []];
+    const before = this.#before;
+    const stolen = before === undefined ? [] : shown.filter((word) => !before.has(word));
+    return { unread, stolen };
   }
 
   async #act(): Promise<void> {
@@ -97,11 +154,24 @@ class Life {
     await this.user.act(this.#any());
   }
 
+  /** One tells another, who publishes before it: whatever the other names then, holders have. */
+  async #toldFirst(): Promise<void> {
+    const [one, other] = [this.#any(), this.#any()];
+    for (let act = 0; act < 3; act++) await this.user.act(one);
+    await one.tree.commit();
+    await attend(one);
+    await aMoment();
+    if (one === other) return;
+    await attend(other);
+    await publish(other, "short");
+    if (this.#random.below(2) === 0) await this.#lookFromAfar();
+  }
+
   /** One acts while another takes in what it hears. */
   async #bothAtOnce(): Promise<void> {
     const [one, other] = [this.#any(), this.#any()];
     if (one === other) return;
-    await Promise.all([this.user.act(one), attend(other), publish(one)]);
+    await Promise.all([this.user.act(one), attend(other), publish(one, "short")]);
   }
 
   /** Some are apart from the others; holders go with either side. */

@@ -75,12 +75,15 @@ const lives = process.env["HIVE_LIFE"] === undefined
   ? Array.from({ length: trials }, (_, trial) => `${seed}.${trial}`) : [process.env["HIVE_LIFE"]];
 
 for (const name of lives) {
-  test(`three devices come to have the same tree, life ${name}`, slow, async (t) => {
-    const { pictures, lost, unkept, acts } = await liveInTown({ seed: name, devices: 3, steps: 70 });
+  test(`three devices and two readers, life ${name}`, slow, async (t) => {
+    const outcome = await liveInTown({ seed: name, devices: 3, steps: 40 });
+    const { pictures, lost, unkept, unread, stolen, acts } = outcome;
     t.comment(`${acts} acts; replay: HIVE_LIFE=${name} node test/unit/devices.town.test.ts`);
     const [first, ...others] = Object.values(pictures);
     for (const other of others) t.strictSame(other, first);
     t.strictSame(lost, [], "what nobody gave up is there");
     t.strictSame(unkept, [], "whatever was published is with holders");
+    t.strictSame(unread, [], "a reader has all that is in the folder that is given to her");
+    t.strictSame(stolen, [], "and who was shut out nothing that was written since");
   });
 }
