@@ -71,7 +71,8 @@ export class Layer {
 
   keep(snapshot: Snapshot): void {
     const { node } = snapshot;
-    if (!this.inodes.has(node.ino)) node.pins++;
+    if (node.keptIn !== this.number) node.pins++;
+    node.keptIn = this.number;
     this.inodes.set(node.ino, snapshot);
   }
 }

@@ -54,8 +54,9 @@ export class Node {
   handles = 0;
   /** Nodes in memory whose home is here. */
   children = 0;
-  /** Layers of changes that name this node. */
+  /** Layers of changes that name this node, and the number of the newest of them. */
   pins = 0;
+  keptIn = -1;
   live: Live | undefined = undefined;
   /** The layer in which the journal has told where this node is. */
   anchored = -1;
@@ -113,6 +114,9 @@ export function allocatedFor(lengthBytes: number): number {
 export class Nodes {
   readonly #nodes = new InoMap<Node>();
   readonly #unsettled: Node[] = [];
+  /** The two that were found last, as long as they are here. */
+  #last: Node | undefined;
+  #before: Node | undefined;
   /** How often something was given another place. */
   moves = 0;
   readonly #orphaned: (tree: PageTree) => void;
@@ -134,13 +138,20 @@ export class Nodes {
     return this.get(rootIno);
   }
 
+  /** Most changes are of the node before, or of the folder that the one before was in. */
   find(ino: Ino): Node | undefined {
-    return this.#nodes.get(ino);
+    if (this.#last?.ino === ino) return this.#last;
+    if (this.#before?.ino === ino) return this.#before;
+    const node = this.#nodes.get(ino);
+    if (node === undefined) return undefined;
+    this.#before = this.#last;
+    this.#last = node;
+    return node;
   }
 
   /** The kernel asks for what it looked up, so it is here. */
   get(ino: Ino): Node {
-    const node = this.#nodes.get(ino);
+    const node = this.find(ino);
     if (node === undefined) throw new HiveError("Stale", "tree.node", String(ino));
     return node;
   }
@@ -174,6 +185,8 @@ export class Nodes {
   settle(node: Node): void {
     if (node.needed || this.#nodes.get(node.ino) !== node) return;
     this.#nodes.delete(node.ino);
+    this.#last = undefined;
+    this.#before = undefined;
     if (node.home.kind === "none" && node.tree !== noTree) this.#orphaned(node.tree);
     if (node.home.kind !== "entry") return;
     node.home.parent.children--;

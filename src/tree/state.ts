@@ -248,7 +248,7 @@ export class State {
 
   /** The layer and all above it know this node, though nothing of it changed. */
   keep(node: Node): void {
-    if (this.active.inodes.has(node.ino)) return;
+    if (node.keptIn === this.active.number) return;
     const inode = this.publishedInode(node, node.inode);
     this.active.keep({ node, inode, home: node.home });
     if (node.home.kind === "entry") this.keep(node.home.parent);
@@ -274,7 +274,9 @@ export class State {
     node.anchored = this.active.number;
     this.#count(node, published);
     const { edited, moved } = marksOf(inode);
-    for (const mark of [inode.ino, edited, moved]) this.#notAgain(mark);
+    this.#notAgain(inode.ino);
+    this.#notAgain(edited);
+    this.#notAgain(moved);
   }
 
   /** All that these devices had made by then is in here, or was decided on. */
@@ -288,8 +290,8 @@ export class State {
 
   /** A mark of this device is made once. */
   #notAgain(mark: number): void {
-    const isOurs = deviceOf(mark) === this.device.number;
-    if (isOurs && mark >= this.nextIno) this.nextIno = mark + 1;
+    if (mark < this.nextIno) return;
+    if (deviceOf(mark) === this.device.number) this.nextIno = mark + 1;
   }
 
   #graft(ino: Ino, tree: PageTree): void {
@@ -348,16 +350,15 @@ export class State {
   #isTold(change: Change): boolean {
     if (isOfDrive(change)) return true;
     if (change.kind === "bind" || change.kind === "unbind" || change.kind === "graft") return true;
-    const ino = change.kind === "inode" ? change.inode.ino : change.ino;
-    const node = this.nodes.find(ino);
     if (change.kind === "inode" && change.home.kind !== "none") return true;
+    const node = this.nodes.find(change.kind === "inode" ? change.inode.ino : change.ino);
     return node !== undefined && node.home.kind !== "none";
   }
 
   #published(change: Change): Change {
     if (change.kind !== "inode") return change;
     const node = this.nodes.find(change.inode.ino);
-    if (node === undefined) return change;
+    if (node?.live === undefined) return change;
     return { ...change, inode: this.publishedInode(node, change.inode) };
   }
 }
