@@ -34,7 +34,7 @@ export const open = operation<Handle>({
     const flags = openFlags(request.u32(0));
     const strip = flags.truncate && (request.u32(4) & openKillPrivileges) !== 0;
     const { caller, ino } = request;
-    const opening = then(dropPrivileges(desk, request, strip), () =>
+    const opening = then(strip ? dropPrivileges(desk, request, ino) : undefined, () =>
       desk.tree.open(caller, ino, flags));
     return then(opening, (handle) => keep(desk, handle, { ino, write: flags.write }));
   },
@@ -94,7 +94,7 @@ export const write = operation<number>({
     const bytes = request.view(40, request.u32(16));
     const strip = (request.u32(20) & writeKillPrivileges) !== 0;
     if (!strip) return desk.tree.write(handle, offsetBytes, bytes);
-    return then(dropPrivileges(desk, request, true), () =>
+    return then(dropPrivileges(desk, request, request.ino), () =>
       desk.tree.write(handle, offsetBytes, bytes));
   },
   encode: (reply, writtenBytes) => void reply.u32(writtenBytes).u32(0),
@@ -136,7 +136,8 @@ export const lseek = operation({
   run: (desk, request) => {
     const whence = seekWhences[request.u32(16)];
     if (whence === undefined) throw new HiveError("Invalid", "mount.lseek", "whence");
-    const [handle, offsetBytes] = [request.handle(0), request.u64(8)];
+    // One below zero is past every end, as one too large is.
+    const [handle, offsetBytes] = [request.handle(0), request.u64Clamped(8)];
     // The kernel asks without writing its dirty pages first: they would be told to be holes.
     return then(desk.settle(request.ino), () => desk.tree.seek(handle, offsetBytes, whence));
   },
@@ -172,19 +173,21 @@ function openFlags(bits: number): OpenFlags {
   return { read: true, write, append: false, truncate: (bits & O_TRUNC) !== 0 };
 }
 
-function dropPrivileges(desk: Desk, request: Request, wanted: boolean): Maybe<unknown> {
-  if (!wanted) return undefined;
-  return desk.tree.setattr(request.caller, request.ino, { dropPrivileges: true });
-}
-
-/** Where the kernel does not say whether set-user-id bits must go, as it does for writes. */
-function dropForeign(desk: Desk, request: Request, ino: Ino): Maybe<unknown> {
-  const { caller } = request;
-  if (caller.uid === 0) return undefined;
+/**
+ * Set-user-id bits go when somebody without rights over them writes. The kernel remembers a mode,
+ * shows it and runs programs by it, and learns no other from the answer to a write: it is told.
+ */
+function dropPrivileges(desk: Desk, { caller }: Request, ino: Ino): Maybe<unknown> {
   return then(desk.tree.getattr(ino), ({ mode }) => {
     if ((mode & privileges) === 0) return undefined;
-    return desk.tree.setattr(caller, ino, { dropPrivileges: true });
+    return then(desk.tree.setattr(caller, ino, { dropPrivileges: true }), (changed) =>
+      changed.mode === mode ? undefined : desk.forgetAttributes(ino));
   });
+}
+
+/** Where the kernel does not say whether they must go, as it does for writes. */
+function dropForeign(desk: Desk, request: Request, ino: Ino): Maybe<unknown> {
+  return request.caller.uid === 0 ? undefined : dropPrivileges(desk, request, ino);
 }
 
 function keep(

@@ -21,10 +21,13 @@ export class Notices {
   }
 
   /** Forgets attributes and, from the beginning on, cached pages. Never rejects. */
-  async invalidateInode(ino: Ino): Promise<void> {
-    const reply = new Reply(replyHeadBytes + 24);
-    reply.u64(ino).u64(0).u64(0).seal(0, notices.invalidateInode, 0);
-    await this.#send(reply);
+  invalidateInode(ino: Ino): Promise<void> {
+    return this.#invalidate(ino, 0);
+  }
+
+  /** Touches no page, so it may go out while the kernel awaits an answer about this very file. */
+  forgetAttributes(ino: Ino): Promise<void> {
+    return this.#invalidate(ino, -1);
   }
 
   /** Forgets what a name leads to, or that it leads nowhere. Never rejects. */
@@ -53,6 +56,13 @@ export class Notices {
 
   #closeWhenIdle(): void {
     if (this.#state === "closing" && this.#underWay === 0) closeSync(this.#device);
+  }
+
+  /** From an offset below zero on: no pages. */
+  async #invalidate(ino: Ino, offsetBytes: number): Promise<void> {
+    const reply = new Reply(replyHeadBytes + 24);
+    reply.u64(ino).u64(offsetBytes).u64(0).seal(0, notices.invalidateInode, 0);
+    await this.#send(reply);
   }
 
   /** The code of what went wrong, such as ENOENT: the kernel knew nothing of it. */

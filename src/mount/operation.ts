@@ -32,6 +32,8 @@ export interface Desk {
   later<T>(request: Request, value: Promise<T>, parts: Parts<T>): Promise<void>;
   /** Has the kernel write out what it holds of this file, before an answer that depends on it. */
   settle(ino: Ino): Maybe<void>;
+  /** Has the kernel ask again for what it remembers of the inode, but not of its bytes. */
+  forgetAttributes(ino: Ino): Promise<void>;
   /** For requests that have no answer. */
   forget(ino: Ino, lookups: number): void;
   interrupt(unique: number): void;

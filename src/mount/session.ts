@@ -114,6 +114,10 @@ export class Session implements Desk {
     return [...this.writers.values()].includes(ino) ? this.invalidateInode(ino) : undefined;
   }
 
+  forgetAttributes(ino: Ino): Promise<void> {
+    return this.#notices.forgetAttributes(ino);
+  }
+
   forget(ino: Ino, lookups: number): void {
     this.lookups.forgot(ino, lookups);
     this.tree.forget(ino, lookups);
