@@ -25,7 +25,8 @@ const switches: Readonly<Record<string, ChosenOptions>> = {
   suid: { setUserId: true }, nosuid: { setUserId: false },
   dev: { devices: true }, nodev: { devices: false },
   exec: { execute: true }, noexec: { execute: false },
-  atime: { noAtime: false }, noatime: { noAtime: true },
+  // Kept as the kernel does by default: when older than the last change, or than a day.
+  atime: { noAtime: false }, relatime: { noAtime: false }, noatime: { noAtime: true },
   sync: { synchronous: true }, async: { synchronous: false },
   defaults: {},
   // These hold always.

@@ -25,6 +25,7 @@ test("the usual words are understood, later ones winning", (t) => {
   t.strictSame(parseMountOptions("ro,rw,max_read=131072,noatime,default_permissions"), {
     readOnly: false, maxReadBytes: 131072, noAtime: true,
   });
+  t.strictSame(parseMountOptions("noatime,relatime"), { noAtime: false });
   t.strictSame(parseMountOptions("x-systemd.automount,_netdev,user,subtype=hive,fsname=a=b"), {
     fsName: "a=b",
   });
