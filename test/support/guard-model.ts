@@ -44,8 +44,9 @@ export interface Weather {
   readonly loss: number;
   readonly twice: number;
   readonly delayMsMax: number;
-  /** How often something befalls somebody; Infinity for a calm that kills `deaths` and no more. */
+  /** How often something befalls somebody; Infinity for a calm. */
   readonly troubleMs: number;
+  /** At the beginning. */
   readonly deaths: number;
   readonly hours: number;
   /** Machines lose their disks more often than they fall. */
@@ -133,7 +134,7 @@ export class GuardModel {
     for (const node of this.#nodes.values()) this.#every(beatMs, () => this.#beat(node));
     for (const node of this.#nodes.values()) this.#every(leaseMs / 2, () => this.#lead(node));
     if (troubleMs < Infinity) this.#every(troubleMs, () => this.#trouble());
-    else this.#kill(this.#weather.deaths);
+    this.#kill(this.#weather.deaths);
     for (;;) {
       const event = pop(this.#agenda);
       if (event === undefined || event.atMs > endMs) break;

@@ -8,7 +8,7 @@ import { planShift } from "../../src/placement/balance.ts";
 import { Levelling } from "../support/levelling.ts";
 
 const first = Number(process.env["HIVE_SEED"] ?? 1);
-const seeds = 9;
+const [seeds, calmSeeds] = [9, 3];
 const replay = (seed: number) => {
   return `replay: HIVE_SEED=${seed} node test/unit/placement.balance.test.ts`;
 };
@@ -35,12 +35,12 @@ test("newcomers are filled, no more bytes move than it takes, and then there is 
 });
 
 test("in a network that nobody joins next to nothing moves", (t) => {
-  for (let seed = first; seed < first + seeds; seed++) {
+  for (let seed = first; seed < first + calmSeeds; seed++) {
     const options = { peers: 27, newcomers: 0, owners: 12, turns: 60 };
     const { movedBytes, leastBytes, lateMoves } = new Levelling(String(seed), options).run();
     if (movedBytes > leastBytes || lateMoves > 0) t.fail(`${movedBytes} bytes; ${replay(seed)}`);
   }
-  t.pass(`${seeds} networks`);
+  t.pass(`${calmSeeds} networks`);
   t.end();
 });
 

@@ -34,11 +34,11 @@ test("a shard of which a tenth is gone loses every race", (t) => {
   const shard = random.bytes(Math.max(...limits.segment.shardBytes));
   const gone = Buffer.from(shard);
   for (let at = 0; at < gone.length; at += 10 * leafBytes) gone.fill(0, at, at + leafBytes);
-  for (let at = 0; at < 12; at++) {
+  for (let at = 0; at < 5; at++) {
     const race = makeRace({ shard: shardIdOf(shard) }, random);
     if (runRace(race, holder, shard).equals(runRace(race, holder, gone))) t.fail(replay);
   }
-  t.pass("a dozen of them");
+  t.pass("five of them");
   t.end();
 });
 
