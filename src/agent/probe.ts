@@ -112,7 +112,7 @@ export class Probe implements Step {
     });
   }
 
-  /** Nobody else can know which of these is looked at afterwards: it is not the first. */
+  /** In another order, so that nobody can know which of them is read afterwards. */
   async #race(
     holder: PeerId, held: readonly HeldShard[], signal: AbortSignal,
   ): Promise<readonly Leg[]> {

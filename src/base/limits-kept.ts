@@ -83,8 +83,11 @@ export const keptLimits = {
     absenceMsMin: 60_000,
     /** From this probability on a silent peer is rebuilt: one of five such may still return. */
     deadFrom: 0.8,
-    /** No silence is a death sooner: a power cut, a line that somebody has to come and mend. */
-    silenceMsMin: 12 * 3_600_000,
+    /**
+     * No silence is a death sooner: a night, a power cut, a line that somebody has to come and
+     * mend. An hour more, and what is in danger when many died is not safe again in half a day.
+     */
+    silenceMsMin: 10.5 * 3_600_000,
     /** A peer that was silent for two weeks of holidays is dead, whatever it used to do. */
     deadAfterMs: 14 * 24 * 3_600_000,
     /** So many of one domain, ... */
