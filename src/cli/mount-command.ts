@@ -39,7 +39,7 @@ import { sharingHandlersOf } from "./sharing-commands.ts";
 import { snapshotHandlersOf } from "./snapshot-handlers.ts";
 import { makeDrive, wordsText } from "./setup-commands.ts";
 import { checkSwarmSize, joinLocalSwarm } from "./swarm-command.ts";
-import { ordersOf } from "./traffic-orders.ts";
+import { trafficReload } from "./traffic-orders.ts";
 import { watchHandlersOf } from "./watch-command.ts";
 import { WatchKeeper } from "./watch-keeper.ts";
 
@@ -94,7 +94,7 @@ async function attend(
 ): Promise<ExitCode> {
   const dashboard = lazyDashboard(drive);
   const govern = (texts: PolicyTexts) => drive.govern(texts);
-  const reloadTraffic = trafficReload(home, drive);
+  const reloadTraffic = trafficReload(home, (orders) => drive.limit(orders));
   const needs = { log: daemonLog, govern, settingsChanged: reloadTraffic };
   const policies = watchPolicies(home, files, needs);
   const watches = new WatchKeeper(home.watchesFile, { mount: directory, log: daemonLog });
@@ -120,18 +120,6 @@ async function attend(
     server.close();
   }
   return exitCodes.ok;
-}
-
-/** Tells the drive what the settings and the pause come to now, if that is news. */
-function trafficReload(home: Home, drive: Drive): () => Promise<void> {
-  let told = "";
-  return async () => {
-    const orders = ordersOf(home, readSettings(home.settingsFile));
-    const text = JSON.stringify(orders);
-    if (text === told) return;
-    await drive.limit(orders);
-    told = text;
-  };
 }
 
 /** An indexer or a file manager that looks in for a moment is no reason to refuse. */

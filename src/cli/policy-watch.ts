@@ -5,17 +5,13 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { watch } from "chokidar";
-import { systemClock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
-import { type Log, describe } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
 import type { PolicyTexts } from "../base/policy-views.ts";
+import { watchFiles } from "./file-watch.ts";
 import type { Home } from "./home.ts";
 import { type PolicyFile, policyFiles, readPolicy } from "./policies.ts";
 import { readSettings } from "./settings.ts";
-
-/** Editors save in several steps: a file is read once they have come to rest. */
-const restMs = 200;
 
 export class PolicyFiles {
   readonly #home: Home;
@@ -104,29 +100,15 @@ export function watchPolicies(
     files.told = told;
     needs.log.info("policy.governs", { policies: Object.keys(texts.named).length });
   };
-  const watched = new Set([folder, home.settingsFile, home.policiesDirectory]);
-  const isOther = (path: string): boolean => {
-    return !watched.has(path) && !(dirname(path) === home.policiesDirectory
-      && basename(path).endsWith(".policy"));
+  const watched = new Set([home.settingsFile, home.policiesDirectory]);
+  const isWanted = (path: string): boolean => {
+    const isPolicy = dirname(path) === home.policiesDirectory && basename(path).endsWith(".policy");
+    return watched.has(path) || isPolicy;
   };
-  const watcher = watch(join(folder), { ignoreInitial: true, depth: 1, ignored: isOther });
-  let timer: Disposable | undefined;
-  const failed = (error: unknown): void => needs.log.warn("policy.watch", { why: describe(error) });
-  const look = (): void => {
-    timer?.[Symbol.dispose]();
-    timer = systemClock.after(restMs, () => {
-      for (const look of [reload, needs.settingsChanged]) void look().catch(failed);
-    });
-  };
-  watcher.on("error", failed);
-  // Once more when it is ready: something may have changed before anybody watched.
-  watcher.on("ready", look);
-  watcher.on("all", look);
+  const looks = [reload, needs.settingsChanged];
+  const watcher = watchFiles(folder, { log: needs.log, isWanted, looks });
   return {
     reload,
-    async close() {
-      timer?.[Symbol.dispose]();
-      await watcher.close();
-    },
+    close: () => watcher.close(),
   };
 }

@@ -1,5 +1,6 @@
 /** The commands that make or bring back a drive, and those that run without one. */
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { HiveError } from "../base/errors.ts";
 import { lineLog, toStandardError } from "../base/log.ts";
 import { giveWay } from "../base/priority.ts";
@@ -10,6 +11,7 @@ import { serveControl, vouchIn } from "./control.ts";
 import { askedToEnd, receivePassphrase, sayFailed, sayReady, startInBackground } from "./daemon.ts";
 import { examine } from "./doctor.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
+import { watchFiles } from "./file-watch.ts";
 import { type Home, makeHome } from "./home.ts";
 import { hasKeys, obtainPassphrase, readKeys, writeKeys } from "./keys.ts";
 import { readNetworkKey, writeNetworkKey } from "./network-key.ts";
@@ -18,7 +20,7 @@ import { print, printJson, say } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { heldText } from "./held-text.ts";
 import { readSettings, writeSettings } from "./settings.ts";
-import { ordersOf } from "./traffic-orders.ts";
+import { trafficReload } from "./traffic-orders.ts";
 
 /** 24 words of at most 8 letters, with room for white space and mistakes. */
 const wordsBytesMax = 4096;
@@ -125,9 +127,13 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
   };
   try {
     const secrets = await readKeys(home, give);
-    const settings = readSettings(home.settingsFile);
-    const running = await openNode({ log }, nodeConfigOf(home, settings, secrets));
+    const config = nodeConfigOf(home, readSettings(home.settingsFile), secrets);
+    const running = await openNode({ log }, config);
     const ended = Promise.withResolvers<void>();
+    const reloadTraffic = trafficReload(home, (orders) => running.limit(orders));
+    const settings = watchFiles(dirname(home.settingsFile), {
+      log, isWanted: (path) => path === home.settingsFile, looks: [reloadTraffic],
+    });
     const server = await serveControl(home.socket, {
       status: () => running.status(),
       peers: () => running.peers(),
@@ -136,13 +142,14 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
       invite: (values) => running.invite({ networkKey: values["networkKey"] === true }),
       join: (values) => running.join(String(values["invite"])),
       leave: (values) => running.leave(orderIn(values)),
-      reloadTraffic: () => running.limit(ordersOf(home, readSettings(home.settingsFile))),
+      reloadTraffic,
       setQuota: ({ bytes }) => running.setQuota(Number(bytes)),
       vault: async () => (await running.status()).vault,
       unmount: () => ended.resolve(),
     });
     sayReady(`a peer at ${(await running.status()).addresses.join(" ")}`);
     await Promise.race([askedToEnd(), ended.promise]);
+    await settings.close();
     await running.close();
     server.close();
     return exitCodes.ok;

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "nod
 import { HiveError } from "../base/errors.ts";
 import type { Pause, TrafficOrders } from "../base/traffic.ts";
 import type { Home } from "./home.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, readSettings } from "./settings.ts";
 import { parseMetered, parseTimetable } from "./timetable.ts";
 
 export function ordersOf(home: Home, settings: Settings): TrafficOrders {
@@ -18,6 +18,20 @@ export function ordersOf(home: Home, settings: Settings): TrafficOrders {
     limitLan,
     metered: parseMetered(settings.metered),
     pause: readPause(home),
+  };
+}
+
+/** Tells what the settings and the pause come to now, if that is news. */
+export function trafficReload(
+  home: Home, tell: (orders: TrafficOrders) => Promise<void>,
+): () => Promise<void> {
+  let told = "";
+  return async () => {
+    const orders = ordersOf(home, readSettings(home.settingsFile));
+    const text = JSON.stringify(orders);
+    if (text === told) return;
+    await tell(orders);
+    told = text;
   };
 }
 
