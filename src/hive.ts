@@ -39,6 +39,7 @@ import { driveKeysIn } from "./crypt/added-device.ts";
 import type { DriveKeys } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
 import { type Drive, driveOf } from "./drive/drive.ts";
+import { Epochs, refuseIfRemoved } from "./drive/epochs.ts";
 import { keepSecrets } from "./drive/sharing.ts";
 import { openCoder } from "./erasure/erasure.ts";
 import { Grafts } from "./graft/graft.ts";
@@ -94,13 +95,16 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const shared = new SharedFolders({ store: cache, clock, random, log }, owner);
   const merger = new LateMerger();
+  const epochs = new Epochs();
   const standIns = new LateStandIns();
   const served = {
     ...serveSource(cache, government), ...serveCensus(census), ...serveSharedRoots(shared),
     ...serveMerger(merger), ...serveStandIns(standIns),
+    epoch: () => epochs.changed(),
   };
   const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
   const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
+  await refuseIfRemoved(node);
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   const { treeSecret } = driveKeysFor(config);
@@ -126,6 +130,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   parts.use(cache.onDirty(() => loop.wake()));
   await government.begin(tree, node);
   await keepSecrets(tree, node, shared);
+  await epochs.begin({ tree, node });
   census.begin(tree);
   standIns.begin(tree);
   const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);

@@ -115,9 +115,9 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const probe = new Probe(parts);
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
-  const { reclaimer, devices, hearing, telling } = transfer;
+  const { reclaimer, devices, hearing, telling, roll } = transfer;
   const healing = [reclaimer, probe, drift, repair, new Balance(parts)].map(polite);
-  const own = [uploader, devices, hearing, telling, adopt, audit];
+  const own = [uploader, devices, hearing, telling, roll, adopt, audit];
   const steps = [...own, ...healing, publish, ...more];
   const agent = new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });
   for (const step of [devices, hearing, telling]) step.wake = () => agent.wake();

@@ -9,6 +9,17 @@ export const deviceLimits = {
     deviceMax: 2 ** 19 - 1,
     /** Of one drive, those that are gone too: all of them stand in the root record. */
     countMax: 32,
+    /** Of one drive, ever: each is an epoch, and a line of every roll. */
+    removedMax: 64,
+    /** A roll is asked for this often, of so many: who was away hears of it from any holder. */
+    rollAskMs: 30_000,
+    rollAskedMax: 3,
+    /** Before those who have not taken it are told of it again. */
+    rollTellMs: 30_000,
+    /** Whoever shuts a device out waits so long for holders to know. */
+    removeMs: 5_000,
+    /** A vault keeps those of so many drives: 6 KiB each. */
+    rollsMax: 1_024,
     /** Of a device's name: 32 of them leave the root record most of its room. */
     nameBytesMax: 32,
     /** Inodes that are changed while programs wait: some 50 ms, and far below a full journal. */

@@ -3,7 +3,7 @@
  * drive's daemon it runs on a thread of its own; bridge/node.ts stretches this port between them.
  */
 import type { BlockFetcher } from "./blocks.ts";
-import type { AddedView, Lender } from "./devices.ts";
+import type { AddedView, EpochView, Lender, RemovedView } from "./devices.ts";
 import type { Cid } from "./ids.ts";
 import type { SharingDuties } from "./sharing.ts";
 import type { TrafficOrders } from "./traffic.ts";
@@ -51,6 +51,12 @@ export interface NodeDuties extends BlockFetcher, Lender {
   forgetDevice(beginning: string): Promise<string>;
   /** Lets whoever shows this code have the drive: it looks for a minute at most. */
   confirmDevice(code: string): Promise<AddedView>;
+  /** Shuts a device out, by its name or the beginning of its id. */
+  removeDevice(named: string): Promise<RemovedView>;
+  /** The epoch that the drive is in. */
+  epoch(): Promise<EpochView>;
+  /** Nothing is written under secrets of an earlier epoch any more. */
+  renewed(epoch: number): Promise<void>;
   /** Gives up what is kept for others, or does so no more; answers at once how far it is. */
   leave(order: LeaveOrder): Promise<LeaveView>;
   /** From now on it keeps so much for others at most; what is beyond goes elsewhere. */

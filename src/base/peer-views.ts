@@ -44,6 +44,8 @@ export interface DeviceRow {
   readonly isForgotten: boolean;
   /** Nothing is given back on peers because of it. */
   readonly holdsBack: boolean;
+  /** It has the drive's words, or was added by a code; or it was shut out. */
+  readonly standing: "words" | "added" | "removed";
 }
 
 /** Who owes whom, from this node's own books. */

@@ -1,5 +1,5 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
-import type { AddedView, LoanOptions } from "../base/devices.ts";
+import type { AddedView, EpochView, LoanOptions, RemovedView } from "../base/devices.ts";
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
@@ -38,6 +38,9 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.devices": () => node.devices(),
     "node.forgetDevice": (beginning) => node.forgetDevice(beginning as string),
     "node.confirmDevice": (code) => node.confirmDevice(code as string),
+    "node.removeDevice": (named) => node.removeDevice(named as string),
+    "node.epoch": () => node.epoch(),
+    "node.renewed": (epoch) => node.renewed(epoch as number),
     "node.leave": (order) => node.leave(order as LeaveOrder),
     "node.setQuota": (bytes) => node.setQuota(bytes as number),
     "node.wake": () => node.wake(),
@@ -72,6 +75,9 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     devices: () => ask<readonly DeviceRow[]>("devices"),
     forgetDevice: (beginning) => ask<string>("forgetDevice", beginning),
     confirmDevice: (code) => ask<AddedView>("confirmDevice", code),
+    removeDevice: (named) => ask<RemovedView>("removeDevice", named),
+    epoch: () => ask<EpochView>("epoch"),
+    renewed: (epoch) => ask("renewed", epoch),
     leave: (order) => ask<LeaveView>("leave", order),
     setQuota: (bytes) => ask("setQuota", bytes),
     wake: () => ask("wake"),

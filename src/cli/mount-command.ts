@@ -206,6 +206,7 @@ function handlersOf(drive: Drive, { dashboard, policies, watches }: {
     vault: async () => (await drive.node.status()).vault,
     devices: () => drive.node.devices(),
     forgetDevice: ({ peer }) => drive.node.forgetDevice(String(peer)),
+    removeDevice: ({ device }) => drive.node.removeDevice(String(device)),
     confirmDevice: ({ code }) => drive.node.confirmDevice(String(code)),
     leave: (values) => drive.node.leave(orderIn(values)),
     unmount: async (values) => {

@@ -5,16 +5,16 @@
  *
  *   device  u8 version 1 | 32-byte tree secret | 32-byte head key | 32-byte catalogue key
  *           | 32-byte device key | bytes certificate record
- *   drive/device  label of the device key, from the seed; context: the device's peer key
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { DeviceCertificate } from "../base/records.ts";
-import { type DriveKeys, driveKeysOf } from "./drive.ts";
+import { secretFor } from "./device-roll.ts";
+import { type DriveKeys, deviceKeyOf, driveKeysOf } from "./drive.ts";
 import { deriveKey, keyBytes } from "./keys.ts";
-import { type PeerKeys, peerKeysOf, publicKeyOfPeer } from "./peer-key.ts";
+import { type PeerKeys, peerKeysOf } from "./peer-key.ts";
 import { parseDeviceCertificate, signDeviceCertificate } from "./records.ts";
 
 const version = 1;
@@ -40,10 +40,6 @@ export function addedDevice(
   const certificate = signDeviceCertificate(keys, { peer, name, ...times });
   const { treeSecret, headKey, catalogKey } = keys;
   return { treeSecret, headKey, catalogKey, deviceKey: deviceKeyOf(seed, peer), certificate };
-}
-
-function deviceKeyOf(seed: Uint8Array, peer: PeerId): Buffer {
-  return deriveKey(seed, "drive/device", publicKeyOfPeer(peer));
 }
 
 export function encodeAddedDevice(device: AddedDevice): Buffer {
@@ -74,7 +70,11 @@ export function keysOfAdded(device: AddedDevice, peer: Pick<PeerKeys, "peer" | "
   // Nothing under these two ever leaves it: what it shares is for those who have the seed to share.
   const localKey = deriveKey(deviceKey, "drive/local");
   const own = { localKey, shareSecret: deriveKey(deviceKey, "drive/share") };
-  return { owner: certificate.owner, sign: peer.sign, certificate, ...given, ...own };
+  const self = { peer: peer.peer, key: deviceKey };
+  return {
+    owner: certificate.owner, sign: peer.sign, certificate, ...given, ...own,
+    secretIn: (roll) => secretFor(roll, self),
+  };
 }
 
 /** What a machine has of a drive: its seed, or what it was given as an added device, or nothing. */

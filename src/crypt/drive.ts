@@ -8,11 +8,18 @@
  *   drive/catalog  seals the catalogue of where blocks lie
  *   drive/local    seals what the cache keeps on this disk
  *   drive/share    the secret of the keys that readers of shared folders are given
+ *   drive/device   the key of a device that was added; context: its peer key
+ *   drive/epochs   the secrets of later epochs (epochs.ts)
  */
-import { type OwnerId, parseOwnerId } from "../base/ids.ts";
+import type { DeviceRoll } from "../base/devices.ts";
+import { type OwnerId, type PeerId, parseOwnerId } from "../base/ids.ts";
+import type { Random } from "../base/random.ts";
 import type { DeviceCertificate } from "../base/records.ts";
+import { type RollKeys, type RollTold, signRoll } from "./device-roll.ts";
 import { signerOf } from "./ed25519.ts";
+import { epochSecretOf } from "./epochs.ts";
 import { deriveKey } from "./keys.ts";
+import { publicKeyOfPeer } from "./peer-key.ts";
 
 export interface DriveKeys {
   readonly owner: OwnerId;
@@ -24,6 +31,10 @@ export interface DriveKeys {
   readonly catalogKey: Buffer;
   readonly localKey: Buffer;
   readonly shareSecret: Buffer;
+  /** The secret of a roll's epoch; undefined when the roll does not name this device. */
+  secretIn(roll: DeviceRoll): Buffer | undefined;
+  /** Only where the seed is. */
+  readonly signRoll?: (told: RollTold, random: Random) => DeviceRoll;
 }
 
 export function driveKeysOf(seed: Uint8Array): DriveKeys {
@@ -36,5 +47,18 @@ export function driveKeysOf(seed: Uint8Array): DriveKeys {
     catalogKey: deriveKey(seed, "drive/catalog"),
     localKey: deriveKey(seed, "drive/local"),
     shareSecret: deriveKey(seed, "drive/share"),
+    secretIn: ({ removed }) => epochSecretOf(seed, removed.length),
+    signRoll: (told, random) => signRoll(rollKeysOf(seed), told, random),
   };
+}
+
+function rollKeysOf(seed: Uint8Array): RollKeys {
+  const { owner, sign } = driveKeysOf(seed);
+  const secretOf = (epoch: number): Buffer => epochSecretOf(seed, epoch);
+  return { owner, sign, secretOf, deviceKeyOf: (peer) => deviceKeyOf(seed, peer) };
+}
+
+/** What a device that was added is told of new secrets under. */
+export function deviceKeyOf(seed: Uint8Array, peer: PeerId): Buffer {
+  return deriveKey(seed, "drive/device", publicKeyOfPeer(peer));
 }

@@ -17,6 +17,8 @@ export interface TreeKeys {
   readonly chunks: Buffer;
   /** The same for any policy: the same bytes under two of them are two blocks. */
   readonly chunksOf: (slot: PolicySlot) => Buffer;
+  /** From now on chunks are sealed with this secret; links tell the keys of those before. */
+  readonly rekey: (secret: Uint8Array) => void;
   /** The secret of the table of linked files. */
   readonly linked: Buffer;
   /** Seals this machine's list of pins. */
@@ -24,12 +26,17 @@ export interface TreeKeys {
 }
 
 export function treeKeys(secret: Uint8Array): TreeKeys {
-  const bySlot = [deriveKey(secret, "chunks")];
+  let bySlot = [deriveKey(secret, "chunks")];
+  let newest = secret;
   return {
     root: deriveKey(secret, "root"),
     journal: deriveKey(secret, "journal"),
     chunks: bySlot[0] as Buffer,
-    chunksOf: (slot) => (bySlot[slot] ??= deriveKey(secret, "chunks", Buffer.from([slot]))),
+    chunksOf: (slot) => (bySlot[slot] ??= deriveKey(newest, "chunks", Buffer.from([slot]))),
+    rekey: (later) => {
+      newest = later;
+      bySlot = [deriveKey(later, "chunks")];
+    },
     linked: deriveKey(secret, "linked"),
     pins: deriveKey(secret, "pins"),
   };

@@ -20,6 +20,7 @@ import { Traffic } from "../traffic/traffic.ts";
 import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { countedNetwork } from "./counted.ts";
 import type { House } from "./house.ts";
+import { rollHost } from "./roll-host.ts";
 
 /** Whose node it is: keys of the drive, and of its person where the drive's seed is. */
 export interface Owner {
@@ -59,9 +60,11 @@ export async function openCompany(
   const traffic = parts.use(new Traffic({ clock, isNear }, config.traffic ?? noOrders));
   const host = listening(limitedHost(vault, { traffic, clock }), met);
   const sharing = shareHost(vault, owner?.person);
-  const devices = newcomer ?? deviceHost(met);
+  const devices = newcomer ?? deviceHost(met, rollHost(vault.rolls, met));
   const hosts = { host, guardian: guardHost(met), ledger: ledger.host, sharing, devices };
-  const needs = { ...people, ...hosts, certificates, places, world, ...ipfs };
+  const isRemoved = (drive: OwnerId, peer: PeerId): boolean => vault.rolls.isRemoved(drive, peer)
+    || (drive === owner?.keys.owner && met.transfer?.roll.isRemoved(peer) === true);
+  const needs = { ...people, ...hosts, certificates, isRemoved, places, world, ...ipfs };
   const peers = parts.use(await openPeers(needs, config));
   met.peers = peers;
   // What fellows of a group ask each other is small, and waits for nobody.
@@ -99,10 +102,11 @@ function guardHost(met: House["met"]): GuardHost {
   };
 }
 
-/** Of a node without a drive there are no other devices. */
-function deviceHost(met: House["met"]): DeviceHost {
+/** Of a node without a drive there are no other devices; rolls it may keep. */
+function deviceHost(met: House["met"], rolls: DeviceHost): DeviceHost {
   return {
     device: async (...asked) => {
+      if (asked[1] === "roll" || asked[1] === "askRoll") return await rolls.device(...asked);
       if (met.transfer !== undefined) return await met.transfer.hearing.device(...asked);
       throw new HiveError("Unsupported", "node.device", "this node has no drive");
     },

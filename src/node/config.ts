@@ -19,6 +19,8 @@ export interface NodeNeeds {
   /** Is told what the folders of others are now, where there is somebody to show them to. */
   readonly roots?: SharedRoots;
   readonly merger?: RootMerger;
+  /** Is told that the drive is in a new epoch (crypt/epochs.ts). */
+  readonly onEpoch?: () => Promise<void>;
   /** Shows a code, and waits to be added to a drive. */
   readonly newcomer?: DeviceHost;
   readonly standIns?: StandInMaker;

@@ -1,23 +1,28 @@
 /** The drive's devices for whoever asks: in rows, one by the beginning of its id, one more. */
 import { systemClock as clock } from "../base/clock.ts";
+import type { AddedView } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
-import type { PeerId } from "../base/ids.ts";
+import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { KnownPeer } from "../base/network.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { DeviceRow } from "../base/peer-views.ts";
-import type { Devices } from "../transfer/devices.ts";
+import type { Transfer } from "../transfer/transfer.ts";
 import { admitByCode } from "./pairing.ts";
 import type { Rooms } from "./rooms.ts";
 
+type Duties = "devices" | "forgetDevice" | "confirmDevice" | "removeDevice" | "epoch" | "renewed";
+
 export function deviceDuties(
-  devicesNow: () => Devices,
+  driveNow: () => Transfer,
   { peers, agent, name, driveSeed: seed }: Pick<Rooms, "peers" | "agent" | "name" | "driveSeed">,
-): Pick<NodeDuties, "devices" | "forgetDevice" | "confirmDevice"> {
+): Pick<NodeDuties, Duties> {
+  const rows = async () =>
+    deviceRows(driveNow(), { known: peers.peers(), self: peers.self, name });
   return {
-    devices: async () => deviceRows(devicesNow(), { known: peers.peers(), self: peers.self, name }),
+    devices: rows,
     async forgetDevice(beginning) {
-      const devices = devicesNow();
+      const { devices } = driveNow();
       const peer = chosenDevice(devices.list().map((one) => one.peer), beginning);
       await devices.forget(peer);
       // What waited for it is looked at now.
@@ -25,16 +30,51 @@ export function deviceDuties(
       return peer;
     },
     async confirmDevice(code) {
-      if (seed !== undefined) return await admitByCode({ network: peers, clock, seed }, code);
-      const why = "this device has not the drive's words: ask one that has them";
-      throw new HiveError("Denied", "device.confirm", why);
+      const { roll } = driveNow();
+      if (seed === undefined) throw withoutWords("device.confirm");
+      const enrol = async (device: AddedView): Promise<void> => {
+        await roll.add(device);
+        // It will ask holders for the drive, and for the roll that tells it this epoch's secret.
+        await roll.tell(AbortSignal.timeout(limits.devices.removeMs));
+      };
+      const added = await admitByCode({ network: peers, clock, seed, enrol }, code);
+      agent.wake();
+      return added;
     },
+    async removeDevice(named) {
+      if (seed === undefined) throw withoutWords("device.remove");
+      const row = namedDevice(await rows(), named);
+      const peer = parsePeerId(row.peer);
+      const signal = AbortSignal.timeout(limits.devices.removeMs);
+      const removed = await driveNow().removeDevice(peer, signal);
+      agent.wake();
+      return { peer, name: row.name ?? peer, ...removed };
+    },
+    epoch: async () => driveNow().roll.view(),
+    renewed: (epoch) => driveNow().roll.renewed(epoch),
   };
+}
+
+function withoutWords(op: string): HiveError {
+  const why = "this device has not the drive's words: ask one that has them";
+  return new HiveError("Denied", op, why);
+}
+
+/** The one that is meant, by its name or the beginning of its id; never this one. */
+export function namedDevice(rows: readonly DeviceRow[], named: string): DeviceRow {
+  const called = rows.filter(({ name }) => name === named);
+  const [row, more] = called.length > 0 ? called : rows.filter(({ peer }) => {
+    return peer === chosenDevice(rows.map((one) => parsePeerId(one.peer)), named);
+  });
+  if (row === undefined) throw new HiveError("NotFound", "device.remove", named);
+  if (more !== undefined) throw new HiveError("Invalid", "device.remove", `${named}: several`);
+  if (!row.isThis) return row;
+  throw new HiveError("Invalid", "device.remove", "that is this device; say it on another one");
 }
 
 /** This one comes first. */
 export async function deviceRows(
-  devices: Devices,
+  { devices, roll }: Pick<Transfer, "devices" | "roll">,
   { known, self, name }: {
     readonly known: readonly KnownPeer[]; readonly self: PeerId; readonly name: string;
   },
@@ -42,15 +82,25 @@ export async function deviceRows(
   const others = devices.list();
   const names = await devices.namesOf(others.map(({ peer }) => peer));
   const online = new Set(known.filter((peer) => peer.online).map(({ offer }) => offer.peer));
+  const { added = [], removed = [] } = roll.current ?? {};
+  const standingOf = (peer: PeerId): DeviceRow["standing"] => {
+    if (removed.some((one) => one.peer === peer)) return "removed";
+    return added.some((one) => one.peer === peer) ? "added" : "words";
+  };
   const own: DeviceRow = {
     peer: self, name, isThis: true, online: true, lastHeadAt: timeText(await devices.ownHeadAtMs()),
-    isMerged: true, isForgotten: false, holdsBack: false,
+    isMerged: true, isForgotten: false, holdsBack: false, standing: standingOf(self),
   };
   const rows = others.map(({ publishedAtMs, ...told }, at): DeviceRow => ({
     ...told, name: names[at] ?? null, isThis: false, online: online.has(told.peer),
-    lastHeadAt: timeText(publishedAtMs),
+    lastHeadAt: timeText(publishedAtMs), standing: standingOf(told.peer),
   }));
-  return [own, ...rows];
+  const listed = new Set([self, ...others.map(({ peer }) => peer)]);
+  const silent = added.filter(({ peer }) => !listed.has(peer)).map((one): DeviceRow => ({
+    peer: one.peer, name: one.name, isThis: false, online: online.has(one.peer), lastHeadAt: null,
+    isMerged: true, isForgotten: false, holdsBack: false, standing: "added",
+  }));
+  return [own, ...rows, ...silent];
 }
 
 /** The one that is meant: Invalid when that is not sure, NotFound when there is none. */

@@ -86,7 +86,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
       const networkKey = asked.networkKey ? rooms.networkKey : undefined;
       return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
     },
-    ...deviceDuties(() => drive().devices, rooms),
+    ...deviceDuties(drive, rooms),
     async leave(order) {
       if (order === "begin") await leaving.begin();
       if (order === "cancel") await leaving.cancel();

@@ -103,16 +103,19 @@ export interface AdmittingNeeds {
   readonly clock: Clock;
   /** The drive's. */
   readonly seed: Uint8Array;
+  /** Puts it into the drive's roll: before it has anything, so that it can be shut out again. */
+  readonly enrol: (device: AddedView) => Promise<void>;
 }
 
 /** The old device's side: whoever shows this code has the drive from now on. */
 export async function admitByCode(needs: AdmittingNeeds, typed: string): Promise<AddedView> {
-  const { network, clock, seed } = needs;
+  const { network, clock, seed, enrol } = needs;
   const { key, isOf } = readCode(typed);
   const newcomer = await findNewcomer(needs, isOf);
   const pair: Pair = { newcomer, old: network.self, owner: driveKeysOf(seed).owner };
   const ask = (message: Uint8Array) => network.device(newcomer, "pair", message);
   const name = openAnswer(key, pair, await ask(encodeHello(key, pair)));
+  await enrol({ peer: newcomer, name });
   const device = addedDevice(seed, { peer: newcomer, name, nowMs: clock.now() });
   await ask(encodeGift(encodeAddedDevice(device)));
   // It has all that it needs; whether it hears that this is known is no matter.

@@ -135,6 +135,7 @@ async function openOwnersRooms(
     brake: traffic.uploads,
     mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
     isFreeLine: (peer) => traffic.isFree(peer),
+    onEpoch: needs.onEpoch,
     onPublished: () => met.agent?.wake(),
   }, transferOptions(config.policies));
   const { deviceName } = config;

@@ -20,7 +20,8 @@ if (seed !== undefined) {
   const standIns = remoteStandIns(main);
   const tree = { census: remoteCensus(main), merger: remoteMerger(main), standIns };
   const roots = remoteSharedRoots(main);
-  const drive = { source, blocks: remoteBlocks(main), roots, ...tree };
+  const onEpoch = async (): Promise<void> => void (await main.call("epoch"));
+  const drive = { source, blocks: remoteBlocks(main), roots, onEpoch, ...tree };
   // Questions asked meanwhile wait in the port.
   const node = await openNode({ log, ...drive }, seed.config);
   new Channel(seed.asking, serveNode(node));

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { DeviceHost } from "../base/devices.ts";
 import { HiveError, unreachable } from "../base/errors.ts";
 import type { GuardHost } from "../base/guard.ts";
-import type { PeerId } from "../base/ids.ts";
+import type { OwnerId, PeerId } from "../base/ids.ts";
 import type { LedgerHost } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Requester, ShardHost } from "../base/network.ts";
@@ -26,6 +26,8 @@ export interface AnswerNeeds {
   readonly guardian: GuardHost | undefined;
   readonly sharing: ShareHost | undefined;
   readonly devices: DeviceHost | undefined;
+  /** Whether the owner shut this device out, whatever certificate it has. */
+  readonly isRemoved: ((owner: OwnerId, peer: PeerId) => boolean) | undefined;
   readonly book: Book;
   /** This node's own offer, as it is now. */
   readonly offer: () => Offer;
@@ -145,7 +147,8 @@ export class Answers {
   #requester({ peer, prefix }: Guest): Requester {
     const nowMs = this.#needs.clock.now();
     const valid = (this.#certificates.get(peer) ?? []).filter((one) => one.expiresAtMs > nowMs);
-    const owners = valid.map((certificate) => certificate.owner);
+    const { isRemoved = () => false } = this.#needs;
+    const owners = valid.map(({ owner }) => owner).filter((owner) => !isRemoved(owner, peer));
     return { peer, owners, prefix, friend: this.#needs.book.isFriend(peer) };
   }
 

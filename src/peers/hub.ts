@@ -82,6 +82,7 @@ export class Hub extends ShardCalls implements Peers {
       guardian: needs.guardian,
       sharing: needs.sharing,
       devices: needs.devices,
+      isRemoved: needs.isRemoved,
       book: this.#book,
       offer: () => this.#ownOffer(),
       isPass: (pass) => isPass(this.#keys.privateKeyRaw, pass, this.#needs.clock.now()),

@@ -136,7 +136,7 @@ function answerBytesMax(request: Request): number {
     case "guard": return request.act === "word" ? limits.peers.payloadBytesMax : smallBytes;
     case "records": case "offers": return listBytes;
     case "share": return limits.records.recordBytesMax;
-    case "device": return request.act === "block" ? limits.dag.blockBytesMax : smallBytes;
+    case "device": return deviceBytesMax[request.act];
     case "settle": return limits.ledger.messageBytesMax;
     default: return smallBytes;
   }
@@ -144,3 +144,7 @@ function answerBytesMax(request: Request): number {
 
 const listBytes = 256 * KiB;
 const smallBytes = 4 * KiB;
+const deviceBytesMax = {
+  pair: smallBytes, roll: smallBytes, root: smallBytes,
+  askRoll: limits.records.recordBytesMax, block: limits.dag.blockBytesMax,
+};

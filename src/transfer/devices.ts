@@ -18,7 +18,6 @@ import type { PeerNetwork } from "../base/network.ts";
 import { type Random, shuffled } from "../base/random.ts";
 import type { Head } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
-import { openRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseHead, parseManifest } from "../crypt/records.ts";
 import { type CatalogEntry, decodePayload } from "./catalog-page.ts";
@@ -26,6 +25,7 @@ import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
 import { lastHead } from "./publish.ts";
 import type { Records } from "./records.ts";
+import type { Roll } from "./roll.ts";
 
 export interface DevicesNeeds {
   readonly network: PeerNetwork;
@@ -37,6 +37,7 @@ export interface DevicesNeeds {
   readonly groups: Groups;
   readonly catalog: Catalog;
   readonly records: Records;
+  readonly roll: Pick<Roll, "heads" | "isRemoved" | "askSoon">;
   /** Absent where there is no tree, as while a drive is recovered. */
   readonly merger?: RootMerger | undefined;
 }
@@ -137,7 +138,7 @@ export class Devices implements Step {
 
   #counts(head: Head): boolean {
     const isNew = this.#needs.clock.now() - head.publishedAtMs < limits.devices.goneMs;
-    return isNew && !this.#isForgotten(head);
+    return isNew && !this.#isForgotten(head) && !this.#needs.roll.isRemoved(head.peer);
   }
 
   peers(): readonly PeerId[] {
@@ -146,9 +147,9 @@ export class Devices implements Step {
 
   /** True when it is a head of this drive; what is not newer than what was merged is forgotten. */
   hear(head: Head): boolean {
-    const { keys, network } = this.#needs;
+    const { keys, network, roll } = this.#needs;
     if (head.owner !== keys.owner) return false;
-    if (head.peer === network.self) return true;
+    if (head.peer === network.self || roll.isRemoved(head.peer)) return true;
     const known = this.#heard.get(head.peer) ?? this.#merged.get(head.peer);
     if (known !== undefined && known.sequence >= head.sequence) return true;
     this.#heard.set(head.peer, head);
@@ -160,6 +161,7 @@ export class Devices implements Step {
     const { clock, merger } = this.#needs;
     if (merger === undefined) return "idle";
     if (clock.monotonicMs() >= this.#askAtMs) await this.#ask(signal);
+    this.#forgetRemoved();
     const [head] = this.#heard.values();
     if (head === undefined || clock.monotonicMs() < this.#tryAtMs) return "idle";
     try {
@@ -171,6 +173,24 @@ export class Devices implements Step {
       this.#tryAtMs = clock.monotonicMs() + limits.devices.retryMs;
       this.#needs.log.debug("transfer.device.later", { peer: head.peer, why: describe(error) });
       return "idle";
+    }
+  }
+
+  /** What was heard of a device, and not taken in by the time that it was shut out, is not. */
+  #forgetRemoved(): void {
+    for (const peer of this.#heard.keys()) {
+      if (this.#needs.roll.isRemoved(peer)) this.#heard.delete(peer);
+    }
+  }
+
+  /** Of an epoch that is not known here yet, when it cannot be. */
+  #opened({ sealed }: Head): Buffer {
+    const { roll } = this.#needs;
+    try {
+      return roll.heads.open(sealed);
+    } catch (error) {
+      if (isFault(error, "Corrupt")) roll.askSoon();
+      throw error;
     }
   }
 
@@ -196,7 +216,7 @@ export class Devices implements Step {
 
   async #take(head: Head, merger: RootMerger, signal: AbortSignal): Promise<void> {
     const { keys, groups, catalog, books, log } = this.#needs;
-    const payload = decodePayload(openRecord(keys.headKey, head.sealed));
+    const payload = decodePayload(this.#opened(head));
     for (const manifest of payload.manifests.map(parseManifest)) {
       if (manifest.owner === keys.owner) await groups.adopt(manifest);
     }

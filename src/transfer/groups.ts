@@ -32,6 +32,7 @@ import { hashOfPolicy } from "../placement/policy-hash.ts";
 import type { Policy } from "../placement/policy.ts";
 import { Law, choiceOf } from "./law.ts";
 import { type InForce, Policies, wholeDrive } from "./policies.ts";
+import type { Roll } from "./roll.ts";
 import type { TooFew } from "./waiting.ts";
 
 export interface GroupNeeds {
@@ -41,6 +42,8 @@ export interface GroupNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Who was shut out: what such a device signs is adopted no more. */
+  readonly roll: Pick<Roll, "isRemoved">;
 }
 
 /** Which groups there are and who sits in them: all that reading takes. */
@@ -250,6 +253,7 @@ export class Groups implements Seating {
   /** Keeps a manifest that was found among the peers, if it is newer than ours. */
   async adopt(manifest: Manifest): Promise<void> {
     assert(manifest.owner === this.#needs.keys.owner);
+    if (manifest.by !== undefined && this.#needs.roll.isRemoved(manifest.by)) return;
     const ours = this.#manifests.get(manifest.group);
     if (ours !== undefined && !isPreferred(manifest, ours)) return;
     await this.#keep(manifest);

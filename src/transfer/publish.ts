@@ -13,13 +13,13 @@ import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Head, Manifest } from "../base/records.ts";
-import { openRecord, sealRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseHead, signHead } from "../crypt/records.ts";
 import { type HeadPayload, type ToldStandIn, decodePayload, encodePayload }
   from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Groups } from "./groups.ts";
+import type { Roll } from "./roll.ts";
 
 export interface PublishNeeds {
   readonly network: PeerNetwork;
@@ -31,6 +31,8 @@ export interface PublishNeeds {
   readonly groups: Groups;
   readonly catalog: Catalog;
   readonly announcer: Announcer;
+  /** What heads are sealed with now, and who was shut out. */
+  readonly roll: Pick<Roll, "heads" | "askSoon">;
   /** Called when enough members have a new head. */
   readonly onPublished?: () => void;
   /** This drive's other devices, which hear of a head at once. */
@@ -101,7 +103,7 @@ export async function publishHead(
 ): Promise<void> {
   await refuseIfBehind(needs.books);
   const sequence = await nextSequence(needs.books);
-  const sealed = sealRecord(needs.keys.headKey, await payloadOf(needs, told), needs.random);
+  const sealed = needs.roll.heads.seal(await payloadOf(needs, told), needs.random);
   const publishedAtMs = needs.clock.now();
   const head = signHead(needs.keys, {
     peer: needs.network.self, sequence, publishedAtMs, sealed,
@@ -114,13 +116,13 @@ export async function publishHead(
 
 /** What the newest head says that enough members took; undefined when that is not the last one. */
 export async function published(
-  { books, keys }: Pick<PublishNeeds, "books" | "keys">,
+  { books, roll }: Pick<PublishNeeds, "books" | "roll">,
 ): Promise<Published | undefined> {
   const bytes = await books.get("x/head");
   if (bytes === undefined) return undefined;
   const { sequence, sealed } = parseHead(bytes);
   const isTaken = (await sequences(books)).published === sequence;
-  return isTaken ? { sequence, ...decodePayload(openRecord(keys.headKey, sealed)) } : undefined;
+  return isTaken ? { sequence, ...decodePayload(roll.heads.open(sealed)) } : undefined;
 }
 
 export interface Published extends HeadPayload {
@@ -135,11 +137,11 @@ export async function lastHead(books: KeyValue): Promise<Head | undefined> {
 
 /** The root that the last head is for; undefined before the first. */
 export async function lastTold(
-  { books, keys }: Pick<PublishNeeds, "books" | "keys">,
+  { books, roll }: Pick<PublishNeeds, "books" | "roll">,
 ): Promise<ToldRoot | undefined> {
   const head = await lastHead(books);
   if (head === undefined) return undefined;
-  const { root, standIn } = decodePayload(openRecord(keys.headKey, head.sealed));
+  const { root, standIn } = decodePayload(roll.heads.open(head.sealed));
   return { root, standIn };
 }
 
@@ -170,6 +172,8 @@ async function sendHead(needs: PublishNeeds, head: Head, signal: AbortSignal): P
       took.add(peer);
     } catch (error) {
       if (isFault(error, "Stale")) ahead.push(peer);
+      // It may know that this device was shut out.
+      if (isFault(error, "Denied")) needs.roll.askSoon();
       needs.log.debug("transfer.head.missed", { peer, why: describe(error) });
     }
   }));

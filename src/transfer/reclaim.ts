@@ -29,6 +29,7 @@ import type { Mover } from "./move.ts";
 import { type Forgotten, forgetDead, occupiedBy, planRepacking } from "./occupancy.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { lastTold, sequences } from "./publish.ts";
+import type { Roll } from "./roll.ts";
 import type { Surplus } from "./surplus.ts";
 import type { Uploader } from "./upload.ts";
 
@@ -36,6 +37,7 @@ export interface ReclaimNeeds {
   readonly census: CensusTaker;
   readonly books: KeyValue;
   readonly keys: DriveKeys;
+  readonly roll: Pick<Roll, "heads" | "askSoon">;
   readonly clock: Clock;
   readonly log: Log;
   readonly segments: SegmentBooks;

@@ -8,7 +8,6 @@ import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Head, Manifest } from "../base/records.ts";
-import { openRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest } from "../crypt/records.ts";
 import type { SegmentBooks } from "./books.ts";
@@ -18,6 +17,7 @@ import type { Groups } from "./groups.ts";
 import { type LogNeeds, learnLogs } from "./logs.ts";
 import { takeOverHead } from "./publish.ts";
 import type { Records } from "./records.ts";
+import type { Roll } from "./roll.ts";
 
 export interface RecoverNeeds {
   readonly network: LogNeeds["network"];
@@ -28,6 +28,7 @@ export interface RecoverNeeds {
   readonly catalog: Catalog;
   readonly segments: SegmentBooks;
   readonly records: Records;
+  readonly roll: Pick<Roll, "heads" | "ask" | "isRemoved" | "refuseIfOut">;
 }
 
 /** What a drive was brought back to. */
@@ -60,7 +61,7 @@ export async function recover(
  * they were given every head, and one honest answer of theirs is the newest there is.
  */
 async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Opened | undefined> {
-  const { network, groups, keys } = needs;
+  const { network, groups, keys, roll } = needs;
   const asked = new Set<PeerId>();
   const resolving = [network.resolveHead(keys.owner, { signal })];
   const resolved = answered(await Promise.allSettled(resolving));
@@ -68,6 +69,9 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
   let next = network.peers().map(({ offer }) => offer.peer);
   do {
     for (const peer of next) asked.add(peer);
+    // Who was shut out, and under which secrets the others go on.
+    await roll.ask(next, signal);
+    roll.refuseIfOut();
     const told = await ask(needs, next, signal);
     const found = told.flatMap(({ head, others = [] }) => [head, ...others]);
     const heads = [newest?.head, ...resolved, ...found];
@@ -141,13 +145,13 @@ interface Opened {
  * others published is merged later, and its own would not be.
  */
 function openNewest(
-  { keys, log, network: { self } }: RecoverNeeds, heads: readonly Head[],
+  { keys, log, roll, network: { self } }: RecoverNeeds, heads: readonly Head[],
 ): Opened | undefined {
-  const ours = heads.filter(({ owner }) => owner === keys.owner);
+  const ours = heads.filter(({ owner, peer }) => owner === keys.owner && !roll.isRemoved(peer));
   const isOwn = ({ peer }: Head): number => Number(peer === self);
   for (const head of ours.sort((a, b) => isOwn(b) - isOwn(a) || b.sequence - a.sequence)) {
     try {
-      return { head, payload: decodePayload(openRecord(keys.headKey, head.sealed)) };
+      return { head, payload: decodePayload(roll.heads.open(head.sealed)) };
     } catch (error) {
       if (!isFault(error)) throw error;
       log.warn("transfer.recover.bad", { sequence: head.sequence, why: describe(error) });

@@ -72,7 +72,7 @@ export async function roundOf(
 
 /** Nothing new was committed, but what the last head names lies elsewhere now. */
 export async function beginRenewal(
-  needs: { readonly renewal: Renewal; readonly books: KeyValue; readonly keys: DriveKeys },
+  needs: Parameters<typeof lastTold>[0] & { readonly renewal: Renewal },
 ): Promise<Round | undefined> {
   const told = needs.renewal.isWanted ? await lastTold(needs) : undefined;
   return told && { ...told, lanes: [], policies: [], beganMs: 0, isRenewal: true };

@@ -15,16 +15,15 @@ import type { Cid, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { HeldBack, HeldPlace, StandIn, StandInMaker } from "../base/stand-in.ts";
-import type { DriveKeys } from "../crypt/drive.ts";
 import type { ToldStandIn } from "./catalog-page.ts";
 import type { Catalog } from "./catalog.ts";
 import { isLaneDone, lanesOf } from "./lanes.ts";
-import { type ToldRoot, lastTold } from "./publish.ts";
+import { type PublishNeeds, type ToldRoot, lastTold } from "./publish.ts";
 import type { Round } from "./round.ts";
 
 export interface StandingInNeeds {
   readonly books: KeyValue;
-  readonly keys: DriveKeys;
+  readonly roll: PublishNeeds["roll"];
   readonly clock: Clock;
   readonly log: Log;
   readonly catalog: Catalog;

@@ -44,7 +44,9 @@ import { Announcer, type Published, Renewal, published } from "./publish.ts";
 import { type Recovered, recover } from "./recover.ts";
 import { Reclaimer, reclaimNow } from "./reclaim.ts";
 import { Records } from "./records.ts";
+import { Roll } from "./roll.ts";
 import { ShardReader } from "./shards.ts";
+import { type Removal, shutOut } from "./shut-out.ts";
 import { type TransferStatus, shardsByHolder, statusOf } from "./status.ts";
 import { Surplus } from "./surplus.ts";
 import { Telling } from "./telling.ts";
@@ -53,6 +55,8 @@ import { Witness } from "./witness.ts";
 
 export interface TransferNeeds {
   readonly network: LogNeeds["network"] & Partial<DeviceNetwork>;
+  /** Is told that the drive is in a new epoch, and goes by it before this resolves. */
+  readonly onEpoch?: (() => Promise<void>) | undefined;
   /** Who can tell what the drive refers to; without it nothing is ever given back. */
   readonly census?: CensusTaker | undefined;
   /** Who takes in what other devices made; without it nothing of theirs is. */
@@ -98,6 +102,10 @@ export interface Transfer extends BlockFetcher {
   readonly telling: Telling;
   /** Blocks that another device made, wherever they are. */
   readonly loans: Lender;
+  /** Which devices were added and shut out. */
+  readonly roll: Roll;
+  /** Shuts a device out: other devices and holders that can be reached know when it resolves. */
+  removeDevice(peer: PeerId, signal: AbortSignal): Promise<Removal>;
   /** True when these bytes are a head of this drive, which another device tells. */
   hear(record: Uint8Array): boolean;
   /** Gives back the room of what the drive refers to no more, now and then. */
@@ -143,7 +151,8 @@ export async function openTransfer(
 ): Promise<Transfer> {
   const { books, keys } = needs;
   const segments = new SegmentBooks(books);
-  const groups = new Groups(needs, {
+  const roll = new Roll({ ...needs, members: () => membersOf(groups) });
+  const groups: Groups = new Groups({ ...needs, roll }, {
     inForce: {
       drive: options.policy ?? defaultPolicy, driveName: options.policyName,
       named: options.named ?? new Map(),
@@ -151,6 +160,7 @@ export async function openTransfer(
     settleMs: options.settleMs ?? limits.transfer.settleMs,
   });
   await segments.open();
+  await roll.open();
   await groups.open();
   const surplus = new Surplus({ ...needs, segments, groups });
   await surplus.open();
@@ -159,7 +169,8 @@ export async function openTransfer(
   const renewal = new Renewal();
   const pacing = { pace: new Pace(needs), budget: new HedgeBudget() };
   const parts = {
-    ...needs, ...pacing, segments, groups, surplus, witness, announcer, renewal, owner: keys.owner,
+    ...needs, ...pacing, segments, groups, surplus, witness, announcer, renewal, roll,
+    owner: keys.owner,
   };
   const records = new Records(parts);
   const reader = new ShardReader(parts);
@@ -176,7 +187,7 @@ export async function openTransfer(
   await outgoing.open();
   const reading = { records, reader, placer, catalog };
   const mover = new Mover({ ...parts, ...reading, outgoing });
-  const brake = needs.brake ?? noBrake;
+  const brake = roll.brakeOver(needs.brake ?? noBrake);
   const direct = directly({ ...parts, devices, find, fetch: (cid) => downloader.fetch(cid) });
   devices.isAnyThere = () => direct.telling.isAnyThere;
   const source = afterLoans(needs.source, direct.loans);
@@ -195,7 +206,7 @@ export async function openTransfer(
 /** What devices say to each other without anybody between. */
 function directly(
   needs: TransferNeeds & Pick<LoanNeeds, "find" | "fetch"> & {
-    readonly devices: Devices; readonly owner: OwnerId;
+    readonly devices: Devices; readonly owner: OwnerId; readonly roll: Roll;
   },
 ): {
   readonly loans: Loans; readonly hearing: Hearing; readonly telling: Telling;
@@ -205,7 +216,8 @@ function directly(
   const loans = new Loans(needs);
   const hearing = new Hearing({ ...needs, isFreeLine, loans });
   const known = (): readonly PeerId[] => {
-    return [...new Set([...needs.devices.peers(), ...hearing.peers()])];
+    const all = new Set([...needs.devices.peers(), ...hearing.peers()]);
+    return [...all].filter((peer) => !needs.roll.isRemoved(peer));
   };
   const telling = new Telling({ ...needs, isFreeLine, devices: known });
   return { loans, hearing, telling, known };
@@ -214,6 +226,7 @@ function directly(
 interface Parts extends TransferNeeds {
   readonly segments: SegmentBooks;
   readonly groups: Groups;
+  readonly roll: Roll;
   readonly surplus: Surplus;
   readonly witness: Witness;
   readonly announcer: Announcer;
@@ -267,6 +280,14 @@ class DriveTransfer implements Transfer {
     return this.#parts.devices.hear(parseHead(record));
   }
 
+  get roll(): Roll {
+    return this.#parts.roll;
+  }
+
+  removeDevice(peer: PeerId, signal: AbortSignal): Promise<Removal> {
+    return shutOut(this.#parts, peer, signal);
+  }
+
   get reclaimer(): Step {
     return this.#parts.reclaimer;
   }
@@ -282,7 +303,8 @@ class DriveTransfer implements Transfer {
   }
 
   async flush(timeoutMs: number): Promise<void> {
-    const { clock, uploader } = this.#parts;
+    const { clock, uploader, roll } = this.#parts;
+    roll.refuseIfOut();
     const over = new AbortController();
     const late = new HiveError("TimedOut", "transfer.flush", `${timeoutMs} ms`);
     using _timer = clock.after(timeoutMs, () => over.abort(late));
@@ -348,7 +370,7 @@ class DriveTransfer implements Transfer {
   }
 
   members(): readonly PeerId[] {
-    return [...new Set(this.#parts.groups.all().flatMap(({ peers }) => peers))];
+    return membersOf(this.#parts.groups);
   }
 
   async recover(
@@ -362,4 +384,8 @@ class DriveTransfer implements Transfer {
       recovering.isUnderWay = false;
     }
   }
+}
+
+function membersOf(groups: Groups): readonly PeerId[] {
+  return [...new Set(groups.all().flatMap(({ peers }) => peers))];
 }

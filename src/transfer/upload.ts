@@ -30,7 +30,7 @@ import { type Lane, type LaneStatus, groupFor, isLaneDone, keepWaiting, laneStat
 import { waitingOf } from "./lanes.ts";
 import { planSegment } from "./pack.ts";
 import { type Placer, flightsMax } from "./place.ts";
-import { type Announcer, type Renewal, publishHead } from "./publish.ts";
+import { type PublishNeeds, type Announcer, type Renewal, publishHead } from "./publish.ts";
 import { type Round, RoundCount, beginRenewal, roundOf } from "./round.ts";
 import { Sending } from "./sending.ts";
 import { StandingIn, type StandingInNeeds } from "./standing-in.ts";
@@ -51,6 +51,7 @@ export interface UploadNeeds extends Pick<StandingInNeeds, "standIns" | "outgoin
   readonly groups: Groups;
   readonly placer: Placer;
   readonly announcer: Announcer;
+  readonly roll: PublishNeeds["roll"];
   readonly devices?: { peers(): readonly PeerId[] };
   readonly renewal: Renewal;
   readonly witness: Witness;

@@ -4,7 +4,7 @@
  * is wanted and starts the operation again from the top. So an operation whose data is in memory
  * answers at once, nothing ever happens in the middle of another, and there is no lock to forget.
  */
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
 
@@ -78,4 +78,10 @@ export class Breather {
       });
     });
   }
+}
+
+/** Files that find no room, or whose older bytes are not to be had, stay behind in the journal. */
+export function orLeftBehind(failure: unknown): HiveError {
+  if (isFault(failure, "NoSpace", "Unavailable", "Corrupt")) return failure;
+  throw failure;
 }

@@ -9,20 +9,19 @@
  * collected.
  */
 import type { PolicySlot, Sequence } from "../base/blocks.ts";
-import { HiveError, assert, isFault } from "../base/errors.ts";
+import { HiveError, assert } from "../base/errors.ts";
 import { type Cid, type Ino, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import { encodeEntry, encodeTableValue } from "../dag/entries.ts";
-import { type Inode, type PageTree, encodeXattrs } from "../dag/inodes.ts";
-import { typeMask, xattrBytes } from "../dag/inodes.ts";
+import { type Inode, type PageTree, encodeXattrs, typeMask, xattrBytes } from "../dag/inodes.ts";
 import type { Seen } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import { renewPages } from "../dag/renew.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../dag/rewrite.ts";
 import { sealRoot } from "../dag/root.ts";
-import { Breather } from "./attempt.ts";
+import { Breather, orLeftBehind } from "./attempt.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { flushAll, promiseAgain } from "./flush.ts";
 import { InoMap } from "./ino-map.ts";
@@ -239,6 +238,7 @@ export class Commits {
     const plans = new InoMap<Plan>();
     for (const { node, home } of layer.inodes.values()) {
       await this.#breather.breathe();
+      if (home.kind === "root") this.#planRenewal(layer, node, plans);
       if (home.kind !== "entry") continue;
       if (node.inode.content.kind === "directory") this.#planRenewal(layer, node, plans);
       planFor(plans, home.parent.ino).set(home.key, { name: home.name, ino: node.ino });
@@ -316,7 +316,14 @@ export class Commits {
       return encodeTableValue({ inode: this.#written(layer, node, inode), tree: node.tree });
     });
     const changes = { cutFrom: Infinity, keys: all.map(({ node }) => node.ino), values };
-    state.linked = await this.#rewrite(state.linked, changes, { insideMax: 0, slot: 0 });
+    state.linked = await this.#rewrite(await this.#tableNow(), changes, { insideMax: 0, slot: 0 });
+  }
+
+  async #tableNow(): Promise<PageTree> {
+    const { linked, secrets, needs: { random } } = this.#state;
+    if (linked.secret === undefined || !secrets.takesTable()) return linked;
+    const secret = random.bytes(secretBytes);
+    return { secret, root: await renewPages(linked.root, this.#workFor(linked, 0, secret)) };
   }
 
   /** A node's pages with the changes; all anew if they were under another policy or secret. */
@@ -390,10 +397,4 @@ export class Commits {
       await this.#breather.breathe();
     }
   }
-}
-
-/** Files that find no room, or whose older bytes are not to be had, stay behind in the journal. */
-function orLeftBehind(failure: unknown): HiveError {
-  if (isFault(failure, "NoSpace", "Unavailable", "Corrupt")) return failure;
-  throw failure;
 }

@@ -8,7 +8,7 @@
  * asked asks again after a crash.
  */
 import { isFault } from "../base/errors.ts";
-import type { Ino } from "../base/ids.ts";
+import { type Ino, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
@@ -41,6 +41,10 @@ export interface Renewing {
    * there is under an old one; it does not outlive this process.
    */
   renew(folder: Ino): Promise<void>;
+  /** The same of the whole drive: somebody had all of its secrets. */
+  renewAll(): Promise<void>;
+  /** From now on chunks are sealed with this secret. */
+  rekey(secret: Uint8Array): void;
   /** Others have the secrets of this folder: what leaves it is to have new ones. */
   share(folder: Ino): void;
   /** Goes through such folders: for the loop of the others. */
@@ -52,6 +56,8 @@ export interface Renewing {
 export function renewingPart(state: State, renewer: Renewer): Renewing {
   return {
     renew: (folder) => renewer.renew(directoryOf(state, folder)),
+    renewAll: () => renewer.renewAll(),
+    rekey: (secret) => state.keys.rekey(secret),
     share: (folder) => renewer.share(folder),
     renewer: renewer.step(),
     renewing: () => renewer.progress,
@@ -64,6 +70,9 @@ export class Renewer {
   readonly #renewals = new Map<Ino, Renewal>();
   /** Folders of which others have the secrets. */
   readonly #shared = new Set<Ino>();
+  /** Somebody had all secrets: those of files of several names and of their table go too. */
+  #isAll = false;
+  #takesTable = false;
 
   constructor(state: State, commits: Pick<Commits, "commit">) {
     this.#state = state;
@@ -72,6 +81,11 @@ export class Renewer {
       areStale: (node) => this.#over(node) !== undefined,
       renewed: (node) => void this.#over(node)?.done.add(node.ino),
       moved: (node, from) => this.#moved(node, from),
+      takesTable: () => {
+        const takes = this.#takesTable;
+        this.#takesTable = false;
+        return takes;
+      },
     };
   }
 
@@ -83,6 +97,12 @@ export class Renewer {
 
   share(folder: Ino): void {
     this.#shared.add(folder);
+  }
+
+  /** The same of the whole drive. */
+  renewAll(): Promise<void> {
+    [this.#isAll, this.#takesTable] = [true, true];
+    return this.renew(this.#state.nodes.root);
   }
 
   /** Resolves when nothing below the folder is under an old secret. */
@@ -132,11 +152,17 @@ export class Renewer {
   /** The renewal that this node is to be part of; undefined when it was, or needs none. */
   #over(node: Node): Renewal | undefined {
     if (this.#renewals.size === 0) return undefined;
-    for (let at = node; ; at = at.home.parent) {
+    for (let at: Node | undefined = node; at !== undefined; at = this.#above(at)) {
       const renewal = this.#renewals.get(at.ino);
       if (renewal !== undefined && !renewal.done.has(node.ino)) return renewal;
-      if (at.home.kind !== "entry") return undefined;
     }
+    return undefined;
+  }
+
+  /** A file of several names is below all of the drive, and below no folder. */
+  #above({ home }: Node): Node | undefined {
+    if (home.kind === "entry") return home.parent;
+    return home.kind === "table" && this.#isAll ? this.#state.nodes.root : undefined;
   }
 
   async #step(renewal: Renewal, signal: AbortSignal): Promise<"busy" | "idle"> {
@@ -184,7 +210,9 @@ export class Renewer {
   async #renew(node: Node): Promise<void> {
     const state = this.#state;
     await attempt(() => {
-      if (node.tree.secret === undefined || !state.secrets.areStale(node)) return;
+      const isOfTable = node.home.kind === "table" && this.#takesTable;
+      const isKept = node.tree.secret !== undefined || isOfTable;
+      if (!isKept || !state.secrets.areStale(node)) return;
       state.mayChange();
       state.record([inodeChange(state, node, {})]);
     });
@@ -203,6 +231,7 @@ export class Renewer {
     if (this.#renewals.get(folder.ino) !== renewal) return "busy";
     if (renewal.placesChanged !== this.#state.placesChanged) return "busy";
     this.#renewals.delete(folder.ino);
+    if (folder.ino === rootIno) this.#isAll = false;
     this.#state.needs.log.info("tree.renewed", { renewed: renewal.done.size });
     this.#letGo(renewal);
     ended.resolve();

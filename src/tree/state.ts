@@ -55,6 +55,8 @@ export interface Secrets {
   renewed(node: Node): void;
   /** It moved from one place to another. */
   moved(node: Node, from: Home): void;
+  /** Whether the table of linked files is to have a new secret; true once each time. */
+  takesTable(): boolean;
 }
 
 export interface StateOptions {
@@ -95,7 +97,8 @@ export class State {
   reseal: (node: Node) => void = () => undefined;
   /** Set by renewing.ts: whose secret somebody has who is not to have it any more. */
   secrets: Secrets = {
-    areStale: () => false, renewed: () => undefined, moved: () => undefined,
+    areStale: () => false, takesTable: () => false,
+    renewed: () => undefined, moved: () => undefined,
   };
   /** Set by brake.ts: a node that is known is about to become this. */
   changing: (node: Node, inode: Inode) => void = () => undefined;

@@ -15,6 +15,7 @@ import type { Accounts } from "./accounts.ts";
 import { type Introduction, dropManifest, putManifest } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 import { GroupWords, type Weighed } from "./group-words.ts";
+import type { Rolls } from "./rolls.ts";
 
 /** Who tells of a manifest, and with which log. */
 export interface Told {
@@ -26,6 +27,7 @@ export interface Told {
 export interface GroupNeeds {
   readonly books: Books;
   readonly accounts: Accounts;
+  readonly rolls: Rolls;
   readonly self: PeerId;
 }
 
@@ -97,6 +99,7 @@ export class Groups {
     if (here !== undefined && here.epoch >= manifest.epoch) {
       return { changes: [], groups: 0, bytes: 0 };
     }
+    this.#needs.rolls.check(manifest);
     const { groups } = this.#needs.accounts.of(manifest.owner);
     const isFull = here === undefined && groups >= limits.vault.groupsPerOwnerMax;
     const gone = isFull ? await this.#idleGroup(manifest.owner) : undefined;

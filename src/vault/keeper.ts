@@ -24,6 +24,7 @@ import { type Introduction, type Place, type Totals, noTotals } from "./book-ent
 import type { Books } from "./books.ts";
 import type { ShardFiles, Staged } from "./files.ts";
 import { Groups, type Told } from "./groups.ts";
+import type { Rolls } from "./rolls.ts";
 
 const kinds = ["log", "policy", "ballot"] as const;
 
@@ -31,6 +32,7 @@ export interface KeeperNeeds {
   readonly files: ShardFiles;
   readonly books: Books;
   readonly accounts: Accounts;
+  readonly rolls: Rolls;
   readonly self: PeerId;
 }
 
@@ -55,6 +57,7 @@ export class Keeper {
     admitted: Admitted, bytes: Uint8Array, { nowMs, ...told }: Told & { readonly nowMs: number },
   ): Promise<void> {
     using _seat = await this.#stores.enter();
+    this.#needs.rolls.check(admitted.record, admitted.record.createdAtMs);
     await this.#refuseOld(admitted);
     if (await this.#isHere(admitted, bytes)) {
       using _turn = await this.#turn.enter();
@@ -176,6 +179,7 @@ export class Keeper {
     using _turn = await this.#turn.enter();
     const { accounts } = this.#needs;
     if (!accounts.owners.has(head.owner)) throw new HiveError("Denied", "vault.head", head.owner);
+    this.#needs.rolls.check({ owner: head.owner, by: head.peer });
     const heads = await this.#needs.books.heads(head.owner);
     const stored = heads.find(({ peer }) => peer === head.peer);
     if (stored !== undefined && sameBytes(stored.bytes, head.bytes)) return;

@@ -27,6 +27,7 @@ import type { Books } from "./books.ts";
 import type { ShardFiles } from "./files.ts";
 import type { Told } from "./groups.ts";
 import type { Keeper } from "./keeper.ts";
+import type { Rolls } from "./rolls.ts";
 import type { SeatPolicy } from "./seat-policy.ts";
 
 export interface ServingNeeds {
@@ -34,6 +35,7 @@ export interface ServingNeeds {
   readonly files: ShardFiles;
   readonly keeper: Keeper;
   readonly seatPolicy: SeatPolicy;
+  readonly rolls: Rolls;
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
   readonly lender?: Lender;
   /** Whom the owner shares something with: he reads, and changes nothing. */
@@ -94,6 +96,7 @@ export class Serving implements Served {
   async release(_from: Requester, release: Uint8Array): Promise<void> {
     const { keeper, keys } = this.#needs;
     const told = parseRelease(release);
+    this.#needs.rolls.check(told);
     if (told.only === undefined) return keeper.release(told);
     if (told.only.holder === keys.peer) return keeper.releaseShard(told, told.only);
     throw new HiveError("Denied", "vault.release", "another holder's");

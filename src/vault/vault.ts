@@ -19,6 +19,7 @@ import { diskRoomBytes } from "./disk-room.ts";
 import { ShardFiles } from "./files.ts";
 import { Keeper } from "./keeper.ts";
 import { type Lodging, type PassedOn, passedOn, sampleOf, weightsOf } from "./lodging.ts";
+import { Rolls } from "./rolls.ts";
 import { Scrub } from "./scrub.ts";
 import { type Neighbourhood, SeatPolicy } from "./seat-policy.ts";
 import { Serving } from "./serving.ts";
@@ -84,6 +85,8 @@ export interface Vault extends ShardHost, ShareHost, AsyncDisposable {
   readonly step: Step;
   /** For this node's guardian. */
   readonly shelf: GroupShelf;
+  /** Which devices of the owners were shut out. */
+  readonly rolls: Rolls;
 }
 
 export async function openVault(needs: VaultNeeds, options: VaultOptions): Promise<Vault> {
@@ -96,18 +99,22 @@ export async function openVault(needs: VaultNeeds, options: VaultOptions): Promi
   const told = [await books.owners(), await books.introductions()] as const;
   const accounts = new Accounts({ ...options, lender }, ...told);
   accounts.setDiskRoom(diskRoom);
-  return new ShardVault({ ...needs, books, files, accounts });
+  const rolls = new Rolls({ books: needs.books, keeps: (owner) => accounts.owners.has(owner) });
+  await rolls.open();
+  return new ShardVault({ ...needs, books, files, accounts, rolls });
 }
 
 interface Parts extends Omit<VaultNeeds, "books"> {
   readonly books: Books;
   readonly files: ShardFiles;
   readonly accounts: Accounts;
+  readonly rolls: Rolls;
 }
 
 class ShardVault implements Vault {
   readonly step: Step;
   readonly shelf: GroupShelf;
+  readonly rolls: Rolls;
   readonly #parts: Parts;
   readonly #keeper: Keeper;
   readonly #serving: Serving;
@@ -117,6 +124,7 @@ class ShardVault implements Vault {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.rolls = parts.rolls;
     const shared = { ...parts, self: parts.keys.peer };
     this.#keeper = new Keeper(shared);
     const seatPolicy = new SeatPolicy(parts.neighbours);

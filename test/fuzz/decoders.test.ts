@@ -10,6 +10,7 @@ import { type Kind, isFault } from "../../src/base/errors.ts";
 import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
+import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/device-roll.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { addedDevice, encodeAddedDevice, keysOfAdded, parseAddedDevice }
   from "../../src/crypt/added-device.ts";
@@ -263,6 +264,17 @@ const decoders: readonly Decoder[] = [
       person: drive.owner, sealHash: random.bytes(32), peer: peer.peer,
       addresses: ["/ip4/192.0.2.7/tcp/4001"], name: "laptop",
     }))],
+  },
+  {
+    name: "roll of devices", bytesMax: payloadBytesMax, decode: parseRoll,
+    valid: [drive.signRoll!({
+      sequence: 3, signedAtMs: 1e12, added: [{ peer: peer.peer, name: "lap" }],
+      removed: [{ peer: others[0]!, atMs: 1e12 }],
+    }, random).bytes],
+  },
+  {
+    name: "question for a roll", bytesMax: payloadBytesMax, decode: decodeRollAsk,
+    valid: [encodeRollAsk({ owner: drive.owner, known: random.bytes(32) })],
   },
   { name: "ledger entry", valid: [settled.bytes], decode: parseEntry, bytesMax: payloadBytesMax },
   { name: "double record", valid: [fraud.bytes], decode: parseFraud, bytesMax: payloadBytesMax },

@@ -201,3 +201,6 @@ export async function missing(
   }
   return wrong;
 }
+
+/** A roll on which nobody was shut out. */
+export const nobodyRemoved = { isRemoved: () => false };

@@ -1,7 +1,7 @@
 /** Adding a device by a code: who is let in, what it is given, and who gets nothing. */
 import { test } from "tap";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
-import type { DeviceNetwork } from "../../src/base/devices.ts";
+import type { AddedView, DeviceNetwork } from "../../src/base/devices.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { KnownPeer } from "../../src/base/network.ts";
@@ -52,7 +52,10 @@ function deskAmong(newcomers: ReadonlyMap<PeerId, Newcomer>, clock = new HastyCl
       return (newcomers.get(to) as Newcomer).device(requester(desk.peer), act, payload);
     },
   };
-  return { asked, admit: (code: string) => admitByCode({ network, clock, seed }, code) };
+  const enrolled: AddedView[] = [];
+  const enrol = async (device: AddedView) => void enrolled.push(device);
+  const admit = (code: string) => admitByCode({ network, clock, seed, enrol }, code);
+  return { asked, enrolled, admit };
 }
 
 function showing(keys: Keys, name: string, clock = new HastyClock()): Newcomer {
@@ -64,6 +67,7 @@ test("whoever shows the code that is typed has the drive, with a key of its own"
   const among = deskAmong(new Map([[thief.peer, other], [lap.peer, newcomer]]));
   const typed = newcomer.code.toLowerCase().replaceAll("-", " ");
   t.strictSame(await among.admit(typed), { peer: lap.peer, name: "lap" });
+  t.strictSame(among.enrolled, [{ peer: lap.peer, name: "lap" }], "on the roll");
   t.ok(among.asked.every((peer) => peer === lap.peer), "nobody else was spoken to");
 
   const device = await newcomer.given();

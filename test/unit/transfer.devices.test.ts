@@ -100,7 +100,7 @@ test("rows tell of this device first, and of the others what their heads say", a
   const transfer = await open();
   transfer.hear(headOf(world, 1, 1_700_000_000_000).bytes);
   const self = { known: world.network.peers(), self: world.network.self, name: "desk" };
-  t.match(await deviceRows(transfer.devices, self), [
+  t.match(await deviceRows(transfer, self), [
     { peer: world.network.self, name: "desk", isThis: true, lastHeadAt: null },
     { peer: lap, name: "lap", isThis: false, online: false, isMerged: false,
       lastHeadAt: "2023-11-14T22:13:20.000Z" },

@@ -8,7 +8,7 @@ import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { Groups } from "../../src/transfer/groups.ts";
 import type { InForce } from "../../src/transfer/policies.ts";
-import { type World, makeWorld } from "../support/transfer-world.ts";
+import { nobodyRemoved, type World, makeWorld } from "../support/transfer-world.ts";
 import { systemClock } from "../../src/base/clock.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -21,7 +21,7 @@ function policyOf(clauses: string): Policy {
 async function openGroups(world: World, named: Record<string, Policy>): Promise<Groups> {
   const inForce: InForce = { drive: defaultPolicy, named: new Map(Object.entries(named)) };
   const groups = new Groups(
-    { ...world, clock: systemClock, log: silentLog }, { inForce, settleMs: 0 },
+    { ...world, clock: systemClock, log: silentLog, roll: nobodyRemoved }, { inForce, settleMs: 0 },
   );
   await groups.open();
   return groups;

@@ -9,7 +9,7 @@ import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { Groups } from "../../src/transfer/groups.ts";
-import { MemoryBooks, type World, makeBlocks, makeWorld } from "../support/transfer-world.ts";
+import { nobodyRemoved, MemoryBooks, type World, makeBlocks, makeWorld } from "../support/transfer-world.ts";
 import { missing, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -104,7 +104,7 @@ test("a policy whose text was lost replaces nobody, and breaks nothing", async (
   const japan = policyOf("protect class mirror; require country in JP;");
   const named = new Map([["east", japan]]);
   const groups = new Groups(
-    { ...world, clock: systemClock, log: silentLog },
+    { ...world, clock: systemClock, log: silentLog, roll: nobodyRemoved },
     { inForce: { drive: defaultPolicy, named }, settleMs: 0 },
   );
   await groups.open();

@@ -9,7 +9,8 @@ import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { parseEntry } from "../../src/dag/entries.ts";
+import { sealChunks } from "../../src/dag/chunks.ts";
+import { parseEntry, parseTableValue } from "../../src/dag/entries.ts";
 import type { PageTree } from "../../src/dag/inodes.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { type Page, childOf, openPage, pageKey } from "../../src/dag/pages.ts";
@@ -174,4 +175,51 @@ test("what moves about while secrets are renewed is renewed too", async (t) => {
     if (!path.startsWith("/shared")) continue;
     t.notOk(old.some((one) => one.equals(secret!)), path);
   }
+});
+
+test("after a device was shut out nothing of the drive is under a secret that it had", async (t) => {
+  const store = new MemoryStore();
+  const needs = { store, clock: systemClock, random, log: silentLog };
+  const tree = await openTree(needs, { treeSecret });
+  const large = Buffer.alloc(30 * limits.tree.chunkBytes, 9);
+  // A root with a short file alone, and a file of two names: neither hangs below a folder's pages.
+  await file(tree, rootIno, "short", Buffer.from("short"));
+  await file(tree, rootIno, "twice", large);
+  const linked = async (name: string, as: string): Promise<void> => {
+    const { ino } = await tree.lookup({ parent: rootIno, name: parseName(name) });
+    await tree.link(nobody, ino, { parent: rootIno, name: parseName(as) });
+  };
+  await linked("twice", "once more");
+  await file(tree, rootIno, "small", Buffer.from("of two names"));
+  await linked("small", "small too");
+  await tree.commit();
+  const rootOf = () => openRoot(treeKeys(treeSecret), store.root()!);
+  const secretsNow = async (): Promise<Buffer[]> => {
+    const { linked: table } = rootOf();
+    const inTable = (await leavesOf(store, table)).map((value) => parseTableValue(value).tree.secret);
+    const paths = [...(await pageTrees(store)).values()].map(({ secret }) => secret);
+    return [...paths, table.secret, ...inTable].filter((one) => one !== undefined);
+  };
+  const old = await secretsNow();
+  t.ok(old.length >= 3, `${old.length} secrets`);
+  const seen = await walkTree(tree);
+  const later = Buffer.alloc(32, 6);
+  tree.rekey(later);
+  let isDone = false;
+  void tree.renewAll().then(() => { isDone = true; });
+  while (!isDone) await tree.renewer.step(never);
+  const now = await secretsNow();
+  t.equal(now.length, old.length);
+  for (const secret of now) t.notOk(old.some((one) => one.equals(secret)));
+  t.strictSame([...(await walkTree(tree)).entries()], [...seen.entries()]);
+
+  const chunk = large.subarray(0, limits.tree.chunkBytes);
+  const named = (secret: Buffer) => sealChunks(treeKeys(secret).chunksOf(0), [chunk])[0]!.link.cid;
+  t.ok(store.has(named(treeSecret)));
+  t.notOk(store.has(named(later)));
+  await file(tree, rootIno, "again", large);
+  await tree.commit();
+  t.ok(store.has(named(later)), "nor can it tell what a chunk is by its name");
+  const again = await openTree(needs, { treeSecret });
+  t.equal((await walkTree(again)).size, seen.size + 1, "and after a new start");
 });

@@ -1,0 +1,63 @@
+/**
+ * A device that was added by a code is shut out: real daemons, real mounts, one swarm. From then on
+ * holders refuse it, it is told so, and what is written it cannot open; a device that stays goes on.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Test, test } from "tap";
+import { type Machine, newMachine, until } from "../support/cli.ts";
+
+const soon = { seconds: 60 };
+
+/** A machine of this name with the drive of that one, mounted. */
+async function added(t: Test, name: string, { desk, peer }: { desk: Machine; peer: string }) {
+  const machine = newMachine(name);
+  t.teardown(() => machine.end());
+  const shown = Promise.withResolvers<string>();
+  const adding = machine.hive(["device", "add", "--peer", peer], undefined, shown.resolve);
+  await desk.must(t, ["device", "confirm", (await shown.promise).trim()]);
+  const { code, error } = await adding;
+  t.equal(code, 0, error);
+  await machine.must(t, ["mount", machine.mount]);
+  return machine;
+}
+
+test("a device is shut out, and the others go on", { timeout: 290_000 }, async (t) => {
+  const desk = newMachine("desk");
+  t.teardown(() => desk.end());
+  await desk.must(t, ["mount", desk.mount, "--swarm", "3"]);
+  const write = (machine: Machine, name: string): void =>
+    writeFileSync(join(machine.mount, name), `${name} of ${machine.directory}\n`);
+  write(desk, "before");
+  await desk.must(t, ["flush", "--timeout", "60"]);
+  const peer = (await desk.swarm())[0]?.address as string;
+  const lap = await added(t, "lap", { desk, peer });
+  const pad = await added(t, "pad", { desk, peer });
+  write(lap, "kept");
+  await lap.must(t, ["flush", "--timeout", "60"]);
+  await until(async () => existsSync(join(desk.mount, "kept")), { ...soon, what: "lap on desk" });
+
+  const rows = JSON.parse((await lap.must(t, ["device", "list", "--json"])).out) as
+    { peer: string; isThis: boolean; standing: string }[];
+  const own = rows.find(({ isThis }) => isThis);
+  t.equal(own?.standing, "added");
+  const removed = await desk.must(t, ["device", "remove", own?.peer as string, "--json"]);
+  t.match(JSON.parse(removed.out), { hadWords: false, told: 3, holders: 3 });
+
+  write(lap, "too late");
+  write(desk, "after");
+  await desk.must(t, ["flush", "--timeout", "60"]);
+  await until(async () => existsSync(join(pad.mount, "after")), { ...soon, what: "after on pad" });
+  t.match(readFileSync(join(pad.mount, "after"), "utf8"), /^after of/, "who stays goes on");
+  write(pad, "also");
+  await until(async () => existsSync(join(desk.mount, "also")), { ...soon, what: "pad on desk" });
+  await until(async () => (await lap.hive(["flush", "--timeout", "2"])).code === 4, {
+    ...soon, what: "lap is told that it is out",
+  });
+  t.notOk(existsSync(join(lap.mount, "after")), "what was written since is not there");
+  t.notOk(existsSync(join(desk.mount, "too late")), "nor is what it wrote anywhere else");
+  await lap.must(t, ["unmount"]);
+  const again = await lap.hive(["mount", lap.mount]);
+  t.equal(again.code, 4);
+  t.match(again.error, /this device was removed from its drive at 20/);
+});
