@@ -128,6 +128,8 @@ export const localLimits = {
     uploadRestShareMax: 1 / 4,
     /** How long writes wait with nobody let in before ENOSPC. */
     fullWaitMs: 30_000,
+    /** A timer that comes so late was not waited for by a process that ran. */
+    standstillMs: 3_000,
     /** Blocks up to this size are directory pages, and may use the reserve. */
     smallBlockBytesMax: 72 * KiB,
     /** Of the dirty limit, on top of it: a full drive can still make the commit that drains it. */

@@ -70,9 +70,15 @@ export class DirtyRoom {
     return promise;
   }
 
-  /** A queue that moves is as slow as the uplink, and no reason to give up. */
+  /**
+   * A queue that moves is as slow as the uplink, and no reason to give up. Nor is a wait in which
+   * this process stood still itself, stopped or on a machine that slept: then it begins anew.
+   */
   #watch(waiter: Waiter, waitMs: number): void {
+    const dueMs = this.#clock.monotonicMs() + waitMs;
     waiter.timer = this.#clock.after(waitMs, () => {
+      const isLate = this.#clock.monotonicMs() - dueMs > limits.cache.standstillMs;
+      if (isLate) this.#movedAtMs = this.#clock.monotonicMs();
       const movedMs = Math.max(waiter.sinceMs, this.#movedAtMs);
       const leftMs = movedMs + this.#fullWaitMs - this.#clock.monotonicMs();
       if (leftMs > 0) this.#watch(waiter, leftMs);

@@ -60,3 +60,16 @@ test("when nobody was let in for the whole wait, all give up, and the next at on
     t.ok(isFault(error, "NoSpace"));
   }
 });
+
+test("a wait through which the process stood still begins anew", async (t) => {
+  const { room, enter, pass } = fullRoom();
+  const end = room.wait(block, enter).then(() => "entered", (error: unknown) => error);
+  await pass(fullWaitMs / 2);
+  // Stopped for an hour: the alarm that was due long ago comes now.
+  await pass(3_600_000);
+  t.equal(room.isExhausted, false, "nobody could make room meanwhile");
+  await pass(fullWaitMs / 2);
+  t.equal(room.isExhausted, false);
+  await pass(fullWaitMs / 2);
+  t.ok(isFault(await end, "NoSpace"), "another whole wait in vain");
+});
