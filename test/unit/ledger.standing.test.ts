@@ -181,9 +181,10 @@ test(`a graph of ${limits.ledger.edgesMax} debts is searched in well under a sec
     return { amount: dice.below(300), devices: [named(dice.below(5000))] };
   });
   const asked = { amount: 500, devices: [named(4999)] };
-  const startMs = performance.now();
+  const start = process.threadCpuUsage();
   coveredBeside({ self: us, debts, trial: { each: 10, ofPrefix: 60, together: 500 }, others }, asked);
-  const ms = performance.now() - startMs;
+  // Of the processor, which others may want as well.
+  const ms = process.threadCpuUsage(start).user / 1000;
   t.ok(debts.length <= limits.ledger.edgesMax);
   t.ok(ms < 1000, `${ms.toFixed(0)} ms`);
   t.comment(`${debts.length} debts, ${others.length} drives: ${ms.toFixed(0)} ms`);
