@@ -64,7 +64,8 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
     "is paused",
   deadAfterSeconds: "a peer without any answer for this long counts as dead, and what it held is " +
     "made anew elsewhere; long before that when its own past absences, and how often it was away, " +
-    "make it far more likely to be dead than away; only time in which this machine could see others counts, and three " +
+    "make it far more likely to be dead than away; only time in which this machine could see " +
+    "others counts, and three " +
     "times as long is given when most of them are silent",
   auditIntervalSeconds: "how often holders are asked for proofs",
   keep: "which moments of the drive are kept, in UTC: `1m for 1h` is the state at each full minute " +

@@ -97,6 +97,16 @@ test("files keep to 400 lines and 100 columns", (t) => {
   t.end();
 });
 
+test("tests and scripts keep to 110 columns: their names are sentences", (t) => {
+  const others = ["test", "scripts"].flatMap((folder) => list(join(root, folder)));
+  const wrong = others.filter((file) => /\.(ts|mjs)$/.test(file)).flatMap((file) => {
+    const wide = text(file).split("\n").findIndex((line) => line.length > 110);
+    return wide >= 0 ? [`${relative(root, file)}:${wide + 1}: wider than 110 columns`] : [];
+  });
+  t.strictSame(wrong, []);
+  t.end();
+});
+
 test("functions keep to 70 lines", (t) => {
   const wrong = files.flatMap(longOnes).filter((name) => !longFunctions.includes(name));
   t.strictSame(wrong, []);
@@ -143,14 +153,17 @@ function importsOf(file: string): string[] {
 /** Top-level functions and methods by their indentation: from the opening line to its brace. */
 function longOnes(file: string): string[] {
   const lines = text(file).split("\n");
-  const opening = /^(\s*)(?:export |async |static |private |get |set |function |\*|#)*([\w$]+)\s*(?:<[^>]*>)?\(/;
+  const words = /(?:export |async |static |private |get |set |function |\*|#)*/.source;
+  const opening = new RegExp(`^(\\s*)${words}([\\w$]+)\\s*(?:<[^>]*>)?\\(`);
   return lines.flatMap((line, start) => {
     const match = opening.exec(line);
     if (match === null || /^\s*(if|for|while|switch|return|await|test)\b/.test(line)) return [];
     const indent = match[1] as string;
     const end = lines.findIndex((later, index) => index > start && later.startsWith(`${indent}}`));
-    const before = lines.slice(start + 1, end).some((l) => l.trim() !== "" && !l.startsWith(`${indent} `) && !l.startsWith(`${indent})`));
-    if (end < 0 || before || end - start <= 70) return [];
+    const isWithin = (inner: string) =>
+      inner.trim() === "" || inner.startsWith(`${indent} `) || inner.startsWith(`${indent})`);
+    const isWhole = end >= 0 && lines.slice(start + 1, end).every(isWithin);
+    if (!isWhole || end - start <= 70) return [];
     return [`${relative(root, file)}:${match[2]} (${end - start + 1} lines)`];
   });
 }

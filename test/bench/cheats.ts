@@ -1,7 +1,7 @@
 /**
- * All cheats over many seeds: `node test/bench/cheats.ts [SEEDS [FIRST]]`. It prints by when each is
- * to be found and how surely, how often it was, and how many honest peers were condemned; and fails
- * where a row is not as stated. A hundred seeds take some five minutes of one core.
+ * All cheats over many seeds: `node test/bench/cheats.ts [SEEDS [FIRST]]`. It prints by when each
+ * is to be found and how surely, how often it was, and how many honest peers were condemned; and
+ * fails where a row is not as stated. A hundred seeds take some five minutes of one core.
  */
 import { holderCheats } from "../support/cheating-holders.ts";
 import { ledgerCheats } from "../support/cheating-ledgers.ts";

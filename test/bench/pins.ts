@@ -1,6 +1,7 @@
 /**
- * What a look over all that is pinned costs: `node test/bench/pins.ts [FOLDERS FILES BYTES]`. A tree
- * over a real store, its root pinned; how long a judgement takes, and the longest turn of the loop.
+ * What a look over all that is pinned costs: `node test/bench/pins.ts [FOLDERS FILES BYTES]`. A
+ * tree over a real store, its root pinned; how long a judgement takes, and the longest turn of the
+ * loop.
  */
 import { GiB } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";

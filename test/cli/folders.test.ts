@@ -1,4 +1,6 @@
-/** Two folders of two policies on a real swarm: each one's shards lie only where its policy says. */
+/**
+ * Two folders of two policies on a real swarm: each one's shards lie only where its policy says.
+ */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";

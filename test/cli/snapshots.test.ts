@@ -1,4 +1,7 @@
-/** The drive's past by the command line, on a real mount: made, listed, compared, put back, let go. */
+/**
+ * The drive's past by the command line, on a real mount: made, listed, compared, put back, let
+ * go.
+ */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync }
   from "node:fs";
 import { join } from "node:path";

@@ -9,7 +9,9 @@ import { watchStatuses } from "../support/watches.ts";
 
 const MiB = 1024 * 1024;
 
-test("all of it, what changes, what the rules leave out, and on after a restart", { timeout: 200_000 }, async (t) => {
+test("all of it, what changes, what the rules leave out, and on after a restart", {
+  timeout: 200_000,
+}, async (t) => {
   const machine = newMachine("watch");
   t.teardown(() => machine.end());
   await machine.must(t, ["mount", machine.mount]);

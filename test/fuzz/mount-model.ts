@@ -11,10 +11,11 @@
  * shortens what failed; with `--known 16` the kernel is asked to forget all but 16 files again and
  * again. It needs root, and ext4 under the system's temporary folder.
  *
- * Compared: results, errno, bytes, attributes, extended ones, names, locks, and whether mtime, ctime
- * and atime moved (ext4 with noatime, since reading moves no time on the drive). Not compared: inode
- * numbers, st_blocks and where holes are, since chunks are no 4 KiB blocks (test/mount/suite.ts has
- * their contract); the moments themselves; locks across a remount, where both sides let go of them.
+ * Compared: results, errno, bytes, attributes, extended ones, names, locks, and whether mtime,
+ * ctime and atime moved (ext4 with noatime, since reading moves no time on the drive). Not
+ * compared: inode numbers, st_blocks and where holes are, since chunks are no 4 KiB blocks
+ * (test/mount/suite.ts has their contract); the moments themselves; locks across a remount, where
+ * both sides let go of them.
  *
  * A difference is printed with the command that shows it again, and the operations that are left
  * when those it does not need are taken out.

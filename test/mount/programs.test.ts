@@ -1,6 +1,6 @@
 /**
- * Programs as people run them, on a mount of the real tree over the real store. git, npm, tar and a C
- * compiler must be here; of the others, what is not installed is named and not tried.
+ * Programs as people run them, on a mount of the real tree over the real store. git, npm, tar and a
+ * C compiler must be here; of the others, what is not installed is named and not tried.
  */
 import { accessSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { watch, writeFileSync } from "node:fs";

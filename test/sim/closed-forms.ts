@@ -34,8 +34,8 @@ function fallTime(n: number, r: number): number {
  * Segments lost in a year, of one that is replaced by a full one when it is lost: a Markov chain of
  * its living shards. At r or below it is mended after an exponential time.
  *
- * From r on down each step is a race between a death and the mending; all terms are sums of positive
- * ones, so that nothing cancels, however small it is.
+ * From r on down each step is a race between a death and the mending; all terms are sums of
+ * positive ones, so that nothing cancels, however small it is.
  */
 export function lossesAYear(
   { k, n, r }: ErasureClass, { lifeDays, repairDays }: {

@@ -28,7 +28,8 @@ export interface Places {
 
 /**
  * No network and no country beyond what a group can lose at its threshold. Of versions it says
- * nothing: where two of five run one, a cap on it fills the peers of all others, and draws get slow.
+ * nothing: where two of five run one, a cap on it fills the peers of all others, and draws get
+ * slow.
  */
 export const spreadPolicy: Policy = {
   class: "auto", rules: [],

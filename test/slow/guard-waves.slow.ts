@@ -12,9 +12,12 @@ import { makeBlocks } from "../support/transfer-world.ts";
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/slow/guard-waves.slow.ts`;
 const isLoud = process.env["HIVE_LOUD"] !== undefined;
-const log = isLoud ? lineLog({ level: "debug", write: (line) => void process.stderr.write(line) }) : silentLog;
+const write = (line: string): void => void process.stderr.write(line);
+const log = isLoud ? lineLog({ level: "debug", write }) : silentLog;
 
-test("two thirds of a group die in turn while its owner is away, and nothing is lost", { timeout: 190_000 }, async (t) => {
+test("two thirds of a group die in turn while its owner is away, and nothing is lost", {
+  timeout: 190_000,
+}, async (t) => {
   await using swarm = await GuardSwarm.open({ seed, peers: 11, log });
   const blocks = makeBlocks(seededRandom(seed), { count: 12, bytesMax: 100_000 });
   const { full, holders: before } = await swarm.give(blocks);

@@ -1,6 +1,6 @@
 /**
- * A folder that is backed up into a real mount, and a SIGKILL of the daemon in the midst of it; then
- * with deletes, which an empty source does not bring.
+ * A folder that is backed up into a real mount, and a SIGKILL of the daemon in the midst of it;
+ * then with deletes, which an empty source does not bring.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync }

@@ -1,7 +1,7 @@
 /**
  * Cheats, played one seed at a time over the product's own rooms: how each is told in the table, by
- * when it is to be found and how surely, and what came of it. `test/bench/cheats.ts` plays a hundred
- * seeds and prints the table; `test/unit/cheats.test.ts` a few.
+ * when it is to be found and how surely, and what came of it. `test/bench/cheats.ts` plays a
+ * hundred seeds and prints the table; `test/unit/cheats.test.ts` a few.
  */
 export interface Cheat {
   readonly name: string;

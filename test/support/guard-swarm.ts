@@ -140,7 +140,8 @@ export class GuardSwarm implements AsyncDisposable {
     return {
       directory, peerSeed: seededRandom(`${this.#options.seed}/${name}`).bytes(32),
       driveSeed: undefined, deviceName: name, listen: ["/ip4/127.0.0.1/tcp/0"],
-      bootstrap: [...this.members.values()].slice(0, 3).map(({ address }) => address), household: `home of ${name}`, country: "DE", mdns: false,
+      bootstrap: [...this.members.values()].slice(0, 3).map(({ address }) => address),
+      household: `home of ${name}`, country: "DE", mdns: false,
       relay: "off", upnp: false, quotaBytes: 4 * GiB, strangerShare: 1,
       deadAfterMs: 6_000, auditIntervalMs: 3_000, guardLeaseMs: 4_000,
     };

@@ -3,8 +3,8 @@
  * and a wire from it to each town. The addresses may be anybody's: no packet leaves this machine.
  * Needs root and ip(8). Whatever ends the process, the namespaces go with it.
  *
- * No bridge: all namespaces share one table of neighbours, which holds 1,024. Twenty towns that know
- * sixty addresses each would be too many; behind a router each town has one neighbour.
+ * No bridge: all namespaces share one table of neighbours, which holds 1,024. Twenty towns that
+ * know sixty addresses each would be too many; behind a router each town has one neighbour.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";

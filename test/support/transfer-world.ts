@@ -172,7 +172,9 @@ export class ShiftedClock implements Clock {
   }
 }
 
-/** Real time, but for pauses before another try: they are as good as none, and there are as many. */
+/**
+ * Real time, but for pauses before another try: they are as good as none, and there are as many.
+ */
 export const hurriedClock: Clock = {
   ...systemClock, delay: (ms, signal) => systemClock.delay(Math.min(ms, 10), signal),
 };

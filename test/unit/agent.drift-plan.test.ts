@@ -1,4 +1,6 @@
-/** The plan for a group that breaks its policy: whatever comes first, enough shards stay in reach. */
+/**
+ * The plan for a group that breaks its policy: whatever comes first, enough shards stay in reach.
+ */
 import { test } from "tap";
 import { planDrift } from "../../src/agent/drift.ts";
 import { type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";

@@ -1,4 +1,7 @@
-/** What the owner is told: how safe each policy's data is, why a peer stands so, and what is amiss. */
+/**
+ * What the owner is told: how safe each policy's data is, why a peer stands so, and what is
+ * amiss.
+ */
 import { test } from "tap";
 import { alertsOf } from "../../src/agent/alerts.ts";
 import { whyOf } from "../../src/agent/conduct-words.ts";

@@ -1,4 +1,6 @@
-/** Bulk that nobody waits for leaves half of the line to whoever wants it, and never stands still. */
+/**
+ * Bulk that nobody waits for leaves half of the line to whoever wants it, and never stands still.
+ */
 import { test } from "tap";
 import { courteous, noticed } from "../../src/base/courtesy.ts";
 import { limits } from "../../src/base/limits.ts";

@@ -1,4 +1,7 @@
-/** The check of a cache: what is spoilt is found and isolated, and a clone keeps the original as it is. */
+/**
+ * The check of a cache: what is spoilt is found and isolated, and a clone keeps the original as
+ * it is.
+ */
 import { readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Test, test } from "tap";

@@ -7,7 +7,7 @@ import { attempt } from "../contract/store.ts";
 test("blocks are flushed before the batch that may name them, and once for all", async (t) => {
   const disk = paperDisk();
   disk.wants.push("a", "b");
-  await Promise.all([disk.group.request("settled"), disk.group.request("settled"), disk.group.request("settled")]);
+  await Promise.all([1, 2, 3].map(() => disk.group.request("settled")));
   t.strictSame(disk.events, ["gather a b", "flush", "record", "write a b", "settled"]);
   await disk.group.request("settled");
   t.equal(disk.events.length, 5, "nothing wanted, nothing done");

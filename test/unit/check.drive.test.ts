@@ -119,7 +119,8 @@ async function newDrive(state: "unmounted" | "killed" | "on peers"): Promise<Dri
   const { ino } = await tree.mkdir(nobody, { parent: rootIno, name: parseName("folder") }, { mode: 0o755 });
   for (let index = 0; index < 14; index++) {
     const parent = index % 2 === 0 ? rootIno : ino;
-    await write(tree, { parent, path: `${index % 2 === 0 ? "" : "/folder"}/file ${index}` }, { random, versions });
+    const path = `${index % 2 === 0 ? "" : "/folder"}/file ${index}`;
+    await write(tree, { parent, path }, { random, versions });
   }
   await tree.link(nobody, (await tree.lookup({ parent: rootIno, name: parseName("file 0") })).ino, {
     parent: ino, name: parseName("linked"),
@@ -154,7 +155,8 @@ async function write(
   const { random, versions } = into;
   const name = parseName(at.path.split("/").at(-1) as string);
   const flags = { read: true, write: true, append: false, truncate: true, exclusive: false };
-  const { handle, attributes } = await tree.create(nobody, { parent: at.parent, name }, { mode: 0o644 }, flags);
+  const place = { parent: at.parent, name };
+  const { handle, attributes } = await tree.create(nobody, place, { mode: 0o644 }, flags);
   const lengthBytes = random.below(2) === 0 ? random.below(2000) : random.below(MiB);
   const outputLength = Math.max(1, lengthBytes);
   const bytes = createHash("shake256", { outputLength }).update(random.bytes(8)).digest();

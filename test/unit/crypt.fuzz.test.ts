@@ -175,7 +175,9 @@ test("bent words are a Usage fault that repeats none of them", (t) => {
   t.end();
 });
 
-/** One to three changes, such as a bad disk, a cut cable or an enemy makes; never the same bytes. */
+/**
+ * One to three changes, such as a bad disk, a cut cable or an enemy makes; never the same bytes.
+ */
 function mutated(bytes: Buffer): Buffer {
   let bent: Buffer = Buffer.from(bytes);
   for (let change = 0; change <= random.below(3); change++) bent = mutatedOnce(bent);

@@ -1,4 +1,6 @@
-/** The bytes in which several devices of a drive are told, frozen, and what damage makes of them. */
+/**
+ * The bytes in which several devices of a drive are told, frozen, and what damage makes of them.
+ */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { parsePeerId } from "../../src/base/ids.ts";

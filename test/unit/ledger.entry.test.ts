@@ -73,7 +73,8 @@ test(`what is bent, cut or spliced is Corrupt (HIVE_SEED=${seed})`, (t) => {
       bent[at] = (bent[at] as number) ^ (1 + random.below(255));
       return outcomeOf(() => parse(round % 3 === 0 ? bent.subarray(0, at) : bent));
       // What an answer says is due is nobody's signed word: another number is another number.
-    }).filter((kind) => kind !== "Corrupt" && !(name === "answer" && kind === "ok")).map((kind) => `${name}: ${kind}`);
+    }).filter((kind) => kind !== "Corrupt" && !(name === "answer" && kind === "ok"))
+      .map((kind) => `${name}: ${kind}`);
   });
   t.strictSame(wrong, []);
   t.end();

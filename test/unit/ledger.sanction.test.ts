@@ -1,4 +1,6 @@
-/** What follows when a drive owes: slow, told first, undone at once, and never too much at a time. */
+/**
+ * What follows when a drive owes: slow, told first, undone at once, and never too much at a time.
+ */
 import { test } from "tap";
 import type { OwnerId, SegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";

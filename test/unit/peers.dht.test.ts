@@ -1,4 +1,6 @@
-/** Twelve real nodes: records found through the DHT, offers through gossip, peers after a restart. */
+/**
+ * Twelve real nodes: records found through the DHT, offers through gossip, peers after a restart.
+ */
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { signHead } from "../../src/crypt/records.ts";

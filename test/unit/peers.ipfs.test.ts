@@ -1,4 +1,6 @@
-/** Helia over a node: the drive's blocks through the functions handed in, UnixFS in its own store. */
+/**
+ * Helia over a node: the drive's blocks through the functions handed in, UnixFS in its own store.
+ */
 import { randomBytes } from "node:crypto";
 import { test } from "tap";
 import { HiveError } from "../../src/base/errors.ts";

@@ -1,4 +1,6 @@
-/** Slots and the records that a node keeps for the DHT: pure, with a clock and guests of its own. */
+/**
+ * Slots and the records that a node keeps for the DHT: pure, with a clock and guests of its own.
+ */
 import { test } from "tap";
 import { Libp2pRecord } from "@libp2p/record";
 import { Key } from "interface-datastore";

@@ -1,6 +1,6 @@
 /**
- * Real nodes in a made-up world: each has an address, a true place and a claim, and they find out by
- * range questions over real streams who is where. And what it comes to in the facts of a policy.
+ * Real nodes in a made-up world: each has an address, a true place and a claim, and they find out
+ * by range questions over real streams who is where. And what it comes to in the facts of a policy.
  */
 import { test } from "tap";
 import type { PeerId } from "../../src/base/ids.ts";

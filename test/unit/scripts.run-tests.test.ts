@@ -1,4 +1,7 @@
-/** The runner of `npm test` on files of its own: what passes, fails, hangs, and dies without a word. */
+/**
+ * The runner of `npm test` on files of its own: what passes, fails, hangs, and dies without a
+ * word.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";

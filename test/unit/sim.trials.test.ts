@@ -1,4 +1,6 @@
-/** What a trial tells: lookups in networks whose answer is known, and when a figure says anything. */
+/**
+ * What a trial tells: lookups in networks whose answer is known, and when a figure says anything.
+ */
 import { test } from "tap";
 import { Dice } from "../sim/dice.ts";
 import { type Figure, verdictOf } from "../sim/figure.ts";

@@ -9,7 +9,8 @@ import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { faultOf } from "../support/faults.ts";
 import { HonestHost } from "../support/honest-host.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
-import { Crash, MemorySource, makeVaultWorld, makeWorld, missing, openWorld } from "../support/transfer-world.ts";
+import { Crash, MemorySource, makeVaultWorld, makeWorld } from "../support/transfer-world.ts";
+import { missing, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.blame.test.ts`;

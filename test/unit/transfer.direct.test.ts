@@ -1,6 +1,6 @@
 /**
- * What devices tell each other straight is hostile until it was checked: who may tell, how much, and
- * what becomes of wrong bytes. Whatever is refused comes with the head, by way of the peers.
+ * What devices tell each other straight is hostile until it was checked: who may tell, how much,
+ * and what becomes of wrong bytes. Whatever is refused comes with the head, by way of the peers.
  */
 import { test } from "tap";
 import type { DeviceHost } from "../../src/base/devices.ts";

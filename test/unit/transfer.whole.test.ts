@@ -1,4 +1,6 @@
-/** Real parts end to end: LevelDB cache and books, vaults on disk, and a machine that starts anew. */
+/**
+ * Real parts end to end: LevelDB cache and books, vaults on disk, and a machine that starts anew.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Policies of folders: who governs what, and that every block lies under the policy of its folder. */
+/**
+ * Policies of folders: who governs what, and that every block lies under the policy of its
+ * folder.
+ */
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";

@@ -1,4 +1,6 @@
-/** What a drive was: which moments are kept, that each stays whole, and what it takes to be back. */
+/**
+ * What a drive was: which moments are kept, that each stays whole, and what it takes to be back.
+ */
 import { createHash } from "node:crypto";
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";

@@ -91,7 +91,8 @@ test("as git judges, over random trees and rules", (t) => {
     } catch (error) {
       if ((error as { status?: number }).status !== 1) throw error;
     }
-    const byGit = said.split("\n").filter((line) => line !== "").map((line) => line.slice(2 + `${round}`.length));
+    const lines = said.split("\n").filter((line) => line !== "");
+    const byGit = lines.map((line) => line.slice(2 + `${round}`.length));
     const ours = plain.filter((path) => isOut(all, path, false));
     t.strictSame(ours.sort(), byGit.sort(), `round ${round}; ${replay}`);
   }

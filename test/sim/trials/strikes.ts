@@ -89,7 +89,8 @@ function worstDomain(world: World, domain: StruckDomain): Worst {
   }
   const largest = Math.max(...sizes.values()) / world.places.count;
   const lost = Math.max(0, ...lostOf.values());
-  return { lost, groups: world.groups.count, note: `the largest has ${(100 * largest).toFixed(1)} % of all peers` };
+  const note = `the largest has ${(100 * largest).toFixed(1)} % of all peers`;
+  return { lost, groups: world.groups.count, note };
 }
 
 /** Peers that have a shard of the group's segment. */
