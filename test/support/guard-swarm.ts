@@ -77,7 +77,7 @@ export class GuardSwarm implements AsyncDisposable {
   ): Promise<{ readonly full: number; readonly holders: readonly number[] }> {
     const { peers } = this.#options;
     const owner = await this.owner();
-    await this.until(async () => (await owner.status()).peers.online >= peers, 30);
+    await this.until(async () => (await owner.status()).peers.online >= peers, 90);
     this.source.commit("root", blocks);
     await owner.flush(30_000);
     const full = await this.total();
@@ -91,7 +91,7 @@ export class GuardSwarm implements AsyncDisposable {
     return this.until(async () => {
       const { proofsRight, bad, missing } = await owner.verify({ deep: false });
       return proofsRight === full && bad.length === 0 && missing === 0;
-    }, 60);
+    }, 150);
   }
 
   /** A device that has nothing but the drive's seed. */
