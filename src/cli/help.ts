@@ -48,7 +48,7 @@ export function synopsis(command: CommandSpec): string {
   return ["hive", command.name, command.operands, options].filter((word) => word !== "").join(" ");
 }
 
-export function optionUsage(option: OptionSpec): string {
+function optionUsage(option: OptionSpec): string {
   const short = option.short === undefined ? "" : `-${option.short}, `;
   return `${short}--${option.name}${option.value === undefined ? "" : ` ${option.value}`}`;
 }

@@ -68,7 +68,7 @@ export async function obtainPassphrase(
 }
 
 /** One line from a descriptor, without its newline. */
-export function readLine(descriptor: number): Buffer {
+function readLine(descriptor: number): Buffer {
   const line: number[] = [];
   const byte = Buffer.alloc(1);
   while (line.length < lineBytesMax && readSync(descriptor, byte) === 1) {

@@ -19,7 +19,7 @@ export async function ledger(home: Home, line: CommandLine): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
-export function ledgerText({ ratio, rows }: LedgerView): string {
+function ledgerText({ ratio, rows }: LedgerView): string {
   const asked = ratio === 0
     ? "this node asks nothing of anybody"
     : `strangers are asked for ${ratio} GB kept for each GB of files; friends for nothing`;

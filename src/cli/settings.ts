@@ -89,7 +89,7 @@ export function writeSettings(file: string, settings: Settings): void {
   renameSync(`${file}.new`, file);
 }
 
-export function parseSettings(text: string, defaults: Settings, file: string): Settings {
+function parseSettings(text: string, defaults: Settings, file: string): Settings {
   const found = parseObject(text, file);
   const known = new Set(Object.keys(defaults));
   const stranger = Object.keys(found).find((key) => !known.has(key));

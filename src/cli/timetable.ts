@@ -37,7 +37,7 @@ export function parseTimetable(text: string): Timetable {
 }
 
 /** One rate, for whatever knows no hours. */
-export function parseRate(text: string): number | null {
+function parseRate(text: string): number | null {
   const [words = [], next] = entriesOf(text);
   if (next !== undefined) throw wrong(next[0], "one rate is all that fits here");
   return rateIn(words);

@@ -22,7 +22,7 @@ type PeerSigner = Pick<PeerKeys, "peer" | "sign">;
 
 /** Nobody foresees 2^256 questions. */
 export const echoNonceBytes = 32;
-export const echoBytes = signatureBytes;
+const echoBytes = signatureBytes;
 
 /** Answers a verifier's nonce. */
 export function signEcho(keys: PeerSigner, verifier: PeerId, nonce: Uint8Array): Uint8Array {

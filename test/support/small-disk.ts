@@ -51,7 +51,7 @@ export async function smallDisk(t: Test, name: string, sizeMiB: number): Promise
 
 /** One shell command on the mount, in a process of its own that cannot outlast its time. */
 export async function shell(line: string, options: { readonly seconds?: number } = {}) {
-  const words = ["-s", "KILL", String(options.seconds ?? 20), "sh", "-c", line];
+  const words = ["-s", "KILL", String(options.seconds ?? 60), "sh", "-c", line];
   const start = performance.now();
   const ran = await run("timeout", words, { env: { ...process.env, LC_ALL: "C" } });
   return { ...ran, seconds: (performance.now() - start) / 1000 };
