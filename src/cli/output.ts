@@ -4,6 +4,7 @@ import { type HiveError, isFault } from "../base/errors.ts";
 import type { BrakeStatus } from "../base/snapshots.ts";
 import type { PolicyStatus } from "../base/policy-views.ts";
 import type { LineStatus, TrafficStatus } from "../base/traffic-views.ts";
+import { hintOf } from "./hints.ts";
 
 export function print(text: string): void {
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
@@ -102,59 +103,6 @@ const words: Partial<Record<HiveError["kind"], string>> = {
 
 function faultText(fault: HiveError): string {
   return `${words[fault.kind] ?? fault.kind}: ${fault.subject} (${fault.op})`;
-}
-
-function hintOfDisk(kind: HiveError["kind"]): string | undefined {
-  switch (kind) {
-    case "NoSpace":
-      return "free some of that disk, then try again; what was kept before is safe";
-    case "ReadOnly":
-    case "Denied":
-      return "make it writable (mount -o remount,rw; chmod u+rwx), then try again";
-    case "Stale":
-      return "the local store was deleted; hive mount brings back what peers have";
-    default:
-      return undefined;
-  }
-}
-
-function hintOfPolicy(kind: HiveError["kind"]): string | undefined {
-  switch (kind) {
-    case "Invalid":
-      return "hive-policy(5) tells what may stand there";
-    case "NotFound":
-      return "hive policy list tells which there are";
-    case "Unavailable":
-      return "hive policy explain counts whom each clause leaves";
-    default:
-      return undefined;
-  }
-}
-
-function hintOf(fault: HiveError, command: string | undefined): string | undefined {
-  if (fault.op === "control.connect") return "start it with: hive mount";
-  if (fault.kind === "Usage") return `see hive ${command === undefined ? "" : `${command} `}--help`;
-  if (fault.op.startsWith("keys") && fault.kind === "Exists") {
-    return "this machine has a drive already; another goes under another HIVE_HOME";
-  }
-  if (fault.op.startsWith("keyfile") && fault.kind === "Denied") return "the passphrase is wrong";
-  if (fault.kind === "Busy" && fault.op.startsWith("mount")) {
-    return "close what uses it, or: hive unmount --lazy";
-  }
-  if (fault.op === "transfer.reclaim" && fault.kind === "Unsupported") {
-    return "hive device list tells which, and hive device forget that one is gone for good";
-  }
-  if (fault.op.startsWith("policy")) return hintOfPolicy(fault.kind);
-  if (fault.op.startsWith("cache") || fault.op.startsWith("home")) return hintOfDisk(fault.kind);
-  if (fault.kind === "Busy" && fault.op.startsWith("fsck")) {
-    return "hive unmount ends it; then run hive fsck again";
-  }
-  if (fault.kind === "Corrupt" && /^(cache|dag|drive|tree)\b/.test(fault.op)) {
-    return "hive fsck tells what is damaged, and hive fsck --repair mends what it can";
-  }
-  if (fault.kind === "NotEmpty") return "use an empty directory, or -o nonempty";
-  if (fault.kind === "NotDirectory" && fault.op === "mount") return "name an empty directory";
-  return undefined;
 }
 
 /** What the brake holds back, and what can be done about it. */

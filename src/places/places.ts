@@ -266,7 +266,7 @@ function peerNamed(text: string): PeerId {
   try {
     return parsePeerId(text);
   } catch (cause) {
-    throw new HiveError("Invalid", "places.vouch", "peer id", { cause });
+    throw new HiveError("Invalid", "places.vouch", `${text}: no peer's id`, { cause });
   }
 }
 

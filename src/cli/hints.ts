@@ -1,0 +1,74 @@
+/** What to do next, of each fault that somebody can do something about; the first that fits. */
+import type { HiveError, Kind } from "../base/errors.ts";
+
+interface Hint {
+  readonly kind?: Kind;
+  /** The beginning of the fault's op, up to a dot or its end. */
+  readonly op?: string;
+  /** The command that failed. */
+  readonly command?: string;
+  readonly hint: string;
+}
+
+const hints: readonly Hint[] = [
+  { op: "control.connect", command: "swarm", hint: "start one with: hive swarm start" },
+  { op: "control.connect", hint: "start it with: hive mount" },
+  { op: "mount.options", hint: "hive(1) lists the mount options" },
+  {
+    op: "keys", kind: "Exists",
+    hint: "this machine has a drive already; another goes under another HIVE_HOME",
+  },
+  { op: "keyfile", kind: "Denied", hint: "the passphrase is wrong" },
+  { op: "mount.unmount", kind: "Busy", hint: "close what uses it, or: hive unmount --lazy" },
+  { op: "mount.directory", kind: "Busy", hint: "something is mounted there: name another one" },
+  { op: "mount", kind: "Busy", hint: "hive unmount ends that mount" },
+  { op: "mount", kind: "NotDirectory", hint: "name an empty directory" },
+  { kind: "NotEmpty", hint: "use an empty directory, or -o nonempty" },
+  {
+    op: "transfer.reclaim", kind: "Unsupported",
+    hint: "hive device list tells which, and hive device forget that one is gone for good",
+  },
+  { op: "policy.read", kind: "NotFound", hint: "name a file with a policy in it" },
+  { op: "policy", kind: "NotFound", hint: "hive policy list tells which there are" },
+  { op: "policy", kind: "Invalid", hint: "hive-policy(5) tells what may stand there" },
+  {
+    op: "policy", kind: "Unavailable",
+    hint: "hive policy explain counts whom each clause leaves",
+  },
+  { op: "tree.snapshot", kind: "NotFound", hint: "hive snapshots lists those that are kept" },
+  { op: "sharing.contact", kind: "NotFound", hint: "hive contacts lists them" },
+  { op: "sharing.person", kind: "Invalid", hint: "hive contacts me prints it, on her machine" },
+  { op: "sharing.forget", kind: "NotFound", hint: "hive shares lists them" },
+  { op: "places.vouch", kind: "Invalid", hint: "hive peers lists them" },
+  { op: "device.forget", hint: "hive device list tells which there are" },
+  { op: "peers.invite", kind: "Invalid", hint: "hive invite prints one, on the other machine" },
+  { op: "fsck", kind: "Busy", hint: "hive unmount ends it; then run hive fsck again" },
+  { op: "cache.open", kind: "Busy", hint: "a daemon has it open; hive unmount ends that" },
+  ...["cache", "home"].flatMap((op): Hint[] => [
+    {
+      op, kind: "NoSpace",
+      hint: "free some of that disk, then try again; what was kept before is safe",
+    },
+    ...(["ReadOnly", "Denied"] as const).map((kind) => ({
+      op, kind, hint: "make it writable (mount -o remount,rw; chmod u+rwx), then try again",
+    })),
+    {
+      op, kind: "Stale",
+      hint: "the local store was deleted; hive mount brings back what peers have",
+    },
+  ]),
+  ...["cache", "dag", "drive", "tree"].map((op): Hint => ({
+    op, kind: "Corrupt",
+    hint: "hive fsck tells what is damaged, and hive fsck --repair mends what it can",
+  })),
+];
+
+export function hintOf(fault: HiveError, command: string | undefined): string | undefined {
+  const found = hints.find((one) => {
+    const isOp = one.op === undefined || `${fault.op}.`.startsWith(`${one.op}.`);
+    const isKind = one.kind === undefined || one.kind === fault.kind;
+    return isOp && isKind && (one.command === undefined || one.command === command);
+  });
+  if (found !== undefined || fault.kind !== "Usage") return found?.hint;
+  return `see hive ${command === undefined ? "" : `${command} `}--help`;
+}
