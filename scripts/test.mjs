@@ -24,7 +24,7 @@ const wanted = words.filter((word) => word !== "--slow");
 const places = wanted.length > 0 ? wanted : ["test"];
 const files = places.flatMap((path) => listFiles(path, ".test.ts"));
 const slow = isSlow ? listFiles("test/slow", ".slow.ts") : [];
-say(`${files.length + slow.length} files: ${isSlow ? "twelve" : "six"} minutes on two cores`);
+say(`running ${files.length + slow.length} files`);
 const results = await runFiles([...slow, ...files], { secondsOf, told });
 const sum = (name) => results.reduce((total, result) => total + result[name], 0);
 const [passed, failed] = [sum("passed"), sum("failed")];
