@@ -4,9 +4,9 @@
  * so devices that take them in another order come to the same end (merge-names.ts). Pure.
  */
 import { HiveError } from "../base/errors.ts";
-import { type Ino, rootIno } from "../base/ids.ts";
+import { type Ino, nameBytesMax, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { marksOf } from "../dag/inodes.ts";
+import { type Inode, marksOf } from "../dag/inodes.ts";
 import type { Seen } from "../dag/marks.ts";
 import { type Place, conflictName, samePlace } from "./merge-names.ts";
 import { type Fact, type Merged, type Resolved, isFolder } from "./merge-rules.ts";
@@ -116,13 +116,26 @@ function renameOne(
   { place, names, seen }: { readonly place: Place; readonly names: Names; readonly seen: Seen },
 ): void {
   const fact = merged.get(ino) as Fact;
-  const author = { mark: marksOf(fact.inode).moved, inode: fact.inode, seen };
-  const short = { parent: place.parent, name: conflictName(place.name, author, { more: false }) };
-  const isTaken = names.has(keyOf(short));
-  // Its own number tells it from all others.
-  const long = conflictName(place.name, { ...author, mark: ino }, { more: true });
-  const free = isTaken ? { parent: place.parent, name: long } : short;
+  const free = freePlace(ino, fact.inode, { place, names, seen });
   names.set(keyOf(free), { place: free, inos: [ino] });
   const places = fact.places.map((one) => samePlace(one, place) ? free : one);
-  merged.set(ino, { ...fact, places });
+  // A file of several names may have had that one from an earlier merge.
+  merged.set(ino, { ...fact, places: distinct(places) });
+}
+
+function freePlace(
+  ino: Ino, inode: Inode,
+  { place: { parent, name }, names, seen }:
+  { readonly place: Place; readonly names: Names; readonly seen: Seen },
+): Place {
+  const author = { mark: marksOf(inode).moved, inode, seen };
+  const short = { parent, name: conflictName(name, author, { more: false }) };
+  if (!names.has(keyOf(short))) return short;
+  // Its own number tells it from all others, but for what somebody called so himself.
+  const isOthers = (at: Place): boolean =>
+    names.get(keyOf(at))?.inos.some((other) => other !== ino) === true;
+  let long = { parent, name };
+  do long = { parent, name: conflictName(long.name, { ...author, mark: ino }, { more: true }) };
+  while (isOthers(long) && long.name.length < nameBytesMax);
+  return long;
 }

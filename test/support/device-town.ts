@@ -25,22 +25,30 @@ import { openVault } from "../../src/vault/vault.ts";
 import { TownNetwork, type TownView, emptyHost } from "./town-network.ts";
 import { MemoryBooks } from "./transfer-world.ts";
 
-/** So much quicker than ours the town's time goes, for whoever waits. */
-const haste = 10;
-/** Of the town's time: a minute of ours, and half a second of it. */
-const patience = { long: 60_000 * haste, short: 500 * haste };
+/** Of our time. */
+const patienceMs = { long: 60_000, short: 500 };
 const never = new AbortController().signal;
 
-const hastyClock: Clock = {
-  now: systemClock.now,
-  nowNs: systemClock.nowNs,
-  monotonicMs: () => systemClock.monotonicMs() * haste,
-  delay: (ms, signal) => systemClock.delay(ms / haste, signal),
-  after: (ms, act) => systemClock.after(ms / haste, act),
-};
+/** A time that goes so much quicker than ours, for whoever waits. */
+function hastyClock(haste: number): Clock {
+  return {
+    now: systemClock.now,
+    nowNs: systemClock.nowNs,
+    monotonicMs: () => systemClock.monotonicMs() * haste,
+    delay: (ms, signal) => systemClock.delay(ms / haste, signal),
+    after: (ms, act) => systemClock.after(ms / haste, act),
+  };
+}
+
+export interface TownOptions {
+  readonly holders?: number;
+  /** So much quicker than ours its time goes. */
+  readonly haste?: number;
+}
 
 export interface TownDevice {
   readonly name: string;
+  readonly haste: number;
   readonly keys: PeerKeys;
   readonly network: TownView;
   readonly books: MemoryBooks;
@@ -51,7 +59,7 @@ export interface TownDevice {
 }
 
 export class DeviceTown implements AsyncDisposable {
-  readonly network = new TownNetwork(hastyClock);
+  readonly network: TownNetwork;
   readonly driveSeed = sha256(Buffer.from("device town"));
   readonly driveKeys = driveKeysOf(this.driveSeed);
   readonly devices: TownDevice[] = [];
@@ -60,16 +68,22 @@ export class DeviceTown implements AsyncDisposable {
   readonly #root: string;
   #lives = 0;
 
-  private constructor(seed: string, root: string) {
+  readonly #haste: number;
+
+  private constructor(seed: string, root: string, haste: number) {
     this.#seed = seed;
+    this.#haste = haste;
+    this.network = new TownNetwork(hastyClock(haste));
     this.#root = root;
     this.#parts.defer(() => rm(root, { recursive: true, force: true }));
   }
 
   /** With so many holders; in memory where there is a place for that. */
-  static async begin(seed: string, holders = 3): Promise<DeviceTown> {
+  static async begin(
+    seed: string, { holders = 3, haste = 10 }: TownOptions = {},
+  ): Promise<DeviceTown> {
     const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-    const town = new DeviceTown(seed, await mkdtemp(join(place, "hive-town-")));
+    const town = new DeviceTown(seed, await mkdtemp(join(place, "hive-town-")), haste);
     for (let number = 0; number < holders; number++) await town.#addHolder(`holder ${number}`);
     return town;
   }
@@ -89,7 +103,7 @@ export class DeviceTown implements AsyncDisposable {
       peers: () => this.network.peersFor(keys.peer),
     };
     const directory = join(this.#root, name);
-    const needs = { directory, books: new MemoryBooks(), keys, neighbours, clock: hastyClock };
+    const needs = { directory, books: new MemoryBooks(), keys, neighbours, clock: this.network.clock };
     const vault = this.#parts.use(
       await openVault({ ...needs, log: silentLog }, { quotaBytes: 2 ** 32 }),
     );
@@ -101,7 +115,8 @@ export class DeviceTown implements AsyncDisposable {
     const keys = peerKeysOf(sha256(Buffer.from(`town device ${name}`)));
     const network = this.network.seenBy(keys, () => [this.driveKeys.owner]);
     const directory = join(this.#root, `${name} ${this.#lives++}`);
-    const parts = { name, keys, network, books: new MemoryBooks(), directory };
+    const books = new MemoryBooks();
+    const parts = { name, keys, network, books, directory, haste: this.#haste };
     this.network.members.set(keys.peer, { keys, household: name, host: emptyHost });
     const device: TownDevice = { ...parts, ...await this.#open(parts, { isNew: true }) };
     this.#listen(device);
@@ -161,13 +176,13 @@ export class DeviceTown implements AsyncDisposable {
     { isNew }: { readonly isNew: boolean },
   ): Promise<Pick<TownDevice, "store" | "tree" | "transfer">> {
     const random = seededRandom(`${this.#seed} ${name} ${this.#lives++}`);
-    const shared = { clock: hastyClock, random, log: silentLog };
-    const places = { directory, clock: hastyClock, log: silentLog, fetcher: undefined };
+    const shared = { clock: this.network.clock, random, log: silentLog };
+    const places = { directory, clock: this.network.clock, log: silentLog, fetcher: undefined };
     const store = await openCache(places, { limitBytes: 64 * MiB });
     const merger = new LateMerger();
     const transfer = await openTransfer({
       ...shared, network, source: store, books, coder: openCoder(), keys: this.driveKeys, merger,
-    }, { settleMs: 0, readTimeoutMs: patience.long });
+    }, { settleMs: 0, readTimeoutMs: patienceMs.long * this.#haste });
     store.setFetcher(transfer);
     const recovered = isNew ? await transfer.recover() : undefined;
     if (recovered !== undefined) {
@@ -193,11 +208,11 @@ export async function attend({ transfer }: TownDevice): Promise<void> {
 
 /** Commits, uploads and publishes as far as peers let it; answers whether all is up. */
 export async function publish(
-  { tree, transfer }: TownDevice, wait: keyof typeof patience = "long",
+  { tree, transfer, haste }: TownDevice, wait: keyof typeof patienceMs = "long",
 ): Promise<boolean> {
   await tree.commit();
   try {
-    await transfer.flush(patience[wait]);
+    await transfer.flush(patienceMs[wait] * haste);
     return true;
   } catch (error) {
     if (isFault(error, "TimedOut", "Unavailable")) return false;

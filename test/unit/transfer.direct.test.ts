@@ -128,7 +128,7 @@ test("a device that takes nothing is told ever more seldom", async (t) => {
 });
 
 test("wrong blocks are never linked, and the head brings the right ones", async (t) => {
-  await using town = await DeviceTown.begin("wrong blocks");
+  await using town = await DeviceTown.begin("wrong blocks", { haste: 1 });
   const desk = await town.add("desk");
   await writeIn(desk.tree, "first", "first");
   await publish(desk);
