@@ -199,8 +199,9 @@ class NodeAgent implements Agent {
       ? undefined
       : { ...transfer.status(isLiving, sampledAtMs), households: transfer.households() };
     const told = { stranded: repair?.stranded ?? 0, stuck: drift?.stuck ?? 0 };
+    const removedAtMs = transfer?.roll.view().removedAtMs ?? null;
     const alerts = drive === undefined ? [] : alertsOf({
-      ...told, parts: drive.parts, unplaced: unplacedOf(drive.lanes),
+      ...told, parts: drive.parts, unplaced: unplacedOf(drive.lanes), removedAtMs,
     });
     const left = repair === undefined ? undefined : this.#outlook.of(repair.left);
     return { drive, peers: conduct.all(), ...told, repair: left, alerts };

@@ -1,8 +1,9 @@
 /**
- * What a user has to be told without asking: data that is lost for now, data in danger, and a class
- * that cannot be held because nobody is left to hold it. Pure; the outlook step tells the log, and
- * whoever asks for the status is told as well.
+ * What a user has to be told without asking: that this device was shut out, data that is lost for
+ * now, data in danger, and a class that cannot be held because nobody is left to hold it. Pure; the
+ * outlook step tells the log, and whoever asks for the status is told as well.
  */
+import { removedText } from "../base/devices.ts";
 import type { Alert } from "../base/safety.ts";
 import type { PartStatus } from "../transfer/parts.ts";
 
@@ -14,11 +15,17 @@ export interface Troubles {
   readonly stranded: number;
   /** Groups that lie against their policy, and that nobody can mend. */
   readonly stuck: number;
+  /** When this device was shut out of its drive. */
+  readonly removedAtMs?: number | null;
 }
 
 /** The worst first. */
 export function alertsOf(troubles: Troubles): readonly Alert[] {
-  const { parts, unplaced, stranded, stuck } = troubles;
+  const { parts, unplaced, stranded, stuck, removedAtMs = null } = troubles;
+  const removed = removedAtMs === null ? [] : [{
+    kind: "removed" as const, policy: null,
+    text: `${removedText(removedAtMs)}: what is written here goes nowhere`,
+  }];
   const lost = parts.filter((part) => part.lost > 0).map((part): Alert => ({
     kind: "lost", policy: part.policy,
     text: `${segmentsText(part.lost)} cannot be read before holders come back`,
@@ -28,7 +35,7 @@ export function alertsOf(troubles: Troubles): readonly Alert[] {
     text: `${segmentsText(part.endangered - part.lost)} with fewer shards than repair should leave`,
   }));
   return [
-    ...lost, ...endangered,
+    ...removed, ...lost, ...endangered,
     ...unplaced.map(({ policy, why }): Alert => ({
       kind: "unplaced", policy, text: `kept on this machine only: it waits for ${why}`,
     })),

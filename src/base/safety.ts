@@ -27,7 +27,9 @@ export interface RepairStatus {
   readonly secondsLeft: number | null;
 }
 
-export const alertKinds = ["lost", "endangered", "unplaced", "unheld", "unlawful"] as const;
+export const alertKinds = [
+  "removed", "lost", "endangered", "unplaced", "unheld", "unlawful",
+] as const;
 
 /** hive(1) tells what each kind means. */
 export interface Alert {

@@ -54,6 +54,7 @@ test("a device is shut out, and the others go on", { timeout: 290_000 }, async (
   await until(async () => (await lap.hive(["flush", "--timeout", "2"])).code === 4, {
     ...soon, what: "lap is told that it is out",
   });
+  t.match((await lap.hive(["status"])).out, /alert +this device was removed/);
   t.notOk(existsSync(join(lap.mount, "after")), "what was written since is not there");
   t.notOk(existsSync(join(desk.mount, "too late")), "nor is what it wrote anywhere else");
   await lap.must(t, ["unmount"]);
