@@ -16,8 +16,6 @@ import { describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import { encodeEntry, encodeTableValue } from "../dag/entries.ts";
 import { type Inode, type PageTree, encodeXattrs, typeMask, xattrBytes } from "../dag/inodes.ts";
-import type { Seen } from "../dag/marks.ts";
-import type { DrivePolicies } from "../dag/policies.ts";
 import { renewPages } from "../dag/renew.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../dag/rewrite.ts";
 import { sealRoot } from "../dag/root.ts";
@@ -27,7 +25,7 @@ import { flushAll, promiseAgain } from "./flush.ts";
 import { InoMap } from "./ino-map.ts";
 import { type Binding, type Frozen, Layer } from "./layers.ts";
 import type { KeptRoots } from "./kept-roots.ts";
-import { devicesOf } from "./marking.ts";
+import { toldNow } from "./marking.ts";
 import type { Node } from "./nodes.ts";
 import { type Plan, byDepth, linkChanges, planFor, snapshotOf } from "./plans.ts";
 import { Schedule, isFilling, isResting } from "./schedule.ts";
@@ -182,10 +180,9 @@ export class Commits {
     state.seal();
     // As it is now: what changes it from here on belongs to the next commit.
     state.keep(state.nodes.root);
-    const { active: layer, nextIno, totals, policies } = state;
-    const devices = devicesOf(state);
-    this.#frozen = { layer, through: state.journal.last, nextIno, policies, devices, ...totals };
-    state.freshFrom = nextIno;
+    const { active: layer } = state;
+    this.#frozen = { layer, through: state.journal.last, told: toldNow(state) };
+    state.freshFrom = state.nextIno;
     state.frozen = layer;
     state.active = new Layer(layer.number + 1);
     state.journal = { ...state.journal, records: 0, bytes: 0 };
@@ -363,20 +360,16 @@ export class Commits {
 
   async #commitRoot(frozen: Frozen): Promise<void> {
     const state = this.#state;
-    const { nextIno, files, bytes, through, layer, policies, devices } = frozen;
+    const { layer, through, told } = frozen;
     const { node, inode } = snapshotOf(layer, rootIno);
     const committedAtMs = state.needs.clock.now();
     const record = {
       sequence: state.sequence + 1,
       committedAtMs,
-      nextIno: nextIno as Ino,
-      files,
-      bytes,
+      ...told,
       directory: { inode: this.#spilled(inode, 0), tree: node.tree },
       linked: state.linked,
-      policies,
       kept: await this.kept.next(committedAtMs),
-      devices,
     };
     await state.blocks.arrive(this.#spilledCids.splice(0));
     // What the old journal promised and no chunk holds, the new one must before the old one goes.

@@ -10,8 +10,7 @@ import type { Sequence } from "../base/blocks.ts";
 import type { Ino, Name } from "../base/ids.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import type { Inode, PageTree } from "../dag/inodes.ts";
-import type { Seen } from "../dag/marks.ts";
-import type { DrivePolicies } from "../dag/policies.ts";
+import type { RootRecord } from "../dag/root.ts";
 import { InoMap } from "./ino-map.ts";
 import type { Home, Node } from "./nodes.ts";
 import { SortedMap } from "./sorted.ts";
@@ -77,13 +76,12 @@ export class Layer {
   }
 }
 
-/** What the root record must say, as it was when the layer froze. */
+/** A layer that a commit writes, and what else its root must say, as it was at that moment. */
 export interface Frozen {
   readonly layer: Layer;
   readonly through: Sequence;
-  readonly nextIno: number;
-  readonly files: number;
-  readonly bytes: number;
-  readonly policies: DrivePolicies;
-  readonly devices: Seen;
+  readonly told: Told;
 }
+
+/** Of the drive as a whole. */
+export type Told = Pick<RootRecord, "nextIno" | "files" | "bytes" | "policies" | "devices">;

@@ -7,6 +7,7 @@ import { type Seen, type SeenDevice, deviceOf, markOf } from "../dag/marks.ts";
 import type { RootRecord } from "../dag/root.ts";
 import type { Device } from "./devices.ts";
 import type { Change, HomePlace } from "./journal.ts";
+import type { Told } from "./layers.ts";
 import type { Node } from "./nodes.ts";
 import type { State } from "./state.ts";
 
@@ -56,9 +57,15 @@ function countRemoval(state: State): void {
 }
 
 /** What the tree has of every device, this one among them. */
-export function devicesOf({ device: { number, name }, seen, nextIno }: State): Seen {
+function devicesOf({ device: { number, name }, seen, nextIno }: State): Seen {
   if (number === 0) return seen;
   return new Map(seen).set(number, { count: nextIno - 1 - markOf(number, 0), name });
+}
+
+/** What the next root says of the drive as a whole. */
+export function toldNow(state: State): Told {
+  const { nextIno, totals, policies } = state;
+  return { nextIno: nextIno as Ino, ...totals, policies, devices: devicesOf(state) };
 }
 
 /** The first that this device has not made: by the root, which other devices may have written. */
