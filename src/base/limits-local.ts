@@ -289,6 +289,14 @@ export const localLimits = {
     /** What fusermount3 may say before we stop listening. */
     complaintBytesMax: 4 * KiB,
   },
+  eras: {
+    /** One ends with each revocation. */
+    erasMax: 2 ** 32 - 1,
+    /** Folders that are being sealed anew at a time; with more of them the whole drive is. */
+    owedMax: 64,
+    /** Walks after which a folder counts as sealed anew, though names in it moved about. */
+    walksMax: 16,
+  },
   snapshots: {
     /** Roots kept: with the default rule there are 167, each a few hundred bytes of one block. */
     countMax: 400,

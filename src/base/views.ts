@@ -61,6 +61,8 @@ export interface SafetyStatus {
 
 /** What was written under one policy and is being sealed anew under another. */
 export interface ResealStatus {
+  /** Folders that somebody was shut out of: these go before what policies move. */
+  readonly owed: number;
   readonly files: number;
   readonly bytes: number;
   readonly waitingFor: string | null;

@@ -69,9 +69,10 @@ function heldLines({ heldBack }: DriveStatus): string[] {
 
 function resealLines({ resealing }: DriveStatus): string[] {
   if (resealing === null) return [];
-  const { files, bytes, waitingFor } = resealing;
+  const { owed, files, bytes, waitingFor } = resealing;
   const why = waitingFor === null ? "" : `; waits for ${waitingFor}`;
-  return [`resealing  ${files} files, ${sizeText(bytes)} for other policies so far${why}`];
+  const what = owed > 0 ? "under new keys" : "for other policies";
+  return [`resealing  ${files} files, ${sizeText(bytes)} ${what} so far${why}`];
 }
 
 function safetyText(found: DriveStatus): string {

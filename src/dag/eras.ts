@@ -43,7 +43,9 @@ function bounded(owed: ReadonlyMap<Ino, Era>): ReadonlyMap<Ino, Era> {
 
 export function writeEras(writer: Writer, { now, owed }: Eras): void {
   writer.varint(now).varint(owed.size);
-  for (const [folder, era] of [...owed].sort(([a], [b]) => a - b)) writer.varint(folder).varint(era);
+  for (const [folder, era] of [...owed].sort(([a], [b]) => a - b)) {
+    writer.varint(folder).varint(era);
+  }
 }
 
 export function readEras(reader: Reader): Eras {

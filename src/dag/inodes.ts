@@ -8,7 +8,8 @@
  *   time    signed seconds | varint nanoseconds
  *   xattrs  0 | 1, varint count, count x (name, value), names ascending | 2, link (chunks.ts)
  *           | 3, varint slot, varint policy, then xattrs: where either of these is not 0
- *           | 4, varint edited, varint moved (marks.ts), then 3 or xattrs: where either is not ino
+ *           | 5, varint era (eras.ts), then 3 or xattrs: where it is not 0
+ *           | 4, varint edited, varint moved (marks.ts), then as before: where either is not ino
  *   content 0 nothing (a special file) | 1 bytes (a short file) | 2 bytes (a symlink's target)
  *           | 3 varint allocated bytes (a file of chunks) | 4 varint entries (a directory)
  *   tree    0 no secret | 1, 32 bytes; then 0 empty | 1, varint level, 32 bytes SHA-256
@@ -20,6 +21,7 @@ import type { Instant } from "../base/filesystem.ts";
 import { type Ino, parseCid, parseIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type ChunkLink, readLink, writeLink } from "./chunks.ts";
+import type { Era } from "./eras.ts";
 import { type PageRoot, emptyRoot, readItems, writeItems } from "./pages.ts";
 
 export type Content =
@@ -55,6 +57,8 @@ export interface Inode {
    * own, as it has several names or none, the slot of the policy that it goes by. 0 for none.
    */
   readonly policy: PolicySlot;
+  /** None of its blocks was sealed in an earlier era, be they chunks or attributes. */
+  readonly era: Era;
   /** The mark of whoever edited or named it last; absent while nobody did since it was made. */
   readonly marks?: Marks | undefined;
 }
@@ -113,6 +117,7 @@ export function writeInode(writer: Writer, inode: Inode): void {
   }
   const { edited, moved } = marksOf(inode);
   if (edited !== inode.ino || moved !== inode.ino) writer.u8(4).varint(edited).varint(moved);
+  if (inode.era > 0) writer.u8(5).varint(inode.era);
   if (inode.slot + inode.policy > 0) writer.u8(3).varint(inode.slot).varint(inode.policy);
   writeXattrs(writer, inode.xattrs);
   writeContent(writer, inode.content);
@@ -130,12 +135,13 @@ export function readInode(reader: Reader): Inode {
   const mtime = readTime(reader, atime);
   const ctime = readTime(reader, mtime);
   const btime = readTime(reader, atime);
-  const { marks, kind: rest } = readMarks(reader, ino);
+  const { marks, kind: afterMarks } = readMarks(reader, ino);
+  const { era, kind: rest } = readEra(reader, afterMarks);
   const { slot, policy, xattrs } = readGoverned(reader, rest);
   const content = readContent(reader, mode & typeMask, sizeBytes);
   return {
     ino, mode, links, uid, gid, rdev, sizeBytes, atime, mtime, ctime, btime, xattrs, content,
-    slot, policy, marks,
+    slot, policy, era, marks,
   };
 }
 
@@ -160,6 +166,7 @@ export function inodeWith(inode: Inode, change: Partial<Inode>): Inode {
     content: change.content ?? inode.content,
     slot: change.slot ?? inode.slot,
     policy: change.policy ?? inode.policy,
+    era: change.era ?? inode.era,
     marks: change.marks ?? inode.marks,
   };
 }
@@ -221,6 +228,14 @@ function readMarks(
   const marks = { edited: parseIno(reader.varint()), moved: parseIno(reader.varint()) };
   if (marks.edited === ino && marks.moved === ino) throw reader.corrupt("marks of nothing");
   return { marks, kind: reader.u8() };
+}
+
+/** And the kind of what follows it. */
+function readEra(reader: Reader, kind: number): { readonly era: Era; readonly kind: number } {
+  if (kind !== 5) return { era: 0, kind };
+  const era = readUpTo(reader, limits.eras.erasMax, "era");
+  if (era === 0) throw reader.corrupt("era of nothing");
+  return { era, kind: reader.u8() };
 }
 
 function readGoverned(

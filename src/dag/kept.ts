@@ -11,6 +11,7 @@
 import { Reader, Writer } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
 import { type Reason, reasons } from "../base/snapshots.ts";
+import { firstEra } from "./eras.ts";
 import { noDevices } from "./marks.ts";
 import { noPolicies } from "./policies.ts";
 import { type RootRecord, encodeRoot, parseRoot } from "./root.ts";
@@ -30,7 +31,7 @@ export function encodeKept(kept: readonly KeptRoot[]): Buffer {
   const writer = new Writer(1024).varint(kept.length);
   for (const { root, untilMs, why, place } of kept) {
     writer.signed(untilMs).u8(reasons.indexOf(why)).u8(place);
-    const bare = { policies: noPolicies, kept: undefined, devices: noDevices };
+    const bare = { policies: noPolicies, kept: undefined, devices: noDevices, eras: firstEra };
     writer.bytes(encodeRoot({ ...root, ...bare }));
   }
   return writer.finish();

@@ -7,6 +7,7 @@ import { asBuffer } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
 import { deriveKey } from "../crypt/keys.ts";
+import type { Era } from "./eras.ts";
 
 export interface TreeKeys {
   /** Seals root records. */
@@ -15,8 +16,8 @@ export interface TreeKeys {
   readonly journal: Buffer;
   /** With a chunk's plaintext it makes the chunk's own key, under the drive's default policy. */
   readonly chunks: Buffer;
-  /** The same for any policy: the same bytes under two of them are two blocks. */
-  readonly chunksOf: (slot: PolicySlot) => Buffer;
+  /** The same for any policy and era: the same bytes under two of them are two blocks. */
+  readonly chunksOf: (slot: PolicySlot, era?: Era) => Buffer;
   /** From now on chunks are sealed with this secret; links tell the keys of those before. */
   readonly rekey: (secret: Uint8Array) => void;
   /** The secret of the table of linked files. */
@@ -26,20 +27,35 @@ export interface TreeKeys {
 }
 
 export function treeKeys(secret: Uint8Array): TreeKeys {
-  let bySlot = [deriveKey(secret, "chunks")];
+  const chunks = deriveKey(secret, "chunks");
   let newest = secret;
+  let known = new Map([["0/0", chunks]]);
+  const chunksOf = (slot: PolicySlot, era: Era = 0): Buffer => {
+    const name = `${slot}/${era}`;
+    const found = known.get(name) ?? chunkSecret(newest, slot, era);
+    known.set(name, found);
+    return found;
+  };
   return {
     root: deriveKey(secret, "root"),
     journal: deriveKey(secret, "journal"),
-    chunks: bySlot[0] as Buffer,
-    chunksOf: (slot) => (bySlot[slot] ??= deriveKey(newest, "chunks", Buffer.from([slot]))),
+    chunks,
+    chunksOf,
     rekey: (later) => {
       newest = later;
-      bySlot = [deriveKey(later, "chunks")];
+      known = new Map([["0/0", deriveKey(later, "chunks")]]);
     },
     linked: deriveKey(secret, "linked"),
     pins: deriveKey(secret, "pins"),
   };
+}
+
+/** As they were before there were eras, in the first of them. */
+function chunkSecret(secret: Uint8Array, slot: PolicySlot, era: Era): Buffer {
+  if (era === 0) return deriveKey(secret, "chunks", Buffer.from([slot]));
+  const context = Buffer.from([slot, 0, 0, 0, 0]);
+  context.writeUInt32BE(era, 1);
+  return deriveKey(secret, "chunks/era", context);
 }
 
 export function sealJournal(keys: TreeKeys, record: Uint8Array, random: Random): Buffer {

@@ -6,7 +6,8 @@
  *           | varint bytes | inode and tree of the root directory | tree of linked files
  *           | policies (policies.ts), where there are any or more follows
  *           | 1 and the link of the roots that are kept (kept.ts), or 0
- *           | devices (marks.ts) | zeros up to a step; what stands last and is empty is left out
+ *           | devices (marks.ts) | eras (eras.ts) | zeros up to a step; what stands last and is
+ *           empty is left out
  *   sealed  sealRecord(deriveKey(tree secret, "root"), record)
  */
 import { Reader, Writer } from "../base/bytes.ts";
@@ -17,6 +18,7 @@ import type { Random } from "../base/random.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
 import { type ChunkLink, readLink, writeLink } from "./chunks.ts";
 import { type TableValue } from "./entries.ts";
+import { type Eras, firstEra, readEras, writeEras } from "./eras.ts";
 import { type PageTree, readInode, readTree, writeInode, writeTree } from "./inodes.ts";
 import type { TreeKeys } from "./keys.ts";
 import { type Seen, noDevices, readDevices, writeDevices } from "./marks.ts";
@@ -40,6 +42,8 @@ export interface RootRecord {
   readonly kept: ChunkLink | undefined;
   /** What this root has of each device's changes, its writer's own among them. */
   readonly devices: Seen;
+  /** Under which keys chunks are sealed, and what is to be sealed anew. */
+  readonly eras: Eras;
 }
 
 export function encodeRoot(root: RootRecord): Buffer {
@@ -48,12 +52,14 @@ export function encodeRoot(root: RootRecord): Buffer {
   writeInode(writer, root.directory.inode);
   writeTree(writer, root.directory.tree);
   writeTree(writer, root.linked);
-  const { policies, kept, devices } = root;
-  const isMore = kept !== undefined || devices.size > 0;
+  const { policies, kept, devices, eras } = root;
+  const hasEras = eras.now > 0;
+  const isMore = kept !== undefined || devices.size > 0 || hasEras;
   if (policies.names.length > 0 || isMore) writePolicies(writer, policies);
   if (kept !== undefined) writeLink(writer.u8(1), kept);
   else if (isMore) writer.u8(0);
-  if (devices.size > 0) writeDevices(writer, devices);
+  if (devices.size > 0 || hasEras) writeDevices(writer, devices);
+  if (hasEras) writeEras(writer, eras);
   return writer.finish();
 }
 
@@ -74,9 +80,11 @@ export function parseRoot(bytes: Uint8Array): RootRecord {
   const policies = reader.restBytes === 0 ? noPolicies : readPolicies(reader);
   const kept = readKept(reader);
   const devices = reader.restBytes === 0 ? noDevices : readDevices(reader);
+  // Zeros are the first era, and nothing owed.
+  const eras = reader.restBytes < 2 ? firstEra : readEras(reader);
   if (reader.raw(reader.restBytes).some((byte) => byte !== 0)) throw reader.corrupt("padding");
   const totals = { files, bytes: total };
-  const told = { directory, linked, policies, kept, devices };
+  const told = { directory, linked, policies, kept, devices, eras };
   return { sequence, committedAtMs, nextIno, ...totals, ...told };
 }
 

@@ -8,6 +8,7 @@ import { type Cid, type Ino, type Name, parseIno, rootIno } from "../base/ids.ts
 import { limits } from "../base/limits.ts";
 import { type TableValue, nameKey, parseEntry, slotsPerHash } from "../dag/entries.ts";
 import { type PageTree, noTree } from "../dag/inodes.ts";
+import { firstEra } from "../dag/eras.ts";
 import { noDevices } from "../dag/marks.ts";
 import { type Page, openPage, pageKey } from "../dag/pages.ts";
 import { noPolicies } from "../dag/policies.ts";
@@ -34,7 +35,7 @@ export async function findFolder(
 export function rootOf({ inode, tree }: TableValue): Buffer {
   const record: RootRecord = {
     sequence: 0, committedAtMs: 0, nextIno: parseIno(rootIno + 1), files: 0, bytes: 0,
-    directory: { inode: { ...inode, ino: rootIno, slot: 0, policy: 0 }, tree },
+    directory: { inode: { ...inode, ino: rootIno, slot: 0, policy: 0 }, tree }, eras: firstEra,
     // Of what the drive was nobody else is given anything.
     linked: noTree, policies: noPolicies, kept: undefined, devices: noDevices,
   };

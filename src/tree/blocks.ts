@@ -13,6 +13,7 @@ import type { Random } from "../base/random.ts";
 import type { Maybe } from "../base/step.ts";
 import { type ChunkLink, type SealedChunk, isLost } from "../dag/chunks.ts";
 import { openChunk, reuseSealed, sealChunks, sealChunksLater } from "../dag/chunks.ts";
+import type { Era } from "../dag/eras.ts";
 import type { PageTree } from "../dag/inodes.ts";
 import type { TreeKeys } from "../dag/keys.ts";
 import { type Page, openPage, pageKey, sealPage } from "../dag/pages.ts";
@@ -59,6 +60,8 @@ export class Blocks {
   readonly #plains = new BufferPool({ lengthBytes: chunkBytes, countMax: plainsMax });
   readonly #leaving: Buffer[] = [];
   #refused = 0;
+  /** In which chunks are sealed now. */
+  era: Era = 0;
 
   constructor(needs: { store: DriveStore; random: Random }, keys: TreeKeys) {
     this.#store = needs.store;
@@ -86,14 +89,15 @@ export class Blocks {
 
   /** Seals chunks of one policy, quicker together, and hands them over. */
   putChunks(plaintexts: readonly Uint8Array[], slot: PolicySlot): HandedChunk[] {
-    return this.#putSealed(sealChunks(this.#keys.chunksOf(slot), plaintexts), slot);
+    return this.#putSealed(sealChunks(this.#keys.chunksOf(slot, this.era), plaintexts), slot);
   }
 
   /** The same, sealed on another thread; until then nobody may change a plaintext. */
   async putChunksLater(
     plaintexts: readonly Uint8Array[], slot: PolicySlot,
   ): Promise<HandedChunk[]> {
-    return this.#putSealed(await sealChunksLater(this.#keys.chunksOf(slot), plaintexts), slot);
+    const secret = this.#keys.chunksOf(slot, this.era);
+    return this.#putSealed(await sealChunksLater(secret, plaintexts), slot);
   }
 
   /** The chunk's bytes, or Wanted. They may be used until the loop turns, and no longer. */

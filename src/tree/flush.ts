@@ -18,7 +18,7 @@ import type { Change } from "./journal.ts";
 import { type Live, type Node, allocatedFor } from "./nodes.ts";
 import { sealChunks } from "./sealing.ts";
 import { type Span, addSpans, bytesIn } from "./spans.ts";
-import { slotWith } from "./slots.ts";
+import { sealedAs } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 
 /** What a link takes in a record, at most. */
@@ -279,8 +279,8 @@ function publishLinks(state: State, node: Node, live: Live, told: Publication): 
   const chunked = content.kind === "chunks" || links.length > 0;
   const next: Content = chunked ? { kind: "chunks", allocatedBytes } : content;
   live.published = { sizeBytes, content: next };
-  const slot = links.length > 0 ? slotWith(node.inode, live.slot) : node.inode.slot;
-  const inode = inodeChange(state, node, { content: next, slot });
+  const sealed = links.length > 0 ? sealedAs(node.inode, live) : {};
+  const inode = inodeChange(state, node, { content: next, ...sealed });
   recordInParts(state, [...links, ...data], inode, { namesDurableOnly });
 }
 

@@ -16,6 +16,7 @@
  *           9 policies  of the drive, all of them (dag/policies.ts)
  *           10 graft  varint ino | tree (dag/inodes.ts): its pages are these from here on
  *           11 seen   devices (dag/marks.ts): what was told before has all that these had
+ *           12 eras   of the drive, all of them (dag/eras.ts)
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
@@ -24,6 +25,7 @@ import { type ChunkLink, readLink, writeLink } from "../dag/chunks.ts";
 import { readName } from "../dag/entries.ts";
 import { type Inode, type PageTree, readInode, readTree, writeInode, writeTree }
   from "../dag/inodes.ts";
+import { type Eras, readEras, writeEras } from "../dag/eras.ts";
 import { type Seen, readDevices, writeDevices } from "../dag/marks.ts";
 import { type DrivePolicies, readPolicies, writePolicies } from "../dag/policies.ts";
 
@@ -63,11 +65,12 @@ export type Change =
     }
   | { readonly kind: "policies"; readonly policies: DrivePolicies }
   | { readonly kind: "graft"; readonly ino: Ino; readonly tree: PageTree }
-  | { readonly kind: "seen"; readonly devices: Seen };
+  | { readonly kind: "seen"; readonly devices: Seen }
+  | { readonly kind: "eras"; readonly eras: Eras };
 
 const codes = {
   where: 1, inode: 2, bind: 3, unbind: 4, cut: 5, chunk: 6, hole: 7, data: 8, policies: 9,
-  graft: 10, seen: 11,
+  graft: 10, seen: 11, eras: 12,
 } as const satisfies Record<Change["kind"], number>;
 
 export function encodeChanges(changes: readonly Change[]): Buffer {
@@ -125,6 +128,8 @@ function writeChange(writer: Writer, change: Change): void {
       return writeTree(writer.varint(change.ino), change.tree);
     case "seen":
       return writeDevices(writer, change.devices);
+    case "eras":
+      return writeEras(writer, change.eras);
   }
 }
 
@@ -165,6 +170,8 @@ function readChange(reader: Reader): Change {
       return { kind: "graft", ino: parseIno(reader.varint()), tree: readTree(reader) };
     case codes.seen:
       return { kind: "seen", devices: readDevices(reader) };
+    case codes.eras:
+      return { kind: "eras", eras: readEras(reader) };
   }
   throw reader.corrupt(`change ${code}`);
 }
@@ -190,11 +197,13 @@ function readHome(reader: Reader): HomePlace {
   return { kind: "entry", parent, key: reader.varint(), name: readName(reader) };
 }
 
-type OfDrive = Change & { readonly kind: "where" | "policies" | "seen" };
+const ofDrive = ["where", "policies", "seen", "eras"] as const;
+
+type OfDrive = Change & { readonly kind: (typeof ofDrive)[number] };
 
 /** Of no inode, or of none that changes. */
 export function isOfDrive(change: Change): change is OfDrive {
-  return change.kind === "where" || change.kind === "policies" || change.kind === "seen";
+  return (ofDrive as readonly string[]).includes(change.kind);
 }
 
 /** Whose change it is. */

@@ -84,4 +84,6 @@ export interface Frozen {
 }
 
 /** Of the drive as a whole. */
-export type Told = Pick<RootRecord, "nextIno" | "files" | "bytes" | "policies" | "devices">;
+export type Told = Pick<
+  RootRecord, "nextIno" | "files" | "bytes" | "policies" | "devices" | "eras"
+>;

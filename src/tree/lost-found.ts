@@ -104,6 +104,7 @@ function newHome({ accounts }: CheckState, root: Inode, now: Instant): TableValu
     content: { kind: "directory", entries: 0 },
     slot: 0,
     policy: 0,
+    era: 0,
   };
   return { inode, tree: noTree };
 }

@@ -159,6 +159,7 @@ function newInode(
     content,
     slot: slotOf(state, parent),
     policy: 0,
+    era: 0,
     marks: undefined,
   };
 }

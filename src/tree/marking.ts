@@ -57,15 +57,15 @@ function countRemoval(state: State): void {
 }
 
 /** What the tree has of every device, this one among them. */
-function devicesOf({ device: { number, name }, seen, nextIno }: State): Seen {
+export function devicesOf({ device: { number, name }, seen, nextIno }: State): Seen {
   if (number === 0) return seen;
   return new Map(seen).set(number, { count: nextIno - 1 - markOf(number, 0), name });
 }
 
 /** What the next root says of the drive as a whole. */
 export function toldNow(state: State): Told {
-  const { nextIno, totals, policies } = state;
-  return { nextIno: nextIno as Ino, ...totals, policies, devices: devicesOf(state) };
+  const { nextIno, totals, policies, eras } = state;
+  return { nextIno: nextIno as Ino, ...totals, policies, devices: devicesOf(state), eras };
 }
 
 /** The first that this device has not made: by the root, which other devices may have written. */

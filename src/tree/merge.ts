@@ -10,6 +10,7 @@ import { LRUCache } from "lru-cache";
 import { HiveError } from "../base/errors.ts";
 import type { Cid, Ino, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { erasOfBoth } from "../dag/eras.ts";
 import type { Seen } from "../dag/marks.ts";
 import { type RootRecord, openRoot } from "../dag/root.ts";
 import type { Commits } from "./commit.ts";
@@ -135,6 +136,7 @@ export class Merger {
     this.#carryOut(some, { stale, slotOf: slotsOf(state, root) });
     const isLast = some.length === steps.length;
     const { pages } = comparison;
+    this.#keepEras(root);
     if (isLast) this.#hasSeen(root.devices, { pages, isNews: steps.length > 0 });
     return { stale, isLast };
   }
@@ -171,6 +173,14 @@ export class Merger {
     if (isNews) this.#state.recordAsIs([{ kind: "seen", devices }]);
     else this.#state.haveSeen(devices);
     for (const cid of pages) this.#known.set(cid, true);
+  }
+
+  /** Whoever was shut out by another device is shut out here. */
+  #keepEras({ eras }: RootRecord): void {
+    const state = this.#state;
+    if (eras.now <= state.eras.now) return;
+    state.recordAsIs([{ kind: "eras", eras: erasOfBoth(state.eras, eras) }]);
+    state.reseal(state.nodes.root);
   }
 
   /** As the newest root says that was merged. */

@@ -2,6 +2,7 @@
 import { type Ino, rootIno } from "../base/ids.ts";
 import type { Clock } from "../base/clock.ts";
 import { type Inode, fileType, noTree, noXattrs } from "../dag/inodes.ts";
+import { firstEra } from "../dag/eras.ts";
 import { deviceOf, noDevices } from "../dag/marks.ts";
 import { emptyRoot } from "../dag/pages.ts";
 import { noPolicies } from "../dag/policies.ts";
@@ -36,6 +37,7 @@ export function newRoot(
     content: { kind: "directory", entries: 0 },
     slot: 0,
     policy: 0,
+    era: 0,
     marks: undefined,
   };
   return {
@@ -49,5 +51,6 @@ export function newRoot(
     policies: noPolicies,
     kept: undefined,
     devices: noDevices,
+    eras: firstEra,
   };
 }

@@ -7,6 +7,7 @@ import { HiveError, assert } from "../base/errors.ts";
 import type { Attributes } from "../base/filesystem.ts";
 import { type Ino, type Name, rootIno } from "../base/ids.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
+import type { Era } from "../dag/eras.ts";
 import { type Content, type Inode, type PageTree, noTree } from "../dag/inodes.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import { InoMap } from "./ino-map.ts";
@@ -35,6 +36,8 @@ export interface Live {
   readonly over: Map<number, number>;
   /** The policy slot that links were sealed under, `mixedSlot` for several; undefined before. */
   slot: PolicySlot | undefined;
+  /** In which it began: none of its links was sealed earlier. */
+  readonly era: Era;
   allocatedBytes: number;
   /** The journal holds data of this file that is not in a published chunk. */
   promised: boolean;

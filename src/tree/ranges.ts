@@ -12,7 +12,7 @@ import { readRange } from "./content.ts";
 import { flush } from "./flush.ts";
 import type { Change } from "./journal.ts";
 import { type Node, allocatedFor } from "./nodes.ts";
-import { slotOf, slotWith } from "./slots.ts";
+import { sealedAs, slotOf } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 import { writeRange } from "./writing.ts";
 
@@ -195,7 +195,7 @@ function shareChunks(
   const sizeBytes = Math.max(to.inode.sizeBytes, (last + shift) * chunkBytes);
   const now = state.now();
   const content = { kind: "chunks", allocatedBytes: to.allocatedBytes + grown } as const;
-  const slot = slotWith(to.inode, from.inode.slot);
-  const inode = inodeChange(state, to, { content, sizeBytes, slot, mtime: now, ctime: now });
+  const sealed = sealedAs(to.inode, from.inode);
+  const inode = inodeChange(state, to, { content, sizeBytes, ...sealed, mtime: now, ctime: now });
   state.record([inode, ...changes]);
 }

@@ -12,10 +12,12 @@ import { type Ino, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
+import type { Era } from "../dag/eras.ts";
 import { attempt } from "./attempt.ts";
 import type { Commits } from "./commit.ts";
 import { directoryOf, isDirectory, nextName, nodeOf } from "./names.ts";
 import type { Home, Node } from "./nodes.ts";
+import type { Resealer } from "./resealing.ts";
 import { type State, inodeChange } from "./state.ts";
 
 /** A folder that is being looked through: its names from this key on are still to come. */
@@ -34,8 +36,23 @@ interface Renewal {
   readonly ended: PromiseWithResolvers<void>;
 }
 
+/** What somebody is shut out of a folder by. */
+export interface Withdrawal {
+  /** The era that began with it. */
+  readonly era: Era;
+  /** Resolves when nothing there is under an old secret; it does not outlive this process. */
+  readonly renewed: Promise<void>;
+}
+
 /** For the tree's face. */
 export interface Renewing {
+  /**
+   * Whatever is written below this folder from now on is under keys that nobody was given, and all
+   * that is there is sealed anew: a crash forgets that no more once this resolves.
+   */
+  withdraw(folder: Ino): Promise<Withdrawal>;
+  /** Resolves when all that there was in such folders is sealed anew, and in the root. */
+  resealed(): Promise<void>;
   /**
    * Whatever is written below this folder from now on is under new secrets. Resolves when nothing
    * there is under an old one; it does not outlive this process.
@@ -53,8 +70,28 @@ export interface Renewing {
   renewing(): { readonly renewed: number } | undefined;
 }
 
-export function renewingPart(state: State, renewer: Renewer): Renewing {
+interface RenewingWorks {
+  readonly commits: Pick<Commits, "commit">;
+  readonly renewer: Renewer;
+  readonly resealer: Resealer;
+}
+
+export function renewingPart(
+  state: State, { commits, renewer, resealer }: RenewingWorks,
+): Renewing {
   return {
+    async withdraw(folder) {
+      const node = directoryOf(state, folder);
+      await attempt(() => resealer.owe(node));
+      const renewed = renewer.renew(node);
+      const { now: era } = state.eras;
+      await state.needs.store.syncRecords();
+      return { era, renewed };
+    },
+    async resealed() {
+      await resealer.paid();
+      await commits.commit();
+    },
     renew: (folder) => renewer.renew(directoryOf(state, folder)),
     renewAll: () => renewer.renewAll(),
     rekey: (secret) => state.keys.rekey(secret),

@@ -7,7 +7,7 @@ import type { Ino } from "../base/ids.ts";
 import { openJournal } from "../dag/keys.ts";
 import { attempt } from "./attempt.ts";
 import { settleLive } from "./flush.ts";
-import { type Change, parseChanges } from "./journal.ts";
+import { type Change, isOfDrive, parseChanges } from "./journal.ts";
 import { loadLinked, nextName, nodeOf } from "./names.ts";
 import type { Node } from "./nodes.ts";
 import { forgetDirty } from "./sealing.ts";
@@ -60,7 +60,7 @@ function lenient(state: State, lost: LostChange): Repeating {
 function inosOf(change: Change): readonly Ino[] {
   if (change.kind === "inode") return [change.inode.ino];
   if (change.kind === "bind") return [change.directory, change.ino];
-  if (change.kind === "policies" || change.kind === "seen") return [];
+  if (change.kind !== "where" && isOfDrive(change)) return [];
   return [change.kind === "unbind" ? change.directory : change.ino];
 }
 
@@ -102,6 +102,7 @@ function repeatChange(state: State, change: Change, belief: Belief): void {
     case "unbind":
     case "policies":
     case "seen":
+    case "eras":
       return state.apply(change);
   }
 }

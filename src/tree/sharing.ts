@@ -8,7 +8,7 @@ import { linksFrom } from "./content.ts";
 import { flush } from "./flush.ts";
 import type { Change } from "./journal.ts";
 import { type Node, allocatedFor } from "./nodes.ts";
-import { slotOf, slotWith } from "./slots.ts";
+import { sealedAs, slotOf } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 
 const { chunkBytes } = limits.tree;
@@ -50,7 +50,7 @@ function shareSome(
   }
   const sizeBytes = next === undefined ? from.node.inode.sizeBytes : next * chunkBytes;
   const content = { kind: "chunks", allocatedBytes: to.allocatedBytes + grown } as const;
-  const slot = slotWith(to.inode, from.node.inode.slot);
-  state.record([inodeChange(state, to, { content, sizeBytes, slot }), ...changes]);
+  const sealed = sealedAs(to.inode, from.node.inode);
+  state.record([inodeChange(state, to, { content, sizeBytes, ...sealed }), ...changes]);
   return next;
 }

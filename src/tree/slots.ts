@@ -11,7 +11,7 @@ import { limits } from "../base/limits.ts";
 import { type Inode, mergedSlot, xattrBytes } from "../dag/inodes.ts";
 import { nameOfSlot } from "../dag/policies.ts";
 import type { Layer } from "./layers.ts";
-import type { Home, Node } from "./nodes.ts";
+import type { Home, Live, Node } from "./nodes.ts";
 import { snapshotOf } from "./plans.ts";
 import type { State } from "./state.ts";
 
@@ -64,9 +64,16 @@ function isLarge(values: ReadonlyMap<string, Buffer>): boolean {
 }
 
 /** The slot of a file's blocks once it also has such that were sealed under `more`. */
-export function slotWith(inode: Inode, more: PolicySlot | undefined): PolicySlot {
+function slotWith(inode: Inode, more: PolicySlot | undefined): PolicySlot {
   if (more === undefined) return inode.slot;
   return hasBlocks(inode) ? mergedSlot(inode.slot, more) : more;
+}
+
+/** What a file says of its blocks once it has those of another, or of its own live state, too. */
+export function sealedAs(
+  inode: Inode, { slot, era }: Pick<Live, "slot" | "era">,
+): Pick<Inode, "slot" | "era"> {
+  return { slot: slotWith(inode, slot), era: hasBlocks(inode) ? Math.min(inode.era, era) : era };
 }
 
 /** What the uploader must know: the names of the slots, the root's own among them as slot 0. */

@@ -16,6 +16,7 @@ import type { PinStore } from "../base/pins.ts";
 import type { Random } from "../base/random.ts";
 import { type Inode, type PageTree, inodeWith, marksOf, noTree } from "../dag/inodes.ts";
 import { type TreeKeys, sealJournal } from "../dag/keys.ts";
+import type { Eras } from "../dag/eras.ts";
 import { type Seen, deviceOf, markOf, seenByBoth } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
@@ -87,6 +88,7 @@ export class State {
   merging: Promise<void> | undefined = undefined;
   sequence: number;
   policies: DrivePolicies;
+  eras: Eras;
   /** Of the names of policies, those that a crash cannot take back: only they govern anything. */
   namesKept = 0;
   /** Grows when the policy that some folder goes by may have become another: see slots.ts. */
@@ -146,6 +148,8 @@ export class State {
     this.sequence = root.sequence;
     this.totals = { files: root.files, bytes: root.bytes };
     this.policies = root.policies;
+    this.eras = root.eras;
+    if (blocks === undefined) this.haveEras(root.eras);
     this.load(root.directory.inode, root.directory.tree, { kind: "root" });
   }
 
@@ -227,6 +231,8 @@ export class State {
         return this.#graft(change.ino, change.tree);
       case "seen":
         return this.haveSeen(change.devices);
+      case "eras":
+        return this.haveEras(change.eras);
       case "data":
         // The bytes are in the file's dirty chunks already; replay.ts puts them there.
         return;
@@ -289,6 +295,12 @@ export class State {
     const { number } = this.device;
     const count = devices.get(number)?.count ?? 0;
     this.nextIno = Math.max(this.nextIno, markOf(number, count + 1));
+  }
+
+  /** From here on chunks are sealed under the keys of this era. */
+  haveEras(eras: Eras): void {
+    this.eras = eras;
+    this.blocks.era = eras.now;
   }
 
   /** A mark of this device is made once. */

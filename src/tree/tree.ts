@@ -137,7 +137,7 @@ export function treeOf(state: State, works: Works): Tree {
     ...portOf(state),
     ...drivePart(state, works),
     ...governedPart(state, works.resealer),
-    ...renewingPart(state, works.renewer),
+    ...renewingPart(state, works),
     devices: devicePart(state, works),
     past: new Past(state, works.commits, portOf),
     brake: works.brake,

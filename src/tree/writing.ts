@@ -134,6 +134,7 @@ export function liveOf(state: State, node: Node): Live {
     links: new Map(),
     over: new Map(),
     slot: undefined,
+    era: state.eras.now,
     allocatedBytes,
     promised: false,
     captures: 0,
