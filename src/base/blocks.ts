@@ -157,6 +157,8 @@ export interface Census {
   readonly root: Uint8Array;
   /** A CidFilter's: every block that this root, or what is not committed yet, refers to. */
   readonly living: Uint8Array;
+  /** When the oldest of the past that is kept was made; absent when nothing is. */
+  readonly oldestMs?: number;
 }
 
 export interface CensusTaker {

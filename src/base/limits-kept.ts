@@ -212,6 +212,8 @@ export const keptLimits = {
     restMsMax: 60_000,
     /** How long a revocation waits for holders to confirm it; the others hear of it later. */
     revokeMs: 5_000,
+    /** Revocations that are remembered, with what holders signed of each. */
+    withdrawalsMax: 32,
     /** A folder that did not change is told of anew so often: its blocks may lie elsewhere. */
     unchangedMs: 60_000,
     /** Holders that missed a new state are told again so often. */
@@ -229,6 +231,8 @@ export const keptLimits = {
     pauseMsMin: 3_600_000,
     /** ... and so many times as long as the last one took: 2 % of the thread that it takes. */
     pauseFactor: 50,
+    /** While copies have to go that somebody must not have, there is another count this soon. */
+    clearAgainMs: 10_000,
     /** Blocks placed since a count, until a head does without the others; then it is too old. */
     placedSinceMax: 1_000_000,
     /** Catalog entries forgotten in one batch. */

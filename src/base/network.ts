@@ -57,8 +57,8 @@ export interface ShardHost {
   read(from: Requester, shard: ShardId, range: ByteRange): Promise<Uint8Array>;
   /** The encoded answer to a challenge (see proofs). */
   prove(from: Requester, challenge: Challenge): Promise<Uint8Array>;
-  /** Forgets a segment on its owner's signed Release. */
-  release(from: Requester, release: Uint8Array): Promise<void>;
+  /** Forgets a segment on its owner's signed Release, and answers a signed Deletion. */
+  release(from: Requester, release: Uint8Array): Promise<Uint8Array>;
   /**
    * Keeps a head or manifest of an owner whose data is here, if newer than what it has; a head
    * older than that is Stale. With a manifest may come the text of its policy.
@@ -148,7 +148,8 @@ export interface PeerNetwork {
   /** Exactly the bytes asked for; their truth is the caller's to check. */
   read(to: PeerId, shard: ShardId, range: ByteRange, options?: ReadOptions): Promise<Uint8Array>;
   prove(to: PeerId, challenge: Challenge, options?: CallOptions): Promise<Uint8Array>;
-  release(to: PeerId, release: Uint8Array, options?: CallOptions): Promise<void>;
+  /** The holder's Deletion, which the caller checks; nothing from one that signs none. */
+  release(to: PeerId, release: Uint8Array, options?: CallOptions): Promise<Uint8Array>;
   putRecord(
     to: PeerId,
     record: Head | Manifest,

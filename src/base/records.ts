@@ -113,6 +113,19 @@ export interface ReleasedShard {
   readonly epoch: number;
 }
 
+/** A holder's signed word that it has nothing any more of what was released. */
+export interface Deletion {
+  readonly holder: PeerId;
+  readonly owner: OwnerId;
+  readonly segment: SegmentId;
+  /** Of the release that it answers. */
+  readonly releasedAtMs: number;
+  readonly atMs: number;
+  /** Absent for all of the segment. */
+  readonly index?: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A holder's signed word that it keeps a shard. */
 export interface Receipt {
   readonly holder: PeerId;

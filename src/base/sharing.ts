@@ -82,6 +82,28 @@ export interface RevokeQuestion {
   readonly person: string;
 }
 
+/** Somebody was shut out, and a new era of the drive's keys began with it. */
+export interface Withdrew {
+  readonly era: number;
+  /** As people write it. */
+  readonly path: string;
+  /** What she was called then. */
+  readonly from: string;
+}
+
+/** All that there was in the folders of this era and those before it is sealed anew. */
+export interface SealedEra {
+  readonly era: number;
+  /** No root that was made later has anything older. */
+  readonly atMs: number;
+}
+
+/** The time of some is over who could read this folder. */
+export interface ExpiredShare {
+  readonly path: readonly Name[];
+  readonly from: string;
+}
+
 export interface ContactView {
   readonly name: string;
   readonly person: PersonId;
@@ -96,6 +118,37 @@ export interface GivenView {
   readonly holders: number;
   /** Why its newest state is not shown to them, in words. */
   readonly trouble: string | null;
+}
+
+/** What a holder said of the old copies that it was told to let go of. */
+export interface HolderWord {
+  readonly peer: PeerId;
+  /** Segments that it was to let go of. */
+  readonly asked: number;
+  /** Of them those of which it signed that they are gone. */
+  readonly confirmed: number;
+}
+
+/** What was begun when somebody was shut out of a folder of this drive. */
+export interface WithdrawalView {
+  readonly path: string;
+  readonly from: string;
+  /** ISO 8601; and since when nothing is left to be sealed anew, if nothing is. */
+  readonly since: string;
+  readonly sealedAt: string | null;
+  /**
+   * sealing: what is there is sealed anew, on this machine. finding: until no head names what was
+   * there. clearing: segments that have old copies are left. waiting: holders did not confirm yet.
+   * held: they did, but snapshots from before still name some.
+   */
+  readonly phase: "sealing" | "finding" | "clearing" | "waiting" | "held" | "done";
+  readonly segmentsLeft: number;
+  /** Who had old copies. */
+  readonly holders: readonly HolderWord[];
+  /** Snapshots from before, which keep old copies as long as they stay. */
+  readonly snapshots: number;
+  /** Why it does not go on just now. */
+  readonly waitingFor: string | null;
 }
 
 /** A folder that somebody else lets us read. */
@@ -113,6 +166,8 @@ export interface SharesView {
   readonly renewing?: { readonly renewed: number } | null;
   readonly given: readonly GivenView[];
   readonly taken: readonly TakenView[];
+  /** The newest first. */
+  readonly withdrawals: readonly WithdrawalView[];
 }
 
 /** What a person asks of a node about people and shares. */
@@ -129,6 +184,9 @@ export interface SharingDuties {
   link(asked: LinkQuestion): Promise<string>;
   /** From now on this person is refused, and what is written is under other keys. */
   revoke(asked: RevokeQuestion): Promise<void>;
+  /** What was there is to be sealed anew, and old copies are to go. */
+  withdrew(told: Withdrew): Promise<void>;
+  resealed(sealed: SealedEra): Promise<void>;
   /** Answers the name that it has from now on; a link may need its passphrase. */
   accept(grant: string, name: string | null, passphrase: Uint8Array | null): Promise<string>;
   forget(name: string): Promise<void>;
@@ -151,6 +209,5 @@ export interface SharedRoot {
 /** Is told what the folders of others are now: each at the start, and whatever changes. */
 export interface SharedRoots {
   shared(news: SharedRoot): Promise<void>;
-  /** Somebody's time is over who could read this folder. */
-  expired(path: readonly Name[]): Promise<void>;
+  expired(share: ExpiredShare): Promise<void>;
 }

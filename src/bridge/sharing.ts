@@ -4,8 +4,8 @@
  */
 import type { Ino, Name } from "../base/ids.ts";
 import type {
-  ContactView, GiveQuestion, LinkQuestion, RevokeQuestion, SharedRoot, SharedRoots, SharesView,
-  SharingDuties,
+  ContactView, ExpiredShare, GiveQuestion, LinkQuestion, RevokeQuestion, SharedRoot, SharedRoots,
+  SealedEra, SharesView, SharingDuties, Withdrew,
 } from "../base/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -18,6 +18,8 @@ export function serveSharing(sharing: SharingDuties): Handlers {
     "sharing.removeContact": (name) => sharing.removeContact(name as string),
     "sharing.give": (asked) => sharing.give(asked as GiveQuestion),
     "sharing.revoke": (asked) => sharing.revoke(asked as RevokeQuestion),
+    "sharing.withdrew": (told) => sharing.withdrew(told as Withdrew),
+    "sharing.resealed": (sealed) => sharing.resealed(sealed as SealedEra),
     "sharing.link": (asked) => sharing.link(asked as LinkQuestion),
     "sharing.accept": (value) => sharing.accept(...(value as Parameters<SharingDuties["accept"]>)),
     "sharing.forget": (name) => sharing.forget(name as string),
@@ -38,6 +40,8 @@ export function remoteSharing(channel: Pick<Channel, "call">): SharingDuties {
     removeContact: (name) => ask("removeContact", name),
     give: (asked) => ask<string>("give", asked),
     revoke: (asked) => ask("revoke", asked),
+    withdrew: (told) => ask("withdrew", told),
+    resealed: (sealed) => ask("resealed", sealed),
     link: (asked) => ask<string>("link", asked),
     accept: (...asked) => ask<string>("accept", asked),
     forget: (name) => ask("forget", name),
@@ -51,13 +55,13 @@ export function remoteSharing(channel: Pick<Channel, "call">): SharingDuties {
 export function serveSharedRoots(roots: SharedRoots): Handlers {
   return {
     shared: (news) => roots.shared(news as SharedRoot),
-    expired: (path) => roots.expired(path as readonly Name[]),
+    expired: (share) => roots.expired(share as ExpiredShare),
   };
 }
 
 export function remoteSharedRoots(channel: Pick<Channel, "call">): SharedRoots {
   return {
     shared: async (news) => void (await channel.call("shared", news)),
-    expired: async (path) => void (await channel.call("expired", path)),
+    expired: async (share) => void (await channel.call("expired", share)),
   };
 }

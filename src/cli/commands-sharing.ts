@@ -59,7 +59,9 @@ export const sharingCommands = [
     details:
       "Of a folder of yours it tells who may read it, and how many of the drive's holders know " +
       "the newest state; of one of somebody else's, of when the state is that you see. `forget` " +
-      "takes one of the latter out of Shared.",
+      "takes one of the latter out of Shared. Of those who were shut out it tells whether what " +
+      "was there is sealed anew, how many holders confirmed that the old copies are gone, and " +
+      "which did not.",
     options: [json],
   },
   {
@@ -80,8 +82,10 @@ export const sharingCommands = [
     details:
       "Holders refuse that person from the moment they hear of it: those that answer within five " +
       "seconds, the others as soon as they do. What is written from then on is under keys that " +
-      "she never had. What she has read or fetched before cannot be " +
-      "taken back; hive(7) says what else cannot.",
+      "she never had. What is there already is sealed anew in the background, before anything " +
+      "that policies move, and goes on after a restart; then holders are told to delete the old " +
+      "copies, and each signs that it did. `hive status` and `hive shares` tell how far it is. " +
+      "What she has read or copied cannot be taken back; hive(7) says what else cannot.",
     options: [{ name: "from", value: "PERSON", summary: "one of your contacts" }],
   },
 ] as const satisfies readonly CommandSpec[];

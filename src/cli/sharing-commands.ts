@@ -10,6 +10,7 @@ import { insideMount, namesOf } from "./inside-mount.ts";
 import { obtainPassphrase } from "./keys.ts";
 import { print, printJson, say, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
+import { withdrawalLines } from "./withdrawal-text.ts";
 
 export async function contacts(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, name, text] = line.operands;
@@ -110,9 +111,17 @@ export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
   }
   const inside = await insideMount(home, { command: "revoke", path });
   await ask(home, "revoke", { path: inside, person });
-  say(`${person} is refused by every holder that heard of it: hive shares tells how many did`);
-  say("what was read or fetched before cannot be taken back");
+  for (const words of revokedWords(person)) say(words);
   return exitCodes.ok;
+}
+
+function revokedWords(person: string): readonly string[] {
+  return [
+    `${person} is refused by every holder that heard of it: hive shares tells how many did`,
+    "whatever is written there from now on has keys that were never given away; what is there "
+      + "already is being sealed anew, and holders are told to delete the old copies",
+    "what was read or copied before, by that person or with a holder's help, cannot be taken back",
+  ];
 }
 
 /** What a drive's daemon answers to these. */
@@ -148,9 +157,10 @@ async function showCode(line: CommandLine, text: string): Promise<void> {
   if (isSeen) process.stderr.write((await import("./qr.ts")).qrText(text));
 }
 
-function sharesText({ given, taken, renewing }: SharesView): string {
+function sharesText({ given, taken, renewing, withdrawals }: SharesView): string {
   const lines = [...given.flatMap(givenLines), ...taken.map(takenLine)];
   if (lines.length === 0) lines.push("nothing is shared, by you or with you");
+  lines.push(...withdrawals.flatMap(withdrawalLines));
   const { renewed } = renewing ?? {};
   if (renewed !== undefined) lines.push(`${renewed} files and folders have new secrets so far`);
   return lines.join("\n");

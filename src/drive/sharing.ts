@@ -2,9 +2,10 @@
  * Sharing as a drive does it: the tree knows folders by number and renews their secrets, the node
  * tells readers and holders. Here it is seen to that they do so in the right order.
  */
-import { type Ino, type Name, nameFromText, rootIno } from "../base/ids.ts";
+import { type Ino, type Name, nameFromText, nameToText, rootIno } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { GiveQuestion, LinkQuestion, SharesView } from "../base/sharing.ts";
+import type { ExpiredShare, GiveQuestion, LinkQuestion, SharesView, SharingDuties }
+  from "../base/sharing.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -31,31 +32,74 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
     return { path: names, ino };
   };
   return {
-    shares: async () => ({ ...await sharing.list(), renewing: tree.renewing() ?? null }),
+    shares: async () => withSnapshots(tree, await sharing.list()),
     share: async (path, asked) => sharing.give({ ...asked, ...await shared(path) }),
     link: async (path, asked) => sharing.link({ ...asked, ...await shared(path) }),
     async revoke(path, person) {
       const names = path.map(nameFromText);
       const ino = await folderAt(tree, names).catch(() => undefined);
-      // Before holders hear of it, so that nothing of what is written since is under old secrets.
-      const renewing = ino === undefined ? undefined : tree.renew(ino);
+      // Before holders hear of it, so that nothing of what is written since is under old keys.
+      if (ino !== undefined && await isGiven(sharing, ino, person)) {
+        await withdraw({ tree, sharing }, ino, { path: names, from: person });
+      }
       await sharing.revoke({ path: names, ino, person });
-      void renewing?.then(() => sharing.renewed(names)).catch(() => undefined);
     },
   };
+}
+
+/** Nothing is sealed anew for a word that was mistyped. */
+async function isGiven(sharing: SharingDuties, ino: Ino, person: string): Promise<boolean> {
+  if (!(await sharing.folders()).includes(ino)) return false;
+  const { given } = await sharing.list();
+  return given.some((one) => one.with.some(({ name }) => name === person));
+}
+
+interface Parts {
+  readonly tree: Tree;
+  readonly sharing: SharingDuties;
+}
+
+/** New keys from now on, and in time for all that is there. */
+async function withdraw(
+  { tree, sharing }: Parts, ino: Ino, { path, from }: ExpiredShare,
+): Promise<void> {
+  const { era, renewed } = await tree.withdraw(ino);
+  await sharing.withdrew({ era, from, path: `/${path.map(nameToText).join("/")}` });
+  void renewed.then(() => sharing.renewed(path)).catch(() => undefined);
+  tellResealed({ tree, sharing });
+}
+
+/** Whether this life seals the last of it or an earlier one did. */
+function tellResealed({ tree, sharing }: Parts): void {
+  void tree.resealed().then((sealed) => sharing.resealed(sealed)).catch(() => undefined);
 }
 
 /** Goes on with the secrets of those who were shut out, in an earlier life too. */
 export async function keepSecrets(
   tree: Tree, { sharing }: NodeDuties, shared: SharedFolders,
 ): Promise<void> {
-  shared.renew = async (path) => {
-    // Wherever the folder is by now, it is below the root.
-    const ino = await folderAt(tree, path).catch(() => rootIno);
-    void tree.renew(ino).then(() => sharing.renewed(path)).catch(() => undefined);
-  };
+  // Wherever a folder is by now, it is below the root.
+  const at = (path: readonly Name[]): Promise<Ino> => folderAt(tree, path).catch(() => rootIno);
+  shared.withdraw = async (share) => withdraw({ tree, sharing }, await at(share.path), share);
   for (const ino of await sharing.folders()) tree.share(ino);
-  for (const path of await sharing.renewing()) await shared.renew(path);
+  for (const path of await sharing.renewing()) {
+    void tree.renew(await at(path)).then(() => sharing.renewed(path)).catch(() => undefined);
+  }
+  tellResealed({ tree, sharing });
+}
+
+/** What was kept before all was sealed anew is as it was then. */
+async function withSnapshots(
+  tree: Tree, { withdrawals, ...shares }: SharesView,
+): Promise<SharesView> {
+  const kept = withdrawals.length === 0 ? [] : await tree.past.list();
+  return {
+    ...shares, renewing: tree.renewing() ?? null,
+    withdrawals: withdrawals.map((one) => {
+      const untilMs = one.sealedAt === null ? Infinity : Date.parse(one.sealedAt);
+      return { ...one, snapshots: kept.filter(({ fromMs }) => fromMs < untilMs).length };
+    }),
+  };
 }
 
 /** The number of a folder of the drive. */

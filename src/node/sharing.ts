@@ -46,6 +46,7 @@ export async function openNodeSharing(
 export const noSharing: SharingDuties = {
   me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, give: refuse,
   link: refuse, revoke: refuse, accept: refuse, forget: refuse, list: refuse, renewed: refuse,
+  withdrew: refuse, resealed: async () => {},
   renewing: async () => [], folders: async () => [],
 };
 

@@ -75,7 +75,7 @@ export class Answers {
         return host.read(from, request.shard, range);
       }
       case "prove": return host.prove(from, request);
-      case "release": return host.release(from, payload).then(nothing);
+      case "release": return host.release(from, payload);
       case "putRecord": {
         return host.putRecord(from, request.kind, payload, request.policy).then(nothing);
       }

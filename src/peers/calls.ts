@@ -64,8 +64,8 @@ export abstract class ShardCalls
     return this.link(to).call({ op: "prove", ...challenge }, none, options);
   }
 
-  async release(to: PeerId, release: Uint8Array, options: CallOptions = {}): Promise<void> {
-    await this.link(to).call({ op: "release" }, release, options);
+  release(to: PeerId, release: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
+    return this.link(to).call({ op: "release" }, release, options);
   }
 
   async putRecord(to: PeerId, record: Head | Manifest, options: PutOptions = {}): Promise<void> {

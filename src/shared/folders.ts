@@ -10,7 +10,7 @@ import type { Graft, GraftPoint } from "../base/grafts.ts";
 import { type Name, rootIno } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { SharedRoot, SharedRoots } from "../base/sharing.ts";
+import type { ExpiredShare, SharedRoot, SharedRoots } from "../base/sharing.ts";
 import { openBorrowedTree } from "../tree/borrowed.ts";
 import { type Reader, asReader } from "./reader.ts";
 import { borrowedStore } from "./store.ts";
@@ -28,7 +28,7 @@ export class SharedFolders implements GraftPoint, SharedRoots {
   readonly #roots = new Map<Name, Uint8Array>();
   readonly #watchers = new Set<(name: Name) => void>();
   /** What to do about a folder of this drive that somebody could read whose time is over. */
-  renew: (path: readonly Name[]) => Promise<void> = async () => undefined;
+  withdraw: (share: ExpiredShare) => Promise<void> = async () => undefined;
 
   constructor(needs: SharedFoldersNeeds, reader: Reader) {
     this.#needs = { ...needs, store: borrowedStore(needs.store) };
@@ -44,8 +44,8 @@ export class SharedFolders implements GraftPoint, SharedRoots {
     for (const changed of this.#watchers) changed(name);
   }
 
-  expired(path: readonly Name[]): Promise<void> {
-    return this.renew(path);
+  expired(share: ExpiredShare): Promise<void> {
+    return this.withdraw(share);
   }
 
   names(): readonly Name[] {

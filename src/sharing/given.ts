@@ -43,7 +43,7 @@ export interface GivenNeeds {
   readonly network: ShareNetwork;
   readonly published: () => Promise<Published | undefined>;
   /** Is told of a folder that somebody could read whose time is over. */
-  readonly expired: (path: readonly Name[]) => Promise<void>;
+  readonly expired: (path: readonly Name[], who: readonly PersonId[]) => Promise<void>;
   /** Whoever keeps the drive's shards. */
   readonly members: () => readonly PeerId[];
   readonly read: ReadBlock;
@@ -162,7 +162,8 @@ export class Given {
     await this.#needs.books.put(renewalKey(path), encodePath(path));
     await this.#keep(giving, { readers: staying });
     giving.isNews = true;
-    await this.#needs.expired(path);
+    const gone = readers.filter((reader) => !staying.includes(reader));
+    await this.#needs.expired(path, gone.map(({ person }) => person));
   }
 
   list(nameOf: (person: PersonId) => string): readonly GivenView[] {

@@ -30,6 +30,7 @@ import { grantText, parseGrantText } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
 import { type PersonText, encodePerson } from "./person-text.ts";
 import { Taken } from "./taken.ts";
+import { Withdrawals } from "./withdrawals.ts";
 
 export interface SharingNeeds {
   readonly books: KeyValue;
@@ -39,7 +40,9 @@ export interface SharingNeeds {
   readonly random: Random;
   readonly log: Log;
   readonly network: PeerNetwork & ShareNetwork;
-  readonly transfer: Pick<Transfer, "published" | "members">;
+  readonly transfer: Pick<Transfer, "published" | "members" | "clearing"> & {
+    readonly devices: { readonly areAny: boolean };
+  };
   readonly coder: Coder;
   /** A block of this drive, or of a folder of somebody else's, by way of this machine's store. */
   readonly read: ReadBlock;
@@ -65,11 +68,15 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const contacts = new Contacts({ ...needs, askKey: (told) => askKey(needs, told) });
   const given = new Given({
     ...needs,
-    expired: (path) => needs.roots.expired(path),
+    expired: (path, who) => needs.roots.expired({
+      path, from: who.map((id) => contacts.nameOf(id)).join(", "),
+    }),
     published: () => transfer.published(),
     members: () => transfer.members(),
   });
   const taken = new Taken(needs);
+  const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
+  await withdrawals.open();
   await contacts.open();
   await given.open();
   await taken.open();
@@ -92,6 +99,8 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     removeContact: (name) => contacts.remove(name),
     give: async (asked) => grantText(await given.give(asked, contacts.get(asked.person))),
     revoke: (asked) => given.revoke(asked, contacts.get(asked.person).person, over()),
+    withdrew: (told) => withdrawals.begin(told),
+    resealed: (sealed) => withdrawals.sealed(sealed),
     link: (asked) => makeLink(needs, { given, contacts }, asked),
     accept: async (text, name, passphrase) => {
       const isByLink = isLink(text);
@@ -106,9 +115,13 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     list: async () => ({
       given: given.list((id) => contacts.nameOf(id)),
       taken: taken.list(({ from }) => contacts.nameOf(from)),
+      withdrawals: withdrawals.list(transfer.devices.areAny ? anotherDevice : null),
     }),
   };
 }
+
+/** What only it refers to is in no count of this one (transfer/reclaim.ts). */
+const anotherDevice = "this drive's other devices, which may refer to what was there";
 
 async function makeLink(
   { random }: SharingNeeds,

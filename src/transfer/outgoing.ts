@@ -5,12 +5,13 @@
  *
  *   o/SEGMENT  varint: a head of a higher sequence does without it; 0 when that is not known yet
  */
-import type { KeyValue } from "../base/blocks.ts";
+import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { type GroupId, type SegmentId, parseSegmentId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import { type SegmentBooks } from "./books.ts";
 import type { Catalog } from "./catalog.ts";
+import type { Clearing } from "./clearing.ts";
 import type { Groups } from "./groups.ts";
 import { type Renewal, sequences } from "./publish.ts";
 import type { Surplus } from "./surplus.ts";
@@ -22,6 +23,7 @@ export interface OutgoingNeeds {
   readonly groups: Groups;
   readonly catalog: Catalog;
   readonly surplus: Surplus;
+  readonly clearing: Clearing;
   readonly renewal: Renewal;
   /** Another device's catalog may still name what this one has moved. */
   readonly devices?: { readonly areAny: boolean };
@@ -106,15 +108,17 @@ export class Outgoing {
 
   /** The books forget it, and remember whom to tell. */
   async #release(segment: SegmentId): Promise<void> {
-    const { segments, groups, surplus, log } = this.#needs;
+    const { segments, groups, surplus, clearing, log } = this.#needs;
     const state = segments.get(segment);
     if (state === undefined) return;
     const members = groups.get(state.group)?.peers ?? [];
-    const known = new Set([...state.holders, ...members]);
-    const drops = [...known].flatMap((peer) => {
-      return peer === undefined ? [] : [surplus.changeFor({ peer, segment, index: "all" })];
+    const known = new Set([...state.holders, ...members].filter((peer) => peer !== undefined));
+    const { era, changes } = clearing.leaving(segment, [...known]);
+    const drops = [...known].map((peer) => {
+      return surplus.changeFor({ peer, segment, index: "all", era });
     });
-    await segments.forget(segment, [{ type: "delete", key: prefix + segment }, ...drops]);
+    const out: KeyChange = { type: "delete", key: prefix + segment };
+    await segments.forget(segment, [out, ...drops, ...changes]);
     this.#left.add(state.group);
     this.#after.delete(segment);
     this.#asked.delete(segment);

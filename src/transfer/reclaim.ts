@@ -24,6 +24,7 @@ import type { DriveKeys } from "../crypt/drive.ts";
 import type { SegmentBooks } from "./books.ts";
 import type { BrakedUploader } from "./braked.ts";
 import type { Catalog } from "./catalog.ts";
+import type { Clearing } from "./clearing.ts";
 import type { Groups } from "./groups.ts";
 import type { Mover } from "./move.ts";
 import { type Forgotten, forgetDead, occupiedBy, planRepacking } from "./occupancy.ts";
@@ -45,6 +46,7 @@ export interface ReclaimNeeds {
   readonly catalog: Catalog;
   readonly mover: Mover;
   readonly outgoing: Outgoing;
+  readonly clearing: Clearing;
   readonly uploader: Uploader;
   /** What only another device refers to is in no census of this one. */
   readonly devices?: { readonly areAny: boolean };
@@ -56,6 +58,10 @@ interface Counted {
   readonly living: CidFilter;
   /** Rounds that had begun when it was over. */
   readonly begun: number;
+  /** All that somebody must not have any more was garbage when it began. */
+  readonly clears: boolean;
+  /** When the oldest root was made that is kept of the past. */
+  readonly oldestMs: number;
 }
 
 interface Batch {
@@ -82,6 +88,7 @@ export class Reclaimer implements Step {
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     using _turn = await this.#turns.enter(signal);
+    await this.#needs.clearing.settle();
     if (this.#batches.length > 0) return await this.#repackNext(signal);
     if (this.#counted === undefined && await this.#isDue()) await this.#count();
     return this.#counted === undefined ? "idle" : await this.#forget();
@@ -94,6 +101,7 @@ export class Reclaimer implements Step {
       throw new HiveError("Unsupported", "transfer.reclaim", "another device has this drive");
     }
     this.#found = { blocks: 0, segments: 0, bytes: 0 };
+    await this.#needs.clearing.settle();
     await this.#count();
     if (this.#counted !== undefined) await this.#forget();
     while (this.#batches.length > 0) await this.#repackNext(signal);
@@ -101,13 +109,14 @@ export class Reclaimer implements Step {
   }
 
   async #isDue(): Promise<boolean> {
-    const { books, clock, uploader, devices } = this.#needs;
+    const { books, clock, clearing, uploader, devices } = this.#needs;
     if (devices?.areAny === true) return false;
     const { published } = await sequences(books);
     const last = await this.#last();
     const agoMs = clock.now() - last.atMs;
-    const isRested = agoMs < 0 || agoMs >= this.#pauseMs;
-    return isRested && published > last.sequence && uploader.done;
+    const pauseMs = clearing.isDue ? limits.reclaim.clearAgainMs : this.#pauseMs;
+    const isRested = agoMs < 0 || agoMs >= pauseMs;
+    return isRested && (clearing.isDue || published > last.sequence) && uploader.done;
   }
 
   async #last(): Promise<{ readonly sequence: number; readonly atMs: number }> {
@@ -118,7 +127,8 @@ export class Reclaimer implements Step {
   }
 
   async #count(): Promise<void> {
-    const { census, books, catalog, clock, uploader } = this.#needs;
+    const { census, books, catalog, clearing, clock, uploader } = this.#needs;
+    const clears = clearing.wanted?.isSealed === true;
     const { published } = await sequences(books);
     const startMs = clock.monotonicMs();
     const told = new Writer(16).varint(published).varint(clock.now()).finish();
@@ -128,8 +138,9 @@ export class Reclaimer implements Step {
     try {
       const found = await census.census(await catalog.count());
       if (found === undefined) return catalog.since.end();
-      const { root, living } = found;
-      this.#counted = { root, living: new CidFilter(living), begun: uploader.count.begun };
+      const { root, living, oldestMs = Infinity } = found;
+      const { begun } = uploader.count;
+      this.#counted = { root, living: new CidFilter(living), begun, clears, oldestMs };
     } catch (error) {
       catalog.since.end();
       if (!isFault(error)) throw error;
@@ -152,13 +163,14 @@ export class Reclaimer implements Step {
     catalog.since.end();
     if (forgotten === undefined) return "idle";
     await this.#follow(forgotten);
+    if (counted.clears) this.#needs.clearing.counted(counted.oldestMs);
     log.info("transfer.reclaimed", { ...this.#found, repacking: this.#batches.length });
     return "busy";
   }
 
   async #tryForget(counted: Counted): Promise<Forgotten | undefined> {
     if (!(await this.#isPublished(counted))) return undefined;
-    return forgetDead(this.#needs.catalog, counted.living);
+    return forgetDead(this.#needs.catalog, counted.living, this.#needs.clearing);
   }
 
   async #isPublished({ root, begun }: Counted): Promise<boolean> {
@@ -171,7 +183,7 @@ export class Reclaimer implements Step {
   }
 
   async #follow({ blocks, occupancy }: Forgotten): Promise<void> {
-    const { segments, outgoing, groups } = this.#needs;
+    const { segments, outgoing, groups, clearing } = this.#needs;
     const staying = segments.all().filter(({ placed, segment }) => {
       return placed && !outgoing.has(segment);
     });
@@ -181,14 +193,18 @@ export class Reclaimer implements Step {
     const bytes = empty.reduce((sum, { n, shardBytes }) => sum + n * shardBytes, 0);
     this.#found = { blocks, segments: empty.length, bytes };
     const byGroup = Map.groupBy(occupied, ({ state }) => state.group);
-    this.#batches = [...byGroup].flatMap(([group, those]) => {
-      return planRepacking(those).map((batch) => ({ segments: batch, name: groups.nameOf(group) }));
+    const hasToGo = (segment: SegmentId): boolean => clearing.hasToGo(segment);
+    const batches = [...byGroup].flatMap(([group, those]) => {
+      const plan = planRepacking(those, hasToGo);
+      return plan.map((batch) => ({ segments: batch, name: groups.nameOf(group) }));
     });
+    this.#batches = batches.sort((a, b) => Number(b.segments.some(hasToGo))
+      - Number(a.segments.some(hasToGo)));
   }
 
   /** Those that cannot be packed anew now have their turn after the next census. */
   async #repackNext(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const { groups, mover, outgoing, segments, log } = this.#needs;
+    const { groups, mover, outgoing, segments, clearing, log } = this.#needs;
     const [batch, ...rest] = this.#batches;
     this.#batches = rest;
     const those = batch?.segments.flatMap((segment) => {
@@ -199,13 +215,19 @@ export class Reclaimer implements Step {
       const target = await groups.forNewSegments(batch.name);
       const isMoved = "peers" in target && await mover.move(batch.segments, target, signal);
       if (isMoved) log.debug("transfer.repacked", { segments: those.length });
+      else if (batch.segments.some((one) => clearing.hasToGo(one))) throw stillThere(batch);
     } catch (error) {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
       log.debug("transfer.repack.failed", { why: describe(error) });
+      clearing.missed();
     }
     return "busy";
   }
+}
+
+function stillThere({ segments }: Batch): HiveError {
+  return new HiveError("Unavailable", "transfer.repack", `${segments.length} segments stay`);
 }
 
 /** A whole turn of it: heads that do without what was found are published, and holders told. */

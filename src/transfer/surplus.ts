@@ -4,7 +4,8 @@
  * disk, so that a crash forgets none of them, and tells holders to drop them when they are online.
  * It never asks for a drop that would cost a living shard. Keys of the KeyValue:
  *
- *   d/PEER/SEGMENT/INDEX  varint since when; INDEX is "all" for all that it has of a segment
+ *   d/PEER/SEGMENT/INDEX  varint since when | varint era that its word is kept for (clearing.ts),
+ *                         if any; INDEX is "all" for all that it has of a segment
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
@@ -17,6 +18,7 @@ import type { PeerNetwork } from "../base/network.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { signRelease } from "../crypt/records.ts";
 import { type SegmentBooks, memberOf } from "./books.ts";
+import type { Clearing } from "./clearing.ts";
 import type { Groups } from "./groups.ts";
 
 export interface SurplusNeeds {
@@ -27,16 +29,20 @@ export interface SurplusNeeds {
   readonly log: Log;
   readonly segments: SegmentBooks;
   readonly groups: Groups;
+  readonly clearing: Clearing;
 }
 
 export interface SurplusShard {
   readonly peer: PeerId;
   readonly segment: SegmentId;
   readonly index: number | "all";
+  /** Of which its word is wanted that it is gone; 0 or absent for none. */
+  readonly era?: number;
 }
 
 interface Entry extends SurplusShard {
   readonly key: string;
+  readonly era: number;
   readonly sinceMs: number;
 }
 
@@ -67,7 +73,9 @@ export class Surplus {
   /** To be written in the batch that makes it surplus. */
   changeFor(shard: SurplusShard): KeyChange {
     this.#count(shard.peer, 1);
-    return { type: "put", key: keyOf(shard), value: new Writer(8).varint(this.#nowMs).finish() };
+    const writer = new Writer(16).varint(this.#nowMs);
+    if (shard.era !== undefined && shard.era > 0) writer.varint(shard.era);
+    return { type: "put", key: keyOf(shard), value: writer.finish() };
   }
 
   /** Tells some of those online; answers how many shards are settled. */
@@ -85,8 +93,9 @@ export class Surplus {
     try {
       for (const entry of await this.#some(peer)) {
         signal.throwIfAborted();
-        if (!(await this.#drop(entry, signal))) continue;
-        await this.#needs.books.delete(entry.key);
+        const more = await this.#drop(entry, signal);
+        if (more === undefined) continue;
+        await this.#needs.books.batch([{ type: "delete", key: entry.key }, ...more]);
         this.#count(peer, -1);
         dropped++;
       }
@@ -121,30 +130,31 @@ export class Surplus {
     return found;
   }
 
-  /** True when it is settled: the holder was told, or there is nothing to tell. */
-  async #drop(entry: Entry, signal: AbortSignal): Promise<boolean> {
-    const { peer, segment, index } = entry;
+  /** Once it is settled, be it that there is nothing to tell: what to remember of it. */
+  async #drop(entry: Entry, signal: AbortSignal): Promise<readonly KeyChange[] | undefined> {
+    const { peer, segment, index, era } = entry;
     // Nobody can be told any more, and by now it has dropped the shard by itself.
-    if (this.#nowMs - entry.sinceMs > limits.vault.strayGraceMs) return true;
+    if (this.#nowMs - entry.sinceMs > limits.vault.strayGraceMs) return [];
     const { network, keys, segments, groups } = this.#needs;
     const releasedAtMs = this.#nowMs;
     const state = segments.get(segment);
     const manifest = state === undefined ? undefined : groups.get(state.group);
     if (index === "all" || state === undefined) {
-      await network.release(peer, signRelease(keys, { segment, releasedAtMs }).bytes, { signal });
-      return true;
+      const release = signRelease(keys, { segment, releasedAtMs });
+      const answer = await network.release(peer, release.bytes, { signal });
+      return this.#needs.clearing.answered(era, peer, release, answer);
     }
-    if (manifest === undefined) return false;
+    if (manifest === undefined) return undefined;
     const holder = state.holders[index];
     const isItsOwn = holder === peer || memberOf(state, index, manifest) === peer;
-    if (isItsOwn) return true;
+    if (isItsOwn) return [];
     // The new copy was lost again: this one may be all there is.
-    if (holder === undefined) return false;
+    if (holder === undefined) return undefined;
     await groups.tellOne(manifest, peer, signal);
     const only = { holder: peer, index, epoch: manifest.epoch };
     const release = signRelease(keys, { segment, releasedAtMs, only });
     await network.release(peer, release.bytes, { signal });
-    return true;
+    return [];
   }
 
   get #nowMs(): number {
@@ -184,9 +194,10 @@ function readEntry(key: string, value: Uint8Array): Entry {
   const [, , segment = "", index = ""] = key.split("/");
   const reader = new Reader(value, "transfer.surplus");
   const sinceMs = reader.varint();
+  const era = reader.restBytes === 0 ? 0 : reader.varint();
   reader.end();
   return {
     key, peer: entryPeer(key), segment: parseSegmentId(segment),
-    index: index === "all" ? index : Number(index), sinceMs,
+    index: index === "all" ? index : Number(index), sinceMs, era,
   };
 }

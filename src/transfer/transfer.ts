@@ -26,6 +26,7 @@ import { SegmentBooks } from "./books.ts";
 import { BrakedUploader } from "./braked.ts";
 import type { CatalogEntry } from "./catalog-page.ts";
 import { Catalog } from "./catalog.ts";
+import { type Clearing, openClearing } from "./clearing.ts";
 import { Devices } from "./devices.ts";
 import { Downloader } from "./download.ts";
 import { Groups } from "./groups.ts";
@@ -106,6 +107,8 @@ export interface Transfer extends BlockFetcher {
   readonly roll: Roll;
   /** Shuts a device out: other devices and holders that can be reached know when it resolves. */
   removeDevice(peer: PeerId, signal: AbortSignal): Promise<Removal>;
+  /** What becomes of the copies of what somebody was shut out of. */
+  readonly clearing: Clearing;
   /** True when these bytes are a head of this drive, which another device tells. */
   hear(record: Uint8Array): boolean;
   /** Gives back the room of what the drive refers to no more, now and then. */
@@ -162,14 +165,15 @@ export async function openTransfer(
   await segments.open();
   await roll.open();
   await groups.open();
-  const surplus = new Surplus({ ...needs, segments, groups });
+  const clearing = await openClearing({ books, segments });
+  const surplus = new Surplus({ ...needs, segments, groups, clearing });
   await surplus.open();
   const witness = new Witness(needs);
   const announcer = new Announcer(needs);
   const renewal = new Renewal();
   const pacing = { pace: new Pace(needs), budget: new HedgeBudget() };
   const parts = {
-    ...needs, ...pacing, segments, groups, surplus, witness, announcer, renewal, roll,
+    ...needs, ...pacing, segments, groups, surplus, clearing, witness, announcer, renewal, roll,
     owner: keys.owner,
   };
   const records = new Records(parts);
@@ -228,6 +232,7 @@ interface Parts extends TransferNeeds {
   readonly groups: Groups;
   readonly roll: Roll;
   readonly surplus: Surplus;
+  readonly clearing: Clearing;
   readonly witness: Witness;
   readonly announcer: Announcer;
   readonly records: Records;
@@ -286,6 +291,10 @@ class DriveTransfer implements Transfer {
 
   removeDevice(peer: PeerId, signal: AbortSignal): Promise<Removal> {
     return shutOut(this.#parts, peer, signal);
+  }
+
+  get clearing(): Clearing {
+    return this.#parts.clearing;
   }
 
   get reclaimer(): Step {

@@ -18,6 +18,7 @@ import { parseLink } from "../dag/chunks.ts";
 import { parseEntry, parseTableValue } from "../dag/entries.ts";
 import { type Inode, type PageTree, fileType, typeMask } from "../dag/inodes.ts";
 import { type Page, childOf } from "../dag/pages.ts";
+import type { KeptRoot } from "../dag/kept.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
 import type { Commits } from "./commit.ts";
@@ -57,12 +58,16 @@ export class Collector implements CensusTaker {
     if (readOnly) return undefined;
     const living = CidFilter.for(blocks);
     let root: Uint8Array | undefined;
+    let past: readonly KeptRoot[] = [];
     const bytes = await this.#commits.collect(async (state) => {
       root = store.root();
+      past = await this.#commits.kept.all({ mayFetch: true });
       return this.#timed(() => sweep(state, this.#commits.kept, { mayFetch: true, living }));
     });
     if (bytes > 0) log.info("tree.garbage", { bytes });
-    return root === undefined ? undefined : { root, living: living.bits };
+    const oldest = past.map((one) => one.root.committedAtMs).sort((a, b) => a - b)[0];
+    const told = oldest === undefined ? {} : { oldestMs: oldest };
+    return root === undefined ? undefined : { root, living: living.bits, ...told };
   }
 
   #isDue(): boolean {

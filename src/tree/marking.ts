@@ -2,6 +2,7 @@
  * Which changes of an inode are an edit, and which a move: the two that a merge must know of. What
  * only counts the names below a folder, or looks at a file, is neither.
  */
+import type { Ino } from "../base/ids.ts";
 import { type Inode, inodeWith, marksOf } from "../dag/inodes.ts";
 import { type Seen, type SeenDevice, deviceOf, markOf } from "../dag/marks.ts";
 import type { RootRecord } from "../dag/root.ts";

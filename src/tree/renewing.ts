@@ -11,6 +11,7 @@ import { isFault } from "../base/errors.ts";
 import { type Ino, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
+import type { SealedEra } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
 import type { Era } from "../dag/eras.ts";
 import { attempt } from "./attempt.ts";
@@ -52,7 +53,7 @@ export interface Renewing {
    */
   withdraw(folder: Ino): Promise<Withdrawal>;
   /** Resolves when all that there was in such folders is sealed anew, and in the root. */
-  resealed(): Promise<void>;
+  resealed(): Promise<SealedEra>;
   /**
    * Whatever is written below this folder from now on is under new secrets. Resolves when nothing
    * there is under an old one; it does not outlive this process.
@@ -71,7 +72,7 @@ export interface Renewing {
 }
 
 interface RenewingWorks {
-  readonly commits: Pick<Commits, "commit">;
+  readonly commits: Pick<Commits, "apart" | "commit">;
   readonly renewer: Renewer;
   readonly resealer: Resealer;
 }
@@ -90,7 +91,11 @@ export function renewingPart(
     },
     async resealed() {
       await resealer.paid();
-      await commits.commit();
+      const { now: era } = state.eras;
+      // Whatever is committed after this has nothing that is older.
+      const atMs = await commits.apart(async () => state.needs.clock.now());
+      if (!state.readOnly) await commits.commit();
+      return { era, atMs };
     },
     renew: (folder) => renewer.renew(directoryOf(state, folder)),
     renewAll: () => renewer.renewAll(),

@@ -14,6 +14,7 @@ import type { Log } from "../base/log.ts";
 import type { Challenge, OwnerRecords, Requester, ShardHost, StoreRequest }
   from "../base/network.ts";
 import type { Manifest } from "../base/records.ts";
+import { signDeletion } from "../crypt/deletions.ts";
 import { rootOf } from "../crypt/merkle.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
 import { parseHead, parseManifest, parseRelease, signReceipt } from "../crypt/records.ts";
@@ -92,14 +93,18 @@ export class Serving implements Served {
     return answerChallenge(challenge, this.#needs.keys.peer, source);
   }
 
-  /** Whoever brings it: the owner signed it. */
-  async release(_from: Requester, release: Uint8Array): Promise<void> {
-    const { keeper, keys } = this.#needs;
+  /** Whoever brings it: the owner signed it. Said again it is answered again. */
+  async release(_from: Requester, release: Uint8Array): Promise<Uint8Array> {
+    const { keeper, keys, clock } = this.#needs;
     const told = parseRelease(release);
     this.#needs.rolls.check(told);
-    if (told.only === undefined) return keeper.release(told);
-    if (told.only.holder === keys.peer) return keeper.releaseShard(told, told.only);
-    throw new HiveError("Denied", "vault.release", "another holder's");
+    const { owner, segment, releasedAtMs, only } = told;
+    if (only === undefined) await keeper.release(told);
+    else if (only.holder === keys.peer) await keeper.releaseShard(told, only);
+    else throw new HiveError("Denied", "vault.release", "another holder's");
+    const which = only === undefined ? {} : { index: only.index };
+    const atMs = clock.now();
+    return signDeletion(keys, { owner, segment, releasedAtMs, atMs, ...which }).bytes;
   }
 
   async putRecord(

@@ -151,7 +151,7 @@ class ShardVault implements Vault {
     return this.#during(() => this.#serving.prove(...asked));
   }
 
-  release(...asked: Parameters<ShardHost["release"]>): Promise<void> {
+  release(...asked: Parameters<ShardHost["release"]>): Promise<Uint8Array> {
     return this.#during(() => this.#serving.release(...asked));
   }
 

@@ -11,6 +11,7 @@ import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId } from "../../src/b
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/device-roll.ts";
+import { signDeletion } from "../../src/crypt/deletions.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { addedDevice, encodeAddedDevice, keysOfAdded, parseAddedDevice }
   from "../../src/crypt/added-device.ts";
@@ -101,6 +102,9 @@ const addedHead = signHead(keysOfAdded(added, peer), {
 });
 const code = makeCode(peer.peer, random);
 const pair = { newcomer: peer.peer, old: others[0]!, owner: drive.owner };
+const deletion = signDeletion(peerKeysOf(random.bytes(32)), {
+  owner: drive.owner, segment: segment.segment, releasedAtMs: 1e12, atMs: 1e12, index: 2,
+});
 const release = signRelease(drive, { segment: segment.segment, releasedAtMs: 1e12 });
 const receipt = signReceipt(peer, {
   owner: drive.owner, segment: segment.segment, index: 2, shard: segment.roots[2]!, atMs: 1e12,
@@ -203,7 +207,7 @@ const decoders: readonly Decoder[] = [
   ...[
     offer, certificate, manifest, segment, head, release, receipt, replacement, pledges[0]!,
     accepted.votes[0]!, shares.record(3, [{ person: drive.owner }], undefined),
-    shares.grant(personKeysOf(random.bytes(32))),
+    shares.grant(personKeysOf(random.bytes(32))), deletion,
   ].map((record, at) => {
     const kind = Object.keys(records)[at] as string;
     return {

@@ -16,7 +16,15 @@ interface GivenRow {
   readonly holders: number;
 }
 
+interface WithdrawalRow {
+  readonly path: string;
+  readonly from: string;
+  readonly phase: string;
+  readonly holders: readonly { readonly asked: number; readonly confirmed: number }[];
+}
+
 interface SharesRow {
+  readonly withdrawals: readonly WithdrawalRow[];
   readonly given: readonly GivenRow[];
   readonly taken: readonly { readonly name: string; readonly trouble: string | null }[];
 }
@@ -43,6 +51,9 @@ test("a shared folder is read by one person alone, with its owner's machine on a
       await ben.end();
       await ann.end();
     });
+    // What snapshots keep is not let go of.
+    await ann.must(t, ["init"]);
+    ann.settings({ keep: "none" });
     await ann.must(t, ["mount", ann.mount, "--swarm", "4"]);
     await ben.must(t, ["init"]);
     const bootstrap = (await ann.swarm()).map(({ address }) => address);
@@ -105,4 +116,12 @@ test("a shared folder is read by one person alone, with its owner's machine on a
     await until(isGone, { seconds: 60, what: "Ben is refused" });
     t.throws(() => statSync(shared), { code: "ENOENT" });
     t.strictSame((await shares(ann)).given, []);
+    t.equal(await sameTree(join(ann.mount, "pictures"), join(ann.mount, "pictures")), "");
+    const isDone = async () => (await shares(ann)).withdrawals[0]?.phase === "done";
+    await until(isDone, { seconds: 90, what: "old copies are gone, and all holders said so" });
+    const [withdrawal] = (await shares(ann)).withdrawals;
+    t.match(withdrawal, { path: "/pictures", from: "Ben" });
+    t.ok(withdrawal!.holders.length > 0, `${withdrawal!.holders.length} holders had old copies`);
+    t.ok(withdrawal!.holders.every(({ asked, confirmed }) => asked > 0 && confirmed === asked));
+    t.match((await ann.hive(["shares"])).out, /holders confirmed that the old copies are gone/);
   });

@@ -53,10 +53,12 @@ export class HonestHost implements ShardHost {
     return answerChallenge(challenge, this.peer, leavesOf(shard));
   }
 
-  async release(_from: Requester, bytes: Uint8Array): Promise<void> {
+  /** As one that signs no word of what is gone. */
+  async release(_from: Requester, bytes: Uint8Array): Promise<Uint8Array> {
     const { segment } = parseRelease(bytes);
     for (const root of this.#records.get(segment)?.roots ?? []) this.shards.delete(root);
     this.#records.delete(segment);
+    return Buffer.alloc(0);
   }
 
   async putRecord(_from: Requester, kind: "head" | "manifest", record: Uint8Array): Promise<void> {

@@ -125,7 +125,7 @@ export class LoopbackNetwork implements PeerNetwork {
     return this.#isLying(to) ? corrupted(bytes) : bytes;
   }
 
-  release(to: PeerId, release: Uint8Array, options?: CallOptions): Promise<void> {
+  release(to: PeerId, release: Uint8Array, options?: CallOptions): Promise<Uint8Array> {
     return this.#call(to, options, (host, from) => host.release(from, release));
   }
 

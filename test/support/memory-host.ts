@@ -1,5 +1,6 @@
 /** A small honest ShardHost and a KeyValue, both in memory: what `vault` and `cache` are on disk. */
 import type { KeyChange, KeyValue } from "../../src/base/blocks.ts";
+import { signDeletion } from "../../src/crypt/deletions.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import type { ByteRange } from "../../src/base/filesystem.ts";
 import type { OwnerId, SegmentId, ShardId } from "../../src/base/ids.ts";
@@ -59,12 +60,13 @@ export class MemoryHost implements ShardHost {
     return answerChallenge(challenge, this.#keys.peer, leavesOf(kept.bytes));
   }
 
-  async release(from: Requester, bytes: Uint8Array): Promise<void> {
-    const release = parseRelease(bytes);
-    if (!from.owners.includes(release.owner)) throw fault("Denied", "release");
+  async release(from: Requester, bytes: Uint8Array): Promise<Uint8Array> {
+    const { owner, segment, releasedAtMs } = parseRelease(bytes);
+    if (!from.owners.includes(owner)) throw fault("Denied", "release");
     for (const [shard, { record }] of this.shards) {
-      if (record.segment === release.segment) this.shards.delete(shard);
+      if (record.segment === segment) this.shards.delete(shard);
     }
+    return signDeletion(this.#keys, { owner, segment, releasedAtMs, atMs: releasedAtMs }).bytes;
   }
 
   async putRecord(_from: Requester, kind: "head" | "manifest", bytes: Uint8Array): Promise<void> {

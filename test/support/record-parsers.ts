@@ -1,4 +1,5 @@
 /** Every parser of signed records, by the name that the vectors give its kind. */
+import { parseDeletion } from "../../src/crypt/deletions.ts";
 import {
   parseDeviceCertificate,
   parseHead,
@@ -24,4 +25,5 @@ export const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly 
   vote: parseVote,
   share: parseShare,
   grant: parseGrant,
+  deletion: parseDeletion,
 };

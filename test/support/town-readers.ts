@@ -15,6 +15,7 @@ import { openCoder } from "../../src/erasure/erasure.ts";
 import { borrowedStore } from "../../src/shared/store.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { type Sharing, openSharing } from "../../src/sharing/sharing.ts";
+import { Clearing } from "../../src/transfer/clearing.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
 import type { DeviceTown, TownDevice } from "./device-town.ts";
@@ -27,7 +28,7 @@ const never = new AbortController().signal;
 /** A person's room, on a network as her node sees it. */
 function roomOf(parts: {
   readonly seed: Buffer; readonly network: TownView; readonly name: string; readonly town: DeviceTown;
-  readonly transfer: Pick<Transfer, "published" | "members">;
+  readonly transfer: Parameters<typeof openSharing>[0]["transfer"];
   readonly read: (cid: Parameters<Transfer["fetch"]>[0]) => Promise<Uint8Array>;
   readonly shown: (root: Uint8Array | undefined) => void;
 }): Promise<Sharing> {
@@ -70,7 +71,11 @@ export class TownReader {
     const host = { ...emptyHost, ...answering(person) };
     town.network.members.set(keys.peer, { keys, household: name, host });
     const root: { now: Uint8Array | undefined } = { now: undefined };
-    const transfer = { published: async () => undefined, members: () => [] };
+    const segments = { all: () => [], get: () => undefined };
+    const clearing = new Clearing({ books: new MemoryBooks(), segments });
+    const transfer = {
+      published: async () => undefined, members: () => [], clearing, devices: { areAny: false },
+    };
     const sharing: Sharing = await roomOf({
       seed, network, name, town, transfer, read: (cid) => sharing.fetch(cid, {}),
       shown: (shown) => void (root.now = shown),
@@ -111,6 +116,7 @@ export class TownGiver {
     // Whatever life the device is in.
     const transfer = {
       published: () => device.transfer.published(), members: () => device.transfer.members(),
+      clearing: device.transfer.clearing, devices: { areAny: true },
     };
     const sharing = await roomOf({
       seed, network, name, town, transfer, shown: () => undefined,

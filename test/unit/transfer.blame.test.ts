@@ -151,7 +151,7 @@ test("a segment that was given up is no loss to a machine that recovers", async 
   world.source.dirty.clear();
   const blocks = makeBlocks(world.random, { count: 2, bytesMax: 900 });
   world.source.commit("new", blocks);
-  const missed = async (): Promise<void> => { throw new HiveError("Unavailable", "test", "away"); };
+  const missed = async (): Promise<never> => { throw new HiveError("Unavailable", "test", "away"); };
   world.network.release = missed;
   const after = await openWorld(world);
   await after.flush(5_000);

@@ -14,7 +14,7 @@ function file(number: number, ...names: readonly Name[]): [Ino, Fact] {
   const inode: Inode = {
     ino, mode: fileType.regular | 0o644, links: names.length, uid: 0, gid: 0, rdev: 0,
     sizeBytes: 0, atime: moment, mtime: moment, ctime: moment, btime: moment,
-    xattrs: noXattrs, content: { kind: "none" }, slot: 0, policy: 0,
+    xattrs: noXattrs, content: { kind: "none" }, slot: 0, policy: 0, era: 0,
   };
   const places = names.map((name) => ({ parent: rootIno, name }));
   return [ino, { inode, tree: noTree, places }];

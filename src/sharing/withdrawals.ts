@@ -1,0 +1,132 @@
+/**
+ * Who was shut out of which folder, and how far it is with what was there: sealed anew by the tree,
+ * let go of by the holders (transfer/clearing.ts). It remembers and tells; it does nothing itself.
+ *
+ *   w/ERA  u8 version 1 | varint since ms | bytes whom, as she was called then | bytes path
+ *          | varint later era whose clearing does for this one too, or 0
+ *          | varint when all of it was sealed anew, or 0
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import { Reader, Writer } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { limits } from "../base/limits.ts";
+import type { SealedEra, WithdrawalView, Withdrew } from "../base/sharing.ts";
+import type { Clearing } from "../transfer/clearing.ts";
+
+export interface WithdrawalsNeeds {
+  readonly books: KeyValue;
+  readonly clock: Clock;
+  readonly clearing: Clearing;
+}
+
+interface Withdrawal {
+  readonly era: number;
+  readonly sinceMs: number;
+  readonly from: string;
+  readonly path: string;
+  readonly under: number;
+  readonly sealedAtMs: number;
+}
+
+const version = 1;
+
+export class Withdrawals {
+  readonly #needs: WithdrawalsNeeds;
+  readonly #known = new Map<number, Withdrawal>();
+
+  constructor(needs: WithdrawalsNeeds) {
+    this.#needs = needs;
+  }
+
+  async open(): Promise<void> {
+    for await (const [key, value] of this.#needs.books.list("w/")) {
+      const era = Number(key.slice(2));
+      this.#known.set(era, decode(era, value));
+    }
+  }
+
+  /** What is still to be cleared of earlier ones is cleared with this one. */
+  async begin({ era, path, from }: Withdrew): Promise<void> {
+    const { clearing, clock } = this.#needs;
+    const unfinished = clearing.wanted?.era;
+    for (const one of this.#known.values()) {
+      const isOpen = one.era === unfinished || one.under === unfinished;
+      if (isOpen && unfinished !== undefined) await this.#keep({ ...one, under: era });
+    }
+    const sinceMs = clock.now();
+    await this.#keep({ era, sinceMs, from, path, under: 0, sealedAtMs: 0 });
+    await clearing.begin(era);
+    await this.#forgetOldest();
+  }
+
+  /** All that there was in the folders of this era and those before it is sealed anew. */
+  async sealed(sealed: SealedEra): Promise<void> {
+    for (const one of this.#known.values()) {
+      const isNews = one.era <= sealed.era && one.sealedAtMs === 0;
+      if (isNews) await this.#keep({ ...one, sealedAtMs: sealed.atMs });
+    }
+    await this.#needs.clearing.sealed(sealed);
+  }
+
+  /** The newest first. */
+  list(trouble: string | null): readonly WithdrawalView[] {
+    const all = [...this.#known.values()].sort((a, b) => b.era - a.era);
+    return all.map((one) => this.#view(one, trouble));
+  }
+
+  #view(one: Withdrawal, trouble: string | null): WithdrawalView {
+    const { wanted } = this.#needs.clearing;
+    const { path, from, sinceMs, sealedAtMs, era, under } = one;
+    const holders = this.#needs.clearing.words(under === 0 ? era : under);
+    const isOpen = wanted !== undefined && wanted.era === Math.max(era, under);
+    const isConfirmed = holders.every(({ asked, confirmed }) => confirmed >= asked);
+    const segmentsLeft = isOpen ? wanted.segments : 0;
+    const isHeld = isOpen && wanted.isHeld;
+    const phase = sealedAtMs === 0 ? "sealing"
+      : segmentsLeft > 0 ? "clearing"
+      : isOpen && !isHeld ? "finding"
+      : !isConfirmed ? "waiting"
+      : isHeld ? "held" : "done";
+    return {
+      path, from, phase, segmentsLeft, holders, snapshots: 0,
+      since: new Date(sinceMs).toISOString(),
+      sealedAt: sealedAtMs === 0 ? null : new Date(sealedAtMs).toISOString(),
+      waitingFor: phase === "finding" || phase === "clearing" ? trouble : null,
+    };
+  }
+
+  async #forgetOldest(): Promise<void> {
+    const { books, clearing } = this.#needs;
+    const over = [...this.#known.keys()].sort((a, b) => b - a).slice(limits.sharing.withdrawalsMax);
+    for (const era of over) {
+      this.#known.delete(era);
+      await books.delete(keyOf(era));
+      await clearing.forget(era);
+    }
+  }
+
+  async #keep(one: Withdrawal): Promise<void> {
+    await this.#needs.books.put(keyOf(one.era), encode(one));
+    this.#known.set(one.era, one);
+  }
+}
+
+function keyOf(era: number): string {
+  return `w/${era}`;
+}
+
+function encode({ sinceMs, from, path, under, sealedAtMs }: Withdrawal): Buffer {
+  const writer = new Writer(512).u8(version).varint(sinceMs);
+  writer.bytes(Buffer.from(from)).bytes(Buffer.from(path));
+  return writer.varint(under).varint(sealedAtMs).finish();
+}
+
+function decode(era: number, value: Uint8Array): Withdrawal {
+  const reader = new Reader(value, "sharing.withdrawal");
+  if (reader.u8() !== version) throw reader.corrupt("version");
+  const sinceMs = reader.varint();
+  const [from, path] = [reader.bytes().toString(), reader.bytes().toString()];
+  const [under, sealedAtMs] = [reader.varint(), reader.varint()];
+  reader.end();
+  return { era, sinceMs, from, path, under, sealedAtMs };
+}
