@@ -254,7 +254,8 @@ export const localLimits = {
     transferBytesMax: MiB,
     /** A page of directory entries: `ls -l` of 700 files in one answer. */
     directoryBytesMax: 128 * KiB,
-    /** Of the first page, while the kernel knows many files: items that come with attributes. */
+    /** Of the first page, while the kernel knows many files and its programs look at few: items
+     *  that come with attributes. */
     firstAttributesMax: 16,
     /** Requests answered before the loop serves anybody else: a few milliseconds. */
     requestsPerWakeMax: 32,

@@ -120,13 +120,12 @@ function withDirectory(
 }
 
 /**
- * An item without attributes is looked up when it is needed; a short listing needs no look-ups. Of
- * the first page some have theirs in any case: by them the kernel sees what its program does, and
- * asks for more of them or for names alone.
+ * An item without attributes is looked up when it is needed; a short listing needs no look-ups. A
+ * directory's first page has those of all its files where programs look at files, else of a few.
  */
 function attributesFor({ lookups }: Desk, afterCookie: number): number {
-  if (lookups.hasRoom) return Infinity;
-  return afterCookie === 0 ? limits.mount.firstAttributesMax : 0;
+  if (afterCookie > 0) return lookups.hasRoom ? Infinity : 0;
+  return lookups.wantsFiles() ? Infinity : limits.mount.firstAttributesMax;
 }
 
 interface Listing {
@@ -142,11 +141,13 @@ function fill(
 ): Maybe<Page> {
   let last = afterCookie;
   let isFull = false;
+  let alone = 0;
   const take = (item: DirectoryItem): boolean => {
     isFull = !page.reply.item(item, limit);
     if (isFull) return false;
     last = item.cookie;
     if (item.attributes !== undefined) page.counted.push(item.attributes.ino);
+    else alone++;
     return true;
   };
   const withAttributes = attributesMax === 0 ? undefined
@@ -156,7 +157,10 @@ function fill(
   return then(withAttributes, () => {
     if (isFull || attributesMax === Infinity) return page;
     const names = desk.tree.readdir(handle, { afterCookie: last, plus: false }, take);
-    return then(names, () => page);
+    return then(names, () => {
+      if (limit.plus) desk.lookups.listedAlone(alone);
+      return page;
+    });
   });
 }
 

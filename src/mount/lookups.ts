@@ -7,6 +7,12 @@ import type { Ino } from "../base/ids.ts";
 
 /** Of what may be known: from here on a long listing is of names alone. */
 const unaskedShare = 1 / 4;
+/** Whoever asks for this share of the names that were listed alone looks at files ... */
+const lookingShare = 1 / 4;
+/** ... as far as the last so many names tell. */
+const aloneMax = 4096;
+/** Of listings that might bring all files along: one does not, to see whether they are wanted. */
+const listingsPerTrial = 8;
 
 export class Lookups {
   /** Look-ups of each inode, the one that was told or asked for longest ago first. */
@@ -14,6 +20,10 @@ export class Lookups {
   readonly #knownMax: number;
   readonly #askedMax: number;
   #news = 0;
+  /** Names that were listed without their files, and files that programs asked for, of late. */
+  #alone = 0;
+  #asked = 0;
+  #listings = 0;
 
   constructor(options: { readonly knownMax: number; readonly askedMax: number }) {
     this.#knownMax = options.knownMax;
@@ -27,6 +37,28 @@ export class Lookups {
   /** Files that nobody asked for may be told as well: none that is in use must go for them. */
   get hasRoom(): boolean {
     return this.#counts.size < this.#knownMax * unaskedShare;
+  }
+
+  /**
+   * Whether a new listing shall bring all its files along, though many are known: when programs
+   * have asked for most that came without. Those that only want names are not given any.
+   */
+  wantsFiles(): boolean {
+    if (this.hasRoom) return true;
+    const looks = this.#alone > 0 && this.#asked > this.#alone * lookingShare;
+    return looks && ++this.#listings % listingsPerTrial !== 0;
+  }
+
+  listedAlone(names: number): void {
+    this.#alone += names;
+    if (this.#alone <= aloneMax) return;
+    this.#alone /= 2;
+    this.#asked /= 2;
+  }
+
+  /** A program wants this file, and had to ask for it. */
+  asked(): void {
+    if (this.#asked <= this.#alone) this.#asked++;
   }
 
   told(ino: Ino): void {

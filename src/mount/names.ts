@@ -28,6 +28,7 @@ export const lookup = operation<Attributes | undefined>({
   run: (desk, request) => orAbsent(() => desk.tree.lookup(request.place(0))),
   encode: (reply, found) => void (found === undefined ? reply.noEntry() : reply.entry(found)),
   told: (found) => found === undefined ? [] : [found.ino],
+  done: (desk, found) => void (found !== undefined && desk.lookups.asked()),
   undo: (desk, found) => found !== undefined && desk.forget(found.ino, 1),
 });
 

@@ -6,6 +6,7 @@ import type { Kind } from "../base/errors.ts";
 import type { FileSystem } from "../base/filesystem.ts";
 import type { Handle, Ino } from "../base/ids.ts";
 import type { Maybe } from "../base/step.ts";
+import type { Lookups } from "./lookups.ts";
 import type { Reply } from "./reply.ts";
 import type { Request } from "./request.ts";
 
@@ -23,7 +24,7 @@ export interface Desk {
   /** The kernel opens directories by itself once it was told to (FUSE_NO_OPENDIR_SUPPORT). */
   readonly opensDirectories: boolean;
   /** Whether the kernel may be told of files that nobody has asked for. */
-  readonly lookups: { readonly hasRoom: boolean };
+  readonly lookups: Pick<Lookups, "hasRoom" | "wantsFiles" | "listedAlone" | "asked">;
   /** Aborted when the caller of the present request is interrupted. */
   signal(): AbortSignal;
   takePage(): Page;

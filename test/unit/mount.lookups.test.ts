@@ -44,3 +44,19 @@ test("listings bring their files along until a quarter of what may be known is",
   t.equal(told(3).hasRoom, false);
   t.end();
 });
+
+test("beyond it files come along where programs ask for them, and names alone where not", (t) => {
+  const lookups = told(3);
+  t.equal(lookups.wantsFiles(), false, "nobody knows yet");
+  lookups.listedAlone(100);
+  for (let file = 0; file < 100; file++) lookups.asked();
+  const answers = Array.from({ length: 16 }, () => lookups.wantsFiles());
+  t.equal(answers.filter((wants) => wants).length, 14, "now and then it is tried without");
+  for (let folder = 0; folder < 4; folder++) lookups.listedAlone(100);
+  t.equal(lookups.wantsFiles(), false, "nobody asks any more");
+  for (let folder = 0; folder < 1000; folder++) lookups.listedAlone(100);
+  lookups.listedAlone(1000);
+  for (let file = 0; file < 3000; file++) lookups.asked();
+  t.ok(lookups.wantsFiles(), "what was long ago does not count for long");
+  t.end();
+});
