@@ -34,6 +34,8 @@ export class StandIns implements StandInMaker {
 
   async standIn(asked: StandInQuestion): Promise<StandIn | undefined> {
     const { keys, needs: { log } } = this.#state;
+    // What waits may be what nothing refers to any more: the round after this one does without.
+    this.#state.collectSoon();
     const root = openRoot(keys, asked.root);
     const before = asked.before && openRoot(keys, asked.before);
     try {
