@@ -7,11 +7,9 @@
  */
 import { randomInt } from "node:crypto";
 import { erasureClasses } from "../../src/base/records.ts";
-import { flagship as sail } from "../../test/support/flagship.ts";
+import { flagship as sail, waves } from "../../test/support/flagship.ts";
 import { say } from "./machine.ts";
 
-/** Of all peers, what two waves leave: four ninths, and some for what is rounded. */
-const leftShare = 0.45;
 /** With fewer members nobody gives a seat away. */
 const membersMin = 6;
 /** Of so many processes on a small machine nobody is taken for dead because it had no turn. */
@@ -32,7 +30,7 @@ type Values = Readonly<Partial<Record<keyof typeof flagshipOptions, string>>>;
 export async function flagship(values: Values): Promise<void> {
   const seed = values.seed ?? String(randomInt(1_000_000));
   const peers = Number(values.peers);
-  const held = erasureClasses.findLast(({ n }) => n >= membersMin && n <= leftShare * peers);
+  const held = erasureClasses.findLast(({ n }) => n >= membersMin && sparesLeft(peers, n) >= 0);
   if (held === undefined) throw new Error(`${peers} peers are too few to lose two thirds`);
   say(`  seed ${seed}, class ${held.name}: ${held.k} of ${held.n}`);
   const pace = peers >= manyPeers ? paces.many : paces.few;
@@ -40,4 +38,14 @@ export async function flagship(values: Values): Promise<void> {
     ...pace, seed, peers, class: held, mib: Number(values.mib),
     blipSeconds: pace.deadAfterSeconds / 2, waveSecondsMax: 1800, say,
   });
+}
+
+/** Peers beyond a group's members when both waves are over, and all seats are filled again. */
+function sparesLeft(peers: number, members: number): number {
+  let spares = peers - members;
+  for (const _ of waves) {
+    // A third of the members and of the others, rounded down: as the drill chooses its victims.
+    spares -= Math.floor(members / 3) + Math.floor(Math.max(0, spares) / 3);
+  }
+  return spares;
 }

@@ -20,7 +20,7 @@ const MiB = 1024 * 1024;
 const movedFactorMax = 1.5;
 const inVainMax = 0.03;
 const blipShare = 0.3;
-const waves = [1, 2];
+export const waves = [1, 2];
 
 export interface FlagshipOptions extends Pace {
   readonly seed: string;
