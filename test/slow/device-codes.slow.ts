@@ -1,11 +1,13 @@
 /**
- * A device that was added by a code is shut out: real daemons, real mounts, one swarm. From then on
- * holders refuse it, it is told so, and what is written it cannot open; a device that stays goes on.
+ * Machines without the words are added to a drive by a code, and one of them is shut out: real
+ * daemons, real mounts, one swarm. None of them gets the seed, or lets in another. From then on
+ * holders refuse the one, it is told so, and what is written it does not get; the other goes on.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { type Machine, newMachine, until } from "../support/cli.ts";
+import { keyFileOf, secretsOf } from "../support/secrets.ts";
 
 const soon = { seconds: 60 };
 
@@ -22,7 +24,7 @@ async function added(t: Test, name: string, { desk, peer }: { desk: Machine; pee
   return machine;
 }
 
-test("a device is shut out, and the others go on", { timeout: 290_000 }, async (t) => {
+test("devices are added by a code, one is shut out, and the others go on", { timeout: 290_000 }, async (t) => {
   const desk = newMachine("desk");
   t.teardown(() => desk.end());
   await desk.must(t, ["mount", desk.mount, "--swarm", "3"]);
@@ -33,6 +35,11 @@ test("a device is shut out, and the others go on", { timeout: 290_000 }, async (
   const peer = (await desk.swarm())[0]?.address as string;
   const lap = await added(t, "lap", { desk, peer });
   const pad = await added(t, "pad", { desk, peer });
+  t.match(readFileSync(join(lap.mount, "before"), "utf8"), /^before of/);
+  const [seed] = await secretsOf(desk);
+  t.notOk(readFileSync(keyFileOf(lap)).includes(seed as Buffer), "it has not the seed");
+  t.equal((await lap.hive(["device", "confirm", "0000-0000-0000"])).code, 4, "it adds no other");
+  t.equal((await lap.hive(["contacts", "me"])).code, 1, "nor does it share");
   write(lap, "kept");
   await lap.must(t, ["flush", "--timeout", "60"]);
   await until(async () => existsSync(join(desk.mount, "kept")), { ...soon, what: "lap on desk" });
