@@ -25,8 +25,8 @@ import { openVault } from "../../src/vault/vault.ts";
 import { TownNetwork, type TownView, emptyHost } from "./town-network.ts";
 import { MemoryBooks } from "./transfer-world.ts";
 
-/** Of our time. */
-const patienceMs = { long: 60_000, short: 500 };
+/** Of our time: for all to be up, where peers may be away, and for a read. */
+const patienceMs = { long: 60_000, short: 500, read: 3_000 };
 const never = new AbortController().signal;
 
 /** A time that goes so much quicker than ours, for whoever waits. */
@@ -182,7 +182,7 @@ export class DeviceTown implements AsyncDisposable {
     const merger = new LateMerger();
     const transfer = await openTransfer({
       ...shared, network, source: store, books, coder: openCoder(), keys: this.driveKeys, merger,
-    }, { settleMs: 0, readTimeoutMs: patienceMs.long * this.#haste });
+    }, { settleMs: 0, readTimeoutMs: patienceMs.read * this.#haste });
     store.setFetcher(transfer);
     const recovered = isNew ? await transfer.recover() : undefined;
     if (recovered !== undefined) {
@@ -208,7 +208,7 @@ export async function attend({ transfer }: TownDevice): Promise<void> {
 
 /** Commits, uploads and publishes as far as peers let it; answers whether all is up. */
 export async function publish(
-  { tree, transfer, haste }: TownDevice, wait: keyof typeof patienceMs = "long",
+  { tree, transfer, haste }: TownDevice, wait: "long" | "short" = "long",
 ): Promise<boolean> {
   await tree.commit();
   try {

@@ -214,3 +214,24 @@ export async function singleWords(tree: Tree, folder: Ino = rootIno): Promise<st
   }
   return words;
 }
+
+/** Those of them that can be read: who was shut out is refused by holders, each time after a wait. */
+export async function readableWords(tree: Tree, { refusalsMax }: { readonly refusalsMax: number }) {
+  const words = new Set<string>();
+  let refusals = 0;
+  const orRefused = async <T>(look: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return refusals < refusalsMax ? await look() : undefined;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      refusals++;
+      return undefined;
+    }
+  };
+  for (const { ino, isFile } of await orRefused(() => allIn(tree)) ?? []) {
+    const bytes = isFile ? await orRefused(() => readFile(tree, ino)) : undefined;
+    const word = bytes && wordIn(bytes);
+    if (word !== undefined) words.add(word);
+  }
+  return words;
+}

@@ -19,7 +19,7 @@ import { Clearing } from "../../src/transfer/clearing.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
 import type { DeviceTown, TownDevice } from "./device-town.ts";
-import { wordsOf } from "./drive-user.ts";
+import { readableWords } from "./drive-user.ts";
 import { emptyHost, type TownView } from "./town-network.ts";
 import { MemoryBooks } from "./transfer-world.ts";
 
@@ -97,7 +97,7 @@ export class TownReader {
     });
     const { clock } = this.#town.network;
     const needs = { store, clock, random: seededRandom(this.name), log: silentLog };
-    return await wordsOf(openBorrowedTree(needs, root));
+    return await readableWords(openBorrowedTree(needs, root), { refusalsMax: 3 });
   }
 }
 
