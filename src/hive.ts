@@ -15,16 +15,18 @@ import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
 import type { GraftTable } from "./base/grafts.ts";
-import { nameFromText, parseName } from "./base/ids.ts";
+import { type OwnerId, nameFromText, parseName } from "./base/ids.ts";
 import type { Log } from "./base/log.ts";
 import { growthStep, memoryStep } from "./base/memory.ts";
 import type { NodeDuties } from "./base/node.ts";
 import { systemRandom as random } from "./base/random.ts";
+import type { Step } from "./base/step.ts";
 import type { BrakeRule, KeepRule } from "./base/snapshots.ts";
 import { noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, VerifyReport } from "./base/views.ts";
 import { LateCensus, serveCensus } from "./bridge/census.ts";
 import type { Handlers } from "./bridge/channel.ts";
+import { serveGuestSources } from "./bridge/guest-source.ts";
 import { Government } from "./bridge/government.ts";
 import { serveSharedRoots } from "./bridge/sharing.ts";
 import { serveSource } from "./bridge/source.ts";
@@ -40,7 +42,8 @@ import type { DriveKeys } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
 import { type Drive, driveOf } from "./drive/drive.ts";
 import { Epochs, refuseIfRemoved } from "./drive/epochs.ts";
-import { keepSecrets } from "./drive/sharing.ts";
+import { GuestStores } from "./drive/guest-stores.ts";
+import { keepSecrets, takeGuestsIn } from "./drive/sharing.ts";
 import { openCoder } from "./erasure/erasure.ts";
 import { Grafts } from "./graft/graft.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
@@ -93,7 +96,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const government = new Government(config.policies ?? noTexts);
   const census = new LateCensus();
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  const shared = new SharedFolders({ store: cache, clock, random, log }, owner);
+  const { stores, shared } = parts.use(foldersOfOthers(cache, { log, config, owner }));
   const merger = new LateMerger();
   const epochs = new Epochs();
   const standIns = new LateStandIns();
@@ -101,12 +104,14 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
     ...serveSource(cache, government), ...serveCensus(census), ...serveSharedRoots(shared),
     ...serveMerger(merger), ...serveStandIns(standIns),
     epoch: () => epochs.changed(),
+    ...serveGuestSources((writer) => stores.get(writer)),
   };
   const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
   const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
   await refuseIfRemoved(node);
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
+  stores.begin(node);
   const { treeSecret } = driveKeysFor(config);
   const device = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
   const { readOnly = false } = config.mount;
@@ -141,8 +146,27 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const mounted = parts.use(await mountTree(grafts, log, config));
   grafts.begin(mounted);
   merger.begin(mergerOf(tree.devices, mounted, node));
+  takeGuestsIn(tree, shared, mounted);
   const wake = () => loop.wake();
-  return driveOf({ cache, tree, node, mounted, note, government, told, wake }, parts.move());
+  const known = { cache, tree, node, mounted, note, government, shared, told, wake };
+  return driveOf(known, parts.move());
+}
+
+/** Those that may be written have stores of their own, which end after the mount. */
+function foldersOfOthers(
+  store: Cache, { log, config, owner }: {
+    readonly log: Log; readonly config: DriveConfig;
+    readonly owner: ConstructorParameters<typeof SharedFolders>[1];
+  },
+) {
+  const stores = new GuestStores(config, log);
+  const openStore = (writer: OwnerId) => stores.open(writer);
+  const run = (steps: readonly Step[]): AsyncDisposable => {
+    const loop = startLoop(steps, { clock, log });
+    return { [Symbol.asyncDispose]: () => loop.stop() };
+  };
+  const shared = new SharedFolders({ store, clock, random, log, openStore, run }, owner);
+  return { stores, shared, [Symbol.asyncDispose]: () => shared[Symbol.asyncDispose]() };
 }
 
 function driveKeysFor(config: DriveConfig): DriveKeys {

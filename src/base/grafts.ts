@@ -14,6 +14,8 @@ export interface Graft extends AsyncDisposable {
   readonly root: Ino;
   /** False: whatever would change something is refused before it reaches the tree. */
   readonly writable: boolean;
+  /** Whom to tell, by its own numbers, of what changes in it by itself; absent if nothing does. */
+  readonly tell?: (notices: GraftNotices) => void;
 }
 
 /** A directory of grafts. */

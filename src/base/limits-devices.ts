@@ -28,6 +28,10 @@ export const deviceLimits = {
     mergedBytesMax: MiB / 2,
     /** Portions of one merge: 2^27 files, more than any two devices will differ by. */
     mergePortionsMax: 16_384,
+    /** Marks that a guest who begins anew leaves out at most: a 32nd of all that there are. */
+    guestGapMax: 2 ** 28,
+    /** Looks ahead that were in vain, since what they found had changed by then. */
+    unreadyMax: 8,
     /** Two folders of one name are made one; each round is a level deeper. */
     mergeRoundsMax: 4096,
     /** Heads of other devices come by themselves from who is connected; members are asked this

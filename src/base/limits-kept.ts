@@ -199,6 +199,10 @@ export const keptLimits = {
     takenLinksMax: 12,
     contactsMax: 1024,
     nameBytesMax: 255,
+    /** What is written in a folder of somebody else's has a store: a part of the drive's ... */
+    guestStoreShare: 4,
+    /** ... and of so much at least: what it holds has to be with peers before it makes room. */
+    guestStoreBytesMin: 256 * MiB,
     /** Of those who keep a share, so many stand in a grant: it is to fit a picture for a camera. */
     grantPeersMax: 4,
     grantCharsMax: 4096,

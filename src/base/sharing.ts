@@ -16,6 +16,8 @@ export interface Share {
   readonly sequence: number;
   readonly publishedAtMs: number;
   readonly readers: readonly ShareReader[];
+  /** Those who may write it too, each by the key that her write right gave her. */
+  readonly writers: readonly ShareWriter[];
   /** Opens with this record's own key, which each reader is given under his. */
   readonly sealed: Uint8Array;
   readonly bytes: Uint8Array;
@@ -29,6 +31,12 @@ export interface ShareReader {
   readonly key: Uint8Array;
 }
 
+/** A right to write: holders take her records of the folder until the time is over. */
+export interface ShareWriter {
+  readonly writer: OwnerId;
+  readonly expiresAtMs: number;
+}
+
 /** What a reader is given once, and needs to find and open a share from then on. */
 export interface Grant {
   readonly from: PersonId;
@@ -39,13 +47,18 @@ export interface Grant {
   readonly name: string;
   /** Some of those who keep it. */
   readonly peers: readonly PeerId[];
+  /** It gives a right to write, from which that to read follows. */
+  readonly writes: boolean;
   /** The reader's key for this share, which opens with the reader's own X-Wing key alone. */
   readonly sealed: Uint8Array;
   readonly bytes: Uint8Array;
 }
 
-/** put: a newer record. get: the record, if it is newer. key: this node's person's X-Wing key. */
-export const shareActs = ["put", "get", "key"] as const;
+/**
+ * put: a newer record. get: the record, if it is newer. key: this node's person's X-Wing key.
+ * write: a guest's record, to one who keeps the owner's.
+ */
+export const shareActs = ["put", "get", "key", "write"] as const;
 export type ShareAct = (typeof shareActs)[number];
 
 /** Answers what is asked about shares; refusals are HiveErrors, as a ShardHost's are. */
@@ -68,10 +81,12 @@ export interface GiveQuestion {
   /** A contact's pet name. */
   readonly person: string;
   readonly expiresAtMs: number | null;
+  /** For writing too, and not for reading alone. */
+  readonly writes?: boolean;
 }
 
 /** A folder for whoever has the link. */
-export interface LinkQuestion extends Omit<GiveQuestion, "person"> {
+export interface LinkQuestion extends Omit<GiveQuestion, "person" | "writes"> {
   readonly passphrase: Uint8Array | null;
 }
 
@@ -109,10 +124,21 @@ export interface ContactView {
   readonly person: PersonId;
 }
 
+/** Somebody who may read a folder, or write it too. */
+export interface GivenRow {
+  readonly name: string;
+  readonly expiresAt: string | null;
+  readonly writes: boolean;
+  /** ISO 8601, of the newest of what she wrote that is in the folder; null before the first. */
+  readonly wroteAt: string | null;
+  /** Why what she wrote since is not, in words. */
+  readonly trouble: string | null;
+}
+
 /** A folder of this drive that others may read. */
 export interface GivenView {
   readonly path: string;
-  readonly with: readonly { readonly name: string; readonly expiresAt: string | null }[];
+  readonly with: readonly GivenRow[];
   /** How many holders have the newest record, of how many. */
   readonly told: number;
   readonly holders: number;
@@ -155,6 +181,7 @@ export interface WithdrawalView {
 export interface TakenView {
   readonly name: string;
   readonly from: string;
+  readonly writes: boolean;
   /** ISO 8601, of the state that is shown; null before the first. */
   readonly stateOf: string | null;
   /** Why it cannot be had just now, in words. */
@@ -204,10 +231,33 @@ export interface SharedRoot {
   readonly name: Name;
   /** Undefined when it is to be seen no more. */
   readonly root: Uint8Array | undefined;
+  /** Where it may be written: then what is written there is kept beside it, and merged with it. */
+  readonly right?: GuestRight;
+}
+
+/** What a tree of a folder needs that somebody else owns. */
+export interface GuestRight {
+  readonly writer: OwnerId;
+  readonly treeSecret: Uint8Array;
+  /** Of the device that its changes are marked with. */
+  readonly number: number;
+  readonly deviceName: string;
+}
+
+/** What somebody has of a folder of this drive that she may write. */
+export interface GuestRoot {
+  readonly folder: Ino;
+  readonly root: Uint8Array;
+  readonly number: number;
+  /** What this user calls her. */
+  readonly name: string;
 }
 
 /** Is told what the folders of others are now: each at the start, and whatever changes. */
 export interface SharedRoots {
+  /** Of one that may be written it resolves when all is merged; Busy while there is no tree. */
   shared(news: SharedRoot): Promise<void>;
   expired(share: ExpiredShare): Promise<void>;
+  /** Resolves when it is part of the drive, and of the next head. */
+  written(news: GuestRoot): Promise<void>;
 }

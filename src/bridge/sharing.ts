@@ -4,8 +4,8 @@
  */
 import type { Ino, Name } from "../base/ids.ts";
 import type {
-  ContactView, ExpiredShare, GiveQuestion, LinkQuestion, RevokeQuestion, SharedRoot, SharedRoots,
-  SealedEra, SharesView, SharingDuties, Withdrew,
+  ContactView, ExpiredShare, GiveQuestion, GuestRoot, LinkQuestion, RevokeQuestion, SealedEra,
+  SharedRoot, SharedRoots, SharesView, SharingDuties, Withdrew,
 } from "../base/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -56,6 +56,7 @@ export function serveSharedRoots(roots: SharedRoots): Handlers {
   return {
     shared: (news) => roots.shared(news as SharedRoot),
     expired: (share) => roots.expired(share as ExpiredShare),
+    written: (news) => roots.written(news as GuestRoot),
   };
 }
 
@@ -63,5 +64,6 @@ export function remoteSharedRoots(channel: Pick<Channel, "call">): SharedRoots {
   return {
     shared: async (news) => void (await channel.call("shared", news)),
     expired: async (share) => void (await channel.call("expired", share)),
+    written: async (news) => void (await channel.call("written", news)),
   };
 }

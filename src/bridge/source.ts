@@ -10,7 +10,7 @@ import type { Channel, Handlers } from "./channel.ts";
 import type { Government } from "./government.ts";
 
 /** A source that also tells where its blocks lie. */
-interface LocalSource extends UploadSource {
+export interface LocalSource extends UploadSource {
   place(cid: Cid): Promise<BlockPlace | undefined>;
 }
 

@@ -22,15 +22,18 @@ export const sharingCommands = [
     name: "share",
     operands: "PATH",
     operandsMax: 1,
-    summary: "let somebody read a folder",
+    summary: "let somebody read a folder, or write it",
     details:
       "Prints a string for that person, which is of no use to anybody else: no content is moved, " +
       "and no key of yours is given away but those of this folder. She sees it as it is, all " +
       "below it, and whatever changes in it, within seconds while both are online, and whether " +
-      "this machine is on or not. Files of several names are not among it. hive(7) says what " +
-      "a reader learns besides, and what holders do.",
+      "this machine is on or not. Files of several names are not among it. With --write what she " +
+      "does in it becomes part of this drive, under its policies, whether both are online or " +
+      "not; of two edits of one file both stay. hive(7) says what a reader learns besides, and " +
+      "what holders do.",
     options: [
       { name: "with", value: "PERSON", summary: "one of your contacts" },
+      { name: "write", summary: "for writing too, and not for reading alone" },
       { name: "expires", value: "TIME", summary: "for so long: 90m, 12h, 30d" },
       qr,
     ],
@@ -70,20 +73,22 @@ export const sharingCommands = [
     operandsMax: 2,
     summary: "take up a folder that somebody shares with you, or for which you have a link",
     details:
-      "It appears as Shared/NAME in the drive, for reading; without a NAME under the one that " +
-      "its owner gave it. It takes no room but what is read, and needs its owner's machine never.",
+      "It appears as Shared/NAME in the drive, for reading or for writing, as its owner said; " +
+      "without a NAME under the one that he gave it. It takes no room but what is read and " +
+      "written, and needs its owner's machine never. Use a right to write on one device.",
     options: [passphrase],
   },
   {
     name: "revoke",
     operands: "PATH",
     operandsMax: 1,
-    summary: "end somebody's reading of a folder",
+    summary: "end somebody's reading and writing of a folder",
     details:
       "Holders refuse that person from the moment they hear of it: those that answer within five " +
       "seconds, the others as soon as they do. What is written from then on is under keys that " +
-      "she never had. What is there already is sealed anew in the background, before anything " +
-      "that policies move, and goes on after a restart; then holders are told to delete the old " +
+      "she never had, and nothing that she writes from then on comes in. What is there already " +
+      "is sealed anew in the background, before anything that policies move, and goes on after " +
+      "a restart; then holders are told to delete the old " +
       "copies, and each signs that it did. `hive status` and `hive shares` tell how far it is. " +
       "What she has read or copied cannot be taken back; hive(7) says what else cannot.",
     options: [{ name: "from", value: "PERSON", summary: "one of your contacts" }],

@@ -47,12 +47,13 @@ export async function share(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
   const person = line.text("with");
   if (path === undefined || person === undefined) {
-    throw new HiveError("Usage", "share", "PATH --with PERSON [--expires TIME]");
+    throw new HiveError("Usage", "share", "PATH --with PERSON [--write] [--expires TIME]");
   }
   const inside = await insideMount(home, { command: "share", path });
   const forMs = line.duration("expires");
   const expiresAtMs = forMs === undefined ? null : systemClock.now() + forMs;
-  const grant = String(await ask(home, "share", { path: inside, person, expiresAtMs }));
+  const writes = line.flag("write");
+  const grant = String(await ask(home, "share", { path: inside, person, expiresAtMs, writes }));
   print(grant);
   await showCode(line, grant);
   say(`only ${person} can use it: hive accept STRING [NAME]`);
@@ -132,8 +133,9 @@ export function sharingHandlersOf(drive: Drive): ControlHandlers {
     contacts: () => sharing.contacts(),
     addContact: ({ name, text }) => sharing.addContact(String(name), String(text)),
     removeContact: ({ name }) => sharing.removeContact(String(name)),
-    share: ({ path, person, expiresAtMs }) => drive.share(namesOf(String(path)), {
+    share: ({ path, person, expiresAtMs, writes }) => drive.share(namesOf(String(path)), {
       person: String(person), expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
+      writes: writes === true,
     }),
     revoke: ({ path, person }) => drive.revoke(namesOf(String(path)), String(person)),
     link: ({ path, expiresAtMs, passphrase }) => drive.link(namesOf(String(path)), {
@@ -169,16 +171,18 @@ function sharesText({ given, taken, renewing, withdrawals }: SharesView): string
 function givenLines({ path, with: readers, told, holders, trouble }: GivenView): string[] {
   const known = `known to ${told} of ${holders} holders`;
   const state = trouble === null ? known : `${known}; ${trouble}`;
-  return readers.map(({ name, expiresAt }) => {
+  return readers.map(({ name, expiresAt, writes, wroteAt, trouble: why }) => {
     const until = expiresAt === null ? "" : ` until ${expiresAt}`;
-    return `${path}  read by ${name}${until}  (${state})`;
+    const since = wroteAt === null ? "nothing written yet" : `wrote last ${wroteAt}`;
+    const written = writes ? `; ${since}${why === null ? "" : `; ${why}`}` : "";
+    return `${path}  ${writes ? "written" : "read"} by ${name}${until}  (${state}${written})`;
   });
 }
 
-function takenLine({ name, from, stateOf, trouble }: TakenView): string {
+function takenLine({ name, from, writes, stateOf, trouble }: TakenView): string {
   const state = stateOf === null ? "no state yet" : `state of ${stateOf}`;
   const why = trouble === null ? "" : `; ${trouble}`;
-  return `Shared/${name}  of ${from}  (${state}${why})`;
+  return `Shared/${name}  of ${from}${writes ? ", to write" : ""}  (${state}${why})`;
 }
 
 function ask(home: Home, command: string, values: Arguments = {}): Promise<unknown> {

@@ -9,9 +9,11 @@ import type { DeviceCertificate } from "../base/records.ts";
 import type { DriveKeys } from "./drive.ts";
 import { signDeviceCertificate } from "./records.ts";
 
+export type OwnerSigner = Pick<DriveKeys, "owner" | "sign" | "certificate">;
+
 /** Signs afresh when the last one is half-way to its end, or from a future that is none. */
 export function certifier(
-  keys: Pick<DriveKeys, "owner" | "sign" | "certificate">,
+  keys: OwnerSigner,
   device: { readonly peer: PeerId; readonly name: string },
   clock: Clock,
 ): () => readonly DeviceCertificate[] {

@@ -5,9 +5,13 @@
  * and a holder.
  *
  *   share   owner, share (16 bytes), sequence, published, readers, sealed     signed by the owner
+ *           writers, where there are any (write-right.ts)
  *   reader  person (32) | u64 expires, big-endian | sealRecord(reader's key, record's key)
+ *   writer  key (32) | u64 expires, big-endian
  *   grant   from, to, owner, share, name, peers, sealed (grants.ts)           signed by `from`
+ *           right: 1, where it is one to write
  *   ask     owner (32) | share (16) | varint sequence that the asker has
+ *   write   owner of the folder (32) | share record of a writer's, to the end
  *
  * The keys of a share's record:
  *   share/reader   label of a reader's key, from the drive's share secret; context: share || person
@@ -18,7 +22,7 @@ import type { Random } from "../base/random.ts";
 import { type OwnerId, type PersonId, type ShareId, bytesOfId, parseOwnerId, parseShareId }
   from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Grant, Share, ShareReader } from "../base/sharing.ts";
+import type { Grant, Share, ShareReader, ShareWriter } from "../base/sharing.ts";
 import { openRecord, sealRecord, sealRecordOverheadBytes } from "./aead.ts";
 import type { Fields } from "./cbor.ts";
 import { publicKeyBytes } from "./ed25519.ts";
@@ -32,6 +36,7 @@ const shareIdBytes = 16;
 const timeBytes = 8;
 const wrappedBytes = keyBytes + sealRecordOverheadBytes;
 const readerBytes = publicKeyBytes + timeBytes + wrappedBytes;
+const writerBytes = publicKeyBytes + timeBytes;
 const { headSealedBytesMax, timeMsMax } = limits.records;
 const { readersMax, nameBytesMax, grantPeersMax } = limits.sharing;
 
@@ -42,9 +47,10 @@ interface Signer {
 type Unsigned<T> = Omit<T, "bytes">;
 
 export function signShare(
-  keys: Signer & { readonly owner: OwnerId }, told: Omit<Share, "bytes" | "owner">,
+  keys: Signer & { readonly owner: OwnerId },
+  told: Omit<Share, "bytes" | "owner" | "writers"> & Partial<Pick<Share, "writers">>,
 ): Share {
-  return signRecord(shareShape, { ...told, owner: keys.owner }, keys.sign);
+  return signRecord(shareShape, { writers: [], ...told, owner: keys.owner }, keys.sign);
 }
 
 export function parseShare(bytes: Uint8Array): Share {
@@ -96,6 +102,22 @@ export function decodeShareAsk(bytes: Uint8Array): ShareAsk {
   return { owner, share, sequence };
 }
 
+/** A guest's record, for those who keep the owner's of the same folder. */
+export interface ShareWrite {
+  readonly owner: OwnerId;
+  readonly record: Uint8Array;
+}
+
+export function encodeShareWrite({ owner, record }: ShareWrite): Buffer {
+  return new Writer(record.length + publicKeyBytes).hex(owner).raw(record).finish();
+}
+
+export function decodeShareWrite(bytes: Uint8Array): ShareWrite {
+  const reader = new Reader(bytes, "share.write");
+  const owner = parseOwnerId(reader.hex(publicKeyBytes));
+  return { owner, record: reader.raw(reader.restBytes) };
+}
+
 const shareShape: RecordShape<Unsigned<Share>> = {
   kind: "share",
   signer: ({ owner }) => bytesOfId(owner),
@@ -105,6 +127,7 @@ const shareShape: RecordShape<Unsigned<Share>> = {
     sequence: record.sequence,
     published: record.publishedAtMs,
     readers: record.readers.map(writeReader),
+    ...(record.writers.length === 0 ? {} : { writers: record.writers.map(writeWriter) }),
     sealed: record.sealed,
   }),
   read: (fields) => ({
@@ -113,6 +136,7 @@ const shareShape: RecordShape<Unsigned<Share>> = {
     sequence: fields.count("sequence", { min: 1, max: Number.MAX_SAFE_INTEGER }),
     publishedAtMs: timeIn(fields, "published"),
     readers: readersIn(fields),
+    writers: fields.has("writers") ? writersIn(fields) : [],
     sealed: fields.bytes("sealed", { min: 1, max: headSealedBytesMax }),
   }),
 };
@@ -127,6 +151,7 @@ const grantShape: RecordShape<Unsigned<Grant>> = {
     share: bytesOfId(grant.share),
     name: grant.name,
     peers: grant.peers.map(publicKeyOfPeer),
+    ...(grant.writes ? { right: 1 } : {}),
     sealed: grant.sealed,
   }),
   read: (fields) => ({
@@ -138,30 +163,52 @@ const grantShape: RecordShape<Unsigned<Grant>> = {
     peers: fields
       .bytesList("peers", { countMax: grantPeersMax, eachBytes: publicKeyBytes })
       .map(peerOfPublicKey),
+    writes: fields.has("right") && fields.count("right", { min: 1, max: 1 }) === 1,
     sealed: fields.exactly("sealed", grantBytes),
   }),
 };
 
 function writeReader({ person, expiresAtMs, key }: ShareReader): Buffer {
-  const expires = Buffer.alloc(timeBytes);
-  expires.writeBigUInt64BE(BigInt(expiresAtMs));
-  return Buffer.concat([bytesOfId(person), expires, key]);
+  return Buffer.concat([bytesOfId(person), timeBytesOf(expiresAtMs), key]);
+}
+
+function writeWriter({ writer, expiresAtMs }: ShareWriter): Buffer {
+  return Buffer.concat([bytesOfId(writer), timeBytesOf(expiresAtMs)]);
+}
+
+function timeBytesOf(ms: number): Buffer {
+  const bytes = Buffer.alloc(timeBytes);
+  bytes.writeBigUInt64BE(BigInt(ms));
+  return bytes;
 }
 
 function readersIn(fields: Fields): readonly ShareReader[] {
   const lists = fields.bytesList("readers", { countMax: readersMax, eachBytes: readerBytes });
-  const readers = lists.map((bytes): ShareReader => {
-    const expires = bytes.readBigUInt64BE(publicKeyBytes);
-    if (expires > BigInt(timeMsMax)) throw fields.corrupt("readers");
-    return {
-      person: parseOwnerId(bytes.toString("hex", 0, publicKeyBytes)),
-      expiresAtMs: Number(expires),
-      key: bytes.subarray(publicKeyBytes + timeBytes),
-    };
-  });
+  const readers = lists.map((bytes): ShareReader => ({
+    person: parseOwnerId(bytes.toString("hex", 0, publicKeyBytes)),
+    expiresAtMs: expiryIn(bytes, fields),
+    key: bytes.subarray(publicKeyBytes + timeBytes),
+  }));
   const distinct = new Set(readers.map(({ person }) => person));
   if (distinct.size !== readers.length) throw fields.corrupt("readers");
   return readers;
+}
+
+function writersIn(fields: Fields): readonly ShareWriter[] {
+  const lists = fields.bytesList("writers", { countMax: readersMax, eachBytes: writerBytes });
+  const writers = lists.map((bytes): ShareWriter => ({
+    writer: parseOwnerId(bytes.toString("hex", 0, publicKeyBytes)),
+    expiresAtMs: expiryIn(bytes, fields),
+  }));
+  const distinct = new Set(writers.map(({ writer }) => writer));
+  if (distinct.size !== writers.length) throw fields.corrupt("writers");
+  return writers;
+}
+
+function expiryIn(bytes: Buffer, fields: Fields): number {
+  const expires = bytes.readBigUInt64BE(publicKeyBytes);
+  if (expires > BigInt(timeMsMax)) throw fields.corrupt("expires");
+  return Number(expires);
 }
 
 function shareIn(fields: Fields): ShareId {

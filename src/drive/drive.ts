@@ -14,6 +14,7 @@ import type { Government } from "../bridge/government.ts";
 import type { Cache } from "../cache/cache.ts";
 import { verifyPath } from "../check/verify-path.ts";
 import type { Mounted } from "../mount/mount.ts";
+import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 import { brakeOf, refuseBraked, snapshotsOf } from "./past.ts";
 import { type DriveSharing, sharingOf } from "./sharing.ts";
@@ -61,6 +62,7 @@ export interface DriveParts {
   readonly mounted: Mounted;
   readonly note: string | undefined;
   readonly government: Government;
+  readonly shared: Pick<SharedFolders, "commit">;
   /** What the node was told last. */
   readonly told: { traffic: TrafficOrders; quotaBytes: number };
   /** The drive's own steps have something to do. */
@@ -88,7 +90,7 @@ export function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
         brake: tree.brake.status(),
       }),
     async flush(timeoutMs) {
-      await tree.commit();
+      await Promise.all([tree.commit(), parts.shared.commit()]);
       refuseBraked(tree);
       await node.flush(timeoutMs);
     },

@@ -2,6 +2,7 @@
  * Sharing as a drive does it: the tree knows folders by number and renews their secrets, the node
  * tells readers and holders. Here it is seen to that they do so in the right order.
  */
+import type { GraftNotices } from "../base/grafts.ts";
 import { type Ino, type Name, nameFromText, nameToText, rootIno } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { ExpiredShare, GiveQuestion, LinkQuestion, SharesView, SharingDuties }
@@ -9,7 +10,7 @@ import type { ExpiredShare, GiveQuestion, LinkQuestion, SharesView, SharingDutie
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 
-export type ShareWish = Pick<GiveQuestion, "person" | "expiresAtMs">;
+export type ShareWish = Pick<GiveQuestion, "person" | "expiresAtMs" | "writes">;
 export type LinkWish = Pick<LinkQuestion, "passphrase" | "expiresAtMs">;
 
 export interface DriveSharing {
@@ -99,6 +100,18 @@ async function withSnapshots(
       const untilMs = one.sealedAt === null ? Infinity : Date.parse(one.sealedAt);
       return { ...one, snapshots: kept.filter(({ fromMs }) => fromMs < untilMs).length };
     }),
+  };
+}
+
+/** What guests wrote becomes part of the drive, and the kernel hears of it. */
+export function takeGuestsIn(
+  tree: Tree, shared: SharedFolders, notices: GraftNotices,
+): void {
+  shared.takeIn = async ({ root, ...guest }) => {
+    await tree.guests.mergeGuest(root, guest, async ({ names, inos }) => {
+      await Promise.all(names.map(({ parent, name }) => notices.invalidateEntry(parent, name)));
+      await Promise.all(inos.map((ino) => notices.invalidateInode(ino)));
+    });
   };
 }
 

@@ -48,7 +48,9 @@ export class Grafts implements FileSystem, AsyncDisposable {
       enter: (point, directory, name) => this.#openings.enter(point, directory, name),
       divert: (directory, name) => this.#openings.divert(directory, name),
     });
-    this.#openings = new Openings(needs.log, fixedFiles(this.#directories));
+    this.#openings = new Openings(
+      needs.log, fixedFiles(this.#directories), () => this.#directories.notices,
+    );
   }
 
   /** From now on there is a kernel that keeps what it was told. */

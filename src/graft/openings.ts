@@ -5,7 +5,7 @@
  */
 import { HiveError } from "../base/errors.ts";
 import type { Attributes, FileSystem } from "../base/filesystem.ts";
-import type { Graft, GraftPoint } from "../base/grafts.ts";
+import type { Graft, GraftNotices, GraftPoint } from "../base/grafts.ts";
 import type { Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
@@ -14,14 +14,18 @@ import { Span } from "./numbers.ts";
 
 export class Openings implements AsyncDisposable {
   readonly #log: Log;
+  readonly #notices: () => GraftNotices | undefined;
   /** By span; the first is of the directories that hold the others. */
   readonly #spans: (FileSystem | undefined)[];
   readonly #ways = new Map<string, Promise<Grafted>>();
   readonly #open = new Map<Grafted, Graft>();
   readonly #closing = new Set<Promise<void>>();
 
-  constructor(log: Log, directories: FileSystem) {
+  constructor(
+    log: Log, directories: FileSystem, notices: () => GraftNotices | undefined,
+  ) {
     this.#log = log;
+    this.#notices = notices;
     this.#spans = [directories];
   }
 
@@ -71,7 +75,9 @@ export class Openings implements AsyncDisposable {
       this.#spans[index] = undefined;
       this.#close(grafted);
     };
-    const grafted = new Grafted({ graft, span: new Span(index), left });
+    const span = new Span(index);
+    const grafted = new Grafted({ graft, span, left });
+    graft.tell?.(noticesOf(span, this.#notices));
     this.#spans[index] = grafted;
     this.#open.set(grafted, graft);
     return grafted;
@@ -103,6 +109,14 @@ export class Openings implements AsyncDisposable {
       this.#log.warn("graft.close", { failed: describe(error) });
     }
   }
+}
+
+/** What the kernel knows by the numbers of a span. */
+function noticesOf(span: Span, notices: () => GraftNotices | undefined): GraftNotices {
+  return {
+    invalidateInode: async (ino) => notices()?.invalidateInode(span.outer(ino)),
+    invalidateEntry: async (parent, name) => notices()?.invalidateEntry(span.outer(parent), name),
+  };
 }
 
 function keyOf(directory: Ino, name: Name): string {

@@ -13,7 +13,7 @@ import type { DriveKeys } from "../crypt/drive.ts";
 import type { PersonKeys } from "../crypt/grants.ts";
 import { type Peers, openPeers } from "../peers/peers.ts";
 import { Places } from "../places/places.ts";
-import { personIdOf } from "../sharing/person-keys.ts";
+import { asSigner } from "../sharing/person-keys.ts";
 import { limitedHost } from "../traffic/limited-host.ts";
 import { limitedNetwork } from "../traffic/limited-network.ts";
 import { Traffic } from "../traffic/traffic.ts";
@@ -47,7 +47,7 @@ export async function openCompany(
   parts: AsyncDisposableStack,
 ): Promise<Company> {
   const device = { peer: keys.peer, name: config.deviceName };
-  const own = owner === undefined ? [] : [owner.keys, owner.person && asOwner(owner.person)];
+  const own = owner === undefined ? [] : [owner.keys, owner.person && asSigner(owner.person)];
   const certifiers = own.filter((one) => one !== undefined)
     .map((one) => certifier(one, device, clock));
   // Whoever took up a link acts for the person whom it makes, too.
@@ -75,11 +75,6 @@ export async function openCompany(
   const network = { ...limitedNetwork(countedNetwork(peers, ledger.tally), traffic), ...direct };
   const acting = () => certificates().map(({ owner: one }) => one);
   return { peers, places, traffic, network, acting };
-}
-
-/** A person certifies devices as a drive does. */
-export function asOwner(person: PersonKeys) {
-  return { owner: personIdOf(person), sign: (message: Uint8Array) => person.sign(message) };
 }
 
 /** Records of shares are the vault's; a person's key is told to whoever asks. */

@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import type { CensusTaker, RootMerger, UploadSource } from "../base/blocks.ts";
 import type { DeviceHost } from "../base/devices.ts";
+import type { OwnerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { SharedRoots } from "../base/sharing.ts";
 import type { StandInMaker } from "../base/stand-in.ts";
@@ -24,6 +25,8 @@ export interface NodeNeeds {
   /** Shows a code, and waits to be added to a drive. */
   readonly newcomer?: DeviceHost;
   readonly standIns?: StandInMaker;
+  /** Of what is written in a folder of somebody else's, by the key of the right to. */
+  readonly guestSource?: (writer: OwnerId) => UploadSource;
   /** In tests and drills alone. */
   readonly world?: MadeUpWorld;
 }

@@ -66,7 +66,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
       nowMs: clock.now(), leaving: notices.peers(),
     }),
     ledger: async () => ledger.view(),
-    flush: (timeoutMs) => drive().flush(timeoutMs),
+    flush: (timeoutMs) => flushAll([drive(), sharing], timeoutMs),
     reclaim: (timeoutMs) => drive().reclaim(timeoutMs),
     verify: (options) => agent.verify(options),
     missing: (cids) => countMissing(drive(), cids),
@@ -102,6 +102,12 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     wake: async () => agent.wake(),
     close: () => parts.disposeAsync(),
   };
+}
+
+async function flushAll(
+  parts: readonly (Pick<Transfer, "flush"> | undefined)[], timeoutMs: number,
+): Promise<void> {
+  await Promise.all(parts.map((part) => part?.flush(timeoutMs)));
 }
 
 /** Of this drive, or of a folder that somebody else shares with its person. */

@@ -124,6 +124,7 @@ async function openOwnersRooms(
 ): Promise<Pick<Rooms, "transfer" | "sharing">> {
   const { owner, met, openBooks, company: { traffic } } = parts;
   if (owner === undefined) return { transfer: undefined, sharing: undefined };
+  const options = transferOptions(config.policies);
   const transfer = await openTransfer({
     ...parts,
     source: needs.source ?? emptySource,
@@ -137,12 +138,15 @@ async function openOwnersRooms(
     isFreeLine: (peer) => traffic.isFree(peer),
     onEpoch: needs.onEpoch,
     onPublished: () => met.agent?.wake(),
-  }, transferOptions(config.policies));
+  }, options);
   const { deviceName } = config;
   const { keys, person } = owner;
   if (person === undefined) return { transfer, sharing: undefined };
-  const sharing = await openNodeSharing(needs, { ...parts, keys, person, transfer, deviceName });
+  const { named: _folders, ...usual } = options;
+  const ours = { ...parts, keys, person, transfer, deviceName, usual };
+  const sharing = await openNodeSharing(needs, ours);
   met.sharing = sharing;
+  transfer.devices.areGuests = () => sharing.areGuests;
   return { transfer, sharing };
 }
 

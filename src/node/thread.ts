@@ -1,7 +1,9 @@
 /** A node on a thread of its own, beside a drive; a NetworkThread starts it as a worker. */
+import type { OwnerId } from "../base/ids.ts";
 import { lineLog, toStandardError } from "../base/log.ts";
 import { remoteCensus } from "../bridge/census.ts";
 import { Channel } from "../bridge/channel.ts";
+import { remoteGuestSource } from "../bridge/guest-source.ts";
 import { remoteMerger } from "../bridge/merge.ts";
 import { serveNode } from "../bridge/node.ts";
 import { remoteSharedRoots } from "../bridge/sharing.ts";
@@ -21,7 +23,10 @@ if (seed !== undefined) {
   const tree = { census: remoteCensus(main), merger: remoteMerger(main), standIns };
   const roots = remoteSharedRoots(main);
   const onEpoch = async (): Promise<void> => void (await main.call("epoch"));
-  const drive = { source, blocks: remoteBlocks(main), roots, onEpoch, ...tree };
+  const guestSource = (writer: OwnerId) => readAside(remoteGuestSource(main, writer));
+  const drive = {
+    source, blocks: remoteBlocks(main), roots, onEpoch, guestSource, ...tree,
+  };
   // Questions asked meanwhile wait in the port.
   const node = await openNode({ log, ...drive }, seed.config);
   new Channel(seed.asking, serveNode(node));

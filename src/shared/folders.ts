@@ -1,47 +1,71 @@
 /**
  * The folders of others that this machine's person may read, as directories beside each other: each
- * leads to a tree of its newest state. Whoever has an older state open reads on in that one.
+ * leads to a tree of its newest state. Whoever has an older state open reads on in that one. One
+ * that she may write is a tree that stays, and takes in what its owner has (writable.ts).
  */
 import type { DriveStore } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Graft, GraftPoint } from "../base/grafts.ts";
-import { type Name, rootIno } from "../base/ids.ts";
+import { type Name, type OwnerId, rootIno } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { ExpiredShare, SharedRoot, SharedRoots } from "../base/sharing.ts";
+import type { ExpiredShare, GuestRight, GuestRoot, SharedRoot, SharedRoots }
+  from "../base/sharing.ts";
 import { openBorrowedTree } from "../tree/borrowed.ts";
 import { type Reader, asReader } from "./reader.ts";
 import { borrowedStore } from "./store.ts";
+import { type GuestStore, WritableFolder, type WritableNeeds } from "./writable.ts";
 
 export interface SharedFoldersNeeds {
   readonly store: DriveStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** The store of what is written by this right; Busy before there can be one. */
+  readonly openStore: (writer: OwnerId) => Promise<GuestStore>;
+  readonly run: WritableNeeds["run"];
 }
 
-export class SharedFolders implements GraftPoint, SharedRoots {
+/** Such a folder, and what is being done with it: one thing after another. */
+interface Writable {
+  readonly right: GuestRight;
+  turn: Promise<unknown>;
+  folder: WritableFolder | undefined;
+}
+
+export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
   readonly #needs: SharedFoldersNeeds;
   readonly #reader: Reader;
   readonly #roots = new Map<Name, Uint8Array>();
+  readonly #writable = new Map<Name, Writable>();
   readonly #watchers = new Set<(name: Name) => void>();
   /** What to do about a folder of this drive that somebody could read whose time is over. */
   withdraw: (share: ExpiredShare) => Promise<void> = async () => undefined;
+  /** Takes in what somebody wrote in a folder of this drive. */
+  takeIn: (news: GuestRoot) => Promise<void> = async () => {
+    throw new HiveError("Busy", "shared.written", "starting");
+  };
 
   constructor(needs: SharedFoldersNeeds, reader: Reader) {
-    this.#needs = { ...needs, store: borrowedStore(needs.store) };
+    this.#needs = needs;
     this.#reader = reader;
   }
 
-  async shared({ name, root }: SharedRoot): Promise<void> {
+  async shared({ name, root, right }: SharedRoot): Promise<void> {
+    if (root !== undefined && right !== undefined) return this.#write(name, { root, right });
     const known = this.#roots.get(name);
     // Its blocks lie elsewhere, or who reads it is another: what is open stays open.
     if (known !== undefined && root !== undefined && asBuffer(known).equals(root)) return;
     if (root === undefined) this.#roots.delete(name);
     else this.#roots.set(name, root);
-    for (const changed of this.#watchers) changed(name);
+    this.#changed(name);
+    await this.#close(name);
+  }
+
+  written(news: GuestRoot): Promise<void> {
+    return this.takeIn(news);
   }
 
   expired(share: ExpiredShare): Promise<void> {
@@ -49,18 +73,70 @@ export class SharedFolders implements GraftPoint, SharedRoots {
   }
 
   names(): readonly Name[] {
-    return [...this.#roots.keys()];
+    const open = [...this.#writable].filter(([, { folder }]) => folder !== undefined);
+    return [...this.#roots.keys(), ...open.map(([name]) => name)];
   }
 
   async open(name: Name): Promise<Graft> {
+    const { folder } = this.#writable.get(name) ?? {};
+    if (folder !== undefined) return folder.graft();
     const root = this.#roots.get(name);
     if (root === undefined) throw new HiveError("NotFound", "shared.open", name);
-    const files = asReader(openBorrowedTree(this.#needs, root), this.#reader);
+    const needs = { ...this.#needs, store: borrowedStore(this.#needs.store) };
+    const files = asReader(openBorrowedTree(needs, root), this.#reader);
     return { files, root: rootIno, writable: false, [Symbol.asyncDispose]: async () => {} };
   }
 
   watch(changed: (name: Name) => void): Disposable {
     this.#watchers.add(changed);
     return { [Symbol.dispose]: () => void this.#watchers.delete(changed) };
+  }
+
+  /** All that was written in such folders is in the roots of their stores. */
+  async commit(): Promise<void> {
+    await Promise.all([...this.#writable.values()].map(({ folder }) => folder?.commit()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#writable.keys()].map((name) => this.#close(name)));
+  }
+
+  async #write(
+    name: Name, { root, right }: { readonly root: Uint8Array; readonly right: GuestRight },
+  ): Promise<void> {
+    const known = this.#writable.get(name);
+    if (known !== undefined && known.right.writer !== right.writer) await this.#close(name);
+    const writable = this.#writable.get(name)
+      ?? { right, turn: Promise.resolve(), folder: undefined };
+    this.#writable.set(name, writable);
+    const done = writable.turn.then(() => this.#take(name, { writable, root }));
+    writable.turn = done.catch(() => undefined);
+    await done;
+  }
+
+  async #take(
+    name: Name, { writable, root }: { readonly writable: Writable; readonly root: Uint8Array },
+  ): Promise<void> {
+    if (writable.folder !== undefined) return writable.folder.merge(root);
+    const { right } = writable;
+    const kept = await this.#needs.openStore(right.writer);
+    const needs = { ...this.#needs, kept };
+    writable.folder = await WritableFolder.open(needs, { right, root, reader: this.#reader });
+    this.#roots.delete(name);
+    this.#changed(name);
+    await writable.folder.merge(root);
+  }
+
+  async #close(name: Name): Promise<void> {
+    const writable = this.#writable.get(name);
+    if (writable === undefined) return;
+    this.#writable.delete(name);
+    this.#changed(name);
+    await writable.turn;
+    await writable.folder?.[Symbol.asyncDispose]();
+  }
+
+  #changed(name: Name): void {
+    for (const changed of this.#watchers) changed(name);
   }
 }

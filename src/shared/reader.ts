@@ -16,10 +16,20 @@ const accessLists = /^system\.posix_acl_/;
 export function asReader(files: FileSystem, { uid, gid }: Reader): FileSystem {
   const mine = (attributes: Attributes): Attributes => ({ ...attributes, uid, gid });
   const shown = (found: Maybe<Attributes>): Maybe<Attributes> => then(found, mine);
+  const opened = <T extends { readonly attributes: Attributes }>(made: T): T => {
+    return { ...made, attributes: mine(made.attributes) };
+  };
   return {
     ...files,
     lookup: (at) => shown(files.lookup(at)),
     getattr: (ino) => shown(files.getattr(ino)),
+    setattr: (...asked) => shown(files.setattr(...asked)),
+    mknod: (...asked) => shown(files.mknod(...asked)),
+    mkdir: (...asked) => shown(files.mkdir(...asked)),
+    symlink: (...asked) => shown(files.symlink(...asked)),
+    link: (...asked) => shown(files.link(...asked)),
+    create: (...asked) => then(files.create(...asked), opened),
+    tmpfile: (...asked) => then(files.tmpfile(...asked), opened),
     readdir: (handle, options, emit) => files.readdir(handle, options, (item) => {
       const { attributes } = item;
       return emit(attributes === undefined ? item : { ...item, attributes: mine(attributes) });

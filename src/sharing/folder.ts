@@ -9,7 +9,7 @@ import { limits } from "../base/limits.ts";
 import { type TableValue, nameKey, parseEntry, slotsPerHash } from "../dag/entries.ts";
 import { type PageTree, noTree } from "../dag/inodes.ts";
 import { firstEra } from "../dag/eras.ts";
-import { noDevices } from "../dag/marks.ts";
+import { type Seen, noDevices } from "../dag/marks.ts";
 import { type Page, openPage, pageKey } from "../dag/pages.ts";
 import { noPolicies } from "../dag/policies.ts";
 import { type RootRecord, encodeRoot } from "../dag/root.ts";
@@ -31,13 +31,16 @@ export async function findFolder(
   return search(root.directory, wanted.ino, read);
 }
 
-/** The folder as a root of its own, encoded: of the drive it says nothing, nor when it was made. */
-export function rootOf({ inode, tree }: TableValue): Buffer {
+/**
+ * The folder as a root of its own, encoded: of the drive it says nothing, nor when it was made.
+ * Whoever writes it has to know what of every device's changes is in it.
+ */
+export function rootOf({ inode, tree }: TableValue, devices: Seen = noDevices): Buffer {
   const record: RootRecord = {
     sequence: 0, committedAtMs: 0, nextIno: parseIno(rootIno + 1), files: 0, bytes: 0,
     directory: { inode: { ...inode, ino: rootIno, slot: 0, policy: 0 }, tree }, eras: firstEra,
     // Of what the drive was nobody else is given anything.
-    linked: noTree, policies: noPolicies, kept: undefined, devices: noDevices,
+    linked: noTree, policies: noPolicies, kept: undefined, devices,
   };
   return encodeRoot(record);
 }

@@ -14,15 +14,18 @@ import { type Ino, type Name, type PeerId, type PersonId, type ShareId, nameToTe
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { GiveQuestion, GivenView, Grant, RevokeQuestion, Share, ShareNetwork }
+import type { GiveQuestion, GivenRow, GivenView, Grant, RevokeQuestion, ShareNetwork }
   from "../base/sharing.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { type PersonKeys, sealGrant } from "../crypt/grants.ts";
 import { keyBytes } from "../crypt/keys.ts";
 import { readerKeyOf, signGrant, signShare, wrapKey } from "../crypt/share-records.ts";
+import { type RightPlace, type WriteRight, writeRightOf, writeSecretOf }
+  from "../crypt/write-right.ts";
 import { treeKeys } from "../dag/keys.ts";
-import { openRoot } from "../dag/root.ts";
+import { noDevices } from "../dag/marks.ts";
+import { openRoot, parseRoot } from "../dag/root.ts";
 import type { Published } from "../transfer/publish.ts";
 import type { Contact } from "./contacts.ts";
 import { type ReadBlock, findFolder, rootOf } from "./folder.ts";
@@ -30,8 +33,9 @@ import { type GivenReader, type GivenShare, decodeGiven, decodePath, encodeGiven
   renewalKey } from "./given-books.ts";
 import { decodeSharePayload, encodeSharePayload, sealPayload } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
+import { Telling } from "./telling.ts";
 
-const { readersMax, sharesMax, tellAgainMs, grantPeersMax, unchangedMs } = limits.sharing;
+const { readersMax, sharesMax, grantPeersMax, unchangedMs } = limits.sharing;
 
 export interface GivenNeeds {
   readonly books: KeyValue;
@@ -52,17 +56,24 @@ export interface GivenNeeds {
 /** A share at work. */
 interface Giving {
   given: GivenShare;
-  /** The record that counts; undefined before the first of this life. */
-  record: Share | undefined;
   /** Which head it follows, what that says of the folder, and since when it does. */
   head: number;
   root: Uint8Array | undefined;
   madeAtMs: number;
   /** Who may read is another by now than the record says. */
   isNews: boolean;
-  readonly told: Set<PeerId>;
-  toldAtMs: number;
+  /** Of the record that counts; of none before the first of this life. */
+  readonly telling: Telling;
   trouble: string | null;
+}
+
+/** Somebody who may write a folder of this drive. */
+export interface GivenGuest {
+  readonly share: ShareId;
+  readonly ino: Ino;
+  readonly person: PersonId;
+  readonly number: number;
+  readonly right: WriteRight;
 }
 
 /** What a record is to hold. */
@@ -85,27 +96,70 @@ export class Given {
   async open(): Promise<void> {
     for await (const [key, value] of this.#needs.books.list("g/")) {
       const share = parseShareId(key.slice(2));
-      this.#shares.set(share, beginning(decodeGiven(share, value)));
+      this.#shares.set(share, this.#beginning(decodeGiven(share, value)));
     }
   }
 
   /** For one more reader, or the same one for another time. */
-  async give({ path, ino, expiresAtMs }: GiveQuestion, to: Contact): Promise<Grant> {
+  async give(
+    { path, ino, expiresAtMs, writes = false }: GiveQuestion, to: Contact,
+  ): Promise<Grant> {
     using _turn = await this.#enter();
     const giving = this.#of(ino) ?? this.#begin(ino);
     const { share, readers } = giving.given;
     const others = readers.filter(({ person }) => person !== to.person);
     if (others.length >= readersMax) throw new HiveError("Quota", "sharing.give", to.name);
-    const reader = { person: to.person, expiresAtMs: expiresAtMs ?? limits.records.timeMsMax };
+    const before = readers.find(({ person }) => person === to.person)?.right ?? 0;
+    const reader = {
+      person: to.person, expiresAtMs: expiresAtMs ?? limits.records.timeMsMax,
+      right: writes ? before || await this.#freshRight({ share, person: to.person }) : 0,
+    };
     await this.#keep(giving, { path, readers: [...others, reader] });
     this.#shares.set(share, giving);
     giving.isNews = true;
     const { keys, person } = this.#needs;
     return signGrant(person, {
-      from: personIdOf(person), to: to.person, owner: keys.owner, share,
+      from: personIdOf(person), to: to.person, owner: keys.owner, share, writes,
       name: nameOf(path), peers: this.#needs.members().slice(0, grantPeersMax),
-      sealed: sealGrant(to.sealPublic, readerKeyOf(keys.shareSecret, share, to.person)),
+      sealed: sealGrant(to.sealPublic, this.#secretOf(share, reader)),
     });
+  }
+
+  /** Those who may write a folder just now. */
+  guests(): readonly GivenGuest[] {
+    const nowMs = this.#needs.clock.now();
+    return [...this.#shares.values()].flatMap(({ given }) => {
+      const writing = given.readers.filter(({ right, expiresAtMs }) => {
+        return right > 0 && expiresAtMs > nowMs;
+      });
+      return writing.map(({ person, right: number }) => {
+        const { share, ino } = given;
+        return { share, ino, person, number, right: this.#rightOf({ share, person, number }) };
+      });
+    });
+  }
+
+  /** Nobody marks changes with the number of one of the drive's devices. */
+  async #freshRight(at: Pick<RightPlace, "share" | "person">): Promise<number> {
+    const { keys, published, random } = this.#needs;
+    const root = (await published())?.root;
+    const devices = root === undefined
+      ? noDevices : openRoot(treeKeys(keys.treeSecret), root).devices;
+    for (;;) {
+      const number = 1 + random.bytes(6).readUIntBE(0, 6);
+      if (!devices.has(this.#rightOf({ ...at, number }).number)) return number;
+    }
+  }
+
+  #rightOf(place: RightPlace): WriteRight {
+    return writeRightOf(writeSecretOf(this.#needs.keys.shareSecret, place));
+  }
+
+  /** What a grant gives: of one to write the key to read follows. */
+  #secretOf(share: ShareId, { person, right: number }: GivenReader): Buffer {
+    const { shareSecret } = this.#needs.keys;
+    if (number === 0) return readerKeyOf(shareSecret, share, person);
+    return writeSecretOf(shareSecret, { share, person, number });
   }
 
   /** It is so with all holders that answer when this resolves. */
@@ -166,13 +220,18 @@ export class Given {
     await this.#needs.expired(path, gone.map(({ person }) => person));
   }
 
-  list(nameOf: (person: PersonId) => string): readonly GivenView[] {
+  list(
+    nameOf: (person: PersonId) => string,
+    wrote: (share: ShareId, person: PersonId) => Pick<GivenRow, "wroteAt" | "trouble"> = nothing,
+  ): readonly GivenView[] {
     const members = this.#needs.members();
     const shown = [...this.#shares.values()].filter(({ given }) => given.readers.length > 0);
-    return shown.map(({ given, told, trouble }) => ({
+    return shown.map(({ given, telling, trouble }) => ({
       path: `/${given.path.map(nameToText).join("/")}`,
-      with: given.readers.map((reader) => viewOf(reader, nameOf)),
-      told: members.filter((peer) => told.has(peer)).length,
+      with: given.readers.map((reader) => ({
+        ...viewOf(reader, nameOf), ...wrote(given.share, reader.person),
+      })),
+      told: members.filter((peer) => telling.has(peer)).length,
       holders: members.length,
       trouble,
     }));
@@ -197,7 +256,12 @@ export class Given {
       throw new HiveError("Quota", "sharing.give", `${sharesMax} folders`);
     }
     const share = parseShareId(this.#needs.random.bytes(16).toString("hex"));
-    return beginning({ share, ino, path: [], sequence: 0, readers: [] });
+    return this.#beginning({ share, ino, path: [], sequence: 0, readers: [] });
+  }
+
+  #beginning(given: GivenShare): Giving {
+    const never = { root: undefined, trouble: null, madeAtMs: -Infinity };
+    return { given, head: 0, ...never, isNews: true, telling: new Telling(this.#needs) };
   }
 
   async #follow(giving: Giving, signal: AbortSignal): Promise<void> {
@@ -230,20 +294,27 @@ export class Given {
     const { share, readers } = giving.given;
     const nowMs = clock.now();
     const key = random.bytes(keyBytes);
-    const wrapped = readers.filter(({ expiresAtMs }) => expiresAtMs > nowMs).map((reader) => {
-      const own = readerKeyOf(keys.shareSecret, share, reader.person);
-      return { ...reader, key: wrapKey(own, key, sequence, random) };
+    const staying = readers.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+    const wrapped = staying.map((reader) => {
+      return { ...reader, key: wrapKey(this.#readerKeyOf(share, reader), key, sequence, random) };
+    });
+    const writing = staying.filter(({ right }) => right > 0);
+    const writers = writing.map(({ person, right: number, expiresAtMs }) => {
+      return { writer: this.#rightOf({ share, person, number }).keys.owner, expiresAtMs };
     });
     const sealed = sealPayload(key, payload, { owner: keys.owner, share, sequence }, random);
-    const told = { share, sequence, publishedAtMs: nowMs, readers: wrapped, sealed };
-    giving.record = signShare(keys, told);
+    const told = { share, sequence, publishedAtMs: nowMs, readers: wrapped, writers, sealed };
+    giving.telling.begin(signShare(keys, told).bytes);
     giving.head = published?.sequence ?? 0;
     giving.root = made.root;
     giving.madeAtMs = clock.monotonicMs();
     giving.isNews = false;
-    giving.told.clear();
-    giving.toldAtMs = -Infinity;
     await books.put(`l/${share}`, sealRecord(keys.localKey, payload, random));
+  }
+
+  #readerKeyOf(share: ShareId, reader: GivenReader): Buffer {
+    const secret = this.#secretOf(share, reader);
+    return reader.right > 0 ? writeRightOf(secret).readerKey : secret;
   }
 
   /** Most commits are of other folders: nobody is told that nothing happened. */
@@ -262,38 +333,28 @@ export class Given {
     if (found === undefined) return giving.isNews ? this.#lastPayload(giving) : undefined;
     if (found.path !== giving.given.path) await this.#keep(giving, { path: found.path });
     const { catalogKey } = keys;
-    const { ino } = giving.given;
-    const made = rootOf(found);
+    const { ino, readers } = giving.given;
+    // Whoever writes it has to know what is in it of whose changes; whoever reads it need not.
+    const isWritten = readers.some(({ right }) => right > 0);
+    const made = isWritten ? rootOf(found, root.devices) : rootOf(found);
     // What is held back of the drive is nobody's business.
     const { standIn: _, ...told } = published;
     const payload = encodeSharePayload({ ...told, root: made, ino, catalogKey });
-    return { payload, root: made };
+    return { payload, root: rootOf(found) };
   }
 
   async #lastPayload({ given }: Giving): Promise<Made | undefined> {
     const sealed = await this.#needs.books.get(`l/${given.share}`);
     if (sealed === undefined) return undefined;
     const payload = openRecord(this.#needs.keys.localKey, sealed);
-    return { payload, root: decodeSharePayload(payload).root };
+    return { payload, root: rootOf(parseRoot(decodeSharePayload(payload).root).directory) };
   }
 
-  /** Whoever was away hears it a little later. */
-  async #tell(giving: Giving, signal: AbortSignal): Promise<void> {
-    const { record, told } = giving;
-    const { clock, members, network } = this.#needs;
-    if (record === undefined || clock.monotonicMs() - giving.toldAtMs < tellAgainMs) return;
-    giving.toldAtMs = clock.monotonicMs();
-    const untold = members().filter((peer) => !told.has(peer));
-    await Promise.all(untold.map(async (peer) => {
-      try {
-        await network.share(peer, "put", record.bytes, { signal });
-        if (giving.record === record) told.add(peer);
-      } catch (error) {
-        if (!isFault(error)) throw error;
-        this.#needs.log.debug("sharing.missed", { peer, why: describe(error) });
-      }
-    }));
-    if (signal.aborted) giving.toldAtMs = -Infinity;
+  async #tell({ telling }: Giving, signal: AbortSignal): Promise<void> {
+    const { members, network } = this.#needs;
+    await telling.tell(members(), (peer, record) => {
+      return network.share(peer, "put", record, { signal });
+    }, signal);
   }
 
   async #keep(giving: Giving, change: Partial<GivenShare>): Promise<void> {
@@ -303,19 +364,17 @@ export class Given {
   }
 }
 
-function beginning(given: GivenShare): Giving {
-  const never = { record: undefined, root: undefined, trouble: null };
-  const noTimes = { toldAtMs: -Infinity, madeAtMs: -Infinity };
-  return { given, head: 0, ...never, ...noTimes, isNews: true, told: new Set() };
-}
+const nothing = () => ({ wroteAt: null, trouble: null });
 
 function nameOf(path: GiveQuestion["path"]): string {
   const last = path.at(-1);
   return last === undefined ? "Hive" : nameToText(last).replace(/\p{Cc}/gu, "_");
 }
 
-function viewOf({ person, expiresAtMs }: GivenReader, nameOf: (person: PersonId) => string) {
+function viewOf(
+  { person, expiresAtMs, right }: GivenReader, nameOf: (person: PersonId) => string,
+): Pick<GivenRow, "name" | "expiresAt" | "writes"> {
   const isForEver = expiresAtMs === limits.records.timeMsMax;
   const expiresAt = isForEver ? null : new Date(expiresAtMs).toISOString();
-  return { name: nameOf(person), expiresAt };
+  return { name: nameOf(person), expiresAt, writes: right > 0 };
 }

@@ -8,6 +8,7 @@ import type { PersonId } from "../base/ids.ts";
 import type { Grant, Share } from "../base/sharing.ts";
 import { type PersonKeys, openGrant } from "../crypt/grants.ts";
 import { parseShare, unwrapKey } from "../crypt/share-records.ts";
+import { type WriteRight, writeRightOf } from "../crypt/write-right.ts";
 import { parseRoot } from "../dag/root.ts";
 import { type SharePayload, decodeSharePayload, openPayload } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
@@ -17,6 +18,8 @@ export interface Held {
   readonly grant: Grant;
   readonly person: PersonId;
   readonly readerKey: Uint8Array;
+  /** Where it is one to write, too. */
+  readonly right?: WriteRight;
 }
 
 export interface OpenedShare {
@@ -28,10 +31,18 @@ export interface OpenedShare {
 export function takeGrant(keys: PersonKeys, grant: Grant): Held {
   const person = personIdOf(keys);
   if (grant.to !== person) throw new HiveError("Denied", "sharing.grant", "for somebody else");
-  return { grant, person, readerKey: openGrant(keys, grant.sealed) };
+  const secret = openGrant(keys, grant.sealed);
+  if (!grant.writes) return { grant, person, readerKey: secret };
+  const right = writeRightOf(secret);
+  return { grant, person, readerKey: right.readerKey, right };
 }
 
-export function openShare(held: Held, bytes: Uint8Array, newestKnown: number): OpenedShare {
+/** What it takes to open a share: as a reader of a folder, or as owner of what a guest wrote. */
+export interface Opener extends Pick<Held, "person" | "readerKey"> {
+  readonly grant: Pick<Grant, "owner" | "share">;
+}
+
+export function openShare(held: Opener, bytes: Uint8Array, newestKnown: number): OpenedShare {
   const record = parseShare(bytes);
   const { owner, share } = held.grant;
   if (record.owner !== owner || record.share !== share) {

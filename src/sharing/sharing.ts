@@ -7,7 +7,7 @@
  */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, nameToText } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
@@ -16,6 +16,7 @@ import type { DeviceCertificate } from "../base/records.ts";
 import type { LinkQuestion, ShareNetwork, SharedRoots, SharingDuties } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
 import { limits } from "../base/limits.ts";
+import type { OwnerSigner } from "../crypt/certificates.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
 import { keyBytes } from "../crypt/keys.ts";
@@ -31,6 +32,8 @@ import { personIdOf } from "./person-keys.ts";
 import { type PersonText, encodePerson } from "./person-text.ts";
 import { Taken } from "./taken.ts";
 import { Withdrawals } from "./withdrawals.ts";
+import type { OpenGuestTransfer } from "./writing.ts";
+import { Written } from "./written.ts";
 
 export interface SharingNeeds {
   readonly books: KeyValue;
@@ -43,6 +46,7 @@ export interface SharingNeeds {
   readonly transfer: Pick<Transfer, "published" | "members" | "clearing"> & {
     readonly devices: { readonly areAny: boolean };
   };
+  readonly openTransfer: OpenGuestTransfer;
   readonly coder: Coder;
   /** A block of this drive, or of a folder of somebody else's, by way of this machine's store. */
   readonly read: ReadBlock;
@@ -50,13 +54,17 @@ export interface SharingNeeds {
   /** Connects to an address that a person's string tells. */
   readonly connect: (address: string) => Promise<unknown>;
   readonly deviceName: string;
-  /** By which this node acts for a person, anew as long as it is asked. */
-  readonly certifier: (person: PersonKeys) => () => readonly DeviceCertificate[];
+  /** By which this node acts for whoever has these keys, anew as long as it is asked. */
+  readonly certifier: (keys: OwnerSigner) => () => readonly DeviceCertificate[];
   readonly mayReadAhead: (bytes: number) => boolean;
 }
 
 export interface Sharing extends SharingDuties {
-  /** By which this node acts for the people whom links make. */
+  /** Somebody who writes a folder may refer to what the drive does not. */
+  readonly areGuests: boolean;
+  /** Until what was written in folders of others is with peers; TimedOut otherwise. */
+  flush(timeoutMs: number): Promise<void>;
+  /** By which this node acts for the people whom links make, and for rights to write. */
   certificates(): readonly DeviceCertificate[];
   readonly steps: readonly Step[];
   /** A block of somebody else's folder; NotFound when none names it. */
@@ -77,6 +85,10 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const taken = new Taken(needs);
   const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
   await withdrawals.open();
+  const written = new Written({
+    ...needs, members: () => transfer.members(), guests: () => given.guests(),
+    nameOf: (id) => contacts.nameOf(id),
+  });
   await contacts.open();
   await given.open();
   await taken.open();
@@ -85,8 +97,14 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     steps: [
       { name: "sharing.given", step: (signal) => given.step(signal) },
       { name: "sharing.taken", step: (signal) => taken.step(signal) },
+      { name: "sharing.writing", step: (signal) => taken.write(signal) },
+      { name: "sharing.written", step: (signal) => written.step(signal) },
     ],
-    fetch: (cid, options) => taken.fetch(cid, options),
+    get areGuests() {
+      return written.areAny;
+    },
+    flush: (timeoutMs) => taken.flush(timeoutMs),
+    fetch: (cid, options) => fetchAny([taken, written], cid, options),
     me: async () => encodePerson({
       person: personIdOf(person), sealHash: sha256(person.sealPublic), peer: network.self,
       addresses: network.offer().addresses, name: needs.deviceName,
@@ -113,7 +131,9 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     renewing: () => given.renewing(),
     renewed: (path) => given.renewed(path),
     list: async () => ({
-      given: given.list((id) => contacts.nameOf(id)),
+      given: given.list(
+        (id) => contacts.nameOf(id), (share, person) => written.wrote(share, person),
+      ),
       taken: taken.list(({ from }) => contacts.nameOf(from)),
       withdrawals: withdrawals.list(transfer.devices.areAny ? anotherDevice : null),
     }),
@@ -122,6 +142,18 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
 
 /** What only it refers to is in no count of this one (transfer/reclaim.ts). */
 const anotherDevice = "this drive's other devices, which may refer to what was there";
+async function fetchAny(
+  sources: readonly Pick<Taken, "fetch">[], ...asked: Parameters<Taken["fetch"]>
+): Promise<Uint8Array> {
+  for (const source of sources) {
+    try {
+      return await source.fetch(...asked);
+    } catch (error) {
+      if (!isFault(error, "NotFound")) throw error;
+    }
+  }
+  throw new HiveError("NotFound", "sharing.fetch", asked[0]);
+}
 
 async function makeLink(
   { random }: SharingNeeds,

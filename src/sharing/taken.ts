@@ -13,18 +13,22 @@ import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, type Name, type PeerId, nameFromText, nameToText } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
-import type { KnownPeer, PeerNetwork } from "../base/network.ts";
-import { type Random, shuffled } from "../base/random.ts";
-import type { Grant, ShareNetwork, SharedRoots, TakenView } from "../base/sharing.ts";
+import type { PeerNetwork } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import type { Grant, GuestRight, ShareNetwork, SharedRoots, TakenView } from "../base/sharing.ts";
 import type { DeviceCertificate } from "../base/records.ts";
+import type { OwnerSigner } from "../crypt/certificates.ts";
 import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
 import { encodeShareAsk, parseGrant } from "../crypt/share-records.ts";
+import type { WriteRight } from "../crypt/write-right.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { Borrowed } from "../transfer/borrowed.ts";
 import type { ReadBlock } from "./folder.ts";
+import { Follower, dueOf } from "./follower.ts";
 import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";
+import { asSigner } from "./person-keys.ts";
+import { type OpenGuestTransfer, Writing } from "./writing.ts";
 
-const { askedPerLookMax, lookMs, restMsMin, restMsMax } = limits.sharing;
 const { takenLinksMax, takenMax } = limits.sharing;
 
 export interface TakenNeeds {
@@ -38,7 +42,10 @@ export interface TakenNeeds {
   readonly read: ReadBlock;
   readonly roots: SharedRoots;
   readonly mayReadAhead: (bytes: number) => boolean;
-  readonly certifier: (person: PersonKeys) => () => readonly DeviceCertificate[];
+  /** By which this node acts for whoever has these keys. */
+  readonly certifier: (keys: OwnerSigner) => () => readonly DeviceCertificate[];
+  readonly openTransfer: OpenGuestTransfer;
+  readonly deviceName: string;
 }
 
 /** A grant to this user, or with the seed of the person whom a link makes to her. */
@@ -54,11 +61,12 @@ interface Taking {
   readonly seed: Uint8Array | undefined;
   readonly certify: (() => readonly DeviceCertificate[]) | undefined;
   readonly blocks: Borrowed;
+  readonly follower: Follower;
+  /** What is written here, where it may be. */
+  readonly writing: Writing | undefined;
   opened: OpenedShare | undefined;
   isShown: boolean;
-  trouble: string | null;
-  nextAtMs: number;
-  restMs: number;
+  isShutOut: boolean;
 }
 
 export class Taken {
@@ -78,8 +86,11 @@ export class Taken {
       reader.end();
       const given = { grant: parseGrant(grant), ...seed };
       const taking = this.#begin(nameFromText(name.toString()), given);
-      const { held } = taking;
-      if (record.length > 0) await this.#show(taking, openShare(held, record, 0));
+      if (record.length === 0) continue;
+      const opened = openShare(taking.held, record, 0);
+      // Where it is written there has to be a tree before it is shown.
+      if (taking.writing === undefined) await this.#show(taking, opened);
+      else this.#know(taking, opened);
     }
   }
 
@@ -87,7 +98,10 @@ export class Taken {
     const name = nameFromText(given ?? grant.name);
     const isSame = ({ held: { grant: other } }: Taking) =>
       other.owner === grant.owner && other.share === grant.share;
-    const known = this.#taken.find(isSame);
+    const found = this.#taken.find(isSame);
+    const isOther = found !== undefined && isOtherRight(found, grant);
+    if (isOther) await this.#leave(found);
+    const known = isOther ? undefined : found;
     if (known !== undefined && given !== null && known.name !== name) {
       throw new HiveError("Exists", "sharing.accept", nameToText(known.name));
     }
@@ -113,36 +127,50 @@ export class Taken {
     const name = nameFromText(text);
     const taking = this.#taken.find((one) => one.name === name);
     if (taking === undefined) throw new HiveError("NotFound", "sharing.forget", text);
+    await this.#leave(taking);
+  }
+
+  async #leave(taking: Taking): Promise<void> {
     this.#taken = this.#taken.filter((one) => one !== taking);
     await this.#needs.books.delete(keyOf(taking));
     await this.#hide(taking);
   }
 
   list(nameOf: (grant: Grant) => string): readonly TakenView[] {
-    return this.#taken.map(({ name, held, opened, trouble }) => ({
+    return this.#taken.map(({ name, held, opened, follower, writing }) => ({
       name: nameToText(name),
       from: nameOf(held.grant),
+      writes: writing !== undefined,
       stateOf: opened === undefined ? null : new Date(opened.record.publishedAtMs).toISOString(),
-      trouble: trouble ?? (opened === undefined ? "waits for its first state" : null),
+      trouble: follower.trouble ?? writing?.trouble
+        ?? (opened === undefined ? "waits for its first state" : null),
     }));
   }
 
-  /** Waits for the next look by itself: the pauses of a loop would make it late. */
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const { clock } = this.#needs;
     if (this.#taken.length === 0) return "idle";
-    const restMs = Math.min(...this.#taken.map(({ nextAtMs }) => nextAtMs)) - clock.monotonicMs();
-    if (restMs > 0) await clock.delay(Math.min(restMs, lookMs), signal);
-    const due = this.#taken.filter(({ nextAtMs }) => nextAtMs <= clock.monotonicMs());
+    for (const taking of this.#taken) await this.#showAgain(taking);
+    const due = await dueOf(this.#taken, this.#needs.clock, signal);
     await Promise.all(due.map((taking) => this.#look(taking, signal)));
     return "busy";
+  }
+
+  /** Tells others what was written in such folders: for a loop of its own. */
+  async write(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const turns = await Promise.all(this.#taken.map(({ writing }) => writing?.step(signal)));
+    return turns.includes("busy") ? "busy" : "idle";
+  }
+
+  /** Until all that was written in them is with peers; TimedOut otherwise. */
+  async flush(timeoutMs: number): Promise<void> {
+    await Promise.all(this.#taken.map(({ writing }) => writing?.flush(timeoutMs)));
   }
 
   /** NotFound when no folder of others names it. */
   async fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
     for (const taking of [...this.#taken]) {
       try {
-        const bytes = await taking.blocks.fetch(cid, options);
+        const bytes = await fetchFrom(taking, cid, options);
         this.#taken.sort((a, b) => Number(b === taking) - Number(a === taking));
         return bytes;
       } catch (error) {
@@ -156,55 +184,40 @@ export class Taken {
     const { person, certifier } = this.#needs;
     const keys = seed === undefined ? person : personKeysOf(seed);
     const held = takeGrant(keys, grant);
-    const certify = seed === undefined ? undefined : certifier(keys);
-    const blocks = new Borrowed({ ...this.#needs, owner: held.grant.owner });
+    const { right } = held;
+    const acting = [...(seed === undefined ? [] : [certifier(asSigner(keys))]),
+      ...(right === undefined ? [] : [certifier(right.keys)])];
+    const certify = acting.length === 0 ? undefined : () => acting.flatMap((one) => one());
+    const blocks = new Borrowed({ ...this.#needs, owner: grant.owner });
+    const follower = new Follower(this.#needs, {
+      members: () => blocks.members(), first: grant.peers,
+    });
+    const writing = right && new Writing({
+      ...this.#needs, right, grant, owners: () => blocks.members(),
+    });
     const taking: Taking = {
-      name, held, seed, certify, blocks, opened: undefined, isShown: false, trouble: null,
-      nextAtMs: -Infinity, restMs: restMsMin,
+      name, held, seed, certify, blocks, follower, writing, opened: undefined, isShown: false,
+      isShutOut: false,
     };
     this.#taken.push(taking);
     return taking;
   }
 
-  /** One answer is enough, be it that there is nothing newer; the next look asks somebody else. */
-  async #look(taking: Taking, signal: AbortSignal): Promise<void> {
-    const refused: string[] = [];
-    let failed = "nobody who keeps it is known";
-    for (const peer of this.#askable(taking).slice(0, askedPerLookMax)) {
-      try {
-        await this.#ask(taking, peer, signal);
-        return this.#after(taking, { heard: true, trouble: null });
-      } catch (error) {
-        if (!isFault(error)) throw error;
-        failed = describe(error);
-        if (error.kind === "Denied") refused.push(peer);
-        this.#needs.log.debug("sharing.look", { peer, why: failed });
-      }
+  /** It needs nobody to be there. */
+  async #showAgain(taking: Taking): Promise<void> {
+    const { opened, writing, isShown, isShutOut } = taking;
+    if (opened === undefined || writing === undefined || isShown || isShutOut) return;
+    try {
+      await this.#show(taking, opened);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#needs.log.debug("sharing.show", { why: describe(error) });
     }
-    const isShutOut = refused.length > 1;
-    if (isShutOut) await this.#hide(taking);
-    const trouble = isShutOut ? "not shared with this person any more" : failed;
-    this.#after(taking, { heard: false, trouble });
   }
 
-  #after(taking: Taking, { heard, trouble }: { heard: boolean; trouble: string | null }): void {
-    const pauseMs = heard ? lookMs : taking.restMs;
-    taking.restMs = heard ? restMsMin : Math.min(taking.restMs * 2, restMsMax);
-    taking.trouble = trouble;
-    taking.nextAtMs = this.#needs.clock.monotonicMs() + pauseMs;
-  }
-
-  /** Those online first, in any order: one that missed the newest state is not asked every time. */
-  #askable({ blocks, held }: Taking): readonly PeerId[] {
-    const { network, random } = this.#needs;
-    const known = network.peers();
-    const online = new Set(known.filter((peer) => peer.online).map(idOf));
-    const members = new Set([...blocks.members(), ...held.grant.peers]);
-    const inOrder = shuffled([...members], random);
-    const nearest = inOrder.sort((a, b) => Number(online.has(b)) - Number(online.has(a)));
-    // Who kept it at first may all be gone: then whoever is known may know.
-    const others = shuffled([...online].filter((peer) => !members.has(peer)), random);
-    return blocks.members().length === 0 ? [...nearest, ...others] : nearest;
+  async #look(taking: Taking, signal: AbortSignal): Promise<void> {
+    taking.isShutOut = await taking.follower.look((peer) => this.#ask(taking, peer, signal));
+    if (taking.isShutOut) await this.#hide(taking);
   }
 
   async #ask(taking: Taking, peer: PeerId, signal: AbortSignal): Promise<void> {
@@ -213,20 +226,36 @@ export class Taken {
     const ask = encodeShareAsk({ owner, share, sequence });
     const answer = await this.#needs.network.share(peer, "get", ask, { signal });
     if (answer.length > 0) {
-      await this.#show(taking, openShare(taking.held, asBuffer(answer), sequence));
-      await this.#keep(taking);
+      const opened = openShare(taking.held, asBuffer(answer), sequence);
       await taking.blocks.refresh(peer, signal);
+      await this.#show(taking, opened);
+      await this.#keep(taking);
     } else if (!taking.isShown && taking.opened !== undefined) {
       await this.#show(taking, taking.opened);
     }
   }
 
+  /** What it says counts from now on once it is seen: what cannot be merged is asked for again. */
   async #show(taking: Taking, opened: OpenedShare): Promise<void> {
+    const { name, writing, held: { right } } = taking;
+    taking.blocks.adopt(opened.payload);
+    const { root } = opened.payload;
+    const more = right === undefined ? {} : { right: this.#guestRight(right) };
+    await this.#needs.roots.shared({ name, root, ...more });
+    this.#know(taking, opened);
+    taking.isShown = true;
+    await writing?.begin();
+  }
+
+  #know(taking: Taking, opened: OpenedShare): void {
     taking.opened = opened;
     taking.blocks.adopt(opened.payload);
-    taking.isShown = true;
-    const { root } = opened.payload;
-    await this.#needs.roots.shared({ name: taking.name, root });
+    taking.writing?.know(opened.payload);
+  }
+
+  #guestRight({ keys, number }: WriteRight): GuestRight {
+    const { deviceName } = this.#needs;
+    return { writer: keys.owner, treeSecret: keys.treeSecret, number, deviceName };
   }
 
   async #hide(taking: Taking): Promise<void> {
@@ -248,6 +277,20 @@ function keyOf({ held: { grant: { owner, share } } }: Taking): string {
   return `t/${owner}/${share}`;
 }
 
-function idOf({ offer }: KnownPeer): PeerId {
-  return offer.peer;
+/** Of the owner's, or of what was written here and is here no more. */
+async function fetchFrom(
+  { blocks, writing }: Taking, cid: Cid, options: { readonly signal?: AbortSignal },
+): Promise<Uint8Array> {
+  try {
+    return await blocks.fetch(cid, options);
+  } catch (error) {
+    if (writing === undefined || !isFault(error, "NotFound")) throw error;
+    return await writing.fetch(cid, options);
+  }
+}
+
+/** A right to write instead of one to read, the other way about, or a later one. */
+function isOtherRight({ held }: Taking, grant: Grant): boolean {
+  const isAboutWriting = grant.writes || held.grant.writes;
+  return isAboutWriting && !asBuffer(held.grant.bytes).equals(grant.bytes);
 }

@@ -70,6 +70,8 @@ export class Devices implements Step {
   /** Whether one of them is connected, though it may not have published yet. */
   isAnyThere: () => boolean = () => false;
   wake: () => void = () => undefined;
+  /** Whether somebody who writes a folder of the drive may refer to what the drive does not. */
+  areGuests: () => boolean = () => false;
 
   constructor(needs: DevicesNeeds) {
     this.#needs = needs;
@@ -88,7 +90,7 @@ export class Devices implements Step {
 
   /** Others that may still refer to what this one does not: one that is silent for long is gone. */
   get areAny(): boolean {
-    return this.isAnyThere() || this.#all().some((head) => this.#counts(head));
+    return this.areGuests() || this.isAnyThere() || this.#all().some((head) => this.#counts(head));
   }
 
   list(): readonly KnownDevice[] {

@@ -98,7 +98,8 @@ export class Reclaimer implements Step {
   async run(signal: AbortSignal): Promise<ReclaimReport> {
     using _turn = await this.#turns.enter(signal);
     if (this.#needs.devices?.areAny === true) {
-      throw new HiveError("Unsupported", "transfer.reclaim", "another device has this drive");
+      const why = "another device, or a guest, may need it";
+      throw new HiveError("Unsupported", "transfer.reclaim", why);
     }
     this.#found = { blocks: 0, segments: 0, bytes: 0 };
     await this.#needs.clearing.settle();

@@ -8,7 +8,7 @@ import { openRoot } from "../dag/root.ts";
 import type { Brake } from "./brake.ts";
 import type { Commits } from "./commit.ts";
 import type { Loan } from "./merge-loans.ts";
-import { Merger, type StaleListener } from "./merge.ts";
+import type { Merger, StaleListener } from "./merge.ts";
 import { Prompt } from "./prompt.ts";
 import type { State } from "./state.ts";
 
@@ -27,9 +27,11 @@ export interface DevicePart {
 }
 
 export function devicePart(
-  state: State, { commits, brake }: { readonly commits: Commits; readonly brake: Brake },
+  state: State,
+  { commits, brake, merger }: {
+    readonly commits: Commits; readonly brake: Brake; readonly merger: Merger;
+  },
 ): DevicePart {
-  const merger = new Merger(state, commits);
   const committer = commits.step();
   const never = new AbortController().signal;
   const prompt = new Prompt(state, () => committer.step(never));

@@ -89,6 +89,8 @@ export function link(state: State, ino: Ino, at: Place): Node {
 function linkAgain(
   state: State, node: Node, parent: Node, names: readonly Change[],
 ): Node {
+  // Its table would not come along to whoever else has the folder.
+  if (!state.showsLinked) throw new HiveError("NotPermitted", "tree.link", "in a shared folder");
   const policy = Math.max(slotOf(state, node), slotOf(state, parent));
   const { content, slot } = node.inode;
   const isStray = policy > 0 && (policy !== slot || content.kind === "inline");

@@ -31,6 +31,14 @@ export interface Step {
 /** Their number of a policy, as it is here. */
 export type SlotOf = (slot: number) => number;
 
+/** How a merge is carried out. */
+export interface How {
+  readonly stale: Stale;
+  readonly slotOf: SlotOf;
+  /** It counts among the losses that nobody may have meant (brake.ts). */
+  readonly isJudged: boolean;
+}
+
 /** What differs from ours, in the order in which it can be done. */
 export function planOf(ours: Side, merged: Merged): readonly Step[] {
   const steps: Step[] = [];
@@ -76,6 +84,7 @@ export class Portion {
   readonly #stale: Stale;
   readonly #state: State;
   readonly #slotOf: SlotOf;
+  readonly #isJudged: boolean;
   readonly #inodes = new Map<Ino, { inode: Inode; home: HomePlace }>();
   readonly #names: Change[] = [];
   readonly #grafts: Change[] = [];
@@ -83,12 +92,11 @@ export class Portion {
   readonly #taken = new Set<string>();
   #bytes = 0;
 
-  constructor(
-    state: State, { stale, slotOf }: { readonly stale: Stale; readonly slotOf: SlotOf },
-  ) {
+  constructor(state: State, { stale, slotOf, isJudged }: How) {
     this.#state = state;
     this.#stale = stale;
     this.#slotOf = slotOf;
+    this.#isJudged = isJudged;
   }
 
   get isFull(): boolean {
@@ -114,10 +122,11 @@ export class Portion {
     const inodes: Change[] = [...this.#inodes.values()].map(({ inode, home }) => {
       return { kind: "inode", inode, home };
     });
-    // Whether it is too much at once was judged where it was done.
-    state.quiet++;
+    // Of this drive's devices each judges for itself whether it does too much at once.
+    const quiet = this.#isJudged ? 0 : 1;
+    state.quiet += quiet;
     state.recordAsIs([...inodes, ...this.#names, ...this.#grafts]);
-    state.quiet--;
+    state.quiet -= quiet;
     for (const node of this.#gone) afterLoss(state, node);
   }
 

@@ -21,6 +21,8 @@ export interface Fact {
   readonly inode: Inode;
   readonly tree: PageTree;
   readonly places: readonly Place[];
+  /** Marks of moves by which folders above it, and it with them, came to where they are. */
+  readonly arrived?: readonly number[];
 }
 
 export interface Side {
@@ -40,16 +42,18 @@ export interface Terms {
   readonly isListed: (folder: Ino) => boolean;
   /** A mark that nobody has seen: of whoever makes copies. */
   readonly fresh: number;
+  /** What all lies in: the drive's root, or a folder that others have as well. */
+  readonly root: Ino;
 }
 
-export function resolve(ours: Side, theirs: Side, { isListed, fresh }: Terms): Resolved {
+export function resolve(ours: Side, theirs: Side, { isListed, fresh, root }: Terms): Resolved {
   const sides = { ours, theirs, seen: seenByBoth(ours.seen, theirs.seen), fresh };
   const merged: Merged = new Map();
   for (const ino of new Set([...ours.facts.keys(), ...theirs.facts.keys()])) {
     for (const fact of factsOf(ino, sides)) merged.set(fact.inode.ino, fact);
   }
   reviveFolders(merged, sides);
-  return tidy(merged, sides.seen, isListed);
+  return tidy(merged, { seen: sides.seen, isListed, root });
 }
 
 interface Sides {
@@ -74,9 +78,9 @@ function factsOf(ino: Ino, sides: Sides): readonly Fact[] {
 }
 
 /** Whoever has seen all of it and does not have it has taken it away. */
-function isNews({ inode }: Fact, seen: Seen): boolean {
+export function isNews({ inode, arrived = [] }: Fact, seen: Seen): boolean {
   const { edited, moved } = marksOf(inode);
-  return !isSeen(seen, edited) || !isSeen(seen, moved);
+  return [edited, moved, ...arrived].some((mark) => !isSeen(seen, mark));
 }
 
 function bothOf(our: Fact, their: Fact, sides: Sides): readonly Fact[] {

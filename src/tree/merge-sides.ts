@@ -4,6 +4,7 @@
  * before, cost nothing. It changes nothing; folders that only one side has are looked through,
  * since what is in them may be elsewhere on the other.
  */
+import { HiveError } from "../base/errors.ts";
 import type { Cid, Ino } from "../base/ids.ts";
 import { parseEntry, parseTableValue } from "../dag/entries.ts";
 import { type Inode, type PageTree, marksOf } from "../dag/inodes.ts";
@@ -25,6 +26,13 @@ interface Their {
   readonly tree: PageTree;
 }
 
+/** Another's root beside ours: on all of the drive, or on a folder that he has as well. */
+export interface Laid {
+  readonly root: RootRecord;
+  readonly folder: Node;
+  readonly isWhole: boolean;
+}
+
 export interface Looking {
   /** Pages of theirs that hold nothing new; without it everything is looked at. */
   readonly isKnown?: (cid: Cid) => boolean;
@@ -35,6 +43,8 @@ export interface Looking {
 export class Comparison implements Disposable {
   readonly #state: State;
   readonly #root: RootRecord;
+  readonly #folder: Node;
+  readonly #isWhole: boolean;
   readonly #breather: Breather;
   readonly #isKnown: ((cid: Cid) => boolean) | undefined;
   readonly #elsewhere: Elsewhere | undefined;
@@ -48,9 +58,13 @@ export class Comparison implements Disposable {
   /** Pages of theirs that were read. */
   readonly pages: Cid[] = [];
 
-  constructor(state: State, root: RootRecord, { isKnown, elsewhere }: Looking = {}) {
+  constructor(
+    state: State, { root, folder, isWhole }: Laid, { isKnown, elsewhere }: Looking = {},
+  ) {
     this.#state = state;
     this.#root = root;
+    this.#folder = folder;
+    this.#isWhole = isWhole;
     this.#isKnown = isKnown;
     this.#elsewhere = elsewhere;
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
@@ -64,10 +78,10 @@ export class Comparison implements Disposable {
   }
 
   async run(): Promise<void> {
-    const { root } = this.#state.nodes;
-    this.#hold(root);
-    this.#addTheirs(this.#root.directory);
-    await this.#compareLinked();
+    this.#hold(this.#folder);
+    const { inode, tree } = this.#root.directory;
+    this.#addTheirs({ inode: { ...inode, ino: this.#folder.ino }, tree });
+    if (this.#isWhole) await this.#compareLinked();
     await this.#listFolders();
   }
 
@@ -97,7 +111,7 @@ export class Comparison implements Disposable {
     const above = [...news].flatMap((ino) => this.#theirPlaces.get(ino) ?? []);
     const wanted = [...news, ...above.map(({ parent }) => parent)];
     if (wanted.some((ino) => !this.#ours.has(ino) && isSeen(ourSeen, ino))) return true;
-    return this.#hasOtherLinks();
+    return this.#isWhole && this.#hasOtherLinks();
   }
 
   /** One that is new is only in folders that are not alike. */
@@ -183,6 +197,8 @@ export class Comparison implements Disposable {
     for await (const value of this.#valuesOf(tree)) {
       const entry = parseEntry(value);
       const ino = entry.kind === "link" ? entry.ino : entry.inode.ino;
+      // The table that a link leads to does not come with a folder.
+      if (entry.kind === "link" && !this.#isWhole) continue;
       if (entry.kind === "inode") this.#addTheirs(entry);
       else await this.#addLinked(ino);
       place(this.#theirPlaces, ino, { parent: folder, name: entry.name });
@@ -237,6 +253,9 @@ export class Comparison implements Disposable {
   }
 
   #addTheirs({ inode, tree }: Their): void {
+    // Whoever may write a folder could else give himself what lies outside it.
+    const isTwice = !this.#isWhole && this.#theirs.has(inode.ino);
+    if (isTwice) throw new HiveError("Corrupt", "tree.merge", `${inode.ino} is there twice`);
     this.#theirs.set(inode.ino, { inode, tree });
     if (isFolder({ inode })) this.#folders.add(inode.ino);
   }

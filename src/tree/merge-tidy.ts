@@ -4,7 +4,7 @@
  * so devices that take them in another order come to the same end (merge-names.ts). Pure.
  */
 import { HiveError } from "../base/errors.ts";
-import { type Ino, nameBytesMax, rootIno } from "../base/ids.ts";
+import { type Ino, nameBytesMax } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Inode, marksOf } from "../dag/inodes.ts";
 import type { Seen } from "../dag/marks.ts";
@@ -12,10 +12,13 @@ import { type Place, conflictName, samePlace } from "./merge-names.ts";
 import { type Fact, type Merged, type Resolved, isFolder } from "./merge-rules.ts";
 
 export function tidy(
-  merged: Merged, seen: Seen, isListed: (folder: Ino) => boolean,
+  merged: Merged,
+  { seen, isListed, root }: {
+    readonly seen: Seen; readonly isListed: (folder: Ino) => boolean; readonly root: Ino;
+  },
 ): Resolved {
   for (let round = 0; round < limits.devices.mergeRoundsMax; round++) {
-    breakCircles(merged);
+    breakCircles(merged, root);
     const names = namesOf(merged);
     const twins = twinsIn(names, merged);
     const folders = twins.flat().filter((ino) => !isListed(ino));
@@ -29,15 +32,15 @@ export function tidy(
   throw new HiveError("Busy", "tree.merge", "folders of one name without end");
 }
 
-/** Two folders that were moved into each other: the smaller mark's comes to the drive's root. */
-function breakCircles(merged: Merged): void {
-  const fine = new Set<Ino>([rootIno]);
+/** Two folders that were moved into each other: the smaller mark's comes to the root. */
+function breakCircles(merged: Merged, root: Ino): void {
+  const fine = new Set<Ino>([root]);
   for (const ino of merged.keys()) {
     for (let circle = circleAbove(merged, ino, fine); circle.length > 0;) {
       const moved = (at: Ino): number => marksOf((merged.get(at) as Fact).inode).moved;
       const first = circle.reduce((one, other) => moved(one) < moved(other) ? one : other);
       const fact = merged.get(first) as Fact;
-      const places = fact.places.map(({ name }) => ({ parent: rootIno, name }));
+      const places = fact.places.map(({ name }) => ({ parent: root, name }));
       merged.set(first, { ...fact, places });
       circle = circleAbove(merged, ino, fine);
     }

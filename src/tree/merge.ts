@@ -10,15 +10,14 @@ import { LRUCache } from "lru-cache";
 import { HiveError } from "../base/errors.ts";
 import type { Cid, Ino, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { erasOfBoth } from "../dag/eras.ts";
-import type { Seen } from "../dag/marks.ts";
-import { type RootRecord, openRoot } from "../dag/root.ts";
+import { openRoot } from "../dag/root.ts";
 import type { Commits } from "./commit.ts";
 import { deviceFor } from "./devices.ts";
 import { flushAll } from "./flush.ts";
-import { Portion, type SlotOf, type Stale, type Step, planOf } from "./merge-apply.ts";
-import { type Loan, Loans } from "./merge-loans.ts";
-import { type Merged, type Side, resolve } from "./merge-rules.ts";
+import { type How, Portion, type Stale, type Step, planOf } from "./merge-apply.ts";
+import type { Loan } from "./merge-loans.ts";
+import { DeviceMeeting, type Meeting } from "./merge-meeting.ts";
+import { resolve } from "./merge-rules.ts";
 import { Comparison } from "./merge-sides.ts";
 import type { State } from "./state.ts";
 
@@ -40,24 +39,34 @@ export class Merger {
 
   /**
    * Takes in another device's root; answers whether it changed anything. With a loan, some of what
-   * the root names may be with that device alone. One merge at a time.
+   * the root names may be with that device alone.
    */
   merge(sealed: Uint8Array, tell: StaleListener, loan?: Loan): Promise<boolean> {
-    const done = this.#last.then(() => this.#merge(sealed, tell, loan));
+    const state = this.#state;
+    return this.meet(() => new DeviceMeeting(state, openRoot(state.keys, sealed), loan), tell);
+  }
+
+  /** The same for whatever is laid beside this tree, or a folder of it. One merge at a time. */
+  meet(meeting: () => Meeting, tell: StaleListener): Promise<boolean> {
+    const done = this.#last.then(() => this.#state.readOnly ? false : this.#meet(meeting(), tell));
     this.#last = done.catch(() => undefined);
     return done;
   }
 
-  async #merge(sealed: Uint8Array, tell: StaleListener, loan?: Loan): Promise<boolean> {
-    const state = this.#state;
-    if (state.readOnly) return false;
-    const root = openRoot(state.keys, sealed);
-    this.#check(root);
-    const loans = loan && new Loans(state, loan);
-    await this.#lookAhead(root, loans);
+  async #meet(meeting: Meeting, tell: StaleListener): Promise<boolean> {
+    using _meeting = meeting;
+    this.#check(meeting);
     let hasChanged = false;
+    let isAhead = false;
+    let unready = 0;
     for (let portion = 0; portion < limits.devices.mergePortionsMax; portion++) {
-      const { stale, isLast } = await this.#alone(() => this.#mergePortion(root, loans));
+      if (!isAhead) await this.#lookAhead(meeting);
+      const done = await this.#alone(() => this.#mergePortion(meeting));
+      // What it needs may have changed since it was looked at.
+      isAhead = done !== "unready";
+      if (done === "unready" && ++unready < limits.devices.unreadyMax) continue;
+      if (done === "unready") throw new HiveError("Busy", "tree.merge", "it changes all the time");
+      const { stale, isLast } = done;
       if (stale.names.length + stale.inos.length > 0) {
         hasChanged = true;
         await tell(stale);
@@ -67,30 +76,27 @@ export class Merger {
     throw new HiveError("Busy", "tree.merge", "portions without end");
   }
 
-  #check({ devices }: RootRecord): void {
+  #check({ news }: Meeting): void {
     const { number } = this.#state.device;
-    const theirs = [...devices.keys()];
     if (number === 0) throw new HiveError("Invalid", "tree.merge", "a device without a number");
-    const all = new Set([...this.#state.seen.keys(), ...theirs]);
+    const all = new Set([...this.#state.seen.keys(), ...news.keys()]);
     if (all.size <= limits.devices.countMax) return;
     throw new HiveError("Invalid", "tree.merge", `${all.size} devices`);
   }
 
   /** What has to come from peers comes while programs go on. */
-  async #lookAhead(root: RootRecord, loans: Loans | undefined): Promise<void> {
+  async #lookAhead(meeting: Meeting): Promise<void> {
     await this.#commits.commit();
-    using comparison = await this.#compared(root, loans);
-    if (loans === undefined) return;
-    this.#refuseNewPolicies(root);
-    const { ours, merged } = await this.#resolve(comparison);
-    await loans.bring(planOf(ours, merged), slotsOf(this.#state, root));
+    using comparison = await this.#compared(meeting);
+    if (meeting.bring === undefined) return;
+    await meeting.bring(await this.#resolve(comparison, meeting));
   }
 
   /** Folders that were merged before are passed over, unless one needs all names of a file. */
-  async #compared(root: RootRecord, loans: Loans | undefined): Promise<Comparison> {
-    const elsewhere = loans?.elsewhere;
+  async #compared(meeting: Meeting): Promise<Comparison> {
+    const { elsewhere } = meeting;
     const isKnown = (cid: Cid): boolean => this.#known.has(cid);
-    const comparison = new Comparison(this.#state, root, { isKnown, elsewhere });
+    const comparison = new Comparison(this.#state, meeting, { isKnown, elsewhere });
     try {
       await comparison.run();
       if (!comparison.needsAll()) return comparison;
@@ -99,7 +105,7 @@ export class Merger {
       throw error;
     }
     comparison[Symbol.dispose]();
-    const whole = new Comparison(this.#state, root, { elsewhere });
+    const whole = new Comparison(this.#state, meeting, { elsewhere });
     await whole.run();
     return whole;
   }
@@ -122,28 +128,25 @@ export class Merger {
   }
 
   async #mergePortion(
-    root: RootRecord, loans: Loans | undefined,
-  ): Promise<{ readonly stale: Stale; readonly isLast: boolean }> {
+    meeting: Meeting,
+  ): Promise<"unready" | { readonly stale: Stale; readonly isLast: boolean }> {
     const state = this.#state;
     if (state.active.chunks.size > 0) throw new HiveError("Busy", "tree.merge", "data on its way");
-    using comparison = await this.#compared(root, loans);
-    const { ours, merged } = await this.#resolve(comparison);
-    const steps = planOf(ours, merged);
-    await loans?.check(steps, slotsOf(state, root));
+    using comparison = await this.#compared(meeting);
+    const steps = await this.#resolve(comparison, meeting);
     const some = steps.slice(0, limits.devices.mergedAtOnceMax);
+    const ready = await meeting.ready(some);
+    if (ready === undefined) return "unready";
     const stale: Stale = { names: [], inos: [] };
-    this.#learnPolicies(root);
-    this.#carryOut(some, { stale, slotOf: slotsOf(state, root) });
+    const { isJudged } = meeting;
+    this.#carryOut(ready, { stale, isJudged, slotOf: meeting.slots() });
     const isLast = some.length === steps.length;
     const { pages } = comparison;
-    this.#keepEras(root);
-    if (isLast) this.#hasSeen(root.devices, { pages, isNews: steps.length > 0 });
+    if (isLast) this.#hasSeen(meeting, { pages, isNews: steps.length > 0 });
     return { stale, isLast };
   }
 
-  #carryOut(
-    steps: readonly Step[], how: { readonly stale: Stale; readonly slotOf: SlotOf },
-  ): void {
+  #carryOut(steps: readonly Step[], how: How): void {
     let portion = new Portion(this.#state, how);
     for (const step of steps) {
       portion.add(step);
@@ -154,33 +157,27 @@ export class Merger {
     portion.record();
   }
 
-  async #resolve(
-    comparison: Comparison,
-  ): Promise<{ readonly ours: Side; readonly merged: Merged }> {
+  async #resolve(comparison: Comparison, meeting: Meeting): Promise<readonly Step[]> {
     for (let round = 0; round < limits.devices.mergeRoundsMax; round++) {
-      const ours = comparison.ours();
+      const { ours, theirs } = meeting.sidesOf(comparison);
       const isListed = (ino: Ino): boolean => comparison.isListed(ino);
       const fresh = this.#state.nextIno;
-      const resolved = resolve(ours, comparison.theirs(), { isListed, fresh });
-      if (resolved.kind === "merged") return { ours, merged: resolved.merged };
+      const root = meeting.folder.ino;
+      const resolved = resolve(ours, theirs, { isListed, fresh, root });
+      if (resolved.kind === "merged") return planOf(ours, resolved.merged);
       await comparison.list(resolved.folders);
     }
     throw new HiveError("Busy", "tree.merge", "folders without end");
   }
 
   /** Told with what it brought; where it brought nothing, nobody needs a root for its sake. */
-  #hasSeen(devices: Seen, { pages, isNews }: { readonly pages: readonly Cid[]; isNews: boolean }) {
-    if (isNews) this.#state.recordAsIs([{ kind: "seen", devices }]);
-    else this.#state.haveSeen(devices);
+  #hasSeen(
+    { news }: Meeting,
+    { pages, isNews }: { readonly pages: readonly Cid[]; readonly isNews: boolean },
+  ): void {
+    if (isNews) this.#state.recordAsIs([{ kind: "seen", devices: news }]);
+    else this.#state.haveSeen(news);
     for (const cid of pages) this.#known.set(cid, true);
-  }
-
-  /** Whoever was shut out by another device is shut out here. */
-  #keepEras({ eras }: RootRecord): void {
-    const state = this.#state;
-    if (eras.now <= state.eras.now) return;
-    state.recordAsIs([{ kind: "eras", eras: erasOfBoth(state.eras, eras) }]);
-    state.reseal(state.nodes.root);
   }
 
   /** As the newest root says that was merged. */
@@ -188,32 +185,4 @@ export class Merger {
     const { seen } = this.#state;
     return peers.map((peer) => seen.get(deviceFor(peer, "").number)?.name ?? null);
   }
-
-  /** A name of a policy that is new here gets a number. */
-  #learnPolicies(root: RootRecord): void {
-    const state = this.#state;
-    const more = newPolicies(state, root);
-    if (more.length === 0) return;
-    const names = [...state.policies.names, ...more].slice(0, limits.policy.slotsMax);
-    const texts = state.policies.texts ?? root.policies.texts;
-    state.recordAsIs([{ kind: "policies", policies: { ...state.policies, names, texts } }]);
-  }
-
-  /** They come with a block of texts, which lies with peers once the head is published. */
-  #refuseNewPolicies(root: RootRecord): void {
-    if (newPolicies(this.#state, root).length === 0) return;
-    throw new HiveError("Unsupported", "tree.merge", "policies that are new here");
-  }
-}
-
-function newPolicies({ policies }: State, root: RootRecord): readonly string[] {
-  return root.policies.names.filter((name) => !policies.names.includes(name));
-}
-
-/** Their number of a policy's name, as ours. */
-function slotsOf(state: State, { policies: { names } }: RootRecord): SlotOf {
-  return (slot) => {
-    const name = names[slot - 1];
-    return name === undefined ? slot : state.policies.names.indexOf(name) + 1;
-  };
 }

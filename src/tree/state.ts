@@ -320,8 +320,11 @@ export class State {
   #count(node: Node, inode: Inode): void {
     const before = node.countedBytes;
     const bytes = inode.links > 0 ? countedBytesOf(inode) : notCounted;
-    this.totals.files += Number(bytes !== notCounted) - Number(before !== notCounted);
-    this.totals.bytes += Math.max(0, bytes) - Math.max(0, before);
+    const files = Number(bytes !== notCounted) - Number(before !== notCounted);
+    // A tree of a shared folder began without knowing how much there is.
+    this.totals.files = Math.max(0, this.totals.files + files);
+    const more = Math.max(0, bytes) - Math.max(0, before);
+    this.totals.bytes = Math.max(0, this.totals.bytes + more);
     node.countedBytes = bytes;
   }
 

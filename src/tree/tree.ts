@@ -26,6 +26,8 @@ import { type Governed, governedPart } from "./governed.ts";
 import { Handles } from "./handles.ts";
 import { KeptRoots } from "./kept-roots.ts";
 import { link, make, makeNameless } from "./making.ts";
+import { type GuestPart, guestPart } from "./guest-part.ts";
+import { Merger } from "./merge.ts";
 import { directoryOf, findName, nodeOf } from "./names.ts";
 import { newRoot, writerOf } from "./new-root.ts";
 import type { Node } from "./nodes.ts";
@@ -61,6 +63,8 @@ export interface TreeOptions {
   readonly brake?: BrakeRule;
   /** Which of the drive's devices this is. */
   readonly device?: Device;
+  /** Somebody else's folder: files have one name each, and those of several are not shown. */
+  readonly isFolder?: boolean;
   /** Is told each change of the journal that damage does not allow; without it, opening fails. */
   readonly lostChange?: LostChange;
 }
@@ -78,6 +82,8 @@ export interface Tree extends FileSystem, CensusTaker, Governed, Renewing {
   close(): Promise<void>;
   /** With the drive's other devices: what they made comes in, what this one made is told. */
   readonly devices: DevicePart;
+  /** With the owner of a folder that this tree is, or with guests of its own folders. */
+  readonly guests: GuestPart;
   /** Lets go of opened chunks, which are kept for the next read of them. */
   forgetOpened(): void;
   /** Every chunk block of a file, in order. */
@@ -104,6 +110,7 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
   const readOnly = options.readOnly === true;
   const device = options.device ?? writerOf(root);
   const state = new State(needs, keys, root, { readOnly, device });
+  state.showsLinked = options.isFolder !== true;
   const before = sealed === undefined ? undefined : root;
   const commits = new Commits(state, new KeptRoots(state, before, options.keep));
   const brake = new Brake(state, commits, options.brake);
@@ -133,12 +140,14 @@ export interface Works {
 }
 
 export function treeOf(state: State, works: Works): Tree {
+  const merger = new Merger(state, works.commits);
   return {
     ...portOf(state),
     ...drivePart(state, works),
     ...governedPart(state, works.resealer),
     ...renewingPart(state, works),
-    devices: devicePart(state, works),
+    devices: devicePart(state, { ...works, merger }),
+    guests: guestPart(state, { ...works, merger }),
     past: new Past(state, works.commits, portOf),
     brake: works.brake,
   };

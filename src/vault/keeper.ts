@@ -196,12 +196,16 @@ export class Keeper {
     await this.#write(head.owner, totals, await this.#needs.books.changesFor(head));
   }
 
-  /** The newest state of a shared folder, and who may read it from now on. */
-  async keepShare(share: Share): Promise<void> {
+  /**
+   * The newest state of a shared folder, and who may read it from now on. A guest's is paid for by
+   * the folder's owner, where the guest has nothing else here.
+   */
+  async keepShare(share: Share, host: OwnerId): Promise<void> {
     using _turn = await this.#turn.enter();
     const { accounts } = this.#needs;
     const { owner } = share;
-    if (!accounts.owners.has(owner)) throw new HiveError("Denied", "vault.share", owner);
+    const payer = accounts.owners.has(owner) ? owner : host;
+    if (!accounts.owners.has(payer)) throw new HiveError("Denied", "vault.share", owner);
     const shares = await this.#needs.books.shares(owner);
     const stored = await this.#needs.books.share(owner, share.share);
     if (stored !== undefined && sameBytes(stored, share.bytes)) return;
@@ -213,8 +217,18 @@ export class Keeper {
       throw new HiveError("Quota", "vault.share", `${shares.length} shares`);
     }
     const bytes = share.bytes.length - (stored?.length ?? 0);
-    using _room = bytes > 0 ? accounts.reserve(owner, bytes) : undefined;
-    await this.#write(owner, accounts.with(owner, { bytes }), [entries.putShare(share)]);
+    using _room = bytes > 0 ? accounts.reserve(payer, bytes) : undefined;
+    await this.#write(payer, accounts.with(payer, { bytes }), [entries.putShare(share)]);
+  }
+
+  /** What a guest wrote of this folder, whose right ended. */
+  async dropGuest(guest: OwnerId, { owner, share }: Share): Promise<void> {
+    using _turn = await this.#turn.enter();
+    const { accounts } = this.#needs;
+    const stored = await this.#needs.books.share(guest, share);
+    if (stored === undefined || accounts.owners.has(guest)) return;
+    const totals = accounts.with(owner, { bytes: -stored.length });
+    await this.#write(owner, totals, [entries.dropShare(guest, share)]);
   }
 
   /** Within a turn: notes who brought the owner, when that is new. */
@@ -240,7 +254,10 @@ export class Keeper {
     ]);
     const heads = await this.#needs.books.heads(idle);
     const shares = await this.#needs.books.shares(idle);
-    const forgotten = shares.map((bytes) => entries.dropShare(idle, parseShare(bytes).share));
+    const forgotten = shares.map(parseShare).flatMap(({ share, writers }) => {
+      const guests = writers.map(({ writer }) => writer);
+      return [idle, ...guests].map((one) => entries.dropShare(one, share));
+    });
     await this.#write(idle, noTotals, [...words, ...forgotten, ...entries.dropHeads(idle, heads)]);
     for (const group of groups) this.groups.forget(`${idle}/${group}`);
   }

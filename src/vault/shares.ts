@@ -10,7 +10,7 @@ import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Requester } from "../base/network.ts";
 import type { Share, ShareAct, ShareHost } from "../base/sharing.ts";
-import { decodeShareAsk, parseShare } from "../crypt/share-records.ts";
+import { decodeShareAsk, decodeShareWrite, parseShare } from "../crypt/share-records.ts";
 import type { Books } from "./books.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -36,6 +36,7 @@ export class Shares implements ShareHost {
     switch (act) {
       case "put": return this.#put(from, parseShare(payload));
       case "get": return this.#get(from, payload);
+      case "write": return this.#write(from, payload);
       case "key": throw new HiveError("Unsupported", "vault.share", act);
       default: return unreachable(act);
     }
@@ -49,10 +50,39 @@ export class Shares implements ShareHost {
 
   async #put(from: Requester, share: Share): Promise<Uint8Array> {
     await this.#needs.checkPartner(from, share.owner);
-    await this.#needs.keeper.keepShare(share);
+    const before = (await this.#of(share.owner)).find((one) => one.share === share.share);
+    await this.#keep(share, share.owner);
+    const staying = new Set(share.writers.map(({ writer }) => writer));
+    const gone = before?.writers.filter(({ writer }) => !staying.has(writer)) ?? [];
+    for (const { writer } of gone) {
+      await this.#needs.keeper.dropGuest(writer, share);
+      this.#parsed.delete(writer);
+    }
+    return none;
+  }
+
+  /**
+   * A guest's record of a folder, kept beside the owner's and at his cost, as long as that names
+   * the right by which it is signed: who keeps the guest's own shards may know nothing of it.
+   */
+  async #write(from: Requester, payload: Uint8Array): Promise<Uint8Array> {
+    const { owner, record } = decodeShareWrite(payload);
+    const share = parseShare(record);
+    const nowMs = this.#needs.clock.now();
+    const folder = (await this.#of(owner)).find((one) => one.share === share.share);
+    const isNamed = folder?.writers.some(({ writer, expiresAtMs }) => {
+      return writer === share.owner && expiresAtMs > nowMs;
+    });
+    const isAllowed = isNamed === true && from.owners.includes(share.owner);
+    if (!isAllowed) throw new HiveError("Denied", "vault.share", share.owner);
+    await this.#keep(share, owner);
+    return none;
+  }
+
+  async #keep(share: Share, payer: OwnerId): Promise<void> {
+    await this.#needs.keeper.keepShare(share, payer);
     this.#changes++;
     this.#parsed.delete(share.owner);
-    return none;
   }
 
   /** Nothing when the asker has the newest. Whoever is not named learns no more than that. */

@@ -46,7 +46,10 @@ import { baseOf } from "../../src/guard/log.ts";
 import { TestGroup } from "../support/guard-group.ts";
 import { ShareMaker } from "../support/share-maker.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
-import { decodeShareAsk, encodeShareAsk } from "../../src/crypt/share-records.ts";
+import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, parseGrant,
+  parseShare }
+  from "../../src/crypt/share-records.ts";
+import { writeRightOf } from "../../src/crypt/write-right.ts";
 import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
   from "../../src/sharing/payload.ts";
 import { linkNeedsPassphrase, linkText } from "../../src/sharing/link.ts";
@@ -240,6 +243,23 @@ const decoders: readonly Decoder[] = [
   {
     name: "question for a share", bytesMax: payloadBytesMax, decode: decodeShareAsk,
     valid: [encodeShareAsk({ owner: drive.owner, share: shares.share, sequence: 9 })],
+  },
+  {
+    name: "share with writers", bytesMax: payloadBytesMax, decode: parseShare,
+    valid: [shares.record(3, [{ person: drive.owner }], undefined, [
+      writeRightOf(random.bytes(32)),
+    ]).bytes],
+  },
+  {
+    name: "grant to write", bytesMax: payloadBytesMax, decode: parseGrant,
+    valid: [shares.writeGrant(personKeysOf(random.bytes(32)), 5).bytes],
+  },
+  {
+    name: "what a guest tells holders", bytesMax: payloadBytesMax,
+    decode: (bytes) => parseShare(decodeShareWrite(bytes).record),
+    valid: [encodeShareWrite({
+      owner: drive.owner, record: shares.record(3, [{ person: drive.owner }], undefined).bytes,
+    })],
   },
   {
     name: "share's payload", bytesMax: limits.records.headSealedBytesMax,

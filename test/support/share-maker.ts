@@ -7,12 +7,15 @@ import type { Grant, Share } from "../../src/base/sharing.ts";
 import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PersonKeys, personKeysOf, sealGrant } from "../../src/crypt/grants.ts";
 import { readerKeyOf, signGrant, signShare, wrapKey } from "../../src/crypt/share-records.ts";
+import { type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/write-right.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "../../src/sharing/payload.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 
 export interface TestReader {
   readonly person: PersonId;
   readonly expiresAtMs?: number;
+  /** Of one who may write, too. */
+  readonly readerKey?: Uint8Array;
 }
 
 export class ShareMaker {
@@ -35,25 +38,66 @@ export class ShareMaker {
 
   record(
     sequence: number, readers: readonly TestReader[], payload: SharePayload | undefined,
+    writers: readonly WriteRight[] = [],
   ): Share {
     const { drive: { owner, shareSecret }, share, random } = this;
     const key = random.bytes(32);
     const bytes = payload === undefined ? random.bytes(40) : encodeSharePayload(payload);
     return signShare(this.drive, {
       share, sequence, publishedAtMs: 1e12 + sequence,
+      writers: writers.map(({ keys }) => ({
+        writer: keys.owner, expiresAtMs: limits.records.timeMsMax,
+      })),
       sealed: sealPayload(key, bytes, { owner, share, sequence }, random),
-      readers: readers.map(({ person, expiresAtMs = limits.records.timeMsMax }) => ({
+      readers: readers.map(({ person, expiresAtMs = limits.records.timeMsMax, readerKey }) => ({
         person, expiresAtMs,
-        key: wrapKey(readerKeyOf(shareSecret, share, person), key, sequence, random),
+        key: wrapKey(readerKey ?? readerKeyOf(shareSecret, share, person), key, sequence, random),
       })),
     });
+  }
+
+  rightOf(to: PersonKeys, number: number): WriteRight {
+    return writeRightOf(this.#secretOf(to, number));
+  }
+
+  /** As whoever has a right tells the folder's owner what she wrote. */
+  written(
+    { keys, backKey }: WriteRight, sequence: number, payload: SharePayload,
+    { share = this.share, to = personIdOf(this.owner), publishedAtMs = 1e12 + sequence } = {},
+  ): Share {
+    const { random } = this;
+    const { owner } = keys;
+    const key = random.bytes(32);
+    const place = { owner, share, sequence };
+    return signShare(keys, {
+      share, sequence, publishedAtMs, writers: [],
+      sealed: sealPayload(key, encodeSharePayload(payload), place, random),
+      readers: [{
+        person: to, expiresAtMs: limits.records.timeMsMax,
+        key: wrapKey(backKey, key, sequence, random),
+      }],
+    });
+  }
+
+  /** For writing too. */
+  writeGrant(to: PersonKeys, number: number): Grant {
+    const { drive: { owner }, share } = this;
+    return signGrant(this.owner, {
+      from: personIdOf(this.owner), to: personIdOf(to), owner, share, name: "photos", peers: [],
+      writes: true, sealed: sealGrant(to.sealPublic, this.#secretOf(to, number)),
+    });
+  }
+
+  #secretOf(to: PersonKeys, number: number): Buffer {
+    const { drive: { shareSecret }, share } = this;
+    return writeSecretOf(shareSecret, { share, person: personIdOf(to), number });
   }
 
   grant(to: PersonKeys): Grant {
     const person = personIdOf(to);
     const { drive: { owner, shareSecret }, share } = this;
     return signGrant(this.owner, {
-      from: personIdOf(this.owner), to: person, owner, share, name: "photos", peers: [],
+      from: personIdOf(this.owner), to: person, owner, share, name: "photos", peers: [], writes: false,
       sealed: sealGrant(to.sealPublic, readerKeyOf(shareSecret, share, person)),
     });
   }

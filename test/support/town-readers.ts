@@ -38,8 +38,15 @@ function roomOf(parts: {
     transfer, clock: town.network.clock, random: seededRandom(`room of ${name}`), log: silentLog,
     coder: openCoder(), deviceName: name, certifier: () => () => [], mayReadAhead: () => false,
     connect: async () => undefined,
-    roots: { shared: async ({ root }) => shown(root), expired: async () => undefined },
+    roots: {
+      shared: async ({ root }) => shown(root), written: nobodyWrites, expired: async () => undefined,
+    },
+    openTransfer: nobodyWrites,
   });
+}
+
+function nobodyWrites(): never {
+  throw new Error("in this town folders are read");
 }
 
 /** The node of this person answers with her key. */

@@ -21,7 +21,7 @@ function file(number: number, ...names: readonly Name[]): [Ino, Fact] {
 }
 
 function namesAfter(merged: Merged): ReadonlyMap<Ino, readonly string[]> {
-  const resolved = tidy(merged, noDevices, () => true);
+  const resolved = tidy(merged, { seen: noDevices, isListed: () => true, root: rootIno });
   if (resolved.kind !== "merged") throw new Error("all is listed");
   return new Map([...resolved.merged].map(([ino, { places }]) => [ino, places.map(({ name }) => name)]));
 }

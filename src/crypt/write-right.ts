@@ -1,0 +1,57 @@
+/**
+ * A right to write one folder: all keys that it is made of, from the 32 bytes that its grant gives.
+ * The owner makes them from his own secret, so a grant holds nothing else, and whoever may write
+ * may read; nothing else of the drive follows from them. What she writes is a drive of its own to
+ * whoever keeps it: these keys sign its records, and seal it.
+ *
+ *   share/writer     label of the right, from the drive's share secret;
+ *                    context: share || person || u64 number of the grant, big-endian
+ *   share/reader     label of the writer's key as a reader, from the right
+ *   share/back       label of the key by which she tells the owner, from the right
+ *   drive/...        labels of all others, from the right (drive.ts)
+ */
+import { type OwnerId, type PersonId, type ShareId, bytesOfId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type DriveKeys, driveKeysOf } from "./drive.ts";
+import { deriveKey } from "./keys.ts";
+import { sha256 } from "./sha256.ts";
+
+export interface WriteRight {
+  readonly keys: DriveKeys;
+  readonly readerKey: Buffer;
+  readonly backKey: Buffer;
+  /** Of the device that changes by it are marked with. */
+  readonly number: number;
+}
+
+export interface RightPlace {
+  readonly share: ShareId;
+  readonly person: PersonId;
+  /** Grants of one folder are numbered: what was revoked is no part of a later one. */
+  readonly number: number;
+}
+
+export function writeSecretOf(
+  shareSecret: Uint8Array, { share, person, number }: RightPlace,
+): Buffer {
+  const which = Buffer.alloc(8);
+  which.writeBigUInt64BE(BigInt(number));
+  const place = Buffer.concat([bytesOfId(share), bytesOfId(person), which]);
+  return deriveKey(shareSecret, "share/writer", place);
+}
+
+export function writeRightOf(secret: Uint8Array): WriteRight {
+  const keys = driveKeysOf(secret);
+  return {
+    keys,
+    readerKey: deriveKey(secret, "share/reader"),
+    backKey: deriveKey(secret, "share/back"),
+    number: deviceOfRight(keys.owner),
+  };
+}
+
+/** One right is used on one device at a time, so its number follows from it. */
+function deviceOfRight(writer: OwnerId): number {
+  const digest = sha256(Buffer.concat([Buffer.from("hive guest "), bytesOfId(writer)]));
+  return 1 + digest.readUInt32BE(0) % limits.devices.deviceMax;
+}

@@ -1,0 +1,156 @@
+/**
+ * What this machine's person writes in a folder of somebody else's, on its way to the owner. It is
+ * a drive of its own: its keys come from the right to write (crypt/write-right.ts), its blocks go
+ * to groups that this machine draws, and each head is followed by a record of it as shares have
+ * them, which only the owner can open. His holders keep that too, for as long as his own record
+ * names the right; so neither of the two need be there when the other is. Keys of the KeyValue:
+ *
+ *   w/WRITER/sequence  varint: of the last record that was signed, or was about to be
+ *   w/WRITER/t/...     the books of its blocks (transfer/)
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import { Reader, Writer, asBuffer } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { isFault } from "../base/errors.ts";
+import type { Cid, Ino, PeerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Grant, ShareNetwork } from "../base/sharing.ts";
+import { keyBytes } from "../crypt/keys.ts";
+import { encodeShareWrite, signShare, wrapKey } from "../crypt/share-records.ts";
+import type { WriteRight } from "../crypt/write-right.ts";
+import { treeKeys } from "../dag/keys.ts";
+import { openRoot } from "../dag/root.ts";
+import type { Published } from "../transfer/publish.ts";
+import type { Transfer } from "../transfer/transfer.ts";
+import { rootOf } from "./folder.ts";
+import { type SharePayload, encodeSharePayload, sealPayload } from "./payload.ts";
+import { Telling } from "./telling.ts";
+
+/** What carries the blocks of one right; `books` are its own. */
+export type OpenGuestTransfer = (right: WriteRight, prefix: string) => Promise<Transfer>;
+
+export interface WritingNeeds {
+  readonly books: KeyValue;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly network: ShareNetwork;
+  readonly openTransfer: OpenGuestTransfer;
+  readonly right: WriteRight;
+  readonly grant: Grant;
+  /** Whoever keeps the owner's shards. */
+  readonly owners: () => readonly PeerId[];
+}
+
+export class Writing {
+  readonly #needs: WritingNeeds;
+  readonly #telling: Telling;
+  readonly #toOwners: Telling;
+  #transfer: Promise<Transfer> | undefined;
+  /** Which folder it is in the owner's drive. */
+  #ino: Ino | undefined;
+  /** Which head the record follows. */
+  #head = 0;
+  trouble: string | null = null;
+
+  constructor(needs: WritingNeeds) {
+    this.#needs = needs;
+    this.#telling = new Telling(needs);
+    this.#toOwners = new Telling(needs);
+  }
+
+  know({ ino }: Pick<SharePayload, "ino">): void {
+    this.#ino = ino;
+  }
+
+  /** From now on there is a tree, whose blocks are to be brought to peers. */
+  async begin(): Promise<void> {
+    const { openTransfer, right } = this.#needs;
+    this.#transfer ??= openTransfer(right, `${this.#prefix}t/`);
+    await this.#transfer;
+  }
+
+  async fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
+    await this.begin();
+    return await (await this.#transfer as Transfer).fetch(cid, options);
+  }
+
+  async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const transfer = await this.#transfer;
+    if (transfer === undefined) return "idle";
+    const result = await transfer.uploader.step(signal);
+    await this.#follow(transfer, signal);
+    return result;
+  }
+
+  async flush(timeoutMs: number): Promise<void> {
+    const transfer = await this.#transfer;
+    if (transfer === undefined) return;
+    await transfer.flush(timeoutMs);
+    await this.#follow(transfer, AbortSignal.timeout(timeoutMs));
+  }
+
+  get #prefix(): string {
+    return `w/${this.#needs.right.keys.owner}/`;
+  }
+
+  async #follow(transfer: Transfer, signal: AbortSignal): Promise<void> {
+    try {
+      const published = await transfer.published();
+      const isNew = published !== undefined && published.sequence !== this.#head;
+      if (isNew && this.#ino !== undefined) await this.#make(published, this.#ino);
+      await this.#tell(transfer, signal);
+      this.trouble = null;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.trouble = describe(error);
+      this.#needs.log.warn("sharing.writing", { why: this.trouble });
+    }
+  }
+
+  async #make(published: Published, ino: Ino): Promise<void> {
+    const { right: { keys, backKey }, grant: { share, from }, random, clock } = this.#needs;
+    const { directory, devices } = openRoot(treeKeys(keys.treeSecret), published.root);
+    const { catalogKey } = keys;
+    const { standIn: _, ...told } = published;
+    const root = rootOf(directory, devices);
+    const payload = encodeSharePayload({ ...told, root, ino, catalogKey });
+    const sequence = await this.#nextSequence();
+    const key = random.bytes(keyBytes);
+    const owner = { person: from, expiresAtMs: limits.records.timeMsMax };
+    const sealed = sealPayload(key, payload, { owner: keys.owner, share, sequence }, random);
+    const { bytes } = signShare(keys, {
+      share, sequence, publishedAtMs: clock.now(), sealed,
+      readers: [{ ...owner, key: wrapKey(backKey, key, sequence, random) }],
+    });
+    this.#head = published.sequence;
+    this.#telling.begin(bytes);
+    this.#toOwners.begin(bytes);
+  }
+
+  async #tell(transfer: Transfer, signal: AbortSignal): Promise<void> {
+    const { network, owners, grant: { owner } } = this.#needs;
+    await this.#telling.tell(transfer.members(), (peer, record) => {
+      return network.share(peer, "put", record, { signal });
+    }, signal);
+    await this.#toOwners.tell(owners(), (peer, record) => {
+      return network.share(peer, "write", encodeShareWrite({ owner, record }), { signal });
+    }, signal);
+  }
+
+  /**
+   * Written down first: whatever crashes in between, it is never used twice. After the loss of
+   * these books the clock goes on, since holders would refuse a number below the last one.
+   */
+  async #nextSequence(): Promise<number> {
+    const { books, clock } = this.#needs;
+    const key = `${this.#prefix}sequence`;
+    const last = await books.get(key);
+    const before = last === undefined ? 0 : new Reader(asBuffer(last), "sharing.w").varint();
+    const sequence = Math.max(before + 1, clock.now());
+    await books.put(key, new Writer(8).varint(sequence).finish());
+    return sequence;
+  }
+}

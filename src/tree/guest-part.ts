@@ -1,0 +1,64 @@
+/**
+ * The tree's part among people: it takes in what the owner of a folder has, where it is that
+ * folder, and what guests wrote in folders of its own.
+ */
+import { HiveError } from "../base/errors.ts";
+import type { Ino } from "../base/ids.ts";
+import { parseRoot } from "../dag/root.ts";
+import type { Commits } from "./commit.ts";
+import { GuestMeeting, OwnerMeeting } from "./merge-folder.ts";
+import type { Merger, StaleListener } from "./merge.ts";
+import { isDirectory } from "./names.ts";
+import type { Node } from "./nodes.ts";
+import type { State } from "./state.ts";
+import { findInos } from "./walking.ts";
+
+/** Somebody who may write a folder of this drive. */
+export interface TreeGuest {
+  readonly folder: Ino;
+  /** Of the device that his changes are marked with, and what it is called here. */
+  readonly number: number;
+  readonly name: string;
+}
+
+/** Roots are not sealed. Each answers whether it changed anything. */
+export interface GuestPart {
+  mergeOwner(root: Uint8Array, tell: StaleListener): Promise<boolean>;
+  /** Nothing of it is believed but what it says of that folder. NotFound without the folder. */
+  mergeGuest(root: Uint8Array, guest: TreeGuest, tell: StaleListener): Promise<boolean>;
+}
+
+export function guestPart(
+  state: State, { commits, merger }: { readonly commits: Commits; readonly merger: Merger },
+): GuestPart {
+  return {
+    mergeOwner: (root, tell) => {
+      const record = parseRoot(root);
+      return merger.meet(() => new OwnerMeeting(state, record), tell);
+    },
+    async mergeGuest(root, { folder: ino, ...guest }, tell) {
+      // Whoever asks remembers what came in, and would not ask again.
+      if (state.readOnly) throw new HiveError("ReadOnly", "tree.guest", "mounted read-only");
+      const record = parseRoot(root);
+      const folder = await folderOf(state, ino);
+      // It stays while others are merged.
+      folder.pins++;
+      try {
+        const commit = () => commits.commit();
+        const terms = { ...guest, folder, commit };
+        return await merger.meet(() => new GuestMeeting(state, record, terms), tell);
+      } finally {
+        folder.pins--;
+        state.nodes.settle(folder);
+      }
+    },
+  };
+}
+
+/** Wherever it is by now. */
+async function folderOf(state: State, ino: Ino): Promise<Node> {
+  const known = state.nodes.find(ino);
+  if (known !== undefined && isDirectory(known) && known.inode.links > 0) return known;
+  for await (const node of findInos(state, new Set([ino]))) if (isDirectory(node)) return node;
+  throw new HiveError("NotFound", "tree.guest", `folder ${ino}`);
+}

@@ -1,0 +1,27 @@
+/**
+ * What came into a folder with a folder above it. Where two sides have all of a drive, whoever has
+ * seen a mark has seen the thing itself; where they have one folder of it alone, a thing may have
+ * been made long before it came here, and without this it would be taken for one that the other
+ * side has seen and taken away. So of the owner's side a move of a folder is news of all below.
+ * Pure.
+ */
+import type { Ino } from "../base/ids.ts";
+import { marksOf } from "../dag/inodes.ts";
+import { type Fact, type Side, isFolder } from "./merge-rules.ts";
+
+/** Facts come with the folders above them first, as whoever lists folders finds them. */
+export function withArrivals({ facts, seen }: Side, root: Ino): Side {
+  const below = new Map<Ino, readonly number[]>([[root, []]]);
+  const told = new Map<Ino, Fact>();
+  for (const [ino, fact] of facts) {
+    const arrived = below.get(fact.places[0]?.parent ?? root) ?? [];
+    told.set(ino, { ...fact, arrived });
+    if (ino !== root && isFolder(fact)) below.set(ino, added(arrived, marksOf(fact.inode).moved));
+  }
+  return { facts: told, seen };
+}
+
+/** One list for each folder, however deep: the same mark need not stand there twice. */
+function added(marks: readonly number[], mark: number): readonly number[] {
+  return marks.includes(mark) ? marks : [...marks, mark];
+}

@@ -1,0 +1,94 @@
+/**
+ * Two people on one swarm, each with a drive mounted by a daemon of her own: Ben may write a folder
+ * of Ann's. What either does comes to the other, whoever is off, until his right ends.
+ */
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync }
+  from "node:fs";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { test } from "tap";
+import { type Machine, newMachine, until } from "../support/cli.ts";
+import { met } from "../support/folders.ts";
+
+interface SharesRow {
+  readonly given: readonly { readonly with: readonly { readonly wroteAt: string | null }[] }[];
+  readonly taken: readonly { readonly writes: boolean; readonly trouble: string | null }[];
+}
+
+async function shares(machine: Machine): Promise<SharesRow> {
+  return JSON.parse((await machine.hive(["shares", "--json"])).out) as SharesRow;
+}
+
+function appears(path: string, bytes: string | Buffer): Promise<void> {
+  const isThere = async () => {
+    try {
+      return readFileSync(path).equals(Buffer.from(bytes));
+    } catch {
+      return false;
+    }
+  };
+  return until(isThere, { seconds: 40, what: `${path} is there` });
+}
+
+test("a folder is written by its owner and by one more person, whoever is off",
+  { timeout: 240_000 }, async (t) => {
+    const [ann, ben] = [newMachine("ann"), newMachine("ben")];
+    t.teardown(async () => {
+      await ben.end();
+      await ann.end();
+    });
+    await ann.must(t, ["mount", ann.mount, "--swarm", "4"]);
+    await ben.must(t, ["init"]);
+    const bootstrap = (await ann.swarm()).map(({ address }) => address);
+    ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+    await ben.must(t, ["mount", ben.mount]);
+    await met(ann, 4);
+    await met(ben, 4);
+    const work = join(ann.mount, "work");
+    mkdirSync(join(work, "sub"), { recursive: true });
+    writeFileSync(join(work, "note"), "of Ann");
+    writeFileSync(join(work, "sub", "large"), randomBytes(2_000_000));
+    await ann.must(t, ["flush", "--timeout", "90"]);
+
+    const benIs = (await ben.must(t, ["contacts", "me"])).out.trim();
+    await ann.must(t, ["contacts", "add", "Ben", benIs]);
+    const grant = (await ann.must(t, ["share", work, "--with", "Ben", "--write"])).out.trim();
+    t.ok(grant.length < 2_400, `a grant of ${grant.length} characters`);
+    await ben.must(t, ["accept", grant, "work"]);
+    const shared = join(ben.mount, "Shared", "work");
+    await appears(join(shared, "note"), "of Ann");
+
+    const large = randomBytes(3_000_000);
+    writeFileSync(join(shared, "sub", "of Ben"), large);
+    renameSync(join(shared, "note"), join(shared, "sub", "note"));
+    writeFileSync(join(shared, "mine"), "of Ben");
+    t.equal(statSync(join(shared, "mine")).uid, process.getuid?.());
+    await ben.must(t, ["flush", "--timeout", "90"]);
+    await appears(join(work, "sub", "of Ben"), large);
+    await appears(join(work, "sub", "note"), "of Ann");
+    t.strictSame(readdirSync(work).sort(), ["mine", "sub"]);
+    writeFileSync(join(work, "mine"), "of both");
+    await ann.must(t, ["flush", "--timeout", "90"]);
+    await appears(join(shared, "mine"), "of both");
+
+    await ann.must(t, ["unmount"]);
+    writeFileSync(join(shared, "while Ann is off"), "written");
+    rmSync(join(shared, "sub", "large"));
+    await ben.must(t, ["flush", "--timeout", "90"]);
+    await ben.must(t, ["unmount"]);
+    await ann.must(t, ["mount", ann.mount]);
+    await appears(join(work, "while Ann is off"), "written");
+    t.strictSame(readdirSync(join(work, "sub")).sort(), ["note", "of Ben"]);
+    t.match((await shares(ann)).given, [{ with: [{ writes: true, trouble: null }] }]);
+
+    await ben.must(t, ["mount", ben.mount]);
+    await appears(join(shared, "while Ann is off"), "written");
+    t.match((await shares(ben)).taken, [{ writes: true }]);
+    await met(ann, 4);
+    await ann.must(t, ["revoke", work, "--from", "Ben"]);
+    const isGone = async () => (await shares(ben)).taken[0]?.trouble?.includes("any more") === true;
+    await until(isGone, { seconds: 30, what: "Ben is refused" });
+    t.throws(() => statSync(shared), { code: "ENOENT" });
+    t.strictSame((await shares(ann)).given, []);
+    t.equal(readFileSync(join(work, "mine"), "utf8"), "of both");
+  });

@@ -1,0 +1,125 @@
+/**
+ * A folder of one drive and the tree of somebody who may write it, without a network: what either
+ * publishes the other takes in by hand, and every block that one of them made the other can fetch.
+ */
+import { systemClock } from "../../src/base/clock.ts";
+import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { treeKeys } from "../../src/dag/keys.ts";
+import { type RootRecord, openRoot } from "../../src/dag/root.ts";
+import { findFolder, rootOf } from "../../src/sharing/folder.ts";
+import { openGuestTree } from "../../src/tree/guest-tree.ts";
+import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { PooledStore } from "./merge-devices.ts";
+import { nobody, readFile, walkTree } from "./walk.ts";
+
+export const ownerSecret = Buffer.alloc(32, 3);
+export const guestSecret = Buffer.alloc(32, 4);
+export const ownerDevice = { number: 101, name: "desk" };
+export const guest = { number: 202, name: "lap" };
+/** What the owner calls the guest. */
+const contact = "Ben of the office";
+const flags = { read: true, write: true, append: false, truncate: true, exclusive: false };
+const silently = async (): Promise<void> => undefined;
+
+export const at = (name: string, parent = rootIno) => ({ parent, name: parseName(name) });
+
+export async function put(tree: Tree, name: string, bytes: string | Buffer, parent = rootIno) {
+  const made = await tree.create(nobody, at(name, parent), { mode: 0o644 }, flags);
+  await tree.write(made.handle, 0, Buffer.from(bytes));
+  await tree.release(made.handle);
+  return made.attributes.ino;
+}
+
+export async function textAt(tree: Tree, name: string, parent = rootIno): Promise<string> {
+  const { ino } = await tree.lookup(at(name, parent));
+  return (await readFile(tree, ino)).toString();
+}
+
+export class SharedFolder {
+  readonly pool = new Map<Cid, Uint8Array>();
+  readonly owners: PooledStore = new PooledStore(this.pool);
+  readonly guests: PooledStore = new PooledStore(this.pool);
+  readonly #random: ReturnType<typeof seededRandom>;
+  owner!: Tree;
+  guest!: Tree;
+  folder!: Ino;
+
+  constructor(seed: string) {
+    this.#random = seededRandom(`shared folder ${seed}`);
+  }
+
+  /** A drive with a folder "f" and what the caller puts into it, then the guest's tree of it. */
+  async open(fill: (owner: Tree, folder: Ino) => Promise<void> = async () => undefined) {
+    this.owner = await openTree(this.#needs(this.owners), {
+      treeSecret: ownerSecret, device: ownerDevice,
+    });
+    const { ino } = await this.owner.mkdir(nobody, at("f"), { mode: 0o755 });
+    this.folder = ino;
+    await fill(this.owner, ino);
+    const root = await this.ownersRoot();
+    this.guest = await openGuestTree(this.#needs(this.guests), {
+      treeSecret: guestSecret, device: guest, root,
+    });
+    return this;
+  }
+
+  /** As his next head would say it. */
+  async ownersRoot(): Promise<Uint8Array> {
+    await this.owner.commit();
+    const root = openRoot(treeKeys(ownerSecret), this.owners.root() as Uint8Array);
+    const read = async (cid: Cid) => this.owners.get(cid);
+    const wanted = { ino: this.folder, path: [parseName("f")] };
+    const found = await findFolder(root, wanted, read);
+    if (found === undefined) throw new Error("the folder is gone");
+    return rootOf(found, root.devices);
+  }
+
+  async guestsRecord(): Promise<RootRecord> {
+    await this.guest.commit();
+    return openRoot(treeKeys(guestSecret), this.guests.root() as Uint8Array);
+  }
+
+  async toOwner(root?: Uint8Array): Promise<boolean> {
+    const record = await this.guestsRecord();
+    const told = root ?? rootOf(record.directory, record.devices);
+    const { folder } = this;
+    return this.owner.guests.mergeGuest(told, { folder, number: guest.number, name: contact }, silently);
+  }
+
+  async toGuest(): Promise<boolean> {
+    return this.guest.guests.mergeOwner(await this.ownersRoot(), silently);
+  }
+
+  /** Until neither has news; answers how many rounds that took. */
+  async settle(): Promise<number> {
+    for (let round = 1; round < 12; round++) {
+      const [one, other] = [await this.toOwner(), await this.toGuest()];
+      if (!one && !other) return round;
+    }
+    throw new Error("they go on telling each other of news");
+  }
+
+  /** The owner's, with nothing but what his own store has. */
+  async ownerAlone(): Promise<Tree> {
+    await this.owner.commit();
+    this.pool.clear();
+    return openTree(this.#needs(this.owners), { treeSecret: ownerSecret, device: ownerDevice });
+  }
+
+  #needs(store: PooledStore) {
+    return { store, clock: systemClock, random: this.#random, log: silentLog };
+  }
+}
+
+/** Paths and contents below a folder, without times, numbers, and what belongs to whom. */
+export async function pictureBelow(tree: Tree, prefix = "/"): Promise<Record<string, string>> {
+  const picture: Record<string, string> = {};
+  for (const [path, { attributes, content }] of await walkTree(tree)) {
+    if (!path.startsWith(prefix) || path === "/") continue;
+    const name = path.slice(prefix.length - 1);
+    picture[name] = `${(attributes.mode & 0o777).toString(8)} ${content}`;
+  }
+  return picture;
+}

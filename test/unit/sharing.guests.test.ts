@@ -1,0 +1,223 @@
+/**
+ * Rights to write a folder, with raw records, real vaults and the protocol: who has one is believed
+ * about that folder and nothing else, and nobody who has none is, whatever he signs.
+ */
+import { readFileSync } from "node:fs";
+import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
+import type { Ino, PeerId } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { PeerNetwork, Requester } from "../../src/base/network.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { GuestRoot, Share, ShareNetwork } from "../../src/base/sharing.ts";
+import { personKeysOf } from "../../src/crypt/grants.ts";
+import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, parseGrant, parseShare }
+  from "../../src/crypt/share-records.ts";
+import { writeRightOf } from "../../src/crypt/write-right.ts";
+import { openCoder } from "../../src/erasure/erasure.ts";
+import type { GivenGuest } from "../../src/sharing/given.ts";
+import { openShare, takeGrant } from "../../src/sharing/opened.ts";
+import type { SharePayload } from "../../src/sharing/payload.ts";
+import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { Written } from "../../src/sharing/written.ts";
+import { World, refused } from "../contract/host.ts";
+import { faultOf } from "../support/faults.ts";
+import { ShareMaker } from "../support/share-maker.ts";
+import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
+import { openHouse } from "../support/vault-house.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const random = seededRandom(`sharing.guests/${seed}`);
+const never = new AbortController().signal;
+const [ben, eve] = [personKeysOf(random.bytes(32)), personKeysOf(random.bytes(32))];
+const folder = 7 as Ino;
+const { root: frozenRoot } = JSON.parse(
+  readFileSync(new URL("../vectors/sharing.json", import.meta.url), "utf8"),
+) as { readonly root: string };
+
+function payloadOf(ino = folder): SharePayload {
+  const root = Buffer.from(frozenRoot, "hex");
+  return { root, ino, manifests: [], newest: [], runs: [], catalogKey: random.bytes(32) };
+}
+
+test("a right to write holds the right to read, and opens for one person", (t) => {
+  const maker = new ShareMaker(random);
+  const grant = maker.writeGrant(ben, 5);
+  t.equal(grant.sealed.length, maker.grant(ben).sealed.length, "of the same length");
+  const held = takeGrant(ben, grant);
+  const right = maker.rightOf(ben, 5);
+  t.strictSame(held.readerKey, right.readerKey);
+  t.equal(held.right?.keys.owner, right.keys.owner, "the owner can make it without the grant");
+  t.throws(() => takeGrant(eve, grant));
+  t.not(maker.rightOf(ben, 6).keys.owner, right.keys.owner, "a later one is another");
+  t.not(maker.rightOf(eve, 5).keys.owner, right.keys.owner);
+  t.equal(takeGrant(ben, maker.grant(ben)).right, undefined, "who may read may not write");
+  // What reads gives nothing that signs: as a seed of a right it makes another key.
+  t.not(writeRightOf(right.readerKey).keys.owner, right.keys.owner);
+  t.end();
+});
+
+function write(record: Share, owner: Share["owner"]): ["write", Uint8Array] {
+  return ["write", encodeShareWrite({ owner, record: record.bytes })];
+}
+
+test("a holder of the folder keeps what its writers sign, as long as they are named", async (t) => {
+  const world = new World(random);
+  const clock = new ShiftedClock();
+  await using house = await openHouse(world.holder, { clock });
+  const { vault } = house;
+  await world.store(vault, world.segment());
+  const maker = new ShareMaker(random, { drive: world.drive });
+  const { owner } = world.drive;
+  const right = maker.rightOf(ben, 1);
+  const peer = world.stranger.peer;
+  const writer: Requester = { peer, owners: [right.keys.owner] };
+  const reader: Requester = { peer, owners: [personIdOf(ben)] };
+  const told: Requester = { peer, owners: [personIdOf(maker.owner)] };
+  const first = maker.written(right, 1, payloadOf());
+  const get = (sequence = 0): ["get", Uint8Array] =>
+    ["get", encodeShareAsk({ owner: right.keys.owner, share: maker.share, sequence })];
+
+  await refused(t, "before it is shared", vault.share(writer, ...write(first, owner)), "Denied");
+  const readers = [{ person: personIdOf(ben) }];
+  await vault.share(world.owner, "put", maker.record(1, readers, undefined).bytes);
+  await refused(t, "by a reader's grant", vault.share(reader, ...write(first, owner)), "Denied");
+  await refused(t, "of a reader", vault.share(writer, ...write(first, owner)), "Denied");
+  await vault.share(world.owner, "put", maker.record(2, readers, undefined, [right]).bytes);
+  await refused(t, "by another", vault.share(reader, ...write(first, owner)), "Denied");
+  await refused(t, "as the owner's", vault.share(writer, "put", maker.record(9, [], undefined).bytes), "Denied");
+  const forged = maker.written(maker.rightOf(eve, 1), 1, payloadOf());
+  const acting: Requester = { peer, owners: [forged.owner] };
+  await refused(t, "by a right that is not named", vault.share(acting, ...write(forged, owner)), "Denied");
+  await refused(t, "before the first", vault.share(told, ...get()), "NotFound");
+  await vault.share(writer, ...write(maker.written(right, 2, payloadOf()), owner));
+  await refused(t, "rolled back", vault.share(writer, ...write(first, owner)), "Stale");
+  const bent = Buffer.from(first.bytes);
+  bent[bent.length - 3]! ^= 1;
+  await refused(t, "bent", vault.share(writer, "write",
+    encodeShareWrite({ owner, record: bent })), "Corrupt");
+  t.equal(parseShare(await vault.share(told, ...get())).sequence, 2, "the folder's owner has it");
+  await refused(t, "it is for nobody else", vault.share(
+    { peer, owners: [personIdOf(eve)] }, ...get()), "Denied");
+
+  await vault.share(world.owner, "put", maker.record(3, readers, undefined).bytes);
+  const later = maker.written(right, 3, payloadOf());
+  await refused(t, "after it ended", vault.share(writer, ...write(later, owner)), "Denied");
+  await refused(t, "what it had signed is gone", vault.share(told, ...get()), "NotFound");
+});
+
+/** The owner's machine, one holder that says whatever it was given, and a tree that takes it in. */
+function owners(maker: ShareMaker, guests: () => readonly GivenGuest[], answer: () => Share | undefined) {
+  const taken: GuestRoot[] = [];
+  const peers = ["12D3KooWA".padEnd(52, "a") as PeerId];
+  const network = {
+    peers: () => [],
+    records: async () => { throw new HiveError("Unavailable", "test", "records"); },
+    share: async (...[, , payload]: Parameters<ShareNetwork["share"]>) => {
+      const asked = decodeShareAsk(payload);
+      const found = answer();
+      if (found === undefined) throw new HiveError("NotFound", "test", asked.share);
+      return found.bytes;
+    },
+  } as unknown as PeerNetwork & ShareNetwork;
+  const books = new MemoryBooks();
+  const clock: ShiftedClock = Object.assign(new ShiftedClock(), {
+    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
+  });
+  const open = () => new Written({
+    books, person: maker.owner, clock, random, log: silentLog, network, coder: openCoder(),
+    read: async () => Buffer.alloc(0), members: () => peers, guests, nameOf: () => "Ben",
+    roots: { written: async (news) => void taken.push(news) }, mayReadAhead: () => false,
+  });
+  return { taken, open, clock };
+}
+
+test("the owner takes in what is signed by a right, of its folder, newer, and in time", async (t) => {
+  const maker = new ShareMaker(random);
+  const right = maker.rightOf(ben, 1);
+  const guest: GivenGuest = {
+    share: maker.share, ino: folder, person: personIdOf(ben), number: 1, right,
+  };
+  let guests: readonly GivenGuest[] = [guest];
+  let answer: Share | undefined;
+  const { taken, open, clock } = owners(maker, () => guests, () => answer);
+  let written = open();
+  const look = async (record: Share | undefined) => {
+    answer = record;
+    clock.shiftMs += 120_000;
+    await written.step(never);
+    return written.wrote(maker.share, personIdOf(ben)).trouble;
+  };
+  t.equal(await look(undefined), null, "nothing was written yet");
+  t.equal(await look(maker.written(right, 1, payloadOf())), null);
+  t.match(taken, [{ folder, number: right.number, name: "Ben" }]);
+  t.match(await look(maker.written(right, 1, payloadOf())), /Stale/, "replayed");
+  t.match(await look(maker.written(maker.rightOf(eve, 1), 5, payloadOf())), /Corrupt/, "by another");
+  t.match(await look(maker.written(right, 5, payloadOf(8 as Ino))), /Corrupt/, "another folder");
+  const elsewhere = { share: decodeShareAsk(encodeShareAsk({
+    owner: right.keys.owner, share: "ef".repeat(16) as Share["share"], sequence: 0,
+  })).share };
+  t.match(await look(maker.written(right, 5, payloadOf(), elsewhere)), /Corrupt/, "another share");
+  t.match(await look(maker.written(right, 5, payloadOf(), { to: personIdOf(eve) })), /Denied/);
+  const readOnly = { ...right, backKey: right.readerKey };
+  t.match(await look(maker.written(readOnly, 5, payloadOf())), /Corrupt/, "under a reader's key");
+  t.match(await look(maker.record(6, [{ person: personIdOf(maker.owner) }], payloadOf())), /Corrupt/);
+  t.equal(taken.length, 1);
+  const publishedAtMs = systemClock.now();
+  t.equal(await look(maker.written(right, 2, payloadOf(), { publishedAtMs })), null);
+  t.equal(taken.length, 2);
+
+  written = open();
+  t.match(await look(maker.written(right, 2, payloadOf())), /Stale/, "replayed after a restart");
+  t.ok(written.areAny, "she may refer to what the drive does not");
+  guests = [];
+  answer = maker.written(right, 3, payloadOf());
+  clock.shiftMs += 120_000;
+  t.equal(await written.step(never), "idle", "her right ended");
+  t.equal(taken.length, 2);
+  t.notOk(written.areAny);
+  guests = [{ ...guest, number: 2, right: maker.rightOf(ben, 2) }];
+  t.match(await look(maker.written(right, 4, payloadOf())), /Corrupt/, "a later right is another");
+  t.equal(taken.length, 2);
+});
+
+interface Vectors {
+  readonly driveSeed: string;
+  readonly readerSeed: string;
+  readonly number: number;
+  readonly writer: string;
+  readonly device: number;
+  readonly readerKey: string;
+  readonly backKey: string;
+  readonly share: string;
+  readonly grant: string;
+  readonly written: string;
+  readonly write: string;
+}
+
+test("rights to write have the bytes that they always had", async (t) => {
+  const vectors = JSON.parse(
+    readFileSync(new URL("../vectors/sharing-write.json", import.meta.url), "utf8"),
+  ) as Vectors;
+  const reader = personKeysOf(Buffer.from(vectors.readerSeed, "hex"));
+  const maker = new ShareMaker(random, { seed: Buffer.from(vectors.driveSeed, "hex") });
+  const right = maker.rightOf(reader, vectors.number);
+  t.equal(right.keys.owner, vectors.writer);
+  t.equal(right.number, vectors.device);
+  t.equal(right.readerKey.toString("hex"), vectors.readerKey);
+  t.equal(right.backKey.toString("hex"), vectors.backKey);
+  const held = takeGrant(reader, parseGrant(Buffer.from(vectors.grant, "hex")));
+  t.equal(held.right?.keys.owner, vectors.writer);
+  const { record } = openShare(held, Buffer.from(vectors.share, "hex"), 0);
+  t.match(record.writers, [{ writer: vectors.writer }]);
+  const { owner, record: bytes } = decodeShareWrite(Buffer.from(vectors.write, "hex"));
+  t.equal(owner, maker.drive.owner);
+  t.equal(Buffer.from(bytes).toString("hex"), vectors.written);
+  const opener = {
+    grant: { owner: right.keys.owner, share: maker.share }, person: personIdOf(maker.owner),
+    readerKey: right.backKey,
+  };
+  t.equal(openShare(opener, bytes, 0).payload.ino, folder);
+  t.equal(await faultOf(() => openShare(opener, bytes, 3)), "Stale");
+});

@@ -1,0 +1,316 @@
+/**
+ * A folder that somebody else may write: both sides come to the same folder, nothing that nobody
+ * gave up is lost, what comes in is the owner's own, and nothing that a guest can say reaches
+ * beyond the folder.
+ */
+import { type Test, test } from "tap";
+import { isFault } from "../../src/base/errors.ts";
+import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { type Entry, encodeEntry, nameKey } from "../../src/dag/entries.ts";
+import { type Inode, type PageTree, fileType, noTree } from "../../src/dag/inodes.ts";
+import { type Seen, markOf } from "../../src/dag/marks.ts";
+import { newPage } from "../../src/dag/pages.ts";
+import { rootOf } from "../../src/sharing/folder.ts";
+import type { Tree } from "../../src/tree/tree.ts";
+import { faultOf } from "../support/faults.ts";
+import { SharedFolder, at, guest, ownerDevice, pictureBelow, put, textAt }
+  from "../support/shared-folder.ts";
+import { hashOf, nobody, readFile } from "../support/walk.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const trials = Number(process.env["HIVE_TRIALS"] ?? 6);
+const slow = { timeout: 120_000 };
+
+async function isSame(t: Test, { owner, guest: tree }: SharedFolder): Promise<void> {
+  t.strictSame(await pictureBelow(tree), await pictureBelow(owner, "/f/"));
+}
+
+test("what a guest writes is in the owner's folder, and then the owner's own", async (t) => {
+  const both = await new SharedFolder("own").open(async (tree, folder) => {
+    await put(tree, "old", "of the owner", folder);
+    await put(tree, "diary", "nobody's business");
+  });
+  const large = Buffer.concat([seededRandom("large").bytes(700_000), Buffer.alloc(300_000)]);
+  const { guest: tree } = both;
+  const { ino } = await tree.mkdir(nobody, at("sub"), { mode: 0o755 });
+  await put(tree, "large", large, ino);
+  await put(tree, "note", "of the guest", ino);
+  const holes = await put(tree, "holes", "x");
+  await tree.setattr(nobody, holes, { sizeBytes: 5_000_000 });
+  await tree.symlink(nobody, at("link"), Buffer.from("sub/note"));
+  await tree.setxattr(nobody, holes, "user.color", Buffer.from("red"), "any");
+  t.ok(await both.toOwner());
+  await isSame(t, both);
+  await both.settle();
+  await isSame(t, both);
+  const alone = await both.ownerAlone();
+  const found = await pictureBelow(alone, "/f/");
+  t.equal(found["/sub/large"], `644 ${hashOf(large)}`, "without a block of the guest's");
+  const owned = await alone.walk(["f", "holes"]);
+  t.equal(Buffer.from(await alone.getxattr(owned, "user.color")).toString(), "red");
+  t.equal((await alone.getattr(owned)).sizeBytes, 5_000_000);
+  t.ok((await alone.getattr(owned)).blocks < 100, "holes stay holes");
+});
+
+test("what the owner does comes to the guest: edits, moves, removals, and what moves in",
+  async (t) => {
+    const both = await new SharedFolder("owner").open(async (tree, folder) => {
+      await put(tree, "a", "a", folder);
+      await put(tree, "b", "b", folder);
+      const { ino } = await tree.mkdir(nobody, at("elsewhere"), { mode: 0o755 });
+      await put(tree, "long made", "before anybody was a guest", ino);
+    });
+    const { owner, folder } = both;
+    await put(owner, "a", "a, edited", folder);
+    await owner.unlink(nobody, at("b", folder));
+    await owner.lookup(at("elsewhere"));
+    await owner.rename(nobody, at("elsewhere"), at("moved in", folder), "replace");
+    await both.settle();
+    await isSame(t, both);
+    t.strictSame(Object.keys(await pictureBelow(both.guest)),
+      ["/a", "/moved in", "/moved in/long made"]);
+    t.equal(await textAt(both.guest, "a"), "a, edited");
+  });
+
+test("two edits of one file keep both, named by who made them", async (t) => {
+  const both = await new SharedFolder("both").open(async (tree, folder) => {
+    await put(tree, "report.txt", "first", folder);
+    await put(tree, "large", Buffer.alloc(300_000, 1), folder);
+  });
+  const { owner, folder, guest: tree } = both;
+  for (const [one, parent, fill] of [[owner, folder, 2], [tree, rootIno, 3]] as const) {
+    await put(one, "report.txt", `of ${fill}`, parent);
+    await put(one, "large", Buffer.alloc(400_000, fill), parent);
+  }
+  await both.settle();
+  await isSame(t, both);
+  const names = Object.keys(await pictureBelow(tree));
+  t.equal(names.length, 4);
+  t.equal(names.filter((name) => /\(conflict, (desk|lap|Ben of the office), \d{4}-/.test(name)).length, 2);
+  const words = await Promise.all(names.map((name) => textAt(tree, name.slice(1))));
+  t.ok(words.includes("of 2") && words.includes("of 3"));
+});
+
+test("what the owner moved out or removed, and the guest edited, is there twice", async (t) => {
+  const both = await new SharedFolder("out").open(async (tree, folder) => {
+    await put(tree, "kept", "first", folder);
+    const { ino } = await tree.mkdir(nobody, at("d", folder), { mode: 0o755 });
+    await put(tree, "in d", "first", ino);
+    await put(tree, "also in d", "stays as it was", ino);
+  });
+  const { owner, folder, guest: tree } = both;
+  const mine = await put(tree, "mine", "of the guest");
+  await both.settle();
+  await owner.lookup(at("d", folder));
+  for (const name of ["kept", "mine", "d"]) {
+    await owner.lookup(at(name, folder));
+    await owner.rename(nobody, at(name, folder), at(`private ${name}`), "replace");
+  }
+  const d = await tree.lookup(at("d"));
+  await put(tree, "kept", "edited");
+  await put(tree, "in d", "edited", d.ino);
+  await put(tree, "mine", "edited too");
+  await both.settle();
+  await isSame(t, both);
+  const found = await pictureBelow(owner, "/f/");
+  t.strictSame(Object.keys(found), ["/d", "/d/in d", "/kept", "/mine"]);
+  t.equal(await textAt(owner, "kept", folder), "edited");
+  t.equal(await textAt(owner, "private kept"), "first", "his own is as he left it");
+  t.equal(await textAt(owner, "private mine"), "of the guest");
+  t.not((await owner.lookup(at("mine", folder))).ino, mine);
+  const away = await owner.lookup(at("private d"));
+  t.equal(await textAt(owner, "in d", away.ino), "first");
+  t.equal(await textAt(owner, "also in d", away.ino), "stays as it was");
+});
+
+test("files of several names do not come along, and are not lost", async (t) => {
+  const both = await new SharedFolder("links").open(async (tree, folder) => {
+    const ino = await put(tree, "one", "of two names", folder);
+    await tree.link(nobody, ino, at("two", folder));
+    await put(tree, "later", "one name so far", folder);
+  });
+  const { owner, folder, guest: tree } = both;
+  t.strictSame(Object.keys(await pictureBelow(tree)), ["/later"]);
+  const { ino } = await owner.lookup(at("later", folder));
+  await owner.link(nobody, ino, at("elsewhere"));
+  await put(tree, "later", "edited meanwhile");
+  await put(tree, "one", "a name that is taken");
+  await both.settle();
+  const words = Object.keys(await pictureBelow(owner, "/f/"));
+  t.equal(await textAt(owner, "two", folder), "of two names");
+  t.equal(await textAt(owner, "elsewhere"), "one name so far");
+  const texts = await Promise.all(words.map((name) => textAt(owner, name.slice(1), folder)));
+  for (const text of ["edited meanwhile", "a name that is taken", "of two names"]) {
+    t.ok(texts.includes(text), text);
+  }
+  const taken = await put(tree, "single", "in one folder");
+  t.equal(await faultOf(async () => tree.link(nobody, taken, at("more"))), "NotPermitted");
+});
+
+test("whatever both do apart, they come to the same folder and lose nothing", slow, async (t) => {
+  for (let trial = 0; trial < trials; trial++) {
+    const name = `${seed}/${trial}`;
+    const random = seededRandom(`guests ${name}`);
+    const both = await new SharedFolder(name).open(async (tree, folder) => {
+      await put(tree, "n0", "first", folder);
+    });
+    const written = new Set<string>();
+    const given = new Set<string>();
+    for (let turn = 0; turn < 30; turn++) {
+      const isOwner = random.below(2) === 0;
+      const side = isOwner ? { tree: both.owner, top: both.folder } : { tree: both.guest, top: rootIno };
+      await act({ ...side, random, written, given, turn });
+      if (random.below(6) === 0) await both.toOwner();
+      if (random.below(6) === 0) await both.toGuest();
+    }
+    await both.settle();
+    await isSame(t, both);
+    const found = new Set(await textsIn(both.owner, both.folder));
+    const lost = [...written].filter((word) => !given.has(word) && !found.has(word));
+    t.strictSame(lost, [], `HIVE_SEED=${seed}, trial ${trial}`);
+  }
+});
+
+interface Acting {
+  readonly tree: Tree;
+  readonly top: Ino;
+  readonly random: ReturnType<typeof seededRandom>;
+  readonly written: Set<string>;
+  readonly given: Set<string>;
+  readonly turn: number;
+}
+
+async function act({ tree, top, random, written, given, turn }: Acting): Promise<void> {
+  const folders = [top, ...await foldersIn(tree, top)];
+  const parent = folders[random.below(folders.length)] as Ino;
+  const name = `n${random.below(5)}`;
+  const old = await textAt(tree, name, parent).catch(() => undefined);
+  try {
+    switch (random.below(5)) {
+      case 0: return void await tree.mkdir(nobody, at(`d${random.below(3)}`, parent), { mode: 0o755 });
+      case 1: {
+        await tree.unlink(nobody, at(name, parent));
+        return void (old !== undefined && given.add(old));
+      }
+      case 2: {
+        const to = folders[random.below(folders.length)] as Ino;
+        return void await tree.rename(nobody, at(name, parent), at(`n${random.below(5)}`, to), "noreplace");
+      }
+      default: {
+        const word = `word ${turn}${random.below(4) === 0 ? " ".repeat(30_000) : ""}`;
+        await put(tree, name, word, parent);
+        if (old !== undefined) given.add(old);
+        written.add(word);
+      }
+    }
+  } catch (error) {
+    if (!isFault(error)) throw error;
+  }
+}
+
+async function foldersIn(tree: Tree, top: Ino): Promise<Ino[]> {
+  const found: Ino[] = [];
+  for (const name of ["d0", "d1", "d2"]) {
+    const there = await Promise.resolve(at(name, top)).then((one) => tree.lookup(one)).catch(() => undefined);
+    if (there !== undefined) found.push(there.ino, ...await foldersIn(tree, there.ino));
+  }
+  return found;
+}
+
+async function textsIn(tree: Tree, top: Ino): Promise<string[]> {
+  const handle = await tree.opendir(top);
+  const items: { readonly ino: Ino; readonly mode: number }[] = [];
+  await tree.readdir(handle, { afterCookie: 2, plus: true }, ({ attributes }) => {
+    if (attributes !== undefined) items.push(attributes);
+    return true;
+  });
+  await tree.releasedir(handle);
+  const texts = items.map(async ({ ino, mode }) => (mode & 0o170000) === fileType.directory
+    ? textsIn(tree, ino) : [(await readFile(tree, ino)).toString()]);
+  return (await Promise.all(texts)).flat();
+}
+
+/** A guest's root with entries that no tree of ours would write. */
+async function forged(
+  both: SharedFolder, entries: readonly (Partial<Inode> & { readonly name: string })[],
+  devices?: (seen: Seen) => Seen,
+): Promise<Uint8Array> {
+  const record = await both.guestsRecord();
+  const { inode } = record.directory;
+  const made = entries.map(({ name, ...more }): Entry => ({
+    kind: "inode", name: parseName(name), tree: noTree,
+    inode: {
+      ...inode, mode: fileType.regular | 0o644, links: 1, sizeBytes: 3,
+      content: { kind: "inline", bytes: Buffer.from("bad") }, ...more,
+    },
+  }));
+  const sorted = made.map((entry) => ({ key: nameKey(entry.name), value: encodeEntry(entry) }))
+    .sort((a, b) => a.key - b.key);
+  const page = newPage(0, sorted.map(({ key }) => key), sorted.map(({ value }) => value));
+  const tree: PageTree = { secret: Buffer.alloc(32, 1), root: { kind: "inside", page } };
+  const seen = devices?.(record.devices) ?? new Map(record.devices)
+    .set(guest.number, { count: 1_000, name: "ben" });
+  return rootOf({ inode, tree }, seen);
+}
+
+test("nothing that a guest says reaches beyond the folder", async (t) => {
+  let diary = rootIno;
+  const both = await new SharedFolder("hostile").open(async (tree, folder) => {
+    await put(tree, "report", "of the owner", folder);
+    diary = await put(tree, "diary", "nobody's business");
+  });
+  const { owner, folder } = both;
+  const his = (count: number) => markOf(guest.number, count) as Ino;
+  const before = await pictureBelow(owner);
+  const refuses = async (what: string, root: Uint8Array, kind = "Corrupt") => {
+    t.equal(await faultOf(() => both.toOwner(root)), kind, what);
+    t.strictSame(await pictureBelow(owner), before, `${what}: nothing changed`);
+  };
+  await refuses("one number twice", await forged(both, [
+    { name: "a", ino: his(5) }, { name: "b", ino: his(5) },
+  ]));
+  await refuses("a mark of the owner's to come",
+    await forged(both, [{ name: "a", ino: markOf(ownerDevice.number, 2 ** 32) as Ino }]));
+  await refuses("an edit by the owner that he never made", await forged(both, [
+    { name: "a", ino: his(5), marks: { edited: markOf(ownerDevice.number, 2 ** 32), moved: his(5) } },
+  ]));
+  await refuses("more marks than he says", await forged(both, [{ name: "a", ino: his(2_000) }]));
+  await refuses("the folder inside itself", await forged(both, [{ name: "a", ino: folder }]));
+  const report = await owner.lookup(at("report", folder));
+  await refuses("a file that became a folder", await forged(both, [{
+    name: "report", ino: report.ino, mode: fileType.directory | 0o755, sizeBytes: 0,
+    content: { kind: "directory", entries: 0 }, marks: { edited: his(7), moved: his(7) },
+  }]));
+
+  // Numbers of what lies outside are taken for new things: what has them stays what it is.
+  await both.toOwner(await forged(both, [
+    { name: "a", ino: diary, marks: { edited: his(5), moved: his(6) } },
+    { name: "b", ino: rootIno, marks: { edited: his(7), moved: his(8) } },
+    { name: "suid", ino: his(9), mode: fileType.regular | 0o6777, uid: 0, gid: 0 },
+    { name: "disk", ino: his(10), mode: fileType.block | 0o666, rdev: 2048, content: { kind: "none" }, sizeBytes: 0 },
+  ], (seen) => new Map(seen).set(guest.number, { count: 50, name: "ben" })
+    .set(ownerDevice.number, { count: 0, name: "" })));
+  t.equal(await textAt(owner, "diary"), "nobody's business");
+  t.equal(await textAt(owner, "a", folder), "bad");
+  t.equal(await textAt(owner, "b", folder), "bad");
+  t.equal(await textAt(owner, "report", folder), "of the owner", "he says that he never saw it");
+  const suid = await owner.lookup(at("suid", folder));
+  const { uid } = await owner.getattr(folder);
+  t.strictSame([suid.mode & 0o7777, suid.uid], [0o777, uid]);
+  t.equal(await faultOf(async () => owner.lookup(at("disk", folder))), "NotFound");
+  const again = await forged(both, [], (seen) => new Map(seen).set(guest.number, { count: 49, name: "" }));
+  t.equal(await faultOf(() => both.toOwner(again)), "Stale", "rolled back");
+  t.equal(await textAt(owner, "a", folder), "bad");
+
+  const all = await forged(both, [], () => new Map([
+    [guest.number, { count: 60, name: "ben" }], [ownerDevice.number, { count: 2 ** 32, name: "" }],
+    [7, { count: 2 ** 32, name: "a device to come" }],
+  ]));
+  await both.toOwner(all);
+  t.strictSame(await pictureBelow(owner, "/f/"), {}, "he may remove all that is in it");
+  t.equal(await textAt(owner, "diary"), "nobody's business");
+  await put(owner, "later", "the owner goes on counting");
+  const root = await both.ownersRoot();
+  t.ok(root.length > 0);
+});
