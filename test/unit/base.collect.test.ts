@@ -15,12 +15,18 @@ interface Collections {
   readonly major: number;
 }
 
+/** Where helping threads get no turn, marking is under way all the time, and a young one ends it. */
+const triesMax = 6;
+
 test("what passes through is collected young", async (t) => {
-  const silent = await collectionsDuring(() => {});
-  const told = await collectionsDuring(passed);
-  t.comment(`${silent.major} full collections untold, ${told.major} when told`);
-  t.ok(told.minor > silent.minor);
-  t.ok(told.major < silent.major);
+  for (let tries = 1; tries <= triesMax; tries++) {
+    const silent = await collectionsDuring(() => {});
+    const told = await collectionsDuring(passed);
+    t.comment(`${silent.major} full collections untold, ${told.major} when told`);
+    t.ok(told.minor > silent.minor);
+    if (2 * told.major < silent.major) return;
+  }
+  t.fail(`not once in ${triesMax} tries half as many full collections`);
 });
 
 async function collectionsDuring(tell: (bytes: number) => void): Promise<Collections> {
