@@ -13,6 +13,7 @@ interface Result {
   readonly passed: number;
   readonly failed: number;
   readonly names: readonly string[];
+  readonly skipped: readonly string[];
 }
 
 interface Runner {
@@ -30,6 +31,8 @@ const files = {
   "right.test.mjs": 'console.log("ok 1 - one\\n    ok 1 - within\\nok 2 - two\\n1..2")',
   "wrong.test.mjs": 'console.log("ok 1 - one\\n    not ok 1 - within\\nnot ok 2 - two"); process.exit(1)',
   "silent.test.mjs": 'console.log("ok 1 - one"); process.exit(3)',
+  "half.test.mjs": 'console.log("ok 1 - one"); process.exit(0)',
+  "skips.test.mjs": 'console.log("ok 1 - one\\nok 2 - two # SKIP no network\\n1..2")',
   "empty.test.mjs": "",
 };
 
@@ -43,6 +46,9 @@ test("what a file printed is counted, and no file passes without having said so"
   t.equal(of("right"), "2 0 ");
   t.match(of("wrong"), /^1 1 not ok 1 - within.*; not ok 2 - two/);
   t.equal(of("silent"), "1 1 it ended with 3 after 1 tests");
+  t.equal(of("half"), "1 1 it ended with 0 after 1 tests", "no plan was printed");
+  t.equal(of("skips"), "1 0 ");
+  t.strictSame(results.flatMap(({ skipped }) => skipped), ["ok 2 - two # SKIP no network"]);
   t.equal(of("empty"), "0 1 it ended with 0 after 0 tests");
 });
 
