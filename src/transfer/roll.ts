@@ -4,8 +4,8 @@
  * asks holders now and then whether there is one; where the drive's seed is, it makes the next. It
  * is a Step. Keys of the KeyValue:
  *
- *   y/roll     the newest roll
- *   y/renewed  varint: nothing is written under secrets of an earlier epoch any more
+ *   x/roll     the newest roll
+ *   x/renewed  varint: nothing is written under secrets of an earlier epoch any more
  */
 import { type Brake, noBrake } from "../base/brake.ts";
 import type { KeyValue } from "../base/blocks.ts";
@@ -64,9 +64,9 @@ export class Roll implements Step {
 
   async open(): Promise<void> {
     const { books } = this.#needs;
-    const renewed = await books.get("y/renewed");
+    const renewed = await books.get("x/renewed");
     this.#renewed = renewed === undefined ? 0 : new Reader(renewed, "transfer.roll").varint();
-    const bytes = await books.get("y/roll");
+    const bytes = await books.get("x/roll");
     if (bytes !== undefined) this.#use(parseRoll(bytes));
   }
 
@@ -97,7 +97,7 @@ export class Roll implements Step {
   }
 
   async renewed(epoch: number): Promise<void> {
-    await this.#needs.books.put("y/renewed", new Writer(8).varint(epoch).finish());
+    await this.#needs.books.put("x/renewed", new Writer(8).varint(epoch).finish());
     this.#renewed = epoch;
   }
 
@@ -239,7 +239,7 @@ export class Roll implements Step {
     const { books, log, onEpoch } = this.#needs;
     const { sequence } = roll;
     const before = this.epoch;
-    await books.put("y/roll", roll.bytes);
+    await books.put("x/roll", roll.bytes);
     this.#use(roll);
     log.info("transfer.roll", { sequence, epoch: this.epoch });
     if (this.epoch !== before) await onEpoch?.();
