@@ -5,8 +5,8 @@
  * them, which only the owner can open. His holders keep that too, for as long as his own record
  * names the right; so neither of the two need be there when the other is. Keys of the KeyValue:
  *
- *   w/WRITER/sequence  varint: of the last record that was signed, or was about to be
- *   w/WRITER/t/...     the books of its blocks (transfer/)
+ *   o/WRITER/sequence  varint: of the last record that was signed, or was about to be
+ *   o/WRITER/t/...     the books of its blocks (transfer/)
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
@@ -93,7 +93,7 @@ export class Writing {
   }
 
   get #prefix(): string {
-    return `w/${this.#needs.right.keys.owner}/`;
+    return `o/${this.#needs.right.keys.owner}/`;
   }
 
   async #follow(transfer: Transfer, signal: AbortSignal): Promise<void> {

@@ -27,11 +27,11 @@ function appears(path: string, bytes: string | Buffer): Promise<void> {
       return false;
     }
   };
-  return until(isThere, { seconds: 40, what: `${path} is there` });
+  return until(isThere, { seconds: 60, what: `${path} is there` });
 }
 
 test("a folder is written by its owner and by one more person, whoever is off",
-  { timeout: 240_000 }, async (t) => {
+  { timeout: 300_000 }, async (t) => {
     const [ann, ben] = [newMachine("ann"), newMachine("ben")];
     t.teardown(async () => {
       await ben.end();
@@ -87,7 +87,7 @@ test("a folder is written by its owner and by one more person, whoever is off",
     await met(ann, 4);
     await ann.must(t, ["revoke", work, "--from", "Ben"]);
     const isGone = async () => (await shares(ben)).taken[0]?.trouble?.includes("any more") === true;
-    await until(isGone, { seconds: 30, what: "Ben is refused" });
+    await until(isGone, { seconds: 60, what: "Ben is refused" });
     t.throws(() => statSync(shared), { code: "ENOENT" });
     t.strictSame((await shares(ann)).given, []);
     t.equal(readFileSync(join(work, "mine"), "utf8"), "of both");
