@@ -28,13 +28,12 @@ export class Halves {
     this.#needs = needs;
   }
 
-  /** Of what remains unfinished, the names of its policies: what waits with it must not pass it. */
-  async finish(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const left = new Set<string>();
+  /** How many remain unfinished. */
+  async finish(signal: AbortSignal): Promise<number> {
+    let left = 0;
     for (const half of await this.#needs.segments.halfPlaced()) {
       signal.throwIfAborted();
-      if (await this.#finishOne(half, signal)) continue;
-      left.add(this.#needs.groups.nameOf(half.record.group));
+      if (!(await this.#finishOne(half, signal))) left++;
     }
     return left;
   }

@@ -64,10 +64,6 @@ export class Uploader implements Step {
   readonly #sending: Sending;
   readonly #halves: Halves;
   readonly #standingIn: StandingIn;
-  /** Policies of segments that too few members took: nothing more goes by them before. */
-  #unfinished: ReadonlySet<string> = new Set();
-  /** The last step left nothing half-placed that it was not told of. */
-  #goesOn = false;
   #round: Round | undefined;
   #waiting: Waiting = { for: "nothing" };
   #running: Promise<unknown> = Promise.resolve();
@@ -137,13 +133,11 @@ export class Uploader implements Step {
 
   async #step(signal: AbortSignal, options: RoundOptions): Promise<"busy" | "idle"> {
     signal.throwIfAborted();
-    const goesOn = this.#goesOn;
-    this.#goesOn = false;
-    if (!goesOn) this.#unfinished = await this.#halves.finish(signal);
+    // A lane counts as done when its last segment was sent: no head before enough members took it.
+    if (await this.#halves.finish(signal) > 0) return this.#idle(tooFewTook);
     this.#round ??= await this.#beginRound(options);
     const round = this.#round;
-    const isFinished = this.#unfinished.size === 0;
-    if (round === undefined) return this.#idle(isFinished ? { for: "nothing" } : tooFewTook);
+    if (round === undefined) return this.#idle({ for: "nothing" });
     if (!round.lanes.every(isLaneDone)) return this.#placeSome(round, options, signal);
     const pages = await this.#needs.catalog.settle();
     if (pages.length === 0 && this.#spoilt !== undefined) return this.#leaveSpoilt();
@@ -195,7 +189,7 @@ export class Uploader implements Step {
     try {
       for (const lane of round.lanes) {
         if (isLaneDone(lane) || flights.length >= count || signal.aborted) continue;
-        const group = await this.#groupFor(lane);
+        const group = await groupFor(lane, this.#needs.groups);
         if (group !== undefined) await this.#launch(lane, { group, flights, count }, signal);
       }
     } finally {
@@ -205,14 +199,6 @@ export class Uploader implements Step {
     const done = await Promise.all(flights);
     if (flights.length === 0) return this.#wait(round, options);
     return done.every(Boolean) ? this.#busy() : this.#idle(tooFewTook);
-  }
-
-  async #groupFor(lane: Lane): Promise<Manifest | undefined> {
-    if (lane.name === undefined || !this.#unfinished.has(lane.name)) {
-      return groupFor(lane, this.#needs.groups);
-    }
-    lane.waiting = tooFewTook;
-    return undefined;
   }
 
   /** What is left waits for others. What was written since need not: it joins in now and then. */
@@ -281,7 +267,6 @@ export class Uploader implements Step {
 
   #busy(): "busy" {
     this.#waiting = { for: "nothing" };
-    this.#goesOn = true;
     return "busy";
   }
 }
