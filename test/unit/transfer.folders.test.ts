@@ -1,7 +1,7 @@
 /** Blocks of several policies: each goes to its own group, none shares a segment with another. */
 import { test } from "tap";
 import { unknownSlot } from "../../src/base/blocks.ts";
-import { isFault } from "../../src/base/errors.ts";
+import { HiveError, isFault } from "../../src/base/errors.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
 import { lanesOf } from "../../src/transfer/lanes.ts";
 import type { Policy } from "../../src/placement/policy.ts";
@@ -97,6 +97,29 @@ test("a policy that nobody satisfies keeps only its own blocks waiting, and no h
     t.strictSame(await missing(transfer, ours), [], "edited, it lets them go");
     t.strictSame(transfer.status().lanes, []);
   });
+
+test("no head goes out before what was sent last is with enough members", async (t) => {
+  await using world = await makePolicyWorld(countries, seed);
+  const transfer = await open(world, { usa });
+  world.source.commit("first", blocksOf(world, 2), 2);
+  await transfer.flush(20_000);
+  const first = world.source.published;
+  const late = blocksOf(world, 2);
+  world.source.commit("second", late, 2);
+  const hosts = [...world.network.members.values()].map(({ host }) => host);
+  const stores = hosts.map((host) => host.store);
+  const refuse = async (): Promise<never> => {
+    throw new HiveError("Unavailable", "test.store", "away");
+  };
+  // Records they take all the same.
+  for (const host of hosts) Object.assign(host, { store: refuse });
+  await rest(transfer);
+  t.equal(world.source.published, first, replay);
+  for (const [at, host] of hosts.entries()) Object.assign(host, { store: stores[at] });
+  await transfer.flush(20_000);
+  t.not(world.source.published, first);
+  t.strictSame(await missing(transfer, late), []);
+});
 
 test("a name without a text, and a block of no known policy, wait; neither goes by the default",
   async (t) => {
