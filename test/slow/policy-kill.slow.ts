@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "tap";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Machine, makeCold, newMachine, run, until } from "../support/cli.ts";
+import { met } from "../support/folders.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/slow/policy-kill.slow.ts`;
@@ -30,6 +31,7 @@ test("killed again and again while it moves, a drive loses nothing and comes to 
   const random = seededRandom(`policy kill ${seed}`);
   write(machine, "protect class mirror;");
   await machine.must(t, ["mount", machine.mount, "--swarm", "12"]);
+  await met(machine, 12);
   await machine.must(t, ["policy", "set", "mine"]);
   const names = Array.from({ length: 8 }, (_, at) => `file ${at}`);
   const files = names.map(() => randomBytes(200_000));
@@ -38,7 +40,7 @@ test("killed again and again while it moves, a drive loses nothing and comes to 
     await machine.must(t, ["flush", "--timeout", "90"]);
   }
   write(machine, "protect class tiny; require region in EU;");
-  const met: number[] = [];
+  const lefts: number[] = [];
   for (let kill = 0; kill < kills; kill++) {
     const isUnderWay = async (): Promise<boolean> => (await moving(machine)).length > 0;
     const isOver = async (): Promise<boolean> => (await machine.status()).class === "tiny";
@@ -48,7 +50,7 @@ test("killed again and again while it moves, a drive loses nothing and comes to 
     // Anywhere in it: a segment takes about as long as this.
     await new Promise((later) => setTimeout(later, random.below(1500)));
     const { pid } = await machine.status();
-    met.push((await moving(machine))[0]?.left ?? 0);
+    lefts.push((await moving(machine))[0]?.left ?? 0);
     process.kill(pid, "SIGKILL");
     await run("umount", ["-l", machine.mount], {});
     await machine.must(t, ["mount", machine.mount]);
@@ -57,7 +59,7 @@ test("killed again and again while it moves, a drive loses nothing and comes to 
       t.ok(bytes.equals(files[at] as Buffer), `${name} after kill ${kill}; ${replay}`);
     }
   }
-  t.comment(`segments left at the kills: ${met.join(", ")}`);
+  t.comment(`segments left at the kills: ${lefts.join(", ")}`);
   await until(async () => (await moving(machine)).length === 0, {
     seconds: 120, what: "nothing is left to move",
   });
