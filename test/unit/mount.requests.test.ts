@@ -14,8 +14,11 @@ import { MemoryTree } from "../support/memory-tree.ts";
 
 const seed = process.env["SEED"] ?? systemRandom.below(2 ** 32).toString();
 const replay = `SEED=${seed} node test/unit/mount.requests.test.ts`;
-/** Before these are answered, the kernel is asked to write what it holds of the file. */
-const settling: readonly number[] = [opcodes.LSEEK, opcodes.RENAME, opcodes.RENAME2];
+/** Before these are answered, the kernel may be told something about the file. */
+const settling: readonly number[] = [
+  opcodes.LSEEK, opcodes.RENAME, opcodes.RENAME2, opcodes.OPEN, opcodes.WRITE, opcodes.FALLOCATE,
+  opcodes.COPY_FILE_RANGE, opcodes.COPY_FILE_RANGE_64,
+];
 /** Another thread has to work for it: on a busy machine that takes its time. */
 const answerMsMax = 10_000;
 const silent: readonly number[] = [opcodes.FORGET, opcodes.BATCH_FORGET, opcodes.INTERRUPT];
