@@ -155,6 +155,8 @@ export class World {
 
   #comeBack(peer: number): void {
     this.peers.setOnline(peer, true);
+    // A verdict of this very moment is not spoken.
+    this.#calendar.set(this.peers.capacity + peer, Infinity);
     this.#judge.cameBack(peer, this.#nowMs - (this.peers.silentSinceMs[peer] as number));
     if (this.peers.isCondemned(peer)) {
       this.tally.condemnedInVain++;
