@@ -11,6 +11,8 @@ import { limits } from "../base/limits.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import { encodeTexts, isPolicyName, nameOfSlot, parseTexts } from "../dag/policies.ts";
 import { Wanted, attempt } from "./attempt.ts";
+import type { HandedChunk } from "./blocks.ts";
+import { handThenLink } from "./handing.ts";
 import type { Change } from "./journal.ts";
 import { isDirectory } from "./names.ts";
 import type { Node } from "./nodes.ts";
@@ -98,15 +100,16 @@ export async function learn(state: State, more: ReadonlyMap<string, string>): Pr
   if (bytes.length > limits.tree.chunkBytes) {
     throw new HiveError("NoSpace", "tree.policy", "the texts of policies");
   }
-  const { link, arrival } = state.blocks.putChunk(bytes, 0);
-  await arrival;
-  await state.needs.store.sync();
-  // Whoever was quicker has other names: the caller begins again.
-  if (state.policies !== before) return;
-  const names = [...new Set([...before.names, ...more.keys()])];
-  const policies: DrivePolicies = { ...before, names, texts: link };
-  state.record([{ kind: "policies", policies }]);
-  await keepNames(state);
+  const hand = (): readonly HandedChunk[] => state.blocks.putChunks([bytes], 0);
+  const isLearnt = await handThenLink(state, hand, ([chunk]) => {
+    // Whoever was quicker has other names: the caller begins again.
+    if (state.policies !== before || chunk === undefined) return false;
+    const names = [...new Set([...before.names, ...more.keys()])];
+    const policies: DrivePolicies = { ...before, names, texts: chunk.link };
+    state.record([{ kind: "policies", policies }]);
+    return true;
+  });
+  if (isLearnt) await keepNames(state);
 }
 
 /** Texts that were edited since take the place of those that are kept. */

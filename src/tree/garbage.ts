@@ -133,6 +133,7 @@ async function sweep(
 export function keepUncommitted(state: State, found: Pick<Sweep, "keep">): void {
   const { texts } = state.policies;
   if (texts !== undefined) found.keep(texts.cid);
+  for (const handed of state.unlinked) for (const { link } of handed) found.keep(link.cid);
   for (const { links } of state.active.chunks.values()) {
     for (const [, link] of links) if (link !== null) found.keep(link.cid);
   }

@@ -11,6 +11,7 @@ import { deviceOf } from "../dag/marks.ts";
 import { Wanted, attempt } from "./attempt.ts";
 import { type IndexedLink, linkAt, nextLink } from "./content.ts";
 import { flush } from "./flush.ts";
+import { handThenLink } from "./handing.ts";
 import type { Change } from "./journal.ts";
 import { type Node, allocatedFor } from "./nodes.ts";
 import { hasBlocks, slotOf } from "./slots.ts";
@@ -86,10 +87,7 @@ async function sealChunks(state: State, { node, links, slot }: Portion): Promise
   for (const { link } of plain) {
     bytes.push(Buffer.from(await attempt(() => state.blocks.chunk(link))));
   }
-  const handed = await state.blocks.putChunksLater(bytes, slot);
-  for (const { arrival } of handed) await arrival;
-  await state.needs.store.sync();
-  await attempt(() => {
+  await handThenLink(state, () => state.blocks.putChunksLater(bytes, slot), (handed) => {
     state.mayChange();
     settled(state, node);
     const changes = plain.flatMap(({ index, link }, at): Change[] => {
@@ -109,13 +107,11 @@ async function sealChunks(state: State, { node, links, slot }: Portion): Promise
 async function outOfTable(state: State, node: Node, slot: PolicySlot): Promise<void> {
   const { content } = node.inode;
   if (content.kind !== "inline") return;
-  const { link, arrival } = state.blocks.putChunk(content.bytes, slot);
-  await arrival;
-  await state.needs.store.sync();
-  await attempt(() => {
+  await handThenLink(state, () => state.blocks.putChunks([content.bytes], slot), ([chunk]) => {
     state.mayChange();
     settled(state, node);
-    if (node.inode.content !== content) return;
+    if (node.inode.content !== content || chunk === undefined) return;
+    const { link } = chunk;
     const chunked = { kind: "chunks", allocatedBytes: allocatedFor(link.lengthBytes) } as const;
     state.record([
       { kind: "chunk", ino: node.ino, index: 0, link },

@@ -22,7 +22,7 @@ import type { DrivePolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { anchorsOf } from "./anchors.ts";
 import { Wanted } from "./attempt.ts";
-import { Blocks } from "./blocks.ts";
+import { Blocks, type HandedChunk } from "./blocks.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import type { Device } from "./devices.ts";
 import { type Change, type HomePlace, encodeChanges, isOfDrive } from "./journal.ts";
@@ -115,6 +115,8 @@ export class State {
   readonly totals: { files: number; bytes: number };
   /** Files with unpublished data. */
   readonly liveFiles = new Set<Node>();
+  /** Handed to the store, and linked by nobody yet (handing.ts). */
+  readonly unlinked = new Set<readonly HandedChunk[]>();
   /** Chunks with unsealed data, the one longest untouched first. */
   readonly dirtyChunks = new Set<DirtyChunk>();
   /** The memory that unsealed data takes, and that of what is being sealed just now. */

@@ -96,6 +96,31 @@ test("a folder goes by the nearest folder above that has a policy; the nearest w
   t.notOk(store.slots().has(2), "and nothing of the old policy waits for peers any more");
 });
 
+test("garbage that is looked for in the middle of it is not what is being sealed anew", async (t) => {
+  const store = new MemoryStore();
+  const tree = await openOn(store);
+  const ino = await folder(tree, rootIno, "d");
+  await write(tree, ino, "f", bulk(3));
+  await tree.commit();
+  const sync = store.sync.bind(store);
+  let state: "between" | "looking" = "between";
+  store.sync = async () => {
+    await sync();
+    if (state === "looking") return;
+    state = "looking";
+    await tree.census(100);
+    state = "between";
+  };
+  await set(tree, ino, "home");
+  await settle(tree);
+  t.strictSame(policyOf(store, "/d/f"), ["home"]);
+  const again = await openOn(store);
+  const { ino: above } = await again.lookup(place(rootIno, "d"));
+  const { ino: file } = await again.lookup(place(above, "f"));
+  t.ok((await readFile(again, file)).equals(bulk(3)), "every chunk is in the store");
+  t.equal((await again.policyAt(["d"])).name, "home");
+});
+
 test("the attribute reads, lists and goes as any other, and refuses names that nobody knows",
   async (t) => {
     const tree = await openOn(new MemoryStore());
