@@ -137,7 +137,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   await keepSecrets(tree, node, shared);
   await epochs.begin({ tree, node });
   census.begin(tree);
-  // Not yet `standIns.begin(tree)`: a whole head after one was seen without a chunk.
+  standIns.begin(tree);
   const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
   const everywhere = new Map([[parseName(".snapshots"), tree.past.pointAt]]);
   const table: GraftTable = { root, everywhere };
