@@ -183,9 +183,12 @@ export class Renewer {
     if (isOut && node.home.kind !== "none") void this.renew(node);
   }
 
+  /** In the middle of a merge, folders that change places may be above each other: met twice. */
   #sharedAbove(home: Home): ReadonlySet<Ino> {
     const found = new Set<Ino>();
-    for (let at = home; at.kind === "entry"; at = at.parent.home) {
+    const met = new Set<Node>();
+    for (let at = home; at.kind === "entry" && !met.has(at.parent); at = at.parent.home) {
+      met.add(at.parent);
       if (this.#shared.has(at.parent.ino)) found.add(at.parent.ino);
     }
     return found;

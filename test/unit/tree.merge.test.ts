@@ -80,6 +80,29 @@ test("two edits of one file keep both, the other one named by device and day", a
   await sameEverywhere(t, devices);
 });
 
+test("shared folders that change places with those in them are merged", slow, async (t) => {
+  const { devices, desk } = await two("places");
+  const made = async (name: string) => {
+    return (await desk.tree.mkdir(nobody, at(name), { mode: 0o755 })).ino;
+  };
+  const [older, newer] = [await made("older"), await made("newer")];
+  const [above, within] = [await made("above"), await made("within")];
+  await desk.tree.rename(nobody, at("within"), at("within", above), "replace");
+  await desk.tree.rename(nobody, at("older"), at("older", newer), "replace");
+  const lap = await devices.add("lap");
+  for (const name of ["above", "newer"]) await lap.tree.lookup(at(name));
+  await lap.tree.lookup(at("within", above));
+  await lap.tree.lookup(at("older", newer));
+  await lap.tree.rename(nobody, at("within", above), at("within"), "replace");
+  await lap.tree.rename(nobody, at("above"), at("above", within), "replace");
+  await lap.tree.rename(nobody, at("older", newer), at("older"), "replace");
+  await lap.tree.rename(nobody, at("newer"), at("newer", older), "replace");
+  for (const folder of [older, newer, above, within]) desk.tree.share(folder);
+  await devices.settle();
+  t.strictSame(await names(desk.tree), ["/older", "/older/newer", "/within", "/within/above"]);
+  await sameEverywhere(t, devices);
+});
+
 test("an edit outlives a removal, and brings its folder back with it", async (t) => {
   const { devices, desk } = await two("removed");
   const { ino } = await desk.tree.mkdir(nobody, at("d"), { mode: 0o755 });
