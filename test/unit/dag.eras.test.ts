@@ -1,7 +1,6 @@
 /** The bytes in which eras are told, frozen; what damage makes of them; and how they add up. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -10,6 +9,7 @@ import { type Eras, erasOfBoth, firstEra, nextEra } from "../../src/dag/eras.ts"
 import { treeKeys } from "../../src/dag/keys.ts";
 import { encodeRoot, parseRoot } from "../../src/dag/root.ts";
 import { encodeChanges, parseChanges } from "../../src/tree/journal.ts";
+import { troubleWithDamaged } from "../support/damage.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const hex = (text: string) => Buffer.from(text, "hex");
@@ -44,17 +44,8 @@ test("damaged eras are Corrupt or well-formed", (t) => {
     [vectors.root, parseRoot], [vectors.entry, parseEntry], [vectors.changes, parseChanges],
   ];
   for (const [bytes, parse] of parsers) {
-    for (let round = 0; round < 1000; round++) {
-      const whole = hex(bytes);
-      const damaged = whole.subarray(0, whole.length - random.below(4));
-      for (let flips = random.below(4); flips >= 0; flips--) {
-        damaged[random.below(damaged.length)] = random.below(256);
-      }
-      try {
-        parse(damaged);
-      } catch (error) {
-        if (!isFault(error, "Corrupt")) t.fail(`${String(error)}, HIVE_SEED=${seed}`);
-      }
+    for (const trouble of troubleWithDamaged(bytes, parse, { random, rounds: 1000 })) {
+      t.fail(`${trouble}, HIVE_SEED=${seed}`);
     }
   }
   t.end();

@@ -1,10 +1,10 @@
 /** The bytes in which a drive's kept roots are told, frozen, and what damage makes of them. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { encodeKept, parseKept } from "../../src/dag/kept.ts";
 import { encodeRoot, parseRoot } from "../../src/dag/root.ts";
+import { troubleWithDamaged } from "../support/damage.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/dag.kept.test.ts`;
@@ -31,17 +31,8 @@ test("frozen: a list of kept roots, and a root record that links one", (t) => {
 test("damaged lists and roots are Corrupt or well-formed", (t) => {
   const random = seededRandom(`kept ${seed}`);
   for (const [bytes, parse] of [[vectors.kept, parseKept], [vectors.root, parseRoot]] as const) {
-    for (let round = 0; round < 2000; round++) {
-      const whole = hex(bytes);
-      const damaged = whole.subarray(0, whole.length - random.below(4));
-      for (let flips = random.below(4); flips >= 0; flips--) {
-        damaged[random.below(damaged.length)] = random.below(256);
-      }
-      try {
-        parse(damaged);
-      } catch (error) {
-        if (!isFault(error, "Corrupt")) t.fail(`${String(error)}, ${replay}`);
-      }
+    for (const trouble of troubleWithDamaged(bytes, parse, { random, rounds: 2000 })) {
+      t.fail(`${trouble}, ${replay}`);
     }
   }
   t.pass();

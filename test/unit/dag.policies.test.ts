@@ -1,7 +1,6 @@
 /** The bytes in which policies of folders are told, frozen, and what damage makes of them. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { openChunk, parseLink, sealChunks } from "../../src/dag/chunks.ts";
@@ -10,6 +9,7 @@ import { openJournal, treeKeys } from "../../src/dag/keys.ts";
 import { encodeTexts, parseTexts } from "../../src/dag/policies.ts";
 import { encodeRoot, openRoot, parseRoot, sealRoot } from "../../src/dag/root.ts";
 import { encodeChanges, parseChanges } from "../../src/tree/journal.ts";
+import { troubleWithDamaged } from "../support/damage.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/dag.policies.test.ts`;
@@ -59,17 +59,8 @@ test("damaged texts, roots, entries and records are Corrupt or well-formed", (t)
     ["journal", vectors.journal.plain, parseChanges],
   ];
   for (const [what, bytes, parse] of parsers) {
-    for (let round = 0; round < 2000; round++) {
-      const whole = hex(bytes);
-      const damaged = whole.subarray(0, whole.length - random.below(4));
-      for (let flips = random.below(4); flips >= 0; flips--) {
-        damaged[random.below(damaged.length)] = random.below(256);
-      }
-      try {
-        parse(damaged);
-      } catch (error) {
-        if (!isFault(error, "Corrupt")) t.fail(`${what}: ${String(error)}, ${replay}`);
-      }
+    for (const trouble of troubleWithDamaged(bytes, parse, { random, rounds: 2000 })) {
+      t.fail(`${what}: ${trouble}, ${replay}`);
     }
   }
   t.pass();
