@@ -4,37 +4,23 @@
  * copied from who has it and dropped there when the other has acknowledged it. Only a group that
  * lacks nothing is touched, and only by its owner: what members agree on without one is repair.
  */
-import type { Clock } from "../base/clock.ts";
 import type { GroupId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Log } from "../base/log.ts";
-import type { PeerNetwork } from "../base/network.ts";
 import type { Manifest, Offer } from "../base/records.ts";
 import { inSlices } from "../base/slices.ts";
 import type { Step } from "../base/step.ts";
-import type { Notices } from "../guard/notices.ts";
 import { type SeatLoad, planShift } from "../placement/balance.ts";
-import type { Health } from "../transfer/health.ts";
 import type { GroupDrift } from "../transfer/law.ts";
-import type { Conduct } from "./conduct.ts";
+import type { DriftNeeds } from "./drift.ts";
 import { isSeated } from "./plan.ts";
-
-export interface BalanceNeeds {
-  readonly network: PeerNetwork;
-  readonly health: Health;
-  readonly conduct: Conduct;
-  readonly notices?: Notices | undefined;
-  readonly clock: Clock;
-  readonly log: Log;
-}
 
 export class Balance implements Step {
   readonly name = "balance";
-  readonly #needs: BalanceNeeds;
+  readonly #needs: DriftNeeds;
   readonly #startMs: number;
   #turn: number | undefined;
 
-  constructor(needs: BalanceNeeds) {
+  constructor(needs: DriftNeeds) {
     this.#needs = needs;
     this.#startMs = needs.clock.monotonicMs();
   }
