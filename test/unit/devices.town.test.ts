@@ -2,10 +2,11 @@
  * Devices of one drive that are whole but for a mount, over real vaults: whatever they do, are cut
  * off from, and go through, they come to have the same tree; nothing is lost that nobody gave up;
  * and whatever they publish is with holders. HIVE_TRIALS says how many lives; none if it does not,
- * since one of them in some does not come to an end: a device that is cut off works without pause.
+ * since some of them fail on a busy machine, and it is not known yet whether by more than lateness.
  */
 import { test } from "tap";
-import { DeviceTown, aMoment, attend, publish } from "../support/device-town.ts";
+import { DeviceTown, type TownDevice, aMoment, attend, publish }
+  from "../support/device-town.ts";
 import { pictureOf, wordsOf } from "../support/drive-user.ts";
 import { liveInTown } from "../support/town-script.ts";
 import { writeIn } from "../support/walk.ts";
@@ -33,14 +34,20 @@ async function pair(name: string): Promise<DeviceTown> {
   return town;
 }
 
-test("what one device commits another has at once, and no peer yet", slow, async (t) => {
-  await using town = await pair("at once");
-  const [desk, lap] = town.devices as [typeof town.devices[0], typeof town.devices[0]];
+/** The first writes what no peer has, and the other hears of it straight. */
+async function largeTold(town: DeviceTown): Promise<readonly [TownDevice, TownDevice]> {
+  const [desk, lap] = town.devices as [TownDevice, TownDevice];
   await writeIn(desk.tree, "large", large);
   await desk.tree.commit();
   await attend(desk);
   await aMoment();
   await attend(lap);
+  return [desk, lap];
+}
+
+test("what one device commits another has at once, and no peer yet", slow, async (t) => {
+  await using town = await pair("at once");
+  const [desk, lap] = await largeTold(town);
   t.strictSame(await pictureOf(lap.tree), await pictureOf(desk.tree));
   const { dirtyBytes } = lap.store.usage();
   t.ok(dirtyBytes > 700_000, "what came straight counts as kept by no peer");
@@ -58,12 +65,7 @@ test("what one device commits another has at once, and no peer yet", slow, async
 
 test("what its maker has placed is not placed twice", slow, async (t) => {
   await using town = await pair("once");
-  const [desk, lap] = town.devices as [typeof town.devices[0], typeof town.devices[0]];
-  await writeIn(desk.tree, "large", large);
-  await desk.tree.commit();
-  await attend(desk);
-  await aMoment();
-  await attend(lap);
+  const [desk, lap] = await largeTold(town);
   t.ok(await publish(desk));
   await attend(lap);
   const before = town.network.storedBytes.get(lap.keys.peer) ?? 0;
