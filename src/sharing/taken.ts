@@ -6,42 +6,28 @@
  *   t/OWNER/SHARE  bytes name | bytes grant | bytes newest record, empty before the first
  *                  | bytes seed of the person whom a link made, where it came by one
  */
-import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
-import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, type Name, type PeerId, nameFromText, nameToText } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Log, describe } from "../base/log.ts";
-import type { PeerNetwork } from "../base/network.ts";
-import type { Random } from "../base/random.ts";
-import type { Grant, GuestRight, ShareNetwork, SharedRoots, TakenView } from "../base/sharing.ts";
+import { describe } from "../base/log.ts";
+import type { Grant, GuestRight, SharedRoots, TakenView } from "../base/sharing.ts";
 import type { DeviceCertificate } from "../base/records.ts";
 import type { OwnerSigner } from "../crypt/certificates.ts";
-import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
+import { personKeysOf } from "../crypt/grants.ts";
 import { encodeShareAsk, parseGrant } from "../crypt/share-records.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
-import type { Coder } from "../erasure/erasure.ts";
 import { Borrowed } from "../transfer/borrowed.ts";
-import type { ReadBlock } from "./folder.ts";
 import { Follower, dueOf } from "./follower.ts";
+import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";
 import { asSigner } from "./person-keys.ts";
 import { type OpenGuestTransfer, Writing } from "./writing.ts";
 
 const { takenLinksMax, takenMax } = limits.sharing;
 
-export interface TakenNeeds {
-  readonly books: KeyValue;
-  readonly person: PersonKeys;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly network: PeerNetwork & ShareNetwork;
-  readonly coder: Coder;
-  readonly read: ReadBlock;
+export interface TakenNeeds extends FollowingNeeds {
   readonly roots: SharedRoots;
-  readonly mayReadAhead: (bytes: number) => boolean;
   /** By which this node acts for whoever has these keys. */
   readonly certifier: (keys: OwnerSigner) => () => readonly DeviceCertificate[];
   readonly openTransfer: OpenGuestTransfer;

@@ -6,37 +6,21 @@
  *
  *   e/SHARE/WRITER  the newest record that is part of the drive
  */
-import type { KeyValue } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
-import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid, PeerId, PersonId, ShareId } from "../base/ids.ts";
-import type { Log } from "../base/log.ts";
 import { limits } from "../base/limits.ts";
-import type { PeerNetwork } from "../base/network.ts";
-import type { Random } from "../base/random.ts";
-import type { GivenRow, ShareNetwork, SharedRoots } from "../base/sharing.ts";
-import type { PersonKeys } from "../crypt/grants.ts";
+import type { GivenRow, SharedRoots } from "../base/sharing.ts";
 import { encodeShareAsk, parseShare } from "../crypt/share-records.ts";
-import type { Coder } from "../erasure/erasure.ts";
 import { Borrowed } from "../transfer/borrowed.ts";
-import type { ReadBlock } from "./folder.ts";
 import { Follower, dueOf } from "./follower.ts";
+import type { FollowingNeeds } from "./needs.ts";
 import type { GivenGuest } from "./given.ts";
 import { type Opener, openShare } from "./opened.ts";
 import { personIdOf } from "./person-keys.ts";
 
-export interface WrittenNeeds {
-  readonly books: KeyValue;
-  readonly person: PersonKeys;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly network: PeerNetwork & ShareNetwork;
-  readonly coder: Coder;
-  readonly read: ReadBlock;
+export interface WrittenNeeds extends FollowingNeeds {
   readonly roots: Pick<SharedRoots, "written">;
-  readonly mayReadAhead: (bytes: number) => boolean;
   /** Whoever keeps this drive's shards. */
   readonly members: () => readonly PeerId[];
   /** Those who may write now. */
