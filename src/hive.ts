@@ -139,7 +139,10 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   census.begin(tree);
   standIns.begin(tree);
   const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
-  const everywhere = new Map([[parseName(".snapshots"), tree.past.pointAt]]);
+  const everywhere = new Map([
+    [parseName(".snapshots"), tree.past.pointAt],
+    [parseName(".trash"), tree.trash.pointAt],
+  ]);
   const table: GraftTable = { root, everywhere };
   const now = () => clock.now();
   const grafts = parts.use(new Grafts({ base: tree, table, log, now }, owner));

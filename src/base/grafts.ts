@@ -10,7 +10,7 @@ import type { Maybe } from "./step.ts";
 /** A tree of its own, from `root` down. Disposed of when nobody knows it any more. */
 export interface Graft extends AsyncDisposable {
   readonly files: FileSystem;
-  /** Its `rootIno`, or a folder that is looked up until it is disposed of. */
+  /** Its `rootIno`, or what is looked up until it is disposed of; a folder, or a single file. */
   readonly root: Ino;
   /** False: whatever would change something is refused before it reaches the tree. */
   readonly writable: boolean;
@@ -18,9 +18,18 @@ export interface Graft extends AsyncDisposable {
   readonly tell?: (notices: GraftNotices) => void;
 }
 
+/** The type bits of a directory's mode. */
+export const directoryType = 0o040000;
+
+/** A name in a directory of grafts, and what it leads to: the bits of a mode that tell. */
+export interface GraftItem {
+  readonly name: Name;
+  readonly type: number;
+}
+
 /** A directory of grafts. */
 export interface GraftPoint {
-  names(): Maybe<readonly Name[]>;
+  items(): Maybe<readonly GraftItem[]>;
   /** NotFound for a name that it has not. Opened once for as long as somebody knows it. */
   open(name: Name): Promise<Graft>;
   /** Calls for each name that came, went, or leads to another tree from now on. */

@@ -307,6 +307,9 @@ export const localLimits = {
     linksAtOnce: 256,
     /** Files that may be lost at once in any drive: a folder of photos, or a source tree. */
     lossesMin: 500,
+    /** How long a folder's `.trash` looks back, and names that it shows. */
+    trashMs: 30 * 86_400_000,
+    trashNamesMax: 10_000,
     /** In a store full of what no peer has, snapshots made in the last hour give way. */
     yieldingMs: 3_600_000,
     /** Differences told in one answer; who wants more asks for a folder. */

@@ -4,12 +4,12 @@
  */
 import { HiveError } from "../base/errors.ts";
 import type { Attributes, DirectoryItem, FileSystem, Instant, Place } from "../base/filesystem.ts";
-import type { GraftNotices, GraftPoint } from "../base/grafts.ts";
+import { type GraftItem, type GraftNotices, type GraftPoint, directoryType }
+  from "../base/grafts.ts";
 import { type Handle, type Ino, type Name, parseHandle } from "../base/ids.ts";
 import { type Maybe, then } from "../base/step.ts";
 import { Span } from "./numbers.ts";
 
-const directoryType = 0o040000;
 const firstNameCookie = 3;
 
 interface Directory extends Disposable {
@@ -23,7 +23,7 @@ interface Directory extends Disposable {
 
 interface Listing {
   readonly directory: Directory;
-  readonly names: readonly Name[];
+  readonly items: readonly GraftItem[];
 }
 
 export interface DirectoriesNeeds {
@@ -80,9 +80,9 @@ export class GraftDirectories {
 
   opendir = (ino: Ino): Maybe<Handle> => {
     const directory = this.#get(ino);
-    return then(directory.point.names(), (names) => {
+    return then(directory.point.items(), (items) => {
       const handle = this.#span.outerHandle(parseHandle(++this.#last));
-      this.#listings.set(handle, { directory, names });
+      this.#listings.set(handle, { directory, items });
       return handle;
     });
   };
@@ -134,12 +134,11 @@ export class GraftDirectories {
 }
 
 /** Without attributes: a tree is opened when somebody asks for it, not when it is listed. */
-function* itemsOf({ directory, names }: Listing): Generator<DirectoryItem> {
+function* itemsOf({ directory, items }: Listing): Generator<DirectoryItem> {
   const { ino, above } = directory;
-  const type = directoryType;
-  yield { name: ".", ino, type, cookie: 1 };
-  yield { name: "..", ino: above, type, cookie: 2 };
-  for (const [index, name] of names.entries()) {
+  yield { name: ".", ino, type: directoryType, cookie: 1 };
+  yield { name: "..", ino: above, type: directoryType, cookie: 2 };
+  for (const [index, { name, type }] of items.entries()) {
     yield { name, ino, type, cookie: firstNameCookie + index };
   }
 }

@@ -9,7 +9,8 @@ import type {
   AllocateKind, AttributeChange, Attributes, ByteRange, Caller, DirectoryItem, FileSystem, NewNode,
   OpenFlags, Place, RenameKind,
 } from "../base/filesystem.ts";
-import type { GraftNotices, GraftPoint, GraftTable } from "../base/grafts.ts";
+import { type GraftNotices, type GraftPoint, type GraftTable, directoryType }
+  from "../base/grafts.ts";
 import { type Handle, type Ino, type Name, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
@@ -20,7 +21,6 @@ import { indexOf } from "./numbers.ts";
 import { Openings } from "./openings.ts";
 
 const { firstNumber } = limits.graft;
-const directoryType = 0o040000;
 
 export interface GraftNeeds {
   readonly base: FileSystem;
@@ -279,7 +279,7 @@ export class Grafts implements FileSystem, AsyncDisposable {
   async #listedNames(): Promise<readonly Name[]> {
     const shown: Name[] = [];
     for (const [name, { point, listed }] of this.#table.root) {
-      const hasNames = listed && (await point.names()).length > 0;
+      const hasNames = listed && (await point.items()).length > 0;
       if (hasNames && !(await this.#hasOwn(name))) shown.push(name);
     }
     return shown;

@@ -7,7 +7,7 @@ import type { DriveStore } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
-import type { Graft, GraftPoint } from "../base/grafts.ts";
+import { type Graft, type GraftItem, type GraftPoint, directoryType } from "../base/grafts.ts";
 import { type Name, type OwnerId, rootIno } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -72,9 +72,10 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
     return this.withdraw(share);
   }
 
-  names(): readonly Name[] {
+  items(): readonly GraftItem[] {
     const open = [...this.#writable].filter(([, { folder }]) => folder !== undefined);
-    return [...this.#roots.keys(), ...open.map(([name]) => name)];
+    const names = [...this.#roots.keys(), ...open.map(([name]) => name)];
+    return names.map((name) => ({ name, type: directoryType }));
   }
 
   async open(name: Name): Promise<Graft> {

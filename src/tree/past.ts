@@ -5,7 +5,7 @@
  */
 import { HiveError, isFault } from "../base/errors.ts";
 import type { FileSystem } from "../base/filesystem.ts";
-import type { Graft, GraftPoint } from "../base/grafts.ts";
+import { type Graft, type GraftPoint, directoryType } from "../base/grafts.ts";
 import { type Ino, type Name, parseName } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Comparison, Difference, KeepRule, Reason, RestoreReport, Snapshot }
@@ -19,7 +19,7 @@ import { writerOf } from "./new-root.ts";
 import { type Changed, restore } from "./restoring.ts";
 import { nameOf } from "./snapshot-names.ts";
 import { State } from "./state.ts";
-import { nodeAt, pathOf } from "./walking.ts";
+import { nodeAt, placeOf } from "./walking.ts";
 
 const { countMax, differencesMax } = limits.snapshots;
 
@@ -122,19 +122,19 @@ export class Past {
 
   /** The directory of a folder's past. */
   readonly pointAt = (folder: Ino): GraftPoint => {
-    const path = () => this.#pathOf(folder);
+    const path = () => placeOf(this.#state, folder);
     return {
-      names: async () => (await this.list(path())).map((one) => parseName(one.name)),
+      items: async () => (await this.list(path())).map(({ name }) => {
+        return { name: parseName(name), type: directoryType };
+      }),
       open: (name) => this.#graft(name, path()),
-      watch: (changed) => this.#commits.kept.onChange((one) => changed(nameOf(one))),
+      watch: (changed) => this.onChange(changed),
     };
   };
 
-  /** A folder that was removed, and that somebody still has open, has no place. */
-  #pathOf(folder: Ino): readonly string[] {
-    const node = this.#state.nodes.get(folder);
-    if (node.inode.links > 0) return pathOf(node);
-    throw new HiveError("NotFound", "tree.snapshot", "a folder that is no more");
+  /** Is told the name of each that is kept from now on, or is not any more. */
+  onChange(changed: (name: Name) => void): Disposable {
+    return this.#commits.kept.onChange((one) => changed(nameOf(one)));
   }
 
   async #graft(name: Name, path: readonly string[]): Promise<Graft> {

@@ -41,6 +41,7 @@ import { Renewer, type Renewing, renewingPart } from "./renewing.ts";
 import { Resealer } from "./resealing.ts";
 import type { Device } from "./devices.ts";
 import { State, type TreeNeeds } from "./state.ts";
+import { Trash } from "./trash.ts";
 import { volumeStats } from "./volume.ts";
 import { cidsBelow, cidsOf, itemAfter, nodeAt, pathOf } from "./walking.ts";
 import { writeRange } from "./writing.ts";
@@ -96,6 +97,8 @@ export interface Tree extends FileSystem, CensusTaker, Governed, Renewing {
   readonly pins: Pinner | undefined;
   /** What the drive was. */
   readonly past: Past;
+  /** What its folders had and have no more. */
+  readonly trash: Trash;
   /** What holds back a loss that nobody meant. */
   readonly brake: Brake;
   /** How far a path of names leads from the root: its inode, looked up once. */
@@ -141,6 +144,7 @@ export interface Works {
 
 export function treeOf(state: State, works: Works): Tree {
   const merger = new Merger(state, works.commits);
+  const past = new Past(state, works.commits, portOf);
   return {
     ...portOf(state),
     ...drivePart(state, works),
@@ -148,7 +152,8 @@ export function treeOf(state: State, works: Works): Tree {
     ...renewingPart(state, works),
     devices: devicePart(state, { ...works, merger }),
     guests: guestPart(state, { ...works, merger }),
-    past: new Past(state, works.commits, portOf),
+    past,
+    trash: new Trash(state, past),
     brake: works.brake,
   };
 }

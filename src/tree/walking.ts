@@ -114,6 +114,13 @@ function childIno(state: State, ino: Ino, text: string): Ino {
   return nodeOf(state, parent, found).ino;
 }
 
+/** A folder's path; one that was removed, and that somebody still has open, has none. */
+export function placeOf(state: State, folder: Ino): readonly Name[] {
+  const node = state.nodes.get(folder);
+  if (node.inode.links > 0) return pathOf(node);
+  throw new HiveError("NotFound", "tree.walk", "a folder that is no more");
+}
+
 /** The names that lead from the root to this folder. */
 export function pathOf({ home }: Node): readonly Name[] {
   return home.kind === "entry" ? [...pathOf(home.parent), home.name] : [];

@@ -2,7 +2,7 @@
  * The drive's past by the command line, on a real mount: made, listed, compared, put back, let
  * go.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync }
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync }
   from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
@@ -26,6 +26,10 @@ test("what was deleted and spoilt comes back by name", { timeout: 120_000 }, asy
   writeFileSync(path("later"), "x");
   t.ok(readFileSync(path(".snapshots", name, "photos", "one")).equals(photo));
   t.notOk(readdirSync(machine.mount).includes(".snapshots"), "it is not shown");
+  t.strictSame(readdirSync(path(".trash")), ["photos"]);
+  cpSync(path(".trash", "photos"), path("back"), { recursive: true });
+  t.ok(readFileSync(path("back", "one")).equals(photo), "out of the trash");
+  rmSync(path("back"), { recursive: true });
   const compared = await machine.must(t, ["diff", name]);
   t.strictSame(compared.out.trim().split("\n").sort(),
     ["+ later", "- photos/", "- photos/one", "- photos/two", "M notes"]);

@@ -3,7 +3,7 @@ import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import type { FileSystem } from "../../src/base/filesystem.ts";
-import type { Graft, GraftPoint } from "../../src/base/grafts.ts";
+import { type Graft, type GraftPoint, directoryType } from "../../src/base/grafts.ts";
 import { type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -28,7 +28,9 @@ class Shown implements GraftPoint {
   openedEver = 0;
   tell: (name: Name) => void = () => {};
 
-  names = () => [...this.trees.keys()].map(parseName);
+  items = () => [...this.trees.keys()].map((text) => {
+    return { name: parseName(text), type: directoryType };
+  });
 
   async open(name: Name): Promise<Graft> {
     const files = this.trees.get(name);

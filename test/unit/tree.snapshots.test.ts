@@ -312,10 +312,47 @@ test("a folder's past is what stood at its path", async (t) => {
   const folder = await inoOf(tree, "folder");
   t.strictSame((await tree.past.list(["folder"])).map((one) => one.name), [second]);
   const point = tree.past.pointAt(folder);
-  t.strictSame(await point.names(), [second]);
+  t.match(await point.items(), [{ name: second }]);
   const graft = await point.open(parseName(second));
   t.equal((await graft.files.getattr(graft.root)).ino, folder);
   t.equal(await faultOf(() => point.open(parseName(first))), "NotFound");
+});
+
+test("a folder's trash has what snapshots of 30 days have and the folder has not", async (t) => {
+  const world = new World();
+  const day = 1440 * minute;
+  const tree = await world.open(world.store, [{ everyMs: minute, forMs: 60 * day }]);
+  await furnish(tree, world);
+  const folder = await inoOf(tree, "folder");
+  const handle = await tree.open(nobody, await inoOf(tree, "folder", "small"), flags);
+  await tree.past.create();
+  world.nowMs += minute;
+  await tree.write(handle, 0, Buffer.from("newer"));
+  await tree.release(handle);
+  await tree.past.create();
+  world.nowMs += minute;
+  const trash = tree.trash.pointAt(folder);
+  t.strictSame(await trash.items(), [], "nothing is gone yet");
+  t.equal(await faultOf(() => trash.open(parseName("small"))), "NotFound");
+
+  await spoil(tree, world);
+  await tree.rename(nobody, place(rootIno, "folder"), place(rootIno, "elsewhere"), "replace");
+  await tree.rename(nobody, place(rootIno, "elsewhere"), place(rootIno, "folder"), "replace");
+  const gone = ["small", "file 1", ...Array.from({ length: 100 }, (_, at) => `file ${2 * at}`)];
+  t.strictSame((await trash.items()).map(({ name }) => name).sort(), gone.sort());
+  const { files, root } = await trash.open(parseName("small"));
+  t.equal((await readFile(files, root)).toString(), "newer as it was", "as it was last");
+  t.equal(await faultOf(() => trash.open(parseName("new"))), "NotFound", "that is there");
+  await write(tree, folder, "small", Buffer.from("again"));
+  t.equal(await faultOf(() => trash.open(parseName("small"))), "NotFound", "it came back");
+  t.notOk((await trash.items()).some(({ name }) => name === "small"));
+
+  world.nowMs += 31 * day;
+  await tree.past.create();
+  await tree.unlink(nobody, place(folder, "new"));
+  world.nowMs += minute;
+  await tree.past.create();
+  t.match(await trash.items(), [{ name: "new", type: 0o100000 }], "older ones show no more");
 });
 
 test("a machine that has the newest root alone has the snapshots too", async (t: Test) => {
