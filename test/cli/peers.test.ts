@@ -6,7 +6,7 @@ import { type Test, test } from "tap";
 import type { LedgerRow, LedgerView } from "../../src/base/peer-views.ts";
 import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
 
-test("three friends join by invites and keep a drive", { timeout: 100_000 }, async (t) => {
+test("three friends join by invites and keep a drive", { timeout: 230_000 }, async (t) => {
   const friends = [newMachine("ann"), newMachine("ben"), newMachine("cem")];
   const machine = newMachine("owner");
   t.teardown(() => Promise.all([machine, ...friends].map((one) => one.end())));
