@@ -76,18 +76,19 @@ function resealLines({ resealing }: DriveStatus): string[] {
 }
 
 function safetyText(found: DriveStatus): string {
-  if (found.class === null) return `kept on this machine only: ${lackText(found)}`;
+  const lack = found.class === null ? lackText(found) : undefined;
+  if (lack !== undefined) return `kept on this machine only: ${lack}`;
   if (found.survives === null) return "nothing is on peers yet";
   const { holders, of } = found.away;
   const away = holders === 0 ? "" : ` (${holders} of ${of} away now)`;
   return `class ${found.class}, survives the loss of ${found.survives} more holders${away}`;
 }
 
-/** Households may be enough, and their spread not. */
-function lackText({ peers, waitingFor }: DriveStatus): string {
+/** Households may be enough, and their spread not; undefined while nothing was to go to any. */
+function lackText({ peers, waitingFor }: DriveStatus): string | undefined {
   const { households, householdsNeeded } = peers;
-  if (households >= householdsNeeded && waitingFor !== null) return `it waits for ${waitingFor}`;
-  return `${households} of ${householdsNeeded} peers needed`;
+  if (households < householdsNeeded) return `${households} of ${householdsNeeded} peers needed`;
+  return waitingFor === null ? undefined : `it waits for ${waitingFor}`;
 }
 
 function alertText({ policy, text }: DriveStatus["alerts"][number]): string {

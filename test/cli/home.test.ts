@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "tap";
-import { newMachine, wordsIn } from "../support/cli.ts";
+import { newMachine, until, wordsIn } from "../support/cli.ts";
 
 test("keys are for their owner alone, and stand in no argv and no log", async (t) => {
   const machine = newMachine("private");
@@ -18,6 +18,10 @@ test("keys are for their owner alone, and stand in no argv and no log", async (t
     t.equal(mode(join(machine.home, directory)), 0o700, directory);
   }
 
+  const empty = async (): Promise<string> => (await machine.must(t, ["status"])).out;
+  await until(async () => /safety +nothing is on peers yet/.test(await empty()), {
+    seconds: 60, what: "three peers are known, and nothing has to go to them",
+  });
   await machine.must(t, ["flush", "--timeout", "30"]);
   await machine.must(t, ["peers"]);
   const secrets = secretsOf(readFileSync(key), words);
