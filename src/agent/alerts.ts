@@ -24,7 +24,8 @@ export function alertsOf(troubles: Troubles): readonly Alert[] {
   const { parts, unplaced, stranded, stuck, removedAtMs = null } = troubles;
   const removed = removedAtMs === null ? [] : [{
     kind: "removed" as const, policy: null,
-    text: `${removedText(removedAtMs)}: what is written here goes nowhere`,
+    text: `${removedText(removedAtMs)}: its mount is read-only, and what peers lack is here alone; \
+copy that elsewhere`,
   }];
   const lost = parts.filter((part) => part.lost > 0).map((part): Alert => ({
     kind: "lost", policy: part.policy,

@@ -19,8 +19,9 @@ export const deviceCommand = {
     "`remove`, on a device that has the words, shuts a lost one out, by its name or id: holders " +
     "and the other devices take nothing of it any more from the moment that they hear of it, " +
     "and give it nothing; what is written from then on is under secrets that it never had. What " +
-    "it read or fetched cannot be taken back. A device that has the words can only be shut out " +
-    "as long as nobody uses these again: then a new drive is the way. " +
+    "it read or fetched cannot be taken back. Once it hears of that its mount is read-only, and " +
+    "what peers lack of it stays there: `hive mount -o ro` reads it. A device that has the words " +
+    "can only be shut out as long as nobody uses these again: then a new drive is the way. " +
     "`list` shows this device and those whose heads came here: when the last one was, whether " +
     "it is merged, whether the device is online, and whether nothing is given back on peers for " +
     "its sake. `forget` says that a machine is gone for good. Nothing waits for it any more, and " +

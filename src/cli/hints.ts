@@ -40,6 +40,7 @@ const hints: readonly Hint[] = [
   { op: "sharing.person", kind: "Invalid", hint: "hive contacts me prints it, on her machine" },
   { op: "sharing.forget", kind: "NotFound", hint: "hive shares lists them" },
   { op: "places.vouch", kind: "Invalid", hint: "hive peers lists them" },
+  { op: "device.removed", hint: "hive mount -o ro reads what is here; copy what peers lack" },
   { op: "device.forget", hint: "hive device list tells which there are" },
   { op: "peers.invite", kind: "Invalid", hint: "hive invite prints one, on the other machine" },
   { op: "fsck", kind: "Busy", hint: "hive unmount ends it; then run hive fsck again" },

@@ -3,8 +3,6 @@
  * under secrets which that device never had, before a holder hears of it; a walk gives new ones to
  * all that was there, and goes on after a crash until it has come to its end.
  */
-import { removedText } from "../base/devices.ts";
-import { HiveError } from "../base/errors.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -15,8 +13,14 @@ interface Parts {
 
 export class Epochs {
   #parts: Parts | undefined;
+  readonly #removed = Promise.withResolvers<number>();
   /** The last one that is gone by. */
   #epoch = 0;
+
+  /** When this very device was shut out; as a rule that never settles. */
+  get removed(): Promise<number> {
+    return this.#removed.promise;
+  }
 
   /** Before anything is written. */
   async begin(parts: Parts): Promise<void> {
@@ -28,18 +32,12 @@ export class Epochs {
   async changed(): Promise<void> {
     if (this.#parts === undefined) return;
     const { tree, node } = this.#parts;
-    const { epoch, treeSecret, isRenewed } = await node.epoch();
+    const { epoch, treeSecret, isRenewed, removedAtMs } = await node.epoch();
+    if (removedAtMs !== null) return this.#removed.resolve(removedAtMs);
     if (treeSecret === null || epoch <= this.#epoch) return;
     this.#epoch = epoch;
     tree.rekey(treeSecret);
     if (isRenewed) return;
     void tree.renewAll().then(() => node.renewed(epoch)).catch(() => undefined);
   }
-}
-
-/** Denied where this very device was shut out: nobody would take what is written here. */
-export async function refuseIfRemoved(node: Pick<NodeDuties, "epoch">): Promise<void> {
-  const { removedAtMs } = await node.epoch();
-  if (removedAtMs === null) return;
-  throw new HiveError("Denied", "device.removed", removedText(removedAtMs));
 }

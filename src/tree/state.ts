@@ -22,6 +22,7 @@ import type { DrivePolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { anchorsOf } from "./anchors.ts";
 import { Wanted } from "./attempt.ts";
+import { Bar } from "./bar.ts";
 import { Blocks, type HandedChunk } from "./blocks.ts";
 import type { DirtyChunk } from "./dirty.ts";
 import type { Device } from "./devices.ts";
@@ -70,6 +71,7 @@ export class State {
   readonly needs: TreeNeeds;
   readonly keys: TreeKeys;
   readonly readOnly: boolean;
+  readonly bar: Bar;
   readonly device: Device;
   readonly blocks: Blocks;
   readonly nodes: Nodes;
@@ -138,6 +140,7 @@ export class State {
     this.needs = { ...needs, store: sealingFirst(needs.store, () => this.seal()) };
     this.keys = keys;
     this.readOnly = readOnly;
+    this.bar = new Bar({ readOnly });
     this.blocks = blocks ?? new Blocks(needs, keys);
     this.nodes = new Nodes((tree) => void this.active.dropped.push(tree));
     const { random, log } = needs;
@@ -174,7 +177,7 @@ export class State {
 
   /** Every operation that changes something begins here. */
   mayChange(): void {
-    if (this.readOnly) throw new HiveError("ReadOnly", "tree.change", "mounted read-only");
+    this.bar.check();
     const { merging } = this;
     if (merging !== undefined) throw new Wanted(() => merging);
     const { records, bytes } = this.journal;

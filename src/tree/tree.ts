@@ -79,6 +79,8 @@ export interface Tree extends FileSystem, CensusTaker, Governed, Renewing {
   collectSoon(): void;
   /** Everything acknowledged so far is in the store's root. */
   commit(): Promise<void>;
+  /** From now on it is for reading; whatever was written stays. */
+  endWriting(why: string): void;
   /** Commits; the tree is not to be used any more. */
   close(): Promise<void>;
   /** With the drive's other devices: what they made comes in, what this one made is told. */
@@ -259,9 +261,14 @@ function filesPart(state: State, run: Run, handles: Handles) {
   };
   return {
     open: (_caller, ino, flags) =>
-      run(() => handles.open(truncated(fileOf(nodes.get(ino)), flags.truncate), flags)),
+      run(() => {
+        // The kernel would take what is written, and learn too late that nobody else does.
+        if (flags.write) state.bar.check();
+        return handles.open(truncated(fileOf(nodes.get(ino)), flags.truncate), flags);
+      }),
     create: (caller: Caller, at, node, flags) =>
       run(() => {
+        if (flags.write) state.bar.check();
         const parent = directoryOf(state, at.parent);
         const found = findName(state, parent, parseName(at.name));
         if (found !== undefined && flags.exclusive) {
@@ -338,6 +345,7 @@ function drivePart(state: State, { commits, pinner }: Works) {
     census: (blocks) => collector.census(blocks),
     collectSoon: () => state.collectSoon(),
     commit: () => commits.commit(),
+    endWriting: (why: string) => state.bar.close(why),
     syncAll: settle,
     async close() {
       state.isHeard = false;

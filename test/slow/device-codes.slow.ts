@@ -24,6 +24,15 @@ async function added(t: Test, name: string, { desk, peer }: { desk: Machine; pee
   return machine;
 }
 
+function codeOf(act: () => void): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
 test("devices are added by a code, one is shut out, and the others go on", { timeout: 290_000 }, async (t) => {
   const desk = newMachine("desk");
   t.teardown(() => desk.end());
@@ -51,7 +60,9 @@ test("devices are added by a code, one is shut out, and the others go on", { tim
   const removed = await desk.must(t, ["device", "remove", own?.peer as string, "--json"]);
   t.match(JSON.parse(removed.out), { hadWords: false, told: 3, holders: 3 });
 
-  write(lap, "too late");
+  const isReadOnly = (): boolean => codeOf(() => write(lap, "too late")) === "EROFS";
+  await until(async () => isReadOnly(), { ...soon, what: "lap's mount is read-only" });
+  t.match(readFileSync(join(lap.mount, "kept"), "utf8"), /^kept of/, "and still there");
   write(desk, "after");
   await desk.must(t, ["flush", "--timeout", "60"]);
   await until(async () => existsSync(join(pad.mount, "after")), { ...soon, what: "after on pad" });
@@ -61,11 +72,14 @@ test("devices are added by a code, one is shut out, and the others go on", { tim
   await until(async () => (await lap.hive(["flush", "--timeout", "2"])).code === 4, {
     ...soon, what: "lap is told that it is out",
   });
-  t.match((await lap.hive(["status"])).out, /alert +this device was removed/);
+  t.match((await lap.hive(["status"])).out, /alert +this device was removed.*read-only/);
   t.notOk(existsSync(join(lap.mount, "after")), "what was written since is not there");
   t.notOk(existsSync(join(desk.mount, "too late")), "nor is what it wrote anywhere else");
   await lap.must(t, ["unmount"]);
   const again = await lap.hive(["mount", lap.mount]);
   t.equal(again.code, 4);
   t.match(again.error, /this device was removed from its drive at 20/);
+  t.match(again.error, /hint: hive mount -o ro/);
+  await lap.must(t, ["mount", "-o", "ro", lap.mount]);
+  t.match(readFileSync(join(lap.mount, "kept"), "utf8"), /^kept of/, "what it held is read");
 });
