@@ -1,5 +1,5 @@
 /** Limits of one drive on several devices; see limits.ts. */
-import { MiB } from "./bytes.ts";
+import { GiB, MiB } from "./bytes.ts";
 
 export const deviceLimits = {
   devices: {
@@ -88,5 +88,24 @@ export const deviceLimits = {
     lentKnownMax: 16_384,
     /** Pages of others that are known to hold nothing new: 100 bytes each. */
     mergedPagesMax: 65_536,
+  },
+  /** What one state may bring of a folder that somebody else writes: see tree/merge-bounds.ts. */
+  writers: {
+    /** Names that are not there yet: two archives of a large program, and 200 MB of memory while
+     *  they are laid beside what is there. */
+    newNamesMax: 2 ** 17,
+    /** Short files, targets and attributes that stand in those entries: a kilobyte for each. */
+    newBytesMax: 128 * MiB,
+    /** New folders within each other: eight times what programs come to. */
+    newDepthMax: 256,
+    /** What new and changed files hold: a day of a line of 25 Mbit/s, and four minutes of a core
+     *  where they say one chunk again and again. */
+    contentBytesMax: 256 * GiB,
+    /** A file may hold so much more than it says, as a count that went wrong once is no attack. */
+    contentSlackBytes: MiB,
+    /** Of contents that come in in one turn; then others who write have theirs. */
+    turnBytes: 32 * MiB,
+    /** Of attributes: they are in memory all at once. */
+    turnAttributeBytes: 8 * MiB,
   },
 } as const;

@@ -258,6 +258,9 @@ export interface SharedRoots {
   /** Of one that may be written it resolves when all is merged; Busy while there is no tree. */
   shared(news: SharedRoot): Promise<void>;
   expired(share: ExpiredShare): Promise<void>;
-  /** Resolves when it is part of the drive, and of the next head. */
-  written(news: GuestRoot): Promise<void>;
+  /**
+   * Resolves when it is part of the drive, and of the next head: true when all of it is, and else
+   * the same root brings the rest. TooLarge when it says more than anybody may at once.
+   */
+  written(news: GuestRoot): Promise<boolean>;
 }

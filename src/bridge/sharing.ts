@@ -64,6 +64,6 @@ export function remoteSharedRoots(channel: Pick<Channel, "call">): SharedRoots {
   return {
     shared: async (news) => void (await channel.call("shared", news)),
     expired: async (share) => void (await channel.call("expired", share)),
-    written: async (news) => void (await channel.call("written", news)),
+    written: async (news) => (await channel.call("written", news)) as boolean,
   };
 }

@@ -44,9 +44,13 @@ function nextIn(page: Page, key: number, load: LoadPage): Item | undefined {
     const index = lowerBound(page.keys, key);
     return index < page.keys.length ? new Item(page, index) : undefined;
   }
-  for (let index = childFor(page, key); index < page.keys.length; index++) {
+  const first = childFor(page, key);
+  // All of the second lies behind the key. Where it does not, pages may be named without end.
+  for (let index = first; index < page.keys.length && index <= first + 1; index++) {
     const found = nextIn(load(childOf(page, index), page.level - 1), key, load);
     if (found !== undefined) return found;
+    if (index === first) continue;
+    throw new HiveError("Corrupt", "dag.page", `nothing in ${childOf(page, index)}`);
   }
   return undefined;
 }

@@ -108,10 +108,11 @@ export function takeGuestsIn(
   tree: Tree, shared: SharedFolders, notices: GraftNotices,
 ): void {
   shared.takeIn = async ({ root, ...guest }) => {
-    await tree.guests.mergeGuest(root, guest, async ({ names, inos }) => {
+    const { isCut } = await tree.guests.mergeGuest(root, guest, async ({ names, inos }) => {
       await Promise.all(names.map(({ parent, name }) => notices.invalidateEntry(parent, name)));
       await Promise.all(inos.map((ino) => notices.invalidateInode(ino)));
     });
+    return !isCut;
   };
 }
 

@@ -44,7 +44,7 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
   /** What to do about a folder of this drive that somebody could read whose time is over. */
   withdraw: (share: ExpiredShare) => Promise<void> = async () => undefined;
   /** Takes in what somebody wrote in a folder of this drive. */
-  takeIn: (news: GuestRoot) => Promise<void> = async () => {
+  takeIn: SharedRoots["written"] = async () => {
     throw new HiveError("Busy", "shared.written", "starting");
   };
 
@@ -64,7 +64,7 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
     await this.#close(name);
   }
 
-  written(news: GuestRoot): Promise<void> {
+  written(news: GuestRoot): Promise<boolean> {
     return this.takeIn(news);
   }
 

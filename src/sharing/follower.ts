@@ -52,7 +52,7 @@ export class Follower {
         return false;
       } catch (error) {
         if (!isFault(error)) throw error;
-        failed = describe(error);
+        failed = error.kind === "TooLarge" ? `not taken in: ${error.subject}` : describe(error);
         if (error.kind === "Denied") refused.push(peer);
         this.#needs.log.debug("sharing.look", { peer, why: failed });
       }

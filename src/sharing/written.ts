@@ -149,7 +149,9 @@ export class Written {
     if (!isStill) throw new HiveError("Denied", "sharing.written", "her right ended");
     const { number } = guest.right;
     const name = this.#needs.nameOf(guest.person);
-    await this.#needs.roots.written({ folder: guest.ino, root: payload.root, number, name });
+    const news = { folder: guest.ino, root: payload.root, number, name };
+    // What there is more of comes with the next look, when others have had their turn.
+    if (!await this.#needs.roots.written(news)) return;
     await this.#needs.books.put(keyOf(guest), record.bytes);
     following.sequence = record.sequence;
     following.publishedAtMs = record.publishedAtMs;

@@ -21,11 +21,21 @@ export interface TreeGuest {
   readonly name: string;
 }
 
-/** Roots are not sealed. Each answers whether it changed anything. */
+export interface GuestTurn {
+  readonly hasChanged: boolean;
+  /** There is more: the same root brings it in another turn. */
+  readonly isCut: boolean;
+}
+
+/** Roots are not sealed. */
 export interface GuestPart {
+  /** Answers whether it changed anything. */
   mergeOwner(root: Uint8Array, tell: StaleListener): Promise<boolean>;
-  /** Nothing of it is believed but what it says of that folder. NotFound without the folder. */
-  mergeGuest(root: Uint8Array, guest: TreeGuest, tell: StaleListener): Promise<boolean>;
+  /**
+   * Nothing of it is believed but what it says of that folder. NotFound without the folder;
+   * TooLarge when it says more than anybody may at once.
+   */
+  mergeGuest(root: Uint8Array, guest: TreeGuest, tell: StaleListener): Promise<GuestTurn>;
 }
 
 export function guestPart(
@@ -44,9 +54,11 @@ export function guestPart(
       // It stays while others are merged.
       folder.pins++;
       try {
-        const commit = () => commits.commit();
-        const terms = { ...guest, folder, commit };
-        return await merger.meet(() => new GuestMeeting(state, record, terms), tell);
+        let isCut = false;
+        const cut = (): void => void (isCut = true);
+        const terms = { ...guest, folder, commit: () => commits.commit(), cut };
+        const hasChanged = await merger.meet(() => new GuestMeeting(state, record, terms), tell);
+        return { hasChanged, isCut };
       } finally {
         folder.pins--;
         state.nodes.settle(folder);

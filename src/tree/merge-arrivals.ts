@@ -7,21 +7,18 @@
  */
 import type { Ino } from "../base/ids.ts";
 import { marksOf } from "../dag/inodes.ts";
-import { type Fact, type Side, isFolder } from "./merge-rules.ts";
+import { type Arrival, type Fact, type Side, isFolder } from "./merge-rules.ts";
 
 /** Facts come with the folders above them first, as whoever lists folders finds them. */
 export function withArrivals({ facts, seen }: Side, root: Ino): Side {
-  const below = new Map<Ino, readonly number[]>([[root, []]]);
+  const below = new Map<Ino, Arrival | undefined>();
   const told = new Map<Ino, Fact>();
   for (const [ino, fact] of facts) {
-    const arrived = below.get(fact.places[0]?.parent ?? root) ?? [];
+    const arrived = below.get(fact.places[0]?.parent ?? root);
     told.set(ino, { ...fact, arrived });
-    if (ino !== root && isFolder(fact)) below.set(ino, added(arrived, marksOf(fact.inode).moved));
+    if (ino === root || !isFolder(fact)) continue;
+    // One link for each folder, however deep: somebody else says how deep they are.
+    below.set(ino, { mark: marksOf(fact.inode).moved, above: arrived });
   }
   return { facts: told, seen };
-}
-
-/** One list for each folder, however deep: the same mark need not stand there twice. */
-function added(marks: readonly number[], mark: number): readonly number[] {
-  return marks.includes(mark) ? marks : [...marks, mark];
 }

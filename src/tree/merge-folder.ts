@@ -2,36 +2,30 @@
  * A folder that its owner shares and somebody else writes, met from either side. Whoever writes it
  * has a tree of it alone, and takes the owner's word as it comes: contents stay under the owner's
  * keys. The owner takes in what a guest did through a door (merge-guest.ts) and makes the contents
- * his own first, read as the guest has them and written as any program would: so nothing of his
- * drive depends on what the guest keeps, or is of a form that this tree did not give it.
+ * his own first (merge-contents.ts): so nothing of his drive depends on what the guest keeps, or is
+ * of a form that this tree did not give it. What goes beyond merge-bounds.ts is refused.
  */
 import { HiveError } from "../base/errors.ts";
-import type { Caller } from "../base/filesystem.ts";
-import { Writer } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
-import { type Inode, type Xattrs, fileType, marksOf, noTree, writeTree } from "../dag/inodes.ts";
+import { type Inode, type Xattrs, marksOf, xattrBytes } from "../dag/inodes.ts";
 import { type Seen, markOf } from "../dag/marks.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { Wanted, attempt } from "./attempt.ts";
-import { setAttributes } from "./attributes.ts";
-import { nextLink, readRange } from "./content.ts";
-import { flush } from "./flush.ts";
-import { makeNameless } from "./making.ts";
 import type { SlotOf, Step } from "./merge-apply.ts";
 import { withArrivals } from "./merge-arrivals.ts";
+import { Bounds, mostOfGuest, mostOfOwner } from "./merge-bounds.ts";
+import { Contents } from "./merge-contents.ts";
 import { type Guest, admitted, guestSeen } from "./merge-guest.ts";
 import type { Meeting, Sides } from "./merge-meeting.ts";
 import { type Fact, isFolder } from "./merge-rules.ts";
 import type { Comparison } from "./merge-sides.ts";
 import type { Node } from "./nodes.ts";
-import { afterLoss } from "./removing.ts";
 import { slotOf } from "./slots.ts";
 import { State } from "./state.ts";
-import { writeRange } from "./writing.ts";
 import { valuesOf, withValues } from "./xattrs.ts";
 
-const { chunkBytes } = limits.tree;
-const nobody: Caller = { uid: 0, gid: 0, pid: 0 };
+const { xattrTotalBytesMax } = limits.tree;
+const { turnAttributeBytes } = limits.writers;
 const permissions = 0o777;
 /** What this machine's user says of his files is not a guest's to say. */
 const theirAttributes = /^user\.(?!hive\.)/;
@@ -42,6 +36,7 @@ export class OwnerMeeting implements Meeting {
   readonly folder: Node;
   readonly isWhole = false;
   readonly isJudged = false;
+  readonly bounds = () => new Bounds(mostOfOwner);
 
   /** Corrupt when it has marks of this device that it never made: it would use them again. */
   constructor(state: State, root: RootRecord) {
@@ -78,29 +73,27 @@ export class OwnerMeeting implements Meeting {
   }
 }
 
-/** A guest's bytes, written here, until a name leads to them. */
-interface Brought {
-  readonly node: Node;
-  isTaken: boolean;
-}
-
 /** What a guest has, laid beside the owner's folder. */
 export class GuestMeeting implements Meeting {
   readonly root: RootRecord;
   readonly folder: Node;
   readonly isWhole = false;
   readonly isJudged = true;
+  readonly bounds = () => new Bounds(mostOfGuest);
   readonly news: Seen;
   readonly #state: State;
   readonly #guest: Guest;
   readonly #commit: () => Promise<void>;
   readonly #reader: State;
-  readonly #brought = new Map<string, Brought>();
+  readonly #contents: Contents;
+  readonly #cut: () => void;
 
   constructor(
     state: State, root: RootRecord,
-    { folder, number, name, commit }: {
+    { folder, number, name, commit, cut }: {
       readonly folder: Node; readonly commit: () => Promise<void>;
+      /** Is told that there is more than one turn brings. */
+      readonly cut: () => void;
     } & Pick<Guest, "number" | "name">,
   ) {
     this.root = root;
@@ -110,22 +103,19 @@ export class GuestMeeting implements Meeting {
     this.#state = state;
     this.#guest = { folder: folder.ino, number, name, fresh: () => state.newIno() };
     this.#commit = commit;
+    this.#cut = cut;
     const { needs, keys, policies, blocks } = state;
     const nobodys = { number: 0, name: "" };
     this.#reader = new State(needs, keys, { ...root, policies }, {
       readOnly: true, device: nobodys, blocks,
     });
+    this.#contents = new Contents(state, { reader: this.#reader, folder: folder.ino });
   }
 
   [Symbol.dispose](): void {
     this.folder.pins--;
     this.#state.nodes.settle(this.folder);
-    for (const { node, isTaken } of this.#brought.values()) {
-      // Its pages are another file's by now.
-      if (isTaken) node.tree = noTree;
-      node.handles--;
-      afterLoss(this.#state, node);
-    }
+    this.#contents[Symbol.dispose]();
   }
 
   sidesOf(comparison: Comparison): Sides {
@@ -139,42 +129,53 @@ export class GuestMeeting implements Meeting {
   }
 
   async bring(steps: readonly Step[]): Promise<void> {
-    let isNew = false;
-    const keys = new Set<string>();
-    for (const { before, after } of steps) {
-      if (after === undefined || !isTheirs(before, after)) continue;
-      // Looked at now, they are in memory when they are asked for.
-      await attempt(() => this.#xattrsOf(before?.inode, after.inode));
-      if (after.inode.content.kind !== "chunks") continue;
-      const key = keyOf(after);
-      if (keys.has(key)) throw new HiveError("Corrupt", "tree.guest", "two files of one tree");
-      keys.add(key);
-      if (this.#brought.has(key)) continue;
-      isNew = true;
-      this.#brought.set(key, { node: await this.#bringOne(after), isTaken: false });
-    }
+    const theirs = steps.filter(isTheirs);
+    const facts = theirs.map(({ after }) => after).filter(hasChunks);
     // Gives what was written pages of its own.
-    if (isNew) await this.#commit();
+    if (await this.#contents.bring(facts)) await this.#commit();
+    let bytes = 0;
+    for (const { before, after } of theirs) {
+      // Looked at now, they are in memory when they are asked for.
+      bytes += bytesOf(await attempt(() => this.#xattrsOf(before?.inode, after.inode)));
+      if (bytes > turnAttributeBytes) return;
+    }
   }
 
+  /** As many as this turn has room for. */
   ready(steps: readonly Step[]): readonly Step[] | undefined {
     try {
-      return steps.map((step) => this.#readyOne(step));
+      return this.#readyOf(steps);
     } catch (error) {
       if (error instanceof Wanted) return undefined;
       throw error;
     }
   }
 
-  #readyOne(step: Step): Step {
+  #readyOf(steps: readonly Step[]): readonly Step[] {
+    const ready: Step[] = [];
+    let bytes = 0;
+    for (const step of steps) {
+      const one = bytes > turnAttributeBytes ? undefined : this.#readyOne(step);
+      if (one === undefined) {
+        this.#cut();
+        return ready;
+      }
+      if (isTheirs(one)) bytes += bytesOf(one.after.inode.xattrs);
+      ready.push(one);
+    }
+    return ready;
+  }
+
+  /** Undefined when it is left for the next turn. */
+  #readyOne(step: Step): Step | undefined {
+    if (!isTheirs(step)) return step;
     const { before, after } = step;
-    if (after === undefined || !isTheirs(before, after)) return step;
     const inode = this.#dressed(after.inode, before?.inode);
-    if (inode.content.kind !== "chunks") return { ...step, after: { ...after, inode } };
-    const found = this.#brought.get(keyOf(after));
-    if (found === undefined || found.isTaken) throw new Wanted(async () => undefined);
-    found.isTaken = true;
-    const { tree, inode: { content, sizeBytes, slot, era } } = found.node;
+    if (!hasChunks(after)) return { ...step, after: { ...after, inode } };
+    const node = this.#contents.take(after);
+    if (node === undefined && this.#contents.isTurnOver) return undefined;
+    if (node === undefined) throw new Wanted(async () => undefined);
+    const { tree, inode: { content, sizeBytes, slot, era } } = node;
     const own = { ...inode, content, sizeBytes, slot, era };
     return { ...step, after: { ...after, tree, inode: own } };
   }
@@ -197,62 +198,23 @@ export class GuestMeeting implements Meeting {
     const kept = own.filter(([name]) => !theirAttributes.test(name));
     const theirs = [...valuesOf(this.#reader, after)];
     const all = [...kept, ...theirs.filter(([name]) => theirAttributes.test(name))];
-    return withValues(new Map(all.sort(([a], [b]) => (a < b ? -1 : 1))));
-  }
-
-  async #bringOne({ inode, tree }: Fact): Promise<Node> {
-    const from = this.#reader.load(inode, tree, { kind: "none" });
-    from.handles++;
-    try {
-      return await this.#copied(from);
-    } finally {
-      from.handles--;
-      from.tree = noTree;
-      this.#reader.nodes.settle(from);
-    }
-  }
-
-  async #copied(from: Node): Promise<Node> {
-    const state = this.#state;
-    const { ino } = this.folder;
-    const mode = fileType.regular | 0o600;
-    const node = await attempt(() => makeNameless(state, nobody, ino, { mode }));
-    node.handles++;
-    try {
-      for (let at: number | undefined = 0; at !== undefined;) at = await this.#copy(from, node, at);
-      const { sizeBytes } = from.inode;
-      await attempt(() => setAttributes(state, node, { sizeBytes }));
-      await flush(state, node);
-      return node;
-    } catch (error) {
-      node.handles--;
-      afterLoss(state, node);
-      throw error;
-    }
-  }
-
-  /** One chunk; answers where the next one may be, and nothing behind the last. */
-  async #copy(from: Node, to: Node, first: number): Promise<number | undefined> {
-    const found = await attempt(() => nextLink(this.#reader, from, first));
-    const offsetBytes = (found?.index ?? 0) * chunkBytes;
-    if (found === undefined || offsetBytes >= from.inode.sizeBytes) return undefined;
-    const lengthBytes = Math.min(chunkBytes, from.inode.sizeBytes - offsetBytes);
-    const pieces = await attempt(() => readRange(this.#reader, from, { offsetBytes, lengthBytes }));
-    const bytes = Buffer.concat(pieces);
-    await attempt(() => writeRange(this.#state, to, offsetBytes, bytes));
-    return found.index + 1;
+    const values = new Map(all.sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (xattrBytes(values) <= xattrTotalBytesMax) return withValues(values);
+    throw new HiveError("Corrupt", "tree.guest", "more attributes than one file may have");
   }
 }
 
 /** What it holds, or what is said of it, comes from the guest. */
-function isTheirs(before: Fact | undefined, after: Fact): boolean {
-  if (before === undefined) return true;
+function isTheirs(step: Step): step is Step & { readonly after: Fact } {
+  const { before, after } = step;
+  if (before === undefined || after === undefined) return after !== undefined;
   return marksOf(before.inode).edited !== marksOf(after.inode).edited;
 }
 
-/** No two files have one secret. */
-function keyOf({ tree }: Fact): string {
-  const writer = new Writer(128);
-  writeTree(writer, tree);
-  return writer.finish().toString("latin1");
+function hasChunks({ inode }: Fact): boolean {
+  return inode.content.kind === "chunks";
+}
+
+function bytesOf(xattrs: Xattrs): number {
+  return xattrs.kind === "inside" ? xattrBytes(xattrs.values) : 0;
 }

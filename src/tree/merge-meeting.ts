@@ -32,7 +32,10 @@ export interface Meeting extends Laid, Disposable {
   sidesOf(comparison: Comparison): Sides;
   /** Has what these need here before programs have to wait; absent where nothing is needed. */
   readonly bring?: ((steps: readonly Step[]) => Promise<void>) | undefined;
-  /** The steps as they are carried out; undefined when something was not brought yet. */
+  /**
+   * The steps as they are carried out; fewer of them when the rest is left for another turn, and
+   * undefined when something was not brought yet.
+   */
   ready(steps: readonly Step[]): Maybe<readonly Step[] | undefined>;
   slots(): SlotOf;
 }

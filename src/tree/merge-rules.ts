@@ -21,8 +21,13 @@ export interface Fact {
   readonly inode: Inode;
   readonly tree: PageTree;
   readonly places: readonly Place[];
-  /** Marks of moves by which folders above it, and it with them, came to where they are. */
-  readonly arrived?: readonly number[];
+  /** Moves by which folders above it, and it with them, came to where they are. */
+  readonly arrived?: Arrival | undefined;
+}
+
+export interface Arrival {
+  readonly mark: number;
+  readonly above: Arrival | undefined;
 }
 
 export interface Side {
@@ -78,9 +83,11 @@ function factsOf(ino: Ino, sides: Sides): readonly Fact[] {
 }
 
 /** Whoever has seen all of it and does not have it has taken it away. */
-export function isNews({ inode, arrived = [] }: Fact, seen: Seen): boolean {
+export function isNews({ inode, arrived }: Fact, seen: Seen): boolean {
   const { edited, moved } = marksOf(inode);
-  return [edited, moved, ...arrived].some((mark) => !isSeen(seen, mark));
+  if (!isSeen(seen, edited) || !isSeen(seen, moved)) return true;
+  for (let at = arrived; at !== undefined; at = at.above) if (!isSeen(seen, at.mark)) return true;
+  return false;
 }
 
 function bothOf(our: Fact, their: Fact, sides: Sides): readonly Fact[] {

@@ -9,12 +9,14 @@ import type { Cid, Ino } from "../base/ids.ts";
 import { parseEntry, parseTableValue } from "../dag/entries.ts";
 import { type Inode, type PageTree, marksOf } from "../dag/inodes.ts";
 import { isSeen } from "../dag/marks.ts";
-import { childOf } from "../dag/pages.ts";
+import { childOf, keyMax } from "../dag/pages.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { findItem } from "../dag/search.ts";
 import { Breather, attempt } from "./attempt.ts";
 import type { Elsewhere } from "./blocks.ts";
+import type { KeyRange } from "./check-pages.ts";
 import { devicesOf } from "./marking.ts";
+import type { Bounds } from "./merge-bounds.ts";
 import type { Place } from "./merge-names.ts";
 import { type Fact, type Side, isFolder } from "./merge-rules.ts";
 import { isDirectory, loadLinked, nextName, nodeOf } from "./names.ts";
@@ -26,11 +28,19 @@ interface Their {
   readonly tree: PageTree;
 }
 
+/** A page of theirs, and which keys it may have. */
+interface PageAt extends KeyRange {
+  readonly cid: Cid;
+  readonly level: number;
+}
+
 /** Another's root beside ours: on all of the drive, or on a folder that he has as well. */
 export interface Laid {
   readonly root: RootRecord;
   readonly folder: Node;
   readonly isWhole: boolean;
+  /** How much it may say; a device of the drive may say anything. */
+  readonly bounds?: (() => Bounds) | undefined;
 }
 
 export interface Looking {
@@ -45,6 +55,7 @@ export class Comparison implements Disposable {
   readonly #root: RootRecord;
   readonly #folder: Node;
   readonly #isWhole: boolean;
+  readonly #bounds: Bounds | undefined;
   readonly #breather: Breather;
   readonly #isKnown: ((cid: Cid) => boolean) | undefined;
   readonly #elsewhere: Elsewhere | undefined;
@@ -59,12 +70,13 @@ export class Comparison implements Disposable {
   readonly pages: Cid[] = [];
 
   constructor(
-    state: State, { root, folder, isWhole }: Laid, { isKnown, elsewhere }: Looking = {},
+    state: State, { root, folder, isWhole, bounds }: Laid, { isKnown, elsewhere }: Looking = {},
   ) {
     this.#state = state;
     this.#root = root;
     this.#folder = folder;
     this.#isWhole = isWhole;
+    this.#bounds = bounds?.();
     this.#isKnown = isKnown;
     this.#elsewhere = elsewhere;
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
@@ -164,17 +176,18 @@ export class Comparison implements Disposable {
     return this.#isKnown(root.cid) || (ours?.kind === "page" && ours.cid === root.cid);
   }
 
+  /** Ours first: what is there already costs those who come to it nothing. */
   async #list(folder: Ino): Promise<void> {
-    const their = this.#theirs.get(folder);
-    if (their !== undefined && !this.#theirListed.has(folder)) {
-      this.#theirListed.add(folder);
-      await this.#listTheirs(folder, their.tree);
-    }
     // It may have been found on their side first, and then in a folder that is only here.
     const our = this.#ours.get(folder);
-    if (our === undefined || this.#ourListed.has(folder)) return;
-    this.#ourListed.add(folder);
-    await this.#listOurs(our);
+    if (our !== undefined && !this.#ourListed.has(folder)) {
+      this.#ourListed.add(folder);
+      await this.#listOurs(our);
+    }
+    const their = this.#theirs.get(folder);
+    if (their === undefined || this.#theirListed.has(folder)) return;
+    this.#theirListed.add(folder);
+    await this.#listTheirs(folder, their.tree);
   }
 
   async #listOurs(folder: Node): Promise<void> {
@@ -197,6 +210,8 @@ export class Comparison implements Disposable {
     for await (const value of this.#valuesOf(tree)) {
       const entry = parseEntry(value);
       const ino = entry.kind === "link" ? entry.ino : entry.inode.ino;
+      const inode = entry.kind === "link" ? undefined : entry.inode;
+      this.#bounds?.entry({ folder, inode, ours: this.#ours.get(ino)?.inode });
       // The table that a link leads to does not come with a folder.
       if (entry.kind === "link" && !this.#isWhole) continue;
       if (entry.kind === "inode") this.#addTheirs(entry);
@@ -237,18 +252,21 @@ export class Comparison implements Disposable {
   async *#valuesOf(tree: PageTree): AsyncGenerator<Buffer> {
     const { root } = tree;
     if (root.kind === "inside") yield* root.page.values();
-    if (root.kind === "page") yield* this.#pageValues(tree, root);
+    if (root.kind === "page") yield* this.#pageValues(tree, { ...root, from: 0, to: keyMax + 1 });
   }
 
   async *#pageValues(
-    tree: PageTree, { cid, level }: { readonly cid: Cid; readonly level: number },
+    tree: PageTree, { cid, level, ...range }: PageAt,
   ): AsyncGenerator<Buffer> {
     const page = await this.#state.blocks.loadPage(tree, cid, level, this.#elsewhere);
+    this.#bounds?.page(page, range);
     this.pages.push(cid);
     await this.#breather.breathe();
     if (level === 0) return yield* page.values();
-    for (const at of page.keys.keys()) {
-      yield* this.#pageValues(tree, { cid: childOf(page, at), level: level - 1 });
+    for (const [at, key] of page.keys.entries()) {
+      const from = at === 0 ? range.from : key;
+      const below = { from, to: page.keys[at + 1] ?? range.to };
+      yield* this.#pageValues(tree, { cid: childOf(page, at), level: level - 1, ...below });
     }
   }
 

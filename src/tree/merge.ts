@@ -24,6 +24,13 @@ import type { State } from "./state.ts";
 /** Is told what changed under the kernel's feet. */
 export type StaleListener = (stale: Stale) => Promise<void>;
 
+interface Portioned {
+  readonly stale: Stale;
+  readonly isLast: boolean;
+  /** The meeting has no more to bring in this turn. */
+  readonly isCut: boolean;
+}
+
 export class Merger {
   readonly #state: State;
   readonly #commits: Commits;
@@ -66,12 +73,12 @@ export class Merger {
       isAhead = done !== "unready";
       if (done === "unready" && ++unready < limits.devices.unreadyMax) continue;
       if (done === "unready") throw new HiveError("Busy", "tree.merge", "it changes all the time");
-      const { stale, isLast } = done;
+      const { stale, isLast, isCut } = done;
       if (stale.names.length + stale.inos.length > 0) {
         hasChanged = true;
         await tell(stale);
       }
-      if (isLast) return hasChanged;
+      if (isLast || isCut) return hasChanged;
     }
     throw new HiveError("Busy", "tree.merge", "portions without end");
   }
@@ -129,7 +136,7 @@ export class Merger {
 
   async #mergePortion(
     meeting: Meeting,
-  ): Promise<"unready" | { readonly stale: Stale; readonly isLast: boolean }> {
+  ): Promise<"unready" | Portioned> {
     const state = this.#state;
     if (state.active.chunks.size > 0) throw new HiveError("Busy", "tree.merge", "data on its way");
     using comparison = await this.#compared(meeting);
@@ -140,10 +147,10 @@ export class Merger {
     const stale: Stale = { names: [], inos: [] };
     const { isJudged } = meeting;
     this.#carryOut(ready, { stale, isJudged, slotOf: meeting.slots() });
-    const isLast = some.length === steps.length;
+    const isLast = ready.length === steps.length;
     const { pages } = comparison;
     if (isLast) this.#hasSeen(meeting, { pages, isNews: steps.length > 0 });
-    return { stale, isLast };
+    return { stale, isLast, isCut: ready.length < some.length };
   }
 
   #carryOut(steps: readonly Step[], how: How): void {

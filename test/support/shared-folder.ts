@@ -82,6 +82,11 @@ export class SharedFolder {
   }
 
   async toOwner(root?: Uint8Array): Promise<boolean> {
+    return (await this.turn(root)).hasChanged;
+  }
+
+  /** As much as comes in at once. */
+  async turn(root?: Uint8Array) {
     const record = await this.guestsRecord();
     const told = root ?? rootOf(record.directory, record.devices);
     const { folder } = this;

@@ -5,31 +5,27 @@
 import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
-import { HiveError } from "../../src/base/errors.ts";
-import type { Ino, PeerId } from "../../src/base/ids.ts";
-import { silentLog } from "../../src/base/log.ts";
-import type { PeerNetwork, Requester } from "../../src/base/network.ts";
+import type { Ino } from "../../src/base/ids.ts";
+import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import type { GuestRoot, Share, ShareNetwork } from "../../src/base/sharing.ts";
+import type { GuestRoot, Share } from "../../src/base/sharing.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, parseGrant, parseShare }
   from "../../src/crypt/share-records.ts";
 import { writeRightOf } from "../../src/crypt/write-right.ts";
-import { openCoder } from "../../src/erasure/erasure.ts";
 import type { GivenGuest } from "../../src/sharing/given.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import type { SharePayload } from "../../src/sharing/payload.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { Written } from "../../src/sharing/written.ts";
 import { World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
+import { OwnerLooks } from "../support/owner-looks.ts";
 import { ShareMaker } from "../support/share-maker.ts";
-import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
+import { ShiftedClock } from "../support/transfer-world.ts";
 import { openHouse } from "../support/vault-house.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.guests/${seed}`);
-const never = new AbortController().signal;
 const [ben, eve] = [personKeysOf(random.bytes(32)), personKeysOf(random.bytes(32))];
 const folder = 7 as Ino;
 const { root: frozenRoot } = JSON.parse(
@@ -107,48 +103,16 @@ test("a holder of the folder keeps what its writers sign, as long as they are na
   await refused(t, "what it had signed is gone", vault.share(told, ...get()), "NotFound");
 });
 
-/** The owner's machine, one holder that says whatever it was given, and a tree that takes it in. */
-function owners(maker: ShareMaker, guests: () => readonly GivenGuest[], answer: () => Share | undefined) {
-  const taken: GuestRoot[] = [];
-  const peers = ["12D3KooWA".padEnd(52, "a") as PeerId];
-  const network = {
-    peers: () => [],
-    records: async () => { throw new HiveError("Unavailable", "test", "records"); },
-    share: async (...[, , payload]: Parameters<ShareNetwork["share"]>) => {
-      const asked = decodeShareAsk(payload);
-      const found = answer();
-      if (found === undefined) throw new HiveError("NotFound", "test", asked.share);
-      return found.bytes;
-    },
-  } as unknown as PeerNetwork & ShareNetwork;
-  const books = new MemoryBooks();
-  const clock: ShiftedClock = Object.assign(new ShiftedClock(), {
-    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
-  });
-  const open = () => new Written({
-    books, person: maker.owner, clock, random, log: silentLog, network, coder: openCoder(),
-    read: async () => Buffer.alloc(0), members: () => peers, guests, nameOf: () => "Ben",
-    roots: { written: async (news) => void taken.push(news) }, mayReadAhead: () => false,
-  });
-  return { taken, open, clock };
-}
-
 test("the owner takes in what is signed by a right, of its folder, newer, and in time", async (t) => {
   const maker = new ShareMaker(random);
   const right = maker.rightOf(ben, 1);
   const guest: GivenGuest = {
     share: maker.share, ino: folder, person: personIdOf(ben), number: 1, right,
   };
-  let guests: readonly GivenGuest[] = [guest];
-  let answer: Share | undefined;
-  const { taken, open, clock } = owners(maker, () => guests, () => answer);
-  let written = open();
-  const look = async (record: Share | undefined) => {
-    answer = record;
-    clock.shiftMs += 120_000;
-    await written.step(never);
-    return written.wrote(maker.share, personIdOf(ben)).trouble;
-  };
+  const taken: GuestRoot[] = [];
+  let isAll = true;
+  const owner = new OwnerLooks(maker, [guest], async (news) => taken.push(news) > 0 && isAll);
+  const look = (record: Share | undefined) => owner.look(record);
   t.equal(await look(undefined), null, "nothing was written yet");
   t.equal(await look(maker.written(right, 1, payloadOf())), null);
   t.match(taken, [{ folder, number: right.number, name: "Ben" }]);
@@ -168,18 +132,25 @@ test("the owner takes in what is signed by a right, of its folder, newer, and in
   t.equal(await look(maker.written(right, 2, payloadOf(), { publishedAtMs })), null);
   t.equal(taken.length, 2);
 
-  written = open();
+  isAll = false;
+  const large = maker.written(right, 3, payloadOf(), { publishedAtMs });
+  t.equal(await look(large), null, "there is more in it than one turn brings");
+  isAll = true;
+  t.equal(await look(large), null);
+  t.equal(taken.length, 4, "the same once more");
+  t.match(await look(large), /Stale/, "and then no more");
+
+  owner.restart();
   t.match(await look(maker.written(right, 2, payloadOf())), /Stale/, "replayed after a restart");
-  t.ok(written.areAny, "she may refer to what the drive does not");
-  guests = [];
-  answer = maker.written(right, 3, payloadOf());
-  clock.shiftMs += 120_000;
-  t.equal(await written.step(never), "idle", "her right ended");
-  t.equal(taken.length, 2);
-  t.notOk(written.areAny);
-  guests = [{ ...guest, number: 2, right: maker.rightOf(ben, 2) }];
-  t.match(await look(maker.written(right, 4, payloadOf())), /Corrupt/, "a later right is another");
-  t.equal(taken.length, 2);
+  t.ok(owner.written.areAny, "she may refer to what the drive does not");
+  owner.guests = [];
+  owner.answer = maker.written(right, 4, payloadOf());
+  t.equal(await owner.step(), "idle", "her right ended");
+  t.equal(taken.length, 4);
+  t.notOk(owner.written.areAny);
+  owner.guests = [{ ...guest, number: 2, right: maker.rightOf(ben, 2) }];
+  t.match(await look(maker.written(right, 5, payloadOf())), /Corrupt/, "a later right is another");
+  t.equal(taken.length, 4);
 });
 
 interface Vectors {
