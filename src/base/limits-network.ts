@@ -217,6 +217,8 @@ export const networkLimits = {
     publishTimeoutMs: 30_000,
     /** Streams of one connection that ask the DHT at once. */
     streamsMax: 16,
+    /** Peers of one /24 or /48 in the routing table, which has 20 for each distance. */
+    tablePerPrefixMax: 4,
     /** Ways of a lookup that share no peer: a liar misleads only its own. */
     disjointPaths: 8,
   },

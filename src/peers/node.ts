@@ -19,6 +19,7 @@ import { limits } from "../base/limits.ts";
 import { type Reach, isToldPublic, reachServices } from "./reach.ts";
 import { relayTransport, relayedAddress } from "./reach.ts";
 import type { SearchNeeds } from "./relay-search.ts";
+import { type RoutingTable, farPrefixOf, keepDiverse } from "./table.ts";
 import { socketTls } from "./tls.ts";
 
 export interface NodeServices extends Record<string, unknown> {
@@ -59,6 +60,8 @@ export interface DhtOptions {
   readonly select: SelectFn;
   /** Answers a stream that asks, in its own way; the rest is the DHT's. */
   readonly guard?: (answer: StreamHandler) => StreamHandler;
+  /** Which part of the internet an address is of; in a made-up world another one. */
+  readonly prefixOf?: (address: string) => string | undefined;
 }
 
 export async function openNode(needs: SearchNeeds, options: NodeOptions): Promise<Node> {
@@ -152,10 +155,19 @@ function dhtOf(options: DhtOptions): (components: KadDHTComponents) => KadDHT {
     validators: { hive: options.validate },
     selectors: { hive: options.select },
   });
-  return (components) => make(withParts(components, {
-    datastore: options.records,
-    registrar: guarded(components.registrar, options.guard),
-  }));
+  return (components) => {
+    const dht = make(withParts(components, {
+      datastore: options.records,
+      registrar: guarded(components.registrar, options.guard),
+    }));
+    const { routingTable } = dht as KadDHT & { readonly routingTable: RoutingTable };
+    const { prefixOf = farPrefixOf } = options;
+    keepDiverse(routingTable, (peer) => {
+      const [connection] = components.connectionManager.getConnections(peer);
+      return connection === undefined ? undefined : prefixOf(connection.remoteAddr.toString());
+    });
+    return dht;
+  };
 }
 
 /** The same parts but these: the DHT keeps its records apart from what libp2p remembers. */
