@@ -27,7 +27,7 @@ import { type Binding, type Frozen, Layer } from "./layers.ts";
 import type { KeptRoots } from "./kept-roots.ts";
 import { toldNow } from "./marking.ts";
 import type { Node } from "./nodes.ts";
-import { type Plan, byDepth, linkChanges, planFor, snapshotOf } from "./plans.ts";
+import { type Plan, byDepth, hasLeftTable, linkChanges, planFor, snapshotOf } from "./plans.ts";
 import { Schedule, isFilling, isResting } from "./schedule.ts";
 import { forgetUnlinked } from "./sealing.ts";
 import { slotIn, withAttributes, writtenSlot } from "./slots.ts";
@@ -304,12 +304,12 @@ export class Commits {
   async #writeTable(layer: Layer): Promise<void> {
     const state = this.#state;
     const linked = [...layer.inodes.values()].filter(({ home }) => home.kind === "table");
-    const gone = [...layer.inodes.values()].filter(({ home }) => home.kind === "none");
+    const gone = [...layer.inodes.values()].filter(hasLeftTable);
     const empty = state.linked.root.kind === "empty";
     const all = (empty ? linked : [...linked, ...gone]).sort((a, b) => a.node.ino - b.node.ino);
     if (all.length === 0) return;
     const values = all.map(({ home, inode, node }) => {
-      if (home.kind === "none") return undefined;
+      if (home.kind !== "table") return undefined;
       return encodeTableValue({ inode: this.#written(layer, node, inode), tree: node.tree });
     });
     const changes = { cutFrom: Infinity, keys: all.map(({ node }) => node.ino), values };

@@ -96,12 +96,20 @@ function linkAgain(
   const isStray = policy > 0 && (policy !== slot || content.kind === "inline");
   const links = node.inode.links + 1;
   const inode = { ...node.inode, links, policy, ctime: state.now() };
+  remember(node, names);
   state.record([
     { kind: "inode", inode, home: { kind: "table" } },
     ...rebinding(node), ...names, ...(isStray ? [resealingChange(state)] : []),
   ]);
   if (isStray) state.reseal(node);
   return node;
+}
+
+/** Where it is to go if it has only one of them again. */
+function remember(node: Node, names: readonly Change[]): void {
+  const { home } = node;
+  if (home.kind === "entry") node.met({ ...home, parent: home.parent.ino });
+  for (const name of names) if (name.kind === "bind") node.met({ ...name, parent: name.directory });
 }
 
 /** The only name so far now points into the table. */

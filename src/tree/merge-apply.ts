@@ -12,6 +12,7 @@ import { type Place, hasPlace } from "./merge-names.ts";
 import { type Fact, type Merged, type Side, isFolder } from "./merge-rules.ts";
 import { findName, nextName } from "./names.ts";
 import type { Node } from "./nodes.ts";
+import { mayLiveIn } from "./one-name.ts";
 import { afterLoss } from "./removing.ts";
 import type { State } from "./state.ts";
 
@@ -142,7 +143,9 @@ export class Portion {
     this.#bytes += bytesOf(inode);
     if (isFolder(after)) return this.#putFolder(inode, before, home);
     if (before?.tree !== after.tree) this.#graft(ino, after.tree);
-    this.#inodes.set(ino, { inode: { ...inode, links }, home });
+    // In a folder it goes by that.
+    const policy = home.kind === "entry" ? 0 : inode.policy;
+    this.#inodes.set(ino, { inode: { ...inode, links, policy }, home });
   }
 
   /** One that is new here begins empty: what is in it comes by its own steps. */
@@ -181,7 +184,7 @@ export class Portion {
     readonly gained: readonly Place[]; readonly isFolderHere: boolean;
   }): HomePlace {
     const node = before === undefined ? undefined : this.#state.nodes.get(ino);
-    const isLinked = node?.home.kind === "table" || places.length > 1;
+    const isLinked = places.length > 1 || this.#staysLinked(node, places);
     let home: HomePlace = node === undefined ? { kind: "none" } : this.#state.placeOf(node.home);
     if (isLinked && node?.home.kind === "entry") this.#rebind(node);
     for (const { parent, name } of gained) {
@@ -191,7 +194,23 @@ export class Portion {
       this.#stale.names.push({ parent, name });
       home = { kind: "entry", parent, key, name };
     }
-    return isLinked ? { kind: "table" } : home;
+    if (isLinked) return { kind: "table" };
+    return home.kind === "table" ? this.#keptName(ino, places[0] as Place) : home;
+  }
+
+  /** It may have one name left, and that in a folder whose policy it does not go by. */
+  #staysLinked(node: Node | undefined, [only]: readonly Place[]): boolean {
+    if (node?.home.kind !== "table") return false;
+    return only === undefined || !mayLiveIn(this.#state, node, only);
+  }
+
+  /** The only name that a file has kept leads to the inode itself from now on. */
+  #keptName(ino: Ino, { parent, name }: Place): HomePlace {
+    const found = findName(this.#state, this.#state.nodes.get(parent), name);
+    if (found === undefined) return { kind: "table" };
+    const { key } = found;
+    this.#names.push({ kind: "bind", directory: parent, key, name, ino });
+    return { kind: "entry", parent, key, name };
   }
 
   /** A name that stays points into the table from now on. */

@@ -95,12 +95,17 @@ export function freeKey(state: State, directory: Node, name: Name): number {
 /** The node that a name leads to, loaded if it was not in memory. */
 export function nodeOf(state: State, directory: Node, found: Found): Node {
   const { source, key, name } = found;
-  if (source.kind === "layer") return nodeByIno(state, source.ino);
+  if (source.kind === "layer") return met(nodeByIno(state, source.ino), directory, found);
   const entry = parseEntry(source.bytes);
-  if (entry.kind === "link") return nodeByIno(state, entry.ino);
+  if (entry.kind === "link") return met(nodeByIno(state, entry.ino), directory, found);
   const known = state.nodes.find(entry.inode.ino);
   if (known !== undefined) return known;
   return state.load(entry.inode, entry.tree, { kind: "entry", parent: directory, key, name });
+}
+
+function met(node: Node, { ino: parent }: Node, { key, name }: Found): Node {
+  if (node.home.kind === "table") node.met({ parent, key, name });
+  return node;
 }
 
 /** A linked file, from memory or from the table. */

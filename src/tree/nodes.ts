@@ -13,6 +13,17 @@ import type { DirtyChunk } from "./dirty.ts";
 import { InoMap } from "./ino-map.ts";
 
 export const notCounted = -1;
+/** Of a file with several: more are as likely as not never asked for. */
+const namesKnownMax = 8;
+
+const noNames: readonly NodeName[] = [];
+
+/** A name in a folder, and under which key it stands there. */
+export interface NodeName {
+  readonly parent: Ino;
+  readonly key: number;
+  readonly name: Name;
+}
 
 /** Where an inode is written down. */
 export type Home =
@@ -63,6 +74,10 @@ export class Node {
   live: Live | undefined = undefined;
   /** The layer in which the journal has told where this node is. */
   anchored = -1;
+  /** Names of a file in the table that were met, the last one last; it may have lost them since. */
+  names = noNames;
+  /** It was in the table of linked files, whose pages may have it. */
+  wasLinked = false;
   /** Made without a name, so that link may give it one (O_TMPFILE). */
   mayBeNamed = false;
   /** The policy slot that its committed pages were put under. */
@@ -79,6 +94,12 @@ export class Node {
     this.tree = tree;
     this.home = home;
     this.treeSlot = inode.slot;
+  }
+
+  /** A file in the table knows no folder: it remembers a few of those that it was found in. */
+  met({ parent, key, name }: NodeName): void {
+    const others = this.names.filter((one) => one.parent !== parent || one.key !== key);
+    this.names = [...others, { parent, key, name }].slice(-namesKnownMax);
   }
 
   get needed(): boolean {
@@ -172,6 +193,7 @@ export class Nodes {
     const before = node.home;
     this.moves++;
     node.home = home;
+    if (before.kind === "table") node.wasLinked = true;
     if (home.kind === "entry") home.parent.children++;
     if (before.kind !== "entry") return;
     before.parent.children--;

@@ -35,6 +35,11 @@ export function snapshotOf(layer: Layer, ino: Ino): Snapshot {
   return snapshot;
 }
 
+/** The table may have it, and is not to: it is gone, or lives in a folder again. */
+export function hasLeftTable({ node, home }: Snapshot): boolean {
+  return home.kind === "none" || (home.kind === "entry" && node.wasLinked);
+}
+
 export function linkChanges({ cutFrom, links }: ChunkChanges): Changes {
   const keys: number[] = [];
   const values: (Buffer | undefined)[] = [];

@@ -11,7 +11,8 @@ import type { Change, HomePlace } from "./journal.ts";
 import { checkLinks, parentChange } from "./making.ts";
 import { type Found, directoryOf, entriesOf, findName, freeKey } from "./names.ts";
 import { isDirectory, livingDirectory, nodeOf } from "./names.ts";
-import type { Node } from "./nodes.ts";
+import type { Node, NodeName } from "./nodes.ts";
+import { mayLiveIn } from "./one-name.ts";
 import { afterLoss, nameLost } from "./removing.ts";
 import { following, inodeAfterMove } from "./moving.ts";
 import { type State, inodeChange } from "./state.ts";
@@ -52,7 +53,8 @@ function move(state: State, source: Side, target: Side): void {
   const climbs = isDirectory(node) && source.parent !== target.parent;
   if (climbs && target.node === undefined) checkLinks(target.parent);
   const key = target.found?.key ?? freeKey(state, target.parent, target.name);
-  const lost = target.node === undefined ? [] : [nameLost(state, target.node)];
+  const lost = target.node === undefined
+    ? [] : nameLost(state, target.node, { parent: target.parent.ino, key });
   const follows = following(state, node, target.parent);
   state.record([
     ...lost,
@@ -120,10 +122,21 @@ function bound(side: Side, key: number, node: Node): Change {
 
 function rehomed(state: State, node: Node, side: Side, key: number): Change {
   const moved = inodeAfterMove(state, node, side.parent);
-  const change = inodeChange(state, node, { ...moved, ctime: state.now() });
-  if (node.home.kind !== "entry" || change.kind !== "inode") return change;
-  const home: HomePlace = { kind: "entry", parent: side.parent.ino, key, name: side.name };
+  const place = { parent: side.parent.ino, key, name: side.name };
+  // It may have this name alone one day.
+  if (node.home.kind === "table") node.met(place);
+  const isHome = node.home.kind === "entry" || hasOneName(state, node, place);
+  // Where it lives in a folder it goes by that.
+  const own = isHome && node.home.kind === "table" ? { policy: 0 } : {};
+  const change = inodeChange(state, node, { ...moved, ...own, ctime: state.now() });
+  if (!isHome || change.kind !== "inode") return change;
+  const home: HomePlace = { kind: "entry", ...place };
   return { ...change, home };
+}
+
+/** A file that had several, and lies in the table yet. */
+function hasOneName(state: State, node: Node, place: NodeName): boolean {
+  return node.home.kind === "table" && node.inode.links === 1 && mayLiveIn(state, node, place);
 }
 
 /** A directory cannot move into itself or below. */
