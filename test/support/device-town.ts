@@ -1,14 +1,13 @@
 /**
  * Devices of one drive, each whole (local store, tree, transfer), and the holders of its shards,
- * which are real vaults: all in one process, on a network that a test can cut, and in a time that
- * goes quicker than ours. What the loop of a daemon would do, the test does, when it wants to.
+ * which are real vaults: all in one process, on a network that a test can cut, and in a time of
+ * their own that goes quicker than ours. What a daemon's loop would do, the test does, when it wants.
  */
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MiB } from "../../src/base/bytes.ts";
-import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -22,23 +21,13 @@ import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
 import { deviceFor } from "../../src/tree/devices.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { openVault } from "../../src/vault/vault.ts";
+import { OwnTime } from "./own-time.ts";
 import { TownNetwork, type TownView, emptyHost } from "./town-network.ts";
 import { MemoryBooks } from "./transfer-world.ts";
 
 /** Of our time: for all to be up, where peers may be away, and for a read. */
 const patienceMs = { long: 60_000, short: 500, read: 3_000 };
 const never = new AbortController().signal;
-
-/** A time that goes so much quicker than ours, for whoever waits. */
-function hastyClock(haste: number): Clock {
-  return {
-    now: systemClock.now,
-    nowNs: systemClock.nowNs,
-    monotonicMs: () => systemClock.monotonicMs() * haste,
-    delay: (ms, signal) => systemClock.delay(ms / haste, signal),
-    after: (ms, act) => systemClock.after(ms / haste, act),
-  };
-}
 
 export interface TownOptions {
   readonly holders?: number;
@@ -73,7 +62,7 @@ export class DeviceTown implements AsyncDisposable {
   private constructor(seed: string, root: string, haste: number) {
     this.#seed = seed;
     this.#haste = haste;
-    this.network = new TownNetwork(hastyClock(haste));
+    this.network = new TownNetwork(new OwnTime(haste));
     this.#root = root;
     this.#parts.defer(() => rm(root, { recursive: true, force: true }));
   }

@@ -6,6 +6,7 @@
 import { isFault } from "../../src/base/errors.ts";
 import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
+import type { Tree } from "../../src/tree/tree.ts";
 import { DeviceTown, type TownDevice, aMoment, attend, publish } from "./device-town.ts";
 import { DriveUser, pathTo, pictureOf, singleWords, wordsOf } from "./drive-user.ts";
 import { TownGiver, TownReader, folderName } from "./town-readers.ts";
@@ -18,7 +19,7 @@ export interface TownTrial {
 }
 
 export interface TownOutcome {
-  /** Of each device, what its tree looks like; all should be alike. */
+  /** Of each device, and of one that comes then, what its tree looks like; all should be alike. */
   readonly pictures: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Contents that nobody gave up and that are nowhere. */
   readonly lost: readonly string[];
@@ -115,7 +116,9 @@ class Life {
       lost.push(...kept.filter((word) => !there.has(word)).map((word) => `${word} on ${name}`));
     }
     for (const device of this.town.devices) await publish(device);
-    await this.#lookFromAfar();
+    await this.#lookFromAfar(async (tree) => {
+      pictures["a machine that has the words alone"] = await pictureOf(tree);
+    });
     const { unread, stolen } = await this.#readersSee();
     return { pictures, lost, unkept: this.#unkept, unread, stolen, acts: this.#acts };
   }
@@ -197,13 +200,15 @@ class Life {
   }
 
   /** Whatever heads name is with holders: a machine without devices about finds all of it. */
-  async #lookFromAfar(): Promise<void> {
+  async #lookFromAfar(
+    look: (tree: Tree) => Promise<unknown> = wordsOf,
+  ): Promise<void> {
     const { network, devices } = this.town;
     const before = new Map(network.sides);
     network.sides.clear();
     for (const { keys } of devices) network.sides.set(keys.peer, 7);
     try {
-      await this.town.lookFrom(`afar ${this.#looks++}`, (tree) => atLast(() => wordsOf(tree)));
+      await this.town.lookFrom(`afar ${this.#looks++}`, (tree) => atLast(() => look(tree)));
     } catch (error) {
       if (!isFault(error)) throw error;
       this.#unkept.push(`look ${this.#looks} after ${this.#acts} acts: ${error.message}`);

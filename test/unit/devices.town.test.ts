@@ -2,7 +2,7 @@
  * Devices of one drive that are whole but for a mount, over real vaults: whatever they do, are cut
  * off from, and go through, they come to have the same tree; nothing is lost that nobody gave up;
  * and whatever they publish is with holders. HIVE_TRIALS says how many lives; none if it does not,
- * since some of them fail on a busy machine, and it is not known yet whether by more than lateness.
+ * as each takes seconds.
  */
 import { test } from "tap";
 import { DeviceTown, type TownDevice, aMoment, attend, publish }
