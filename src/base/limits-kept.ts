@@ -164,8 +164,8 @@ export const keptLimits = {
     shardsMax: 4 * 1024 * 1024,
     /** Groups of one owner: what one answer of `records` can carry. */
     groupsPerOwnerMax: 64,
-    /** Shared folders of one owner, 24 KiB each at most: all are looked through for a reader. */
-    sharesPerOwnerMax: 64,
+    /** Shared folders and inboxes of one owner, 24 KiB at most: all are searched for a reader. */
+    sharesPerOwnerMax: 160,
     /** Owners whose shares stay parsed: each read by a stranger is checked against them. */
     sharesParsedMax: 64,
     /** Segments that may name the very same shard; more is somebody's game. */
@@ -195,9 +195,16 @@ export const keptLimits = {
     sharesMax: 64,
     /** Folders of others that are looked at every few seconds. */
     takenMax: 64,
+    /** Owners whose groups put folders into this person's inbox; so is each of these. */
+    inboxesTakenMax: 32,
     /** Of them by links: each is somebody whom this node's greeting names besides its user. */
     takenLinksMax: 12,
     contactsMax: 1024,
+    groupsMax: 64,
+    /** People who ever were in a group: each has an inbox, one more record with all holders. */
+    inboxesMax: 96,
+    /** What a folder is called in an inbox: 64 of them are to fit a record. */
+    inboxNameBytesMax: 128,
     nameBytesMax: 255,
     /** What is written in a folder of somebody else's has a store: a part of the drive's ... */
     guestStoreShare: 4,

@@ -37,6 +37,13 @@ export interface ShareWriter {
   readonly expiresAtMs: number;
 }
 
+/**
+ * read: the reader's key for this share. write: a right to write, from which that follows. inbox:
+ * the reader's key for her inbox, in which she finds what the groups that she is in are given.
+ */
+export const grantKinds = ["read", "write", "inbox"] as const;
+export type GrantKind = (typeof grantKinds)[number];
+
 /** What a reader is given once, and needs to find and open a share from then on. */
 export interface Grant {
   readonly from: PersonId;
@@ -47,9 +54,8 @@ export interface Grant {
   readonly name: string;
   /** Some of those who keep it. */
   readonly peers: readonly PeerId[];
-  /** It gives a right to write, from which that to read follows. */
-  readonly writes: boolean;
-  /** The reader's key for this share, which opens with the reader's own X-Wing key alone. */
+  readonly gives: GrantKind;
+  /** The secret that it gives, which opens with the reader's own X-Wing key alone. */
   readonly sealed: Uint8Array;
   readonly bytes: Uint8Array;
 }
@@ -78,15 +84,15 @@ export interface GiveQuestion {
   /** Names from the drive's root, as the kernel gives them. */
   readonly path: readonly Name[];
   readonly ino: Ino;
-  /** A contact's pet name. */
-  readonly person: string;
+  /** The name of a contact or of a group. */
+  readonly who: string;
   readonly expiresAtMs: number | null;
   /** For writing too, and not for reading alone. */
   readonly writes?: boolean;
 }
 
 /** A folder for whoever has the link. */
-export interface LinkQuestion extends Omit<GiveQuestion, "person" | "writes"> {
+export interface LinkQuestion extends Omit<GiveQuestion, "who" | "writes"> {
   readonly passphrase: Uint8Array | null;
 }
 
@@ -94,7 +100,22 @@ export interface RevokeQuestion {
   readonly path: readonly Name[];
   /** Undefined when the folder is not there any more: then it is the one that was there. */
   readonly ino: Ino | undefined;
-  readonly person: string;
+  /** The name of a contact or of a group. */
+  readonly who: string;
+}
+
+/** People by their pet names, who come into a group or leave it. */
+export interface GroupQuestion {
+  readonly group: string;
+  readonly people: readonly string[];
+}
+
+/** What is about to happen: somebody is shut out of a folder, or people leave a group. */
+export type LossQuestion = Omit<RevokeQuestion, "path"> | GroupQuestion;
+
+/** Those who could read a folder, and cannot after that. */
+export interface Loss extends ExpiredShare {
+  readonly ino: Ino;
 }
 
 /** Somebody was shut out, and a new era of the drive's keys began with it. */
@@ -124,9 +145,28 @@ export interface ContactView {
   readonly person: PersonId;
 }
 
+/** A named set of contacts, and what they are given. */
+export interface GroupView {
+  readonly name: string;
+  readonly people: readonly string[];
+  readonly folders: readonly string[];
+}
+
+/** A group that a folder is shared with, whoever is in it. */
+export interface GivenGroupRow {
+  readonly name: string;
+  readonly people: number;
+  readonly expiresAt: string | null;
+  readonly writes: boolean;
+}
+
 /** Somebody who may read a folder, or write it too. */
 export interface GivenRow {
   readonly name: string;
+  /** The groups through which she does. */
+  readonly through: readonly string[];
+  /** She would without any. */
+  readonly isDirect: boolean;
   readonly expiresAt: string | null;
   readonly writes: boolean;
   /** ISO 8601, of the newest of what she wrote that is in the folder; null before the first. */
@@ -139,6 +179,7 @@ export interface GivenRow {
 export interface GivenView {
   readonly path: string;
   readonly with: readonly GivenRow[];
+  readonly groups: readonly GivenGroupRow[];
   /** How many holders have the newest record, of how many. */
   readonly told: number;
   readonly holders: number;
@@ -182,9 +223,19 @@ export interface TakenView {
   readonly name: string;
   readonly from: string;
   readonly writes: boolean;
+  /** It came through a group, and goes with it. */
+  readonly isThroughGroup: boolean;
   /** ISO 8601, of the state that is shown; null before the first. */
   readonly stateOf: string | null;
   /** Why it cannot be had just now, in words. */
+  readonly trouble: string | null;
+}
+
+/** Whatever the groups of somebody else's are given that this person is in. */
+export interface InboxView {
+  readonly from: string;
+  readonly folders: number;
+  /** Why no newer state of it can be had just now, in words. */
   readonly trouble: string | null;
 }
 
@@ -193,6 +244,7 @@ export interface SharesView {
   readonly renewing?: { readonly renewed: number } | null;
   readonly given: readonly GivenView[];
   readonly taken: readonly TakenView[];
+  readonly inboxes: readonly InboxView[];
   /** The newest first. */
   readonly withdrawals: readonly WithdrawalView[];
 }
@@ -205,17 +257,27 @@ export interface SharingDuties {
   /** Asks the person's node for what does not fit the string, and remembers both. */
   addContact(name: string, text: string): Promise<ContactView>;
   removeContact(name: string): Promise<void>;
-  /** The grant, as a string for that person. */
-  give(asked: GiveQuestion): Promise<string>;
+  groups(): Promise<readonly GroupView[]>;
+  /** Makes the group if there is none. For each of them a string, which she needs once for all. */
+  join(asked: GroupQuestion): Promise<readonly string[]>;
+  /** From now on they have nothing of what is shared with the group. */
+  leave(asked: GroupQuestion): Promise<void>;
+  /** The grant, as a string for that person; null for a group, whose people need none. */
+  give(asked: GiveQuestion): Promise<string | null>;
   /** A grant for nobody in particular, as a string. */
   link(asked: LinkQuestion): Promise<string>;
+  /** Who would be shut out, of which folders: the tree is told first. */
+  losses(asked: LossQuestion): Promise<readonly Loss[]>;
   /** From now on this person is refused, and what is written is under other keys. */
   revoke(asked: RevokeQuestion): Promise<void>;
   /** What was there is to be sealed anew, and old copies are to go. */
   withdrew(told: Withdrew): Promise<void>;
   resealed(sealed: SealedEra): Promise<void>;
-  /** Answers the name that it has from now on; a link may need its passphrase. */
-  accept(grant: string, name: string | null, passphrase: Uint8Array | null): Promise<string>;
+  /**
+   * Answers the name that it has from now on, or null where it is an inbox: what comes into that
+   * has the names that its owner gave it. A link may need its passphrase.
+   */
+  accept(grant: string, name: string | null, passphrase: Uint8Array | null): Promise<string | null>;
   forget(name: string): Promise<void>;
   /** Folders that somebody was shut out of, and of which not all has new secrets yet. */
   renewing(): Promise<readonly (readonly Name[])[]>;

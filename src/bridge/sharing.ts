@@ -4,8 +4,9 @@
  */
 import type { Ino, Name } from "../base/ids.ts";
 import type {
-  ContactView, ExpiredShare, GiveQuestion, GuestRoot, LinkQuestion, RevokeQuestion, SealedEra,
-  SharedRoot, SharedRoots, SharesView, SharingDuties, Withdrew,
+  ContactView, ExpiredShare, GiveQuestion, GroupQuestion, GroupView, GuestRoot, LinkQuestion, Loss,
+  LossQuestion, RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharesView, SharingDuties,
+  Withdrew,
 } from "../base/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -16,6 +17,10 @@ export function serveSharing(sharing: SharingDuties): Handlers {
     "sharing.contacts": () => sharing.contacts(),
     "sharing.addContact": (value) => sharing.addContact(...pair(value)),
     "sharing.removeContact": (name) => sharing.removeContact(name as string),
+    "sharing.groups": () => sharing.groups(),
+    "sharing.join": (asked) => sharing.join(asked as GroupQuestion),
+    "sharing.leave": (asked) => sharing.leave(asked as GroupQuestion),
+    "sharing.losses": (asked) => sharing.losses(asked as LossQuestion),
     "sharing.give": (asked) => sharing.give(asked as GiveQuestion),
     "sharing.revoke": (asked) => sharing.revoke(asked as RevokeQuestion),
     "sharing.withdrew": (told) => sharing.withdrew(told as Withdrew),
@@ -38,12 +43,16 @@ export function remoteSharing(channel: Pick<Channel, "call">): SharingDuties {
     contacts: () => ask<readonly ContactView[]>("contacts"),
     addContact: (name, text) => ask<ContactView>("addContact", [name, text]),
     removeContact: (name) => ask("removeContact", name),
-    give: (asked) => ask<string>("give", asked),
+    groups: () => ask<readonly GroupView[]>("groups"),
+    join: (asked) => ask<readonly string[]>("join", asked),
+    leave: (asked) => ask("leave", asked),
+    losses: (asked) => ask<readonly Loss[]>("losses", asked),
+    give: (asked) => ask<string | null>("give", asked),
     revoke: (asked) => ask("revoke", asked),
     withdrew: (told) => ask("withdrew", told),
     resealed: (sealed) => ask("resealed", sealed),
     link: (asked) => ask<string>("link", asked),
-    accept: (...asked) => ask<string>("accept", asked),
+    accept: (...asked) => ask<string | null>("accept", asked),
     forget: (name) => ask("forget", name),
     renewing: () => ask<readonly (readonly Name[])[]>("renewing"),
     renewed: (path) => ask("renewed", path),

@@ -4,15 +4,20 @@ import { type CommandSpec, json, passphrase, qr } from "./command-spec.ts";
 export const sharingCommands = [
   {
     name: "contacts",
-    operands: "[me | add NAME STRING | remove NAME]",
-    operandsMax: 3,
-    summary: "people by the names that you give them, and your own string for others",
+    operands: "[me | add NAME STRING | remove NAME | group [NAME [add | remove PERSON...]]]",
+    operandsMax: 35,
+    summary: "people and groups by the names that you give them, and your own string for others",
     details:
       "`me` prints who you are as a string, which lets nobody read anything; on a terminal as a " +
       "QR code too. `add` takes that of somebody else: make sure that it is hers, as whatever " +
       "you share with that name is sealed to it. Her machine must answer at that moment, for a " +
       "key that does not fit the string, and is checked by it. Contacts are known to this " +
-      "machine alone, and are lost with it.",
+      "machine alone, and are lost with it. " +
+      "`group` lists groups of contacts; `group NAME add` puts people into one, which it makes " +
+      "if there is none, and prints a string for each: with that she takes up once whatever your " +
+      "groups are given, now and later. What is shared with a group is hers from then on, until " +
+      "`group NAME remove`, which ends it as `revoke` does, but for what you share with her " +
+      "otherwise. Nobody is told what your groups are called.",
     options: [
       qr,
       json,
@@ -29,10 +34,11 @@ export const sharingCommands = [
       "below it, and whatever changes in it, within seconds while both are online, and whether " +
       "this machine is on or not. Files of several names are not among it. With --write what she " +
       "does in it becomes part of this drive, under its policies, whether both are online or " +
-      "not; of two edits of one file both stay. hive(7) says what a reader learns besides, and " +
+      "not; of two edits of one file both stay. With a group it prints nothing: whoever is in it " +
+      "has the folder among those of your groups. hive(7) says what a reader learns besides, and " +
       "what holders do.",
     options: [
-      { name: "with", value: "PERSON", summary: "one of your contacts" },
+      { name: "with", value: "PERSON", summary: "one of your contacts, or of your groups" },
       { name: "write", summary: "for writing too, and not for reading alone" },
       { name: "expires", value: "TIME", summary: "for so long: 90m, 12h, 30d" },
       qr,
@@ -60,11 +66,12 @@ export const sharingCommands = [
     operandsMax: 2,
     summary: "list what you share, and what is shared with you",
     details:
-      "Of a folder of yours it tells who may read it, and how many of the drive's holders know " +
-      "the newest state; of one of somebody else's, of when the state is that you see. `forget` " +
-      "takes one of the latter out of Shared. Of those who were shut out it tells whether what " +
-      "was there is sealed anew, how many holders confirmed that the old copies are gone, and " +
-      "which did not.",
+      "Of a folder of yours it tells who may read it, and through which group, and how many of " +
+      "the drive's holders know the newest state; of one of somebody else's, of when the state " +
+      "is that you see. `forget` takes one of the latter out of Shared; with the name of " +
+      "somebody whose groups you are in, all that come through them. Of those who were shut out " +
+      "it tells whether what was there is sealed anew, how many holders confirmed that the old " +
+      "copies are gone, and which did not.",
     options: [json],
   },
   {
@@ -75,7 +82,9 @@ export const sharingCommands = [
     details:
       "It appears as Shared/NAME in the drive, for reading or for writing, as its owner said; " +
       "without a NAME under the one that he gave it. It takes no room but what is read and " +
-      "written, and needs its owner's machine never. Use a right to write on one device.",
+      "written, and needs its owner's machine never. Use a right to write on one device. With " +
+      "the string of somebody who put you into a group, all that his groups are given comes and " +
+      "goes by itself, under his names.",
     options: [passphrase],
   },
   {
@@ -91,6 +100,8 @@ export const sharingCommands = [
       "a restart; then holders are told to delete the old " +
       "copies, and each signs that it did. `hive status` and `hive shares` tell how far it is. " +
       "What she has read or copied cannot be taken back; hive(7) says what else cannot.",
-    options: [{ name: "from", value: "PERSON", summary: "one of your contacts" }],
+    options: [
+      { name: "from", value: "PERSON", summary: "one of your contacts, or of your groups" },
+    ],
   },
 ] as const satisfies readonly CommandSpec[];

@@ -37,6 +37,8 @@ const hints: readonly Hint[] = [
   },
   { op: "tree.snapshot", kind: "NotFound", hint: "hive snapshots lists those that are kept" },
   { op: "sharing.contact", kind: "NotFound", hint: "hive contacts lists them" },
+  { op: "sharing.contact", kind: "Busy", hint: "hive contacts group NAME remove takes her out" },
+  { op: "sharing.group", kind: "NotFound", hint: "hive contacts group lists them" },
   { op: "sharing.person", kind: "Invalid", hint: "hive contacts me prints it, on her machine" },
   { op: "sharing.forget", kind: "NotFound", hint: "hive shares lists them" },
   { op: "places.vouch", kind: "Invalid", hint: "hive peers lists them" },

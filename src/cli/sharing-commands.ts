@@ -1,19 +1,23 @@
 /** People and shared folders: the commands that ask the daemon of a mounted drive about them. */
 import { systemClock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
-import type { ContactView, GivenView, SharesView, TakenView } from "../base/sharing.ts";
+import type { ContactView, SharesView } from "../base/sharing.ts";
 import { type Drive, isLink, linkNeedsPassphrase } from "../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
+import { groupCommand, groupHandlersOf } from "./group-commands.ts";
 import { insideMount, namesOf } from "./inside-mount.ts";
 import { obtainPassphrase } from "./keys.ts";
 import { print, printJson, say, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
-import { withdrawalLines } from "./withdrawal-text.ts";
+import { sharesText } from "./shares-text.ts";
+import { showCode } from "./show-code.ts";
 
 export async function contacts(home: Home, line: CommandLine): Promise<ExitCode> {
-  const [word, name, text] = line.operands;
+  const [word, name, text, ...more] = line.operands;
+  if (word === "group") return groupCommand(home, line);
+  if (more.length > 0) throw contactsUsage();
   if (word === undefined) return listContacts(home, line);
   if (word === "me" && name === undefined) return me(home, line);
   if (word === "add" && name !== undefined && text !== undefined) {
@@ -25,7 +29,11 @@ export async function contacts(home: Home, line: CommandLine): Promise<ExitCode>
     await ask(home, "removeContact", { name });
     return exitCodes.ok;
   }
-  throw new HiveError("Usage", "contacts", "[me | add NAME STRING | remove NAME]");
+  throw contactsUsage();
+}
+
+function contactsUsage(): HiveError {
+  return new HiveError("Usage", "contacts", "[me | add NAME STRING | remove NAME | group ...]");
 }
 
 async function listContacts(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -45,18 +53,22 @@ async function me(home: Home, line: CommandLine): Promise<ExitCode> {
 
 export async function share(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
-  const person = line.text("with");
-  if (path === undefined || person === undefined) {
+  const who = line.text("with");
+  if (path === undefined || who === undefined) {
     throw new HiveError("Usage", "share", "PATH --with PERSON [--write] [--expires TIME]");
   }
   const inside = await insideMount(home, { command: "share", path });
   const forMs = line.duration("expires");
   const expiresAtMs = forMs === undefined ? null : systemClock.now() + forMs;
   const writes = line.flag("write");
-  const grant = String(await ask(home, "share", { path: inside, person, expiresAtMs, writes }));
-  print(grant);
-  await showCode(line, grant);
-  say(`only ${person} can use it: hive accept STRING [NAME]`);
+  const grant = await ask(home, "share", { path: inside, who, expiresAtMs, writes });
+  if (typeof grant === "string") {
+    print(grant);
+    await showCode(line, grant);
+    say(`only ${who} can use it: hive accept STRING [NAME]`);
+  } else {
+    say(`it comes to whoever is in ${who} by itself: nothing is to be handed over`);
+  }
   return exitCodes.ok;
 }
 
@@ -99,26 +111,29 @@ export async function accept(home: Home, line: CommandLine): Promise<ExitCode> {
     ? await obtainPassphrase(line.count("passphrase-fd"), { repeat: false })
     : undefined;
   const told = { grant, name, passphrase: passphrase?.toString("base64") ?? null };
-  const shown = String(await ask(home, "accept", told));
-  say(`it will be at Shared/${shown} as soon as one of its holders was reached`);
+  const shown = await ask(home, "accept", told);
+  const what = typeof shown === "string"
+    ? `it will be at Shared/${shown} as soon as one of its holders was reached`
+    : "what that person's groups are given will be in Shared, and go with them";
+  say(what);
   return exitCodes.ok;
 }
 
 export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
-  const person = line.text("from");
-  if (path === undefined || person === undefined) {
+  const who = line.text("from");
+  if (path === undefined || who === undefined) {
     throw new HiveError("Usage", "revoke", "PATH --from PERSON");
   }
   const inside = await insideMount(home, { command: "revoke", path });
-  await ask(home, "revoke", { path: inside, person });
-  for (const words of revokedWords(person)) say(words);
+  await ask(home, "revoke", { path: inside, who });
+  for (const words of revokedWords(who)) say(words);
   return exitCodes.ok;
 }
 
-function revokedWords(person: string): readonly string[] {
+function revokedWords(who: string): readonly string[] {
   return [
-    `${person} is refused by every holder that heard of it: hive shares tells how many did`,
+    `${who} is refused by every holder that heard of it: hive shares tells how many did`,
     "whatever is written there from now on has keys that were never given away; what is there "
       + "already is being sealed anew, and holders are told to delete the old copies",
     "what was read or copied before, by that person or with a holder's help, cannot be taken back",
@@ -133,11 +148,12 @@ export function sharingHandlersOf(drive: Drive): ControlHandlers {
     contacts: () => sharing.contacts(),
     addContact: ({ name, text }) => sharing.addContact(String(name), String(text)),
     removeContact: ({ name }) => sharing.removeContact(String(name)),
-    share: ({ path, person, expiresAtMs, writes }) => drive.share(namesOf(String(path)), {
-      person: String(person), expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
+    ...groupHandlersOf(drive),
+    share: ({ path, who, expiresAtMs, writes }) => drive.share(namesOf(String(path)), {
+      who: String(who), expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
       writes: writes === true,
     }),
-    revoke: ({ path, person }) => drive.revoke(namesOf(String(path)), String(person)),
+    revoke: ({ path, who }) => drive.revoke(namesOf(String(path)), String(who)),
     link: ({ path, expiresAtMs, passphrase }) => drive.link(namesOf(String(path)), {
       expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
       passphrase: passphraseIn(passphrase),
@@ -152,37 +168,6 @@ export function sharingHandlersOf(drive: Drive): ControlHandlers {
 
 function passphraseIn(value: unknown): Uint8Array | null {
   return typeof value === "string" ? Buffer.from(value, "base64") : null;
-}
-
-async function showCode(line: CommandLine, text: string): Promise<void> {
-  const isSeen = line.flag("qr") || process.stderr.isTTY;
-  if (isSeen) process.stderr.write((await import("./qr.ts")).qrText(text));
-}
-
-function sharesText({ given, taken, renewing, withdrawals }: SharesView): string {
-  const lines = [...given.flatMap(givenLines), ...taken.map(takenLine)];
-  if (lines.length === 0) lines.push("nothing is shared, by you or with you");
-  lines.push(...withdrawals.flatMap(withdrawalLines));
-  const { renewed } = renewing ?? {};
-  if (renewed !== undefined) lines.push(`${renewed} files and folders have new secrets so far`);
-  return lines.join("\n");
-}
-
-function givenLines({ path, with: readers, told, holders, trouble }: GivenView): string[] {
-  const known = `known to ${told} of ${holders} holders`;
-  const state = trouble === null ? known : `${known}; ${trouble}`;
-  return readers.map(({ name, expiresAt, writes, wroteAt, trouble: why }) => {
-    const until = expiresAt === null ? "" : ` until ${expiresAt}`;
-    const since = wroteAt === null ? "nothing written yet" : `wrote last ${wroteAt}`;
-    const written = writes ? `; ${since}${why === null ? "" : `; ${why}`}` : "";
-    return `${path}  ${writes ? "written" : "read"} by ${name}${until}  (${state}${written})`;
-  });
-}
-
-function takenLine({ name, from, writes, stateOf, trouble }: TakenView): string {
-  const state = stateOf === null ? "no state yet" : `state of ${stateOf}`;
-  const why = trouble === null ? "" : `; ${trouble}`;
-  return `Shared/${name}  of ${from}${writes ? ", to write" : ""}  (${state}${why})`;
 }
 
 function ask(home: Home, command: string, values: Arguments = {}): Promise<unknown> {

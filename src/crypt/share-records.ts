@@ -9,20 +9,23 @@
  *   reader  person (32) | u64 expires, big-endian | sealRecord(reader's key, record's key)
  *   writer  key (32) | u64 expires, big-endian
  *   grant   from, to, owner, share, name, peers, sealed (grants.ts)           signed by `from`
- *           right: 1, where it is one to write
+ *           right: 1, where it is one to write; 2, where it is to an inbox
  *   ask     owner (32) | share (16) | varint sequence that the asker has
  *   write   owner of the folder (32) | share record of a writer's, to the end
  *
  * The keys of a share's record:
  *   share/reader   label of a reader's key, from the drive's share secret; context: share || person
  *   share/record   label of what seals the record's key for that reader, from his key
+ *   share/inbox    label of the id of somebody's inbox, from the drive's share secret; context:
+ *                  person
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import { type OwnerId, type PersonId, type ShareId, bytesOfId, parseOwnerId, parseShareId }
   from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Grant, Share, ShareReader, ShareWriter } from "../base/sharing.ts";
+import { type Grant, type GrantKind, type Share, type ShareReader, type ShareWriter, grantKinds }
+  from "../base/sharing.ts";
 import { openRecord, sealRecord, sealRecordOverheadBytes } from "./aead.ts";
 import type { Fields } from "./cbor.ts";
 import { publicKeyBytes } from "./ed25519.ts";
@@ -68,6 +71,12 @@ export function parseGrant(bytes: Uint8Array): Grant {
 /** What the grant of this share gives this person; `secret` is the drive's, for shares. */
 export function readerKeyOf(secret: Uint8Array, share: ShareId, person: PersonId): Buffer {
   return deriveKey(secret, "share/reader", Buffer.concat([bytesOfId(share), bytesOfId(person)]));
+}
+
+/** Of a person's inbox: nothing of it has to be kept to find it again. */
+export function inboxIdOf(secret: Uint8Array, person: PersonId): ShareId {
+  const key = deriveKey(secret, "share/inbox", bytesOfId(person));
+  return parseShareId(key.toString("hex", 0, shareIdBytes));
 }
 
 /** The record's key for one reader; the place in time keeps it from passing for another one's. */
@@ -151,7 +160,8 @@ const grantShape: RecordShape<Unsigned<Grant>> = {
     share: bytesOfId(grant.share),
     name: grant.name,
     peers: grant.peers.map(publicKeyOfPeer),
-    ...(grant.writes ? { right: 1 } : {}),
+    // A plain one is what it was before there were others.
+    ...(grant.gives === "read" ? {} : { right: grantKinds.indexOf(grant.gives) }),
     sealed: grant.sealed,
   }),
   read: (fields) => ({
@@ -163,7 +173,7 @@ const grantShape: RecordShape<Unsigned<Grant>> = {
     peers: fields
       .bytesList("peers", { countMax: grantPeersMax, eachBytes: publicKeyBytes })
       .map(peerOfPublicKey),
-    writes: fields.has("right") && fields.count("right", { min: 1, max: 1 }) === 1,
+    gives: fields.has("right") ? kindIn(fields) : "read",
     sealed: fields.exactly("sealed", grantBytes),
   }),
 };
@@ -209,6 +219,10 @@ function expiryIn(bytes: Buffer, fields: Fields): number {
   const expires = bytes.readBigUInt64BE(publicKeyBytes);
   if (expires > BigInt(timeMsMax)) throw fields.corrupt("expires");
   return Number(expires);
+}
+
+function kindIn(fields: Fields): GrantKind {
+  return grantKinds[fields.count("right", { min: 1, max: grantKinds.length - 1 })] as GrantKind;
 }
 
 function shareIn(fields: Fields): ShareId {

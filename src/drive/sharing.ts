@@ -5,23 +5,25 @@
 import type { GraftNotices } from "../base/grafts.ts";
 import { type Ino, type Name, nameFromText, nameToText, rootIno } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { ExpiredShare, GiveQuestion, LinkQuestion, SharesView, SharingDuties }
-  from "../base/sharing.ts";
+import type { ExpiredShare, GiveQuestion, GroupQuestion, LinkQuestion, Loss, SharesView,
+  SharingDuties } from "../base/sharing.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 
-export type ShareWish = Pick<GiveQuestion, "person" | "expiresAtMs" | "writes">;
+export type ShareWish = Pick<GiveQuestion, "who" | "expiresAtMs" | "writes">;
 export type LinkWish = Pick<LinkQuestion, "passphrase" | "expiresAtMs">;
 
 export interface DriveSharing {
-  /** Lets a person read a folder of the drive; the grant for her. */
-  share(path: readonly string[], asked: ShareWish): Promise<string>;
+  /** Lets a person or a group read a folder of the drive; the grant for her, none for a group. */
+  share(path: readonly string[], asked: ShareWish): Promise<string | null>;
   /** Lets whoever has the link read a folder of the drive. */
   link(path: readonly string[], asked: LinkWish): Promise<string>;
   /** What is shared, by this drive and with it. */
   shares(): Promise<SharesView>;
-  /** Shuts a person out of a folder of the drive. */
-  revoke(path: readonly string[], person: string): Promise<void>;
+  /** Shuts a person or a group out of a folder of the drive. */
+  revoke(path: readonly string[], who: string): Promise<void>;
+  /** Shuts people out of all that they read as those who are in a group. */
+  leaveGroup(asked: GroupQuestion): Promise<void>;
 }
 
 /** A folder goes by its number: it may be renamed at any time. */
@@ -36,23 +38,27 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
     shares: async () => withSnapshots(tree, await sharing.list()),
     share: async (path, asked) => sharing.give({ ...asked, ...await shared(path) }),
     link: async (path, asked) => sharing.link({ ...asked, ...await shared(path) }),
-    async revoke(path, person) {
+    async revoke(path, who) {
       const names = path.map(nameFromText);
       const ino = await folderAt(tree, names).catch(() => undefined);
-      // Before holders hear of it, so that nothing of what is written since is under old keys.
-      if (ino !== undefined && await isGiven(sharing, ino, person)) {
-        await withdraw({ tree, sharing }, ino, { path: names, from: person });
-      }
-      await sharing.revoke({ path: names, ino, person });
+      const losses = await sharing.losses({ ino, who });
+      await withdrawAll({ tree, sharing }, losses.map((loss) => ({ ...loss, path: names })));
+      await sharing.revoke({ path: names, ino, who });
+    },
+    async leaveGroup(asked) {
+      await withdrawAll({ tree, sharing }, await sharing.losses(asked));
+      await sharing.leave(asked);
     },
   };
 }
 
-/** Nothing is sealed anew for a word that was mistyped. */
-async function isGiven(sharing: SharingDuties, ino: Ino, person: string): Promise<boolean> {
-  if (!(await sharing.folders()).includes(ino)) return false;
-  const { given } = await sharing.list();
-  return given.some((one) => one.with.some(({ name }) => name === person));
+/** Before holders hear of it, so that nothing of what is written since is under old keys. */
+async function withdrawAll(parts: Parts, losses: readonly Loss[]): Promise<void> {
+  for (const { ino, path, from } of losses) {
+    const there = await folderAt(parts.tree, path).catch(() => undefined);
+    // Wherever it went since, it is below the root.
+    await withdraw(parts, there === ino ? ino : rootIno, { path, from });
+  }
 }
 
 interface Parts {

@@ -60,8 +60,9 @@ export async function openNodeSharing(
 
 /** A node without a drive is nobody's, and a device without the words has no person's keys. */
 export const noSharing: SharingDuties = {
-  me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, give: refuse,
-  link: refuse, revoke: refuse, accept: refuse, forget: refuse, list: refuse, renewed: refuse,
+  me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, groups: refuse,
+  join: refuse, leave: refuse, losses: refuse, give: refuse, link: refuse, revoke: refuse,
+  accept: refuse, forget: refuse, list: refuse, renewed: refuse,
   withdrew: refuse, resealed: async () => {},
   renewing: async () => [], folders: async () => [],
 };

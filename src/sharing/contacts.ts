@@ -48,6 +48,10 @@ export class Contacts {
     return [...this.#contacts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  has(name: string): boolean {
+    return this.#contacts.has(name);
+  }
+
   get(name: string): Contact {
     const found = this.#contacts.get(name);
     if (found !== undefined) return found;
@@ -61,7 +65,7 @@ export class Contacts {
   }
 
   async add(name: string, text: string): Promise<Contact> {
-    checkName(name);
+    checkPetName(name);
     const told = parsePerson(text);
     const { person } = told;
     if (this.#contacts.has(name)) throw new HiveError("Exists", "sharing.contact", name);
@@ -94,7 +98,8 @@ export class Contacts {
   }
 }
 
-function checkName(name: string): void {
+/** Of people and of groups: they are told apart by nothing else. */
+export function checkPetName(name: string): void {
   const isRight = name !== "" && Buffer.byteLength(name) <= nameBytesMax && !/\p{Cc}/u.test(name);
   if (!isRight) throw new HiveError("Invalid", "sharing.contact", "name");
 }

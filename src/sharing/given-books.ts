@@ -1,9 +1,12 @@
 /**
  * What is remembered of the folders that this drive shares: pure reading and writing.
  *
- *   g/SHARE  u8 version 2 | varint ino | varint names, each | varint sequence
- *            | varint readers, each: person (32) | varint expires | varint number of the right to
- *            write, 0 for none; version 1 has none of these
+ *   g/SHARE  u8 version 3 | varint ino | varint names, each | varint sequence
+ *            | varint ways, each: u8 0 and person (32), or u8 1 and bytes name of a group
+ *            | varint expires | u8 1 to write, else 0
+ *            | varint rights to write, each: person (32) | varint number
+ *            In versions 1 and 2 behind the sequence: varint readers, each: person (32)
+ *            | varint expires | in 2 varint number of the right to write, 0 for none
  *   r/HASH   varint names, each: a folder of which not all has new secrets yet
  *   l/SHARE  the payload of the last record, sealed: for who is shut out while nothing is published
  */
@@ -12,13 +15,7 @@ import { type Ino, type Name, type PersonId, type ShareId, parseIno, parseName, 
   from "../base/ids.ts";
 import { publicKeyBytes } from "../crypt/ed25519.ts";
 import { sha256 } from "../crypt/sha256.ts";
-
-export interface GivenReader {
-  readonly person: PersonId;
-  readonly expiresAtMs: number;
-  /** Of the right to write (crypt/write-right.ts); 0 for one who only reads. */
-  readonly right: number;
-}
+import type { Audience, GivenWay } from "./ways.ts";
 
 /** A folder and who may read it. */
 export interface GivenShare {
@@ -28,19 +25,73 @@ export interface GivenShare {
   readonly path: readonly Name[];
   /** Of the last record that was signed, or was about to be: no number is used twice. */
   readonly sequence: number;
-  readonly readers: readonly GivenReader[];
+  readonly ways: readonly GivenWay[];
+  /** Numbers of the rights of those who may write (crypt/write-right.ts). */
+  readonly rights: ReadonlyMap<PersonId, number>;
 }
 
-const version = 2;
+const version = 3;
 
-export function encodeGiven({ ino, path, sequence, readers }: GivenShare): Buffer {
+export function encodeGiven({ ino, path, sequence, ways, rights }: GivenShare): Buffer {
   const writer = new Writer().u8(version).varint(ino).varint(path.length);
   for (const name of path) writer.latin1(name);
-  writer.varint(sequence).varint(readers.length);
-  for (const { person, expiresAtMs, right } of readers) {
-    writer.hex(person).varint(expiresAtMs).varint(right);
+  writer.varint(sequence).varint(ways.length);
+  for (const { to, expiresAtMs, writes } of ways) {
+    if (to.kind === "person") writer.u8(0).hex(to.person);
+    else writer.u8(1).bytes(Buffer.from(to.group));
+    writer.varint(expiresAtMs).u8(writes ? 1 : 0);
   }
+  writer.varint(rights.size);
+  for (const [person, number] of rights) writer.hex(person).varint(number);
   return writer.finish();
+}
+
+export function decodeGiven(share: ShareId, value: Uint8Array): GivenShare {
+  const reader = new Reader(value, "sharing.given");
+  const written = reader.u8();
+  if (written < 1 || written > version) throw reader.corrupt("version");
+  const ino = parseIno(reader.varint());
+  const path = Array.from({ length: reader.varint() }, () => parseName(reader.latin1()));
+  const sequence = reader.varint();
+  const who = written < 3 ? olderWays(reader, written) : readWays(reader);
+  reader.end();
+  return { share, ino, path, sequence, ...who };
+}
+
+type Who = Pick<GivenShare, "ways" | "rights">;
+
+function readWays(reader: Reader): Who {
+  const ways = Array.from({ length: reader.varint() }, (): GivenWay => ({
+    to: audienceIn(reader), expiresAtMs: reader.varint(), writes: reader.u8() === 1,
+  }));
+  const rights = Array.from({ length: reader.varint() }, (): [PersonId, number] => {
+    return [personIn(reader), reader.varint()];
+  });
+  return { ways, rights: new Map(rights) };
+}
+
+function audienceIn(reader: Reader): Audience {
+  if (reader.u8() === 0) return { kind: "person", person: personIn(reader) };
+  return { kind: "group", group: reader.bytes().toString() };
+}
+
+/** Before there were groups. */
+function olderWays(reader: Reader, written: number): Who {
+  const readers = Array.from({ length: reader.varint() }, () => ({
+    person: personIn(reader), expiresAtMs: reader.varint(),
+    right: written === 1 ? 0 : reader.varint(),
+  }));
+  const rights = readers.filter(({ right }) => right > 0);
+  return {
+    ways: readers.map(({ person, expiresAtMs, right }) => {
+      return { to: { kind: "person", person }, expiresAtMs, writes: right > 0 };
+    }),
+    rights: new Map(rights.map(({ person, right }) => [person, right])),
+  };
+}
+
+function personIn(reader: Reader): PersonId {
+  return parseOwnerId(reader.hex(publicKeyBytes));
 }
 
 export function encodePath(path: readonly Name[]): Buffer {
@@ -58,19 +109,4 @@ export function decodePath(value: Uint8Array): readonly Name[] {
 
 export function renewalKey(path: readonly Name[]): string {
   return `r/${sha256(encodePath(path)).toString("hex")}`;
-}
-
-export function decodeGiven(share: ShareId, value: Uint8Array): GivenShare {
-  const reader = new Reader(value, "sharing.given");
-  const written = reader.u8();
-  if (written < 1 || written > version) throw reader.corrupt("version");
-  const ino = parseIno(reader.varint());
-  const path = Array.from({ length: reader.varint() }, () => parseName(reader.latin1()));
-  const sequence = reader.varint();
-  const readers = Array.from({ length: reader.varint() }, () => ({
-    person: parseOwnerId(reader.hex(publicKeyBytes)), expiresAtMs: reader.varint(),
-    right: written === 1 ? 0 : reader.varint(),
-  }));
-  reader.end();
-  return { share, ino, path, sequence, readers };
 }

@@ -10,12 +10,16 @@ import { type PersonKeys, openGrant } from "../crypt/grants.ts";
 import { parseShare, unwrapKey } from "../crypt/share-records.ts";
 import { type WriteRight, writeRightOf } from "../crypt/write-right.ts";
 import { parseRoot } from "../dag/root.ts";
+import { type InboxEntry, decodeInbox } from "./inbox-payload.ts";
 import { type SharePayload, decodeSharePayload, openPayload } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
 
-/** A grant that is for us, and what it gave us. */
+/** Whose folder it is, who gave it, and where to look for it first. */
+export type Source = Pick<Grant, "owner" | "share" | "from" | "peers">;
+
+/** What we were given, by a grant of its own or through an inbox. */
 export interface Held {
-  readonly grant: Grant;
+  readonly grant: Source;
   readonly person: PersonId;
   readonly readerKey: Uint8Array;
   /** Where it is one to write, too. */
@@ -27,12 +31,32 @@ export interface OpenedShare {
   readonly payload: SharePayload;
 }
 
+export interface OpenedInbox {
+  readonly record: Share;
+  readonly entries: readonly InboxEntry[];
+}
+
 /** Denied when it was made for somebody else; Corrupt when it only says that it is for us. */
 export function takeGrant(keys: PersonKeys, grant: Grant): Held {
   const person = personIdOf(keys);
   if (grant.to !== person) throw new HiveError("Denied", "sharing.grant", "for somebody else");
   const secret = openGrant(keys, grant.sealed);
-  if (!grant.writes) return { grant, person, readerKey: secret };
+  return heldBy(grant, { person, secret, writes: grant.gives === "write" });
+}
+
+/** A folder that came into this person's inbox. */
+export function takeEntry(inbox: Held, { share, secret, writes }: InboxEntry): Held {
+  return heldBy({ ...inbox.grant, share }, { person: inbox.person, secret, writes });
+}
+
+interface Secret {
+  readonly person: PersonId;
+  readonly secret: Uint8Array;
+  readonly writes: boolean;
+}
+
+function heldBy(grant: Source, { person, secret, writes }: Secret): Held {
+  if (!writes) return { grant, person, readerKey: secret };
   const right = writeRightOf(secret);
   return { grant, person, readerKey: right.readerKey, right };
 }
@@ -43,18 +67,29 @@ export interface Opener extends Pick<Held, "person" | "readerKey"> {
 }
 
 export function openShare(held: Opener, bytes: Uint8Array, newestKnown: number): OpenedShare {
+  const { record, opened } = openRecordOf(held, bytes, newestKnown);
+  const payload = decodeSharePayload(opened);
+  // What is no root must not get to the tree.
+  parseRoot(payload.root);
+  return { record, payload };
+}
+
+export function openInbox(held: Opener, bytes: Uint8Array, newestKnown: number): OpenedInbox {
+  const { record, opened } = openRecordOf(held, bytes, newestKnown);
+  return { record, entries: decodeInbox(opened) };
+}
+
+function openRecordOf(
+  { grant: { owner, share }, person, readerKey }: Opener, bytes: Uint8Array, newestKnown: number,
+): { readonly record: Share; readonly opened: Buffer } {
   const record = parseShare(bytes);
-  const { owner, share } = held.grant;
   if (record.owner !== owner || record.share !== share) {
     throw new HiveError("Corrupt", "sharing.open", "another share");
   }
   const { sequence, sealed } = record;
   if (sequence <= newestKnown) throw new HiveError("Stale", "sharing.open", `${sequence}`);
-  const reader = record.readers.find(({ person }) => person === held.person);
+  const reader = record.readers.find((one) => one.person === person);
   if (reader === undefined) throw new HiveError("Denied", "sharing.open", share);
-  const key = unwrapKey(held.readerKey, reader.key, sequence);
-  const payload = decodeSharePayload(openPayload(key, sealed, { owner, share, sequence }));
-  // What is no root must not get to the tree.
-  parseRoot(payload.root);
-  return { record, payload };
+  const key = unwrapKey(readerKey, reader.key, sequence);
+  return { record, opened: openPayload(key, sealed, { owner, share, sequence }) };
 }

@@ -3,34 +3,36 @@
  * peers and answers this user; what holders keep of it is the vault's. It holds the keys of a
  * drive and of its person, and hands neither to anybody: what leaves it is sealed to one reader.
  *
- * Read given.ts for the way out, taken.ts for the way in, payload.ts for what goes between.
+ * Read given.ts for the way out, taken.ts for the way in, payload.ts for what goes between, and
+ * inboxes.ts for how groups find their people.
  */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
-import { type Cid, nameToText } from "../base/ids.ts";
+import type { Cid, PersonId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { DeviceCertificate } from "../base/records.ts";
-import type { LinkQuestion, ShareNetwork, SharedRoots, SharingDuties } from "../base/sharing.ts";
+import type { ShareNetwork, SharedRoots, SharingDuties } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
-import { limits } from "../base/limits.ts";
 import type { OwnerSigner } from "../crypt/certificates.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
-import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
-import { keyBytes } from "../crypt/keys.ts";
+import type { PersonKeys } from "../crypt/grants.ts";
 import { sha256 } from "../crypt/sha256.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Contacts } from "./contacts.ts";
 import type { ReadBlock } from "./folder.ts";
 import { Given } from "./given.ts";
-import { isLink, linkText, openLink } from "./link.ts";
-import { grantText, parseGrantText } from "./payload.ts";
+import { givingDuties } from "./giving-duties.ts";
+import { Groups } from "./groups.ts";
+import { Inboxes } from "./inboxes.ts";
+import { OwnInboxes } from "./own-inboxes.ts";
 import { personIdOf } from "./person-keys.ts";
 import { type PersonText, encodePerson } from "./person-text.ts";
 import { Taken } from "./taken.ts";
+import { takingDuties } from "./taking-duties.ts";
 import { Withdrawals } from "./withdrawals.ts";
 import type { OpenGuestTransfer } from "./writing.ts";
 import { Written } from "./written.ts";
@@ -74,28 +76,26 @@ export interface Sharing extends SharingDuties {
 export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const { transfer, person, network } = needs;
   const contacts = new Contacts({ ...needs, askKey: (told) => askKey(needs, told) });
+  const nameOf = (id: PersonId): string => contacts.nameOf(id);
+  const groups = new Groups(needs);
+  const withMembers = { ...needs, groups, members: () => transfer.members() };
   const given = new Given({
-    ...needs,
-    expired: (path, who) => needs.roots.expired({
-      path, from: who.map((id) => contacts.nameOf(id)).join(", "),
-    }),
-    published: () => transfer.published(),
-    members: () => transfer.members(),
+    ...withMembers, published: () => transfer.published(),
+    expired: (path, who) => needs.roots.expired({ path, from: who.map(nameOf).join(", ") }),
   });
-  const taken = new Taken(needs);
+  const inboxes = new Inboxes({ ...withMembers, inboxOf: (id) => given.inboxOf(id) });
+  const own = new OwnInboxes({ ...needs, keepersOf: (owner) => taken.keepersOf(owner) });
+  const taken = new Taken({ ...needs, offers: () => own.offers() });
   const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
-  await withdrawals.open();
-  const written = new Written({
-    ...needs, members: () => transfer.members(), guests: () => given.guests(),
-    nameOf: (id) => contacts.nameOf(id),
-  });
-  await contacts.open();
-  await given.open();
-  await taken.open();
-  const over = (): AbortSignal => AbortSignal.timeout(limits.sharing.revokeMs);
+  const written = new Written({ ...withMembers, guests: () => given.guests(), nameOf });
+  for (const room of [withdrawals, contacts, groups, given, inboxes, own, taken]) await room.open();
   return {
+    ...givingDuties({ ...needs, contacts, groups, given, inboxes }),
+    ...takingDuties({ taken, inboxes: own, nameOf: ({ from }) => nameOf(from) }),
     steps: [
       { name: "sharing.given", step: (signal) => given.step(signal) },
+      { name: "sharing.inboxes", step: (signal) => inboxes.step(signal) },
+      { name: "sharing.own", step: (signal) => own.step(signal) },
       { name: "sharing.taken", step: (signal) => taken.step(signal) },
       { name: "sharing.writing", step: (signal) => taken.write(signal) },
       { name: "sharing.written", step: (signal) => written.step(signal) },
@@ -109,32 +109,13 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
       person: personIdOf(person), sealHash: sha256(person.sealPublic), peer: network.self,
       addresses: network.offer().addresses, name: needs.deviceName,
     }),
-    contacts: async () => contacts.all().map(({ name, person: id }) => ({ name, person: id })),
-    addContact: async (name, text) => {
-      const { person: id } = await contacts.add(name, text);
-      return { name, person: id };
-    },
-    removeContact: (name) => contacts.remove(name),
-    give: async (asked) => grantText(await given.give(asked, contacts.get(asked.person))),
-    revoke: (asked) => given.revoke(asked, contacts.get(asked.person).person, over()),
     withdrew: (told) => withdrawals.begin(told),
     resealed: (sealed) => withdrawals.sealed(sealed),
-    link: (asked) => makeLink(needs, { given, contacts }, asked),
-    accept: async (text, name, passphrase) => {
-      const isByLink = isLink(text);
-      const offered = isByLink ? await openLink(text, passphrase) : { grant: parseGrantText(text) };
-      return nameToText(await taken.accept(offered, name));
-    },
     certificates: () => taken.certificates(),
-    forget: (name) => taken.forget(name),
-    folders: async () => given.folders(),
-    renewing: () => given.renewing(),
-    renewed: (path) => given.renewed(path),
     list: async () => ({
-      given: given.list(
-        (id) => contacts.nameOf(id), (share, person) => written.wrote(share, person),
-      ),
-      taken: taken.list(({ from }) => contacts.nameOf(from)),
+      given: given.list(nameOf, (share, id) => written.wrote(share, id)),
+      taken: taken.list(({ from }) => nameOf(from)),
+      inboxes: own.list(({ from }) => nameOf(from)),
       withdrawals: withdrawals.list(transfer.devices.areAny ? anotherDevice : null),
     }),
   };
@@ -142,6 +123,7 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
 
 /** What only it refers to is in no count of this one (transfer/reclaim.ts). */
 const anotherDevice = "this drive's other devices, which may refer to what was there";
+
 async function fetchAny(
   sources: readonly Pick<Taken, "fetch">[], ...asked: Parameters<Taken["fetch"]>
 ): Promise<Uint8Array> {
@@ -153,18 +135,6 @@ async function fetchAny(
     }
   }
   throw new HiveError("NotFound", "sharing.fetch", asked[0]);
-}
-
-async function makeLink(
-  { random }: SharingNeeds,
-  { given, contacts }: { readonly given: Given; readonly contacts: Contacts },
-  { passphrase, ...asked }: LinkQuestion,
-): Promise<string> {
-  const seed = random.bytes(keyBytes);
-  const keys = personKeysOf(seed);
-  const contact = await contacts.addLink(personIdOf(keys), keys.sealPublic);
-  const grant = await given.give({ ...asked, person: contact.name }, contact);
-  return linkText({ seed, grant }, passphrase, random);
 }
 
 /** Her node is known, can be found by its key, or is where the string says. */

@@ -16,7 +16,7 @@ import type { Cid, Ino, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { Grant, ShareNetwork } from "../base/sharing.ts";
+import type { ShareNetwork } from "../base/sharing.ts";
 import { keyBytes } from "../crypt/keys.ts";
 import { encodeShareWrite, signShare, wrapKey } from "../crypt/share-records.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
@@ -25,6 +25,7 @@ import { openRoot } from "../dag/root.ts";
 import type { Published } from "../transfer/publish.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { rootOf } from "./folder.ts";
+import type { Source } from "./opened.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "./payload.ts";
 import { Telling } from "./telling.ts";
 
@@ -39,7 +40,7 @@ export interface WritingNeeds {
   readonly network: ShareNetwork;
   readonly openTransfer: OpenGuestTransfer;
   readonly right: WriteRight;
-  readonly grant: Grant;
+  readonly grant: Pick<Source, "owner" | "share" | "from">;
   /** Whoever keeps the owner's shards. */
   readonly owners: () => readonly PeerId[];
 }

@@ -7,7 +7,7 @@
 import { test } from "tap";
 import { encode } from "@ipld/dag-cbor";
 import { type Kind, isFault } from "../../src/base/errors.ts";
-import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId } from "../../src/base/ids.ts";
+import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId, ShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/device-roll.ts";
@@ -52,6 +52,7 @@ import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, par
 import { writeRightOf } from "../../src/crypt/write-right.ts";
 import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
   from "../../src/sharing/payload.ts";
+import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
 import { linkNeedsPassphrase, linkText } from "../../src/sharing/link.ts";
 import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
 import { parsers as records } from "../support/record-parsers.ts";
@@ -253,6 +254,17 @@ const decoders: readonly Decoder[] = [
   {
     name: "grant to write", bytesMax: payloadBytesMax, decode: parseGrant,
     valid: [shares.writeGrant(personKeysOf(random.bytes(32)), 5).bytes],
+  },
+  {
+    name: "grant to an inbox", bytesMax: payloadBytesMax, decode: parseGrant,
+    valid: [shares.inbox(personKeysOf(random.bytes(32)), 1, []).grant.bytes],
+  },
+  {
+    name: "inbox", bytesMax: limits.records.headSealedBytesMax, decode: decodeInbox,
+    valid: [encodeInbox([
+      { share: shares.share, writes: false, secret: random.bytes(32), name: "photos" },
+      { share: "ef".repeat(16) as ShareId, writes: true, secret: random.bytes(32), name: "w" },
+    ])],
   },
   {
     name: "what a guest tells holders", bytesMax: payloadBytesMax,

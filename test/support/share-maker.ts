@@ -6,8 +6,10 @@ import type { Random } from "../../src/base/random.ts";
 import type { Grant, Share } from "../../src/base/sharing.ts";
 import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PersonKeys, personKeysOf, sealGrant } from "../../src/crypt/grants.ts";
-import { readerKeyOf, signGrant, signShare, wrapKey } from "../../src/crypt/share-records.ts";
+import { inboxIdOf, readerKeyOf, signGrant, signShare, wrapKey }
+  from "../../src/crypt/share-records.ts";
 import { type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/write-right.ts";
+import { type InboxEntry, encodeInbox } from "../../src/sharing/inbox-payload.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "../../src/sharing/payload.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 
@@ -84,7 +86,7 @@ export class ShareMaker {
     const { drive: { owner }, share } = this;
     return signGrant(this.owner, {
       from: personIdOf(this.owner), to: personIdOf(to), owner, share, name: "photos", peers: [],
-      writes: true, sealed: sealGrant(to.sealPublic, this.#secretOf(to, number)),
+      gives: "write", sealed: sealGrant(to.sealPublic, this.#secretOf(to, number)),
     });
   }
 
@@ -93,11 +95,35 @@ export class ShareMaker {
     return writeSecretOf(shareSecret, { share, person: personIdOf(to), number });
   }
 
+  /** To the inbox of hers, and a record of what is in it. */
+  inbox(to: PersonKeys, sequence: number, entries: readonly InboxEntry[]) {
+    const person = personIdOf(to);
+    const { drive, random } = this;
+    const { owner, shareSecret } = drive;
+    const share = inboxIdOf(shareSecret, person);
+    const readerKey = readerKeyOf(shareSecret, share, person);
+    const key = random.bytes(32);
+    const place = { owner, share, sequence };
+    const grant = signGrant(this.owner, {
+      from: personIdOf(this.owner), to: person, owner, share, name: "groups", peers: [],
+      gives: "inbox", sealed: sealGrant(to.sealPublic, readerKey),
+    });
+    const record = signShare(drive, {
+      share, sequence, publishedAtMs: 1e12 + sequence,
+      sealed: sealPayload(key, encodeInbox(entries), place, random),
+      readers: [{
+        person, expiresAtMs: limits.records.timeMsMax,
+        key: wrapKey(readerKey, key, sequence, random),
+      }],
+    });
+    return { grant, record };
+  }
+
   grant(to: PersonKeys): Grant {
     const person = personIdOf(to);
     const { drive: { owner, shareSecret }, share } = this;
     return signGrant(this.owner, {
-      from: personIdOf(this.owner), to: person, owner, share, name: "photos", peers: [], writes: false,
+      from: personIdOf(this.owner), to: person, owner, share, name: "photos", peers: [], gives: "read",
       sealed: sealGrant(to.sealPublic, readerKeyOf(shareSecret, share, person)),
     });
   }

@@ -134,8 +134,8 @@ export class TownGiver {
 
   async give(path: readonly string[], to: TownReader): Promise<void> {
     await this.#sharing.addContact(to.name, await to.sharing.me());
-    const grant = await this.#drive().share(path, { person: to.name, expiresAtMs: null });
-    await to.sharing.accept(grant, null, null);
+    const grant = await this.#drive().share(path, { who: to.name, expiresAtMs: null });
+    await to.sharing.accept(String(grant), null, null);
   }
 
   async shutOut(path: readonly Name[], reader: TownReader): Promise<void> {

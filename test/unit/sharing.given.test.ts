@@ -11,8 +11,10 @@ import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { parseShare } from "../../src/crypt/share-records.ts";
 import type { Contact } from "../../src/sharing/contacts.ts";
 import { Given } from "../../src/sharing/given.ts";
+import { Groups } from "../../src/sharing/groups.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
+import type { Audience } from "../../src/sharing/ways.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import { refused } from "../contract/host.ts";
 import { MemoryStore } from "../support/memory-store.ts";
@@ -67,7 +69,7 @@ async function made() {
   const open = async () => {
     const given = new Given({
       books, keys, person: personKeysOf(driveSeed), clock, random, log: silentLog,
-      network: holders, members: () => peers, read: async (cid) => store.get(cid),
+      groups: new Groups({ books }), network: holders, members: () => peers, read: async (cid) => store.get(cid),
       published: async () => ({
         sequence, root: store.root()!, manifests: [], newest: [], runs: [],
       }),
@@ -97,8 +99,8 @@ test("each head is followed by a record for those who may read, until one is shu
     const given = await open();
     const [ben, eve] = [contact("Ben"), contact("Eve")];
     const asked = { path, ino, expiresAtMs: null };
-    const toBen = takeGrant(ben.keys, await given.give({ ...asked, person: "Ben" }, ben.contact));
-    const toEve = takeGrant(eve.keys, await given.give({ ...asked, person: "Eve" }, eve.contact));
+    const toBen = takeGrant(ben.keys, await given.give(asked, ben.contact));
+    const toEve = takeGrant(eve.keys, await given.give(asked, eve.contact));
     t.equal(holders.calls, 0, "giving tells nobody anything yet");
     await given.step(never);
     const first = holders.told.get(peers[0]!)!;
@@ -124,12 +126,13 @@ test("each head is followed by a record for those who may read, until one is shu
     t.equal(holders.calls, told, "what happens elsewhere is nobody's business");
 
     const away = { path: [parseName("elsewhere")], ino: ino as Ino };
-    await given.revoke(away, eve.contact.person, never);
+    const fromEve: Audience = { kind: "person", person: eve.contact.person };
+    await given.revoke(away, fromEve, never);
     t.strictSame([...readers(t, holders)], [ben.contact.person]);
     const third = holders.told.get(peers[2]!)!;
     t.throws(() => openShare(toEve, third.bytes, second.sequence));
     t.equal(openShare(toBen, third.bytes, second.sequence).payload.ino, ino);
-    await refused(t, "twice", given.revoke(away, eve.contact.person, never), "NotFound");
+    await refused(t, "twice", given.revoke(away, fromEve, never), "NotFound");
 
     const again = await open();
     await again.step(never);
@@ -146,14 +149,15 @@ test("a holder that does not answer keeps nobody from being shut out", { timeout
     const given = await open();
     const [ben, eve] = [contact("Ben"), contact("Eve")];
     for (const { contact: to } of [ben, eve]) {
-      await given.give({ path, ino, expiresAtMs: null, person: to.name }, to);
+      await given.give({ path, ino, expiresAtMs: null }, to);
     }
     holders.silent = peers[1];
     const over = new AbortController();
     const hanging = given.step(over.signal);
     await new Promise(setImmediate);
     const soon = new AbortController();
-    const revoking = given.revoke({ path, ino }, eve.contact.person, soon.signal);
+    const fromEve: Audience = { kind: "person", person: eve.contact.person };
+    const revoking = given.revoke({ path, ino }, fromEve, soon.signal);
     while (holders.told.get(peers[0]!)?.readers.length !== 1) await new Promise(setImmediate);
     t.strictSame(holders.told.get(peers[2]!)?.readers.map(({ person }) => person), [ben.contact.person]);
     soon.abort(new HiveError("TimedOut", "test", "revoke"));
@@ -169,8 +173,8 @@ test("whose time is over is left out, and what he knew is to be renewed", async 
   const { open, holders, clock, expired, path, ino } = await made();
   const given = await open();
   const [ben, eve] = [contact("Ben"), contact("Eve")];
-  await given.give({ path, ino, expiresAtMs: null, person: "Ben" }, ben.contact);
-  await given.give({ path, ino, expiresAtMs: clock.now() + 60_000, person: "Eve" }, eve.contact);
+  await given.give({ path, ino, expiresAtMs: null }, ben.contact);
+  await given.give({ path, ino, expiresAtMs: clock.now() + 60_000 }, eve.contact);
   await given.step(never);
   t.equal(readers(t, holders).size, 2);
   clock.shiftMs += 61_000;

@@ -1,0 +1,48 @@
+/** A folder of this drive that others may read, as a person is shown it: pure. */
+import { type Name, type PersonId, type ShareId, nameToText } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { GivenGroupRow, GivenRow, GivenView } from "../base/sharing.ts";
+import type { GivenShare } from "./given-books.ts";
+import type { GivenReader } from "./given-record.ts";
+import type { GivenWay, MembersOf } from "./ways.ts";
+
+export interface GivenFacts {
+  readonly readers: readonly GivenReader[];
+  readonly people: MembersOf;
+  readonly nameOf: (person: PersonId) => string;
+  readonly wrote: (share: ShareId, person: PersonId) => Pick<GivenRow, "wroteAt" | "trouble">;
+}
+
+export function viewOf(
+  { share, path, ways }: GivenShare, { readers, people, nameOf, wrote }: GivenFacts,
+): Pick<GivenView, "path" | "with" | "groups"> {
+  return {
+    path: pathText(path),
+    with: readers.map((reader) => ({
+      name: nameOf(reader.person), through: reader.groups, isDirect: reader.isDirect,
+      expiresAt: timeText(reader.expiresAtMs), writes: reader.right > 0,
+      ...wrote(share, reader.person),
+    })),
+    groups: ways.flatMap((way) => groupRow(way, people)),
+  };
+}
+
+export function pathText(path: readonly Name[]): string {
+  return `/${path.map(nameToText).join("/")}`;
+}
+
+/** What a folder is called where its grants and records are made. */
+export function nameOfFolder(path: readonly Name[]): string {
+  const last = path.at(-1);
+  return last === undefined ? "Hive" : nameToText(last).replace(/\p{Cc}/gu, "_");
+}
+
+function groupRow({ to, expiresAtMs, writes }: GivenWay, people: MembersOf): GivenGroupRow[] {
+  if (to.kind === "person") return [];
+  const expiresAt = timeText(expiresAtMs);
+  return [{ name: to.group, people: people(to.group).length, expiresAt, writes }];
+}
+
+function timeText(ms: number): string | null {
+  return ms === limits.records.timeMsMax ? null : new Date(ms).toISOString();
+}

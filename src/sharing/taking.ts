@@ -1,0 +1,194 @@
+/**
+ * One folder of somebody else's that this machine's person may read: looks for newer states with
+ * those who keep it, whether its owner is there or not, remembers the newest, and never goes back
+ * behind it. What it holds is read through `Borrowed`, block by block, when somebody wants it.
+ */
+import { asBuffer } from "../base/bytes.ts";
+import { isFault } from "../base/errors.ts";
+import { type Cid, type Name, type PeerId, nameToText } from "../base/ids.ts";
+import { describe } from "../base/log.ts";
+import type { DeviceCertificate } from "../base/records.ts";
+import type { Grant, GuestRight, SharedRoots, TakenView } from "../base/sharing.ts";
+import type { OwnerSigner } from "../crypt/certificates.ts";
+import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
+import { encodeShareAsk } from "../crypt/share-records.ts";
+import type { WriteRight } from "../crypt/write-right.ts";
+import { Borrowed } from "../transfer/borrowed.ts";
+import { Follower } from "./follower.ts";
+import type { FollowingNeeds } from "./needs.ts";
+import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";
+import { asSigner } from "./person-keys.ts";
+import { type OpenGuestTransfer, Writing } from "./writing.ts";
+
+export interface TakingNeeds extends FollowingNeeds {
+  readonly roots: SharedRoots;
+  /** By which this node acts for whoever has these keys. */
+  readonly certifier: (keys: OwnerSigner) => () => readonly DeviceCertificate[];
+  readonly openTransfer: OpenGuestTransfer;
+  readonly deviceName: string;
+}
+
+/** A grant to this user, or with the seed of the person whom a link makes to her. */
+export interface Offered {
+  readonly grant: Grant;
+  readonly seed?: Uint8Array | undefined;
+}
+
+/** The same, opened. */
+export interface OwnGrant extends Offered {
+  readonly held: Held;
+}
+
+export interface TakingParts {
+  readonly name: Name;
+  readonly held: Held;
+  readonly own?: OwnGrant | undefined;
+}
+
+export class Taking {
+  readonly name: Name;
+  /** By which it is read now. */
+  readonly held: Held;
+  /** The grant of its own that it has; none where it came through a group alone. */
+  own: OwnGrant | undefined;
+  /** By which this node acts for the person of a link, and for a right to write. */
+  readonly certificates: () => readonly DeviceCertificate[];
+  readonly blocks: Borrowed;
+  readonly follower: Follower;
+  /** What is written here, where it may be. */
+  readonly writing: Writing | undefined;
+  readonly #needs: TakingNeeds;
+  #opened: OpenedShare | undefined;
+  #isShown = false;
+  #isShutOut = false;
+
+  constructor(needs: TakingNeeds, { name, held, own }: TakingParts) {
+    const { grant, right } = held;
+    this.#needs = needs;
+    this.name = name;
+    this.held = held;
+    this.own = own;
+    const acting = [
+      ...(own?.seed === undefined ? [] : [asSigner(personKeysOf(own.seed))]),
+      ...(right === undefined ? [] : [right.keys]),
+    ].map((keys) => needs.certifier(keys));
+    this.certificates = () => acting.flatMap((certify) => certify());
+    this.blocks = new Borrowed({ ...needs, owner: grant.owner });
+    this.follower = new Follower(needs, {
+      members: () => this.blocks.members(), first: grant.peers,
+    });
+    this.writing = right && new Writing({
+      ...needs, right, grant, owners: () => this.blocks.members(),
+    });
+  }
+
+  get isByLink(): boolean {
+    return this.own?.seed !== undefined;
+  }
+
+  /** The newest record; none before the first. */
+  get record(): Uint8Array {
+    return this.#opened?.record.bytes ?? Buffer.alloc(0);
+  }
+
+  /** At a start, with what was known then. */
+  async restore(record: Uint8Array): Promise<void> {
+    if (record.length === 0) return;
+    const opened = openShare(this.held, record, 0);
+    // Where it is written there has to be a tree before it is shown.
+    if (this.writing === undefined) await this.#show(opened);
+    else this.#know(opened);
+  }
+
+  /** It needs nobody to be there. */
+  async showAgain(): Promise<void> {
+    const isHidden = this.writing !== undefined && !this.#isShown && !this.#isShutOut;
+    if (!isHidden || this.#opened === undefined) return;
+    try {
+      await this.#show(this.#opened);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#needs.log.debug("sharing.show", { why: describe(error) });
+    }
+  }
+
+  /** True when there is news to be remembered. */
+  async look(signal: AbortSignal): Promise<boolean> {
+    const before = this.#opened;
+    this.#isShutOut = await this.follower.look((peer) => this.#ask(peer, signal));
+    if (this.#isShutOut) await this.hide();
+    return this.#opened !== before;
+  }
+
+  async hide(): Promise<void> {
+    if (!this.#isShown) return;
+    this.#isShown = false;
+    await this.#needs.roots.shared({ name: this.name, root: undefined });
+  }
+
+  view(nameOf: (from: Held["grant"]) => string): TakenView {
+    const opened = this.#opened;
+    return {
+      name: nameToText(this.name),
+      from: nameOf(this.held.grant),
+      writes: this.writing !== undefined,
+      isThroughGroup: this.own === undefined,
+      stateOf: opened === undefined ? null : new Date(opened.record.publishedAtMs).toISOString(),
+      trouble: this.follower.trouble ?? this.writing?.trouble
+        ?? (opened === undefined ? "waits for its first state" : null),
+    };
+  }
+
+  /** Of the owner's, or of what was written here and is here no more. */
+  async fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
+    try {
+      return await this.blocks.fetch(cid, options);
+    } catch (error) {
+      if (this.writing === undefined || !isFault(error, "NotFound")) throw error;
+      return await this.writing.fetch(cid, options);
+    }
+  }
+
+  async #ask(peer: PeerId, signal: AbortSignal): Promise<void> {
+    const { owner, share } = this.held.grant;
+    const sequence = this.#opened?.record.sequence ?? 0;
+    const ask = encodeShareAsk({ owner, share, sequence });
+    const answer = await this.#needs.network.share(peer, "get", ask, { signal });
+    if (answer.length > 0) {
+      const opened = openShare(this.held, asBuffer(answer), sequence);
+      await this.blocks.refresh(peer, signal);
+      await this.#show(opened);
+    } else if (!this.#isShown && this.#opened !== undefined) {
+      await this.#show(this.#opened);
+    }
+  }
+
+  /** What it says counts from now on once it is seen: what cannot be merged is asked for again. */
+  async #show(opened: OpenedShare): Promise<void> {
+    const { name, writing, held: { right } } = this;
+    this.blocks.adopt(opened.payload);
+    const { root } = opened.payload;
+    const more = right === undefined ? {} : { right: this.#guestRight(right) };
+    await this.#needs.roots.shared({ name, root, ...more });
+    this.#know(opened);
+    this.#isShown = true;
+    await writing?.begin();
+  }
+
+  #know(opened: OpenedShare): void {
+    this.#opened = opened;
+    this.blocks.adopt(opened.payload);
+    this.writing?.know(opened.payload);
+  }
+
+  #guestRight({ keys, number }: WriteRight): GuestRight {
+    const { deviceName } = this.#needs;
+    return { writer: keys.owner, treeSecret: keys.treeSecret, number, deviceName };
+  }
+}
+
+/** Denied when it was made for somebody else. */
+export function ownGrant(person: PersonKeys, { grant, seed }: Offered): OwnGrant {
+  const held = takeGrant(seed === undefined ? person : personKeysOf(seed), grant);
+  return { grant, seed, held };
+}

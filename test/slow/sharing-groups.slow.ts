@@ -1,0 +1,83 @@
+/**
+ * Two people on one swarm, each with a drive mounted by a daemon of her own: Ben is put into a group
+ * of Ann's. What she shares with that comes to him by itself, until he leaves it.
+ */
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "tap";
+import { type Machine, newMachine, until } from "../support/cli.ts";
+import { met } from "../support/folders.ts";
+
+interface SharesRow {
+  readonly given: readonly {
+    readonly path: string; readonly with: readonly { readonly name: string }[];
+  }[];
+  readonly taken: readonly { readonly trouble: string | null }[];
+  readonly withdrawals: readonly { readonly path: string; readonly from: string }[];
+}
+
+async function shares(machine: Machine): Promise<SharesRow> {
+  return JSON.parse((await machine.hive(["shares", "--json"])).out) as SharesRow;
+}
+
+function appears(path: string, text: string): Promise<void> {
+  const isThere = async () => {
+    try {
+      return readFileSync(path, "utf8") === text;
+    } catch {
+      return false;
+    }
+  };
+  return until(isThere, { seconds: 120, what: `${path} says ${text}` });
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+test("what a group is given comes to whoever is in it, and goes when she leaves",
+  { timeout: 240_000 }, async (t) => {
+    const [ann, ben] = [newMachine("ann"), newMachine("ben")];
+    t.teardown(async () => {
+      await ben.end();
+      await ann.end();
+    });
+    await ann.must(t, ["mount", ann.mount, "--swarm", "3"]);
+    await ben.must(t, ["init"]);
+    const bootstrap = (await ann.swarm()).map(({ address }) => address);
+    ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+    const [photos, music] = [join(ann.mount, "photos"), join(ann.mount, "music")];
+    for (const folder of [photos, music]) mkdirSync(folder);
+    writeFileSync(join(photos, "one"), "a picture");
+    writeFileSync(join(music, "song"), "a song");
+    const flushing = ann.must(t, ["flush", "--timeout", "90"]);
+    await ben.must(t, ["mount", ben.mount]);
+    await flushing;
+    await met(ben, 3);
+
+    const benIs = (await ben.must(t, ["contacts", "me"])).out.trim();
+    await ann.must(t, ["contacts", "add", "Ben", benIs]);
+    const added = await ann.must(t, ["contacts", "group", "family", "add", "Ben"]);
+    t.not((await ann.hive(["contacts", "remove", "Ben"])).code, 0, "he is in a group");
+    await ann.must(t, ["share", photos, "--with", "family"]);
+    const accepted = await ben.must(t, ["accept", added.out.trim()]);
+    t.match(accepted.error, /groups/);
+    const [hisPhotos, hisMusic] = ["photos", "music"].map((name) => join(ben.mount, "Shared", name));
+    await appears(join(hisPhotos!, "one"), "a picture");
+    t.match((await ben.must(t, ["shares"])).out, /Shared\/photos .*through a group/);
+
+    await ann.must(t, ["share", music, "--with", "family"]);
+    await appears(join(hisMusic!, "song"), "a song");
+    const said = (await ann.must(t, ["shares"])).out;
+    t.match(said, /\/photos {2}read by the group family, 1 person/);
+    t.match(said, /\/music {2}read by Ben through family/);
+    t.match((await ann.must(t, ["contacts", "group"])).out, /family +Ben +\/music, \/photos/);
+
+    await ann.must(t, ["contacts", "group", "family", "remove", "Ben"]);
+    const isGone = () => Promise.resolve(!isThere(hisPhotos!) && !isThere(hisMusic!));
+    await until(isGone, { seconds: 120, what: "Ben is refused both" });
+    const { given, withdrawals } = await shares(ann);
+    t.strictSame(given.map((one) => one.with.length), [0, 0]);
+    t.strictSame(withdrawals.map(({ path, from }) => `${path} ${from}`).sort(),
+      ["/music Ben", "/photos Ben"], "both are sealed anew");
+  });

@@ -1,0 +1,367 @@
+/**
+ * Groups of people, with raw keys, a real vault and the protocol: who comes into one reads what it
+ * is given, who leaves does not, and what she keeps opens nothing that is written from then on.
+ */
+import { readFileSync } from "node:fs";
+import { type Test, test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
+import { parseName, parseShareId, rootIno } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { PeerNetwork } from "../../src/base/network.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { ShareNetwork, SharedRoot } from "../../src/base/sharing.ts";
+import { type PersonKeys, personKeysOf } from "../../src/crypt/grants.ts";
+import { encodeShareAsk, inboxIdOf, parseGrant, parseShare } from "../../src/crypt/share-records.ts";
+import { openCoder } from "../../src/erasure/erasure.ts";
+import type { Contact } from "../../src/sharing/contacts.ts";
+import { decodeGiven, encodeGiven } from "../../src/sharing/given-books.ts";
+import { type Giveaway, Given } from "../../src/sharing/given.ts";
+import { Groups } from "../../src/sharing/groups.ts";
+import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
+import { Inboxes } from "../../src/sharing/inboxes.ts";
+import { type Held, openInbox, openShare, takeEntry, takeGrant } from "../../src/sharing/opened.ts";
+import { OwnInboxes } from "../../src/sharing/own-inboxes.ts";
+import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { Taken } from "../../src/sharing/taken.ts";
+import { type GivenWay, lost, reachOf } from "../../src/sharing/ways.ts";
+import { openTree } from "../../src/tree/tree.ts";
+import type { Vault } from "../../src/vault/vault.ts";
+import { World, refused } from "../contract/host.ts";
+import { faultOf } from "../support/faults.ts";
+import { MemoryStore } from "../support/memory-store.ts";
+import { ShareMaker } from "../support/share-maker.ts";
+import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
+import { openHouse } from "../support/vault-house.ts";
+import { nobody } from "../support/walk.ts";
+
+const seed = process.env["HIVE_SEED"] ?? "1";
+const random = seededRandom(`sharing.groups/${seed}`);
+const never = new AbortController().signal;
+const forEver = limits.records.timeMsMax;
+
+interface Person {
+  readonly keys: PersonKeys;
+  readonly contact: Contact;
+}
+
+function person(name: string): Person {
+  const keys = personKeysOf(random.bytes(32));
+  return { keys, contact: { name, person: personIdOf(keys), sealPublic: keys.sealPublic } };
+}
+
+/** A drive with two folders, its owner's side of sharing, and one holder, which is a real vault. */
+async function openGiver(vault: Vault, world: World) {
+  const { drive: keys } = world;
+  const store = new MemoryStore();
+  const clock = new ShiftedClock();
+  const needs = { store, clock, random, log: silentLog };
+  const tree = await openTree(needs, { treeSecret: keys.treeSecret });
+  const folder = async (name: string): Promise<Giveaway> => {
+    const at = { parent: rootIno, name: parseName(name) };
+    const { ino } = await tree.mkdir(nobody, at, { mode: 0o755 });
+    return { path: [at.name], ino, expiresAtMs: null };
+  };
+  const [photos, music] = [await folder("photos"), await folder("music")];
+  await tree.commit();
+  const books = new MemoryBooks();
+  const open = async () => {
+    const groups = new Groups({ books });
+    const parts = {
+      books, keys, person: personKeysOf(keys.shareSecret), clock, random, log: silentLog, groups,
+      network: { share: async (...[, act, bytes]: Parameters<ShareNetwork["share"]>) =>
+        vault.share(world.owner, act, bytes) },
+      members: () => world.members.map(({ peer }) => peer),
+    };
+    const given = new Given({
+      ...parts, read: async (cid) => store.get(cid), expired: async () => undefined,
+      published: async () => ({ sequence: 1, root: store.root()!, manifests: [], newest: [], runs: [] }),
+    });
+    const inboxes = new Inboxes({ ...parts, inboxOf: (who) => given.inboxOf(who) });
+    for (const room of [groups, given, inboxes]) await room.open();
+    const tell = async () => {
+      await given.step(never);
+      await inboxes.step(never);
+    };
+    const join = async (group: string, ...people: readonly Person[]) => {
+      const ids = people.map(({ contact }) => contact.person);
+      await inboxes.make(ids);
+      await given.join({ group, people: ids });
+      return people.map(({ contact }) => inboxes.grantFor(contact));
+    };
+    const leave = (group: string, ...people: readonly Person[]) => {
+      return given.leave({ group, people: people.map(({ contact }) => contact.person) }, never);
+    };
+    return { given, inboxes, groups, tell, join, leave };
+  };
+  return { open, photos, music, clock, keys };
+}
+
+/** Somebody's node, which asks that vault and shows what it is given. */
+async function openReader({ keys }: Person, vault: Vault, world: World) {
+  const shown = new Map<string, Uint8Array>();
+  const clock: ShiftedClock = Object.assign(new ShiftedClock(), {
+    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
+  });
+  const requester = { peer: world.stranger.peer, owners: [personIdOf(keys)] };
+  const network = {
+    peers: () => [],
+    records: async () => { throw new HiveError("Unavailable", "test", "records"); },
+    share: async (...[, act, bytes]: Parameters<ShareNetwork["share"]>) =>
+      vault.share(requester, act, bytes),
+  } as unknown as PeerNetwork & ShareNetwork;
+  const parts = {
+    books: new MemoryBooks(), person: keys, clock, random, log: silentLog, network,
+    coder: openCoder(), read: async () => Buffer.alloc(0), mayReadAhead: () => false,
+  };
+  const open = async () => {
+    const own = new OwnInboxes({ ...parts, keepersOf: () => [] });
+    const taken = new Taken({
+      ...parts, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),
+      openTransfer: () => { throw new Error("nobody writes here"); },
+      roots: {
+        expired: async () => undefined, written: async () => true,
+        shared: async ({ name, root }: SharedRoot) => {
+          if (root === undefined) shown.delete(name);
+          else shown.set(name, root);
+        },
+      },
+    });
+    await own.open();
+    await taken.open();
+    const look = async () => {
+      for (let times = 0; times < 2; times++) {
+        clock.shiftMs += 120_000;
+        await own.step(never);
+        await taken.step(never);
+      }
+      return [...shown.keys()].sort();
+    };
+    return { own, taken, look };
+  };
+  return { open, shown, requester };
+}
+
+test("who reads follows from all ways together, and goes with the last of them", (t) => {
+  const [ann, ben, eve] = ["a1", "b2", "e3"].map((id) => id.repeat(32) as Contact["person"]);
+  const members = new Map([["family", [ann!, ben!]], ["band", [ben!]], ["empty", []]]);
+  const of = (group: string) => members.get(group) ?? [];
+  const group = (name: string, expiresAtMs: number, writes = false): GivenWay => {
+    return { to: { kind: "group", group: name }, expiresAtMs, writes };
+  };
+  const ways: readonly GivenWay[] = [
+    { to: { kind: "person", person: ben! }, expiresAtMs: 5, writes: false },
+    group("family", 9), group("band", 7, true), group("empty", 9), group("gone", 9),
+  ];
+  t.strictSame(reachOf(ways, of), [
+    { person: ben, expiresAtMs: 9, writesUntilMs: 7, groups: ["family", "band"], isDirect: true },
+    { person: ann, expiresAtMs: 9, writesUntilMs: 0, groups: ["family"], isDirect: false },
+  ]);
+  const before = reachOf(ways, of);
+  t.strictSame(lost(before, reachOf(ways.slice(0, 1), of)), [ann], "Ben was given it himself");
+  members.set("family", [eve!]);
+  t.strictSame(lost(before, reachOf(ways, of)), [ann], "Ben is in the band");
+  t.strictSame(lost(before, []), [ben, ann]);
+  t.end();
+});
+
+/** Neither as himself nor under anybody else's name in the record does his key open it. */
+async function closedTo(t: Test, held: Held, record: Uint8Array): Promise<void> {
+  t.equal(await faultOf(() => openShare(held, record, 0)), "Denied");
+  for (const { person: other } of parseShare(record).readers) {
+    t.equal(await faultOf(() => openShare({ ...held, person: other }, record, 0)), "Corrupt");
+  }
+}
+
+/** As its owner gets it from the holder. */
+function recordFor(
+  vault: Vault, world: World, share: Held["grant"]["share"],
+): Promise<Uint8Array> {
+  const { owner } = world.drive;
+  return vault.share(world.owner, "get", encodeShareAsk({ owner, share, sequence: 0 }));
+}
+
+test("a group's folders come to its people by themselves, and go when they leave", async (t) => {
+  const world = new World(random);
+  await using house = await openHouse(world.holder);
+  const { vault } = house;
+  await world.store(vault, world.segment());
+  const giver = await openGiver(vault, world);
+  const { photos, music } = giver;
+  let side = await giver.open();
+  const [ann, ben] = [person("Ann"), person("Ben")];
+  const [forAnn, forBen] = await side.join("family", ann, ben);
+  await side.given.giveGroup(photos, "family");
+  await side.tell();
+
+  const [hers, his] = [await openReader(ann, vault, world), await openReader(ben, vault, world)];
+  let [atAnns, atBens] = [await hers.open(), await his.open()];
+  await refused(t, "another's", atBens.own.accept(forAnn!), "Denied");
+  await atAnns.own.accept(forAnn!);
+  await atBens.own.accept(forBen!);
+  t.strictSame(await atAnns.look(), ["photos"]);
+  t.strictSame(await atBens.look(), ["photos"]);
+
+  await side.given.giveGroup(music, "family");
+  await side.tell();
+  t.strictSame(await atAnns.look(), ["music", "photos"], "what is shared later needs no string");
+  t.strictSame(await atBens.look(), ["music", "photos"]);
+  atBens = await his.open();
+  t.strictSame(atBens.taken.list(() => "Ann").map(({ isThroughGroup }) => isThroughGroup), [true, true]);
+
+  // All that Ben has: his keys, and what he was sent.
+  const inbox = takeGrant(ben.keys, forBen!);
+  const { entries } = openInbox(inbox, await recordFor(vault, world, inbox.grant.share), 0);
+  const [ofPhotos, ofMusic] = ["photos", "music"].map((name) => {
+    return takeEntry(inbox, entries.find((entry) => entry.name === name)!);
+  }) as [Held, Held];
+  for (const one of [ofPhotos, ofMusic]) {
+    t.ok(openShare(one, await recordFor(vault, world, one.grant.share), 0), "he reads it");
+  }
+  const grant = await side.given.give(music, ben.contact);
+  t.strictSame(takeGrant(ben.keys, grant).readerKey, ofMusic.readerKey, "by himself as by the group");
+  t.strictSame(side.given.lossesBy({ group: "family", people: [ben.contact.person] }), [
+    { ino: photos.ino, path: photos.path, people: [ben.contact.person] },
+  ], "what he was given himself he keeps");
+
+  await side.leave("family", ben);
+  await side.tell();
+  const { requester } = his;
+  await closedTo(t, ofPhotos, await recordFor(vault, world, ofPhotos.grant.share));
+  const ask = { owner: world.drive.owner, share: ofPhotos.grant.share, sequence: 0 };
+  await refused(t, "a holder", vault.share(requester, "get", encodeShareAsk(ask)), "Denied");
+  await closedTo(t, inbox, await recordFor(vault, world, inbox.grant.share));
+  const asInbox = { ...ask, share: inbox.grant.share };
+  await refused(t, "his inbox", vault.share(requester, "get", encodeShareAsk(asInbox)), "Denied");
+  t.ok(openShare(ofMusic, await recordFor(vault, world, ofMusic.grant.share), 0));
+  t.strictSame(await atBens.look(), ["music"], "Ben's machine hides what it is refused");
+  t.strictSame(await atAnns.look(), ["music", "photos"], "Ann notices nothing");
+  t.strictSame(await side.given.renewing(), [photos.path], "what he knew is to be renewed");
+
+  side = await giver.open();
+  await side.tell();
+  await closedTo(t, ofPhotos, await recordFor(vault, world, ofPhotos.grant.share));
+  await side.given.revoke(photos, { kind: "group", group: "family" }, never);
+  await side.tell();
+  t.strictSame(await atAnns.look(), ["music"], "what a group is given no more goes by itself");
+  atAnns = await hers.open();
+  t.strictSame(await atAnns.look(), ["music"], "over a restart");
+
+  await side.join("family", ben);
+  await side.given.giveGroup(photos, "family");
+  await side.tell();
+  t.strictSame(await atBens.look(), ["music", "photos"], "who comes back needs no second string");
+});
+
+test("what came through a group can be left alone, and taken up again", async (t) => {
+  const world = new World(random);
+  await using house = await openHouse(world.holder);
+  const { vault } = house;
+  await world.store(vault, world.segment());
+  const giver = await openGiver(vault, world);
+  const side = await giver.open();
+  const ann = person("Ann");
+  const [grant] = await side.join("family", ann);
+  await side.given.giveGroup(giver.photos, "family");
+  await side.given.giveGroup(giver.music, "family");
+  await side.tell();
+  const hers = await openReader(ann, vault, world);
+  let at = await hers.open();
+  await at.own.accept(grant!);
+  t.strictSame(await at.look(), ["music", "photos"]);
+  await at.taken.forget("music");
+  t.strictSame(await at.look(), ["photos"]);
+  at = await hers.open();
+  t.strictSame(await at.look(), ["photos"], "nor after a restart");
+  await at.own.accept(grant!);
+  await at.taken.want(world.drive.owner);
+  t.strictSame(await at.look(), ["music", "photos"]);
+  await at.own.forget(world.drive.owner);
+  t.strictSame(await at.look(), []);
+  await refused(t, "twice", at.taken.forget("music"), "NotFound");
+});
+
+test("a group that may write gives each of its people a right of her own, until she leaves",
+  async (t) => {
+    const world = new World(random);
+    await using house = await openHouse(world.holder);
+    const { vault } = house;
+    await world.store(vault, world.segment());
+    const giver = await openGiver(vault, world);
+    const { photos, clock } = giver;
+    let side = await giver.open();
+    const [ann, ben] = [person("Ann"), person("Ben")];
+    await side.join("band", ann, ben);
+    await side.given.giveGroup({ ...photos, writes: true }, "band");
+    await side.given.giveGroup({ ...photos, expiresAtMs: clock.now() + 60_000 }, "band two");
+    const first = side.given.guests();
+    t.equal(new Set(first.map(({ right }) => right.keys.owner)).size, 2);
+    t.strictSame(side.given.inboxOf(ann.contact.person).map(({ writes }) => writes), [true]);
+    await side.given.giveGroup(photos, "readers");
+    await side.join("readers", ann);
+    await side.leave("band", ann);
+    t.strictSame(side.given.guests().map((one) => one.person), [ben.contact.person]);
+    t.strictSame(side.given.inboxOf(ann.contact.person).map(({ writes }) => writes), [false],
+      "what she reads by another group she goes on reading");
+    await side.join("band", ann);
+    const later = side.given.guests().find((one) => one.person === ann.contact.person);
+    const before = first.find((one) => one.person === ann.contact.person);
+    t.not(later?.right.keys.owner, before?.right.keys.owner, "what was taken is not given again");
+    side = await giver.open();
+    t.equal(side.given.guests().find((one) => one.person === ann.contact.person)?.number,
+      later?.number, "remembered");
+    clock.shiftMs += 61_000;
+    await side.tell();
+    t.strictSame(side.given.list(() => "?")[0]?.groups.map(({ name }) => name), ["band", "readers"]);
+  });
+
+test("books of before there were groups are read, and those of today come back", (t) => {
+  const share = parseShareId("cd".repeat(16));
+  const [one, two] = ["11".repeat(32), "22".repeat(32)];
+  const tail = "0702" + "0161" + "0162" + "05";
+  const second = `02${tail}02${one}0a00${two}1463`;
+  const given = decodeGiven(share, Buffer.from(second, "hex"));
+  t.match(given, {
+    ino: 7, path: ["a", "b"], sequence: 5, ways: [
+      { to: { kind: "person", person: one }, expiresAtMs: 10, writes: false },
+      { to: { kind: "person", person: two }, expiresAtMs: 20, writes: true },
+    ],
+  });
+  t.strictSame([...given.rights], [[two, 99]]);
+  const first = decodeGiven(share, Buffer.from(`01${tail}01${one}0a`, "hex"));
+  t.strictSame([first.ways.length, first.rights.size], [1, 0]);
+  const whole = { ...given, ways: [...given.ways, {
+    to: { kind: "group", group: "family" }, expiresAtMs: forEver, writes: true,
+  } as const] };
+  t.strictSame(decodeGiven(share, encodeGiven(whole)), whole);
+  t.end();
+});
+
+interface Vectors {
+  readonly driveSeed: string;
+  readonly readerSeed: string;
+  readonly share: string;
+  readonly grant: string;
+  readonly record: string;
+  readonly payload: string;
+  readonly wrong: readonly { readonly payload: string; readonly comment: string }[];
+}
+
+test("inboxes have the bytes that they always had", async (t) => {
+  const vectors = JSON.parse(
+    readFileSync(new URL("../vectors/sharing-inbox.json", import.meta.url), "utf8"),
+  ) as Vectors;
+  const maker = new ShareMaker(random, { seed: Buffer.from(vectors.driveSeed, "hex") });
+  const reader = personKeysOf(Buffer.from(vectors.readerSeed, "hex"));
+  t.equal(inboxIdOf(maker.drive.shareSecret, personIdOf(reader)), vectors.share);
+  const grant = parseGrant(Buffer.from(vectors.grant, "hex"));
+  t.equal(grant.gives, "inbox");
+  const { entries } = openInbox(takeGrant(reader, grant), Buffer.from(vectors.record, "hex"), 0);
+  t.equal(encodeInbox(entries).toString("hex"), vectors.payload);
+  t.strictSame(decodeInbox(Buffer.from(vectors.payload, "hex")), entries);
+  t.match(entries, [{ name: "photos", writes: false }, { name: "work", writes: true }]);
+  for (const { payload, comment } of vectors.wrong) {
+    t.equal(await faultOf(() => decodeInbox(Buffer.from(payload, "hex"))), "Corrupt", comment);
+  }
+});
