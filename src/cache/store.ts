@@ -28,7 +28,8 @@ import type { Recovered } from "./recovery.ts";
 import type { Report } from "./report.ts";
 import { Retention } from "./retention.ts";
 import { Rounds } from "./rounds.ts";
-import { dirtyBytesFor, fileBytesFor, journalFileBytesFor } from "./sizes.ts";
+import { dirtyBytesFor, fileBytesFor } from "./sizes.ts";
+import { Space } from "./space.ts";
 import { OpenSweep } from "./sweep.ts";
 import { troubleOf } from "./trouble.ts";
 import { Uploads } from "./uploads.ts";
@@ -72,9 +73,9 @@ export class Store implements Cache {
   readonly #intake: Intake;
   readonly #durable: Durable;
   readonly #cleaner: Cleaner;
+  readonly #space: Space;
   readonly #uploads: Uploads;
   readonly #listeners = new Set<() => void>();
-  #limitBytes: number;
   #sweep: OpenSweep | undefined;
   #closing: Promise<void> | undefined;
 
@@ -83,7 +84,6 @@ export class Store implements Cache {
     const { fullWaitMs = limits.cache.fullWaitMs } = options;
     this.#needs = needs;
     this.#options = options;
-    this.#limitBytes = options.limitBytes;
     this.#disk = needs.disk;
     this.#catalog = recovered.catalog;
     this.#disk.unwrittenBytes = () => this.#log.pendingBytes;
@@ -99,7 +99,7 @@ export class Store implements Cache {
       { bytesMax: dirtyBytesFor(options), fullWaitMs },
     );
     const parts = { catalog: this.#catalog, log: this.#log, rounds: this.#rounds };
-    this.#intake = new Intake({ ...parts, report, spend: (bytes) => this.#spend(bytes) });
+    this.#intake = new Intake({ ...parts, report, spend: (bytes) => this.#space.spend(bytes) });
     const { disk, journal, table } = needs;
     this.#durable = new Durable({
       ...parts, disk, journal, table, committed: () => this.#tell(),
@@ -109,6 +109,9 @@ export class Store implements Cache {
       ...parts, group, reading: this.#reading, report,
       leaving: (file) => this.#durable.copyRoot(file),
     }, options);
+    this.#space = new Space({
+      ...parts, disk, group, journal, cleaner: this.#cleaner, room: this.#room,
+    }, options);
     this.#uploads = new Uploads({
       catalog: this.#catalog, clock: needs.clock, log, rounds: this.#rounds,
       reading: this.#reading, room: this.#room, group,
@@ -117,7 +120,10 @@ export class Store implements Cache {
     this.pins = new Retention({
       ...parts, directory: disk.directory, cleaner: this.#cleaner, reading: this.#reading, keep,
     }, needs.pins);
-    this.step = { name: "cache.space", step: (signal) => this.#step(signal) };
+    const step = async (signal: AbortSignal): Promise<"busy" | "idle"> => {
+      return this.#closing === undefined ? await this.#space.step(signal) : "idle";
+    };
+    this.step = { name: this.#space.name, step };
   }
 
   put(cid: Cid, sealed: Uint8Array, options: PutOptions = {}): Maybe<void> {
@@ -203,7 +209,7 @@ export class Store implements Cache {
 
   usage(): StoreUsage {
     return {
-      limitBytes: this.#limitBytes, usedBytes: this.#log.usedBytes,
+      limitBytes: this.#space.limitBytes, usedBytes: this.#log.usedBytes,
       dirtyBytes: this.#catalog.dirtyBytes,
       dirtyBytesMax: this.#room.bytesMax,
     };
@@ -233,10 +239,8 @@ export class Store implements Cache {
     return this.#cleaner.dropClean({ retained: pinned });
   }
 
-  async setLimit(limitBytes: number): Promise<void> {
-    this.#limitBytes = limitBytes;
-    this.#fit();
-    await this.#makeRoom();
+  setLimit(limitBytes: number): Promise<void> {
+    return this.#space.setLimit(limitBytes);
   }
 
   setFetcher(fetcher: BlockFetcher | undefined): void {
@@ -323,42 +327,18 @@ export class Store implements Cache {
   #keep(cid: Cid, bytes: Uint8Array): void {
     const unable = this.#closing ?? this.#durable.hindrance ?? this.#log.failure;
     if (unable !== undefined || this.#catalog.get(cid) !== undefined) return;
-    if (this.#log.usedBytes + bytes.length > this.#cleaner.limitBytes) {
-      this.#inBackground(this.#makeRoom());
+    if (!this.#space.fits(bytes.length)) {
+      this.#inBackground(this.#space.makeRoom());
       return;
     }
     this.#intake.add(cid, bytes, { dirty: false, slot: unknownSlot });
     this.#commitIfMuch();
   }
 
-  /** Writers go no faster than the disk takes bytes and gives space back. */
+  /** After each block that a writer brings. */
   #throttle(): Maybe<void> {
     this.#commitIfMuch();
-    if (this.#log.usedBytes > this.#cleaner.limitBytes) return this.#makeRoom();
-    if (this.#log.pendingBytes > limits.cache.pendingBytesMax) return this.#log.drained();
-  }
-
-  /** A disk that others fill makes a smaller cache. */
-  #fit(): void {
-    const { blockFileBytesMin } = limits.cache;
-    const roomBytes = Math.max(blockFileBytesMin * 4, this.#log.usedBytes + this.#disk.roomBytes);
-    const limitBytes = Math.min(this.#limitBytes, roomBytes);
-    this.#cleaner.limitBytes = limitBytes;
-    this.#log.fileBytesMax = fileBytesFor(limitBytes);
-    this.#needs.journal.fileBytes = journalFileBytesFor(limitBytes);
-    const pinnedBytes = this.#catalog.retainedBytes;
-    this.#room.bytesMax = dirtyBytesFor({ ...this.#options, limitBytes, pinnedBytes });
-    this.#room.wake();
-  }
-
-  async #makeRoom(): Promise<void> {
-    await this.#cleaner.makeRoom();
-    await this.#disk.look();
-    this.#fit();
-  }
-
-  #spend(bytes: number): void {
-    void this.#disk.spend(bytes)?.then(() => this.#fit());
+    return this.#space.throttle();
   }
 
   /** Keeps what one group commit has to write, and what memory holds, small. */
@@ -378,23 +358,10 @@ export class Store implements Cache {
   /** The end of the start. */
   async settleIn(): Promise<void> {
     await this.#durable.settleIn();
-    this.#fit();
+    this.#space.fit();
   }
 
   #tell(): void {
     for (const listener of this.#listeners) listener();
-  }
-
-  async #step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    if (this.#closing !== undefined || this.#durable.group.failure !== undefined) return "idle";
-    await this.#disk.check();
-    // There may be room again, or leave to write.
-    if (this.#durable.group.hindrance !== undefined) await this.#durable.group.request("settled");
-    await this.#disk.look();
-    this.#fit();
-    await this.#disk.keepReserve();
-    const trimmed = await this.#needs.journal.step(this.#rounds.committed?.through ?? 0);
-    const cleaned = await this.#cleaner.step(signal);
-    return trimmed === "busy" ? trimmed : cleaned;
   }
 }
