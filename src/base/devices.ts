@@ -5,8 +5,8 @@
  * quicker than by way of the peers, and takes nothing from what must hold there: what came so
  * counts as kept by nobody else.
  */
+import type { ActHost, ActNetwork } from "./acts.ts";
 import type { Cid, OwnerId, PeerId } from "./ids.ts";
-import type { CallOptions, Requester } from "./network.ts";
 
 /**
  * The roll of a drive's devices, signed by its owner: the highest sequence counts. Devices that
@@ -41,18 +41,8 @@ export interface RemovedDevice {
  */
 export const deviceActs = ["pair", "roll", "askRoll", "root", "block"] as const;
 export type DeviceAct = (typeof deviceActs)[number];
-
-/** Answers what other devices ask; refusals are HiveErrors, as a ShardHost's are. */
-export interface DeviceHost {
-  device(from: Requester, act: DeviceAct, payload: Uint8Array): Promise<Uint8Array>;
-}
-
-/** Asks others; the truth of an answer is the caller's to check. */
-export interface DeviceNetwork {
-  device(
-    to: PeerId, act: DeviceAct, payload: Uint8Array, options?: CallOptions,
-  ): Promise<Uint8Array>;
-}
+export type DeviceHost = ActHost<"device", DeviceAct>;
+export type DeviceNetwork = ActNetwork<"device", DeviceAct>;
 
 /** A device that was let in. */
 export interface AddedView {

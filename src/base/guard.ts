@@ -3,8 +3,8 @@
  * and the ports over which they say it. `crypt/guard-records.ts` signs and checks them; what they
  * are good for is told in guard/log.ts.
  */
+import type { ActHost, ActNetwork } from "./acts.ts";
 import type { BaseId, EntryId, GroupId, OwnerId, PeerId } from "./ids.ts";
-import type { CallOptions, Requester } from "./network.ts";
 
 /**
  * One entry of a group's log: a seat goes from a lost peer to another. The log begins where an
@@ -66,15 +66,5 @@ export interface Accepted {
  */
 export const guardActs = ["word", "tell", "pledge", "vote", "notice"] as const;
 export type GuardAct = (typeof guardActs)[number];
-
-/** Answers what members ask; refusals are HiveErrors, as a ShardHost's are. */
-export interface GuardHost {
-  guard(from: Requester, act: GuardAct, payload: Uint8Array): Promise<Uint8Array>;
-}
-
-/** Asks members; the truth of an answer is the caller's to check. */
-export interface GuardNetwork {
-  guard(
-    to: PeerId, act: GuardAct, payload: Uint8Array, options?: CallOptions,
-  ): Promise<Uint8Array>;
-}
+export type GuardHost = ActHost<"guard", GuardAct>;
+export type GuardNetwork = ActNetwork<"guard", GuardAct>;

@@ -3,8 +3,8 @@
  * ports over which they go. `crypt/share-records.ts` signs and checks them, holders keep them
  * (`vault/shares.ts`), and `sharing/` makes and uses them.
  */
+import type { ActHost, ActNetwork } from "./acts.ts";
 import type { Ino, Name, OwnerId, PeerId, PersonId, ShareId } from "./ids.ts";
-import type { CallOptions, Requester } from "./network.ts";
 
 /**
  * A shared folder as it is now: who may read it, and its newest state, sealed. Signed by the
@@ -66,18 +66,8 @@ export interface Grant {
  */
 export const shareActs = ["put", "get", "key", "write"] as const;
 export type ShareAct = (typeof shareActs)[number];
-
-/** Answers what is asked about shares; refusals are HiveErrors, as a ShardHost's are. */
-export interface ShareHost {
-  share(from: Requester, act: ShareAct, payload: Uint8Array): Promise<Uint8Array>;
-}
-
-/** Asks others; the truth of an answer is the caller's to check. */
-export interface ShareNetwork {
-  share(
-    to: PeerId, act: ShareAct, payload: Uint8Array, options?: CallOptions,
-  ): Promise<Uint8Array>;
-}
+export type ShareHost = ActHost<"share", ShareAct>;
+export type ShareNetwork = ActNetwork<"share", ShareAct>;
 
 /** A folder to give away, and to whom. */
 export interface GiveQuestion {
