@@ -43,8 +43,8 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
   return {
     sharing: sharing ?? noSharing,
     fetch: (cid, options) => fetchAny(drive(), sharing, cid, options),
-    unplaced: (cids) => drive().loans.unplaced(cids),
-    borrow: (cid, options) => drive().loans.borrow(cid, options),
+    unplaced: (cids) => drive().lender.unplaced(cids),
+    borrow: (cid, options) => drive().lender.borrow(cid, options),
     ipfsBlock: async (cid) => (await peers.ipfs()).block(cid),
     async status() {
       const known = peers.peers();

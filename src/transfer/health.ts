@@ -22,6 +22,7 @@ import type { Records } from "./records.ts";
 import type { ShardReader } from "./shards.ts";
 import type { Surplus } from "./surplus.ts";
 import type { Observation, Witness } from "./witness.ts";
+
 export interface HealthNeeds extends PublishNeeds {
   readonly network: LogNeeds["network"];
   readonly segments: SegmentBooks;

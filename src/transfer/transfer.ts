@@ -9,8 +9,7 @@ import type { UploadSource } from "../base/blocks.ts";
 import { type Brake, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DeviceNetwork, Lender } from "../base/devices.ts";
-import { HiveError } from "../base/errors.ts";
-import type { Cid, GroupId, OwnerId, PeerId } from "../base/ids.ts";
+import type { Cid, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -28,19 +27,20 @@ import type { CatalogEntry } from "./catalog-page.ts";
 import { Catalog } from "./catalog.ts";
 import { type Clearing, openClearing } from "./clearing.ts";
 import { Devices } from "./devices.ts";
+import { directly } from "./direct.ts";
 import { Downloader } from "./download.ts";
+import { flushNow } from "./flush.ts";
 import { Groups } from "./groups.ts";
-import { type Health, healthOf, staying } from "./health.ts";
-import { Hearing } from "./hearing.ts";
+import { type Health, healthOf } from "./health.ts";
+import type { Hearing } from "./hearing.ts";
 import type { Law } from "./law.ts";
-import { type LoanNeeds, Loans, afterLoans } from "./loans.ts";
+import { type Lending, afterLoans } from "./lending.ts";
 import type { LogNeeds } from "./logs.ts";
 import { Mover } from "./move.ts";
-import { movingOf } from "./moving.ts";
 import { Outgoing } from "./outgoing.ts";
 import { HedgeBudget, Pace } from "./pace.ts";
 import { Placer } from "./place.ts";
-import { type InForce, wholeDrive } from "./policies.ts";
+import type { InForce } from "./policies.ts";
 import { Announcer, type Published, Renewal, published } from "./publish.ts";
 import { type Recovered, recover } from "./recover.ts";
 import { Reclaimer, reclaimNow } from "./reclaim.ts";
@@ -48,9 +48,10 @@ import { Records } from "./records.ts";
 import { Roll } from "./roll.ts";
 import { ShardReader } from "./shards.ts";
 import { type Removal, shutOut } from "./shut-out.ts";
-import { type TransferStatus, shardsByHolder, statusOf } from "./status.ts";
+import { statusNow } from "./status-now.ts";
+import { type TransferStatus, shardsByHolder } from "./status.ts";
 import { Surplus } from "./surplus.ts";
-import { Telling } from "./telling.ts";
+import type { Telling } from "./telling.ts";
 import { Uploader } from "./upload.ts";
 import { Witness } from "./witness.ts";
 
@@ -102,7 +103,7 @@ export interface Transfer extends BlockFetcher {
   readonly hearing: Hearing;
   readonly telling: Telling;
   /** Blocks that another device made, wherever they are. */
-  readonly loans: Lender;
+  readonly lender: Lender;
   /** Which devices were added and shut out. */
   readonly roll: Roll;
   /** Shuts a device out: other devices and holders that can be reached know when it resolves. */
@@ -194,7 +195,7 @@ export async function openTransfer(
   const brake = roll.brakeOver(needs.brake ?? noBrake);
   const direct = directly({ ...parts, devices, find, fetch: (cid) => downloader.fetch(cid) });
   devices.isAnyThere = () => direct.telling.isAnyThere;
-  const source = afterLoans(needs.source, direct.loans);
+  const source = afterLoans(needs.source, direct.lending);
   const known = { peers: direct.known };
   const rounds = new Uploader({ ...parts, source, catalog, placer, devices: known, outgoing });
   await rounds.open();
@@ -205,26 +206,6 @@ export async function openTransfer(
   const reclaimer = new Reclaimer({ ...found, uploader: rounds });
   const acting = { devices, outgoing, mover, recovering, downloader, uploader, reclaimer };
   return new DriveTransfer({ ...parts, ...reading, ...direct, ...acting });
-}
-
-/** What devices say to each other without anybody between. */
-function directly(
-  needs: TransferNeeds & Pick<LoanNeeds, "find" | "fetch"> & {
-    readonly devices: Devices; readonly owner: OwnerId; readonly roll: Roll;
-  },
-): {
-  readonly loans: Loans; readonly hearing: Hearing; readonly telling: Telling;
-  readonly known: () => readonly PeerId[];
-} {
-  const isFreeLine = needs.isFreeLine ?? (() => true);
-  const loans = new Loans(needs);
-  const hearing = new Hearing({ ...needs, isFreeLine, loans });
-  const known = (): readonly PeerId[] => {
-    const all = new Set([...needs.devices.peers(), ...hearing.peers()]);
-    return [...all].filter((peer) => !needs.roll.isRemoved(peer));
-  };
-  const telling = new Telling({ ...needs, isFreeLine, devices: known });
-  return { loans, hearing, telling, known };
 }
 
 interface Parts extends TransferNeeds {
@@ -241,7 +222,7 @@ interface Parts extends TransferNeeds {
   readonly renewal: Renewal;
   readonly catalog: Catalog;
   readonly devices: Devices;
-  readonly loans: Loans;
+  readonly lending: Lending;
   readonly hearing: Hearing;
   readonly telling: Telling;
   readonly outgoing: Outgoing;
@@ -277,8 +258,8 @@ class DriveTransfer implements Transfer {
     return this.#parts.telling;
   }
 
-  get loans(): Lender {
-    return this.#parts.loans;
+  get lender(): Lender {
+    return this.#parts.lending;
   }
 
   hear(record: Uint8Array): boolean {
@@ -311,43 +292,15 @@ class DriveTransfer implements Transfer {
     return this.#parts.downloader.fetch(cid, options);
   }
 
-  async flush(timeoutMs: number): Promise<void> {
-    const { clock, uploader, roll } = this.#parts;
-    roll.refuseIfOut();
-    const over = new AbortController();
-    const late = new HiveError("TimedOut", "transfer.flush", `${timeoutMs} ms`);
-    using _timer = clock.after(timeoutMs, () => over.abort(late));
-    let pauseMs: number = limits.transfer.flushPauseMsMin;
-    for (;;) {
-      const result = await uploader.step(over.signal, { patient: false });
-      if (result === "idle" && uploader.done) return;
-      if (result === "busy") continue;
-      // Peers are missing: they may come within the time.
-      await clock.delay(pauseMs, over.signal);
-      pauseMs = Math.min(pauseMs * 2, limits.transfer.flushPauseMsMax);
-    }
+  flush(timeoutMs: number): Promise<void> {
+    return flushNow(this.#parts, timeoutMs);
   }
 
   status(
     isLiving: (peer: PeerId) => boolean = () => true,
     sampledAtMs: (peer: PeerId) => number = () => 0,
   ): TransferStatus {
-    const { groups, uploader } = this.#parts;
-    const { lanes, waiting } = uploader;
-    const segments = staying(this.#parts);
-    const moving = movingOf({
-      drifts: groups.law.drifts(), segments: segments.filter(({ placed }) => placed), isLiving,
-      unlawful: (policy) => groups.law.unlawful(policy),
-      labelOf: (name) => groups.law.labelOf(name),
-    });
-    const policyOf = (group: GroupId): string | null => {
-      const name = groups.nameOf(group);
-      return name === wholeDrive ? null : groups.law.labelOf(name);
-    };
-    const { heldBack } = uploader;
-    const all = { segments, manifests: groups.all() };
-    const known = { ...all, lanes, waiting, moving, policyOf, heldBack };
-    return statusOf(known, isLiving, sampledAtMs);
+    return statusNow(this.#parts, { isLiving, sampledAtMs });
   }
 
   holders(): ReadonlyMap<PeerId, number> {

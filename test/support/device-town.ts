@@ -182,7 +182,7 @@ export class DeviceTown implements AsyncDisposable {
     const { treeSecret } = this.driveKeys;
     const tree = await openTree({ ...shared, store }, { treeSecret, device });
     const notices = { invalidateEntry: async () => {}, invalidateInode: async () => {} };
-    merger.begin(mergerOf(tree.devices, notices, transfer.loans));
+    merger.begin(mergerOf(tree.devices, notices, transfer.lender));
     return { store, tree, transfer };
   }
 }

@@ -13,7 +13,7 @@ import type { CatalogEntry } from "./catalog-page.ts";
 
 const { answerMs, lentKnownMax, lentRestMs } = limits.devices;
 
-export interface LoanNeeds {
+export interface LendingNeeds {
   readonly network: Partial<DeviceNetwork>;
   readonly clock: Clock;
   readonly source: UploadSource;
@@ -22,12 +22,12 @@ export interface LoanNeeds {
   readonly fetch: (cid: Cid) => Promise<Uint8Array>;
 }
 
-export class Loans implements Lender {
-  readonly #needs: LoanNeeds;
+export class Lending implements Lender {
+  readonly #needs: LendingNeeds;
   /** Taken over a moment ago, and not known to have a place; since when. */
   readonly #open = new Map<Cid, number>();
 
-  constructor(needs: LoanNeeds) {
+  constructor(needs: LendingNeeds) {
     this.#needs = needs;
   }
 
@@ -83,11 +83,11 @@ export class Loans implements Lender {
 
 /** A source from which patient rounds wait for those who made what was lent. */
 export function afterLoans(
-  source: UploadSource, loans: Pick<Loans, "areOpen">,
+  source: UploadSource, lending: Pick<Lending, "areOpen">,
 ): UploadSource {
   return {
     async beginRound(options: RoundOptions = {}): Promise<UploadRound | undefined> {
-      if (options.patient === true && await loans.areOpen()) return undefined;
+      if (options.patient === true && await lending.areOpen()) return undefined;
       return await source.beginRound(options);
     },
     read: (cid, into) => source.read(cid, into),
