@@ -1,6 +1,7 @@
 /**
- * The owner's placement groups: draws one when enough households are there, signs its manifest,
- * replaces a member by a new epoch. It sends no shard: `repair` and `upload` fill the new seat.
+ * The owner's placement groups: has one drawn when enough households are there (drawing.ts), signs
+ * its manifest, replaces a member by a new epoch. It sends no shard: `repair` and `upload` fill the
+ * new seat.
  *
  * A group is drawn for a name, and the policy that is in force under that name governs it: when the
  * policy changes, or what is known of a member, the group takes no new segments until it is lawful
@@ -13,24 +14,20 @@ import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
-import { type GroupId, type PeerId, parseGroupId } from "../base/ids.ts";
+import type { GroupId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
-import type { KnownPeer, PeerNetwork } from "../base/network.ts";
+import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
-import { type ErasureClass, type Manifest, erasureClasses } from "../base/records.ts";
+import type { ErasureClass, Manifest } from "../base/records.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseManifest, signManifest } from "../crypt/records.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
-import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/classes.ts";
-import { seenBy } from "../placement/eligible.ts";
-import { explain } from "../placement/explain.ts";
-import { factsKnown } from "../placement/facts.ts";
-import { type Manner, drawGroup, replaceMember } from "../placement/group.ts";
-import { allows } from "../placement/judge.ts";
+import type { Manner } from "../placement/group.ts";
 import { hashOfPolicy } from "../placement/policy-hash.ts";
 import type { Policy } from "../placement/policy.ts";
-import { Law, choiceOf } from "./law.ts";
+import { Drawing, type Slot } from "./drawing.ts";
+import { Law } from "./law.ts";
 import { type InForce, Policies, wholeDrive } from "./policies.ts";
 import type { Roll } from "./roll.ts";
 import type { TooFew } from "./waiting.ts";
@@ -58,9 +55,7 @@ export class Groups implements Seating {
   readonly law: Law;
   readonly #needs: GroupNeeds;
   readonly #policies: Policies;
-  readonly #settleMs: number;
-  /** By policy: the class that there were households for when last asked, and since when. */
-  readonly #wanted = new Map<string, { readonly class: string; readonly sinceMs: number }>();
+  readonly #drawing: Drawing;
   readonly #manifests = new Map<GroupId, Manifest>();
   readonly #standings = new Map<GroupId, Standing>();
   readonly #changes = new Gate({ seats: 1, queueMax: limits.transfer.changesQueueMax });
@@ -70,7 +65,7 @@ export class Groups implements Seating {
   ) {
     this.#needs = needs;
     this.#policies = new Policies(needs, options.inForce);
-    this.#settleMs = options.settleMs;
+    this.#drawing = new Drawing(needs, options);
     const { network } = needs;
     this.law = new Law({ network, policies: this.#policies, all: () => this.all() });
   }
@@ -113,41 +108,21 @@ export class Groups implements Seating {
 
   /** Of those online whom the rules of the policy under this name let in. */
   households(name = wholeDrive): number {
-    return this.#householdsFor(this.#policyNamed(name));
-  }
-
-  #householdsFor(policy: Policy): number {
-    const online = this.#online();
-    const choice = { policy, factsOf: factsKnown(online) };
-    const allowed = online.filter(({ offer }) => {
-      const seen = seenBy(choice, offer);
-      return policy.rules.every((rule) => allows(rule, seen));
-    });
-    return new Set(allowed.map(({ offer }) => choice.factsOf(offer).household)).size;
+    return this.#drawing.households(this.#policyNamed(name));
   }
 
   /** The group for new segments under the policy of this name, drawn if need be. */
   async forNewSegments(name = wholeDrive): Promise<Manifest | TooFew> {
     const slot = { name, policy: this.#policyNamed(name) };
-    const usable = this.#ofToday(slot).filter((manifest) => {
-      return this.#onlineOf(manifest) >= manifest.class.r;
-    });
+    const usable = this.#ofToday(slot).filter((manifest) => this.#drawing.isReached(manifest));
     usable.sort((a, b) => b.class.n - a.class.n);
     const best = usable[0];
-    const wanted = this.#wantedClass(slot.policy, best?.class);
+    const wanted = this.#drawing.wantedClass(slot.policy, best?.class);
     if (wanted !== undefined && wanted.n > (best?.class.n ?? 0) && this.#isSettled(slot, wanted)) {
       const drawn = await this.#draw(slot, { wanted, above: best?.class.n ?? 0 });
       if (drawn !== undefined) return drawn;
     }
-    return best ?? this.#tooFew(slot.policy, wanted ?? leastClass(slot.policy));
-  }
-
-  #tooFew(policy: Policy, { n: needed, name }: ErasureClass): TooFew {
-    const choice = { policy, ...choiceOf(this.#online()), nowMs: this.#needs.clock.now() };
-    const { clauses, classes } = explain(choice);
-    const bounds = classes.find((one) => one.class === name)?.bounds ?? [];
-    const lacking = bounds.filter((bound) => bound.left < bound.needed);
-    return { needed, have: this.#householdsFor(policy), clauses, bounds: lacking };
+    return best ?? this.#drawing.tooFew(slot.policy, wanted);
   }
 
   /** Gives lost members' seats to others, as far as any can take them; undefined when none can. */
@@ -165,35 +140,9 @@ export class Groups implements Seating {
       return undefined;
     }
     const wish = { ...manifest, epoch: manifest.epoch + 1, policyHash: hashOfPolicy(policy) };
-    const peers = this.#substituted(wish, { policy, lost, unfit, manner });
+    const peers = this.#drawing.substituted(wish, { policy, lost, unfit, manner });
     const isChanged = peers.some((peer, at) => peer !== manifest.peers[at]);
     return isChanged ? this.#sign({ ...wish, peers }) : undefined;
-  }
-
-  #substituted(wish: Manifest, { policy, lost, unfit, manner }: {
-    readonly policy: Policy; readonly lost: readonly PeerId[];
-    readonly unfit: ReadonlySet<PeerId>; readonly manner: Pick<Manner, "isAsWide">;
-  }): readonly PeerId[] {
-    const known = this.#needs.network.peers().filter(({ offer: { peer }, online }) => {
-      return wish.peers.includes(peer) || (online && !unfit.has(peer) && !lost.includes(peer));
-    });
-    const choice = { policy, ...choiceOf(known), nowMs: this.#needs.clock.now() };
-    let peers = wish.peers;
-    for (const peer of lost) {
-      const lostIndex = peers.indexOf(peer);
-      if (lostIndex < 0) continue;
-      // A new seed each epoch: who refused the seat once need not be drawn for ever.
-      const seed = `${wish.group}/${wish.epoch}`;
-      // Who just lost a seat must not be drawn for the next one.
-      const offers = choice.offers.filter((one) => {
-        return peers.includes(one.peer) || !lost.includes(one.peer);
-      });
-      const manifest = { ...wish, peers };
-      const how = { ...manner, manifest, lostIndex, seed, isWide: true };
-      const drawn = replaceMember({ ...choice, ...how, offers });
-      if (drawn.state === "drawn") peers = peers.with(lostIndex, drawn.peer);
-    }
-    return peers;
   }
 
   /** Says of a lawful group that it is one of the policy that governs it now. */
@@ -279,47 +228,19 @@ export class Groups implements Seating {
     log.debug("transfer.manifest.missed", { group: manifest.group, peers: missed.length, why });
   }
 
-  /**
-   * Peers are still arriving when a node has just started: a group drawn from the first of them
-   * would be of too small a class. To go below a class that is in use takes far longer patience.
-   */
+  /** To go below a class that is in use takes far longer patience. */
   #isSettled(slot: Slot, wanted: ErasureClass): boolean {
-    const nowMs = this.#needs.clock.monotonicMs();
-    let since = this.#wanted.get(slot.name);
-    if (since?.class !== wanted.name) since = { class: wanted.name, sinceMs: nowMs };
-    this.#wanted.set(slot.name, since);
     const isLess = this.#ofPolicy(slot).some((manifest) => manifest.class.n > wanted.n);
-    const patienceMs = isLess ? this.#settleMs * limits.transfer.settleFactor : this.#settleMs;
-    return nowMs - since.sinceMs >= patienceMs;
+    return this.#drawing.isSettled(slot.name, wanted, { isLess });
   }
 
-  /** The largest class there are households for, then smaller ones, down to what we have. */
   async #draw(
-    { name, policy }: Slot, { wanted, above }: { wanted: ErasureClass; above: number },
+    { name, policy }: Slot, wish: { readonly wanted: ErasureClass; readonly above: number },
   ): Promise<Manifest | undefined> {
-    // A class that the policy names, and what it asks of one, is never relaxed.
-    const allowed = erasureClasses.filter((one) => isOfPolicy(one, policy));
-    const classes = allowed.filter(({ n }) => n <= wanted.n && n > above).reverse();
     if (this.#manifests.size >= limits.transfer.groupsMax) return undefined;
-    for (const erasureClass of classes) {
-      const group = parseGroupId(this.#needs.random.bytes(16).toString("hex"));
-      const choice = { policy, ...choiceOf(this.#online()), nowMs: this.#needs.clock.now() };
-      const drawn = drawGroup({ ...choice, class: erasureClass, seed: group, isWide: true });
-      if (drawn.state === "impossible") continue;
-      this.#needs.log.info("transfer.group.drawn", { group, class: erasureClass.name });
-      const policyHash = hashOfPolicy(policy);
-      const wish = { group, epoch: 1, class: erasureClass, policyHash, peers: drawn.peers };
-      return this.#sign(wish, name);
-    }
-    return undefined;
-  }
-
-  #wantedClass(policy: Policy, current: ErasureClass | undefined): ErasureClass | undefined {
-    const isNamed = policy.class !== "auto";
-    const wanted = isNamed
-      ? classNamed(policy.class)
-      : nextClass(current, this.#householdsFor(policy), largestFor(policy));
-    return wanted !== undefined && isOfPolicy(wanted, policy) ? wanted : undefined;
+    const drawn = this.#drawing.draw(policy, wish);
+    if (drawn === undefined) return undefined;
+    return await this.#sign({ ...drawn, epoch: 1, policyHash: hashOfPolicy(policy) }, name);
   }
 
   /** Drawn for this name, and lawful under the policy that is in force under it now. */
@@ -357,31 +278,10 @@ export class Groups implements Seating {
     ]);
     this.#manifests.set(manifest.group, manifest);
   }
-
-  #online(): readonly KnownPeer[] {
-    return this.#needs.network.peers().filter(({ online }) => online);
-  }
-
-  #onlineOf(manifest: Manifest): number {
-    const online = new Set(this.#online().map(({ offer }) => offer.peer));
-    return manifest.peers.filter((peer) => online.has(peer)).length;
-  }
-}
-
-/** A name, and the policy that is in force under it. */
-interface Slot {
-  readonly name: string;
-  readonly policy: Policy;
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
   return asBuffer(left).equals(right);
-}
-
-function leastClass(policy: Policy): ErasureClass {
-  const allowed = erasureClasses.filter((one) => isOfPolicy(one, policy));
-  // Of a policy that no class satisfies, the largest says most truly how far off it is.
-  return (allowed[0] ?? erasureClasses.at(-1)) as ErasureClass;
 }
 
 /**
