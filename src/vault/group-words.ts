@@ -2,7 +2,7 @@
  * What the vault keeps of a group beside its manifest: the log of replacements that its members
  * accepted, the text of its policy to judge by while the owner is away, and this member's own
  * ballot. Log and ballot end with a newer manifest; a text goes when another policy comes. It
- * makes changes and tells their weight; the keeper writes them in its own batches.
+ * makes changes and tells their weight; the word-keeper writes them in its own batches.
  */
 import { createHash } from "node:crypto";
 import type { KeyChange } from "../base/blocks.ts";

@@ -1,7 +1,7 @@
 /**
  * The groups of which this vault keeps shards, as its books have them: the newest manifest that
- * came, and what the members made of it. It decides what becomes of an older one; the keeper writes
- * it down, within its turn.
+ * came, and what the members made of it. It decides what becomes of an older one; whoever takes
+ * it in writes it down, within a turn.
  */
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";

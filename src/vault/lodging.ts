@@ -13,7 +13,7 @@ import { type Standing, seatsOf } from "../guard/log.ts";
 import { seatOfShard } from "../placement/seats.ts";
 import type { Place } from "./book-entries.ts";
 import type { Books } from "./books.ts";
-import type { Keeper } from "./keeper.ts";
+import type { Groups } from "./groups.ts";
 
 /** One shard, and what its owner signed of it. */
 export interface Lodging {
@@ -30,7 +30,7 @@ export interface PassedOn extends Lodging {
 
 interface Parts {
   readonly books: Books;
-  readonly keeper: Keeper;
+  readonly groups: Groups;
 }
 
 /** Of segments from a point of chance on, and on from the first. */
@@ -51,10 +51,10 @@ export async function sampleOf(
 
 /** What is here of one segment; nothing when the newest manifest is of another code. */
 async function lodgingsOf(
-  { books, keeper }: Parts, record: SegmentRecord,
+  { books, groups }: Parts, record: SegmentRecord,
 ): Promise<readonly Lodging[]> {
   const { owner, segment, group, n } = record;
-  const manifest = await keeper.groups.manifest(owner, group);
+  const manifest = await groups.manifest(owner, group);
   if (manifest === undefined || manifest.class.n !== n) return [];
   const shards = new Set(await books.held(owner, segment));
   const places = await Promise.all([...shards].map((shard) => books.places(shard)));
@@ -78,7 +78,7 @@ export async function* passedOn(
   parts: Parts, { owners, self }: { readonly owners: readonly OwnerId[]; readonly self: PeerId },
 ): AsyncGenerator<PassedOn> {
   for (const owner of owners) {
-    const standings = await parts.keeper.groups.standings(owner);
+    const standings = await parts.groups.standings(owner);
     const moved = new Map(standings.filter((standing) => hasMoved(standing, self))
       .map((standing) => [standing.manifest.group, standing]));
     if (moved.size === 0) continue;

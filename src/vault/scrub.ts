@@ -19,11 +19,13 @@ import { seatOfShard } from "../placement/seats.ts";
 import { type Place, dropGone } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 import { type ShardFiles, folders } from "./files.ts";
+import type { Groups } from "./groups.ts";
 import type { Keeper } from "./keeper.ts";
 
 export interface ScrubNeeds {
   readonly books: Books;
   readonly files: ShardFiles;
+  readonly groups: Groups;
   readonly keeper: Keeper;
   readonly clock: Clock;
   readonly log: Log;
@@ -119,7 +121,7 @@ export class Scrub implements Step {
 
   /** What the owner gave is kept, whatever a log says of it. */
   async #isOurs({ owner, group, segment, index }: Place): Promise<boolean> {
-    const standing = await this.#needs.keeper.groups.standing(owner, group);
+    const standing = await this.#needs.groups.standing(owner, group);
     const stored = await this.#needs.books.record(owner, segment);
     if (standing === undefined || stored === undefined) return false;
     const record = parseSegmentRecord(stored.bytes);

@@ -1,7 +1,7 @@
 /**
  * What peers ask of a vault: it takes their shards in and hands them, and proofs of them, to their
  * owner and their group only. It signs a receipt only for what would survive a crash, and decides
- * who may ask for what; admission.ts is its door, keeper.ts its disk.
+ * who may ask for what. Its door is admission.ts; keeper.ts has the shards, word-keeper.ts the rest.
  */
 import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
@@ -26,15 +26,18 @@ import { admit, introductionBy, isMember, isPartner, parseStore } from "./admiss
 import type { Place } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 import type { ShardFiles } from "./files.ts";
-import type { Told } from "./groups.ts";
+import type { Groups, Told } from "./groups.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Rolls } from "./rolls.ts";
 import type { SeatPolicy } from "./seat-policy.ts";
+import type { WordKeeper } from "./word-keeper.ts";
 
 export interface ServingNeeds {
   readonly books: Books;
   readonly files: ShardFiles;
+  readonly groups: Groups;
   readonly keeper: Keeper;
+  readonly words: WordKeeper;
   readonly seatPolicy: SeatPolicy;
   readonly rolls: Rolls;
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
@@ -57,7 +60,7 @@ export class Serving implements Served {
   }
 
   async store(from: Requester, request: StoreRequest, shard: Uint8Array): Promise<Uint8Array> {
-    const { keys, clock, keeper, seatPolicy, lender } = this.#needs;
+    const { keys, clock, keeper, words, seatPolicy, lender } = this.#needs;
     const brought = parseStore(request);
     const { log } = await this.#underManifest(brought.manifest);
     const admitted = admit(keys.peer, from, { ...brought, log }, shard);
@@ -67,7 +70,7 @@ export class Serving implements Served {
     const nowMs = clock.now();
     lender?.met(from);
     await keeper.keep(admitted, shard, { nowMs, ...toldBy(from, owner) });
-    if (request.policy !== undefined) await keeper.keepPolicy(manifest, request.policy);
+    if (request.policy !== undefined) await words.keepPolicy(manifest, request.policy);
     const { index, shard: id } = admitted;
     return signReceipt(keys, { owner, segment, index, shard: id, atMs: nowMs }).bytes;
   }
@@ -113,7 +116,7 @@ export class Serving implements Served {
     if (kind === "manifest") return this.#putManifest(from, parseManifest(record), policy);
     const head = parseHead(record);
     await this.checkPartner(from, head.owner);
-    return this.#needs.keeper.keepHead(head);
+    return this.#needs.words.keepHead(head);
   }
 
   async records(from: Requester, owner: OwnerId): Promise<OwnerRecords> {
@@ -151,11 +154,11 @@ export class Serving implements Served {
 
   /** A place of the shard that this peer may ask about. */
   async #placeFor(from: Requester, shard: ShardId): Promise<Place> {
-    const { books, keeper, isReader } = this.#needs;
+    const { books, groups, isReader } = this.#needs;
     const places = await books.places(shard);
     if (places.length === 0) throw new HiveError("NotFound", "vault.place", shard);
     for (const place of places) {
-      const standing = await keeper.groups.standing(place.owner, place.group);
+      const standing = await groups.standing(place.owner, place.group);
       if (isPartner(from, place.owner, standing)) return place;
     }
     for (const place of places) {
@@ -168,7 +171,7 @@ export class Serving implements Served {
   async #groupsFor(
     from: Requester, owner: OwnerId,
   ): Promise<{ readonly manifests: readonly Manifest[]; readonly isReader: boolean }> {
-    const standings = await this.#needs.keeper.groups.standings(owner);
+    const standings = await this.#needs.groups.standings(owner);
     const isOwners = from.owners.includes(owner);
     const own = standings.filter((standing) => isOwners || isMember(standing, from.peer));
     const isReader = own.length === 0 && await this.#needs.isReader(from, owner);
@@ -180,7 +183,7 @@ export class Serving implements Served {
   /** What is known of this very manifest's log. */
   async #underManifest(manifest: Manifest): Promise<Standing> {
     const { owner, group, bytes } = manifest;
-    const here = await this.#needs.keeper.groups.standing(owner, group);
+    const here = await this.#needs.groups.standing(owner, group);
     const isSame = here !== undefined && asBuffer(here.manifest.bytes).equals(bytes);
     return isSame ? here : { manifest, log: [] };
   }
@@ -189,9 +192,9 @@ export class Serving implements Served {
   async #putManifest(
     from: Requester, manifest: Manifest, policy: Uint8Array | undefined,
   ): Promise<void> {
-    const { keeper, seatPolicy, keys: { peer } } = this.#needs;
+    const { groups, words, seatPolicy, keys: { peer } } = this.#needs;
     const { owner, group, peers } = manifest;
-    const here = await keeper.groups.standing(owner, group);
+    const here = await groups.standing(owner, group);
     const told = { manifest, log: [] };
     const partner = isPartner(from, owner, told) || isPartner(from, owner, here);
     const isSeated = peers.includes(peer);
@@ -200,8 +203,8 @@ export class Serving implements Served {
     }
     // What takes the seat away is heard whatever the policy says.
     if (isSeated) seatPolicy.check(peer, manifest, policy);
-    await keeper.keepManifest(manifest, toldBy(from, owner));
-    if (policy !== undefined) await keeper.keepPolicy(manifest, policy);
+    await words.keepManifest(manifest, toldBy(from, owner));
+    if (policy !== undefined) await words.keepPolicy(manifest, policy);
   }
 
   async #bytes(shard: ShardId, range: ByteRange): Promise<Buffer> {

@@ -12,11 +12,11 @@ import type { Requester } from "../base/network.ts";
 import type { Share, ShareAct, ShareHost } from "../base/sharing.ts";
 import { decodeShareAsk, decodeShareWrite, parseShare } from "../crypt/share-records.ts";
 import type { Books } from "./books.ts";
-import type { Keeper } from "./keeper.ts";
+import type { WordKeeper } from "./word-keeper.ts";
 
 export interface SharesNeeds {
   readonly books: Books;
-  readonly keeper: Keeper;
+  readonly words: WordKeeper;
   readonly clock: Clock;
   /** Denied to whoever is neither the owner's nor of one of his groups. */
   readonly checkPartner: (from: Requester, owner: OwnerId) => Promise<void>;
@@ -55,7 +55,7 @@ export class Shares implements ShareHost {
     const staying = new Set(share.writers.map(({ writer }) => writer));
     const gone = before?.writers.filter(({ writer }) => !staying.has(writer)) ?? [];
     for (const { writer } of gone) {
-      await this.#needs.keeper.dropGuest(writer, share);
+      await this.#needs.words.dropGuest(writer, share);
       this.#parsed.delete(writer);
     }
     return none;
@@ -80,7 +80,7 @@ export class Shares implements ShareHost {
   }
 
   async #keep(share: Share, payer: OwnerId): Promise<void> {
-    await this.#needs.keeper.keepShare(share, payer);
+    await this.#needs.words.keepShare(share, payer);
     this.#changes++;
     this.#parsed.delete(share.owner);
   }

@@ -17,8 +17,9 @@ import { type Policy, defaultPolicy } from "../placement/policy.ts";
 import type { Accounts } from "./accounts.ts";
 import { introductionBy, isMember, isPartner } from "./admission.ts";
 import type { Books } from "./books.ts";
-import type { Keeper } from "./keeper.ts";
+import type { Groups } from "./groups.ts";
 import { type SeatPolicy, readPolicy } from "./seat-policy.ts";
+import type { WordKeeper } from "./word-keeper.ts";
 
 export interface GroupShelf {
   /** Those in which this node has a seat, or had it by the manifest. */
@@ -41,7 +42,8 @@ export interface GroupShelf {
 
 export interface ShelfNeeds {
   readonly books: Books;
-  readonly keeper: Keeper;
+  readonly groups: Groups;
+  readonly words: WordKeeper;
   readonly accounts: Accounts;
   readonly seatPolicy: SeatPolicy;
   readonly self: PeerId;
@@ -70,7 +72,7 @@ export class Shelf implements GroupShelf {
   }
 
   find({ owner, group }: GroupName): Promise<Standing | undefined> {
-    return this.#needs.keeper.groups.standing(owner, group);
+    return this.#needs.groups.standing(owner, group);
   }
 
   async deviceOf(owner: OwnerId): Promise<PeerId | undefined> {
@@ -85,15 +87,15 @@ export class Shelf implements GroupShelf {
     const { owner } = manifest;
     const isOwners = from.owners.includes(owner);
     const by = introductionBy(from, owner);
-    await this.#needs.keeper.keepManifest(manifest, { by, isOwners, log: told.log });
-    if (policy !== undefined) await this.#needs.keeper.keepPolicy(manifest, policy);
-    if (await this.#needs.keeper.keepLog(told) === "forked") await this.#abstain(manifest);
+    await this.#needs.words.keepManifest(manifest, { by, isOwners, log: told.log });
+    if (policy !== undefined) await this.#needs.words.keepPolicy(manifest, policy);
+    if (await this.#needs.words.keepLog(told) === "forked") await this.#abstain(manifest);
     if (word.head?.owner === owner) await this.#keepHead(word.head);
   }
 
   async word(standing: Standing): Promise<Word> {
-    const { keeper, books } = this.#needs;
-    const policy = await keeper.groups.words.policy(standing.manifest);
+    const { groups, books } = this.#needs;
+    const policy = await groups.words.policy(standing.manifest);
     const head = await books.head(standing.manifest.owner);
     return { ...standing, policy, head: head === undefined ? undefined : parseHead(head) };
   }
@@ -101,7 +103,7 @@ export class Shelf implements GroupShelf {
   /** An older one than ours is what somebody who was away knows. */
   async #keepHead(head: Head): Promise<void> {
     try {
-      await this.#needs.keeper.keepHead(head);
+      await this.#needs.words.keepHead(head);
     } catch (error) {
       if (!isFault(error, "Stale")) throw error;
     }
@@ -109,16 +111,16 @@ export class Shelf implements GroupShelf {
 
   async policyOf(manifest: Manifest): Promise<Policy | undefined> {
     if (manifest.policyHash === builtIn) return defaultPolicy;
-    const text = await this.#needs.keeper.groups.words.policy(manifest);
+    const text = await this.#needs.groups.words.policy(manifest);
     return text === undefined ? undefined : readPolicy(text);
   }
 
   ballot(manifest: Manifest): Promise<Ballot> {
-    return this.#needs.keeper.groups.words.ballot(manifest);
+    return this.#needs.groups.words.ballot(manifest);
   }
 
   keepBallot(manifest: Manifest, ballot: Ballot): Promise<void> {
-    return this.#needs.keeper.keepBallot(manifest, ballot);
+    return this.#needs.words.keepBallot(manifest, ballot);
   }
 
   async *records({ owner, group }: GroupName, after?: SegmentId): AsyncIterable<SegmentRecord> {

@@ -17,14 +17,17 @@ import { type AccountOptions, Accounts } from "./accounts.ts";
 import { Books } from "./books.ts";
 import { diskRoomBytes } from "./disk-room.ts";
 import { ShardFiles } from "./files.ts";
+import { Groups } from "./groups.ts";
 import { Keeper } from "./keeper.ts";
 import { type Lodging, type PassedOn, passedOn, sampleOf, weightsOf } from "./lodging.ts";
+import { Register } from "./register.ts";
 import { Rolls } from "./rolls.ts";
 import { Scrub } from "./scrub.ts";
 import { type Neighbourhood, SeatPolicy } from "./seat-policy.ts";
 import { Serving } from "./serving.ts";
 import { Shares } from "./shares.ts";
 import { type GroupShelf, Shelf } from "./shelf.ts";
+import { WordKeeper } from "./word-keeper.ts";
 
 export interface VaultNeeds {
   /** The vault's own; nothing else may write there. */
@@ -116,6 +119,7 @@ class ShardVault implements Vault {
   readonly shelf: GroupShelf;
   readonly rolls: Rolls;
   readonly #parts: Parts;
+  readonly #groups: Groups;
   readonly #keeper: Keeper;
   readonly #serving: Serving;
   readonly #shares: Shares;
@@ -126,9 +130,14 @@ class ShardVault implements Vault {
     this.#parts = parts;
     this.rolls = parts.rolls;
     const shared = { ...parts, self: parts.keys.peer };
-    this.#keeper = new Keeper(shared);
+    const groups = new Groups(shared);
+    const register = new Register({ ...shared, groups });
+    const known = { ...shared, groups, register };
+    this.#groups = groups;
+    this.#keeper = new Keeper(known);
+    const words = new WordKeeper(known);
     const seatPolicy = new SeatPolicy(parts.neighbours);
-    const rooms = { ...shared, keeper: this.#keeper, seatPolicy };
+    const rooms = { ...known, keeper: this.#keeper, words, seatPolicy };
     this.shelf = new Shelf(rooms);
     const isReader = (from: Requester, owner: OwnerId) => this.#shares.isReader(from, owner);
     this.#serving = new Serving({ ...rooms, isReader });
@@ -194,7 +203,7 @@ class ShardVault implements Vault {
 
   sample(owner: OwnerId, random: Random): Promise<readonly Lodging[]> {
     const { books } = this.#parts;
-    return this.#during(() => sampleOf({ books, keeper: this.#keeper }, owner, random));
+    return this.#during(() => sampleOf({ books, groups: this.#groups }, owner, random));
   }
 
   takeIn(isOpen: boolean): void {
@@ -216,7 +225,7 @@ class ShardVault implements Vault {
   passedOn(): AsyncIterable<PassedOn> {
     const { books, accounts, keys } = this.#parts;
     const owners = [...accounts.owners.keys()];
-    return passedOn({ books, keeper: this.#keeper }, { owners, self: keys.peer });
+    return passedOn({ books, groups: this.#groups }, { owners, self: keys.peer });
   }
 
   letGo({ place }: Lodging): Promise<void> {

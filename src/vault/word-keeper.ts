@@ -1,0 +1,147 @@
+/**
+ * What the vault keeps beside shards: manifests with what is said of their groups, the heads of
+ * owners' devices, and the records of shared folders. Of each the newest; whoever brings an older
+ * one hears that it is Stale.
+ */
+import { asBuffer } from "../base/bytes.ts";
+import { HiveError } from "../base/errors.ts";
+import type { OwnerId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import type { Head, Manifest } from "../base/records.ts";
+import type { Share } from "../base/sharing.ts";
+import { parseShare } from "../crypt/share-records.ts";
+import type { Standing } from "../guard/log.ts";
+import type { Ballot } from "../guard/voter.ts";
+import type { Accounts } from "./accounts.ts";
+import { dropShare, putShare } from "./book-entries.ts";
+import type { Books } from "./books.ts";
+import type { Groups, Told } from "./groups.ts";
+import type { Register } from "./register.ts";
+import type { Rolls } from "./rolls.ts";
+
+export interface WordKeeperNeeds {
+  readonly books: Books;
+  readonly accounts: Accounts;
+  readonly groups: Groups;
+  readonly register: Register;
+  readonly rolls: Rolls;
+}
+
+export class WordKeeper {
+  readonly #needs: WordKeeperNeeds;
+  readonly #register: Register;
+  /** Policies whose texts are known to be in the books. */
+  readonly #texts = new Set<string>();
+
+  constructor(needs: WordKeeperNeeds) {
+    this.#needs = needs;
+    this.#register = needs.register;
+  }
+
+  async keepManifest(manifest: Manifest, told: Told): Promise<void> {
+    const { by } = told;
+    await this.#register.seatOwner(manifest.owner);
+    using _turn = await this.#register.turn();
+    const { accounts } = this.#needs;
+    // A full vault still has to learn of a repair: only newcomers need room for their words.
+    const known = accounts.owners.has(manifest.owner);
+    const { owner, bytes } = manifest;
+    using _room = known ? undefined : accounts.reserve(owner, bytes.length, by);
+    await this.#register.adopt(manifest, told);
+    if (!known) await this.#register.introduce(owner, by);
+  }
+
+  /** The text of the policy of the newest manifest, once it came. */
+  async keepPolicy(manifest: Manifest, text: Uint8Array): Promise<void> {
+    const { owner, group, policyHash } = manifest;
+    const name = `${owner}/${group}/${policyHash}`;
+    if (this.#texts.has(name)) return;
+    using _turn = await this.#register.turn();
+    if ((await this.#needs.groups.manifest(owner, group))?.policyHash !== policyHash) return;
+    const { changes, bytes } = await this.#needs.groups.words.putPolicy(manifest, text);
+    await this.#register.write(owner, this.#needs.accounts.with(owner, { bytes }), changes);
+    if (this.#texts.size >= limits.vault.manifestsParsedMax) this.#texts.clear();
+    this.#texts.add(name);
+  }
+
+  /** A longer log of the newest manifest, or what it says against ours. */
+  async keepLog(standing: Standing): Promise<"kept" | "known" | "forked"> {
+    using _turn = await this.#register.turn();
+    const { owner } = standing.manifest;
+    const longer = await this.#needs.groups.longerLog(standing);
+    if (longer === "known" || longer === "forked") return longer;
+    const { changes, bytes } = longer;
+    await this.#register.write(owner, this.#needs.accounts.with(owner, { bytes }), changes);
+    this.#needs.groups.rememberLog(standing);
+    return "kept";
+  }
+
+  /** On stable storage when it resolves; Stale when a newer manifest has come. */
+  async keepBallot(manifest: Manifest, ballot: Ballot): Promise<void> {
+    using _turn = await this.#register.turn();
+    const here = await this.#needs.groups.manifest(manifest.owner, manifest.group);
+    const isNewest = here !== undefined && sameBytes(here.bytes, manifest.bytes);
+    if (!isNewest) throw new HiveError("Stale", "vault.ballot", manifest.group);
+    await this.#needs.books.batch([this.#needs.groups.words.putBallot(manifest, ballot)]);
+  }
+
+  async keepHead(head: Head): Promise<void> {
+    using _turn = await this.#register.turn();
+    const { accounts } = this.#needs;
+    if (!accounts.owners.has(head.owner)) throw new HiveError("Denied", "vault.head", head.owner);
+    this.#needs.rolls.check({ owner: head.owner, by: head.peer });
+    const heads = await this.#needs.books.heads(head.owner);
+    const stored = heads.find(({ peer }) => peer === head.peer);
+    if (stored !== undefined && sameBytes(stored.bytes, head.bytes)) return;
+    // Silence would tell a device whose books are old that its head is safe here. No device uses a
+    // number twice, so of two heads with one number the later comes from a device that fell behind.
+    if (stored !== undefined && stored.sequence >= head.sequence) {
+      throw new HiveError("Stale", "vault.head", `sequence ${head.sequence}`);
+    }
+    if (stored === undefined && heads.length >= limits.devices.countMax) {
+      throw new HiveError("Quota", "vault.head", `${heads.length} devices`);
+    }
+    const bytes = head.bytes.length - (stored?.bytes.length ?? 0);
+    const totals = accounts.with(head.owner, { bytes });
+    await this.#register.write(head.owner, totals, await this.#needs.books.changesFor(head));
+  }
+
+  /**
+   * The newest state of a shared folder, and who may read it from now on. A guest's is paid for by
+   * the folder's owner, where the guest has nothing else here.
+   */
+  async keepShare(share: Share, host: OwnerId): Promise<void> {
+    using _turn = await this.#register.turn();
+    const { accounts } = this.#needs;
+    const { owner } = share;
+    const payer = accounts.owners.has(owner) ? owner : host;
+    if (!accounts.owners.has(payer)) throw new HiveError("Denied", "vault.share", owner);
+    const shares = await this.#needs.books.shares(owner);
+    const stored = await this.#needs.books.share(owner, share.share);
+    if (stored !== undefined && sameBytes(stored, share.bytes)) return;
+    // No number is used twice: whoever brings an older one would take a revocation back.
+    if (stored !== undefined && parseShare(stored).sequence >= share.sequence) {
+      throw new HiveError("Stale", "vault.share", `sequence ${share.sequence}`);
+    }
+    if (stored === undefined && shares.length >= limits.vault.sharesPerOwnerMax) {
+      throw new HiveError("Quota", "vault.share", `${shares.length} shares`);
+    }
+    const bytes = share.bytes.length - (stored?.length ?? 0);
+    using _room = bytes > 0 ? accounts.reserve(payer, bytes) : undefined;
+    await this.#register.write(payer, accounts.with(payer, { bytes }), [putShare(share)]);
+  }
+
+  /** What a guest wrote of this folder, whose right ended. */
+  async dropGuest(guest: OwnerId, { owner, share }: Share): Promise<void> {
+    using _turn = await this.#register.turn();
+    const { accounts } = this.#needs;
+    const stored = await this.#needs.books.share(guest, share);
+    if (stored === undefined || accounts.owners.has(guest)) return;
+    const totals = accounts.with(owner, { bytes: -stored.length });
+    await this.#register.write(owner, totals, [dropShare(guest, share)]);
+  }
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return asBuffer(left).equals(right);
+}
