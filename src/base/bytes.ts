@@ -218,3 +218,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
+
+export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return asBuffer(left).equals(right);
+}

@@ -4,7 +4,7 @@
  * not signed by both, and keeps of strangers' entries only what our own debts lead to.
  */
 import type { KeyChange } from "../base/blocks.ts";
-import { asBuffer } from "../base/bytes.ts";
+import { asBuffer, sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -51,7 +51,7 @@ export class Known {
   /** The entry, when these very bytes were checked before; most of what peers show was. */
   recognise(bytes: Uint8Array): Entry | undefined {
     const known = this.#byEnd.get(endOf(bytes));
-    return known !== undefined && asBuffer(known.bytes).equals(bytes) ? known : undefined;
+    return known !== undefined && sameBytes(known.bytes, bytes) ? known : undefined;
   }
 
   /** Another number whenever something is known that was not known before. */

@@ -4,7 +4,7 @@
  * that she may write is a tree that stays, and takes in what its owner has (writable.ts).
  */
 import type { DriveStore } from "../base/blocks.ts";
-import { asBuffer } from "../base/bytes.ts";
+import { sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Graft, type GraftItem, type GraftPoint, directoryType } from "../base/grafts.ts";
@@ -57,7 +57,7 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
     if (root !== undefined && right !== undefined) return this.#write(name, { root, right });
     const known = this.#roots.get(name);
     // Its blocks lie elsewhere, or who reads it is another: what is open stays open.
-    if (known !== undefined && root !== undefined && asBuffer(known).equals(root)) return;
+    if (known !== undefined && root !== undefined && sameBytes(known, root)) return;
     if (root === undefined) this.#roots.delete(name);
     else this.#roots.set(name, root);
     this.#changed(name);

@@ -10,7 +10,7 @@
  * something writes them anew.
  */
 import type { KeyValue } from "../base/blocks.ts";
-import { asBuffer } from "../base/bytes.ts";
+import { asBuffer, sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
@@ -278,10 +278,6 @@ export class Groups implements Seating {
     ]);
     this.#manifests.set(manifest.group, manifest);
   }
-}
-
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return asBuffer(left).equals(right);
 }
 
 /**

@@ -3,7 +3,7 @@
  * each checked entry by entry against the manifest that it goes on from. Groups is told, so that
  * shards are sought where they are now; to make it the owner's own is for agent/adopt.ts.
  */
-import { asBuffer } from "../base/bytes.ts";
+import { sameBytes } from "../base/bytes.ts";
 import { isFault } from "../base/errors.ts";
 import type { GuardNetwork } from "../base/guard.ts";
 import { type Log, describe } from "../base/log.ts";
@@ -57,7 +57,7 @@ async function believed(
   const { owner, group, bytes } = word.manifest;
   if (owner !== manifest.owner || group !== manifest.group) return undefined;
   await groups.adopt(word.manifest);
-  return asBuffer(bytes).equals(manifest.bytes) ? standingOf(manifest, word.log) : undefined;
+  return sameBytes(bytes, manifest.bytes) ? standingOf(manifest, word.log) : undefined;
 }
 
 /** Of two that contradict each other neither is taken, and who signed both is named. */

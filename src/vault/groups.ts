@@ -3,7 +3,7 @@
  * came, and what the members made of it. It decides what becomes of an older one; whoever takes
  * it in writes it down, within a turn.
  */
-import { asBuffer } from "../base/bytes.ts";
+import { sameBytes } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import type { GroupId, OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -148,8 +148,4 @@ export class Groups {
     this.#manifests.delete(key);
     this.#logs.delete(key);
   }
-}
-
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return asBuffer(left).equals(right);
 }

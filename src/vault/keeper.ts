@@ -4,7 +4,7 @@
  * nothing names (the scrub removes it), never an entry without its file.
  */
 import type { KeyChange } from "../base/blocks.ts";
-import { asBuffer } from "../base/bytes.ts";
+import { sameBytes } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import type { SegmentId, ShardId } from "../base/ids.ts";
@@ -210,13 +210,8 @@ export class Keeper {
     }
     return found;
   }
-
 }
 
 function isSame(left: Place, right: Place): boolean {
   return left.segment === right.segment && left.index === right.index;
-}
-
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return asBuffer(left).equals(right);
 }

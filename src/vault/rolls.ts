@@ -6,7 +6,7 @@
  *   roll/OWNER  the newest roll of the owner's drive
  */
 import type { KeyValue } from "../base/blocks.ts";
-import { asBuffer } from "../base/bytes.ts";
+import { sameBytes } from "../base/bytes.ts";
 import type { DeviceRoll } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
@@ -53,7 +53,7 @@ export class Rolls {
     const { books, keeps } = this.#needs;
     if (!keeps(owner)) throw new HiveError("Denied", "vault.roll", owner);
     const known = this.#rolls.get(owner);
-    if (known !== undefined && asBuffer(known.bytes).equals(asBuffer(bytes))) return;
+    if (known !== undefined && sameBytes(known.bytes, bytes)) return;
     if (known !== undefined && isPreferred(known, roll)) {
       throw new HiveError("Stale", "vault.roll", `sequence ${sequence}`);
     }

@@ -3,7 +3,7 @@
  * owner and their group only. It signs a receipt only for what would survive a crash, and decides
  * who may ask for what. Its door is admission.ts; keeper.ts has the shards, word-keeper.ts the rest.
  */
-import { asBuffer } from "../base/bytes.ts";
+import { sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
@@ -184,7 +184,7 @@ export class Serving implements Served {
   async #underManifest(manifest: Manifest): Promise<Standing> {
     const { owner, group, bytes } = manifest;
     const here = await this.#needs.groups.standing(owner, group);
-    const isSame = here !== undefined && asBuffer(here.manifest.bytes).equals(bytes);
+    const isSame = here !== undefined && sameBytes(here.manifest.bytes, bytes);
     return isSame ? here : { manifest, log: [] };
   }
 

@@ -3,7 +3,7 @@
  * owners' devices, and the records of shared folders. Of each the newest; whoever brings an older
  * one hears that it is Stale.
  */
-import { asBuffer } from "../base/bytes.ts";
+import { sameBytes } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -140,8 +140,4 @@ export class WordKeeper {
     const totals = accounts.with(owner, { bytes: -stored.length });
     await this.#register.write(owner, totals, [dropShare(guest, share)]);
   }
-}
-
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return asBuffer(left).equals(right);
 }
