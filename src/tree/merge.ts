@@ -154,14 +154,16 @@ export class Merger {
   }
 
   #carryOut(steps: readonly Step[], how: How): void {
-    let portion = new Portion(this.#state, how);
-    for (const step of steps) {
-      portion.add(step);
-      if (!portion.isFull) continue;
+    this.#state.together(() => {
+      let portion = new Portion(this.#state, how);
+      for (const step of steps) {
+        portion.add(step);
+        if (!portion.isFull) continue;
+        portion.record();
+        portion = new Portion(this.#state, how);
+      }
       portion.record();
-      portion = new Portion(this.#state, how);
-    }
-    portion.record();
+    });
   }
 
   async #resolve(comparison: Comparison, meeting: Meeting): Promise<readonly Step[]> {

@@ -122,7 +122,7 @@ export class Renewer {
     state.secrets = {
       areStale: (node) => this.#over(node) !== undefined,
       renewed: (node) => void this.#over(node)?.done.add(node.ino),
-      moved: (node, from) => this.#moved(node, from),
+      moved: (movedFrom) => this.#moved(movedFrom),
       takesTable: () => {
         const takes = this.#takesTable;
         this.#takesTable = false;
@@ -175,20 +175,20 @@ export class Renewer {
     return { name: "renew", step };
   }
 
-  #moved(node: Node, from: Home): void {
+  /** What left a folder of which others have the secrets is to have new ones; nobody waits. */
+  #moved(movedFrom: ReadonlyMap<Node, Home>): void {
     if (this.#shared.size === 0) return;
-    const still = this.#sharedAbove(node.home);
-    const isOut = [...this.#sharedAbove(from)].some((folder) => !still.has(folder));
-    // Nobody waits for it.
-    if (isOut && node.home.kind !== "none") void this.renew(node);
+    const placeBefore = (node: Node): Home => movedFrom.get(node) ?? node.home;
+    for (const node of movedFrom.keys()) {
+      const still = this.#sharedAbove(node, ({ home }) => home);
+      const isOut = [...this.#sharedAbove(node, placeBefore)].some((one) => !still.has(one));
+      if (isOut && node.home.kind !== "none") void this.renew(node);
+    }
   }
 
-  /** In the middle of a merge, folders that change places may be above each other: met twice. */
-  #sharedAbove(home: Home): ReadonlySet<Ino> {
+  #sharedAbove(node: Node, placeOf: (node: Node) => Home): ReadonlySet<Ino> {
     const found = new Set<Ino>();
-    const met = new Set<Node>();
-    for (let at = home; at.kind === "entry" && !met.has(at.parent); at = at.parent.home) {
-      met.add(at.parent);
+    for (let at = placeOf(node); at.kind === "entry"; at = placeOf(at.parent)) {
       if (this.#shared.has(at.parent.ino)) found.add(at.parent.ino);
     }
     return found;

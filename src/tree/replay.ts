@@ -5,6 +5,7 @@
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
 import { openJournal } from "../dag/keys.ts";
+import { apply } from "./applying.ts";
 import { attempt } from "./attempt.ts";
 import { settleLive } from "./flush.ts";
 import { type Change, isOfDrive, parseChanges } from "./journal.ts";
@@ -24,6 +25,7 @@ export async function replay(state: State, lost?: LostChange): Promise<number> {
   for await (const sealed of state.needs.store.replay()) {
     const changes = parseChanges(openJournal(state.keys, sealed));
     for (const change of changes) await repeating(change);
+    state.tellMoves();
     count++;
   }
   for (const node of [...state.liveFiles]) {
@@ -87,23 +89,23 @@ function repeatChange(state: State, change: Change, belief: Belief): void {
       return repeatInode(state, change);
     case "cut":
       forgetFrom(state.nodes.get(change.ino), state, change.from, Infinity);
-      return state.apply(change);
+      return apply(state, change);
     case "chunk":
     case "hole":
       // The sealed chunk holds what the journal told of it before.
       forgetFrom(state.nodes.get(change.ino), state, change.index, change.index + 1);
-      return state.apply(change);
+      return apply(state, change);
     case "data":
       return replayData(state, state.nodes.get(change.ino), change.offsetBytes, change.bytes);
     case "graft":
       forgetFrom(state.nodes.get(change.ino), state, 0, Infinity);
-      return state.apply(change);
+      return apply(state, change);
     case "bind":
     case "unbind":
     case "policies":
     case "seen":
     case "eras":
-      return state.apply(change);
+      return apply(state, change);
   }
 }
 
@@ -136,7 +138,7 @@ function repeatInode(state: State, change: Change & { readonly kind: "inode" }):
     live.published = { sizeBytes, content };
     live.allocatedBytes = content.kind === "chunks" ? content.allocatedBytes : 0;
   }
-  state.apply(change);
+  apply(state, change);
 }
 
 function forgetFrom(node: Node, state: State, from: number, to: number): void {

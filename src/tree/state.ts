@@ -1,7 +1,7 @@
 /**
  * The drive's state in memory and the one way to change it. An operation decides on a list of
  * changes and calls `record`: they go into the journal as one record and into the active layer.
- * Replay after a crash calls `apply` with what the journal holds: the same changes, the same state.
+ * Replay after a crash applies what the journal holds: the same changes, the same state.
  *
  * It knows nothing of POSIX (the operations' files do) nor of pages (commit.ts does).
  */
@@ -14,13 +14,14 @@ import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PinStore } from "../base/pins.ts";
 import type { Random } from "../base/random.ts";
-import { type Inode, type PageTree, inodeWith, marksOf, noTree } from "../dag/inodes.ts";
+import { type Inode, type PageTree, inodeWith } from "../dag/inodes.ts";
 import { type TreeKeys, sealJournal } from "../dag/keys.ts";
 import type { Eras } from "../dag/eras.ts";
-import { type Seen, deviceOf, markOf, seenByBoth } from "../dag/marks.ts";
+import { type Seen, markOf, seenByBoth } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { anchorsOf } from "./anchors.ts";
+import { apply } from "./applying.ts";
 import { Wanted } from "./attempt.ts";
 import { Bar } from "./bar.ts";
 import { Blocks, type HandedChunk } from "./blocks.ts";
@@ -29,7 +30,7 @@ import type { Device } from "./devices.ts";
 import { type Change, type HomePlace, encodeChanges, isOfDrive } from "./journal.ts";
 import { Layer } from "./layers.ts";
 import { markedAll, nextMark } from "./marking.ts";
-import { type Home, type Node, Nodes, countedBytesOf, notCounted, sameHome } from "./nodes.ts";
+import { type Home, type Node, Nodes, countedBytesOf } from "./nodes.ts";
 import { Pins } from "./pins.ts";
 import { Unsealed, sealingFirst } from "./unsealed.ts";
 
@@ -55,8 +56,8 @@ export interface Secrets {
   areStale(node: Node): boolean;
   /** It has one. */
   renewed(node: Node): void;
-  /** It moved from one place to another. */
-  moved(node: Node, from: Home): void;
+  /** These are where they shall be, each with the place where it was before. */
+  moved(movedFrom: ReadonlyMap<Node, Home>): void;
   /** Whether the table of linked files is to have a new secret; true once each time. */
   takesTable(): boolean;
 }
@@ -97,6 +98,9 @@ export class State {
   placesChanged = 0;
   /** False where the table of linked files is not at hand: their names are passed over. */
   showsLinked = true;
+  /** What moved, and from where, in the act that is being made so. */
+  readonly movedFrom = new Map<Node, Home>();
+  #isTogether = false;
   /** Set by resealing.ts: what lies below this folder may have to follow its policy. */
   reseal: (node: Node) => void = () => undefined;
   /** Set by renewing.ts: whose secret somebody has who is not to have it any more. */
@@ -204,44 +208,26 @@ export class State {
       const all = [...anchors, ...told.map((change) => this.#published(change))];
       this.#append(all, options);
     }
-    for (const change of changes) this.apply(change);
+    for (const change of changes) apply(this, change);
+    if (!this.#isTogether) this.tellMoves();
   }
 
-  /** Makes a change so, without a word to the journal. */
-  apply(change: Change): void {
-    switch (change.kind) {
-      case "where":
-        return;
-      case "inode":
-        return this.#setInode(change.inode, change.home);
-      case "bind":
-        this.active.namesOf(change.directory).set(change.key, change);
-        return;
-      case "unbind":
-        this.active.namesOf(change.directory).set(change.key, null);
-        return;
-      case "cut":
-        return this.#cut(change.ino, change.from);
-      case "chunk":
-        this.active.chunksOf(change.ino).links.set(change.index, change.link);
-        return;
-      case "hole":
-        this.active.chunksOf(change.ino).links.set(change.index, null);
-        return;
-      case "policies":
-        this.policies = change.policies;
-        this.placesChanged++;
-        return;
-      case "graft":
-        return this.#graft(change.ino, change.tree);
-      case "seen":
-        return this.haveSeen(change.devices);
-      case "eras":
-        return this.haveEras(change.eras);
-      case "data":
-        // The bytes are in the file's dirty chunks already; replay.ts puts them there.
-        return;
+  /** Several records that are one act: what moved is told when the last of them is made so. */
+  together(work: () => void): void {
+    this.#isTogether = true;
+    try {
+      work();
+    } finally {
+      this.#isTogether = false;
+      this.tellMoves();
     }
+  }
+
+  /** Not before the end of a record: half of it may leave a folder below what is in it. */
+  tellMoves(): void {
+    if (this.movedFrom.size === 0) return;
+    this.secrets.moved(this.movedFrom);
+    this.movedFrom.clear();
   }
 
   /** The inode as a crash may show it: without the sizes of data that is not published. */
@@ -268,31 +254,6 @@ export class State {
     if (node.home.kind === "entry") this.keep(node.home.parent);
   }
 
-  #setInode(inode: Inode, place: HomePlace): void {
-    const home = this.homeOf(place);
-    const node = this.nodes.find(inode.ino) ?? this.nodes.add(inode, noTree, home);
-    if (this.quiet === 0) this.changing(node, inode);
-    const isMoved = !sameHome(node.home, home);
-    const isFolder = inode.content.kind === "directory";
-    const isGoverned = isMoved || node.inode.policy !== inode.policy;
-    if (isGoverned) node.slotAt = -1;
-    // What lies below a folder follows it; below a file there is nothing.
-    if (isGoverned && isFolder) this.placesChanged++;
-    node.inode = inode;
-    const { home: before } = node;
-    if (isMoved) this.nodes.move(node, home);
-    if (isMoved) this.secrets.moved(node, before);
-    if (home.kind === "entry") this.keep(home.parent);
-    const published = this.publishedInode(node, inode);
-    this.active.keep({ node, inode: published, home: node.home });
-    node.anchored = this.active.number;
-    this.#count(node, published);
-    const { edited, moved } = marksOf(inode);
-    this.#notAgain(inode.ino);
-    this.#notAgain(edited);
-    this.#notAgain(moved);
-  }
-
   /** All that these devices had made by then is in here, or was decided on. */
   haveSeen(devices: Seen): void {
     this.seen = seenByBoth(this.seen, devices);
@@ -306,37 +267,6 @@ export class State {
   haveEras(eras: Eras): void {
     this.eras = eras;
     this.blocks.era = eras.now;
-  }
-
-  /** A mark of this device is made once. */
-  #notAgain(mark: number): void {
-    if (mark < this.nextIno) return;
-    if (deviceOf(mark) === this.device.number) this.nextIno = mark + 1;
-  }
-
-  #graft(ino: Ino, tree: PageTree): void {
-    const node = this.nodes.get(ino);
-    node.tree = tree;
-    node.treeSlot = node.inode.slot;
-    this.active.chunks.delete(ino);
-    this.keep(node);
-  }
-
-  #count(node: Node, inode: Inode): void {
-    const before = node.countedBytes;
-    const bytes = inode.links > 0 ? countedBytesOf(inode) : notCounted;
-    const files = Number(bytes !== notCounted) - Number(before !== notCounted);
-    // A tree of a shared folder began without knowing how much there is.
-    this.totals.files = Math.max(0, this.totals.files + files);
-    const more = Math.max(0, bytes) - Math.max(0, before);
-    this.totals.bytes = Math.max(0, this.totals.bytes + more);
-    node.countedBytes = bytes;
-  }
-
-  #cut(ino: Ino, from: number): void {
-    const changes = this.active.chunksOf(ino);
-    changes.cutFrom = Math.min(changes.cutFrom, from);
-    changes.links.cutFrom(from);
   }
 
   /** A record that changes nothing: what came before it has a place in the journal. */
