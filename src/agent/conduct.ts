@@ -4,6 +4,7 @@
  * at the members; how they are judged is for proofs.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { agentKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
@@ -41,7 +42,7 @@ export interface ConductNeeds {
 }
 
 const version = 3;
-const lookedKey = "x/looked";
+const lookedKey = agentKeys.looked;
 
 export class Conduct {
   readonly #books: KeyValue;
@@ -66,8 +67,8 @@ export class Conduct {
   }
 
   async open(): Promise<void> {
-    for await (const [key, value] of this.#books.list("h/")) {
-      this.#histories.set(parsePeerId(key.slice(2)), decode(value));
+    for await (const [key, value] of this.#books.list(agentKeys.history)) {
+      this.#histories.set(parsePeerId(key.slice(agentKeys.history.length)), decode(value));
     }
     const looked = await this.#books.get(lookedKey);
     if (looked !== undefined) this.#lookedAtMs = new Reader(looked, "agent.looked").varint();
@@ -150,7 +151,7 @@ export class Conduct {
     const looked = new Writer(8).varint(lookedAtMs).finish();
     const histories = changed.map((peer): KeyChange => {
       const value = encode(this.#histories.get(peer) ?? noHistory);
-      return { type: "put", key: `h/${peer}`, value };
+      return { type: "put", key: agentKeys.history + peer, value };
     });
     await this.#books.batch([...histories, { type: "put", key: lookedKey, value: looked }]);
   }

@@ -5,6 +5,7 @@
  * to that. It has no key of the owner's.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { agentKeys } from "../base/book-keys.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
 import type { GuardHost, GuardNetwork } from "../base/guard.ts";
@@ -66,7 +67,7 @@ export async function openGuardian(
   needs: GuardianNeeds, options: GuardianOptions,
 ): Promise<Guardian> {
   const domains = () => domainsOf(needs.network.peers());
-  const books = booksUnder(needs.books, "guard/");
+  const books = booksUnder(needs.books, agentKeys.guard);
   const { deadAfterMs } = options;
   const conduct = new Conduct({ clock: needs.clock, books, domains }, { deadAfterMs });
   await conduct.open();

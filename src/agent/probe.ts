@@ -8,6 +8,7 @@
  *   r/PEER  when it was last probed, since when it gives nothing, and how often it was asked since
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { agentKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { type PeerId, type ShardId, parsePeerId } from "../base/ids.ts";
@@ -41,7 +42,7 @@ export interface Probed {
   readonly failures: number;
 }
 
-const prefix = "r/";
+const prefix = agentKeys.probe;
 const never: Probed = { atMs: 0, failingSinceMs: 0, failures: 0 };
 
 export class Probe implements Step {

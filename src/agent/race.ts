@@ -8,6 +8,7 @@
  *   w/PEER  races lost in a row, one a day counted, and when the last of them was
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { agentKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
@@ -33,7 +34,7 @@ export interface Leg {
   readonly answer: Uint8Array;
 }
 
-const prefix = "w/";
+const prefix = agentKeys.race;
 
 export class Races {
   readonly #needs: RaceNeeds;

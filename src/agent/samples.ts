@@ -5,6 +5,7 @@
  *   q/PEER  when it was last asked, right leaves in a row, since when, and when it was last proven
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { agentKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
@@ -27,7 +28,7 @@ export interface DueSample {
   readonly load: Load;
 }
 
-const prefix = "q/";
+const prefix = agentKeys.sample;
 
 export class Samples {
   readonly #needs: SamplesNeeds;

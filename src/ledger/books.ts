@@ -7,6 +7,7 @@
  *   o/OWNER/PEER         when a device was last met        a/OWNER         since when it owes
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { ledgerKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { OwnerId, PeerId, SegmentId } from "../base/ids.ts";
 import { parseOwnerId, parsePeerId } from "../base/ids.ts";
@@ -35,15 +36,15 @@ export class LedgerBooks {
 
   /** Drawn once: who has lost its books must not write under the old number. */
   async number(random: Random): Promise<string> {
-    const known = await this.#store.get("book");
+    const known = await this.#store.get(ledgerKeys.book);
     if (known !== undefined) return Buffer.from(known).toString("hex");
     const drawn = random.bytes(bookBytes);
-    await this.#store.put("book", drawn);
+    await this.#store.put(ledgerKeys.book, drawn);
     return drawn.toString("hex");
   }
 
   async *credits(): AsyncGenerator<Credit> {
-    for await (const [, value] of this.#store.list("e/")) {
+    for await (const [, value] of this.#store.list(ledgerKeys.credit)) {
       const reader = readerOf(value, "ledger.credit");
       const entry = parseEntry(reader.bytes());
       const [kept, watched] = [reader.varint() / scale, reader.varint() / scale];
@@ -53,21 +54,23 @@ export class LedgerBooks {
   }
 
   async *pending(): AsyncGenerator<Admission> {
-    for await (const [, value] of this.#store.list("n/")) yield parseAdmission(value);
+    for await (const [, value] of this.#store.list(ledgerKeys.admission)) {
+      yield parseAdmission(value);
+    }
   }
 
   async *tallies(): AsyncGenerator<readonly [PeerId, Tally]> {
-    for await (const [key, value] of this.#store.list("t/")) {
-      yield [parsePeerId(key.slice(2)), decodeTally(value)];
+    for await (const [key, value] of this.#store.list(ledgerKeys.tally)) {
+      yield [parsePeerId(key.slice(ledgerKeys.tally.length)), decodeTally(value)];
     }
   }
 
   async *frauds(): AsyncGenerator<Fraud> {
-    for await (const [, value] of this.#store.list("f/")) yield parseFraud(value);
+    for await (const [, value] of this.#store.list(ledgerKeys.fraud)) yield parseFraud(value);
   }
 
   async *devices(): AsyncGenerator<{ owner: OwnerId; peer: PeerId; atMs: number }> {
-    for await (const [key, value] of this.#store.list("o/")) {
+    for await (const [key, value] of this.#store.list(ledgerKeys.lodging)) {
       const [, owner = "", peer = ""] = key.split("/");
       const reader = new Reader(value, "ledger.device");
       yield { owner: parseOwnerId(owner), peer: parsePeerId(peer), atMs: reader.varint() };
@@ -75,12 +78,12 @@ export class LedgerBooks {
   }
 
   async *arrears(): AsyncGenerator<Arrears> {
-    for await (const [key, value] of this.#store.list("a/")) {
+    for await (const [key, value] of this.#store.list(ledgerKeys.arrears)) {
       const reader = readerOf(value, "ledger.arrears");
       const sinceMs = reader.varint();
       const [told, released] = [reader.varint(), reader.varint()];
       yield {
-        owner: parseOwnerId(key.slice(2)), sinceMs,
+        owner: parseOwnerId(key.slice(ledgerKeys.arrears.length)), sinceMs,
         toldAtMs: told === 0 ? undefined : told,
         releasedAtMs: released === 0 ? undefined : released,
       };
@@ -88,13 +91,13 @@ export class LedgerBooks {
   }
 
   async marks(segment: SegmentId): Promise<Marks> {
-    const value = await this.#store.get(`m/${segment}`);
+    const value = await this.#store.get(ledgerKeys.marks + segment);
     return value === undefined ? new Map() : decodeMarks(value);
   }
 
   async *allMarks(after: string | undefined): AsyncGenerator<readonly [string, Marks]> {
     const options = after === undefined ? {} : { after };
-    for await (const [key, value] of this.#store.list("m/", options)) {
+    for await (const [key, value] of this.#store.list(ledgerKeys.marks, options)) {
       yield [key, decodeMarks(value)];
     }
   }
@@ -111,19 +114,19 @@ export function dropCredit(pair: { readonly server: PeerId; readonly client: Pee
 }
 
 export function putPending(admission: Admission): KeyChange {
-  return { type: "put", key: `n/${admission.server}`, value: admission.bytes };
+  return { type: "put", key: ledgerKeys.admission + admission.server, value: admission.bytes };
 }
 
 export function dropPending(server: PeerId): KeyChange {
-  return { type: "delete", key: `n/${server}` };
+  return { type: "delete", key: ledgerKeys.admission + server };
 }
 
 export function putTally(peer: PeerId, tally: Tally): KeyChange {
-  return { type: "put", key: `t/${peer}`, value: encodeTally(tally) };
+  return { type: "put", key: ledgerKeys.tally + peer, value: encodeTally(tally) };
 }
 
 export function putMarks(segment: SegmentId, marks: Marks): KeyChange {
-  return { type: "put", key: `m/${segment}`, value: encodeMarks(marks) };
+  return { type: "put", key: ledgerKeys.marks + segment, value: encodeMarks(marks) };
 }
 
 export function dropMarks(key: string): KeyChange {
@@ -131,30 +134,30 @@ export function dropMarks(key: string): KeyChange {
 }
 
 export function putFraud({ peer, bytes }: Fraud): KeyChange {
-  return { type: "put", key: `f/${peer}`, value: bytes };
+  return { type: "put", key: ledgerKeys.fraud + peer, value: bytes };
 }
 
 export function putDevice(owner: OwnerId, peer: PeerId, atMs: number): KeyChange {
   const value = new Writer(8).varint(atMs).finish();
-  return { type: "put", key: `o/${owner}/${peer}`, value };
+  return { type: "put", key: `${ledgerKeys.lodging}${owner}/${peer}`, value };
 }
 
 export function dropDevice(owner: OwnerId, peer: PeerId): KeyChange {
-  return { type: "delete", key: `o/${owner}/${peer}` };
+  return { type: "delete", key: `${ledgerKeys.lodging}${owner}/${peer}` };
 }
 
 export function putArrears({ owner, sinceMs, toldAtMs, releasedAtMs }: Arrears): KeyChange {
   const writer = new Writer(24).u8(version).varint(sinceMs);
   writer.varint(toldAtMs ?? 0).varint(releasedAtMs ?? 0);
-  return { type: "put", key: `a/${owner}`, value: writer.finish() };
+  return { type: "put", key: ledgerKeys.arrears + owner, value: writer.finish() };
 }
 
 export function dropArrears(owner: OwnerId): KeyChange {
-  return { type: "delete", key: `a/${owner}` };
+  return { type: "delete", key: ledgerKeys.arrears + owner };
 }
 
 function creditKey({ server, client }: { server: PeerId; client: PeerId }): string {
-  return `e/${server}/${client}`;
+  return `${ledgerKeys.credit}${server}/${client}`;
 }
 
 /** What others admit may be as large as a number gets. */

@@ -1,4 +1,5 @@
 /** The rooms of a node, built and introduced to each other; whoever closes the parts ends them. */
+import { agentKeys } from "../base/book-keys.ts";
 import { type Agent, openAgent } from "../agent/agent.ts";
 import { openGuardian } from "../agent/guardian.ts";
 import { GivingUp } from "../agent/giving-up.ts";
@@ -82,7 +83,7 @@ export async function openRooms(
   met.guardian = guard;
   const givingUp = new GivingUp({ ...shared, vault, notices });
   const going = { clock, log, vault, givingUp, self: keys.peer };
-  const leaving = new Leaving({ ...going, books: booksUnder(books, "leave/") });
+  const leaving = new Leaving({ ...going, books: booksUnder(books, agentKeys.leave) });
   await leaving.open();
   const shedding = new Shedding({
     ...going, peers: () => peers.peers(), isLeaving: () => leaving.isUnderWay,

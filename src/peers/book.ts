@@ -4,6 +4,7 @@
  * its peers. It dials nobody; it says who is due.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { peopleKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
@@ -37,8 +38,8 @@ export interface Source {
   readonly prefix?: string | undefined;
 }
 
-const prefix = "peer/";
-const friendPrefix = "friend/";
+const prefix = peopleKeys.peer;
+const friendPrefix = peopleKeys.friend;
 /** Weight of a new round trip in the smoothed one, as TCP has it. */
 const freshness = 1 / 8;
 

@@ -9,6 +9,7 @@ import { BaseBlockstore } from "blockstore-core";
 import { createHeliaLight } from "helia";
 import { CID } from "multiformats/cid";
 import type { BlockFetcher, KeyValue } from "../base/blocks.ts";
+import { peopleKeys } from "../base/book-keys.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -104,7 +105,7 @@ function shardBroker(fetcher: BlockFetcher | undefined): BlockBroker {
   };
 }
 
-const prefix = "ipfs/";
+const prefix = peopleKeys.ipfsBlock;
 const rawCodec = 0x55;
 const sha256Code = 0x12;
 

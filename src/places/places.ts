@@ -9,6 +9,7 @@
  */
 import { isNear, parseAddress } from "../base/address.ts";
 import type { KeyValue } from "../base/blocks.ts";
+import { peopleKeys } from "../base/book-keys.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
@@ -41,7 +42,7 @@ export interface PlacesOptions {
   readonly country: string | undefined;
 }
 
-const vouchKeys = "vouch/";
+const vouchKeys = peopleKeys.vouch;
 /** A prefix that no address has. */
 const ownPrefix = "self";
 

@@ -4,6 +4,7 @@
  */
 import { isPublic, lineOf, parseAddress, prefixOf } from "../base/address.ts";
 import type { KeyValue } from "../base/blocks.ts";
+import { peopleKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
@@ -38,7 +39,7 @@ export interface SightingsNeeds {
   readonly pending: Pending;
 }
 
-const keys = "place/";
+const keys = peopleKeys.sighting;
 
 export class Sightings {
   readonly #needs: SightingsNeeds;

@@ -4,6 +4,7 @@
  * those whom we have known for longest, so that a crowd of new keys crowds nobody out.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { peopleKeys } from "../base/book-keys.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
@@ -21,7 +22,7 @@ export interface StatementsNeeds {
   readonly knownSinceMs: (verifier: PeerId) => number;
 }
 
-const keys = "range/";
+const keys = peopleKeys.statement;
 
 export class Statements {
   readonly #needs: StatementsNeeds;

@@ -1,15 +1,10 @@
 /**
  * Transfer's own books: which segments there are, who keeps their shards, and how a cut-off upload
- * goes on. It stores and remembers; it never decides, sends or codes. Keys of the KeyValue:
- *
- *   s/SEGMENT  a segment     m/GROUP  a manifest     x/sequence  the head's last sequence
- *   x/head  the last head we signed      x/newer  one that another device signed since
- *   c/CID  a block's place   n/CID  the same, not in a run yet   p/CID  a sealed catalog page
- *   x/runs  the catalog's runs       x/building  a run being stored
- *
- * policies.ts, surplus.ts, move.ts and outgoing.ts say what they keep there.
+ * goes on. It stores and remembers; it never decides, sends or codes. What else
+ * transfer keeps beside it, base/book-keys.ts names, and who keeps it says what is in it.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
@@ -56,8 +51,8 @@ export class SegmentBooks {
   }
 
   async open(): Promise<void> {
-    for await (const [key, value] of this.#books.list("s/")) {
-      const segment = parseSegmentId(key.slice(2));
+    for await (const [key, value] of this.#books.list(transferKeys.segment)) {
+      const segment = parseSegmentId(key.slice(transferKeys.segment.length));
       this.#states.set(segment, this.#decode(segment, value).state);
     }
   }
@@ -71,7 +66,7 @@ export class SegmentBooks {
   }
 
   async record(segment: SegmentId): Promise<SegmentRecord | undefined> {
-    const value = await this.#books.get(`s/${segment}`);
+    const value = await this.#books.get(transferKeys.segment + segment);
     return value === undefined ? undefined : this.#decode(segment, value).record();
   }
 
@@ -86,7 +81,7 @@ export class SegmentBooks {
   ): Promise<void> {
     assert(state.holders.length === state.n && options.record.segment === state.segment);
     const value = encode(state, options.record, options.blocks ?? []);
-    const key = `s/${state.segment}`;
+    const key = transferKeys.segment + state.segment;
     await this.#books.batch([{ type: "put", key, value }, ...(options.changes ?? [])]);
     this.#states.set(state.segment, state);
   }
@@ -108,7 +103,7 @@ export class SegmentBooks {
 
   /** Forgets a segment, together with the caller's other changes. */
   async forget(segment: SegmentId, changes: readonly KeyChange[] = []): Promise<void> {
-    await this.#books.batch([{ type: "delete", key: `s/${segment}` }, ...changes]);
+    await this.#books.batch([{ type: "delete", key: transferKeys.segment + segment }, ...changes]);
     this.#states.delete(segment);
   }
 
@@ -117,7 +112,7 @@ export class SegmentBooks {
     const found: HalfPlaced[] = [];
     for (const state of this.#states.values()) {
       if (state.placed) continue;
-      const value = await this.#books.get(`s/${state.segment}`);
+      const value = await this.#books.get(transferKeys.segment + state.segment);
       if (value === undefined) continue;
       const { record, blocks } = this.#decode(state.segment, value);
       found.push({ state, record: record(), blocks });

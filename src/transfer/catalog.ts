@@ -4,6 +4,7 @@
  * The newest few entries stand in the head itself. Runs are made in runs.ts.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { type Cid, parseCid, parseGroupId, parseSegmentId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
@@ -15,13 +16,13 @@ import { RunBuilder } from "./runs.ts";
 
 /** Where these books, transfer's own, say that the block lies; for whoever has nothing but them. */
 export async function placeIn(books: KeyValue, cid: Cid): Promise<CatalogEntry | undefined> {
-  const value = await books.get(`c/${cid}`);
+  const value = await books.get(transferKeys.place + cid);
   return value === undefined ? undefined : decodePlace(cid, value);
 }
 
 /** True when the books tell of any block at all. */
 export async function tellsOfBlocks(books: KeyValue): Promise<boolean> {
-  for await (const _pair of books.list("c/")) return true;
+  for await (const _pair of books.list(transferKeys.place)) return true;
   return false;
 }
 
@@ -49,8 +50,8 @@ export class Catalog {
 
   /** Every block that has a place, the catalog's own pages among them. */
   async *entries(): AsyncGenerator<CatalogEntry> {
-    for await (const [key, value] of this.#books.list("c/")) {
-      yield decodePlace(parseCid(key.slice(2)), value);
+    for await (const [key, value] of this.#books.list(transferKeys.place)) {
+      yield decodePlace(parseCid(key.slice(transferKeys.place.length)), value);
     }
   }
 
@@ -64,13 +65,16 @@ export class Catalog {
   /** Nothing refers to these blocks: they have no place any more, and no later run names them. */
   async forget(cids: readonly Cid[]): Promise<void> {
     await this.#books.batch(cids.flatMap((cid): KeyChange[] => {
-      return [{ type: "delete", key: `c/${cid}` }, { type: "delete", key: `n/${cid}` }];
+      return [
+        { type: "delete", key: transferKeys.place + cid },
+        { type: "delete", key: transferKeys.newPlace + cid },
+      ];
     }));
   }
 
   async count(): Promise<number> {
     let blocks = 0;
-    for await (const _pair of this.#books.list("c/")) blocks++;
+    for await (const _pair of this.#books.list(transferKeys.place)) blocks++;
     return blocks;
   }
 
@@ -82,16 +86,16 @@ export class Catalog {
 
   /** All runs are to be written anew, as one: where their pages lie now is not to be used. */
   async renew(): Promise<void> {
-    await this.#books.put("x/renew", Buffer.alloc(0));
+    await this.#books.put(transferKeys.runsToRenew, Buffer.alloc(0));
   }
 
   async isToRenew(): Promise<boolean> {
-    return await this.#books.get("x/renew") !== undefined;
+    return await this.#books.get(transferKeys.runsToRenew) !== undefined;
   }
 
   /** The bytes of a page that this catalog made itself. */
   async page(cid: Cid): Promise<Uint8Array | undefined> {
-    return this.#books.get(`p/${cid}`);
+    return this.#books.get(transferKeys.catalogPage + cid);
   }
 
   /** What to write when these blocks are placed. A page's own place is in no run. */
@@ -99,23 +103,23 @@ export class Catalog {
     this.since.note(entries.map(({ cid }) => cid));
     const changes = entries.map(async (entry): Promise<KeyChange[]> => {
       const value = encodePlace(entry);
-      const found: KeyChange = { type: "put", key: `c/${entry.cid}`, value };
+      const found: KeyChange = { type: "put", key: transferKeys.place + entry.cid, value };
       if (await this.page(entry.cid) !== undefined) return [found];
-      return [found, { type: "put", key: `n/${entry.cid}`, value }];
+      return [found, { type: "put", key: transferKeys.newPlace + entry.cid, value }];
     });
     return (await Promise.all(changes)).flat();
   }
 
   async newest(): Promise<CatalogEntry[]> {
     const entries: CatalogEntry[] = [];
-    for await (const [key, value] of this.#books.list("n/")) {
-      entries.push(decodePlace(parseCid(key.slice(2)), value));
+    for await (const [key, value] of this.#books.list(transferKeys.newPlace)) {
+      entries.push(decodePlace(parseCid(key.slice(transferKeys.newPlace.length)), value));
     }
     return entries;
   }
 
   async runs(): Promise<readonly Run[]> {
-    const value = await this.#books.get("x/runs");
+    const value = await this.#books.get(transferKeys.runs);
     return value === undefined ? [] : decodeRuns(value);
   }
 
@@ -132,14 +136,14 @@ export class Catalog {
     const changes = newest.flatMap((entry): KeyChange[] => {
       const value = encodePlace(entry);
       return [
-        { type: "put", key: `c/${entry.cid}`, value },
-        { type: "put", key: `n/${entry.cid}`, value },
+        { type: "put", key: transferKeys.place + entry.cid, value },
+        { type: "put", key: transferKeys.newPlace + entry.cid, value },
       ];
     });
     const places = runs.map(({ place }) => place);
     await this.#books.batch([...changes, ...putPlaces(places)]);
     for (const run of runs) await this.#adoptRun(run);
-    await this.#books.put("x/runs", encodeRuns(runs));
+    await this.#books.put(transferKeys.runs, encodeRuns(runs));
     // The head's own entries are newer than any run's.
     await this.#books.batch(putPlaces(newest));
   }
@@ -153,11 +157,11 @@ export class Catalog {
   ): Promise<readonly CatalogEntry[]> {
     const segments = new Map<string, CatalogEntry>();
     for (const run of runs) {
-      if (await this.#books.get(`l/${run.place.cid}`) !== undefined) continue;
+      if (await this.#books.get(transferKeys.learnedRun + run.place.cid) !== undefined) continue;
       for (const page of await this.#pagesOf(run)) {
         await this.#learnEntries(await this.#open(page), segments);
       }
-      await this.#books.put(`l/${run.place.cid}`, Buffer.alloc(0));
+      await this.#books.put(transferKeys.learnedRun + run.place.cid, Buffer.alloc(0));
     }
     await this.#learnEntries(newest, segments);
     return [...segments.values()];
@@ -200,7 +204,7 @@ export class Catalog {
 
 function putPlaces(entries: readonly CatalogEntry[]): KeyChange[] {
   return entries.map((entry) => {
-    return { type: "put", key: `c/${entry.cid}`, value: encodePlace(entry) };
+    return { type: "put", key: transferKeys.place + entry.cid, value: encodePlace(entry) };
   });
 }
 

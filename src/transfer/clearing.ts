@@ -11,6 +11,7 @@
  *   z/ERA/PEER/SEGMENT  its word (crypt/deletions.ts)
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { isFault } from "../base/errors.ts";
 import { type PeerId, type SegmentId, parsePeerId, parseSegmentId } from "../base/ids.ts";
@@ -46,6 +47,8 @@ interface Leaving {
 }
 
 const none = Buffer.alloc(0);
+const { clearing: clearingKey, oldSegment: oldKeys, doomedSegment: doomedKeys } = transferKeys;
+const { clearedCount: countKeys, clearedWord: wordKeys } = transferKeys;
 
 export class Clearing {
   readonly #needs: ClearingNeeds;
@@ -66,16 +69,18 @@ export class Clearing {
 
   async open(): Promise<void> {
     const { books } = this.#needs;
-    const value = await books.get("x/clear");
+    const value = await books.get(clearingKey);
     if (value !== undefined) {
       const reader = new Reader(value, "transfer.clear");
       this.#era = reader.varint();
       this.#sealedAtMs = reader.varint();
       reader.end();
     }
-    for await (const [key] of books.list("y/")) this.#marked.add(parseSegmentId(key.slice(2)));
-    for await (const [key] of books.list("k/")) this.#old.add(parseSegmentId(key.slice(2)));
-    for await (const [key, counted] of books.list("e/")) {
+    const sets = [[doomedKeys, this.#marked], [oldKeys, this.#old]] as const;
+    for (const [keys, set] of sets) {
+      for await (const [key] of books.list(keys)) set.add(parseSegmentId(key.slice(keys.length)));
+    }
+    for await (const [key, counted] of books.list(countKeys)) {
       const [, era, peer = ""] = key.split("/");
       const reader = new Reader(counted, "transfer.clear");
       const count = { asked: reader.varint(), confirmed: reader.varint() };
@@ -111,7 +116,8 @@ export class Clearing {
     if (this.#era === 0 || era < this.#era || this.#isSealed) return;
     const { books, segments } = this.#needs;
     const those = segments.all().map(({ segment }) => segment);
-    await books.batch(those.map((segment) => ({ type: "put", key: `k/${segment}`, value: none })));
+    const olds = those.map((one): KeyChange => ({ type: "put", key: oldKeys + one, value: none }));
+    await books.batch(olds);
     for (const segment of those) this.#old.add(segment);
     this.#sealedAtMs = atMs;
     await this.#keep();
@@ -125,7 +131,7 @@ export class Clearing {
     });
     if (fresh.length === 0) return;
     await this.#needs.books.batch(fresh.map((segment) => {
-      return { type: "put", key: `y/${segment}`, value: none };
+      return { type: "put", key: doomedKeys + segment, value: none };
     }));
     for (const segment of fresh) this.#marked.add(segment);
   }
@@ -149,17 +155,17 @@ export class Clearing {
   /** It goes now: what is to be written with that, and the era that its holders' drops are for. */
   leaving(segment: SegmentId, holders: readonly PeerId[]): Leaving {
     const out: KeyChange[] = this.#old.delete(segment)
-      ? [{ type: "delete", key: `k/${segment}` }] : [];
+      ? [{ type: "delete", key: oldKeys + segment }] : [];
     if (!this.#marked.delete(segment)) return { era: 0, changes: out };
     const era = this.#era;
     const asked = holders.map((peer) => this.#count(era, peer, { asked: 1, confirmed: 0 }));
-    return { era, changes: [...out, { type: "delete", key: `y/${segment}` }, ...asked] };
+    return { era, changes: [...out, { type: "delete", key: doomedKeys + segment }, ...asked] };
   }
 
   /** What a holder answered to a release: its word is kept if it is one. */
   answered(era: number, peer: PeerId, release: Release, answer: Uint8Array): readonly KeyChange[] {
     if (era === 0 || !isWordOf(peer, release, answer)) return [];
-    const key = `z/${era}/${peer}/${release.segment}`;
+    const key = `${wordKeys}${era}/${peer}/${release.segment}`;
     return [
       { type: "put", key, value: Buffer.from(answer) },
       this.#count(era, peer, { asked: 0, confirmed: 1 }),
@@ -172,19 +178,19 @@ export class Clearing {
     const { books, segments } = this.#needs;
     for (const segment of this.#marked) {
       if (segments.get(segment) !== undefined) continue;
-      await books.delete(`y/${segment}`);
+      await books.delete(doomedKeys + segment);
       this.#marked.delete(segment);
     }
     if (!this.#isCounted || this.#isHeld || this.#marked.size > 0) return;
     [this.#era, this.#sealedAtMs, this.#isCounted] = [0, 0, false];
     await this.#letGoOfOld();
-    await books.delete("x/clear");
+    await books.delete(clearingKey);
   }
 
   async #letGoOfOld(): Promise<void> {
     const those = [...this.#old];
     this.#old.clear();
-    await this.#needs.books.batch(those.map((one) => ({ type: "delete", key: `k/${one}` })));
+    await this.#needs.books.batch(those.map((one) => ({ type: "delete", key: oldKeys + one })));
   }
 
   /** What holders said of an era. */
@@ -195,7 +201,7 @@ export class Clearing {
   /** Nobody asks any more. */
   async forget(era: number): Promise<void> {
     this.#counts.delete(era);
-    for (const prefix of [`e/${era}/`, `z/${era}/`]) {
+    for (const prefix of [`${countKeys}${era}/`, `${wordKeys}${era}/`]) {
       const { books } = this.#needs;
       for await (const [key] of books.list(prefix)) await books.delete(key);
     }
@@ -203,7 +209,7 @@ export class Clearing {
 
   #keep(): Promise<void> {
     const value = new Writer(16).varint(this.#era).varint(this.#sealedAtMs).finish();
-    return this.#needs.books.put("x/clear", value);
+    return this.#needs.books.put(clearingKey, value);
   }
 
   #of(era: number): Map<PeerId, Count> {
@@ -218,7 +224,7 @@ export class Clearing {
     const confirmed = before.confirmed + more.confirmed;
     this.#of(era).set(peer, { asked, confirmed });
     const value = new Writer(16).varint(asked).varint(confirmed).finish();
-    return { type: "put", key: `e/${era}/${peer}`, value };
+    return { type: "put", key: `${countKeys}${era}/${peer}`, value };
   }
 }
 

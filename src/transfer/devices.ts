@@ -8,6 +8,7 @@
  *   g/PEER   varint: its user said that it is gone; none of its heads up to this sequence counts
  */
 import type { KeyValue, RootMerger } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
@@ -53,8 +54,8 @@ export interface KnownDevice {
   readonly holdsBack: boolean;
 }
 
-const prefix = "h/";
-const gonePrefix = "g/";
+const prefix = transferKeys.mergedHead;
+const gonePrefix = transferKeys.forgottenDevice;
 
 export class Devices implements Step {
   readonly name = "devices";

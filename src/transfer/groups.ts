@@ -10,6 +10,7 @@
  * something writes them anew.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { asBuffer, sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, assert } from "../base/errors.ts";
@@ -71,7 +72,7 @@ export class Groups implements Seating {
   }
 
   async open(): Promise<void> {
-    for await (const [, value] of this.#needs.books.list("m/")) {
+    for await (const [, value] of this.#needs.books.list(transferKeys.manifest)) {
       const manifest = parseManifest(value);
       this.#manifests.set(manifest.group, manifest);
     }
@@ -159,7 +160,7 @@ export class Groups implements Seating {
   /** Of a group that keeps no segment any more. */
   async forget(group: GroupId): Promise<void> {
     await this.#needs.books.batch([
-      { type: "delete", key: `m/${group}` }, ...this.#policies.unnaming(group),
+      { type: "delete", key: transferKeys.manifest + group }, ...this.#policies.unnaming(group),
     ]);
     this.#manifests.delete(group);
   }
@@ -272,7 +273,7 @@ export class Groups implements Seating {
 
   async #keep(manifest: Manifest, name?: string): Promise<void> {
     await this.#needs.books.batch([
-      { type: "put", key: `m/${manifest.group}`, value: manifest.bytes },
+      { type: "put", key: transferKeys.manifest + manifest.group, value: manifest.bytes },
       ...this.#policies.textOf(manifest),
       ...this.#policies.naming(manifest, name),
     ]);

@@ -11,6 +11,7 @@
  *   v/SEGMENT  16-byte group: a new segment on its way
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
@@ -49,7 +50,7 @@ export interface MoveNeeds {
   readonly outgoing: Outgoing;
 }
 
-const prefix = "v/";
+const prefix = transferKeys.movingSegment;
 
 export class Mover {
   readonly #needs: MoveNeeds;

@@ -6,6 +6,7 @@
  *   o/SEGMENT  varint: a head of a higher sequence does without it; 0 when that is not known yet
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { type GroupId, type SegmentId, parseSegmentId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
@@ -29,7 +30,7 @@ export interface OutgoingNeeds {
   readonly devices?: { readonly areAny: boolean };
 }
 
-const prefix = "o/";
+const prefix = transferKeys.outgoingSegment;
 
 export class Outgoing {
   readonly #needs: OutgoingNeeds;

@@ -6,6 +6,7 @@
  *   r/HASH  a canonical text      q/GROUP  the name that a group was drawn for
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { isFault } from "../base/errors.ts";
 import { type GroupId, parseGroupId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -15,8 +16,8 @@ import { canonicalPolicy, hashOfPolicy } from "../placement/policy-hash.ts";
 import { parseCanonical } from "../placement/policy-parse.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
 
-const textPrefix = "r/";
-const namePrefix = "q/";
+const textPrefix = transferKeys.policyText;
+const namePrefix = transferKeys.policyOfGroup;
 
 /** The name of what is said for the whole drive: no policy of the user's can be called so. */
 export const wholeDrive = "";

@@ -4,6 +4,7 @@
  * the same record and may fail.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
@@ -57,7 +58,7 @@ export class Renewal {
 }
 
 /** Where a head of this drive is kept that is newer than what these books say. */
-const newerKey = "x/newer";
+const newerKey = transferKeys.newerHead;
 
 /** Puts heads into the DHT, one at a time and the newest only: a round does not wait for it. */
 export class Announcer {
@@ -108,9 +109,9 @@ export async function publishHead(
   const head = signHead(needs.keys, {
     peer: needs.network.self, sequence, publishedAtMs, sealed,
   });
-  await needs.books.put("x/head", head.bytes);
+  await needs.books.put(transferKeys.ownHead, head.bytes);
   await sendHead(needs, head, signal);
-  await needs.books.put("x/told", new Writer(8).varint(sequence).finish());
+  await needs.books.put(transferKeys.toldSequence, new Writer(8).varint(sequence).finish());
   needs.onPublished?.();
 }
 
@@ -118,7 +119,7 @@ export async function publishHead(
 export async function published(
   { books, roll }: Pick<PublishNeeds, "books" | "roll">,
 ): Promise<Published | undefined> {
-  const bytes = await books.get("x/head");
+  const bytes = await books.get(transferKeys.ownHead);
   if (bytes === undefined) return undefined;
   const { sequence, sealed } = parseHead(bytes);
   const isTaken = (await sequences(books)).published === sequence;
@@ -131,7 +132,7 @@ export interface Published extends HeadPayload {
 
 /** This device's own; undefined before the first. */
 export async function lastHead(books: KeyValue): Promise<Head | undefined> {
-  const bytes = await books.get("x/head");
+  const bytes = await books.get(transferKeys.ownHead);
   return bytes && parseHead(bytes);
 }
 
@@ -149,14 +150,14 @@ export async function lastTold(
 export async function sequences(
   books: KeyValue,
 ): Promise<{ readonly last: number; readonly published: number }> {
-  const value = await books.get("x/told");
+  const value = await books.get(transferKeys.toldSequence);
   const published = value === undefined ? 0 : new Reader(value, "head.told").varint();
   return { last: await lastSequence(books), published };
 }
 
 /** Sends the last head again: for members who were away. */
 export async function republishHead(needs: PublishNeeds, signal: AbortSignal): Promise<void> {
-  const bytes = await needs.books.get("x/head");
+  const bytes = await needs.books.get(transferKeys.ownHead);
   if (bytes === undefined || await needs.books.get(newerKey) !== undefined) return;
   await sendHead(needs, parseHead(bytes), signal);
 }
@@ -265,19 +266,20 @@ async function nextSequence(books: KeyValue): Promise<number> {
 }
 
 async function lastSequence(books: KeyValue): Promise<number> {
-  const value = await books.get("x/sequence");
+  const value = await books.get(transferKeys.headSequence);
   return value === undefined ? 0 : new Reader(value, "head.sequence").varint();
 }
 
 async function keepSequence(books: KeyValue, sequence: number): Promise<void> {
-  await books.put("x/sequence", new Writer(8).varint(sequence).finish());
+  await books.put(transferKeys.headSequence, new Writer(8).varint(sequence).finish());
 }
 
 /** These books say what this head says: nothing is newer. */
 export async function takeOverHead(books: KeyValue, head: Head): Promise<void> {
   const value = new Writer(8).varint(head.sequence).finish();
   await books.batch([
-    { type: "put", key: "x/sequence", value }, { type: "put", key: "x/head", value: head.bytes },
+    { type: "put", key: transferKeys.headSequence, value },
+    { type: "put", key: transferKeys.ownHead, value: head.bytes },
     { type: "delete", key: newerKey },
   ]);
 }

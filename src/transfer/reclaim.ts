@@ -10,6 +10,7 @@
  *   x/census  varint: the head that was the last one when the last census began; varint: when
  */
 import type { CensusTaker, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import { CidFilter } from "../base/cid-filter.ts";
 import type { Clock } from "../base/clock.ts";
@@ -70,7 +71,7 @@ interface Batch {
   readonly name: string;
 }
 
-const censusKey = "x/census";
+const censusKey = transferKeys.census;
 
 export class Reclaimer implements Step {
   readonly name = "reclaim";

@@ -7,6 +7,7 @@
  *   x/roll     the newest roll
  *   x/renewed  varint: nothing is written under secrets of an earlier epoch any more
  */
+import { transferKeys } from "../base/book-keys.ts";
 import { type Brake, noBrake } from "../base/brake.ts";
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer } from "../base/bytes.ts";
@@ -64,9 +65,9 @@ export class Roll implements Step {
 
   async open(): Promise<void> {
     const { books } = this.#needs;
-    const renewed = await books.get("x/renewed");
+    const renewed = await books.get(transferKeys.renewedEpoch);
     this.#renewed = renewed === undefined ? 0 : new Reader(renewed, "transfer.roll").varint();
-    const bytes = await books.get("x/roll");
+    const bytes = await books.get(transferKeys.roll);
     if (bytes !== undefined) this.#use(parseRoll(bytes));
   }
 
@@ -97,7 +98,7 @@ export class Roll implements Step {
   }
 
   async renewed(epoch: number): Promise<void> {
-    await this.#needs.books.put("x/renewed", new Writer(8).varint(epoch).finish());
+    await this.#needs.books.put(transferKeys.renewedEpoch, new Writer(8).varint(epoch).finish());
     this.#renewed = epoch;
   }
 
@@ -239,7 +240,7 @@ export class Roll implements Step {
     const { books, log, onEpoch } = this.#needs;
     const { sequence } = roll;
     const before = this.epoch;
-    await books.put("x/roll", roll.bytes);
+    await books.put(transferKeys.roll, roll.bytes);
     this.#use(roll);
     log.info("transfer.roll", { sequence, epoch: this.epoch });
     if (this.epoch !== before) await onEpoch?.();

@@ -7,6 +7,7 @@
  * as the number of entries has binary digits, and an entry is written again as often at most.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
 import { type Cid, cidOf, parseCid } from "../base/ids.ts";
@@ -113,11 +114,12 @@ export class RunBuilder {
     const fresh = await this.#takenIn(building);
     const merged = runs.slice(runs.length - building.merged);
     const pages = (await Promise.all(merged.map((run) => this.#catalog.blocksOf(run)))).flat();
-    const gone = [...fresh, ...pages.flatMap((cid) => [`p/${cid}`, `c/${cid}`])];
+    const { catalogPage, place: placed } = transferKeys;
+    const gone = [...fresh, ...pages.flatMap((cid) => [catalogPage + cid, placed + cid])];
     await this.#books.batch([
-      { type: "put", key: "x/runs", value: encodeRuns(next) },
-      { type: "delete", key: "x/building" },
-      ...(staying.length === 0 ? [{ type: "delete", key: "x/renew" } as const] : []),
+      { type: "put", key: transferKeys.runs, value: encodeRuns(next) },
+      { type: "delete", key: transferKeys.runUnderWay },
+      ...(staying.length === 0 ? [{ type: "delete", key: transferKeys.runsToRenew } as const] : []),
       ...gone.map((key): KeyChange => ({ type: "delete", key })),
     ]);
   }
@@ -132,7 +134,7 @@ export class RunBuilder {
       for (const entry of decodePageBlock(openRecord(this.#key, sealed))) {
         const { segment, offsetBytes } = newest.get(entry.cid) ?? {};
         const isSame = segment === entry.segment && offsetBytes === entry.offsetBytes;
-        if (isSame) taken.push(`n/${entry.cid}`);
+        if (isSame) taken.push(transferKeys.newPlace + entry.cid);
       }
     }
     return taken;
@@ -142,7 +144,7 @@ export class RunBuilder {
     const sealed = sealRecord(this.#key, encodePageBlock(entries), this.#random);
     assert(sealed.length <= limits.dag.blockBytesMax, "a page is a block");
     const cid = cidOf(sealed);
-    await this.#books.put(`p/${cid}`, sealed);
+    await this.#books.put(transferKeys.catalogPage + cid, sealed);
     return cid;
   }
 
@@ -158,7 +160,7 @@ export class RunBuilder {
   }
 
   async #building(): Promise<Building | undefined> {
-    const value = await this.#books.get("x/building");
+    const value = await this.#books.get(transferKeys.runUnderWay);
     if (value === undefined) return undefined;
     const reader = new Reader(value, "catalog.building");
     const [merged, entries] = [reader.varint(), reader.varint()];
@@ -174,7 +176,7 @@ export class RunBuilder {
     for (const cid of building.pages) writer.hex(cid);
     if (building.index === undefined) writer.u8(0);
     else writer.u8(1).hex(building.index);
-    await this.#books.put("x/building", writer.finish());
+    await this.#books.put(transferKeys.runUnderWay, writer.finish());
     return building;
   }
 }

@@ -8,6 +8,7 @@
  *                         if any; INDEX is "all" for all that it has of a segment
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
@@ -46,7 +47,7 @@ interface Entry extends SurplusShard {
   readonly sinceMs: number;
 }
 
-const prefix = "d/";
+const prefix = transferKeys.surplusShard;
 
 export class Surplus {
   readonly #needs: SurplusNeeds;

@@ -11,6 +11,7 @@
  *   log/OWNER/GROUP, policy/OWNER/GROUP, ballot/OWNER/GROUP     see group-words.ts
  */
 import type { KeyChange } from "../base/blocks.ts";
+import { vaultKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { bytesOfId, parseGroupId, parseOwnerId, parsePeerId } from "../base/ids.ts";
 import { parseSegmentId, parseShardId } from "../base/ids.ts";
@@ -107,7 +108,7 @@ export function putHead(head: Head): KeyChange {
 }
 
 export function dropHeads(owner: OwnerId, heads: readonly Head[]): readonly KeyChange[] {
-  const keys = [`head/${owner}`, ...heads.map(headKey)];
+  const keys = [vaultKeys.head + owner, ...heads.map(headKey)];
   return keys.map((key) => ({ type: "delete", key }));
 }
 
@@ -131,7 +132,7 @@ export function dropGone(segment: SegmentId): KeyChange {
 
 /** Totals as they shall be; an owner of whom nothing is left leaves the books. */
 export function putTotals(owner: OwnerId, totals: Totals): KeyChange {
-  const key = `owner/${owner}`;
+  const key = vaultKeys.owner + owner;
   if (totals.bytes === 0) return { type: "delete", key };
   const { shards, segments, groups, bytes } = totals;
   const value = new Writer(32).varint(shards).varint(segments).varint(groups).varint(bytes);
@@ -140,11 +141,11 @@ export function putTotals(owner: OwnerId, totals: Totals): KeyChange {
 
 export function putIntroduction(owner: OwnerId, by: Introduction): KeyChange {
   const value = new Writer(96).latin1(by.peer).latin1(by.prefix ?? "").u8(by.friend ? 1 : 0);
-  return { type: "put", key: `via/${owner}`, value: value.finish() };
+  return { type: "put", key: vaultKeys.introduction + owner, value: value.finish() };
 }
 
 export function dropIntroduction(owner: OwnerId): KeyChange {
-  return { type: "delete", key: `via/${owner}` };
+  return { type: "delete", key: vaultKeys.introduction + owner };
 }
 
 export function readIntroduction(value: Uint8Array): Introduction {
@@ -200,35 +201,35 @@ export function part(key: string, at: number): string {
 }
 
 function placeKey({ shard, segment, index }: Place): string {
-  return `place/${shard}/${segment}/${indexText(index)}`;
+  return `${vaultKeys.place}${shard}/${segment}/${indexText(index)}`;
 }
 
 function heldKey({ owner, segment, index }: Place): string {
-  return `held/${owner}/${segment}/${indexText(index)}`;
+  return `${vaultKeys.held}${owner}/${segment}/${indexText(index)}`;
 }
 
 export function recordKey(owner: OwnerId, segment: SegmentId): string {
-  return `record/${owner}/${segment}`;
+  return `${vaultKeys.record}${owner}/${segment}`;
 }
 
 export function manifestKey(owner: OwnerId, group: GroupId): string {
-  return `manifest/${owner}/${group}`;
+  return `${vaultKeys.manifest}${owner}/${group}`;
 }
 
 export function wordKey(kind: WordKind, owner: OwnerId, group: GroupId): string {
-  return `${kind}/${owner}/${group}`;
+  return `${vaultKeys[kind]}${owner}/${group}`;
 }
 
 function headKey({ owner, peer }: Head): string {
-  return `head/${owner}/${peer}`;
+  return `${vaultKeys.head}${owner}/${peer}`;
 }
 
 export function shareKey(owner: OwnerId, share: ShareId): string {
-  return `share/${owner}/${share}`;
+  return `${vaultKeys.share}${owner}/${share}`;
 }
 
 export function goneKey(segment: SegmentId): string {
-  return `gone/${segment}`;
+  return vaultKeys.released + segment;
 }
 
 function indexText(index: number): string {

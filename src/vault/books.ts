@@ -3,6 +3,7 @@
  * of, and every change to them, stands in book-entries.ts.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import { vaultKeys } from "../base/book-keys.ts";
 import type { GroupId, OwnerId, SegmentId, ShardId, ShareId } from "../base/ids.ts";
 import { parseGroupId, parseOwnerId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -27,7 +28,7 @@ export class Books {
 
   async owners(): Promise<Map<OwnerId, Totals>> {
     const owners = new Map<OwnerId, Totals>();
-    for await (const [key, value] of this.#store.list("owner/")) {
+    for await (const [key, value] of this.#store.list(vaultKeys.owner)) {
       owners.set(parseOwnerId(part(key, 1)), readTotals(value));
     }
     return owners;
@@ -35,7 +36,7 @@ export class Books {
 
   async introductions(): Promise<Map<OwnerId, Introduction>> {
     const found = new Map<OwnerId, Introduction>();
-    for await (const [key, value] of this.#store.list("via/")) {
+    for await (const [key, value] of this.#store.list(vaultKeys.introduction)) {
       found.set(parseOwnerId(part(key, 1)), readIntroduction(value));
     }
     return found;
@@ -43,14 +44,14 @@ export class Books {
 
   async places(shard: ShardId): Promise<readonly Place[]> {
     const found: Place[] = [];
-    for await (const [key, value] of this.#store.list(`place/${shard}/`)) {
+    for await (const [key, value] of this.#store.list(`${vaultKeys.place}${shard}/`)) {
       found.push(readPlace(key, value));
     }
     return found;
   }
 
   async *allPlaces(): AsyncGenerator<Place> {
-    for await (const [key, value] of this.#store.list("place/")) yield readPlace(key, value);
+    for await (const [key, value] of this.#store.list(vaultKeys.place)) yield readPlace(key, value);
   }
 
   /** The places of the first shards after `after` whose id starts with the folder's name. */
@@ -59,8 +60,8 @@ export class Books {
   ): Promise<ReadonlyMap<ShardId, readonly Place[]>> {
     const found = new Map<ShardId, Place[]>();
     // "0" follows "/", so this is past every place of that shard.
-    const options = after === undefined ? {} : { after: `place/${after}0` };
-    for await (const [key, value] of this.#store.list(`place/${folder}`, options)) {
+    const options = after === undefined ? {} : { after: `${vaultKeys.place}${after}0` };
+    for await (const [key, value] of this.#store.list(vaultKeys.place + folder, options)) {
       const place = readPlace(key, value);
       if (after !== undefined && place.shard <= after) continue;
       const known = found.get(place.shard);
@@ -73,7 +74,7 @@ export class Books {
   /** The shards of one segment. */
   async held(owner: OwnerId, segment: SegmentId): Promise<readonly ShardId[]> {
     const shards: ShardId[] = [];
-    for await (const [, value] of this.#store.list(`held/${owner}/${segment}/`)) {
+    for await (const [, value] of this.#store.list(`${vaultKeys.held}${owner}/${segment}/`)) {
       shards.push(readShard(value));
     }
     return shards;
@@ -89,7 +90,7 @@ export class Books {
   ): AsyncGenerator<StoredRecord> {
     const from = after === undefined ? undefined : recordKey(owner, after);
     const options = from === undefined ? {} : { after: from };
-    for await (const [key, value] of this.#store.list(`record/${owner}/`, options)) {
+    for await (const [key, value] of this.#store.list(`${vaultKeys.record}${owner}/`, options)) {
       if (from === undefined || key > from) yield readRecord(value);
     }
   }
@@ -104,7 +105,7 @@ export class Books {
 
   async groups(owner: OwnerId): Promise<readonly GroupId[]> {
     const found: GroupId[] = [];
-    for await (const [key] of this.#store.list(`manifest/${owner}/`)) {
+    for await (const [key] of this.#store.list(`${vaultKeys.manifest}${owner}/`)) {
       found.push(parseGroupId(part(key, 2)));
       if (found.length === limits.vault.groupsPerOwnerMax) break;
     }
@@ -114,13 +115,15 @@ export class Books {
   /** The newest of each of the owner's devices; from before there were several, one alone. */
   async heads(owner: OwnerId): Promise<Head[]> {
     const heads: Head[] = [];
-    for await (const [, value] of this.#store.list(`head/${owner}`)) heads.push(parseHead(value));
+    for await (const [, value] of this.#store.list(vaultKeys.head + owner)) {
+      heads.push(parseHead(value));
+    }
     return heads;
   }
 
   /** Where the only head stood before there were several: it goes when its device has a newer. */
   async changesFor(head: Head): Promise<readonly KeyChange[]> {
-    const key = `head/${head.owner}`;
+    const key = vaultKeys.head + head.owner;
     const lone = await this.#store.get(key);
     const isOlder = lone !== undefined && parseHead(lone).peer === head.peer;
     return isOlder ? [{ type: "delete", key }, putHead(head)] : [putHead(head)];
@@ -135,7 +138,9 @@ export class Books {
   /** The records of the folders that the owner shares. */
   async shares(owner: OwnerId): Promise<readonly Uint8Array[]> {
     const found: Uint8Array[] = [];
-    for await (const [, value] of this.#store.list(`share/${owner}/`)) found.push(value);
+    for await (const [, value] of this.#store.list(`${vaultKeys.share}${owner}/`)) {
+      found.push(value);
+    }
     return found;
   }
 
@@ -148,16 +153,16 @@ export class Books {
   }
 
   async *gone(folder: string): AsyncGenerator<{ segment: SegmentId; atMs: number }> {
-    for await (const [key, value] of this.#store.list(`gone/${folder}`)) {
+    for await (const [key, value] of this.#store.list(vaultKeys.released + folder)) {
       yield { segment: parseSegmentId(part(key, 1)), atMs: readTime(value) };
     }
   }
 
   async value(name: "vault" | "scrub"): Promise<Uint8Array | undefined> {
-    return this.#store.get(name);
+    return this.#store.get(vaultKeys[name]);
   }
 
   put(name: "vault" | "scrub", value: Uint8Array): Promise<void> {
-    return this.#store.put(name, value);
+    return this.#store.put(vaultKeys[name], value);
   }
 }

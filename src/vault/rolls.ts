@@ -6,6 +6,7 @@
  *   roll/OWNER  the newest roll of the owner's drive
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { vaultKeys } from "../base/book-keys.ts";
 import { sameBytes } from "../base/bytes.ts";
 import type { DeviceRoll } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
@@ -26,7 +27,7 @@ interface SignedForOwner {
   readonly by?: PeerId;
 }
 
-const prefix = "roll/";
+const prefix = vaultKeys.roll;
 
 export class Rolls {
   readonly #needs: RollsNeeds;

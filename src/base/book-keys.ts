@@ -1,0 +1,92 @@
+/**
+ * What a node's books call what they keep: of each KeyValue one table, whichever rooms share it, so
+ * that no two of them take one name. A name that ends in "/" is followed by ids; whoever keeps what
+ * stands there says what is in it. Names are on disk: they are added, and never changed.
+ */
+
+/** `books/transfer`: of a drive's blocks on their way to peers and back. */
+export const transferKeys = {
+  segment: "s/",
+  manifest: "m/",
+  /** Of a block; and the same again while no run of the catalog has it. */
+  place: "c/",
+  newPlace: "n/",
+  catalogPage: "p/",
+  /** Runs of other devices that were taken in. */
+  learnedRun: "l/",
+  runs: "x/runs",
+  runUnderWay: "x/building",
+  runsToRenew: "x/renew",
+  headSequence: "x/sequence",
+  ownHead: "x/head",
+  toldSequence: "x/told",
+  newerHead: "x/newer",
+  mergedHead: "h/",
+  forgottenDevice: "g/",
+  roll: "x/roll",
+  renewedEpoch: "x/renewed",
+  policyText: "r/",
+  policyOfGroup: "q/",
+  surplusShard: "d/",
+  outgoingSegment: "o/",
+  movingSegment: "v/",
+  census: "x/census",
+  clearing: "x/clear",
+  oldSegment: "k/",
+  doomedSegment: "y/",
+  clearedCount: "e/",
+  clearedWord: "z/",
+} as const;
+
+/** `books/agent`: of what a node finds out of others, and of its own leaving. */
+export const agentKeys = {
+  history: "h/",
+  looked: "x/looked",
+  race: "w/",
+  probe: "r/",
+  sample: "q/",
+  guard: "guard/",
+  leave: "leave/",
+} as const;
+
+/** `books/ledger`: of who did what for whom. */
+export const ledgerKeys = {
+  book: "book",
+  credit: "e/",
+  admission: "n/",
+  tally: "t/",
+  marks: "m/",
+  fraud: "f/",
+  lodging: "o/",
+  arrears: "a/",
+} as const;
+
+/** `books/vault`: of what is kept for others. */
+export const vaultKeys = {
+  vault: "vault",
+  scrub: "scrub",
+  owner: "owner/",
+  introduction: "via/",
+  place: "place/",
+  held: "held/",
+  record: "record/",
+  manifest: "manifest/",
+  log: "log/",
+  policy: "policy/",
+  ballot: "ballot/",
+  /** Followed by a peer; from before an owner had several devices, by nothing. */
+  head: "head/",
+  share: "share/",
+  released: "gone/",
+  roll: "roll/",
+} as const;
+
+/** `books/peers`: of who there is and where, and of blocks that IPFS was given. */
+export const peopleKeys = {
+  peer: "peer/",
+  friend: "friend/",
+  vouch: "vouch/",
+  sighting: "place/",
+  statement: "range/",
+  ipfsBlock: "ipfs/",
+} as const;
