@@ -1,7 +1,7 @@
 /**
  * Transfer's own books: which segments there are, who keeps their shards, and how a cut-off upload
- * goes on. It stores and remembers; it never decides, sends or codes. What else
- * transfer keeps beside it, base/book-keys.ts names, and who keeps it says what is in it.
+ * goes on. It stores and remembers; it never decides, sends or codes. What else transfer keeps
+ * beside it, base/book-keys.ts names, and who keeps it says what is in it.
  */
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { transferKeys } from "../base/book-keys.ts";

@@ -7,43 +7,12 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, wri
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Machine, newMachine, until } from "../support/cli.ts";
 import { met } from "../support/folders.ts";
-
-interface SharesRow {
-  readonly given: readonly { readonly with: readonly { readonly wroteAt: string | null }[] }[];
-  readonly taken: readonly { readonly writes: boolean; readonly trouble: string | null }[];
-}
-
-async function shares(machine: Machine): Promise<SharesRow> {
-  return JSON.parse((await machine.hive(["shares", "--json"])).out) as SharesRow;
-}
-
-function appears(path: string, bytes: string | Buffer): Promise<void> {
-  const isThere = async () => {
-    try {
-      return readFileSync(path).equals(Buffer.from(bytes));
-    } catch {
-      return false;
-    }
-  };
-  return until(isThere, { seconds: 60, what: `${path} is there` });
-}
+import { appears, isShutOut, shares, twoPeople } from "../support/two-people.ts";
 
 test("a folder is written by its owner and by one more person, whoever is off",
   { timeout: 300_000 }, async (t) => {
-    const [ann, ben] = [newMachine("ann"), newMachine("ben")];
-    t.teardown(async () => {
-      await ben.end();
-      await ann.end();
-    });
-    await ann.must(t, ["mount", ann.mount, "--swarm", "4"]);
-    await ben.must(t, ["init"]);
-    const bootstrap = (await ann.swarm()).map(({ address }) => address);
-    ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
-    await ben.must(t, ["mount", ben.mount]);
-    await met(ann, 4);
-    await met(ben, 4);
+    const { ann, ben } = await twoPeople(t);
     const work = join(ann.mount, "work");
     mkdirSync(join(work, "sub"), { recursive: true });
     writeFileSync(join(work, "note"), "of Ann");
@@ -86,8 +55,7 @@ test("a folder is written by its owner and by one more person, whoever is off",
     t.match((await shares(ben)).taken, [{ writes: true }]);
     await met(ann, 4);
     await ann.must(t, ["revoke", work, "--from", "Ben"]);
-    const isGone = async () => (await shares(ben)).taken[0]?.trouble?.includes("any more") === true;
-    await until(isGone, { seconds: 60, what: "Ben is refused" });
+    await isShutOut(ben);
     t.throws(() => statSync(shared), { code: "ENOENT" });
     t.strictSame((await shares(ann)).given, []);
     t.equal(readFileSync(join(work, "mine"), "utf8"), "of both");

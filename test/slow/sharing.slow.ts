@@ -7,60 +7,14 @@ import { linkSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Machine, newMachine, sameTree, until } from "../support/cli.ts";
+import { sameTree, until } from "../support/cli.ts";
 import { met } from "../support/folders.ts";
-
-interface GivenRow {
-  readonly path: string;
-  readonly told: number;
-  readonly holders: number;
-}
-
-interface WithdrawalRow {
-  readonly path: string;
-  readonly from: string;
-  readonly phase: string;
-  readonly holders: readonly { readonly asked: number; readonly confirmed: number }[];
-}
-
-interface SharesRow {
-  readonly withdrawals: readonly WithdrawalRow[];
-  readonly given: readonly GivenRow[];
-  readonly taken: readonly { readonly name: string; readonly trouble: string | null }[];
-}
-
-async function shares(machine: Machine): Promise<SharesRow> {
-  return JSON.parse((await machine.hive(["shares", "--json"])).out) as SharesRow;
-}
-
-function appears(path: string, text: string): Promise<void> {
-  const isThere = async () => {
-    try {
-      return readFileSync(path, "utf8") === text;
-    } catch {
-      return false;
-    }
-  };
-  return until(isThere, { seconds: 60, what: `${path} says ${text}` });
-}
+import { appears, isShutOut, shares, twoPeople } from "../support/two-people.ts";
 
 test("a shared folder is read by one person alone, with its owner's machine on and off",
   { timeout: 240_000 }, async (t) => {
-    const [ann, ben] = [newMachine("ann"), newMachine("ben")];
-    t.teardown(async () => {
-      await ben.end();
-      await ann.end();
-    });
     // What snapshots keep is not let go of.
-    await ann.must(t, ["init"]);
-    ann.settings({ keep: "none" });
-    await ann.must(t, ["mount", ann.mount, "--swarm", "4"]);
-    await ben.must(t, ["init"]);
-    const bootstrap = (await ann.swarm()).map(({ address }) => address);
-    ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
-    await ben.must(t, ["mount", ben.mount]);
-    await met(ann, 4);
-    await met(ben, 4);
+    const { ann, ben } = await twoPeople(t, { keep: "none" });
 
     const photos = join(ann.mount, "private", "photos");
     mkdirSync(join(photos, "2026", "june"), { recursive: true, mode: 0o700 });
@@ -112,8 +66,7 @@ test("a shared folder is read by one person alone, with its owner's machine on a
     await ann.must(t, ["mount", ann.mount]);
     await met(ann, 4);
     await ann.must(t, ["revoke", join(ann.mount, "pictures"), "--from", "Ben"]);
-    const isGone = async () => (await shares(ben)).taken[0]?.trouble?.includes("any more") === true;
-    await until(isGone, { seconds: 60, what: "Ben is refused" });
+    await isShutOut(ben);
     t.throws(() => statSync(shared), { code: "ENOENT" });
     t.strictSame((await shares(ann)).given, []);
     t.equal(await sameTree(join(ann.mount, "pictures"), join(ann.mount, "pictures")), "");

@@ -1,0 +1,72 @@
+/** Two people who know of each other's peers, each with a drive that a daemon of her own mounts. */
+import { readFileSync } from "node:fs";
+import type { Test } from "tap";
+import { type Machine, newMachine, until } from "./cli.ts";
+import { met } from "./folders.ts";
+
+export interface TwoPeople {
+  /** Her machine runs the swarm. */
+  readonly ann: Machine;
+  readonly ben: Machine;
+}
+
+/** The settings are Ann's. */
+export async function twoPeople(
+  t: Test, settings: Readonly<Record<string, unknown>> = {},
+): Promise<TwoPeople> {
+  const [ann, ben] = [newMachine("ann"), newMachine("ben")];
+  t.teardown(async () => {
+    await ben.end();
+    await ann.end();
+  });
+  await ann.must(t, ["init"]);
+  ann.settings(settings);
+  await ann.must(t, ["mount", ann.mount, "--swarm", "4"]);
+  await ben.must(t, ["init"]);
+  const bootstrap = (await ann.swarm()).map(({ address }) => address);
+  ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+  await ben.must(t, ["mount", ben.mount]);
+  await met(ann, 4);
+  await met(ben, 4);
+  return { ann, ben };
+}
+
+/** The fields of `hive shares --json` that scripts rely on. */
+export interface SharesRow {
+  readonly given: readonly {
+    readonly told: number;
+    readonly holders: number;
+    readonly with: readonly { readonly wroteAt: string | null }[];
+  }[];
+  readonly taken: readonly { readonly writes: boolean; readonly trouble: string | null }[];
+  readonly withdrawals: readonly {
+    readonly path: string;
+    readonly from: string;
+    readonly phase: string;
+    readonly holders: readonly { readonly asked: number; readonly confirmed: number }[];
+  }[];
+}
+
+export async function shares(machine: Machine): Promise<SharesRow> {
+  return JSON.parse((await machine.hive(["shares", "--json"])).out) as SharesRow;
+}
+
+/** Until these are the file's bytes. */
+export function appears(path: string, bytes: string | Buffer): Promise<void> {
+  const isThere = async () => {
+    try {
+      return readFileSync(path).equals(Buffer.from(bytes));
+    } catch {
+      return false;
+    }
+  };
+  return until(isThere, { seconds: 60, what: `${path} is there` });
+}
+
+/** Until what was shared with him is not to be seen any more. */
+export function isShutOut(reader: Machine): Promise<void> {
+  const isGone = async () => {
+    return (await shares(reader)).taken[0]?.trouble?.includes("any more") === true;
+  };
+  return until(isGone, { seconds: 60, what: "Ben is refused" });
+}
