@@ -16,10 +16,11 @@ import { systemClock } from "../src/base/clock.ts";
 import { loadAddonFile } from "../src/base/native.ts";
 import { seededRandom } from "../src/base/random.ts";
 import { addonKernels } from "../src/erasure/addon.ts";
-import { type Code, allocateShards } from "../src/erasure/erasure.ts";
+import type { Code } from "../src/erasure/erasure.ts";
 import type { Kernel } from "../src/erasure/kernel.ts";
 import { generatorRows } from "../src/erasure/matrix.ts";
 import { wasmKernel } from "../src/erasure/wasm.ts";
+import { allocateShards } from "../test/support/aligned-shards.ts";
 
 export interface ErasureFigure {
   readonly code: string;

@@ -27,7 +27,7 @@ export interface RepairStatus {
   readonly secondsLeft: number | null;
 }
 
-export const alertKinds = [
+const alertKinds = [
   "removed", "lost", "endangered", "unplaced", "unheld", "unlawful",
 ] as const;
 

@@ -8,7 +8,7 @@ import { HiveError, assert } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { keyBytes } from "./keys.ts";
 
-export const wordCount = 24;
+const wordCount = 24;
 
 const known: ReadonlySet<string> = new Set(wordlist);
 

@@ -215,7 +215,7 @@ function splitBranch(children: readonly Piece[]): Piece[] {
 }
 
 /** Cuts a row of sizes into as few even parts as fit pages: pairs of start and end. */
-export function evenParts(sizes: readonly number[]): (readonly [start: number, end: number])[] {
+function evenParts(sizes: readonly number[]): (readonly [start: number, end: number])[] {
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (sizes.length === 0) return [];
   if (total <= pageRoomBytes) return [[0, sizes.length]];

@@ -56,7 +56,7 @@ function nextIn(page: Page, key: number, load: LoadPage): Item | undefined {
 }
 
 /** The page a root names, checked to be of the level it says. */
-export function rootPage(root: PageRoot, load: LoadPage): Page | undefined {
+function rootPage(root: PageRoot, load: LoadPage): Page | undefined {
   if (root.kind === "empty") return undefined;
   return root.kind === "inside" ? root.page : load(root.cid, root.level);
 }

@@ -56,18 +56,6 @@ export function coderOf(kernel: Kernel): Coder {
   return new MatrixCoder(kernel);
 }
 
-/**
- * Shards to be used again and again with `encodeInto`: slices of one slab, alike in alignment, so
- * that the kernel may write past the cache. Fresh memory costs more time than the coding itself.
- */
-export function allocateShards(count: number, lengthBytes: number): Uint8Array[] {
-  assert(count >= 0 && count <= limits.erasure.shardsMax);
-  const strideBytes = Math.ceil(lengthBytes / 64) * 64;
-  const slab = Buffer.allocUnsafeSlow(count * strideBytes);
-  return Array.from({ length: count }, (_, index) =>
-    slab.subarray(index * strideBytes, index * strideBytes + lengthBytes));
-}
-
 class MatrixCoder implements Coder {
   readonly engine: string;
   readonly #kernel: Kernel;

@@ -61,7 +61,7 @@ function withoutWords(op: string): HiveError {
 }
 
 /** The one that is meant, by its name or the beginning of its id; never this one. */
-export function namedDevice(rows: readonly DeviceRow[], named: string): DeviceRow {
+function namedDevice(rows: readonly DeviceRow[], named: string): DeviceRow {
   const called = rows.filter(({ name }) => name === named);
   const [row, more] = called.length > 0 ? called : rows.filter(({ peer }) => {
     return peer === chosenDevice(rows.map((one) => parsePeerId(one.peer)), named);

@@ -20,7 +20,7 @@ interface Body {
   payloadFilled: number;
 }
 
-export const preambleBytes = 8;
+const preambleBytes = 8;
 
 const none = Buffer.alloc(0);
 

@@ -3,12 +3,10 @@
  * with the Americas in two), and unions of countries as of a date. A policy names a union with
  * that date (EU@2020-02-01), so that its meaning, and with it its hash, never changes unnoticed.
  *
- * A union has its member states alone: a territory with a code of its own is not in it.
+ * A union has its member states alone: a territory with a code of its own is not in it. The tables
+ * were right on 2026-01-01.
  */
 import { assert } from "../base/errors.ts";
-
-/** The tables below were right on this day. */
-export const regionsAsOf = "2026-01-01";
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 

@@ -26,7 +26,7 @@ export function strawOf(seed: string, seat: number, { offer, favour }: Candidate
 }
 
 /** By free space. A claim costs nothing, so beyond a limit more of it weighs no more. */
-export function weightOf(offer: Offer): number {
+function weightOf(offer: Offer): number {
   return Math.min(offer.freeBytes, limits.placement.weightBytesMax);
 }
 

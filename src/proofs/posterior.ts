@@ -35,7 +35,7 @@ export const habits: readonly Habit[] = [
 ];
 
 /** How long a peer lives, on the average: what makes a first silence a death at all. */
-export const lifeMs = 365 * dayMs;
+const lifeMs = 365 * dayMs;
 
 /** What is known of a peer's past. */
 export interface Past {

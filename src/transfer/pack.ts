@@ -119,7 +119,7 @@ export interface BlockRoom {
 }
 
 /** The blocks that lie in one data shard. */
-export function blocksOfShard(layout: Layout, index: number): readonly LaidBlock[] {
+function blocksOfShard(layout: Layout, index: number): readonly LaidBlock[] {
   const start = index * layout.shardBytes;
   const end = start + layout.shardBytes;
   return layout.blocks.filter((block) => block.offsetBytes >= start && block.offsetBytes < end);

@@ -41,7 +41,7 @@ export interface TransferStatus {
 }
 
 /** Shards whose holder counts as living. */
-export function livingCount(state: SegmentState, isLiving: (peer: PeerId) => boolean): number {
+function livingCount(state: SegmentState, isLiving: (peer: PeerId) => boolean): number {
   return state.holders.filter((peer) => peer !== undefined && isLiving(peer)).length;
 }
 

@@ -118,7 +118,7 @@ export function linkChanges(state: State, node: Node): readonly Change[] {
 }
 
 /** A chunk's bytes that are not dirty, opened; undefined for a hole. */
-export function cleanChunk(state: State, node: Node, index: number): Buffer | undefined {
+function cleanChunk(state: State, node: Node, index: number): Buffer | undefined {
   const { content } = node.inode;
   const link = linkAt(state, node, index);
   if (link !== undefined) return state.blocks.chunk(link);

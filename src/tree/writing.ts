@@ -122,7 +122,7 @@ function isFull(chunk: DirtyChunk, piece: Piece): boolean {
 }
 
 /** The file's unpublished state, begun if it has none. */
-export function liveOf(state: State, node: Node): Live {
+function liveOf(state: State, node: Node): Live {
   if (node.live !== undefined) return node.live;
   const { sizeBytes, content } = node.inode;
   const allocatedBytes = content.kind === "chunks" ? content.allocatedBytes : 0;

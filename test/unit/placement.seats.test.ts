@@ -1,7 +1,7 @@
 /** Classes by households, the seats of a segment's shards, and a policy's one canonical form. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { type GroupId, parseGroupId, parseOwnerId, parsePeerId } from "../../src/base/ids.ts";
+import { parseGroupId, parseOwnerId, parsePeerId } from "../../src/base/ids.ts";
 import { parseSegmentId } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Manifest, type SegmentRecord, erasureClasses } from "../../src/base/records.ts";
@@ -10,8 +10,7 @@ import { spareOf } from "../../src/placement/classes.ts";
 import { drawGroup } from "../../src/placement/group.ts";
 import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import type { Policy } from "../../src/placement/policy.ts";
-import { groupOfSegment, memberOfShard, seatOfShard } from "../../src/placement/seats.ts";
-import { shardOfSeat } from "../../src/placement/seats.ts";
+import { memberOfShard, seatOfShard, shardOfSeat } from "../../src/placement/seats.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/placement.seats.test.ts`;
@@ -26,7 +25,6 @@ interface DrawVector {
 interface Vectors {
   readonly policies: readonly { policy: Policy; canonical: string; hash: string }[];
   readonly draws: readonly DrawVector[];
-  readonly groups: readonly { key: string; groups: readonly string[]; chosen: string }[];
 }
 
 const vectors = JSON.parse(
@@ -97,31 +95,10 @@ test("a segment's shards have a seat each, and the rotations spread shard 0 over
   t.end();
 });
 
-test("segments spread evenly over groups, and a new group takes only its share", (t) => {
-  const groups = [1, 2, 3, 4].map((at) => parseGroupId(String(at).repeat(32)));
-  const counts = new Map<GroupId, number>();
-  let moved = 0;
-  let movedElsewhere = 0;
-  for (let at = 0; at < 4000; at++) {
-    const before = groupOfSegment(`segment ${at}`, groups.slice(0, 3));
-    const after = groupOfSegment(`segment ${at}`, groups);
-    counts.set(after, (counts.get(after) ?? 0) + 1);
-    if (after !== before) moved++;
-    if (after !== before && after !== groups[3]) movedElsewhere++;
-  }
-  for (const group of groups) t.ok(Math.abs((counts.get(group) ?? 0) - 1000) < 120);
-  t.equal(movedElsewhere, 0);
-  t.ok(Math.abs(moved - 1000) < 120);
-  t.end();
-});
-
-test("policies, draws and groups come out as they were frozen", (t) => {
+test("policies and draws come out as they were frozen", (t) => {
   for (const { policy, canonical, hash } of vectors.policies) {
     t.equal(canonicalPolicy(policy), canonical);
     t.equal(hashOfPolicy(policy), hash);
-  }
-  for (const { key, groups, chosen } of vectors.groups) {
-    t.equal(groupOfSegment(key, groups.map(parseGroupId)), chosen);
   }
   for (const vector of vectors.draws) t.strictSame(peersDrawn(vector), vector.peers);
   t.end();
