@@ -12,7 +12,7 @@ import { bytesOfId, parseSegmentId } from "../base/ids.ts";
 import type { Deletion } from "../base/records.ts";
 import { type RecordShape, parseRecord, signRecord } from "./envelope.ts";
 import { type PeerKeys, publicKeyOfPeer } from "./peer-key.ts";
-import { ownerIn, peerIn, timeIn } from "./records.ts";
+import { ownerIn, peerIn, timeIn } from "./record-fields.ts";
 import { digestBytes } from "./sha256.ts";
 
 type Unsigned = Omit<Deletion, "bytes">;

@@ -21,7 +21,7 @@ import { publicKeyBytes } from "./ed25519.ts";
 import { type RecordShape, parseRecord, signRecord } from "./envelope.ts";
 import { deriveKey, keyBytes } from "./keys.ts";
 import { peerOfPublicKey, publicKeyOfPeer } from "./peer-key.ts";
-import { ownerIn, timeIn } from "./records.ts";
+import { ownerIn, timeIn } from "./record-fields.ts";
 import { digestBytes, sha256 } from "./sha256.ts";
 
 const { countMax, removedMax } = limits.devices;

@@ -15,7 +15,7 @@ import { limits } from "../base/limits.ts";
 import type { Fields } from "./cbor.ts";
 import { type RecordShape, parseRecord, signRecord } from "./envelope.ts";
 import { type PeerKeys, publicKeyOfPeer } from "./peer-key.ts";
-import { groupIn, ownerIn, peerIn, timeIn } from "./records.ts";
+import { groupIn, ownerIn, peerIn, timeIn } from "./record-fields.ts";
 import { digestBytes } from "./sha256.ts";
 
 type Signer = Pick<PeerKeys, "peer" | "sign">;

@@ -17,18 +17,15 @@
  * A segment's id is the SHA-256 of its record's body.
  */
 import { HiveError } from "../base/errors.ts";
-import type { GroupId, OwnerId, PeerId, SegmentId } from "../base/ids.ts";
-import { bytesOfId, parseGroupId, parseOwnerId } from "../base/ids.ts";
-import { parseSegmentId, parseShardId } from "../base/ids.ts";
+import { bytesOfId, parseSegmentId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { DeviceCertificate, ErasureClass, Head, Manifest, Offer } from "../base/records.ts";
-import type { Receipt, Release, ReleasedShard, SegmentRecord } from "../base/records.ts";
-import { erasureClasses } from "../base/records.ts";
-import type { Fields } from "./cbor.ts";
+import type { DeviceCertificate, Head, Manifest, Offer } from "../base/records.ts";
+import type { Receipt, Release, SegmentRecord } from "../base/records.ts";
 import type { DriveKeys } from "./drive.ts";
-import { publicKeyBytes } from "./ed25519.ts";
 import { type Deputy, type RecordShape, type Signed, parseRecord, signRecord } from "./envelope.ts";
-import { type PeerKeys, peerOfPublicKey, publicKeyOfPeer } from "./peer-key.ts";
+import { type PeerKeys, publicKeyOfPeer } from "./peer-key.ts";
+import { classIn, countryIn, groupIn, membersIn, ownerIn, peerIn } from "./record-fields.ts";
+import { releasedShardIn, rootsIn, segmentIn, shardBytesIn, timeIn } from "./record-fields.ts";
 import { digestBytes } from "./sha256.ts";
 
 type OwnerSigner = Pick<DriveKeys, "owner" | "sign" | "certificate">;
@@ -39,7 +36,6 @@ type Told<T, Known extends keyof T> = Omit<T, "bytes" | Known>;
 
 const { nameBytesMax, addressesMax, addressBytesMax, membersMax, timeMsMax } = limits.records;
 const { versionBytesMax } = limits.records;
-export const groupIdBytes = 16;
 const countMax = Number.MAX_SAFE_INTEGER;
 
 export function signOffer(keys: PeerSigner, told: Told<Offer, "peer">): Offer {
@@ -289,67 +285,3 @@ const receiptShape: RecordShape<Unsigned<Receipt>> = {
 
 /** Stands in for a segment's name until its body is written; `read` gives the true one. */
 const unnamed = parseSegmentId("0".repeat(2 * digestBytes));
-
-export function ownerIn(fields: Fields): OwnerId {
-  return parseOwnerId(fields.exactly("owner", publicKeyBytes).toString("hex"));
-}
-
-export function peerIn(fields: Fields, name: string): PeerId {
-  return peerOfPublicKey(fields.exactly(name, publicKeyBytes));
-}
-
-export function groupIn(fields: Fields): GroupId {
-  return parseGroupId(fields.exactly("group", groupIdBytes).toString("hex"));
-}
-
-function segmentIn(fields: Fields): SegmentId {
-  return parseSegmentId(fields.exactly("segment", digestBytes).toString("hex"));
-}
-
-function releasedShardIn(fields: Fields): ReleasedShard {
-  return {
-    holder: peerIn(fields, "holder"),
-    index: fields.count("index", { min: 0, max: membersMax - 1 }),
-    epoch: fields.count("epoch", { min: 0, max: countMax }),
-  };
-}
-
-export function timeIn(fields: Fields, name: string): number {
-  return fields.count(name, { min: 0, max: timeMsMax });
-}
-
-function countryIn(fields: Fields): string | undefined {
-  if (!fields.has("country")) return undefined;
-  const country = fields.text("country", 2);
-  if (/^[A-Z]{2}$/.test(country)) return country;
-  throw fields.corrupt("country");
-}
-
-function classIn(fields: Fields): ErasureClass {
-  const name = fields.text("name", nameBytesMax);
-  const found = erasureClasses.find((known) => known.name === name);
-  if (found === undefined) throw fields.corrupt("name");
-  for (const key of ["k", "n", "r"] as const) {
-    fields.count(key, { min: found[key], max: found[key] });
-  }
-  return found;
-}
-
-function membersIn(fields: Fields, n: number): PeerId[] {
-  const keys = fields.bytesList("peers", { countMax: membersMax, eachBytes: publicKeyBytes });
-  const distinct = new Set(keys.map((key) => key.toString("latin1")));
-  if (keys.length !== n || distinct.size !== n) throw fields.corrupt("peers");
-  return keys.map(peerOfPublicKey);
-}
-
-function shardBytesIn(fields: Fields): number {
-  const size = fields.count("size", { min: 1, max: Math.max(...limits.segment.shardBytes) });
-  if (limits.segment.shardBytes.some((step) => step === size)) return size;
-  throw fields.corrupt("size");
-}
-
-function rootsIn(fields: Fields, n: number): SegmentRecord["roots"] {
-  const roots = fields.bytesList("roots", { countMax: membersMax, eachBytes: digestBytes });
-  if (roots.length !== n) throw fields.corrupt("roots");
-  return roots.map((root) => parseShardId(root.toString("hex")));
-}

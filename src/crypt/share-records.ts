@@ -33,7 +33,7 @@ import { type RecordShape, parseRecord, signRecord } from "./envelope.ts";
 import { grantBytes } from "./grants.ts";
 import { deriveKey, keyBytes } from "./keys.ts";
 import { peerOfPublicKey, publicKeyOfPeer } from "./peer-key.ts";
-import { ownerIn, timeIn } from "./records.ts";
+import { ownerIn, timeIn } from "./record-fields.ts";
 
 const shareIdBytes = 16;
 const timeBytes = 8;

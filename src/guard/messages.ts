@@ -16,8 +16,8 @@ import { limits } from "../base/limits.ts";
 import type { Head, Manifest, Offer } from "../base/records.ts";
 import { Fields, decodePlain, encodePlain } from "../crypt/cbor.ts";
 import { parsePledge, parseReplacement, parseVote } from "../crypt/guard-records.ts";
-import { groupIdBytes, groupIn, ownerIn, parseHead, parseManifest, parseOffer, timeIn }
-  from "../crypt/records.ts";
+import { groupIdBytes, groupIn, ownerIn, timeIn } from "../crypt/record-fields.ts";
+import { parseHead, parseManifest, parseOffer } from "../crypt/records.ts";
 import { digestBytes } from "../crypt/sha256.ts";
 import type { Notice } from "./notices.ts";
 import type { Pledged } from "./propose.ts";
