@@ -107,6 +107,10 @@ export const fileType = {
   socket: 0o140000,
 } as const;
 
+/** Of a mode: whoever runs it runs as its owner, or in its group. */
+export const setUid = 0o4000;
+export const setGid = 0o2000;
+
 const knownTypes: readonly number[] = Object.values(fileType);
 
 export function writeInode(writer: Writer, inode: Inode): void {

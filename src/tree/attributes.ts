@@ -6,13 +6,12 @@
 import { HiveError } from "../base/errors.ts";
 import type { AttributeChange, Caller, Instant } from "../base/filesystem.ts";
 import { limits } from "../base/limits.ts";
-import { type Inode, fileType, inodeWith, typeMask } from "../dag/inodes.ts";
+import { type Inode, fileType, inodeWith, setGid, setUid, typeMask } from "../dag/inodes.ts";
 import { aclForMode } from "./acl.ts";
 import { Wanted } from "./attempt.ts";
 import { fileOf, linkAt, linksFrom } from "./content.ts";
 import { flush } from "./flush.ts";
 import type { Change } from "./journal.ts";
-import { setGid, setUid } from "./making.ts";
 import { type Node, allocatedFor } from "./nodes.ts";
 import { type State, inodeChange } from "./state.ts";
 import { dropWrites } from "./sealing.ts";

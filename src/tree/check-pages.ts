@@ -5,7 +5,6 @@
  */
 import type { PolicySlot } from "../base/blocks.ts";
 import { isFault } from "../base/errors.ts";
-import type { Whereabouts } from "./check-state.ts";
 import type { Cid } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
 import type { PageTree } from "../dag/inodes.ts";
@@ -49,6 +48,12 @@ interface Position extends KeyRange {
   readonly level: number;
   readonly misplaced: boolean;
 }
+
+/**
+ * Where a block is that is not whole on this machine: with peers, as the books tell; nowhere, known
+ * to be lost for good; or unknown: the books should tell of it and do not.
+ */
+export type Whereabouts = (cid: Cid) => Promise<"peers" | "nowhere" | "unknown">;
 
 /** Where pages come from, and who knows of those that do not come. */
 export interface PageSource {

@@ -1,17 +1,11 @@
 /** What the parts of a check share: the way to blocks, the accounts, who hears of problems. */
 import type { PolicySlot } from "../base/blocks.ts";
-import type { Cid } from "../base/ids.ts";
 import type { FsckProblem } from "../base/damages.ts";
+import type { Cid } from "../base/ids.ts";
 import type { Entry } from "../dag/entries.ts";
-import { InoSet, LinkCounts } from "./check-accounts.ts";
 import type { Blocks } from "./blocks.ts";
-import type { Mending } from "./check-pages.ts";
-
-/**
- * Where a block is that is not whole on this machine: with peers, as the books tell; nowhere, known
- * to be lost for good; or unknown: the books should tell of it and do not.
- */
-export type Whereabouts = (cid: Cid) => Promise<"peers" | "nowhere" | "unknown">;
+import { InoSet, LinkCounts } from "./check-accounts.ts";
+import type { Mending, Whereabouts } from "./check-pages.ts";
 
 export interface CheckState {
   readonly mending: Mending;

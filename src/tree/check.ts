@@ -23,8 +23,9 @@ import { attempt } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
 import { checkIno, checkInode } from "./check-directories.ts";
 import { checkKept } from "./check-kept.ts";
-import { Findings, type ItemChanges, leavesOf, mendedTree } from "./check-pages.ts";
-import { Accounts, type CheckState, type Whereabouts, governed } from "./check-state.ts";
+import { Findings, type ItemChanges, type Whereabouts, leavesOf, mendedTree }
+  from "./check-pages.ts";
+import { Accounts, type CheckState, governed } from "./check-state.ts";
 import { adoptAll } from "./lost-found.ts";
 
 export interface CheckNeeds {

@@ -8,7 +8,7 @@ import { type Inode, type PageTree, fileType, typeMask } from "../dag/inodes.ts"
 import { attempt } from "./attempt.ts";
 import { nextLink } from "./content.ts";
 import type { Node } from "./nodes.ts";
-import type { Moment } from "./past.ts";
+import type { Moment } from "./moment.ts";
 import { pinXattr } from "./pins.ts";
 
 export interface At {

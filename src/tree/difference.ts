@@ -4,7 +4,7 @@ import type { Attributes } from "../base/filesystem.ts";
 import { type Name, nameToText } from "../base/ids.ts";
 import type { Difference } from "../base/snapshots.ts";
 import { isFolder, isSame, isSameTree, namesIn } from "./comparing.ts";
-import type { Moment } from "./past.ts";
+import type { Moment } from "./moment.ts";
 import { nodeAt } from "./walking.ts";
 
 type Side = { readonly moment: Moment; readonly attributes: Attributes | undefined };

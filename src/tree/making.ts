@@ -6,7 +6,7 @@ import { HiveError, assert } from "../base/errors.ts";
 import type { Caller, NewNode, Place } from "../base/filesystem.ts";
 import { type Ino, parseName } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Content, type Inode, fileType, typeMask } from "../dag/inodes.ts";
+import { type Content, type Inode, fileType, setGid, typeMask } from "../dag/inodes.ts";
 import { Wanted } from "./attempt.ts";
 import { inheritAcl } from "./acl.ts";
 import { linkChanges } from "./content.ts";
@@ -20,8 +20,6 @@ import { slotOf } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 import { valuesOf, withValues } from "./xattrs.ts";
 
-export const setUid = 0o4000;
-export const setGid = 0o2000;
 const groupExecute = 0o010;
 
 /** A new inode under a new name. */

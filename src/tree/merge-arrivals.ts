@@ -7,7 +7,7 @@
  */
 import type { Ino } from "../base/ids.ts";
 import { marksOf } from "../dag/inodes.ts";
-import { type Arrival, type Fact, type Side, isFolder } from "./merge-rules.ts";
+import { type Arrival, type Fact, type Side, isFolder } from "./merge-facts.ts";
 
 /** Facts come with the folders above them first, as whoever lists folders finds them. */
 export function withArrivals({ facts, seen }: Side, root: Ino): Side {

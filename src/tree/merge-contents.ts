@@ -15,7 +15,7 @@ import { setAttributes } from "./attributes.ts";
 import { nextLink, readRange } from "./content.ts";
 import { flush } from "./flush.ts";
 import { makeNameless } from "./making.ts";
-import type { Fact } from "./merge-rules.ts";
+import type { Fact } from "./merge-facts.ts";
 import { type Node, allocatedFor } from "./nodes.ts";
 import { afterLoss } from "./removing.ts";
 import type { State } from "./state.ts";

@@ -9,7 +9,7 @@ import { HiveError } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
 import { type Inode, type Marks, fileType, marksOf, noTree, typeMask } from "../dag/inodes.ts";
 import { type Seen, countOf, deviceOf, isSeen } from "../dag/marks.ts";
-import { type Fact, type Side, isFolder, isNews } from "./merge-rules.ts";
+import { type Fact, type Side, isFolder, isNews } from "./merge-facts.ts";
 
 export interface Guest {
   /** Of the device that his marks are of, and what it is called here. */

@@ -10,38 +10,12 @@
  * result must be to be a tree.
  */
 import type { Ino } from "../base/ids.ts";
-import type { PageTree } from "../dag/inodes.ts";
-import { type Inode, fileType, marksOf, typeMask } from "../dag/inodes.ts";
+import { marksOf } from "../dag/inodes.ts";
 import { type Seen, isSeen, seenByBoth } from "../dag/marks.ts";
+import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews }
+  from "./merge-facts.ts";
 import { type Place, conflictName, hasPlace, samePlace, settledPlace } from "./merge-names.ts";
 import { tidy } from "./merge-tidy.ts";
-
-/** What is known of an inode on one side; the places are those in folders that were looked at. */
-export interface Fact {
-  readonly inode: Inode;
-  readonly tree: PageTree;
-  readonly places: readonly Place[];
-  /** Moves by which folders above it, and it with them, came to where they are. */
-  readonly arrived?: Arrival | undefined;
-}
-
-export interface Arrival {
-  readonly mark: number;
-  readonly above: Arrival | undefined;
-}
-
-export interface Side {
-  readonly facts: ReadonlyMap<Ino, Fact>;
-  readonly seen: Seen;
-}
-
-/** As it shall be. The inode's numbers of links and entries are left to whoever carries it out. */
-export type Merged = Map<Ino, Fact>;
-
-export type Resolved =
-  | { readonly kind: "merged"; readonly merged: Merged }
-  /** These folders have to be looked at first. */
-  | { readonly kind: "unlisted"; readonly folders: readonly Ino[] };
 
 export interface Terms {
   readonly isListed: (folder: Ino) => boolean;
@@ -68,10 +42,6 @@ interface Sides {
   readonly fresh: number;
 }
 
-export function isFolder({ inode }: Pick<Fact, "inode">): boolean {
-  return (inode.mode & typeMask) === fileType.directory;
-}
-
 /** None where it is gone, two where it was edited on both sides. */
 function factsOf(ino: Ino, sides: Sides): readonly Fact[] {
   const { ours, theirs } = sides;
@@ -80,14 +50,6 @@ function factsOf(ino: Ino, sides: Sides): readonly Fact[] {
   if (our !== undefined && their !== undefined) return bothOf(our, their, sides);
   if (our !== undefined) return isNews(our, theirs.seen) ? [our] : [];
   return their !== undefined && isNews(their, ours.seen) ? [their] : [];
-}
-
-/** Whoever has seen all of it and does not have it has taken it away. */
-export function isNews({ inode, arrived }: Fact, seen: Seen): boolean {
-  const { edited, moved } = marksOf(inode);
-  if (!isSeen(seen, edited) || !isSeen(seen, moved)) return true;
-  for (let at = arrived; at !== undefined; at = at.above) if (!isSeen(seen, at.mark)) return true;
-  return false;
 }
 
 function bothOf(our: Fact, their: Fact, sides: Sides): readonly Fact[] {

@@ -8,8 +8,8 @@ import { type Ino, nameBytesMax } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Inode, marksOf } from "../dag/inodes.ts";
 import type { Seen } from "../dag/marks.ts";
+import { type Fact, type Merged, type Resolved, isFolder } from "./merge-facts.ts";
 import { type Place, conflictName, samePlace } from "./merge-names.ts";
-import { type Fact, type Merged, type Resolved, isFolder } from "./merge-rules.ts";
 
 export function tidy(
   merged: Merged,

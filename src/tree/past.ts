@@ -14,6 +14,7 @@ import type { KeptRoot } from "../dag/kept.ts";
 import type { RootRecord } from "../dag/root.ts";
 import type { Commits } from "./commit.ts";
 import { differences } from "./difference.ts";
+import type { Moment } from "./moment.ts";
 import { isDirectory } from "./names.ts";
 import { writerOf } from "./new-root.ts";
 import { type Changed, restore } from "./restoring.ts";
@@ -22,12 +23,6 @@ import { State } from "./state.ts";
 import { nodeAt, placeOf } from "./walking.ts";
 
 const { countMax, differencesMax } = limits.snapshots;
-
-/** A state with its port: the present, or a moment of the past. */
-export interface Moment {
-  readonly state: State;
-  readonly files: FileSystem;
-}
 
 export interface RestoreOptions {
   /** What lies there now and did not then goes. */

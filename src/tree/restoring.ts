@@ -10,7 +10,7 @@ import { limits } from "../base/limits.ts";
 import type { RestoreReport } from "../base/snapshots.ts";
 import { fileType, typeMask } from "../dag/inodes.ts";
 import { isFolder, isSame, isSameTree, lastingXattrs, namesIn } from "./comparing.ts";
-import type { Moment } from "./past.ts";
+import type { Moment } from "./moment.ts";
 import { mayShare, shareFile } from "./sharing.ts";
 import { nodeAt } from "./walking.ts";
 

@@ -11,9 +11,10 @@ import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
 import { Breather, attempt } from "./attempt.ts";
 import { isSameTree } from "./comparing.ts";
+import type { Moment } from "./moment.ts";
 import { directoryOf, findName, isDirectory } from "./names.ts";
 import type { Node } from "./nodes.ts";
-import type { Moment, Past } from "./past.ts";
+import type { Past } from "./past.ts";
 import type { State } from "./state.ts";
 import { itemAfter, nodeAt, placeOf } from "./walking.ts";
 

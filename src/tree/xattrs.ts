@@ -5,10 +5,10 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Maybe } from "../base/step.ts";
-import { type Inode, type Xattrs, noXattrs, parseXattrs, xattrBytes } from "../dag/inodes.ts";
+import { type Inode, type Xattrs, noXattrs, parseXattrs, setGid, xattrBytes }
+  from "../dag/inodes.ts";
 import { isAccessList, isAclName, modeForAcl } from "./acl.ts";
 import { policyOf, policyXattr, removePolicy, setPolicy } from "./folder-policy.ts";
-import { setGid } from "./making.ts";
 import type { Node } from "./nodes.ts";
 import { pinXattr } from "./pins.ts";
 import { type State, inodeChange } from "./state.ts";
