@@ -10,7 +10,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { extname, join } from "node:path";
 import { cachePolicyStep } from "./agent/cache-policy.ts";
-import { startLoop } from "./agent/loop.ts";
+import { type Loop, startLoop } from "./agent/loop.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
@@ -55,7 +55,7 @@ import { type PolicyDescription, describePolicy } from "./placement/describe.ts"
 import { SharedFolders } from "./shared/folders.ts";
 import type { Recovered } from "./transfer/recover.ts";
 import { deviceFor } from "./tree/devices.ts";
-import { openTree } from "./tree/tree.ts";
+import { type Tree, type TreeOptions, openTree } from "./tree/tree.ts";
 
 export { type Secrets, encodeKeyFile, keyFileNeedsPassphrase } from "./crypt/keyfile.ts";
 export { openKeyFile } from "./crypt/keyfile.ts";
@@ -96,7 +96,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const cache = parts.use(await openDriveCache(log, config));
   const government = new Government(config.policies ?? noTexts);
   const census = new LateCensus();
-  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const owner: User = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const { stores, shared } = parts.use(foldersOfOthers(cache, { log, config, owner }));
   const merger = new LateMerger();
   const epochs = new Epochs();
@@ -115,38 +115,15 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   stores.begin(node);
   const { treeSecret } = driveKeysFor(config);
-  const device = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
   const note = await bringBack(cache, node, { clock, log, isNew });
-  const { keep, brake } = config;
-  const rules = { ...(keep && { keep }), ...(brake && { brake }) };
-  const options = { treeSecret, readOnly, device, ...owner, ...rules };
-  const policies = (name: string) => government.textOf(name);
-  const pins = { store: cache.pins, mayKeep: () => node.mayCache() };
-  const tree = await openTree({ store: cache, clock, random, log, policies, pins }, options);
-  parts.defer(() => tree.close());
-  const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
-  const dropClean = () => cache.dropClean({ pinned: true });
-  const policy = cachePolicyStep({ clock, mayCache: () => node.mayCache(), dropClean });
-  const { committer, collector, resealer, renewer } = tree;
-  const ofTree = [committer, collector, resealer, renewer, tree.pins?.step() ?? []].flat();
-  const steps = [...ofTree, cache.step, memory, growthStep(), policy];
-  const loop = startLoop(steps, { clock, log });
-  parts.defer(() => loop.stop());
-  // Writers may wait for room: there may be garbage.
-  parts.use(cache.onDirty(() => loop.wake()));
+  const around = { log, config, cache, node, government };
+  const { tree, loop } = await openTreeAndLoop(parts, around, { treeSecret, readOnly, ...owner });
   await government.begin(tree, node);
   await keepSecrets(tree, node, shared);
   await epochs.begin({ tree, node });
   census.begin(tree);
   standIns.begin(tree);
-  const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
-  const everywhere = new Map([
-    [parseName(".snapshots"), tree.past.pointAt],
-    [parseName(".trash"), tree.trash.pointAt],
-  ]);
-  const table: GraftTable = { root, everywhere };
-  const now = () => clock.now();
-  const grafts = parts.use(new Grafts({ base: tree, table, log, now }, owner));
+  const grafts = parts.use(graftsOver(tree, shared, { log, owner }));
   const mounted = parts.use(await mountTree(grafts, log, config));
   grafts.begin(mounted);
   merger.begin(mergerOf(tree.devices, mounted, node));
@@ -157,11 +134,65 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   return driveOf(known, parts.move());
 }
 
+/** Whoever mounts it, by the kernel's numbers. */
+interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+interface Around {
+  readonly log: Log;
+  readonly config: DriveConfig;
+  readonly cache: Cache;
+  readonly node: NodeDuties;
+  readonly government: Government;
+}
+
+/** The tree over the store, and the loop of what goes on beside the programs that use it. */
+async function openTreeAndLoop(
+  parts: AsyncDisposableStack, { log, config, cache, node, government }: Around,
+  known: User & Pick<TreeOptions, "treeSecret" | "readOnly">,
+): Promise<{ readonly tree: Tree; readonly loop: Loop }> {
+  const { keep, brake } = config;
+  const device = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
+  const rules = { ...(keep && { keep }), ...(brake && { brake }) };
+  const policies = (name: string) => government.textOf(name);
+  const mayCache = () => node.mayCache();
+  const pins = { store: cache.pins, mayKeep: mayCache };
+  const needs = { store: cache, clock, random, log, policies, pins };
+  const tree = await openTree(needs, { ...known, device, ...rules });
+  parts.defer(() => tree.close());
+  const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
+  const dropClean = () => cache.dropClean({ pinned: true });
+  const policy = cachePolicyStep({ clock, mayCache, dropClean });
+  const { committer, collector, resealer, renewer } = tree;
+  const ofTree = [committer, collector, resealer, renewer, tree.pins?.step() ?? []].flat();
+  const loop = startLoop([...ofTree, cache.step, memory, growthStep(), policy], { clock, log });
+  parts.defer(() => loop.stop());
+  // Writers may wait for room: there may be garbage.
+  parts.use(cache.onDirty(() => loop.wake()));
+  return { tree, loop };
+}
+
+/** The drive with the past of every folder in it, and folders of others in one. */
+function graftsOver(
+  tree: Tree, shared: SharedFolders,
+  { log, owner }: { readonly log: Log; readonly owner: User },
+): Grafts {
+  const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
+  const everywhere = new Map([
+    [parseName(".snapshots"), tree.past.pointAt],
+    [parseName(".trash"), tree.trash.pointAt],
+  ]);
+  const table: GraftTable = { root, everywhere };
+  return new Grafts({ base: tree, table, log, now: () => clock.now() }, owner);
+}
+
 /** Those that may be written have stores of their own, which end after the mount. */
 function foldersOfOthers(
   store: Cache, { log, config, owner }: {
     readonly log: Log; readonly config: DriveConfig;
-    readonly owner: ConstructorParameters<typeof SharedFolders>[1];
+    readonly owner: User;
   },
 ) {
   const stores = new GuestStores(config, log);

@@ -8,19 +8,19 @@ import type { NodeDuties } from "../base/node.ts";
 import type { DriveBrake, DriveSnapshots } from "../base/snapshots.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { PathPolicy, PolicyTexts } from "../base/policy-views.ts";
-import type { CacheReport, DriveStatus, PinRow, PinStatus, ReclaimReport } from "../base/views.ts";
-import type { VerifyReport } from "../base/views.ts";
+import type { DriveStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
 import type { Government } from "../bridge/government.ts";
 import type { Cache } from "../cache/cache.ts";
 import { verifyPath } from "../check/verify-path.ts";
 import type { Mounted } from "../mount/mount.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
+import { type KeptHere, keptHere } from "./kept-here.ts";
 import { brakeOf, refuseBraked, snapshotsOf } from "./past.ts";
 import { type DriveSharing, sharingOf } from "./sharing.ts";
 
 /** A mounted drive. */
-export interface Drive extends DriveSharing, AsyncDisposable {
+export interface Drive extends DriveSharing, KeptHere, AsyncDisposable {
   /** Resolves when the mount is gone, by whomever. */
   readonly ended: Promise<void>;
   readonly node: NodeDuties;
@@ -31,13 +31,6 @@ export interface Drive extends DriveSharing, AsyncDisposable {
   flush(timeoutMs: number): Promise<void>;
   /** Gives back the room of what was deleted, here and at the peers; TimedOut when it is late. */
   reclaim(timeoutMs: number): Promise<ReclaimReport>;
-  cache(options: { readonly drop: boolean }): Promise<CacheReport>;
-  setCacheLimit(bytes: number): Promise<void>;
-  /** Keeps a file or folder here from now on, or leaves it out again. */
-  pin(path: readonly string[], isKept: boolean): Promise<void>;
-  /** Until all that is pinned is here, or something keeps it from coming; null without pins. */
-  pinsSettled(told: (status: PinStatus) => void): Promise<PinStatus | null>;
-  pins(): readonly PinRow[];
   /** Every chunk of the files at or below the path, fetched from its holders. */
   verifyPath(path: readonly string[]): Promise<VerifyReport>;
   readonly snapshots: DriveSnapshots;
@@ -72,7 +65,7 @@ export interface DriveParts {
 export function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
   // Whoever closes it second waits as long as the first.
   let closing: Promise<void> | undefined;
-  const { cache, tree, node, mounted, note, government, told, wake } = parts;
+  const { cache, tree, node, mounted, note, government, told } = parts;
   return {
     note,
     ended: mounted.ended,
@@ -100,25 +93,7 @@ export function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
       await node.flush(timeoutMs);
       return node.reclaim(timeoutMs);
     },
-    async cache({ drop }) {
-      const droppedBytes = drop ? await cache.dropClean() : 0;
-      // What the kernel keeps of the files goes too: the next read comes from the peers.
-      if (drop) await Promise.all(tree.knownInos().map((ino) => mounted.invalidateInode(ino)));
-      const { limitBytes, usedBytes, dirtyBytes } = cache.usage();
-      const { pinnedBytes } = cache.pins.room();
-      return { limitBytes, usedBytes, dirtyBytes, pinnedBytes, droppedBytes };
-    },
-    async pin(path, isKept) {
-      await tree.pins?.set(path.map(nameFromText), isKept);
-      wake();
-    },
-    pinsSettled: async (heard) => await tree.pins?.settled(heard) ?? null,
-    pins: () => tree.pins?.rows() ?? [],
-    async setCacheLimit(bytes) {
-      await cache.setLimit(bytes);
-      tree.pins?.again();
-      wake();
-    },
+    ...keptHere(parts),
     verifyPath: (path) => verifyPath(tree, node, path.map(nameFromText)),
     snapshots: snapshotsOf(tree, mounted),
     brake: brakeOf(tree, mounted),

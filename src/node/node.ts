@@ -33,19 +33,38 @@ export async function askRecovered(
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
-  const { peers, vault, transfer, sharing, agent, places, ledger, traffic } = rooms;
-  const { leaving, shedding, notices, name } = rooms;
-  let { problem } = rooms;
+  const { peers, transfer, sharing, agent, places, ledger, name } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
     throw new HiveError("Unsupported", "node", "it has no drive");
   };
   return {
     sharing: sharing ?? noSharing,
-    fetch: (cid, options) => fetchAny(drive(), sharing, cid, options),
-    unplaced: (cids) => drive().lender.unplaced(cids),
-    borrow: (cid, options) => drive().lender.borrow(cid, options),
-    ipfsBlock: async (cid) => (await peers.ipfs()).block(cid),
+    ...stateDuties(drive, rooms),
+    ...blockDuties(drive, rooms),
+    ...deviceDuties(drive, rooms),
+    ...hostDuties(rooms),
+    peers: async () => peerRowsOf(peers.peers(), agent.status().peers, {
+      nowMs: clock.now(), leaving: rooms.notices.peers(),
+    }),
+    ledger: async () => ledger.view(),
+    vouch: async ({ peer, country }) => places.vouch(peer, country ?? undefined),
+    invite: async (asked) => {
+      const networkKey = asked.networkKey ? rooms.networkKey : undefined;
+      return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
+    },
+    join: (invite) => joinBy(peers, invite, clock.now()),
+    wake: async () => agent.wake(),
+    close: () => parts.disposeAsync(),
+  };
+}
+
+/** How the drive stands, and to which policies. */
+function stateDuties(
+  drive: () => Transfer, { peers, vault, transfer, agent, ledger, traffic, ...rooms }: Rooms,
+): Pick<NodeDuties, "status" | "explainPolicy" | "govern"> {
+  let { problem } = rooms;
+  return {
     async status() {
       const known = peers.peers();
       const online = known.filter((peer) => peer.online).length;
@@ -62,45 +81,58 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
         traffic: { ...traffic.status(), ...peers.stats() },
       };
     },
-    peers: async () => peerRowsOf(peers.peers(), agent.status().peers, {
-      nowMs: clock.now(), leaving: notices.peers(),
+    explainPolicy: async (asked) => policyReportOf(asked, {
+      known: peers.peers(), groups: transfer?.health.groups() ?? [], nowMs: clock.now(),
     }),
-    ledger: async () => ledger.view(),
+    async govern(texts) {
+      drive().govern(policiesOf(texts));
+      problem = texts.problem;
+      agent.wake();
+    },
+  };
+}
+
+type BlockDuties = Pick<
+  NodeDuties,
+  | "fetch" | "unplaced" | "borrow" | "ipfsBlock" | "flush" | "reclaim" | "verify" | "missing"
+  | "newestRoot" | "mayCache"
+>;
+
+/** The drive's blocks: to peers and back, and whether they are there. */
+function blockDuties(
+  drive: () => Transfer, { peers, transfer, sharing, agent }: Rooms,
+): BlockDuties {
+  return {
+    fetch: (cid, options) => fetchAny(drive(), sharing, cid, options),
+    unplaced: (cids) => drive().lender.unplaced(cids),
+    borrow: (cid, options) => drive().lender.borrow(cid, options),
+    ipfsBlock: async (cid) => (await peers.ipfs()).block(cid),
     flush: (timeoutMs) => flushAll([drive(), sharing], timeoutMs),
     reclaim: (timeoutMs) => drive().reclaim(timeoutMs),
     verify: (options) => agent.verify(options),
     missing: (cids) => countMissing(drive(), cids),
     newestRoot: async () => (await drive().recover())?.root,
-    explainPolicy: async (asked) => policyReportOf(asked, {
-      known: peers.peers(), groups: transfer?.health.groups() ?? [], nowMs: clock.now(),
-    }),
-    govern: async (texts) => {
-      drive().govern(policiesOf(texts));
-      problem = texts.problem;
-      agent.wake();
-    },
-    limit: async (orders) => traffic.obey(orders),
     mayCache: async () => transfer?.mayHere("cache") ?? true,
-    vouch: async ({ peer, country }) => places.vouch(peer, country ?? undefined),
-    invite: async (asked) => {
-      const networkKey = asked.networkKey ? rooms.networkKey : undefined;
-      return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
-    },
-    ...deviceDuties(drive, rooms),
+  };
+}
+
+/** What this machine gives to others, of its disk and its line, and until when. */
+function hostDuties(
+  { vault, agent, traffic, leaving, shedding }: Rooms,
+): Pick<NodeDuties, "leave" | "limit" | "setQuota"> {
+  return {
     async leave(order) {
       if (order === "begin") await leaving.begin();
       if (order === "cancel") await leaving.cancel();
       if (order !== "status") agent.wake();
       return leaving.view();
     },
+    limit: async (orders) => traffic.obey(orders),
     async setQuota(bytes) {
       vault.setQuota(bytes);
       shedding.lookSoon();
       agent.wake();
     },
-    join: (invite) => joinBy(peers, invite, clock.now()),
-    wake: async () => agent.wake(),
-    close: () => parts.disposeAsync(),
   };
 }
 
