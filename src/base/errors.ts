@@ -75,3 +75,9 @@ export function assert(condition: boolean, fact = "assertion failed"): asserts c
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${String(value)}`);
 }
+
+/** By which the operating system, or a library, tells what went wrong; "" when none says. */
+export function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : "";
+}

@@ -7,8 +7,9 @@
 import { constants } from "node:fs";
 import { copyFile, link, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { codeOf } from "../base/errors.ts";
 import { fileName, parseFileName } from "./block-log.ts";
-import { codeOf, diskFault } from "./faults.ts";
+import { diskFault } from "./faults.ts";
 
 const prefix = "check-";
 const linkless: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];

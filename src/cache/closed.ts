@@ -4,7 +4,8 @@
  */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, diskFault } from "./faults.ts";
+import { codeOf } from "../base/errors.ts";
+import { diskFault } from "./faults.ts";
 import {
   type Books, type CommitRecord, booksKey, checkedValue, encodeBooks, parseBooks, withCheck,
 } from "./records.ts";

@@ -1,5 +1,5 @@
 /** What the operating system says, as kinds that callers branch on. It never retries. */
-import { HiveError, type Kind, isFault } from "../base/errors.ts";
+import { HiveError, type Kind, codeOf, isFault } from "../base/errors.ts";
 
 const kindOfCode: ReadonlyMap<string, Kind> = new Map([
   ["ENOSPC", "NoSpace"],
@@ -34,11 +34,6 @@ function kindOf(cause: unknown): Kind {
     if (codeOf(error) === "LEVEL_IO_ERROR") return ioKind(error.message);
   }
   return "Corrupt";
-}
-
-export function codeOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : "";
 }
 
 /** The one place where words count, because LevelDB gives strerror(3) and nothing else. */

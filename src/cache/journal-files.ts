@@ -6,10 +6,10 @@
 import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sequence } from "../base/blocks.ts";
-import { assert } from "../base/errors.ts";
+import { assert, codeOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
-import { codeOf, diskFault } from "./faults.ts";
+import { diskFault } from "./faults.ts";
 import { type GroupRecord, JournalFile } from "./journal-file.ts";
 import { fileHeaderBytes, recordHeaderBytes } from "./journal-frame.ts";
 import { syncDirectory } from "./pieces.ts";

@@ -8,8 +8,8 @@
 import { chmod, mkdir, readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
-import { HiveError, assert } from "../base/errors.ts";
-import { codeOf, diskFault, mayHeal } from "./faults.ts";
+import { HiveError, assert, codeOf } from "../base/errors.ts";
+import { diskFault, mayHeal } from "./faults.ts";
 
 export type Change =
   | { readonly type: "put"; readonly key: Buffer; readonly value: Uint8Array }

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { HiveError, type Kind } from "../base/errors.ts";
+import { HiveError, type Kind, codeOf } from "../base/errors.ts";
 
 export interface Home {
   /** 0600: the drive's and the node's secrets, plain or under a passphrase. */
@@ -58,7 +58,7 @@ export function makeHome(home: Home): void {
 }
 
 function kindOf(cause: unknown): Kind {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const code = codeOf(cause);
   if (code === "EROFS") return "ReadOnly";
   return code === "ENOSPC" || code === "EDQUOT" ? "NoSpace" : "Denied";
 }

@@ -4,7 +4,7 @@
  */
 import { type Dirent, readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, codeOf } from "../base/errors.ts";
 
 /** Absolute and without links above it, as the daemon and the system's table of mounts have it. */
 export function mountPointOf(path: string): string {
@@ -28,7 +28,7 @@ function entriesOf(directory: string): readonly Dirent[] {
   try {
     return readdirSync(directory, { withFileTypes: true });
   } catch (cause) {
-    if (!(cause instanceof Error && "code" in cause && cause.code === "ENOTDIR")) return [];
+    if (codeOf(cause) !== "ENOTDIR") return [];
     throw new HiveError("NotDirectory", "mount", directory, { cause });
   }
 }

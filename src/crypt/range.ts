@@ -13,10 +13,10 @@ import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { RangeStatement } from "../base/records.ts";
-import type { Fields } from "./cbor.ts";
-import { isSignedBy, publicKeyBytes, signatureBytes } from "./ed25519.ts";
+import { isSignedBy, signatureBytes } from "./ed25519.ts";
 import { type RecordShape, parseRecord, signRecord } from "./envelope.ts";
-import { type PeerKeys, peerOfPublicKey, publicKeyOfPeer } from "./peer-key.ts";
+import { type PeerKeys, publicKeyOfPeer } from "./peer-key.ts";
+import { countryIn, peerIn } from "./record-fields.ts";
 
 type PeerSigner = Pick<PeerKeys, "peer" | "sign">;
 
@@ -80,14 +80,3 @@ const rangeShape: RecordShape<Omit<RangeStatement, "bytes">> = {
     };
   },
 };
-
-function peerIn(fields: Fields, name: string): PeerId {
-  return peerOfPublicKey(fields.exactly(name, publicKeyBytes));
-}
-
-function countryIn(fields: Fields): string | undefined {
-  if (!fields.has("country")) return undefined;
-  const country = fields.text("country", 2);
-  if (/^[A-Z]{2}$/.test(country)) return country;
-  throw fields.corrupt("country");
-}

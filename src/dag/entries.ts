@@ -17,19 +17,25 @@
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Ino, type Name, parseIno, parseName } from "../base/ids.ts";
-import { type Inode, type PageTree, readInode, readTree, typeMask, writeInode } from "./inodes.ts";
-import { writeTree } from "./inodes.ts";
+import { type Inode, type PageTree, fileType, typeMask } from "./inodes.ts";
+import { readInode, readTree, writeInode, writeTree } from "./inodes.ts";
 
 export const slotsPerHash = 16;
 
+export interface InodeEntry {
+  readonly kind: "inode";
+  readonly name: Name;
+  readonly inode: Inode;
+  readonly tree: PageTree;
+}
+
 export type Entry =
-  | {
-      readonly kind: "inode";
-      readonly name: Name;
-      readonly inode: Inode;
-      readonly tree: PageTree;
-    }
+  | InodeEntry
   | { readonly kind: "link"; readonly name: Name; readonly ino: Ino; readonly type: number };
+
+export function isFolderEntry(entry: Entry): entry is InodeEntry {
+  return entry.kind === "inode" && (entry.inode.mode & typeMask) === fileType.directory;
+}
 
 /** The first key that this name may have. */
 export function nameKey(name: Name): number {

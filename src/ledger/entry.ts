@@ -14,10 +14,11 @@
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Fields, decodePlain, encodePlain } from "../crypt/cbor.ts";
-import { isSignedBy, publicKeyBytes, signatureBytes } from "../crypt/ed25519.ts";
+import { decodePlain, encodePlain } from "../crypt/cbor.ts";
+import { isSignedBy, signatureBytes } from "../crypt/ed25519.ts";
 import { type RecordShape, parseRecord, signRecord } from "../crypt/envelope.ts";
-import { type PeerKeys, peerOfPublicKey, publicKeyOfPeer } from "../crypt/peer-key.ts";
+import { type PeerKeys, publicKeyOfPeer } from "../crypt/peer-key.ts";
+import { peerIn } from "../crypt/record-fields.ts";
 import { digestBytes, sha256 } from "../crypt/sha256.ts";
 
 type PeerSigner = Pick<PeerKeys, "peer" | "sign">;
@@ -175,7 +176,3 @@ const shape: RecordShape<Omit<Admission, "bytes">> = {
     };
   },
 };
-
-function peerIn(fields: Fields, name: string): PeerId {
-  return peerOfPublicKey(fields.exactly(name, publicKeyBytes));
-}

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync } from "node:fs";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, codeOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { FuseAddon } from "./addon.ts";
 import { errno } from "./errno.ts";
@@ -144,8 +144,8 @@ function run(
     if (said.length < limits.mount.complaintBytesMax) said += bytes.toString();
   });
   return new Promise((resolve, reject) => {
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") resolve("absent");
+    child.once("error", (error) => {
+      if (codeOf(error) === "ENOENT") resolve("absent");
       else reject(error);
     });
     child.once("close", (code) => resolve(code === 0 ? "" : said.trim() || `exit ${code}`));

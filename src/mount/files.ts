@@ -1,7 +1,6 @@
 /**
- * Operations on open files. Every handle is open for reading: with the write-back cache the kernel
- * reads a page before it changes a part of it, even when the program may only write. The kernel
- * checks what the program may do, and places appended bytes itself: no handle appends in the tree.
+ * Operations on open files. Read open-flags.ts for what a handle may do, which is not what the
+ * program may.
  */
 import { constants } from "node:fs";
 import { HiveError, assert } from "../base/errors.ts";
@@ -10,6 +9,7 @@ import type { Handle, Ino } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Maybe, then } from "../base/step.ts";
 import { errno } from "./errno.ts";
+import { openFlags } from "./open-flags.ts";
 import { type Desk, encodeNothing, operation } from "./operation.ts";
 import { openKillPrivileges, opened, writeKillPrivileges } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
@@ -21,7 +21,7 @@ interface Created {
   readonly handle: Handle;
 }
 
-const { O_ACCMODE, O_EXCL, O_RDONLY, O_TRUNC } = { ...constants, O_ACCMODE: 3 };
+const { O_EXCL } = constants;
 /** Set-user-id and set-group-id. */
 const privileges = 0o6000;
 const seekWhences: Readonly<Record<number, "data" | "hole">> = { 3: "data", 4: "hole" };
@@ -166,11 +166,6 @@ function copyRange(desk: Desk, request: Request): Maybe<number> {
 /** From fuse_create_in. */
 function newMode(desk: Desk, request: Request): Maybe<number> {
   return masked(desk, request.ino, { mode: request.u32(4), umask: request.u32(8) });
-}
-
-function openFlags(bits: number): OpenFlags {
-  const write = (bits & O_ACCMODE) !== O_RDONLY;
-  return { read: true, write, append: false, truncate: (bits & O_TRUNC) !== 0 };
 }
 
 /**

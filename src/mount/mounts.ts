@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, codeOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 
 export interface MountEntry {
@@ -48,9 +48,9 @@ export function parseMountinfo(text: string): readonly MountEntry[] {
 
 /** The path without links; its last part is not looked at, since a dead mount answers nothing. */
 export async function canonical(directory: string): Promise<string> {
-  const parent = await realpath(dirname(directory)).catch((error: NodeJS.ErrnoException) => {
+  const parent = await realpath(dirname(directory)).catch((error: unknown) => {
     // What will yet be made has no links.
-    if (error.code === "ENOENT") return dirname(directory);
+    if (codeOf(error) === "ENOENT") return dirname(directory);
     throw error;
   });
   return join(parent, basename(directory));

@@ -5,6 +5,7 @@
  */
 import { closeSync, write as writeFile } from "node:fs";
 import { promisify } from "node:util";
+import { codeOf } from "../base/errors.ts";
 import type { Ino, Name } from "../base/ids.ts";
 import { notices, replyHeadBytes } from "./protocol.ts";
 import { Reply } from "./reply.ts";
@@ -73,7 +74,7 @@ export class Notices {
       await writeAsync(this.#device, reply.bytes, 0, reply.lengthBytes + moreBytes);
       return undefined;
     } catch (error) {
-      return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+      return codeOf(error) || "unknown";
     } finally {
       this.#underWay--;
       this.#closeWhenIdle();

@@ -1,13 +1,13 @@
 /** The operations that fuse-native asks for, by paths and 32-bit descriptors, over the tree. */
-import { constants } from "node:fs";
 import { HiveError } from "../base/errors.ts";
-import type { Attributes, Caller, Instant, OpenFlags } from "../base/filesystem.ts";
+import type { Attributes, Caller, Instant } from "../base/filesystem.ts";
 import type { Handle, Ino } from "../base/ids.ts";
 import { nameToText } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { MountNeeds } from "./driver.ts";
 import { errnoFor, isWorthLogging } from "./errno.ts";
+import { openFlags } from "./open-flags.ts";
 import { Paths } from "./paths.ts";
 
 /** A negative errno, or what the operation counts; then what it found. */
@@ -17,7 +17,6 @@ type Served = (...words: unknown[]) => void;
 
 export type PathOperations = Readonly<Record<string, Served>>;
 
-const { O_ACCMODE, O_RDONLY, O_TRUNC } = { ...constants, O_ACCMODE: 3 };
 const idKept = 2 ** 32 - 1;
 const blockBytes = 4096;
 const creates = 1;
@@ -213,11 +212,6 @@ class Served32 {
     if (handle === undefined) throw new HiveError("BadHandle", "mount.descriptor", `${fd}`);
     return handle;
   }
-}
-
-function openFlags(bits: number): OpenFlags {
-  const write = (bits & O_ACCMODE) !== O_RDONLY;
-  return { read: true, write, append: false, truncate: (bits & O_TRUNC) !== 0 };
 }
 
 function stat(a: Attributes): Readonly<Record<string, number>> {

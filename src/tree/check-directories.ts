@@ -7,9 +7,9 @@ import type { PolicySlot } from "../base/blocks.ts";
 import { isFault } from "../base/errors.ts";
 import { type Ino, type Name, rootIno } from "../base/ids.ts";
 import {
-  type Entry, type TableValue, encodeEntry, nameKey, parseEntry, slotsPerHash,
+  type Entry, type TableValue, encodeEntry, isFolderEntry, nameKey, parseEntry, slotsPerHash,
 } from "../dag/entries.ts";
-import { type Inode, fileType, typeMask } from "../dag/inodes.ts";
+import type { Inode } from "../dag/inodes.ts";
 import { deviceOf } from "../dag/marks.ts";
 import { checkChunks, checkXattrs } from "./check-files.ts";
 import { Findings, type ItemChanges, type Leaf, leavesOf, mendedTree } from "./check-pages.ts";
@@ -117,7 +117,7 @@ class DirectoryWork {
       this.#check.accounts.homeless.push(right);
       return undefined;
     }
-    if (isDirectory(right)) this.#directories++;
+    if (isFolderEntry(right)) this.#directories++;
     return right === entry ? bytes : encodeEntry(right);
   }
 
@@ -219,10 +219,6 @@ class DirectoryWork {
   ): void {
     this.#check.report({ what, path, words, mended: true, loss });
   }
-}
-
-function isDirectory(entry: Entry): boolean {
-  return entry.kind === "inode" && (entry.inode.mode & typeMask) === fileType.directory;
 }
 
 /** Names are raw bytes; people read text. */

@@ -5,9 +5,10 @@
 import type { Instant } from "../base/filesystem.ts";
 import { type Ino, type Name, parseName } from "../base/ids.ts";
 import {
-  type Entry, type TableValue, encodeEntry, nameKey, nameOfEntry, parseEntry, slotsPerHash,
+  type Entry, type TableValue, encodeEntry, isFolderEntry, nameKey, nameOfEntry, parseEntry,
+  slotsPerHash,
 } from "../dag/entries.ts";
-import { type Inode, fileType, noTree, noXattrs, typeMask } from "../dag/inodes.ts";
+import { type Inode, fileType, noTree, noXattrs } from "../dag/inodes.ts";
 import { findItem } from "../dag/search.ts";
 import { attempt } from "./attempt.ts";
 import { Findings, type ItemChanges, mendedTree } from "./check-pages.ts";
@@ -22,7 +23,7 @@ export async function adoptAll(
   { homeless, now }: { readonly homeless: readonly Entry[]; readonly now: Instant },
 ): Promise<TableValue> {
   const found = await findEntry(check, root, home);
-  const known = found.entry?.kind === "inode" && isDirectory(found.entry) ? found.entry : undefined;
+  const known = found.entry && isFolderEntry(found.entry) ? found.entry : undefined;
   // Another file may have the name: then what is homeless goes into the root itself.
   if (found.entry !== undefined && known === undefined) return addTo(check, root, homeless);
   const before = known ?? newHome(check, root.inode, now);
@@ -47,7 +48,7 @@ async function addTo(
   }
   const plan = { findings: new Findings(), changes, insideMax: 0 };
   const tree = await mendedTree(check.mending, directory.tree, plan);
-  const directories = entries.filter(isDirectory).length;
+  const directories = entries.filter(isFolderEntry).length;
   return { inode: grow(directory.inode, { entries: entries.length, directories }), tree };
 }
 
@@ -117,8 +118,4 @@ function grow(inode: Inode, by: { readonly entries: number; readonly directories
 
 function inoOf(entry: Entry): Ino {
   return entry.kind === "link" ? entry.ino : entry.inode.ino;
-}
-
-function isDirectory(entry: Entry): boolean {
-  return entry.kind === "inode" && (entry.inode.mode & typeMask) === fileType.directory;
 }

@@ -6,7 +6,7 @@
 import { type FileHandle, mkdir, open, readFile, readdir, rename } from "node:fs/promises";
 import { rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, type Kind, codeOf } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import { type ShardId, parseShardId } from "../base/ids.ts";
 
@@ -35,7 +35,7 @@ export class ShardFiles {
     try {
       return (await readFile(this.#mark(), "latin1")) === markText;
     } catch (cause) {
-      if (isErrno(cause, "ENOENT")) return false;
+      if (codeOf(cause) === "ENOENT") return false;
       throw diskFault("vault.mark", "mark", cause);
     }
   }
@@ -91,7 +91,7 @@ export class ShardFiles {
     try {
       await unlink(this.#path(shard));
     } catch (cause) {
-      if (isErrno(cause, "ENOENT")) return;
+      if (codeOf(cause) === "ENOENT") return;
       throw diskFault("vault.remove", shard, cause);
     }
   }
@@ -154,14 +154,12 @@ async function syncFolder(path: string): Promise<void> {
 
 /** A full disk is a lack of room, whatever quota was promised; a bad sector is a spoilt shard. */
 function diskFault(op: string, subject: string, cause: unknown): HiveError {
-  if (isErrno(cause, "ENOENT")) return new HiveError("NotFound", op, subject, { cause });
-  if (isErrno(cause, "ENOSPC") || isErrno(cause, "EDQUOT")) {
-    return new HiveError("Quota", op, subject, { cause });
-  }
-  if (isErrno(cause, "EIO")) return new HiveError("Corrupt", op, subject, { cause });
-  return new HiveError("Unavailable", op, subject, { cause });
+  return new HiveError(kindOfCode.get(codeOf(cause)) ?? "Unavailable", op, subject, { cause });
 }
 
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
-}
+const kindOfCode: ReadonlyMap<string, Kind> = new Map([
+  ["ENOENT", "NotFound"],
+  ["ENOSPC", "Quota"],
+  ["EDQUOT", "Quota"],
+  ["EIO", "Corrupt"],
+]);

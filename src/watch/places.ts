@@ -4,6 +4,7 @@
  */
 import type { BigIntStats } from "node:fs";
 import { lstat } from "node:fs/promises";
+import { codeOf } from "../base/errors.ts";
 
 /** From the root that is watched; "" for that itself. */
 export type Below = string;
@@ -39,9 +40,4 @@ export async function statOf(path: Buffer): Promise<BigIntStats | undefined> {
 
 export function isGone(error: unknown): boolean {
   return codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
-}
-
-export function codeOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : "";
 }

@@ -6,13 +6,13 @@
  */
 import { opendir } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
-import { HiveError, isFault } from "../base/errors.ts";
+import { HiveError, codeOf, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { WatchStatus } from "../base/views.ts";
 import { Mirror, type MirrorReport } from "./mirror.ts";
 import { type Notices, watchFolders } from "./notices.ts";
-import { type Below, codeOf, statOf, textOf } from "./places.ts";
+import { type Below, statOf, textOf } from "./places.ts";
 import { ruleFiles } from "./rules.ts";
 import { type Batch, Todo } from "./todo.ts";
 import { openXattrs } from "./xattrs.ts";

@@ -10,7 +10,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
-import { HiveError, assert, isFault } from "../base/errors.ts";
+import { HiveError, assert, codeOf, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -201,7 +201,7 @@ function listen(server: Server, port: number): Promise<number> {
 }
 
 function listenFault(port: number, cause: unknown): HiveError {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const code = codeOf(cause);
   const kind = code === "EADDRINUSE" ? "Busy" : code === "EACCES" ? "Denied" : "Unavailable";
   return new HiveError(kind, "web.listen", `port ${port}`, { cause });
 }
