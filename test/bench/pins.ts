@@ -5,29 +5,23 @@
  */
 import { GiB } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import { parseName, rootIno } from "../../src/base/ids.ts";
+import { rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { fileIn, folderIn } from "../support/making.ts";
 import { temporaryCache } from "../support/temporary-cache.ts";
-import { nobody } from "../support/walk.ts";
 
 const [folders = 200, files = 500, bytes = 3000] = process.argv.slice(2).map(Number);
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 const treeSecret = Buffer.alloc(32, 3);
 
 async function fill(tree: Tree): Promise<void> {
   const content = Buffer.alloc(bytes, 1);
   for (let folder = 0; folder < folders; folder++) {
-    const at = { parent: rootIno, name: parseName(`folder ${folder}`) };
-    const { ino: parent } = await tree.mkdir(nobody, at, { mode: 0o755 });
+    const parent = await folderIn(tree, rootIno, `folder ${folder}`);
     for (let file = 0; file < files; file++) {
       content.writeUInt32LE(folder * files + file);
-      const place = { parent, name: parseName(`file ${file}`) };
-      const { attributes, handle } = await tree.create(nobody, place, { mode: 0o644 }, flags);
-      await tree.write(handle, 0, content);
-      await tree.release(handle);
-      tree.forget(attributes.ino, 1);
+      tree.forget(await fileIn(tree, parent, `file ${file}`, content), 1);
     }
   }
   await tree.commit();

@@ -7,6 +7,7 @@ import type { FileSystem, OpenFlags } from "../../src/base/filesystem.ts";
 import { type Handle, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { faultOf } from "../support/faults.ts";
+import { place } from "../support/making.ts";
 import { listDirectory, readFile } from "../support/walk.ts";
 
 const root = { uid: 0, gid: 0, pid: 1 };
@@ -16,7 +17,6 @@ const { chunkBytes } = limits.tree;
 
 export type OpenFileSystem = () => Promise<FileSystem & AsyncDisposable>;
 
-const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 
 export function testFileSystem(what: string, open: OpenFileSystem): void {
   const check = (says: string, act: (t: Tap, fs: FileSystem) => Promise<void>) =>

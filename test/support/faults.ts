@@ -20,3 +20,16 @@ export function outcomeOf(act: () => unknown): string {
     return isFault(error) ? error.kind : String(error);
   }
 }
+
+/** What it throws; what it answers where it throws nothing. */
+export function thrownBy(act: () => unknown): unknown {
+  try {
+    return act();
+  } catch (error) {
+    return error;
+  }
+}
+
+export function isCorrupt(act: () => unknown): boolean {
+  return isFault(thrownBy(act), "Corrupt");
+}

@@ -98,6 +98,10 @@ export function randomFacts(random: Random, at: number, told: Partial<Offer> = {
   };
 }
 
+export function policyOf(clauses: string): Policy {
+  return parsePolicy(`policy p { ${clauses} }`).policy;
+}
+
 export function peerOf(at: number): PeerId {
   return parsePeerId(`12D3KooW${String(at).padStart(24, "A").replaceAll("0", "z")}`);
 }

@@ -4,7 +4,6 @@ import { silentLog } from "../../src/base/log.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import type { Manifest } from "../../src/base/records.ts";
 import { signOffer } from "../../src/crypt/records.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { type SegmentState, memberOf } from "../../src/transfer/books.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
@@ -42,10 +41,6 @@ export function moveTo(world: PolicyWorld, peer: PeerId, country: string): void 
 
 export function countryOf(world: PolicyWorld, peer: PeerId): string | undefined {
   return world.network.members.get(peer)?.offer.country;
-}
-
-export function policyOf(clauses: string): Policy {
-  return parsePolicy(`policy p { ${clauses} }`).policy;
 }
 
 export async function openPolicyDrive(

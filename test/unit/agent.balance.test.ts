@@ -6,7 +6,8 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { signOffer } from "../../src/crypt/records.ts";
 import type { Vault } from "../../src/vault/vault.ts";
-import { type PolicyWorld, fewestLiving, makePolicyWorld, policyOf, settle }
+import { policyOf } from "../support/policies.ts";
+import { type PolicyWorld, fewestLiving, makePolicyWorld, settle }
   from "../support/policy-world.ts";
 import { ShiftedClock, makeBlocks, missing, openWorld } from "../support/transfer-world.ts";
 

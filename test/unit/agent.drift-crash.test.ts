@@ -1,9 +1,10 @@
 /** Power cuts at every write of a migration: nothing is lost, nothing stays behind, it goes on. */
 import { type Test, test } from "tap";
 import { seededRandom } from "../../src/base/random.ts";
+import { policyOf } from "../support/policies.ts";
 import { Crash, makeBlocks, missing } from "../support/transfer-world.ts";
 import { type PolicyWorld, astray, fewestLiving, keptByCountry } from "../support/policy-world.ts";
-import { makePolicyWorld, openPolicyDrive, policyOf, settle } from "../support/policy-world.ts";
+import { makePolicyWorld, openPolicyDrive, settle } from "../support/policy-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const rounds = Number(process.env["HIVE_ROUNDS"] ?? 3);

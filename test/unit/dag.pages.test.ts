@@ -17,6 +17,7 @@ import { type PageWork, dropPages, rewritePages } from "../../src/dag/rewrite.ts
 import { encodeRoot, openRoot, parseRoot, sealRoot } from "../../src/dag/root.ts";
 import { findItem, nextItem } from "../../src/dag/search.ts";
 import { blockSizes, padded, stepFor } from "../../src/dag/sizes.ts";
+import { isCorrupt } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/dag.pages.test.ts`;
@@ -276,15 +277,6 @@ function tableSample(): Buffer {
   const inode: Inode | undefined = entry.kind === "inode" ? entry.inode : undefined;
   if (inode === undefined) throw new Error("the vector is an inode's entry");
   return encodeTableValue({ inode, tree: noTree });
-}
-
-function isCorrupt(act: () => unknown): boolean {
-  try {
-    act();
-    return false;
-  } catch (error) {
-    return isFault(error, "Corrupt");
-  }
 }
 
 /** Flips, cuts, grows or splices the bytes a little. */

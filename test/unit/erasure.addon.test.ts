@@ -11,6 +11,7 @@ import { loadAddon, loadAddonFile } from "../../src/base/native.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { parseAddon } from "../../src/erasure/addon.ts";
 import { twinKernel } from "../../src/erasure/kernel.ts";
+import { thrownBy } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/erasure.addon.test.ts`;
@@ -225,12 +226,4 @@ function detached(): Uint8Array {
   const bytes = new Uint8Array(8);
   structuredClone(bytes, { transfer: [bytes.buffer] });
   return bytes;
-}
-
-function thrownBy(action: () => unknown): unknown {
-  try {
-    return action();
-  } catch (error) {
-    return error;
-  }
 }

@@ -9,6 +9,7 @@ import { Inverses } from "../../src/erasure/inverses.ts";
 import { generatorRow, generatorRows, invertMatrix } from "../../src/erasure/matrix.ts";
 import { multiplyMatrices } from "../../src/erasure/matrix.ts";
 import { allocateShards } from "../support/aligned-shards.ts";
+import { thrownBy } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/erasure.code.test.ts`;
@@ -249,14 +250,6 @@ function binomial(n: number, k: number): number {
 
 function isIdentity(matrix: Uint8Array, k: number): boolean {
   return matrix.every((value, at) => value === (at % (k + 1) === 0 ? 1 : 0));
-}
-
-function thrownBy(action: () => unknown): unknown {
-  try {
-    return action();
-  } catch (error) {
-    return error;
-  }
 }
 
 function hex(bytes: Uint8Array | undefined): string {

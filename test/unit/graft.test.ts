@@ -11,6 +11,7 @@ import { Grafts } from "../../src/graft/graft.ts";
 import { Span } from "../../src/graft/numbers.ts";
 import { testFileSystem } from "../contract/filesystem.ts";
 import { faultOf } from "../support/faults.ts";
+import { fileIn, place } from "../support/making.ts";
 import { MemoryTree } from "../support/memory-tree.ts";
 import { listDirectory, nobody, readFile } from "../support/walk.ts";
 
@@ -18,7 +19,6 @@ const { firstNumber } = limits.graft;
 const readOnly = { read: true, write: false, append: false, truncate: false };
 const readWrite = { ...readOnly, write: true };
 const owner = { uid: 1, gid: 2 };
-const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 
 /** Shows trees by name, and counts those that are open. */
 class Shown implements GraftPoint {
@@ -56,11 +56,7 @@ function grafted(base: FileSystem, point: GraftPoint, listed = true): Grafts {
 }
 
 async function write(fs: FileSystem, parent: Ino, name: string, text: string): Promise<Ino> {
-  const flags = { ...readWrite, exclusive: true };
-  const { attributes, handle } = await fs.create(nobody, place(parent, name), { mode: 0o644 }, flags);
-  await fs.write(handle, 0, Buffer.from(text));
-  await fs.release(handle);
-  return attributes.ino;
+  return await fileIn(fs, parent, name, Buffer.from(text));
 }
 
 const names = async (fs: FileSystem, ino: Ino) => {

@@ -7,17 +7,11 @@ import { driftOf } from "../../src/placement/drift.ts";
 import { factsOf } from "../../src/placement/facts.ts";
 import { drawGroup } from "../../src/placement/group.ts";
 import { allows } from "../../src/placement/judge.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
-import type { Policy } from "../../src/placement/policy.ts";
-import { nowMs, peerOf, randomFacts, randomPolicy } from "../support/policies.ts";
+import { nowMs, peerOf, policyOf, randomFacts, randomPolicy } from "../support/policies.ts";
 
 const seeds = Number(process.env["HIVE_SEEDS"] ?? 300);
 const first = Number(process.env["HIVE_SEED"] ?? 1);
 const tiny = classNamed("tiny") ?? erasureClasses[0]!;
-
-function policyOf(clauses: string): Policy {
-  return parsePolicy(`policy p { ${clauses} }`).policy;
-}
 
 function offerOf(at: number, told: Partial<Offer> = {}): Offer {
   return {

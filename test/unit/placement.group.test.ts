@@ -2,7 +2,6 @@
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { type OwnerId, type PeerId, parseGroupId, parseOwnerId } from "../../src/base/ids.ts";
-import { parsePeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, type Offer } from "../../src/base/records.ts";
@@ -12,6 +11,7 @@ import { drawGroup, replaceMember } from "../../src/placement/group.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { fullnessOf } from "../../src/placement/straw.ts";
+import { peerOf } from "../support/policies.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/placement.group.test.ts`;
@@ -292,10 +292,6 @@ function offerOf(at: number, told: Partial<Offer> = {}): Offer {
     peer: peerOf(at), atMs: nowMs, household: `house ${at}`, country: "DE", addresses: [],
     quotaBytes: 128 * GiB, freeBytes: 64 * GiB, bytes: new Uint8Array(), ...told,
   };
-}
-
-function peerOf(at: number): PeerId {
-  return parsePeerId(`12D3KooW${String(at).padStart(24, "A").replaceAll("0", "z")}`);
 }
 
 /** So many peers in households of their own, in networks and countries of these sizes. */

@@ -17,6 +17,7 @@ import { planSegment } from "../../src/transfer/pack.ts";
 import { mergeCount, mergeRuns } from "../../src/transfer/runs.ts";
 import { codeSegment, signSegment } from "../../src/transfer/segment.ts";
 import { systemClock } from "../../src/base/clock.ts";
+import { isCorrupt } from "../support/faults.ts";
 import { MemoryBooks } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -215,13 +216,4 @@ function entryAt(name: string, segment: string): CatalogEntry {
     cid: parseCid(name.padStart(64, "0")), segment: parseSegmentId(segment.repeat(32)),
     group: parseGroupId("cd".repeat(16)), offsetBytes: 1, lengthBytes: 2,
   };
-}
-
-function isCorrupt(act: () => unknown): boolean {
-  try {
-    act();
-    return false;
-  } catch (error) {
-    return isFault(error, "Corrupt");
-  }
 }

@@ -7,9 +7,9 @@ import { lanesOf } from "../../src/transfer/lanes.ts";
 import type { Policy } from "../../src/placement/policy.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
-import {
-  type PolicyWorld, countryOf, keptByCountry, makePolicyWorld, policyOf,
-} from "../support/policy-world.ts";
+import { policyOf } from "../support/policies.ts";
+import { type PolicyWorld, countryOf, keptByCountry, makePolicyWorld }
+  from "../support/policy-world.ts";
 import { makeBlocks, missing, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

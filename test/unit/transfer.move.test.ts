@@ -1,8 +1,9 @@
 /** Placing anew a drive whose catalog has runs: the pages leave the old segments too. */
 import { test } from "tap";
+import { policyOf } from "../support/policies.ts";
 import { MemoryBooks, makeBlocks, missing } from "../support/transfer-world.ts";
 import { keptByCountry, makePolicyWorld, openPolicyDrive } from "../support/policy-world.ts";
-import { policyOf, settle } from "../support/policy-world.ts";
+import { settle } from "../support/policy-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.move.test.ts`;

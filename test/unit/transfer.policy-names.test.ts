@@ -4,19 +4,15 @@ import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Manifest } from "../../src/base/records.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { Groups } from "../../src/transfer/groups.ts";
 import type { InForce } from "../../src/transfer/policies.ts";
+import { policyOf } from "../support/policies.ts";
 import { nobodyRemoved, type World, makeWorld } from "../support/transfer-world.ts";
 import { systemClock } from "../../src/base/clock.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.policy-names.test.ts`;
-
-function policyOf(clauses: string): Policy {
-  return parsePolicy(`policy p { ${clauses} }`).policy;
-}
 
 async function openGroups(world: World, named: Record<string, Policy>): Promise<Groups> {
   const inForce: InForce = { drive: defaultPolicy, named: new Map(Object.entries(named)) };

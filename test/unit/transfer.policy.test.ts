@@ -6,9 +6,9 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { signOffer } from "../../src/crypt/records.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
-import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { defaultPolicy } from "../../src/placement/policy.ts";
 import { Groups } from "../../src/transfer/groups.ts";
+import { policyOf } from "../support/policies.ts";
 import { nobodyRemoved, MemoryBooks, type World, makeBlocks, makeWorld } from "../support/transfer-world.ts";
 import { missing, openWorld } from "../support/transfer-world.ts";
 
@@ -24,10 +24,6 @@ function mixedWorld(peers: number): World {
     world.network.members.set(offer.peer, { ...member, offer });
   }
   return world;
-}
-
-function policyOf(clauses: string): Policy {
-  return parsePolicy(`policy p { ${clauses} }`).policy;
 }
 
 function countriesOf(world: World, peers: readonly PeerId[]): ReadonlySet<string | undefined> {

@@ -6,9 +6,10 @@ import { isFault } from "../../src/base/errors.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { ownFacts, mayProcessHere } from "../../src/placement/own.ts";
 import type { Policy } from "../../src/placement/policy.ts";
+import { policyOf } from "../support/policies.ts";
 import { makeBlocks, missing } from "../support/transfer-world.ts";
 import { astray, makePolicyWorld, moveTo } from "../support/policy-world.ts";
-import { openPolicyDrive, policyOf, settle } from "../support/policy-world.ts";
+import { openPolicyDrive, settle } from "../support/policy-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.processing.test.ts`;

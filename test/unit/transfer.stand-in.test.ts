@@ -1,7 +1,7 @@
 /** Heads of roots that stand in for the newest: real vaults, a real local store, a real tree. */
 import { type Test, test } from "tap";
 import type { RoundOptions, UploadSource } from "../../src/base/blocks.ts";
-import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { StandInMaker } from "../../src/base/stand-in.ts";
@@ -10,6 +10,7 @@ import { openCoder } from "../../src/erasure/erasure.ts";
 import { policiesOf } from "../../src/placement/describe.ts";
 import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { fileIn, folderIn } from "../support/making.ts";
 import { type PolicyWorld, makePolicyWorld, moveTo } from "../support/policy-world.ts";
 import { type TemporaryCache, temporaryCache } from "../support/temporary-cache.ts";
 import { Crash, MemoryBooks, ShiftedClock, openWorld } from "../support/transfer-world.ts";
@@ -22,9 +23,7 @@ const texts = {
   drive: undefined, problem: null,
   named: { far: "policy far { protect class mirror; require country in BR; }" },
 };
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 const { signal } = new AbortController();
-const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 
 /** Time that a round waits goes by when a test says so. */
 class PatientClock extends ShiftedClock {
@@ -88,13 +87,11 @@ class Machine implements AsyncDisposable {
   }
 
   async write(parent: Ino, name: string, fill: number): Promise<void> {
-    const made = await this.tree.create(nobody, place(parent, name), { mode: 0o644 }, flags);
-    await this.tree.write(made.handle, 0, Buffer.alloc(300_000, fill));
-    await this.tree.release(made.handle);
+    await fileIn(this.tree, parent, name, Buffer.alloc(300_000, fill));
   }
 
   async folder(name: string, policy?: string): Promise<Ino> {
-    const { ino } = await this.tree.mkdir(nobody, place(rootIno, name), { mode: 0o755 });
+    const ino = await folderIn(this.tree, rootIno, name);
     if (policy !== undefined) await this.govern(ino, policy);
     return ino;
   }

@@ -2,21 +2,20 @@
 import { createHash } from "node:crypto";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
-import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { BrakeRule, KeepRule } from "../../src/base/snapshots.ts";
 import { MassChangeWatch } from "../../src/tree/mass-change.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { fileIn, flags, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody, readFile, walkTree } from "../support/walk.ts";
 
 const minute = 60_000;
 const rule: BrakeRule = { share: 0.3, withinMs: 10 * minute, filesMin: 50 };
 const keep: KeepRule = [{ everyMs: minute, forMs: 60 * minute }];
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 const changed = async (): Promise<void> => undefined;
-const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 const random = seededRandom("brake");
 const noise = (outputLength: number): Buffer =>
   createHash("shake256", { outputLength }).update(random.bytes(16)).digest();
@@ -35,11 +34,7 @@ class World {
 }
 
 async function write(tree: Tree, name: string, bytes: Buffer): Promise<void> {
-  const at = place(rootIno, name);
-  const { attributes, handle } = await tree.create(nobody, at, { mode: 0o644 }, flags);
-  await tree.write(handle, 0, bytes);
-  await tree.release(handle);
-  tree.forget(attributes.ino, 1);
+  tree.forget(await fileIn(tree, rootIno, name, bytes), 1);
 }
 
 async function fill(tree: Tree, count: number): Promise<void> {

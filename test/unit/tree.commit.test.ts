@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
-import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -12,16 +12,15 @@ import { openJournal, treeKeys } from "../../src/dag/keys.ts";
 import { checkTree } from "../../src/tree/check.ts";
 import { encodeChanges, parseChanges } from "../../src/tree/journal.ts";
 import { openTree } from "../../src/tree/tree.ts";
+import { flags, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { listDirectory, nobody, readFile, walkTree } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/tree.commit.test.ts`;
 const treeSecret = Buffer.alloc(32, 5);
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 const { chunkBytes } = limits.tree;
 
-const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 
 async function openOn(store: MemoryStore, options: { readOnly?: boolean } = {}) {
   const random = seededRandom(`commit ${seed}`);

@@ -18,6 +18,7 @@ import { treeKeys } from "../../src/dag/keys.ts";
 import { type Page, childOf, openPage, pageKey } from "../../src/dag/pages.ts";
 import { openRoot } from "../../src/dag/root.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { folderIn } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody, walkTree } from "../support/walk.ts";
 
@@ -87,10 +88,6 @@ async function leavesOf(
 const opened = (store: MemoryStore): Promise<Tree> =>
   openTree({ store, clock: systemClock, random, log: silentLog }, { treeSecret });
 
-async function folder(tree: Tree, parent: Ino, name: string): Promise<Ino> {
-  return (await tree.mkdir(nobody, { parent, name: parseName(name) }, { mode: 0o755 })).ino;
-}
-
 async function write(tree: Tree, parent: Ino, name: string, bytes: Uint8Array): Promise<void> {
   const at = { parent, name: parseName(name) };
   const { handle } = await tree.create(nobody, at, { mode: 0o644 }, { ...flags, truncate: true });
@@ -102,9 +99,9 @@ const bytesOf = (at: number) => Buffer.alloc(limits.tree.inlineBytesMax + 1 + at
 
 async function madeDrive(store: MemoryStore, files = 100) {
   const tree = await opened(store);
-  const [shared, beside] = [await folder(tree, rootIno, "shared"), await folder(tree, rootIno, "beside")];
+  const [shared, beside] = [await folderIn(tree, rootIno, "shared"), await folderIn(tree, rootIno, "beside")];
   const folders: Ino[] = [];
-  for (let at = 0; at < 10; at++) folders.push(await folder(tree, shared, `folder ${at}`));
+  for (let at = 0; at < 10; at++) folders.push(await folderIn(tree, shared, `folder ${at}`));
   for (let at = 0; at < files; at++) await write(tree, folders[at % 10]!, `file ${at}`, bytesOf(at));
   await write(tree, shared, "large", random.bytes(8 * chunkBytes));
   await write(tree, shared, "short", Buffer.from("inside its folder's page"));

@@ -10,12 +10,12 @@ import { silentLog as log } from "../../src/base/log.ts";
 import { seededRandom, systemRandom as random } from "../../src/base/random.ts";
 import type { Cache } from "../../src/cache/cache.ts";
 import { openTree } from "../../src/tree/tree.ts";
+import { flags } from "../support/making.ts";
 import { temporaryCache } from "../support/temporary-cache.ts";
 import { nobody } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const treeSecret = Buffer.alloc(32, 6);
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 const { chunkBytes } = limits.tree;
 
 /** Puts all blocks of committed roots on peers that are a map, one round after another. */

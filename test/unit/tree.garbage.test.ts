@@ -8,13 +8,13 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { flags } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody, readFile } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/tree.garbage.test.ts`;
 const { chunkBytes } = limits.tree;
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 const at = (name: string) => ({ parent: rootIno, name: parseName(name) });
 const random = seededRandom(`garbage ${seed}`);
 

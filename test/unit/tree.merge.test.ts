@@ -4,35 +4,20 @@
  */
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
-import { parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { fsckTree } from "../../src/tree/fsck.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { pictureOf, wordsOf } from "../support/drive-user.ts";
 import { type Device, Devices } from "../support/merge-devices.ts";
-import { nobody, readFile } from "../support/walk.ts";
+import { at, put, textAt } from "../support/shared-folder.ts";
+import { nobody } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const trials = Number(process.env["HIVE_TRIALS"] ?? 10);
 const treeSecret = Buffer.alloc(32, 7);
 /** A busy machine must not fail it. */
 const slow = { timeout: 120_000 };
-const flags = { read: true, write: true, append: false, truncate: true, exclusive: false };
-const at = (name: string, parent = rootIno) => ({ parent, name: parseName(name) });
-
-async function put(tree: Tree, name: string, text: string, parent = rootIno) {
-  const made = await tree.create(nobody, at(name, parent), { mode: 0o644 }, flags);
-  await tree.write(made.handle, 0, Buffer.from(text));
-  await tree.release(made.handle);
-  return made.attributes.ino;
-}
-
-async function textAt(tree: Tree, name: string, parent = rootIno): Promise<string> {
-  const { ino } = await tree.lookup(at(name, parent));
-  return (await readFile(tree, ino)).toString();
-}
-
 async function two(seedText: string) {
   const devices = new Devices(seedText);
   const desk = await devices.add("desk");
@@ -171,7 +156,7 @@ test("a program that holds a file open reads what another device wrote", async (
   const ino = await put(desk.tree, "f", "old");
   const lap = await devices.add("lap");
   await lap.tree.lookup(at("f"));
-  const handle = await lap.tree.open(nobody, ino, { ...flags, truncate: false });
+  const handle = await lap.tree.open(nobody, ino, { read: true, write: true, append: false, truncate: false });
   await put(desk.tree, "f", "x".repeat(600_000));
   await devices.publish(desk);
   const stale: unknown[] = [];

@@ -4,13 +4,14 @@ import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { MiB } from "../../src/base/bytes.ts";
 import { HiveError, isFault } from "../../src/base/errors.ts";
-import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { type Cid, type Ino, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Cache } from "../../src/cache/cache.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
+import { fileIn, folderIn, place } from "../support/making.ts";
 import { type TemporaryCache, temporaryCache } from "../support/temporary-cache.ts";
 import { nobody, readFile, walkTree } from "../support/walk.ts";
 
@@ -19,7 +20,6 @@ const random = seededRandom(`pins ${seed}`);
 const treeSecret = Buffer.alloc(32, 7);
 const attribute = "user.hive.pinned";
 const signal = new AbortController().signal;
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 
 /** Peers keep all that was placed with them, and count what is asked for; or are gone. */
 class Peers {
@@ -59,14 +59,11 @@ class World implements AsyncDisposable {
   }
 
   async mkdir(parent: Ino, name: string): Promise<Ino> {
-    return (await this.tree.mkdir(nobody, at(parent, name), { mode: 0o755 })).ino;
+    return await folderIn(this.tree, parent, name);
   }
 
   async write(parent: Ino, name: string, lengthBytes: number): Promise<Ino> {
-    const made = await this.tree.create(nobody, at(parent, name), { mode: 0o644 }, flags);
-    await this.tree.write(made.handle, 0, bulk(lengthBytes));
-    await this.tree.release(made.handle);
-    return made.attributes.ino;
+    return await fileIn(this.tree, parent, name, bulk(lengthBytes));
   }
 
   async pin(ino: Ino, value = "1"): Promise<void> {
@@ -116,7 +113,6 @@ function bulk(outputLength: number): Buffer {
   return createHash("shake256", { outputLength }).update(random.bytes(16)).digest();
 }
 
-const at = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 
 async function valueOf(tree: Tree, ino: Ino): Promise<string | undefined> {
   try {
@@ -185,7 +181,7 @@ test("what is pinned comes back, is read without peers, and the rest is dropped"
   for (let file = 0; file < 300; file++) await world.write(deep, `small ${file}`, 1500);
   const other = await world.write(rootIno, "other", MiB);
   const alias = await world.write(rootIno, "alias", MiB);
-  await tree.link(nobody, alias, at(deep, "linked"));
+  await tree.link(nobody, alias, place(deep, "linked"));
   await tree.setxattr(nobody, large, "user.big", Buffer.alloc(3000, 7), "any");
   await world.upload();
   const before = await walkTree(tree);
@@ -210,11 +206,11 @@ test("what is pinned comes back, is read without peers, and the rest is dropped"
   const again = await world.tree.walk(["a", "b"]);
   for (const [path, seen] of before) {
     if (!path.startsWith("/a/b/")) continue;
-    const { ino } = await world.tree.lookup(at(again, path.slice(5)));
+    const { ino } = await world.tree.lookup(place(again, path.slice(5)));
     t.equal((await world.tree.getattr(ino)).sizeBytes, seen.attributes.sizeBytes);
     await readFile(world.tree, ino);
   }
-  const { ino } = await world.tree.lookup(at(rootIno, "other"));
+  const { ino } = await world.tree.lookup(place(rootIno, "other"));
   t.equal(ino, other);
   t.equal((await hereOf(world, other)).here, 0);
   t.equal(await faultOf(() => readFile(world.tree, other)), "Unavailable");
@@ -246,13 +242,13 @@ test("what is written, copied or moved in is pinned; what is moved out or left o
   await look();
   await isAllHere(t, world, fresh, "written");
   t.equal((await hereOf(world, apart)).here, 0, "left out");
-  await tree.rename(nobody, at(rootIno, "outside"), at(folder, "inside"), "replace");
-  await tree.rename(nobody, at(folder, "fresh"), at(rootIno, "gone"), "replace");
+  await tree.rename(nobody, place(rootIno, "outside"), place(folder, "inside"), "replace");
+  await tree.rename(nobody, place(folder, "fresh"), place(rootIno, "gone"), "replace");
   await world.upload();
   await look();
   await isAllHere(t, world, outside, "moved in, and fetched");
   t.equal((await hereOf(world, fresh)).here, 0, "moved out");
-  await tree.rename(nobody, at(rootIno, "folder"), at(rootIno, "renamed"), "replace");
+  await tree.rename(nobody, place(rootIno, "folder"), place(rootIno, "renamed"), "replace");
   await world.upload();
   await look();
   t.equal(world.tree.pins?.rows()[0]?.path, "/renamed", "a pin goes with its folder");
@@ -271,8 +267,8 @@ test("a pin whose last move a crash forgot is found again; one without a file en
   await world.pin(going);
   await world.settle();
   // The list says where it was: as if nobody had come to save it since.
-  await world.tree.rename(nobody, at(a, "moving"), at(b, "moved"), "replace");
-  await world.tree.unlink(nobody, at(rootIno, "going"));
+  await world.tree.rename(nobody, place(a, "moving"), place(b, "moved"), "replace");
+  await world.tree.unlink(nobody, place(rootIno, "going"));
   await world.reopen();
   await world.settle();
   t.strictSame(world.tree.pins?.rows().map(({ path }) => path), ["/b/moved"]);

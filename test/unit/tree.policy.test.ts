@@ -5,25 +5,24 @@
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
-import { type Cid, type Handle, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { type Cid, type Handle, type Ino, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { checkTree } from "../../src/tree/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { governedBlocks } from "../support/governed.ts";
+import { fileIn, flags, folderIn, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody, readFile, walkTree } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/tree.policy.test.ts`;
 const treeSecret = Buffer.alloc(32, 7);
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 const { chunkBytes } = limits.tree;
 const attribute = "user.hive.policy";
 const signal = new AbortController().signal;
 
-const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 
 let opened = 0;
 
@@ -37,17 +36,6 @@ async function openOn(store: MemoryStore, known = ["europe", "home", "work"]): P
 
 async function set(tree: Tree, ino: Ino, name: string): Promise<void> {
   await tree.setxattr(nobody, ino, attribute, Buffer.from(name), "any");
-}
-
-async function folder(tree: Tree, parent: Ino, name: string): Promise<Ino> {
-  return (await tree.mkdir(nobody, place(parent, name), { mode: 0o755 })).ino;
-}
-
-async function write(tree: Tree, parent: Ino, name: string, bytes: Buffer): Promise<Ino> {
-  const { attributes, handle } = await tree.create(nobody, place(parent, name), { mode: 0o644 }, flags);
-  await tree.write(handle, 0, bytes);
-  await tree.release(handle);
-  return attributes.ino;
 }
 
 /** Until nothing is left to be sealed anew, and all of it is in the root. */
@@ -75,16 +63,16 @@ const bulk = (fill: number, chunks = 2) => Buffer.alloc(chunks * chunkBytes + 17
 test("a folder goes by the nearest folder above that has a policy; the nearest wins", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);
-  const outer = await folder(tree, rootIno, "outer");
-  const inner = await folder(tree, outer, "inner");
+  const outer = await folderIn(tree, rootIno, "outer");
+  const inner = await folderIn(tree, outer, "inner");
   await set(tree, outer, "europe");
   t.strictSame(await tree.policyAt(["outer", "inner"]), { name: "europe", folder: ["outer"] });
   await set(tree, inner, "home");
   t.strictSame(await tree.policyAt(["outer", "inner"]), { name: "home", folder: ["outer", "inner"] });
   t.strictSame(await tree.policyAt([]), { name: undefined, folder: [] });
-  await write(tree, outer, "a", bulk(1));
-  await write(tree, inner, "a", bulk(1));
-  await write(tree, rootIno, "a", bulk(1));
+  await fileIn(tree, outer, "a", bulk(1));
+  await fileIn(tree, inner, "a", bulk(1));
+  await fileIn(tree, rootIno, "a", bulk(1));
   await settle(tree);
   t.strictSame(wrong(store), []);
   t.strictSame(policyOf(store, "/outer/a"), ["europe"]);
@@ -102,8 +90,8 @@ test("a folder goes by the nearest folder above that has a policy; the nearest w
 test("garbage that is looked for in the middle of it is not what is being sealed anew", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);
-  const ino = await folder(tree, rootIno, "d");
-  await write(tree, ino, "f", bulk(3));
+  const ino = await folderIn(tree, rootIno, "d");
+  await fileIn(tree, ino, "f", bulk(3));
   await tree.commit();
   const sync = store.sync.bind(store);
   let state: "between" | "looking" = "between";
@@ -127,7 +115,7 @@ test("garbage that is looked for in the middle of it is not what is being sealed
 test("the attribute reads, lists and goes as any other, and refuses names that nobody knows",
   async (t) => {
     const tree = await openOn(new MemoryStore());
-    const ino = await folder(tree, rootIno, "d");
+    const ino = await folderIn(tree, rootIno, "d");
     const refused = async (act: () => unknown, kind: "Invalid" | "NoData" | "Exists") => {
       const error = await Promise.resolve().then(act).catch((cause: unknown) => cause);
       t.ok(isFault(error, kind), String(error));
@@ -145,7 +133,7 @@ test("the attribute reads, lists and goes as any other, and refuses names that n
     await refused(() => tree.setxattr(nobody, ino, attribute, again, "create"), "Exists");
     await tree.setxattr(nobody, ino, attribute, again, "replace");
     t.equal(Buffer.from(await tree.getxattr(ino, attribute)).toString(), "work");
-    const file = await write(tree, ino, "f", Buffer.from("x"));
+    const file = await fileIn(tree, ino, "f", Buffer.from("x"));
     await refused(() => set(tree, file, "home"), "Invalid");
     t.strictSame(await tree.listxattr(file), []);
     await tree.removexattr(nobody, ino, attribute);
@@ -156,10 +144,10 @@ test("the same bytes under two policies are two blocks, and each is only where i
   async (t) => {
     const store = new MemoryStore();
     const tree = await openOn(store);
-    const one = await folder(tree, rootIno, "one");
-    const other = await folder(tree, rootIno, "other");
+    const one = await folderIn(tree, rootIno, "one");
+    const other = await folderIn(tree, rootIno, "other");
     await set(tree, one, "europe");
-    const [a, b] = [await write(tree, one, "f", bulk(3)), await write(tree, other, "f", bulk(3))];
+    const [a, b] = [await fileIn(tree, one, "f", bulk(3)), await fileIn(tree, other, "f", bulk(3))];
     await settle(tree);
     const cids = async (ino: Ino) => {
       const found: Cid[] = [];
@@ -175,16 +163,16 @@ test("the same bytes under two policies are two blocks, and each is only where i
 test("a policy on a folder with content governs the new at once, and the old soon", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);
-  const top = await folder(tree, rootIno, "top");
-  const deep = await folder(tree, top, "deep");
-  await write(tree, top, "old", bulk(1));
-  const large = await write(tree, deep, "large", bulk(2, 12));
-  for (let at = 0; at < 300; at++) await write(tree, deep, `s${at}`, Buffer.from(`short ${at}`));
+  const top = await folderIn(tree, rootIno, "top");
+  const deep = await folderIn(tree, top, "deep");
+  await fileIn(tree, top, "old", bulk(1));
+  const large = await fileIn(tree, deep, "large", bulk(2, 12));
+  for (let at = 0; at < 300; at++) await fileIn(tree, deep, `s${at}`, Buffer.from(`short ${at}`));
   await tree.setxattr(nobody, large, "user.x", Buffer.alloc(3000, 1), "any");
   await tree.commit();
   const before = await walkTree(tree);
   await set(tree, top, "home");
-  await write(tree, deep, "new", bulk(4));
+  await fileIn(tree, deep, "new", bulk(4));
   await tree.commit();
   t.strictSame(policyOf(store, "/top/deep/new"), ["home"]);
   t.strictSame(policyOf(store, "/top/old"), ["slot 0"]);
@@ -204,13 +192,13 @@ test("what moves between folders of two policies follows, and what is copied is 
   async (t) => {
     const store = new MemoryStore();
     const tree = await openOn(store);
-    const [eu, home] = [await folder(tree, rootIno, "eu"), await folder(tree, rootIno, "home")];
+    const [eu, home] = [await folderIn(tree, rootIno, "eu"), await folderIn(tree, rootIno, "home")];
     await set(tree, eu, "europe");
     await set(tree, home, "home");
-    const below = await folder(tree, eu, "below");
-    await write(tree, below, "f", bulk(1));
-    const short = await write(tree, eu, "short", Buffer.from("short"));
-    const file = await write(tree, eu, "file", bulk(2, 10));
+    const below = await folderIn(tree, eu, "below");
+    await fileIn(tree, below, "f", bulk(1));
+    const short = await fileIn(tree, eu, "short", Buffer.from("short"));
+    const file = await fileIn(tree, eu, "file", bulk(2, 10));
     await settle(tree);
     await tree.rename(nobody, place(eu, "below"), place(home, "below"), "replace");
     await tree.rename(nobody, place(eu, "file"), place(rootIno, "file"), "replace");
@@ -239,10 +227,10 @@ test("what moves between folders of two policies follows, and what is copied is 
 test("a file of several names goes by the policy known last among its folders'", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);
-  const [eu, plain] = [await folder(tree, rootIno, "eu"), await folder(tree, rootIno, "plain")];
+  const [eu, plain] = [await folderIn(tree, rootIno, "eu"), await folderIn(tree, rootIno, "plain")];
   await set(tree, eu, "europe");
-  const short = await write(tree, plain, "short", Buffer.from("a secret of few bytes"));
-  const large = await write(tree, plain, "large", bulk(5));
+  const short = await fileIn(tree, plain, "short", Buffer.from("a secret of few bytes"));
+  const large = await fileIn(tree, plain, "large", bulk(5));
   await tree.link(nobody, short, place(eu, "short"));
   await tree.link(nobody, large, place(eu, "large"));
   await settle(tree);
@@ -260,7 +248,7 @@ test("a file of several names goes by the policy known last among its folders'",
 test("a file without a name keeps the policy of the folder that it was in", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);
-  const eu = await folder(tree, rootIno, "eu");
+  const eu = await folderIn(tree, rootIno, "eu");
   await set(tree, eu, "europe");
   const made = await tree.create(nobody, place(eu, "gone"), { mode: 0o644 }, flags);
   await tree.unlink(nobody, place(eu, "gone"));
@@ -282,7 +270,7 @@ test("a file without a name keeps the policy of the folder that it was in", asyn
 test("the root's policy is the name of the default, and costs nothing", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);
-  await write(tree, rootIno, "f", bulk(1));
+  await fileIn(tree, rootIno, "f", bulk(1));
   await tree.commit();
   const before = store.putBytes;
   await set(tree, rootIno, "work");
@@ -297,7 +285,7 @@ test("the root's policy is the name of the default, and costs nothing", async (t
 test("names, their texts and every folder's policy are known from the root alone", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);
-  const eu = await folder(tree, rootIno, "eu");
+  const eu = await folderIn(tree, rootIno, "eu");
   await set(tree, eu, "europe");
   await tree.close();
   const again = await openOn(store.crash(), []);
@@ -318,7 +306,7 @@ test("there are as many names as slots, and no more", async (t) => {
   const names = Array.from({ length: slotsMax + 1 }, (_, at) => `p${at}`.padEnd(64, "x"));
   const store = new MemoryStore();
   const tree = await openOn(store, names);
-  const ino = await folder(tree, rootIno, "d");
+  const ino = await folderIn(tree, rootIno, "d");
   for (const name of names.slice(0, slotsMax)) await set(tree, ino, name);
   const error = await set(tree, ino, names[slotsMax] as string).catch((cause: unknown) => cause);
   t.ok(isFault(error, "NoSpace"), String(error));
@@ -370,7 +358,7 @@ for (let life = 0; life < 3; life++) {
     };
     for (const path of folders) {
       const parts = path.split("/");
-      await folder(model.tree, await inoOf(parts.slice(0, -1).join("/")), parts.at(-1) as string);
+      await folderIn(model.tree, await inoOf(parts.slice(0, -1).join("/")), parts.at(-1) as string);
     }
     const ignore = (error: unknown): void => {
       if (!isFault(error)) throw error;

@@ -16,13 +16,13 @@ import { treeKeys } from "../../src/dag/keys.ts";
 import { type Page, childOf, openPage, pageKey } from "../../src/dag/pages.ts";
 import { openRoot } from "../../src/dag/root.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { flags, folderIn, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody, walkTree } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`tree.renewing/${seed}`);
 const treeSecret = Buffer.alloc(32, 5);
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
 const never = new AbortController().signal;
 
 /** Every page tree of the drive as committed, by path. */
@@ -54,22 +54,17 @@ async function leavesOf(store: MemoryStore, { root, secret }: PageTree): Promise
   return leaves(root.kind === "inside" ? root.page : await open(root.cid));
 }
 
-async function folder(tree: Tree, parent: Ino, name: string): Promise<Ino> {
-  return (await tree.mkdir(nobody, { parent, name: parseName(name) }, { mode: 0o755 })).ino;
-}
-
 async function file(tree: Tree, parent: Ino, name: string, bytes: Uint8Array): Promise<void> {
-  const at = { parent, name: parseName(name) };
-  const made = await tree.create(nobody, at, { mode: 0o644 }, { ...flags, exclusive: false });
+  const made = await tree.create(nobody, place(parent, name), { mode: 0o644 }, { ...flags, exclusive: false });
   await tree.write(made.handle, 0, bytes);
   await tree.release(made.handle);
 }
 
 async function madeDrive(store: MemoryStore, files = 100) {
   const tree = await openTree({ store, clock: systemClock, random, log: silentLog }, { treeSecret });
-  const [shared, beside] = [await folder(tree, rootIno, "shared"), await folder(tree, rootIno, "beside")];
+  const [shared, beside] = [await folderIn(tree, rootIno, "shared"), await folderIn(tree, rootIno, "beside")];
   const folders: Ino[] = [];
-  for (let at = 0; at < 10; at++) folders.push(await folder(tree, shared, `folder ${at}`));
+  for (let at = 0; at < 10; at++) folders.push(await folderIn(tree, shared, `folder ${at}`));
   for (let at = 0; at < files; at++) {
     await file(tree, folders[at % 10]!, `file ${at}`, Buffer.alloc(3_000, at));
   }

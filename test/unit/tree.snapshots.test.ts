@@ -16,14 +16,13 @@ import { openRoot } from "../../src/dag/root.ts";
 import { isKept } from "../../src/tree/keeping.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
+import { fileIn, flags, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody, readFile, walkTree } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/tree.snapshots.test.ts`;
 const { chunkBytes } = limits.tree;
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
-const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 const minute = 60_000;
 const rule: KeepRule = [{ everyMs: minute, forMs: 60 * minute }];
 const changed = async (): Promise<void> => undefined;
@@ -49,12 +48,9 @@ class World {
 }
 
 async function write(fs: FileSystem, parent: Ino, name: string, bytes: Buffer): Promise<Ino> {
-  const { attributes, handle } =
-    await fs.create(nobody, place(parent, name), { mode: 0o644 }, flags);
-  await fs.write(handle, 0, bytes);
-  await fs.release(handle);
-  fs.forget(attributes.ino, 1);
-  return attributes.ino;
+  const ino = await fileIn(fs, parent, name, bytes);
+  fs.forget(ino, 1);
+  return ino;
 }
 
 async function inoOf(fs: FileSystem, ...names: readonly string[]): Promise<Ino> {

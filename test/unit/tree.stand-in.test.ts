@@ -2,12 +2,13 @@
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
-import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { HeldPlace, StandIn } from "../../src/base/stand-in.ts";
 import { checkTree } from "../../src/tree/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
+import { fileIn, folderIn, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { PeeredStore } from "../support/peered-store.ts";
 import { type Seen, nobody, walkTree } from "../support/walk.ts";
@@ -15,8 +16,6 @@ import { type Seen, nobody, walkTree } from "../support/walk.ts";
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/tree.stand-in.test.ts`;
 const treeSecret = Buffer.alloc(32, 7);
-const flags = { read: true, write: true, append: false, truncate: false, exclusive: true };
-const place = (parent: Ino, name: string) => ({ parent, name: parseName(name) });
 const names = ["europe", "home"];
 
 const rounds = Number(process.env["HIVE_ROUNDS"] ?? 9);
@@ -81,15 +80,11 @@ class Told {
   }
 
   async folder(parent: Ino, name: string): Promise<Ino> {
-    return (await this.tree.mkdir(nobody, place(parent, name), { mode: 0o755 })).ino;
+    return await folderIn(this.tree, parent, name);
   }
 
   async write(parent: Ino, name: string, bytes: Buffer): Promise<Ino> {
-    const { tree } = this;
-    const made = await tree.create(nobody, place(parent, name), { mode: 0o644 }, flags);
-    await tree.write(made.handle, 0, bytes);
-    await tree.release(made.handle);
-    return made.attributes.ino;
+    return await fileIn(this.tree, parent, name, bytes);
   }
 
   async govern(ino: Ino, name: string): Promise<void> {
