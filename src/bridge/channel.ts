@@ -1,6 +1,6 @@
 /**
  * Calls between two threads over a MessagePort: requests with an id, answers, refusals as HiveError
- * kinds, and cancellation. It knows nothing of what is called; `ports.ts` beside it does.
+ * kinds, and cancellation. It knows nothing of what is called; the files beside it do.
  *
  * Byte arrays cross by moving, not by cloning: an answer's or argument's bytes are copied once into
  * a buffer of their own (they may be slices of a pool that must stay) and that buffer is moved.

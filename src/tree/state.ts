@@ -3,7 +3,7 @@
  * changes and calls `record`: they go into the journal as one record and into the active layer.
  * Replay after a crash applies what the journal holds: the same changes, the same state.
  *
- * It knows nothing of POSIX (the operations' files do) nor of pages (commit.ts does).
+ * It knows nothing of POSIX (the operations' files do) nor of pages (layer-pages.ts does).
  */
 import type { AppendOptions, DriveStore, Sequence } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
