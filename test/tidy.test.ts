@@ -77,6 +77,21 @@ test("a room imports only what the table allows", (t) => {
   t.end();
 });
 
+test("what runs runs one way: no file imports itself by way of others", (t) => {
+  const wrong = new Set<string>();
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): void => {
+    const before = way.indexOf(file);
+    if (before >= 0) wrong.add(way.slice(before).map((one) => relative(source, one)).join(" -> "));
+    if (before >= 0 || done.has(file)) return;
+    for (const target of valuesFrom(file)) visit(target, [...way, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  t.strictSame([...wrong], []);
+  t.end();
+});
+
 test("every file says what it is for before anything else", (t) => {
   const silent = files.filter((file) => !/^(#!.*\n)?\/\*\*|^(#!.*\n)?\/\//.test(text(file)));
   t.strictSame(silent.map((file) => relative(root, file)), []);
@@ -147,6 +162,17 @@ function importsOf(file: string): string[] {
   const found = text(file).matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
   return [...found]
     .map((match) => resolve(dirname(file), match[1] as string))
+    .filter((target) => target.startsWith(source));
+}
+
+/** Of those imports that are there when the code runs: types are erased. */
+function valuesFrom(file: string): string[] {
+  const found = text(file).matchAll(/^(?:import|export) (?!type )([^;"]*?)from\s+"(\.[^"]+)"/gm);
+  return [...found]
+    .filter(([, names]) => (names as string).replace(/[{}]/g, "").split(",").some((name) => {
+      return name.trim() !== "" && !name.trim().startsWith("type ");
+    }))
+    .map((match) => resolve(dirname(file), match[2] as string))
     .filter((target) => target.startsWith(source));
 }
 
