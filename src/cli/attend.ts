@@ -27,7 +27,7 @@ export const daemonLog = lineLog({ level: "info", write: toStandardError });
 /** For a drive without open files: its end is quicker than this. */
 const lazyWaitMs = 3000;
 
-/** Until somebody ends it; what is open then has a little while to close. */
+/** Answers until somebody ends the drive, or it ends by itself. */
 export async function attend(
   home: Home, drive: Drive,
   { files, directory }: { readonly files: PolicyFiles; readonly directory: string },

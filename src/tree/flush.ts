@@ -12,12 +12,12 @@ import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import type { Content } from "../dag/inodes.ts";
-import type { DirtyChunk, Told } from "./dirty.ts";
+import type { DirtyChunk } from "./dirty.ts";
 import { fitsInline, publishInline } from "./inlining.ts";
 import type { Change } from "./journal.ts";
 import { type Live, type Node, allocatedFor } from "./nodes.ts";
+import { dataChanges, dataOnTop, freshBytes } from "./promises.ts";
 import { sealChunks } from "./sealing.ts";
-import { type Span, addSpans, bytesIn } from "./spans.ts";
 import { sealedAs } from "./slots.ts";
 import { type State, inodeChange } from "./state.ts";
 
@@ -193,22 +193,6 @@ function publishCapture(state: State, capture: Capture): void {
   if (rest === 0 && node.inode.sizeBytes === sizeBytes) settleLive(state, node);
 }
 
-/** What was promised of these chunks after they were sealed, to be told behind their links. */
-function dataOnTop(live: Live, links: ReadonlyMap<number, ChunkLink>): Change[] {
-  const changes: Change[] = [];
-  for (const index of links.keys()) {
-    const chunk = live.dirty.get(index);
-    if (chunk === undefined || !isPromised(chunk)) continue;
-    chunk.forgetPromises();
-    changes.push(...dataChanges(chunk));
-  }
-  return changes;
-}
-
-function isPromised({ promised, sealing }: DirtyChunk): boolean {
-  return promised.length + (sealing?.promised.length ?? 0) > 0;
-}
-
 /**
  * Acts in a moment in which every chunk of the file that is sealed is on stable storage; or, where
  * its writers are quicker than the store, tells the act that some are not.
@@ -308,40 +292,6 @@ export function settleLive(state: State, node: Node): void {
   node.live = undefined;
   state.liveFiles.delete(node);
   state.nodes.settle(node);
-}
-
-function freshBytes(live: Live): number {
-  let total = 0;
-  for (const { fresh, sealing } of live.news) {
-    total += bytesIn(fresh) + bytesIn(sealing?.fresh ?? []);
-  }
-  return total;
-}
-
-/** What of the chunk the journal must have, the older first. */
-function dataChanges(chunk: DirtyChunk): Change[] {
-  const { sealing, top } = chunk;
-  const older = sealing === undefined ? [] : told(chunk, sealing, ([start, end]) => {
-    return Buffer.from(sealing.bytes.subarray(start, end));
-  });
-  const newer = told(chunk, chunk, ([start, end]) => {
-    const bytes = Buffer.allocUnsafe(end - start);
-    top.copyTo(bytes, start);
-    return bytes;
-  });
-  return [...older, ...newer];
-}
-
-/** From now on these bytes are promised. */
-function told(chunk: DirtyChunk, part: Told, bytesOf: (span: Span) => Buffer): Change[] {
-  const spans = part.fresh;
-  part.promised = addSpans(part.promised, spans);
-  part.fresh = [];
-  const { node, index } = chunk;
-  return spans.map((span) => {
-    const offsetBytes = index * chunkBytes + span[0];
-    return { kind: "data", ino: node.ino, offsetBytes, bytes: bytesOf(span) };
-  });
 }
 
 /** Before a commit cuts the journal: what it promised and no page will hold is told again. */
