@@ -65,7 +65,7 @@ export interface LoanOptions {
 }
 
 /** Hands over blocks that another device made, wherever they are by now. */
-export interface Lender {
+export interface BlockLender {
   /** Those of these that no holder is known to have. */
   unplaced(cids: readonly Cid[]): Promise<readonly Cid[]>;
   /** From holders where it has a place with them, else from that device; checked by its CID. */

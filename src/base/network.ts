@@ -125,7 +125,7 @@ export interface ReadOptions extends CallOptions {
   readonly into?: Buffer;
 }
 
-export interface PutOptions extends CallOptions {
+export interface RecordOptions extends CallOptions {
   /** With a manifest: the canonical text of its policy. */
   readonly policy?: Uint8Array;
 }
@@ -153,7 +153,7 @@ export interface PeerNetwork {
   putRecord(
     to: PeerId,
     record: Head | Manifest,
-    options?: PutOptions,
+    options?: RecordOptions,
   ): Promise<void>;
   /** Checked: signatures right and for this owner. */
   records(

@@ -3,7 +3,7 @@
  * drive's daemon it runs on a thread of its own; bridge/node.ts stretches this port between them.
  */
 import type { BlockFetcher } from "./blocks.ts";
-import type { AddedView, EpochView, Lender, RemovedView } from "./devices.ts";
+import type { AddedView, EpochView, BlockLender, RemovedView } from "./devices.ts";
 import type { Cid } from "./ids.ts";
 import type { SharingDuties } from "./sharing.ts";
 import type { TrafficOrders } from "./traffic.ts";
@@ -12,7 +12,7 @@ import type { PeerRow, Vouch } from "./peer-views.ts";
 import type { PolicyQuestion, PolicyReport, PolicyTexts } from "./policy-views.ts";
 import type { NodeStatus, ReclaimReport, VerifyReport } from "./views.ts";
 
-export interface NodeDuties extends BlockFetcher, Lender {
+export interface NodeDuties extends BlockFetcher, BlockLender {
   /** People and shared folders; each refuses on a node without a drive. */
   readonly sharing: SharingDuties;
   /** One sealed block, as any IPFS program asks for it: through Helia's blockstore. */

@@ -150,7 +150,7 @@ export interface RangeStatement {
 }
 
 /** Where a block lies inside a segment's data shards laid end to end. */
-export interface BlockPlace {
+export interface PlaceInSegment {
   readonly cid: Cid;
   readonly segment: SegmentId;
   readonly offsetBytes: number;

@@ -4,7 +4,7 @@
  * try again.
  */
 import type { RootMerger } from "../base/blocks.ts";
-import type { Lender, OwnNews } from "../base/devices.ts";
+import type { BlockLender, OwnNews } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import type { GraftNotices } from "../base/grafts.ts";
 import type { Ino, Name, PeerId } from "../base/ids.ts";
@@ -72,7 +72,7 @@ interface Stale {
 }
 
 interface Loan {
-  readonly lender: Lender;
+  readonly lender: BlockLender;
   readonly from: PeerId;
 }
 
@@ -84,7 +84,9 @@ interface MergingTree {
 }
 
 /** A tree whose changes leave the kernel's caches, and which may take over what is told to it. */
-export function mergerOf(tree: MergingTree, notices: GraftNotices, lender: Lender): RootMerger {
+export function mergerOf(
+  tree: MergingTree, notices: GraftNotices, lender: BlockLender,
+): RootMerger {
   return {
     merge: async (root, from) => {
       const loan = from === undefined ? undefined : { lender, from };

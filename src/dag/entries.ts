@@ -17,7 +17,7 @@
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Ino, type Name, parseIno, parseName } from "../base/ids.ts";
-import { type Inode, type PageTree, fileType, typeMask } from "./inodes.ts";
+import { type Inode, type PageTree, isFolderMode, typeMask } from "./inodes.ts";
 import { readInode, readTree, writeInode, writeTree } from "./inodes.ts";
 
 export const slotsPerHash = 16;
@@ -34,7 +34,7 @@ export type Entry =
   | { readonly kind: "link"; readonly name: Name; readonly ino: Ino; readonly type: number };
 
 export function isFolderEntry(entry: Entry): entry is InodeEntry {
-  return entry.kind === "inode" && (entry.inode.mode & typeMask) === fileType.directory;
+  return entry.kind === "inode" && isFolderMode(entry.inode.mode);
 }
 
 /** The first key that this name may have. */

@@ -111,6 +111,10 @@ export const fileType = {
 export const setUid = 0o4000;
 export const setGid = 0o2000;
 
+export function isFolderMode(mode: number): boolean {
+  return (mode & typeMask) === fileType.directory;
+}
+
 const knownTypes: readonly number[] = Object.values(fileType);
 
 export function writeInode(writer: Writer, inode: Inode): void {

@@ -8,7 +8,7 @@ import type { ByteRange } from "../base/filesystem.ts";
 import type { GuardAct, GuardNetwork } from "../base/guard.ts";
 import type { OwnerId, PeerId, SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { CallOptions, Challenge, PeerNetwork, PutOptions } from "../base/network.ts";
+import type { CallOptions, Challenge, PeerNetwork, RecordOptions } from "../base/network.ts";
 import type { ReadOptions } from "../base/network.ts";
 import type { Head, Manifest, Receipt, SegmentRecord } from "../base/records.ts";
 import type { ShareAct, ShareNetwork } from "../base/sharing.ts";
@@ -68,7 +68,7 @@ export abstract class ShardCalls
     return this.link(to).call({ op: "release" }, release, options);
   }
 
-  async putRecord(to: PeerId, record: Head | Manifest, options: PutOptions = {}): Promise<void> {
+  async putRecord(to: PeerId, record: Head | Manifest, options: RecordOptions = {}): Promise<void> {
     const kind = "sequence" in record ? "head" : "manifest";
     const { policy, signal } = options;
     const asked = { op: "putRecord", kind, ...(policy === undefined ? {} : { policy }) } as const;

@@ -19,11 +19,11 @@ import { HiveError, assert } from "../base/errors.ts";
 import { type GroupId, type SegmentId, bytesOfId, parseCid } from "../base/ids.ts";
 import { parseGroupId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { BlockPlace } from "../base/records.ts";
+import type { PlaceInSegment } from "../base/records.ts";
 import type { HeldBack, HeldPlace } from "../base/stand-in.ts";
 
 /** A block's place, and the group that keeps its segment. */
-export interface CatalogEntry extends BlockPlace {
+export interface CatalogEntry extends PlaceInSegment {
   readonly group: GroupId;
 }
 

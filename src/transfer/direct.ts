@@ -5,12 +5,12 @@
 import type { OwnerId, PeerId } from "../base/ids.ts";
 import type { Devices } from "./devices.ts";
 import { Hearing, type HearingNeeds } from "./hearing.ts";
-import { Lending, type LendingNeeds } from "./lending.ts";
+import { DeviceLender, type DeviceLenderNeeds } from "./device-lender.ts";
 import type { Roll } from "./roll.ts";
 import { Telling, type TellingNeeds } from "./telling.ts";
 
-type Shared = LendingNeeds & Omit<TellingNeeds, "devices" | "isFreeLine">
-  & Omit<HearingNeeds, "lending" | "isFreeLine">;
+type Shared = DeviceLenderNeeds & Omit<TellingNeeds, "devices" | "isFreeLine">
+  & Omit<HearingNeeds, "lender" | "isFreeLine">;
 
 export interface DirectNeeds extends Shared {
   readonly owner: OwnerId;
@@ -21,7 +21,7 @@ export interface DirectNeeds extends Shared {
 }
 
 export interface Direct {
-  readonly lending: Lending;
+  readonly lender: DeviceLender;
   readonly hearing: Hearing;
   readonly telling: Telling;
   /** The other devices, by their heads or their own word. */
@@ -30,12 +30,12 @@ export interface Direct {
 
 export function directly(needs: DirectNeeds): Direct {
   const isFreeLine = needs.isFreeLine ?? (() => true);
-  const lending = new Lending(needs);
-  const hearing = new Hearing({ ...needs, isFreeLine, lending });
+  const lender = new DeviceLender(needs);
+  const hearing = new Hearing({ ...needs, isFreeLine, lender });
   const known = (): readonly PeerId[] => {
     const all = new Set([...needs.devices.peers(), ...hearing.peers()]);
     return [...all].filter((peer) => !needs.roll.isRemoved(peer));
   };
   const telling = new Telling({ ...needs, isFreeLine, devices: known });
-  return { lending, hearing, telling, known };
+  return { lender, hearing, telling, known };
 }

@@ -13,7 +13,7 @@ import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Requester } from "../base/network.ts";
 import type { Step } from "../base/step.ts";
-import type { Lending } from "./lending.ts";
+import type { DeviceLender } from "./device-lender.ts";
 
 const { countMax, newsRetryMs, newsTriesMax } = limits.devices;
 
@@ -21,7 +21,7 @@ export interface HearingNeeds {
   readonly owner: OwnerId;
   readonly clock: Clock;
   readonly log: Log;
-  readonly lending: Lending;
+  readonly lender: DeviceLender;
   readonly merger?: RootMerger | undefined;
   /** Whether bulk to and from this device is free of limits. */
   readonly isFreeLine: (peer: PeerId) => boolean;
@@ -54,12 +54,12 @@ export class Hearing implements Step, DeviceHost {
   }
 
   async device(from: Requester, act: DeviceAct, payload: Uint8Array): Promise<Uint8Array> {
-    const { owner, isFreeLine, lending } = this.#needs;
+    const { owner, isFreeLine, lender } = this.#needs;
     const { peer } = from;
     if (act === "pair") throw new HiveError("Unsupported", "transfer.device", act);
     if (!from.owners.includes(owner)) throw new HiveError("Denied", "transfer.device", peer);
     if (!isFreeLine(peer)) throw new HiveError("Busy", "transfer.device", "the line is limited");
-    if (act === "block") return await lending.lend(payload);
+    if (act === "block") return await lender.lend(payload);
     this.#hear(peer, asBuffer(payload));
     return none;
   }

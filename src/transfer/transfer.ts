@@ -8,7 +8,7 @@ import type { BlockFetcher, CensusTaker, KeyValue, RootMerger } from "../base/bl
 import type { UploadSource } from "../base/blocks.ts";
 import { type Brake, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
-import type { DeviceNetwork, Lender } from "../base/devices.ts";
+import type { DeviceNetwork, BlockLender } from "../base/devices.ts";
 import type { Cid, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
@@ -34,7 +34,7 @@ import { Groups } from "./groups.ts";
 import { type Health, healthOf } from "./health.ts";
 import type { Hearing } from "./hearing.ts";
 import type { Law } from "./law.ts";
-import { type Lending, afterLoans } from "./lending.ts";
+import { type DeviceLender, afterLoans } from "./device-lender.ts";
 import type { LogNeeds } from "./logs.ts";
 import { Mover } from "./move.ts";
 import { Outgoing } from "./outgoing.ts";
@@ -103,7 +103,7 @@ export interface Transfer extends BlockFetcher {
   readonly hearing: Hearing;
   readonly telling: Telling;
   /** Blocks that another device made, wherever they are. */
-  readonly lender: Lender;
+  readonly lender: BlockLender;
   /** Which devices were added and shut out. */
   readonly roll: Roll;
   /** Shuts a device out: other devices and holders that can be reached know when it resolves. */
@@ -195,7 +195,7 @@ export async function openTransfer(
   const brake = roll.brakeOver(needs.brake ?? noBrake);
   const direct = directly({ ...parts, devices, find, fetch: (cid) => downloader.fetch(cid) });
   devices.isAnyThere = () => direct.telling.isAnyThere;
-  const source = afterLoans(needs.source, direct.lending);
+  const source = afterLoans(needs.source, direct.lender);
   const known = { peers: direct.known };
   const rounds = new Uploader({ ...parts, source, catalog, placer, devices: known, outgoing });
   await rounds.open();
@@ -222,7 +222,7 @@ interface Parts extends TransferNeeds {
   readonly renewal: Renewal;
   readonly catalog: Catalog;
   readonly devices: Devices;
-  readonly lending: Lending;
+  readonly lender: DeviceLender;
   readonly hearing: Hearing;
   readonly telling: Telling;
   readonly outgoing: Outgoing;
@@ -258,8 +258,8 @@ class DriveTransfer implements Transfer {
     return this.#parts.telling;
   }
 
-  get lender(): Lender {
-    return this.#parts.lending;
+  get lender(): BlockLender {
+    return this.#parts.lender;
   }
 
   hear(record: Uint8Array): boolean {

@@ -7,7 +7,7 @@
  */
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
-import { fileType, typeMask } from "../dag/inodes.ts";
+import { fileType, isFolderMode, typeMask } from "../dag/inodes.ts";
 
 const accessName = "system.posix_acl_access";
 const defaultName = "system.posix_acl_default";
@@ -39,7 +39,7 @@ export function modeForAcl(
   if (!isAclName(name)) return { mode, keeps: true };
   const list = parseAcl(value);
   if (name === defaultName) {
-    const directory = (mode & typeMask) === fileType.directory;
+    const directory = isFolderMode(mode);
     if (!directory) throw new HiveError("Denied", "tree.acl", name);
     return { mode, keeps: list.length > 0 };
   }
@@ -78,7 +78,7 @@ export function inheritAcl(
   });
   const made = modeForAcl(mode, accessName, encodeAcl(list));
   if (made.keeps) values.set(accessName, encodeAcl(list));
-  if ((mode & typeMask) === fileType.directory) values.set(defaultName, value);
+  if (isFolderMode(mode)) values.set(defaultName, value);
   return { mode: made.mode, values };
 }
 

@@ -7,7 +7,7 @@ import { isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { type ChunkLink, isLost, parseLink } from "../dag/chunks.ts";
 import { type TableValue, parseEntry, parseTableValue } from "../dag/entries.ts";
-import { type PageTree, fileType, typeMask } from "../dag/inodes.ts";
+import { type PageTree, isFolderMode } from "../dag/inodes.ts";
 import { type KeptRoot, parseKept } from "../dag/kept.ts";
 import { type Page, childOf } from "../dag/pages.ts";
 import { attempt } from "./attempt.ts";
@@ -65,7 +65,7 @@ class KeptWalk {
   async inode({ inode, tree }: TableValue): Promise<void> {
     const { xattrs, mode } = inode;
     if (xattrs.kind === "block") await this.#chunk(xattrs.link);
-    await this.tree(tree, (mode & typeMask) === fileType.directory ? "names" : "links");
+    await this.tree(tree, isFolderMode(mode) ? "names" : "links");
   }
 
   async tree(tree: PageTree, leaves: Leaves): Promise<void> {

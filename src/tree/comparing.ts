@@ -4,7 +4,7 @@
  */
 import type { Attributes, FileSystem } from "../base/filesystem.ts";
 import type { Ino, Name } from "../base/ids.ts";
-import { type Inode, type PageTree, fileType, typeMask } from "../dag/inodes.ts";
+import { type Inode, type PageTree, isFolderMode } from "../dag/inodes.ts";
 import { attempt } from "./attempt.ts";
 import { nextLink } from "./content.ts";
 import type { Node } from "./nodes.ts";
@@ -14,10 +14,6 @@ import { pinXattr } from "./pins.ts";
 export interface At {
   readonly moment: Moment;
   readonly ino: Ino;
-}
-
-export function isFolder({ mode }: Pick<Attributes, "mode">): boolean {
-  return (mode & typeMask) === fileType.directory;
 }
 
 /** Names and what they lead to; each is looked up, and to be let go of. */
@@ -65,7 +61,7 @@ function inlineOf({ content }: Inode): Buffer {
 
 /** What stat(2) tells of a file that nobody touched. */
 function looksSame(a: Inode, b: Inode): boolean {
-  const isFile = (a.mode & typeMask) !== fileType.directory;
+  const isFile = !isFolderMode(a.mode);
   const isSameSize = !isFile || a.sizeBytes === b.sizeBytes;
   const isSameTime =
     a.mtime.seconds === b.mtime.seconds && a.mtime.nanoseconds === b.mtime.nanoseconds;

@@ -108,7 +108,7 @@ export function* linksFrom(state: State, node: Node, from: number): Generator<In
 }
 
 /** All of a file's published links, as a journal must tell them of a file it never met. */
-export function linkChanges(state: State, node: Node): readonly Change[] {
+export function linksToTell(state: State, node: Node): readonly Change[] {
   const { ino } = node;
   const changes: Change[] = [{ kind: "cut", ino, from: 0 }];
   for (const { index, link } of linksFrom(state, node, 0)) {

@@ -3,7 +3,8 @@ import { isFault } from "../base/errors.ts";
 import type { Attributes } from "../base/filesystem.ts";
 import { type Name, nameToText } from "../base/ids.ts";
 import type { Difference } from "../base/snapshots.ts";
-import { isFolder, isSame, isSameTree, namesIn } from "./comparing.ts";
+import { isFolderMode } from "../dag/inodes.ts";
+import { isSame, isSameTree, namesIn } from "./comparing.ts";
 import type { Moment } from "./moment.ts";
 import { nodeAt } from "./walking.ts";
 
@@ -33,8 +34,9 @@ async function sideOf(moment: Moment, path: readonly string[]): Promise<Side> {
 async function* between(old: Side, now: Side, path: string): AsyncGenerator<Difference> {
   const [a, b] = [old.attributes, now.attributes];
   try {
-    const isOneKind = a !== undefined && b !== undefined && isFolder(a) === isFolder(b);
-    if (isOneKind && isFolder(a)) yield* betweenFolders(old, now, path);
+    const isFolder = b !== undefined && isFolderMode(b.mode);
+    const isOneKind = a !== undefined && b !== undefined && isFolderMode(a.mode) === isFolder;
+    if (isOneKind && isFolder) yield* betweenFolders(old, now, path);
     else if (isOneKind) yield* betweenFiles(old, now, path);
     else {
       if (a !== undefined) yield* allBelow(old, path, "gone");
@@ -71,7 +73,7 @@ async function* allBelow(
   { moment, attributes }: Side, path: string, kind: "made" | "gone",
 ): AsyncGenerator<Difference> {
   if (attributes === undefined) return;
-  if (!isFolder(attributes)) return yield { kind, path };
+  if (!isFolderMode(attributes.mode)) return yield { kind, path };
   yield { kind, path: `${path}/` };
   for (const [name, child] of [...(await namesIn(moment.files, attributes.ino))].sort(byName)) {
     yield* allBelow({ moment, attributes: child }, below(path, name), kind);

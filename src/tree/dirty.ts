@@ -11,7 +11,7 @@ import { type Span, addSpan, addSpans } from "./spans.ts";
 const { extentsMax } = limits.tree;
 
 /** What of some bytes the journal has: spans, ascending and apart. */
-export interface Told {
+export interface Journaled {
   /** Written and not in the journal. */
   fresh: readonly Span[];
   /** In the journal by an fsync, and not in a published chunk yet. */
@@ -19,7 +19,7 @@ export interface Told {
 }
 
 /** A chunk as it was at one moment, on its way into a block. */
-export interface Sealing extends Told {
+export interface Sealing extends Journaled {
   readonly bytes: Uint8Array;
   /** Memory of ours that is free again when it is sealed; a request's bytes are not ours. */
   readonly buffer: Buffer | undefined;
@@ -27,7 +27,7 @@ export interface Sealing extends Told {
   readonly done: Promise<void>;
 }
 
-export class DirtyChunk implements Told {
+export class DirtyChunk implements Journaled {
   readonly node: Node;
   readonly index: number;
   /** When the oldest of what is not sealed was written. */

@@ -16,7 +16,7 @@ import { describe } from "../base/log.ts";
 import type { Step } from "../base/step.ts";
 import { parseLink } from "../dag/chunks.ts";
 import { parseEntry, parseTableValue } from "../dag/entries.ts";
-import { type Inode, type PageTree, fileType, typeMask } from "../dag/inodes.ts";
+import { type Inode, type PageTree, isFolderMode } from "../dag/inodes.ts";
 import { type Page, childOf } from "../dag/pages.ts";
 import type { KeptRoot } from "../dag/kept.ts";
 import type { RootRecord } from "../dag/root.ts";
@@ -210,7 +210,7 @@ class Walk {
 
   async #inode({ inode, tree }: { readonly inode: Inode; readonly tree: PageTree }): Promise<void> {
     keepXattrs(inode, this.#found);
-    const isDirectory = (inode.mode & typeMask) === fileType.directory;
+    const isDirectory = isFolderMode(inode.mode);
     await this.visit(tree, isDirectory ? "names" : "links");
   }
 }

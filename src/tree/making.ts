@@ -6,10 +6,11 @@ import { HiveError, assert } from "../base/errors.ts";
 import type { Caller, NewNode, Place } from "../base/filesystem.ts";
 import { type Ino, parseName } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Content, type Inode, fileType, setGid, typeMask } from "../dag/inodes.ts";
+import { type Content, type Inode, fileType, isFolderMode, setGid, typeMask }
+  from "../dag/inodes.ts";
 import { Wanted } from "./attempt.ts";
 import { inheritAcl } from "./acl.ts";
-import { linkChanges } from "./content.ts";
+import { linksToTell } from "./content.ts";
 import { resealingChange } from "./folder-policy.ts";
 import { flush, recordInParts } from "./flush.ts";
 import type { Change } from "./journal.ts";
@@ -72,7 +73,7 @@ export function link(state: State, ino: Ino, at: Place): Node {
   if (node.inode.links > 0) return linkAgain(state, node, parent, [bind, grown]);
   if (!node.mayBeNamed) throw new HiveError("NotFound", "tree.link", "a deleted file");
   if (node.live !== undefined) throw new Wanted(() => flush(state, node));
-  const chunks = linkChanges(state, node);
+  const chunks = linksToTell(state, node);
   const follows = following(state, node, parent);
   // From here on it goes by its folder.
   const inode = { ...node.inode, links: 1, policy: 0, ctime: now };
@@ -180,7 +181,7 @@ function ownership(
 ): { readonly mode: number; readonly uid: number; readonly gid: number } {
   const { uid } = caller;
   if ((parent.mode & setGid) === 0) return { mode, uid, gid: caller.gid };
-  const directory = (mode & typeMask) === fileType.directory;
+  const directory = isFolderMode(mode);
   if (directory) return { mode: mode | setGid, uid, gid: parent.gid };
   const foreign = uid !== 0 && caller.gid !== parent.gid;
   const both = setGid | groupExecute;

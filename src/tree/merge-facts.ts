@@ -1,6 +1,6 @@
 /** What the sides of a merge say of each inode, and what it comes to. Pure. */
 import type { Ino } from "../base/ids.ts";
-import { type Inode, type PageTree, fileType, marksOf, typeMask } from "../dag/inodes.ts";
+import { type Inode, type PageTree, isFolderMode, marksOf } from "../dag/inodes.ts";
 import { type Seen, isSeen } from "../dag/marks.ts";
 import type { Place } from "./merge-names.ts";
 
@@ -32,7 +32,7 @@ export type Resolved =
   | { readonly kind: "unlisted"; readonly folders: readonly Ino[] };
 
 export function isFolder({ inode }: Pick<Fact, "inode">): boolean {
-  return (inode.mode & typeMask) === fileType.directory;
+  return isFolderMode(inode.mode);
 }
 
 /** Whoever has seen all of it and does not have it has taken it away. */

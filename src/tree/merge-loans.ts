@@ -4,7 +4,7 @@
  * names what nobody but the other one has. Pages of its folders are only looked at, and not kept.
  */
 import type { PolicySlot } from "../base/blocks.ts";
-import type { Lender } from "../base/devices.ts";
+import type { BlockLender } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Cid, type PeerId, cidOf } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -20,7 +20,7 @@ const { lentAtOnce, lentBlocksMax, lentBytesMax } = limits.devices;
 
 /** Who told of a root, and how its blocks can be had. */
 export interface Loan {
-  readonly lender: Lender;
+  readonly lender: BlockLender;
   readonly from: PeerId;
 }
 

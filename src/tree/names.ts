@@ -7,7 +7,7 @@ import type { Ino, Name } from "../base/ids.ts";
 import {
   briefOfEntry, isLinkEntry, nameKey, nameOfEntry, parseEntry, parseTableValue, slotsPerHash,
 } from "../dag/entries.ts";
-import { fileType, typeMask } from "../dag/inodes.ts";
+import { isFolderMode, typeMask } from "../dag/inodes.ts";
 import { findItem, nextItem } from "../dag/search.ts";
 import type { Node } from "./nodes.ts";
 import type { State } from "./state.ts";
@@ -136,7 +136,7 @@ export function briefOf(state: State, found: Found): Brief {
 
 export function directoryOf(state: State, ino: Ino): Node {
   const node = state.nodes.get(ino);
-  if ((node.inode.mode & typeMask) === fileType.directory) return node;
+  if (isFolderMode(node.inode.mode)) return node;
   throw new HiveError("NotDirectory", "tree.directory", String(ino));
 }
 
@@ -148,7 +148,7 @@ export function livingDirectory(state: State, ino: Ino): Node {
 }
 
 export function isDirectory(node: Node): boolean {
-  return (node.inode.mode & typeMask) === fileType.directory;
+  return isFolderMode(node.inode.mode);
 }
 
 export function entriesOf(directory: Node): number {

@@ -8,7 +8,7 @@ import { isFault } from "../base/errors.ts";
 import type { Cid, Ino } from "../base/ids.ts";
 import { type ChunkLink, isLost, parseLink } from "../dag/chunks.ts";
 import { parseEntry, parseTableValue } from "../dag/entries.ts";
-import { type Inode, type PageTree, fileType, typeMask } from "../dag/inodes.ts";
+import { type Inode, type PageTree, isFolderMode } from "../dag/inodes.ts";
 import { type Page, childOf } from "../dag/pages.ts";
 import { childFor, lowerBound } from "../dag/search.ts";
 import { Breather } from "./attempt.ts";
@@ -70,7 +70,7 @@ export class PinWalk {
 
   async *#file({ inode, tree }: File): Way {
     if (inode.xattrs.kind === "block") yield* this.#chunk(inode.xattrs.link);
-    const isFolder = (inode.mode & typeMask) === fileType.directory;
+    const isFolder = isFolderMode(inode.mode);
     if (!isFolder) this.#count.files++;
     const { root } = tree;
     if (root.kind === "inside") yield* this.#leaf(root.page, isFolder);

@@ -1,10 +1,11 @@
 /**
- * Bytes of unsealed chunks as the journal is told them: each once, and again only behind the link of
- * a chunk that does not hold them. What was told is promised until a chunk that holds it is linked.
+ * Bytes of unsealed chunks as the journal is told them: each once, and again only behind the link
+ * of a chunk that does not hold them. What was told is promised until a chunk that holds it is
+ * linked.
  */
 import { limits } from "../base/limits.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
-import type { DirtyChunk, Told } from "./dirty.ts";
+import type { DirtyChunk, Journaled } from "./dirty.ts";
 import type { Change } from "./journal.ts";
 import type { Live } from "./nodes.ts";
 import { type Span, addSpans, bytesIn } from "./spans.ts";
@@ -51,7 +52,7 @@ export function dataChanges(chunk: DirtyChunk): Change[] {
 }
 
 /** From now on these bytes are promised. */
-function told(chunk: DirtyChunk, part: Told, bytesOf: (span: Span) => Buffer): Change[] {
+function told(chunk: DirtyChunk, part: Journaled, bytesOf: (span: Span) => Buffer): Change[] {
   const spans = part.fresh;
   part.promised = addSpans(part.promised, spans);
   part.fresh = [];

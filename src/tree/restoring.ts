@@ -8,8 +8,8 @@ import type { Attributes, Caller, Place } from "../base/filesystem.ts";
 import { type Ino, type Name, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { RestoreReport } from "../base/snapshots.ts";
-import { fileType, typeMask } from "../dag/inodes.ts";
-import { isFolder, isSame, isSameTree, lastingXattrs, namesIn } from "./comparing.ts";
+import { fileType, isFolderMode, typeMask } from "../dag/inodes.ts";
+import { isSame, isSameTree, lastingXattrs, namesIn } from "./comparing.ts";
 import type { Moment } from "./moment.ts";
 import { mayShare, shareFile } from "./sharing.ts";
 import { nodeAt } from "./walking.ts";
@@ -72,13 +72,13 @@ class Restoring {
   }
 
   #put(source: Attributes, at: Place): Promise<void> {
-    return isFolder(source) ? this.#putFolder(source, at) : this.#putFile(source, at);
+    return isFolderMode(source.mode) ? this.#putFolder(source, at) : this.#putFile(source, at);
   }
 
   async #putFolder(source: Attributes, at: Place): Promise<void> {
     const { files } = this.#now;
     const here = await this.#lookup(at);
-    const isOther = here !== undefined && !isFolder(here);
+    const isOther = here !== undefined && !isFolderMode(here.mode);
     if (isOther) await this.#remove(at, here);
     const isNew = here === undefined || isOther;
     const folder = isNew ? await files.mkdir(root, at, { mode: source.mode }) : here;
@@ -117,7 +117,7 @@ class Restoring {
   /** And lets go of it. */
   async #remove(at: Place, here: Attributes): Promise<void> {
     const { files } = this.#now;
-    if (isFolder(here)) {
+    if (isFolderMode(here.mode)) {
       for (const [name, child] of await namesIn(files, here.ino)) {
         await this.#remove({ parent: here.ino, name }, child);
       }
@@ -131,7 +131,7 @@ class Restoring {
   async #putFile(source: Attributes, at: Place): Promise<void> {
     const { files } = this.#now;
     const here = await this.#lookup(at);
-    if (here !== undefined && isFolder(here)) await this.#remove(at, here);
+    if (here !== undefined && isFolderMode(here.mode)) await this.#remove(at, here);
     else if (here !== undefined) {
       const isRight = await this.#isRight(source, here);
       if (isRight) this.#remember(source, here.ino);

@@ -21,7 +21,7 @@ import type { State } from "./state.ts";
 const { sealedAtOnce, sealedInPlaceBytesMax, sealingLanes } = limits.tree;
 
 /** All of a chunk at one moment, and the memory of ours that it takes. */
-export interface Moment {
+export interface ChunkMoment {
   readonly chunk: DirtyChunk;
   readonly bytes: Uint8Array;
   readonly buffer: Buffer | undefined;
@@ -29,7 +29,7 @@ export interface Moment {
 
 /** Seals the chunks; what became of them is handed over when their links are there to read. */
 export function seal(
-  state: State, moments: readonly Moment[],
+  state: State, moments: readonly ChunkMoment[],
 ): Maybe<readonly HandedChunk[]> {
   if (moments.length === 0) return [];
   const total = moments.reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -48,10 +48,10 @@ export function seal(
 /** Moments of files that go by one policy; nearly always that is all of them. */
 interface Alike {
   readonly slot: PolicySlot;
-  readonly some: readonly Moment[];
+  readonly some: readonly ChunkMoment[];
 }
 
-function bySlot(state: State, moments: readonly Moment[]): readonly Alike[] {
+function bySlot(state: State, moments: readonly ChunkMoment[]): readonly Alike[] {
   const slots = moments.map(({ chunk }) => slotOf(state, chunk.node));
   return [...new Set(slots)].map((slot) => {
     return { slot, some: moments.filter((_, at) => slots[at] === slot) };
@@ -59,7 +59,7 @@ function bySlot(state: State, moments: readonly Moment[]): readonly Alike[] {
 }
 
 async function sealLater(
-  state: State, moments: readonly Moment[],
+  state: State, moments: readonly ChunkMoment[],
 ): Promise<readonly HandedChunk[]> {
   try {
     const sealing = bySlot(state, moments).map(async ({ slot, some }) => {
@@ -84,7 +84,7 @@ export function arrived(handed: readonly HandedChunk[]): Maybe<void> {
   if (waiting.length > 0) return Promise.all(waiting).then(() => undefined);
 }
 
-function begin(state: State, { chunk, bytes, buffer }: Moment, done: Promise<void>): void {
+function begin(state: State, { chunk, bytes, buffer }: ChunkMoment, done: Promise<void>): void {
   assert(chunk.sealing === undefined && chunk.isWanted);
   state.sealingBytes += buffer?.length ?? 0;
   counted(state, chunk, () => chunk.beginSealing({ bytes, buffer, done }));
@@ -144,7 +144,7 @@ export function dropWrites(state: State, node: Node): void {
 }
 
 /** The chunk as it is now, its own buffer if it needs no other bytes; or Wanted. */
-function momentOf(state: State, chunk: DirtyChunk): Moment {
+function momentOf(state: State, chunk: DirtyChunk): ChunkMoment {
   const { lengthBytes, top } = chunk;
   const own = counted(state, chunk, () => top.takeWhole(lengthBytes));
   if (own !== undefined) return { chunk, bytes: own.subarray(0, lengthBytes), buffer: own };
@@ -158,7 +158,7 @@ function momentOf(state: State, chunk: DirtyChunk): Moment {
 }
 
 /** The moments of those that have unsealed data and may be sealed now; or Wanted, all at once. */
-export function momentsOf(state: State, chunks: readonly DirtyChunk[]): Moment[] {
+export function momentsOf(state: State, chunks: readonly DirtyChunk[]): ChunkMoment[] {
   const ready = chunks.filter((chunk) => isReady(chunk));
   const wants: Wanted[] = [];
   for (const chunk of ready) {

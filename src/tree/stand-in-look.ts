@@ -11,14 +11,12 @@ import { type Ino, type Name, nameToText } from "../base/ids.ts";
 import type { PolicySlot } from "../base/blocks.ts";
 import type { HeldPlace, StandInQuestion } from "../base/stand-in.ts";
 import { parseLink } from "../dag/chunks.ts";
-import { type Entry, type TableValue, encodeEntry, parseEntry, parseTableValue }
+import { type Entry, type InodeEntry, type TableValue, encodeEntry, parseEntry, parseTableValue }
   from "../dag/entries.ts";
 import { type Inode, type PageTree, mixedSlot, noTree, noXattrs } from "../dag/inodes.ts";
 import { countOf, deviceOf } from "../dag/marks.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { type PageReader, changedItems, itemsOf, pagesOf } from "./page-changes.ts";
-
-type InodeEntry = Extract<Entry, { readonly kind: "inode" }>;
 
 /** A folder that the stand-in has as new as it is, but for some of its entries. */
 export interface Folder {
@@ -26,11 +24,11 @@ export interface Folder {
   readonly path: readonly Name[];
   /** Undefined for the root. */
   readonly home: { readonly folder: Folder; readonly key: number } | undefined;
-  readonly changes: Map<number, Change>;
+  readonly changes: Map<number, Instead>;
 }
 
 /** What stands at a key instead of what the newest root has there; undefined for nothing. */
-export interface Change {
+export interface Instead {
   readonly value: Buffer | undefined;
   /** Names and folders more than the newest root has there. */
   readonly names: number;

@@ -11,7 +11,7 @@ import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { BrakeRule, KeepRule } from "../base/snapshots.ts";
 import type { Maybe, Step } from "../base/step.ts";
-import { fileType, typeMask } from "../dag/inodes.ts";
+import { fileType, isFolderMode, typeMask } from "../dag/inodes.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { openRoot } from "../dag/root.ts";
 import { attempt } from "./attempt.ts";
@@ -205,7 +205,7 @@ function namesPart(state: State, run: Run) {
     },
     mknod: (caller, at, node) =>
       run(() => {
-        if ((node.mode & typeMask) === fileType.directory) {
+        if (isFolderMode(node.mode)) {
           throw new HiveError("NotPermitted", "tree.mknod", "a directory");
         }
         return lookedUp(make(state, caller, at, node)).attributes();

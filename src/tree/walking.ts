@@ -5,7 +5,7 @@
 import type { DirectoryItem } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Cid, type Ino, type Name, parseName, rootIno } from "../base/ids.ts";
-import { fileType, typeMask } from "../dag/inodes.ts";
+import { fileType, isFolderMode, typeMask } from "../dag/inodes.ts";
 import { attempt } from "./attempt.ts";
 import { nextLink } from "./content.ts";
 import { briefOf, directoryOf, findName, isDirectory, nextName, nodeOf } from "./names.ts";
@@ -52,7 +52,7 @@ export async function* cidsBelow(state: State, ino: Ino): AsyncGenerator<Cid> {
   const node = state.nodes.get(ino);
   node.lookups++;
   try {
-    if ((node.inode.mode & typeMask) !== fileType.directory) return yield* cidsOf(state, node);
+    if (!isFolderMode(node.inode.mode)) return yield* cidsOf(state, node);
     for (let after = firstNameCookie - 1; ; ) {
       const from = after;
       const item = await attempt(() => itemAfter(state, node, { after: from, plus: true }));

@@ -12,7 +12,7 @@ import { type Piece, linkAt, piecesOf } from "./content.ts";
 import { DirtyChunk } from "./dirty.ts";
 import { type Live, type Node, allocatedFor } from "./nodes.ts";
 import { relieve } from "./relieving.ts";
-import { type Moment, arrived, counted, forgetUnlinked, momentsOf, seal, sealChunks }
+import { type ChunkMoment, arrived, counted, forgetUnlinked, momentsOf, seal, sealChunks }
   from "./sealing.ts";
 import type { State } from "./state.ts";
 
@@ -52,7 +52,7 @@ function partOf(bytes: Uint8Array, piece: Piece, offsetBytes: number): Uint8Arra
 }
 
 /** Seals what is full and what is too much; the writer waits until there is room for it. */
-function roomFor(state: State, full: readonly Moment[], count: number): Maybe<number> {
+function roomFor(state: State, full: readonly ChunkMoment[], count: number): Maybe<number> {
   const handed = seal(state, full);
   const relieved = relieve(state);
   if (handed instanceof Promise) return bothEnded([handed.then(arrived), relieved], count);
@@ -101,7 +101,7 @@ function writePiece(
   node: Node,
   piece: Piece,
   { part, under }: { readonly part: Uint8Array; readonly under: Under },
-): Moment[] {
+): ChunkMoment[] {
   const live = node.live as Live;
   const known = live.dirty.get(piece.index);
   if (known === undefined && part.length === chunkBytes) {

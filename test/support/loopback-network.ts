@@ -7,7 +7,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import type { OwnerId, PeerId } from "../../src/base/ids.ts";
-import type { CallOptions, KnownPeer, PeerNetwork, PutOptions } from "../../src/base/network.ts";
+import type { CallOptions, KnownPeer, PeerNetwork, RecordOptions } from "../../src/base/network.ts";
 import type { Requester, ShardHost } from "../../src/base/network.ts";
 import type { Head, Manifest, Offer } from "../../src/base/records.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
@@ -129,7 +129,7 @@ export class LoopbackNetwork implements PeerNetwork {
     return this.#call(to, options, (host, from) => host.release(from, release));
   }
 
-  putRecord(to: PeerId, record: Head | Manifest, options?: PutOptions): Promise<void> {
+  putRecord(to: PeerId, record: Head | Manifest, options?: RecordOptions): Promise<void> {
     const kind = "sealed" in record ? "head" : "manifest";
     return this.#call(to, options, (host, from) => {
       return host.putRecord(from, kind, record.bytes, options?.policy);

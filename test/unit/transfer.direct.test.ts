@@ -10,7 +10,7 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Requester } from "../../src/base/network.ts";
 import { Hearing } from "../../src/transfer/hearing.ts";
-import { Lending } from "../../src/transfer/lending.ts";
+import { DeviceLender } from "../../src/transfer/device-lender.ts";
 import { Telling } from "../../src/transfer/telling.ts";
 import { refused } from "../contract/host.ts";
 import { DeviceTown, aMoment, attend, publish } from "../support/device-town.ts";
@@ -44,12 +44,12 @@ function listener() {
     namesOf: async () => [],
   };
   const state = { isFree: true, tries: 0 };
-  const lending = new Lending({
+  const lender = new DeviceLender({
     network: {}, clock, source, find: async () => undefined, fetch: async () => block,
   });
   const isFreeLine = () => state.isFree;
   const shared = { clock, log: silentLog, merger, isFreeLine };
-  const hearing = new Hearing({ ...shared, owner: keys.owner, lending });
+  const hearing = new Hearing({ ...shared, owner: keys.owner, lender });
   const from = (peer: PeerId): Requester => ({ peer, owners: [keys.owner] });
   return { clock, merged, state, hearing, from, shared };
 }

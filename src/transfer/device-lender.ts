@@ -5,7 +5,7 @@
  */
 import type { RoundOptions, UploadRound, UploadSource } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
-import type { DeviceNetwork, Lender, LoanOptions } from "../base/devices.ts";
+import type { DeviceNetwork, BlockLender, LoanOptions } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Cid, type PeerId, cidBytes, cidOf, parseCidBytes } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -13,7 +13,7 @@ import type { CatalogEntry } from "./catalog-page.ts";
 
 const { answerMs, lentKnownMax, lentRestMs } = limits.devices;
 
-export interface LendingNeeds {
+export interface DeviceLenderNeeds {
   readonly network: Partial<DeviceNetwork>;
   readonly clock: Clock;
   readonly source: UploadSource;
@@ -22,12 +22,12 @@ export interface LendingNeeds {
   readonly fetch: (cid: Cid) => Promise<Uint8Array>;
 }
 
-export class Lending implements Lender {
-  readonly #needs: LendingNeeds;
+export class DeviceLender implements BlockLender {
+  readonly #needs: DeviceLenderNeeds;
   /** Taken over a moment ago, and not known to have a place; since when. */
   readonly #open = new Map<Cid, number>();
 
-  constructor(needs: LendingNeeds) {
+  constructor(needs: DeviceLenderNeeds) {
     this.#needs = needs;
   }
 
@@ -83,11 +83,11 @@ export class Lending implements Lender {
 
 /** A source from which patient rounds wait for those who made what was lent. */
 export function afterLoans(
-  source: UploadSource, lending: Pick<Lending, "areOpen">,
+  source: UploadSource, lender: Pick<DeviceLender, "areOpen">,
 ): UploadSource {
   return {
     async beginRound(options: RoundOptions = {}): Promise<UploadRound | undefined> {
-      if (options.patient === true && await lending.areOpen()) return undefined;
+      if (options.patient === true && await lender.areOpen()) return undefined;
       return await source.beginRound(options);
     },
     read: (cid, into) => source.read(cid, into),
