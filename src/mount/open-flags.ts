@@ -1,7 +1,7 @@
 /**
- * Whatever a program opened it for, a handle may be read: with the write-back cache the kernel reads
- * a page before it changes a part of it. The kernel checks what the program may do, and places
- * appended bytes itself: no handle appends in the tree.
+ * Whatever a program opened it for, a handle may be read: with the write-back cache the kernel
+ * reads a page before it changes a part of it. The kernel checks what the program may do, and
+ * places appended bytes itself: no handle appends in the tree.
  */
 import { constants } from "node:fs";
 import type { OpenFlags } from "../base/filesystem.ts";

@@ -1,7 +1,8 @@
 /**
  * What peers ask of a vault: it takes their shards in and hands them, and proofs of them, to their
  * owner and their group only. It signs a receipt only for what would survive a crash, and decides
- * who may ask for what. Its door is admission.ts; keeper.ts has the shards, word-keeper.ts the rest.
+ * who may ask for what. Its door is admission.ts; keeper.ts has the shards, word-keeper.ts all
+ * else.
  */
 import { sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
