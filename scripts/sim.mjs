@@ -1,4 +1,7 @@
-/** `npm run sim -- [--nodes N] [--years Y] [--seed S] [--only TRIALS] [--out DIR]`: see sim.ts. */
+/**
+ * `npm run sim -- [--nodes N] [--years Y] [--seed S] [--only TRIALS] [--out DIR [--resume]]`:
+ * see sim.ts.
+ */
 import { join } from "node:path";
 import { node24, prepare, root, run } from "./prepare.mjs";
 

@@ -45,13 +45,19 @@ export interface Past {
   readonly watchedMs: number;
 }
 
+/** Of each habit how likely it is this peer's own, beside the likeliest. */
+export type Beliefs = readonly number[];
+
 /** From 0 to 1, for a peer that has been silent for so long. */
 export function deathProbability(past: Past, silentMs: number): number {
-  const likelihoods = habits.map((habit) => Math.log(habit.share) + evidence(habit, past));
-  const most = Math.max(...likelihoods);
+  return deathChance(beliefsOf(past), silentMs);
+}
+
+/** The same, for who asks more than once about one peer. */
+export function deathChance(beliefs: Beliefs, silentMs: number): number {
   let [dead, away] = [0, 0];
   for (const [at, habit] of habits.entries()) {
-    const weight = Math.exp((likelihoods[at] as number) - most);
+    const weight = beliefs[at] as number;
     const isLast = habit.everyMs / (habit.everyMs + lifeMs);
     dead += weight * isLast;
     away += weight * (1 - isLast) * longerShare(habit, silentMs);
@@ -59,21 +65,49 @@ export function deathProbability(past: Past, silentMs: number): number {
   return dead / (dead + away);
 }
 
+export function beliefsOf({ absencesMs, watchedMs }: Past): Beliefs {
+  const traces = habits.map((_, at) => {
+    return absencesMs.reduce((sum, ms) => sum + traceOf(at, ms), 0);
+  });
+  return beliefsFrom(traces, watchedMs - absencesMs.reduce((sum, ms) => sum + ms, 0));
+}
+
+/** From what all absences together say of each habit, and the time in which it was there. */
+export function beliefsFrom(traces: ArrayLike<number>, presentMs: number): Beliefs {
+  const chances = habits.map((habit, at) => {
+    const unbroken = Math.max(0, presentMs) / betweenMs(habit);
+    return Math.log(habit.share) + (traces[at] as number) - unbroken;
+  });
+  const most = Math.max(...chances);
+  return chances.map((chance) => Math.exp(chance - most));
+}
+
+/** The logarithm of how likely a habit, by its number, makes one such absence when it does. */
+export function traceOf(at: number, ms: number): number {
+  const { tail, medianLog, densityLog } = logs[at] as HabitLogs;
+  const timesLog = Math.log(Math.max(ms, limits.proofs.absenceMsMin)) - medianLog;
+  return densityLog + (tail - 1) * timesLog - 2 * Math.log1p(Math.exp(tail * timesLog));
+}
+
 /** Of the habit's absences, the share that lasts longer than this. */
 export function longerShare({ medianMs, tail }: Habit, ms: number): number {
   return 1 / (1 + (Math.max(0, ms) / medianMs) ** tail);
 }
 
-/** The logarithm of how likely a habit makes these absences, and no others, in that time. */
-function evidence(habit: Habit, { absencesMs, watchedMs }: Past): number {
-  const lengths = absencesMs.reduce((sum, ms) => sum + logDensity(habit, ms), 0);
-  const awayMs = absencesMs.reduce((sum, ms) => sum + ms, 0);
-  const presentMs = Math.max(0, watchedMs - awayMs);
-  const betweenMs = Math.max(habit.everyMs - habit.medianMs, minuteMs);
-  return lengths - absencesMs.length * Math.log(betweenMs) - presentMs / betweenMs;
+interface HabitLogs {
+  readonly tail: number;
+  readonly medianLog: number;
+  /** Of the density at the median, apart from what depends on the length, and of how often. */
+  readonly densityLog: number;
 }
 
-function logDensity({ medianMs, tail }: Habit, ms: number): number {
-  const times = Math.max(ms, limits.proofs.absenceMsMin) / medianMs;
-  return Math.log(tail / medianMs) + (tail - 1) * Math.log(times) - 2 * Math.log1p(times ** tail);
+const logs: readonly HabitLogs[] = habits.map((habit) => {
+  const { tail, medianMs } = habit;
+  const densityLog = Math.log(tail / medianMs) - Math.log(betweenMs(habit));
+  return { tail, medianLog: Math.log(medianMs), densityLog };
+});
+
+/** From the end of one absence to the beginning of the next, on the average. */
+function betweenMs({ everyMs, medianMs }: Habit): number {
+  return Math.max(everyMs - medianMs, minuteMs);
 }

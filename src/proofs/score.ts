@@ -3,7 +3,7 @@
  * apart: a liar, a slow line and a closed laptop. Pure; the caller keeps the history.
  */
 import { limits } from "../base/limits.ts";
-import { deathProbability } from "./posterior.ts";
+import { type Beliefs, beliefsOf, deathChance } from "./posterior.ts";
 
 export const outcomes = ["right", "wrong", "late", "offline"] as const;
 export type Outcome = (typeof outcomes)[number];
@@ -121,10 +121,18 @@ export function assess(
   if (last === undefined) return "away";
   if (last.outcome !== "offline") return "alive";
   const startMs = silentSinceMs(history, last.atMs);
-  const silentMs = nowMs - startMs;
-  if (silentMs >= (options.deadAfterMs ?? limits.proofs.deadAfterMs)) return "dead";
-  if (silentMs < limits.proofs.silenceMsMin) return "away";
   const watchedMs = startMs - (history.sinceMs ?? startMs);
-  const chance = deathProbability({ absencesMs: history.absencesMs, watchedMs }, silentMs);
-  return chance >= limits.proofs.deadFrom ? "dead" : "away";
+  const { absencesMs } = history;
+  const isOver = isLast(nowMs - startMs, () => beliefsOf({ absencesMs, watchedMs }), options);
+  return isOver ? "dead" : "away";
+}
+
+/** Whether so long a silence is taken for a death, by what is believed of the peer's habits. */
+export function isLast(
+  silentMs: number, beliefs: () => Beliefs,
+  { deadAfterMs = limits.proofs.deadAfterMs }: { readonly deadAfterMs?: number } = {},
+): boolean {
+  if (silentMs >= deadAfterMs) return true;
+  if (silentMs < limits.proofs.silenceMsMin) return false;
+  return deathChance(beliefs(), silentMs) >= limits.proofs.deadFrom;
 }

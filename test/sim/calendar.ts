@@ -1,12 +1,12 @@
 /**
- * What happens next, for millions of things of which each has one time at most: a calendar queue.
- * A day of it is a list of those who are due in it, through two arrays; a year later the same list
- * serves another day. To find the next one costs a look at those of one day, few if there are about
- * as many days as things. Times never go back.
+ * What happens next, for millions of things of which each has one time at most. What is due in one
+ * day lies together in no order, and only what is due today is put in order; a year later the same
+ * list serves another day. To set a time is to write a line at the end of a list: what is true no
+ * more is seen when its day comes. Times never go back.
  */
 import { assert } from "../../src/base/errors.ts";
-
-const none = -1;
+import { Heap } from "./heap.ts";
+import { Slips } from "./slips.ts";
 
 export interface Due {
   readonly thing: number;
@@ -14,11 +14,12 @@ export interface Due {
 }
 
 export class Calendar {
+  /** The truth; a line that says otherwise is an old one. */
   readonly #dueMs: Float64Array;
-  readonly #next: Int32Array;
-  readonly #before: Int32Array;
-  readonly #days: Int32Array;
+  readonly #lists: Slips;
+  readonly #days: number;
   readonly #dayMs: number;
+  readonly #today = new Heap();
   /** The day that is looked at, counted from the beginning. */
   #day = 0;
   #size = 0;
@@ -28,9 +29,8 @@ export class Calendar {
     readonly days: number; readonly horizonMs: number;
   }) {
     this.#dueMs = new Float64Array(things).fill(Infinity);
-    this.#next = new Int32Array(things).fill(none);
-    this.#before = new Int32Array(things).fill(none);
-    this.#days = new Int32Array(days).fill(none);
+    this.#lists = new Slips(days);
+    this.#days = days;
     this.#dayMs = horizonMs / days;
   }
 
@@ -44,55 +44,48 @@ export class Calendar {
 
   /** In the place of the time that it had; Infinity is never. */
   set(thing: number, dueMs: number): void {
-    if (this.#dueMs[thing] !== Infinity) this.#take(thing);
+    if (this.#dueMs[thing] !== Infinity) this.#size--;
     this.#dueMs[thing] = dueMs;
     if (dueMs === Infinity) return;
-    assert(this.#dayOf(dueMs) >= this.#day, "nothing is due in the past");
-    const list = this.#dayOf(dueMs) % this.#days.length;
-    const first = this.#days[list] as number;
-    this.#next[thing] = first;
-    this.#before[thing] = none;
-    if (first !== none) this.#before[first] = thing;
-    this.#days[list] = thing;
     this.#size++;
+    const day = this.#dayOf(dueMs);
+    assert(day >= this.#day, "nothing is due in the past");
+    if (day === this.#day) this.#today.push(thing, dueMs);
+    else this.#lists.write(day % this.#days, thing, dueMs);
   }
 
   /** The next one before that time, which has no time from now on; of equal ones the lesser. */
   pop(beforeMs: number): Due | undefined {
     if (this.#size === 0) return undefined;
     const last = this.#dayOf(beforeMs);
-    for (; this.#day <= last; this.#day++) {
-      const thing = this.#firstOfDay();
-      if (thing === none) continue;
-      const dueMs = this.dueMs(thing);
+    for (; ; this.#turnPage()) {
+      const due = this.#popToday(beforeMs);
+      if (due !== undefined) return due;
+      if (this.#day >= last || this.#today.firstMs < Infinity) return undefined;
+    }
+  }
+
+  #popToday(beforeMs: number): Due | undefined {
+    for (;;) {
+      const dueMs = this.#today.firstMs;
       if (dueMs >= beforeMs) return undefined;
-      this.#take(thing);
+      const thing = this.#today.firstThing;
+      this.#today.dropFirst();
+      if (this.#dueMs[thing] !== dueMs) continue;
+      this.#dueMs[thing] = Infinity;
+      this.#size--;
       return { thing, dueMs };
     }
-    // Some of the last day may still be set.
-    this.#day = last;
-    return undefined;
   }
 
-  #firstOfDay(): number {
-    let first = none;
-    let thing = this.#days[this.#day % this.#days.length] as number;
-    for (; thing !== none; thing = this.#next[thing] as number) {
-      const dueMs = this.dueMs(thing);
-      if (this.#dayOf(dueMs) !== this.#day) continue;
-      const firstMs = first === none ? Infinity : this.dueMs(first);
-      if (dueMs < firstMs || (dueMs === firstMs && thing < first)) first = thing;
-    }
-    return first;
-  }
-
-  #take(thing: number): void {
-    const [before, next] = [this.#before[thing] as number, this.#next[thing] as number];
-    if (before !== none) this.#next[before] = next;
-    else this.#days[this.#dayOf(this.dueMs(thing)) % this.#days.length] = next;
-    if (next !== none) this.#before[next] = before;
-    this.#dueMs[thing] = Infinity;
-    this.#size--;
+  #turnPage(): void {
+    const day = ++this.#day;
+    const list = day % this.#days;
+    this.#lists.read(list, (thing, dueMs) => {
+      if (this.#dueMs[thing] !== dueMs) return;
+      if (this.#dayOf(dueMs) === day) this.#today.push(thing, dueMs);
+      else this.#lists.write(list, thing, dueMs);
+    });
   }
 
   #dayOf(ms: number): number {

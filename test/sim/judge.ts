@@ -1,34 +1,44 @@
 /**
  * When a silence is taken for a death: asked of the product's own judge (proofs/score.ts), which
- * has of each peer its last absences. They lie in one array for all peers; one history object
- * serves every question. All observers are taken to have watched a peer since it was born.
+ * has of each peer its last absences. What they say of each habit is kept as a sum, to which one
+ * more is added, and from which the oldest is taken. All observers are taken to have watched a peer
+ * since it was born.
  */
 import { limits } from "../../src/base/limits.ts";
-import { type History, assess } from "../../src/proofs/score.ts";
+import { type Beliefs, beliefsFrom, habits, traceOf } from "../../src/proofs/posterior.ts";
+import { isLast } from "../../src/proofs/score.ts";
 
 const kept = limits.proofs.absencesMax;
 /** How closely the moment of the verdict is looked for; the product looks every few seconds. */
 const closeMs = 10 * 60_000;
+/** Of each peer: a sum for each habit, then the time that it was away. */
+const sumsOfPeer = habits.length + 1;
 
 export class Judge {
-  /** The last absences of each peer, in no order that matters. */
+  /** The last absences of each peer, in a ring. */
   readonly #absencesMs: Float32Array;
   readonly #counts: Uint32Array;
+  readonly #sums: Float64Array;
 
   constructor(peers: number) {
     this.#absencesMs = new Float32Array(peers * kept);
     this.#counts = new Uint32Array(peers);
+    this.#sums = new Float64Array(peers * sumsOfPeer);
   }
 
   /** Somebody else has the peer's number from now on. */
   forget(peer: number): void {
     this.#counts[peer] = 0;
+    this.#sums.fill(0, peer * sumsOfPeer, (peer + 1) * sumsOfPeer);
   }
 
   cameBack(peer: number, absenceMs: number): void {
     if (absenceMs < limits.proofs.absenceMsMin) return;
     const count = this.#counts[peer] as number;
-    this.#absencesMs[peer * kept + (count % kept)] = absenceMs;
+    const at = peer * kept + (count % kept);
+    if (count >= kept) this.#add(peer, this.#absencesMs[at] as number, -1);
+    this.#absencesMs[at] = absenceMs;
+    this.#add(peer, this.#absencesMs[at] as number, 1);
     this.#counts[peer] = count + 1;
   }
 
@@ -36,29 +46,34 @@ export class Judge {
   verdictMs(peer: number, silence: {
     readonly watchedMs: number; readonly lastsMs: number;
   }): number {
-    if (silence.lastsMs < limits.proofs.silenceMsMin) return Infinity;
-    const isDead = this.#judgeOf(peer, silence.watchedMs);
     let late = Math.min(silence.lastsMs, limits.proofs.deadAfterMs);
-    if (!isDead(late)) return Infinity;
+    let known: Beliefs | undefined;
+    const beliefs = () => (known ??= this.#beliefsOf(peer, silence.watchedMs));
+    if (!isLast(late, beliefs)) return Infinity;
     let early = 0;
     while (late - early > closeMs) {
       const middle = (early + late) / 2;
-      if (isDead(middle)) late = middle;
+      if (isLast(middle, beliefs)) late = middle;
       else early = middle;
     }
     return late;
   }
 
-  #judgeOf(peer: number, watchedMs: number): (silentMs: number) => boolean {
-    const count = Math.min(this.#counts[peer] as number, kept);
-    // Zero stands for never in a history, so time begins with 1.
-    const answeredAtMs = watchedMs + 1;
-    const history: History = {
-      recent: [{ atMs: answeredAtMs, outcome: "offline" }],
-      sinceMs: 1, answeredAtMs,
-      absencesMs: [...this.#absencesMs.subarray(peer * kept, peer * kept + count)],
-      lateness: undefined,
-    };
-    return (silentMs) => assess(history, answeredAtMs + silentMs) === "dead";
+  #beliefsOf(peer: number, watchedMs: number): Beliefs {
+    const first = peer * sumsOfPeer;
+    const traces = this.#sums.subarray(first, first + habits.length);
+    return beliefsFrom(traces, watchedMs - (this.#sums[first + habits.length] as number));
+  }
+
+  #add(peer: number, absenceMs: number, sign: 1 | -1): void {
+    const first = peer * sumsOfPeer;
+    for (let habit = 0; habit < habits.length; habit++) {
+      this.#raise(first + habit, sign * traceOf(habit, absenceMs));
+    }
+    this.#raise(first + habits.length, sign * absenceMs);
+  }
+
+  #raise(at: number, more: number): void {
+    this.#sums[at] = (this.#sums[at] as number) + more;
   }
 }

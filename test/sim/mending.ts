@@ -34,6 +34,11 @@ export class Mender {
   readonly #class: ErasureClass;
   readonly #sight: Sight;
   readonly #isPatient: boolean;
+  /** A plan tells members apart, and no more: each is called by its seat. */
+  readonly #names: readonly PeerId[];
+  readonly #seatOf: ReadonlyMap<PeerId, number>;
+  /** Who had a shard before it was given away: nobody knows. */
+  readonly #strangers: readonly PeerId[];
 
   constructor(
     needs: { readonly seats: Seats; readonly sight: Sight },
@@ -43,50 +48,49 @@ export class Mender {
     this.#sight = needs.sight;
     this.#class = options.class;
     this.#isPatient = options.isPatient;
+    const { n } = options.class;
+    this.#names = Array.from({ length: n }, (_, seat) => `${seat}` as PeerId);
+    this.#strangers = this.#names.map((name) => `-${name}` as PeerId);
+    this.#seatOf = new Map(this.#names.map((name, seat) => [name, seat]));
   }
 
   plan(at: number): Mending {
-    const members = [...this.#seats.peersOf(at)];
-    const peers = members.map(nameOf);
-    const { replacements, mends } = this.#ask(at, peers);
-    const lost = new Set(replacements.map((replacement) => replacement.lost));
+    const { replacements, mends } = this.#ask(at);
     return {
-      lost: peers.flatMap((peer, seat) => (lost.has(peer) ? [seat] : [])),
+      lost: replacements.map(({ lost }) => this.#seatOf.get(lost) as number),
       mends: mends.map(({ index }) => index),
     };
   }
 
-  #ask(at: number, peers: readonly PeerId[]): RepairPlan {
+  #ask(at: number): RepairPlan {
     const { k, n } = this.#class;
     const first = at * n;
     const manifest: Manifest = {
-      owner, group, epoch: 1, class: this.#class, policyHash: "", peers, bytes,
+      owner, group, epoch: 1, class: this.#class, policyHash: "", peers: this.#names, bytes,
     };
     const state: SegmentState = {
       segment, group, k, n, shardBytes: 1, rotation: 0, placed: true, provenAtMs: 0,
-      // A seat without its shard was given away: whoever had it before counts no more.
-      holders: peers.map((peer, seat) => {
-        return this.#seats.hasShard(first + seat) ? peer : nameOf(nobody, seat);
+      holders: this.#names.map((name, seat) => {
+        return this.#seats.hasShard(first + seat) ? name : this.#strangers[seat];
       }),
+    };
+    const peerOf = (name: PeerId): number => {
+      const seat = this.#seatOf.get(name);
+      return seat === undefined ? nobody : this.#seats.peerOf(first + seat);
     };
     return planRepair({
       segments: [state], manifests: [manifest], isPatient: this.#isPatient,
-      isUnfit: (peer) => isNobody(peer) || this.#sight.isUnfit(numberOf(peer)),
-      isOnline: (peer) => !isNobody(peer) && this.#sight.isOnline(numberOf(peer)),
+      isUnfit: (name) => this.#isUnfit(peerOf(name)),
+      isOnline: (name) => this.#isOnline(peerOf(name)),
       isBarred: () => false,
     });
   }
-}
 
-/** Free seats have names of their own: a plan tells members apart by them. */
-function nameOf(peer: number, seat: number): PeerId {
-  return (peer === nobody ? `-${seat}` : `${peer}`) as PeerId;
-}
+  #isUnfit(peer: number): boolean {
+    return peer === nobody || this.#sight.isUnfit(peer);
+  }
 
-function isNobody(peer: PeerId): boolean {
-  return peer.startsWith("-");
-}
-
-function numberOf(peer: PeerId): number {
-  return Number(peer);
+  #isOnline(peer: number): boolean {
+    return peer !== nobody && this.#sight.isOnline(peer);
+  }
 }

@@ -7,9 +7,20 @@ export function jsonOf({ nodes, years, seed }: Scale, { figures, series }: Outco
   return `${JSON.stringify({ nodes, years, seed, figures: told, series }, bigNumbers, 2)}\n`;
 }
 
+/** What was written so, if it was of this size and seed. */
+export function outcomeIn(text: string, { nodes, years, seed }: Scale): Outcome | undefined {
+  const told = JSON.parse(text, bigNumbersBack) as Outcome & Omit<Scale, "tell">;
+  const isSame = told.nodes === nodes && told.years === years && told.seed === seed;
+  return isSame ? { figures: told.figures, series: told.series } : undefined;
+}
+
 /** JSON has no infinity. */
 function bigNumbers(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}
+
+function bigNumbersBack(_key: string, value: unknown): unknown {
+  return value === "Infinity" ? Infinity : value;
 }
 
 export function tableOf(figures: readonly Figure[]): string {

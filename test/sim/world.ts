@@ -28,6 +28,8 @@ export interface WorldPlan extends GroupsPlan {
   readonly learnMs: number;
 }
 
+/** Peers of whom something is due in a day of the calendar. */
+const peersOfDay = 128;
 /** Before another try of a repair that wants something. */
 const retryMs = hourMs;
 
@@ -39,9 +41,11 @@ export class World {
   readonly #plan: WorldPlan;
   /** Numbers of peers, then the verdicts on them, then groups. */
   readonly #calendar: Calendar;
-  readonly #judge: Judge;
+  /** Nobody where an oracle judges. */
+  readonly #judge: Judge | undefined;
   readonly #dice: Dice;
-  readonly #shiftMs: Float64Array;
+  /** Of each place, how many hours its clocks are ahead. */
+  readonly #shiftHours: Uint8Array;
   /** When each group's need of repair began. */
   readonly #needSinceMs: Float64Array;
   #nowMs = 0;
@@ -55,11 +59,11 @@ export class World {
     this.places = makePlaces(dice.for("earth"), { count, seats: groups * n, shareSigma });
     this.peers = new Peers(count);
     this.groups = new Groups({ peers: this.peers, places: this.places }, plan);
-    this.#judge = new Judge(this.peers.capacity);
+    this.#judge = plan.verdict === "judge" ? new Judge(this.peers.capacity) : undefined;
     this.#calendar = calendarFor(plan, this.peers.capacity);
     this.#needSinceMs = new Float64Array(groups);
     const clocks = dice.for("clocks");
-    this.#shiftMs = Float64Array.from({ length: count }, () => clocks.below(24) * hourMs);
+    this.#shiftHours = Uint8Array.from({ length: count }, () => clocks.below(24));
     for (let place = 0; place < count; place++) this.#spawn(place, { isNew: false });
     this.#foundAll(dice.for("groups"));
   }
@@ -124,7 +128,7 @@ export class World {
     const met = isNew ? { ageMs: 0, restMs: lifeTimeMs(life, dice) } : metMidLife(life, dice);
     const peer = this.peers.move(place, { kind, bornAtMs: this.#nowMs - met.ageMs });
     this.peers.diesAtMs[peer] = this.#nowMs + met.restMs;
-    this.#judge.forget(peer);
+    this.#judge?.forget(peer);
     this.#stay(peer);
   }
 
@@ -157,7 +161,7 @@ export class World {
     this.peers.setOnline(peer, true);
     // A verdict of this very moment is not spoken.
     this.#calendar.set(this.peers.capacity + peer, Infinity);
-    this.#judge.cameBack(peer, this.#nowMs - (this.peers.silentSinceMs[peer] as number));
+    this.#judge?.cameBack(peer, this.#nowMs - (this.peers.silentSinceMs[peer] as number));
     if (this.peers.isCondemned(peer)) {
       this.tally.condemnedInVain++;
       this.peers.setCondemned(peer, false);
@@ -183,7 +187,7 @@ export class World {
 
   /** Whether, and when, a silence that begins now will be taken for a death. */
   #weigh(peer: number, lastsMs: number): void {
-    if (this.#isOracle) return;
+    if (this.#judge === undefined || this.#isOracle) return;
     const watchedMs = this.#nowMs - (this.peers.bornAtMs[peer] as number);
     const verdictMs = this.#judge.verdictMs(peer, { watchedMs, lastsMs });
     this.#calendar.set(this.peers.capacity + peer, this.#nowMs + verdictMs);
@@ -236,20 +240,21 @@ export class World {
   }
 
   get #isOracle(): boolean {
-    return this.#plan.verdict === "oracle" || this.#nowMs < this.#plan.learnMs;
+    return this.#judge === undefined || this.#nowMs < this.#plan.learnMs;
   }
 
   #habitsOf(peer: number) {
     const { way } = this.#plan.kinds[this.peers.kindOf[peer] as number] as Kind;
-    return { way, shiftMs: this.#shiftMs[this.peers.placeOf[peer] as number] as number };
+    const hours = this.#shiftHours[this.peers.placeOf[peer] as number] as number;
+    return { way, shiftMs: hours * hourMs };
   }
 }
 
-/** As many days as things, and a year of it as long as most of them wait. */
+/** As long as most things wait, in days short enough that few of them are due in one. */
 function calendarFor({ kinds, peers, groups }: WorldPlan, capacity: number): Calendar {
   const isCalm = kinds.every(({ way }) => way === "always");
   const horizonMs = isCalm ? 365 * dayMs : 2 * dayMs;
-  return new Calendar(2 * capacity + groups, { days: Math.max(64, peers), horizonMs });
+  return new Calendar(2 * capacity + groups, { days: Math.max(64, Math.ceil(peers / peersOfDay)), horizonMs });
 }
 
 function pickKind(kinds: readonly Kind[], dice: Dice): number {

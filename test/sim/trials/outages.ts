@@ -26,12 +26,10 @@ const ownersAsked = 200;
 
 export function outages(scale: Scale): Outcome {
   scale.tell("outages");
-  const nodes = Math.min(scale.nodes, 20_000);
-  const small = { ...scale, nodes };
   const blips = [
-    blip(small, 10, "always"), blip(small, 24, "always"), blip(small, 24, "mixed"),
+    blip(scale, 10, "always"), blip(scale, 24, "always"), blip(scale, 24, "mixed"),
   ];
-  const world = new World(plainWorld({ ...scale, nodes }, yearDays));
+  const world = new World(plainWorld(scale, yearDays));
   const cut = (["asn", "country"] as const).map((domain) => cutOff(world, domain));
   return { figures: [...blips, ...cut], series: [] };
 }

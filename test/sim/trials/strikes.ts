@@ -1,17 +1,15 @@
 /**
  * Many at once: a network, a country, a version, a fifth of all. What would be lost is counted in a
- * world as it is after half a year, without touching it; a tenth is then really struck, to see how
- * long it takes until what is in danger is safe.
+ * world as it is after half a year, without touching it. What is done about it: tail.ts.
  */
-import { dayMs, lossAtOnce, yearDays } from "../closed-forms.ts";
+import { lossAtOnce, yearDays } from "../closed-forms.ts";
 import { Dice } from "../dice.ts";
-import type { Figure, Outcome, Scale, Series } from "../figure.ts";
-import { hourMs } from "../lives.ts";
+import type { Figure, Outcome, Scale } from "../figure.ts";
 import { codeOf, spreadPolicy } from "../places.ts";
 import { nobody } from "../seats.ts";
 import { errorOf, meanOf } from "../statistics.ts";
-import { World, type WorldPlan } from "../world.ts";
-import { plainWorld, standard } from "./worlds.ts";
+import type { World } from "../world.ts";
+import { aged, plainWorld, standard } from "./worlds.ts";
 
 /** What may fall as one: a network, a country, all that run one version. */
 const struckDomains = ["asn", "country", "version"] as const;
@@ -22,9 +20,6 @@ type StruckDomain = (typeof struckDomains)[number];
 const ownedGroups = 10;
 const fifth = 0.2;
 const trials = 40;
-/** Of a segment in danger: shards left beyond k, at most. */
-const spareMax = 4;
-const watchedHours = 96;
 
 export function strikes(scale: Scale): Outcome {
   scale.tell("networks, countries and versions");
@@ -35,11 +30,7 @@ export function strikes(scale: Scale): Outcome {
     ...struckDomains.map((domain) => loose(worstDomain(anywhere, domain), domain)),
   ];
   scale.tell("a fifth of all at once");
-  const tail = tailAfter(scale);
-  return {
-    figures: [...domains, ...fifthFigures(scale, anywhere), ...tail.figures],
-    series: tail.series,
-  };
+  return { figures: [...domains, ...fifthFigures(scale, anywhere)], series: [] };
 }
 
 function capped({ lost, note }: Worst, domain: StruckDomain): Figure {
@@ -60,12 +51,6 @@ interface Worst {
   readonly lost: number;
   readonly groups: number;
   readonly note: string;
-}
-
-function aged(plan: WorldPlan): World {
-  const world = new World(plan);
-  world.run(plan.learnMs + (yearDays / 2) * dayMs);
-  return world;
 }
 
 function worstDomain(world: World, domain: StruckDomain): Worst {
@@ -134,42 +119,4 @@ export function lossesOf(world: World, dice: Dice): Uint8Array {
   return Uint8Array.from({ length: world.groups.count }, (_, group) => {
     return Number(livingOf(world, group).filter((peer) => isStruck[peer] === 0).length < k);
   });
-}
-
-/** A tenth dies; the judge has to see it, and the planner to mend it. */
-function tailAfter(scale: Scale): Outcome {
-  scale.tell("a tenth of all at once, and repair");
-  const nodes = Math.min(scale.nodes, 100_000);
-  const world = aged({ ...plainWorld({ ...scale, nodes }, yearDays), verdict: "judge" });
-  const dice = new Dice(`${scale.seed}/tenth`);
-  world.strike(() => dice.unit() < 0.1);
-  const groups = Array.from({ length: world.groups.count }, (_, group) => group);
-  const livingMax = standard.k + spareMax;
-  let tail = groups.filter((group) => (world.groups.living[group] as number) <= livingMax);
-  const endangered = tail.length;
-  const points: [number, number][] = [[0, tail.length]];
-  const startMs = world.nowMs;
-  for (let hour = 1; hour <= watchedHours && tail.length > 0; hour++) {
-    world.run(startMs + hour * hourMs);
-    tail = tail.filter((group) => (world.groups.living[group] as number) <= standard.r);
-    points.push([hour, tail.length]);
-  }
-  return { figures: [tailFigure(points, endangered)], series: [tailSeries(points)] };
-}
-
-function tailFigure(points: readonly (readonly [number, number])[], endangered: number) {
-  const [hours, left] = points.at(-1) as readonly [number, number];
-  return {
-    name: "until what is in danger after a loss of a tenth is safe", unit: "hours",
-    claimed: { is: "at most", value: 12 } as const, simulated: left > 0 ? Infinity : hours,
-    error: endangered > 0 ? 0 : Infinity,
-    note: `${endangered} segments with k + ${spareMax} shards or fewer; an hour for each repair`,
-  };
-}
-
-function tailSeries(points: readonly (readonly [number, number])[]): Series {
-  return {
-    name: "tail", x: "hours after a tenth died", y: "segments in danger",
-    lines: [{ name: "in danger", points }],
-  };
 }

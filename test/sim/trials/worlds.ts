@@ -2,11 +2,11 @@
 import type { ErasureClass } from "../../../src/base/records.ts";
 import { classNamed } from "../../../src/placement/classes.ts";
 import { defaultPolicy } from "../../../src/placement/policy.ts";
-import { monthDays } from "../closed-forms.ts";
+import { dayMs, monthDays, yearDays } from "../closed-forms.ts";
 import type { Scale } from "../figure.ts";
 import { exponentialLives, hourMs } from "../lives.ts";
 import type { Tally } from "../tally.ts";
-import type { WorldPlan } from "../world.ts";
+import { World, type WorldPlan } from "../world.ts";
 
 const shardsPerNode = 10;
 
@@ -23,6 +23,13 @@ export function plainWorld({ nodes, seed }: Scale, lifeDays: number): WorldPlan 
     kinds: exponentialLives(lifeDays), verdict: "oracle", isPatient: true,
     repair: { kind: "steady", ms: hourMs }, shareSigma: 0, learnMs: 0,
   };
+}
+
+/** As it is after half a year, when nobody remembers how it began. */
+export function aged(plan: WorldPlan): World {
+  const world = new World(plan);
+  world.run(plan.learnMs + (yearDays / 2) * dayMs);
+  return world;
 }
 
 /** Bytes moved in a month for a byte of the user. */
