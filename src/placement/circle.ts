@@ -6,8 +6,9 @@
  * behind the points, so that nobody else need be looked at. Shortest first, whoever the bounds
  * still let in takes a seat.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { assert } from "../base/errors.ts";
+import { Heap } from "../base/heap.ts";
 import { limits } from "../base/limits.ts";
 import { domainWords } from "./policy-words.ts";
 import { type Bounds, Tally, seedsOf } from "./spread.ts";
@@ -44,14 +45,9 @@ export interface Seated {
 /** From a point on, up to the next or to where no straw is short enough. */
 interface Arc {
   readonly point: number;
-  readonly end: number;
+  readonly width: number;
   readonly reach: number;
   readonly median: number;
-}
-
-interface Straw {
-  readonly at: number;
-  readonly length: number;
 }
 
 /** Of how full a peer is. */
@@ -70,6 +66,8 @@ export class Circle {
   readonly #starts: Uint32Array;
   readonly #shareMax: number;
   readonly #shareSum: number;
+  /** Of the draw that is under way, by their lengths. */
+  readonly #straws = new Heap();
   /** How many peers are so full, by steps of levels. */
   readonly #steps = new Uint32Array(noRoom / levelsOfStep + 1);
 
@@ -112,25 +110,26 @@ export class Circle {
     const fair = (strawsPerSeat * seats) / (points.length * this.#shareSum);
     let seated: Omit<Seated, "most"> = { taken: [], isWide: false };
     for (const wider of widenings) {
-      seated = this.#seat(this.#strawsWithin(fair * wider, points), wish);
+      this.#hold(fair * wider, points);
+      seated = this.#seat(wish);
       if (seated.taken.length === seats) break;
     }
     return seated;
   }
 
-  #seat(
-    straws: readonly Straw[], { seats, bounds, sitting = [], isBarred }: CircleWish,
-  ): Omit<Seated, "most"> {
+  /** Shortest straw first, whoever may sit. */
+  #seat({ seats, bounds, sitting = [], isBarred }: CircleWish): Omit<Seated, "most"> {
     const tally = new Tally(bounds);
     for (const at of sitting) tally.count(this.#codesAt(at));
     const taken: number[] = [];
-    for (const { at } of straws) {
+    const straws = this.#straws;
+    for (; straws.size > 0 && taken.length < seats; straws.dropFirst()) {
+      const at = straws.first;
       if (sitting.includes(at) || isBarred?.(at) === true) continue;
       const who = this.#codesAt(at);
       if (!tally.mayTake(who, seats - taken.length)) continue;
       tally.count(who);
       taken.push(at);
-      if (taken.length === seats) break;
     }
     return { taken, isWide: tally.isWide };
   }
@@ -139,30 +138,30 @@ export class Circle {
     return { codes: this.#parts.codes, offset: at * domainWords.length };
   }
 
-  /** The straws up to a length, shortest first: on each arc from its point on. */
-  #strawsWithin(reach: number, points: Float64Array): readonly Straw[] {
-    const straws: Straw[] = [];
+  /** Holds out the straws up to a length: on each arc from its point on. */
+  #hold(reach: number, points: Float64Array): void {
     const widest = reach * this.#shareMax * limits.placement.balanceMax;
     const median = this.#medianLevel();
-    for (const [at, point] of points.entries()) {
+    this.#straws.clear();
+    for (let at = 0; at < points.length; at++) {
+      const point = points[at] as number;
       const next = points[at + 1] ?? (points[0] as number) + 1;
-      this.#collect({ point, end: Math.min(next, point + widest), reach, median }, straws);
+      this.#collect({ point, width: Math.min(next - point, widest), reach, median });
     }
-    return straws.sort((a, b) => a.length - b.length || a.at - b.at);
   }
 
-  #collect({ point, end, reach, median }: Arc, straws: Straw[]): void {
+  #collect({ point, width, reach, median }: Arc): void {
     const { places, shares, levels: fullness } = this.#parts;
     let at = this.#firstFrom(point);
     for (let lap = 0; lap < 2; lap++, at = 0) {
       for (; at < places.length; at++) {
         const distance = (places[at] as number) + lap - point;
-        if (distance >= end - point) return;
+        if (distance >= width) return;
         const level = fullness[at] as number;
         if (level === noRoom) continue;
         const weight = (shares[at] as number) * (balance[median - level + levels] as number);
         const length = distance / weight;
-        if (length < reach) straws.push({ at, length });
+        if (length < reach) this.#straws.push(at, length);
       }
     }
   }
@@ -209,15 +208,16 @@ function startsOf(places: Float64Array): Uint32Array {
 
 /** Points on the circle, in order: SplitMix32, its start and its stride from the seed's hash. */
 function pointsOf(seed: string, count: number): Float64Array {
-  const hash = createHash("sha256").update(`hive points 1/${seed}`).digest();
-  let state = hash.readInt32BE(0);
-  const stride = hash.readInt32BE(4) | 1;
-  const points = Float64Array.from({ length: count }, () => {
+  assert(count > 0, "a group has seats");
+  const start = hash("sha256", `hive points 1/${seed}`, "buffer");
+  const stride = start.readInt32BE(4) | 1;
+  let state = start.readInt32BE(0);
+  const points = new Float64Array(count);
+  for (let at = 0; at < count; at++) {
     state = (state + stride) | 0;
     let mixed = Math.imul(state ^ (state >>> 16), 0x21f0_aaad);
     mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a_2d97);
-    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
-  });
-  assert(points.length > 0, "a group has seats");
+    points[at] = ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
+  }
   return points.sort();
 }

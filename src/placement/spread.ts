@@ -143,16 +143,20 @@ export function seedsOf(seed: string, { caps, floors }: Bounds): readonly string
 /** The members so far. */
 export class Tally {
   readonly #bounds: Bounds;
-  readonly #members = new Map<number, Map<number, number>>();
+  /** By places in `domainWords`; of one that is not counted nothing is known. */
+  readonly #members: readonly Census[];
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
-    for (const at of bounds.counted) this.#members.set(at, new Map());
+    this.#members = domainWords.map(() => new Census());
   }
 
   /** Whether none of its domains is full. */
   hasRoom(who: Codes): boolean {
-    return this.#bounds.caps.every(({ at, count }) => this.#membersAt(at, who) < count);
+    for (const { at, count } of this.#bounds.caps) {
+      if (this.#membersAt(at, who) >= count) return false;
+    }
+    return true;
   }
 
   /** Places in `domainWords` of its domains that are full. */
@@ -170,10 +174,7 @@ export class Tally {
   }
 
   count(who: Codes): void {
-    for (const [at, members] of this.#members) {
-      const code = codeAt(at, who);
-      members.set(code, (members.get(code) ?? 0) + 1);
-    }
+    for (const at of this.#bounds.counted) this.#censusAt(at).count(codeAt(at, who));
   }
 
   /** Whether the group has as many domains as it must. */
@@ -186,13 +187,42 @@ export class Tally {
   }
 
   #membersAt(at: number, who: Codes): number {
-    return this.#members.get(at)?.get(codeAt(at, who)) ?? 0;
+    return this.#censusAt(at).of(codeAt(at, who));
   }
 
   /** How many domains the members are known to lie in. */
   #knownAt(at: number): number {
-    const members = this.#members.get(at);
-    return (members?.size ?? 0) - (members?.has(unknown) === true ? 1 : 0);
+    const census = this.#censusAt(at);
+    return census.size - (census.of(unknown) > 0 ? 1 : 0);
+  }
+
+  #censusAt(at: number): Census {
+    return this.#members[at] as Census;
+  }
+}
+
+/** Members of each domain of one kind: of the few that a group has, found by looking at each. */
+class Census {
+  readonly #codes: number[] = [];
+  readonly #members: number[] = [];
+
+  get size(): number {
+    return this.#codes.length;
+  }
+
+  of(code: number): number {
+    const at = this.#codes.indexOf(code);
+    return at < 0 ? 0 : this.#members[at] as number;
+  }
+
+  count(code: number): void {
+    const at = this.#codes.indexOf(code);
+    if (at < 0) {
+      this.#codes.push(code);
+      this.#members.push(1);
+    } else {
+      this.#members[at] = (this.#members[at] as number) + 1;
+    }
   }
 }
 

@@ -5,7 +5,7 @@
  * more is seen when its day comes. Times never go back.
  */
 import { assert } from "../../src/base/errors.ts";
-import { Heap } from "./heap.ts";
+import { Heap } from "../../src/base/heap.ts";
 import { Slips } from "./slips.ts";
 
 export interface Due {
@@ -61,15 +61,15 @@ export class Calendar {
     for (; ; this.#turnPage()) {
       const due = this.#popToday(beforeMs);
       if (due !== undefined) return due;
-      if (this.#day >= last || this.#today.firstMs < Infinity) return undefined;
+      if (this.#day >= last || this.#today.size > 0) return undefined;
     }
   }
 
   #popToday(beforeMs: number): Due | undefined {
     for (;;) {
-      const dueMs = this.#today.firstMs;
+      const dueMs = this.#today.leastKey;
       if (dueMs >= beforeMs) return undefined;
-      const thing = this.#today.firstThing;
+      const thing = this.#today.first;
       this.#today.dropFirst();
       if (this.#dueMs[thing] !== dueMs) continue;
       this.#dueMs[thing] = Infinity;
