@@ -48,7 +48,10 @@ function absencesText({ absencesMs }: PeerConduct): string {
   return `; it came back from ${times}, the longest of ${spanText(Math.max(...absencesMs))}`;
 }
 
-function fateText({ liveness, isFrozen }: PeerConduct): string {
+function fateText({ liveness, isFresh, isFrozen }: PeerConduct): string {
+  const hours = limits.proofs.freshMs / 3_600_000;
+  if (isFresh) return `: more likely dead than away; if few others are left, or after ${hours} h, `
+    + "it loses its seats";
   if (liveness === "dead") return ": more likely dead than away, it loses its seats";
   return isFrozen ? "; it is waited for, as others fell silent with it" : "; it is waited for";
 }

@@ -12,8 +12,8 @@ import { limits } from "../base/limits.ts";
 import { type Silence, frozenOf } from "../proofs/cohort.ts";
 import type { History, Liveness, Outcome, Score } from "../proofs/score.ts";
 import type { Observation as Observed } from "../proofs/score.ts";
-import { assess, excuse, isTardy, noHistory, outcomes, remember } from "../proofs/score.ts";
-import { scoreOf, silentSinceMs } from "../proofs/score.ts";
+import { assess, excuse, isFresh, isTardy, noHistory, outcomes } from "../proofs/score.ts";
+import { remember, scoreOf, silentSinceMs } from "../proofs/score.ts";
 import type { Observation } from "../transfer/witness.ts";
 import { excusedMs } from "./looking.ts";
 
@@ -30,6 +30,8 @@ export interface PeerConduct {
   readonly answeredAtMs: number | undefined;
   /** The lengths of the last absences that it came back from. */
   readonly absencesMs: readonly number[];
+  /** Dead by a silence that is still short: it is waited for where enough others are left. */
+  readonly isFresh: boolean;
   /** It fell silent with others of its network: nobody is dead by that. */
   readonly isFrozen: boolean;
 }
@@ -163,10 +165,14 @@ export class Conduct {
   /** Away by default for a peer that was never asked. */
   liveness(peer: PeerId): Liveness {
     const options = { deadAfterMs: this.#deadAfterMs };
-    // Since the last look it is not known whose the silence was: nobody is dead by it yet.
-    const judgedMs = Math.min(this.#clock.now(), this.#lookedAtMs ?? Infinity);
-    const liveness = assess(this.#histories.get(peer) ?? noHistory, judgedMs, options);
+    const history = this.#histories.get(peer) ?? noHistory;
+    const liveness = assess(history, this.#judgedMs(), options);
     return liveness === "dead" && this.#frozen.has(peer) ? "away" : liveness;
+  }
+
+  /** Since the last look it is not known whose the silence was: nobody is dead by it yet. */
+  #judgedMs(): number {
+    return Math.min(this.#clock.now(), this.#lookedAtMs ?? Infinity);
   }
 
   /** It proves what it keeps and gives none of it back, or does so no more. */
@@ -182,10 +188,20 @@ export class Conduct {
 
   /** One that must not keep its seat: silent too long, wrong too often, a refuser, or ever late. */
   isUnfit(peer: PeerId): boolean {
+    return this.#isFaulty(peer) || this.liveness(peer) === "dead";
+  }
+
+  /** Unfit by a silence alone that is still short: waited for where enough others are left. */
+  isFresh(peer: PeerId): boolean {
+    if (this.#isFaulty(peer) || this.liveness(peer) !== "dead") return false;
+    const history = this.#histories.get(peer) ?? noHistory;
+    return isFresh(history, this.#judgedMs(), { deadAfterMs: this.#deadAfterMs });
+  }
+
+  #isFaulty(peer: PeerId): boolean {
     if (this.#refusing.has(peer) || this.#isTardy(peer)) return true;
-    const history = this.#histories.get(peer);
-    if (history === undefined) return false;
-    return this.liveness(peer) === "dead" || scoreOf(history).wrong >= limits.agent.wrongsMax;
+    const history = this.#histories.get(peer) ?? noHistory;
+    return scoreOf(history).wrong >= limits.agent.wrongsMax;
   }
 
   #isTardy(peer: PeerId): boolean {
@@ -202,7 +218,8 @@ export class Conduct {
     return [...this.#histories].map(([peer, history]) => {
       const flaws = { isRefusing: this.#refusing.has(peer), isTardy: this.#isTardy(peer) };
       const { sinceMs, answeredAtMs, absencesMs } = history;
-      const told = { sinceMs, answeredAtMs, absencesMs, isFrozen: this.#frozen.has(peer) };
+      const waited = { isFresh: this.isFresh(peer), isFrozen: this.#frozen.has(peer) };
+      const told = { sinceMs, answeredAtMs, absencesMs, ...waited };
       return { peer, liveness: this.liveness(peer), score: scoreOf(history), ...flaws, ...told };
     });
   }

@@ -113,7 +113,8 @@ export class Duty {
     const { mends } = planRepair({
       segments: [...looked.values()].map(({ state }) => state),
       manifests: [{ ...standing.manifest, peers: seatsOf(standing) }],
-      isUnfit: (peer) => reach.isDead(peer), isOnline: (peer) => reach.isThere(peer),
+      isUnfit: (peer) => reach.isDead(peer), isFresh: (peer) => reach.isFresh(peer),
+      isOnline: (peer) => reach.isThere(peer),
       // Members judge by the policy whom they seat; whom the owner seated is the owner's business.
       isBarred: () => false, isPatient: true,
     });
@@ -128,7 +129,8 @@ export class Duty {
     const rest = last?.length === length ? last : { length, sinceMs: nowMs };
     this.#rests.set(group, rest);
     const isGiving = isDue(standing, {
-      isDead: (peer) => reach.isDead(peer), nowMs: clock.now(), leaseMs: this.#leaseMs,
+      isDead: (peer) => reach.isDead(peer), isFresh: (peer) => reach.isFresh(peer),
+      nowMs: clock.now(), leaseMs: this.#leaseMs,
     });
     return isSettled({ isGiving, restedMs: nowMs - rest.sinceMs, leaseMs: this.#leaseMs });
   }

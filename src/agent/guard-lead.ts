@@ -93,7 +93,8 @@ export class Lead {
   async #leadOnce(standing: Standing, signal: AbortSignal): Promise<Standing | undefined> {
     const { reach, shelf, log, notices, clock } = this.#needs;
     const seat = seatToGive(standing, {
-      isDead: (peer) => reach.isDead(peer), isOnline: (peer) => reach.isThere(peer),
+      isDead: (peer) => reach.isDead(peer), isFresh: (peer) => reach.isFresh(peer),
+      isOnline: (peer) => reach.isThere(peer),
       isLeaving: (peer) => notices.has(peer, standing.manifest.group),
       nowMs: clock.now(), leaseMs: this.#leaseMs,
     });

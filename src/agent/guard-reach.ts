@@ -52,6 +52,11 @@ export class Reach {
     return peer !== this.self && this.#needs.conduct.liveness(peer) === "dead";
   }
 
+  /** Dead, by a silence that is still short. */
+  isFresh(peer: PeerId): boolean {
+    return this.isDead(peer) && this.#needs.conduct.isFresh(peer);
+  }
+
   /** It answered when it was last asked. */
   isThere(peer: PeerId): boolean {
     return peer === this.self || this.#needs.conduct.liveness(peer) === "alive";

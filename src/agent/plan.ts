@@ -6,8 +6,8 @@
  */
 import type { GroupId, PeerId, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Manifest } from "../base/records.ts";
-import { mendedFrom } from "../placement/classes.ts";
+import type { ErasureClass, Manifest } from "../base/records.ts";
+import { mendedFrom, thinFrom } from "../placement/classes.ts";
 import { type SegmentState, memberOf } from "../transfer/books.ts";
 
 /** What has to be known of a segment, whoever knows it. */
@@ -42,6 +42,8 @@ export interface Situation {
   readonly segments: readonly Placed[];
   readonly manifests: readonly Manifest[];
   readonly isUnfit: (peer: PeerId) => boolean;
+  /** Of the unfit: dead by a short silence, and waited for where enough others are left. */
+  readonly isFresh: (peer: PeerId) => boolean;
   readonly isOnline: (peer: PeerId) => boolean;
   /** The policy does not let it have what it has not got yet: it is to be replaced. */
   readonly isBarred: (group: GroupId, peer: PeerId) => boolean;
@@ -61,12 +63,20 @@ export function planRepair({ segments, ...sight }: Situation): RepairPlan {
   return planning.plan();
 }
 
+/** Of some peers: that may be counted on, and with those besides who are still waited for. */
+interface Count {
+  readonly sure: number;
+  readonly hoped: number;
+}
+
 /** A group, and the thinnest of its segments. */
 interface GroupSeen {
   readonly manifest: Manifest;
-  /** Members that may be counted on, whether they are there or not. */
-  readonly fit: readonly PeerId[];
+  /** Of its members, whether they are there or not. */
+  readonly members: Count;
+  /** As many as are counted, and whether nobody is waited for in one of them. */
   least: number;
+  isThin: boolean;
 }
 
 /** One segment, as it is now. */
@@ -75,6 +85,8 @@ interface Look {
   readonly manifest: Manifest;
   /** Holders that may be counted on, whether they are there or not. */
   readonly living: readonly PeerId[];
+  /** As many as decide whether it has to be mended. */
+  readonly counted: number;
 }
 
 /** A plan in the making: a drive has a hundred thousand segments, and nearly all lack nothing. */
@@ -88,22 +100,24 @@ export class Planning {
   constructor(sight: Omit<Situation, "segments">) {
     this.#sight = sight;
     this.#groups = new Map(sight.manifests.map((manifest) => {
-      const fit = manifest.peers.filter((peer) => !sight.isUnfit(peer));
-      return [manifest.group, { manifest, fit, least: Infinity }];
+      const members = countOf(manifest.peers, sight);
+      return [manifest.group, { manifest, members, least: Infinity, isThin: false }];
     }));
   }
 
   look(state: Placed): void {
     const seen = this.#groups.get(state.group);
     if (seen === undefined) return;
-    const { manifest, fit } = seen;
+    const { manifest, members } = seen;
     // Where all shards are with their members, all that can be lacking are members.
-    if (isSeated(state, manifest)) return void (seen.least = Math.min(seen.least, fit.length));
+    if (isSeated(state, manifest)) return see(seen, members);
     const living = state.holders.filter((peer): peer is PeerId => {
       return peer !== undefined && !this.#sight.isUnfit(peer);
     });
-    seen.least = Math.min(seen.least, living.length);
-    this.#keep(mendsOf({ state, manifest, living }, this.#sight));
+    const count = countOf(state.holders, this.#sight);
+    see(seen, count);
+    const counted = countedOf(count, manifest.class);
+    this.#keep(mendsOf({ state, manifest, living, counted }, this.#sight));
   }
 
   plan(): RepairPlan {
@@ -137,40 +151,74 @@ export function isSeated(state: Placed, manifest: Manifest): boolean {
   return true;
 }
 
+function see(seen: GroupSeen, count: Count): void {
+  const { class: erasureClass } = seen.manifest;
+  seen.least = Math.min(seen.least, countedOf(count, erasureClass));
+  seen.isThin ||= count.sure <= thinFrom(erasureClass);
+}
+
+function countOf(
+  peers: readonly (PeerId | undefined)[],
+  { isUnfit, isFresh }: Pick<Situation, "isUnfit" | "isFresh">,
+): Count {
+  let [sure, hoped] = [0, 0];
+  for (const peer of peers) {
+    if (peer === undefined) continue;
+    if (!isUnfit(peer)) sure++;
+    else if (isFresh(peer)) hoped++;
+  }
+  return { sure, hoped: sure + hoped };
+}
+
+/** Where little is left, hope counts for nothing. */
+function countedOf({ sure, hoped }: Count, erasureClass: ErasureClass): number {
+  return sure <= thinFrom(erasureClass) ? sure : hoped;
+}
+
 /** Of the most endangered group first; a group without segments has nothing to lose. */
 function replacementsIn(
-  groups: readonly GroupSeen[], { isUnfit, isOnline, isPatient }: Omit<Situation, "segments">,
+  groups: readonly GroupSeen[], sight: Omit<Situation, "segments">,
 ): Replacement[] {
-  const due = groups.flatMap(({ manifest, fit, least }) => {
-    // With fewer than k there is nothing to rebuild from, and our own line is the likely reason.
-    const isWithin = fit.filter(isOnline).length >= manifest.class.k;
-    const living = Math.min(least, fit.length);
-    const isDue = !isPatient || living <= mendedFrom(manifest.class);
-    const isAny = least < Infinity && isWithin && isDue;
-    return isAny ? [{ manifest, spare: living - manifest.class.k }] : [];
+  const due = groups.flatMap((seen) => {
+    const { manifest, least } = seen;
+    const living = Math.min(least, countedOf(seen.members, manifest.class));
+    const isDue = !sight.isPatient || living <= mendedFrom(manifest.class);
+    const isAny = least < Infinity && isDue && canRebuild(manifest, sight);
+    return isAny ? [{ seen, spare: living - manifest.class.k }] : [];
   });
   due.sort((a, b) => a.spare - b.spare);
-  return due.flatMap(({ manifest: { group, peers } }) => {
-    return peers.filter(isUnfit).map((lost) => ({ group, lost }));
+  return due.flatMap(({ seen: { manifest: { group, class: own, peers }, members, isThin } }) => {
+    const isWaiting = sight.isPatient && !isThin && members.sure > thinFrom(own);
+    const lost = peers.filter((peer) => {
+      return sight.isUnfit(peer) && !(isWaiting && sight.isFresh(peer));
+    });
+    return lost.map((peer) => ({ group, lost: peer }));
   });
+}
+
+/** With fewer than k there is nothing to rebuild from, and our own line is the likely reason. */
+function canRebuild(
+  { peers, class: { k } }: Manifest, { isUnfit, isOnline }: Omit<Situation, "segments">,
+): boolean {
+  return peers.filter((peer) => !isUnfit(peer) && isOnline(peer)).length >= k;
 }
 
 /** Shards that are with nobody or with somebody else than the newest manifest says. */
 function mendsOf(
-  { state, manifest, living }: Look,
+  { state, manifest, living, counted }: Look,
   { isUnfit, isOnline, isBarred, isPatient }: Omit<Situation, "segments">,
 ): readonly Mend[] {
   const isThere = (peer: PeerId | undefined): boolean => peer !== undefined && isOnline(peer);
-  const canRebuild = living.filter(isThere).length >= state.k;
+  const isEnough = living.filter(isThere).length >= state.k;
   const lacking = state.holders.flatMap((holder, index) => {
     const member = memberOf(state, index, manifest);
     if (holder === member || isUnfit(member) || !isOnline(member)) return [];
     if (isBarred(state.group, member)) return [];
     // What cannot be had now must not stand before what can.
-    if (!canRebuild && !isThere(holder)) return [];
+    if (!isEnough && !isThere(holder)) return [];
     return [{ segment: state.segment, index, member, spare: living.length - state.k }];
   });
-  const isDue = !isPatient || living.length <= mendedFrom(manifest.class);
+  const isDue = !isPatient || counted <= mendedFrom(manifest.class);
   // A seat that was given away is filled at once: the manifest says that it is.
   const isGiven = lacking.some(({ index }) => state.holders[index] !== undefined);
   return isDue || isGiven ? lacking : [];

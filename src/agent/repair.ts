@@ -181,7 +181,8 @@ export class Repair implements Step {
     }));
     return {
       manifests: health.groups(),
-      isUnfit: (peer) => unfit.has(peer), isOnline: (peer) => online.has(peer),
+      isUnfit: (peer) => unfit.has(peer), isFresh: (peer) => conduct.isFresh(peer),
+      isOnline: (peer) => online.has(peer),
       isBarred: (group, peer) => barred.get(group)?.has(peer) === true,
       isPatient: true, isPutOff: (mend) => this.#isPutOff(mend),
     };

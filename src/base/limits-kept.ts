@@ -88,6 +88,11 @@ export const keptLimits = {
      * mend. An hour more, and what is in danger when many died is not safe again in half a day.
      */
     silenceMsMin: 10.5 * 3_600_000,
+    /**
+     * Until then a death is fresh: whoever is away for a day, and comes back after the night, costs
+     * nothing where enough others are left. A class that waits for losses has the time.
+     */
+    freshMs: 36 * 3_600_000,
     /** A peer that was silent for two weeks of holidays is dead, whatever it used to do. */
     deadAfterMs: 14 * 24 * 3_600_000,
     /** So many of one domain, ... */

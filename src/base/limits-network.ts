@@ -44,6 +44,8 @@ export const networkLimits = {
      * cost five to eight times as much there; below, at most two and a half times.
      */
     patientFrom: 8,
+    /** Losses that a segment must be able to bear: with k and so many left nobody is waited for. */
+    spareShardsMin: 4,
     /** Of the peers that a draw knows, for a version to count by itself: to tell one is free. */
     versionShareMin: 0.1,
     versionPeersMin: 2,

@@ -6,13 +6,15 @@ import type { Accepted, Pledge, Replacement, Vote } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { ErasureClass, Offer } from "../base/records.ts";
-import { domainCapOf, mendedFrom } from "../placement/classes.ts";
+import { domainCapOf, mendedFrom, thinFrom } from "../placement/classes.ts";
 import { type Standing, baseOf, quorumOf, seatsOf, tipOf } from "./log.ts";
 import { bindingOf } from "./voter.ts";
 
 /** Who may be counted on, as this member sees it. */
 export interface Sight {
   isDead(peer: PeerId): boolean;
+  /** Of the dead: silent for a short time only. */
+  isFresh(peer: PeerId): boolean;
   isOnline(peer: PeerId): boolean;
   /** It gave notice itself. */
   isLeaving(peer: PeerId): boolean;
@@ -30,25 +32,43 @@ export function seatToGive(standing: Standing, sight: Sight): number | undefined
   const there = seats.filter((peer) => isOnline(peer) && !isDead(peer)).length;
   const needed = Math.max(quorumOf(seats.length), standing.manifest.class.k);
   if (there < needed) return undefined;
-  const lost = isDue(standing, sight) ? seats.findIndex(isDead) : -1;
+  const [given] = isDue(standing, sight) ? lostIn(standing, sight) : [];
+  const lost = given === undefined ? -1 : seats.indexOf(given);
   return [lost, seats.findIndex(isLeaving)].find((seat) => seat >= 0);
 }
+
+type DeathSight = Omit<Sight, "isOnline" | "isLeaving">;
 
 /**
  * Whether seats of the dead go to others now. Members wait as an owner does, so that one reading of
  * k makes all that was lost. Once they have begun they go on until nobody dead has a seat: the log
  * tells everybody that they have.
  */
-export function isDue(
-  { manifest, log }: Standing, { isDead, nowMs, leaseMs }: Omit<Sight, "isOnline" | "isLeaving">,
-): boolean {
-  const seats = seatsOf({ manifest, log });
-  const living = seats.filter((peer) => !isDead(peer)).length;
-  if (living === seats.length) return false;
+export function isDue(standing: Standing, sight: DeathSight): boolean {
+  const lost = lostIn(standing, sight).length;
+  if (lost === 0) return false;
+  const living = seatsOf(standing).length - lost;
+  return isUnderWay(standing, sight) || living <= givenFrom(standing.manifest.class);
+}
+
+/** The dead; those whose death is fresh only where few others are left, or some went already. */
+function lostIn(standing: Standing, sight: DeathSight): readonly PeerId[] {
+  const seats = seatsOf(standing);
+  const dead = seats.filter((peer) => sight.isDead(peer));
+  const isThin = seats.length - dead.length <= hastyFrom(standing.manifest.class);
+  if (isThin || isUnderWay(standing, sight)) return dead;
+  return dead.filter((peer) => !sight.isFresh(peer));
+}
+
+function isUnderWay({ log }: Standing, { nowMs, leaseMs }: DeathSight): boolean {
   const last = log.findLast(({ entry: { why } }) => why === "dead")?.entry.atMs;
-  const windowMs = limits.guard.givingLeases * leaseMs;
-  const isUnderWay = last !== undefined && Math.abs(nowMs - last) < windowMs;
-  return isUnderWay || living <= givenFrom(manifest.class);
+  return last !== undefined && Math.abs(nowMs - last) < limits.guard.givingLeases * leaseMs;
+}
+
+/** Of living members, as `thinFrom` is of shards: a majority has to last as well. */
+export function hastyFrom(erasureClass: ErasureClass): number {
+  const voters = quorumOf(erasureClass.n) + limits.placement.spareShardsMin;
+  return Math.min(givenFrom(erasureClass), Math.max(thinFrom(erasureClass), voters));
 }
 
 /**

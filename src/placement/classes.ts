@@ -96,6 +96,11 @@ export function mendedFrom({ k, n, r }: ErasureClass): number {
   return k < limits.placement.patientFrom ? n - 1 : r;
 }
 
+/** With so few living shards, or fewer, a death is believed however fresh it is. */
+export function thinFrom(erasureClass: ErasureClass): number {
+  return Math.min(mendedFrom(erasureClass), erasureClass.k + limits.placement.spareShardsMin);
+}
+
 function classesUpTo(largest: string): readonly ErasureClass[] {
   const last = erasureClasses.findIndex((candidate) => candidate.name === largest);
   assert(last >= 0, `no erasure class ${largest}`);

@@ -127,6 +127,17 @@ export function assess(
   return isOver ? "dead" : "away";
 }
 
+/**
+ * A dead peer whose silence is still short. Where a segment has enough without it, it is waited
+ * for: a third of all may be away for a day, and what they have is made anew for nothing.
+ */
+export function isFresh(
+  history: History, nowMs: number,
+  { deadAfterMs = limits.proofs.deadAfterMs }: { readonly deadAfterMs?: number } = {},
+): boolean {
+  return nowMs - silentSinceMs(history, nowMs) < Math.min(limits.proofs.freshMs, deadAfterMs);
+}
+
 /** Whether so long a silence is taken for a death, by what is believed of the peer's habits. */
 export function isLast(
   silentMs: number, beliefs: () => Beliefs,

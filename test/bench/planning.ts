@@ -40,8 +40,8 @@ for (const dead of [0, n - r]) {
   delay.reset();
   const startMs = performance.now();
   const planning = new Planning({
-    manifests: [manifest], isUnfit: () => false, isOnline: () => true, isBarred: () => false,
-    isPatient: true,
+    manifests: [manifest], isUnfit: () => false, isFresh: () => false, isOnline: () => true,
+    isBarred: () => false, isPatient: true,
   });
   await inSlices(due, limits.agent.segmentsPerSlice, (state) => planning.look(state));
   const { left } = planning.plan();

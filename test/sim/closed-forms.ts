@@ -82,6 +82,22 @@ export function lossAtOnce(erasureClass: ErasureClass, share: number): number {
   return chance;
 }
 
+/**
+ * Of the shards of those who are away at once, the part in segments that have `thin` or fewer left:
+ * these are made anew within half a day, whether or not anybody comes back.
+ */
+export function thinAtOnce(
+  erasureClass: ErasureClass, { share, thin }: { readonly share: number; readonly thin: number },
+): number {
+  let [away, awayOfThin] = [0, 0];
+  for (const [living, weight] of usualLiving(erasureClass)) {
+    away += weight * living * share;
+    // One of them is away; of the others so many are left.
+    awayOfThin += weight * living * share * atMost(thin, living - 1, 1 - share);
+  }
+  return awayOfThin / away;
+}
+
 /** The chance of `most` or fewer of `count`, each with the chance `each`. */
 export function atMost(most: number, count: number, each: number): number {
   let [sum, term] = [0, (1 - each) ** count];

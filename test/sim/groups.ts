@@ -7,6 +7,7 @@
  */
 import { assert } from "../../src/base/errors.ts";
 import type { ErasureClass } from "../../src/base/records.ts";
+import { thinFrom } from "../../src/placement/classes.ts";
 import type { Policy } from "../../src/placement/policy.ts";
 import { type Bounds, boundsOf, usualBounds } from "../../src/placement/spread.ts";
 import { Mender } from "./mending.ts";
@@ -30,11 +31,13 @@ export class Groups {
   readonly seats: Seats;
   /** Of each group: shards that exist, whether their peers are there or not. */
   readonly living: Uint8Array;
-  /** Members that are not taken for dead. */
+  /** Members that are not taken for dead, and with those besides whose death is fresh. */
   readonly fit: Uint8Array;
+  readonly hoped: Uint8Array;
   readonly #peers: Peers;
   readonly #places: Places;
   readonly #isPatient: boolean;
+  readonly #thinFrom: number;
   /** What the policy and the owner's manner of drawing ask, and the policy alone. */
   readonly #bounds: readonly Bounds[];
   readonly #mender: Mender;
@@ -46,6 +49,7 @@ export class Groups {
     const seats = new Seats({ groups, width: n, peers: peers.capacity });
     const sight = {
       isUnfit: (peer: number) => peers.isCondemned(peer),
+      isFresh: (peer: number) => peers.isFresh(peer),
       isOnline: (peer: number) => peers.isOnline(peer),
     };
     this.seats = seats;
@@ -53,11 +57,13 @@ export class Groups {
     this.#places = places;
     this.class = plan.class;
     this.#isPatient = plan.isPatient;
+    this.#thinFrom = thinFrom(plan.class);
     const bounds = boundsOf(plan.policy, plan.class);
     this.#bounds = [together(bounds, usualBounds(plan.policy, plan.class)), bounds];
     this.#mender = new Mender({ seats, sight }, plan);
     this.living = new Uint8Array(groups);
     this.fit = new Uint8Array(groups);
+    this.hoped = new Uint8Array(groups);
   }
 
   get count(): number {
@@ -75,6 +81,7 @@ export class Groups {
     }
     this.living[group] = living;
     this.fit[group] = living;
+    this.hoped[group] = living;
   }
 
   /** All that it had is gone; told is each group of which too little is left. */
@@ -92,18 +99,26 @@ export class Groups {
   }
 
   /** It counts as a member no more, or again; told is each group that may need repair. */
-  recount(peer: number, more: 1 | -1, tell: (group: number) => void): void {
+  recount(
+    peer: number, more: { readonly fit: number; readonly hoped: number },
+    tell: (group: number) => void,
+  ): void {
     this.seats.forEachSeat(peer, (seat) => {
       const group = this.#groupOf(seat);
-      const fit = (this.fit[group] as number) + more;
-      this.fit[group] = fit;
+      this.#raise(group, more);
       if (this.isDue(group)) tell(group);
     });
   }
 
+  #raise(group: number, more: { readonly fit: number; readonly hoped: number }): void {
+    this.fit[group] = (this.fit[group] as number) + more.fit;
+    this.hoped[group] = (this.hoped[group] as number) + more.hoped;
+  }
+
   isDue(group: number): boolean {
-    const fit = this.fit[group] as number;
-    return this.#isPatient ? fit <= this.class.r : fit < this.class.n;
+    const [fit, hoped] = [this.fit[group] as number, this.hoped[group] as number];
+    if (!this.#isPatient) return fit < this.class.n;
+    return (fit <= this.#thinFrom ? fit : hoped) <= this.class.r;
   }
 
   /** Does what the planner says, now; `freed` is told of peers that have no seat any more. */
@@ -142,7 +157,8 @@ export class Groups {
       tally.replaced++;
       tally.replacedInVain += Number(isAlive);
       this.#give(seat, peer);
-      this.fit[group] = (this.fit[group] as number) + 1;
+      const wasHoped = before !== nobody && this.#peers.isFresh(before);
+      this.#raise(group, { fit: 1, hoped: wasHoped ? 0 : 1 });
       if (before !== nobody && !isAlive && this.seats.countOf(before) === 0) freed(before);
     }
   }

@@ -12,6 +12,7 @@ import { type Seats, nobody } from "./seats.ts";
 /** What is known of peers, by their numbers. Nobody is unfit. */
 export interface Sight {
   isUnfit(peer: number): boolean;
+  isFresh(peer: number): boolean;
   isOnline(peer: number): boolean;
 }
 
@@ -81,6 +82,7 @@ export class Mender {
     return planRepair({
       segments: [state], manifests: [manifest], isPatient: this.#isPatient,
       isUnfit: (name) => this.#isUnfit(peerOf(name)),
+      isFresh: (name) => this.#isFresh(peerOf(name)),
       isOnline: (name) => this.#isOnline(peerOf(name)),
       isBarred: () => false,
     });
@@ -88,6 +90,10 @@ export class Mender {
 
   #isUnfit(peer: number): boolean {
     return peer === nobody || this.#sight.isUnfit(peer);
+  }
+
+  #isFresh(peer: number): boolean {
+    return peer !== nobody && this.#sight.isFresh(peer);
   }
 
   #isOnline(peer: number): boolean {

@@ -9,6 +9,7 @@ const used = 1;
 const alive = 2;
 const online = 4;
 const condemned = 8;
+const fresh = 16;
 
 export class Peers {
   readonly capacity: number;
@@ -67,12 +68,22 @@ export class Peers {
     return this.#has(peer, condemned);
   }
 
+  /** Condemned by a short silence. */
+  isFresh(peer: number): boolean {
+    return this.#has(peer, fresh);
+  }
+
   setOnline(peer: number, isThere: boolean): void {
     this.#set(peer, online, isThere);
   }
 
-  setCondemned(peer: number, isUnfit: boolean): void {
-    this.#set(peer, condemned, isUnfit);
+  condemn(peer: number, { isFresh }: { readonly isFresh: boolean }): void {
+    this.#set(peer, condemned, true);
+    this.#set(peer, fresh, isFresh);
+  }
+
+  acquit(peer: number): void {
+    this.#set(peer, condemned | fresh, false);
   }
 
   kill(peer: number): void {

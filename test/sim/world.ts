@@ -4,6 +4,7 @@
  * same world. The lives that peers lead are told in lives.ts, what comes of them in
  * closed-forms.ts.
  */
+import { limits } from "../../src/base/limits.ts";
 import { Calendar } from "./calendar.ts";
 import { dayMs, usualLiving } from "./closed-forms.ts";
 import { Dice } from "./dice.ts";
@@ -164,23 +165,25 @@ export class World {
     this.#judge?.cameBack(peer, this.#nowMs - (this.peers.silentSinceMs[peer] as number));
     if (this.peers.isCondemned(peer)) {
       this.tally.condemnedInVain++;
-      this.peers.setCondemned(peer, false);
-      this.groups.recount(peer, 1, () => {});
+      const isFresh = this.peers.isFresh(peer);
+      this.peers.acquit(peer);
+      this.groups.recount(peer, { fit: 1, hoped: isFresh ? 0 : 1 }, () => {});
     }
     this.#stay(peer);
   }
 
   #die(peer: number, { isFollowed }: { readonly isFollowed: boolean }): void {
-    const wasOnline = this.peers.isOnline(peer);
+    if (this.peers.isOnline(peer)) this.peers.silentSinceMs[peer] = this.#nowMs;
+    const verdict = this.peers.capacity + peer;
     this.tally.deaths++;
     this.#calendar.set(peer, Infinity);
     this.peers.kill(peer);
     this.groups.lose(peer, (group) => this.#lose(group));
     if (isFollowed) this.#spawn(this.peers.placeOf[peer] as number, { isNew: true });
     if (this.groups.seats.countOf(peer) === 0) this.#release(peer);
-    else if (this.#isOracle) this.#calendar.set(this.peers.capacity + peer, this.#nowMs);
-    else if (wasOnline) {
-      this.peers.silentSinceMs[peer] = this.#nowMs;
+    else if (this.#isOracle) this.#calendar.set(verdict, this.#nowMs);
+    // Who was away has been judged by then, but for those who went before the judge came.
+    else if (!this.peers.isCondemned(peer) && this.#calendar.dueMs(verdict) === Infinity) {
       this.#weigh(peer, Infinity);
     }
   }
@@ -193,10 +196,16 @@ export class World {
     this.#calendar.set(this.peers.capacity + peer, this.#nowMs + verdictMs);
   }
 
+  /** At first, where its death is still fresh, and once more when it is so no longer. */
   #condemn(peer: number): void {
-    this.tally.condemned++;
-    this.peers.setCondemned(peer, true);
-    this.groups.recount(peer, -1, (group) => this.#need(group));
+    const ripeMs = (this.peers.silentSinceMs[peer] as number) + limits.proofs.freshMs;
+    const isFresh = !this.#isOracle && ripeMs > this.#nowMs;
+    const isFirst = !this.peers.isCondemned(peer);
+    this.tally.condemned += Number(isFirst);
+    this.peers.condemn(peer, { isFresh });
+    if (isFresh) this.#calendar.set(this.peers.capacity + peer, ripeMs);
+    const more = { fit: isFirst ? -1 : 0, hoped: isFresh ? 0 : -1 };
+    this.groups.recount(peer, more, (group) => this.#need(group));
   }
 
   #need(group: number): void {

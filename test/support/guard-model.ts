@@ -25,6 +25,8 @@ const leaseMs = 60_000;
 const hourMs = 3_600_000;
 const beatMs = 4 * 60_000;
 const deadAfterMs = 25 * 60_000;
+/** Until then a death is fresh. */
+const freshMs = 60 * 60_000;
 
 /** What must never be; the message says where it was. */
 export class Violation extends Error {}
@@ -207,7 +209,8 @@ export class GuardModel {
     if (!isMine) return;
     const seat = seatToGive(standing, {
       isDead: (peer) => this.#isDead(node, peer), isOnline: (peer) => this.#isHeard(node, peer),
-      isLeaving: () => false, nowMs: this.#nowMs + node.skewMs, leaseMs,
+      isFresh: (peer) => this.#isFresh(node, peer), isLeaving: () => false,
+      nowMs: this.#nowMs + node.skewMs, leaseMs,
     });
     if (seat === undefined) return;
     node.leading = { term, seat, answers: [], entry: undefined, votes: [] };
@@ -520,9 +523,16 @@ export class GuardModel {
   // ---- small words
 
   #isDead(node: Node, peer: PeerId): boolean {
-    // Of whom it never heard it has been waiting since it rose.
-    const sinceMs = node.heard.get(peer) ?? node.roseMs;
-    return peer !== node.peer && this.#nowMs - sinceMs > deadAfterMs;
+    return peer !== node.peer && this.#silenceMs(node, peer) > deadAfterMs;
+  }
+
+  #isFresh(node: Node, peer: PeerId): boolean {
+    return this.#isDead(node, peer) && this.#silenceMs(node, peer) <= freshMs;
+  }
+
+  /** Of whom it never heard it has been waiting since it rose. */
+  #silenceMs(node: Node, peer: PeerId): number {
+    return this.#nowMs - (node.heard.get(peer) ?? node.roseMs);
   }
 
   #isHeard(node: Node, peer: PeerId): boolean {

@@ -105,7 +105,8 @@ test("every standing of a peer is explained by what is remembered of it", (t) =>
   const hour = 3_600_000;
   const nowMs = 1000 * hour;
   const conduct: PeerConduct = {
-    peer: peerOf(1), liveness: "alive", isRefusing: false, isTardy: false, isFrozen: false,
+    peer: peerOf(1), liveness: "alive", isRefusing: false, isTardy: false, isFresh: false,
+    isFrozen: false,
     score: { right: 9, wrong: 0, late: 1, offline: 2, rightShare: 1 },
     sinceMs: 1, answeredAtMs: nowMs - 20_000, absencesMs: [hour, 5 * hour],
   };
@@ -117,6 +118,7 @@ test("every standing of a peer is explained by what is remembered of it", (t) =>
   t.equal(why(silent), `${past}; it is waited for`);
   t.equal(why({ ...silent, isFrozen: true }), `${past}; it is waited for, as others fell silent with it`);
   t.match(why({ ...silent, liveness: "dead" }), /more likely dead than away, it loses its seats$/);
+  t.match(why({ ...silent, liveness: "dead", isFresh: true }), /if few others are left, or after 36 h/);
   t.match(why({ ...silent, answeredAtMs: undefined, absencesMs: [] }), /and never answered/);
   t.match(why({ isRefusing: true }), /given none of it back/);
   t.match(why({ isTardy: true }), /nothing in time for days/);

@@ -12,7 +12,7 @@ import { inSlices } from "../../src/base/slices.ts";
 import { type Manifest, erasureClasses } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { signManifest } from "../../src/crypt/records.ts";
-import { domainCapOf, mendedFrom } from "../../src/placement/classes.ts";
+import { domainCapOf, mendedFrom, thinFrom } from "../../src/placement/classes.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 
@@ -20,7 +20,8 @@ const group = parseGroupId("ab".repeat(16));
 const peers = Array.from({ length: 40 }, (_, at) => loopbackKeys(`plan ${at}`).peer);
 const [manifest, wide] = [manifestOf("tiny"), manifestOf("standard")];
 const everyone = {
-  isUnfit: () => false, isOnline: () => true, isBarred: () => false, isPatient: true,
+  isUnfit: () => false, isFresh: () => false, isOnline: () => true, isBarred: () => false,
+  isPatient: true,
 };
 
 test("a full segment needs nothing, wherever its rotation puts its shards", (t) => {
@@ -91,6 +92,26 @@ test("a wide group waits until r shards are left, and then gives all lost seats 
   t.equal(lostOf(n - r - 1), 0);
   t.equal(lostOf(n - r), n - r);
   t.equal(lostOf(1, false), 1, "whoever is not patient waits for nothing");
+  t.end();
+});
+
+test("whose death is fresh is waited for until few are left, and then for nobody", (t) => {
+  const { n, r } = wide.class;
+  const planFor = (dead: number, ripe: number, lost: readonly number[] = []) => planRepair({
+    segments: [stateOf({ of: wide, lost })], manifests: [wide], ...everyone,
+    isUnfit: (peer) => wide.peers.slice(0, dead).includes(peer),
+    isFresh: (peer) => wide.peers.slice(ripe, dead).includes(peer),
+  });
+  const thin = n - thinFrom(wide.class);
+  t.ok(thin > n - r, "a third of all may be away");
+  t.strictSame(planFor(thin - 1, 0).replacements, [], "nothing is given away for a day");
+  t.equal(planFor(thin, 0).replacements.length, thin, "but with one more all of it");
+  t.equal(planFor(n - r + 2, n - r).replacements.length, n - r, "the others go as ever");
+  t.strictSame(planFor(n - r + 2, n - r - 1).replacements, []);
+  const gone = [n - 1, n - 2];
+  t.equal(planFor(thin - 2, 0, gone).replacements.length, thin - 2, "a thin segment decides as well");
+  t.strictSame(planFor(thin - 2, 0, gone).mends.map(({ index }) => index), gone.toReversed());
+  t.strictSame(planFor(thin - 3, 0, gone).mends, []);
   t.end();
 });
 

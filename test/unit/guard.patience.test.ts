@@ -4,12 +4,12 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import { type Standing, extend, quorumOf, seatsOf } from "../../src/guard/log.ts";
-import { givenFrom, isDue, seatToGive } from "../../src/guard/propose.ts";
+import { givenFrom, hastyFrom, isDue, seatToGive } from "../../src/guard/propose.ts";
 import { domainCapOf, mendedFrom } from "../../src/placement/classes.ts";
 import { TestGroup, nowMs } from "../support/guard-group.ts";
 
 const { leaseMs, givingLeases } = limits.guard;
-const when = { nowMs, leaseMs };
+const when = { nowMs, leaseMs, isFresh: () => false };
 const group = new TestGroup("patience", "home");
 const { n } = group.standing.manifest.class;
 const waiting = n - givenFrom(group.standing.manifest.class) - 1;
@@ -28,10 +28,31 @@ test("what a leader left half done goes on, and what comes long after waits agai
   const sight = { isDead: (peer: PeerId) => dead.has(peer) };
   t.ok(isDue(begun, { ...sight, ...when }), "too many live to begin, but it has begun");
   const laterMs = nowMs + (givingLeases + 1) * leaseMs;
-  t.notOk(isDue(begun, { ...sight, leaseMs, nowMs: laterMs }));
+  t.notOk(isDue(begun, { ...sight, ...when, nowMs: laterMs }));
   const oneMore = seatsOf(begun).filter((peer) => !dead.has(peer)).slice(0, 2);
   const isDead = (peer: PeerId): boolean => dead.has(peer) || oneMore.includes(peer);
-  t.ok(isDue(begun, { isDead, leaseMs, nowMs: laterMs }), "until as many are lost as the first time");
+  t.ok(isDue(begun, { ...when, isDead, nowMs: laterMs }), "until as many are lost as the first time");
+  t.end();
+});
+
+test("a fresh death is waited for while a majority and some more are left", (t) => {
+  const erasureClass = group.standing.manifest.class;
+  const from = hastyFrom(erasureClass);
+  t.ok(from < givenFrom(erasureClass) && from >= quorumOf(n) + limits.placement.spareShardsMin);
+  const sightOf = (dead: number, ripe: number) => {
+    const [gone, old] = [deadOf(group.standing, dead), deadOf(group.standing, ripe)];
+    const isFresh = (peer: PeerId): boolean => gone.has(peer) && !old.has(peer);
+    return { ...when, isFresh, isDead: (peer: PeerId) => gone.has(peer) };
+  };
+  t.notOk(isDue(group.standing, sightOf(n - from - 1, 0)));
+  t.ok(isDue(group.standing, sightOf(n - from, 0)), "with one more they are few");
+  t.ok(isDue(group.standing, sightOf(n - from - 1, waiting + 1)), "the others are enough to begin");
+  const [who] = [...deadOf(group.standing, 1)];
+  const seat = seatToGive(group.standing, {
+    ...sightOf(n - from - 1, waiting + 1), isFresh: (peer) => peer === who,
+    isLeaving: () => false, isOnline: () => true,
+  });
+  t.not(seatsOf(group.standing)[seat as number], who, "and they go first");
   t.end();
 });
 

@@ -33,7 +33,7 @@ const leader = group.leader(standing, term).peer;
 const proposal: Proposal = {
   from: leader, base, position: 0, term, entry, pledges: group.pledges(standing, term),
 };
-const when = { nowMs, leaseMs: limits.guard.leaseMs };
+const when = { nowMs, leaseMs: limits.guard.leaseMs, isFresh: () => false };
 const judgement = {
   isDead: (peer: string) => peer === members[dead]!.peer,
   isLeaving: () => false,

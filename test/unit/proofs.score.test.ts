@@ -1,7 +1,7 @@
 /** What a history says: wrong, late and offline apart; alive, away and dead by the last sign. */
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
-import { type History, type Outcome, assess, noHistory } from "../../src/proofs/score.ts";
+import { type History, type Outcome, assess, isFresh, noHistory } from "../../src/proofs/score.ts";
 import { outcomes, remember, scoreOf } from "../../src/proofs/score.ts";
 
 const hourMs = 3_600_000;
@@ -33,6 +33,15 @@ test("away becomes dead at the latest at the limit, counted from the last answer
   t.equal(assess(history, 5000, { deadAfterMs: 5000 }), "dead");
   const back = remember(history, { atMs: deadAfterMs, outcome: "late" });
   t.equal(assess(back, deadAfterMs), "alive");
+  t.end();
+});
+
+test("a death is fresh for a day and a half, or until nobody is waited for any longer", (t) => {
+  const history = historyOf("right", "offline");
+  const { freshMs } = limits.proofs;
+  t.equal(isFresh(history, freshMs - 1), true);
+  t.equal(isFresh(history, freshMs), false);
+  t.equal(isFresh(history, 5000, { deadAfterMs: 5000 }), false);
   t.end();
 });
 

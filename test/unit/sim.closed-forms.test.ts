@@ -4,16 +4,20 @@
  */
 import { type Test, test } from "tap";
 import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
+import { limits } from "../../src/base/limits.ts";
 import { classNamed, durabilityOf } from "../../src/placement/classes.ts";
+import { assess, noHistory } from "../../src/proofs/score.ts";
 import { Calendar } from "../sim/calendar.ts";
 import { dayMs, eagerShare, lossAtOnce, lossesAYear, repairShare } from "../sim/closed-forms.ts";
 import { yearDays } from "../sim/closed-forms.ts";
 import { Dice } from "../sim/dice.ts";
+import { Judge } from "../sim/judge.ts";
 import { Seats, nobody } from "../sim/seats.ts";
 import { mixedLives } from "../sim/lives.ts";
 import { lossesOf } from "../sim/trials/strikes.ts";
 import { movedShare, plainWorld, standard } from "../sim/trials/worlds.ts";
 import { meanOf } from "../sim/statistics.ts";
+import { Town } from "../sim/town.ts";
 import { World } from "../sim/world.ts";
 
 const seed = "closed forms";
@@ -31,18 +35,27 @@ test("the nines that the classes promise are those of the Markov chain", (t) => 
 });
 
 test("a calendar gives what is due in the order of a sorted list", (t) => {
+  likeAList(t, { things: 200, days: 16 });
+  // Lists that are longer than a slip, and old lines in most of them.
+  likeAList(t, { things: 600, days: 2 });
+  t.end();
+});
+
+function likeAList(
+  t: Test, { things, days }: { readonly things: number; readonly days: number },
+): void {
   const dice = new Dice(seed);
-  const calendar = new Calendar(200, { days: 16, horizonMs: 100 });
+  const calendar = new Calendar(things, { days, horizonMs: 100 });
   const due = new Map<number, number>();
   let [nowMs, popped] = [0, 0];
   for (let turn = 0; turn < 5000; turn++) {
-    const thing = dice.below(200);
+    const thing = dice.below(things);
     const atMs = dice.below(8) === 0 ? Infinity : nowMs + dice.exponential(60);
     calendar.set(thing, atMs);
     if (atMs === Infinity) due.delete(thing);
     else due.set(thing, atMs);
-    if (dice.below(2) === 0) continue;
-    const [first] = [...due].sort((a, b) => a[1] - b[1] || a[0] - b[0]);
+    if (dice.below(4) !== 0) continue;
+    const first = firstOf(due);
     const untilMs = nowMs + 20;
     const wanted = first !== undefined && first[1] < untilMs ? first : undefined;
     const next = calendar.pop(untilMs);
@@ -53,6 +66,51 @@ test("a calendar gives what is due in the order of a sorted list", (t) => {
   }
   t.ok(popped > 1000, `${popped} popped`);
   t.equal(calendar.size, due.size);
+}
+
+function firstOf(due: ReadonlyMap<number, number>): readonly [number, number] | undefined {
+  let first: readonly [number, number] | undefined;
+  for (const one of due) {
+    const [thing, atMs] = first ?? [Infinity, Infinity];
+    if (one[1] < atMs || (one[1] === atMs && one[0] < thing)) first = one;
+  }
+  return first;
+}
+
+test("the judge that adds up says what the product says of the same absences", (t) => {
+  const dice = new Dice(seed);
+  const judge = new Judge(3);
+  const habits = [0.5, 9, 60].map((hours) => hours * 3_600_000);
+  for (const [peer, medianMs] of habits.entries()) {
+    const absencesMs: number[] = [];
+    for (let count = 0; count < 80; count++) {
+      const absenceMs = dice.lognormal(medianMs, 0.5);
+      judge.cameBack(peer, absenceMs);
+      absencesMs.push(Math.fround(absenceMs));
+      const watchedMs = (count + 1) * 30 * 3_600_000;
+      const said = judge.verdictMs(peer, { watchedMs, lastsMs: Infinity });
+      const history = {
+        ...noHistory, sinceMs: 1, answeredAtMs: watchedMs + 1,
+        recent: [{ atMs: watchedMs + 1, outcome: "offline" as const }],
+        absencesMs: absencesMs.slice(-limits.proofs.absencesMax),
+      };
+      const isDead = (ms: number) => assess(history, watchedMs + 1 + ms) === "dead";
+      // It looks so closely and no closer.
+      if (!isDead(said) || isDead(said - 10 * 60_000)) t.fail(`peer ${peer}, absence ${count}`);
+    }
+  }
+  t.equal(judge.verdictMs(0, { watchedMs: 1, lastsMs: limits.proofs.silenceMsMin - 1 }), Infinity);
+  t.end();
+});
+
+test("in a town of any size a server's clients are those whom it serves", (t) => {
+  const town = new Town(new Dice(seed), { giversMax: 7000, turns: 40 });
+  t.equal(town.givers, 6997, "a prime");
+  for (const giver of [0, 1, 17, 6996]) {
+    t.ok(town.serversOf(giver).length > 30);
+    t.ok(town.serversOf(giver).every((one) => town.clientsOf(one).includes(giver)));
+    t.ok(town.clientsOf(giver).every((one) => town.serversOf(one).includes(giver)));
+  }
   t.end();
 });
 
@@ -139,6 +197,8 @@ test("the books of a world balance after all that happened in it", (t) => {
     const fit = members.filter((peer) => peer !== nobody && !peers.isCondemned(peer));
     t.equal(groups.living[group], living.length);
     t.equal(groups.fit[group], fit.length);
+    const waited = members.filter((peer) => peer !== nobody && peers.isFresh(peer));
+    t.equal(groups.hoped[group], fit.length + waited.length);
     t.equal(new Set(members.filter((peer) => peer !== nobody)).size,
       members.filter((peer) => peer !== nobody).length, "nobody sits twice");
   }

@@ -6,7 +6,7 @@ import { Dice } from "../sim/dice.ts";
 import { type Figure, verdictOf } from "../sim/figure.ts";
 import { LookupWorld, shippedRouting } from "../sim/lookups.ts";
 import { svgOf } from "../sim/plot.ts";
-import { jsonOf, tableOf } from "../sim/report.ts";
+import { jsonOf, outcomeIn, tableOf } from "../sim/report.ts";
 import { meanOf, quantileOf } from "../sim/statistics.ts";
 import { lookups } from "../sim/trials/lookups.ts";
 
@@ -50,6 +50,10 @@ test("the same seed tells the same bytes, as a table, as JSON and as a picture",
   t.equal(jsonOf(scale, one), jsonOf(scale, other));
   const told = JSON.parse(jsonOf(scale, one)) as { figures: { verdict: string }[] };
   t.equal(told.figures.length, one.figures.length);
+  const endless = { ...one, figures: one.figures.map((figure) => ({ ...figure, error: Infinity })) };
+  const read = outcomeIn(jsonOf(scale, endless), scale);
+  t.equal(jsonOf(scale, read ?? one), jsonOf(scale, endless), "what was written down goes on");
+  t.equal(outcomeIn(jsonOf(scale, one), { ...scale, seed: "another" }), undefined);
   t.match(tableOf(one.figures), /hops of those, mean/);
   const [series] = one.series;
   t.match(series === undefined ? "" : svgOf(series), /^<svg [^]*<path d="M[^]*<\/svg>\n$/);

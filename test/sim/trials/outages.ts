@@ -1,12 +1,14 @@
 /**
  * Many away at once who all come back: what is repaired in vain meanwhile. A network or a country
  * that is cut off is a cohort, which the product waits for (proofs/cohort.ts); peers here and there
- * that are away together are not, and only the judge of each keeps their seats for them.
+ * that are away together are not, and only the judge of each keeps their seats for them: all of
+ * them for half a night, and for a day those of segments that have enough without them.
  */
 import { limits } from "../../../src/base/limits.ts";
 import type { PeerId } from "../../../src/base/ids.ts";
+import { thinFrom } from "../../../src/placement/classes.ts";
 import { type Silence, frozenOf } from "../../../src/proofs/cohort.ts";
-import { dayMs, yearDays } from "../closed-forms.ts";
+import { dayMs, thinAtOnce, yearDays } from "../closed-forms.ts";
 import { Dice } from "../dice.ts";
 import type { Figure, Outcome, Scale } from "../figure.ts";
 import { hourMs, mixedLives } from "../lives.ts";
@@ -14,9 +16,9 @@ import { codeOf } from "../places.ts";
 import { nobody } from "../seats.ts";
 import { meanOf } from "../statistics.ts";
 import { World, type WorldPlan } from "../world.ts";
-import { plainWorld } from "./worlds.ts";
+import { plainWorld, standard } from "./worlds.ts";
 
-const awayShare = 0.3;
+const [many, some] = [0.3, 0.1];
 /** So long before, nothing happens but life. */
 const learnDays = 45;
 const inVainMax = 0.03;
@@ -25,17 +27,32 @@ const ownedGroups = 10;
 const ownersAsked = 200;
 
 export function outages(scale: Scale): Outcome {
-  scale.tell("outages");
+  const few = { claimed: { is: "at most", value: inVainMax } } as const;
+  const value = thinAtOnce(standard, { share: many, thin: thinFrom(standard) });
+  const thin = { claimed: { is: "about", value }, within: 0.15 } as const;
   const blips = [
-    blip(scale, 10, "always"), blip(scale, 24, "always"), blip(scale, 24, "mixed"),
+    blip(scale, { share: many, hours: 10, lives: "always" }, few),
+    blip(scale, { share: some, hours: 24, lives: "always" }, few),
+    blip(scale, { share: many, hours: 24, lives: "always" }, thin),
+    blip(scale, { share: many, hours: 24, lives: "mixed" }, few),
   ];
   const world = new World(plainWorld(scale, yearDays));
   const cut = (["asn", "country"] as const).map((domain) => cutOff(world, domain));
   return { figures: [...blips, ...cut], series: [] };
 }
 
-/** Three of ten are away for some hours. */
-function blip(scale: Scale, hours: number, lives: "always" | "mixed"): Figure {
+interface Blip {
+  readonly share: number;
+  readonly hours: number;
+  readonly lives: "always" | "mixed";
+}
+
+/** So many are away for some hours. */
+function blip(
+  scale: Scale, { share, hours, lives }: Blip, claim: Pick<Figure, "claimed" | "within">,
+): Figure {
+  const who = `${100 * share} % are gone for ${hours} hours, ${lives} lives`;
+  scale.tell(`outages, ${who}`);
   const plan: WorldPlan = { ...plainWorld(scale, yearDays), verdict: "judge" };
   const world = new World(lives === "always" ? plan : {
     ...plan, kinds: mixedLives, learnMs: learnDays * dayMs,
@@ -43,17 +60,16 @@ function blip(scale: Scale, hours: number, lives: "always" | "mixed"): Figure {
   world.run(learnDays * dayMs);
   const dice = new Dice(`${scale.seed}/blip`);
   const isAway = Uint8Array.from({ length: world.places.count }, () => {
-    return Number(dice.unit() < awayShare);
+    return Number(dice.unit() < share);
   });
   const affected = seatsAt(world, (place) => isAway[place] === 1);
   world.beginCounting();
   world.hush((place) => isAway[place] === 1, hours * hourMs);
   world.run(world.nowMs + (hours + 24) * hourMs);
   return {
-    name: `seats given away while 30 % are gone for ${hours} hours, ${lives} lives`,
+    name: `seats given away while ${who}`,
     unit: "of theirs",
-    claimed: { is: "at most", value: inVainMax },
-    simulated: world.tally.replacedInVain / affected,
+    ...claim, simulated: world.tally.replacedInVain / affected,
     ...(lives === "always" ? { note: "peers that were always there before" } : {}),
   };
 }
