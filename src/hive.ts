@@ -26,7 +26,7 @@ import { noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, VerifyReport } from "./base/views.ts";
 import { LateCensus, serveCensus } from "./bridge/census.ts";
 import type { Handlers } from "./bridge/channel.ts";
-import { serveGuestSources } from "./bridge/guest-source.ts";
+import { serveGuests } from "./bridge/guest-source.ts";
 import { Government } from "./bridge/government.ts";
 import { serveSharedRoots } from "./bridge/sharing.ts";
 import { serveSource } from "./bridge/source.ts";
@@ -35,14 +35,14 @@ import { LateMerger, mergerOf, serveMerger } from "./bridge/merge.ts";
 import { NetworkThread } from "./bridge/thread.ts";
 import { type Cache, openCache } from "./cache/cache.ts";
 import { bringBack } from "./check/bring-back.ts";
+import { checkAll } from "./check/check-all.ts";
 import { type DriveCheckNeeds, type DriveCheckOptions } from "./check/check.ts";
-import { checkDrive as checkLocally } from "./check/check.ts";
 import { driveKeysIn } from "./crypt/added-device.ts";
 import type { DriveKeys } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
 import { type Drive, driveOf } from "./drive/drive.ts";
 import { Epochs } from "./drive/epochs.ts";
-import { GuestStores } from "./drive/guest-stores.ts";
+import { GuestStores, guestStoreAt } from "./drive/guest-stores.ts";
 import { endWriting, refuseIfRemoved } from "./drive/removal.ts";
 import { keepSecrets, takeGuestsIn } from "./drive/sharing.ts";
 import { openCoder } from "./erasure/erasure.ts";
@@ -51,6 +51,7 @@ import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./
 import { mount } from "./mount/mount.ts";
 import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory }
   from "./node/config.ts";
+import { writtenStores } from "./node/written-stores.ts";
 import { type PolicyDescription, describePolicy } from "./placement/describe.ts";
 import { SharedFolders } from "./shared/folders.ts";
 import type { Recovered } from "./transfer/recover.ts";
@@ -105,7 +106,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
     ...serveSource(cache, government), ...serveCensus(census), ...serveSharedRoots(shared),
     ...serveMerger(merger), ...serveStandIns(standIns),
     epoch: () => epochs.changed(),
-    ...serveGuestSources((writer) => stores.get(writer)),
+    ...serveGuests((writer) => stores.get(writer), (...asked) => shared.census(...asked)),
   };
   const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
   const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
@@ -267,14 +268,21 @@ export async function addDevice(
   }
 }
 
-/** Looks at a drive that nobody has mounted, and mends it if asked. */
-export function checkDrive(
+/**
+ * Looks at a drive that nobody has mounted, and at what was written in folders of others; mends
+ * them if asked.
+ */
+export async function checkDrive(
   needs: Pick<DriveCheckNeeds, "log" | "report" | "progress">,
   config: DriveConfig,
   how: Pick<DriveCheckOptions, "repair" | "giveUp">,
 ): Promise<FsckReport> {
   const { treeSecret } = driveKeysFor(config);
   const { cacheDirectory } = config;
-  const places = { cacheDirectory, booksDirectory: join(config.directory, "books", "transfer") };
-  return checkLocally({ ...needs, clock, random }, { ...how, ...places, treeSecret });
+  const booksDirectory = join(config.directory, "books", "transfer");
+  const drive = { cacheDirectory, booksDirectory, treeSecret };
+  const folders = (await writtenStores(config)).map(({ writer, ...store }) => {
+    return { ...store, cacheDirectory: guestStoreAt(cacheDirectory, writer) };
+  });
+  return checkAll({ ...needs, clock, random }, { drive, folders }, how);
 }

@@ -29,7 +29,7 @@ import { Duty } from "./guard-duty.ts";
 import { Lead } from "./guard-lead.ts";
 import { Reach } from "./guard-reach.ts";
 import { domainsOf } from "./looking.ts";
-import { booksUnder } from "./own-books.ts";
+import { booksUnder } from "../base/books-under.ts";
 import { Rota } from "./rota.ts";
 
 export interface GuardianNeeds {

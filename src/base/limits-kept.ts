@@ -215,6 +215,9 @@ export const keptLimits = {
     guestStoreShare: 4,
     /** ... and of so much at least: what it holds has to be with peers before it makes room. */
     guestStoreBytesMin: 256 * MiB,
+    /** What such a folder refers to that its writer did not make: with more than 256 GiB of it her
+     *  census, of 2 MiB, finds less. */
+    guestCensusBlocks: 2 ** 20,
     /** Of those who keep a share, so many stand in a grant: it is to fit a picture for a camera. */
     grantPeersMax: 4,
     grantCharsMax: 4096,

@@ -6,6 +6,7 @@ import { access } from "node:fs/promises";
 import type { FsckProblem } from "../base/damages.ts";
 import { isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
+import { booksUnder } from "../base/books-under.ts";
 import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
 import { placeIn, tellsOfBlocks } from "../transfer/catalog.ts";
 
@@ -24,8 +25,10 @@ const none: Books = {
 
 export async function openBooks(
   directory: string,
-  { repair, report }: {
+  { repair, report, prefix = "" }: {
     readonly repair: boolean;
+    /** Theirs stand among others'. */
+    readonly prefix?: string | undefined;
     readonly report: (problem: FsckProblem) => void;
   },
 ): Promise<Books> {
@@ -33,10 +36,11 @@ export async function openBooks(
   if (!isThere) return none;
   await using parts = new AsyncDisposableStack();
   const place = repair ? directory : parts.use(await cloneKeyValue(directory)).directory;
-  const table = parts.use(await openKeyValue(place));
+  const opened = parts.use(await openKeyValue(place));
+  const table = booksUnder(opened, prefix);
   const tellDamage = (words: string): void =>
     report({ what: "catalogue", path: null, words, mended: true, loss: false });
-  if (table.mending !== "none") {
+  if (opened.mending !== "none") {
     tellDamage("the books of what peers have were damaged: some of it may not be known any more");
   }
   const tell = await tellsOfBlocks(table);

@@ -32,9 +32,12 @@ export type Done =
 
 export interface DriveCheckOptions {
   readonly cacheDirectory: string;
-  /** Transfer's books. */
+  /** Transfer's books; of a folder of somebody else's they stand under this prefix. */
   readonly booksDirectory: string;
+  readonly booksPrefix?: string;
   readonly treeSecret: Uint8Array;
+  /** It is a folder of somebody else's: what these books do not tell of is his, and with peers. */
+  readonly isFolder?: boolean;
   readonly repair: boolean;
   /** What is neither here nor in the books counts as lost for good. */
   readonly giveUp: boolean;
@@ -70,17 +73,18 @@ class DriveCheck {
   }
 
   async run(parts: AsyncDisposableStack): Promise<Found> {
-    const { cacheDirectory, booksDirectory, repair, treeSecret } = this.#options;
+    const { cacheDirectory, booksDirectory, booksPrefix: prefix, repair } = this.#options;
+    const { treeSecret, isFolder } = this.#options;
     const { report, progress } = this.#needs;
     const isThere = await access(cacheDirectory).then(() => true, () => false);
     const cache = isThere ? await this.#openCache(parts) : undefined;
-    const books = parts.use(await openBooks(booksDirectory, { repair, report }));
+    const books = parts.use(await openBooks(booksDirectory, { repair, report, prefix }));
     this.#books = books;
     if (cache?.root() === undefined) return this.#tellRootless(cache, books);
     for (const problem of storeProblems(cache.report())) report(problem);
     const blocks = await cache.check({
       progress: (bytes) => progress({ part: "blocks", bytes }),
-      isPlaced: (cid) => books.has(cid),
+      isPlaced: async (cid) => isFolder === true || await books.has(cid),
     });
     const placed = await this.#sortSpoilt(blocks.spoilt);
     await cache.placed(placed);
@@ -92,7 +96,7 @@ class DriveCheck {
         whereIs: (cid) => this.#whereIs(cid),
         progress: ({ files }) => progress({ part: "names", files }),
       },
-      { treeSecret, spoilt: [...this.#spoilt] },
+      { treeSecret, isFolder, spoilt: [...this.#spoilt] },
     );
     // A new commit of the same root: its blocks are looked through for the peers once more.
     if (blocks.reclaimed > 0) await cache.commit(cache.root() ?? new Uint8Array(0), 0);
@@ -135,6 +139,8 @@ class DriveCheck {
 
   async #whereIs(cid: Cid): Promise<"peers" | "nowhere" | "unknown"> {
     if (await this.#books?.has(cid)) return "peers";
+    const isHis = this.#options.isFolder === true && !this.#spoilt.has(cid);
+    if (isHis) return "peers";
     return this.#spoilt.has(cid) || this.#options.giveUp ? "nowhere" : "unknown";
   }
 

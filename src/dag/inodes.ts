@@ -90,6 +90,15 @@ export interface PageTree {
   readonly root: PageRoot;
 }
 
+/** The same bytes, wherever it lies. */
+export function isOneTree({ secret, root }: PageTree, other: PageTree): boolean {
+  if (secret === undefined || other.secret === undefined) return secret === other.secret;
+  if (!secret.equals(other.secret)) return false;
+  if (root.kind === "page") return other.root.kind === "page" && root.cid === other.root.cid;
+  if (root.kind === "empty") return other.root.kind === "empty";
+  return other.root.kind === "inside" && root.page.items.equals(other.root.page.items);
+}
+
 export const noTree: PageTree = { secret: undefined, root: emptyRoot };
 export const noXattrs: Xattrs = { kind: "inside", values: new Map() };
 const secretBytes = 32;

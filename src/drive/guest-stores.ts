@@ -12,8 +12,13 @@ import type { NodeDuties } from "../base/node.ts";
 import { type Cache, openCache } from "../cache/cache.ts";
 import type { GuestStore } from "../shared/writable.ts";
 
+/** Beside the drive's own store. */
+export function guestStoreAt(cacheDirectory: string, writer: OwnerId): string {
+  return join(cacheDirectory, "..", "guest", writer);
+}
+
 export class GuestStores {
-  readonly #directory: string;
+  readonly #cacheDirectory: string;
   readonly #limitBytes: number;
   readonly #log: Log;
   readonly #open = new Map<OwnerId, Cache>();
@@ -25,7 +30,7 @@ export class GuestStores {
     },
     log: Log,
   ) {
-    this.#directory = join(cacheDirectory, "..", "guest");
+    this.#cacheDirectory = cacheDirectory;
     const share = cacheLimitBytes / limits.sharing.guestStoreShare;
     this.#limitBytes = Math.max(share, limits.sharing.guestStoreBytesMin);
     this.#log = log;
@@ -44,7 +49,7 @@ export class GuestStores {
   async open(writer: OwnerId): Promise<GuestStore> {
     const node = this.#node;
     if (node === undefined) throw new HiveError("Busy", "drive.guest", "starting");
-    const directory = join(this.#directory, writer);
+    const directory = guestStoreAt(this.#cacheDirectory, writer);
     const needs = { directory, clock, log: this.#log, fetcher: undefined };
     const cache = await openCache(needs, { limitBytes: this.#limitBytes });
     cache.setFetcher(node);

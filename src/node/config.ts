@@ -26,7 +26,9 @@ export interface NodeNeeds {
   readonly newcomer?: DeviceHost;
   readonly standIns?: StandInMaker;
   /** Of what is written in a folder of somebody else's, by the key of the right to. */
-  readonly guestSource?: (writer: OwnerId) => UploadSource;
+  readonly guest?: (writer: OwnerId) => {
+    readonly source: UploadSource; readonly census: CensusTaker;
+  };
   /** In tests and drills alone. */
   readonly world?: MadeUpWorld;
 }

@@ -14,6 +14,7 @@ import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { deviceDuties } from "./devices.ts";
 import { type Rooms, openRooms } from "./rooms.ts";
 import { noSharing } from "./sharing.ts";
+import { reclaimedInAll, verifiedInAll } from "./sums.ts";
 
 /** Peers and vault, and with a drive's seed transfer and agent too. */
 export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<NodeDuties> {
@@ -54,7 +55,10 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
       return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
     },
     join: (invite) => joinBy(peers, invite, clock.now()),
-    wake: async () => agent.wake(),
+    async wake() {
+      agent.wake();
+      rooms.guests?.wake();
+    },
     close: () => parts.disposeAsync(),
   };
 }
@@ -100,7 +104,7 @@ type BlockDuties = Pick<
 
 /** The drive's blocks: to peers and back, and whether they are there. */
 function blockDuties(
-  drive: () => Transfer, { peers, transfer, sharing, agent }: Rooms,
+  drive: () => Transfer, { peers, transfer, sharing, agent, guests }: Rooms,
 ): BlockDuties {
   return {
     fetch: (cid, options) => fetchAny(drive(), sharing, cid, options),
@@ -108,8 +112,14 @@ function blockDuties(
     borrow: (cid, options) => drive().lender.borrow(cid, options),
     ipfsBlock: async (cid) => (await peers.ipfs()).block(cid),
     flush: (timeoutMs) => flushAll([drive(), sharing], timeoutMs),
-    reclaim: (timeoutMs) => drive().reclaim(timeoutMs),
-    verify: (options) => agent.verify(options),
+    async reclaim(timeoutMs) {
+      const own = await drive().reclaim(timeoutMs);
+      return reclaimedInAll([own, ...await guests?.reclaim(timeoutMs) ?? []]);
+    },
+    async verify(options) {
+      const own = await agent.verify(options);
+      return verifiedInAll([own, ...await guests?.verify(options) ?? []]);
+    },
     missing: (cids) => countMissing(drive(), cids),
     newestRoot: async () => (await drive().recover())?.root,
     mayCache: async () => transfer?.mayHere("cache") ?? true,

@@ -5,7 +5,7 @@ import { openGuardian } from "../agent/guardian.ts";
 import { GivingUp } from "../agent/giving-up.ts";
 import { Leaving } from "../agent/leaving.ts";
 import { LettingGo } from "../agent/letting-go.ts";
-import { booksUnder } from "../agent/own-books.ts";
+import { booksUnder } from "../base/books-under.ts";
 import { Shedding } from "../agent/shedding.ts";
 import { type Clock, systemClock as clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -28,6 +28,7 @@ import { type Transfer, openTransfer } from "../transfer/transfer.ts";
 import type { Vault } from "../vault/vault.ts";
 import { type Company, type Owner, openCompany } from "./company.ts";
 import { type NodeConfig, type NodeNeeds, noTexts } from "./config.ts";
+import { Guests } from "./guests.ts";
 import { type House, openHouse } from "./house.ts";
 import { openNodeSharing } from "./sharing.ts";
 
@@ -36,6 +37,8 @@ export interface Rooms {
   readonly vault: Vault;
   readonly transfer: Transfer | undefined;
   readonly sharing: Sharing | undefined;
+  /** Of what is written in folders of others. */
+  readonly guests: Guests | undefined;
   readonly agent: Agent;
   readonly places: Places;
   readonly ledger: Ledger;
@@ -68,6 +71,7 @@ export async function openRooms(
   const ours = await openOwnersRooms(needs, config, { ...shared, ...house, owner, company, coder });
   const { transfer, sharing } = ours;
   met.transfer = transfer;
+  parts.defer(() => ours.guests?.[Symbol.asyncDispose]());
   const survey = new Survey({
     ...shared, places, network: peers.ranging, peers: () => peers.peers(),
     wanted: transfer === undefined ? undefined : () => transfer.holders().keys(),
@@ -109,7 +113,8 @@ export async function openRooms(
   return { peers, vault, agent, places, ledger, traffic, ...goingAway, ...ours, ...told };
 }
 
-interface OwnersNeeds extends Pick<House, "met" | "openBooks" | "vault"> {
+interface OwnersNeeds
+  extends Pick<House, "met" | "openBooks" | "vault" | "ledger" | "notices"> {
   readonly network: Company["network"];
   readonly clock: Clock;
   readonly random: Random;
@@ -122,9 +127,10 @@ interface OwnersNeeds extends Pick<House, "met" | "openBooks" | "vault"> {
 /** What a node has because it is of a drive: neither on one that only keeps shards. */
 async function openOwnersRooms(
   needs: NodeNeeds, config: NodeConfig, parts: OwnersNeeds,
-): Promise<Pick<Rooms, "transfer" | "sharing">> {
+): Promise<Pick<Rooms, "transfer" | "sharing" | "guests">> {
   const { owner, met, openBooks, company: { traffic } } = parts;
-  if (owner === undefined) return { transfer: undefined, sharing: undefined };
+  const none = { sharing: undefined, guests: undefined };
+  if (owner === undefined) return { transfer: undefined, ...none };
   const options = transferOptions(config.policies);
   const transfer = await openTransfer({
     ...parts,
@@ -142,13 +148,15 @@ async function openOwnersRooms(
   }, options);
   const { deviceName } = config;
   const { keys, person } = owner;
-  if (person === undefined) return { transfer, sharing: undefined };
+  if (person === undefined) return { transfer, ...none };
   const { named: _folders, ...usual } = options;
-  const ours = { ...parts, keys, person, transfer, deviceName, usual };
+  const onPublished = () => met.agent?.wake();
+  const guests = new Guests({ ...parts, guest: needs.guest, onPublished }, { ...config, usual });
+  const ours = { ...parts, keys, person, transfer, deviceName, guests };
   const sharing = await openNodeSharing(needs, ours);
   met.sharing = sharing;
   transfer.devices.areGuests = () => sharing.areGuests;
-  return { transfer, sharing };
+  return { transfer, sharing, guests };
 }
 
 function ownerOf(config: NodeConfig): Owner | undefined {

@@ -2,52 +2,46 @@
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
-import { emptySource } from "../bridge/source.ts";
-import { booksUnder } from "../agent/own-books.ts";
+import { booksUnder } from "../base/books-under.ts";
 import { type OwnerSigner, certifier } from "../crypt/certificates.ts";
 import type { PersonKeys } from "../crypt/grants.ts";
-import type { WriteRight } from "../crypt/write-right.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { SharingDuties } from "../base/sharing.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { type Sharing, openSharing } from "../sharing/sharing.ts";
 import type { Vault } from "../vault/vault.ts";
-import { type Transfer, type TransferOptions, openTransfer } from "../transfer/transfer.ts";
+import type { Transfer } from "../transfer/transfer.ts";
 import type { Company, Owner } from "./company.ts";
 import type { NodeNeeds } from "./config.ts";
+import type { Guests } from "./guests.ts";
 import { withOwnVault } from "./own-vault.ts";
 
 export async function openNodeSharing(
-  { blocks, roots, guestSource }: Pick<NodeNeeds, "blocks" | "roots" | "guestSource">,
+  { blocks, roots }: Pick<NodeNeeds, "blocks" | "roots">,
   parts: Owner & {
     readonly person: PersonKeys;
     readonly clock: Clock; readonly random: Random; readonly log: Log;
     readonly company: Company; readonly transfer: Transfer; readonly coder: Coder;
     readonly openBooks: (name: string) => Promise<KeyValue>; readonly deviceName: string;
-    readonly vault: Vault;
-    /** By which this user's data goes where no folder says otherwise. */
-    readonly usual: TransferOptions;
+    readonly vault: Vault; readonly guests: Guests;
   },
 ): Promise<Sharing> {
-  const { company: { peers, traffic, acting }, transfer, vault, clock } = parts;
+  const { company: { peers, traffic, acting }, transfer, vault, clock, guests } = parts;
   const network = withOwnVault(parts.company.network, { vault, acting, clock });
   // A node beside no mount has no store: then all comes from the peers.
   const source = blocks ?? transfer;
   const device = { peer: network.self, name: parts.deviceName };
   const books = await parts.openBooks("sharing");
-  // What is written in folders of others is nobody's to audit: their owners take it in.
-  const openGuest = ({ keys }: WriteRight, prefix: string) => openTransfer({
-    ...parts, keys, network: parts.company.network, books: booksUnder(books, prefix),
-    source: guestSource?.(keys.owner) ?? emptySource, brake: traffic.uploads,
-    mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
-  }, parts.usual);
   return openSharing({
     ...parts,
     certifier: (keys: OwnerSigner) => certifier(keys, device, parts.clock),
     network,
     books,
-    openTransfer: openGuest,
+    guests: {
+      open: (right, prefix) => guests.open(right, booksUnder(books, prefix)),
+      end: ({ keys }) => guests.end(keys.owner),
+    },
     read: (cid) => source.fetch(cid, {}),
     roots: roots ?? {
       shared: async () => {}, expired: async () => {},

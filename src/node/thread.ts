@@ -3,7 +3,7 @@ import type { OwnerId } from "../base/ids.ts";
 import { lineLog, toStandardError } from "../base/log.ts";
 import { remoteCensus } from "../bridge/census.ts";
 import { Channel } from "../bridge/channel.ts";
-import { remoteGuestSource } from "../bridge/guest-source.ts";
+import { remoteGuest } from "../bridge/guest-source.ts";
 import { remoteMerger } from "../bridge/merge.ts";
 import { serveNode } from "../bridge/node.ts";
 import { remoteSharedRoots } from "../bridge/sharing.ts";
@@ -23,10 +23,11 @@ if (seed !== undefined) {
   const tree = { census: remoteCensus(main), merger: remoteMerger(main), standIns };
   const roots = remoteSharedRoots(main);
   const onEpoch = async (): Promise<void> => void (await main.call("epoch"));
-  const guestSource = (writer: OwnerId) => readAside(remoteGuestSource(main, writer));
-  const drive = {
-    source, blocks: remoteBlocks(main), roots, onEpoch, guestSource, ...tree,
+  const guest = (writer: OwnerId) => {
+    const { source: asked, census } = remoteGuest(main, writer);
+    return { source: readAside(asked), census };
   };
+  const drive = { source, blocks: remoteBlocks(main), roots, onEpoch, guest, ...tree };
   // Questions asked meanwhile wait in the port.
   const node = await openNode({ log, ...drive }, seed.config);
   new Channel(seed.asking, serveNode(node));

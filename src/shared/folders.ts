@@ -3,7 +3,7 @@
  * leads to a tree of its newest state. Whoever has an older state open reads on in that one. One
  * that she may write is a tree that stays, and takes in what its owner has (writable.ts).
  */
-import type { DriveStore } from "../base/blocks.ts";
+import type { Census, DriveStore } from "../base/blocks.ts";
 import { sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
@@ -91,6 +91,12 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
   watch(changed: (name: Name) => void): Disposable {
     this.#watchers.add(changed);
     return { [Symbol.dispose]: () => void this.#watchers.delete(changed) };
+  }
+
+  /** What the folder refers to that is written by this right; undefined while it is not open. */
+  async census(writer: OwnerId, blocks: number): Promise<Census | undefined> {
+    const found = [...this.#writable.values()].find(({ right }) => right.writer === writer);
+    return found?.folder?.census(blocks);
   }
 
   /** All that was written in such folders is in the roots of their stores. */

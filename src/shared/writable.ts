@@ -3,7 +3,7 @@
  * of its own, which begins as what the owner has. What is written is durable here at once, whether
  * anybody is reached or not, and goes to peers from here; what the owner has since is merged in.
  */
-import type { DriveStore } from "../base/blocks.ts";
+import type { Census, DriveStore } from "../base/blocks.ts";
 import type { Graft, GraftNotices } from "../base/grafts.ts";
 import { rootIno } from "../base/ids.ts";
 import type { GuestRight } from "../base/sharing.ts";
@@ -68,6 +68,10 @@ export class WritableFolder implements AsyncDisposable {
 
   commit(): Promise<void> {
     return this.#tree.commit();
+  }
+
+  census(blocks: number): Promise<Census | undefined> {
+    return this.#tree.census(blocks);
   }
 
   graft(): Graft {

@@ -45,10 +45,8 @@ export class OwnInboxes {
 
   async open(): Promise<void> {
     for await (const [, value] of this.#needs.books.list("y/")) {
-      const reader = new Reader(value, "sharing.inbox");
-      const [grant, record] = [reader.bytes(), reader.bytes()];
-      reader.end();
-      const inbox = this.#begin(parseGrant(grant));
+      const { grant, record } = decodeInbox(value);
+      const inbox = this.#begin(grant);
       if (record.length > 0) know(inbox, openInbox(inbox.held, record, 0));
     }
   }
@@ -134,7 +132,18 @@ export class OwnInboxes {
 
 function know(inbox: OwnInbox, opened: OpenedInbox): void {
   inbox.opened = opened;
-  inbox.offers = opened.entries.map((entry) => {
-    return { held: takeEntry(inbox.held, entry), name: entry.name };
-  });
+  inbox.offers = offersOf(inbox.held, opened);
+}
+
+export function offersOf(inbox: Held, { entries }: OpenedInbox): readonly InboxOffer[] {
+  return entries.map((entry) => ({ held: takeEntry(inbox, entry), name: entry.name }));
+}
+
+export function decodeInbox(value: Uint8Array): {
+  readonly grant: Grant; readonly record: Uint8Array;
+} {
+  const reader = new Reader(value, "sharing.inbox");
+  const [grant, record] = [reader.bytes(), reader.bytes()];
+  reader.end();
+  return { grant: parseGrant(grant), record };
 }

@@ -34,7 +34,7 @@ import { type PersonText, encodePerson } from "./person-text.ts";
 import { Taken } from "./taken.ts";
 import { takingDuties } from "./taking-duties.ts";
 import { Withdrawals } from "./withdrawals.ts";
-import type { OpenGuestTransfer } from "./writing.ts";
+import type { GuestTransfers } from "./writing.ts";
 import { Written } from "./written.ts";
 
 export interface SharingNeeds {
@@ -48,7 +48,7 @@ export interface SharingNeeds {
   readonly transfer: Pick<Transfer, "published" | "members" | "clearing"> & {
     readonly devices: { readonly areAny: boolean };
   };
-  readonly openTransfer: OpenGuestTransfer;
+  readonly guests: GuestTransfers;
   readonly coder: Coder;
   /** A block of this drive, or of a folder of somebody else's, by way of this machine's store. */
   readonly read: ReadBlock;

@@ -8,7 +8,13 @@
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { parseGrant } from "../crypt/share-records.ts";
+import type { WriteRight } from "../crypt/write-right.ts";
 import type { Offered } from "./taking.ts";
+
+/** Where all that is remembered of what is written by a right stands. */
+export function writtenPrefix({ keys }: Pick<WriteRight, "keys">): string {
+  return `o/${keys.owner}/`;
+}
 
 export interface ThroughBook {
   readonly name: string;

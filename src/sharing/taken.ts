@@ -161,8 +161,8 @@ export class Taken {
     const held = offer?.held ?? own?.held;
     if (held === undefined) return await this.#leave(taking);
     if (asBuffer(held.readerKey).equals(taking.held.readerKey)) return;
-    await taking.hide();
     this.#taken = this.#taken.filter((one) => one !== taking);
+    await this.#end(taking);
     await this.#keep(this.#begin({ name, held, own }));
   }
 
@@ -211,7 +211,12 @@ export class Taken {
     this.#taken = this.#taken.filter((one) => one !== taking);
     await this.#needs.books.delete(`t/${placeOf(taking.held)}`);
     await this.#needs.books.delete(`u/${placeOf(taking.held)}`);
+    await this.#end(taking);
+  }
+
+  async #end(taking: Taking): Promise<void> {
     await taking.hide();
+    await taking.writing?.end();
   }
 
   /** One that was left meanwhile stays so. */

@@ -18,13 +18,13 @@ import { Follower } from "./follower.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";
 import { asSigner } from "./person-keys.ts";
-import { type OpenGuestTransfer, Writing } from "./writing.ts";
+import { type GuestTransfers, Writing } from "./writing.ts";
 
 export interface TakingNeeds extends FollowingNeeds {
   readonly roots: SharedRoots;
   /** By which this node acts for whoever has these keys. */
   readonly certifier: (keys: OwnerSigner) => () => readonly DeviceCertificate[];
-  readonly openTransfer: OpenGuestTransfer;
+  readonly guests: GuestTransfers;
   readonly deviceName: string;
 }
 

@@ -7,6 +7,7 @@
  *
  *   o/WRITER/sequence  varint: of the last record that was signed, or was about to be
  *   o/WRITER/t/...     the books of its blocks (transfer/)
+ *   o/WRITER/a/...     of how their holders answered (agent/)
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
@@ -27,10 +28,15 @@ import type { Transfer } from "../transfer/transfer.ts";
 import { rootOf } from "./folder.ts";
 import type { Source } from "./opened.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "./payload.ts";
+import { writtenPrefix } from "./taken-books.ts";
 import { Telling } from "./telling.ts";
 
-/** What carries the blocks of one right; `books` are its own. */
-export type OpenGuestTransfer = (right: WriteRight, prefix: string) => Promise<Transfer>;
+/** What carries the blocks of each right, and sees to it that they stay with their holders. */
+export interface GuestTransfers {
+  /** Its books are under this prefix. */
+  open(right: WriteRight, prefix: string): Promise<Transfer>;
+  end(right: WriteRight): Promise<void>;
+}
 
 export interface WritingNeeds {
   readonly books: KeyValue;
@@ -38,7 +44,7 @@ export interface WritingNeeds {
   readonly random: Random;
   readonly log: Log;
   readonly network: ShareNetwork;
-  readonly openTransfer: OpenGuestTransfer;
+  readonly guests: GuestTransfers;
   readonly right: WriteRight;
   readonly grant: Pick<Source, "owner" | "share" | "from">;
   /** Whoever keeps the owner's shards. */
@@ -68,8 +74,8 @@ export class Writing {
 
   /** From now on there is a tree, whose blocks are to be brought to peers. */
   async begin(): Promise<void> {
-    const { openTransfer, right } = this.#needs;
-    this.#transfer ??= openTransfer(right, `${this.#prefix}t/`);
+    const { guests, right } = this.#needs;
+    this.#transfer ??= guests.open(right, this.#prefix);
     await this.#transfer;
   }
 
@@ -78,12 +84,17 @@ export class Writing {
     return await (await this.#transfer as Transfer).fetch(cid, options);
   }
 
+  /** Each head is followed by its record. */
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const transfer = await this.#transfer;
-    if (transfer === undefined) return "idle";
-    const result = await transfer.uploader.step(signal);
-    await this.#follow(transfer, signal);
-    return result;
+    if (transfer !== undefined) await this.#follow(transfer, signal);
+    return "idle";
+  }
+
+  /** The folder is left: what peers have of it stays with them, and is looked after no more. */
+  async end(): Promise<void> {
+    this.#transfer = undefined;
+    await this.#needs.guests.end(this.#needs.right);
   }
 
   async flush(timeoutMs: number): Promise<void> {
@@ -94,7 +105,7 @@ export class Writing {
   }
 
   get #prefix(): string {
-    return `o/${this.#needs.right.keys.owner}/`;
+    return writtenPrefix(this.#needs.right);
   }
 
   async #follow(transfer: Transfer, signal: AbortSignal): Promise<void> {

@@ -16,7 +16,7 @@ import type { Random } from "../base/random.ts";
 import type { FsckProblem } from "../base/damages.ts";
 import { type TableValue, encodeTableValue, parseTableValue } from "../dag/entries.ts";
 import { typeMask } from "../dag/inodes.ts";
-import { treeKeys } from "../dag/keys.ts";
+import { type TreeKeys, treeKeys } from "../dag/keys.ts";
 import { type RootRecord, openRoot, sealRoot } from "../dag/root.ts";
 import { findItem } from "../dag/search.ts";
 import { attempt } from "./attempt.ts";
@@ -51,6 +51,8 @@ export interface CheckOptions {
   readonly treeSecret: Uint8Array;
   /** Spoilt blocks of the store, which it may forget once no root names them. */
   readonly spoilt: readonly Cid[];
+  /** It is somebody else's: files of several names lie in a table that did not come along. */
+  readonly isFolder?: boolean | undefined;
 }
 
 /** The store must have a root; its journal is neither read nor cut. */
@@ -58,7 +60,7 @@ export async function checkTree(needs: CheckNeeds, options: CheckOptions): Promi
   const keys = treeKeys(options.treeSecret);
   const sealed = needs.store.root() ?? new Uint8Array(0);
   const root = openRoot(keys, sealed);
-  const work = new TreeWork(needs, keys, root);
+  const work = new TreeWork(needs, { keys, root, hasTable: options.isFolder !== true });
   const right = await work.run();
   const { accounts, replaced } = work;
   const spoilt = options.spoilt.filter((cid) => !accounts.stillNamed.has(cid));
@@ -83,13 +85,20 @@ class TreeWork {
   readonly replaced: Cid[] = [];
   readonly #needs: CheckNeeds;
   readonly #root: RootRecord;
+  readonly #hasTable: boolean;
   readonly #check: CheckState;
   readonly #tableFindings = new Findings();
   readonly #tableChanges: ItemChanges = new Map();
 
-  constructor(needs: CheckNeeds, keys: ReturnType<typeof treeKeys>, root: RootRecord) {
+  constructor(
+    needs: CheckNeeds,
+    { keys, root, hasTable }: {
+      readonly keys: TreeKeys; readonly root: RootRecord; readonly hasTable: boolean;
+    },
+  ) {
     this.#needs = needs;
     this.#root = root;
+    this.#hasTable = hasTable;
     this.blocks = new Blocks(needs, keys);
     const accounts = new Accounts(root.nextIno);
     this.accounts = accounts;
@@ -133,7 +142,7 @@ class TreeWork {
     const { lost, misplaced, elsewhere, unknown, isComplete } = this.#tableFindings;
     accounts.elsewhere += elsewhere;
     accounts.unknown += unknown.size;
-    accounts.wholeTableSeen = isComplete;
+    accounts.wholeTableSeen = isComplete && this.#hasTable;
     if (unknown.size > 0) {
       const words = "files with several names are neither here nor in the books of what peers have";
       this.#check.report({ what: "names-lost", path: null, words, mended: false, loss: true });

@@ -72,11 +72,11 @@ async function replayed(needs: FsckNeeds, options: CheckOptions): Promise<boolea
 
 async function replayOnce(
   needs: FsckNeeds,
-  { treeSecret }: CheckOptions,
+  { treeSecret, isFolder = false }: CheckOptions,
   lostChange: (() => void) | undefined,
 ): Promise<void> {
   const lenient = lostChange === undefined ? {} : { lostChange };
-  const tree = await openTree(needs, { treeSecret, ...lenient });
+  const tree = await openTree(needs, { treeSecret, isFolder, ...lenient });
   await tree.close();
 }
 

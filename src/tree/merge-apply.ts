@@ -61,6 +61,8 @@ export function planOf(ours: Side, merged: Merged): readonly Step[] {
 function differs(before: Fact, after: Fact): boolean {
   const [old, fresh] = [marksOf(before.inode), marksOf(after.inode)];
   if (old.edited !== fresh.edited || old.moved !== fresh.moved) return true;
+  // Another copy of the same: who makes none has the very tree that was there.
+  if (before.tree !== after.tree) return true;
   return before.places.length !== after.places.length
     || before.places.some((place) => !hasPlace(after.places, place));
 }

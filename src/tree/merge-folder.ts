@@ -36,6 +36,8 @@ export class OwnerMeeting implements Meeting {
   readonly folder: Node;
   readonly isWhole = false;
   readonly isJudged = false;
+  /** What he has taken over is his to keep from then on, and nobody needs ours any more. */
+  readonly takesTheirs = true;
   readonly bounds = () => new Bounds(mostOfOwner);
 
   /** Corrupt when it has marks of this device that it never made: it would use them again. */

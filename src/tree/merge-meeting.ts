@@ -29,6 +29,8 @@ export interface Meeting extends Laid, Disposable {
   readonly news: Seen;
   /** What it takes away counts among the losses that nobody may have meant. */
   readonly isJudged: boolean;
+  /** Of one edit that both have, its copy takes the place of ours. */
+  readonly takesTheirs?: boolean;
   sidesOf(comparison: Comparison): Sides;
   /** Has what these need here before programs have to wait; absent where nothing is needed. */
   readonly bring?: ((steps: readonly Step[]) => Promise<void>) | undefined;

@@ -10,7 +10,7 @@
  * result must be to be a tree.
  */
 import type { Ino } from "../base/ids.ts";
-import { marksOf } from "../dag/inodes.ts";
+import { isOneTree, marksOf } from "../dag/inodes.ts";
 import { type Seen, isSeen, seenByBoth } from "../dag/marks.ts";
 import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews }
   from "./merge-facts.ts";
@@ -23,10 +23,15 @@ export interface Terms {
   readonly fresh: number;
   /** What all lies in: the drive's root, or a folder that others have as well. */
   readonly root: Ino;
+  /** Of one edit that both have, their copy takes the place of ours. */
+  readonly takesTheirs?: boolean | undefined;
 }
 
-export function resolve(ours: Side, theirs: Side, { isListed, fresh, root }: Terms): Resolved {
-  const sides = { ours, theirs, seen: seenByBoth(ours.seen, theirs.seen), fresh };
+export function resolve(
+  ours: Side, theirs: Side, { isListed, fresh, root, takesTheirs = false }: Terms,
+): Resolved {
+  const seen = seenByBoth(ours.seen, theirs.seen);
+  const sides = { ours, theirs, seen, fresh, takesTheirs };
   const merged: Merged = new Map();
   for (const ino of new Set([...ours.facts.keys(), ...theirs.facts.keys()])) {
     for (const fact of factsOf(ino, sides)) merged.set(fact.inode.ino, fact);
@@ -40,6 +45,7 @@ interface Sides {
   readonly theirs: Side;
   readonly seen: Seen;
   readonly fresh: number;
+  readonly takesTheirs: boolean;
 }
 
 /** None where it is gone, two where it was edited on both sides. */
@@ -71,16 +77,27 @@ interface Versions {
   readonly other?: Fact;
 }
 
-function versionsOf(our: Fact, their: Fact, { ours, theirs }: Sides): Versions {
+function versionsOf(our: Fact, their: Fact, { ours, theirs, takesTheirs }: Sides): Versions {
   const ourMark = marksOf(our.inode).edited;
   const theirMark = marksOf(their.inode).edited;
-  if (ourMark === theirMark) return { version: our };
+  if (ourMark === theirMark) {
+    return { version: takesTheirs && isOtherCopy(our, their) ? their : our };
+  }
   const isOld = isKnown(theirs, our, ourMark);
   const isTheirsOld = isKnown(ours, their, theirMark);
   if (isOld !== isTheirsOld) return { version: isOld ? their : our };
   const [version, other] = isLater(our, their) ? [our, their] : [their, our];
   const needsCopy = !isOld && !isFolder(our) && !sameContent(our, their);
   return needsCopy ? { version, other } : { version };
+}
+
+/** The same, in other blocks. */
+function isOtherCopy(our: Fact, their: Fact): boolean {
+  const [one, other] = [our.inode, their.inode];
+  if (one.content.kind !== other.content.kind) return false;
+  if (one.content.kind === "chunks" && !isOneTree(our.tree, their.tree)) return true;
+  if (one.xattrs.kind !== "block" || other.xattrs.kind !== "block") return false;
+  return one.xattrs.link.cid !== other.xattrs.link.cid;
 }
 
 /** Whoever has an inode knows how it was made. */

@@ -172,7 +172,8 @@ export class Merger {
       const isListed = (ino: Ino): boolean => comparison.isListed(ino);
       const fresh = this.#state.nextIno;
       const root = meeting.folder.ino;
-      const resolved = resolve(ours, theirs, { isListed, fresh, root });
+      const { takesTheirs } = meeting;
+      const resolved = resolve(ours, theirs, { isListed, fresh, root, takesTheirs });
       if (resolved.kind === "merged") return planOf(ours, resolved.merged);
       await comparison.list(resolved.folders);
     }

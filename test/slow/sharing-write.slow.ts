@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, wri
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "tap";
+import { until } from "../support/cli.ts";
 import { met } from "../support/folders.ts";
 import { appears, isShutOut, shares, twoPeople } from "../support/two-people.ts";
 
@@ -39,12 +40,30 @@ test("a folder is written by its owner and by one more person, whoever is off",
     writeFileSync(join(work, "mine"), "of both");
     await ann.must(t, ["flush", "--timeout", "90"]);
     await appears(join(shared, "mine"), "of both");
+    const verify = async () => JSON.parse((await ben.must(t, ["verify", "--json"])).out) as {
+      readonly segments: number; readonly missing: number; readonly proofsWrong: number;
+    };
+    t.match(await verify(), { missing: 0, proofsWrong: 0 });
+    // His own drive has next to nothing: what is given back is what Ann has taken over.
+    const givesBack = async () => {
+      await ben.must(t, ["flush", "--timeout", "90"]);
+      const { out } = await ben.must(t, ["gc", "--json", "--timeout", "90"]);
+      return (JSON.parse(out) as { readonly blocks: number }).blocks > 10;
+    };
+    await until(givesBack, { seconds: 90, what: "Ben's copies are given back" });
+    t.match(await verify(), { missing: 0, proofsWrong: 0 });
+    t.ok(readFileSync(join(shared, "sub", "of Ben")).equals(large), "Ann's copy is read");
 
     await ann.must(t, ["unmount"]);
     writeFileSync(join(shared, "while Ann is off"), "written");
     rmSync(join(shared, "sub", "large"));
     await ben.must(t, ["flush", "--timeout", "90"]);
     await ben.must(t, ["unmount"]);
+    const { files, problems } = JSON.parse((await ben.must(t, ["fsck", "--json"])).out) as {
+      readonly files: number; readonly problems: number;
+    };
+    t.equal(problems, 0);
+    t.ok(files >= 5, `${files} files and folders, those of the shared folder among them`);
     await ann.must(t, ["mount", ann.mount]);
     await appears(join(work, "while Ann is off"), "written");
     t.strictSame(readdirSync(join(work, "sub")).sort(), ["note", "of Ben"]);

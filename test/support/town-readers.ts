@@ -41,7 +41,7 @@ function roomOf(parts: {
     roots: {
       shared: async ({ root }) => shown(root), written: nobodyWrites, expired: async () => undefined,
     },
-    openTransfer: nobodyWrites,
+    guests: { open: nobodyWrites, end: async () => undefined },
   });
 }
 

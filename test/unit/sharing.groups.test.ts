@@ -119,7 +119,9 @@ async function openReader({ keys }: Person, vault: Vault, world: World) {
     const own = new OwnInboxes({ ...parts, keepersOf: () => [] });
     const taken = new Taken({
       ...parts, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),
-      openTransfer: () => { throw new Error("nobody writes here"); },
+      guests: {
+        open: () => { throw new Error("nobody writes here"); }, end: async () => undefined,
+      },
       roots: {
         expired: async () => undefined, written: async () => true,
         shared: async ({ name, root }: SharedRoot) => {

@@ -4,8 +4,9 @@
  * beyond the folder.
  */
 import { type Test, test } from "tap";
+import { CidFilter } from "../../src/base/cid-filter.ts";
 import { isFault } from "../../src/base/errors.ts";
-import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Entry, encodeEntry, nameKey } from "../../src/dag/entries.ts";
 import { type Inode, type PageTree, fileType, noTree } from "../../src/dag/inodes.ts";
@@ -52,6 +53,41 @@ test("what a guest writes is in the owner's folder, and then the owner's own", a
   t.equal((await alone.getattr(owned)).sizeBytes, 5_000_000);
   t.ok((await alone.getattr(owned)).blocks < 100, "holes stay holes");
 });
+
+test("what the owner has taken over is his: the guest keeps no copy of her own", async (t) => {
+  const both = await new SharedFolder("over").open(async (tree, folder) => {
+    await put(tree, "old", Buffer.alloc(300_000, 9), folder);
+  });
+  const { guest: tree, owner, folder } = both;
+  const large = await put(tree, "large", seededRandom("over").bytes(700_000));
+  const many = await put(tree, "many links", seededRandom("links").bytes(9 * 256 * 1024));
+  await put(tree, "short", "inline");
+  await tree.setxattr(nobody, large, "user.note", Buffer.alloc(20_000, 1), "any");
+  await both.guestsRecord();
+  const hers = new Set(await cidsBelow(tree));
+  await both.settle();
+  await isSame(t, both);
+  const now = await cidsBelow(tree);
+  t.strictSame(now, await cidsBelow(owner, folder), "the very blocks of the owner");
+  t.equal(now.filter((cid) => hers.has(cid)).length, 2, "of hers none but what was his");
+  const census = await tree.census(100);
+  t.equal([...hers].filter((cid) => new CidFilter(census?.living ?? new Uint8Array(1)).has(cid)).length, 2);
+  t.equal(Buffer.from(await tree.getxattr(large, "user.note")).length, 20_000);
+  await put(tree, "large", "hers again");
+  await both.guestsRecord();
+  t.equal(await textAt(tree, "large"), "hers again");
+  await both.toGuest();
+  t.equal(await textAt(tree, "large"), "hers again", "what he has not taken over stays hers");
+  t.equal((await readFile(tree, many)).length, 9 * 256 * 1024);
+  await both.settle();
+  await isSame(t, both);
+});
+
+async function cidsBelow(tree: Tree, folder = rootIno): Promise<readonly Cid[]> {
+  const cids: Cid[] = [];
+  for await (const cid of tree.cidsBelow(folder)) cids.push(cid);
+  return cids.sort();
+}
 
 test("what the owner does comes to the guest: edits, moves, removals, and what moves in",
   async (t) => {

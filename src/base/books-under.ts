@@ -1,5 +1,5 @@
 /** A part of a KeyValue as if it were one of its own: every key stands behind a prefix. */
-import type { KeyChange, KeyValue } from "../base/blocks.ts";
+import type { KeyChange, KeyValue } from "./blocks.ts";
 
 export function booksUnder(books: KeyValue, prefix: string): KeyValue {
   const under = (key: string): string => prefix + key;

@@ -1,0 +1,36 @@
+/**
+ * Which stores there are of what is written in folders of others, and what opens them: for whoever
+ * looks after them while nothing is mounted. It changes nothing: the books are read as a clone.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { OwnerId } from "../base/ids.ts";
+import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
+import { personKeysOf } from "../crypt/grants.ts";
+import { writtenPrefix } from "../sharing/taken-books.ts";
+import { writtenFolders } from "../sharing/written-folders.ts";
+import type { NodeConfig } from "./config.ts";
+
+export interface WrittenStore {
+  /** What the folder is called here. */
+  readonly name: string;
+  readonly writer: OwnerId;
+  readonly treeSecret: Uint8Array;
+  readonly booksDirectory: string;
+  readonly booksPrefix: string;
+}
+
+export async function writtenStores(
+  { directory, driveSeed }: Pick<NodeConfig, "directory" | "driveSeed">,
+): Promise<readonly WrittenStore[]> {
+  const booksDirectory = join(directory, "books", "sharing");
+  if (driveSeed === undefined || !existsSync(booksDirectory)) return [];
+  await using parts = new AsyncDisposableStack();
+  const clone = parts.use(await cloneKeyValue(booksDirectory));
+  const books = parts.use(await openKeyValue(clone.directory));
+  const folders = await writtenFolders(books, personKeysOf(driveSeed));
+  return folders.map(({ name, right }) => ({
+    name, writer: right.keys.owner, treeSecret: right.keys.treeSecret, booksDirectory,
+    booksPrefix: `${writtenPrefix(right)}t/`,
+  }));
+}

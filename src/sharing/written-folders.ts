@@ -1,0 +1,50 @@
+/**
+ * Which folders of others this machine's person may write, and by which rights, as the books tell
+ * it: for whoever looks after what is here of them while nothing runs.
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import type { PersonKeys } from "../crypt/grants.ts";
+import type { WriteRight } from "../crypt/write-right.ts";
+import { type Held, openInbox, takeGrant } from "./opened.ts";
+import { decodeInbox, offersOf } from "./own-inboxes.ts";
+import { decodeTaken, decodeThrough } from "./taken-books.ts";
+import { ownGrant } from "./taking.ts";
+
+type Books = Pick<KeyValue, "list">;
+
+export interface WrittenFolder {
+  /** What it is called here. */
+  readonly name: string;
+  readonly right: WriteRight;
+}
+
+export async function writtenFolders(
+  books: Books, person: PersonKeys,
+): Promise<readonly WrittenFolder[]> {
+  const offers = await offersIn(books, person);
+  const found: { readonly name: string; readonly right: WriteRight | undefined }[] = [];
+  for await (const [key, value] of books.list("t/")) {
+    const { name, offered } = decodeTaken(value);
+    const held = offers.get(key.slice(2)) ?? ownGrant(person, offered).held;
+    found.push({ name, right: held.right });
+  }
+  for await (const [key, value] of books.list("u/")) {
+    const { name } = decodeThrough(value);
+    found.push({ name, right: offers.get(key.slice(2))?.right });
+  }
+  return found.flatMap(({ name, right }) => right === undefined ? [] : [{ name, right }]);
+}
+
+/** What groups gave this person last, by place. */
+async function offersIn(books: Books, person: PersonKeys): Promise<ReadonlyMap<string, Held>> {
+  const found = new Map<string, Held>();
+  for await (const [, value] of books.list("y/")) {
+    const { grant, record } = decodeInbox(value);
+    if (record.length === 0) continue;
+    const inbox = takeGrant(person, grant);
+    for (const { held } of offersOf(inbox, openInbox(inbox, record, 0))) {
+      found.set(`${held.grant.owner}/${held.grant.share}`, held);
+    }
+  }
+  return found;
+}
