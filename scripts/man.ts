@@ -22,8 +22,9 @@ export const mountOptions: readonly (readonly [words: string, meaning: string])[
     "user_allow_other in /etc/fuse.conf, makes it possible"],
   ["nonempty", "mount over what the directory holds; it is hidden meanwhile"],
   ["sync, async", "each write waits for stable storage, or not (the default)"],
-  ["noatime, atime, relatime", "do not keep access times, or do (the default), when they are " +
-    "older than the last change, or than a day"],
+  ["noatime, atime, relatime, strictatime, norelatime, lazytime, nolazytime, diratime, nodiratime",
+    "taken, and the same here: reading moves no access time, which only programs set, since each " +
+    "would have to go to peers"],
   ["suid, nosuid", "honour set-user-id bits, or not (the default for users)"],
   ["dev, nodev", "honour device files, or not (the default for users)"],
   ["exec, noexec", "allow programs to run from the drive (the default), or not"],

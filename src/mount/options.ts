@@ -25,8 +25,9 @@ const switches: Readonly<Record<string, ChosenOptions>> = {
   suid: { setUserId: true }, nosuid: { setUserId: false },
   dev: { devices: true }, nodev: { devices: false },
   exec: { execute: true }, noexec: { execute: false },
-  // Kept as the kernel does by default: when older than the last change, or than a day.
+  // Reading moves no access time, whichever is said: it would make a new root, which goes to peers.
   atime: { noAtime: false }, relatime: { noAtime: false }, noatime: { noAtime: true },
+  strictatime: {}, norelatime: {}, lazytime: {}, nolazytime: {}, diratime: {}, nodiratime: {},
   sync: { synchronous: true }, async: { synchronous: false },
   defaults: {},
   // These hold always.

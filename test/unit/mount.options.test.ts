@@ -26,6 +26,7 @@ test("the usual words are understood, later ones winning", (t) => {
     readOnly: false, maxReadBytes: 131072, noAtime: true,
   });
   t.strictSame(parseMountOptions("noatime,relatime"), { noAtime: false });
+  t.strictSame(parseMountOptions("defaults,noatime,nodiratime,lazytime"), { noAtime: true });
   t.strictSame(parseMountOptions("x-systemd.automount,_netdev,user,subtype=hive,fsname=a=b"), {
     fsName: "a=b",
   });
