@@ -6,6 +6,8 @@ export const machineLimits = {
     /** Above what services have and below what kernels give to outgoing connections (Linux: from
      * 32,768 on), which would take a peer's port before it listens there, or while it rests. */
     ports: { first: 10_000, count: 22_000, triesMax: 100 },
+    /** Processes that are started at once: a start keeps one processor busy for two seconds. */
+    startsAtOnce: 4,
   },
   drive: {
     /** How long a start without a local store asks for what peers have: they are dialled first. */

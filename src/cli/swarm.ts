@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { HiveError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { shuffled, systemRandom } from "../base/random.ts";
 import type { Arguments, ControlHandlers } from "./control.ts";
@@ -51,7 +52,7 @@ export class Swarm {
       if (this.#processes) return outerPeer(place, others);
       return innerPeer(place, others, this.#log);
     });
-    for (const peer of this.#peers) await peer.start();
+    await startAll(this.#peers, this.#processes ? limits.swarm.startsAtOnce : 1);
   }
 
   handlers(end: () => void): ControlHandlers {
@@ -103,6 +104,24 @@ export class Swarm {
     if (peer !== undefined) return peer;
     throw new HiveError("NotFound", "swarm", `peer ${number} of ${this.#peers.length}`);
   }
+}
+
+/** In order, those whom all the others know first. After a failure no further ones are started. */
+async function startAll(peers: readonly SwarmPeer[], atOnce: number): Promise<void> {
+  const waiting = [...peers];
+  const lane = async (): Promise<void> => {
+    try {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        await next.start();
+      }
+    } finally {
+      waiting.length = 0;
+    }
+  };
+  // All of them, so that whoever ends the swarm then ends those that started meanwhile, too.
+  const lanes = await Promise.allSettled(Array.from({ length: atOnce }, lane));
+  const failed = lanes.find((one) => one.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 async function rowOf(peer: SwarmPeer): Promise<SwarmRow> {
