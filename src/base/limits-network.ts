@@ -283,6 +283,10 @@ export const networkLimits = {
     offersMax: 4096,
     /** Offers in one answer. */
     offersSampleMax: 64,
+    /** Peers asked for offers within the time in which an offer is renewed. */
+    offerAsksMax: 16,
+    /** That peers are still there is written so often: the disk of an idle machine may sleep. */
+    bookEveryMs: 3_600_000,
     offerAddressesMax: 8,
     /** How old an offer may be before its peer counts as gone, and how far ahead its clock. */
     offerAgeMsMax: 14 * 24 * 3600_000,

@@ -48,7 +48,9 @@ export class Book {
   readonly #self: PeerId;
   readonly #entries = new Map<PeerId, Entry>();
   readonly #friends = new Set<PeerId>();
+  /** What the books do not have yet, and when they shall. */
   readonly #dirty = new Set<PeerId>();
+  #saveAtMs = Infinity;
   readonly #listeners = new Set<() => void>();
   #known: readonly KnownPeer[] | undefined;
 
@@ -79,6 +81,7 @@ export class Book {
     const changes = spoilt.map((key) => ({ type: "delete", key }) as const);
     if (changes.length > 0) await this.#needs.books.batch(changes);
     this.#dirty.clear();
+    this.#saveAtMs = Infinity;
   }
 
   /** Takes an offer whose signature was checked; true when it is new to us and credible. */
@@ -105,9 +108,10 @@ export class Book {
 
   #remember(offer: Offer, lastSeenMs: number, from: Source): void {
     const known = this.#entries.get(offer.peer);
+    const isThere = known?.offer.addresses.join() === offer.addresses.join();
     if (known === undefined) this.#entries.set(offer.peer, fresh(offer, lastSeenMs, from));
     else known.offer = offer;
-    this.#dirty.add(offer.peer);
+    this.#save(offer.peer, isThere ? limits.peers.bookEveryMs : 0);
     this.#makeRoom(from);
     this.#changed();
   }
@@ -143,9 +147,9 @@ export class Book {
   met(peer: PeerId): void {
     const entry = this.#entries.get(peer);
     if (entry === undefined) return;
+    this.#save(peer, entry.lastSeenMs === 0 ? 0 : limits.peers.bookEveryMs);
     entry.lastSeenMs = this.#needs.clock.now();
     entry.failures = 0;
-    this.#dirty.add(peer);
     if (entry.online) return;
     entry.online = true;
     this.#changed();
@@ -193,10 +197,15 @@ export class Book {
     return this.#pick(count, (entry) => entry.online && due(entry), "pingedAtMs");
   }
 
-  /** Whom to ask for offers next; asking is noted. */
+  /**
+   * Whom to ask for offers next; asking is noted. However many there are, a few are asked: each
+   * answers with a sample of all, so that asking all would bring everybody's offer from everybody.
+   */
   dueAsk(): PeerId | undefined {
     const nowMs = this.#needs.clock.now();
     const due = (entry: Entry) => this.#isPast(entry.askedAtMs, limits.peers.offerRefreshMs);
+    const asked = this.#countOf((entry) => !due(entry));
+    if (asked >= limits.peers.offerAsksMax) return undefined;
     const [peer] = this.#pick(1, (entry) => entry.online && due(entry), "askedAtMs");
     const entry = peer === undefined ? undefined : this.#entries.get(peer);
     if (entry !== undefined) entry.askedAtMs = nowMs;
@@ -226,16 +235,25 @@ export class Book {
   /**
    * Writes what changed, forgets hearsay that is too old; true when there was something to write.
    * Whom we met stays until room is needed: a clock that is set wrong must not cost us our peers.
+   * That somebody is still there is news for nobody: unless it is the end, it waits for better.
    */
-  async flush(): Promise<boolean> {
+  async flush({ isEnd = false } = {}): Promise<boolean> {
     for (const [peer, entry] of this.#entries) {
       if (isHearsay(entry) && !this.#credible(entry.offer)) this.#forget(peer);
     }
+    if (!isEnd && this.#needs.clock.monotonicMs() < this.#saveAtMs) return false;
     const changed = [...this.#dirty].slice(0, flushMax);
-    if (changed.length === 0) return false;
     for (const peer of changed) this.#dirty.delete(peer);
+    if (this.#dirty.size === 0) this.#saveAtMs = Infinity;
+    if (changed.length === 0) return false;
     await this.#needs.books.batch(changed.map((peer) => this.#change(peer)));
     return true;
+  }
+
+  /** Within so long, with all else that is not written yet. */
+  #save(peer: PeerId, withinMs: number): void {
+    this.#dirty.add(peer);
+    this.#saveAtMs = Math.min(this.#saveAtMs, this.#needs.clock.monotonicMs() + withinMs);
   }
 
   #change(peer: PeerId) {
@@ -244,6 +262,12 @@ export class Book {
     if (entry === undefined) return { type: "delete", key } as const;
     const value = new Writer().varint(entry.lastSeenMs).bytes(entry.offer.bytes).finish();
     return { type: "put", key, value } as const;
+  }
+
+  #countOf(holds: (entry: Entry) => boolean): number {
+    let count = 0;
+    for (const entry of this.#entries.values()) if (holds(entry)) count++;
+    return count;
   }
 
   #pick(
@@ -294,7 +318,7 @@ export class Book {
 
   #forget(peer: PeerId): void {
     this.#entries.delete(peer);
-    this.#dirty.add(peer);
+    this.#save(peer, 0);
     this.#changed();
   }
 

@@ -43,11 +43,11 @@ export class Exchange implements Step {
     const dialled = await this.#dial(signal);
     const asked = book.dueAsk();
     if (asked !== undefined) await this.#quietly(asked, this.askOffers(asked, signal));
-    for (const peer of book.duePings(limits.peers.pingsPerStep)) {
-      await this.#quietly(peer, this.#needs.linkTo(peer).ping(signal));
-    }
+    const due = book.duePings(limits.peers.pingsPerStep);
+    for (const peer of due) await this.#quietly(peer, this.#needs.linkTo(peer).ping(signal));
     const present = await this.#needs.presence.step(signal);
-    return wrote || dialled || asked !== undefined ? "busy" : present;
+    const hasMore = due.length === limits.peers.pingsPerStep;
+    return wrote || dialled || hasMore || asked !== undefined ? "busy" : present;
   }
 
   /** Hears of other peers from this one. */

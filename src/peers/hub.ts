@@ -212,7 +212,7 @@ export class Hub extends ShardCalls implements Peers {
     await using stack = new AsyncDisposableStack();
     stack.defer(() => this.#node.stop());
     stack.defer(async () => {
-      while (await this.#book.flush());
+      while (await this.#book.flush({ isEnd: true }));
     });
     for (const link of this.#links.values()) stack.defer(() => link.close());
     // Had it failed to open, whoever asked for it was told.

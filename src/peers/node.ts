@@ -84,6 +84,8 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
     connectionEncrypters: [options.encryption === "tls" ? socketTls() : noise()],
     ...protectorOf(options.networkKey),
     streamMuxers: [yamux({
+      // Two pings a minute from each end; the address book's one does it, and measures as well.
+      enableKeepAlive: false,
       maxInboundStreams: streamsMax,
       maxOutboundStreams: streamsMax,
       streamOptions: {
@@ -104,7 +106,7 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
       reconnectRetries: 0,
     },
     ...(options.door === undefined ? {} : { connectionGater: gaterOf(options.door) }),
-    // It would open a stream per connection every ten seconds; yamux keeps them alive already.
+    // It would open a stream per connection every ten seconds.
     connectionMonitor: { enabled: false },
     services: {
       identify: identify({ protocolPrefix: "hive" }),
