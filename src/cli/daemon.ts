@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { openSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { systemClock } from "../base/clock.ts";
 import { HiveError, type Kind, isFault, kinds } from "../base/errors.ts";
 
@@ -54,8 +55,12 @@ export function receivePassphrase(): Promise<Buffer | undefined> {
   });
 }
 
-/** In the child: tells the waiting parent that all is well. */
+/**
+ * In the child: tells the waiting parent that all is well. What it compiled until then is kept for
+ * the next start now: Node would do so at its end, and a daemon may be killed, or run for months.
+ */
 export function sayReady(words: string): void {
+  flushCompileCache();
   process.send?.({ type: "ready", words } satisfies Message);
 }
 
