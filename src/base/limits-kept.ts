@@ -37,6 +37,8 @@ export const keptLimits = {
     addressBytesMax: 256,
     /** Beyond this JavaScript has no date (ECMA-262, 21.4.1.1). */
     timeMsMax: 8.64e15,
+    /** Offers that are known again without a check: 1 KiB each, and all of a small network. */
+    offersKnownMax: 1024,
     /** 80 members: the widest class of records.ts. */
     membersMax: 80,
   },

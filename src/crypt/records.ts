@@ -23,6 +23,7 @@ import type { DeviceCertificate, Head, Manifest, Offer } from "../base/records.t
 import type { Receipt, Release, SegmentRecord } from "../base/records.ts";
 import type { DriveKeys } from "./drive.ts";
 import { type Deputy, type RecordShape, type Signed, parseRecord, signRecord } from "./envelope.ts";
+import { knowing } from "./known.ts";
 import { type PeerKeys, publicKeyOfPeer } from "./peer-key.ts";
 import { classIn, countryIn, groupIn, membersIn, ownerIn, peerIn } from "./record-fields.ts";
 import { releasedShardIn, rootsIn, segmentIn, shardBytesIn, timeIn } from "./record-fields.ts";
@@ -42,9 +43,9 @@ export function signOffer(keys: PeerSigner, told: Told<Offer, "peer">): Offer {
   return signRecord(offerShape, { ...told, peer: keys.peer }, keys.sign);
 }
 
-export function parseOffer(bytes: Uint8Array): Offer {
+export const parseOffer: (bytes: Uint8Array) => Offer = knowing((bytes) => {
   return parseRecord(offerShape, bytes);
-}
+}, { countMax: limits.records.offersKnownMax });
 
 export function signDeviceCertificate(
   keys: OwnerSigner,

@@ -73,7 +73,7 @@ export class QuickSwarm {
     const isAmongAll = async (): Promise<boolean> => {
       return (await this.#machine.status()).peers.online >= peers;
     };
-    await until(isAmongAll, { seconds: 300, what: "the drive knows all peers" });
+    await until(isAmongAll, { seconds: 900, what: "the drive knows all peers" });
   }
 
   /** Of those that live. */
