@@ -7,7 +7,7 @@ import { holdersOf, newMachine, readCold, rowOf, until } from "../support/cli.ts
 
 const file = randomBytes(6_000_000);
 
-test("a killed peer starts again, even without its vault", { timeout: 120_000 }, async (t) => {
+test("a killed peer starts again, even without its vault", { timeout: 300_000 }, async (t) => {
   const machine = newMachine("processes");
   t.teardown(() => machine.end());
   await machine.must(t, ["swarm", "start", "--peers", "4", "--processes"]);

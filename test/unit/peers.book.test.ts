@@ -1,4 +1,4 @@
-/** What the address book costs a node that has nothing to do: its disk's sleep, and others' words. */
+/** What the address book costs a node that has nothing to do: writes, and others' words. */
 import { test } from "tap";
 import { silentLog } from "../../src/base/log.ts";
 import { limits } from "../../src/base/limits.ts";
@@ -24,7 +24,8 @@ function world() {
 
 function offerOf(clock: VirtualClock, name: string, port = 1): Offer {
   const claims = { household: name, country: "CH", addresses: [`/ip4/127.0.0.1/tcp/${port}`] };
-  return signOffer(loopbackKeys(name), { atMs: clock.now(), ...claims, quotaBytes: 1, freeBytes: 1 });
+  const space = { quotaBytes: 1, freeBytes: 1 };
+  return signOffer(loopbackKeys(name), { atMs: clock.now(), ...claims, ...space });
 }
 
 test("peers that answer every minute, as they were, are written once an hour", async (t) => {
@@ -75,7 +76,7 @@ test("the end writes what waited", async (t) => {
   t.equal(again.peers()[0]?.lastSeenMs, clock.now());
 });
 
-test("however many peers are there, a few are asked for offers, and all in their turn", async (t) => {
+test("however many peers are there, a few are asked for offers, all in turn", async (t) => {
   const { clock, book } = world();
   const names = Array.from({ length: 60 }, (_, at) => `peer ${at}`);
   for (const name of names) book.accept(offerOf(clock, name));
