@@ -86,7 +86,7 @@ export class Adopt implements Step {
 }
 
 /** Pure: a newcomer is seated by what it proves, and by nothing that it or others say. */
-function seatsToAdopt(
+export function seatsToAdopt(
   standing: Standing, proofs: readonly Pick<Proof, "holder" | "answer">[],
 ): readonly PeerId[] {
   const { manifest: { peers } } = standing;

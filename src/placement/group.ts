@@ -101,6 +101,25 @@ export function replaceMember(
   };
 }
 
+/** Several seats at once, of whoever sits there. */
+export interface SubstitutesWish extends Omit<SubstituteWish, "lostIndex"> {
+  readonly lost: readonly PeerId[];
+}
+
+/** The members once each lost one's seat went to another, as far as anybody may take it. */
+export function replaceMembers({ lost, manifest, ...wish }: SubstitutesWish): readonly PeerId[] {
+  return lost.reduce<readonly PeerId[]>((peers, peer) => {
+    const lostIndex = peers.indexOf(peer);
+    if (lostIndex < 0) return peers;
+    // Who just lost a seat must not be drawn for the next one.
+    const offers = wish.offers.filter((one) => {
+      return peers.includes(one.peer) || !lost.includes(one.peer);
+    });
+    const drawn = replaceMember({ ...wish, offers, lostIndex, manifest: { ...manifest, peers } });
+    return drawn.state === "drawn" ? peers.with(lostIndex, drawn.peer) : peers;
+  }, manifest.peers);
+}
+
 type Sitting = Candidate & Codes;
 
 function usualOf({ policy, isWide = false }: Choice & Manner, wanted: ErasureClass): Bounds {
@@ -160,15 +179,18 @@ function drawSeats({ seed, seats, candidates, bounds, usual }: {
   return { peers, isWide: tally.isWide };
 }
 
-/** The members but the lost one. Of whom nothing is known might be in any one household. */
+/** The members but the lost one. */
 function tallyWithout(wish: SubstituteWish, bounds: Bounds, numbers: DomainNumbers): Tally {
   const tally = new Tally(bounds);
   const known = new Map(wish.offers.map((offer) => [offer.peer, offer]));
   for (const peer of wish.manifest.peers.toSpliced(wish.lostIndex, 1)) {
     const offer = known.get(peer);
-    const seen = offer === undefined ? undefined : seenBy(wish, offer);
-    const codes = seen === undefined ? [] : numbers.codesOf(seen.facts, seen.evidence);
-    tally.count({ codes, offset: 0 });
+    if (offer === undefined) {
+      tally.countUnheard();
+      continue;
+    }
+    const { facts, evidence } = seenBy(wish, offer);
+    tally.count({ codes: numbers.codesOf(facts, evidence), offset: 0 });
   }
   return tally;
 }

@@ -143,6 +143,8 @@ export function seedsOf(seed: string, { caps, floors }: Bounds): readonly string
 /** The members so far. */
 export class Tally {
   readonly #bounds: Bounds;
+  /** Members of whom nothing is known: each may lie in any domain, and in a new one or not. */
+  #unheard = 0;
   /** By places in `domainWords`; of one that is not counted nothing is known. */
   readonly #members: readonly Census[];
 
@@ -154,7 +156,7 @@ export class Tally {
   /** Whether none of its domains is full. */
   hasRoom(who: Codes): boolean {
     for (const { at, count } of this.#bounds.caps) {
-      if (this.#membersAt(at, who) >= count) return false;
+      if (this.#membersAt(at, who) + this.#unheardAt(at) >= count) return false;
     }
     return true;
   }
@@ -168,6 +170,7 @@ export class Tally {
   /** Nor is the seat needed for a domain that the group has not got yet. */
   mayTake(who: Codes, seatsLeft: number): boolean {
     return this.hasRoom(who) && this.#bounds.floors.every(({ at, count }) => {
+      if (this.#unheard > 0) return this.#knownAt(at) + Number(this.#isNew(at, who)) >= count;
       const isNeeded = count - this.#knownAt(at) >= seatsLeft;
       return !isNeeded || count <= this.#knownAt(at) || this.#isNew(at, who);
     });
@@ -177,6 +180,11 @@ export class Tally {
     for (const at of this.#bounds.counted) this.#censusAt(at).count(codeAt(at, who));
   }
 
+  countUnheard(): void {
+    this.#unheard++;
+    this.count({ codes: [], offset: 0 });
+  }
+
   /** Whether the group has as many domains as it must. */
   get isWide(): boolean {
     return this.#bounds.floors.every(({ at, count }) => this.#knownAt(at) >= count);
@@ -184,6 +192,11 @@ export class Tally {
 
   #isNew(at: number, who: Codes): boolean {
     return codeAt(at, who) !== unknown && this.#membersAt(at, who) === 0;
+  }
+
+  /** Households are what people say: there one who is not heard of keeps nobody out. */
+  #unheardAt(at: number): number {
+    return this.#unheard === 0 || domainAt(at) === "household" ? 0 : this.#unheard;
   }
 
   #membersAt(at: number, who: Codes): number {

@@ -14,7 +14,7 @@ import { classNamed, isOfPolicy, largestFor, nextClass } from "../placement/clas
 import { seenBy } from "../placement/eligible.ts";
 import { explain } from "../placement/explain.ts";
 import { factsKnown } from "../placement/facts.ts";
-import { type Manner, drawGroup, replaceMember } from "../placement/group.ts";
+import { type Manner, drawGroup, replaceMembers } from "../placement/group.ts";
 import { allows } from "../placement/judge.ts";
 import type { Policy } from "../placement/policy.ts";
 import { choiceOf } from "./law.ts";
@@ -129,22 +129,9 @@ export class Drawing {
       return wish.peers.includes(peer) || (online && !unfit.has(peer) && !lost.includes(peer));
     });
     const choice = this.#choiceOf(policy, known);
-    let peers = wish.peers;
-    for (const peer of lost) {
-      const lostIndex = peers.indexOf(peer);
-      if (lostIndex < 0) continue;
-      // A new seed each epoch: who refused the seat once need not be drawn for ever.
-      const seed = `${wish.group}/${wish.epoch}`;
-      // Who just lost a seat must not be drawn for the next one.
-      const offers = choice.offers.filter((one) => {
-        return peers.includes(one.peer) || !lost.includes(one.peer);
-      });
-      const manifest = { ...wish, peers };
-      const how = { ...manner, manifest, lostIndex, seed, isWide: true };
-      const drawn = replaceMember({ ...choice, ...how, offers });
-      if (drawn.state === "drawn") peers = peers.with(lostIndex, drawn.peer);
-    }
-    return peers;
+    // A new seed each epoch: who refused the seat once need not be drawn for ever.
+    const seed = `${wish.group}/${wish.epoch}`;
+    return replaceMembers({ ...choice, ...manner, manifest: wish, lost, seed, isWide: true });
   }
 
   #choiceOf(policy: Policy, known: readonly KnownPeer[]) {
