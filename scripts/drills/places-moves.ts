@@ -6,10 +6,10 @@ import { setTimeout } from "node:timers/promises";
 import { until } from "../../test/support/cli.ts";
 import { type Towns, shardsOnDisk } from "../../test/support/made-up-towns.ts";
 import { type Dweller, moved } from "../../test/support/world-plan.ts";
-import { believed } from "../../test/support/world-truth.ts";
+import { beliefs } from "../../test/support/world-truth.ts";
 import { must, say, timed } from "./machine.ts";
-import { type Owner, type Placed, mountAmong, sharedRoots, shardsByPolicy, writePolicy }
-  from "./places-owner.ts";
+import { type Placed, sharedRoots } from "./places-judge.ts";
+import { type Owner, mountAmong, shardsByPolicy, writePolicy } from "./places-owner.ts";
 import { refusedRows } from "./places-policies.ts";
 
 /** Where nobody lives and every policy of the EU ends. */
@@ -65,7 +65,8 @@ function forbiddenTo(
   return placed.flatMap(({ name, roots: all }) => {
     const roots = all.filter((root) => !alike.has(root));
     const rule = rows.find((row) => row.name === name)?.rule;
-    const mayNot = rule !== undefined && !rule.may(dweller, believed(dweller, rule));
+    const places = rule === undefined ? [] : beliefs(dweller, rule);
+    const mayNot = rule !== undefined && places.every((place) => !rule.may(dweller, place));
     return mayNot ? roots : [];
   });
 }

@@ -13,11 +13,10 @@ import { SegmentBooks } from "../../src/transfer/books.ts";
 import { type Machine, newMachine, run, until } from "../../test/support/cli.ts";
 import { type Towns, shardsOnDisk } from "../../test/support/made-up-towns.ts";
 import { type Dweller, addressOf } from "../../test/support/world-plan.ts";
-import { broken, classes, householdsOf } from "../../test/support/world-truth.ts";
 import { must } from "./machine.ts";
+import { type Placed, fileBytes } from "./places-judge.ts";
 import type { Row } from "./places-policies.ts";
 
-const fileBytes = 300_000;
 const meetSeconds = 900;
 
 export interface Owner extends AsyncDisposable {
@@ -25,14 +24,6 @@ export interface Owner extends AsyncDisposable {
   readonly rows: readonly Row[];
   /** Hashes of what was written, by the policy's name. */
   readonly files: Map<string, string>;
-}
-
-/** What the disks say of one policy. */
-export interface Found {
-  readonly name: string;
-  readonly shards: number;
-  readonly holders: number;
-  readonly violations: readonly string[];
 }
 
 export async function newOwner(
@@ -121,20 +112,10 @@ export async function shardsByPolicy({ machine }: Owner): Promise<readonly Place
   for await (const [key, value] of books.list("q/")) names.set(key.slice(2), String(value));
   const segments = new SegmentBooks(books);
   await segments.open();
-  return Promise.all(segments.all().map(async ({ segment, group, n, k, shardBytes }) => {
+  return Promise.all(segments.all().map(async ({ segment, group, n, k, shardBytes, holders }) => {
     const roots = (await segments.record(segment))?.roots.slice(0, n) ?? [];
-    return { name: names.get(group) ?? "", group, k, n, shardBytes, roots };
+    return { name: names.get(group) ?? "", group, k, n, shardBytes, roots, holders };
   }));
-}
-
-/** A segment. */
-export interface Placed {
-  readonly name: string;
-  readonly group: string;
-  readonly k: number;
-  readonly n: number;
-  readonly shardBytes: number;
-  readonly roots: readonly string[];
 }
 
 /** Who has which shard, by everybody's disks. */
@@ -148,53 +129,6 @@ export async function holdersByShard(
     }
   }
   return holders;
-}
-
-/** What is wrong with where a policy's shards lie. */
-export function judgeRow(
-  { name, rule, waits = false }: Row,
-  { placed, holders, dwellers }: {
-    readonly placed: readonly Placed[];
-    readonly holders: ReadonlyMap<string, readonly Dweller[]>;
-    readonly dwellers: readonly Dweller[];
-  },
-): Found {
-  const mine = placed.filter((one) => one.name === name);
-  const homes = householdsOf(dwellers);
-  const held = ({ roots }: Placed) => roots.map((root) => holders.get(root) ?? []);
-  const alike = new Set(sharedRoots(placed));
-  const own = ({ roots }: Placed) => roots.filter((root) => !alike.has(root))
-    .flatMap((root) => holders.get(root) ?? []);
-  const shards = mine.flatMap(held).reduce((sum, those) => sum + those.length, 0);
-  const everybody = new Set(mine.flatMap((one) => held(one).flat()));
-  if (waits) {
-    const violations = shards === 0 ? [] : [`${shards} shards, where none may be`];
-    return { name, shards, holders: everybody.size, violations };
-  }
-  const [, n] = classes[rule.class] as readonly [number, number, number];
-  const room = mine.reduce((sum, { k, shardBytes }) => sum + k * shardBytes, 0);
-  const groups = Map.groupBy(mine, ({ group }) => group);
-  const violations = [
-    ...(room >= fileBytes ? [] : [`room for ${room} bytes only`]),
-    ...mine.flatMap((one) => {
-      const missing = held(one).filter((those) => those.length === 0).length;
-      return missing === 0 && one.n === n ? [] : [`${missing} of ${one.n} shards are nowhere`];
-    }),
-    ...[...groups.values()].flatMap((those) => {
-      return broken([...new Set(those.flatMap(own))], rule, homes);
-    }),
-  ];
-  return { name, shards, holders: everybody.size, violations };
-}
-
-/**
- * Of shards that are byte for byte the same, as those of nothing but filler are: a file on a disk
- * does not tell which of them it is.
- */
-export function sharedRoots(placed: readonly Placed[]): readonly string[] {
-  const seen = new Map<string, number>();
-  for (const root of placed.flatMap(({ roots }) => roots)) seen.set(root, (seen.get(root) ?? 0) + 1);
-  return [...seen].filter(([, count]) => count > 1).map(([root]) => root);
 }
 
 function hashOf(bytes: Uint8Array): string {

@@ -43,23 +43,49 @@ export function householdsOf(dwellers: readonly Dweller[]): ReadonlyMap<Dweller,
   return homes;
 }
 
-/** What may be believed of where it is. */
-export function believed(dweller: Dweller, { measured }: Rule): string | undefined {
-  if (measured === true) return dweller.country;
-  return dweller.claims === dweller.shown ? dweller.shown : undefined;
+/**
+ * What may be believed of where it is, the likeliest first. Round trips may have shown that an
+ * address tells the truth and the peer does not, or that both lie: whether they have yet, and for
+ * whom, no plan tells.
+ */
+export function beliefs(
+  { country, claims, shown }: Dweller, { measured }: Pick<Rule, "measured">,
+): readonly (string | undefined)[] {
+  if (measured === true || (claims === country && shown === country)) return [country];
+  if (claims === shown) return [shown, undefined];
+  return shown === country ? [undefined, country] : [undefined];
 }
 
-/** What these holders of one group break, in words. */
+/** What these holders of one group break whatever is believed of those who lie, in words. */
 export function broken(
   holders: readonly Dweller[], rule: Rule, homes: ReadonlyMap<Dweller, number>,
 ): readonly string[] {
+  const found = readingsOf(holders, rule).map((places) => brokenAt(places, rule, homes));
+  return found.reduce((least, one) => (one.length < least.length ? one : least));
+}
+
+/** Where each of them is believed to be. */
+type Places = ReadonlyMap<Dweller, string | undefined>;
+
+function readingsOf(holders: readonly Dweller[], rule: Rule): readonly Places[] {
+  return holders.reduce<readonly Places[]>((readings, one) => {
+    return beliefs(one, rule).flatMap((place) => {
+      return readings.map((places) => new Map([...places, [one, place]]));
+    });
+  }, [new Map()]);
+}
+
+function brokenAt(
+  places: Places, rule: Rule, homes: ReadonlyMap<Dweller, number>,
+): readonly string[] {
   const [k, , r] = classes[rule.class] as readonly [number, number, number];
-  const strangers = holders.filter((one) => !rule.may(one, believed(one, rule)));
+  const holders = [...places.keys()];
+  const strangers = holders.filter((one) => !rule.may(one, places.get(one)));
   const nameOf: Readonly<Record<Domain, (one: Dweller) => string | undefined>> = {
     household: (one) => String(homes.get(one)),
     prefix: prefixOf,
     asn: (one) => one.asn?.toString(),
-    country: (one) => believed(one, rule),
+    country: (one) => places.get(one),
   };
   const most = Object.entries({ household: 1, ...rule.most }).flatMap(([domain, wished]) => {
     const counts = countsOf(holders.map(nameOf[domain as Domain]));
