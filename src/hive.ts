@@ -11,6 +11,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { extname, join } from "node:path";
 import { cachePolicyStep } from "./agent/cache-policy.ts";
 import { type Loop, startLoop } from "./agent/loop.ts";
+import { Refusal } from "./agent/refusal.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
@@ -118,7 +119,8 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { treeSecret } = driveKeysFor(config);
   const note = await bringBack(cache, node, { clock, log, isNew });
   const around = { log, config, cache, node, government };
-  const { tree, loop } = await openTreeAndLoop(parts, around, { treeSecret, readOnly, ...owner });
+  const opened = await openTreeAndLoop(parts, around, { treeSecret, readOnly, ...owner });
+  const { tree, loop, refusal } = opened;
   await government.begin(tree, node);
   await keepSecrets(tree, node, shared);
   await epochs.begin({ tree, node });
@@ -131,7 +133,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   takeGuestsIn(tree, shared, mounted);
   void epochs.removed.then((atMs) => endWriting({ tree, mounted, log }, atMs)).catch(() => {});
   const wake = () => loop.wake();
-  const known = { cache, tree, node, mounted, note, government, shared, told, wake };
+  const known = { cache, tree, node, mounted, note, government, refusal, shared, told, wake };
   return driveOf(known, parts.move());
 }
 
@@ -153,7 +155,7 @@ interface Around {
 async function openTreeAndLoop(
   parts: AsyncDisposableStack, { log, config, cache, node, government }: Around,
   known: User & Pick<TreeOptions, "treeSecret" | "readOnly">,
-): Promise<{ readonly tree: Tree; readonly loop: Loop }> {
+): Promise<{ readonly tree: Tree; readonly loop: Loop; readonly refusal: Refusal }> {
   const { keep, brake } = config;
   const device = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
   const rules = { ...(keep && { keep }), ...(brake && { brake }) };
@@ -166,13 +168,16 @@ async function openTreeAndLoop(
   const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
   const dropClean = () => cache.dropClean({ pinned: true });
   const policy = cachePolicyStep({ clock, mayCache, dropClean });
+  const judge = () => government.refusals();
+  const refusal = new Refusal({ clock, log, judge, refuse: (names) => tree.refuse(names) });
   const { committer, collector, resealer, renewer } = tree;
   const ofTree = [committer, collector, resealer, renewer, tree.pins?.step() ?? []].flat();
-  const loop = startLoop([...ofTree, cache.step, memory, growthStep(), policy], { clock, log });
+  const steps = [...ofTree, cache.step, memory, growthStep(), policy, refusal];
+  const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());
   // Writers may wait for room: there may be garbage.
   parts.use(cache.onDirty(() => loop.wake()));
-  return { tree, loop };
+  return { tree, loop, refusal };
 }
 
 /** The drive with the past of every folder in it, and folders of others in one. */

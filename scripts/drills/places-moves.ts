@@ -2,8 +2,10 @@
  * What the drill `places` does beside writing: a peer goes abroad, policies that nobody satisfies
  * are chosen, and what the peers say of their places is held against what was measured.
  */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { until } from "../../test/support/cli.ts";
+import { type Machine, run, until } from "../../test/support/cli.ts";
 import { type Towns, shardsOnDisk } from "../../test/support/made-up-towns.ts";
 import { type Dweller, moved } from "../../test/support/world-plan.ts";
 import { beliefs } from "../../test/support/world-truth.ts";
@@ -15,6 +17,7 @@ import { refusedRows } from "./places-policies.ts";
 /** Where nobody lives and every policy of the EU ends. */
 const abroad = "BR";
 const moveSeconds = 1200;
+const refusalSeconds = 120;
 
 /** The peer of the EU with the most shards goes abroad; what it may not keep there leaves it. */
 export async function tryMove(towns: Towns, owner: Owner): Promise<void> {
@@ -88,7 +91,37 @@ export async function tryRefused(towns: Towns, { machine }: Owner): Promise<void
     const lines = ran.out.split("\n").filter((one) => /^\d|\bno\b/.test(one));
     for (const line of lines) say(`    ${line}`);
   }
+  await timed("nothing is taken under them", () => writesRefused(machine));
   if (await everything() !== before) throw new Error("a policy that was refused moved shards");
+}
+
+/** Given to a folder all the same, as any program may do, they let nobody write there. */
+async function writesRefused(machine: Machine): Promise<void> {
+  for (const { name } of refusedRows) {
+    const folder = join(machine.mount, name);
+    mkdirSync(folder);
+    const set = await run("setfattr", ["-n", "user.hive.policy", "-v", name, folder], {});
+    if (set.code !== 0) throw new Error(`${name}: ${set.error}`);
+    const isRefused = async (): Promise<boolean> => {
+      return codeOf(() => writeFileSync(join(folder, "file"), "x")) === "ENOSPC";
+    };
+    await until(isRefused, { seconds: refusalSeconds, what: `nothing is taken under ${name}` });
+  }
+  const { out } = await machine.hive(["status"]);
+  for (const line of out.split("\n").filter((one) => one.includes("nothing more is taken"))) {
+    say(`  ${line}`);
+  }
+  for (const { name } of refusedRows) rmSync(join(machine.mount, name), { recursive: true });
+}
+
+/** Of the fault that the act ends with; "none" if it ends well. */
+function codeOf(act: () => void): string {
+  try {
+    act();
+    return "none";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
 }
 
 interface Row {

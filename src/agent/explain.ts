@@ -4,13 +4,14 @@ import type { KnownPeer } from "../base/network.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../base/records.ts";
 import type { PolicyQuestion, PolicyReport } from "../base/policy-views.ts";
 import { classNamed, largestFor } from "../placement/classes.ts";
-import type { Choice } from "../placement/eligible.ts";
+import { type Choice, hopesOf } from "../placement/eligible.ts";
 import { type Explanation, explain, explainPeer } from "../placement/explain.ts";
 import { factsKnown } from "../placement/facts.ts";
 import { drawGroup } from "../placement/group.ts";
 import { hashOfPolicy } from "../placement/policy-hash.ts";
 import { parsePolicy } from "../placement/policy-parse.ts";
 import type { Policy } from "../placement/policy.ts";
+import { lackText } from "./waiting-words.ts";
 
 export interface Surroundings {
   readonly known: readonly KnownPeer[];
@@ -39,11 +40,24 @@ export function policyReportOf(
     ],
     classes: told.classes,
     class: possible?.name ?? null,
+    hopeless: hopelessOf({ ...choice, offers: known.map(({ offer }) => offer) }, known),
     unsatisfiable: policy.unsatisfiable ?? "refuse",
     peer: peer === null ? null : {
       peer, place: placeOf(peer, choice), ...answerFor(peer as PeerId, choice, groups, possible),
     },
   };
+}
+
+/** What even all known peers together are too few for, in words; null where they may do. */
+function hopelessOf(choice: Choice, known: readonly KnownPeer[]): string | null {
+  const { policy } = choice;
+  const best = explain({ ...choice, factsOf: factsKnown(known) }, hopesOf(policy));
+  const [least] = best.classes;
+  if (least === undefined) return "no class promises what it asks for";
+  if (best.classes.some(({ isEnough }) => isEnough)) return null;
+  const { needed, bounds } = least;
+  const lacking = bounds.filter((bound) => bound.left < bound.needed);
+  return lackText({ clauses: best.clauses, bounds: lacking, needed }, "known");
 }
 
 function placeOf(peer: string, { offers, factsOf }: Choice) {

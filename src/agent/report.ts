@@ -3,13 +3,14 @@ import type { StoreUsage } from "../base/blocks.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
-import type { PartView, RepairStatus } from "../base/safety.ts";
+import type { Alert, PartView, RepairStatus } from "../base/safety.ts";
 import type { PeerRow } from "../base/peer-views.ts";
 import type { PolicyQueue, PolicyStatus } from "../base/policy-views.ts";
 import type { DriveStatus, NodeStatus, SafetyStatus } from "../base/views.ts";
 import { factsKnown, isLying } from "../placement/facts.ts";
 import type { LaneStatus } from "../transfer/lanes.ts";
 import type { PartStatus } from "../transfer/parts.ts";
+import { wholeDrive } from "../transfer/policies.ts";
 import type { AgentStatus } from "./agent.ts";
 import { whyOf } from "./conduct-words.ts";
 import type { PeerConduct } from "./conduct.ts";
@@ -128,21 +129,32 @@ function stateOf(conduct: PeerConduct | undefined): string {
   return `${conduct.liveness}: ${counts}${refusing}${tardy}`;
 }
 
+/** What nothing more is taken of: it was written by nobody, so no node knows of it. */
+function refusedOf(refused: ReadonlyMap<string, string>): readonly Alert[] {
+  return [...refused].map(([name, why]) => ({
+    kind: "refused", policy: name === wholeDrive ? null : name,
+    text: `nothing more is taken: too few peers satisfy it: ${why}`,
+  }));
+}
+
 type LocalPart = "pid" | "mount" | "driver" | "requests" | "trouble" | "resealing" | "pins" |
   "brake";
 
 /** What `hive status` tells, from the node's view and the local store's. */
 export function driveStatusOf(
   node: NodeStatus,
-  local: Pick<DriveStatus, LocalPart> & { readonly usage: StoreUsage },
+  local: Pick<DriveStatus, LocalPart> & {
+    readonly usage: StoreUsage; readonly refused: ReadonlyMap<string, string>;
+  },
 ): DriveStatus {
-  const { usage, ...told } = local;
+  const { usage, refused, ...told } = local;
   const { households, householdsNeeded, pendingBlocks, ...safety } = node.drive ?? unkept;
   return {
     ...told,
     traffic: node.traffic,
     state: stateOfDrive(safety, usage.dirtyBytes > 0 || pendingBlocks > 0),
     ...safety,
+    alerts: [...safety.alerts, ...refusedOf(refused)],
     owed: node.owed,
     dirtyBytes: usage.dirtyBytes,
     cacheBytes: usage.usedBytes,

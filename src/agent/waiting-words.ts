@@ -23,7 +23,7 @@ export function waitingText(waiting: Waiting): string | null {
     case "nothing":
       return null;
     case "peers":
-      return `peers of enough households${clausesText(waiting)}${boundsText(waiting)}`;
+      return `peers of enough households${colonBefore(lackOf(waiting, "online"))}`;
     case "policy":
     case "traffic":
       return waiting.why;
@@ -34,19 +34,35 @@ export function waitingText(waiting: Waiting): string | null {
   }
 }
 
+type Lack = Pick<TooFew, "clauses" | "bounds" | "needed">;
+
+/** What too few peers come to, clause by clause; `which` of all there may be they are. */
+export function lackText(lack: Lack, which: "online" | "known"): string {
+  const first = lack.clauses[0]?.left ?? 0;
+  return lackOf(lack, which) || `${first} are ${which}; ${lack.needed} are needed`;
+}
+
+/** Nothing where no clause is to blame. */
+function lackOf(lack: Lack, which: string): string {
+  return clausesText(lack, which) || boundsText(lack);
+}
+
+function colonBefore(words: string): string {
+  return words === "" ? "" : `: ${words}`;
+}
+
 /** Which clause of the policy left how many, where it is the policy that leaves too few. */
-function clausesText({ clauses, needed }: TooFew): string {
+function clausesText({ clauses, needed }: Lack, which: string): string {
   const first = clauses[0]?.left ?? 0;
   const told = clauses.filter(({ left }, at) => left < (clauses[at - 1]?.left ?? first));
   if (first < needed || told.length === 0) return "";
   const counts = told.map(({ clause, left }) => `${left} after ${clause}`);
-  return `: ${first} are online, ${counts.join(", ")}; ${needed} are needed`;
+  return `${first} are ${which}, ${counts.join(", ")}; ${needed} are needed`;
 }
 
 /** Where the peers would be enough, and their spread is not. */
-function boundsText({ clauses, bounds, needed }: TooFew): string {
+function boundsText({ clauses, bounds, needed }: Lack): string {
   const isEnough = (clauses.at(-1)?.left ?? 0) >= needed;
   if (!isEnough || bounds.length === 0) return "";
-  const counts = bounds.map((bound) => `${bound.left} of ${bound.needed} by ${bound.clause}`);
-  return `: ${counts.join(", ")}`;
+  return bounds.map((bound) => `${bound.left} of ${bound.needed} by ${bound.clause}`).join(", ");
 }

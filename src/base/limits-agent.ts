@@ -56,6 +56,9 @@ export const agentLimits = {
     doubtMs: 10 * 60_000,
     /** Between two looks at whether this machine may keep what peers have. */
     cachePolicyMs: 5_000,
+    /** Between two looks at which policies refuse, and how long they must be past all hope. */
+    refusalLookMs: 2_000,
+    refusalPatienceMs: 6_000,
     /** Reads and uploads tell of a peer at most this often; audits always. */
     observationMsMin: 60_000,
     /** Between two looks at the members; after more, this machine slept or its clock was set. */

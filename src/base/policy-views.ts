@@ -66,6 +66,11 @@ export interface PolicyReport {
   }[];
   /** What a new group would be of; null when there are too few peers. */
   readonly class: string | null;
+  /**
+   * Why it can never be, by the peers that are known, online or not; null when it may be. Then what
+   * goes by it is taken no more, if that is its answer.
+   */
+  readonly hopeless: string | null;
   readonly unsatisfiable: "refuse" | "queue";
   readonly peer: {
     readonly peer: string;

@@ -25,7 +25,7 @@ interface Folders {
 export class Government {
   #texts: PolicyTexts;
   #folders: Folders | undefined;
-  #node: Pick<NodeDuties, "govern"> | undefined;
+  #node: Pick<NodeDuties, "govern" | "explainPolicy"> | undefined;
   /** What the node was told last. */
   #told: string | undefined;
 
@@ -39,7 +39,9 @@ export class Government {
   }
 
   /** Whoever wrote blocks can be asked what they go by. */
-  async begin(folders: Folders, node: Pick<NodeDuties, "govern">): Promise<void> {
+  async begin(
+    folders: Folders, node: Pick<NodeDuties, "govern" | "explainPolicy">,
+  ): Promise<void> {
     this.#node = node;
     this.#folders = folders;
     await this.govern(this.#texts);
@@ -74,6 +76,27 @@ export class Government {
     const names = found?.folder?.map((name) => Buffer.from(name, "latin1").toString("utf8"));
     const folder = names === undefined ? null : `/${names.join("/")}`;
     return { policy: found?.name ?? null, folder, text: text ?? null };
+  }
+
+  /**
+   * Of the names that anything goes by ("" is the whole drive's), those under which nothing more is
+   * to be taken, and why: their policies refuse, and even all known peers are too few. The built-in
+   * policy was chosen by nobody, and refuses nothing.
+   */
+  async refusals(): Promise<ReadonlyMap<string, string>> {
+    const { drive, named } = await this.#all();
+    const folders = this.#folders?.policies().filter(({ slot }) => slot > 0) ?? [];
+    const asked = [{ name: "", text: drive }, ...folders.map(({ name }) => {
+      return { name, text: named[name] };
+    })];
+    const found = new Map<string, string>();
+    for (const { name, text } of asked) {
+      if (text === undefined) continue;
+      const report = await this.#node?.explainPolicy({ text, peer: null });
+      if (report?.unsatisfiable !== "refuse" || report.hopeless === null) continue;
+      found.set(name, report.hopeless);
+    }
+    return found;
   }
 
   async #inform(): Promise<void> {

@@ -62,7 +62,8 @@ export const peerCommands = [
       "of the peers that are known now each clause leaves, and says of a PEER why it is chosen " +
       "or not; it ends with 5 when there are too few. `use` or `set` makes it the policy of this " +
       "drive, and without a NAME the built-in one; a policy that too few peers satisfy is " +
-      "refused, unless it says `unsatisfiable queue`. A mounted drive goes by it at once, and by " +
+      "refused, unless it says `unsatisfiable queue`, and one that comes to that later takes " +
+      "nothing more (ENOSPC). A mounted drive goes by it at once, and by " +
       "a file that is edited within a second; what lies against it is moved. With a PATH, `set` " +
       "gives a folder of the drive a policy of its own, which holds for all below it, down to " +
       "folders that have one; with --inherit the folder goes by the one above it again. With a " +

@@ -11,10 +11,11 @@ export const safetyCommands = [
       "Tells how many more holders it survives, when it was last proven, in which countries its " +
       "holders are, what is being repaired and for how long, and the same for each policy that " +
       "folders go by. An alert is what somebody has to see to: segments that cannot be read " +
-      "(lost), that have fewer shards than repair should leave (endangered), data that too few " +
-      "peers are there for (unplaced), seats that nobody can take (unheld), groups that lie " +
-      "against their policy (unlawful), and that this device was shut out (removed). The log is " +
-      "told when one comes and when it is over. With " +
+      "(lost), that have fewer shards than repair should leave (endangered), a policy under " +
+      "which nothing more is taken, as it refuses and too few known peers satisfy it (refused), " +
+      "data that too few peers are there for (unplaced), seats that nobody can take (unheld), " +
+      "groups that lie against their policy (unlawful), and that this device was shut out " +
+      "(removed). The log is told when one comes and when it is over. With " +
       "--check it ends with 7 when something is lost, and with 5 when there is any other alert. " +
       "The fields of --json stay as they are; others may be added.",
     options: [{ name: "check", summary: "end with 5 or 7 when there is an alert" }, json],

@@ -207,11 +207,15 @@ function reportText(found: PolicyReport): string {
     "",
     table(["class", "peers needed", "possible", ""], classes),
     "",
-    found.class === null
-      ? "now: too few peers; data stays on this machine"
-      : `now: class ${found.class}`,
+    `now: ${outcomeText(found)}`,
     ...peerText(found.peer),
   ].join("\n");
+}
+
+function outcomeText({ class: possible, hopeless, unsatisfiable }: PolicyReport): string {
+  if (possible !== null) return `class ${possible}`;
+  const isRefused = hopeless !== null && unsatisfiable === "refuse";
+  return `too few peers; ${isRefused ? "nothing is taken" : "data stays on this machine"}`;
 }
 
 function peerText(peer: PolicyReport["peer"]): string[] {

@@ -2,6 +2,7 @@
  * A mounted drive, as whoever mounted it sees it: each wish goes to the room that fulfils it, or to
  * several in their order. It opens and closes nothing but what it was given.
  */
+import type { Refusal } from "../agent/refusal.ts";
 import { driveStatusOf } from "../agent/report.ts";
 import { nameFromText } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
@@ -55,6 +56,8 @@ export interface DriveParts {
   readonly mounted: Mounted;
   readonly note: string | undefined;
   readonly government: Government;
+  /** What nothing more is taken of. */
+  readonly refusal: Pick<Refusal, "refused">;
   readonly shared: Pick<SharedFolders, "commit">;
   /** What the node was told last. */
   readonly told: { traffic: TrafficOrders; quotaBytes: number };
@@ -81,6 +84,7 @@ export function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
         resealing: tree.resealing() ?? null,
         pins: tree.pins?.status() ?? null,
         brake: tree.brake.status(),
+        refused: parts.refusal.refused,
       }),
     async flush(timeoutMs) {
       await Promise.all([tree.commit(), parts.shared.commit()]);

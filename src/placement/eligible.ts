@@ -32,12 +32,12 @@ export interface Filter {
 
 /** The offers that every clause lets through, and how many each clause left. */
 export function eligible(
-  choice: Choice,
+  choice: Choice, filters = filtersOf(choice.policy, choice.nowMs),
 ): { readonly left: readonly Seen[]; readonly clauses: readonly ClauseCount[] } {
-  const { offers, policy, nowMs } = choice;
+  const { offers } = choice;
   let left = newestOfEach(offers).map((offer) => seenBy(choice, offer));
   const clauses = [{ clause: "any offer", left: left.length }];
-  for (const { clause, test } of filtersOf(policy, nowMs)) {
+  for (const { clause, test } of filters) {
     left = left.filter(test);
     clauses.push({ clause, left: left.length });
   }
@@ -58,6 +58,24 @@ export function filtersOf(policy: Policy, nowMs: number): readonly Filter[] {
       test: (seen) => allows(rule, seen),
     })),
   ];
+}
+
+/**
+ * The rules alone, as if everybody known were online, had room and, where its round trip is not
+ * known, a good one: whom they bar is barred whatever one waits for.
+ */
+export function hopesOf({ rules }: Policy): readonly Filter[] {
+  return rules.map((rule) => ({
+    clause: clauseOf(rule),
+    test: (seen) => tripsOf(seen).some((roundTripMs) => {
+      return allows(rule, { ...seen, facts: { ...seen.facts, roundTripMs } });
+    }),
+  }));
+}
+
+/** Those that it may turn out to have: a rule may want a short one or a long one. */
+function tripsOf({ facts: { roundTripMs } }: Seen): readonly number[] {
+  return roundTripMs === undefined ? [0, Infinity] : [roundTripMs];
 }
 
 export function seenBy(choice: Pick<Choice, "policy" | "factsOf">, offer: Offer): Seen {

@@ -5,7 +5,7 @@
 import type { PeerId } from "../base/ids.ts";
 import { type ErasureClass, type Offer, erasureClasses } from "../base/records.ts";
 import { isOfPolicy } from "./classes.ts";
-import { type Choice, type ClauseCount, eligible, filtersOf } from "./eligible.ts";
+import { type Choice, type ClauseCount, type Filter, eligible, filtersOf } from "./eligible.ts";
 import { newestOfEach, seenBy } from "./eligible.ts";
 import { type Seen, allows, judge } from "./judge.ts";
 import { clauseOf } from "./policy-text.ts";
@@ -28,8 +28,8 @@ export interface ClassRoom {
   readonly isEnough: boolean;
 }
 
-export function explain(choice: Choice): Explanation {
-  const { left, clauses } = eligible(choice);
+export function explain(choice: Choice, filters?: readonly Filter[]): Explanation {
+  const { left, clauses } = eligible(choice, filters);
   const numbers = new DomainNumbers();
   const peers = left.map(({ facts, evidence }): Codes => {
     return { codes: numbers.codesOf(facts, evidence), offset: 0 };

@@ -29,6 +29,8 @@ export interface Governed extends StandInMaker {
   refreshPolicyTexts(): Promise<void>;
   /** Which policy a path goes by, and the folder that says so. */
   policyAt(path: readonly string[]): Promise<PolicyAt>;
+  /** Nothing more is taken under these names, "" for the drive's default; with the reasons. */
+  refuse(names: ReadonlyMap<string, string>): void;
   /** As by its extended attribute; null takes it away, if it has one. */
   setPolicy(path: readonly string[], name: string | null): Promise<void>;
 }
@@ -49,6 +51,7 @@ export function governedPart(state: State, resealer: Resealer): Governed {
     policies: () => slotNames(state),
     policyTexts: () => keptTexts(state),
     refreshPolicyTexts: () => refreshTexts(state),
+    refuse: (names) => void (state.refused = names),
     setPolicy: async (path: readonly string[], name: string | null) => {
       const node = await nodeAt(state, path);
       await attempt(() => {

@@ -96,6 +96,8 @@ export class State {
   namesKept = 0;
   /** Grows when the policy that some folder goes by may have become another: see slots.ts. */
   placesChanged = 0;
+  /** Names of policies under which nothing more is taken, and why: see refusing.ts. */
+  refused: ReadonlyMap<string, string> = new Map();
   /** False where the table of linked files is not at hand: their names are passed over. */
   showsLinked = true;
   /** What moved, and from where, in the act that is being made so. */

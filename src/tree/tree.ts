@@ -5,9 +5,9 @@
  * Read: attempt, state, then the operation you care about; commit.ts and replay.ts for durability.
  */
 import type { CensusTaker } from "../base/blocks.ts";
-import type { Caller, FileSystem } from "../base/filesystem.ts";
+import type { Caller, FileSystem, OpenFlags } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
-import { type Cid, type Ino, parseName, rootIno } from "../base/ids.ts";
+import { type Cid, type Handle, type Ino, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { BrakeRule, KeepRule } from "../base/snapshots.ts";
 import type { Maybe, Step } from "../base/step.ts";
@@ -33,6 +33,7 @@ import { newRoot, writerOf } from "./new-root.ts";
 import type { Node } from "./nodes.ts";
 import { Past } from "./past.ts";
 import { allocate, copyRange } from "./ranges.ts";
+import { describing, growing, opening, refuseArrival, resizing } from "./refusing.ts";
 import { afterLoss, rmdir, unlink } from "./removing.ts";
 import { rename } from "./renaming.ts";
 import { type LostChange, replay } from "./replay.ts";
@@ -205,6 +206,7 @@ function namesPart(state: State, run: Run) {
     },
     mknod: (caller, at, node) =>
       run(() => {
+        growing(state, directoryOf(state, at.parent));
         if (isFolderMode(node.mode)) {
           throw new HiveError("NotPermitted", "tree.mknod", "a directory");
         }
@@ -212,19 +214,31 @@ function namesPart(state: State, run: Run) {
       }),
     mkdir: (caller, at, node) =>
       run(() => {
+        growing(state, directoryOf(state, at.parent));
         const mode = (node.mode & ~typeMask) | fileType.directory;
         return lookedUp(make(state, caller, at, { mode })).attributes();
       }),
     symlink: (caller, at, target) =>
       run(() => {
+        growing(state, directoryOf(state, at.parent));
         const content = { kind: "symlink", target: checkedTarget(target) } as const;
         const mode = fileType.symlink | 0o777;
         return lookedUp(make(state, caller, at, { mode, content })).attributes();
       }),
-    link: (_caller, ino, at) => run(() => lookedUp(link(state, ino, at)).attributes()),
+    link: (_caller, ino, at) =>
+      run(() => {
+        growing(state, directoryOf(state, at.parent));
+        return lookedUp(link(state, ino, at)).attributes();
+      }),
     unlink: (_caller, at) => run(() => unlink(state, at)),
     rmdir: (_caller, at) => run(() => rmdir(state, at)),
-    rename: (_caller, from, to, kind) => run(() => rename(state, from, to, kind)),
+    rename: (_caller, from, to, kind) =>
+      run(() => {
+        const [left, entered] = [directoryOf(state, from.parent), directoryOf(state, to.parent)];
+        refuseArrival(state, left, entered);
+        if (kind === "exchange") refuseArrival(state, entered, left);
+        rename(state, from, to, kind);
+      }),
   } satisfies Partial<FileSystem>;
 }
 
@@ -234,7 +248,7 @@ function attributesPart(state: State, run: Run) {
     getattr: (ino) => run(() => nodes.get(ino).attributes()),
     setattr: (caller, ino, change) =>
       run(() => {
-        const node = nodes.get(ino);
+        const node = resizing(state, nodes.get(ino), change);
         setAttributes(state, node, change, caller);
         return node.attributes();
       }),
@@ -246,7 +260,10 @@ function attributesPart(state: State, run: Run) {
       }),
     getxattr: (ino, name) => run(() => getXattr(state, nodes.get(ino), name)),
     setxattr: (_caller, ino, name, value, mode, options) =>
-      run(() => setXattr(state, nodes.get(ino), { name, value, mode, ...options })) as Maybe<void>,
+      run(() => {
+        const node = describing(state, nodes.get(ino), name);
+        return setXattr(state, node, { name, value, mode, ...options });
+      }) as Maybe<void>,
     listxattr: (ino) => run(() => listXattrs(state, nodes.get(ino))),
     removexattr: (_caller, ino, name) =>
       run(() => removeXattr(state, nodes.get(ino), name)) as Maybe<void>,
@@ -255,8 +272,10 @@ function attributesPart(state: State, run: Run) {
 
 function filesPart(state: State, run: Run, handles: Handles) {
   const { nodes } = state;
-  const truncated = (node: Node, truncate: boolean): Node => {
-    if (truncate) setAttributes(state, node, { sizeBytes: 0 });
+  const writable = (handle: Handle): Node => growing(state, handles.writable(handle));
+  const opened = (node: Node, flags: OpenFlags): Node => {
+    opening(state, fileOf(node), flags);
+    if (flags.truncate) setAttributes(state, node, { sizeBytes: 0 });
     return node;
   };
   return {
@@ -264,7 +283,7 @@ function filesPart(state: State, run: Run, handles: Handles) {
       run(() => {
         // The kernel would take what is written, and learn too late that nobody else does.
         if (flags.write) state.bar.check();
-        return handles.open(truncated(fileOf(nodes.get(ino)), flags.truncate), flags);
+        return handles.open(opened(nodes.get(ino), flags), flags);
       }),
     create: (caller: Caller, at, node, flags) =>
       run(() => {
@@ -274,29 +293,31 @@ function filesPart(state: State, run: Run, handles: Handles) {
         if (found !== undefined && flags.exclusive) {
           throw new HiveError("Exists", "tree.create", at.name);
         }
+        if (found === undefined) growing(state, parent);
         const mode = (node.mode & ~typeMask) | fileType.regular;
         const made =
           found === undefined
             ? make(state, caller, at, { mode })
-            : truncated(fileOf(nodeOf(state, parent, found)), flags.truncate);
+            : opened(nodeOf(state, parent, found), flags);
         const handle = handles.open(lookedUp(made), flags);
         return { attributes: made.attributes(), handle };
       }),
     tmpfile: (caller, parent, node, flags) =>
       run(() => {
         const mode = (node.mode & ~typeMask) | fileType.regular;
+        growing(state, directoryOf(state, parent));
         const made = lookedUp(makeNameless(state, caller, parent, { mode }));
         return { attributes: made.attributes(), handle: handles.open(made, flags) };
       }),
     read: (handle, range, signal) =>
       run(() => readRange(state, handles.get(handle), range), signal),
     write: (handle, offsetBytes, bytes) =>
-      run(() => writeRange(state, handles.writable(handle), offsetBytes, bytes)) as Promise<number>,
-    allocate: (handle, range, kind) => allocate(state, handles.writable(handle), range, kind),
+      run(() => writeRange(state, writable(handle), offsetBytes, bytes)) as Promise<number>,
+    allocate: (handle, range, kind) => allocate(state, writable(handle), range, kind),
     seek: (handle, offsetBytes, whence) =>
       run(() => seekRange(state, handles.get(handle), offsetBytes, whence)),
     copyRange: (from, range, to, toOffsetBytes) =>
-      copyRange(state, handles.get(from), range, handles.writable(to), toOffsetBytes),
+      copyRange(state, handles.get(from), range, writable(to), toOffsetBytes),
     flush: (handle) => void handles.get(handle),
     release(handle) {
       const node = handles.close(handle);

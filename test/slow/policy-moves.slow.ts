@@ -1,6 +1,6 @@
 /** A policy that changes while the drive is mounted, over a swarm of real peers. */
-import { readFileSync, readdirSync, mkdirSync, writeFileSync } from "node:fs";
-import { randomBytes } from "node:crypto";
+import { readFileSync, readdirSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
@@ -117,13 +117,31 @@ test("`require region in EU` empties the others' vaults; an impossible one moves
   });
   t.match((await machine.must(t, ["status"])).out, /^policy +moving \d+ of \d+ segments to policy wide$/m);
   t.match((await machine.hive(["policy", "show", "wide"])).error, /moving \d+ of \d+ segments/);
-  writeFileSync(join(machine.mount, "waits"), "for six households in Japan");
-  t.equal((await machine.hive(["flush", "--timeout", "3"])).code, 9);
+  const written = (name: string): string => {
+    try {
+      writeFileSync(join(machine.mount, name), "for six households in Japan");
+      return "taken";
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? "?";
+    }
+  };
+  await until(async () => written(`waits-${randomUUID()}`) === "ENOSPC", {
+    seconds: 60, what: "nothing more is taken",
+  });
+  const alarmed = await machine.hive(["status", "--check"]);
+  t.equal(alarmed.code, 5);
+  t.match(alarmed.out, /^alert +nothing more is taken: .* 1 after require country in \[JP\]; 6 are/m);
+  rmSync(join(machine.mount, names[0] as string));
+  t.equal((await machine.hive(["flush", "--timeout", "3"])).code, 9, "what is deleted waits as well");
   t.match((await machine.must(t, ["status"])).out, /1 after require country in \[JP\]; 6 are needed/);
   t.equal(await keptBy(machine, () => true), all, "not one shard was dropped");
   for (const [at, name] of names.entries()) {
-    t.ok((await readCold(t, machine, name)).equals(files[at] as Buffer), name);
+    if (at > 0) t.ok((await readCold(t, machine, name)).equals(files[at] as Buffer), name);
   }
+  write(machine, "wide", "policy wide { protect class tiny; require region in EU; }");
+  await until(async () => written("again") === "taken", {
+    seconds: 60, what: "it is taken again",
+  });
 });
 
 test("a peer that comes back from another country loses what it may not keep", async (t) => {

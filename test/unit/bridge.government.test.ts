@@ -2,7 +2,7 @@
 import { test } from "tap";
 import type { SlotName, UploadRound } from "../../src/base/blocks.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import type { PolicyTexts } from "../../src/base/policy-views.ts";
+import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../../src/base/policy-views.ts";
 import { Government } from "../../src/bridge/government.ts";
 
 const texts: PolicyTexts = { drive: undefined, named: { home: "policy home {}" }, problem: null };
@@ -26,8 +26,20 @@ function world(kept: Record<string, string> = {}) {
     policyAt: async () => ({ name: "home", folder: ["caf\xc3\xa9"] }),
     brake: { isOn: false },
   };
-  const node = { govern: async (all: PolicyTexts) => void made.told.push(all) };
+  const node = {
+    govern: async (all: PolicyTexts) => void made.told.push(all),
+    explainPolicy: async ({ text }: PolicyQuestion) => reportOf(text),
+  };
   return Object.assign(made, { folders, node });
+}
+
+/** By what it forbids: nobody at all, or nobody and yet to be taken. */
+function reportOf(text: string): PolicyReport {
+  return {
+    name: "p", hash: "", clauses: [], classes: [], class: null, peer: null,
+    hopeless: text.includes("forbid") ? "0 of 3" : null,
+    unsatisfiable: text.includes("queue") ? "queue" : "refuse",
+  };
 }
 
 const round = async (): Promise<UploadRound> => ({ root: Buffer.from("root"), blocks: [] });
@@ -100,3 +112,18 @@ test("an edited file reaches drive and node; a path's policy is shown as a perso
       policy: "home", folder: "/café", text: "policy home { # edited\n}",
     });
   });
+
+test("what refuses and is past hope is told by its name, if anything goes by it", async (t) => {
+  const named = {
+    home: "forbid", patient: "forbid queue", unused: "forbid", fine: "", lost: "",
+  };
+  const made = world();
+  const government = new Government({ ...texts, drive: undefined, named });
+  await government.begin(made.folders, made.node);
+  made.policies = ["home", "patient", "fine"].map((name, at) => ({ slot: at + 1, name }));
+  t.strictSame([...await government.refusals()], [["home", "0 of 3"]]);
+  await government.govern({ ...texts, drive: "forbid", named });
+  t.strictSame([...(await government.refusals()).keys()], ["", "home"], "the drive's own");
+  made.policies.push({ slot: 0, name: "fine" });
+  t.strictSame([...(await government.refusals()).keys()], ["home"], "unless its root has another");
+});
