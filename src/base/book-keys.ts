@@ -90,3 +90,28 @@ export const peopleKeys = {
   statement: "range/",
   ipfsBlock: "ipfs/",
 } as const;
+
+/** `books/sharing`: of people, of what they give and are given. */
+export const sharingKeys = {
+  contact: "c/",
+  group: "m/",
+  given: "g/",
+  /** The state of a given folder that was told last. */
+  givenState: "l/",
+  renewal: "r/",
+  withdrawal: "w/",
+  /** What a guest wrote that was taken in last. */
+  written: "e/",
+  taken: "t/",
+  takenThrough: "u/",
+  inbox: "i/",
+  ownInbox: "y/",
+  /** Followed by a writer and what guestKeys names. */
+  guest: "o/",
+} as const;
+
+/** What is written in a folder of somebody else's is a drive of its own. */
+export const guestKeys = {
+  transfer: "t/",
+  agent: "a/",
+} as const;

@@ -5,6 +5,7 @@
  * when the folder is left; what is written there it cannot read.
  */
 import { type Agent, openAgent } from "../agent/agent.ts";
+import { guestKeys } from "../base/book-keys.ts";
 import { booksUnder } from "../base/books-under.ts";
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
@@ -101,14 +102,15 @@ export class Guests implements AsyncDisposable {
     const { usual, deadAfterMs, auditIntervalMs } = this.#options;
     const { source = emptySource, census } = guest?.(keys.owner) ?? {};
     const transfer = await openTransfer({
-      ...this.#needs, network, keys, source, onPublished, books: booksUnder(books, "t/"),
+      ...this.#needs, network, keys, source, onPublished,
+      books: booksUnder(books, guestKeys.transfer),
       // It names what the owner has too, of which these books know nothing.
       census: census && { census: (blocks) => census.census(blocks + censusBlocks) },
       brake: traffic.uploads, mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
     }, usual);
     const agent = await openAgent({
-      ...this.#needs, network, transfer, books: booksUnder(books, "a/"), tally: ledger.tally,
-      notices, brake: traffic.healing, line: traffic,
+      ...this.#needs, network, transfer, books: booksUnder(books, guestKeys.agent),
+      tally: ledger.tally, notices, brake: traffic.healing, line: traffic,
     }, { deadAfterMs, auditIntervalMs });
     agent.start();
     return { transfer, agent };

@@ -6,6 +6,7 @@
  *   l/SHARE  the payload of the last record, sealed (given-books.ts)
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { sharingKeys } from "../base/book-keys.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Name } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
@@ -68,7 +69,7 @@ export class GivenRecords {
   }
 
   async last({ share, path }: GivenShare): Promise<Made | undefined> {
-    const sealed = await this.#needs.books.get(`l/${share}`);
+    const sealed = await this.#needs.books.get(sharingKeys.givenState + share);
     if (sealed === undefined) return undefined;
     const payload = openRecord(this.#needs.keys.localKey, sealed);
     const { directory } = parseRoot(decodeSharePayload(payload).root);
@@ -93,7 +94,7 @@ export class GivenRecords {
       }),
     };
     const record = signShare(keys, told);
-    await books.put(`l/${share}`, sealRecord(keys.localKey, payload, random));
+    await books.put(sharingKeys.givenState + share, sealRecord(keys.localKey, payload, random));
     return record;
   }
 

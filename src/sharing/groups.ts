@@ -6,6 +6,7 @@
  *   m/HASH  u8 version 1 | bytes name | varint people, each 32 bytes; HASH is SHA-256 of the name
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { sharingKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import { type PersonId, parseOwnerId } from "../base/ids.ts";
@@ -26,7 +27,7 @@ export class Groups {
   }
 
   async open(): Promise<void> {
-    for await (const [, value] of this.#books.list("m/")) {
+    for await (const [, value] of this.#books.list(sharingKeys.group)) {
       const { name, people } = decodeGroup(value);
       this.#groups.set(name, people);
     }
@@ -87,7 +88,7 @@ interface Group {
 }
 
 function keyOf(name: string): string {
-  return `m/${sha256(Buffer.from(name)).toString("hex")}`;
+  return sharingKeys.group + sha256(Buffer.from(name)).toString("hex");
 }
 
 function encodeGroup({ name, people }: Group): Buffer {

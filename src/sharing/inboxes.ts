@@ -7,6 +7,7 @@
  *   i/PERSON  varint sequence of the last record that was signed, or was about to be
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { sharingKeys } from "../base/book-keys.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import { type PersonId, parseOwnerId } from "../base/ids.ts";
@@ -42,7 +43,7 @@ export class Inboxes {
   }
 
   async open(): Promise<void> {
-    for await (const [key, value] of this.#needs.books.list("i/")) {
+    for await (const [key, value] of this.#needs.books.list(sharingKeys.inbox)) {
       const reader = new Reader(asBuffer(value), "sharing.inbox");
       this.#begin(parseOwnerId(key.slice(2)), reader.varint());
       reader.end();
@@ -90,6 +91,7 @@ export class Inboxes {
   }
 
   async #keep(person: PersonId, sequence: number): Promise<void> {
-    await this.#needs.books.put(`i/${person}`, new Writer(8).varint(sequence).finish());
+    const value = new Writer(8).varint(sequence).finish();
+    await this.#needs.books.put(sharingKeys.inbox + person, value);
   }
 }

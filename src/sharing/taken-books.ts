@@ -6,6 +6,7 @@
  *   u/OWNER/SHARE  bytes name | bytes newest record, of one that came through a group alone;
  *                  without a name where the user does not want it
  */
+import { sharingKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { parseGrant } from "../crypt/share-records.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
@@ -13,7 +14,7 @@ import type { Offered } from "./taking.ts";
 
 /** Where all that is remembered of what is written by a right stands. */
 export function writtenPrefix({ keys }: Pick<WriteRight, "keys">): string {
-  return `o/${keys.owner}/`;
+  return `${sharingKeys.guest}${keys.owner}/`;
 }
 
 export interface ThroughBook {

@@ -7,6 +7,7 @@
  *          | varint when all of it was sealed anew, or 0
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { sharingKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
@@ -39,7 +40,7 @@ export class Withdrawals {
   }
 
   async open(): Promise<void> {
-    for await (const [key, value] of this.#needs.books.list("w/")) {
+    for await (const [key, value] of this.#needs.books.list(sharingKeys.withdrawal)) {
       const era = Number(key.slice(2));
       this.#known.set(era, decode(era, value));
     }
@@ -112,7 +113,7 @@ export class Withdrawals {
 }
 
 function keyOf(era: number): string {
-  return `w/${era}`;
+  return sharingKeys.withdrawal + era;
 }
 
 function encode({ sinceMs, from, path, under, sealedAtMs }: Withdrawal): Buffer {

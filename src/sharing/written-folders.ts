@@ -3,6 +3,7 @@
  * it: for whoever looks after what is here of them while nothing runs.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { sharingKeys } from "../base/book-keys.ts";
 import type { PersonKeys } from "../crypt/grants.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
 import { type Held, openInbox, takeGrant } from "./opened.ts";
@@ -23,12 +24,12 @@ export async function writtenFolders(
 ): Promise<readonly WrittenFolder[]> {
   const offers = await offersIn(books, person);
   const found: { readonly name: string; readonly right: WriteRight | undefined }[] = [];
-  for await (const [key, value] of books.list("t/")) {
+  for await (const [key, value] of books.list(sharingKeys.taken)) {
     const { name, offered } = decodeTaken(value);
     const held = offers.get(key.slice(2)) ?? ownGrant(person, offered).held;
     found.push({ name, right: held.right });
   }
-  for await (const [key, value] of books.list("u/")) {
+  for await (const [key, value] of books.list(sharingKeys.takenThrough)) {
     const { name } = decodeThrough(value);
     found.push({ name, right: offers.get(key.slice(2))?.right });
   }
@@ -38,7 +39,7 @@ export async function writtenFolders(
 /** What groups gave this person last, by place. */
 async function offersIn(books: Books, person: PersonKeys): Promise<ReadonlyMap<string, Held>> {
   const found = new Map<string, Held>();
-  for await (const [, value] of books.list("y/")) {
+  for await (const [, value] of books.list(sharingKeys.ownInbox)) {
     const { grant, record } = decodeInbox(value);
     if (record.length === 0) continue;
     const inbox = takeGrant(person, grant);

@@ -6,6 +6,7 @@
  *
  *   e/SHARE/WRITER  the newest record that is part of the drive
  */
+import { sharingKeys } from "../base/book-keys.ts";
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid, PeerId, PersonId, ShareId } from "../base/ids.ts";
@@ -160,5 +161,5 @@ export class Written {
 }
 
 function keyOf({ share, right }: GivenGuest): string {
-  return `e/${share}/${right.keys.owner}`;
+  return `${sharingKeys.written}${share}/${right.keys.owner}`;
 }
