@@ -25,7 +25,7 @@ export interface PeerConduct {
   readonly isRefusing: boolean;
   /** For days it has proven nothing in time. */
   readonly isTardy: boolean;
-  /** When it was first asked, and when it last answered. */
+  /** Since when it is watched, as far as is remembered, and when it last answered. */
   readonly sinceMs: number | undefined;
   readonly answeredAtMs: number | undefined;
   /** The lengths of the last absences that it came back from. */

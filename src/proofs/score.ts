@@ -17,7 +17,10 @@ export interface Observation {
 /** What is remembered of one peer, oldest first, and since when it has been silent. */
 export interface History {
   readonly recent: readonly Observation[];
-  /** When it was first asked: one that never answered is silent since then. */
+  /**
+   * When it was first asked: one that never answered is silent since then. It moves on when an
+   * absence is forgotten: how often a peer is away is told by what is remembered, and by no more.
+   */
   readonly sinceMs: number | undefined;
   /** Its last sign of life, which outlasts what `recent` forgets. */
   readonly answeredAtMs: number | undefined;
@@ -48,13 +51,25 @@ export const noHistory: History = {
 /** The history with one more observation; the oldest beyond the limit is forgotten. */
 export function remember(history: History, observation: Observation): History {
   const answered = observation.outcome === "offline" ? undefined : observation.atMs;
+  const sinceMs = history.sinceMs ?? observation.atMs;
+  const known = history.absencesMs;
+  const absencesMs = answered === undefined ? known : absencesUntil(history, answered);
+  const isFull = absencesMs !== known && known.length === limits.proofs.absencesMax;
   return {
     recent: [...history.recent, observation].slice(-limits.proofs.historyMax),
-    sinceMs: history.sinceMs ?? observation.atMs,
+    sinceMs: isFull ? Math.round(withoutOldest(sinceMs, observation.atMs)) : sinceMs,
     answeredAtMs: answered ?? history.answeredAtMs,
-    absencesMs: answered === undefined ? history.absencesMs : absencesUntil(history, answered),
+    absencesMs,
     lateness: latenessAfter(history.lateness, observation),
   };
+}
+
+/**
+ * With the oldest of all absences its part of the time goes: else a machine that was off in each of
+ * a thousand nights would seem to be away once a month, since a month of nights is remembered.
+ */
+export function withoutOldest(sinceMs: number, nowMs: number): number {
+  return sinceMs + Math.max(0, nowMs - sinceMs) / (limits.proofs.absencesMax + 1);
 }
 
 /** What one more answer, or none, makes of it. */

@@ -54,19 +54,14 @@ export function lifeTimeMs(life: Life, dice: Dice): number {
 /** Lives drawn at once, of which one that is under way is chosen, the long ones more often. */
 const livesAtHand = 256;
 
-/** What is left of the life of somebody met at a random moment, and how old he is. */
-export function metMidLife(
-  life: Life, dice: Dice,
-): { readonly ageMs: number; readonly restMs: number } {
-  if (life.kind === "exponential") {
-    // It has no memory: whoever is met has all of a life before him, and another one behind.
-    return { ageMs: lifeTimeMs(life, dice), restMs: lifeTimeMs(life, dice) };
-  }
+/** What is left of the life of somebody met at a random moment. */
+export function restOfLifeMs(life: Life, dice: Dice): number {
+  // It has no memory: whoever is met has all of a life before him.
+  if (life.kind === "exponential") return lifeTimeMs(life, dice);
   const lives = Array.from({ length: livesAtHand }, () => lifeTimeMs(life, dice));
   let point = dice.unit() * lives.reduce((sum, ms) => sum + ms, 0);
   const met = lives.find((ms) => (point -= ms) < 0) ?? (lives[0] as number);
-  const ageMs = dice.unit() * met;
-  return { ageMs, restMs: met - ageMs };
+  return dice.unit() * met;
 }
 
 /** A night or a weekend becomes a holiday so often: three times in two years. */

@@ -16,7 +16,6 @@ export class Peers {
   readonly placeOf: Int32Array;
   readonly kindOf: Uint8Array;
   readonly diesAtMs: Float64Array;
-  readonly bornAtMs: Float64Array;
   readonly silentSinceMs: Float64Array;
   /** Of each place, who lives there now. */
   readonly occupants: Int32Array;
@@ -30,20 +29,18 @@ export class Peers {
     this.placeOf = new Int32Array(this.capacity);
     this.kindOf = new Uint8Array(this.capacity);
     this.diesAtMs = new Float64Array(this.capacity);
-    this.bornAtMs = new Float64Array(this.capacity);
     this.silentSinceMs = new Float64Array(this.capacity);
     this.occupants = new Int32Array(places);
     this.#flags = new Uint8Array(this.capacity);
   }
 
   /** A number for somebody new, who is there. */
-  move(place: number, peer: { readonly kind: number; readonly bornAtMs: number }): number {
+  move(place: number, kind: number): number {
     const number = this.#free.pop() ?? this.#taken++;
     assert(number < this.capacity, "the dead have too many seats");
     this.placeOf[number] = place;
     this.occupants[place] = number;
-    this.kindOf[number] = peer.kind;
-    this.bornAtMs[number] = peer.bornAtMs;
+    this.kindOf[number] = kind;
     this.#flags[number] = used | alive | online;
     return number;
   }

@@ -10,7 +10,7 @@ import { dayMs, usualLiving } from "./closed-forms.ts";
 import { Dice } from "./dice.ts";
 import { Groups, type GroupsPlan } from "./groups.ts";
 import { Judge } from "./judge.ts";
-import { type Kind, hourMs, leavesAtMs, lifeTimeMs, metMidLife, returnsAtMs } from "./lives.ts";
+import { type Kind, hourMs, leavesAtMs, lifeTimeMs, restOfLifeMs, returnsAtMs } from "./lives.ts";
 import { Peers } from "./peers.ts";
 import { type Places, makePlaces } from "./places.ts";
 import { type Tally, noTally } from "./tally.ts";
@@ -126,10 +126,10 @@ export class World {
     const dice = this.#dice;
     const kind = pickKind(this.#plan.kinds, dice);
     const { life } = this.#plan.kinds[kind] as Kind;
-    const met = isNew ? { ageMs: 0, restMs: lifeTimeMs(life, dice) } : metMidLife(life, dice);
-    const peer = this.peers.move(place, { kind, bornAtMs: this.#nowMs - met.ageMs });
-    this.peers.diesAtMs[peer] = this.#nowMs + met.restMs;
-    this.#judge?.forget(peer);
+    const peer = this.peers.move(place, kind);
+    const restMs = isNew ? lifeTimeMs(life, dice) : restOfLifeMs(life, dice);
+    this.peers.diesAtMs[peer] = this.#nowMs + restMs;
+    this.#judge?.meet(peer, this.#nowMs);
     this.#stay(peer);
   }
 
@@ -162,7 +162,8 @@ export class World {
     this.peers.setOnline(peer, true);
     // A verdict of this very moment is not spoken.
     this.#calendar.set(this.peers.capacity + peer, Infinity);
-    this.#judge?.cameBack(peer, this.#nowMs - (this.peers.silentSinceMs[peer] as number));
+    const absenceMs = this.#nowMs - (this.peers.silentSinceMs[peer] as number);
+    this.#judge?.cameBack(peer, { absenceMs, nowMs: this.#nowMs });
     if (this.peers.isCondemned(peer)) {
       this.tally.condemnedInVain++;
       const isFresh = this.peers.isFresh(peer);
@@ -191,8 +192,7 @@ export class World {
   /** Whether, and when, a silence that begins now will be taken for a death. */
   #weigh(peer: number, lastsMs: number): void {
     if (this.#judge === undefined || this.#isOracle) return;
-    const watchedMs = this.#nowMs - (this.peers.bornAtMs[peer] as number);
-    const verdictMs = this.#judge.verdictMs(peer, { watchedMs, lastsMs });
+    const verdictMs = this.#judge.verdictMs(peer, { fromMs: this.#nowMs, lastsMs });
     this.#calendar.set(this.peers.capacity + peer, this.#nowMs + verdictMs);
   }
 

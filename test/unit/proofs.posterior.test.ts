@@ -75,6 +75,17 @@ test("a machine that is off every night, or at weekends, is not condemned for it
   t.end();
 });
 
+test("of a machine that was off in a thousand nights the last ones tell, as of any other", (t) => {
+  const { absences, condemned } = lived(nights, { peers: 2, days: 2000 });
+  t.equal(condemned, 0, `${condemned} of ${absences} nights; ${replay}`);
+  const [young, old] = [60, 400].map((days) => {
+    const past = nights(days, random).filter(({ toMs }) => toMs < days * dayMs);
+    return daysUntilDead(historyOf(past), days * dayMs);
+  });
+  t.ok(Math.abs((old as number) - (young as number)) < 0.5, `${old} days, and ${young}; ${replay}`);
+  t.end();
+});
+
 test("of a mixed population's absences at most one of 500 is taken for a death", (t) => {
   const totals = { absences: 0, condemned: 0 };
   for (const { share, life } of populations) {

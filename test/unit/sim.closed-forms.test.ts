@@ -6,7 +6,7 @@ import { type Test, test } from "tap";
 import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
 import { limits } from "../../src/base/limits.ts";
 import { classNamed, durabilityOf } from "../../src/placement/classes.ts";
-import { assess, noHistory } from "../../src/proofs/score.ts";
+import { assess, noHistory, remember } from "../../src/proofs/score.ts";
 import { Calendar } from "../sim/calendar.ts";
 import { dayMs, eagerShare, lossAtOnce, lossesAYear, repairShare } from "../sim/closed-forms.ts";
 import { yearDays } from "../sim/closed-forms.ts";
@@ -82,24 +82,26 @@ test("the judge that adds up says what the product says of the same absences", (
   const judge = new Judge(3);
   const habits = [0.5, 9, 60].map((hours) => hours * 3_600_000);
   for (const [peer, medianMs] of habits.entries()) {
-    const absencesMs: number[] = [];
+    let history = remember(noHistory, { atMs: 1, outcome: "right" });
+    let nowMs = 1;
+    judge.meet(peer, nowMs);
     for (let count = 0; count < 80; count++) {
-      const absenceMs = dice.lognormal(medianMs, 0.5);
-      judge.cameBack(peer, absenceMs);
-      absencesMs.push(Math.fround(absenceMs));
-      const watchedMs = (count + 1) * 30 * 3_600_000;
-      const said = judge.verdictMs(peer, { watchedMs, lastsMs: Infinity });
-      const history = {
-        ...noHistory, sinceMs: 1, answeredAtMs: watchedMs + 1,
-        recent: [{ atMs: watchedMs + 1, outcome: "offline" as const }],
-        absencesMs: absencesMs.slice(-limits.proofs.absencesMax),
-      };
-      const isDead = (ms: number) => assess(history, watchedMs + 1 + ms) === "dead";
+      const fromMs = nowMs + 3_600_000;
+      nowMs = fromMs + Math.round(dice.lognormal(medianMs, 0.5));
+      // The product tells the whole silence from the last answer.
+      history = [fromMs, fromMs + 1, nowMs].reduce((past, atMs, at) => {
+        return remember(past, { atMs, outcome: at === 1 ? "offline" : "right" });
+      }, history);
+      judge.cameBack(peer, { absenceMs: nowMs - fromMs, nowMs });
+      const said = judge.verdictMs(peer, { fromMs: nowMs, lastsMs: Infinity });
+      const silent = remember(history, { atMs: nowMs + 1, outcome: "offline" });
+      const isDead = (ms: number) => assess(silent, nowMs + ms) === "dead";
       // It looks so closely and no closer.
-      if (!isDead(said) || isDead(said - 10 * 60_000)) t.fail(`peer ${peer}, absence ${count}`);
+      const isClose = isDead(said + 1000) && !isDead(said - 10 * 60_000 - 1000);
+      if (!isClose) t.fail(`peer ${peer}, absence ${count}`);
     }
   }
-  t.equal(judge.verdictMs(0, { watchedMs: 1, lastsMs: limits.proofs.silenceMsMin - 1 }), Infinity);
+  t.equal(judge.verdictMs(0, { fromMs: 1, lastsMs: limits.proofs.silenceMsMin - 1 }), Infinity);
   t.end();
 });
 
