@@ -68,7 +68,7 @@ export { parseMountOptions } from "./mount/mount.ts";
 export { networkKeyBytes, parseInvite } from "./peers/invite.ts";
 export { isLink, linkNeedsPassphrase } from "./sharing/link.ts";
 export { describePolicy, openCoder, peerKeysOf };
-export type { LinkWish, ShareWish } from "./drive/sharing.ts";
+export type { LinkWish, RevokeWish, Revoked, ShareWish } from "./drive/sharing.ts";
 export type { CacheReport, Drive, DriveStatus, NodeConfig, NodeDuties };
 export type { PolicyDescription, VerifyReport };
 

@@ -115,6 +115,8 @@ export interface Withdrew {
   readonly path: string;
   /** What she was called then. */
   readonly from: string;
+  /** The folder whose snapshots from before are to go; null where they may stay. */
+  readonly dropping: Ino | null;
 }
 
 /** All that there was in the folders of this era and those before it is sealed anew. */
@@ -188,6 +190,7 @@ export interface HolderWord {
 
 /** What was begun when somebody was shut out of a folder of this drive. */
 export interface WithdrawalView {
+  readonly era: number;
   readonly path: string;
   readonly from: string;
   /** ISO 8601; and since when nothing is left to be sealed anew, if nothing is. */
@@ -204,6 +207,10 @@ export interface WithdrawalView {
   readonly holders: readonly HolderWord[];
   /** Snapshots from before, which keep old copies as long as they stay. */
   readonly snapshots: number;
+  /** The folder whose snapshots are to go, once all is sealed anew; null where they may stay. */
+  readonly dropping: Ino | null;
+  /** They are gone. */
+  readonly isDropped: boolean;
   /** Why it does not go on just now. */
   readonly waitingFor: string | null;
 }
@@ -263,6 +270,8 @@ export interface SharingDuties {
   /** What was there is to be sealed anew, and old copies are to go. */
   withdrew(told: Withdrew): Promise<void>;
   resealed(sealed: SealedEra): Promise<void>;
+  /** No snapshot has anything any more of what was taken in this era and sealed anew. */
+  dropped(era: number): Promise<void>;
   /**
    * Answers the name that it has from now on, or null where it is an inbox: what comes into that
    * has the names that its owner gave it. A link may need its passphrase.

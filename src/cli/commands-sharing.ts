@@ -99,9 +99,13 @@ export const sharingCommands = [
       "is sealed anew in the background, before anything that policies move, and goes on after " +
       "a restart; then holders are told to delete the old " +
       "copies, and each signs that it did. `hive status` and `hive shares` tell how far it is. " +
+      "Snapshots from before keep the folder under the keys that she was given, and no new ones " +
+      "reach them: --drop-snapshots lets go of all that have something of it, with whatever else " +
+      "is in them, once all is sealed anew. " +
       "What she has read or copied cannot be taken back; hive(7) says what else cannot.",
     options: [
       { name: "from", value: "PERSON", summary: "one of your contacts, or of your groups" },
+      { name: "drop-snapshots", summary: "let go of snapshots that have something of it" },
     ],
   },
 ] as const satisfies readonly CommandSpec[];

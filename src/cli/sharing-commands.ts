@@ -2,7 +2,8 @@
 import { systemClock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { ContactView, SharesView } from "../base/sharing.ts";
-import { type Drive, isLink, linkNeedsPassphrase } from "../hive.ts";
+import { type Drive, type RevokeWish, type Revoked, isLink, linkNeedsPassphrase }
+  from "../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
 import type { Home } from "./home.ts";
@@ -123,19 +124,29 @@ export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
   const who = line.text("from");
   if (path === undefined || who === undefined) {
-    throw new HiveError("Usage", "revoke", "PATH --from PERSON");
+    throw new HiveError("Usage", "revoke", "PATH --from PERSON [--drop-snapshots]");
   }
   const inside = await insideMount(home, { command: "revoke", path });
-  await ask(home, "revoke", { path: inside, who });
-  for (const words of revokedWords(who)) say(words);
+  const dropsSnapshots = line.flag("drop-snapshots");
+  const revoked = (await ask(home, "revoke", { path: inside, who, dropsSnapshots })) as Revoked;
+  for (const words of revokedWords(who, { ...revoked, dropsSnapshots })) say(words);
   return exitCodes.ok;
 }
 
-function revokedWords(who: string): readonly string[] {
+function revokedWords(
+  who: string, { snapshots, dropsSnapshots }: Revoked & RevokeWish,
+): readonly string[] {
+  const some = `snapshots from before${snapshots === null ? "" : ` (${snapshots})`}`;
+  const past = dropsSnapshots
+    ? `${some} go once all is sealed anew, and the rest of the drive in them with it`
+    : `${some} keep the folder under the keys that ${who} was given, and no new ones reach `
+      + `them: what ${who} has of those bytes, or gets from a holder, opens; `
+      + "--drop-snapshots lets them go";
   return [
     `${who} is refused by every holder that heard of it: hive shares tells how many did`,
     "whatever is written there from now on has keys that were never given away; what is there "
       + "already is being sealed anew, and holders are told to delete the old copies",
+    ...(snapshots === 0 ? [] : [past]),
     "what was read or copied before, by that person or with a holder's help, cannot be taken back",
   ];
 }
@@ -153,7 +164,9 @@ export function sharingHandlersOf(drive: Drive): ControlHandlers {
       who: String(who), expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
       writes: writes === true,
     }),
-    revoke: ({ path, who }) => drive.revoke(namesOf(String(path)), String(who)),
+    revoke: ({ path, who, dropsSnapshots }) => drive.revoke(
+      namesOf(String(path)), String(who), { dropsSnapshots: dropsSnapshots === true },
+    ),
     link: ({ path, expiresAtMs, passphrase }) => drive.link(namesOf(String(path)), {
       expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
       passphrase: passphraseIn(passphrase),

@@ -2,11 +2,13 @@
 import type { HolderWord, WithdrawalView } from "../base/sharing.ts";
 
 export function withdrawalLines(view: WithdrawalView): readonly string[] {
-  const { path, from, since, snapshots, waitingFor } = view;
+  const { path, from, since, snapshots, waitingFor, dropping } = view;
   const why = waitingFor === null ? "" : `; waits for ${waitingFor}`;
   const lines = [`${path}  taken from ${from} at ${since}  (${stateOf(view)}${why})`];
   if (snapshots > 0 && view.phase !== "sealing") {
-    lines.push(`  ${snapshots} snapshots from before keep what they have of it, sealed as it was`);
+    lines.push(dropping === null
+      ? `  ${snapshots} snapshots from before keep what they have of it, sealed as it was`
+      : `  ${snapshots} snapshots from before: those that have something of it go`);
   }
   const silent = view.holders.filter(({ asked, confirmed }) => confirmed < asked);
   return [...lines, ...silent.map(silentLine)];

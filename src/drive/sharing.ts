@@ -5,12 +5,21 @@
 import type { GraftNotices } from "../base/grafts.ts";
 import { type Ino, type Name, nameFromText, nameToText, rootIno } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { ExpiredShare, GiveQuestion, GroupQuestion, LinkQuestion, Loss, SharesView,
-  SharingDuties } from "../base/sharing.ts";
+import type { ExpiredShare, GiveQuestion, GroupQuestion, LinkQuestion, Loss, SealedEra,
+  SharesView, SharingDuties, Withdrew } from "../base/sharing.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 
 export type ShareWish = Pick<GiveQuestion, "who" | "expiresAtMs" | "writes">;
+export interface RevokeWish {
+  /** Snapshots that have something of the folder go. */
+  readonly dropsSnapshots: boolean;
+}
+/** What a revocation does not reach. */
+export interface Revoked {
+  /** Snapshots that have something at that path; null where they are not here to be looked at. */
+  readonly snapshots: number | null;
+}
 export type LinkWish = Pick<LinkQuestion, "passphrase" | "expiresAtMs">;
 
 export interface DriveSharing {
@@ -21,7 +30,7 @@ export interface DriveSharing {
   /** What is shared, by this drive and with it. */
   shares(): Promise<SharesView>;
   /** Shuts a person or a group out of a folder of the drive. */
-  revoke(path: readonly string[], who: string): Promise<void>;
+  revoke(path: readonly string[], who: string, wish: RevokeWish): Promise<Revoked>;
   /** Shuts people out of all that they read as those who are in a group. */
   leaveGroup(asked: GroupQuestion): Promise<void>;
 }
@@ -38,12 +47,14 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
     shares: async () => withSnapshots(tree, await sharing.list()),
     share: async (path, asked) => sharing.give({ ...asked, ...await shared(path) }),
     link: async (path, asked) => sharing.link({ ...asked, ...await shared(path) }),
-    async revoke(path, who) {
+    async revoke(path, who, wish) {
       const names = path.map(nameFromText);
       const ino = await folderAt(tree, names).catch(() => undefined);
       const losses = await sharing.losses({ ino, who });
-      await withdrawAll({ tree, sharing }, losses.map((loss) => ({ ...loss, path: names })));
+      await withdrawAll({ tree, sharing }, losses.map((loss) => ({ ...loss, path: names })), wish);
       await sharing.revoke({ path: names, ino, who });
+      const kept = await tree.past.list(path).catch(() => undefined);
+      return { snapshots: kept?.length ?? null };
     },
     async leaveGroup(asked) {
       await withdrawAll({ tree, sharing }, await sharing.losses(asked));
@@ -53,11 +64,14 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
 }
 
 /** Before holders hear of it, so that nothing of what is written since is under old keys. */
-async function withdrawAll(parts: Parts, losses: readonly Loss[]): Promise<void> {
+async function withdrawAll(
+  parts: Parts, losses: readonly Loss[], { dropsSnapshots } = { dropsSnapshots: false },
+): Promise<void> {
   for (const { ino, path, from } of losses) {
     const there = await folderAt(parts.tree, path).catch(() => undefined);
     // Wherever it went since, it is below the root.
-    await withdraw(parts, there === ino ? ino : rootIno, { path, from });
+    const dropping = dropsSnapshots ? ino : null;
+    await withdraw(parts, there === ino ? ino : rootIno, { path, from, dropping });
   }
 }
 
@@ -68,17 +82,35 @@ interface Parts {
 
 /** New keys from now on, and in time for all that is there. */
 async function withdraw(
-  { tree, sharing }: Parts, ino: Ino, { path, from }: ExpiredShare,
+  { tree, sharing }: Parts, ino: Ino,
+  { path: names, from, dropping = null }: ExpiredShare & Partial<Pick<Withdrew, "dropping">>,
 ): Promise<void> {
   const { era, renewed } = await tree.withdraw(ino);
-  await sharing.withdrew({ era, from, path: `/${path.map(nameToText).join("/")}` });
-  void renewed.then(() => sharing.renewed(path)).catch(() => undefined);
+  const path = `/${names.map(nameToText).join("/")}`;
+  await sharing.withdrew({ era, from, path, dropping });
+  void renewed.then(() => sharing.renewed(names)).catch(() => undefined);
   tellResealed({ tree, sharing });
 }
 
-/** Whether this life seals the last of it or an earlier one did. */
-function tellResealed({ tree, sharing }: Parts): void {
-  void tree.resealed().then((sealed) => sharing.resealed(sealed)).catch(() => undefined);
+/** Whether this life seals the last of it or an earlier one did; what fails the next one does. */
+function tellResealed(parts: Parts): void {
+  const { tree, sharing } = parts;
+  void tree.resealed().then(async (sealed) => {
+    // Before old copies are looked for: what a snapshot names is none.
+    await dropOld(parts, sealed).catch(() => undefined);
+    await sharing.resealed(sealed);
+  }).catch(() => undefined);
+}
+
+/** Of folders that somebody was shut out of, what snapshots have that were made before that. */
+async function dropOld({ tree, sharing }: Parts, sealed: SealedEra): Promise<void> {
+  const { withdrawals } = await sharing.list();
+  for (const { era, dropping, isDropped, sealedAt } of withdrawals) {
+    if (dropping === null || isDropped || era > sealed.era) continue;
+    const beforeMs = sealedAt === null ? sealed.atMs : Date.parse(sealedAt);
+    await tree.past.removeWith(dropping, beforeMs);
+    await sharing.dropped(era);
+  }
 }
 
 /** Goes on with the secrets of those who were shut out, in an earlier life too. */
@@ -104,7 +136,8 @@ async function withSnapshots(
     ...shares, renewing: tree.renewing() ?? null,
     withdrawals: withdrawals.map((one) => {
       const untilMs = one.sealedAt === null ? Infinity : Date.parse(one.sealedAt);
-      return { ...one, snapshots: kept.filter(({ fromMs }) => fromMs < untilMs).length };
+      const older = one.isDropped ? [] : kept.filter(({ fromMs }) => fromMs < untilMs);
+      return { ...one, snapshots: older.length };
     }),
   };
 }

@@ -57,7 +57,7 @@ export const noSharing: SharingDuties = {
   me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, groups: refuse,
   join: refuse, leave: refuse, losses: refuse, give: refuse, link: refuse, revoke: refuse,
   accept: refuse, forget: refuse, list: refuse, renewed: refuse,
-  withdrew: refuse, resealed: async () => {},
+  withdrew: refuse, resealed: async () => {}, dropped: refuse,
   renewing: async () => [], folders: async () => [],
 };
 

@@ -111,6 +111,7 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     }),
     withdrew: (told) => withdrawals.begin(told),
     resealed: (sealed) => withdrawals.sealed(sealed),
+    dropped: (era) => withdrawals.dropped(era),
     certificates: () => taken.certificates(),
     list: async () => ({
       given: given.list(nameOf, (share, id) => written.wrote(share, id)),

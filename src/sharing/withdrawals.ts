@@ -2,14 +2,17 @@
  * Who was shut out of which folder, and how far it is with what was there: sealed anew by the tree,
  * let go of by the holders (transfer/clearing.ts). It remembers and tells; it does nothing itself.
  *
- *   w/ERA  u8 version 1 | varint since ms | bytes whom, as she was called then | bytes path
+ *   w/ERA  u8 version 2 | varint since ms | bytes whom, as she was called then | bytes path
  *          | varint later era whose clearing does for this one too, or 0
  *          | varint when all of it was sealed anew, or 0
+ *          | varint ino of the folder whose snapshots from before are to go, or 0
+ *          | u8 1 when they went; version 1 has neither of these
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { sharingKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
+import { type Ino, parseIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { SealedEra, WithdrawalView, Withdrew } from "../base/sharing.ts";
 import type { Clearing } from "../transfer/clearing.ts";
@@ -27,9 +30,12 @@ interface Withdrawal {
   readonly path: string;
   readonly under: number;
   readonly sealedAtMs: number;
+  /** The folder whose snapshots from before are to go. */
+  readonly dropping: Ino | null;
+  readonly isDropped: boolean;
 }
 
-const version = 1;
+const version = 2;
 
 export class Withdrawals {
   readonly #needs: WithdrawalsNeeds;
@@ -47,7 +53,7 @@ export class Withdrawals {
   }
 
   /** What is still to be cleared of earlier ones is cleared with this one. */
-  async begin({ era, path, from }: Withdrew): Promise<void> {
+  async begin({ era, path, from, dropping }: Withdrew): Promise<void> {
     const { clearing, clock } = this.#needs;
     const unfinished = clearing.wanted?.era;
     for (const one of this.#known.values()) {
@@ -55,7 +61,8 @@ export class Withdrawals {
       if (isOpen && unfinished !== undefined) await this.#keep({ ...one, under: era });
     }
     const sinceMs = clock.now();
-    await this.#keep({ era, sinceMs, from, path, under: 0, sealedAtMs: 0 });
+    const done = { under: 0, sealedAtMs: 0, isDropped: false };
+    await this.#keep({ era, sinceMs, from, path, dropping, ...done });
     await clearing.begin(era);
     await this.#forgetOldest();
   }
@@ -69,6 +76,11 @@ export class Withdrawals {
     await this.#needs.clearing.sealed(sealed);
   }
 
+  async dropped(era: number): Promise<void> {
+    const one = this.#known.get(era);
+    if (one !== undefined) await this.#keep({ ...one, isDropped: true });
+  }
+
   /** The newest first. */
   list(trouble: string | null): readonly WithdrawalView[] {
     const all = [...this.#known.values()].sort((a, b) => b.era - a.era);
@@ -77,7 +89,7 @@ export class Withdrawals {
 
   #view(one: Withdrawal, trouble: string | null): WithdrawalView {
     const { wanted } = this.#needs.clearing;
-    const { path, from, sinceMs, sealedAtMs, era, under } = one;
+    const { path, from, sinceMs, sealedAtMs, era, under, dropping, isDropped } = one;
     const holders = this.#needs.clearing.words(under === 0 ? era : under);
     const isOpen = wanted !== undefined && wanted.era === Math.max(era, under);
     const isConfirmed = holders.every(({ asked, confirmed }) => confirmed >= asked);
@@ -89,7 +101,7 @@ export class Withdrawals {
       : !isConfirmed ? "waiting"
       : isHeld ? "held" : "done";
     return {
-      path, from, phase, segmentsLeft, holders, snapshots: 0,
+      era, path, from, phase, segmentsLeft, holders, snapshots: 0, dropping, isDropped,
       since: new Date(sinceMs).toISOString(),
       sealedAt: sealedAtMs === 0 ? null : new Date(sealedAtMs).toISOString(),
       waitingFor: phase === "finding" || phase === "clearing" ? trouble : null,
@@ -116,18 +128,24 @@ function keyOf(era: number): string {
   return sharingKeys.withdrawal + era;
 }
 
-function encode({ sinceMs, from, path, under, sealedAtMs }: Withdrawal): Buffer {
+function encode(one: Withdrawal): Buffer {
+  const { sinceMs, from, path, under, sealedAtMs, dropping, isDropped } = one;
   const writer = new Writer(512).u8(version).varint(sinceMs);
   writer.bytes(Buffer.from(from)).bytes(Buffer.from(path));
-  return writer.varint(under).varint(sealedAtMs).finish();
+  writer.varint(under).varint(sealedAtMs).varint(dropping ?? 0);
+  return writer.u8(isDropped ? 1 : 0).finish();
 }
 
 function decode(era: number, value: Uint8Array): Withdrawal {
   const reader = new Reader(value, "sharing.withdrawal");
-  if (reader.u8() !== version) throw reader.corrupt("version");
+  const written = reader.u8();
+  if (written < 1 || written > version) throw reader.corrupt("version");
   const sinceMs = reader.varint();
   const [from, path] = [reader.bytes().toString(), reader.bytes().toString()];
   const [under, sealedAtMs] = [reader.varint(), reader.varint()];
+  const folder = written === 1 ? 0 : reader.varint();
+  const isDropped = written > 1 && reader.u8() === 1;
   reader.end();
-  return { era, sinceMs, from, path, under, sealedAtMs };
+  const dropping = folder === 0 ? null : parseIno(folder);
+  return { era, sinceMs, from, path, under, sealedAtMs, dropping, isDropped };
 }

@@ -6,7 +6,7 @@
 import { HiveError, isFault } from "../base/errors.ts";
 import type { FileSystem } from "../base/filesystem.ts";
 import { type Graft, type GraftPoint, directoryType } from "../base/grafts.ts";
-import { type Ino, type Name, parseName } from "../base/ids.ts";
+import { type Ino, type Name, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Comparison, Difference, KeepRule, Reason, RestoreReport, Snapshot }
   from "../base/snapshots.ts";
@@ -20,7 +20,7 @@ import { writerOf } from "./new-root.ts";
 import { type Changed, restore } from "./restoring.ts";
 import { nameOf } from "./snapshot-names.ts";
 import { State } from "./state.ts";
-import { nodeAt, placeOf } from "./walking.ts";
+import { findInos, nodeAt, placeOf } from "./walking.ts";
 
 const { countMax, differencesMax } = limits.snapshots;
 
@@ -75,6 +75,19 @@ export class Past {
     const { root } = await this.#find(name);
     this.#commits.kept.refuse([root]);
     await this.#publish();
+  }
+
+  /** All from before this moment that have something of the folder go; answers how many. */
+  async removeWith(folder: Ino, beforeMs: number): Promise<number> {
+    const { kept } = this.#commits;
+    const all = await kept.all({ mayFetch: true });
+    const older = all.map(({ root }) => root).filter((root) => root.committedAtMs < beforeMs);
+    const found: RootRecord[] = [];
+    for (const root of older) if (await this.#holds(root, folder)) found.push(root);
+    if (found.length === 0) return 0;
+    kept.refuse(found);
+    await this.#publish();
+    return found.length;
   }
 
   keep(rule: KeepRule): void {
@@ -148,6 +161,14 @@ export class Past {
       if (isFault(error, "NotFound", "NotDirectory")) return false;
       throw error;
     }
+  }
+
+  /** Wherever it was then. */
+  async #holds(root: RootRecord, folder: Ino): Promise<boolean> {
+    if (folder === rootIno) return true;
+    const { state } = this.#momentOf(root);
+    for await (const _node of findInos(state, new Set([folder]))) return true;
+    return false;
   }
 
   /** As it is now, but for what comes while one looks. */

@@ -65,7 +65,11 @@ test("a shared folder is read by one person alone, with its owner's machine on a
 
     await ann.must(t, ["mount", ann.mount]);
     await met(ann, 4);
-    await ann.must(t, ["revoke", join(ann.mount, "pictures"), "--from", "Ben"]);
+    await ann.must(t, ["snapshots", "create"]);
+    const revoked = await ann.must(t, [
+      "revoke", join(ann.mount, "pictures"), "--from", "Ben", "--drop-snapshots",
+    ]);
+    t.match(revoked.error, /snapshots from before \(1\) go once all is sealed anew/);
     await isShutOut(ben);
     t.throws(() => statSync(shared), { code: "ENOENT" });
     t.strictSame((await shares(ann)).given, []);
@@ -77,4 +81,6 @@ test("a shared folder is read by one person alone, with its owner's machine on a
     t.ok(withdrawal!.holders.length > 0, `${withdrawal!.holders.length} holders had old copies`);
     t.ok(withdrawal!.holders.every(({ asked, confirmed }) => asked > 0 && confirmed === asked));
     t.match((await ann.hive(["shares"])).out, /holders confirmed that the old copies are gone/);
+    const { snapshots } = withdrawal as unknown as { readonly snapshots: number };
+    t.equal(snapshots, 0, "what the snapshot had is let go of, too");
   });

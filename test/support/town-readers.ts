@@ -139,7 +139,7 @@ export class TownGiver {
   }
 
   async shutOut(path: readonly Name[], reader: TownReader): Promise<void> {
-    await this.#drive().revoke(path, reader.name);
+    await this.#drive().revoke(path, reader.name, { dropsSnapshots: false });
   }
 
   /** After a head, or whenever readers changed. */
