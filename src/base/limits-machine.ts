@@ -42,9 +42,11 @@ export const machineLimits = {
     perSecondMax: 1024 * GiB,
     /** What a quiet line has saved up: little, so that a limit is one from the first second on. */
     burstMs: 250,
-    /** A program's read waits no longer for its turn, however low the limit: twice, for its place
-     *  and for itself, it fits into `transfer.readTimeoutMs`, after which it would have failed. */
-    ownerWaitMsMax: 8_000,
+    /** A program's read waits no longer for its turn, however low the limit: what the kernel reads
+     *  ahead is two MiB at once, which 16 KiB a second bring by then. */
+    ownerWaitMsMax: 128_000,
+    /** A read that waited is on its way for a while, as slow as the limit may be. */
+    heldMs: 20_000,
     /** What would take longer to read ahead is not: the line is the bound then, and is full. */
     aheadMsMax: 4_000,
     /** A peer that reads is told to ask others while it has patience left for them. */

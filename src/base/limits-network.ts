@@ -110,6 +110,8 @@ export const networkLimits = {
     doubtMsMax: 10 * 60_000,
     /** How long a read of absent data may take before it is EIO. */
     readTimeoutMs: 20_000,
+    /** The same while the user's own limit is what it waits for: its place, itself, the peers. */
+    heldReadMsMax: 300_000,
     /** Between tries of a read that found too few holders, within that time. */
     readPausesMs: [250, 1_000, 2_500],
     /** How long a failure that itself took longer is the answer to others who want the block. */

@@ -10,7 +10,7 @@ export const trafficCommands = [
     details:
       "What is limited is bulk: shards that are sent, kept for others and read, repair and " +
       "moves. Proofs, names and questions are small and never wait. What programs read goes " +
-      "before all else; it is held to the limit too, but waits eight seconds for its turn at " +
+      "before all else; it is held to the limit too, but waits two minutes for its turn at " +
       "most. RATE is `2 MiB/s`, `10 Mbit/s`, `unlimited` or `0`, which lets through nothing but " +
       "what programs read. Others for certain hours, days or both may stand behind it, after " +
       "commas: `2 MiB/s, 22:00-06:00 unlimited, sat-sun 08:00-20:00 512 KiB/s`; the last one " +

@@ -107,6 +107,7 @@ export class Guests implements AsyncDisposable {
       // It names what the owner has too, of which these books know nothing.
       census: census && { census: (blocks) => census.census(blocks + censusBlocks) },
       brake: traffic.uploads, mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
+      holdsReads: () => traffic.holdsReads,
     }, usual);
     const agent = await openAgent({
       ...this.#needs, network, transfer, books: booksUnder(books, guestKeys.agent),

@@ -142,6 +142,7 @@ async function openOwnersRooms(
     keys: owner.keys,
     brake: traffic.uploads,
     mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
+    holdsReads: () => traffic.holdsReads,
     isFreeLine: (peer) => traffic.isFree(peer),
     onEpoch: needs.onEpoch,
     onPublished: () => met.agent?.wake(),

@@ -49,6 +49,7 @@ export async function openNodeSharing(
     },
     connect: (address) => peers.connect(address),
     mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
+    holdsReads: () => traffic.holdsReads,
   });
 }
 

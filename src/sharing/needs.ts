@@ -19,4 +19,5 @@ export interface FollowingNeeds {
   readonly coder: Coder;
   readonly read: ReadBlock;
   readonly mayReadAhead: (bytes: number) => boolean;
+  readonly holdsReads?: () => boolean;
 }

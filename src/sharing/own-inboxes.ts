@@ -15,7 +15,9 @@ import { Follower, dueOf } from "./follower.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedInbox, openInbox, takeEntry, takeGrant } from "./opened.ts";
 
-export interface OwnInboxesNeeds extends Omit<FollowingNeeds, "coder" | "read" | "mayReadAhead"> {
+type Reading = "coder" | "read" | "mayReadAhead" | "holdsReads";
+
+export interface OwnInboxesNeeds extends Omit<FollowingNeeds, Reading> {
   /** Of whom it is known that they keep this owner's shards. */
   readonly keepersOf: (owner: OwnerId) => readonly PeerId[];
 }

@@ -59,6 +59,7 @@ export interface SharingNeeds {
   /** By which this node acts for whoever has these keys, anew as long as it is asked. */
   readonly certifier: (keys: OwnerSigner) => () => readonly DeviceCertificate[];
   readonly mayReadAhead: (bytes: number) => boolean;
+  readonly holdsReads?: () => boolean;
 }
 
 export interface Sharing extends SharingDuties {

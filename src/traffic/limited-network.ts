@@ -15,7 +15,7 @@ import type { Traffic } from "./traffic.ts";
 const party = "self";
 
 export function limitedNetwork(
-  network: PeerNetwork, traffic: Pick<Traffic, "up" | "down" | "counts" | "went">,
+  network: PeerNetwork, traffic: Pick<Traffic, "up" | "down" | "counts" | "went" | "held">,
 ): PeerNetwork {
   return wrappedNetwork(network, {
     store: (...call) => store(network, traffic, call),
@@ -54,12 +54,16 @@ interface Asked {
 }
 
 async function read(
-  network: PeerNetwork, { down }: Pick<Traffic, "down">, asked: Asked,
+  network: PeerNetwork, traffic: Pick<Traffic, "down" | "held">, asked: Asked,
 ): Promise<Uint8Array> {
+  const { down } = traffic;
   const { urgency = "owner", signal } = asked.options;
   const bytes = asked.range.lengthBytes;
   if (bytes <= limits.peers.controlBytesMax) down.spend({ bytes, urgency });
-  else await down.enter({ bytes, urgency, party }, waitOf(urgency, signal));
+  else {
+    const turn = down.enter({ bytes, urgency, party }, waitOf(urgency, signal));
+    if (turn !== undefined) await (urgency === "owner" ? traffic.held(turn) : turn);
+  }
   return passOn(network, asked);
 }
 

@@ -32,6 +32,8 @@ export class Traffic implements Disposable, LineUse {
   #meteredSinceMs = 0;
   #timer: Disposable | undefined;
   #onRelease: () => void = () => {};
+  /** Programs' reads that wait for their turn now, and when the last of them had it. */
+  readonly #held = { reads: 0, untilMs: -Infinity };
   readonly #wentMs = { read: -Infinity, sent: -Infinity };
 
   constructor(needs: TrafficNeeds, orders: TrafficOrders) {
@@ -75,6 +77,23 @@ export class Traffic implements Disposable, LineUse {
   mayReadAhead(bytes: number): boolean {
     const { perSecond = Infinity } = this.down.gauge;
     return bytes / perSecond * 1000 <= limits.traffic.aheadMsMax;
+  }
+
+  /** A program's read waits for its turn. */
+  async held(turn: Promise<void>): Promise<void> {
+    this.#held.reads++;
+    try {
+      await turn;
+    } finally {
+      this.#held.reads--;
+      this.#held.untilMs = this.#needs.clock.monotonicMs();
+    }
+  }
+
+  /** Whether programs wait for what they read because of a limit, and not of peers. */
+  get holdsReads(): boolean {
+    const sinceMs = this.#needs.clock.monotonicMs() - this.#held.untilMs;
+    return this.#held.reads > 0 || sinceMs < limits.traffic.heldMs;
   }
 
   /** Bulk is on its way over the line: a program's read, or a shard that is sent. */

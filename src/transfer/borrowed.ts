@@ -31,6 +31,7 @@ export interface BorrowedNeeds {
   /** A page of his catalogue, from this machine or, by asking `fetch` here, from his holders. */
   readonly read: (cid: Cid) => Promise<Uint8Array>;
   readonly mayReadAhead?: (bytes: number) => boolean;
+  readonly holdsReads?: () => boolean;
 }
 
 export class Borrowed implements BlockFetcher {

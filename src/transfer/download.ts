@@ -29,6 +29,8 @@ export interface DownloadNeeds {
   readonly budget: HedgeBudget;
   /** Whether this machine's line bears so many bytes soon; it does when absent. */
   readonly mayReadAhead?: (bytes: number) => boolean;
+  /** Whether the limit of this machine's own line is what reads wait for; it is not when absent. */
+  readonly holdsReads?: () => boolean;
 }
 
 /** A block as a range of one shard. */
@@ -110,8 +112,22 @@ export class Downloader implements BlockFetcher {
   async #bounded<T>(cid: Cid, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const over = new AbortController();
     const why = new HiveError("Unavailable", "transfer.fetch", `${cid}: no answer in time`);
-    using _timer = this.#needs.clock.after(this.#readTimeoutMs, () => over.abort(why));
+    using _timer = this.#deadline(() => over.abort(why));
     return await unlessAborted(act(over.signal), over.signal);
+  }
+
+  /** Once the time is up. What the user's own limit makes reads wait is none of the peers' time. */
+  #deadline(act: () => void): Disposable {
+    const { clock, holdsReads = () => false } = this.#needs;
+    const startMs = clock.monotonicMs();
+    let timer: Disposable;
+    const look = (): void => {
+      const isLast = clock.monotonicMs() - startMs >= limits.transfer.heldReadMsMax;
+      if (isLast || !holdsReads()) act();
+      else timer = clock.after(this.#readTimeoutMs, look);
+    };
+    timer = clock.after(this.#readTimeoutMs, look);
+    return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
   }
 
   async #fetch(entry: CatalogEntry, signal: AbortSignal): Promise<Uint8Array> {

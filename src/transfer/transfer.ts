@@ -76,6 +76,8 @@ export interface TransferNeeds {
   readonly brake?: Brake;
   /** Whether this machine's line bears so many bytes soon; it does when absent. */
   readonly mayReadAhead?: (bytes: number) => boolean;
+  /** Whether the limit of this machine's own line is what reads wait for; it is not when absent. */
+  readonly holdsReads?: () => boolean;
   /** Whether bulk to and from this peer is free of limits; it is when absent. */
   readonly isFreeLine?: (peer: PeerId) => boolean;
   /** Called when enough members have a new head. */

@@ -78,6 +78,7 @@ test("hive(7)'s promises have the code's figures", (t) => {
   t.match(text, `waits for its turn for ${ownerWaitMsMax / 1000} seconds at most`);
   // Two windows of the kernel's read-ahead wait at once.
   const rate = 2 * limits.mount.readAheadKiB / (ownerWaitMsMax / 1000);
+  t.ok(2 * ownerWaitMsMax + limits.transfer.readTimeoutMs <= limits.transfer.heldReadMsMax);
   t.match(text, `below ${rate} KiB a second`);
   t.match(text, `A peer that reads here waits for ${guestReadMsMax / 1000} seconds`);
   t.match(text, `reads of up to ${limits.peers.controlBytesMax / 1024} KiB never wait`);

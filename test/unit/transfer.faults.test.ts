@@ -125,6 +125,21 @@ test("with all silent a read ends within its time", async (t) => {
   t.ok(systemClock.monotonicMs() - start < 1_500);
 });
 
+test("what this machine's own limit makes a read wait is not the peers' time", async (t) => {
+  const world = makeWorld(3, seed);
+  let isHeld = false;
+  const held = { ...world, holdsReads: () => isHeld };
+  const transfer = await openWorld(held, { readTimeoutMs: 300 });
+  const [block] = makeBlocks(world.random, { count: 1, bytesMax: 1000 }) as [Uint8Array];
+  world.source.commit("root", [block]);
+  await transfer.flush(5_000);
+  for (const member of world.network.members.values()) member.mood = { is: "slow", delayMs: 900 };
+  isHeld = true;
+  t.same(await transfer.fetch(cidOf(block), {}), block);
+  isHeld = false;
+  t.equal(await faultOf(transfer.fetch(cidOf(block), {})), "Unavailable");
+});
+
 test("who asks again right after a long vain wait does not wait again", async (t) => {
   const world = makeWorld(3, seed);
   const readTimeoutMs = limits.transfer.failureKeptMs + 200;
