@@ -203,11 +203,12 @@ function foldersOfOthers(
 ) {
   const stores = new GuestStores(config, log);
   const openStore = (writer: OwnerId) => stores.open(writer);
+  const hasStore = (writer: OwnerId) => stores.has(writer);
   const run = (steps: readonly Step[]): AsyncDisposable => {
     const loop = startLoop(steps, { clock, log });
     return { [Symbol.asyncDispose]: () => loop.stop() };
   };
-  const shared = new SharedFolders({ store, clock, random, log, openStore, run }, owner);
+  const shared = new SharedFolders({ store, clock, random, log, openStore, hasStore, run }, owner);
   return { stores, shared, [Symbol.asyncDispose]: () => shared[Symbol.asyncDispose]() };
 }
 

@@ -237,6 +237,8 @@ export const keptLimits = {
     withdrawalsMax: 32,
     /** A folder that did not change is told of anew so often: its blocks may lie elsewhere. */
     unchangedMs: 60_000,
+    /** Whether another device writes by a right is asked so often while nothing is written here. */
+    claimLookMs: 30_000,
     /** Holders that missed a new state are told again so often. */
     tellAgainMs: 30_000,
     /** Names looked at to find a folder that was renamed, pages of which are on this machine. */

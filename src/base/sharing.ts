@@ -303,6 +303,8 @@ export interface GuestRight {
   /** Of the device that its changes are marked with. */
   readonly number: number;
   readonly deviceName: string;
+  /** Another device writes by it: here nothing is written, and what was stays as it is. */
+  readonly isHeld: boolean;
 }
 
 /** What somebody has of a folder of this drive that she may write. */

@@ -82,7 +82,8 @@ export const sharingCommands = [
     details:
       "It appears as Shared/NAME in the drive, for reading or for writing, as its owner said; " +
       "without a NAME under the one that he gave it. It takes no room but what is read and " +
-      "written, and needs its owner's machine never. Use a right to write on one device. With " +
+      "written, and needs its owner's machine never. A right to write is used on one device: " +
+      "any other of yours reads, and `hive shares` says which one writes. With " +
       "the string of somebody who put you into a group, all that his groups are given comes and " +
       "goes by itself, under his names.",
     options: [passphrase],

@@ -50,7 +50,7 @@ export function writeRightOf(secret: Uint8Array): WriteRight {
   };
 }
 
-/** One right is used on one device at a time, so its number follows from it. */
+/** One right is used on one device (sharing/claim.ts), so its number follows from it. */
 function deviceOfRight(writer: OwnerId): number {
   const digest = sha256(Buffer.concat([Buffer.from("hive guest "), bytesOfId(writer)]));
   return 1 + digest.readUInt32BE(0) % limits.devices.deviceMax;

@@ -2,6 +2,7 @@
  * The stores of what is written in folders of others: each a cache of its own beside the drive's,
  * under the key of the right by which it is written, made when there is something to keep in it.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock as clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
@@ -44,6 +45,10 @@ export class GuestStores {
   /** Undefined while it is not open. */
   get(writer: OwnerId): Cache | undefined {
     return this.#open.get(writer);
+  }
+
+  has(writer: OwnerId): boolean {
+    return existsSync(guestStoreAt(this.#cacheDirectory, writer));
   }
 
   async open(writer: OwnerId): Promise<GuestStore> {

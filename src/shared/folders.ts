@@ -25,6 +25,8 @@ export interface SharedFoldersNeeds {
   readonly log: Log;
   /** The store of what is written by this right; Busy before there can be one. */
   readonly openStore: (writer: OwnerId) => Promise<GuestStore>;
+  /** Whether anything was ever written here by this right. */
+  readonly hasStore: (writer: OwnerId) => boolean;
   readonly run: WritableNeeds["run"];
 }
 
@@ -54,7 +56,8 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
   }
 
   async shared({ name, root, right }: SharedRoot): Promise<void> {
-    if (root !== undefined && right !== undefined) return this.#write(name, { root, right });
+    const isWritten = right !== undefined && (!right.isHeld || this.#needs.hasStore(right.writer));
+    if (root !== undefined && isWritten) return this.#write(name, { root, right });
     const known = this.#roots.get(name);
     // Its blocks lie elsewhere, or who reads it is another: what is open stays open.
     if (known !== undefined && root !== undefined && sameBytes(known, root)) return;
@@ -112,7 +115,8 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
     name: Name, { root, right }: { readonly root: Uint8Array; readonly right: GuestRight },
   ): Promise<void> {
     const known = this.#writable.get(name);
-    if (known !== undefined && known.right.writer !== right.writer) await this.#close(name);
+    const isSame = known?.right.writer === right.writer && known.right.isHeld === right.isHeld;
+    if (known !== undefined && !isSame) await this.#close(name);
     const writable = this.#writable.get(name)
       ?? { right, turn: Promise.resolve(), folder: undefined };
     this.#writable.set(name, writable);

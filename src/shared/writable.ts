@@ -28,12 +28,17 @@ export interface WritableNeeds extends Omit<TreeNeeds, "store"> {
 export class WritableFolder implements AsyncDisposable {
   readonly #tree: Tree;
   readonly #reader: Reader;
+  readonly #isHeld: boolean;
   readonly #owned: AsyncDisposableStack;
   readonly #notices = new Set<GraftNotices>();
 
-  private constructor(tree: Tree, reader: Reader, owned: AsyncDisposableStack) {
+  private constructor(
+    tree: Tree, { reader, isHeld }: { readonly reader: Reader; readonly isHeld: boolean },
+    owned: AsyncDisposableStack,
+  ) {
     this.#tree = tree;
     this.#reader = reader;
+    this.#isHeld = isHeld;
     this.#owned = owned;
   }
 
@@ -46,18 +51,20 @@ export class WritableFolder implements AsyncDisposable {
     await using owned = new AsyncDisposableStack();
     const { store } = needs.kept;
     owned.defer(() => needs.kept.close());
-    const { treeSecret, number, deviceName: name } = right;
+    const { treeSecret, number, deviceName: name, isHeld } = right;
     const tree = await openGuestTree({ ...needs, store }, {
-      treeSecret, root, device: { number, name },
+      treeSecret, root, readOnly: isHeld, device: { number, name },
     });
     owned.defer(() => tree.close());
     const { committer, collector, resealer } = tree;
     owned.use(needs.run([committer, collector, resealer, store.step]));
-    return new WritableFolder(tree, reader, owned.move());
+    return new WritableFolder(tree, { reader, isHeld }, owned.move());
   }
 
   /** Takes in what the owner has now, and tells the kernel what changed. */
   async merge(root: Uint8Array): Promise<void> {
+    // What another device made by the same right is marked as this one's own.
+    if (this.#isHeld) return;
     await this.#tree.guests.mergeOwner(root, async ({ names, inos }) => {
       await Promise.all([...this.#notices].flatMap((notices) => [
         ...names.map(({ parent, name }) => notices.invalidateEntry(parent, name)),
@@ -66,8 +73,8 @@ export class WritableFolder implements AsyncDisposable {
     });
   }
 
-  commit(): Promise<void> {
-    return this.#tree.commit();
+  async commit(): Promise<void> {
+    if (!this.#isHeld) await this.#tree.commit();
   }
 
   census(blocks: number): Promise<Census | undefined> {
@@ -77,7 +84,7 @@ export class WritableFolder implements AsyncDisposable {
   graft(): Graft {
     const heard = new Set<GraftNotices>();
     return {
-      files: asReader(this.#tree, this.#reader), root: rootIno, writable: true,
+      files: asReader(this.#tree, this.#reader), root: rootIno, writable: !this.#isHeld,
       tell: (notices) => {
         heard.add(notices);
         this.#notices.add(notices);

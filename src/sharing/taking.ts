@@ -60,6 +60,8 @@ export class Taking {
   readonly #needs: TakingNeeds;
   #opened: OpenedShare | undefined;
   #isShown = false;
+  /** Shown as one that another device writes. */
+  #isHeld = false;
   #isShutOut = false;
 
   constructor(needs: TakingNeeds, { name, held, own }: TakingParts) {
@@ -102,8 +104,11 @@ export class Taking {
 
   /** It needs nobody to be there. */
   async showAgain(): Promise<void> {
-    const isHidden = this.writing !== undefined && !this.#isShown && !this.#isShutOut;
-    if (!isHidden || this.#opened === undefined) return;
+    const { writing } = this;
+    if (writing === undefined || this.#isShutOut || this.#opened === undefined) return;
+    // Another device may have turned out to write it.
+    const isNews = !this.#isShown || (writing.rival !== null && !this.#isHeld);
+    if (!isNews) return;
     try {
       await this.#show(this.#opened);
     } catch (error) {
@@ -134,7 +139,7 @@ export class Taking {
       writes: this.writing !== undefined,
       isThroughGroup: this.own === undefined,
       stateOf: opened === undefined ? null : new Date(opened.record.publishedAtMs).toISOString(),
-      trouble: this.follower.trouble ?? this.writing?.trouble
+      trouble: this.follower.trouble ?? heldWords(this.writing) ?? this.writing?.trouble
         ?? (opened === undefined ? "waits for its first state" : null),
     };
   }
@@ -168,11 +173,13 @@ export class Taking {
     const { name, writing, held: { right } } = this;
     this.blocks.adopt(opened.payload);
     const { root } = opened.payload;
-    const more = right === undefined ? {} : { right: this.#guestRight(right) };
+    await writing?.settle();
+    const isHeld = writing !== undefined && writing.rival !== null;
+    const more = right === undefined ? {} : { right: this.#guestRight(right, isHeld) };
     await this.#needs.roots.shared({ name, root, ...more });
     this.#know(opened);
-    this.#isShown = true;
-    await writing?.begin();
+    [this.#isShown, this.#isHeld] = [true, isHeld];
+    if (!isHeld) await writing?.begin();
   }
 
   #know(opened: OpenedShare): void {
@@ -181,10 +188,16 @@ export class Taking {
     this.writing?.know(opened.payload);
   }
 
-  #guestRight({ keys, number }: WriteRight): GuestRight {
+  #guestRight({ keys, number }: WriteRight, isHeld: boolean): GuestRight {
     const { deviceName } = this.#needs;
-    return { writer: keys.owner, treeSecret: keys.treeSecret, number, deviceName };
+    return { writer: keys.owner, treeSecret: keys.treeSecret, number, deviceName, isHeld };
   }
+}
+
+function heldWords(writing: Writing | undefined): string | null {
+  if (writing === undefined || writing.rival === null) return null;
+  return `read only here: ${writing.rival} writes by the same right, which is for one device; `
+    + "its owner can revoke it and share the folder anew";
 }
 
 /** Denied when it was made for somebody else. */

@@ -5,12 +5,11 @@
  * them, which only the owner can open. His holders keep that too, for as long as his own record
  * names the right; so neither of the two need be there when the other is. Keys of the KeyValue:
  *
- *   o/WRITER/sequence  varint: of the last record that was signed, or was about to be
- *   o/WRITER/t/...     the books of its blocks (transfer/)
- *   o/WRITER/a/...     of how their holders answered (agent/)
+ *   o/WRITER/t/...  the books of its blocks (transfer/)
+ *   o/WRITER/a/...  of how their holders answered (agent/)
+ *   o/WRITER/...    of whether this is the device that writes (claim.ts)
  */
 import type { KeyValue } from "../base/blocks.ts";
-import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
 import type { Cid, Ino, PeerId } from "../base/ids.ts";
@@ -25,6 +24,7 @@ import { treeKeys } from "../dag/keys.ts";
 import { openRoot } from "../dag/root.ts";
 import type { Published } from "../transfer/publish.ts";
 import type { Transfer } from "../transfer/transfer.ts";
+import { Claim } from "./claim.ts";
 import { rootOf } from "./folder.ts";
 import type { Source } from "./opened.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "./payload.ts";
@@ -55,6 +55,7 @@ export class Writing {
   readonly #needs: WritingNeeds;
   readonly #telling: Telling;
   readonly #toOwners: Telling;
+  readonly #claim: Claim;
   #transfer: Promise<Transfer> | undefined;
   /** Which folder it is in the owner's drive. */
   #ino: Ino | undefined;
@@ -66,6 +67,17 @@ export class Writing {
     this.#needs = needs;
     this.#telling = new Telling(needs);
     this.#toOwners = new Telling(needs);
+    this.#claim = new Claim(needs);
+  }
+
+  /** What the device is called that writes here instead of this one; null while none does. */
+  get rival(): string | null {
+    return this.#claim.rival;
+  }
+
+  /** Resolves when it is known whether this device may write, or another one does. */
+  async settle(): Promise<void> {
+    await this.#claim.settle();
   }
 
   know({ ino }: Pick<SharePayload, "ino">): void {
@@ -112,6 +124,8 @@ export class Writing {
     try {
       const published = await transfer.published();
       const isNew = published !== undefined && published.sequence !== this.#head;
+      await this.#claim.look({ isDue: isNew }, signal);
+      if (this.rival !== null) return;
       if (isNew && this.#ino !== undefined) await this.#make(published, this.#ino);
       await this.#tell(transfer, signal);
       this.trouble = null;
@@ -129,7 +143,7 @@ export class Writing {
     const { standIn: _, ...told } = published;
     const root = rootOf(directory, devices);
     const payload = encodeSharePayload({ ...told, root, ino, catalogKey });
-    const sequence = await this.#nextSequence();
+    const sequence = await this.#claim.nextSequence();
     const key = random.bytes(keyBytes);
     const owner = { person: from, expiresAtMs: limits.records.timeMsMax };
     const sealed = sealPayload(key, payload, { owner: keys.owner, share, sequence }, random);
@@ -150,19 +164,5 @@ export class Writing {
     await this.#toOwners.tell(owners(), (peer, record) => {
       return network.share(peer, "write", encodeShareWrite({ owner, record }), { signal });
     }, signal);
-  }
-
-  /**
-   * Written down first: whatever crashes in between, it is never used twice. After the loss of
-   * these books the clock goes on, since holders would refuse a number below the last one.
-   */
-  async #nextSequence(): Promise<number> {
-    const { books, clock } = this.#needs;
-    const key = `${this.#prefix}sequence`;
-    const last = await books.get(key);
-    const before = last === undefined ? 0 : new Reader(asBuffer(last), "sharing.w").varint();
-    const sequence = Math.max(before + 1, clock.now());
-    await books.put(key, new Writer(8).varint(sequence).finish());
-    return sequence;
   }
 }

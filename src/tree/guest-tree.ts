@@ -14,7 +14,7 @@ import type { Device } from "./devices.ts";
 import type { TreeNeeds } from "./state.ts";
 import { type Tree, type TreeOptions, openTree } from "./tree.ts";
 
-export interface GuestTreeOptions extends Pick<TreeOptions, "treeSecret"> {
+export interface GuestTreeOptions extends Pick<TreeOptions, "treeSecret" | "readOnly"> {
   readonly device: Device;
   /** What the owner has now, as a root record that is not sealed: for a store that is empty. */
   readonly root: Uint8Array;
@@ -31,7 +31,7 @@ function begun(devices: Seen, { number, name }: Device, random: Random): Seen {
 }
 
 export async function openGuestTree(
-  needs: TreeNeeds, { treeSecret, device, root }: GuestTreeOptions,
+  needs: TreeNeeds, { treeSecret, device, root, readOnly = false }: GuestTreeOptions,
 ): Promise<Tree> {
   const { store, random } = needs;
   if (store.root() === undefined) {
@@ -42,5 +42,5 @@ export async function openGuestTree(
     };
     await store.commit(sealRoot(treeKeys(treeSecret), first, random), 0);
   }
-  return await openTree(needs, { treeSecret, device, isFolder: true });
+  return await openTree(needs, { treeSecret, device, readOnly, isFolder: true });
 }
