@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
+import { met } from "../support/folders.ts";
 
 interface Row {
   readonly number: number;
@@ -95,6 +96,7 @@ test("`require region in EU` empties the others' vaults; an impossible one moves
   t.teardown(() => machine.end());
   write(machine, "wide", "policy wide { protect class tiny; }");
   await machine.must(t, ["mount", machine.mount, "--swarm", "12"]);
+  await met(machine, 12);
   await machine.must(t, ["policy", "use", "wide"]);
   const names = ["a", "b", "c"];
   const files = await place(t, machine, names);
