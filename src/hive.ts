@@ -46,6 +46,7 @@ import { Epochs } from "./drive/epochs.ts";
 import { GuestStores, guestStoreAt } from "./drive/guest-stores.ts";
 import { endWriting, refuseIfRemoved } from "./drive/removal.ts";
 import { keepSecrets, takeGuestsIn } from "./drive/sharing.ts";
+import { DriveTies } from "./drive/ties.ts";
 import { openCoder } from "./erasure/erasure.ts";
 import { Grafts } from "./graft/graft.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
@@ -110,7 +111,12 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
     ...serveGuests((writer) => stores.get(writer), (...asked) => shared.census(...asked)),
   };
   const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
-  const { node } = parts.use(await startNetwork(log, () => ({ ...config, ...told }), served));
+  const ties = new DriveTies({ clock, log });
+  const begun = (): DriveConfig => {
+    ties.again();
+    return { ...config, ...told };
+  };
+  const { node } = parts.use(await startNetwork(log, begun, served));
   const { readOnly = false } = config.mount;
   await refuseIfRemoved(node, { readOnly });
   cache.setFetcher(node);
@@ -118,11 +124,11 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   stores.begin(node);
   const { treeSecret } = driveKeysFor(config);
   const note = await bringBack(cache, node, { clock, log, isNew });
-  const around = { log, config, cache, node, government };
+  const around = { log, config, cache, node, government, ties };
   const opened = await openTreeAndLoop(parts, around, { treeSecret, readOnly, ...owner });
   const { tree, loop, refusal } = opened;
   await government.begin(tree, node);
-  await keepSecrets(tree, node, shared);
+  await keepSecrets(tree, node, { shared, ties });
   await epochs.begin({ tree, node });
   census.begin(tree);
   standIns.begin(tree);
@@ -149,11 +155,12 @@ interface Around {
   readonly cache: Cache;
   readonly node: NodeDuties;
   readonly government: Government;
+  readonly ties: DriveTies;
 }
 
 /** The tree over the store, and the loop of what goes on beside the programs that use it. */
 async function openTreeAndLoop(
-  parts: AsyncDisposableStack, { log, config, cache, node, government }: Around,
+  parts: AsyncDisposableStack, { log, config, cache, node, government, ties }: Around,
   known: User & Pick<TreeOptions, "treeSecret" | "readOnly">,
 ): Promise<{ readonly tree: Tree; readonly loop: Loop; readonly refusal: Refusal }> {
   const { keep, brake } = config;
@@ -172,7 +179,7 @@ async function openTreeAndLoop(
   const refusal = new Refusal({ clock, log, judge, refuse: (names) => tree.refuse(names) });
   const { committer, collector, resealer, renewer } = tree;
   const ofTree = [committer, collector, resealer, renewer, tree.pins?.step() ?? []].flat();
-  const steps = [...ofTree, cache.step, memory, growthStep(), policy, refusal];
+  const steps = [...ofTree, cache.step, memory, growthStep(), policy, refusal, ties];
   const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());
   // Writers may wait for room: there may be garbage.

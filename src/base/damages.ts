@@ -16,6 +16,7 @@ export const damages = [
   "inode-twice",
   "links", // a count of names
   "snapshots", // something of what the drive was
+  "sharing", // contacts and shares
   "size", // a size, or a count of entries or of space
 ] as const;
 

@@ -195,6 +195,20 @@ export const keptLimits = {
     /** A replaced member keeps its shards so long: only their owner moves them, and may be away. */
     strayGraceMs: 60 * 24 * 3_600_000,
   },
+  /** What a drive knows of other people, as its root has it (dag/ties.ts). */
+  ties: {
+    /** All that sharing may have at once, and four times as many that are gone. */
+    entriesMax: 8192,
+    keyBytesMax: 128,
+    /** A grant by a link, the largest, has 1.6 KiB. */
+    valueBytesMax: 4 * KiB,
+    /** All contacts and grants that there may be take 1.5 MB: eight chunks. */
+    bytesMax: 2 * MiB,
+    /** A change a second for 30,000 years: no device that is honest gets there. */
+    stampMax: 2 ** 40,
+    /** A tree or a node that did not take them is told again so soon. */
+    againMs: 2_000,
+  },
   sharing: {
     /** People who read one folder: their keys, 150 bytes each, go with each of its states. */
     readersMax: 32,

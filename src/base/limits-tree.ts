@@ -109,8 +109,9 @@ export const treeLimits = {
     blockBytesMax: 256 * KiB + 256,
     /** Of a tree of pages: a page has at least 300 children, so 6 levels pass 2^48 items. */
     levelsMax: 8,
-    /** A root record goes to peers inside a head: names and extended attributes stay outside. */
-    rootBytesMax: 4 * KiB,
+    /** A root record goes to peers inside a head: names and extended attributes stay outside. A
+     *  step of the ladder that holds the most of all that stands in it, and its sealing. */
+    rootBytesMax: 6 * KiB + 256,
   },
   eras: {
     /** One ends with each revocation. */

@@ -246,6 +246,13 @@ export interface SharesView {
   readonly withdrawals: readonly WithdrawalView[];
 }
 
+/** What a root of the drive has of people and shares, encoded (dag/ties.ts). */
+export interface TiesTold {
+  readonly bytes: Uint8Array;
+  /** Of the root that this device goes on from, and not of another device's. */
+  readonly isOurs: boolean;
+}
+
 /** What a person asks of a node about people and shares. */
 export interface SharingDuties {
   /** This node's person, as a short string for others. */
@@ -282,6 +289,8 @@ export interface SharingDuties {
   renewing(): Promise<readonly (readonly Name[])[]>;
   /** All of that one has. */
   renewed(path: readonly Name[]): Promise<void>;
+  /** It counts here when this resolves; Corrupt when it is nonsense. */
+  tied(told: TiesTold): Promise<void>;
   /** The folders that others may read, or could. */
   folders(): Promise<readonly Ino[]>;
   list(): Promise<SharesView>;
@@ -321,6 +330,8 @@ export interface SharedRoots {
   /** Of one that may be written it resolves when all is merged; Busy while there is no tree. */
   shared(news: SharedRoot): Promise<void>;
   expired(share: ExpiredShare): Promise<void>;
+  /** The drive's next root has these; Busy while there is no tree. */
+  tied(bytes: Uint8Array): Promise<void>;
   /**
    * Resolves when it is part of the drive, and of the next head: true when all of it is, and else
    * the same root brings the rest. TooLarge when it says more than anybody may at once.

@@ -6,7 +6,7 @@ import type { Ino, Name } from "../base/ids.ts";
 import type {
   ContactView, ExpiredShare, GiveQuestion, GroupQuestion, GroupView, GuestRoot, LinkQuestion, Loss,
   LossQuestion, RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharesView, SharingDuties,
-  Withdrew,
+  TiesTold, Withdrew,
 } from "../base/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -31,6 +31,7 @@ export function serveSharing(sharing: SharingDuties): Handlers {
     "sharing.forget": (name) => sharing.forget(name as string),
     "sharing.renewing": () => sharing.renewing(),
     "sharing.renewed": (path) => sharing.renewed(path as readonly Name[]),
+    "sharing.tied": (told) => sharing.tied(told as TiesTold),
     "sharing.folders": () => sharing.folders(),
     "sharing.list": () => sharing.list(),
   };
@@ -58,6 +59,7 @@ export function remoteSharing(channel: Pick<Channel, "call">): SharingDuties {
     forget: (name) => ask("forget", name),
     renewing: () => ask<readonly (readonly Name[])[]>("renewing"),
     renewed: (path) => ask("renewed", path),
+    tied: (told) => ask("tied", told),
     folders: () => ask<readonly Ino[]>("folders"),
     list: () => ask<SharesView>("list"),
   };
@@ -67,6 +69,7 @@ export function serveSharedRoots(roots: SharedRoots): Handlers {
   return {
     shared: (news) => roots.shared(news as SharedRoot),
     expired: (share) => roots.expired(share as ExpiredShare),
+    tied: (bytes) => roots.tied(bytes as Uint8Array),
     written: (news) => roots.written(news as GuestRoot),
   };
 }
@@ -75,6 +78,7 @@ export function remoteSharedRoots(channel: Pick<Channel, "call">): SharedRoots {
   return {
     shared: async (news) => void (await channel.call("shared", news)),
     expired: async (share) => void (await channel.call("expired", share)),
+    tied: async (bytes) => void (await channel.call("tied", bytes)),
     written: async (news) => (await channel.call("written", news)) as boolean,
   };
 }

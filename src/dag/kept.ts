@@ -1,7 +1,8 @@
 /**
  * Roots that are kept: what the drive was at moments that have passed. The newest root record has
  * the link of a block with all of them, so whoever has the newest root, as by a head, has them too.
- * Of policies none is kept: a slot is never given to another name, so the newest names hold.
+ * Of policies none is kept: a slot is never given to another name, so the newest names hold. Nor
+ * are ties: who was shut out is not let in again by going back.
  *
  *   kept   varint roots | each: signed time in ms at which another root took its place
  *          | u8 why it is kept (0 by the rule, 1 the user asked, 2 before a restore, 3 the brake)
@@ -15,6 +16,7 @@ import { firstEra } from "./eras.ts";
 import { noDevices } from "./marks.ts";
 import { noPolicies } from "./policies.ts";
 import { type RootRecord, encodeRoot, parseRoot } from "./root.ts";
+import { noTieLinks } from "./ties.ts";
 
 export interface KeptRoot {
   readonly root: RootRecord;
@@ -32,7 +34,7 @@ export function encodeKept(kept: readonly KeptRoot[]): Buffer {
   for (const { root, untilMs, why, place } of kept) {
     writer.signed(untilMs).u8(reasons.indexOf(why)).u8(place);
     const bare = { policies: noPolicies, kept: undefined, devices: noDevices, eras: firstEra };
-    writer.bytes(encodeRoot({ ...root, ...bare }));
+    writer.bytes(encodeRoot({ ...root, ...bare, ties: noTieLinks }));
   }
   return writer.finish();
 }

@@ -6,8 +6,8 @@
  *           | varint bytes | inode and tree of the root directory | tree of linked files
  *           | policies (policies.ts), where there are any or more follows
  *           | 1 and the link of the roots that are kept (kept.ts), or 0
- *           | devices (marks.ts) | eras (eras.ts) | zeros up to a step; what stands last and is
- *           empty is left out
+ *           | devices (marks.ts) | eras (eras.ts) | links of the ties (ties.ts)
+ *           | zeros up to a step; what stands last and is empty is left out
  *   sealed  sealRecord(deriveKey(tree secret, "root"), record)
  */
 import { Reader, Writer } from "../base/bytes.ts";
@@ -24,6 +24,7 @@ import type { TreeKeys } from "./keys.ts";
 import { type Seen, noDevices, readDevices, writeDevices } from "./marks.ts";
 import { type DrivePolicies, noPolicies, readPolicies, writePolicies } from "./policies.ts";
 import { padded } from "./sizes.ts";
+import { noTieLinks, readTieLinks, writeTieLinks } from "./ties.ts";
 
 const version = 1;
 
@@ -44,6 +45,8 @@ export interface RootRecord {
   readonly devices: Seen;
   /** Under which keys chunks are sealed, and what is to be sealed anew. */
   readonly eras: Eras;
+  /** The pieces of what the drive knows of other people. */
+  readonly ties: readonly ChunkLink[];
 }
 
 export function encodeRoot(root: RootRecord): Buffer {
@@ -52,14 +55,16 @@ export function encodeRoot(root: RootRecord): Buffer {
   writeInode(writer, root.directory.inode);
   writeTree(writer, root.directory.tree);
   writeTree(writer, root.linked);
-  const { policies, kept, devices, eras } = root;
-  const hasEras = eras.now > 0;
+  const { policies, kept, devices, eras, ties } = root;
+  const hasTies = ties.length > 0;
+  const hasEras = eras.now > 0 || hasTies;
   const isMore = kept !== undefined || devices.size > 0 || hasEras;
   if (policies.names.length > 0 || isMore) writePolicies(writer, policies);
   if (kept !== undefined) writeLink(writer.u8(1), kept);
   else if (isMore) writer.u8(0);
   if (devices.size > 0 || hasEras) writeDevices(writer, devices);
   if (hasEras) writeEras(writer, eras);
+  if (hasTies) writeTieLinks(writer, ties);
   return writer.finish();
 }
 
@@ -82,9 +87,10 @@ export function parseRoot(bytes: Uint8Array): RootRecord {
   const devices = reader.restBytes === 0 ? noDevices : readDevices(reader);
   // Zeros are the first era, and nothing owed.
   const eras = reader.restBytes < 2 ? firstEra : readEras(reader);
+  const ties = reader.restBytes === 0 ? noTieLinks : readTieLinks(reader);
   if (reader.raw(reader.restBytes).some((byte) => byte !== 0)) throw reader.corrupt("padding");
   const totals = { files, bytes: total };
-  const told = { directory, linked, policies, kept, devices, eras };
+  const told = { directory, linked, policies, kept, devices, eras, ties };
   return { sequence, committedAtMs, nextIno, ...totals, ...told };
 }
 

@@ -9,6 +9,7 @@ import type { ExpiredShare, GiveQuestion, GroupQuestion, LinkQuestion, Loss, Sea
   SharesView, SharingDuties, Withdrew } from "../base/sharing.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
+import type { DriveTies } from "./ties.ts";
 
 export type ShareWish = Pick<GiveQuestion, "who" | "expiresAtMs" | "writes">;
 export interface RevokeWish {
@@ -115,15 +116,14 @@ async function dropOld({ tree, sharing }: Parts, sealed: SealedEra): Promise<voi
 
 /** Goes on with the secrets of those who were shut out, in an earlier life too. */
 export async function keepSecrets(
-  tree: Tree, { sharing }: NodeDuties, shared: SharedFolders,
+  tree: Tree, { sharing }: NodeDuties, { shared, ties }: {
+    readonly shared: SharedFolders; readonly ties: DriveTies;
+  },
 ): Promise<void> {
   // Wherever a folder is by now, it is below the root.
   const at = (path: readonly Name[]): Promise<Ino> => folderAt(tree, path).catch(() => rootIno);
   shared.withdraw = async (share) => withdraw({ tree, sharing }, await at(share.path), share);
-  for (const ino of await sharing.folders()) tree.share(ino);
-  for (const path of await sharing.renewing()) {
-    void tree.renew(await at(path)).then(() => sharing.renewed(path)).catch(() => undefined);
-  }
+  await ties.begin({ tree, sharing, shared, at });
   tellResealed({ tree, sharing });
 }
 

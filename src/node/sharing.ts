@@ -44,7 +44,7 @@ export async function openNodeSharing(
     },
     read: (cid) => source.fetch(cid, {}),
     roots: roots ?? {
-      shared: async () => {}, expired: async () => {},
+      shared: async () => {}, expired: async () => {}, tied: async () => {},
       written: async () => { throw new HiveError("Unsupported", "sharing", "no tree"); },
     },
     connect: (address) => peers.connect(address),
@@ -58,7 +58,7 @@ export const noSharing: SharingDuties = {
   me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, groups: refuse,
   join: refuse, leave: refuse, losses: refuse, give: refuse, link: refuse, revoke: refuse,
   accept: refuse, forget: refuse, list: refuse, renewed: refuse,
-  withdrew: refuse, resealed: async () => {}, dropped: refuse,
+  withdrew: refuse, resealed: async () => {}, tied: async () => {}, dropped: refuse,
   renewing: async () => [], folders: async () => [],
 };
 

@@ -45,6 +45,10 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
   readonly #watchers = new Set<(name: Name) => void>();
   /** What to do about a folder of this drive that somebody could read whose time is over. */
   withdraw: (share: ExpiredShare) => Promise<void> = async () => undefined;
+  /** Has the drive's next root tell these. */
+  keepTies: (bytes: Uint8Array) => Promise<void> = async () => {
+    throw new HiveError("Busy", "shared.tied", "starting");
+  };
   /** Takes in what somebody wrote in a folder of this drive. */
   takeIn: SharedRoots["written"] = async () => {
     throw new HiveError("Busy", "shared.written", "starting");
@@ -69,6 +73,10 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
 
   written(news: GuestRoot): Promise<boolean> {
     return this.takeIn(news);
+  }
+
+  tied(bytes: Uint8Array): Promise<void> {
+    return this.keepTies(bytes);
   }
 
   expired(share: ExpiredShare): Promise<void> {

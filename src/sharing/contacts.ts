@@ -1,20 +1,25 @@
 /**
  * People by the names that this user gives them, with what it takes to seal something to them. A
- * person's key comes from her own node and is believed by its hash, which her string holds.
+ * person's key comes from her own node and is believed by its hash, which her string holds. They
+ * are ties: every device of the drive has them.
  *
  *   c/PERSON  bytes name | X-Wing key
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { type PersonId, parseOwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
 import type { ContactView } from "../base/sharing.ts";
 import { sha256 } from "../crypt/sha256.ts";
 import { xwingPublicBytes } from "../crypt/xwing.ts";
+import { type Named, apart } from "./names-apart.ts";
 import { type PersonText, parsePerson } from "./person-text.ts";
+import type { Tied } from "./tied.ts";
 
 const { contactsMax, nameBytesMax } = limits.sharing;
+const prefix = "c/";
 
 export interface Contact extends ContactView {
   readonly sealPublic: Buffer;
@@ -22,38 +27,49 @@ export interface Contact extends ContactView {
 
 export interface ContactsNeeds {
   readonly books: KeyValue;
+  readonly tied: Tied;
+  readonly log: Log;
   /** The X-Wing key that a person's node tells. */
   readonly askKey: (person: PersonText) => Promise<Uint8Array>;
 }
 
 export class Contacts {
   readonly #needs: ContactsNeeds;
-  readonly #contacts = new Map<string, Contact>();
+  #known: readonly Contact[] = [];
+  #version = -1;
 
   constructor(needs: ContactsNeeds) {
     this.#needs = needs;
   }
 
+  /** What an older version kept in books of this machine alone becomes the drive's. */
   async open(): Promise<void> {
-    for await (const [key, value] of this.#needs.books.list("c/")) {
-      const reader = new Reader(value, "sharing.contact");
-      const name = reader.bytes().toString();
-      const sealPublic = Buffer.from(reader.raw(xwingPublicBytes));
-      reader.end();
-      this.#contacts.set(name, { name, person: parseOwnerId(key.slice(2)), sealPublic });
+    const { books, tied } = this.#needs;
+    for await (const [key, value] of books.list(prefix)) {
+      const isNews = tied.get(key) === undefined && !tied.isGone(key);
+      if (isNews) await tied.put([[key, asBuffer(value)]]);
+      await books.delete(key);
     }
   }
 
+  /** By name; two devices may have given one name to two people. */
   all(): readonly Contact[] {
-    return [...this.#contacts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const { tied } = this.#needs;
+    if (this.#version === tied.version) return this.#known;
+    const found = tied.list(prefix).flatMap(([key, value]) => this.#read(key, value));
+    const named = apart(found.map((of): Named<Contact> => ({ name: of.name, of })));
+    const all = named.map(({ name, of }): Contact => ({ ...of, name }));
+    this.#known = all.sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#version = tied.version;
+    return this.#known;
   }
 
   has(name: string): boolean {
-    return this.#contacts.has(name);
+    return this.all().some((contact) => contact.name === name);
   }
 
   get(name: string): Contact {
-    const found = this.#contacts.get(name);
+    const found = this.all().find((contact) => contact.name === name);
     if (found !== undefined) return found;
     throw new HiveError("NotFound", "sharing.contact", name);
   }
@@ -68,7 +84,7 @@ export class Contacts {
     checkPetName(name);
     const told = parsePerson(text);
     const { person } = told;
-    if (this.#contacts.has(name)) throw new HiveError("Exists", "sharing.contact", name);
+    if (this.has(name)) throw new HiveError("Exists", "sharing.contact", name);
     const known = this.all().find((contact) => contact.person === person);
     if (known !== undefined) throw new HiveError("Exists", "sharing.contact", known.name);
     const sealPublic = asBuffer(await this.#needs.askKey(told));
@@ -80,10 +96,9 @@ export class Contacts {
 
   async #keep(contact: Contact): Promise<Contact> {
     const { name, person, sealPublic } = contact;
-    if (this.#contacts.size >= contactsMax) throw new HiveError("Quota", "sharing.contact", name);
+    if (this.all().length >= contactsMax) throw new HiveError("Quota", "sharing.contact", name);
     const value = new Writer(1500).bytes(Buffer.from(name)).raw(sealPublic).finish();
-    await this.#needs.books.put(`c/${person}`, value);
-    this.#contacts.set(name, contact);
+    await this.#needs.tied.put([[prefix + person, value]]);
     return contact;
   }
 
@@ -93,8 +108,22 @@ export class Contacts {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#needs.books.delete(`c/${this.get(name).person}`);
-    this.#contacts.delete(name);
+    await this.#needs.tied.put([[prefix + this.get(name).person, undefined]]);
+  }
+
+  #read(key: string, value: Buffer): readonly Contact[] {
+    try {
+      const reader = new Reader(value, "sharing.contact");
+      const name = reader.bytes().toString();
+      const sealPublic = Buffer.from(reader.raw(xwingPublicBytes));
+      reader.end();
+      checkPetName(name);
+      return [{ name, person: parseOwnerId(key), sealPublic }];
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#needs.log.warn("sharing.contact", { key, why: describe(error) });
+      return [];
+    }
   }
 }
 

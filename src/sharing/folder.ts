@@ -14,6 +14,7 @@ import { type Page, openPage, pageKey } from "../dag/pages.ts";
 import { noPolicies } from "../dag/policies.ts";
 import { type RootRecord, encodeRoot } from "../dag/root.ts";
 import { type Item, checkLevel, nextItem } from "../dag/search.ts";
+import { noTieLinks } from "../dag/ties.ts";
 
 /** Sealed bytes of a block. */
 export type ReadBlock = (cid: Cid) => Promise<Uint8Array>;
@@ -41,6 +42,7 @@ export function rootOf({ inode, tree }: TableValue, devices: Seen = noDevices): 
     directory: { inode: { ...inode, ino: rootIno, slot: 0, policy: 0 }, tree }, eras: firstEra,
     // Of what the drive was nobody else is given anything.
     linked: noTree, policies: noPolicies, kept: undefined, devices,
+    ties: noTieLinks,
   };
   return encodeRoot(record);
 }

@@ -1,25 +1,33 @@
 /**
- * The inboxes of this machine's person: one of each owner who has her in a group. Each is followed
+ * The inboxes of this drive's person: one of each owner who has her in a group. Each is followed
  * as a folder is, with whoever keeps that owner's shards, and tells which folders there are for
  * her. What becomes of them is another's to say (taken.ts).
  *
  *   y/OWNER  bytes grant | bytes newest record, empty before the first
  */
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { describe } from "../base/log.ts";
 import type { Grant, InboxView } from "../base/sharing.ts";
 import { encodeShareAsk, parseGrant } from "../crypt/share-records.ts";
 import { Follower, dueOf } from "./follower.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedInbox, openInbox, takeEntry, takeGrant } from "./opened.ts";
+import { type InboxTie, encodeInboxTie, inboxKey, inboxesIn, withoutRight } from "./taken-ties.ts";
+import type { Tied } from "./tied.ts";
+
+const { inboxesTakenMax } = limits.sharing;
 
 type Reading = "coder" | "read" | "mayReadAhead" | "holdsReads";
 
 export interface OwnInboxesNeeds extends Omit<FollowingNeeds, Reading> {
   /** Of whom it is known that they keep this owner's shards. */
   readonly keepersOf: (owner: OwnerId) => readonly PeerId[];
+  readonly tied: Tied;
+  /** This device. */
+  readonly self: PeerId;
 }
 
 /** A folder that is in an inbox now. */
@@ -33,6 +41,8 @@ interface OwnInbox {
   readonly grant: Grant;
   readonly held: Held;
   readonly follower: Follower;
+  /** Whether this device writes where there is a right to. */
+  readonly writes: boolean;
   opened: OpenedInbox | undefined;
   offers: readonly InboxOffer[];
 }
@@ -46,10 +56,53 @@ export class OwnInboxes {
   }
 
   async open(): Promise<void> {
-    for await (const [, value] of this.#needs.books.list("y/")) {
+    const { books, tied } = this.#needs;
+    for await (const [, value] of books.list("y/")) {
       const { grant, record } = decodeInbox(value);
-      const inbox = this.#begin(grant);
-      if (record.length > 0) know(inbox, openInbox(inbox.held, record, 0));
+      await this.#restore(grant, record);
+    }
+    await this.#adopt();
+    tied.onChange(() => this.#adopt());
+  }
+
+  /** What an older version kept in books of this machine alone becomes the drive's. */
+  async #restore(grant: Grant, record: Uint8Array): Promise<void> {
+    const { tied, self, books } = this.#needs;
+    const key = inboxKey(grant);
+    if (tied.isGone(key)) return await books.delete(`y/${grant.owner}`);
+    const tie = this.#ties().find((one) => one.grant.owner === grant.owner);
+    if (tie === undefined) await tied.put([[key, encodeInboxTie({ grant, writer: self })]]);
+    const inbox = this.#begin(tie ?? { grant, writer: self });
+    if (record.length > 0) know(inbox, openInbox(inbox.held, record, 0));
+  }
+
+  #ties(): readonly InboxTie[] {
+    return inboxesIn(this.#needs.tied, (key, why) => this.#tell(key, why));
+  }
+
+  #tell(key: string, why: unknown): void {
+    this.#needs.log.warn("sharing.inbox-tie", { key, why: describe(why) });
+  }
+
+  /** What the ties say that there is, whichever device took it up. */
+  async #adopt(): Promise<void> {
+    const { tied, books, self } = this.#needs;
+    for (const { grant } of [...this.#inboxes.values()]) {
+      if (!tied.isGone(inboxKey(grant))) continue;
+      this.#inboxes.delete(grant.owner);
+      await books.delete(`y/${grant.owner}`);
+    }
+    for (const tie of this.#ties().slice(0, inboxesTakenMax)) {
+      const { grant: { owner, bytes } } = tie;
+      const known = this.#inboxes.get(owner);
+      const isSame = known !== undefined && asBuffer(known.grant.bytes).equals(bytes);
+      if (isSame && known.writes === (tie.writer === self)) continue;
+      try {
+        await this.#keep(this.#begin(tie));
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        this.#tell(inboxKey(tie.grant), error);
+      }
     }
   }
 
@@ -57,18 +110,21 @@ export class OwnInboxes {
   async accept(grant: Grant): Promise<void> {
     const { owner } = grant;
     const isNew = !this.#inboxes.has(owner);
-    if (isNew && this.#inboxes.size >= limits.sharing.inboxesTakenMax) {
+    if (isNew && this.#inboxes.size >= inboxesTakenMax) {
       throw new HiveError("Quota", "sharing.accept", "owners of groups");
     }
     const opened = this.#inboxes.get(owner)?.opened;
-    const inbox = this.#begin(grant);
+    const { tied, self } = this.#needs;
+    const inbox = this.#begin({ grant, writer: self });
     if (opened !== undefined) know(inbox, opened);
     await this.#keep(inbox);
+    await tied.put([[inboxKey(grant), encodeInboxTie({ grant, writer: self })]]);
   }
 
   async forget(owner: OwnerId): Promise<void> {
     await this.#needs.books.delete(`y/${owner}`);
     this.#inboxes.delete(owner);
+    await this.#needs.tied.put([[inboxKey({ owner }), undefined]]);
   }
 
   /** The folders that there are for this person now. */
@@ -100,13 +156,14 @@ export class OwnInboxes {
     return "busy";
   }
 
-  #begin(grant: Grant): OwnInbox {
-    const { person, keepersOf } = this.#needs;
+  #begin({ grant, writer }: InboxTie): OwnInbox {
+    const { person, keepersOf, self } = this.#needs;
     const follower = new Follower(this.#needs, {
       members: () => keepersOf(grant.owner), first: grant.peers,
     });
     const inbox: OwnInbox = {
       grant, held: takeGrant(person, grant), follower, opened: undefined, offers: [],
+      writes: writer === self,
     };
     this.#inboxes.set(grant.owner, inbox);
     return inbox;
@@ -134,7 +191,9 @@ export class OwnInboxes {
 
 function know(inbox: OwnInbox, opened: OpenedInbox): void {
   inbox.opened = opened;
-  inbox.offers = offersOf(inbox.held, opened);
+  const offers = offersOf(inbox.held, opened);
+  inbox.offers = inbox.writes
+    ? offers : offers.map((offer) => ({ ...offer, held: withoutRight(offer.held) }));
 }
 
 export function offersOf(inbox: Held, { entries }: OpenedInbox): readonly InboxOffer[] {

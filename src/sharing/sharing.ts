@@ -32,6 +32,7 @@ import { OwnInboxes } from "./own-inboxes.ts";
 import { personIdOf } from "./person-keys.ts";
 import { type PersonText, encodePerson } from "./person-text.ts";
 import { Taken } from "./taken.ts";
+import { Tied } from "./tied.ts";
 import { takingDuties } from "./taking-duties.ts";
 import { Withdrawals } from "./withdrawals.ts";
 import type { GuestTransfers } from "./writing.ts";
@@ -76,7 +77,9 @@ export interface Sharing extends SharingDuties {
 
 export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const { transfer, person, network } = needs;
-  const contacts = new Contacts({ ...needs, askKey: (told) => askKey(needs, told) });
+  const tied = new Tied(needs);
+  const ours = { ...needs, tied, self: network.self };
+  const contacts = new Contacts({ ...ours, askKey: (told) => askKey(needs, told) });
   const nameOf = (id: PersonId): string => contacts.nameOf(id);
   const groups = new Groups(needs);
   const withMembers = { ...needs, groups, members: () => transfer.members() };
@@ -85,15 +88,17 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     expired: (path, who) => needs.roots.expired({ path, from: who.map(nameOf).join(", ") }),
   });
   const inboxes = new Inboxes({ ...withMembers, inboxOf: (id) => given.inboxOf(id) });
-  const own = new OwnInboxes({ ...needs, keepersOf: (owner) => taken.keepersOf(owner) });
-  const taken = new Taken({ ...needs, offers: () => own.offers() });
+  const own = new OwnInboxes({ ...ours, keepersOf: (owner) => taken.keepersOf(owner) });
+  const taken = new Taken({ ...ours, offers: () => own.offers() });
   const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
   const written = new Written({ ...withMembers, guests: () => given.guests(), nameOf });
-  for (const room of [withdrawals, contacts, groups, given, inboxes, own, taken]) await room.open();
+  const rooms = [tied, withdrawals, contacts, groups, given, inboxes, own, taken];
+  for (const room of rooms) await room.open();
   return {
     ...givingDuties({ ...needs, contacts, groups, given, inboxes }),
     ...takingDuties({ taken, inboxes: own, nameOf: ({ from }) => nameOf(from) }),
     steps: [
+      { name: "sharing.tied", step: () => tied.step() },
       { name: "sharing.given", step: (signal) => given.step(signal) },
       { name: "sharing.inboxes", step: (signal) => inboxes.step(signal) },
       { name: "sharing.own", step: (signal) => own.step(signal) },
@@ -110,6 +115,7 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
       person: personIdOf(person), sealHash: sha256(person.sealPublic), peer: network.self,
       addresses: network.offer().addresses, name: needs.deviceName,
     }),
+    tied: ({ bytes, isOurs }) => tied.hear(bytes, { isOurs }),
     withdrew: (told) => withdrawals.begin(told),
     resealed: (sealed) => withdrawals.sealed(sealed),
     dropped: (era) => withdrawals.dropped(era),

@@ -1,19 +1,23 @@
 /**
- * The folders of others that this machine's person may read, each under a name of its own: those
- * that she took up by a grant or a link, and those that groups give her, which come and go by
- * themselves as her inboxes say (own-inboxes.ts). Each sees to itself (taking.ts).
+ * The folders of others that this drive's person may read, each under a name of its own: those
+ * that she took up by a grant or a link, on whichever device (taken-ties.ts), and those that groups
+ * give her, which come and go by themselves as her inboxes say (own-inboxes.ts). Each sees to
+ * itself (taking.ts).
  */
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, type Name, type OwnerId, type PeerId, nameFromText, nameToText }
   from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { describe } from "../base/log.ts";
 import type { DeviceCertificate } from "../base/records.ts";
 import type { Grant, TakenView } from "../base/sharing.ts";
 import { dueOf } from "./follower.ts";
 import type { Held, Opener } from "./opened.ts";
 import type { InboxOffer } from "./own-inboxes.ts";
 import { decodeTaken, decodeThrough, encodeTaken, encodeThrough } from "./taken-books.ts";
+import { type TakenTie, encodeTakenTie, takenIn, takenKey, withoutRight } from "./taken-ties.ts";
+import type { Tied } from "./tied.ts";
 import { type Offered, type OwnGrant, Taking, type TakingNeeds, type TakingParts, ownGrant }
   from "./taking.ts";
 
@@ -23,12 +27,17 @@ const none = Buffer.alloc(0);
 export interface TakenNeeds extends TakingNeeds {
   /** What groups give this person now. */
   readonly offers: () => readonly InboxOffer[];
+  readonly tied: Tied;
+  /** This device. */
+  readonly self: PeerId;
 }
 
 export class Taken {
   readonly #needs: TakenNeeds;
   /** The one that a block was found in last first. */
   #taken: Taking[] = [];
+  /** Settles after what was asked for last. */
+  #adopting: Promise<unknown> = Promise.resolve();
   /** Places of what the user does not want though groups give it. */
   readonly #unwanted = new Set<string>();
 
@@ -36,12 +45,19 @@ export class Taken {
     this.#needs = needs;
   }
 
+  /** What an older version kept in books of this machine alone becomes the drive's. */
   async open(): Promise<void> {
-    const { books, person } = this.#needs;
+    const { books, tied, self } = this.#needs;
     const offers = this.#offers();
+    const ties = new Map(this.#ties().map((tie) => [takenKey(tie.grant), tie]));
     for await (const [key, value] of books.list("t/")) {
       const { name, record, offered } = decodeTaken(value);
-      const own = ownGrant(person, offered);
+      if (tied.isGone(key)) {
+        await books.delete(key);
+        continue;
+      }
+      const own = this.#own({ ...offered, writer: ties.get(key)?.writer ?? self });
+      if (!ties.has(key)) await this.#tie({ name: nameFromText(name), own });
       const held = offers.get(key.slice(2))?.held ?? own.held;
       await this.#begin({ name: nameFromText(name), held, own }).restore(record);
     }
@@ -53,18 +69,21 @@ export class Taken {
         await this.#begin({ name: nameFromText(name), held }).restore(record);
       }
     }
+    await this.#adopt();
+    tied.onChange(() => this.#adopt());
   }
 
   async accept(offered: Offered, given: string | null): Promise<Name> {
     const { grant } = offered;
-    const own = ownGrant(this.#needs.person, offered);
+    const own = this.#own({ ...offered, writer: this.#needs.self });
     const name = nameFromText(given ?? grant.name);
     const found = this.#taken.find(({ held }) => placeOf(held) === placeOf({ grant }));
     const isOther = found !== undefined && isOtherRight(found, grant);
     if (found !== undefined && !isOther) return await this.#acceptAgain(found, own, given);
     if (isOther) await this.#leave(found);
     this.#checkRoom(name, offered);
-    await this.#keep(this.#begin({ name, held: own.held, own }));
+    await this.#tie({ name, own });
+    await this.#adopt();
     return name;
   }
 
@@ -193,8 +212,71 @@ export class Taken {
     if (found.own === undefined && own.seed === undefined) {
       found.own = own;
       await this.#keep(found);
+      await this.#tie({ name: found.name, own });
     }
     return found.name;
+  }
+
+  /** From now on it is every device's. */
+  async #tie({ name, own: { grant, seed } }: { name: Name; own: OwnGrant }): Promise<void> {
+    const { tied, self } = this.#needs;
+    const writer = grant.gives === "write" ? self : undefined;
+    await tied.put([[takenKey(grant), encodeTakenTie({ name, grant, seed, writer })]]);
+  }
+
+  #own({ grant, seed, writer }: Offered & Pick<TakenTie, "writer">): OwnGrant {
+    const { person, self } = this.#needs;
+    const own = ownGrant(person, { grant, seed });
+    return writer === self ? own : { ...own, held: withoutRight(own.held) };
+  }
+
+  #ties(): readonly TakenTie[] {
+    const ties = takenIn(this.#needs.tied, (key, why) => this.#tell(key, why));
+    let links = 0;
+    const some = ties.filter(({ seed }) => seed === undefined || ++links <= takenLinksMax);
+    return some.slice(0, takenMax);
+  }
+
+  /** One that is not as it should be keeps no other from being read. */
+  #tell(key: string, why: unknown): void {
+    this.#needs.log.warn("sharing.taken-tie", { key, why: describe(why) });
+  }
+
+  /** What the ties say that there is, whichever device took it up; one time after another. */
+  #adopt(): Promise<void> {
+    const done = this.#adopting.then(() => this.#adoptAll());
+    this.#adopting = done.catch(() => undefined);
+    return done;
+  }
+
+  async #adoptAll(): Promise<void> {
+    const { tied } = this.#needs;
+    const isLeft = ({ own }: Taking): boolean => {
+      return own !== undefined && tied.isGone(takenKey(own.grant));
+    };
+    for (const taking of this.#taken.filter(isLeft)) await this.#leave(taking);
+    for (const tie of this.#ties()) {
+      try {
+        await this.#adoptTie(tie);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        this.#tell(takenKey(tie.grant), error);
+      }
+    }
+  }
+
+  async #adoptTie(tie: TakenTie): Promise<void> {
+    const place = placeOf(tie);
+    const known = this.#taken.find(({ held }) => placeOf(held) === place);
+    if (known !== undefined && isAsTied(known, tie, this.#needs.self)) return;
+    const own = this.#own(tie);
+    const held = this.#offers().get(place)?.held ?? own.held;
+    this.#taken = this.#taken.filter((one) => one !== known);
+    if (known !== undefined) await this.#end(known);
+    const { name } = tie;
+    const isTaken = this.#taken.some((taking) => taking.name === name);
+    const free = isTaken ? this.#freeName(nameToText(name)) : name;
+    await this.#keep(this.#begin({ name: free, held, own }));
   }
 
   #checkRoom(name: Name, { seed }: Offered): void {
@@ -211,11 +293,13 @@ export class Taken {
     this.#taken = this.#taken.filter((one) => one !== taking);
     await this.#needs.books.delete(`t/${placeOf(taking.held)}`);
     await this.#needs.books.delete(`u/${placeOf(taking.held)}`);
+    const { own } = taking;
+    if (own !== undefined) await this.#needs.tied.put([[takenKey(own.grant), undefined]]);
     await this.#end(taking);
   }
 
   async #end(taking: Taking): Promise<void> {
-    await taking.hide();
+    await taking.leave();
     await taking.writing?.end();
   }
 
@@ -235,9 +319,20 @@ function placeOf({ grant: { owner, share } }: Pick<Opener, "grant">): string {
   return `${owner}/${share}`;
 }
 
-/** A right to write instead of one to read, the other way about, or a later one. */
+/**
+ * A right to write instead of one to read, the other way about, a later one, or one that another
+ * device used until now.
+ */
 function isOtherRight({ own }: Taking, grant: Grant): boolean {
   if (own === undefined) return false;
   const isAboutWriting = grant.gives === "write" || own.grant.gives === "write";
-  return isAboutWriting && !asBuffer(own.grant.bytes).equals(grant.bytes);
+  const isElsewhere = grant.gives === "write" && own.held.right === undefined;
+  return isAboutWriting && (isElsewhere || !asBuffer(own.grant.bytes).equals(grant.bytes));
+}
+
+/** Under that name, or one beside it, by that grant, and written here or not as it says. */
+function isAsTied({ own }: Taking, { grant, writer }: TakenTie, self: PeerId): boolean {
+  if (own === undefined || !asBuffer(own.grant.bytes).equals(grant.bytes)) return false;
+  const isWritten = grant.gives === "write" && writer === self;
+  return isWritten === (own.held.right !== undefined);
 }

@@ -63,6 +63,9 @@ export class Taking {
   /** Shown as one that another device writes. */
   #isHeld = false;
   #isShutOut = false;
+  /** Nothing of it is shown any more, whatever is on its way. */
+  #isLeft = false;
+  #showing: Promise<unknown> = Promise.resolve();
 
   constructor(needs: TakingNeeds, { name, held, own }: TakingParts) {
     const { grant, right } = held;
@@ -125,6 +128,13 @@ export class Taking {
     return this.#opened !== before;
   }
 
+  /** For good: what it showed last is taken away when that has come. */
+  async leave(): Promise<void> {
+    this.#isLeft = true;
+    await this.#showing;
+    await this.hide();
+  }
+
   async hide(): Promise<void> {
     if (!this.#isShown) return;
     this.#isShown = false;
@@ -170,6 +180,13 @@ export class Taking {
 
   /** What it says counts from now on once it is seen: what cannot be merged is asked for again. */
   async #show(opened: OpenedShare): Promise<void> {
+    if (this.#isLeft) return;
+    const shown = this.#reveal(opened);
+    this.#showing = shown.catch(() => undefined);
+    await shown;
+  }
+
+  async #reveal(opened: OpenedShare): Promise<void> {
     const { name, writing, held: { right } } = this;
     this.blocks.adopt(opened.payload);
     const { root } = opened.payload;

@@ -5,12 +5,14 @@
  */
 import { treeKeys } from "../dag/keys.ts";
 import { parseRoot } from "../dag/root.ts";
+import { noTieLinks } from "../dag/ties.ts";
 import { Brake } from "./brake.ts";
 import { Commits } from "./commit.ts";
 import { KeptRoots } from "./kept-roots.ts";
 import { Renewer } from "./renewing.ts";
 import { Resealer } from "./resealing.ts";
 import { State, type TreeNeeds } from "./state.ts";
+import { TiesPart } from "./ties.ts";
 import { type Tree, treeOf } from "./tree.ts";
 
 const secretBytes = 32;
@@ -23,7 +25,8 @@ export function openBorrowedTree(needs: TreeNeeds, root: Uint8Array): Tree {
   const keys = treeKeys(needs.random.bytes(secretBytes));
   const state = new State(needs, keys, parseRoot(root), { readOnly: true, device: nobody });
   state.showsLinked = false;
-  const commits = new Commits(state, new KeptRoots(state, undefined, undefined));
+  const kept = new KeptRoots(state, undefined, undefined);
+  const commits = new Commits(state, kept, new TiesPart(state, noTieLinks));
   const brake = new Brake(state, commits, undefined);
   const [resealer, renewer] = [new Resealer(state), new Renewer(state, commits)];
   return treeOf(state, { commits, resealer, renewer, pinner: undefined, brake });

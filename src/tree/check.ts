@@ -23,6 +23,7 @@ import { attempt } from "./attempt.ts";
 import { Blocks } from "./blocks.ts";
 import { checkIno, checkInode } from "./check-directories.ts";
 import { checkKept } from "./check-kept.ts";
+import { checkTies } from "./check-ties.ts";
 import { Findings, type ItemChanges, type Whereabouts, leavesOf, mendedTree }
   from "./check-pages.ts";
 import { Accounts, type CheckState, governed } from "./check-state.ts";
@@ -125,7 +126,8 @@ class TreeWork {
     const directory = await this.#adopt(top);
     this.#tellUnnamed();
     const kept = await checkKept(this.#check, this.#root.kept);
-    return { ...this.#totals(directory, await this.#mendTable()), kept };
+    const ties = await checkTies(this.#check, this.#root.ties);
+    return { ...this.#totals(directory, await this.#mendTable()), kept, ties };
   }
 
   /** What is wrong with linked files is told once a name of theirs is known. */
@@ -256,6 +258,7 @@ function sameRoot(one: RootRecord, other: RootRecord): boolean {
     one.directory.tree === other.directory.tree &&
     one.linked === other.linked &&
     one.kept === other.kept &&
+    one.ties === other.ties &&
     one.files === other.files &&
     one.bytes === other.bytes &&
     one.nextIno === other.nextIno

@@ -25,6 +25,7 @@ import { snapshotOf } from "./plans.ts";
 import { Schedule, isFilling, isResting } from "./schedule.ts";
 import { forgetUnlinked } from "./sealing.ts";
 import type { State } from "./state.ts";
+import type { TiesPart } from "./ties.ts";
 
 interface Pace {
   readonly leisurely: boolean;
@@ -33,6 +34,7 @@ interface Pace {
 export class Commits {
   /** The roots of the past that stay. */
   readonly kept: KeptRoots;
+  readonly ties: TiesPart;
   readonly #state: State;
   #frozen: Frozen | undefined = undefined;
   /** The commit that waits for its turn: whoever asks until then is served by it. */
@@ -46,9 +48,10 @@ export class Commits {
   readonly #breather: Breather;
   readonly #pages: LayerPages;
 
-  constructor(state: State, kept: KeptRoots) {
+  constructor(state: State, kept: KeptRoots, ties: TiesPart) {
     this.#state = state;
     this.kept = kept;
+    this.ties = ties;
     this.#schedule = new Schedule(state);
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
     this.#pages = new LayerPages({ state, kept, breather: this.#breather });
@@ -191,6 +194,7 @@ export class Commits {
       directory: { inode: this.#pages.spilled(inode, 0), tree: node.tree },
       linked: state.linked,
       kept: await this.kept.next(committedAtMs),
+      ties: await this.ties.next(),
     };
     await this.#pages.arrive();
     // What the old journal promised and no chunk holds, the new one must before the old one goes.
@@ -198,6 +202,7 @@ export class Commits {
     await state.needs.store.commit(sealRoot(state.keys, record, state.needs.random), through);
     state.sequence++;
     this.kept.committed(record);
+    this.ties.committed();
   }
 
   async #thaw(layer: Layer): Promise<void> {

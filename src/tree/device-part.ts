@@ -37,7 +37,10 @@ export function devicePart(
   const prompt = new Prompt(state, () => committer.step(never));
   const news = newsOf(state);
   return {
-    merge: (root, tell, loan) => merger.merge(root, tell, loan),
+    merge: async (root, tell, loan) => {
+      await commits.ties.meet(openRoot(state.keys, root), loan);
+      return merger.merge(root, tell, loan);
+    },
     namesOf: (peers) => merger.namesOf(peers),
     // A loss that somebody is asked about is not told before he has answered.
     news: () => (brake.isOn ? undefined : news()),

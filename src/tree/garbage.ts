@@ -22,7 +22,6 @@ import type { KeptRoot } from "../dag/kept.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { Breather } from "./attempt.ts";
 import type { Commits } from "./commit.ts";
-import type { KeptRoots } from "./kept-roots.ts";
 import { isNearlyFull } from "./schedule.ts";
 import type { State } from "./state.ts";
 
@@ -62,7 +61,7 @@ export class Collector implements CensusTaker {
     const bytes = await this.#commits.collect(async (state) => {
       root = store.root();
       past = await this.#commits.kept.all({ mayFetch: true });
-      return this.#timed(() => sweep(state, this.#commits.kept, { mayFetch: true, living }));
+      return this.#timed(() => sweep(state, this.#commits, { mayFetch: true, living }));
     });
     if (bytes > 0) log.info("tree.garbage", { bytes });
     const oldest = past.map((one) => one.root.committedAtMs).sort((a, b) => a - b)[0];
@@ -84,7 +83,7 @@ export class Collector implements CensusTaker {
     this.#isWanted = false;
     try {
       const bytes = await this.#commits.collect((state) => {
-        return this.#timed(() => sweep(state, this.#commits.kept, { mayFetch }));
+        return this.#timed(() => sweep(state, this.#commits, { mayFetch }));
       });
       if (bytes > 0) log.info("tree.garbage", { bytes });
     } catch (error) {
@@ -109,13 +108,13 @@ export class Collector implements CensusTaker {
 
 /** Bytes given up. Nothing may be committed meanwhile, and nothing wait to be. */
 async function sweep(
-  state: State, kept: KeptRoots,
+  state: State, { kept, ties }: Pick<Commits, "kept" | "ties">,
   { mayFetch, living }: { readonly mayFetch: boolean; readonly living?: CidFilter },
 ): Promise<number> {
   const past = await kept.all({ mayFetch });
   const found = state.needs.store.sweep(living);
   const walk = new Walk(state, found, mayFetch);
-  for (const cid of kept.blocks()) found.keep(cid);
+  for (const cid of [...kept.blocks(), ...ties.blocks()]) found.keep(cid);
   for (const { root } of past) await walk.past(root);
   await walk.visit(state.nodes.root.tree, "names");
   await walk.visit(state.linked, "linked");

@@ -10,6 +10,7 @@ import { treeKeys } from "../dag/keys.ts";
 import type { Seen } from "../dag/marks.ts";
 import { noPolicies } from "../dag/policies.ts";
 import { type RootRecord, parseRoot, sealRoot } from "../dag/root.ts";
+import { noTieLinks } from "../dag/ties.ts";
 import type { Device } from "./devices.ts";
 import type { TreeNeeds } from "./state.ts";
 import { type Tree, type TreeOptions, openTree } from "./tree.ts";
@@ -38,6 +39,7 @@ export async function openGuestTree(
     const told = parseRoot(root);
     const first: RootRecord = {
       ...told, linked: noTree, policies: noPolicies, kept: undefined, eras: firstEra,
+      ties: noTieLinks,
       devices: begun(told.devices, device, random),
     };
     await store.commit(sealRoot(treeKeys(treeSecret), first, random), 0);

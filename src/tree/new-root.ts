@@ -7,6 +7,7 @@ import { deviceOf, noDevices } from "../dag/marks.ts";
 import { emptyRoot } from "../dag/pages.ts";
 import { noPolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
+import { noTieLinks } from "../dag/ties.ts";
 import type { Device } from "./devices.ts";
 
 /** Whoever checks a drive goes on as the device whose store it is. */
@@ -52,5 +53,6 @@ export function newRoot(
     kept: undefined,
     devices: noDevices,
     eras: firstEra,
+    ties: noTieLinks,
   };
 }

@@ -16,6 +16,7 @@ import { deviceOf, noDevices } from "../dag/marks.ts";
 import { type Page, pageKey, sealPage } from "../dag/pages.ts";
 import { rewritePages } from "../dag/rewrite.ts";
 import { type RootRecord, openRoot, sealRoot } from "../dag/root.ts";
+import { noTieLinks } from "../dag/ties.ts";
 import { Breather } from "./attempt.ts";
 import type { PageReader } from "./page-changes.ts";
 import { type Folder, Look, Tangled } from "./stand-in-look.ts";
@@ -73,6 +74,7 @@ export class StandIns implements StandInMaker {
       files: root.files + look.more.files, bytes: root.bytes + look.more.bytes,
       policies: { ...root.policies, resealing: root.policies.names.length > 0 },
       kept: before?.kept, devices: before?.devices ?? noDevices,
+      ties: before?.ties ?? noTieLinks,
     };
     const sealed = sealRoot(this.#state.keys, record, this.#state.needs.random);
     return { root: sealed, blocks, held: look.held };

@@ -42,6 +42,7 @@ import { Renewer, type Renewing, renewingPart } from "./renewing.ts";
 import { Resealer } from "./resealing.ts";
 import type { Device } from "./devices.ts";
 import { State, type TreeNeeds } from "./state.ts";
+import { TiesPart } from "./ties.ts";
 import { Trash } from "./trash.ts";
 import { volumeStats } from "./volume.ts";
 import { cidsBelow, cidsOf, itemAfter, nodeAt, pathOf } from "./walking.ts";
@@ -86,6 +87,8 @@ export interface Tree extends FileSystem, CensusTaker, Governed, Renewing {
   close(): Promise<void>;
   /** With the drive's other devices: what they made comes in, what this one made is told. */
   readonly devices: DevicePart;
+  /** What the drive knows of other people, kept with its root. */
+  readonly ties: TiesPart;
   /** With the owner of a folder that this tree is, or with guests of its own folders. */
   readonly guests: GuestPart;
   /** Lets go of opened chunks, which are kept for the next read of them. */
@@ -118,7 +121,8 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
   const state = new State(needs, keys, root, { readOnly, device });
   state.showsLinked = options.isFolder !== true;
   const before = sealed === undefined ? undefined : root;
-  const commits = new Commits(state, new KeptRoots(state, before, options.keep));
+  const ties = new TiesPart(state, root.ties);
+  const commits = new Commits(state, new KeptRoots(state, before, options.keep), ties);
   const brake = new Brake(state, commits, options.brake);
   const replayed = await replay(state, options.lostChange);
   if (replayed > 0) needs.log.info("tree.replay", { records: replayed });
@@ -158,6 +162,7 @@ export function treeOf(state: State, works: Works): Tree {
     past,
     trash: new Trash(state, past),
     brake: works.brake,
+    ties: works.commits.ties,
   };
 }
 

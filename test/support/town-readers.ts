@@ -40,6 +40,7 @@ function roomOf(parts: {
     connect: async () => undefined,
     roots: {
       shared: async ({ root }) => shown(root), written: nobodyWrites, expired: async () => undefined,
+      tied: async () => undefined,
     },
     guests: { open: nobodyWrites, end: async () => undefined },
   });

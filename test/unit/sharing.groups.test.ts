@@ -25,6 +25,7 @@ import { type Held, openInbox, openShare, takeEntry, takeGrant } from "../../src
 import { OwnInboxes } from "../../src/sharing/own-inboxes.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { Taken } from "../../src/sharing/taken.ts";
+import { Tied } from "../../src/sharing/tied.ts";
 import { type GivenWay, lost, reachOf } from "../../src/sharing/ways.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import type { Vault } from "../../src/vault/vault.ts";
@@ -116,22 +117,23 @@ async function openReader({ keys }: Person, vault: Vault, world: World) {
     coder: openCoder(), read: async () => Buffer.alloc(0), mayReadAhead: () => false,
   };
   const open = async () => {
-    const own = new OwnInboxes({ ...parts, keepersOf: () => [] });
+    const tied = new Tied({ ...parts, roots: { tied: async () => undefined } });
+    const ours = { ...parts, tied, self: world.stranger.peer };
+    const own = new OwnInboxes({ ...ours, keepersOf: () => [] });
     const taken = new Taken({
-      ...parts, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),
+      ...ours, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),
       guests: {
         open: () => { throw new Error("nobody writes here"); }, end: async () => undefined,
       },
       roots: {
-        expired: async () => undefined, written: async () => true,
+        expired: async () => undefined, written: async () => true, tied: async () => undefined,
         shared: async ({ name, root }: SharedRoot) => {
           if (root === undefined) shown.delete(name);
           else shown.set(name, root);
         },
       },
     });
-    await own.open();
-    await taken.open();
+    for (const room of [tied, own, taken]) await room.open();
     const look = async () => {
       for (let times = 0; times < 2; times++) {
         clock.shiftMs += 120_000;

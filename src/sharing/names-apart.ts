@@ -1,0 +1,21 @@
+/**
+ * Names that two devices gave at once, told apart the same way on each: in the order that they come
+ * in, which is that of their keys, the first has its name and the next ones a number. Pure.
+ */
+export interface Named<T> {
+  readonly name: string;
+  readonly of: T;
+}
+
+export function apart<T>(all: readonly Named<T>[]): readonly Named<T>[] {
+  const taken = new Set(all.map(({ name }) => name));
+  const used = new Set<string>();
+  return all.map(({ name, of }) => {
+    let [chosen, number] = [name, 1];
+    while (used.has(chosen) || (chosen !== name && taken.has(chosen))) {
+      chosen = `${name} (${++number})`;
+    }
+    used.add(chosen);
+    return { name: chosen, of };
+  });
+}

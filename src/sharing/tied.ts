@@ -1,0 +1,155 @@
+/**
+ * The drive's ties as this machine knows them (dag/ties.ts): whom its user knows, and what others
+ * let her read. What is done here is written down first, then told the tree,
+ * whose next root brings it to the other devices and to whoever has the 24 words; what their roots
+ * say is joined with it. A value is checked by whoever uses it: a device may write nonsense.
+ *
+ *   ties  as in the root
+ *
+ * Their keys, and who knows what stands there:
+ *
+ *   c/PERSON       a contact (contacts.ts)
+ *   t/OWNER/SHARE  a folder of somebody else's (taken-ties.ts)
+ *   i/OWNER        an inbox of this drive's person (taken-ties.ts)
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import { asBuffer } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { HiveError, isFault } from "../base/errors.ts";
+import { Gate } from "../base/gate.ts";
+import { limits } from "../base/limits.ts";
+import { type Log, describe } from "../base/log.ts";
+import type { SharedRoots } from "../base/sharing.ts";
+import { type Ties, encodeTies, joinTies, noTies, parseTies, tieAfter } from "../dag/ties.ts";
+
+const { bytesMax, entriesMax, againMs } = limits.ties;
+const bookKey = "ties";
+
+export interface TiedNeeds {
+  readonly books: KeyValue;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly roots: Pick<SharedRoots, "tied">;
+}
+
+/** Is told that another device, or an earlier life, changed something. */
+export type TiesChanged = () => Promise<void>;
+
+export class Tied {
+  readonly #needs: TiedNeeds;
+  readonly #changes = new Gate({ seats: 1, queueMax: 64 });
+  readonly #listeners: TiesChanged[] = [];
+  #ties: Ties = noTies;
+  /** What the tree keeps; undefined while that is not known. */
+  #kept: Uint8Array | undefined;
+  #tellAtMs = -Infinity;
+  /** Grows with each change. */
+  version = 0;
+
+  constructor(needs: TiedNeeds) {
+    this.#needs = needs;
+  }
+
+  async open(): Promise<void> {
+    const bytes = await this.#needs.books.get(bookKey);
+    if (bytes !== undefined) this.#ties = parseTies(bytes);
+  }
+
+  onChange(listener: TiesChanged): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Undefined where there is none, or no more. */
+  get(key: string): Buffer | undefined {
+    return this.#ties.get(key)?.value;
+  }
+
+  /** Whether it was once, and is no more. */
+  isGone(key: string): boolean {
+    const tie = this.#ties.get(key);
+    return tie !== undefined && tie.value === undefined;
+  }
+
+  /** What stands under keys that begin so, in their order; without the beginning. */
+  list(prefix: string): readonly (readonly [string, Buffer])[] {
+    const found = [...this.#ties].flatMap(([key, { value }]): [string, Buffer][] => {
+      const isListed = key.startsWith(prefix) && value !== undefined;
+      return isListed ? [[key.slice(prefix.length), value]] : [];
+    });
+    return found.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /**
+   * Undefined takes it away; Quota when there is no room for more. The tree has it, too, when this
+   * resolves, if it is there: then a flush brings it to peers.
+   */
+  async put(
+    changes: readonly (readonly [key: string, value: Buffer | undefined])[],
+  ): Promise<void> {
+    await this.#change(changes);
+    await this.step();
+  }
+
+  async #change(
+    changes: readonly (readonly [key: string, value: Buffer | undefined])[],
+  ): Promise<void> {
+    using _turn = await this.#changes.enter();
+    const next = new Map(this.#ties);
+    for (const [key, value] of changes) {
+      const before = next.get(key);
+      const isSame = before === undefined || before.value === undefined || value === undefined
+        ? before?.value === value : before.value.equals(value);
+      if (!isSame) next.set(key, tieAfter(before, value));
+    }
+    await this.#keep(next);
+  }
+
+  /**
+   * What a root of the drive says. `isOurs` of the one that this device goes on from: what it lacks
+   * is told the tree. Corrupt when these are no ties: then nothing of that root comes in.
+   */
+  async hear(bytes: Uint8Array, { isOurs }: { readonly isOurs: boolean }): Promise<void> {
+    const theirs = bytes.length === 0 ? noTies : parseTies(bytes);
+    if (isOurs) this.#kept = bytes;
+    const before = this.version;
+    {
+      using _turn = await this.#changes.enter();
+      await this.#keep(joinTies(this.#ties, theirs));
+    }
+    if (this.version === before) return;
+    for (const changed of this.#listeners) await changed();
+  }
+
+  /** Until the tree has them; it may not be there yet. */
+  async step(): Promise<"busy" | "idle"> {
+    const { clock, roots, log } = this.#needs;
+    if (this.#kept === undefined || clock.monotonicMs() < this.#tellAtMs) return "idle";
+    const bytes = this.#encoded();
+    if (asBuffer(this.#kept).equals(bytes)) return "idle";
+    try {
+      await roots.tied(bytes);
+      this.#kept = bytes;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#tellAtMs = clock.monotonicMs() + againMs;
+      log.debug("sharing.tied", { why: describe(error) });
+    }
+    return "idle";
+  }
+
+  #encoded(): Buffer {
+    return this.#ties.size === 0 ? Buffer.alloc(0) : encodeTies(this.#ties);
+  }
+
+  async #keep(ties: Ties): Promise<void> {
+    const bytes = encodeTies(ties);
+    if (bytes.equals(encodeTies(this.#ties))) return;
+    if (bytes.length > bytesMax || ties.size > entriesMax) {
+      throw new HiveError("Quota", "sharing.tied", "contacts and shares, those of the past too");
+    }
+    await this.#needs.books.put(bookKey, bytes);
+    this.#ties = ties;
+    this.version++;
+    this.#tellAtMs = -Infinity;
+  }
+}
