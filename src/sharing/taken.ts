@@ -135,13 +135,14 @@ export class Taken {
 
   /** Tells others what was written in such folders: for a loop of its own. */
   async write(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const turns = await Promise.all(this.#taken.map(({ writing }) => writing?.step(signal)));
+    const all = this.#taken.map(({ openWriting }) => openWriting?.step(signal));
+    const turns = await Promise.all(all);
     return turns.includes("busy") ? "busy" : "idle";
   }
 
   /** Until all that was written in them is with peers; TimedOut otherwise. */
   async flush(timeoutMs: number): Promise<void> {
-    await Promise.all(this.#taken.map(({ writing }) => writing?.flush(timeoutMs)));
+    await Promise.all(this.#taken.map(({ openWriting }) => openWriting?.flush(timeoutMs)));
   }
 
   /** NotFound when no folder of others names it. */

@@ -91,6 +91,11 @@ export class Taking {
     return this.own?.seed !== undefined;
   }
 
+  /** Of who was shut out nothing goes anywhere any more: the store that it lies in is closed. */
+  get openWriting(): Writing | undefined {
+    return this.#isShown ? this.writing : undefined;
+  }
+
   /** The newest record; none before the first. */
   get record(): Uint8Array {
     return this.#opened?.record.bytes ?? Buffer.alloc(0);

@@ -77,5 +77,6 @@ test("a folder is written by its owner and by one more person, whoever is off",
     await isShutOut(ben);
     t.throws(() => statSync(shared), { code: "ENOENT" });
     t.strictSame((await shares(ann)).given, []);
+    await ben.must(t, ["flush", "--timeout", "60"]);
     t.equal(readFileSync(join(work, "mine"), "utf8"), "of both");
   });
