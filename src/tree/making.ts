@@ -92,7 +92,8 @@ function linkAgain(
   if (!state.showsLinked) throw new HiveError("NotPermitted", "tree.link", "in a shared folder");
   const policy = Math.max(slotOf(state, node), slotOf(state, parent));
   const { content, slot } = node.inode;
-  const isStray = policy > 0 && (policy !== slot || content.kind === "inline");
+  const isAside = policy > 0 && (policy !== slot || content.kind === "inline");
+  const isStray = isAside || state.policies.resealing;
   const links = node.inode.links + 1;
   const inode = { ...node.inode, links, policy, ctime: state.now() };
   remember(node, names);

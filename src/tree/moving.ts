@@ -24,7 +24,9 @@ export function following(
   state: State, node: Node, into: Node,
 ): { readonly changes: readonly Change[]; readonly begin: () => void } {
   const isSplit = node.home.kind === "table" && node.inode.content.kind === "inline";
-  const stays = slotAfter(state, node, into) === slotOf(state, node);
+  // While some of it is in the wrong place, what moves may come to where nobody looks any more.
+  const isSettled = !state.policies.resealing;
+  const stays = isSettled && slotAfter(state, node, into) === slotOf(state, node);
   const isLight = !hasBlocks(node.inode) && node.live === undefined && !isSplit;
   if (stays || isLight) return { changes: [], begin: () => undefined };
   return { changes: [resealingChange(state)], begin: () => state.reseal(node) };

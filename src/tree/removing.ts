@@ -69,5 +69,7 @@ function cameHome(change: Change, home: HomePlace): readonly Change[] {
 /** Data that nobody can read any more need not be sealed. */
 export function afterLoss(state: State, node: Node): void {
   if (node.inode.links === 0 && node.handles === 0) dropWrites(state, node);
+  // By the name that is gone it might have been found to be in the wrong place.
+  if (node.inode.links > 0 && state.policies.resealing) state.reseal(node);
   state.nodes.settle(node);
 }

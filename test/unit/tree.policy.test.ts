@@ -224,6 +224,37 @@ test("what moves between folders of two policies follows, and what is copied is 
     t.strictSame(policyOf(store, "/eu/copy/f"), ["europe"]);
   });
 
+test("what moves on before it was sealed anew is not forgotten", async (t) => {
+  const store = new MemoryStore();
+  const tree = await openOn(store);
+  const [from, to] = [await folderIn(tree, rootIno, "from"), await folderIn(tree, rootIno, "to")];
+  const sub = await folderIn(tree, from, "sub");
+  await set(tree, to, "europe");
+  await fileIn(tree, sub, "deep", bulk(1));
+  await fileIn(tree, from, "file", bulk(2));
+  const linked = await fileIn(tree, from, "one", bulk(3));
+  await tree.link(nobody, linked, place(to, "other"));
+  await settle(tree);
+  await set(tree, from, "europe");
+  // By their folders' policies nothing changes with it.
+  for (const name of ["sub", "file"]) {
+    await tree.rename(nobody, place(from, name), place(to, name), "replace");
+  }
+  await settle(tree);
+  t.strictSame(wrong(store), []);
+  t.strictSame(policyOf(store, "/to/sub/deep"), ["europe"]);
+  t.strictSame(policyOf(store, "/to/file"), ["europe"]);
+  await tree.removexattr(nobody, to, attribute);
+  await tree.removexattr(nobody, from, attribute);
+  for (const name of ["sub", "file"]) {
+    await tree.rename(nobody, place(to, name), place(rootIno, name), "replace");
+  }
+  await tree.unlink(nobody, place(from, "one"));
+  await settle(tree);
+  t.strictSame(wrong(store), []);
+  t.strictSame(policyOf(store, "/file"), ["slot 0"]);
+});
+
 test("a file of several names goes by the policy known last among its folders'", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);
