@@ -5,6 +5,8 @@ export const treeLimits = {
   tree: {
     /** 256 KiB: small enough that a random write rewrites little, large enough for one request. */
     chunkBytes: 256 * KiB,
+    /** Of a time, before 1970 and after: what a signed number of ours bears, 142 million years. */
+    secondsMax: 2 ** 52 - 1,
     /** Files up to this size lie inside their directory's page: one fetch shows and reads them. */
     inlineBytesMax: 2 * KiB,
     /** A directory page: `ls -l` of most directories is one fetch. */

@@ -8,6 +8,7 @@
 import { HiveError, assert } from "../base/errors.ts";
 import type { Caller, Instant, Place } from "../base/filesystem.ts";
 import { type Handle, type Ino, parseHandle, parseIno, parseName } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import { requestHeadBytes } from "./protocol.ts";
 
 const wordSpan = 2 ** 32;
@@ -87,13 +88,16 @@ export class Request {
     return parseIno(this.u64(offset));
   }
 
+  /** What lies beyond all that can be kept becomes the nearest that can, as Linux has it. */
   instant(secondsOffset: number, nanosecondsOffset: number): Instant {
     const at = this.#at(secondsOffset, 8);
     const high = (this.#words[at + 1] as number) | 0;
     const seconds = high * wordSpan + (this.#words[at] as number);
     const nanoseconds = this.u32(nanosecondsOffset);
-    if (Number.isSafeInteger(seconds) && nanoseconds < 1e9) return { seconds, nanoseconds };
-    throw new HiveError("Invalid", "mount.request", "time");
+    if (nanoseconds >= 1e9) throw new HiveError("Invalid", "mount.request", "time");
+    const { secondsMax } = limits.tree;
+    if (Math.abs(seconds) <= secondsMax) return { seconds, nanoseconds };
+    return { seconds: Math.sign(seconds) * secondsMax, nanoseconds: 0 };
   }
 
   /** The name at this offset, in the directory that the request is about. */

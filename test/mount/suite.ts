@@ -4,6 +4,7 @@
  */
 import type { Test } from "tap";
 import type { FileSystem } from "../../src/base/filesystem.ts";
+import { limits } from "../../src/base/limits.ts";
 import type { DriverName } from "../../src/mount/mount.ts";
 import { moreCommon, moreKernelOnly } from "./cases.ts";
 import { type Case, mountTree, probe, run, startClient } from "./harness.ts";
@@ -293,6 +294,17 @@ const kernelOnly: Readonly<Record<string, Case>> = {
       const ns = (name: string) => String(fs.statSync(path(name), { bigint: true }).mtimeNs);
       return [ns("file"), ns("old")];
     }), ["981173106123456789", "-2147471999500000000"]);
+  },
+
+  "a time in a far future is kept as well as it can be": async (t, { directory }) => {
+    const { secondsMax } = limits.tree;
+    const file = `${directory}/file`;
+    for (const seconds of [secondsMax, secondsMax + 1, Number.MAX_SAFE_INTEGER, 2 ** 62]) {
+      t.equal((await run("touch", "-d", `@${BigInt(seconds)}`, file)).code, 0, `${seconds}`);
+      // Of its mtime the kernel goes by what it said itself, as long as it knows the file.
+      t.equal((await run("stat", "-c", "%X", file)).out.trim(), `${secondsMax}`);
+    }
+    t.equal((await run("sync", file)).code, 0, "and is written");
   },
 
   "devices, sockets and pipes keep their kind": async (t, { client, directory }) => {

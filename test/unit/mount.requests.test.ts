@@ -1,8 +1,10 @@
 /** Whatever bytes come from the device, the session answers or is silent; it never breaks. */
 import { setImmediate } from "node:timers/promises";
 import { test } from "tap";
+import { Reader, Writer } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
+import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom, systemRandom } from "../../src/base/random.ts";
 import type { FuseAddon } from "../../src/mount/addon.ts";
@@ -170,6 +172,31 @@ function attempt(read: () => unknown): void {
     if (!isFault(error)) throw error;
   }
 }
+
+test("a time beyond all that can be kept becomes the nearest that can", (t) => {
+  const request = new Request(4096);
+  const read = (seconds: bigint) => {
+    const body = Buffer.alloc(16);
+    body.writeBigInt64LE(seconds, 0);
+    body.writeUInt32LE(5, 8);
+    const bytes = packet(opcodes.SETATTR, 1, 1n, body);
+    bytes.copy(request.bytes);
+    return request.load(bytes.length).instant(0, 8);
+  };
+  const { secondsMax } = limits.tree;
+  for (const seconds of [0, -1, 2 ** 32, secondsMax, -secondsMax]) {
+    t.strictSame(read(BigInt(seconds)), { seconds, nanoseconds: 5 });
+  }
+  for (const seconds of [2n ** 52n, 2n ** 53n, 2n ** 63n - 1n]) {
+    t.strictSame(read(seconds), { seconds: secondsMax, nanoseconds: 0 });
+    t.strictSame(read(-seconds), { seconds: -secondsMax, nanoseconds: 0 });
+  }
+  for (const seconds of [secondsMax, -secondsMax]) {
+    const written = new Writer(16).signed(seconds).finish();
+    t.equal(new Reader(written, "test").signed(), seconds, "and can be written");
+  }
+  t.end();
+});
 
 test("the kernel's offer is taken in part, and an old kernel refused", async (t) => {
   const { device, session } = open();
