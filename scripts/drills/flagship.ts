@@ -3,7 +3,10 @@
  * what is done and how it is judged. Of 60 peers 27 are left, who must fill all seats again, for
  * full redundancy is asked for: so the class is the largest that so few can hold, home of 24.
  *
- *   npm run drill -- flagship [--peers 60] [--seed N] [--mib 300]
+ *   npm run drill -- flagship [--peers 60] [--seed N] [--mib 300] [--blip SECONDS]
+ *
+ * What a blip costs is told from a calm as long by all that is received, so a few MiB of files are
+ * too little for it: what peers say to each other in any case varies by more on a busy machine.
  */
 import { randomInt } from "node:crypto";
 import { erasureClasses } from "../../src/base/records.ts";
@@ -23,6 +26,7 @@ export const flagshipOptions = {
   peers: { type: "string", default: "60" },
   seed: { type: "string" },
   mib: { type: "string", default: "300" },
+  blip: { type: "string" },
 } as const;
 
 type Values = Readonly<Partial<Record<keyof typeof flagshipOptions, string>>>;
@@ -36,7 +40,7 @@ export async function flagship(values: Values): Promise<void> {
   const pace = peers >= manyPeers ? paces.many : paces.few;
   await sail({
     ...pace, seed, peers, class: held, mib: Number(values.mib),
-    blipSeconds: pace.deadAfterSeconds / 2, waveSecondsMax: 1800, say,
+    blipSeconds: Number(values.blip ?? pace.deadAfterSeconds / 2), waveSecondsMax: 1800, say,
   });
 }
 
