@@ -106,6 +106,9 @@ export const sharingKeys = {
   takenThrough: "u/",
   inbox: "i/",
   ownInbox: "y/",
+  /** Who may verify a folder of ours; and one of others that we may. */
+  watch: "n/",
+  ward: "v/",
   /** Followed by a writer and what guestKeys names. */
   guest: "o/",
 } as const;

@@ -76,4 +76,17 @@ export const agentLimits = {
     /** Bad holders named in one report. */
     badMax: 1_000,
   },
+  /** Folders of others that this machine's person may verify. */
+  wards: {
+    /** Each is gone through so often: its owner and its groups look after it as well. */
+    roundMs: 12 * 3_600_000,
+    /** So soon again, where a round came to no end: those who keep it may be there by then. */
+    againMs: 10 * 60_000,
+    /** Who keeps it and is asked what there is: one alone could leave something out. */
+    tellersMax: 3,
+    /** Looked at in one step, all their holders at once. */
+    segmentsPerStep: 4,
+    /** How long a person waits for all of one, who asked for it. */
+    verifyMs: 3_600_000,
+  },
 } as const;

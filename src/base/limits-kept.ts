@@ -218,6 +218,8 @@ export const keptLimits = {
     takenMax: 64,
     /** Owners whose groups put folders into this person's inbox; so is each of these. */
     inboxesTakenMax: 32,
+    /** Folders of others that this person verifies, without reading them. */
+    wardsMax: 32,
     /** Of them by links: each is somebody whom this node's greeting names besides its user. */
     takenLinksMax: 12,
     contactsMax: 1024,

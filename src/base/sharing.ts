@@ -4,7 +4,7 @@
  * (`vault/shares.ts`), and `sharing/` makes and uses them.
  */
 import type { ActHost, ActNetwork } from "./acts.ts";
-import type { Ino, Name, OwnerId, PeerId, PersonId, ShareId } from "./ids.ts";
+import type { GroupId, Ino, Name, OwnerId, PeerId, PersonId, ShareId } from "./ids.ts";
 
 /**
  * A shared folder as it is now: who may read it, and its newest state, sealed. Signed by the
@@ -37,11 +37,16 @@ export interface ShareWriter {
   readonly expiresAtMs: number;
 }
 
+/** Write contains read, and read contains verify: to check what holders keep, and to mend it. */
+export const capabilities = ["read", "write", "verify"] as const;
+export type Capability = (typeof capabilities)[number];
+
 /**
  * read: the reader's key for this share. write: a right to write, from which that follows. inbox:
  * the reader's key for her inbox, in which she finds what the groups that she is in are given.
+ * verify: the key for what tells which groups keep the folder, and nothing that opens any of it.
  */
-export const grantKinds = ["read", "write", "inbox"] as const;
+export const grantKinds = ["read", "write", "inbox", "verify"] as const;
 export type GrantKind = (typeof grantKinds)[number];
 
 /** What a reader is given once, and needs to find and open a share from then on. */
@@ -77,12 +82,12 @@ export interface GiveQuestion {
   /** The name of a contact or of a group. */
   readonly who: string;
   readonly expiresAtMs: number | null;
-  /** For writing too, and not for reading alone. */
-  readonly writes?: boolean;
+  /** For reading, if not told. */
+  readonly gives?: Capability;
 }
 
 /** A folder for whoever has the link. */
-export interface LinkQuestion extends Omit<GiveQuestion, "who" | "writes"> {
+export interface LinkQuestion extends Omit<GiveQuestion, "who" | "gives"> {
   readonly passphrase: Uint8Array | null;
 }
 
@@ -167,10 +172,17 @@ export interface GivenRow {
   readonly trouble: string | null;
 }
 
+/** Somebody who may check and mend what holders keep of a folder, and not read it. */
+export interface VerifierRow {
+  readonly name: string;
+  readonly expiresAt: string | null;
+}
+
 /** A folder of this drive that others may read. */
 export interface GivenView {
   readonly path: string;
   readonly with: readonly GivenRow[];
+  readonly verifiers: readonly VerifierRow[];
   readonly groups: readonly GivenGroupRow[];
   /** How many holders have the newest record, of how many. */
   readonly told: number;
@@ -228,6 +240,44 @@ export interface TakenView {
   readonly trouble: string | null;
 }
 
+/** A folder of somebody else's, as whoever checks and mends it without keys needs it. */
+export interface Ward {
+  readonly name: string;
+  readonly owner: OwnerId;
+  /** Those that keep the folder; undefined where it is not known yet. */
+  readonly groups: ReadonlySet<GroupId> | undefined;
+  /** Some of those who keep its shards. */
+  readonly keepers: readonly PeerId[];
+  /** Gone through now and then, and not only when somebody asks for it. */
+  readonly isTended: boolean;
+}
+
+/** What was found of such a folder when it was last looked through. */
+export interface TendedView {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly segments: number;
+  /** Segments that too few holders could prove. */
+  readonly missing: number;
+  /** Shards that were made anew, or copied, and brought where they belong. */
+  readonly brought: number;
+  /** Shards, by what their holders answered; `offline` are those who gave none. */
+  readonly right: number;
+  readonly wrong: number;
+  readonly absent: number;
+  readonly late: number;
+  readonly offline: number;
+}
+
+export interface WardView {
+  readonly name: string;
+  readonly from: string;
+  /** Null before the first time. */
+  readonly tended: TendedView | null;
+  /** Why it cannot be looked after just now, in words. */
+  readonly trouble: string | null;
+}
+
 /** Whatever the groups of somebody else's are given that this person is in. */
 export interface InboxView {
   readonly from: string;
@@ -236,12 +286,20 @@ export interface InboxView {
   readonly trouble: string | null;
 }
 
+/** What was taken up. */
+export interface Accepted {
+  readonly gives: GrantKind;
+  /** The one that it has from now on; null for an inbox, whose folders have their owner's. */
+  readonly name: string | null;
+}
+
 export interface SharesView {
   /** Files and folders that got new secrets so far, while that is under way. */
   readonly renewing?: { readonly renewed: number } | null;
   readonly given: readonly GivenView[];
   readonly taken: readonly TakenView[];
   readonly inboxes: readonly InboxView[];
+  readonly wards: readonly WardView[];
   /** The newest first. */
   readonly withdrawals: readonly WithdrawalView[];
 }
@@ -279,12 +337,11 @@ export interface SharingDuties {
   resealed(sealed: SealedEra): Promise<void>;
   /** No snapshot has anything any more of what was taken in this era and sealed anew. */
   dropped(era: number): Promise<void>;
-  /**
-   * Answers the name that it has from now on, or null where it is an inbox: what comes into that
-   * has the names that its owner gave it. A link may need its passphrase.
-   */
-  accept(grant: string, name: string | null, passphrase: Uint8Array | null): Promise<string | null>;
+  /** A link may need its passphrase. */
+  accept(grant: string, name: string | null, passphrase: Uint8Array | null): Promise<Accepted>;
   forget(name: string): Promise<void>;
+  /** Asks all holders of a folder of somebody else's for proofs, and brings back what is lost. */
+  tend(name: string): Promise<TendedView>;
   /** Folders that somebody was shut out of, and of which not all has new secrets yet. */
   renewing(): Promise<readonly (readonly Name[])[]>;
   /** All of that one has. */

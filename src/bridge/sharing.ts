@@ -4,9 +4,9 @@
  */
 import type { Ino, Name } from "../base/ids.ts";
 import type {
-  ContactView, ExpiredShare, GiveQuestion, GroupQuestion, GroupView, GuestRoot, LinkQuestion, Loss,
-  LossQuestion, RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharesView, SharingDuties,
-  TiesTold, Withdrew,
+  Accepted, ContactView, ExpiredShare, GiveQuestion, GroupQuestion, GroupView, GuestRoot,
+  LinkQuestion, Loss, LossQuestion, RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharesView,
+  SharingDuties, TendedView, TiesTold, Withdrew,
 } from "../base/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -28,6 +28,7 @@ export function serveSharing(sharing: SharingDuties): Handlers {
     "sharing.dropped": (era) => sharing.dropped(era as number),
     "sharing.link": (asked) => sharing.link(asked as LinkQuestion),
     "sharing.accept": (value) => sharing.accept(...(value as Parameters<SharingDuties["accept"]>)),
+    "sharing.tend": (name) => sharing.tend(name as string),
     "sharing.forget": (name) => sharing.forget(name as string),
     "sharing.renewing": () => sharing.renewing(),
     "sharing.renewed": (path) => sharing.renewed(path as readonly Name[]),
@@ -55,7 +56,8 @@ export function remoteSharing(channel: Pick<Channel, "call">): SharingDuties {
     resealed: (sealed) => ask("resealed", sealed),
     dropped: (era) => ask("dropped", era),
     link: (asked) => ask<string>("link", asked),
-    accept: (...asked) => ask<string | null>("accept", asked),
+    accept: (...asked) => ask<Accepted>("accept", asked),
+    tend: (name) => ask<TendedView>("tend", name),
     forget: (name) => ask("forget", name),
     renewing: () => ask<readonly (readonly Name[])[]>("renewing"),
     renewed: (path) => ask("renewed", path),

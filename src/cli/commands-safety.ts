@@ -44,8 +44,15 @@ export const safetyCommands = [
     summary: "check a file, a folder or the whole drive against the peers",
     details:
       "Asks every holder concerned to prove random leaves of its shards. With --deep every " +
-      "block is fetched from its holder and its hash compared.",
-    options: [{ name: "deep", summary: "fetch and compare every block" }, json],
+      "block is fetched from its holder and its hash compared. With --of it goes through the " +
+      "groups that keep a folder of somebody else's, which you may verify or read, and brings " +
+      "back what holders have lost: no key is needed for that. What you may only verify is " +
+      "gone through by itself twice a day.",
+    options: [
+      { name: "deep", summary: "fetch and compare every block" },
+      { name: "of", value: "NAME", summary: "somebody else's folder, as hive shares calls it" },
+      json,
+    ],
   },
   {
     name: "fsck",

@@ -27,7 +27,7 @@ export const sharingCommands = [
     name: "share",
     operands: "PATH",
     operandsMax: 1,
-    summary: "let somebody read a folder, or write it",
+    summary: "let somebody read a folder, or write it, or look after it",
     details:
       "Prints a string for that person, which is of no use to anybody else: no content is moved, " +
       "and no key of yours is given away but those of this folder. She sees it as it is, all " +
@@ -35,11 +35,14 @@ export const sharingCommands = [
       "this machine is on or not. Files of several names are not among it. With --write what she " +
       "does in it becomes part of this drive, under its policies, whether both are online or " +
       "not; of two edits of one file both stay. With a group it prints nothing: whoever is in it " +
-      "has the folder among those of your groups. hive(7) says what a reader learns besides, and " +
-      "what holders do.",
+      "has the folder among those of your groups. With --verify she cannot read any of it, nor " +
+      "even its names: her machine asks holders for proofs of it, and brings back what they " +
+      "lost, whether yours is on or not; whoever may read it may do that, too. hive(7) says what " +
+      "a reader learns besides, and what holders do.",
     options: [
       { name: "with", value: "PERSON", summary: "one of your contacts, or of your groups" },
       { name: "write", summary: "for writing too, and not for reading alone" },
+      { name: "verify", summary: "for checking and mending what holders keep of it alone" },
       { name: "expires", value: "TIME", summary: "for so long: 90m, 12h, 30d" },
       qr,
     ],
@@ -85,7 +88,8 @@ export const sharingCommands = [
       "written, and needs its owner's machine never. A right to write is used on one device: " +
       "any other of yours reads, and `hive shares` says which one writes. With " +
       "the string of somebody who put you into a group, all that his groups are given comes and " +
-      "goes by itself, under his names.",
+      "goes by itself, under his names. " +
+      "What you may verify alone is not seen in the drive: `hive verify --of NAME` checks it.",
     options: [passphrase],
   },
   {

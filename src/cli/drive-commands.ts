@@ -2,6 +2,7 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { InviteView, PeerRow } from "../base/peer-views.ts";
+import type { TendedView } from "../base/sharing.ts";
 import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
 import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";
@@ -11,6 +12,7 @@ import { mountPointOf } from "./mount-point.ts";
 import { print, printJson, say, sizeText, table } from "./output.ts";
 import type { CommandLine } from "./parse.ts";
 import { readSettings, writeSettings } from "./settings.ts";
+import { tendedWords } from "./shares-text.ts";
 import { statusText } from "./status-text.ts";
 
 /** A day: a first upload over a slow line takes its time. */
@@ -75,6 +77,8 @@ export async function cache(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
+  const name = line.text("of");
+  if (name !== undefined) return verifyOthers(home, line, name);
   const values: Record<string, string | boolean> = { deep: line.flag("deep") };
   const path = line.operands[0];
   if (path !== undefined) values["path"] = await insideMount(home, { command: "verify", path });
@@ -82,6 +86,14 @@ export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
   if (line.flag("json")) printJson(found);
   else print(verifyText(found));
   return found.bad.length === 0 && found.missing === 0 ? exitCodes.ok : exitCodes.corrupt;
+}
+
+/** A folder of somebody else's. */
+async function verifyOthers(home: Home, line: CommandLine, name: string): Promise<ExitCode> {
+  const found = (await ask(home, "tend", { name })) as TendedView;
+  if (line.flag("json")) printJson(found);
+  else print(tendedWords(found));
+  return found.wrong === 0 && found.missing === 0 ? exitCodes.ok : exitCodes.corrupt;
 }
 
 export async function peers(home: Home, line: CommandLine): Promise<ExitCode> {

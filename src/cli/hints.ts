@@ -40,6 +40,7 @@ const hints: readonly Hint[] = [
   { op: "sharing.contact", kind: "Busy", hint: "hive contacts group NAME remove takes her out" },
   { op: "sharing.group", kind: "NotFound", hint: "hive contacts group lists them" },
   { op: "sharing.person", kind: "Invalid", hint: "hive contacts me prints it, on her machine" },
+  { op: "ward.verify", kind: "NotFound", hint: "hive shares lists them" },
   { op: "sharing.forget", kind: "NotFound", hint: "hive shares lists them" },
   { op: "places.vouch", kind: "Invalid", hint: "hive peers lists them" },
   { op: "device.removed", hint: "hive mount -o ro reads what is here; copy what peers lack" },

@@ -1,13 +1,14 @@
 /** What is shared, by this drive and with it, in words. */
-import type { GivenGroupRow, GivenRow, GivenView, InboxView, SharesView, TakenView }
-  from "../base/sharing.ts";
+import type { GivenGroupRow, GivenRow, GivenView, InboxView, SharesView, TakenView, TendedView,
+  WardView } from "../base/sharing.ts";
 import { withdrawalLines } from "./withdrawal-text.ts";
 
 export function sharesText(
-  { given, taken, inboxes, renewing, withdrawals }: SharesView,
+  { given, taken, inboxes, wards, renewing, withdrawals }: SharesView,
 ): string {
   const lines = [
     ...given.flatMap(givenLines), ...taken.map(takenLine), ...inboxes.flatMap(inboxLines),
+    ...wards.map(wardLine),
   ];
   if (lines.length === 0) lines.push("nothing is shared, by you or with you");
   lines.push(...withdrawals.flatMap(withdrawalLines));
@@ -16,13 +17,18 @@ export function sharesText(
   return lines.join("\n");
 }
 
-function givenLines({ path, with: readers, groups, told, holders, trouble }: GivenView): string[] {
+function givenLines(
+  { path, with: readers, groups, verifiers, told, holders, trouble }: GivenView,
+): string[] {
   const known = `known to ${told} of ${holders} holders`;
   const state = trouble === null ? known : `${known}; ${trouble}`;
   const lines = readers.map((reader) => {
     return `${path}  ${readerWords(reader)}  (${state}${writtenWords(reader)})`;
   });
-  return [...groups.map((group) => `${path}  ${groupWords(group)}  (${state})`), ...lines];
+  return [
+    ...groups.map((group) => `${path}  ${groupWords(group)}  (${state})`), ...lines,
+    ...verifiers.map((one) => `${path}  verified by ${one.name}${untilWords(one.expiresAt)}`),
+  ];
 }
 
 function groupWords({ name, people, expiresAt, writes }: GivenGroupRow): string {
@@ -54,6 +60,19 @@ function takenLine({ name, from, writes, isThroughGroup, stateOf, trouble }: Tak
   const state = stateOf === null ? "no state yet" : `state of ${stateOf}`;
   const how = `${writes ? ", to write" : ""}${isThroughGroup ? ", through a group" : ""}`;
   return `Shared/${name}  of ${from}${how}  (${state}${trouble === null ? "" : `; ${trouble}`})`;
+}
+
+function wardLine({ name, from, tended, trouble }: WardView): string {
+  const state = tended === null ? "not gone through yet" : tendedWords(tended);
+  return `${name}  of ${from}, to verify  (${state}${trouble === null ? "" : `; ${trouble}`})`;
+}
+
+export function tendedWords(
+  { at, segments, right, wrong, absent, late, offline, missing, brought }: TendedView,
+): string {
+  return `${segments} segments at ${at}: ${right} proofs right, ${wrong} wrong, ${absent} absent, `
+    + `${late} late, ${offline} offline; ${missing} segments missing, `
+    + `${brought} shards brought back`;
 }
 
 /** Its folders have lines of their own. */

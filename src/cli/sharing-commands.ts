@@ -1,7 +1,8 @@
 /** People and shared folders: the commands that ask the daemon of a mounted drive about them. */
 import { systemClock } from "../base/clock.ts";
-import { HiveError } from "../base/errors.ts";
-import type { ContactView, SharesView } from "../base/sharing.ts";
+import { HiveError, unreachable } from "../base/errors.ts";
+import { type Accepted, type Capability, type ContactView, type SharesView, capabilities }
+  from "../base/sharing.ts";
 import { type Drive, type RevokeWish, type Revoked, isLink, linkNeedsPassphrase }
   from "../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "./control.ts";
@@ -61,8 +62,7 @@ export async function share(home: Home, line: CommandLine): Promise<ExitCode> {
   const inside = await insideMount(home, { command: "share", path });
   const forMs = line.duration("expires");
   const expiresAtMs = forMs === undefined ? null : systemClock.now() + forMs;
-  const writes = line.flag("write");
-  const grant = await ask(home, "share", { path: inside, who, expiresAtMs, writes });
+  const grant = await ask(home, "share", { path: inside, who, expiresAtMs, gives: givenBy(line) });
   if (typeof grant === "string") {
     print(grant);
     await showCode(line, grant);
@@ -71,6 +71,12 @@ export async function share(home: Home, line: CommandLine): Promise<ExitCode> {
     say(`it comes to whoever is in ${who} by itself: nothing is to be handed over`);
   }
   return exitCodes.ok;
+}
+
+function givenBy(line: CommandLine): Capability {
+  const [writes, verifies] = [line.flag("write"), line.flag("verify")];
+  if (writes && verifies) throw new HiveError("Usage", "share", "--write contains --verify");
+  return writes ? "write" : verifies ? "verify" : "read";
 }
 
 export async function link(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -112,12 +118,18 @@ export async function accept(home: Home, line: CommandLine): Promise<ExitCode> {
     ? await obtainPassphrase(line.count("passphrase-fd"), { repeat: false })
     : undefined;
   const told = { grant, name, passphrase: passphrase?.toString("base64") ?? null };
-  const shown = await ask(home, "accept", told);
-  const what = typeof shown === "string"
-    ? `it will be at Shared/${shown} as soon as one of its holders was reached`
-    : "what that person's groups are given will be in Shared, and go with them";
-  say(what);
+  say(acceptedWords((await ask(home, "accept", told)) as Accepted));
   return exitCodes.ok;
+}
+
+function acceptedWords({ gives, name }: Accepted): string {
+  switch (gives) {
+    case "inbox": return "what that person's groups are given will be in Shared, and go with them";
+    case "verify": return `hive verify --of ${name} checks it; nothing of it can be read`;
+    case "read":
+    case "write": return `it will be at Shared/${name} as soon as one of its holders was reached`;
+    default: return unreachable(gives);
+  }
 }
 
 export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -134,8 +146,11 @@ export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 function revokedWords(
-  who: string, { snapshots, dropsSnapshots }: Revoked & RevokeWish,
+  who: string, { couldRead, snapshots, dropsSnapshots }: Revoked & RevokeWish,
 ): readonly string[] {
+  const refused = `${who} is refused by every holder that heard of it: `
+    + "hive shares tells how many did";
+  if (!couldRead) return [refused];
   const some = `snapshots from before${snapshots === null ? "" : ` (${snapshots})`}`;
   const past = dropsSnapshots
     ? `${some} go once all is sealed anew, and the rest of the drive in them with it`
@@ -143,7 +158,7 @@ function revokedWords(
       + `them: what ${who} has of those bytes, or gets from a holder, opens; `
       + "--drop-snapshots lets them go";
   return [
-    `${who} is refused by every holder that heard of it: hive shares tells how many did`,
+    refused,
     "whatever is written there from now on has keys that were never given away; what is there "
       + "already is being sealed anew, and holders are told to delete the old copies",
     ...(snapshots === 0 ? [] : [past]),
@@ -160,9 +175,9 @@ export function sharingHandlersOf(drive: Drive): ControlHandlers {
     addContact: ({ name, text }) => sharing.addContact(String(name), String(text)),
     removeContact: ({ name }) => sharing.removeContact(String(name)),
     ...groupHandlersOf(drive),
-    share: ({ path, who, expiresAtMs, writes }) => drive.share(namesOf(String(path)), {
+    share: ({ path, who, expiresAtMs, gives }) => drive.share(namesOf(String(path)), {
       who: String(who), expiresAtMs: typeof expiresAtMs === "number" ? expiresAtMs : null,
-      writes: writes === true,
+      gives: capabilities.find((one) => one === gives) ?? "read",
     }),
     revoke: ({ path, who, dropsSnapshots }) => drive.revoke(
       namesOf(String(path)), String(who), { dropsSnapshots: dropsSnapshots === true },
@@ -174,6 +189,7 @@ export function sharingHandlersOf(drive: Drive): ControlHandlers {
     accept: ({ grant, name, passphrase }) => sharing.accept(
       String(grant), typeof name === "string" ? name : null, passphraseIn(passphrase),
     ),
+    tend: ({ name }) => sharing.tend(String(name)),
     forgetShare: ({ name }) => sharing.forget(String(name)),
     shares: () => drive.shares(),
   };

@@ -9,7 +9,7 @@
  *   reader  person (32) | u64 expires, big-endian | sealRecord(reader's key, record's key)
  *   writer  key (32) | u64 expires, big-endian
  *   grant   from, to, owner, share, name, peers, sealed (grants.ts)           signed by `from`
- *           right: 1, where it is one to write; 2, where it is to an inbox
+ *           right: 1, where it is one to write; 2, to an inbox; 3, to verify
  *   ask     owner (32) | share (16) | varint sequence that the asker has
  *   write   owner of the folder (32) | share record of a writer's, to the end
  *
@@ -18,6 +18,7 @@
  *   share/record   label of what seals the record's key for that reader, from his key
  *   share/inbox    label of the id of somebody's inbox, from the drive's share secret; context:
  *                  person
+ *   share/watch    the same of the record that tells who may verify a folder; context: share
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
@@ -71,6 +72,12 @@ export function parseGrant(bytes: Uint8Array): Grant {
 /** What the grant of this share gives this person; `secret` is the drive's, for shares. */
 export function readerKeyOf(secret: Uint8Array, share: ShareId, person: PersonId): Buffer {
   return deriveKey(secret, "share/reader", Buffer.concat([bytesOfId(share), bytesOfId(person)]));
+}
+
+/** Of the record that tells who may verify a folder. */
+export function watchIdOf(secret: Uint8Array, share: ShareId): ShareId {
+  const key = deriveKey(secret, "share/watch", bytesOfId(share));
+  return parseShareId(key.toString("hex", 0, shareIdBytes));
 }
 
 /** Of a person's inbox: nothing of it has to be kept to find it again. */

@@ -11,13 +11,15 @@ import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { DriveTies } from "./ties.ts";
 
-export type ShareWish = Pick<GiveQuestion, "who" | "expiresAtMs" | "writes">;
+export type ShareWish = Pick<GiveQuestion, "who" | "expiresAtMs" | "gives">;
 export interface RevokeWish {
   /** Snapshots that have something of the folder go. */
   readonly dropsSnapshots: boolean;
 }
-/** What a revocation does not reach. */
+/** What a revocation does, and what it does not reach. */
 export interface Revoked {
+  /** Somebody could read the folder, and cannot any more. */
+  readonly couldRead: boolean;
   /** Snapshots that have something at that path; null where they are not here to be looked at. */
   readonly snapshots: number | null;
 }
@@ -55,7 +57,7 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
       await withdrawAll({ tree, sharing }, losses.map((loss) => ({ ...loss, path: names })), wish);
       await sharing.revoke({ path: names, ino, who });
       const kept = await tree.past.list(path).catch(() => undefined);
-      return { snapshots: kept?.length ?? null };
+      return { couldRead: losses.length > 0, snapshots: kept?.length ?? null };
     },
     async leaveGroup(asked) {
       await withdrawAll({ tree, sharing }, await sharing.losses(asked));

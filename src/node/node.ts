@@ -13,7 +13,7 @@ import type { Transfer } from "../transfer/transfer.ts";
 import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { deviceDuties } from "./devices.ts";
 import { type Rooms, openRooms } from "./rooms.ts";
-import { noSharing } from "./sharing.ts";
+import { noSharing, withTending } from "./sharing.ts";
 import { reclaimedInAll, verifiedInAll } from "./sums.ts";
 
 /** Peers and vault, and with a drive's seed transfer and agent too. */
@@ -34,13 +34,13 @@ export async function askRecovered(
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
-  const { peers, transfer, sharing, agent, places, ledger, name } = rooms;
+  const { peers, transfer, sharing, tending, agent, places, ledger, name } = rooms;
   const drive = (): Transfer => {
     if (transfer !== undefined) return transfer;
     throw new HiveError("Unsupported", "node", "it has no drive");
   };
   return {
-    sharing: sharing ?? noSharing,
+    sharing: sharing === undefined ? noSharing : withTending(sharing, tending),
     ...stateDuties(drive, rooms),
     ...blockDuties(drive, rooms),
     ...deviceDuties(drive, rooms),

@@ -7,6 +7,8 @@ import { Leaving } from "../agent/leaving.ts";
 import { LettingGo } from "../agent/letting-go.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { Shedding } from "../agent/shedding.ts";
+import { Tending } from "../agent/tending.ts";
+import { wardReach } from "../agent/ward-reach.ts";
 import { type Clock, systemClock as clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { memoryStep } from "../base/memory.ts";
@@ -39,6 +41,8 @@ export interface Rooms {
   readonly sharing: Sharing | undefined;
   /** Of what is written in folders of others. */
   readonly guests: Guests | undefined;
+  /** Undefined where nothing of others' can be given to anybody. */
+  readonly tending: Tending | undefined;
   readonly agent: Agent;
   readonly places: Places;
   readonly ledger: Ledger;
@@ -101,7 +105,12 @@ export async function openRooms(
   const agentNeeds = {
     ...shared, transfer, tally: ledger.tally, books, brake: traffic.healing, line: traffic, notices,
   };
-  const agent = await openAgent(agentNeeds, { ...config, steps, bulk: [guard.mend] });
+  const tending = sharing && new Tending({
+    ...shared, coder, wards: () => sharing.wards(),
+    reach: wardReach({ ...shared, host: vault, acting: company.acting }),
+  });
+  const bulk = [guard.mend, ...(tending === undefined ? [] : [tending.step])];
+  const agent = await openAgent(agentNeeds, { ...config, steps, bulk });
   met.agent = agent;
   traffic.onRelease(() => agent.wake());
   notices.onNews(() => agent.wake());
@@ -110,7 +119,7 @@ export async function openRooms(
   const { deviceName: name, networkKey, driveSeed } = config;
   const told = { name, networkKey, problem, driveSeed };
   const goingAway = { leaving, shedding, notices };
-  return { peers, vault, agent, places, ledger, traffic, ...goingAway, ...ours, ...told };
+  return { peers, vault, agent, tending, places, ledger, traffic, ...goingAway, ...ours, ...told };
 }
 
 interface OwnersNeeds

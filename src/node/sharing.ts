@@ -3,6 +3,8 @@ import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import { booksUnder } from "../base/books-under.ts";
+import { limits } from "../base/limits.ts";
+import type { Tending } from "../agent/tending.ts";
 import { type OwnerSigner, certifier } from "../crypt/certificates.ts";
 import type { PersonKeys } from "../crypt/grants.ts";
 import type { Log } from "../base/log.ts";
@@ -53,11 +55,28 @@ export async function openNodeSharing(
   });
 }
 
+/** What was found where this node looks after folders of others is the agent's to tell. */
+export function withTending(sharing: Sharing, tending: Tending | undefined): SharingDuties {
+  return {
+    ...sharing,
+    list: async () => {
+      const { wards, ...view } = await sharing.list();
+      return { ...view, wards: wards.map((ward) => {
+        return { ...ward, tended: tending?.view(ward.name) ?? null };
+      }) };
+    },
+    tend: async (name) => {
+      if (tending === undefined) return await refuse();
+      return await tending.verify(name, AbortSignal.timeout(limits.wards.verifyMs));
+    },
+  };
+}
+
 /** A node without a drive is nobody's, and a device without the words has no person's keys. */
 export const noSharing: SharingDuties = {
   me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, groups: refuse,
   join: refuse, leave: refuse, losses: refuse, give: refuse, link: refuse, revoke: refuse,
-  accept: refuse, forget: refuse, list: refuse, renewed: refuse,
+  accept: refuse, forget: refuse, list: refuse, renewed: refuse, tend: refuse,
   withdrew: refuse, resealed: async () => {}, tied: async () => {}, dropped: refuse,
   renewing: async () => [], folders: async () => [],
 };

@@ -11,7 +11,7 @@ import { type PageTree, noTree } from "../dag/inodes.ts";
 import { firstEra } from "../dag/eras.ts";
 import { type Seen, noDevices } from "../dag/marks.ts";
 import { type Page, openPage, pageKey } from "../dag/pages.ts";
-import { noPolicies } from "../dag/policies.ts";
+import { nameOfSlot, noPolicies } from "../dag/policies.ts";
 import { type RootRecord, encodeRoot } from "../dag/root.ts";
 import { type Item, checkLevel, nextItem } from "../dag/search.ts";
 import { noTieLinks } from "../dag/ties.ts";
@@ -30,6 +30,19 @@ export async function findFolder(
   const known = await along(root.directory, wanted.path, read);
   if (known?.inode.ino === wanted.ino) return { ...known, path: wanted.path };
   return search(root.directory, wanted.ino, read);
+}
+
+/** The name of the policy that this folder goes by; undefined where that is the whole drive's. */
+export async function policyNameAt(
+  root: RootRecord, path: readonly Name[], read: ReadBlock,
+): Promise<string | undefined> {
+  let folder: TableValue | undefined = root.directory;
+  let slot = folder.inode.policy;
+  for (const name of path) {
+    folder = folder && await child(folder.tree, name, read);
+    if (folder !== undefined && folder.inode.policy > 0) slot = folder.inode.policy;
+  }
+  return nameOfSlot(root.policies, slot);
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  *   g/SHARE  u8 version 3 | varint ino | varint names, each | varint sequence
  *            | varint ways, each: u8 0 and person (32), or u8 1 and bytes name of a group
- *            | varint expires | u8 1 to write, else 0
+ *            | varint expires | u8 0 to read, 1 to write, 2 to verify
  *            | varint rights to write, each: person (32) | varint number
  *            In versions 1 and 2 behind the sequence: varint readers, each: person (32)
  *            | varint expires | in 2 varint number of the right to write, 0 for none
@@ -13,6 +13,7 @@
 import { Reader, Writer } from "../base/bytes.ts";
 import { type Ino, type Name, type PersonId, type ShareId, parseIno, parseName, parseOwnerId }
   from "../base/ids.ts";
+import { type Capability, capabilities } from "../base/sharing.ts";
 import { publicKeyBytes } from "../crypt/ed25519.ts";
 import { sha256 } from "../crypt/sha256.ts";
 import type { Audience, GivenWay } from "./ways.ts";
@@ -36,10 +37,10 @@ export function encodeGiven({ ino, path, sequence, ways, rights }: GivenShare): 
   const writer = new Writer().u8(version).varint(ino).varint(path.length);
   for (const name of path) writer.latin1(name);
   writer.varint(sequence).varint(ways.length);
-  for (const { to, expiresAtMs, writes } of ways) {
+  for (const { to, expiresAtMs, gives } of ways) {
     if (to.kind === "person") writer.u8(0).hex(to.person);
     else writer.u8(1).bytes(Buffer.from(to.group));
-    writer.varint(expiresAtMs).u8(writes ? 1 : 0);
+    writer.varint(expiresAtMs).u8(capabilities.indexOf(gives));
   }
   writer.varint(rights.size);
   for (const [person, number] of rights) writer.hex(person).varint(number);
@@ -62,7 +63,7 @@ type Who = Pick<GivenShare, "ways" | "rights">;
 
 function readWays(reader: Reader): Who {
   const ways = Array.from({ length: reader.varint() }, (): GivenWay => ({
-    to: audienceIn(reader), expiresAtMs: reader.varint(), writes: reader.u8() === 1,
+    to: audienceIn(reader), expiresAtMs: reader.varint(), gives: capabilityIn(reader),
   }));
   const rights = Array.from({ length: reader.varint() }, (): [PersonId, number] => {
     return [personIn(reader), reader.varint()];
@@ -75,6 +76,12 @@ function audienceIn(reader: Reader): Audience {
   return { kind: "group", group: reader.bytes().toString() };
 }
 
+function capabilityIn(reader: Reader): Capability {
+  const capability = capabilities[reader.u8()];
+  if (capability === undefined) throw reader.corrupt("what it gives");
+  return capability;
+}
+
 /** Before there were groups. */
 function olderWays(reader: Reader, written: number): Who {
   const readers = Array.from({ length: reader.varint() }, () => ({
@@ -84,7 +91,8 @@ function olderWays(reader: Reader, written: number): Who {
   const rights = readers.filter(({ right }) => right > 0);
   return {
     ways: readers.map(({ person, expiresAtMs, right }) => {
-      return { to: { kind: "person", person }, expiresAtMs, writes: right > 0 };
+      const gives = right > 0 ? "write" : "read";
+      return { to: { kind: "person", person }, expiresAtMs, gives };
     }),
     rights: new Map(rights.map(({ person, right }) => [person, right])),
   };

@@ -1,6 +1,6 @@
 /** What each reader of a folder is given, from the drive's secret for shares: pure. */
 import type { PersonId, ShareId } from "../base/ids.ts";
-import { readerKeyOf } from "../crypt/share-records.ts";
+import { readerKeyOf, watchIdOf } from "../crypt/share-records.ts";
 import { type RightPlace, type WriteRight, writeRightOf, writeSecretOf }
   from "../crypt/write-right.ts";
 
@@ -24,4 +24,12 @@ export function readerKeyFor(shareSecret: Uint8Array, place: ReaderPlace): Buffe
 
 export function rightFor(shareSecret: Uint8Array, place: RightPlace): WriteRight {
   return writeRightOf(writeSecretOf(shareSecret, place));
+}
+
+/** What one who verifies is given: the key to what tells her where to look, and no more. */
+export function watchFor(
+  shareSecret: Uint8Array, { share, person }: Omit<ReaderPlace, "right">,
+): { readonly share: ShareId; readonly secret: Buffer } {
+  const watch = watchIdOf(shareSecret, share);
+  return { share: watch, secret: readerKeyOf(shareSecret, watch, person) };
 }

@@ -4,7 +4,7 @@ import { limits } from "../base/limits.ts";
 import type { GivenGroupRow, GivenRow, GivenView } from "../base/sharing.ts";
 import type { GivenShare } from "./given-books.ts";
 import type { GivenReader } from "./given-record.ts";
-import type { GivenWay, MembersOf } from "./ways.ts";
+import { type GivenWay, type MembersOf, verifiersIn } from "./ways.ts";
 
 export interface GivenFacts {
   readonly readers: readonly GivenReader[];
@@ -15,7 +15,7 @@ export interface GivenFacts {
 
 export function viewOf(
   { share, path, ways }: GivenShare, { readers, people, nameOf, wrote }: GivenFacts,
-): Pick<GivenView, "path" | "with" | "groups"> {
+): Pick<GivenView, "path" | "with" | "groups" | "verifiers"> {
   return {
     path: pathText(path),
     with: readers.map((reader) => ({
@@ -24,6 +24,9 @@ export function viewOf(
       ...wrote(share, reader.person),
     })),
     groups: ways.flatMap((way) => groupRow(way, people)),
+    verifiers: verifiersIn(ways).map(({ person, expiresAtMs }) => {
+      return { name: nameOf(person), expiresAt: timeText(expiresAtMs) };
+    }),
   };
 }
 
@@ -37,10 +40,11 @@ export function nameOfFolder(path: readonly Name[]): string {
   return last === undefined ? "Hive" : nameToText(last).replace(/\p{Cc}/gu, "_");
 }
 
-function groupRow({ to, expiresAtMs, writes }: GivenWay, people: MembersOf): GivenGroupRow[] {
+function groupRow({ to, expiresAtMs, gives }: GivenWay, people: MembersOf): GivenGroupRow[] {
   if (to.kind === "person") return [];
   const expiresAt = timeText(expiresAtMs);
-  return [{ name: to.group, people: people(to.group).length, expiresAt, writes }];
+  const row = { name: to.group, people: people(to.group).length, expiresAt };
+  return [{ ...row, writes: gives === "write" }];
 }
 
 function timeText(ms: number): string | null {

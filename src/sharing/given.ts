@@ -15,13 +15,14 @@ import { signGrant } from "../crypt/share-records.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
 import type { Contact } from "./contacts.ts";
 import { type GivenShare, decodeGiven, decodePath, encodePath, renewalKey } from "./given-books.ts";
-import { rightFor, secretFor } from "./given-keys.ts";
+import { rightFor, secretFor, watchFor } from "./given-keys.ts";
 import { writersIn } from "./given-record.ts";
 import { type GivenFacts, nameOfFolder, pathText, viewOf } from "./given-view.ts";
 import { Giving, type GivingNeeds } from "./giving.ts";
 import type { InboxEntry } from "./inbox-payload.ts";
 import { personIdOf } from "./person-keys.ts";
-import { type Audience, isSameAudience, lost, reachOf } from "./ways.ts";
+import { type Audience, type Verifier, isSameAudience, lost, reachOf, verifiersIn }
+  from "./ways.ts";
 
 const { readersMax, sharesMax, grantPeersMax } = limits.sharing;
 
@@ -38,6 +39,10 @@ export interface GivenGuest {
   readonly person: PersonId;
   readonly number: number;
   readonly right: WriteRight;
+}
+
+export interface Watched extends Pick<GivenShare, "share" | "ino" | "path"> {
+  readonly verifiers: readonly Verifier[];
 }
 
 /** What is given, to whomever. */
@@ -76,19 +81,31 @@ export class Given {
   /** For one more reader, or the same one for another time. */
   async give(asked: Giveaway, to: Contact): Promise<Grant> {
     const { share, rights } = await this.#allow(asked, { kind: "person", person: to.person });
-    const { keys, person, members } = this.#needs;
-    const right = rights.get(to.person) ?? 0;
-    const secret = secretFor(keys.shareSecret, { share, person: to.person, right });
-    return signGrant(person, {
-      from: personIdOf(person), to: to.person, owner: keys.owner, share,
-      gives: right > 0 ? "write" : "read", name: nameOfFolder(asked.path),
-      peers: members().slice(0, grantPeersMax), sealed: sealGrant(to.sealPublic, secret),
-    });
+    const { shareSecret } = this.#needs.keys;
+    const { person } = to;
+    const isVerifier = asked.gives === "verify";
+    const right = rights.get(person) ?? 0;
+    const what = isVerifier
+      ? watchFor(shareSecret, { share, person })
+      : { share, secret: secretFor(shareSecret, { share, person, right }) };
+    const gives = isVerifier ? "verify" : right > 0 ? "write" : "read";
+    return this.#sign({ ...what, gives, name: nameOfFolder(asked.path) }, to);
   }
 
   /** For all who are in it, and will be: they find it in their inboxes. */
   async giveGroup(asked: Giveaway, group: string): Promise<void> {
+    if (asked.gives === "verify") {
+      throw new HiveError("Unsupported", "sharing.give", "to verify, for a group");
+    }
     await this.#allow(asked, { kind: "group", group });
+  }
+
+  /** Who verifies which folder; nobody, of one that had some before. */
+  watched(): readonly Watched[] {
+    return this.#all().map((giving) => {
+      const { share, ino, path } = giving.given;
+      return { share, ino, path, verifiers: giving.verifiers() };
+    });
   }
 
   /** Those who may write just now. */
@@ -225,14 +242,18 @@ export class Given {
   }
 
   async #allow(
-    { path, ino, expiresAtMs, writes = false }: Giveaway, to: Audience,
+    { path, ino, expiresAtMs, gives = "read" }: Giveaway, to: Audience,
   ): Promise<GivenShare> {
     using _turn = await this.#enter();
     const giving = this.#of(ino) ?? this.#begin(ino);
-    const way = { to, expiresAtMs: expiresAtMs ?? limits.records.timeMsMax, writes };
-    const ways = [...giving.given.ways.filter((one) => !isSameAudience(one.to, to)), way];
-    if (giving.reachBy(ways).length > readersMax) {
-      throw new HiveError("Quota", "sharing.give", `${readersMax} readers`);
+    const way = { to, expiresAtMs: expiresAtMs ?? limits.records.timeMsMax, gives };
+    const { ways: before } = giving.given;
+    const ways = [...before.filter((one) => !isSameAudience(one.to, to)), way];
+    // Taking away is another matter: what she knows is to be renewed.
+    const isLess = lost(giving.reachBy(before), giving.reachBy(ways)).length > 0;
+    if (isLess) throw new HiveError("Exists", "sharing.give", "reads it, which contains that");
+    if (Math.max(giving.reachBy(ways).length, verifiersIn(ways).length) > readersMax) {
+      throw new HiveError("Quota", "sharing.give", `${readersMax} people`);
     }
     await giving.change({ path, ways });
     this.#shares.set(giving.given.share, giving);
@@ -249,6 +270,17 @@ export class Given {
     if (gone.length > 0) await this.#renew(path);
     await giving.change({ ways: staying });
     if (gone.length > 0) await this.#needs.expired(path, gone);
+  }
+
+  #sign(
+    told: Pick<Grant, "share" | "gives" | "name"> & { readonly secret: Uint8Array }, to: Contact,
+  ): Grant {
+    const { keys, person, members } = this.#needs;
+    const { secret, ...grant } = told;
+    return signGrant(person, {
+      ...grant, from: personIdOf(person), to: to.person, owner: keys.owner,
+      peers: members().slice(0, grantPeersMax), sealed: sealGrant(to.sealPublic, secret),
+    });
   }
 
   #lostBy({ group, people }: GroupChange, { ways }: GivenShare): readonly PersonId[] {

@@ -23,7 +23,7 @@ import { rightFor } from "./given-keys.ts";
 import { type GivenReader, GivenRecords, type Made } from "./given-record.ts";
 import type { Groups } from "./groups.ts";
 import { Telling } from "./telling.ts";
-import { type GivenWay, type Reach, reachOf } from "./ways.ts";
+import { type GivenWay, type Reach, type Verifier, reachOf, verifiersIn } from "./ways.ts";
 
 const { unchangedMs } = limits.sharing;
 
@@ -76,6 +76,10 @@ export class Giving {
 
   reachBy(ways: readonly GivenWay[]): readonly Reach[] {
     return reachOf(ways, this.#needs.groups.people);
+  }
+
+  verifiers(): readonly Verifier[] {
+    return verifiersIn(this.#given.ways);
   }
 
   readers(): readonly GivenReader[] {

@@ -4,7 +4,7 @@
  * key. Whatever a holder sends that is not so is Corrupt or Stale, and changes nothing.
  */
 import { HiveError } from "../base/errors.ts";
-import type { PersonId } from "../base/ids.ts";
+import type { GroupId, PersonId } from "../base/ids.ts";
 import type { Grant, Share } from "../base/sharing.ts";
 import { type PersonKeys, openGrant } from "../crypt/grants.ts";
 import { parseShare, unwrapKey } from "../crypt/share-records.ts";
@@ -13,6 +13,7 @@ import { parseRoot } from "../dag/root.ts";
 import { type InboxEntry, decodeInbox } from "./inbox-payload.ts";
 import { type SharePayload, decodeSharePayload, openPayload } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
+import { decodeWatch } from "./watch-payload.ts";
 
 /** Whose folder it is, who gave it, and where to look for it first. */
 export type Source = Pick<Grant, "owner" | "share" | "from" | "peers">;
@@ -34,6 +35,11 @@ export interface OpenedShare {
 export interface OpenedInbox {
   readonly record: Share;
   readonly entries: readonly InboxEntry[];
+}
+
+export interface OpenedWatch {
+  readonly record: Share;
+  readonly groups: ReadonlySet<GroupId>;
 }
 
 /** Denied when it was made for somebody else; Corrupt when it only says that it is for us. */
@@ -77,6 +83,12 @@ export function openShare(held: Opener, bytes: Uint8Array, newestKnown: number):
 export function openInbox(held: Opener, bytes: Uint8Array, newestKnown: number): OpenedInbox {
   const { record, opened } = openRecordOf(held, bytes, newestKnown);
   return { record, entries: decodeInbox(opened) };
+}
+
+/** The groups that keep what one may verify. */
+export function openWatch(held: Opener, bytes: Uint8Array, newestKnown: number): OpenedWatch {
+  const { record, opened } = openRecordOf(held, bytes, newestKnown);
+  return { record, groups: decodeWatch(opened) };
 }
 
 function openRecordOf(

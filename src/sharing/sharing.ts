@@ -9,22 +9,25 @@
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
-import type { Cid, PersonId } from "../base/ids.ts";
+import type { Cid, GroupId, PersonId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { DeviceCertificate } from "../base/records.ts";
-import type { ShareNetwork, SharedRoots, SharingDuties } from "../base/sharing.ts";
+import type { ShareNetwork, SharedRoots, SharingDuties, Ward } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
 import type { OwnerSigner } from "../crypt/certificates.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import type { PersonKeys } from "../crypt/grants.ts";
 import { sha256 } from "../crypt/sha256.ts";
+import { treeKeys } from "../dag/keys.ts";
+import { openRoot } from "../dag/root.ts";
 import type { Coder } from "../erasure/erasure.ts";
+import { wholeDrive } from "../transfer/policies.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Contacts } from "./contacts.ts";
-import type { ReadBlock } from "./folder.ts";
-import { Given } from "./given.ts";
+import { type ReadBlock, findFolder, policyNameAt } from "./folder.ts";
+import { Given, type Watched } from "./given.ts";
 import { givingDuties } from "./giving-duties.ts";
 import { Groups } from "./groups.ts";
 import { Inboxes } from "./inboxes.ts";
@@ -34,6 +37,8 @@ import { type PersonText, encodePerson } from "./person-text.ts";
 import { Taken } from "./taken.ts";
 import { Tied } from "./tied.ts";
 import { takingDuties } from "./taking-duties.ts";
+import { Wards } from "./wards.ts";
+import { Watches } from "./watches.ts";
 import { Withdrawals } from "./withdrawals.ts";
 import type { GuestTransfers } from "./writing.ts";
 import { Written } from "./written.ts";
@@ -47,6 +52,7 @@ export interface SharingNeeds {
   readonly log: Log;
   readonly network: PeerNetwork & ShareNetwork;
   readonly transfer: Pick<Transfer, "published" | "members" | "clearing"> & {
+    readonly health: Pick<Transfer["health"], "groupsNamed">;
     readonly devices: { readonly areAny: boolean };
   };
   readonly guests: GuestTransfers;
@@ -63,13 +69,15 @@ export interface SharingNeeds {
   readonly holdsReads?: () => boolean;
 }
 
-export interface Sharing extends SharingDuties {
+export interface Sharing extends Omit<SharingDuties, "tend"> {
   /** Somebody who writes a folder may refer to what the drive does not. */
   readonly areGuests: boolean;
   /** Until what was written in folders of others is with peers; TimedOut otherwise. */
   flush(timeoutMs: number): Promise<void>;
   /** By which this node acts for the people whom links make, and for rights to write. */
   certificates(): readonly DeviceCertificate[];
+  /** The folders of others that this node may check and mend, those that it reads among them. */
+  wards(): readonly Ward[];
   readonly steps: readonly Step[];
   /** A block of somebody else's folder; NotFound when none names it. */
   fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array>;
@@ -90,18 +98,25 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const inboxes = new Inboxes({ ...withMembers, inboxOf: (id) => given.inboxOf(id) });
   const own = new OwnInboxes({ ...ours, keepersOf: (owner) => taken.keepersOf(owner) });
   const taken = new Taken({ ...ours, offers: () => own.offers() });
+  const watches = new Watches({
+    ...withMembers, watched: () => given.watched(),
+    groupsOf: (folder) => groupsOf(needs, folder),
+  });
+  const wards = new Wards({ ...needs, keepersOf: (owner) => taken.keepersOf(owner) });
   const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
   const written = new Written({ ...withMembers, guests: () => given.guests(), nameOf });
-  const rooms = [tied, withdrawals, contacts, groups, given, inboxes, own, taken];
+  const rooms = [tied, withdrawals, contacts, groups, given, inboxes, watches, own, taken, wards];
   for (const room of rooms) await room.open();
   return {
     ...givingDuties({ ...needs, contacts, groups, given, inboxes }),
-    ...takingDuties({ taken, inboxes: own, nameOf: ({ from }) => nameOf(from) }),
+    ...takingDuties({ taken, inboxes: own, wards, nameOf: ({ from }) => nameOf(from) }),
     steps: [
       { name: "sharing.tied", step: () => tied.step() },
       { name: "sharing.given", step: (signal) => given.step(signal) },
       { name: "sharing.inboxes", step: (signal) => inboxes.step(signal) },
+      { name: "sharing.watches", step: (signal) => watches.step(signal) },
       { name: "sharing.own", step: (signal) => own.step(signal) },
+      { name: "sharing.wards", step: (signal) => wards.step(signal) },
       { name: "sharing.taken", step: (signal) => taken.step(signal) },
       { name: "sharing.writing", step: (signal) => taken.write(signal) },
       { name: "sharing.written", step: (signal) => written.step(signal) },
@@ -120,13 +135,28 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     resealed: (sealed) => withdrawals.sealed(sealed),
     dropped: (era) => withdrawals.dropped(era),
     certificates: () => taken.certificates(),
+    wards: () => [...wards.wards(), ...taken.wards()],
     list: async () => ({
       given: given.list(nameOf, (share, id) => written.wrote(share, id)),
       taken: taken.list(({ from }) => nameOf(from)),
       inboxes: own.list(({ from }) => nameOf(from)),
+      wards: wards.list(({ from }) => nameOf(from)),
       withdrawals: withdrawals.list(transfer.devices.areAny ? anotherDevice : null),
     }),
   };
+}
+
+/** Those that were drawn for the policy that the folder goes by. */
+async function groupsOf(
+  { transfer, keys, read }: SharingNeeds, folder: Watched,
+): Promise<readonly GroupId[] | undefined> {
+  const published = await transfer.published();
+  if (published === undefined) return undefined;
+  const root = openRoot(treeKeys(keys.treeSecret), published.root);
+  const found = await findFolder(root, folder, read);
+  if (found === undefined) return undefined;
+  const name = await policyNameAt(root, found.path, read);
+  return transfer.health.groupsNamed(name ?? wholeDrive);
 }
 
 /** What only it refers to is in no count of this one (transfer/reclaim.ts). */

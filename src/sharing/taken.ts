@@ -11,7 +11,7 @@ import { type Cid, type Name, type OwnerId, type PeerId, nameFromText, nameToTex
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { DeviceCertificate } from "../base/records.ts";
-import type { Grant, TakenView } from "../base/sharing.ts";
+import type { Grant, TakenView, Ward } from "../base/sharing.ts";
 import { dueOf } from "./follower.ts";
 import type { Held, Opener } from "./opened.ts";
 import type { InboxOffer } from "./own-inboxes.ts";
@@ -116,6 +116,14 @@ export class Taken {
       this.#unwanted.delete(place);
       await this.#needs.books.delete(`u/${place}`);
     }
+  }
+
+  /** Whoever reads a folder may verify it, too: in all groups that he knows of. */
+  wards(): readonly Ward[] {
+    return this.#taken.map(({ name, held: { grant }, blocks }) => ({
+      name: nameToText(name), owner: grant.owner, groups: blocks.groups(),
+      keepers: [...new Set([...blocks.members(), ...grant.peers])], isTended: false,
+    }));
   }
 
   list(nameOf: (from: Held["grant"]) => string): readonly TakenView[] {

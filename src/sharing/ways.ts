@@ -1,9 +1,11 @@
 /**
  * By what somebody reads a folder: pure. A way is what the owner said, to a person or to a group. A
- * person reads as long as any of her ways lasts, and writes as long as one lasts that is for
- * writing; whoever leaves a group loses the ways of that group and no others.
+ * person reads as long as any of her ways lasts that is for more than verifying, and writes as long
+ * as one lasts that is for writing; whoever leaves a group loses the ways of that group and no
+ * others.
  */
 import type { PersonId } from "../base/ids.ts";
+import type { Capability } from "../base/sharing.ts";
 
 export type Audience =
   | { readonly kind: "person"; readonly person: PersonId }
@@ -12,7 +14,7 @@ export type Audience =
 export interface GivenWay {
   readonly to: Audience;
   readonly expiresAtMs: number;
-  readonly writes: boolean;
+  readonly gives: Capability;
 }
 
 /** What all ways of one person come to. */
@@ -26,17 +28,31 @@ export interface Reach {
   readonly isDirect: boolean;
 }
 
+export interface Verifier {
+  readonly person: PersonId;
+  readonly expiresAtMs: number;
+}
+
 /** Who is in a group. */
 export type MembersOf = (group: string) => readonly PersonId[];
 
 export function reachOf(ways: readonly GivenWay[], membersOf: MembersOf): readonly Reach[] {
   const reaches = new Map<PersonId, Reach>();
   for (const way of ways) {
+    if (way.gives === "verify") continue;
     for (const person of peopleOf(way.to, membersOf)) {
       reaches.set(person, joined(reaches.get(person) ?? nothing(person), way));
     }
   }
   return [...reaches.values()];
+}
+
+/** Those who verify it and do no more. */
+export function verifiersIn(ways: readonly GivenWay[]): readonly Verifier[] {
+  return ways.flatMap(({ to, gives, expiresAtMs }) => {
+    const isOne = gives === "verify" && to.kind === "person";
+    return isOne ? [{ person: to.person, expiresAtMs }] : [];
+  });
 }
 
 /** Those who read by the former and not by the latter. */
@@ -61,11 +77,12 @@ function nothing(person: PersonId): Reach {
   return { person, expiresAtMs: 0, writesUntilMs: 0, groups: [], isDirect: false };
 }
 
-function joined(reach: Reach, { to, expiresAtMs, writes }: GivenWay): Reach {
+function joined(reach: Reach, { to, expiresAtMs, gives }: GivenWay): Reach {
+  const writesUntilMs = gives === "write" ? expiresAtMs : 0;
   return {
     ...reach,
     expiresAtMs: Math.max(reach.expiresAtMs, expiresAtMs),
-    writesUntilMs: writes ? Math.max(reach.writesUntilMs, expiresAtMs) : reach.writesUntilMs,
+    writesUntilMs: Math.max(reach.writesUntilMs, writesUntilMs),
     groups: to.kind === "group" ? [...reach.groups, to.group] : reach.groups,
     isDirect: reach.isDirect || to.kind === "person",
   };

@@ -59,6 +59,11 @@ export class Borrowed implements BlockFetcher {
     return this.#seats.members();
   }
 
+  /** The groups that he is known to have. */
+  groups(): ReadonlySet<GroupId> {
+    return this.#seats.groups();
+  }
+
   /** What a newer head says holds from now on. */
   adopt(head: BorrowedHead & { readonly manifests: readonly Uint8Array[] }): void {
     for (const bytes of head.manifests) this.#sit(parseManifest(bytes));
@@ -104,6 +109,10 @@ class BorrowedSeats implements Seating {
 
   seated(manifest: Manifest): Manifest {
     return manifest;
+  }
+
+  groups(): ReadonlySet<GroupId> {
+    return new Set(this.#manifests.keys());
   }
 
   members(): readonly PeerId[] {

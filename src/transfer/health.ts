@@ -46,6 +46,8 @@ export interface HeldShard {
 export interface Health {
   segments(): readonly SegmentState[];
   groups(): readonly Manifest[];
+  /** Those that were drawn for the policy of this name. */
+  groupsNamed(name: string): readonly GroupId[];
   record(segment: SegmentId, signal: AbortSignal): Promise<SegmentRecord>;
   /** Calls for everything a holder does, right or wrong. */
   watch(watcher: (observation: Observation) => void): void;
@@ -105,6 +107,9 @@ export function healthOf(parts: HealthNeeds): Health {
   return {
     segments: () => staying(parts).filter(({ placed }) => placed),
     groups: () => groups.all(),
+    groupsNamed: (name) => {
+      return groups.all().map(({ group }) => group).filter((one) => groups.nameOf(one) === name);
+    },
     record: async (segment, signal) => {
       const state = segments.get(segment);
       if (state === undefined) throw new HiveError("NotFound", "transfer.record", segment);

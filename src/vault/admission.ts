@@ -34,20 +34,24 @@ export function parseStore(request: StoreRequest): Brought {
   return { record, manifest, index };
 }
 
-/**
- * Corrupt: not what the owner signed. Denied: not for this peer, or not from that one. Its log is
- * that of the manifest that was brought, as far as it is known here.
- */
+/** What is known here of the manifest that was brought. */
+export interface Known {
+  readonly log: GroupLog;
+  /** The manifest was here before, and its owner lets whoever brings it mend his segments. */
+  readonly isMender: boolean;
+}
+
+/** Corrupt: not what the owner signed. Denied: not for this peer, or not from that one. */
 export function admit(
-  self: PeerId, from: Requester, brought: Brought & { readonly log: GroupLog }, shard: Uint8Array,
+  self: PeerId, from: Requester, brought: Brought & Known, shard: Uint8Array,
 ): Admitted {
-  const { record, manifest, index, log } = brought;
+  const { record, manifest, index, log, isMender } = brought;
   const seat = seatOfShard(record, index);
   // The owner overrules the log, and nobody else.
   const isOwners = from.owners.includes(record.owner) && manifest.peers[seat] === self;
   const isOurs = isOwners || seatsOf({ manifest, log })[seat] === self;
   if (!isOurs) throw fault("Denied", "another's seat");
-  if (!isPartner(from, record.owner, { manifest, log })) {
+  if (!isMender && !isPartner(from, record.owner, { manifest, log })) {
     throw fault("Denied", "neither owner nor member");
   }
   if (shard.length !== record.shardBytes) throw fault("Corrupt", `${shard.length} bytes`);

@@ -43,7 +43,7 @@ export interface ServingNeeds {
   readonly rolls: Rolls;
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
   readonly lender?: Lender;
-  /** Whom the owner shares something with: he reads, and changes nothing. */
+  /** Whom the owner shares something with: he reads, and mends what this peer should have. */
   readonly isReader: (from: Requester, owner: OwnerId) => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Log;
@@ -63,8 +63,12 @@ export class Serving implements Served {
   async store(from: Requester, request: StoreRequest, shard: Uint8Array): Promise<Uint8Array> {
     const { keys, clock, keeper, words, seatPolicy, lender } = this.#needs;
     const brought = parseStore(request);
-    const { log } = await this.#underManifest(brought.manifest);
-    const admitted = admit(keys.peer, from, { ...brought, log }, shard);
+    const here = await this.#underManifest(brought.manifest);
+    const { owner: whose } = brought.record;
+    const isMender = here.isKnown && !isPartner(from, whose, here)
+      && await this.#needs.isReader(from, whose);
+    const { log } = here;
+    const admitted = admit(keys.peer, from, { ...brought, log, isMender }, shard);
     const { manifest, record: { owner, segment } } = admitted;
     const peers = seatsOf({ manifest, log });
     seatPolicy.check(keys.peer, { ...manifest, peers }, request.policy);
@@ -182,11 +186,11 @@ export class Serving implements Served {
   }
 
   /** What is known of this very manifest's log. */
-  async #underManifest(manifest: Manifest): Promise<Standing> {
+  async #underManifest(manifest: Manifest): Promise<Standing & { readonly isKnown: boolean }> {
     const { owner, group, bytes } = manifest;
     const here = await this.#needs.groups.standing(owner, group);
-    const isSame = here !== undefined && sameBytes(here.manifest.bytes, bytes);
-    return isSame ? here : { manifest, log: [] };
+    const isKnown = here !== undefined && sameBytes(here.manifest.bytes, bytes);
+    return { manifest, log: isKnown ? here.log : [], isKnown };
   }
 
   /** A newcomer's manifest only if it seats us; a known owner's also when it unseats us. */

@@ -53,6 +53,7 @@ import { writeRightOf } from "../../src/crypt/write-right.ts";
 import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
   from "../../src/sharing/payload.ts";
 import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
+import { decodeWatch, encodeWatch } from "../../src/sharing/watch-payload.ts";
 import { linkNeedsPassphrase, linkText } from "../../src/sharing/link.ts";
 import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
 import { parsers as records } from "../support/record-parsers.ts";
@@ -265,6 +266,15 @@ const decoders: readonly Decoder[] = [
       { share: shares.share, writes: false, secret: random.bytes(32), name: "photos" },
       { share: "ef".repeat(16) as ShareId, writes: true, secret: random.bytes(32), name: "w" },
     ])],
+  },
+  {
+    name: "grant to verify", bytesMax: payloadBytesMax, decode: parseGrant,
+    valid: [shares.watch(personKeysOf(random.bytes(32)), 1, []).grant.bytes],
+  },
+  {
+    name: "what a verifier is told", bytesMax: limits.records.headSealedBytesMax,
+    decode: decodeWatch,
+    valid: [encodeWatch([group, "ef".repeat(16) as GroupId])],
   },
   {
     name: "what a guest tells holders", bytesMax: payloadBytesMax,

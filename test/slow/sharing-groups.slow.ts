@@ -1,6 +1,7 @@
 /**
  * Two people on one swarm, each with a drive mounted by a daemon of her own: Ben is put into a group
- * of Ann's. What she shares with that comes to him by itself, until he leaves it.
+ * of Ann's. What she shares with that comes to him by itself, until he leaves it; and a folder that
+ * he may verify he proves, and does not see.
  */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +37,7 @@ function isThere(path: string): boolean {
 }
 
 test("what a group is given comes to whoever is in it, and goes when she leaves",
-  { timeout: 240_000 }, async (t) => {
+  { timeout: 480_000 }, async (t) => {
     const [ann, ben] = [newMachine("ann"), newMachine("ben")];
     t.teardown(async () => {
       await ben.end();
@@ -46,8 +47,11 @@ test("what a group is given comes to whoever is in it, and goes when she leaves"
     await ben.must(t, ["init"]);
     const bootstrap = (await ann.swarm()).map(({ address }) => address);
     ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
-    const [photos, music] = [join(ann.mount, "photos"), join(ann.mount, "music")];
-    for (const folder of [photos, music]) mkdirSync(folder);
+    const [photos, music, diary] = ["photos", "music", "diary"].map((name) => {
+      return join(ann.mount, name);
+    }) as [string, string, string];
+    for (const folder of [photos, music, diary]) mkdirSync(folder);
+    writeFileSync(join(diary, "today"), "nobody's business");
     writeFileSync(join(photos, "one"), "a picture");
     writeFileSync(join(music, "song"), "a song");
     const flushing = ann.must(t, ["flush", "--timeout", "90"]);
@@ -73,11 +77,23 @@ test("what a group is given comes to whoever is in it, and goes when she leaves"
     t.match(said, /\/music {2}read by Ben through family/);
     t.match((await ann.must(t, ["contacts", "group"])).out, /family +Ben +\/music, \/photos/);
 
+    const verified = await ann.must(t, ["share", diary, "--with", "Ben", "--verify"]);
+    await ben.must(t, ["accept", verified.out.trim()]);
+    const isProven = async () => {
+      const { code, out } = await ben.hive(["verify", "--of", "diary", "--json"]);
+      const found = code === 0 ? JSON.parse(out) as { segments: number; right: number } : undefined;
+      return found !== undefined && found.segments > 0 && found.right > 0;
+    };
+    await until(isProven, { seconds: 120, what: "Ben's machine proves what holders keep" });
+    t.match((await ben.must(t, ["shares"])).out, /diary .*to verify .* 0 segments missing/);
+    t.match((await ann.must(t, ["shares"])).out, /\/diary {2}verified by Ben/);
+    t.notOk(isThere(join(ben.mount, "Shared", "diary")));
+
     await ann.must(t, ["contacts", "group", "family", "remove", "Ben"]);
     const isGone = () => Promise.resolve(!isThere(hisPhotos!) && !isThere(hisMusic!));
     await until(isGone, { seconds: 120, what: "Ben is refused both" });
     const { given, withdrawals } = await shares(ann);
-    t.strictSame(given.map((one) => one.with.length), [0, 0]);
+    t.strictSame(given.map((one) => one.with.length), [0, 0, 0]);
     t.strictSame(withdrawals.map(({ path, from }) => `${path} ${from}`).sort(),
       ["/music Ben", "/photos Ben"], "both are sealed anew");
   });

@@ -1,17 +1,18 @@
 /** Shares made by hand: a drive, people, and records as its owner would sign them. */
-import type { PersonId } from "../../src/base/ids.ts";
+import type { GroupId, PersonId } from "../../src/base/ids.ts";
 import { parseShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Random } from "../../src/base/random.ts";
 import type { Grant, Share } from "../../src/base/sharing.ts";
 import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PersonKeys, personKeysOf, sealGrant } from "../../src/crypt/grants.ts";
-import { inboxIdOf, readerKeyOf, signGrant, signShare, wrapKey }
+import { inboxIdOf, readerKeyOf, signGrant, signShare, watchIdOf, wrapKey }
   from "../../src/crypt/share-records.ts";
 import { type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/write-right.ts";
 import { type InboxEntry, encodeInbox } from "../../src/sharing/inbox-payload.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "../../src/sharing/payload.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { encodeWatch } from "../../src/sharing/watch-payload.ts";
 
 export interface TestReader {
   readonly person: PersonId;
@@ -111,6 +112,29 @@ export class ShareMaker {
     const record = signShare(drive, {
       share, sequence, publishedAtMs: 1e12 + sequence,
       sealed: sealPayload(key, encodeInbox(entries), place, random),
+      readers: [{
+        person, expiresAtMs: limits.records.timeMsMax,
+        key: wrapKey(readerKey, key, sequence, random),
+      }],
+    });
+    return { grant, record };
+  }
+
+  /** To verify, and a record of which groups there are. */
+  watch(to: PersonKeys, sequence: number, groups: readonly GroupId[]) {
+    const person = personIdOf(to);
+    const { drive, random } = this;
+    const { owner, shareSecret } = drive;
+    const share = watchIdOf(shareSecret, this.share);
+    const readerKey = readerKeyOf(shareSecret, share, person);
+    const key = random.bytes(32);
+    const grant = signGrant(this.owner, {
+      from: personIdOf(this.owner), to: person, owner, share, name: "photos", peers: [],
+      gives: "verify", sealed: sealGrant(to.sealPublic, readerKey),
+    });
+    const record = signShare(drive, {
+      share, sequence, publishedAtMs: 1e12 + sequence,
+      sealed: sealPayload(key, encodeWatch(groups), { owner, share, sequence }, random),
       readers: [{
         person, expiresAtMs: limits.records.timeMsMax,
         key: wrapKey(readerKey, key, sequence, random),

@@ -83,6 +83,7 @@ export class TownReader {
     const clearing = new Clearing({ books: new MemoryBooks(), segments });
     const transfer = {
       published: async () => undefined, members: () => [], clearing, devices: { areAny: false },
+      health: { groupsNamed: () => [] },
     };
     const sharing: Sharing = await roomOf({
       seed, network, name, town, transfer, read: (cid) => sharing.fetch(cid, {}),
@@ -125,6 +126,7 @@ export class TownGiver {
     const transfer = {
       published: () => device.transfer.published(), members: () => device.transfer.members(),
       clearing: device.transfer.clearing, devices: { areAny: true },
+      health: device.transfer.health,
     };
     const sharing = await roomOf({
       seed, network, name, town, transfer, shown: () => undefined,

@@ -4,166 +4,47 @@
  */
 import { readFileSync } from "node:fs";
 import { type Test, test } from "tap";
-import { systemClock } from "../../src/base/clock.ts";
-import { HiveError } from "../../src/base/errors.ts";
-import { parseName, parseShareId, rootIno } from "../../src/base/ids.ts";
+import { parseShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import { silentLog } from "../../src/base/log.ts";
-import type { PeerNetwork } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import type { ShareNetwork, SharedRoot } from "../../src/base/sharing.ts";
-import { type PersonKeys, personKeysOf } from "../../src/crypt/grants.ts";
+import { personKeysOf } from "../../src/crypt/grants.ts";
 import { encodeShareAsk, inboxIdOf, parseGrant, parseShare } from "../../src/crypt/share-records.ts";
-import { openCoder } from "../../src/erasure/erasure.ts";
 import type { Contact } from "../../src/sharing/contacts.ts";
 import { decodeGiven, encodeGiven } from "../../src/sharing/given-books.ts";
-import { type Giveaway, Given } from "../../src/sharing/given.ts";
-import { Groups } from "../../src/sharing/groups.ts";
 import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
-import { Inboxes } from "../../src/sharing/inboxes.ts";
 import { type Held, openInbox, openShare, takeEntry, takeGrant } from "../../src/sharing/opened.ts";
-import { OwnInboxes } from "../../src/sharing/own-inboxes.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { Taken } from "../../src/sharing/taken.ts";
-import { Tied } from "../../src/sharing/tied.ts";
 import { type GivenWay, lost, reachOf } from "../../src/sharing/ways.ts";
-import { openTree } from "../../src/tree/tree.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
-import { MemoryStore } from "../support/memory-store.ts";
 import { ShareMaker } from "../support/share-maker.ts";
-import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
+import { openGiver, openReader, person } from "../support/sharing-sides.ts";
 import { openHouse } from "../support/vault-house.ts";
-import { nobody } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.groups/${seed}`);
 const never = new AbortController().signal;
 const forEver = limits.records.timeMsMax;
 
-interface Person {
-  readonly keys: PersonKeys;
-  readonly contact: Contact;
-}
-
-function person(name: string): Person {
-  const keys = personKeysOf(random.bytes(32));
-  return { keys, contact: { name, person: personIdOf(keys), sealPublic: keys.sealPublic } };
-}
-
-/** A drive with two folders, its owner's side of sharing, and one holder, which is a real vault. */
-async function openGiver(vault: Vault, world: World) {
-  const { drive: keys } = world;
-  const store = new MemoryStore();
-  const clock = new ShiftedClock();
-  const needs = { store, clock, random, log: silentLog };
-  const tree = await openTree(needs, { treeSecret: keys.treeSecret });
-  const folder = async (name: string): Promise<Giveaway> => {
-    const at = { parent: rootIno, name: parseName(name) };
-    const { ino } = await tree.mkdir(nobody, at, { mode: 0o755 });
-    return { path: [at.name], ino, expiresAtMs: null };
-  };
-  const [photos, music] = [await folder("photos"), await folder("music")];
-  await tree.commit();
-  const books = new MemoryBooks();
-  const open = async () => {
-    const groups = new Groups({ books });
-    const parts = {
-      books, keys, person: personKeysOf(keys.shareSecret), clock, random, log: silentLog, groups,
-      network: { share: async (...[, act, bytes]: Parameters<ShareNetwork["share"]>) =>
-        vault.share(world.owner, act, bytes) },
-      members: () => world.members.map(({ peer }) => peer),
-    };
-    const given = new Given({
-      ...parts, read: async (cid) => store.get(cid), expired: async () => undefined,
-      published: async () => ({ sequence: 1, root: store.root()!, manifests: [], newest: [], runs: [] }),
-    });
-    const inboxes = new Inboxes({ ...parts, inboxOf: (who) => given.inboxOf(who) });
-    for (const room of [groups, given, inboxes]) await room.open();
-    const tell = async () => {
-      await given.step(never);
-      await inboxes.step(never);
-    };
-    const join = async (group: string, ...people: readonly Person[]) => {
-      const ids = people.map(({ contact }) => contact.person);
-      await inboxes.make(ids);
-      await given.join({ group, people: ids });
-      return people.map(({ contact }) => inboxes.grantFor(contact));
-    };
-    const leave = (group: string, ...people: readonly Person[]) => {
-      return given.leave({ group, people: people.map(({ contact }) => contact.person) }, never);
-    };
-    return { given, inboxes, groups, tell, join, leave };
-  };
-  return { open, photos, music, clock, keys };
-}
-
-/** Somebody's node, which asks that vault and shows what it is given. */
-async function openReader({ keys }: Person, vault: Vault, world: World) {
-  const shown = new Map<string, Uint8Array>();
-  const clock: ShiftedClock = Object.assign(new ShiftedClock(), {
-    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
-  });
-  const requester = { peer: world.stranger.peer, owners: [personIdOf(keys)] };
-  const network = {
-    peers: () => [],
-    records: async () => { throw new HiveError("Unavailable", "test", "records"); },
-    share: async (...[, act, bytes]: Parameters<ShareNetwork["share"]>) =>
-      vault.share(requester, act, bytes),
-  } as unknown as PeerNetwork & ShareNetwork;
-  const parts = {
-    books: new MemoryBooks(), person: keys, clock, random, log: silentLog, network,
-    coder: openCoder(), read: async () => Buffer.alloc(0), mayReadAhead: () => false,
-  };
-  const open = async () => {
-    const tied = new Tied({ ...parts, roots: { tied: async () => undefined } });
-    const ours = { ...parts, tied, self: world.stranger.peer };
-    const own = new OwnInboxes({ ...ours, keepersOf: () => [] });
-    const taken = new Taken({
-      ...ours, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),
-      guests: {
-        open: () => { throw new Error("nobody writes here"); }, end: async () => undefined,
-      },
-      roots: {
-        expired: async () => undefined, written: async () => true, tied: async () => undefined,
-        shared: async ({ name, root }: SharedRoot) => {
-          if (root === undefined) shown.delete(name);
-          else shown.set(name, root);
-        },
-      },
-    });
-    for (const room of [tied, own, taken]) await room.open();
-    const look = async () => {
-      for (let times = 0; times < 2; times++) {
-        clock.shiftMs += 120_000;
-        await own.step(never);
-        await taken.step(never);
-      }
-      return [...shown.keys()].sort();
-    };
-    return { own, taken, look };
-  };
-  return { open, shown, requester };
-}
-
 test("who reads follows from all ways together, and goes with the last of them", (t) => {
   const [ann, ben, eve] = ["a1", "b2", "e3"].map((id) => id.repeat(32) as Contact["person"]);
   const members = new Map([["family", [ann!, ben!]], ["band", [ben!]], ["empty", []]]);
   const of = (group: string) => members.get(group) ?? [];
-  const group = (name: string, expiresAtMs: number, writes = false): GivenWay => {
-    return { to: { kind: "group", group: name }, expiresAtMs, writes };
+  const group = (name: string, expiresAtMs: number, gives: GivenWay["gives"] = "read"): GivenWay => {
+    return { to: { kind: "group", group: name }, expiresAtMs, gives };
   };
   const ways: readonly GivenWay[] = [
-    { to: { kind: "person", person: ben! }, expiresAtMs: 5, writes: false },
-    group("family", 9), group("band", 7, true), group("empty", 9), group("gone", 9),
+    { to: { kind: "person", person: ben! }, expiresAtMs: 5, gives: "read" },
+    { to: { kind: "person", person: eve! }, expiresAtMs: 5, gives: "verify" },
+    group("family", 9), group("band", 7, "write"), group("empty", 9), group("gone", 9),
   ];
   t.strictSame(reachOf(ways, of), [
     { person: ben, expiresAtMs: 9, writesUntilMs: 7, groups: ["family", "band"], isDirect: true },
     { person: ann, expiresAtMs: 9, writesUntilMs: 0, groups: ["family"], isDirect: false },
   ]);
   const before = reachOf(ways, of);
-  t.strictSame(lost(before, reachOf(ways.slice(0, 1), of)), [ann], "Ben was given it himself");
+  t.strictSame(lost(before, reachOf(ways.slice(0, 2), of)), [ann], "Ben was given it himself");
   members.set("family", [eve!]);
   t.strictSame(lost(before, reachOf(ways, of)), [ann], "Ben is in the band");
   t.strictSame(lost(before, []), [ben, ann]);
@@ -194,7 +75,7 @@ test("a group's folders come to its people by themselves, and go when they leave
   const giver = await openGiver(vault, world);
   const { photos, music } = giver;
   let side = await giver.open();
-  const [ann, ben] = [person("Ann"), person("Ben")];
+  const [ann, ben] = [person("Ann", random), person("Ben", random)];
   const [forAnn, forBen] = await side.join("family", ann, ben);
   await side.given.giveGroup(photos, "family");
   await side.tell();
@@ -265,7 +146,7 @@ test("what came through a group can be left alone, and taken up again", async (t
   await world.store(vault, world.segment());
   const giver = await openGiver(vault, world);
   const side = await giver.open();
-  const ann = person("Ann");
+  const ann = person("Ann", random);
   const [grant] = await side.join("family", ann);
   await side.given.giveGroup(giver.photos, "family");
   await side.given.giveGroup(giver.music, "family");
@@ -295,9 +176,9 @@ test("a group that may write gives each of its people a right of her own, until 
     const giver = await openGiver(vault, world);
     const { photos, clock } = giver;
     let side = await giver.open();
-    const [ann, ben] = [person("Ann"), person("Ben")];
+    const [ann, ben] = [person("Ann", random), person("Ben", random)];
     await side.join("band", ann, ben);
-    await side.given.giveGroup({ ...photos, writes: true }, "band");
+    await side.given.giveGroup({ ...photos, gives: "write" }, "band");
     await side.given.giveGroup({ ...photos, expiresAtMs: clock.now() + 60_000 }, "band two");
     const first = side.given.guests();
     t.equal(new Set(first.map(({ right }) => right.keys.owner)).size, 2);
@@ -328,16 +209,19 @@ test("books of before there were groups are read, and those of today come back",
   const given = decodeGiven(share, Buffer.from(second, "hex"));
   t.match(given, {
     ino: 7, path: ["a", "b"], sequence: 5, ways: [
-      { to: { kind: "person", person: one }, expiresAtMs: 10, writes: false },
-      { to: { kind: "person", person: two }, expiresAtMs: 20, writes: true },
+      { to: { kind: "person", person: one }, expiresAtMs: 10, gives: "read" },
+      { to: { kind: "person", person: two }, expiresAtMs: 20, gives: "write" },
     ],
   });
   t.strictSame([...given.rights], [[two, 99]]);
   const first = decodeGiven(share, Buffer.from(`01${tail}01${one}0a`, "hex"));
   t.strictSame([first.ways.length, first.rights.size], [1, 0]);
   const whole = { ...given, ways: [...given.ways, {
-    to: { kind: "group", group: "family" }, expiresAtMs: forEver, writes: true,
-  } as const] };
+    to: { kind: "group", group: "family" }, expiresAtMs: forEver, gives: "write",
+  }, {
+    to: { kind: "person", person: "33".repeat(32) as Contact["person"] }, expiresAtMs: 1,
+    gives: "verify",
+  }] satisfies GivenWay[] };
   t.strictSame(decodeGiven(share, encodeGiven(whole)), whole);
   t.end();
 });

@@ -72,7 +72,8 @@ test("a holder serves the readers that the newest record names, and no others", 
     await refused(t, `the state for ${who}`, vault.share(from, ...get(first)), "Denied");
     await refused(t, `records for ${who}`, vault.records(from, owner), "Denied");
   }
-  await refused(t, "a reader stores nothing", world.store(vault, world.segment(), named), "Denied");
+  const theirs = new World(random).segment();
+  await refused(t, "a reader stores nothing of others", world.store(vault, theirs, named), "Invalid");
   const head = vault.putRecord(named, "head", world.head(9));
   await refused(t, "a reader publishes no head", head, "Denied");
   const more = maker.record(2, [{ person: reader }, { person: other }], undefined);

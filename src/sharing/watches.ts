@@ -1,0 +1,75 @@
+/**
+ * Tells those who verify folders of this drive which groups keep them: a letter for each folder, to
+ * all of hers at once. By the names in it holders know who may ask for proofs, and for sealed bytes
+ * to make lost shards of; it holds no key, so neither does she.
+ *
+ *   n/SHARE  varint sequence of the last record that was signed, or was about to be
+ */
+import type { KeyValue } from "../base/blocks.ts";
+import { sharingKeys } from "../base/book-keys.ts";
+import { Reader, Writer, asBuffer } from "../base/bytes.ts";
+import { isFault } from "../base/errors.ts";
+import { type GroupId, type ShareId, parseShareId } from "../base/ids.ts";
+import { describe } from "../base/log.ts";
+import { watchIdOf } from "../crypt/share-records.ts";
+import type { Watched } from "./given.ts";
+import { Letter, type LetterNeeds } from "./letter.ts";
+import { encodeWatch } from "./watch-payload.ts";
+
+export interface WatchesNeeds extends LetterNeeds {
+  readonly books: KeyValue;
+  readonly watched: () => readonly Watched[];
+  /** Those that keep this folder; undefined while it is not with peers. */
+  readonly groupsOf: (folder: Watched) => Promise<readonly GroupId[] | undefined>;
+}
+
+export class Watches {
+  readonly #needs: WatchesNeeds;
+  readonly #letters = new Map<ShareId, Letter>();
+
+  constructor(needs: WatchesNeeds) {
+    this.#needs = needs;
+  }
+
+  async open(): Promise<void> {
+    for await (const [key, value] of this.#needs.books.list(sharingKeys.watch)) {
+      const reader = new Reader(asBuffer(value), "sharing.watch");
+      this.#begin(parseShareId(key.slice(2)), reader.varint());
+      reader.end();
+    }
+  }
+
+  async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    for (const folder of this.#needs.watched()) {
+      try {
+        await this.#tell(folder, signal);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        this.#needs.log.debug("sharing.watch", { why: describe(error) });
+      }
+    }
+    return "idle";
+  }
+
+  /** Of whom nobody is told that never was one, and everybody whose last one went. */
+  async #tell(folder: Watched, signal: AbortSignal): Promise<void> {
+    const { share } = folder;
+    const readers = folder.verifiers;
+    const known = this.#letters.get(share);
+    if (known === undefined && readers.length === 0) return;
+    const groups = readers.length === 0 ? [] : await this.#needs.groupsOf(folder);
+    if (groups === undefined) return;
+    const letter = known ?? this.#begin(share, 0);
+    await letter.tell(readers, encodeWatch([...groups].sort()), signal);
+  }
+
+  #begin(share: ShareId, sequence: number): Letter {
+    const { books, keys } = this.#needs;
+    const letter = new Letter(this.#needs, {
+      share: watchIdOf(keys.shareSecret, share), sequence,
+      keep: (next) => books.put(sharingKeys.watch + share, new Writer(8).varint(next).finish()),
+    });
+    this.#letters.set(share, letter);
+    return letter;
+  }
+}

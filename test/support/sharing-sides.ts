@@ -1,0 +1,145 @@
+/**
+ * Both sides of sharing without a network between them: a drive with two folders and its owner's
+ * rooms, people with rooms of their own, and one real vault that both ask.
+ */
+import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
+import { type Cid, type GroupId, parseName, rootIno } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { PeerNetwork } from "../../src/base/network.ts";
+import type { Random } from "../../src/base/random.ts";
+import type { ShareNetwork, SharedRoot } from "../../src/base/sharing.ts";
+import { type PersonKeys, personKeysOf } from "../../src/crypt/grants.ts";
+import { openCoder } from "../../src/erasure/erasure.ts";
+import type { Contact } from "../../src/sharing/contacts.ts";
+import { type Giveaway, Given } from "../../src/sharing/given.ts";
+import { Groups } from "../../src/sharing/groups.ts";
+import { Inboxes } from "../../src/sharing/inboxes.ts";
+import { OwnInboxes } from "../../src/sharing/own-inboxes.ts";
+import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { Taken } from "../../src/sharing/taken.ts";
+import { Tied } from "../../src/sharing/tied.ts";
+import { Wards } from "../../src/sharing/wards.ts";
+import { Watches } from "../../src/sharing/watches.ts";
+import { openTree } from "../../src/tree/tree.ts";
+import type { Vault } from "../../src/vault/vault.ts";
+import type { World } from "../contract/host.ts";
+import { MemoryStore } from "./memory-store.ts";
+import { put } from "./shared-folder.ts";
+import { MemoryBooks, ShiftedClock } from "./transfer-world.ts";
+import { nobody } from "./walk.ts";
+
+const never = new AbortController().signal;
+
+export interface Person {
+  readonly keys: PersonKeys;
+  readonly contact: Contact;
+}
+
+export function person(name: string, random: Random): Person {
+  const keys = personKeysOf(random.bytes(32));
+  return { keys, contact: { name, person: personIdOf(keys), sealPublic: keys.sealPublic } };
+}
+
+/** Which is said to keep all folders. */
+export const keptBy = "ab".repeat(16) as GroupId;
+
+/** A drive with two folders, its owner's side of sharing, and one holder, which is a real vault. */
+export async function openGiver(vault: Vault, world: World) {
+  const { drive: keys, random } = world;
+  const blocks = new Map<Cid, Uint8Array>();
+  const store = new MemoryStore({}, { blocks, slots: new Map(), journal: [], root: undefined });
+  const clock = new ShiftedClock();
+  const needs = { store, clock, random, log: silentLog };
+  const tree = await openTree(needs, { treeSecret: keys.treeSecret });
+  const folder = async (name: string): Promise<Giveaway> => {
+    const at = { parent: rootIno, name: parseName(name) };
+    const { ino } = await tree.mkdir(nobody, at, { mode: 0o755 });
+    await put(tree, "a file", random.bytes(300_000), ino);
+    return { path: [at.name], ino, expiresAtMs: null };
+  };
+  const [photos, music] = [await folder("photos"), await folder("music")];
+  await tree.commit();
+  const books = new MemoryBooks();
+  const open = async () => {
+    const groups = new Groups({ books });
+    const parts = {
+      books, keys, person: personKeysOf(keys.shareSecret), clock, random, log: silentLog, groups,
+      network: { share: async (...[, act, bytes]: Parameters<ShareNetwork["share"]>) =>
+        vault.share(world.owner, act, bytes) },
+      members: () => world.members.map(({ peer }) => peer),
+    };
+    const given = new Given({
+      ...parts, read: async (cid) => store.get(cid), expired: async () => undefined,
+      published: async () => ({ sequence: 1, root: store.root()!, manifests: [], newest: [], runs: [] }),
+    });
+    const inboxes = new Inboxes({ ...parts, inboxOf: (who) => given.inboxOf(who) });
+    const watches = new Watches({
+      ...parts, watched: () => given.watched(), groupsOf: async () => [keptBy],
+    });
+    for (const room of [groups, given, inboxes, watches]) await room.open();
+    const tell = async () => {
+      for (const room of [given, inboxes, watches]) await room.step(never);
+    };
+    const join = async (group: string, ...people: readonly Person[]) => {
+      const ids = people.map(({ contact }) => contact.person);
+      await inboxes.make(ids);
+      await given.join({ group, people: ids });
+      return people.map(({ contact }) => inboxes.grantFor(contact));
+    };
+    const leave = (group: string, ...people: readonly Person[]) => {
+      return given.leave({ group, people: people.map(({ contact }) => contact.person) }, never);
+    };
+    return { given, inboxes, groups, tell, join, leave };
+  };
+  return { open, store, blocks, photos, music, clock, keys };
+}
+
+/** Somebody's node, which asks that vault and shows what it is given. */
+export async function openReader({ keys }: Person, vault: Vault, world: World) {
+  const { random } = world;
+  const shown = new Map<string, Uint8Array>();
+  const clock: ShiftedClock = Object.assign(new ShiftedClock(), {
+    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
+  });
+  const requester = { peer: world.stranger.peer, owners: [personIdOf(keys)] };
+  const network = {
+    peers: () => [],
+    records: async () => { throw new HiveError("Unavailable", "test", "records"); },
+    share: async (...[, act, bytes]: Parameters<ShareNetwork["share"]>) =>
+      vault.share(requester, act, bytes),
+  } as unknown as PeerNetwork & ShareNetwork;
+  const parts = {
+    books: new MemoryBooks(), person: keys, clock, random, log: silentLog, network,
+    coder: openCoder(), read: async () => Buffer.alloc(0), mayReadAhead: () => false,
+  };
+  const open = async () => {
+    const tied = new Tied({ ...parts, roots: { tied: async () => undefined } });
+    const ours = { ...parts, tied, self: world.stranger.peer };
+    const own = new OwnInboxes({ ...ours, keepersOf: () => [] });
+    const taken = new Taken({
+      ...ours, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),
+      guests: {
+        open: () => { throw new Error("nobody writes here"); }, end: async () => undefined,
+      },
+      roots: {
+        expired: async () => undefined, written: async () => true, tied: async () => undefined,
+        shared: async ({ name, root }: SharedRoot) => {
+          if (root === undefined) shown.delete(name);
+          else shown.set(name, root);
+        },
+      },
+    });
+    const wards = new Wards({ ...parts, keepersOf: () => [] });
+    for (const room of [tied, own, taken, wards]) await room.open();
+    const look = async () => {
+      for (let times = 0; times < 2; times++) {
+        clock.shiftMs += 120_000;
+        for (const room of [own, taken, wards]) await room.step(never);
+      }
+      return [...shown.keys()].sort();
+    };
+    return { own, taken, wards, look };
+  };
+  return { open, shown, requester };
+}
