@@ -178,6 +178,10 @@ test("a machine whose head is older than the members' does not take it for publi
   const stale = await openWorld({ ...world, books, source });
   source.commit("own", own ?? []);
   t.equal(await faultOf(stale.flush(900)), "TimedOut");
+  // A busy machine has not come to ask the members within that time.
+  for (let turn = 0; turn < 50 && stale.status().waiting.for === "nothing"; turn++) {
+    await stale.uploader.step(signal);
+  }
   t.equal(source.published, undefined);
   t.match(stale.status().waiting, { for: "members", why: /Stale/ }, "and says why");
   for (let turn = 0; turn < 5; turn++) await stale.uploader.step(signal);
