@@ -1,7 +1,7 @@
 /**
  * Disasters on a real swarm of processes, at full size: what `npm test` does small. Each drill says
  * what it does, how long it took, and fails loudly. `npm run drill -- NAME` runs one of them;
- * `crashes`, `devices`, `flagship`, `large` and `places` know options, told in their own files.
+ * `crashes`, `flagship`, `large`, `lives` and `places` know options, told in their own files.
  * `places` and `flagship` run by their names alone: one needs root and network namespaces, and has
  * not come to its end yet; the other 10 GB of memory.
  */
@@ -19,14 +19,14 @@ import { type Machine, newMachine, root, run } from "../test/support/cli.ts";
 import { sameTree, until, wordsIn } from "../test/support/cli.ts";
 import { filesWith, keyFileOf, secretsOf } from "../test/support/secrets.ts";
 import { crashOptions, crashes } from "./drills/crashes.ts";
-import { deviceOptions, devices } from "./drills/devices.ts";
 import { flagship, flagshipOptions } from "./drills/flagship.ts";
 import { large, largeOptions } from "./drills/large.ts";
+import { lifeOptions, lives } from "./drills/lives.ts";
 import { places, placesOptions } from "./drills/places.ts";
 import { begin, must, say, seconds, swarm, timed } from "./drills/machine.ts";
 
 const options = {
-  ...crashOptions, ...flagshipOptions, ...largeOptions, ...placesOptions, ...deviceOptions,
+  ...crashOptions, ...flagshipOptions, ...largeOptions, ...placesOptions, ...lifeOptions,
 };
 const MiB = 1024 * 1024;
 const secret = "nine herons stood where the river bends";
@@ -35,7 +35,7 @@ const secretName = "letter-to-nobody-at-all.txt";
 type Values = Readonly<Partial<Record<keyof typeof options, string>>>;
 type Drill = (values: Values) => Promise<void>;
 const drills: Readonly<Record<string, Drill>> = {
-  whole, crashes, repair, wire, latency, large, places, flagship, devices,
+  whole, crashes, repair, wire, latency, large, places, flagship, lives,
 };
 
 const { positionals: chosen, values } = parseArgs({ allowPositionals: true, options });
