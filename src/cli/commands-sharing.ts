@@ -11,8 +11,8 @@ export const sharingCommands = [
       "`me` prints who you are as a string, which lets nobody read anything; on a terminal as a " +
       "QR code too. `add` takes that of somebody else: make sure that it is hers, as whatever " +
       "you share with that name is sealed to it. Her machine must answer at that moment, for a " +
-      "key that does not fit the string, and is checked by it. Contacts are known to this " +
-      "machine alone, and are lost with it. " +
+      "key that does not fit the string, and is checked by it. Contacts are the " +
+      "drive's: every device that has its words knows them, and so does who recovers it. " +
       "`group` lists groups of contacts; `group NAME add` puts people into one, which it makes " +
       "if there is none, and prints a string for each: with that she takes up once whatever your " +
       "groups are given, now and later. What is shared with a group is hers from then on, until " +
