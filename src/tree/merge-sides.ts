@@ -8,7 +8,7 @@ import { HiveError } from "../base/errors.ts";
 import type { Cid, Ino } from "../base/ids.ts";
 import { parseEntry, parseTableValue } from "../dag/entries.ts";
 import { type Inode, type PageTree, marksOf } from "../dag/inodes.ts";
-import { isSeen } from "../dag/marks.ts";
+import { type Seen, isSeen } from "../dag/marks.ts";
 import { childOf, keyMax } from "../dag/pages.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { findItem } from "../dag/search.ts";
@@ -109,20 +109,18 @@ export class Comparison implements Disposable {
   }
 
   /**
-   * True when what is here may be in folders that were passed over: all names of a file that has
-   * several, and whatever is news there, is not new, and was not found here.
+   * True when what one side has may be in folders that were passed over: whatever is news there, is
+   * not new, and was not found here; a folder that is news here, and was not found there, as all
+   * that is in it would pass for removed; and all names of a file that has several.
    */
   needsAll(): boolean {
-    const ourSeen = devicesOf(this.#state);
-    const isNews = ({ inode }: Their): boolean => {
-      const { edited, moved } = marksOf(inode);
-      return !isSeen(ourSeen, edited) || !isSeen(ourSeen, moved);
-    };
-    const news = new Set<Ino>();
-    for (const [ino, their] of this.#theirs) if (isNews(their)) news.add(ino);
-    const above = [...news].flatMap((ino) => this.#theirPlaces.get(ino) ?? []);
-    const wanted = [...news, ...above.map(({ parent }) => parent)];
+    const [ourSeen, theirSeen] = [devicesOf(this.#state), this.#root.devices];
+    const theirNews = newsIn(this.#theirs.values(), ourSeen);
+    const above = theirNews.flatMap((ino) => this.#theirPlaces.get(ino) ?? []);
+    const wanted = [...theirNews, ...above.map(({ parent }) => parent)];
     if (wanted.some((ino) => !this.#ours.has(ino) && isSeen(ourSeen, ino))) return true;
+    const ourFolders = newsIn([...this.#ours.values()].filter(isDirectory), theirSeen);
+    if (ourFolders.some((ino) => !this.#theirs.has(ino) && isSeen(theirSeen, ino))) return true;
     return this.#isWhole && this.#hasOtherLinks();
   }
 
@@ -170,6 +168,8 @@ export class Comparison implements Disposable {
   }
 
   #isAlike(ino: Ino): boolean {
+    // What one side told of it, before the other's was found, would pass for new or removed.
+    if (this.#ourListed.has(ino) || this.#theirListed.has(ino)) return false;
     const root = this.#theirs.get(ino)?.tree.root;
     if (root?.kind !== "page" || this.#isKnown === undefined) return false;
     const ours = this.#ours.get(ino)?.tree.root;
@@ -284,6 +284,16 @@ export class Comparison implements Disposable {
     this.#ours.set(node.ino, node);
     if (isDirectory(node)) this.#folders.add(node.ino);
   }
+}
+
+/** Those that were edited or moved since. */
+function newsIn(ones: Iterable<{ readonly inode: Inode }>, seen: Seen): readonly Ino[] {
+  const news: Ino[] = [];
+  for (const { inode } of ones) {
+    const { edited, moved } = marksOf(inode);
+    if (!isSeen(seen, edited) || !isSeen(seen, moved)) news.push(inode.ino);
+  }
+  return news;
 }
 
 function isLinked(one: Inode | undefined, other: Inode | undefined): boolean {
