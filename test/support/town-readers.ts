@@ -147,7 +147,9 @@ export class TownGiver {
 
   /** After a head, or whenever readers changed. */
   async follow(): Promise<void> {
-    await this.#sharing.steps[0]?.step(never);
+    const step = this.#sharing.steps.find(({ name }) => name === "sharing.given");
+    if (step === undefined) throw new Error("nobody tells readers");
+    await step.step(never);
   }
 
   #drive() {
