@@ -16,7 +16,7 @@ interface Collections {
 }
 
 /** Where helping threads get no turn, marking is under way all the time, and a young one ends it. */
-const triesMax = 6;
+const triesMax = 20;
 
 test("what passes through is collected young", async (t) => {
   for (let tries = 1; tries <= triesMax; tries++) {

@@ -14,7 +14,7 @@ import type { NodeDuties } from "../../src/base/node.ts";
 import { type NodeConfig, openDrive, openNode } from "../../src/hive.ts";
 import { run } from "../support/cli.ts";
 
-test("shards are CAR files, and Helia fetches what is absent", { timeout: 60_000 }, async (t) => {
+test("shards are CAR files, and Helia fetches what is absent", { timeout: 150_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "hive-ipfs-"));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   await using nodes = new AsyncDisposableStack();
