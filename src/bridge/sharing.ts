@@ -3,10 +3,10 @@
  * folders of others are now comes to the kernel's, where they are shown.
  */
 import type { Ino, Name } from "../base/ids.ts";
+import type { ContactView, GroupView, SharesView, TendedView } from "../base/sharing-views.ts";
 import type {
-  Accepted, ContactView, ExpiredShare, GiveQuestion, GroupQuestion, GroupView, GuestRoot,
-  LinkQuestion, Loss, LossQuestion, RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharesView,
-  SharingDuties, TendedView, TiesTold, Withdrew,
+  Accepted, ExpiredShare, GiveQuestion, GroupQuestion, GuestRoot, LinkQuestion, Loss, LossQuestion,
+  RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharingDuties, TiesTold, Withdrew,
 } from "../base/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 

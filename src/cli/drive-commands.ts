@@ -2,7 +2,7 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { InviteView, PeerRow } from "../base/peer-views.ts";
-import type { TendedView } from "../base/sharing.ts";
+import type { TendedView } from "../base/sharing-views.ts";
 import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
 import { type Arguments, askControl } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exits.ts";

@@ -1,6 +1,7 @@
 /** What is shared, by this drive and with it, in words. */
-import type { GivenGroupRow, GivenRow, GivenView, InboxView, SharesView, TakenView, TendedView,
-  WardView } from "../base/sharing.ts";
+import type {
+  GivenGroupRow, GivenRow, GivenView, InboxView, SharesView, TakenView, TendedView, WardView,
+} from "../base/sharing-views.ts";
 import { withdrawalLines } from "./withdrawal-text.ts";
 
 export function sharesText(

@@ -11,7 +11,8 @@ import { type Cid, type Name, type OwnerId, type PeerId, nameFromText, nameToTex
 import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { DeviceCertificate } from "../base/records.ts";
-import type { Grant, TakenView, Ward } from "../base/sharing.ts";
+import type { TakenView } from "../base/sharing-views.ts";
+import type { Grant, Ward } from "../base/sharing.ts";
 import { dueOf } from "./follower.ts";
 import type { Held, Opener } from "./opened.ts";
 import type { InboxOffer } from "./own-inboxes.ts";
