@@ -91,8 +91,8 @@ export async function tryRefused(towns: Towns, { machine }: Owner): Promise<void
     const lines = ran.out.split("\n").filter((one) => /^\d|\bno\b/.test(one));
     for (const line of lines) say(`    ${line}`);
   }
-  await timed("nothing is taken under them", () => writesRefused(machine));
   if (await everything() !== before) throw new Error("a policy that was refused moved shards");
+  await timed("nothing is taken under them", () => writesRefused(machine));
 }
 
 /** Given to a folder all the same, as any program may do, they let nobody write there. */
