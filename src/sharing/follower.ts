@@ -4,6 +4,7 @@
  * else. While nobody answers it looks less and less often. It believes nothing: what an answer is
  * worth, its caller says by taking it.
  */
+import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
@@ -11,6 +12,8 @@ import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { KnownPeer, PeerNetwork } from "../base/network.ts";
 import { type Random, shuffled } from "../base/random.ts";
+import type { Grant, ShareNetwork } from "../base/sharing.ts";
+import { encodeShareAsk } from "../crypt/share-records.ts";
 
 const { askedPerLookMax, lookMs, restMsMin, restMsMax } = limits.sharing;
 
@@ -82,6 +85,19 @@ export class Follower {
     const others = shuffled([...online].filter((peer) => !members.has(peer)), random);
     return known.length === 0 ? [...nearest, ...others] : nearest;
   }
+}
+
+/** The record that this holder has and that is newer than what is known; undefined for none. */
+export async function askNewer(
+  network: Pick<ShareNetwork, "share">,
+  { grant: { owner, share }, known, peer }: {
+    readonly grant: Pick<Grant, "owner" | "share">; readonly known: number; readonly peer: PeerId;
+  },
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  const ask = encodeShareAsk({ owner, share, sequence: known });
+  const answer = await network.share(peer, "get", ask, { signal });
+  return answer.length === 0 ? undefined : asBuffer(answer);
 }
 
 /** Waits for the next look by itself, as the pauses of a loop would make it late; who is due. */

@@ -8,7 +8,6 @@
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { sharingKeys } from "../base/book-keys.ts";
-import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import { type PersonId, parseOwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -18,7 +17,7 @@ import { inboxIdOf, readerKeyOf, signGrant } from "../crypt/share-records.ts";
 import type { Contact } from "./contacts.ts";
 import type { Groups } from "./groups.ts";
 import { type InboxEntry, encodeInbox } from "./inbox-payload.ts";
-import { Letter, type LetterNeeds } from "./letter.ts";
+import { Letter, type LetterNeeds, encodeNumber, numbersIn } from "./letter.ts";
 import { personIdOf } from "./person-keys.ts";
 
 const { grantPeersMax, inboxesMax } = limits.sharing;
@@ -43,11 +42,8 @@ export class Inboxes {
   }
 
   async open(): Promise<void> {
-    for await (const [key, value] of this.#needs.books.list(sharingKeys.inbox)) {
-      const reader = new Reader(asBuffer(value), "sharing.inbox");
-      this.#begin(parseOwnerId(key.slice(2)), reader.varint());
-      reader.end();
-    }
+    const numbers = numbersIn(this.#needs.books, sharingKeys.inbox, "sharing.inbox");
+    for await (const [key, sequence] of numbers) this.#begin(parseOwnerId(key), sequence);
   }
 
   /** Before they come into a group: there are so many inboxes and no more. */
@@ -91,7 +87,6 @@ export class Inboxes {
   }
 
   async #keep(person: PersonId, sequence: number): Promise<void> {
-    const value = new Writer(8).varint(sequence).finish();
-    await this.#needs.books.put(sharingKeys.inbox + person, value);
+    await this.#needs.books.put(sharingKeys.inbox + person, encodeNumber(sequence));
   }
 }

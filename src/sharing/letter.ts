@@ -4,6 +4,8 @@
  * or which groups keep a folder. It is signed anew when that changes, or whom it is for, and told
  * to whoever missed it.
  */
+import type { KeyValue } from "../base/blocks.ts";
+import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { PeerId, PersonId, ShareId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
@@ -33,6 +35,22 @@ export interface LetterParts {
   readonly sequence: number;
   /** Writes down the next number: whatever crashes in between, none is used twice. */
   readonly keep: (sequence: number) => Promise<void>;
+}
+
+/** The numbers of letters as their books have them, under a prefix: varint sequence. */
+export async function* numbersIn(
+  books: Pick<KeyValue, "list">, prefix: string, what: string,
+): AsyncGenerator<readonly [key: string, sequence: number]> {
+  for await (const [key, value] of books.list(prefix)) {
+    const reader = new Reader(asBuffer(value), what);
+    const sequence = reader.varint();
+    reader.end();
+    yield [key.slice(prefix.length), sequence];
+  }
+}
+
+export function encodeNumber(sequence: number): Buffer {
+  return new Writer(8).varint(sequence).finish();
 }
 
 export class Letter {

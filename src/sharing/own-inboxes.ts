@@ -12,8 +12,8 @@ import { limits } from "../base/limits.ts";
 import { describe } from "../base/log.ts";
 import type { InboxView } from "../base/sharing-views.ts";
 import type { Grant } from "../base/sharing.ts";
-import { encodeShareAsk, parseGrant } from "../crypt/share-records.ts";
-import { Follower, dueOf } from "./follower.ts";
+import { parseGrant } from "../crypt/share-records.ts";
+import { Follower, askNewer, dueOf } from "./follower.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedInbox, openInbox, takeEntry, takeGrant } from "./opened.ts";
 import { type InboxTie, encodeInboxTie, inboxKey, inboxesIn, withoutRight } from "./taken-ties.ts";
@@ -171,12 +171,11 @@ export class OwnInboxes {
   }
 
   async #ask(inbox: OwnInbox, peer: PeerId, signal: AbortSignal): Promise<void> {
-    const { owner, share } = inbox.grant;
-    const sequence = inbox.opened?.record.sequence ?? 0;
-    const ask = encodeShareAsk({ owner, share, sequence });
-    const answer = await this.#needs.network.share(peer, "get", ask, { signal });
-    if (answer.length === 0) return;
-    know(inbox, openInbox(inbox.held, asBuffer(answer), sequence));
+    const { grant, held, opened } = inbox;
+    const known = opened?.record.sequence ?? 0;
+    const answer = await askNewer(this.#needs.network, { grant, known, peer }, signal);
+    if (answer === undefined) return;
+    know(inbox, openInbox(held, answer, known));
     await this.#keep(inbox);
   }
 

@@ -3,7 +3,6 @@
  * those who keep it, whether its owner is there or not, remembers the newest, and never goes back
  * behind it. What it holds is read through `Borrowed`, block by block, when somebody wants it.
  */
-import { asBuffer } from "../base/bytes.ts";
 import { isFault } from "../base/errors.ts";
 import { type Cid, type Name, type PeerId, nameToText } from "../base/ids.ts";
 import { describe } from "../base/log.ts";
@@ -12,10 +11,9 @@ import type { TakenView } from "../base/sharing-views.ts";
 import type { Grant, GuestRight, SharedRoots } from "../base/sharing.ts";
 import type { OwnerSigner } from "../crypt/certificates.ts";
 import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
-import { encodeShareAsk } from "../crypt/share-records.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
 import { Borrowed } from "../transfer/borrowed.ts";
-import { Follower } from "./follower.ts";
+import { Follower, askNewer } from "./follower.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";
 import { asSigner } from "./person-keys.ts";
@@ -171,12 +169,11 @@ export class Taking {
   }
 
   async #ask(peer: PeerId, signal: AbortSignal): Promise<void> {
-    const { owner, share } = this.held.grant;
-    const sequence = this.#opened?.record.sequence ?? 0;
-    const ask = encodeShareAsk({ owner, share, sequence });
-    const answer = await this.#needs.network.share(peer, "get", ask, { signal });
-    if (answer.length > 0) {
-      const opened = openShare(this.held, asBuffer(answer), sequence);
+    const { grant } = this.held;
+    const known = this.#opened?.record.sequence ?? 0;
+    const answer = await askNewer(this.#needs.network, { grant, known, peer }, signal);
+    if (answer !== undefined) {
+      const opened = openShare(this.held, answer, known);
       await this.blocks.refresh(peer, signal);
       await this.#show(opened);
     } else if (!this.#isShown && this.#opened !== undefined) {

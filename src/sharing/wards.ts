@@ -6,14 +6,14 @@
  *   v/OWNER/SHARE  bytes name | bytes grant | bytes newest record, empty before the first
  */
 import { sharingKeys } from "../base/book-keys.ts";
-import { Reader, Writer, asBuffer } from "../base/bytes.ts";
+import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import { type OwnerId, type PeerId, nameFromText, nameToText } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { WardView } from "../base/sharing-views.ts";
 import type { Grant, Ward } from "../base/sharing.ts";
-import { encodeShareAsk, parseGrant } from "../crypt/share-records.ts";
-import { Follower, dueOf } from "./follower.ts";
+import { parseGrant } from "../crypt/share-records.ts";
+import { Follower, askNewer, dueOf } from "./follower.ts";
 import { type Held, type OpenedWatch, openWatch, takeGrant } from "./opened.ts";
 import type { OwnInboxesNeeds } from "./own-inboxes.ts";
 
@@ -105,12 +105,11 @@ export class Wards {
   }
 
   async #ask(one: Watching, peer: PeerId, signal: AbortSignal): Promise<void> {
-    const { owner, share } = one.grant;
-    const sequence = one.opened?.record.sequence ?? 0;
-    const ask = encodeShareAsk({ owner, share, sequence });
-    const answer = await this.#needs.network.share(peer, "get", ask, { signal });
-    if (answer.length === 0) return;
-    one.opened = openWatch(one.held, asBuffer(answer), sequence);
+    const { grant, held, opened } = one;
+    const known = opened?.record.sequence ?? 0;
+    const answer = await askNewer(this.#needs.network, { grant, known, peer }, signal);
+    if (answer === undefined) return;
+    one.opened = openWatch(held, answer, known);
     await this.#keep(one);
   }
 

@@ -7,13 +7,12 @@
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { sharingKeys } from "../base/book-keys.ts";
-import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import { isFault } from "../base/errors.ts";
 import { type GroupId, type ShareId, parseShareId } from "../base/ids.ts";
 import { describe } from "../base/log.ts";
 import { watchIdOf } from "../crypt/share-records.ts";
 import type { Watched } from "./given.ts";
-import { Letter, type LetterNeeds } from "./letter.ts";
+import { Letter, type LetterNeeds, encodeNumber, numbersIn } from "./letter.ts";
 import { encodeWatch } from "./watch-payload.ts";
 
 export interface WatchesNeeds extends LetterNeeds {
@@ -32,11 +31,8 @@ export class Watches {
   }
 
   async open(): Promise<void> {
-    for await (const [key, value] of this.#needs.books.list(sharingKeys.watch)) {
-      const reader = new Reader(asBuffer(value), "sharing.watch");
-      this.#begin(parseShareId(key.slice(2)), reader.varint());
-      reader.end();
-    }
+    const numbers = numbersIn(this.#needs.books, sharingKeys.watch, "sharing.watch");
+    for await (const [key, sequence] of numbers) this.#begin(parseShareId(key), sequence);
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
@@ -67,7 +63,7 @@ export class Watches {
     const { books, keys } = this.#needs;
     const letter = new Letter(this.#needs, {
       share: watchIdOf(keys.shareSecret, share), sequence,
-      keep: (next) => books.put(sharingKeys.watch + share, new Writer(8).varint(next).finish()),
+      keep: (next) => books.put(sharingKeys.watch + share, encodeNumber(next)),
     });
     this.#letters.set(share, letter);
     return letter;

@@ -36,7 +36,7 @@ export function isFolder({ inode }: Pick<Fact, "inode">): boolean {
 }
 
 /** Whoever has seen all of it and does not have it has taken it away. */
-export function isNews({ inode, arrived }: Fact, seen: Seen): boolean {
+export function isNews({ inode, arrived }: Pick<Fact, "inode" | "arrived">, seen: Seen): boolean {
   const { edited, moved } = marksOf(inode);
   if (!isSeen(seen, edited) || !isSeen(seen, moved)) return true;
   for (let at = arrived; at !== undefined; at = at.above) if (!isSeen(seen, at.mark)) return true;

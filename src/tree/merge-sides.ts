@@ -17,7 +17,7 @@ import type { Elsewhere } from "./blocks.ts";
 import type { KeyRange } from "./check-pages.ts";
 import { devicesOf } from "./marking.ts";
 import type { Bounds } from "./merge-bounds.ts";
-import { type Fact, type Side, isFolder } from "./merge-facts.ts";
+import { type Fact, type Side, isFolder, isNews } from "./merge-facts.ts";
 import type { Place } from "./merge-names.ts";
 import { isDirectory, loadLinked, nextName, nodeOf } from "./names.ts";
 import type { Node } from "./nodes.ts";
@@ -288,12 +288,7 @@ export class Comparison implements Disposable {
 
 /** Those that were edited or moved since. */
 function newsIn(ones: Iterable<{ readonly inode: Inode }>, seen: Seen): readonly Ino[] {
-  const news: Ino[] = [];
-  for (const { inode } of ones) {
-    const { edited, moved } = marksOf(inode);
-    if (!isSeen(seen, edited) || !isSeen(seen, moved)) news.push(inode.ino);
-  }
-  return news;
+  return [...ones].filter(({ inode }) => isNews({ inode }, seen)).map(({ inode }) => inode.ino);
 }
 
 function isLinked(one: Inode | undefined, other: Inode | undefined): boolean {
