@@ -113,6 +113,13 @@ export const sharingKeys = {
   guest: "o/",
 } as const;
 
+/** Of what a root of the drive has of people and shares (dag/ties.ts). */
+export const tieKeys = {
+  contact: "c/",
+  taken: "t/",
+  inbox: "i/",
+} as const;
+
 /** What is written in a folder of somebody else's is a drive of its own. */
 export const guestKeys = {
   transfer: "t/",

@@ -6,6 +6,7 @@
  *   c/PERSON  bytes name | X-Wing key
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { sharingKeys, tieKeys } from "../base/book-keys.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { type PersonId, parseOwnerId } from "../base/ids.ts";
@@ -19,7 +20,6 @@ import { type PersonText, parsePerson } from "./person-text.ts";
 import type { Tied } from "./tied.ts";
 
 const { contactsMax, nameBytesMax } = limits.sharing;
-const prefix = "c/";
 
 export interface Contact extends ContactView {
   readonly sealPublic: Buffer;
@@ -45,7 +45,7 @@ export class Contacts {
   /** What an older version kept in books of this machine alone becomes the drive's. */
   async open(): Promise<void> {
     const { books, tied } = this.#needs;
-    for await (const [key, value] of books.list(prefix)) {
+    for await (const [key, value] of books.list(sharingKeys.contact)) {
       const isNews = tied.get(key) === undefined && !tied.isGone(key);
       if (isNews) await tied.put([[key, asBuffer(value)]]);
       await books.delete(key);
@@ -56,7 +56,7 @@ export class Contacts {
   all(): readonly Contact[] {
     const { tied } = this.#needs;
     if (this.#version === tied.version) return this.#known;
-    const found = tied.list(prefix).flatMap(([key, value]) => this.#read(key, value));
+    const found = tied.list(tieKeys.contact).flatMap(([key, value]) => this.#read(key, value));
     const named = apart(found.map((of): Named<Contact> => ({ name: of.name, of })));
     const all = named.map(({ name, of }): Contact => ({ ...of, name }));
     this.#known = all.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -98,7 +98,7 @@ export class Contacts {
     const { name, person, sealPublic } = contact;
     if (this.all().length >= contactsMax) throw new HiveError("Quota", "sharing.contact", name);
     const value = new Writer(1500).bytes(Buffer.from(name)).raw(sealPublic).finish();
-    await this.#needs.tied.put([[prefix + person, value]]);
+    await this.#needs.tied.put([[tieKeys.contact + person, value]]);
     return contact;
   }
 
@@ -108,7 +108,7 @@ export class Contacts {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#needs.tied.put([[prefix + this.get(name).person, undefined]]);
+    await this.#needs.tied.put([[tieKeys.contact + this.get(name).person, undefined]]);
   }
 
   #read(key: string, value: Buffer): readonly Contact[] {

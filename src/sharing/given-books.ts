@@ -10,6 +10,7 @@
  *   r/HASH   varint names, each: a folder of which not all has new secrets yet
  *   l/SHARE  the payload of the last record, sealed: for who is shut out while nothing is published
  */
+import { sharingKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { type Ino, type Name, type PersonId, type ShareId, parseIno, parseName, parseOwnerId }
   from "../base/ids.ts";
@@ -116,5 +117,5 @@ export function decodePath(value: Uint8Array): readonly Name[] {
 }
 
 export function renewalKey(path: readonly Name[]): string {
-  return `r/${sha256(encodePath(path)).toString("hex")}`;
+  return sharingKeys.renewal + sha256(encodePath(path)).toString("hex");
 }

@@ -5,6 +5,7 @@
  * on, and whatever it says is under a key that he has not. Who reads follows from what the owner
  * said and from who is in which group now (ways.ts); of groups nothing else is written down here.
  */
+import { sharingKeys } from "../base/book-keys.ts";
 import { HiveError } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import { type Ino, type Name, type PersonId, type ShareId, parseShareId } from "../base/ids.ts";
@@ -72,7 +73,7 @@ export class Given {
   }
 
   async open(): Promise<void> {
-    for await (const [key, value] of this.#needs.books.list("g/")) {
+    for await (const [key, value] of this.#needs.books.list(sharingKeys.given)) {
       const share = parseShareId(key.slice(2));
       this.#shares.set(share, new Giving(this.#needs, decodeGiven(share, value)));
     }
@@ -197,7 +198,8 @@ export class Given {
   /** Where to begin again after a crash. */
   async renewing(): Promise<readonly (readonly Name[])[]> {
     const found: (readonly Name[])[] = [];
-    for await (const [, value] of this.#needs.books.list("r/")) found.push(decodePath(value));
+    const renewals = this.#needs.books.list(sharingKeys.renewal);
+    for await (const [, value] of renewals) found.push(decodePath(value));
     return found;
   }
 

@@ -4,6 +4,7 @@
  * change (given.ts); this one draws the conclusions, and remembers both.
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { sharingKeys } from "../base/book-keys.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
@@ -183,7 +184,7 @@ export class Giving {
 
   async #keep(change: Partial<GivenShare>): Promise<void> {
     const given = { ...this.#given, ...change };
-    await this.#needs.books.put(`g/${given.share}`, encodeGiven(given));
+    await this.#needs.books.put(sharingKeys.given + given.share, encodeGiven(given));
     this.#given = given;
   }
 }

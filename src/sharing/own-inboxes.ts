@@ -5,6 +5,7 @@
  *
  *   y/OWNER  bytes grant | bytes newest record, empty before the first
  */
+import { sharingKeys } from "../base/book-keys.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
@@ -58,7 +59,7 @@ export class OwnInboxes {
 
   async open(): Promise<void> {
     const { books, tied } = this.#needs;
-    for await (const [, value] of books.list("y/")) {
+    for await (const [, value] of books.list(sharingKeys.ownInbox)) {
       const { grant, record } = decodeInbox(value);
       await this.#restore(grant, record);
     }
@@ -70,7 +71,7 @@ export class OwnInboxes {
   async #restore(grant: Grant, record: Uint8Array): Promise<void> {
     const { tied, self, books } = this.#needs;
     const key = inboxKey(grant);
-    if (tied.isGone(key)) return await books.delete(`y/${grant.owner}`);
+    if (tied.isGone(key)) return await books.delete(sharingKeys.ownInbox + grant.owner);
     const tie = this.#ties().find((one) => one.grant.owner === grant.owner);
     if (tie === undefined) await tied.put([[key, encodeInboxTie({ grant, writer: self })]]);
     const inbox = this.#begin(tie ?? { grant, writer: self });
@@ -91,7 +92,7 @@ export class OwnInboxes {
     for (const { grant } of [...this.#inboxes.values()]) {
       if (!tied.isGone(inboxKey(grant))) continue;
       this.#inboxes.delete(grant.owner);
-      await books.delete(`y/${grant.owner}`);
+      await books.delete(sharingKeys.ownInbox + grant.owner);
     }
     for (const tie of this.#ties().slice(0, inboxesTakenMax)) {
       const { grant: { owner, bytes } } = tie;
@@ -123,7 +124,7 @@ export class OwnInboxes {
   }
 
   async forget(owner: OwnerId): Promise<void> {
-    await this.#needs.books.delete(`y/${owner}`);
+    await this.#needs.books.delete(sharingKeys.ownInbox + owner);
     this.#inboxes.delete(owner);
     await this.#needs.tied.put([[inboxKey({ owner }), undefined]]);
   }
@@ -185,7 +186,7 @@ export class OwnInboxes {
     if (this.#inboxes.get(grant.owner) !== inbox) return;
     const writer = new Writer(4096).bytes(grant.bytes);
     writer.bytes(opened?.record.bytes ?? Buffer.alloc(0));
-    await this.#needs.books.put(`y/${grant.owner}`, writer.finish());
+    await this.#needs.books.put(sharingKeys.ownInbox + grant.owner, writer.finish());
   }
 }
 

@@ -9,6 +9,7 @@
  *   i/OWNER        u8 version 1 | bytes grant to an inbox
  *                  | bytes peer id of the device that writes in what comes through it
  */
+import { tieKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import { isFault } from "../base/errors.ts";
 import { type Name, type PeerId, nameFromText, nameToText, parsePeerId } from "../base/ids.ts";
@@ -37,11 +38,11 @@ type Listed = Pick<Tied, "list">;
 const version = 1;
 
 export function takenKey({ owner, share }: Pick<Grant, "owner" | "share">): string {
-  return `t/${owner}/${share}`;
+  return `${tieKeys.taken}${owner}/${share}`;
 }
 
 export function inboxKey({ owner }: Pick<Grant, "owner">): string {
-  return `i/${owner}`;
+  return tieKeys.inbox + owner;
 }
 
 export function encodeTakenTie({ name, grant, seed, writer }: TakenTie): Buffer {
@@ -56,13 +57,13 @@ export function encodeInboxTie({ grant, writer }: InboxTie): Buffer {
 
 /** By their keys, each under a name of its own; what cannot be read is told and passed over. */
 export function takenIn(tied: Listed, bad: Bad): readonly TakenTie[] {
-  const all = readAll(tied, { prefix: "t/", read: decodeTakenTie, keyOf: takenKey }, bad);
+  const all = readAll(tied, { prefix: tieKeys.taken, read: decodeTakenTie, keyOf: takenKey }, bad);
   const named = apart(all.map((of) => ({ name: nameToText(of.name), of })));
   return named.map(({ name, of }) => ({ ...of, name: nameFromText(name) }));
 }
 
 export function inboxesIn(tied: Listed, bad: Bad): readonly InboxTie[] {
-  return readAll(tied, { prefix: "i/", read: decodeInboxTie, keyOf: inboxKey }, bad);
+  return readAll(tied, { prefix: tieKeys.inbox, read: decodeInboxTie, keyOf: inboxKey }, bad);
 }
 
 /** On a device that does not write: two trees of one right would make each mark twice. */

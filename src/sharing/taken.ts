@@ -4,6 +4,7 @@
  * give her, which come and go by themselves as her inboxes say (own-inboxes.ts). Each sees to
  * itself (taking.ts).
  */
+import { sharingKeys } from "../base/book-keys.ts";
 import { asBuffer } from "../base/bytes.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, type Name, type OwnerId, type PeerId, nameFromText, nameToText }
@@ -51,7 +52,7 @@ export class Taken {
     const { books, tied, self } = this.#needs;
     const offers = this.#offers();
     const ties = new Map(this.#ties().map((tie) => [takenKey(tie.grant), tie]));
-    for await (const [key, value] of books.list("t/")) {
+    for await (const [key, value] of books.list(sharingKeys.taken)) {
       const { name, record, offered } = decodeTaken(value);
       if (tied.isGone(key)) {
         await books.delete(key);
@@ -62,7 +63,7 @@ export class Taken {
       const held = offers.get(key.slice(2))?.held ?? own.held;
       await this.#begin({ name: nameFromText(name), held, own }).restore(record);
     }
-    for await (const [key, value] of books.list("u/")) {
+    for await (const [key, value] of books.list(sharingKeys.takenThrough)) {
       const { name, record } = decodeThrough(value);
       const held = offers.get(key.slice(2))?.held;
       if (name === "") this.#unwanted.add(key.slice(2));
@@ -108,14 +109,15 @@ export class Taken {
     const isOffered = this.#needs.offers().some(({ held }) => placeOf(held) === place);
     if (!isOffered) return;
     this.#unwanted.add(place);
-    await this.#needs.books.put(`u/${place}`, encodeThrough({ name: "", record: none }));
+    const refused = encodeThrough({ name: "", record: none });
+    await this.#needs.books.put(sharingKeys.takenThrough + place, refused);
   }
 
   /** What groups of this owner give is wanted, whatever was said before. */
   async want(owner: OwnerId): Promise<void> {
     for (const place of [...this.#unwanted].filter((one) => one.startsWith(`${owner}/`))) {
       this.#unwanted.delete(place);
-      await this.#needs.books.delete(`u/${place}`);
+      await this.#needs.books.delete(sharingKeys.takenThrough + place);
     }
   }
 
@@ -301,8 +303,8 @@ export class Taken {
 
   async #leave(taking: Taking): Promise<void> {
     this.#taken = this.#taken.filter((one) => one !== taking);
-    await this.#needs.books.delete(`t/${placeOf(taking.held)}`);
-    await this.#needs.books.delete(`u/${placeOf(taking.held)}`);
+    await this.#needs.books.delete(sharingKeys.taken + placeOf(taking.held));
+    await this.#needs.books.delete(sharingKeys.takenThrough + placeOf(taking.held));
     const { own } = taking;
     if (own !== undefined) await this.#needs.tied.put([[takenKey(own.grant), undefined]]);
     await this.#end(taking);
@@ -319,9 +321,10 @@ export class Taken {
     if (!this.#taken.includes(taking)) return;
     const { books } = this.#needs;
     const [place, name] = [placeOf(held), nameToText(taking.name)];
-    if (own === undefined) return await books.put(`u/${place}`, encodeThrough({ name, record }));
-    await books.put(`t/${place}`, encodeTaken({ name, record, offered: own }));
-    await books.delete(`u/${place}`);
+    const through = sharingKeys.takenThrough + place;
+    if (own === undefined) return await books.put(through, encodeThrough({ name, record }));
+    await books.put(sharingKeys.taken + place, encodeTaken({ name, record, offered: own }));
+    await books.delete(through);
   }
 }
 
