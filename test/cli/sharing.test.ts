@@ -7,29 +7,17 @@ import { linkSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Machine, newMachine, until } from "../support/cli.ts";
-import { met } from "../support/folders.ts";
+import { type Machine, until } from "../support/cli.ts";
+import { isThere, twoPeople } from "../support/two-people.ts";
 
 async function sentBytes(machine: Machine): Promise<number> {
   const { traffic } = await machine.status() as unknown as { traffic: { sentBytes: number } };
   return traffic.sentBytes;
 }
 
-function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
 test("a shared folder is one grant or a link, and is read while its owner's daemon is off",
   { timeout: 240_000 }, async (t) => {
-    const [ann, ben] = [newMachine("ann"), newMachine("ben")];
-    t.teardown(async () => {
-      await ben.end();
-      await ann.end();
-    });
-    await ann.must(t, ["mount", ann.mount, "--swarm", "3"]);
-    await ben.must(t, ["init"]);
-    const bootstrap = (await ann.swarm()).map(({ address }) => address);
-    ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+    const { ann, ben } = await twoPeople(t, { peers: 3 });
     const photos = join(ann.mount, "private", "photos");
     mkdirSync(join(photos, "june"), { recursive: true, mode: 0o700 });
     writeFileSync(join(ann.mount, "private", "diary"), "nobody's business");
@@ -38,10 +26,7 @@ test("a shared folder is one grant or a link, and is read while its owner's daem
     linkSync(join(photos, "june", "large"), join(photos, "other name"));
     writeFileSync(join(photos, "note"), "one name");
     writeFileSync(join(photos, "june", "film"), large, { mode: 0o600 });
-    const flushing = ann.must(t, ["flush", "--timeout", "90"]);
-    await ben.must(t, ["mount", ben.mount]);
-    await flushing;
-    await met(ben, 3);
+    await ann.must(t, ["flush", "--timeout", "90"]);
 
     const before = await sentBytes(ann);
     const benIs = (await ben.must(t, ["contacts", "me"])).out.trim();

@@ -3,50 +3,15 @@
  * of Ann's. What she shares with that comes to him by itself, until he leaves it; and a folder that
  * he may verify he proves, and does not see.
  */
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Machine, newMachine, until } from "../support/cli.ts";
-import { met } from "../support/folders.ts";
-
-interface SharesRow {
-  readonly given: readonly {
-    readonly path: string; readonly with: readonly { readonly name: string }[];
-  }[];
-  readonly taken: readonly { readonly trouble: string | null }[];
-  readonly withdrawals: readonly { readonly path: string; readonly from: string }[];
-}
-
-async function shares(machine: Machine): Promise<SharesRow> {
-  return JSON.parse((await machine.hive(["shares", "--json"])).out) as SharesRow;
-}
-
-function appears(path: string, text: string): Promise<void> {
-  const isThere = async () => {
-    try {
-      return readFileSync(path, "utf8") === text;
-    } catch {
-      return false;
-    }
-  };
-  return until(isThere, { seconds: 120, what: `${path} says ${text}` });
-}
-
-function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
+import { until } from "../support/cli.ts";
+import { appears, isThere, shares, twoPeople } from "../support/two-people.ts";
 
 test("what a group is given comes to whoever is in it, and goes when she leaves",
   { timeout: 480_000 }, async (t) => {
-    const [ann, ben] = [newMachine("ann"), newMachine("ben")];
-    t.teardown(async () => {
-      await ben.end();
-      await ann.end();
-    });
-    await ann.must(t, ["mount", ann.mount, "--swarm", "3"]);
-    await ben.must(t, ["init"]);
-    const bootstrap = (await ann.swarm()).map(({ address }) => address);
-    ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+    const { ann, ben } = await twoPeople(t, { peers: 3 });
     const [photos, music, diary] = ["photos", "music", "diary"].map((name) => {
       return join(ann.mount, name);
     }) as [string, string, string];
@@ -54,10 +19,7 @@ test("what a group is given comes to whoever is in it, and goes when she leaves"
     writeFileSync(join(diary, "today"), "nobody's business");
     writeFileSync(join(photos, "one"), "a picture");
     writeFileSync(join(music, "song"), "a song");
-    const flushing = ann.must(t, ["flush", "--timeout", "90"]);
-    await ben.must(t, ["mount", ben.mount]);
-    await flushing;
-    await met(ben, 3);
+    await ann.must(t, ["flush", "--timeout", "90"]);
 
     const benIs = (await ben.must(t, ["contacts", "me"])).out.trim();
     await ann.must(t, ["contacts", "add", "Ben", benIs]);
@@ -67,11 +29,11 @@ test("what a group is given comes to whoever is in it, and goes when she leaves"
     const accepted = await ben.must(t, ["accept", added.out.trim()]);
     t.match(accepted.error, /groups/);
     const [hisPhotos, hisMusic] = ["photos", "music"].map((name) => join(ben.mount, "Shared", name));
-    await appears(join(hisPhotos!, "one"), "a picture");
+    await appears(join(hisPhotos!, "one"), "a picture", { seconds: 120 });
     t.match((await ben.must(t, ["shares"])).out, /Shared\/photos .*through a group/);
 
     await ann.must(t, ["share", music, "--with", "family"]);
-    await appears(join(hisMusic!, "song"), "a song");
+    await appears(join(hisMusic!, "song"), "a song", { seconds: 120 });
     const said = (await ann.must(t, ["shares"])).out;
     t.match(said, /\/photos {2}read by the group family, 1 person/);
     t.match(said, /\/music {2}read by Ben through family/);

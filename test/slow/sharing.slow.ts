@@ -14,7 +14,7 @@ import { appears, isShutOut, shares, twoPeople } from "../support/two-people.ts"
 test("a shared folder is read by one person alone, with its owner's machine on and off",
   { timeout: 240_000 }, async (t) => {
     // What snapshots keep is not let go of.
-    const { ann, ben } = await twoPeople(t, { keep: "none" });
+    const { ann, ben } = await twoPeople(t, { settings: { keep: "none" } });
 
     const photos = join(ann.mount, "private", "photos");
     mkdirSync(join(photos, "2026", "june"), { recursive: true, mode: 0o700 });

@@ -1,5 +1,5 @@
 /** Two people who know of each other's peers, each with a drive that a daemon of her own mounts. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { Test } from "tap";
 import { type Machine, newMachine, until } from "./cli.ts";
 import { met } from "./folders.ts";
@@ -12,7 +12,10 @@ export interface TwoPeople {
 
 /** The settings are Ann's. */
 export async function twoPeople(
-  t: Test, settings: Readonly<Record<string, unknown>> = {},
+  t: Test,
+  { settings = {}, peers = 4 }: {
+    readonly settings?: Readonly<Record<string, unknown>>; readonly peers?: number;
+  } = {},
 ): Promise<TwoPeople> {
   const [ann, ben] = [newMachine("ann"), newMachine("ben")];
   t.teardown(async () => {
@@ -21,13 +24,13 @@ export async function twoPeople(
   });
   await ann.must(t, ["init"]);
   ann.settings(settings);
-  await ann.must(t, ["mount", ann.mount, "--swarm", "4"]);
+  await ann.must(t, ["mount", ann.mount, "--swarm", String(peers)]);
   await ben.must(t, ["init"]);
   const bootstrap = (await ann.swarm()).map(({ address }) => address);
   ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
   await ben.must(t, ["mount", ben.mount]);
-  await met(ann, 4);
-  await met(ben, 4);
+  await met(ann, peers);
+  await met(ben, peers);
   return { ann, ben };
 }
 
@@ -51,16 +54,22 @@ export async function shares(machine: Machine): Promise<SharesRow> {
   return JSON.parse((await machine.hive(["shares", "--json"])).out) as SharesRow;
 }
 
+export function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
 /** Until these are the file's bytes. */
-export function appears(path: string, bytes: string | Buffer): Promise<void> {
-  const isThere = async () => {
+export function appears(
+  path: string, bytes: string | Buffer, { seconds = 60 }: { readonly seconds?: number } = {},
+): Promise<void> {
+  const hasThem = async () => {
     try {
       return readFileSync(path).equals(Buffer.from(bytes));
     } catch {
       return false;
     }
   };
-  return until(isThere, { seconds: 60, what: `${path} is there` });
+  return until(hasThem, { seconds, what: `${path} is there` });
 }
 
 /** Until what was shared with him is not to be seen any more. */

@@ -2,13 +2,11 @@
  * Groups of people, with raw keys, a real vault and the protocol: who comes into one reads what it
  * is given, who leaves does not, and what she keeps opens nothing that is written from then on.
  */
-import { readFileSync } from "node:fs";
 import { type Test, test } from "tap";
 import { parseShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
-import { encodeShareAsk, inboxIdOf, parseGrant, parseShare } from "../../src/crypt/share-records.ts";
+import { encodeShareAsk, inboxIdOf, parseShare } from "../../src/crypt/share-records.ts";
 import type { Contact } from "../../src/sharing/contacts.ts";
 import { decodeGiven, encodeGiven } from "../../src/sharing/given-books.ts";
 import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
@@ -18,7 +16,7 @@ import { type GivenWay, lost, reachOf } from "../../src/sharing/ways.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
-import { ShareMaker } from "../support/share-maker.ts";
+import { letterVectors } from "../support/letter-vectors.ts";
 import { openGiver, openReader, person } from "../support/sharing-sides.ts";
 import { openHouse } from "../support/vault-house.ts";
 
@@ -226,30 +224,16 @@ test("books of before there were groups are read, and those of today come back",
   t.end();
 });
 
-interface Vectors {
-  readonly driveSeed: string;
-  readonly readerSeed: string;
-  readonly share: string;
-  readonly grant: string;
-  readonly record: string;
-  readonly payload: string;
-  readonly wrong: readonly { readonly payload: string; readonly comment: string }[];
-}
-
 test("inboxes have the bytes that they always had", async (t) => {
-  const vectors = JSON.parse(
-    readFileSync(new URL("../vectors/sharing-inbox.json", import.meta.url), "utf8"),
-  ) as Vectors;
-  const maker = new ShareMaker(random, { seed: Buffer.from(vectors.driveSeed, "hex") });
-  const reader = personKeysOf(Buffer.from(vectors.readerSeed, "hex"));
-  t.equal(inboxIdOf(maker.drive.shareSecret, personIdOf(reader)), vectors.share);
-  const grant = parseGrant(Buffer.from(vectors.grant, "hex"));
+  const { written, maker, reader, grant, record, wrong } =
+    letterVectors("sharing-inbox.json", random);
+  t.equal(inboxIdOf(maker.drive.shareSecret, personIdOf(reader)), written.share);
   t.equal(grant.gives, "inbox");
-  const { entries } = openInbox(takeGrant(reader, grant), Buffer.from(vectors.record, "hex"), 0);
-  t.equal(encodeInbox(entries).toString("hex"), vectors.payload);
-  t.strictSame(decodeInbox(Buffer.from(vectors.payload, "hex")), entries);
+  const { entries } = openInbox(takeGrant(reader, grant), record, 0);
+  t.equal(encodeInbox(entries).toString("hex"), written.payload);
+  t.strictSame(decodeInbox(Buffer.from(written.payload, "hex")), entries);
   t.match(entries, [{ name: "photos", writes: false }, { name: "work", writes: true }]);
-  for (const { payload, comment } of vectors.wrong) {
-    t.equal(await faultOf(() => decodeInbox(Buffer.from(payload, "hex"))), "Corrupt", comment);
+  for (const { payload, comment } of wrong) {
+    t.equal(await faultOf(() => decodeInbox(payload)), "Corrupt", comment);
   }
 });

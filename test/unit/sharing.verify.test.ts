@@ -2,7 +2,6 @@
  * Who may verify a folder, with raw keys, real vaults and the protocol: she proves and mends what its
  * holders keep, whether its owner is there or not, and nothing that she has opens any of it.
  */
-import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import type { GroupId, OwnerId, PeerId } from "../../src/base/ids.ts";
@@ -14,7 +13,7 @@ import { wardReach } from "../../src/agent/ward-reach.ts";
 import { openOnce, openRecord } from "../../src/crypt/aead.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { deriveKey } from "../../src/crypt/keys.ts";
-import { encodeShareAsk, parseGrant, parseShare, signShare, unwrapKey, watchIdOf }
+import { encodeShareAsk, parseShare, signShare, unwrapKey, watchIdOf }
   from "../../src/crypt/share-records.ts";
 import { writeRightOf } from "../../src/crypt/write-right.ts";
 import { openPage, pageKey } from "../../src/dag/pages.ts";
@@ -26,6 +25,7 @@ import type { Vault } from "../../src/vault/vault.ts";
 import { World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
 import { LoopbackNetwork } from "../support/loopback-network.ts";
+import { letterVectors } from "../support/letter-vectors.ts";
 import { ShareMaker } from "../support/share-maker.ts";
 import { keptBy, openGiver, openReader, person } from "../support/sharing-sides.ts";
 import { type VaultWorld, makeBlocks, makeVaultWorld, openWorld } from "../support/transfer-world.ts";
@@ -197,31 +197,16 @@ test("lost shards are brought back by who may verify, without a key, while the o
     await refused(t, "who may no more", tending.verify("photos", never), "Unavailable");
   });
 
-interface Vectors {
-  readonly driveSeed: string;
-  readonly readerSeed: string;
-  readonly folder: string;
-  readonly share: string;
-  readonly grant: string;
-  readonly record: string;
-  readonly payload: string;
-  readonly wrong: readonly { readonly payload: string; readonly comment: string }[];
-}
-
 test("what verifiers are told has the bytes that it always had", async (t) => {
-  const vectors = JSON.parse(
-    readFileSync(new URL("../vectors/sharing-watch.json", import.meta.url), "utf8"),
-  ) as Vectors;
-  const maker = new ShareMaker(random, { seed: Buffer.from(vectors.driveSeed, "hex") });
-  const reader = personKeysOf(Buffer.from(vectors.readerSeed, "hex"));
-  t.equal(maker.share, vectors.folder);
-  t.equal(watchIdOf(maker.drive.shareSecret, maker.share), vectors.share);
-  const grant = parseGrant(Buffer.from(vectors.grant, "hex"));
+  const { written, maker, reader, grant, record, wrong } =
+    letterVectors("sharing-watch.json", random);
+  t.equal(maker.share, written.folder);
+  t.equal(watchIdOf(maker.drive.shareSecret, maker.share), written.share);
   t.equal(grant.gives, "verify");
-  const { groups } = openWatch(takeGrant(reader, grant), Buffer.from(vectors.record, "hex"), 0);
+  const { groups } = openWatch(takeGrant(reader, grant), record, 0);
   t.strictSame([...groups], ["ab".repeat(16), "cd".repeat(16)] as GroupId[]);
-  t.equal(encodeWatch([...groups]).toString("hex"), vectors.payload);
-  for (const { payload, comment } of vectors.wrong) {
-    t.equal(await faultOf(() => decodeWatch(Buffer.from(payload, "hex"))), "Corrupt", comment);
+  t.equal(encodeWatch([...groups]).toString("hex"), written.payload);
+  for (const { payload, comment } of wrong) {
+    t.equal(await faultOf(() => decodeWatch(payload)), "Corrupt", comment);
   }
 });
