@@ -89,7 +89,7 @@ export const deviceLimits = {
     /** Pages of others that are known to hold nothing new: 100 bytes each. */
     mergedPagesMax: 65_536,
   },
-  /** What one state may bring of a folder that somebody else writes: see tree/merge-bounds.ts. */
+  /** What one state may bring of a folder that somebody else writes: see tree/merge/bounds.ts. */
   writers: {
     /** Names that are not there yet: two archives of a large program, and 200 MB of memory while
      *  they are laid beside what is there. */

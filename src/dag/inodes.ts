@@ -63,7 +63,7 @@ export interface Inode {
   readonly marks?: Marks | undefined;
 }
 
-/** Two registers, so that an edit here and a move there are both kept: see tree/merge-rules.ts. */
+/** Two registers, so that an edit here and a move there are both kept: see tree/merge/rules.ts. */
 export interface Marks {
   /** Of its bytes and attributes; of a directory the attributes alone. */
   readonly edited: number;

@@ -20,8 +20,8 @@ import { type Page, openPage, pageKey, sealPage } from "../dag/pages.ts";
 import { type LoadPage, checkLevel } from "../dag/search.ts";
 import { placeOf } from "../dag/leaves.ts";
 import { Wanted } from "./attempt.ts";
-import { type Part, Parts } from "./parts.ts";
-import type { Span } from "./spans.ts";
+import { type Part, Parts } from "./content/parts.ts";
+import type { Span } from "./content/spans.ts";
 
 const { chunkBytes } = limits.tree;
 const sealedPool = new BufferPool({ lengthBytes: limits.dag.blockBytesMax, countMax: 16 });

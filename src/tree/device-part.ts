@@ -5,10 +5,10 @@
 import type { OwnNews } from "../base/devices.ts";
 import type { PeerId } from "../base/ids.ts";
 import { openRoot } from "../dag/root.ts";
-import type { Brake } from "./brake.ts";
-import type { Commits } from "./commit.ts";
-import type { Loan } from "./merge-loans.ts";
-import type { Merger, StaleListener } from "./merge.ts";
+import type { Brake } from "./past/brake.ts";
+import type { Commits } from "./commit/commit.ts";
+import type { Loan } from "./merge/loans.ts";
+import type { Merger, StaleListener } from "./merge/merge.ts";
 import { Prompt } from "./prompt.ts";
 import type { State } from "./state.ts";
 

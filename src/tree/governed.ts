@@ -9,10 +9,16 @@ import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
 import { nameOfSlot } from "../dag/policies.ts";
 import { attempt } from "./attempt.ts";
-import { keptTexts, policyOf, refreshTexts, removePolicy, setPolicy } from "./folder-policy.ts";
-import type { ResealProgress, Resealer } from "./resealing.ts";
-import { governorOf, slotNames, slotOf } from "./slots.ts";
-import { StandIns } from "./stand-in.ts";
+import {
+  keptTexts,
+  policyOf,
+  refreshTexts,
+  removePolicy,
+  setPolicy,
+} from "./names/folder-policy.ts";
+import type { ResealProgress, Resealer } from "./anew/resealing.ts";
+import { governorOf, slotNames, slotOf } from "./names/slots.ts";
+import { StandIns } from "./stand-in/stand-in.ts";
 import type { State } from "./state.ts";
 import { nodeAt, pathOf } from "./walking.ts";
 

@@ -5,10 +5,10 @@
 import { HiveError } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
 import { parseRoot } from "../dag/root.ts";
-import type { Commits } from "./commit.ts";
-import { GuestMeeting, OwnerMeeting } from "./merge-folder.ts";
-import type { Merger, StaleListener } from "./merge.ts";
-import { isDirectory } from "./names.ts";
+import type { Commits } from "./commit/commit.ts";
+import { GuestMeeting, OwnerMeeting } from "./merge/folder.ts";
+import type { Merger, StaleListener } from "./merge/merge.ts";
+import { isDirectory } from "./names/names.ts";
 import type { Node } from "./nodes.ts";
 import type { State } from "./state.ts";
 import { findInos } from "./walking.ts";

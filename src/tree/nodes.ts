@@ -9,7 +9,7 @@ import { type Ino, type Name, rootIno } from "../base/ids.ts";
 import type { ChunkLink } from "../dag/chunks.ts";
 import type { Era } from "../dag/eras.ts";
 import { type Content, type Inode, type PageTree, noTree } from "../dag/inodes.ts";
-import type { DirtyChunk } from "./dirty.ts";
+import type { DirtyChunk } from "./content/dirty.ts";
 import { InoMap } from "./ino-map.ts";
 
 export const notCounted = -1;

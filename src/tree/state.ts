@@ -20,19 +20,19 @@ import type { Eras } from "../dag/eras.ts";
 import { type Seen, markOf, seenByBoth } from "../dag/marks.ts";
 import type { DrivePolicies } from "../dag/policies.ts";
 import type { RootRecord } from "../dag/root.ts";
-import { anchorsOf } from "./anchors.ts";
-import { apply } from "./applying.ts";
+import { anchorsOf } from "./journal/anchors.ts";
+import { apply } from "./journal/applying.ts";
 import { Wanted } from "./attempt.ts";
 import { Bar } from "./bar.ts";
 import { Blocks, type HandedChunk } from "./blocks.ts";
-import type { DirtyChunk } from "./dirty.ts";
+import type { DirtyChunk } from "./content/dirty.ts";
 import type { Device } from "./devices.ts";
-import { type Change, type HomePlace, encodeChanges, isOfDrive } from "./journal.ts";
-import { Layer } from "./layers.ts";
-import { markedAll, nextMark } from "./marking.ts";
+import { type Change, type HomePlace, encodeChanges, isOfDrive } from "./journal/journal.ts";
+import { Layer } from "./commit/layers.ts";
+import { markedAll, nextMark } from "./commit/marking.ts";
 import { type Home, type Node, Nodes, countedBytesOf } from "./nodes.ts";
-import { Pins } from "./pins.ts";
-import { Unsealed, sealingFirst } from "./unsealed.ts";
+import { Pins } from "./pins/pins.ts";
+import { Unsealed, sealingFirst } from "./journal/unsealed.ts";
 
 export interface TreeNeeds {
   readonly store: DriveStore;

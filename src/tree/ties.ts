@@ -8,7 +8,7 @@ import { limits } from "../base/limits.ts";
 import { type ChunkLink, openChunk } from "../dag/chunks.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { attempt } from "./attempt.ts";
-import type { Loan } from "./merge-loans.ts";
+import type { Loan } from "./merge/loans.ts";
 import type { State } from "./state.ts";
 
 const { chunkBytes } = limits.tree;

@@ -1,8 +1,8 @@
 /**
  * The tree's face: the FileSystem port over a DriveStore. Each method is an attempt (attempt.ts) of
- * an operation from the files beside this one; here are only handles, lookup counts and open.
+ * an operation from names/ or content/; here are only handles, lookup counts and open.
  *
- * Read: attempt, state, then the operation you care about; commit.ts and replay.ts for durability.
+ * Read: attempt, state, then the operation you care about; commit/ and journal/ for durability.
  */
 import type { CensusTaker } from "../base/blocks.ts";
 import type { Caller, FileSystem, OpenFlags } from "../base/filesystem.ts";
@@ -15,44 +15,44 @@ import { fileType, isFolderMode, typeMask } from "../dag/inodes.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { openRoot } from "../dag/root.ts";
 import { attempt } from "./attempt.ts";
-import { setAttributes } from "./attributes.ts";
-import { Brake } from "./brake.ts";
-import { Commits } from "./commit.ts";
+import { setAttributes } from "./names/attributes.ts";
+import { Brake } from "./past/brake.ts";
+import { Commits } from "./commit/commit.ts";
 import { type DevicePart, devicePart } from "./device-part.ts";
-import { fileOf, readRange, seekRange } from "./content.ts";
-import { persist } from "./flush.ts";
-import { Collector } from "./garbage.ts";
+import { fileOf, readRange, seekRange } from "./content/content.ts";
+import { persist } from "./content/flush.ts";
+import { Collector } from "./commit/garbage.ts";
 import { type Governed, governedPart } from "./governed.ts";
 import { Handles } from "./handles.ts";
-import { KeptRoots } from "./kept-roots.ts";
-import { link, make, makeNameless } from "./making.ts";
+import { KeptRoots } from "./commit/kept-roots.ts";
+import { link, make, makeNameless } from "./names/making.ts";
 import { type GuestPart, guestPart } from "./guest-part.ts";
-import { Merger } from "./merge.ts";
-import { directoryOf, findName, nodeOf } from "./names.ts";
-import { newRoot, writerOf } from "./new-root.ts";
+import { Merger } from "./merge/merge.ts";
+import { directoryOf, findName, nodeOf } from "./names/names.ts";
+import { newRoot, writerOf } from "./commit/new-root.ts";
 import type { Node } from "./nodes.ts";
-import { Past } from "./past.ts";
-import { allocate, copyRange } from "./ranges.ts";
-import { describing, growing, opening, refuseArrival, resizing } from "./refusing.ts";
-import { afterLoss, rmdir, unlink } from "./removing.ts";
-import { rename } from "./renaming.ts";
-import { type LostChange, replay } from "./replay.ts";
-import { Pinner } from "./pinner.ts";
-import { Renewer, type Renewing, renewingPart } from "./renewing.ts";
-import { Resealer } from "./resealing.ts";
+import { Past } from "./past/past.ts";
+import { allocate, copyRange } from "./content/ranges.ts";
+import { describing, growing, opening, refuseArrival, resizing } from "./names/refusing.ts";
+import { afterLoss, rmdir, unlink } from "./names/removing.ts";
+import { rename } from "./names/renaming.ts";
+import { type LostChange, replay } from "./journal/replay.ts";
+import { Pinner } from "./pins/pinner.ts";
+import { Renewer, type Renewing, renewingPart } from "./anew/renewing.ts";
+import { Resealer } from "./anew/resealing.ts";
 import type { Device } from "./devices.ts";
 import { State, type TreeNeeds } from "./state.ts";
 import { TiesPart } from "./ties.ts";
-import { Trash } from "./trash.ts";
+import { Trash } from "./past/trash.ts";
 import { volumeStats } from "./volume.ts";
 import { cidsBelow, cidsOf, itemAfter, nodeAt, pathOf } from "./walking.ts";
-import { writeRange } from "./writing.ts";
-import { getXattr, listXattrs, removeXattr, setXattr } from "./xattrs.ts";
+import { writeRange } from "./content/writing.ts";
+import { getXattr, listXattrs, removeXattr, setXattr } from "./names/xattrs.ts";
 
 const { symlinkBytesMax } = limits.tree;
 
 export type { TreeNeeds } from "./state.ts";
-export type { Pinner } from "./pinner.ts";
+export type { Pinner } from "./pins/pinner.ts";
 
 export interface TreeOptions {
   readonly treeSecret: Uint8Array;

@@ -7,8 +7,8 @@ import { HiveError } from "../base/errors.ts";
 import { type Cid, type Ino, type Name, parseName, rootIno } from "../base/ids.ts";
 import { fileType, isFolderMode, typeMask } from "../dag/inodes.ts";
 import { attempt } from "./attempt.ts";
-import { nextLink } from "./content.ts";
-import { briefOf, directoryOf, findName, isDirectory, nextName, nodeOf } from "./names.ts";
+import { nextLink } from "./content/content.ts";
+import { briefOf, directoryOf, findName, isDirectory, nextName, nodeOf } from "./names/names.ts";
 import type { Node } from "./nodes.ts";
 import type { State } from "./state.ts";
 

@@ -12,7 +12,7 @@ import {
   type Handle, type Ino, type Name, nameBytesMax, parseHandle, parseIno, rootIno,
 } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import { aclForMode, inheritAcl, modeForAcl } from "../../src/tree/acl.ts";
+import { aclForMode, inheritAcl, modeForAcl } from "../../src/tree/names/acl.ts";
 import { MemoryFile } from "./memory-file.ts";
 
 const typeMask = 0o170000;

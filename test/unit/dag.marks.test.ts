@@ -9,7 +9,7 @@ import { deviceOf, isSeen, markOf, noDevices, seenByBoth } from "../../src/dag/m
 import { encodeRoot, parseRoot } from "../../src/dag/root.ts";
 import { encodeOwnerRecords, parseOwnerRecords } from "../../src/peers/message.ts";
 import { deviceFor } from "../../src/tree/devices.ts";
-import { encodeChanges, parseChanges } from "../../src/tree/journal.ts";
+import { encodeChanges, parseChanges } from "../../src/tree/journal/journal.ts";
 
 const hex = (text: string) => Buffer.from(text, "hex");
 const vectors = JSON.parse(

@@ -6,7 +6,7 @@ import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { BrakeRule, KeepRule } from "../../src/base/snapshots.ts";
-import { MassChangeWatch } from "../../src/tree/mass-change.ts";
+import { MassChangeWatch } from "../../src/tree/past/mass-change.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { fileIn, flags, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";

@@ -17,7 +17,7 @@ import { keyMax, newPage, pageKey, sealPage } from "../../src/dag/pages.ts";
 import { nextItem } from "../../src/dag/search.ts";
 import { rootOf } from "../../src/sharing/folder.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { Bounds, mostOfGuest, mostOfOwner } from "../../src/tree/merge-bounds.ts";
+import { Bounds, mostOfGuest, mostOfOwner } from "../../src/tree/merge/bounds.ts";
 import { outcomeOf } from "../support/faults.ts";
 import { OwnerLooks } from "../support/owner-looks.ts";
 import { ShareMaker } from "../support/share-maker.ts";

@@ -3,9 +3,9 @@ import { test } from "tap";
 import { type Ino, type Name, parseIno, parseName, rootIno } from "../../src/base/ids.ts";
 import { type Inode, fileType, noTree, noXattrs } from "../../src/dag/inodes.ts";
 import { noDevices } from "../../src/dag/marks.ts";
-import type { Fact, Merged } from "../../src/tree/merge-facts.ts";
-import { type Author, conflictName } from "../../src/tree/merge-names.ts";
-import { tidy } from "../../src/tree/merge-tidy.ts";
+import type { Fact, Merged } from "../../src/tree/merge/facts.ts";
+import { type Author, conflictName } from "../../src/tree/merge/names.ts";
+import { tidy } from "../../src/tree/merge/tidy.ts";
 
 const moment = { seconds: 1_795_737_600, nanoseconds: 0 };
 

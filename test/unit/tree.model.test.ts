@@ -10,7 +10,7 @@ import { type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom, systemRandom } from "../../src/base/random.ts";
 import type { FsckProblem } from "../../src/base/damages.ts";
-import { checkTree } from "../../src/tree/check.ts";
+import { checkTree } from "../../src/tree/check/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { type Seen, hashOf, nobody, walkTree } from "../support/walk.ts";

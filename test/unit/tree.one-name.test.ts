@@ -11,7 +11,7 @@ import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
 import { findFolder, rootOf } from "../../src/sharing/folder.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
-import { checkTree } from "../../src/tree/check.ts";
+import { checkTree } from "../../src/tree/check/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { pictureOf } from "../support/drive-user.ts";
 import { Devices } from "../support/merge-devices.ts";

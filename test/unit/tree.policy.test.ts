@@ -9,7 +9,7 @@ import { type Cid, type Handle, type Ino, rootIno } from "../../src/base/ids.ts"
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { checkTree } from "../../src/tree/check.ts";
+import { checkTree } from "../../src/tree/check/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { governedBlocks } from "../support/governed.ts";
 import { fileIn, flags, folderIn, place } from "../support/making.ts";

@@ -13,7 +13,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import type { KeepRule } from "../../src/base/snapshots.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
-import { isKept } from "../../src/tree/keeping.ts";
+import { isKept } from "../../src/tree/commit/keeping.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
 import { fileIn, flags, place } from "../support/making.ts";

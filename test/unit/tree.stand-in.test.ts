@@ -6,7 +6,7 @@ import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { HeldPlace, StandIn } from "../../src/base/stand-in.ts";
-import { checkTree } from "../../src/tree/check.ts";
+import { checkTree } from "../../src/tree/check/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { fileIn, folderIn, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";

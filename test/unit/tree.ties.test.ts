@@ -7,7 +7,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
-import { checkTree } from "../../src/tree/check.ts";
+import { checkTree } from "../../src/tree/check/check.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import { Devices } from "../support/merge-devices.ts";
 import { MemoryStore } from "../support/memory-store.ts";

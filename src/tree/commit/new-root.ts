@@ -1,0 +1,58 @@
+/** The root of a drive that holds nothing yet, and which device goes on with one that has. */
+import { type Ino, rootIno } from "../../base/ids.ts";
+import type { Clock } from "../../base/clock.ts";
+import { type Inode, fileType, noTree, noXattrs } from "../../dag/inodes.ts";
+import { firstEra } from "../../dag/eras.ts";
+import { deviceOf, noDevices } from "../../dag/marks.ts";
+import { emptyRoot } from "../../dag/pages.ts";
+import { noPolicies } from "../../dag/policies.ts";
+import type { RootRecord } from "../../dag/root.ts";
+import { noTieLinks } from "../../dag/ties.ts";
+import type { Device } from "../devices.ts";
+
+/** Whoever checks a drive goes on as the device whose store it is. */
+export function writerOf({ nextIno, devices }: RootRecord): Device {
+  const number = deviceOf(nextIno);
+  return { number, name: devices.get(number)?.name ?? "" };
+}
+
+export function newRoot(
+  clock: Clock, owner: { readonly uid?: number; readonly gid?: number },
+): RootRecord {
+  const now = clock.now();
+  const seconds = Math.floor(now / 1000);
+  const time = { seconds, nanoseconds: Math.floor(now - seconds * 1000) * 1_000_000 };
+  const inode: Inode = {
+    ino: rootIno,
+    mode: fileType.directory | 0o755,
+    links: 2,
+    uid: owner.uid ?? 0,
+    gid: owner.gid ?? 0,
+    rdev: 0,
+    sizeBytes: 0,
+    atime: time,
+    mtime: time,
+    ctime: time,
+    btime: time,
+    xattrs: noXattrs,
+    content: { kind: "directory", entries: 0 },
+    slot: 0,
+    policy: 0,
+    era: 0,
+    marks: undefined,
+  };
+  return {
+    sequence: 0,
+    committedAtMs: now,
+    nextIno: (rootIno + 1) as Ino,
+    files: 1,
+    bytes: 0,
+    directory: { inode, tree: noTree },
+    linked: { secret: undefined, root: emptyRoot },
+    policies: noPolicies,
+    kept: undefined,
+    devices: noDevices,
+    eras: firstEra,
+    ties: noTieLinks,
+  };
+}

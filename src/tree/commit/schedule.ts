@@ -1,0 +1,118 @@
+/**
+ * When the next commit is due, and which chunks it may leave to a later one. Decisions only.
+ *
+ * A chunk of which little has changed costs far more to seal than to keep in the journal. So it
+ * rests there for a while: a database writes the same chunks again and again, and each is sealed
+ * once for many commits.
+ */
+import { limits } from "../../base/limits.ts";
+import type { DirtyChunk } from "../content/dirty.ts";
+import { hasNews } from "../content/flush.ts";
+import type { Node } from "../nodes.ts";
+import type { State } from "../state.ts";
+
+const {
+  commitAfterMs, commitAfterBytes, commitAfterRecords, commitPauseMs, commitRestFactor,
+  journalBytesMax, journalRecordsMax, journaledShareMax, restingBytesMax, sealAfterMs,
+} = limits.tree;
+
+/** True while a commit that nobody waits for may leave the chunk's bytes in the journal. */
+export function isResting(state: State, chunk: DirtyChunk): boolean {
+  const { top, lengthBytes, sinceMs, node } = chunk;
+  const isLittle = top.heldBytes <= lengthBytes * journaledShareMax;
+  const isYoung = state.needs.clock.monotonicMs() - sinceMs < restMsOf(state, node);
+  return isLittle && isYoung && state.dirtyBytes <= restingBytesMax;
+}
+
+/** Other devices see what is sealed: for them a file that nobody has open does not rest. */
+function restMsOf({ isHeard }: State, { handles }: Node): number {
+  if (!isHeard) return sealAfterMs;
+  return handles > 0 ? limits.devices.tellOpenMs : 0;
+}
+
+/**
+ * True when the store fills faster than it goes up. Only what is committed goes up, and only what
+ * has gone up makes room: so commits come often, and take what has found room already.
+ */
+export function isFilling({ needs }: State): boolean {
+  const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
+  return dirtyBytes > dirtyBytesMax / 2;
+}
+
+/** Of what no peer has: whatever is not needed has to go. */
+export function isNearlyFull({ needs, blocks }: State): boolean {
+  const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
+  return blocks.isStuck || dirtyBytes > dirtyBytesMax * limits.tree.garbageShare;
+}
+
+export class Schedule {
+  readonly #state: State;
+  #beganAtMs = 0;
+  #restsUntilMs = 0;
+  #savedAtMs = 0;
+  /** What the journal had been told when the last commit ended. */
+  #toldBefore = -1;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** What to do now: a commit, or, after a long one, only what makes changes as durable. */
+  next(): "nothing" | "commit" | "save" {
+    if (!this.#isDue()) return "nothing";
+    if (!this.#rests()) return "commit";
+    const isSaved = this.#nowMs() - this.#savedAtMs < commitAfterMs;
+    return isSaved ? "nothing" : "save";
+  }
+
+  saves(): void {
+    this.#savedAtMs = this.#nowMs();
+  }
+
+  begins(): void {
+    this.#beganAtMs = this.#nowMs();
+  }
+
+  /** After a long commit, as of a directory of a million names, the next one waits longer. */
+  ended(): void {
+    this.#savedAtMs = this.#nowMs();
+    this.#restsUntilMs = this.#savedAtMs + (this.#savedAtMs - this.#beganAtMs) * commitRestFactor;
+    this.#toldBefore = this.#state.journal.told;
+  }
+
+  #nowMs(): number {
+    return this.#state.needs.clock.monotonicMs();
+  }
+
+  #isDue(): boolean {
+    const { journal, changedAtMs, readOnly, isHeard } = this.#state;
+    if (readOnly || changedAtMs === undefined) return false;
+    const isMuch = journal.bytes >= commitAfterBytes || journal.records >= commitAfterRecords;
+    const afterMs = isHeard ? limits.devices.tellRestMs : commitAfterMs;
+    const isOld = this.#nowMs() - changedAtMs >= afterMs;
+    const isUrgent = isFilling(this.#state) && !this.#isPaused();
+    return isMuch || isUrgent || (isOld && this.#hasNews());
+  }
+
+  #isPaused(): boolean {
+    return this.#nowMs() - this.#savedAtMs < commitPauseMs;
+  }
+
+  /** False when all that the last commit left behind still rests. */
+  #hasNews(): boolean {
+    const { journal, liveFiles } = this.#state;
+    if (journal.told !== this.#toldBefore) return true;
+    return [...liveFiles].some((node) => {
+      const { live } = node;
+      if (live === undefined) return false;
+      const rests = [...live.dirty.values()].every((chunk) => isResting(this.#state, chunk));
+      return hasNews(node, live) || !rests;
+    });
+  }
+
+  #rests(): boolean {
+    const { journal } = this.#state;
+    const isMuch = journal.records > journalRecordsMax / 2 || journal.bytes > journalBytesMax / 2;
+    return !isMuch && this.#nowMs() < this.#restsUntilMs;
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * A folder that its owner shares and somebody else writes, met from either side. Whoever writes it
+ * has a tree of it alone, and takes the owner's word as it comes: contents stay under the owner's
+ * keys. The owner takes in what a guest did through a door (guest.ts) and makes the contents
+ * his own first (contents.ts): so nothing of his drive depends on what the guest keeps, or is
+ * of a form that this tree did not give it. What goes beyond bounds.ts is refused.
+ */
+import { HiveError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { type Inode, type Xattrs, marksOf, xattrBytes } from "../../dag/inodes.ts";
+import { type Seen, markOf } from "../../dag/marks.ts";
+import type { RootRecord } from "../../dag/root.ts";
+import { Wanted, attempt } from "../attempt.ts";
+import type { SlotOf, Step } from "./apply.ts";
+import { withArrivals } from "./arrivals.ts";
+import { Bounds, mostOfGuest, mostOfOwner } from "./bounds.ts";
+import { Contents } from "./contents.ts";
+import { type Fact, isFolder } from "./facts.ts";
+import { type Guest, admitted, guestSeen } from "./guest.ts";
+import type { Meeting, Sides } from "./meeting.ts";
+import type { Comparison } from "./sides.ts";
+import type { Node } from "../nodes.ts";
+import { slotOf } from "../names/slots.ts";
+import { State } from "../state.ts";
+import { valuesOf, withValues } from "../names/xattrs.ts";
+
+const { xattrTotalBytesMax } = limits.tree;
+const { turnAttributeBytes } = limits.writers;
+const permissions = 0o777;
+/** What this machine's user says of his files is not a guest's to say. */
+const theirAttributes = /^user\.(?!hive\.)/;
+
+/** What the owner has, laid beside the tree of one who writes the folder. */
+export class OwnerMeeting implements Meeting {
+  readonly root: RootRecord;
+  readonly folder: Node;
+  readonly isWhole = false;
+  readonly isJudged = false;
+  /** What he has taken over is his to keep from then on, and nobody needs ours any more. */
+  readonly takesTheirs = true;
+  readonly bounds = () => new Bounds(mostOfOwner);
+
+  /** Corrupt when it has marks of this device that it never made: it would use them again. */
+  constructor(state: State, root: RootRecord) {
+    this.root = root;
+    this.folder = state.nodes.root;
+    const { number } = state.device;
+    const told = root.devices.get(number)?.count ?? 0;
+    if (markOf(number, told) < state.nextIno) return;
+    throw new HiveError("Corrupt", "tree.owner", `${told} marks of this device`);
+  }
+
+  [Symbol.dispose](): void {}
+
+  get news(): Seen {
+    return this.root.devices;
+  }
+
+  ready(steps: readonly Step[]): readonly Step[] {
+    return steps;
+  }
+
+  sidesOf(comparison: Comparison): Sides {
+    const ours = comparison.ours();
+    const { ino } = this.folder;
+    const { facts, seen } = withArrivals(comparison.theirs(), ino);
+    // What the folder itself is called, or may do, is its owner's business.
+    const own = [...ours.facts].filter(([one]) => one === ino);
+    return { ours, theirs: { facts: new Map([...facts, ...own]), seen } };
+  }
+
+  /** All goes by this drive's default. */
+  slots(): SlotOf {
+    return () => 0;
+  }
+}
+
+/** What a guest has, laid beside the owner's folder. */
+export class GuestMeeting implements Meeting {
+  readonly root: RootRecord;
+  readonly folder: Node;
+  readonly isWhole = false;
+  readonly isJudged = true;
+  readonly bounds = () => new Bounds(mostOfGuest);
+  readonly news: Seen;
+  readonly #state: State;
+  readonly #guest: Guest;
+  readonly #commit: () => Promise<void>;
+  readonly #reader: State;
+  readonly #contents: Contents;
+  readonly #cut: () => void;
+
+  constructor(
+    state: State, root: RootRecord,
+    { folder, number, name, commit, cut }: {
+      readonly folder: Node; readonly commit: () => Promise<void>;
+      /** Is told that there is more than one turn brings. */
+      readonly cut: () => void;
+    } & Pick<Guest, "number" | "name">,
+  ) {
+    this.root = root;
+    this.folder = folder;
+    folder.pins++;
+    this.news = guestSeen(root.devices, { number, name });
+    this.#state = state;
+    this.#guest = { folder: folder.ino, number, name, fresh: () => state.newIno() };
+    this.#commit = commit;
+    this.#cut = cut;
+    const { needs, keys, policies, blocks } = state;
+    const nobodys = { number: 0, name: "" };
+    this.#reader = new State(needs, keys, { ...root, policies }, {
+      readOnly: true, device: nobodys, blocks,
+    });
+    this.#contents = new Contents(state, { reader: this.#reader, folder: folder.ino });
+  }
+
+  [Symbol.dispose](): void {
+    this.folder.pins--;
+    this.#state.nodes.settle(this.folder);
+    this.#contents[Symbol.dispose]();
+  }
+
+  sidesOf(comparison: Comparison): Sides {
+    const ours = withArrivals(comparison.ours(), this.folder.ino);
+    return { ours, theirs: admitted(ours, comparison.theirs(), this.#guest) };
+  }
+
+  /** What is brought goes by the folder already. */
+  slots(): SlotOf {
+    return (slot) => slot;
+  }
+
+  async bring(steps: readonly Step[]): Promise<void> {
+    const theirs = steps.filter(isTheirs);
+    const facts = theirs.map(({ after }) => after).filter(hasChunks);
+    // Gives what was written pages of its own.
+    if (await this.#contents.bring(facts)) await this.#commit();
+    let bytes = 0;
+    for (const { before, after } of theirs) {
+      // Looked at now, they are in memory when they are asked for.
+      bytes += bytesOf(await attempt(() => this.#xattrsOf(before?.inode, after.inode)));
+      if (bytes > turnAttributeBytes) return;
+    }
+  }
+
+  /** As many as this turn has room for. */
+  ready(steps: readonly Step[]): readonly Step[] | undefined {
+    try {
+      return this.#readyOf(steps);
+    } catch (error) {
+      if (error instanceof Wanted) return undefined;
+      throw error;
+    }
+  }
+
+  #readyOf(steps: readonly Step[]): readonly Step[] {
+    const ready: Step[] = [];
+    let bytes = 0;
+    for (const step of steps) {
+      const one = bytes > turnAttributeBytes ? undefined : this.#readyOne(step);
+      if (one === undefined) {
+        this.#cut();
+        return ready;
+      }
+      if (isTheirs(one)) bytes += bytesOf(one.after.inode.xattrs);
+      ready.push(one);
+    }
+    return ready;
+  }
+
+  /** Undefined when it is left for the next turn. */
+  #readyOne(step: Step): Step | undefined {
+    if (!isTheirs(step)) return step;
+    const { before, after } = step;
+    const inode = this.#dressed(after.inode, before?.inode);
+    if (!hasChunks(after)) return { ...step, after: { ...after, inode } };
+    const node = this.#contents.take(after);
+    if (node === undefined && this.#contents.isTurnOver) return undefined;
+    if (node === undefined) throw new Wanted(async () => undefined);
+    const { tree, inode: { content, sizeBytes, slot, era } } = node;
+    const own = { ...inode, content, sizeBytes, slot, era };
+    return { ...step, after: { ...after, tree, inode: own } };
+  }
+
+  /** Whose it is and what policy it goes by, a guest cannot say. */
+  #dressed(inode: Inode, before: Inode | undefined): Inode {
+    const { uid, gid } = before ?? this.folder.inode;
+    const slot = before !== undefined && isFolder({ inode })
+      ? before.slot : slotOf(this.#state, this.folder);
+    const mode = (inode.mode & ~0o7777) | (inode.mode & permissions);
+    return {
+      ...inode, uid, gid, mode, slot, rdev: 0, policy: before?.policy ?? 0,
+      era: before?.era ?? this.#state.eras.now,
+      xattrs: this.#xattrsOf(before, inode),
+    };
+  }
+
+  #xattrsOf(before: Inode | undefined, after: Inode): Xattrs {
+    const own = before === undefined ? [] : [...valuesOf(this.#state, before)];
+    const kept = own.filter(([name]) => !theirAttributes.test(name));
+    const theirs = [...valuesOf(this.#reader, after)];
+    const all = [...kept, ...theirs.filter(([name]) => theirAttributes.test(name))];
+    const values = new Map(all.sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (xattrBytes(values) <= xattrTotalBytesMax) return withValues(values);
+    throw new HiveError("Corrupt", "tree.guest", "more attributes than one file may have");
+  }
+}
+
+/** What it holds, or what is said of it, comes from the guest. */
+function isTheirs(step: Step): step is Step & { readonly after: Fact } {
+  const { before, after } = step;
+  if (before === undefined || after === undefined) return after !== undefined;
+  return marksOf(before.inode).edited !== marksOf(after.inode).edited;
+}
+
+function hasChunks({ inode }: Fact): boolean {
+  return inode.content.kind === "chunks";
+}
+
+function bytesOf(xattrs: Xattrs): number {
+  return xattrs.kind === "inside" ? xattrBytes(xattrs.values) : 0;
+}

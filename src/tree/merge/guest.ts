@@ -1,0 +1,151 @@
+/**
+ * The door of a folder that somebody else writes too: what of his state may come in, and as what.
+ * He may say anything about that folder and about nothing else, so a number that is not in the
+ * folder is never believed to be what it says: it may be a file of this drive that he never saw.
+ * What he made himself keeps its number, as his marks are his alone; all else gets a new one. What
+ * cannot have come about by writing in the folder is Corrupt, and nothing of it comes in. Pure.
+ */
+import { HiveError } from "../../base/errors.ts";
+import type { Ino } from "../../base/ids.ts";
+import { type Inode, type Marks, fileType, marksOf, noTree, typeMask } from "../../dag/inodes.ts";
+import { type Seen, countOf, deviceOf, isSeen } from "../../dag/marks.ts";
+import { type Fact, type Side, isFolder, isNews } from "./facts.ts";
+
+export interface Guest {
+  /** Of the device that his marks are of, and what it is called here. */
+  readonly number: number;
+  readonly name: string;
+  /** The folder here that his root is. */
+  readonly folder: Ino;
+  /** A number that this drive has not used yet, and uses for nothing else. */
+  readonly fresh: () => number;
+}
+
+/** What his heads say of himself, which is all that they are believed about. */
+export function guestSeen(devices: Seen, { number, name }: Pick<Guest, "number" | "name">): Seen {
+  return new Map([[number, { count: devices.get(number)?.count ?? 0, name }]]);
+}
+
+/** His side as it may be laid beside ours. Stale when it is older than what was taken in before. */
+export function admitted(ours: Side, theirs: Side, guest: Guest): Side {
+  const { number, folder } = guest;
+  const told = theirs.seen.get(number)?.count ?? 0;
+  const before = ours.seen.get(number)?.count ?? 0;
+  if (told < before) throw new HiveError("Stale", "tree.guest", `${told} of ${before}`);
+  const seen = believed(theirs.seen, ours.seen, guest);
+  const numbers = numbersOf(theirs, { ours, guest });
+  const facts = new Map<Ino, Fact>();
+  // What the folder itself is called, or may do, is its owner's business.
+  const own = ours.facts.get(folder);
+  if (own !== undefined) facts.set(folder, own);
+  for (const [ino, fact] of theirs.facts) {
+    if (ino === folder) continue;
+    checkFact(fact, { seen, ours, guest });
+    const number = numbers.get(ino);
+    if (number === undefined) continue;
+    if (facts.has(number)) throw corrupt(`${number} is there twice`);
+    facts.set(number, renumbered(fact, { number, numbers, guest }));
+  }
+  // Files of several names do not come with a folder: he has never seen them.
+  for (const [ino, fact] of ours.facts) if (isLinked(fact)) facts.set(ino, fact);
+  return { facts, seen };
+}
+
+/** He has seen of others what was told to him by this drive, and no more. */
+function believed(theirs: Seen, ours: Seen, { number, name }: Guest): Seen {
+  const seen = new Map([...ours].flatMap(([device, known]) => {
+    const count = Math.min(known.count, theirs.get(device)?.count ?? 0);
+    return [[device, { ...known, count }] as const];
+  }));
+  return seen.set(number, { count: theirs.get(number)?.count ?? 0, name });
+}
+
+interface Judged {
+  readonly seen: Seen;
+  readonly ours: Side;
+  readonly guest: Guest;
+}
+
+function checkFact({ inode, places }: Fact, { seen, ours, guest }: Judged): void {
+  const { edited, moved } = marksOf(inode);
+  const known = (mark: number): boolean =>
+    isSeen(deviceOf(mark) === guest.number ? seen : ours.seen, mark);
+  const isHis = [inode.ino, edited, moved].every(known);
+  if (!isHis) throw corrupt(`${inode.ino} bears a mark that is not his`);
+  if (places.length !== 1) throw corrupt(`${inode.ino} has ${places.length} places`);
+  const our = ours.facts.get(inode.ino);
+  if (our !== undefined && typeOf(our.inode) !== typeOf(inode)) {
+    throw corrupt(`${inode.ino} is of another kind`);
+  }
+}
+
+/** Under which number each comes in; without one it does not. */
+function numbersOf(
+  theirs: Side, { ours, guest }: { readonly ours: Side; readonly guest: Guest },
+): ReadonlyMap<Ino, Ino> {
+  const numbers = new Map<Ino, Ino>([[guest.folder, guest.folder]]);
+  const before = ours.seen.get(guest.number)?.count ?? 0;
+  const isNew = (mark: number): boolean =>
+    deviceOf(mark) === guest.number && countOf(mark) > before;
+  for (const [ino, fact] of theirs.facts) {
+    const our = ours.facts.get(ino);
+    const isHere = our !== undefined && !isLinked(our);
+    if (isHere || isNew(ino)) {
+      if (mayCome(fact.inode)) numbers.set(ino, ino);
+      continue;
+    }
+    // A folder may be needed for the sake of what is in it; whether it is, the rules say.
+    const comes = isFolder(fact) || (isNews(fact, ours.seen) && mayCome(fact.inode));
+    if (!comes) continue;
+    const { edited } = marksOf(fact.inode);
+    const isEdit = !isFolder(fact) && isNew(edited) && !theirs.facts.has(edited as Ino);
+    numbers.set(ino, (isEdit ? edited : guest.fresh()) as Ino);
+  }
+  return numbers;
+}
+
+/** No device of this machine is anybody's to give. */
+function mayCome(inode: Inode): boolean {
+  const type = typeOf(inode);
+  return type !== fileType.character && type !== fileType.block;
+}
+
+/** What this drive gave a number, or another folder, this drive has moved: he is to follow. */
+function renumbered(
+  fact: Fact,
+  { number, numbers, guest }: {
+    readonly number: Ino; readonly numbers: ReadonlyMap<Ino, Ino>; readonly guest: Guest;
+  },
+): Fact {
+  const { inode } = fact;
+  const places = fact.places.map(({ parent, name }) => {
+    return { parent: numbers.get(parent) ?? guest.folder, name };
+  });
+  const isElsewhere = places.some(({ parent }, at) => parent !== fact.places[at]?.parent);
+  const tree = inode.content.kind === "chunks" || isFolder(fact) ? fact.tree : noTree;
+  const marks = marksFor(inode, { number, isElsewhere, fresh: guest.fresh });
+  return { inode: { ...inode, ino: number, marks }, tree, places };
+}
+
+function marksFor(
+  inode: Inode,
+  { number, isElsewhere, fresh }: {
+    readonly number: Ino; readonly isElsewhere: boolean; readonly fresh: () => number;
+  },
+): Marks {
+  const { edited, moved } = marksOf(inode);
+  if (number === inode.ino) return { edited, moved: isElsewhere ? fresh() : moved };
+  return { edited: number, moved: fresh() };
+}
+
+function isLinked({ inode, places }: Fact): boolean {
+  return !isFolder({ inode }) && (inode.links > 1 || places.length > 1);
+}
+
+function typeOf({ mode }: Inode): number {
+  return mode & typeMask;
+}
+
+function corrupt(why: string): HiveError {
+  return new HiveError("Corrupt", "tree.guest", why);
+}

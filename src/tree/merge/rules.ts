@@ -1,0 +1,188 @@
+/**
+ * How two states of a drive become one: a function of both alone, the same on every device and in
+ * whatever order states arrive. No base is needed, and none is kept: each inode says by two marks
+ * (dag/marks.ts) who edited and who moved it last, each side says what it has seen, and so either
+ * one side's word is older, or the other's, or neither knew of the other. Pure.
+ *
+ * Nothing is lost: what only one side has is gone only if the other has seen all of it and does
+ * without; of two edits the later stays in place and the other becomes a copy, whose number is the
+ * mark of that edit, so that every device makes the same copy. Read tidy.ts next: what the
+ * result must be to be a tree.
+ */
+import type { Ino } from "../../base/ids.ts";
+import { isOneTree, marksOf } from "../../dag/inodes.ts";
+import { type Seen, isSeen, seenByBoth } from "../../dag/marks.ts";
+import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews }
+  from "./facts.ts";
+import { type Place, conflictName, hasPlace, samePlace, settledPlace } from "./names.ts";
+import { tidy } from "./tidy.ts";
+
+export interface Terms {
+  readonly isListed: (folder: Ino) => boolean;
+  /** A mark that nobody has seen: of whoever makes copies. */
+  readonly fresh: number;
+  /** What all lies in: the drive's root, or a folder that others have as well. */
+  readonly root: Ino;
+  /** Of one edit that both have, their copy takes the place of ours. */
+  readonly takesTheirs?: boolean | undefined;
+}
+
+export function resolve(
+  ours: Side, theirs: Side, { isListed, fresh, root, takesTheirs = false }: Terms,
+): Resolved {
+  const seen = seenByBoth(ours.seen, theirs.seen);
+  const sides = { ours, theirs, seen, fresh, takesTheirs };
+  const merged: Merged = new Map();
+  for (const ino of new Set([...ours.facts.keys(), ...theirs.facts.keys()])) {
+    for (const fact of factsOf(ino, sides)) merged.set(fact.inode.ino, fact);
+  }
+  reviveFolders(merged, sides);
+  return tidy(merged, { seen: sides.seen, isListed, root });
+}
+
+interface Sides {
+  readonly ours: Side;
+  readonly theirs: Side;
+  readonly seen: Seen;
+  readonly fresh: number;
+  readonly takesTheirs: boolean;
+}
+
+/** None where it is gone, two where it was edited on both sides. */
+function factsOf(ino: Ino, sides: Sides): readonly Fact[] {
+  const { ours, theirs } = sides;
+  const our = ours.facts.get(ino);
+  const their = theirs.facts.get(ino);
+  if (our !== undefined && their !== undefined) return bothOf(our, their, sides);
+  if (our !== undefined) return isNews(our, theirs.seen) ? [our] : [];
+  return their !== undefined && isNews(their, ours.seen) ? [their] : [];
+}
+
+function bothOf(our: Fact, their: Fact, sides: Sides): readonly Fact[] {
+  const { places, moved } = placesOf(our, their, sides);
+  const { version, other } = versionsOf(our, their, sides);
+  const { edited } = marksOf(version.inode);
+  const inode = { ...version.inode, marks: { edited, moved } };
+  const merged = { inode, tree: version.tree, places };
+  const first = places[0];
+  if (other === undefined || first === undefined) return [merged];
+  const copy = copyOf(other, first, sides);
+  const isThere = [sides.ours, sides.theirs].some(({ facts }) => facts.has(copy.inode.ino));
+  return isThere ? [merged] : [merged, copy];
+}
+
+interface Versions {
+  readonly version: Fact;
+  /** Edited as well, and not the same. */
+  readonly other?: Fact;
+}
+
+function versionsOf(our: Fact, their: Fact, { ours, theirs, takesTheirs }: Sides): Versions {
+  const ourMark = marksOf(our.inode).edited;
+  const theirMark = marksOf(their.inode).edited;
+  if (ourMark === theirMark) {
+    return { version: takesTheirs && isOtherCopy(our, their) ? their : our };
+  }
+  const isOld = isKnown(theirs, our, ourMark);
+  const isTheirsOld = isKnown(ours, their, theirMark);
+  if (isOld !== isTheirsOld) return { version: isOld ? their : our };
+  const [version, other] = isLater(our, their) ? [our, their] : [their, our];
+  const needsCopy = !isOld && !isFolder(our) && !sameContent(our, their);
+  return needsCopy ? { version, other } : { version };
+}
+
+/** The same, in other blocks. */
+function isOtherCopy(our: Fact, their: Fact): boolean {
+  const [one, other] = [our.inode, their.inode];
+  if (one.content.kind !== other.content.kind) return false;
+  if (one.content.kind === "chunks" && !isOneTree(our.tree, their.tree)) return true;
+  if (one.xattrs.kind !== "block" || other.xattrs.kind !== "block") return false;
+  return one.xattrs.link.cid !== other.xattrs.link.cid;
+}
+
+/** Whoever has an inode knows how it was made. */
+function isKnown({ seen }: Side, { inode }: Fact, mark: number): boolean {
+  return mark === inode.ino || isSeen(seen, mark);
+}
+
+/** The same answer on both sides: by the file's own time, and else by the marks. */
+function isLater({ inode: one }: Fact, { inode: other }: Fact): boolean {
+  if (one.mtime.seconds !== other.mtime.seconds) return one.mtime.seconds > other.mtime.seconds;
+  const apart = one.mtime.nanoseconds - other.mtime.nanoseconds;
+  return apart === 0 ? marksOf(one).edited > marksOf(other).edited : apart > 0;
+}
+
+/** Both wrote the same; of larger files nobody looks so far. */
+function sameContent({ inode: one }: Fact, { inode: other }: Fact): boolean {
+  if (one.content.kind === "inline" && other.content.kind === "inline") {
+    return one.sizeBytes === other.sizeBytes && one.content.bytes.equals(other.content.bytes);
+  }
+  if (one.content.kind === "symlink" && other.content.kind === "symlink") {
+    return one.content.target.equals(other.content.target);
+  }
+  return one.content.kind === "none" && other.content.kind === "none";
+}
+
+/**
+ * A file of its own, whose number is the mark of the edit that it keeps. Others have seen that one
+ * and have no such file; what they have not seen is that it has a name now.
+ */
+function copyOf({ inode, tree }: Fact, beside: Place, { seen, fresh }: Sides): Fact {
+  const { edited } = marksOf(inode);
+  const name = conflictName(beside.name, { mark: edited, inode, seen }, { more: false });
+  const marks = { edited, moved: fresh };
+  const copy = { ...inode, ino: edited as Ino, links: 1, policy: 0, marks };
+  return { inode: copy, tree, places: [{ parent: beside.parent, name }] };
+}
+
+interface Places {
+  readonly places: readonly Place[];
+  readonly moved: number;
+}
+
+function placesOf(our: Fact, their: Fact, sides: Sides): Places {
+  const ourMark = marksOf(our.inode).moved;
+  const theirMark = marksOf(their.inode).moved;
+  const isSingle = hasOneName(our) && hasOneName(their);
+  if (ourMark === theirMark) {
+    return { places: (isSingle ? settled : allPlaces)(our, their), moved: ourMark };
+  }
+  const isOld = isKnown(sides.theirs, our, ourMark);
+  const isTheirsOld = isKnown(sides.ours, their, theirMark);
+  const moved = Math.max(ourMark, theirMark);
+  const takesOurs = isOld === isTheirsOld ? ourMark === moved : isTheirsOld;
+  if (isSingle || isOld !== isTheirsOld) {
+    return takesOurs
+      ? { places: our.places, moved: ourMark } : { places: their.places, moved: theirMark };
+  }
+  return { places: allPlaces(our, their), moved };
+}
+
+function allPlaces(our: Fact, their: Fact): readonly Place[] {
+  return [...our.places, ...their.places.filter((place) => !hasPlace(our.places, place))];
+}
+
+function hasOneName(fact: Fact): boolean {
+  return isFolder(fact) || (fact.inode.links === 1 && fact.places.length === 1);
+}
+
+function settled(our: Fact, their: Fact): readonly Place[] {
+  const [one] = our.places;
+  const [other] = their.places;
+  if (one === undefined) return their.places;
+  if (other === undefined) return our.places;
+  return samePlace(one, other) ? our.places : [settledPlace(one, other)];
+}
+
+/** A folder that one side removed is there again for the sake of what the other put into it. */
+function reviveFolders(merged: Merged, { ours, theirs }: Sides): void {
+  const queue = [...merged.values()];
+  for (let fact = queue.pop(); fact !== undefined; fact = queue.pop()) {
+    for (const { parent } of fact.places) {
+      const folder = ours.facts.get(parent) ?? theirs.facts.get(parent);
+      if (folder === undefined || merged.has(parent)) continue;
+      merged.set(parent, folder);
+      queue.push(folder);
+    }
+  }
+}
