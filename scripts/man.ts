@@ -6,12 +6,12 @@
 import { writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { CommandSpec, OptionSpec } from "../src/cli/command-spec.ts";
-import { commands } from "../src/cli/commands.ts";
+import type { CommandSpec, OptionSpec } from "../src/cli/table/spec.ts";
+import { commands } from "../src/cli/table/commands.ts";
 import { exitMeanings } from "../src/cli/exits.ts";
-import { homeAt } from "../src/cli/home.ts";
+import { homeAt } from "../src/cli/home/home.ts";
 import { sizeText } from "../src/cli/output.ts";
-import { type Settings, defaultSettings } from "../src/cli/settings.ts";
+import { type Settings, defaultSettings } from "../src/cli/home/settings.ts";
 
 export const manualFile = resolve(fileURLToPath(import.meta.url), "../../man/hive.1");
 

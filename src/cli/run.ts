@@ -1,13 +1,13 @@
 /** From words to an exit code: finds the command, parses its line, runs it, reports a fault. */
 import { HiveError, unreachable } from "../base/errors.ts";
-import { type Command, commands, findCommand } from "./commands.ts";
-import * as drive from "./drive-commands.ts";
+import { type Command, commands, findCommand } from "./table/commands.ts";
+import * as drive from "./commands/drive.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exits.ts";
-import { commandHelp, overview } from "./help.ts";
-import { findHome } from "./home.ts";
-import { nearest } from "./nearest.ts";
+import { commandHelp, overview } from "./table/help.ts";
+import { findHome } from "./home/home.ts";
+import { nearest } from "./table/nearest.ts";
 import { print, sayFault } from "./output.ts";
-import { type CommandLine, parseCommandLine } from "./parse.ts";
+import { type CommandLine, parseCommandLine } from "./table/parse.ts";
 import { version } from "./version.ts";
 
 export async function runCommand(words: readonly string[]): Promise<ExitCode> {
@@ -44,9 +44,9 @@ async function dispatch({ name }: Command, line: CommandLine): Promise<ExitCode>
     case "recover":
     case "doctor":
     case "node":
-      return (await import("./setup-commands.ts"))[name](home, line);
+      return (await import("./commands/setup.ts"))[name](home, line);
     case "mount":
-      return (await import("./mount-command.ts")).mountCommand(home, line);
+      return (await import("./commands/mount.ts")).mountCommand(home, line);
     case "unmount":
       return drive.unmount(home, line);
     case "status":
@@ -59,34 +59,34 @@ async function dispatch({ name }: Command, line: CommandLine): Promise<ExitCode>
       return drive.cache(home, line);
     case "pin":
     case "unpin":
-      return (await import("./pin-command.ts"))[name](home, line);
+      return (await import("./commands/pin.ts"))[name](home, line);
     case "watch":
-      return (await import("./watch-command.ts")).watch(home, line);
+      return (await import("./commands/watch.ts")).watch(home, line);
     case "limit":
     case "pause":
     case "resume":
-      return (await import("./traffic-commands.ts"))[name](home, line);
+      return (await import("./commands/traffic.ts"))[name](home, line);
     case "verify":
       return drive.verify(home, line);
     case "fsck":
-      return (await import("./fsck-command.ts")).fsck(home, line);
+      return (await import("./commands/fsck.ts")).fsck(home, line);
     case "peers":
       return drive.peers(home, line);
     case "ledger":
-      return (await import("./ledger-command.ts")).ledger(home, line);
+      return (await import("./commands/ledger.ts")).ledger(home, line);
     case "policy":
-      return (await import("./policy-command.ts")).policyCommand(home, line);
+      return (await import("./commands/policy.ts")).policyCommand(home, line);
     case "quota":
-      return (await import("./quota-command.ts")).quota(home, line);
+      return (await import("./commands/quota.ts")).quota(home, line);
     case "device":
-      return (await import("./device-command.ts")).device(home, line);
+      return (await import("./commands/device.ts")).device(home, line);
     case "leave":
-      return (await import("./leave-command.ts")).leave(home, line);
+      return (await import("./commands/leave.ts")).leave(home, line);
     case "snapshots":
     case "diff":
     case "restore":
     case "brake":
-      return (await import("./snapshot-commands.ts"))[name](home, line);
+      return (await import("./commands/snapshots.ts"))[name](home, line);
     case "web":
       return drive.web(home);
     case "invite":
@@ -99,9 +99,9 @@ async function dispatch({ name }: Command, line: CommandLine): Promise<ExitCode>
     case "shares":
     case "accept":
     case "revoke":
-      return (await import("./sharing-commands.ts"))[name](home, line);
+      return (await import("./commands/sharing.ts"))[name](home, line);
     case "swarm":
-      return (await import("./swarm-command.ts")).swarmCommand(home, line);
+      return (await import("./commands/swarm.ts")).swarmCommand(home, line);
     default:
       return unreachable(name);
   }

@@ -8,8 +8,8 @@ import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, writeSync } 
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import type { TrafficStatus } from "../../src/base/traffic-views.ts";
-import { askControl } from "../../src/cli/control.ts";
-import { socketIn } from "../../src/cli/home.ts";
+import { askControl } from "../../src/cli/daemon/control.ts";
+import { socketIn } from "../../src/cli/home/home.ts";
 import { type Machine, newMachine, until } from "../support/cli.ts";
 
 const MiB = 1024 * 1024;

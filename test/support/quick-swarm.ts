@@ -4,10 +4,10 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { askControl } from "../../src/cli/control.ts";
-import { type Home, homeAt } from "../../src/cli/home.ts";
-import { writeSettings } from "../../src/cli/settings.ts";
-import { placeOf } from "../../src/cli/swarm-peer.ts";
+import { askControl } from "../../src/cli/daemon/control.ts";
+import { type Home, homeAt } from "../../src/cli/home/home.ts";
+import { writeSettings } from "../../src/cli/home/settings.ts";
+import { placeOf } from "../../src/cli/swarm/peer.ts";
 import type { NodeStatus } from "../../src/base/views.ts";
 import { type Random, shuffled } from "../../src/base/random.ts";
 import { type Machine, until } from "./cli.ts";

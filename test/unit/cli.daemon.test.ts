@@ -11,7 +11,7 @@ test("a parent that has waited long enough ends, though its child goes on", asyn
   const [script, childFile] = [join(directory, "both.ts"), join(directory, "child")];
   writeFileSync(script, `
     import { writeFileSync } from "node:fs";
-    import { startInBackground } from ${JSON.stringify(join(root, "src", "cli", "daemon.ts"))};
+    import { startInBackground } from ${JSON.stringify(join(root, "src", "cli", "daemon", "daemon.ts"))};
     if (process.argv[2] === "child") {
       setTimeout(() => process.exit(), 100_000);
       writeFileSync(${JSON.stringify(childFile)}, String(process.pid));

@@ -1,7 +1,7 @@
 /** The word that was meant, where one letter or two are wrong; no guess where nobody can tell. */
 import { test } from "tap";
-import { commands } from "../../src/cli/commands.ts";
-import { nearest } from "../../src/cli/nearest.ts";
+import { commands } from "../../src/cli/table/commands.ts";
+import { nearest } from "../../src/cli/table/nearest.ts";
 
 test("a slip of the fingers is understood, another word is not", (t) => {
   const names = commands.map(({ name }) => name);

@@ -7,9 +7,9 @@ import { type Test, test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { PolicyTexts } from "../../src/base/policy-views.ts";
-import { type Home, homeAt, makeHome } from "../../src/cli/home.ts";
-import { PolicyFiles, watchPolicies } from "../../src/cli/policy-watch.ts";
-import { defaultSettings, writeSettings } from "../../src/cli/settings.ts";
+import { type Home, homeAt, makeHome } from "../../src/cli/home/home.ts";
+import { PolicyFiles, watchPolicies } from "../../src/cli/home/policy-watch.ts";
+import { defaultSettings, writeSettings } from "../../src/cli/home/settings.ts";
 
 function newHome(t: Test): Home {
   const directory = mkdtempSync(join(tmpdir(), "hive-policy-files-"));

@@ -2,9 +2,9 @@
 import { test } from "tap";
 import { KiB, MiB } from "../../src/base/bytes.ts";
 import { isFault } from "../../src/base/errors.ts";
-import { parseMetered, parseTimetable } from "../../src/cli/timetable.ts";
+import { parseMetered, parseTimetable } from "../../src/cli/home/timetable.ts";
 import { perSecondAt } from "../../src/traffic/hours.ts";
-import { parseDuration } from "../../src/cli/parse.ts";
+import { parseDuration } from "../../src/cli/table/parse.ts";
 
 /** In the zone of the test; 2026-11-22 is a Sunday. */
 function at(day: number, hour: number, minute = 0): number {

@@ -6,8 +6,8 @@ import { test } from "tap";
 import { manualFile, mountOptions, renderManual } from "../../scripts/man.ts";
 import { limits } from "../../src/base/limits.ts";
 import { erasureClasses } from "../../src/base/records.ts";
-import { commands } from "../../src/cli/commands.ts";
-import { commandHelp } from "../../src/cli/help.ts";
+import { commands } from "../../src/cli/table/commands.ts";
+import { commandHelp } from "../../src/cli/table/help.ts";
 import { blockSizes } from "../../src/dag/sizes.ts";
 import { parseMountOptions } from "../../src/mount/options.ts";
 

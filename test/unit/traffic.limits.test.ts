@@ -13,7 +13,7 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { PeerNetwork, ShardHost } from "../../src/base/network.ts";
 import { type TrafficOrders, noOrders } from "../../src/base/traffic.ts";
-import { parseTimetable } from "../../src/cli/timetable.ts";
+import { parseTimetable } from "../../src/cli/home/timetable.ts";
 import { limitedHost } from "../../src/traffic/limited-host.ts";
 import { limitedNetwork } from "../../src/traffic/limited-network.ts";
 import { LinkStep, parseProperty, parseWords } from "../../src/traffic/link.ts";

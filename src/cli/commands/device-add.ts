@@ -1,0 +1,46 @@
+/**
+ * `hive device add`: a machine that has no drive yet shows a code, waits until somebody types it on
+ * a device that has one, and fetches that drive's newest state. It never has the 24 words.
+ */
+import { HiveError } from "../../base/errors.ts";
+import { lineLog, toStandardError } from "../../base/log.ts";
+import { systemRandom } from "../../base/random.ts";
+import { addDevice, recoverDrive } from "../../hive.ts";
+import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
+import { type ExitCode, exitCodes } from "../exits.ts";
+import { type Home, makeHome } from "../home/home.ts";
+import { hasKeys, writeKeys } from "../home/keys.ts";
+import { print, say } from "../output.ts";
+import type { CommandLine } from "../table/parse.ts";
+import { readSettings, writeSettings } from "../home/settings.ts";
+import { newPassphrase, recoverySettings } from "./setup.ts";
+
+export async function add(home: Home, line: CommandLine): Promise<ExitCode> {
+  makeHome(home);
+  if (hasKeys(home)) throw new HiveError("Exists", "keys.add", home.keyFile);
+  const passphrase = await newPassphrase(line);
+  const peer = line.text("peer");
+  const settings = peer === undefined
+    ? readSettings(home.settingsFile)
+    : recoverySettings(home, peer);
+  const secrets = { driveSeed: undefined, peerSeed: systemRandom.bytes(32) };
+  const log = lineLog({ level: "warn", write: toStandardError });
+  // Until it has a drive it keeps nothing for others.
+  const alone = { ...nodeConfigOf(home, settings, secrets), quotaBytes: 0 };
+  const device = Buffer.from(await addDevice({ log, show: showCode }, alone));
+  say("confirmed; fetching the drive's newest state");
+  const whole = { ...secrets, device };
+  const config = driveConfigOf(home, settings, whole, { directory: "" });
+  const { sequence, publishedAtMs } = await recoverDrive({ log }, config);
+  // The keys come last: what failed half-way may simply be done again, under another code.
+  await writeKeys(home, whole, passphrase);
+  writeSettings(home.settingsFile, settings);
+  say(`it has state ${sequence}, published ${new Date(publishedAtMs).toISOString()}`);
+  say("all names are here, contents follow as they are read; next: hive mount");
+  return exitCodes.ok;
+}
+
+function showCode(code: string): void {
+  print(code);
+  say(`on a device that has the drive's words, within ten minutes: hive device confirm ${code}`);
+}

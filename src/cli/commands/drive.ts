@@ -1,0 +1,197 @@
+/** The commands that ask a running daemon. */
+import { HiveError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { InviteView, PeerRow } from "../../base/peer-views.ts";
+import type { TendedView } from "../../base/sharing-views.ts";
+import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport } from "../../base/views.ts";
+import { type Arguments, askControl } from "../daemon/control.ts";
+import { type ExitCode, exitCodes } from "../exits.ts";
+import type { Home } from "../home/home.ts";
+import { insideMount } from "../home/inside-mount.ts";
+import { mountPointOf } from "../home/mount-point.ts";
+import { print, printJson, say, sizeText, table } from "../output.ts";
+import type { CommandLine } from "../table/parse.ts";
+import { readSettings, writeSettings } from "../home/settings.ts";
+import { tendedWords } from "../text/shares.ts";
+import { statusText } from "../text/status.ts";
+
+/** A day: a first upload over a slow line takes its time. */
+const flushTimeoutSeconds = 24 * 3600;
+
+export async function unmount(home: Home, line: CommandLine): Promise<ExitCode> {
+  const directory = line.operands[0];
+  const values: Record<string, string | boolean> = { lazy: line.flag("lazy") };
+  if (directory !== undefined) values["directory"] = mountPointOf(directory);
+  await ask(home, "unmount", values);
+  return exitCodes.ok;
+}
+
+export async function status(home: Home, line: CommandLine): Promise<ExitCode> {
+  const found = (await ask(home, "status")) as DriveStatus;
+  if (line.flag("json")) printJson(found);
+  else print(statusText(found, Date.now()));
+  return line.flag("check") ? codeOf(found.alerts) : exitCodes.ok;
+}
+
+/** The worst of them, for scripts. */
+function codeOf(alerts: DriveStatus["alerts"]): ExitCode {
+  if (alerts.length === 0) return exitCodes.ok;
+  return alerts.some(({ kind }) => kind === "lost") ? exitCodes.corrupt : exitCodes.unavailable;
+}
+
+export async function flush(home: Home, line: CommandLine): Promise<ExitCode> {
+  const seconds = line.count("timeout") ?? flushTimeoutSeconds;
+  const { traffic } = (await ask(home, "status")) as DriveStatus;
+  if (traffic.paused !== null) say(`paused: this waits for ${traffic.paused.waitsFor}`);
+  await ask(home, "flush", { timeoutMs: seconds * 1000 });
+  return exitCodes.ok;
+}
+
+export async function gc(home: Home, line: CommandLine): Promise<ExitCode> {
+  const seconds = line.count("timeout") ?? flushTimeoutSeconds;
+  const found = (await ask(home, "gc", { timeoutMs: seconds * 1000 })) as ReclaimReport;
+  if (line.flag("json")) printJson(found);
+  else {
+    const { blocks, segments, bytes } = found;
+    print(`gave back  ${sizeText(bytes)} on peers: ${segments} segments, ${blocks} blocks`);
+  }
+  return exitCodes.ok;
+}
+
+export async function cache(home: Home, line: CommandLine): Promise<ExitCode> {
+  const limitBytes = line.bytes("limit");
+  const values: Record<string, number | boolean> = { drop: line.flag("drop") };
+  if (limitBytes !== undefined) {
+    const leastBytes = limits.cache.limitBytesMin;
+    if (limitBytes < leastBytes) {
+      throw new HiveError("Usage", "cache", `--limit: at least ${sizeText(leastBytes)}`);
+    }
+    values["limitBytes"] = limitBytes;
+    const settings = readSettings(home.settingsFile);
+    writeSettings(home.settingsFile, { ...settings, cacheLimitBytes: limitBytes });
+  }
+  const found = (await ask(home, "cache", values)) as CacheReport;
+  if (line.flag("json")) printJson(found);
+  else print(cacheText(found));
+  return exitCodes.ok;
+}
+
+export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
+  const name = line.text("of");
+  if (name !== undefined) return verifyOthers(home, line, name);
+  const values: Record<string, string | boolean> = { deep: line.flag("deep") };
+  const path = line.operands[0];
+  if (path !== undefined) values["path"] = await insideMount(home, { command: "verify", path });
+  const found = (await ask(home, "verify", values)) as VerifyReport;
+  if (line.flag("json")) printJson(found);
+  else print(verifyText(found));
+  return found.bad.length === 0 && found.missing === 0 ? exitCodes.ok : exitCodes.corrupt;
+}
+
+/** A folder of somebody else's. */
+async function verifyOthers(home: Home, line: CommandLine, name: string): Promise<ExitCode> {
+  const found = (await ask(home, "tend", { name })) as TendedView;
+  if (line.flag("json")) printJson(found);
+  else print(tendedWords(found));
+  return found.wrong === 0 && found.missing === 0 ? exitCodes.ok : exitCodes.corrupt;
+}
+
+export async function peers(home: Home, line: CommandLine): Promise<ExitCode> {
+  if (line.operands.length > 0) return trust(home, line);
+  const found = (await ask(home, "peers")) as readonly PeerRow[];
+  if (line.flag("json")) printJson(found);
+  else print(peersText(found));
+  return exitCodes.ok;
+}
+
+/** The user's own word for where a peer is. */
+async function trust(home: Home, line: CommandLine): Promise<ExitCode> {
+  const [word, peer, more] = line.operands;
+  if (word !== "trust" || peer === undefined || more !== undefined) {
+    throw new HiveError("Usage", "peers", "trust PEER --location COUNTRY");
+  }
+  const country = line.text("location");
+  await ask(home, "vouch", { peer, country: country ?? null });
+  say(country === undefined ? `${peer} is vouched for no more` : `${peer} is in ${country}`);
+  return exitCodes.ok;
+}
+
+export async function web(home: Home): Promise<ExitCode> {
+  print(String(await ask(home, "web")));
+  return exitCodes.ok;
+}
+
+/** The invite alone goes to standard output; the code for a camera to whoever looks. */
+export async function invite(home: Home, line: CommandLine): Promise<ExitCode> {
+  const networkKey = line.flag("network-key");
+  const made = (await ask(home, "invite", { networkKey })) as InviteView;
+  if (line.flag("json")) {
+    printJson(made);
+    return exitCodes.ok;
+  }
+  print(made.invite);
+  const isSeen = line.flag("qr") || process.stderr.isTTY;
+  if (isSeen) process.stderr.write((await import("../text/qr.ts")).qrText(made.invite));
+  say(`it can be used until ${made.expiresAt}`);
+  if (networkKey) say("it holds the network's key: whoever has this invite is in the network");
+  return exitCodes.ok;
+}
+
+export async function join(home: Home, line: CommandLine): Promise<ExitCode> {
+  const given = line.operands[0];
+  if (given === undefined) throw new HiveError("Usage", "join", "which invite?");
+  // With the key of a private network: what runs now has none, or another one.
+  if (given.trim().startsWith("hive3")) {
+    return (await import("../home/network-key.ts")).enterNetwork(home, given);
+  }
+  const address = String(await ask(home, "join", { invite: given }));
+  const settings = readSettings(home.settingsFile);
+  const bootstrap = [...new Set([...settings.bootstrap, address])];
+  writeSettings(home.settingsFile, { ...settings, bootstrap });
+  say(`joined ${address}`);
+  return exitCodes.ok;
+}
+
+function ask(home: Home, command: string, values: Arguments = {}): Promise<unknown> {
+  return askControl(home.socket, command, values, say);
+}
+
+function cacheText(found: CacheReport): string {
+  return [
+    `used   ${sizeText(found.usedBytes)} of ${sizeText(found.limitBytes)}`,
+    `dirty  ${sizeText(found.dirtyBytes)}`,
+    ...(found.pinnedBytes > 0 ? [`pinned ${sizeText(found.pinnedBytes)}`] : []),
+    ...(found.droppedBytes > 0 ? [`dropped  ${sizeText(found.droppedBytes)}`] : []),
+  ].join("\n");
+}
+
+function verifyText(found: VerifyReport): string {
+  const bad = found.bad.map((one) => `${one.peer}  ${one.what}`);
+  const head =
+    `${found.blocks} blocks in ${found.segments} segments: ${found.proofsRight} proofs right, ` +
+    `${found.proofsWrong} wrong, ${found.late} late, ${found.offline} offline, ` +
+    `${found.missing} blocks missing`;
+  return [head, ...bad].join("\n");
+}
+
+function peersText(found: readonly PeerRow[]): string {
+  const rows = found.map((peer) => [
+    peer.peer,
+    peer.online ? "online" : "away",
+    peer.roundTripMs === null ? "-" : `${peer.roundTripMs.toFixed(1)} ms`,
+    peer.household,
+    placeText(peer),
+    sizeText(peer.freeBytes),
+    `${peer.state.split(":")[0]}: ${peer.why}`,
+  ]);
+  return table(["peer", "now", "round trip", "household", "place", "free", "standing"], rows);
+}
+
+/** The country and how well it is known; of what is not believed, what it says itself. */
+function placeText({ country, evidence, claimedCountry, isLying }: PeerRow): string {
+  const claim = claimedCountry ?? "nowhere";
+  const known = country === null ? "-" : `${country} (${evidence})`;
+  if (isLying) return `${known}, says ${claim}: not so`;
+  if (country === null && claimedCountry !== null) return `-, says ${claim}`;
+  return known;
+}

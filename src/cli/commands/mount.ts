@@ -1,0 +1,152 @@
+/** `hive mount`: makes what is missing, then serves the drive, in the background by default. */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { HiveError } from "../../base/errors.ts";
+import type { DriveStatus } from "../../base/views.ts";
+import { type Drive, openDrive, parseMountOptions } from "../../hive.ts";
+import { attend, daemonLog } from "../daemon/attend.ts";
+import { driveConfigOf } from "../home/config.ts";
+import { askControl } from "../daemon/control.ts";
+import { receivePassphrase, sayFailed, sayReady, startInBackground } from "../daemon/daemon.ts";
+import { type ExitCode, exitCodes } from "../exits.ts";
+import { type Home, makeHome } from "../home/home.ts";
+import { hasDrive, hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "../home/keys.ts";
+import { checkMountPoint, mountPointOf } from "../home/mount-point.ts";
+import { print, say } from "../output.ts";
+import type { CommandLine } from "../table/parse.ts";
+import { PolicyFiles } from "../home/policy-watch.ts";
+import { readSettings, writeSettings } from "../home/settings.ts";
+import { makeDrive, wordsText } from "./setup.ts";
+import { checkSwarmSize, joinLocalSwarm } from "./swarm.ts";
+
+export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
+  const directory = mountPointOf(line.operands[0] ?? join(homedir(), "Hive"));
+  parseMountOptions(line.text("options") ?? "");
+  driverOf(line);
+  checkMountPoint(directory);
+  checkSwarmSize(line.count("swarm"), "--swarm");
+  makeHome(home);
+  if (line.flag("foreground")) return serve(home, line, directory);
+  const running = await runningAt(home);
+  if (running !== undefined) return already(running, directory, line);
+  await prepareDrive(home, line);
+  const passphrase = await passphraseFor(home, line);
+  const words = await startInBackground({
+    words: foregroundWords(line, directory),
+    environment: process.env,
+    logFile: home.logFile,
+    passphrase,
+  });
+  say(words);
+  if (line.flag("welcome")) print(welcome(directory));
+  return exitCodes.ok;
+}
+
+/** The daemon itself. Its parent, if any, hears when the mount answers. */
+async function serve(home: Home, line: CommandLine, directory: string): Promise<ExitCode> {
+  const received = await receivePassphrase();
+  try {
+    if (received === undefined && process.send === undefined) await prepareDrive(home, line);
+    const policies = new PolicyFiles(home);
+    const drive = await openHere(home, line, { directory, received, policies });
+    const words = [`mounted at ${directory}`, drive.note ?? []].flat().join("; ");
+    if (process.send === undefined) say(words);
+    sayReady(words);
+    return await attend(home, drive, { files: policies, directory });
+  } catch (error) {
+    sayFailed(error);
+    throw error;
+  }
+}
+
+async function openHere(
+  home: Home,
+  line: CommandLine,
+  { directory, received, policies }: {
+    readonly directory: string; readonly received: Buffer | undefined;
+    readonly policies: PolicyFiles;
+  },
+): Promise<Drive> {
+  const give = async (): Promise<Buffer> =>
+    received ?? obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
+  const secrets = await readKeys(home, give);
+  if (!hasDrive(secrets)) throw new HiveError("NotFound", "mount", "this node has no drive");
+  const settings = readSettings(home.settingsFile);
+  const options = parseMountOptions(line.text("options") ?? "");
+  const driver = driverOf(line);
+  const mount = { ...options, directory, ...(driver === undefined ? {} : { driver }) };
+  const config = driveConfigOf(home, settings, secrets, mount);
+  // A policy that cannot be read is no reason to go without one.
+  return openDrive({ log: daemonLog }, { ...config, policies: policies.open() });
+}
+
+/** A drive, and with --swarm peers to keep it, if they are not there yet. */
+async function prepareDrive(home: Home, line: CommandLine): Promise<void> {
+  if (!hasKeys(home)) {
+    const words = await makeDrive(home, undefined);
+    print(wordsText(words));
+  }
+  const peers = line.count("swarm");
+  if (peers !== undefined) await joinLocalSwarm(home, peers);
+  else {
+    const settings = readSettings(home.settingsFile);
+    if (!existsSync(home.settingsFile)) writeSettings(home.settingsFile, settings);
+  }
+}
+
+async function passphraseFor(home: Home, line: CommandLine): Promise<Buffer | undefined> {
+  if (!needsPassphrase(home)) return undefined;
+  return obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
+}
+
+async function runningAt(home: Home): Promise<DriveStatus | undefined> {
+  if (!existsSync(home.socket)) return undefined;
+  try {
+    return (await askControl(home.socket, "status")) as DriveStatus;
+  } catch {
+    return undefined;
+  }
+}
+
+function already(running: DriveStatus, directory: string, line: CommandLine): ExitCode {
+  if (running.mount !== directory) {
+    throw new HiveError("Busy", "mount", `this drive is mounted at ${running.mount}`);
+  }
+  say(`mounted at ${directory} already`);
+  if (line.flag("welcome")) print(welcome(directory));
+  return exitCodes.ok;
+}
+
+function foregroundWords(line: CommandLine, directory: string): string[] {
+  const options = line.text("options");
+  const driver = line.text("driver");
+  return [
+    "mount",
+    directory,
+    "--foreground",
+    ...(options === undefined ? [] : ["--options", options]),
+    ...(driver === undefined ? [] : ["--driver", driver]),
+  ];
+}
+
+function driverOf(line: CommandLine): "kernel" | "fuse-native" | undefined {
+  const driver = line.text("driver");
+  if (driver === undefined || driver === "kernel" || driver === "fuse-native") return driver;
+  throw new HiveError("Usage", "mount", `--driver ${driver}: kernel or fuse-native`);
+}
+
+function welcome(directory: string): string {
+  const steps = [
+    [`cp -a /usr/share/doc ${directory}/`, "write something"],
+    ["npx hive flush", "wait until the peers have it"],
+    ["npx hive status", "how safe it is now"],
+    ["npx hive swarm kill --fraction 0.3", "a disaster; your files still read"],
+    ["npx hive unmount", "the end; the peers keep running"],
+    ["npx hive swarm stop", "until you stop them too"],
+  ] as const;
+  const width = Math.max(...steps.map(([command]) => command.length));
+  const lines = steps.map(([command, why]) => `  ${command.padEnd(width)}  # ${why}`);
+  const head = `Your drive is at ${directory}. Any program can use it. Try:`;
+  return ["", head, "", ...lines, ""].join("\n");
+}

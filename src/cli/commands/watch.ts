@@ -1,0 +1,130 @@
+/** `hive watch`: folders outside the drive that are backed up into it while it is mounted. */
+import { realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { HiveError } from "../../base/errors.ts";
+import type { DriveStatus, WatchStatus } from "../../base/views.ts";
+import { type ControlHandlers, type Progress, askControl } from "../daemon/control.ts";
+import { type ExitCode, exitCodes } from "../exits.ts";
+import type { Home } from "../home/home.ts";
+import { insideMount } from "../home/inside-mount.ts";
+import { print, printJson, say, sizeText, table } from "../output.ts";
+import type { CommandLine } from "../table/parse.ts";
+import type { WatchKeeper } from "../daemon/watch-keeper.ts";
+import { holds, parseWatch } from "../home/watches.ts";
+
+export async function watch(home: Home, line: CommandLine): Promise<ExitCode> {
+  if (line.flag("run")) return (await import("../daemon/watch-process.ts")).serveWatches();
+  if (line.flag("list")) return list(home, line);
+  const stopped = line.text("stop");
+  if (stopped !== undefined) return stop(home, stopped);
+  const [path] = line.operands;
+  const into = line.text("into");
+  if (path === undefined || into === undefined) {
+    throw new HiveError("Usage", "watch", "DIR --into PATH, --list, or --stop DIR");
+  }
+  return start(home, line, { path, into });
+}
+
+async function start(
+  home: Home, line: CommandLine, { path, into }: { readonly path: string; readonly into: string },
+): Promise<ExitCode> {
+  if (!exists(path)) throw new HiveError("NotFound", "watch", path);
+  const directory = realpathSync(path);
+  if (!statSync(directory).isDirectory()) throw new HiveError("NotDirectory", "watch", path);
+  const { mount } = (await askControl(home.socket, "status")) as DriveStatus;
+  refuseOwn(directory, [mount, home.cacheDirectory, home.nodeDirectory].map(realOf));
+  const inside = await insideOf(home, into);
+  const wait = !line.flag("no-wait");
+  const asked = { directory, into: inside, deletes: line.flag("delete"), wait };
+  const found = (await askControl(home.socket, "watch", asked, say)) as WatchStatus;
+  say(wait ? `${lookedText(found)}; ${directory} is watched` : `${directory} is watched`);
+  if (found.waitingFor !== null) say(`it waits: ${found.waitingFor}`);
+  if (found.failed > 0) say(`${found.failed} could not be copied, the last: ${found.problem}`);
+  return exitCodes.ok;
+}
+
+/** What grows with each copy must not be copied; nor would a copy of the copy ever end. */
+function refuseOwn(directory: string, own: readonly string[]): void {
+  const met = own.find((one) => holds(directory, one) || holds(one, directory));
+  if (met === undefined) return;
+  const subject = `${directory} is, holds or lies in ${met}, which is the drive's own`;
+  throw new HiveError("Usage", "watch", subject);
+}
+
+/** The folder in the drive, which need not be there yet. */
+async function insideOf(home: Home, path: string): Promise<string> {
+  const absolute = resolve(path);
+  const real = realOf(absolute);
+  if (real !== absolute || exists(absolute)) return insideMount(home, { command: "watch", path });
+  const above = await insideOf(home, dirname(absolute));
+  return join(above, basename(absolute));
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+async function stop(home: Home, path: string): Promise<ExitCode> {
+  const directory = realOf(resolve(path));
+  await askControl(home.socket, "unwatch", { directory });
+  say(`${directory} is watched no more; its copy stays`);
+  return exitCodes.ok;
+}
+
+async function list(home: Home, line: CommandLine): Promise<ExitCode> {
+  const found = (await askControl(home.socket, "watches")) as readonly WatchStatus[];
+  if (line.flag("json")) printJson(found);
+  else if (found.length > 0) print(listText(found));
+  return exitCodes.ok;
+}
+
+function listText(found: readonly WatchStatus[]): string {
+  const rows = found.map((one) => [
+    one.directory, `/${one.into}`, one.deletes ? "deleted too" : "kept", one.state, lookedText(one),
+  ]);
+  const trouble = found.flatMap(({ directory, waitingFor, problem }) => [
+    ...(waitingFor === null ? [] : [`${directory} waits: ${waitingFor}`]),
+    ...(problem === null ? [] : [`${directory}: ${problem}`]),
+  ]);
+  return [table(["folder", "into", "deleted files", "now", ""], rows), ...trouble].join("\n");
+}
+
+function lookedText({ looked, copied, copiedBytes, removed, failed }: WatchStatus): string {
+  return [
+    `${looked} looked at, ${copied} copied (${sizeText(copiedBytes)})`,
+    ...(removed > 0 ? [`${removed} deleted`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+  ].join(", ");
+}
+
+/** In the daemon. */
+export function watchHandlersOf(keeper: WatchKeeper): ControlHandlers {
+  return {
+    watch: async (values, progress) => {
+      const asked = parseWatch(values);
+      keeper.add(asked);
+      const { directory } = asked;
+      if (values["wait"] === true) return keeper.looked(directory, told(progress));
+      return keeper.statuses().find((one) => one.directory === directory);
+    },
+    unwatch: ({ directory }) => keeper.remove(String(directory)),
+    watches: () => keeper.statuses(),
+  };
+}
+
+function told(progress: Progress): (status: WatchStatus) => void {
+  let last = "";
+  return (status) => {
+    const words = lookedText(status);
+    if (words !== last) progress(words);
+    last = words;
+  };
+}

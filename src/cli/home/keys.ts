@@ -1,0 +1,106 @@
+/**
+ * The key file on disk, and passphrases from a terminal or a file descriptor. Passphrases and words
+ * never stand in argv, in the environment, or in a log.
+ */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync } from "node:fs";
+import { renameSync, writeSync } from "node:fs";
+import { ReadStream } from "node:tty";
+import { HiveError } from "../../base/errors.ts";
+import { systemRandom } from "../../base/random.ts";
+import { type Secrets, encodeKeyFile, keyFileNeedsPassphrase, openKeyFile } from "../../hive.ts";
+import type { Home } from "./home.ts";
+
+/** A line typed by a person: more is a mistake, not a passphrase. */
+const lineBytesMax = 4096;
+
+export function hasKeys(home: Home): boolean {
+  return existsSync(home.keyFile);
+}
+
+/** By its words, or by what an added device was given. */
+export function hasDrive({ driveSeed, device }: Secrets): boolean {
+  return driveSeed !== undefined || device !== undefined;
+}
+
+/** Writes the key file durably and whole; refuses to replace another drive's. */
+export async function writeKeys(
+  home: Home,
+  secrets: Secrets,
+  passphrase: Buffer | undefined,
+  options: { readonly replace?: boolean } = {},
+): Promise<void> {
+  if (hasKeys(home) && options.replace !== true) {
+    throw new HiveError("Exists", "keys.write", home.keyFile);
+  }
+  const bytes = await encodeKeyFile(secrets, passphrase, systemRandom);
+  const file = openSync(`${home.keyFile}.new`, "w", 0o600);
+  writeSync(file, bytes);
+  fsyncSync(file);
+  closeSync(file);
+  renameSync(`${home.keyFile}.new`, home.keyFile);
+}
+
+/** Reads the secrets; asks for the passphrase only when the file is under one. */
+export async function readKeys(
+  home: Home,
+  givePassphrase: () => Promise<Buffer>,
+): Promise<Secrets> {
+  const bytes = readFileSync(home.keyFile);
+  const passphrase = keyFileNeedsPassphrase(bytes) ? await givePassphrase() : undefined;
+  return openKeyFile(bytes, passphrase);
+}
+
+export function needsPassphrase(home: Home): boolean {
+  return keyFileNeedsPassphrase(readFileSync(home.keyFile));
+}
+
+/** From the descriptor when one is named, else from the terminal without echo. */
+export async function obtainPassphrase(
+  descriptor: number | undefined,
+  options: { readonly repeat: boolean },
+): Promise<Buffer> {
+  if (descriptor !== undefined) return readLine(descriptor);
+  const first = await askHidden("passphrase: ");
+  if (!options.repeat) return first;
+  const second = await askHidden("the same again: ");
+  if (first.equals(second)) return first;
+  throw new HiveError("Usage", "passphrase", "the two differ");
+}
+
+/** One line from a descriptor, without its newline. */
+function readLine(descriptor: number): Buffer {
+  const line: number[] = [];
+  const byte = Buffer.alloc(1);
+  while (line.length < lineBytesMax && readSync(descriptor, byte) === 1) {
+    if (byte[0] === 10) break;
+    line.push(byte[0] as number);
+  }
+  if (line.length === 0) throw new HiveError("Usage", "passphrase", "empty");
+  return Buffer.from(line);
+}
+
+function askHidden(prompt: string): Promise<Buffer> {
+  if (!process.stdin.isTTY) {
+    throw new HiveError("Usage", "passphrase", "no terminal to ask on: use --passphrase-fd");
+  }
+  const terminal = new ReadStream(0);
+  process.stderr.write(prompt);
+  terminal.setRawMode(true);
+  return new Promise((resolve, reject) => {
+    const typed: number[] = [];
+    const finish = (act: () => void): void => {
+      terminal.setRawMode(false);
+      terminal.destroy();
+      process.stderr.write("\n");
+      act();
+    };
+    terminal.on("data", (bytes: Buffer) => {
+      for (const byte of bytes) {
+        if (byte === 13 || byte === 10) return finish(() => resolve(Buffer.from(typed)));
+        if (byte === 3) return finish(() => reject(new HiveError("Interrupted", "ask", "ctrl-c")));
+        if (byte === 127) typed.pop();
+        else if (typed.length < lineBytesMax) typed.push(byte);
+      }
+    });
+  });
+}

@@ -1,0 +1,71 @@
+/** `--help`, from the command table. */
+import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { commandGroups, commands } from "./commands.ts";
+
+const width = 78;
+const optionColumn = 28;
+
+export function overview(): string {
+  const names = commands.map((command) => command.name.length);
+  const column = Math.max(...names) + 2;
+  const row = ({ name, summary }: CommandSpec) => `  ${name.padEnd(column)}${summary}`;
+  return [
+    "usage: hive COMMAND [OPTIONS]",
+    "",
+    "A private drive whose bytes live on other people's machines.",
+    "",
+    ...commandGroups.flatMap(({ about, commands }) => [`${about}:`, ...commands.map(row), ""]),
+    "`hive COMMAND --help` tells more; hive(1) and hive(7) tell all.",
+    "",
+  ].join("\n");
+}
+
+export function commandHelp(command: CommandSpec): string {
+  const shown = command.options.filter((option) => option.hidden !== true);
+  const options = shown.flatMap((option) => {
+    const lines = wrap(option.summary, width - optionColumn);
+    return lines.map((line, at) => {
+      return (at === 0 ? `  ${optionUsage(option)}` : "").padEnd(optionColumn - 1) + ` ${line}`;
+    });
+  });
+  // An option is not parted from its value.
+  const whole = synopsis(command).replace(/\[-[^\]]*\]/g, (option) => option.replace(" ", "\0"));
+  const synopsisLines = wrap(whole, width - "usage: ".length);
+  const [first, ...rest] = synopsisLines.map((line) => line.replaceAll("\0", " "));
+  return [
+    `usage: ${first}`,
+    ...rest.map((line) => `         ${line}`),
+    "",
+    ...wrap(`${command.summary}. ${command.details}`.trim(), width),
+    ...(options.length > 0 ? ["", ...options] : []),
+    "",
+  ].join("\n");
+}
+
+export function synopsis(command: CommandSpec): string {
+  const shown = command.options.filter((option) => option.hidden !== true);
+  const options = shown.map((option) => `[${optionWord(option)}]`).join(" ");
+  return ["hive", command.name, command.operands, options].filter((word) => word !== "").join(" ");
+}
+
+function optionUsage(option: OptionSpec): string {
+  const short = option.short === undefined ? "" : `-${option.short}, `;
+  return `${short}--${option.name}${option.value === undefined ? "" : ` ${option.value}`}`;
+}
+
+function optionWord(option: OptionSpec): string {
+  const name = option.short === undefined ? `--${option.name}` : `-${option.short}`;
+  return option.value === undefined ? name : `${name} ${option.value}`;
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

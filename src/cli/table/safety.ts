@@ -1,0 +1,91 @@
+/** The commands about how safe a drive is, here and with its peers; see commands.ts. */
+import { type CommandSpec, json, passphrase } from "./spec.ts";
+
+export const safetyCommands = [
+  {
+    name: "status",
+    operands: "",
+    operandsMax: 0,
+    summary: "how safe the drive is now, and when it was last proven",
+    details:
+      "Tells how many more holders it survives, when it was last proven, in which countries its " +
+      "holders are, what is being repaired and for how long, and the same for each policy that " +
+      "folders go by. An alert is what somebody has to see to: segments that cannot be read " +
+      "(lost), that have fewer shards than repair should leave (endangered), a policy under " +
+      "which nothing more is taken, as it refuses and too few known peers satisfy it (refused), " +
+      "data that too few peers are there for (unplaced), seats that nobody can take (unheld), " +
+      "groups that lie against their policy (unlawful), and that this device was shut out " +
+      "(removed). The log is told when one comes and when it is over. With " +
+      "--check it ends with 7 when something is lost, and with 5 when there is any other alert. " +
+      "The fields of --json stay as they are; others may be added.",
+    options: [{ name: "check", summary: "end with 5 or 7 when there is an alert" }, json],
+  },
+  {
+    name: "web",
+    operands: "",
+    operandsMax: 0,
+    summary: "print the address of the dashboard, a page on this machine",
+    details:
+      "The address holds a token: only who is given it can look. It shows, and changes nothing.",
+    options: [],
+  },
+  {
+    name: "flush",
+    operands: "",
+    operandsMax: 0,
+    summary: "wait until everything is on peers",
+    details: "",
+    options: [{ name: "timeout", value: "SECONDS", summary: "give up after this long" }],
+  },
+  {
+    name: "verify",
+    operands: "[PATH]",
+    operandsMax: 1,
+    summary: "check a file, a folder or the whole drive against the peers",
+    details:
+      "Asks every holder concerned to prove random leaves of its shards. With --deep every " +
+      "block is fetched from its holder and its hash compared. With --of it goes through the " +
+      "groups that keep a folder of somebody else's, which you may verify or read, and brings " +
+      "back what holders have lost: no key is needed for that. What you may only verify is " +
+      "gone through by itself twice a day.",
+    options: [
+      { name: "deep", summary: "fetch and compare every block" },
+      { name: "of", value: "NAME", summary: "somebody else's folder, as hive shares calls it" },
+      json,
+    ],
+  },
+  {
+    name: "fsck",
+    operands: "",
+    operandsMax: 0,
+    summary: "check the drive's local state while it is not mounted, and mend it",
+    details:
+      "Looks at every record, block, page and name: that the store opens and its journal can be " +
+      "made so again, that every block is what its name says, that every name leads to a file, " +
+      "links and sizes are right, and that each chunk is here or in the books of what peers " +
+      "have. Without --repair nothing is touched, and each problem says what a repair would do. " +
+      "With it, damaged blocks that peers have are fetched again later; a range that nobody has " +
+      "any more reads as an error (EIO), never as zeros, until it is written anew, and the rest " +
+      "of the file stays whole; what has no name gets one in lost+found. The network is not " +
+      "asked: that is `hive verify`. Ends with 0 when nothing is wrong, or all was mended " +
+      "without loss; with 7 when something is damaged, stays so, or is lost; with 8 while the " +
+      "drive is mounted.",
+    options: [
+      { name: "repair", summary: "mend what can be mended" },
+      {
+        name: "give-up",
+        summary: "count as lost what is neither here nor in the books; with --repair for good",
+      },
+      json,
+      passphrase,
+    ],
+  },
+  {
+    name: "doctor",
+    operands: "",
+    operandsMax: 0,
+    summary: "what is missing on this machine, and how to mend it",
+    details: "",
+    options: [json],
+  },
+] as const satisfies readonly CommandSpec[];
