@@ -56,7 +56,7 @@ import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory
 import { writtenStores } from "./node/written-stores.ts";
 import { type PolicyDescription, describePolicy } from "./placement/describe.ts";
 import { SharedFolders } from "./shared/folders.ts";
-import type { Recovered } from "./transfer/recover.ts";
+import type { Recovered } from "./transfer/heads/recover.ts";
 import { deviceFor } from "./tree/devices.ts";
 import { type Tree, type TreeOptions, openTree } from "./tree/tree.ts";
 

@@ -18,7 +18,7 @@ import type { Alert } from "../base/safety.ts";
 import type { Step } from "../base/step.ts";
 import type { VerifyReport } from "../base/views.ts";
 import type { Notices } from "../guard/notices.ts";
-import type { TransferStatus } from "../transfer/status.ts";
+import type { TransferStatus } from "../transfer/status/status.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Adopt } from "./adopt.ts";
 import { alertsOf } from "./alerts.ts";

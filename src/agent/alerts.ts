@@ -5,7 +5,7 @@
  */
 import { removedText } from "../base/devices.ts";
 import type { Alert } from "../base/safety.ts";
-import type { PartStatus } from "../transfer/parts.ts";
+import type { PartStatus } from "../transfer/status/parts.ts";
 
 export interface Troubles {
   readonly parts: readonly PartStatus[];

@@ -10,7 +10,7 @@ import type { Manifest, Offer } from "../base/records.ts";
 import { inSlices } from "../base/slices.ts";
 import type { Step } from "../base/step.ts";
 import { type SeatLoad, planShift } from "../placement/balance.ts";
-import type { GroupDrift } from "../transfer/law.ts";
+import type { GroupDrift } from "../transfer/groups/law.ts";
 import type { DriftNeeds } from "./drift.ts";
 import { isSeated } from "./plan.ts";
 

@@ -15,7 +15,7 @@ import type { PeerNetwork } from "../base/network.ts";
 import type { Manifest } from "../base/records.ts";
 import type { Step } from "../base/step.ts";
 import { type SegmentState, memberOf } from "../transfer/books.ts";
-import type { GroupDrift } from "../transfer/law.ts";
+import type { GroupDrift } from "../transfer/groups/law.ts";
 import type { Health } from "../transfer/health.ts";
 import type { Notices } from "../guard/notices.ts";
 import type { Conduct } from "./conduct.ts";

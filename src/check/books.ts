@@ -8,7 +8,7 @@ import { isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
-import { placeIn, tellsOfBlocks } from "../transfer/catalog.ts";
+import { placeIn, tellsOfBlocks } from "../transfer/catalog/catalog.ts";
 
 export interface Books extends AsyncDisposable {
   /** True when peers have the block, as far as the books tell. */

@@ -8,7 +8,7 @@ import type { NodeDuties } from "../base/node.ts";
 import { inviteTo, joinBy } from "../peers/joining.ts";
 import { policiesOf } from "../placement/describe.ts";
 import type { Sharing } from "../sharing/sharing.ts";
-import { type Recovered } from "../transfer/recover.ts";
+import { type Recovered } from "../transfer/heads/recover.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { deviceDuties } from "./devices.ts";

@@ -17,7 +17,7 @@ import { keyBytes } from "../crypt/keys.ts";
 import { signShare, wrapKey } from "../crypt/share-records.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { openRoot, parseRoot } from "../dag/root.ts";
-import type { Published } from "../transfer/publish.ts";
+import type { Published } from "../transfer/heads/publish.ts";
 import { type ReadBlock, findFolder, rootOf } from "./folder.ts";
 import type { GivenShare } from "./given-books.ts";
 import { type ReaderPlace, readerKeyFor, rightFor } from "./given-keys.ts";

@@ -17,7 +17,7 @@ import type { DriveKeys } from "../crypt/drive.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { noDevices } from "../dag/marks.ts";
 import { openRoot } from "../dag/root.ts";
-import type { Published } from "../transfer/publish.ts";
+import type { Published } from "../transfer/heads/publish.ts";
 import type { ReadBlock } from "./folder.ts";
 import { type GivenShare, encodeGiven } from "./given-books.ts";
 import { rightFor } from "./given-keys.ts";

@@ -4,8 +4,8 @@
  * machines, so its form is frozen (test/vectors).
  *
  *   payload = u8 version 1 | varint inode number of the folder | 32-byte catalogue key
- *             | bytes head payload (transfer/catalog-page.ts), whose root is a root record, not
- *               sealed, with the folder as its root directory
+ *             | bytes head payload (transfer/catalog/catalog-page.ts), whose root is a root record,
+ *               not sealed, with the folder as its root directory
  *   sealed  = sealRecord(record's key, payload), bound to owner, share and sequence
  *
  * The grant as words for a person is "hiveshare1" and the record in base64url.
@@ -19,7 +19,11 @@ import type { Grant } from "../base/sharing.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
 import { keyBytes } from "../crypt/keys.ts";
 import { parseGrant } from "../crypt/share-records.ts";
-import { type HeadPayload, decodePayload, encodePayload } from "../transfer/catalog-page.ts";
+import {
+  type HeadPayload,
+  decodePayload,
+  encodePayload,
+} from "../transfer/catalog/catalog-page.ts";
 
 export interface SharePayload extends HeadPayload {
   readonly ino: Ino;

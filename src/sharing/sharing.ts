@@ -23,7 +23,7 @@ import { sha256 } from "../crypt/sha256.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { openRoot } from "../dag/root.ts";
 import type { Coder } from "../erasure/erasure.ts";
-import { wholeDrive } from "../transfer/policies.ts";
+import { wholeDrive } from "../transfer/groups/policies.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Contacts } from "./contacts.ts";
 import { type ReadBlock, findFolder, policyNameAt } from "./folder.ts";
@@ -159,7 +159,7 @@ async function groupsOf(
   return transfer.health.groupsNamed(name ?? wholeDrive);
 }
 
-/** What only it refers to is in no count of this one (transfer/reclaim.ts). */
+/** What only it refers to is in no count of this one (transfer/reclaim/reclaim.ts). */
 const anotherDevice = "this drive's other devices, which may refer to what was there";
 
 async function fetchAny(

@@ -12,7 +12,7 @@ import type { Grant, GuestRight, SharedRoots } from "../base/sharing.ts";
 import type { OwnerSigner } from "../crypt/certificates.ts";
 import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
-import { Borrowed } from "../transfer/borrowed.ts";
+import { Borrowed } from "../transfer/reads/borrowed.ts";
 import { Follower, askNewer } from "./follower.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";

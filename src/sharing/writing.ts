@@ -22,7 +22,7 @@ import { encodeShareWrite, signShare, wrapKey } from "../crypt/share-records.ts"
 import type { WriteRight } from "../crypt/write-right.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { openRoot } from "../dag/root.ts";
-import type { Published } from "../transfer/publish.ts";
+import type { Published } from "../transfer/heads/publish.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Claim } from "./claim.ts";
 import { rootOf } from "./folder.ts";

@@ -14,7 +14,7 @@ import { limits } from "../base/limits.ts";
 import type { GivenRow } from "../base/sharing-views.ts";
 import type { SharedRoots } from "../base/sharing.ts";
 import { encodeShareAsk, parseShare } from "../crypt/share-records.ts";
-import { Borrowed } from "../transfer/borrowed.ts";
+import { Borrowed } from "../transfer/reads/borrowed.ts";
 import { Follower, dueOf } from "./follower.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import type { GivenGuest } from "./given.ts";

@@ -2,7 +2,8 @@
  * The face of this room: the drive's blocks to the peers and back. It introduces its parts to each
  * other and owns nothing that must be closed: its books belong to whoever gave them.
  *
- * Read pack.ts and segment.ts for what is sent, upload.ts for when, download.ts for the way back.
+ * Read uploads/pack.ts and segment.ts for what is sent, uploads/upload.ts for when, and
+ * reads/download.ts for the way back.
  */
 import type { BlockFetcher, CensusTaker, KeyValue, RootMerger } from "../base/blocks.ts";
 import type { UploadSource } from "../base/blocks.ts";
@@ -22,37 +23,37 @@ import type { Coder } from "../erasure/erasure.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
 import { SegmentBooks } from "./books.ts";
-import { BrakedUploader } from "./braked.ts";
-import type { CatalogEntry } from "./catalog-page.ts";
-import { Catalog } from "./catalog.ts";
-import { type Clearing, openClearing } from "./clearing.ts";
-import { Devices } from "./devices.ts";
-import { directly } from "./direct.ts";
-import { Downloader } from "./download.ts";
-import { flushNow } from "./flush.ts";
-import { Groups } from "./groups.ts";
+import { BrakedUploader } from "./uploads/braked.ts";
+import type { CatalogEntry } from "./catalog/catalog-page.ts";
+import { Catalog } from "./catalog/catalog.ts";
+import { type Clearing, openClearing } from "./reclaim/clearing.ts";
+import { Devices } from "./devices/devices.ts";
+import { directly } from "./devices/direct.ts";
+import { Downloader } from "./reads/download.ts";
+import { flushNow } from "./uploads/flush.ts";
+import { Groups } from "./groups/groups.ts";
 import { type Health, healthOf } from "./health.ts";
-import type { Hearing } from "./hearing.ts";
-import type { Law } from "./law.ts";
-import { type DeviceLender, afterLoans } from "./device-lender.ts";
-import type { LogNeeds } from "./logs.ts";
-import { Mover } from "./move.ts";
-import { Outgoing } from "./outgoing.ts";
-import { HedgeBudget, Pace } from "./pace.ts";
-import { Placer } from "./place.ts";
-import type { InForce } from "./policies.ts";
-import { Announcer, type Published, Renewal, published } from "./publish.ts";
-import { type Recovered, recover } from "./recover.ts";
-import { Reclaimer, reclaimNow } from "./reclaim.ts";
-import { Records } from "./records.ts";
-import { Roll } from "./roll.ts";
-import { ShardReader } from "./shards.ts";
-import { type Removal, shutOut } from "./shut-out.ts";
-import { statusNow } from "./status-now.ts";
-import { type TransferStatus, shardsByHolder } from "./status.ts";
-import { Surplus } from "./surplus.ts";
-import type { Telling } from "./telling.ts";
-import { Uploader } from "./upload.ts";
+import type { Hearing } from "./devices/hearing.ts";
+import type { Law } from "./groups/law.ts";
+import { type DeviceLender, afterLoans } from "./devices/lender.ts";
+import type { LogNeeds } from "./groups/logs.ts";
+import { Mover } from "./reclaim/move.ts";
+import { Outgoing } from "./reclaim/outgoing.ts";
+import { HedgeBudget, Pace } from "./reads/pace.ts";
+import { Placer } from "./groups/place.ts";
+import type { InForce } from "./groups/policies.ts";
+import { Announcer, type Published, Renewal, published } from "./heads/publish.ts";
+import { type Recovered, recover } from "./heads/recover.ts";
+import { Reclaimer, reclaimNow } from "./reclaim/reclaim.ts";
+import { Records } from "./reads/records.ts";
+import { Roll } from "./devices/roll.ts";
+import { ShardReader } from "./reads/shards.ts";
+import { type Removal, shutOut } from "./devices/shut-out.ts";
+import { statusNow } from "./status/now.ts";
+import { type TransferStatus, shardsByHolder } from "./status/status.ts";
+import { Surplus } from "./reclaim/surplus.ts";
+import type { Telling } from "./devices/telling.ts";
+import { Uploader } from "./uploads/upload.ts";
 import { Witness } from "./witness.ts";
 
 export interface TransferNeeds {

@@ -37,7 +37,7 @@ import { checkChallenge } from "../../src/proofs/challenge.ts";
 import { merkleTreeOf } from "../../src/crypt/merkle.ts";
 import { rootOf } from "../../src/crypt/merkle.ts";
 import { decodePage, decodePageBlock, decodePayload, encodePage, encodePageBlock, encodePayload }
-  from "../../src/transfer/catalog-page.ts";
+  from "../../src/transfer/catalog/catalog-page.ts";
 import { decodeLog, decodeName, decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk,
   decodeWord, encodeLog, encodeName, encodeNotice, encodePledgeAsk, encodePledged, encodeVoteAsk,
   encodeWord }

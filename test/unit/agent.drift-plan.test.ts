@@ -8,7 +8,7 @@ import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../src/base/records.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
 import { type SegmentState, memberOf } from "../../src/transfer/books.ts";
-import type { GroupDrift } from "../../src/transfer/law.ts";
+import type { GroupDrift } from "../../src/transfer/groups/law.ts";
 import { peerOf } from "../support/policies.ts";
 
 const seeds = Number(process.env["HIVE_SEEDS"] ?? 400);

@@ -14,7 +14,7 @@ import { lineLog } from "../../src/base/log.ts";
 import { type Manifest, erasureClasses } from "../../src/base/records.ts";
 import type { Alert } from "../../src/base/safety.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";
-import { partsOf } from "../../src/transfer/parts.ts";
+import { partsOf } from "../../src/transfer/status/parts.ts";
 import { peerOf } from "../support/policies.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 

@@ -11,7 +11,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import { signOffer } from "../../src/crypt/records.ts";
 import { answerBytesMax } from "../../src/proofs/answer.ts";
 import type { Outcome } from "../../src/proofs/score.ts";
-import { provenAtMs } from "../../src/transfer/status.ts";
+import { provenAtMs } from "../../src/transfer/status/status.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
 import { makeVaultWorld, openWorld } from "../support/transfer-world.ts";

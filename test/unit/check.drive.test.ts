@@ -18,7 +18,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom, systemRandom } from "../../src/base/random.ts";
 import { type Cache, openCache, openKeyValue } from "../../src/cache/cache.ts";
 import { checkDrive } from "../../src/check/check.ts";
-import { Catalog } from "../../src/transfer/catalog.ts";
+import { Catalog } from "../../src/transfer/catalog/catalog.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { hashOf, listDirectory, nobody, readFile } from "../support/walk.ts";
 

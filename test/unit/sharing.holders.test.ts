@@ -14,7 +14,7 @@ import { personKeysOf } from "../../src/crypt/grants.ts";
 import { encodeShareAsk, parseShare } from "../../src/crypt/share-records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { Borrowed } from "../../src/transfer/borrowed.ts";
+import { Borrowed } from "../../src/transfer/reads/borrowed.ts";
 import { World, refused } from "../contract/host.ts";
 import { wrappedNetwork } from "../../src/base/wrapped-network.ts";
 import { withOwnVault } from "../../src/node/own-vault.ts";

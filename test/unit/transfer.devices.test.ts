@@ -7,7 +7,7 @@ import type { Head } from "../../src/base/records.ts";
 import { sealRecord } from "../../src/crypt/aead.ts";
 import { signHead } from "../../src/crypt/records.ts";
 import { chosenDevice, deviceRows } from "../../src/node/devices.ts";
-import { encodePayload } from "../../src/transfer/catalog-page.ts";
+import { encodePayload } from "../../src/transfer/catalog/catalog-page.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 import { ShiftedClock, type World, makeWorld, openWorld } from "../support/transfer-world.ts";

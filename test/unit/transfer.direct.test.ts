@@ -9,9 +9,9 @@ import { type PeerId, cidBytes, cidOf, parseOwnerId } from "../../src/base/ids.t
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Requester } from "../../src/base/network.ts";
-import { Hearing } from "../../src/transfer/hearing.ts";
-import { DeviceLender } from "../../src/transfer/device-lender.ts";
-import { Telling } from "../../src/transfer/telling.ts";
+import { Hearing } from "../../src/transfer/devices/hearing.ts";
+import { DeviceLender } from "../../src/transfer/devices/lender.ts";
+import { Telling } from "../../src/transfer/devices/telling.ts";
 import { refused } from "../contract/host.ts";
 import { DeviceTown, aMoment, attend, publish } from "../support/device-town.ts";
 import { pictureOf } from "../support/drive-user.ts";

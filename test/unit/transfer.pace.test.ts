@@ -5,8 +5,8 @@ import { KiB, MiB } from "../../src/base/bytes.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import { gather } from "../../src/transfer/gather.ts";
-import { HedgeBudget, Pace } from "../../src/transfer/pace.ts";
+import { gather } from "../../src/transfer/reads/gather.ts";
+import { HedgeBudget, Pace } from "../../src/transfer/reads/pace.ts";
 
 const peers = ["a", "b", "c", "d", "e", "f", "g", "h"] as unknown as readonly PeerId[];
 const [first, second] = peers as readonly [PeerId, PeerId];

@@ -7,7 +7,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { signOffer } from "../../src/crypt/records.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
-import { Groups } from "../../src/transfer/groups.ts";
+import { Groups } from "../../src/transfer/groups/groups.ts";
 import { policyOf } from "../support/policies.ts";
 import { nobodyRemoved, MemoryBooks, type World, makeBlocks, makeWorld } from "../support/transfer-world.ts";
 import { missing, openWorld } from "../support/transfer-world.ts";

@@ -1,0 +1,118 @@
+/** How safe the drive is now: counted from what the books say of every segment. Pure. */
+import type { GroupId, PeerId } from "../../base/ids.ts";
+import { type Manifest, erasureClasses } from "../../base/records.ts";
+import type { HeldBack } from "../../base/stand-in.ts";
+import { mendedFrom } from "../../placement/classes.ts";
+import { type SegmentState, isProven } from "../books.ts";
+import type { LaneStatus } from "../uploads/lanes.ts";
+import type { Moving } from "../reclaim/moving.ts";
+import { type PartStatus, partsOf } from "./parts.ts";
+import type { Waiting } from "../uploads/waiting.ts";
+
+export interface TransferStatus {
+  /** The largest class in use; undefined before the first group. */
+  readonly class: string | undefined;
+  readonly groups: number;
+  readonly segments: {
+    readonly total: number;
+    /** All n shards with living holders, or as many as its class waits with. */
+    readonly healthy: number;
+    /** Readable, but so few that it is to be mended now. */
+    readonly degraded: number;
+    /** Fewer than k: unreadable until holders return. */
+    readonly lost: number;
+    /** Not accepted by enough members yet. */
+    readonly placing: number;
+  };
+  /** How many more holders the worst segment can lose; undefined without segments. */
+  readonly survives: number | undefined;
+  /** The same by policy, where anything is placed. */
+  readonly parts: readonly PartStatus[];
+  /** The oldest proof among all segments; 0 when one was never proven, undefined without any. */
+  readonly lastProvenAtMs: number | undefined;
+  readonly pendingBlocks: number;
+  /** The same by policy, where anything is pending. */
+  readonly lanes: readonly LaneStatus[];
+  readonly waiting: Waiting;
+  /** Where the newest head is not as new as the rest of it. */
+  readonly heldBack: HeldBack | undefined;
+  /** Policies that data is still being moved to. */
+  readonly moving: readonly Moving[];
+}
+
+/** Shards whose holder counts as living. */
+function livingCount(state: SegmentState, isLiving: (peer: PeerId) => boolean): number {
+  return state.holders.filter((peer) => peer !== undefined && isLiving(peer)).length;
+}
+
+/**
+ * When enough holders to read it were last proven to have it: each asked for this very shard, or in
+ * a sample of all that it keeps. Before its first proof no sample says anything of a segment.
+ */
+export function provenAtMs(
+  state: SegmentState, sampledAtMs: (peer: PeerId) => number,
+): number {
+  if (!isProven(state)) return 0;
+  const times = state.holders.map((peer) => (peer === undefined ? 0 : sampledAtMs(peer)));
+  times.sort((a, b) => b - a);
+  return Math.max(state.provenAtMs, times[state.k - 1] ?? 0);
+}
+
+export function statusOf(
+  known: {
+    readonly segments: readonly SegmentState[]; readonly manifests: readonly Manifest[];
+    readonly lanes: readonly LaneStatus[]; readonly waiting: Waiting;
+    readonly heldBack: HeldBack | undefined;
+    readonly moving: readonly Moving[]; readonly policyOf: (group: GroupId) => string | null;
+  },
+  isLiving: (peer: PeerId) => boolean,
+  sampledAtMs: (peer: PeerId) => number,
+): TransferStatus {
+  const placed = known.segments.filter((state) => state.placed);
+  const spare = placed.map((state) => livingCount(state, isLiving) - state.k);
+  const classes = new Map(known.manifests.map((one) => [one.group, one.class]));
+  const healthy = placed.filter(({ group, n, k }, at) => {
+    const own = classes.get(group);
+    return (spare[at] as number) + k > (own === undefined ? n - 1 : mendedFrom(own));
+  }).length;
+  const lost = spare.filter((shards) => shards < 0).length;
+  const names = new Set(known.manifests.map((manifest) => manifest.class.name));
+  return {
+    class: erasureClasses.findLast(({ name }) => names.has(name))?.name,
+    groups: known.manifests.length,
+    segments: {
+      total: placed.length, healthy, degraded: placed.length - healthy - lost, lost,
+      placing: known.segments.length - placed.length,
+    },
+    survives: least(spare),
+    parts: partsOf(placed, {
+      manifests: new Map(known.manifests.map((manifest) => [manifest.group, manifest])),
+      policyOf: known.policyOf, isLiving,
+      provenAtMs: (state) => provenAtMs(state, sampledAtMs),
+    }),
+    lastProvenAtMs: least(placed.map((state) => provenAtMs(state, sampledAtMs))),
+    pendingBlocks: known.lanes.reduce((sum, { pendingBlocks }) => sum + pendingBlocks, 0),
+    lanes: known.lanes,
+    waiting: known.waiting,
+    heldBack: known.heldBack,
+    moving: known.moving,
+  };
+}
+
+/** How many shards each peer holds. */
+export function shardsByHolder(segments: readonly SegmentState[]): ReadonlyMap<PeerId, number> {
+  const counts = new Map<PeerId, number>();
+  for (const { holders } of segments) {
+    for (const peer of holders) {
+      if (peer !== undefined) counts.set(peer, (counts.get(peer) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+/** Without spreading: a drive may have a hundred thousand segments. */
+function least(numbers: readonly number[]): number | undefined {
+  return numbers.reduce<number | undefined>((found, number) => {
+    return found === undefined || number < found ? number : found;
+  }, undefined);
+}
