@@ -57,7 +57,7 @@ import { writtenStores } from "./node/written-stores.ts";
 import { type PolicyDescription, describePolicy } from "./placement/describe.ts";
 import { SharedFolders } from "./shared/folders.ts";
 import type { Recovered } from "./transfer/heads/recover.ts";
-import { deviceFor } from "./tree/devices.ts";
+import { deviceFor } from "./tree/state/devices.ts";
 import { type Tree, type TreeOptions, openTree } from "./tree/tree.ts";
 
 export { type Secrets, encodeKeyFile, keyFileNeedsPassphrase } from "./crypt/keyfile.ts";

@@ -78,17 +78,18 @@ test("a room imports only what the table allows", (t) => {
 });
 
 test("what runs runs one way: no file imports itself by way of others", (t) => {
-  const wrong = new Set<string>();
-  const done = new Set<string>();
-  const visit = (file: string, way: readonly string[]): void => {
-    const before = way.indexOf(file);
-    if (before >= 0) wrong.add(way.slice(before).map((one) => relative(source, one)).join(" -> "));
-    if (before >= 0 || done.has(file)) return;
-    for (const target of valuesFrom(file)) visit(target, [...way, file]);
-    done.add(file);
-  };
-  for (const file of files) visit(file, []);
-  t.strictSame([...wrong], []);
+  const circles = circlesIn(files, valuesFrom);
+  t.strictSame(circles.map((way) => way.map((file) => relative(source, file)).join(" -> ")), []);
+  t.end();
+});
+
+test("so do the folders of a room, types and all", (t) => {
+  const inFolders = files.filter((file) => relative(source, file).split("/").length > 2);
+  const next = (folder: string) =>
+    inFolders.filter((file) => dirname(file) === folder).flatMap(importsOf).map(dirname)
+      .filter((target) => target !== folder && dirname(target) === dirname(folder));
+  const circles = circlesIn([...new Set(inFolders.map(dirname))], next);
+  t.strictSame(circles.map((way) => way.map((folder) => relative(source, folder)).join(" -> ")), []);
   t.end();
 });
 
@@ -148,6 +149,22 @@ test("no barrels and no bags", (t) => {
   t.strictSame(names.filter((name) => /(^|\/)(index|utils?|helpers?|common)\.ts$/.test(name)), []);
   t.end();
 });
+
+/** Each way that leads back to where it began. */
+function circlesIn(all: readonly string[], next: (one: string) => readonly string[]): string[][] {
+  const circles = new Map<string, string[]>();
+  const done = new Set<string>();
+  const visit = (one: string, way: readonly string[]): void => {
+    const before = way.indexOf(one);
+    const circle = [...way.slice(before), one];
+    if (before >= 0) circles.set(circle.join(), circle);
+    if (before >= 0 || done.has(one)) return;
+    for (const target of next(one)) visit(target, [...way, one]);
+    done.add(one);
+  };
+  for (const one of all) visit(one, []);
+  return [...circles.values()];
+}
 
 function mayImport(from: string, to: string): boolean {
   if (from === "hive.ts" || from === to) return true;

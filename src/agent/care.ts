@@ -15,7 +15,7 @@ import { shardIdOf } from "../crypt/merkle.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { seatOfShard } from "../placement/seats.ts";
-import { bringHome } from "../transfer/groups/bring.ts";
+import { bringHome } from "../transfer/placed/bring.ts";
 import { gather } from "../transfer/reads/gather.ts";
 import type { Answer, Berth } from "./ask.ts";
 import type { Reach } from "./guard-reach.ts";

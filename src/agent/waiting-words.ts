@@ -1,7 +1,7 @@
 /** What keeps an upload from going on, in words for people. Pure. */
 import type { LaneStatus } from "../transfer/uploads/lanes.ts";
 import { wholeDrive } from "../transfer/groups/policies.ts";
-import type { TooFew, Waiting } from "../transfer/uploads/waiting.ts";
+import type { TooFew, Waiting } from "../transfer/groups/waiting.ts";
 
 /** What people call a lane's policy: null for the default, "?" where nobody knows it. */
 export function policyOfLane({ name }: Pick<LaneStatus, "name">): string | null {

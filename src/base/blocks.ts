@@ -14,7 +14,7 @@ export type Sequence = number;
 
 /**
  * Which policy a block goes by: 0 for the drive's default, else the number of a name that the drive
- * keeps (tree/names/slots.ts). Blocks of two slots never travel in one segment.
+ * keeps (tree/looking/slots.ts). Blocks of two slots never travel in one segment.
  */
 export type PolicySlot = number;
 

@@ -72,6 +72,12 @@ export interface BlockLender {
   borrow(cid: Cid, options: LoanOptions): Promise<Uint8Array>;
 }
 
+/** What a device gives along that tells of its root directly: its blocks, until peers have them. */
+export interface Loan {
+  readonly lender: BlockLender;
+  readonly from: PeerId;
+}
+
 /** A device that was shut out. */
 export interface RemovedView extends AddedView {
   /** It has the drive's words, or had: it can come back under another key. */

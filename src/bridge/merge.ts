@@ -4,7 +4,7 @@
  * try again.
  */
 import type { RootMerger } from "../base/blocks.ts";
-import type { BlockLender, OwnNews } from "../base/devices.ts";
+import type { BlockLender, Loan, OwnNews } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import type { GraftNotices } from "../base/grafts.ts";
 import type { Ino, Name, PeerId } from "../base/ids.ts";
@@ -69,11 +69,6 @@ export function remoteMerger(channel: Channel): RootMerger {
 interface Stale {
   readonly names: readonly { readonly parent: Ino; readonly name: Name }[];
   readonly inos: readonly Ino[];
-}
-
-interface Loan {
-  readonly lender: BlockLender;
-  readonly from: PeerId;
 }
 
 interface MergingTree {

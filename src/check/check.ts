@@ -12,7 +12,7 @@ import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { type Cache, cloneCache, openCache, removeClones } from "../cache/cache.ts";
-import { fsckTree } from "../tree/check/fsck.ts";
+import { fsckTree } from "../tree/fsck.ts";
 import { type Books, openBooks } from "./books.ts";
 import { blockProblems, storeProblems } from "./problems.ts";
 

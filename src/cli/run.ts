@@ -1,12 +1,12 @@
 /** From words to an exit code: finds the command, parses its line, runs it, reports a fault. */
 import { HiveError, unreachable } from "../base/errors.ts";
-import { type Command, commands, findCommand } from "./table/commands.ts";
 import * as drive from "./commands/drive.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exits.ts";
-import { commandHelp, overview } from "./table/help.ts";
 import { findHome } from "./home/home.ts";
-import { nearest } from "./table/nearest.ts";
 import { print, sayFault } from "./output.ts";
+import { type Command, commands, findCommand } from "./table/commands.ts";
+import { commandHelp, overview } from "./table/help.ts";
+import { nearest } from "./table/nearest.ts";
 import { type CommandLine, parseCommandLine } from "./table/parse.ts";
 import { version } from "./version.ts";
 

@@ -8,8 +8,8 @@ import type { Graft, GraftNotices } from "../base/grafts.ts";
 import { rootIno } from "../base/ids.ts";
 import type { GuestRight } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
-import type { TreeNeeds } from "../tree/state.ts";
 import { openGuestTree } from "../tree/guest-tree.ts";
+import type { TreeNeeds } from "../tree/state/state.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type Reader, asReader } from "./reader.ts";
 

@@ -159,7 +159,7 @@ async function groupsOf(
   return transfer.health.groupsNamed(name ?? wholeDrive);
 }
 
-/** What only it refers to is in no count of this one (transfer/reclaim/reclaim.ts). */
+/** What only it refers to is in no count of this one (transfer/placed/reclaim.ts). */
 const anotherDevice = "this drive's other devices, which may refer to what was there";
 
 async function fetchAny(

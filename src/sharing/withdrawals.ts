@@ -1,6 +1,6 @@
 /**
  * Who was shut out of which folder, and how far it is with what was there: sealed anew by the tree,
- * let go of by the holders (transfer/reclaim/clearing.ts). It remembers and tells; it does nothing
+ * let go of by the holders (transfer/placed/clearing.ts). It remembers and tells; it does nothing
  * itself.
  *
  *   w/ERA  u8 version 2 | varint since ms | bytes whom, as she was called then | bytes path
@@ -17,7 +17,7 @@ import { type Ino, parseIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { WithdrawalView } from "../base/sharing-views.ts";
 import type { SealedEra, Withdrew } from "../base/sharing.ts";
-import type { Clearing } from "../transfer/reclaim/clearing.ts";
+import type { Clearing } from "../transfer/placed/clearing.ts";
 
 export interface WithdrawalsNeeds {
   readonly books: KeyValue;

@@ -12,15 +12,15 @@ import type { SegmentBooks, SegmentState } from "./books.ts";
 import type { Groups } from "./groups/groups.ts";
 import type { GroupDrift } from "./groups/law.ts";
 import { type LogNeeds, learnLogs } from "./groups/logs.ts";
-import { type Lacking, dropShard, mendSegment, moveHolders } from "./groups/mend.ts";
-import type { Mover } from "./reclaim/move.ts";
-import type { Outgoing } from "./reclaim/outgoing.ts";
 import type { Placer } from "./groups/place.ts";
-import { type ProbedShard, probeShard } from "./reads/probe-shard.ts";
 import { type PublishNeeds, republishHead } from "./heads/publish.ts";
+import { type Lacking, dropShard, mendSegment, moveHolders } from "./placed/mend.ts";
+import type { Mover } from "./placed/move.ts";
+import type { Outgoing } from "./placed/outgoing.ts";
+import type { Surplus } from "./placed/surplus.ts";
+import { type ProbedShard, probeShard } from "./reads/probe-shard.ts";
 import type { Records } from "./reads/records.ts";
 import type { ShardReader } from "./reads/shards.ts";
-import type { Surplus } from "./reclaim/surplus.ts";
 import type { Observation, Witness } from "./witness.ts";
 
 export interface HealthNeeds extends PublishNeeds {

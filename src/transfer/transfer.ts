@@ -2,8 +2,8 @@
  * The face of this room: the drive's blocks to the peers and back. It introduces its parts to each
  * other and owns nothing that must be closed: its books belong to whoever gave them.
  *
- * Read uploads/pack.ts and segment.ts for what is sent, uploads/upload.ts for when, and
- * reads/download.ts for the way back.
+ * Read segments/ for what is sent, uploads/upload.ts for when, and reads/download.ts for the way
+ * back.
  */
 import type { BlockFetcher, CensusTaker, KeyValue, RootMerger } from "../base/blocks.ts";
 import type { UploadSource } from "../base/blocks.ts";
@@ -23,36 +23,36 @@ import type { Coder } from "../erasure/erasure.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
 import { SegmentBooks } from "./books.ts";
-import { BrakedUploader } from "./uploads/braked.ts";
 import type { CatalogEntry } from "./catalog/catalog-page.ts";
 import { Catalog } from "./catalog/catalog.ts";
-import { type Clearing, openClearing } from "./reclaim/clearing.ts";
 import { Devices } from "./devices/devices.ts";
 import { directly } from "./devices/direct.ts";
-import { Downloader } from "./reads/download.ts";
-import { flushNow } from "./uploads/flush.ts";
-import { Groups } from "./groups/groups.ts";
-import { type Health, healthOf } from "./health.ts";
 import type { Hearing } from "./devices/hearing.ts";
-import type { Law } from "./groups/law.ts";
 import { type DeviceLender, afterLoans } from "./devices/lender.ts";
+import { type Removal, shutOut } from "./devices/shut-out.ts";
+import type { Telling } from "./devices/telling.ts";
+import { Groups } from "./groups/groups.ts";
+import type { Law } from "./groups/law.ts";
 import type { LogNeeds } from "./groups/logs.ts";
-import { Mover } from "./reclaim/move.ts";
-import { Outgoing } from "./reclaim/outgoing.ts";
-import { HedgeBudget, Pace } from "./reads/pace.ts";
 import { Placer } from "./groups/place.ts";
 import type { InForce } from "./groups/policies.ts";
 import { Announcer, type Published, Renewal, published } from "./heads/publish.ts";
 import { type Recovered, recover } from "./heads/recover.ts";
-import { Reclaimer, reclaimNow } from "./reclaim/reclaim.ts";
+import { type Health, healthOf } from "./health.ts";
+import { type Clearing, openClearing } from "./placed/clearing.ts";
+import { Mover } from "./placed/move.ts";
+import { Outgoing } from "./placed/outgoing.ts";
+import { Reclaimer, reclaimNow } from "./placed/reclaim.ts";
+import { Surplus } from "./placed/surplus.ts";
+import { Downloader } from "./reads/download.ts";
+import { HedgeBudget, Pace } from "./reads/pace.ts";
 import { Records } from "./reads/records.ts";
-import { Roll } from "./devices/roll.ts";
 import { ShardReader } from "./reads/shards.ts";
-import { type Removal, shutOut } from "./devices/shut-out.ts";
+import { Roll } from "./roll.ts";
 import { statusNow } from "./status/now.ts";
 import { type TransferStatus, shardsByHolder } from "./status/status.ts";
-import { Surplus } from "./reclaim/surplus.ts";
-import type { Telling } from "./devices/telling.ts";
+import { BrakedUploader } from "./uploads/braked.ts";
+import { flushNow } from "./uploads/flush.ts";
 import { Uploader } from "./uploads/upload.ts";
 import { Witness } from "./witness.ts";
 

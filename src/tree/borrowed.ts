@@ -6,12 +6,12 @@
 import { treeKeys } from "../dag/keys.ts";
 import { parseRoot } from "../dag/root.ts";
 import { noTieLinks } from "../dag/ties.ts";
-import { Brake } from "./past/brake.ts";
-import { Commits } from "./commit/commit.ts";
-import { KeptRoots } from "./commit/kept-roots.ts";
 import { Renewer } from "./anew/renewing.ts";
 import { Resealer } from "./anew/resealing.ts";
-import { State, type TreeNeeds } from "./state.ts";
+import { Commits } from "./commit/commit.ts";
+import { KeptRoots } from "./commit/kept-roots.ts";
+import { Brake } from "./past/brake.ts";
+import { State, type TreeNeeds } from "./state/state.ts";
 import { TiesPart } from "./ties.ts";
 import { type Tree, treeOf } from "./tree.ts";
 

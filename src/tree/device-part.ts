@@ -2,15 +2,14 @@
  * The tree's part among the drive's devices: it takes in what others made, and tells what this one
  * did. While one of them listens, what changes here is committed at once (prompt.ts).
  */
-import type { OwnNews } from "../base/devices.ts";
+import type { Loan, OwnNews } from "../base/devices.ts";
 import type { PeerId } from "../base/ids.ts";
 import { openRoot } from "../dag/root.ts";
-import type { Brake } from "./past/brake.ts";
 import type { Commits } from "./commit/commit.ts";
-import type { Loan } from "./merge/loans.ts";
 import type { Merger, StaleListener } from "./merge/merge.ts";
+import type { Brake } from "./past/brake.ts";
 import { Prompt } from "./prompt.ts";
-import type { State } from "./state.ts";
+import type { State } from "./state/state.ts";
 
 export interface DevicePart {
   /**

@@ -8,7 +8,10 @@ import { rootIno } from "../base/ids.ts";
 import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
 import { nameOfSlot } from "../dag/policies.ts";
+import type { ResealProgress, Resealer } from "./anew/resealing.ts";
 import { attempt } from "./attempt.ts";
+import { governorOf, slotNames, slotOf } from "./looking/slots.ts";
+import { nodeAt, pathOf } from "./looking/walking.ts";
 import {
   keptTexts,
   policyOf,
@@ -16,11 +19,8 @@ import {
   removePolicy,
   setPolicy,
 } from "./names/folder-policy.ts";
-import type { ResealProgress, Resealer } from "./anew/resealing.ts";
-import { governorOf, slotNames, slotOf } from "./names/slots.ts";
 import { StandIns } from "./stand-in/stand-in.ts";
-import type { State } from "./state.ts";
-import { nodeAt, pathOf } from "./walking.ts";
+import type { State } from "./state/state.ts";
 
 export interface Governed extends StandInMaker {
   /** Seals anew what lies under another policy than its folder's: for the same loop. */

@@ -6,12 +6,12 @@ import { HiveError } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
 import { parseRoot } from "../dag/root.ts";
 import type { Commits } from "./commit/commit.ts";
+import { isDirectory } from "./looking/names.ts";
+import { findInos } from "./looking/walking.ts";
 import { GuestMeeting, OwnerMeeting } from "./merge/folder.ts";
 import type { Merger, StaleListener } from "./merge/merge.ts";
-import { isDirectory } from "./names/names.ts";
-import type { Node } from "./nodes.ts";
-import type { State } from "./state.ts";
-import { findInos } from "./walking.ts";
+import type { Node } from "./state/nodes.ts";
+import type { State } from "./state/state.ts";
 
 /** Somebody who may write a folder of this drive. */
 export interface TreeGuest {

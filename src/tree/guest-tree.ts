@@ -11,8 +11,8 @@ import type { Seen } from "../dag/marks.ts";
 import { noPolicies } from "../dag/policies.ts";
 import { type RootRecord, parseRoot, sealRoot } from "../dag/root.ts";
 import { noTieLinks } from "../dag/ties.ts";
-import type { Device } from "./devices.ts";
-import type { TreeNeeds } from "./state.ts";
+import type { Device } from "./state/devices.ts";
+import type { TreeNeeds } from "./state/state.ts";
 import { type Tree, type TreeOptions, openTree } from "./tree.ts";
 
 export interface GuestTreeOptions extends Pick<TreeOptions, "treeSecret" | "readOnly"> {

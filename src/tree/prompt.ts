@@ -4,7 +4,7 @@
  * nobody listens it does nothing, and commits come when schedule.ts says so.
  */
 import { limits } from "../base/limits.ts";
-import type { State } from "./state.ts";
+import type { State } from "./state/state.ts";
 
 const { tellRestMs, tellRestMsMax } = limits.devices;
 

@@ -3,13 +3,13 @@
  * of them, and tells him what other devices' roots have, before anything of those comes in. Whoever
  * was shut out on one device is so on the next before that has what came after. It reads no entry.
  */
+import type { Loan } from "../base/devices.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type ChunkLink, openChunk } from "../dag/chunks.ts";
 import type { RootRecord } from "../dag/root.ts";
 import { attempt } from "./attempt.ts";
-import type { Loan } from "./merge/loans.ts";
-import type { State } from "./state.ts";
+import type { State } from "./state/state.ts";
 
 const { chunkBytes } = limits.tree;
 

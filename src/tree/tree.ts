@@ -2,11 +2,11 @@
  * The tree's face: the FileSystem port over a DriveStore. Each method is an attempt (attempt.ts) of
  * an operation from names/ or content/; here are only handles, lookup counts and open.
  *
- * Read: attempt, state, then the operation you care about; commit/ and journal/ for durability.
+ * Read: attempt, state/, then the operation you care about; commit/ for durability.
  */
 import type { CensusTaker } from "../base/blocks.ts";
-import type { Caller, FileSystem, OpenFlags } from "../base/filesystem.ts";
 import { HiveError } from "../base/errors.ts";
+import type { Caller, FileSystem, OpenFlags } from "../base/filesystem.ts";
 import { type Cid, type Handle, type Ino, parseName, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { BrakeRule, KeepRule } from "../base/snapshots.ts";
@@ -14,44 +14,44 @@ import type { Maybe, Step } from "../base/step.ts";
 import { fileType, isFolderMode, typeMask } from "../dag/inodes.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { openRoot } from "../dag/root.ts";
+import { Renewer, type Renewing, renewingPart } from "./anew/renewing.ts";
+import { Resealer } from "./anew/resealing.ts";
 import { attempt } from "./attempt.ts";
-import { setAttributes } from "./names/attributes.ts";
-import { Brake } from "./past/brake.ts";
 import { Commits } from "./commit/commit.ts";
-import { type DevicePart, devicePart } from "./device-part.ts";
-import { fileOf, readRange, seekRange } from "./content/content.ts";
-import { persist } from "./content/flush.ts";
 import { Collector } from "./commit/garbage.ts";
-import { type Governed, governedPart } from "./governed.ts";
-import { Handles } from "./handles.ts";
 import { KeptRoots } from "./commit/kept-roots.ts";
-import { link, make, makeNameless } from "./names/making.ts";
-import { type GuestPart, guestPart } from "./guest-part.ts";
-import { Merger } from "./merge/merge.ts";
-import { directoryOf, findName, nodeOf } from "./names/names.ts";
 import { newRoot, writerOf } from "./commit/new-root.ts";
-import type { Node } from "./nodes.ts";
-import { Past } from "./past/past.ts";
+import { type LostChange, replay } from "./commit/replay.ts";
+import { persist } from "./content/flush.ts";
 import { allocate, copyRange } from "./content/ranges.ts";
+import { writeRange } from "./content/writing.ts";
+import { type DevicePart, devicePart } from "./device-part.ts";
+import { type Governed, governedPart } from "./governed.ts";
+import { type GuestPart, guestPart } from "./guest-part.ts";
+import { fileOf, readRange, seekRange } from "./looking/content.ts";
+import { directoryOf, findName, nodeOf } from "./looking/names.ts";
+import { cidsBelow, cidsOf, itemAfter, nodeAt, pathOf } from "./looking/walking.ts";
+import { Merger } from "./merge/merge.ts";
+import { setAttributes } from "./names/attributes.ts";
+import { link, make, makeNameless } from "./names/making.ts";
 import { describing, growing, opening, refuseArrival, resizing } from "./names/refusing.ts";
 import { afterLoss, rmdir, unlink } from "./names/removing.ts";
 import { rename } from "./names/renaming.ts";
-import { type LostChange, replay } from "./journal/replay.ts";
-import { Pinner } from "./pins/pinner.ts";
-import { Renewer, type Renewing, renewingPart } from "./anew/renewing.ts";
-import { Resealer } from "./anew/resealing.ts";
-import type { Device } from "./devices.ts";
-import { State, type TreeNeeds } from "./state.ts";
-import { TiesPart } from "./ties.ts";
-import { Trash } from "./past/trash.ts";
-import { volumeStats } from "./volume.ts";
-import { cidsBelow, cidsOf, itemAfter, nodeAt, pathOf } from "./walking.ts";
-import { writeRange } from "./content/writing.ts";
 import { getXattr, listXattrs, removeXattr, setXattr } from "./names/xattrs.ts";
+import { Brake } from "./past/brake.ts";
+import { Past } from "./past/past.ts";
+import { Trash } from "./past/trash.ts";
+import { Pinner } from "./pins/pinner.ts";
+import type { Device } from "./state/devices.ts";
+import { Handles } from "./state/handles.ts";
+import type { Node } from "./state/nodes.ts";
+import { State, type TreeNeeds } from "./state/state.ts";
+import { TiesPart } from "./ties.ts";
+import { volumeStats } from "./volume.ts";
 
 const { symlinkBytesMax } = limits.tree;
 
-export type { TreeNeeds } from "./state.ts";
+export type { TreeNeeds } from "./state/state.ts";
 export type { Pinner } from "./pins/pinner.ts";
 
 export interface TreeOptions {

@@ -2,7 +2,7 @@
 import type { VolumeStats } from "../base/filesystem.ts";
 import { nameBytesMax } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { State } from "./state.ts";
+import type { State } from "./state/state.ts";
 
 export function volumeStats(state: State): VolumeStats {
   const { dirtyBytes, dirtyBytesMax } = state.needs.store.usage();

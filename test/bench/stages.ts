@@ -16,7 +16,7 @@ import { openCache } from "../../src/cache/cache.ts";
 import { chunkSealer } from "../../src/crypt/chunk-seal.ts";
 import { openChunk, sealChunks } from "../../src/dag/chunks.ts";
 import { openJournal, sealJournal, treeKeys } from "../../src/dag/keys.ts";
-import { encodeChanges } from "../../src/tree/journal/journal.ts";
+import { encodeChanges } from "../../src/tree/state/journal.ts";
 
 const times = 200;
 const chunkBytes = 256 * 1024;

@@ -18,7 +18,7 @@ import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
-import { deviceFor } from "../../src/tree/devices.ts";
+import { deviceFor } from "../../src/tree/state/devices.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { openVault } from "../../src/vault/vault.ts";
 import { OwnTime } from "./own-time.ts";

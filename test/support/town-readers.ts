@@ -15,7 +15,7 @@ import { openCoder } from "../../src/erasure/erasure.ts";
 import { borrowedStore } from "../../src/shared/store.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { type Sharing, openSharing } from "../../src/sharing/sharing.ts";
-import { Clearing } from "../../src/transfer/reclaim/clearing.ts";
+import { Clearing } from "../../src/transfer/placed/clearing.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
 import type { DeviceTown, TownDevice } from "./device-town.ts";

@@ -8,7 +8,7 @@ import { encodeEntry, parseEntry } from "../../src/dag/entries.ts";
 import { type Eras, erasOfBoth, firstEra, nextEra } from "../../src/dag/eras.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { encodeRoot, parseRoot } from "../../src/dag/root.ts";
-import { encodeChanges, parseChanges } from "../../src/tree/journal/journal.ts";
+import { encodeChanges, parseChanges } from "../../src/tree/state/journal.ts";
 import { troubleWithDamaged } from "../support/damage.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

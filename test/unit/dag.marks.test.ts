@@ -8,8 +8,8 @@ import { encodeEntry, parseEntry } from "../../src/dag/entries.ts";
 import { deviceOf, isSeen, markOf, noDevices, seenByBoth } from "../../src/dag/marks.ts";
 import { encodeRoot, parseRoot } from "../../src/dag/root.ts";
 import { encodeOwnerRecords, parseOwnerRecords } from "../../src/peers/message.ts";
-import { deviceFor } from "../../src/tree/devices.ts";
-import { encodeChanges, parseChanges } from "../../src/tree/journal/journal.ts";
+import { deviceFor } from "../../src/tree/state/devices.ts";
+import { encodeChanges, parseChanges } from "../../src/tree/state/journal.ts";
 
 const hex = (text: string) => Buffer.from(text, "hex");
 const vectors = JSON.parse(

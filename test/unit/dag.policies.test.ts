@@ -8,7 +8,7 @@ import { encodeEntry, parseEntry } from "../../src/dag/entries.ts";
 import { openJournal, treeKeys } from "../../src/dag/keys.ts";
 import { encodeTexts, parseTexts } from "../../src/dag/policies.ts";
 import { encodeRoot, openRoot, parseRoot, sealRoot } from "../../src/dag/root.ts";
-import { encodeChanges, parseChanges } from "../../src/tree/journal/journal.ts";
+import { encodeChanges, parseChanges } from "../../src/tree/state/journal.ts";
 import { troubleWithDamaged } from "../support/damage.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

@@ -6,7 +6,7 @@ import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { Withdrawals } from "../../src/sharing/withdrawals.ts";
-import { openClearing } from "../../src/transfer/reclaim/clearing.ts";
+import { openClearing } from "../../src/transfer/placed/clearing.ts";
 import { SegmentBooks } from "../../src/transfer/books.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import { MemoryStore } from "../support/memory-store.ts";

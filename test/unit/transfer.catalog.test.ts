@@ -13,9 +13,9 @@ import { type CatalogEntry, decodePage, decodePageBlock } from "../../src/transf
 import { decodePayload, encodePage } from "../../src/transfer/catalog/catalog-page.ts";
 import { encodePageBlock, encodePayload } from "../../src/transfer/catalog/catalog-page.ts";
 import { Catalog } from "../../src/transfer/catalog/catalog.ts";
-import { planSegment } from "../../src/transfer/uploads/pack.ts";
+import { planSegment } from "../../src/transfer/segments/pack.ts";
 import { mergeCount, mergeRuns } from "../../src/transfer/catalog/runs.ts";
-import { codeSegment, signSegment } from "../../src/transfer/uploads/segment.ts";
+import { codeSegment, signSegment } from "../../src/transfer/segments/segment.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { isCorrupt } from "../support/faults.ts";
 import { MemoryBooks } from "../support/transfer-world.ts";

@@ -14,8 +14,8 @@ import { parseDeletion, signDeletion } from "../../src/crypt/deletions.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { parseSegmentRecord, signRelease } from "../../src/crypt/records.ts";
-import { Clearing } from "../../src/transfer/reclaim/clearing.ts";
-import { type Occupied, planRepacking } from "../../src/transfer/reclaim/occupancy.ts";
+import { Clearing } from "../../src/transfer/placed/clearing.ts";
+import { type Occupied, planRepacking } from "../../src/transfer/placed/occupancy.ts";
 import { MemoryBooks, type VaultWorld, makeVaultWorld, missing, openWorld }
   from "../support/transfer-world.ts";
 

@@ -6,7 +6,7 @@ import { isFault } from "../../src/base/errors.ts";
 import { type Cid, cidOf, parseCidBytes } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { type Layout, frameShard, planRound, planSegment } from "../../src/transfer/uploads/pack.ts";
+import { type Layout, frameShard, planRound, planSegment } from "../../src/transfer/segments/pack.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.pack.test.ts`;

@@ -11,7 +11,7 @@ import { type Cid, type SegmentId, cidOf } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";
-import { type Occupied, planRepacking } from "../../src/transfer/reclaim/occupancy.ts";
+import { type Occupied, planRepacking } from "../../src/transfer/placed/occupancy.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { Crash, MemoryBooks, type VaultWorld, makeVaultWorld } from "../support/transfer-world.ts";

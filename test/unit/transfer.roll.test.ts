@@ -18,7 +18,7 @@ import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { parseHead, signHead } from "../../src/crypt/records.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
 import { encodePayload } from "../../src/transfer/catalog/catalog-page.ts";
-import { Roll } from "../../src/transfer/devices/roll.ts";
+import { Roll } from "../../src/transfer/roll.ts";
 import { faultOf } from "../support/faults.ts";
 import { MemoryBooks, makeBlocks, makeWorld, openWorld } from "../support/transfer-world.ts";
 

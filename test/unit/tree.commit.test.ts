@@ -10,7 +10,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { openJournal, treeKeys } from "../../src/dag/keys.ts";
 import { checkTree } from "../../src/tree/check/check.ts";
-import { encodeChanges, parseChanges } from "../../src/tree/journal/journal.ts";
+import { encodeChanges, parseChanges } from "../../src/tree/state/journal.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import { flags, place } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";

@@ -2,7 +2,7 @@
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { Extents } from "../../src/tree/content/extents.ts";
+import { Extents } from "../../src/tree/state/extents.ts";
 
 const { chunkBytes } = limits.tree;
 const seed = process.env["HIVE_SEED"] ?? "1";

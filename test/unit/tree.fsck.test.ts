@@ -16,7 +16,7 @@ import { encodeLink, isLost, lostLink, parseLink } from "../../src/dag/chunks.ts
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
 import type { TreeReport } from "../../src/tree/check/check.ts";
-import { fsckTree } from "../../src/tree/check/fsck.ts";
+import { fsckTree } from "../../src/tree/fsck.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { hashOf, listDirectory, nobody } from "../support/walk.ts";

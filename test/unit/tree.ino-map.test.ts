@@ -3,7 +3,7 @@ import { test } from "tap";
 import type { Ino } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { markOf } from "../../src/dag/marks.ts";
-import { InoMap } from "../../src/tree/ino-map.ts";
+import { InoMap } from "../../src/tree/state/ino-map.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 

@@ -9,7 +9,7 @@ import { parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog as log } from "../../src/base/log.ts";
 import { systemRandom as random } from "../../src/base/random.ts";
-import { Parts } from "../../src/tree/content/parts.ts";
+import { Parts } from "../../src/tree/state/parts.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { nobody } from "../support/walk.ts";

@@ -6,7 +6,7 @@ import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { fsckTree } from "../../src/tree/check/fsck.ts";
+import { fsckTree } from "../../src/tree/fsck.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { pictureOf, wordsOf } from "../support/drive-user.ts";
 import { type Device, Devices } from "../support/merge-devices.ts";

@@ -6,13 +6,13 @@ import { HiveError } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
 import { addDevice, recoverDrive } from "../../hive.ts";
-import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
+import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
 import { type Home, makeHome } from "../home/home.ts";
 import { hasKeys, writeKeys } from "../home/keys.ts";
+import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, say } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
-import { readSettings, writeSettings } from "../home/settings.ts";
 import { newPassphrase, recoverySettings } from "./setup.ts";
 
 export async function add(home: Home, line: CommandLine): Promise<ExitCode> {

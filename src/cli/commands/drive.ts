@@ -5,13 +5,13 @@ import type { InviteView, PeerRow } from "../../base/peer-views.ts";
 import type { TendedView } from "../../base/sharing-views.ts";
 import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport } from "../../base/views.ts";
 import { type Arguments, askControl } from "../daemon/control.ts";
+import { insideMount } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
-import { insideMount } from "../home/inside-mount.ts";
 import { mountPointOf } from "../home/mount-point.ts";
+import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, printJson, say, sizeText, table } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
-import { readSettings, writeSettings } from "../home/settings.ts";
 import { tendedWords } from "../text/shares.ts";
 import { statusText } from "../text/status.ts";
 

@@ -5,14 +5,14 @@ import type { FsckProblem, FsckReport } from "../../base/damages.ts";
 import { HiveError } from "../../base/errors.ts";
 import { silentLog } from "../../base/log.ts";
 import { type Done, checkDrive } from "../../hive.ts";
-import { driveConfigOf } from "../home/config.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
+import { driveConfigOf } from "../home/config.ts";
 import type { Home } from "../home/home.ts";
 import { hasDrive, hasKeys, obtainPassphrase, readKeys } from "../home/keys.ts";
+import { readSettings } from "../home/settings.ts";
 import { print, printJson, say, sizeText } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
-import { readSettings } from "../home/settings.ts";
 
 /** A script that wants more than these has a drive that nobody repairs by hand. */
 const problemsInJsonMax = 10_000;

@@ -3,13 +3,13 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import type { PathPolicy, PolicyReport } from "../../base/policy-views.ts";
 import type { DriveStatus } from "../../base/views.ts";
 import { askControl } from "../daemon/control.ts";
+import { insideMount } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
-import { insideMount } from "../home/inside-mount.ts";
-import { movingText, print, printJson, say, table } from "../output.ts";
-import type { CommandLine } from "../table/parse.ts";
 import { type PolicyFile, findPolicy, policyFiles, readPolicy } from "../home/policies.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
+import { movingText, print, printJson, say, table } from "../output.ts";
+import type { CommandLine } from "../table/parse.ts";
 
 /** What hive-policy(5) calls the default. */
 const builtInText = "policy built-in { }";

@@ -4,9 +4,9 @@ import type { NodeStatus } from "../../base/views.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { type Home, makeHome } from "../home/home.ts";
+import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, printJson, say, sizeText } from "../output.ts";
 import { type CommandLine, parseBytes } from "../table/parse.ts";
-import { readSettings, writeSettings } from "../home/settings.ts";
 
 export async function quota(home: Home, line: CommandLine): Promise<ExitCode> {
   const [text] = line.operands;

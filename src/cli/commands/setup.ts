@@ -6,7 +6,6 @@ import { lineLog, toStandardError } from "../../base/log.ts";
 import { giveWay } from "../../base/priority.ts";
 import { systemRandom } from "../../base/random.ts";
 import { openNode, recoverDrive, seedOfWords, wordsOfSeed } from "../../hive.ts";
-import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
 import { serveControl, vouchIn } from "../daemon/control.ts";
 import {
   askedToEnd,
@@ -15,18 +14,19 @@ import {
   sayReady,
   startInBackground,
 } from "../daemon/daemon.ts";
-import { examine } from "./doctor.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
+import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
 import { watchFiles } from "../home/file-watch.ts";
 import { type Home, makeHome } from "../home/home.ts";
 import { hasKeys, obtainPassphrase, readKeys, writeKeys } from "../home/keys.ts";
 import { readNetworkKey, writeNetworkKey } from "../home/network-key.ts";
-import { orderIn } from "./leave.ts";
+import { readSettings, writeSettings } from "../home/settings.ts";
+import { trafficReload } from "../home/traffic-orders.ts";
 import { print, printJson, say } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { heldText } from "../text/held.ts";
-import { readSettings, writeSettings } from "../home/settings.ts";
-import { trafficReload } from "../home/traffic-orders.ts";
+import { examine } from "./doctor.ts";
+import { orderIn } from "./leave.ts";
 
 /** 24 words of at most 8 letters, with room for white space and mistakes. */
 const wordsBytesMax = 4096;

@@ -6,15 +6,15 @@ import { type Accepted, type Capability, capabilities } from "../../base/sharing
 import { type Drive, type RevokeWish, type Revoked, isLink, linkNeedsPassphrase }
   from "../../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "../daemon/control.ts";
+import { insideMount, namesOf } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
-import { groupCommand, groupHandlersOf } from "./groups.ts";
-import { insideMount, namesOf } from "../home/inside-mount.ts";
 import { obtainPassphrase } from "../home/keys.ts";
 import { print, printJson, say, table } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { sharesText } from "../text/shares.ts";
 import { showCode } from "../text/show-code.ts";
+import { groupCommand, groupHandlersOf } from "./groups.ts";
 
 export async function contacts(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, name, text, ...more] = line.operands;

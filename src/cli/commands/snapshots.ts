@@ -5,15 +5,15 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import type {
   BrakeStatus, Comparison, Difference, RestoreReport, Snapshot,
 } from "../../base/snapshots.ts";
-import { findCommand } from "../table/commands.ts";
 import { type Arguments, askControl } from "../daemon/control.ts";
+import { insideMount } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
-import { insideMount } from "../home/inside-mount.ts";
 import { parseKeepRule } from "../home/keep-rule.ts";
-import { brakeText, print, printJson, say, sizeText, table } from "../output.ts";
-import type { CommandLine } from "../table/parse.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
+import { brakeText, print, printJson, say, sizeText, table } from "../output.ts";
+import { findCommand } from "../table/commands.ts";
+import type { CommandLine } from "../table/parse.ts";
 
 const whys: Readonly<Record<Snapshot["why"], string>> = {
   rule: "", asked: "kept until deleted", restore: "before a restore", brake: "before the brake",

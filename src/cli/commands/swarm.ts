@@ -14,10 +14,10 @@ import {
 } from "../daemon/daemon.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { type Home, socketIn } from "../home/home.ts";
-import { print, printJson, say, sizeText, table } from "../output.ts";
-import type { CommandLine } from "../table/parse.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
+import { print, printJson, say, sizeText, table } from "../output.ts";
 import { Swarm, type SwarmRow, swarmPeersMax } from "../swarm/swarm.ts";
+import type { CommandLine } from "../table/parse.ts";
 
 const peersDefault = 8;
 /** In a swarm for trying things, nobody waits a day to see a repair. */

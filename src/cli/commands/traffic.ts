@@ -7,11 +7,11 @@ import type { TrafficStatus } from "../../base/traffic-views.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { type Home, makeHome } from "../home/home.ts";
-import { lineText, print, printJson, say } from "../output.ts";
-import type { CommandLine } from "../table/parse.ts";
 import { type Settings, readSettings, writeSettings } from "../home/settings.ts";
 import { parseMetered, parseTimetable } from "../home/timetable.ts";
 import { endPause, readPause, writePause } from "../home/traffic-orders.ts";
+import { lineText, print, printJson, say } from "../output.ts";
+import type { CommandLine } from "../table/parse.ts";
 
 export async function limit(home: Home, line: CommandLine): Promise<ExitCode> {
   const changes = { ...directionIn(line.operands), ...lanIn(line), ...meteredIn(line) };

@@ -4,13 +4,13 @@ import { basename, dirname, join, resolve } from "node:path";
 import { HiveError } from "../../base/errors.ts";
 import type { DriveStatus, WatchStatus } from "../../base/views.ts";
 import { type ControlHandlers, type Progress, askControl } from "../daemon/control.ts";
+import { insideMount } from "../daemon/inside-mount.ts";
+import type { WatchKeeper } from "../daemon/watch-keeper.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
-import { insideMount } from "../home/inside-mount.ts";
+import { holds, parseWatch } from "../home/watches.ts";
 import { print, printJson, say, sizeText, table } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
-import type { WatchKeeper } from "../daemon/watch-keeper.ts";
-import { holds, parseWatch } from "../home/watches.ts";
 
 export async function watch(home: Home, line: CommandLine): Promise<ExitCode> {
   if (line.flag("run")) return (await import("../daemon/watch-process.ts")).serveWatches();

@@ -2,12 +2,12 @@
 import { join } from "node:path";
 import { limits } from "../../base/limits.ts";
 import type { DriveConfig, NodeConfig, Secrets } from "../../hive.ts";
+import { version } from "../version.ts";
 import type { Home } from "./home.ts";
 import { parseBrakeRule, parseKeepRule } from "./keep-rule.ts";
 import { readNetworkKey } from "./network-key.ts";
 import type { Settings } from "./settings.ts";
 import { ordersOf } from "./traffic-orders.ts";
-import { version } from "../version.ts";
 
 export function nodeConfigOf(home: Home, settings: Settings, secrets: Secrets): NodeConfig {
   return {

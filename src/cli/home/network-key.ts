@@ -7,8 +7,8 @@ import { HiveError } from "../../base/errors.ts";
 import { systemRandom } from "../../base/random.ts";
 import { networkKeyBytes, parseInvite } from "../../hive.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
-import { type Home, makeHome } from "./home.ts";
 import { say } from "../output.ts";
+import { type Home, makeHome } from "./home.ts";
 import { readSettings, writeSettings } from "./settings.ts";
 
 /** Undefined where there is none; Denied when others may read it. */

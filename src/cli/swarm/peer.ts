@@ -14,9 +14,9 @@ import { systemRandom } from "../../base/random.ts";
 import type { NodeStatus } from "../../base/views.ts";
 import { type NodeDuties, openNode, peerKeysOf } from "../../hive.ts";
 import { askControl } from "../daemon/control.ts";
+import { nodeConfigOf } from "../home/config.ts";
 import { type Home, homeAt, makeHome } from "../home/home.ts";
 import { hasKeys, readKeys, writeKeys } from "../home/keys.ts";
-import { nodeConfigOf } from "../home/config.ts";
 import { type Settings, defaultSettings, readSettings, writeSettings } from "../home/settings.ts";
 
 /** Made-up places, so that policies have something to choose from. */

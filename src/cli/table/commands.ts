@@ -3,7 +3,6 @@
  * table, and run.ts does not compile while one of its names leads nowhere. Summaries are lower case
  * and without a full stop, as Unix tools speak.
  */
-import type { CommandSpec } from "./spec.ts";
 import { deviceCommand } from "./devices.ts";
 import { driveCommands } from "./drive.ts";
 import { localCommands } from "./local.ts";
@@ -11,6 +10,7 @@ import { pastCommands } from "./past.ts";
 import { peerCommands } from "./peers.ts";
 import { safetyCommands } from "./safety.ts";
 import { sharingCommands } from "./sharing.ts";
+import type { CommandSpec } from "./spec.ts";
 import { swarmCommands } from "./swarm.ts";
 import { trafficCommands } from "./traffic.ts";
 

@@ -1,6 +1,6 @@
 /** `--help`, from the command table. */
-import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { commandGroups, commands } from "./commands.ts";
+import type { CommandSpec, OptionSpec } from "./spec.ts";
 
 const width = 78;
 const optionColumn = 28;

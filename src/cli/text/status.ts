@@ -1,7 +1,7 @@
 /** What `hive status` says to a person. */
 import type { DriveStatus } from "../../base/views.ts";
-import { heldText } from "./held.ts";
 import { brakeText, movingText, sizeText, timeText, trafficLines } from "../output.ts";
+import { heldText } from "./held.ts";
 import { pinLines } from "./pin.ts";
 
 export function statusText(found: DriveStatus, nowMs: number): string {

@@ -26,7 +26,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
 import { lastHead } from "../heads/publish.ts";
 import type { Records } from "../reads/records.ts";
-import type { Roll } from "./roll.ts";
+import type { Roll } from "../roll.ts";
 
 export interface DevicesNeeds {
   readonly network: PeerNetwork;

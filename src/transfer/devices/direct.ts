@@ -3,10 +3,10 @@
  * and lend, made and introduced to each other. Who was shut out is none of them.
  */
 import type { OwnerId, PeerId } from "../../base/ids.ts";
+import type { Roll } from "../roll.ts";
 import type { Devices } from "./devices.ts";
 import { Hearing, type HearingNeeds } from "./hearing.ts";
 import { DeviceLender, type DeviceLenderNeeds } from "./lender.ts";
-import type { Roll } from "./roll.ts";
 import { Telling, type TellingNeeds } from "./telling.ts";
 
 type Shared = DeviceLenderNeeds & Omit<TellingNeeds, "devices" | "isFreeLine">

@@ -5,7 +5,7 @@
 import type { RemovedView } from "../../base/devices.ts";
 import type { PeerId } from "../../base/ids.ts";
 import type { Groups } from "../groups/groups.ts";
-import type { Roll } from "./roll.ts";
+import type { Roll } from "../roll.ts";
 
 export type Removal = Pick<RemovedView, "hadWords" | "told" | "holders">;
 

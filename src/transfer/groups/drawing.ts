@@ -18,7 +18,7 @@ import { type Manner, drawGroup, replaceMembers } from "../../placement/group.ts
 import { allows } from "../../placement/judge.ts";
 import type { Policy } from "../../placement/policy.ts";
 import { choiceOf } from "./law.ts";
-import type { TooFew } from "../uploads/waiting.ts";
+import type { TooFew } from "./waiting.ts";
 
 export interface DrawingNeeds {
   readonly network: Pick<PeerNetwork, "peers">;

@@ -27,11 +27,11 @@ import { type Standing, seatsOf } from "../../guard/log.ts";
 import type { Manner } from "../../placement/group.ts";
 import { hashOfPolicy } from "../../placement/policy-hash.ts";
 import type { Policy } from "../../placement/policy.ts";
+import type { Roll } from "../roll.ts";
 import { Drawing, type Slot } from "./drawing.ts";
 import { Law } from "./law.ts";
 import { type InForce, Policies, wholeDrive } from "./policies.ts";
-import type { Roll } from "../devices/roll.ts";
-import type { TooFew } from "../uploads/waiting.ts";
+import type { TooFew } from "./waiting.ts";
 
 export interface GroupNeeds {
   readonly network: PeerNetwork;

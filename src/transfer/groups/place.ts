@@ -11,8 +11,8 @@ import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Manifest, Receipt, SegmentRecord } from "../../base/records.ts";
 import { memberOfShard } from "../../placement/seats.ts";
-import type { Groups } from "./groups.ts";
 import { type Witness, verdictOf } from "../witness.ts";
+import type { Groups } from "./groups.ts";
 
 export interface ShardToPlace {
   readonly index: number;

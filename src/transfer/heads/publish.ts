@@ -20,7 +20,7 @@ import { type HeadPayload, type ToldStandIn, decodePayload, encodePayload }
   from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
-import type { Roll } from "../devices/roll.ts";
+import type { Roll } from "../roll.ts";
 
 export interface PublishNeeds {
   readonly network: PeerNetwork;

@@ -15,9 +15,9 @@ import { type HeadPayload, type ToldStandIn, decodePayload } from "../catalog/ca
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
 import { type LogNeeds, learnLogs } from "../groups/logs.ts";
-import { takeOverHead } from "./publish.ts";
 import type { Records } from "../reads/records.ts";
-import type { Roll } from "../devices/roll.ts";
+import type { Roll } from "../roll.ts";
+import { takeOverHead } from "./publish.ts";
 
 export interface RecoverNeeds {
   readonly network: LogNeeds["network"];

@@ -3,12 +3,12 @@
  * holders at once as there are data shards, and the next blocks out of memory. It keeps a bounded
  * number of segments, checks nothing (the CID does) and forgets the oldest.
  */
-import { BufferPool } from "../../base/pool.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { ByteRange } from "../../base/filesystem.ts";
 import { HiveError } from "../../base/errors.ts";
+import type { ByteRange } from "../../base/filesystem.ts";
 import type { PeerId, SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { BufferPool } from "../../base/pool.ts";
 import type { SegmentRecord } from "../../base/records.ts";
 import type { ShardReader } from "./shards.ts";
 

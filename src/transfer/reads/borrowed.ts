@@ -14,13 +14,13 @@ import type { Manifest } from "../../base/records.ts";
 import { parseManifest } from "../../crypt/records.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import type { SegmentBooks } from "../books.ts";
+import type { Seating } from "../groups/groups.ts";
+import { Witness } from "../witness.ts";
 import { type BorrowedHead, BorrowedPlaces } from "./borrowed-places.ts";
 import { Downloader } from "./download.ts";
-import type { Seating } from "../groups/groups.ts";
 import { HedgeBudget, Pace } from "./pace.ts";
 import { Records } from "./records.ts";
 import { ShardReader } from "./shards.ts";
-import { Witness } from "../witness.ts";
 
 export interface BorrowedNeeds {
   readonly network: PeerNetwork;

@@ -12,12 +12,12 @@ import { type Cid, cidOf } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { SegmentRecord } from "../../base/records.ts";
-import { ReadAhead } from "./ahead.ts";
 import type { CatalogEntry } from "../catalog/catalog-page.ts";
+import { type Witness } from "../witness.ts";
+import { ReadAhead } from "./ahead.ts";
 import type { HedgeBudget } from "./pace.ts";
 import type { Records } from "./records.ts";
 import type { Holding, ShardReader } from "./shards.ts";
-import { type Witness } from "../witness.ts";
 
 export interface DownloadNeeds {
   readonly clock: Clock;

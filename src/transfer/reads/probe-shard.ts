@@ -2,9 +2,9 @@
 import { isFault } from "../../base/errors.ts";
 import type { PeerId, SegmentId } from "../../base/ids.ts";
 import type { SegmentBooks } from "../books.ts";
+import { type Verdict, verdictOf } from "../witness.ts";
 import type { Records } from "./records.ts";
 import type { ShardReader } from "./shards.ts";
-import { type Verdict, verdictOf } from "../witness.ts";
 
 export interface ProbeShardNeeds {
   readonly segments: SegmentBooks;

@@ -3,18 +3,18 @@
  * segment's group, since each keeps the record with its shard. What members say is checked by the
  * owner's signature, and by the id that was asked for.
  */
+import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { GroupId, OwnerId, PeerId, SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PeerNetwork } from "../../base/network.ts";
-import type { Clock } from "../../base/clock.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
 import { memberOfShard } from "../../placement/seats.ts";
 import { type SegmentBooks, freshState } from "../books.ts";
-import { gather } from "./gather.ts";
 import type { Seating } from "../groups/groups.ts";
-import { idBefore } from "./shards.ts";
 import type { Witness } from "../witness.ts";
+import { gather } from "./gather.ts";
+import { idBefore } from "./shards.ts";
 
 export interface RecordsNeeds {
   readonly network: PeerNetwork;

@@ -14,10 +14,10 @@ import { shardIdOf } from "../../crypt/merkle.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import { memberOfShard } from "../../placement/seats.ts";
 import { type SegmentBooks, isProven } from "../books.ts";
-import { type ReadPiece, gather } from "./gather.ts";
 import type { Seating } from "../groups/groups.ts";
-import type { HedgeBudget, Pace } from "./pace.ts";
 import { type Verdict, type Witness, verdictOf } from "../witness.ts";
+import { type ReadPiece, gather } from "./gather.ts";
+import type { HedgeBudget, Pace } from "./pace.ts";
 
 export interface Holding {
   readonly index: number;

@@ -1,12 +1,12 @@
 /** Asks the parts for what status.ts counts. */
 import type { GroupId, PeerId } from "../../base/ids.ts";
 import type { SegmentBooks } from "../books.ts";
-import type { BrakedUploader } from "../uploads/braked.ts";
 import type { Groups } from "../groups/groups.ts";
-import { staying } from "../health.ts";
-import { movingOf } from "../reclaim/moving.ts";
-import type { Outgoing } from "../reclaim/outgoing.ts";
 import { wholeDrive } from "../groups/policies.ts";
+import { staying } from "../health.ts";
+import { movingOf } from "../placed/moving.ts";
+import type { Outgoing } from "../placed/outgoing.ts";
+import type { BrakedUploader } from "../uploads/braked.ts";
 import { type TransferStatus, statusOf } from "./status.ts";
 
 interface Parts {

@@ -4,10 +4,10 @@ import { type Manifest, erasureClasses } from "../../base/records.ts";
 import type { HeldBack } from "../../base/stand-in.ts";
 import { mendedFrom } from "../../placement/classes.ts";
 import { type SegmentState, isProven } from "../books.ts";
+import type { Waiting } from "../groups/waiting.ts";
+import type { Moving } from "../placed/moving.ts";
 import type { LaneStatus } from "../uploads/lanes.ts";
-import type { Moving } from "../reclaim/moving.ts";
 import { type PartStatus, partsOf } from "./parts.ts";
-import type { Waiting } from "../uploads/waiting.ts";
 
 export interface TransferStatus {
   /** The largest class in use; undefined before the first group. */

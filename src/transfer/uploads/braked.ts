@@ -7,9 +7,9 @@ import type { RoundOptions } from "../../base/blocks.ts";
 import { type Brake, unlessBraked } from "../../base/brake.ts";
 import type { HeldBack } from "../../base/stand-in.ts";
 import type { Step } from "../../base/step.ts";
+import type { Waiting } from "../groups/waiting.ts";
 import type { LaneStatus } from "./lanes.ts";
 import type { Uploader } from "./upload.ts";
-import type { Waiting } from "./waiting.ts";
 
 export class BrakedUploader implements Step {
   readonly name = "upload";

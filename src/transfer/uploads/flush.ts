@@ -2,8 +2,8 @@
 import type { Clock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
+import type { Roll } from "../roll.ts";
 import type { BrakedUploader } from "./braked.ts";
-import type { Roll } from "../devices/roll.ts";
 
 interface Parts {
   readonly clock: Clock;

@@ -6,11 +6,11 @@
 import { isFault } from "../../base/errors.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
-import { tellAbandoned } from "./abandon.ts";
 import type { HalfPlaced } from "../books.ts";
+import type { CodedSegment } from "../segments/segment.ts";
+import { tellAbandoned } from "./abandon.ts";
 import { withFound } from "./found.ts";
 import { groupFor } from "./lanes.ts";
-import type { CodedSegment } from "./segment.ts";
 import type { Sending, SendingNeeds } from "./sending.ts";
 
 export interface HalvesNeeds extends SendingNeeds {

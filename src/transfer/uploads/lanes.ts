@@ -8,7 +8,7 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import type { Manifest } from "../../base/records.ts";
 import type { Groups } from "../groups/groups.ts";
 import { wholeDrive } from "../groups/policies.ts";
-import { type Waiting, notHere } from "./waiting.ts";
+import { type Waiting, notHere } from "../groups/waiting.ts";
 
 export interface Lane {
   readonly slot: PolicySlot;

@@ -13,8 +13,8 @@ import type { DriveKeys } from "../../crypt/drive.ts";
 import { type SegmentBooks, heldCount } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
-import { type Lane, lanesOf } from "./lanes.ts";
 import { type Renewal, type ToldRoot, lastTold } from "../heads/publish.ts";
+import { type Lane, lanesOf } from "./lanes.ts";
 
 export interface Round extends ToldRoot {
   readonly lanes: readonly Lane[];

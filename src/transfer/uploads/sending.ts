@@ -17,11 +17,11 @@ import { freshState, heldCount } from "../books.ts";
 import type { CatalogEntry } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
-import type { Layout } from "./pack.ts";
 import type { Placer } from "../groups/place.ts";
-import { type CodedSegment, codeSegment, signSegment } from "./segment.ts";
-import { ShardPool } from "./shard-pool.ts";
+import type { Layout } from "../segments/pack.ts";
+import { type CodedSegment, codeSegment, signSegment } from "../segments/segment.ts";
 import type { Witness } from "../witness.ts";
+import { ShardPool } from "./shard-pool.ts";
 
 export interface SendingNeeds {
   readonly books: KeyValue;

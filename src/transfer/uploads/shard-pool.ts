@@ -3,8 +3,8 @@
  * garbage for every few dozen MiB of fresh buffers, which cost more than coding and hashing them.
  * What is not given back is no loss: it is collected like anything else.
  */
-import { BufferPool } from "../../base/pool.ts";
 import { limits } from "../../base/limits.ts";
+import { BufferPool } from "../../base/pool.ts";
 
 export class ShardPool {
   readonly #pools: ReadonlyMap<number, BufferPool>;

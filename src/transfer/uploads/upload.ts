@@ -24,18 +24,18 @@ import type { Coder } from "../../erasure/erasure.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
+import { type Placer, flightsMax } from "../groups/place.ts";
+import { type Waiting, tooFewTook } from "../groups/waiting.ts";
+import { type PublishNeeds, type Announcer, type Renewal, publishHead } from "../heads/publish.ts";
+import { planSegment } from "../segments/pack.ts";
+import type { Witness } from "../witness.ts";
 import { Halves } from "./halves.ts";
 import { type Lane, type LaneStatus, groupFor, isLaneDone, keepWaiting, laneStatus, lanesOf }
   from "./lanes.ts";
 import { waitingOf } from "./lanes.ts";
-import { planSegment } from "./pack.ts";
-import { type Placer, flightsMax } from "../groups/place.ts";
-import { type PublishNeeds, type Announcer, type Renewal, publishHead } from "../heads/publish.ts";
 import { type Round, RoundCount, beginRenewal, roundOf } from "./round.ts";
 import { Sending } from "./sending.ts";
-import { StandingIn, type StandingInNeeds } from "../heads/standing-in.ts";
-import { type Waiting, tooFewTook } from "./waiting.ts";
-import type { Witness } from "../witness.ts";
+import { StandingIn, type StandingInNeeds } from "./standing-in.ts";
 
 export interface UploadNeeds extends Pick<StandingInNeeds, "standIns" | "outgoing"> {
   readonly network: PeerNetwork;

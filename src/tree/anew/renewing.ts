@@ -16,10 +16,10 @@ import type { Step } from "../../base/step.ts";
 import type { Era } from "../../dag/eras.ts";
 import { attempt } from "../attempt.ts";
 import type { Commits } from "../commit/commit.ts";
-import { directoryOf, isDirectory, nextName, nodeOf } from "../names/names.ts";
-import type { Home, Node } from "../nodes.ts";
+import { directoryOf, isDirectory, nextName, nodeOf } from "../looking/names.ts";
+import type { Home, Node } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
 import type { Resealer } from "./resealing.ts";
-import { type State, inodeChange } from "../state.ts";
 
 /** A folder that is being looked through: its names from this key on are still to come. */
 interface Place {

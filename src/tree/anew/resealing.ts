@@ -15,13 +15,13 @@ import type { Step } from "../../base/step.ts";
 import { parseEntry } from "../../dag/entries.ts";
 import { type Era, nextEra } from "../../dag/eras.ts";
 import { attempt } from "../attempt.ts";
-import type { Change } from "../journal/journal.ts";
-import { type Found, isDirectory, nextName, nodeByIno, nodeOf } from "../names/names.ts";
-import type { Node } from "../nodes.ts";
-import { isMisplaced, isOld, isOldFile, isStray, sealAnew } from "./sealing-anew.ts";
-import { slotOf } from "../names/slots.ts";
-import { type State, inodeChange } from "../state.ts";
+import { type Found, isDirectory, nextName, nodeByIno, nodeOf } from "../looking/names.ts";
+import { slotOf } from "../looking/slots.ts";
 import { valuesOf, withValues } from "../names/xattrs.ts";
+import type { Change } from "../state/journal.ts";
+import type { Node } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
+import { isMisplaced, isOld, isOldFile, isStray, sealAnew } from "./sealing-anew.ts";
 
 const { resealPauseMs, resealShareMax, resealedBytesPerStep, resealedNamesPerStep } = limits.tree;
 

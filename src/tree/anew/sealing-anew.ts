@@ -9,14 +9,14 @@ import type { Era } from "../../dag/eras.ts";
 import { type Inode, type PageTree, marksOf, mergedSlot } from "../../dag/inodes.ts";
 import { deviceOf } from "../../dag/marks.ts";
 import { Wanted, attempt } from "../attempt.ts";
-import { type IndexedLink, linkAt, nextLink } from "../content/content.ts";
 import { flush } from "../content/flush.ts";
-import { handThenLink } from "./handing.ts";
-import type { Change } from "../journal/journal.ts";
-import { type Node, allocatedFor } from "../nodes.ts";
-import { hasBlocks, slotOf } from "../names/slots.ts";
-import { type State, inodeChange } from "../state.ts";
+import { handThenLink } from "../content/handing.ts";
+import { type IndexedLink, linkAt, nextLink } from "../looking/content.ts";
+import { hasBlocks, slotOf } from "../looking/slots.ts";
 import { valuesOf, withValues } from "../names/xattrs.ts";
+import type { Change } from "../state/journal.ts";
+import { type Node, allocatedFor } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
 
 const { sealedAtOnce } = limits.tree;
 

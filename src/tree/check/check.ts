@@ -9,25 +9,25 @@
  */
 import type { DriveStore } from "../../base/blocks.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { FsckProblem } from "../../base/damages.ts";
 import { isFault } from "../../base/errors.ts";
 import type { Instant } from "../../base/filesystem.ts";
 import { type Cid, type Ino, parseName } from "../../base/ids.ts";
 import type { Random } from "../../base/random.ts";
-import type { FsckProblem } from "../../base/damages.ts";
 import { type TableValue, encodeTableValue, parseTableValue } from "../../dag/entries.ts";
 import { typeMask } from "../../dag/inodes.ts";
 import { type TreeKeys, treeKeys } from "../../dag/keys.ts";
 import { type RootRecord, openRoot, sealRoot } from "../../dag/root.ts";
 import { findItem } from "../../dag/search.ts";
 import { attempt } from "../attempt.ts";
-import { Blocks } from "../blocks.ts";
+import { Blocks } from "../state/blocks.ts";
 import { checkIno, checkInode } from "./directories.ts";
 import { checkKept } from "./kept.ts";
-import { checkTies } from "./ties.ts";
+import { adoptAll } from "./lost-found.ts";
 import { Findings, type ItemChanges, type Whereabouts, leavesOf, mendedTree }
   from "./pages.ts";
 import { Accounts, type CheckState, governed } from "./state.ts";
-import { adoptAll } from "./lost-found.ts";
+import { checkTies } from "./ties.ts";
 
 export interface CheckNeeds {
   readonly store: DriveStore;

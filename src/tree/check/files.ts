@@ -9,9 +9,9 @@ import { type ChunkLink, encodeLink, isLost, lostLink, parseLink } from "../../d
 import type { TableValue } from "../../dag/entries.ts";
 import { type Inode, noXattrs, parseXattrs } from "../../dag/inodes.ts";
 import { attempt } from "../attempt.ts";
+import { allocatedFor } from "../state/nodes.ts";
 import { Findings, type ItemChanges, type Leaf, leavesOf, mendedTree } from "./pages.ts";
 import type { CheckState } from "./state.ts";
-import { allocatedFor } from "../nodes.ts";
 
 const { chunkBytes, givenUpChunksMax, linksInsideMax, rangesToldMax } = limits.tree;
 

@@ -11,7 +11,7 @@ import type { PageTree } from "../../dag/inodes.ts";
 import { type Page, childOf, keyMax } from "../../dag/pages.ts";
 import { prunePages } from "../../dag/prune.ts";
 import { type PageWork, rewritePages } from "../../dag/rewrite.ts";
-import type { Blocks } from "../blocks.ts";
+import type { Blocks } from "../state/blocks.ts";
 
 /** Keys from `from` up to and without `to`. */
 export interface KeyRange {

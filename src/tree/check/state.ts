@@ -3,7 +3,7 @@ import type { PolicySlot } from "../../base/blocks.ts";
 import type { FsckProblem } from "../../base/damages.ts";
 import type { Cid } from "../../base/ids.ts";
 import type { Entry } from "../../dag/entries.ts";
-import type { Blocks } from "../blocks.ts";
+import type { Blocks } from "../state/blocks.ts";
 import { InoSet, LinkCounts } from "./accounts.ts";
 import type { Mending, Whereabouts } from "./pages.ts";
 

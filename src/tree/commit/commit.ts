@@ -15,17 +15,17 @@ import { describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
 import { sealRoot } from "../../dag/root.ts";
 import { Breather, orLeftBehind } from "../attempt.ts";
-import type { DirtyChunk } from "../content/dirty.ts";
 import { flushAll, promiseAgain } from "../content/flush.ts";
+import { forgetUnlinked } from "../content/sealing.ts";
+import type { DirtyChunk } from "../state/dirty.ts";
+import { type Frozen, Layer } from "../state/layers.ts";
+import { toldNow } from "../state/marking.ts";
+import { snapshotOf } from "../state/plans.ts";
+import type { State } from "../state/state.ts";
+import type { TiesPart } from "../ties.ts";
 import type { KeptRoots } from "./kept-roots.ts";
 import { LayerPages } from "./layer-pages.ts";
-import { type Frozen, Layer } from "./layers.ts";
-import { toldNow } from "./marking.ts";
-import { snapshotOf } from "./plans.ts";
 import { Schedule, isFilling, isResting } from "./schedule.ts";
-import { forgetUnlinked } from "../content/sealing.ts";
-import type { State } from "../state.ts";
-import type { TiesPart } from "../ties.ts";
 
 interface Pace {
   readonly leisurely: boolean;

@@ -17,13 +17,13 @@ import type { Step } from "../../base/step.ts";
 import { parseLink } from "../../dag/chunks.ts";
 import { parseEntry, parseTableValue } from "../../dag/entries.ts";
 import { type Inode, type PageTree, isFolderMode } from "../../dag/inodes.ts";
-import { type Page, childOf } from "../../dag/pages.ts";
 import type { KeptRoot } from "../../dag/kept.ts";
+import { type Page, childOf } from "../../dag/pages.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { Breather } from "../attempt.ts";
+import type { State } from "../state/state.ts";
 import type { Commits } from "./commit.ts";
 import { isNearlyFull } from "./schedule.ts";
-import type { State } from "../state.ts";
 
 /** What the leaves of a tree of pages hold; of a file that nobody can read, nothing counts. */
 type Leaves = "names" | "links" | "linked" | "nothing";

@@ -18,9 +18,9 @@ import type { ChunkLink } from "../../dag/chunks.ts";
 import { type KeptRoot, encodeKept, parseKept, placeMax } from "../../dag/kept.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { attempt } from "../attempt.ts";
+import type { State } from "../state/state.ts";
 import { isKept } from "./keeping.ts";
 import { isNearlyFull } from "./schedule.ts";
-import type { State } from "../state.ts";
 
 const { countMax, youngMax, yieldingMs } = limits.snapshots;
 

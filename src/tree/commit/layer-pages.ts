@@ -12,13 +12,20 @@ import { type Inode, type PageTree, encodeXattrs, typeMask, xattrBytes } from ".
 import { renewPages } from "../../dag/renew.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../../dag/rewrite.ts";
 import type { Breather } from "../attempt.ts";
-import { InoMap } from "../ino-map.ts";
+import { slotIn, withAttributes, writtenSlot } from "../looking/slots.ts";
+import { InoMap } from "../state/ino-map.ts";
+import type { Binding, Layer } from "../state/layers.ts";
+import type { Node } from "../state/nodes.ts";
+import {
+  type Plan,
+  byDepth,
+  hasLeftTable,
+  linkChanges,
+  planFor,
+  snapshotOf,
+} from "../state/plans.ts";
+import type { State } from "../state/state.ts";
 import type { KeptRoots } from "./kept-roots.ts";
-import type { Binding, Layer } from "./layers.ts";
-import type { Node } from "../nodes.ts";
-import { type Plan, byDepth, hasLeftTable, linkChanges, planFor, snapshotOf } from "./plans.ts";
-import { slotIn, withAttributes, writtenSlot } from "../names/slots.ts";
-import type { State } from "../state.ts";
 
 const secretBytes = 32;
 const noChanges: Changes = { cutFrom: Infinity, keys: [], values: [] };

@@ -1,14 +1,14 @@
 /** The root of a drive that holds nothing yet, and which device goes on with one that has. */
-import { type Ino, rootIno } from "../../base/ids.ts";
 import type { Clock } from "../../base/clock.ts";
-import { type Inode, fileType, noTree, noXattrs } from "../../dag/inodes.ts";
+import { type Ino, rootIno } from "../../base/ids.ts";
 import { firstEra } from "../../dag/eras.ts";
+import { type Inode, fileType, noTree, noXattrs } from "../../dag/inodes.ts";
 import { deviceOf, noDevices } from "../../dag/marks.ts";
 import { emptyRoot } from "../../dag/pages.ts";
 import { noPolicies } from "../../dag/policies.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { noTieLinks } from "../../dag/ties.ts";
-import type { Device } from "../devices.ts";
+import type { Device } from "../state/devices.ts";
 
 /** Whoever checks a drive goes on as the device whose store it is. */
 export function writerOf({ nextIno, devices }: RootRecord): Device {

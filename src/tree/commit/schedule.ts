@@ -6,10 +6,10 @@
  * once for many commits.
  */
 import { limits } from "../../base/limits.ts";
-import type { DirtyChunk } from "../content/dirty.ts";
 import { hasNews } from "../content/flush.ts";
-import type { Node } from "../nodes.ts";
-import type { State } from "../state.ts";
+import type { DirtyChunk } from "../state/dirty.ts";
+import type { Node } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 
 const {
   commitAfterMs, commitAfterBytes, commitAfterRecords, commitPauseMs, commitRestFactor,

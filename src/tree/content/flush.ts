@@ -12,14 +12,14 @@ import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { ChunkLink } from "../../dag/chunks.ts";
 import type { Content } from "../../dag/inodes.ts";
-import type { DirtyChunk } from "./dirty.ts";
+import { sealedAs } from "../looking/slots.ts";
+import type { DirtyChunk } from "../state/dirty.ts";
+import type { Change } from "../state/journal.ts";
+import { type Live, type Node, allocatedFor } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
 import { fitsInline, publishInline } from "./inlining.ts";
-import type { Change } from "../journal/journal.ts";
-import { type Live, type Node, allocatedFor } from "../nodes.ts";
 import { dataChanges, dataOnTop, freshBytes } from "./promises.ts";
 import { sealChunks } from "./sealing.ts";
-import { sealedAs } from "../names/slots.ts";
-import { type State, inodeChange } from "../state.ts";
 
 /** What a link takes in a record, at most. */
 const linkRecordBytes = 96;

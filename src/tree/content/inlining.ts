@@ -4,10 +4,10 @@
  */
 import { limits } from "../../base/limits.ts";
 import type { Content } from "../../dag/inodes.ts";
-import type { Live, Node } from "../nodes.ts";
+import { mayBeInline, slotOf } from "../looking/slots.ts";
+import type { Live, Node } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
 import { dropWrites } from "./sealing.ts";
-import { mayBeInline, slotOf } from "../names/slots.ts";
-import { type State, inodeChange } from "../state.ts";
 
 const { inlineBytesMax } = limits.tree;
 

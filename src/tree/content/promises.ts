@@ -5,10 +5,10 @@
  */
 import { limits } from "../../base/limits.ts";
 import type { ChunkLink } from "../../dag/chunks.ts";
-import type { DirtyChunk, Journaled } from "./dirty.ts";
-import type { Change } from "../journal/journal.ts";
-import type { Live } from "../nodes.ts";
-import { type Span, addSpans, bytesIn } from "./spans.ts";
+import type { DirtyChunk, Journaled } from "../state/dirty.ts";
+import type { Change } from "../state/journal.ts";
+import type { Live } from "../state/nodes.ts";
+import { type Span, addSpans, bytesIn } from "../state/spans.ts";
 
 const { chunkBytes } = limits.tree;
 

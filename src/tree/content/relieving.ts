@@ -6,10 +6,10 @@
 import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
-import type { DirtyChunk } from "./dirty.ts";
+import type { DirtyChunk } from "../state/dirty.ts";
+import type { State } from "../state/state.ts";
 import { fitsInline, publishInline } from "./inlining.ts";
 import { isReady, sealChunks } from "./sealing.ts";
-import type { State } from "../state.ts";
 
 const { dirtyBytesMax } = limits.tree;
 

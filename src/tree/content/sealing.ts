@@ -10,13 +10,13 @@ import type { Maybe } from "../../base/step.ts";
 import type { ChunkLink } from "../../dag/chunks.ts";
 import { mergedSlot } from "../../dag/inodes.ts";
 import { Breather, Wanted, attempt, wantAll } from "../attempt.ts";
-import type { HandedChunk } from "../blocks.ts";
-import { belowOf } from "./content.ts";
-import type { DirtyChunk } from "./dirty.ts";
-import { takeBuffer } from "./extents.ts";
-import { type Node, allocatedFor } from "../nodes.ts";
-import { slotOf } from "../names/slots.ts";
-import type { State } from "../state.ts";
+import { belowOf } from "../looking/content.ts";
+import { slotOf } from "../looking/slots.ts";
+import type { HandedChunk } from "../state/blocks.ts";
+import type { DirtyChunk } from "../state/dirty.ts";
+import { takeBuffer } from "../state/extents.ts";
+import { type Node, allocatedFor } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 
 const { sealedAtOnce, sealedInPlaceBytesMax, sealingLanes } = limits.tree;
 

@@ -4,12 +4,12 @@
  */
 import { limits } from "../../base/limits.ts";
 import { Wanted, attempt } from "../attempt.ts";
-import { linksFrom } from "./content.ts";
+import { linksFrom } from "../looking/content.ts";
+import { sealedAs, slotOf } from "../looking/slots.ts";
+import type { Change } from "../state/journal.ts";
+import { type Node, allocatedFor } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
 import { flush } from "./flush.ts";
-import type { Change } from "../journal/journal.ts";
-import { type Node, allocatedFor } from "../nodes.ts";
-import { sealedAs, slotOf } from "../names/slots.ts";
-import { type State, inodeChange } from "../state.ts";
 
 const { chunkBytes } = limits.tree;
 

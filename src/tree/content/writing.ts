@@ -8,13 +8,13 @@ import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
 import { inodeWith } from "../../dag/inodes.ts";
 import { Wanted } from "../attempt.ts";
-import { type Piece, linkAt, piecesOf } from "./content.ts";
-import { DirtyChunk } from "./dirty.ts";
-import { type Live, type Node, allocatedFor } from "../nodes.ts";
+import { type Piece, linkAt, piecesOf } from "../looking/content.ts";
+import { DirtyChunk } from "../state/dirty.ts";
+import { type Live, type Node, allocatedFor } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 import { relieve } from "./relieving.ts";
 import { type ChunkMoment, arrived, counted, forgetUnlinked, momentsOf, seal, sealChunks }
   from "./sealing.ts";
-import type { State } from "../state.ts";
 
 const { chunkBytes, inlineBytesMax, fileBytesMax } = limits.tree;
 

@@ -5,16 +5,16 @@
  */
 import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { type Inode, type PageTree, marksOf, noTree, xattrBytes } from "../../dag/inodes.ts";
 import { nameKey, slotsPerHash } from "../../dag/entries.ts";
-import type { Change, HomePlace } from "../journal/journal.ts";
-import { type Fact, type Merged, type Side, isFolder } from "./facts.ts";
-import { type Place, hasPlace } from "./names.ts";
-import { findName, nextName } from "../names/names.ts";
-import type { Node } from "../nodes.ts";
+import { type Inode, type PageTree, marksOf, noTree, xattrBytes } from "../../dag/inodes.ts";
+import { findName, nextName } from "../looking/names.ts";
 import { mayLiveIn } from "../names/one-name.ts";
 import { afterLoss } from "../names/removing.ts";
-import type { State } from "../state.ts";
+import type { Change, HomePlace } from "../state/journal.ts";
+import type { Node } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
+import { type Fact, type Merged, type Side, isFolder } from "./facts.ts";
+import { type Place, hasPlace } from "./names.ts";
 
 /** What the kernel may have in its caches and what is another by now. */
 export interface Stale {

@@ -4,22 +4,22 @@
  * no more, as others who write have to wait for it; and of no file more than it says that it takes,
  * since one link to a chunk may stand there a million times.
  */
+import { Writer } from "../../base/bytes.ts";
 import { HiveError } from "../../base/errors.ts";
 import type { Caller } from "../../base/filesystem.ts";
-import { Writer } from "../../base/bytes.ts";
 import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { fileType, noTree, writeTree } from "../../dag/inodes.ts";
 import { Breather, attempt } from "../attempt.ts";
-import { setAttributes } from "../names/attributes.ts";
-import { nextLink, readRange } from "../content/content.ts";
 import { flush } from "../content/flush.ts";
-import { makeNameless } from "../names/making.ts";
-import type { Fact } from "./facts.ts";
-import { type Node, allocatedFor } from "../nodes.ts";
-import { afterLoss } from "../names/removing.ts";
-import type { State } from "../state.ts";
 import { writeRange } from "../content/writing.ts";
+import { nextLink, readRange } from "../looking/content.ts";
+import { setAttributes } from "../names/attributes.ts";
+import { makeNameless } from "../names/making.ts";
+import { afterLoss } from "../names/removing.ts";
+import { type Node, allocatedFor } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
+import type { Fact } from "./facts.ts";
 
 const { chunkBytes } = limits.tree;
 const { contentSlackBytes, turnBytes } = limits.writers;

@@ -11,6 +11,10 @@ import { type Inode, type Xattrs, marksOf, xattrBytes } from "../../dag/inodes.t
 import { type Seen, markOf } from "../../dag/marks.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { Wanted, attempt } from "../attempt.ts";
+import { slotOf } from "../looking/slots.ts";
+import { valuesOf, withValues } from "../names/xattrs.ts";
+import type { Node } from "../state/nodes.ts";
+import { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
 import { withArrivals } from "./arrivals.ts";
 import { Bounds, mostOfGuest, mostOfOwner } from "./bounds.ts";
@@ -19,10 +23,6 @@ import { type Fact, isFolder } from "./facts.ts";
 import { type Guest, admitted, guestSeen } from "./guest.ts";
 import type { Meeting, Sides } from "./meeting.ts";
 import type { Comparison } from "./sides.ts";
-import type { Node } from "../nodes.ts";
-import { slotOf } from "../names/slots.ts";
-import { State } from "../state.ts";
-import { valuesOf, withValues } from "../names/xattrs.ts";
 
 const { xattrTotalBytesMax } = limits.tree;
 const { turnAttributeBytes } = limits.writers;

@@ -4,25 +4,19 @@
  * names what nobody but the other one has. Pages of its folders are only looked at, and not kept.
  */
 import type { PolicySlot } from "../../base/blocks.ts";
-import type { BlockLender } from "../../base/devices.ts";
+import type { Loan } from "../../base/devices.ts";
 import { HiveError } from "../../base/errors.ts";
-import { type Cid, type PeerId, cidOf } from "../../base/ids.ts";
+import { type Cid, cidOf } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { isLost, parseLink } from "../../dag/chunks.ts";
 import { type PageTree, mixedSlot } from "../../dag/inodes.ts";
 import { childOf } from "../../dag/pages.ts";
 import type { Page } from "../../dag/pages.ts";
-import type { Elsewhere } from "../blocks.ts";
+import type { Elsewhere } from "../state/blocks.ts";
+import type { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
-import type { State } from "../state.ts";
 
 const { lentAtOnce, lentBlocksMax, lentBytesMax } = limits.devices;
-
-/** Who told of a root, and how its blocks can be had. */
-export interface Loan {
-  readonly lender: BlockLender;
-  readonly from: PeerId;
-}
 
 interface Wanted {
   readonly cid: Cid;

@@ -3,19 +3,20 @@
  * whose word counts as this one's own; or a folder, as somebody has it who may write it and nothing
  * else (folder.ts). How two states become one is the same for all of them (rules.ts).
  */
+import type { Loan } from "../../base/devices.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
 import { erasOfBoth } from "../../dag/eras.ts";
 import type { Seen } from "../../dag/marks.ts";
 import type { RootRecord } from "../../dag/root.ts";
-import type { Elsewhere } from "../blocks.ts";
+import type { Elsewhere } from "../state/blocks.ts";
+import type { Node } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
 import type { Side } from "./facts.ts";
-import { type Loan, Loans } from "./loans.ts";
+import { Loans } from "./loans.ts";
 import type { Comparison, Laid } from "./sides.ts";
-import type { Node } from "../nodes.ts";
-import type { State } from "../state.ts";
 
 export interface Sides {
   readonly ours: Side;

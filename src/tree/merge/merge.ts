@@ -7,19 +7,19 @@
  * Read rules.ts for what becomes of what; sides.ts looks, apply.ts acts.
  */
 import { LRUCache } from "lru-cache";
+import type { Loan } from "../../base/devices.ts";
 import { HiveError } from "../../base/errors.ts";
 import type { Cid, Ino, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { openRoot } from "../../dag/root.ts";
 import type { Commits } from "../commit/commit.ts";
-import { deviceFor } from "../devices.ts";
 import { flushAll } from "../content/flush.ts";
+import { deviceFor } from "../state/devices.ts";
+import type { State } from "../state/state.ts";
 import { type How, Portion, type Stale, type Step, planOf } from "./apply.ts";
-import type { Loan } from "./loans.ts";
 import { DeviceMeeting, type Meeting } from "./meeting.ts";
 import { resolve } from "./rules.ts";
 import { Comparison } from "./sides.ts";
-import type { State } from "../state.ts";
 
 /** Is told what changed under the kernel's feet. */
 export type StaleListener = (stale: Stale) => Promise<void>;

@@ -13,15 +13,15 @@ import { childOf, keyMax } from "../../dag/pages.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { findItem } from "../../dag/search.ts";
 import { Breather, attempt } from "../attempt.ts";
-import type { Elsewhere } from "../blocks.ts";
 import type { KeyRange } from "../check/pages.ts";
-import { devicesOf } from "../commit/marking.ts";
+import { isDirectory, loadLinked, nextName, nodeOf } from "../looking/names.ts";
+import type { Elsewhere } from "../state/blocks.ts";
+import { devicesOf } from "../state/marking.ts";
+import type { Node } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 import type { Bounds } from "./bounds.ts";
 import { type Fact, type Side, isFolder, isNews } from "./facts.ts";
 import type { Place } from "./names.ts";
-import { isDirectory, loadLinked, nextName, nodeOf } from "../names/names.ts";
-import type { Node } from "../nodes.ts";
-import type { State } from "../state.ts";
 
 interface Their {
   readonly inode: Inode;

@@ -11,13 +11,13 @@ import { limits } from "../../base/limits.ts";
 import type { DrivePolicies } from "../../dag/policies.ts";
 import { encodeTexts, isPolicyName, nameOfSlot, parseTexts } from "../../dag/policies.ts";
 import { Wanted, attempt } from "../attempt.ts";
-import type { HandedChunk } from "../blocks.ts";
-import { handThenLink } from "../anew/handing.ts";
-import type { Change } from "../journal/journal.ts";
-import { isDirectory } from "./names.ts";
-import type { Node } from "../nodes.ts";
-import { slotOf } from "./slots.ts";
-import { type State, inodeChange } from "../state.ts";
+import { handThenLink } from "../content/handing.ts";
+import { isDirectory } from "../looking/names.ts";
+import { slotOf } from "../looking/slots.ts";
+import type { HandedChunk } from "../state/blocks.ts";
+import type { Change } from "../state/journal.ts";
+import type { Node } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
 
 export const policyXattr = "user.hive.policy";
 

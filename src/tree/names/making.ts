@@ -9,16 +9,16 @@ import { limits } from "../../base/limits.ts";
 import { type Content, type Inode, fileType, isFolderMode, setGid, typeMask }
   from "../../dag/inodes.ts";
 import { Wanted } from "../attempt.ts";
-import { inheritAcl } from "./acl.ts";
-import { linksToTell } from "../content/content.ts";
-import { resealingChange } from "./folder-policy.ts";
 import { flush, recordInParts } from "../content/flush.ts";
-import type { Change } from "../journal/journal.ts";
-import { entriesOf, freeKey, isDirectory, livingDirectory } from "./names.ts";
-import type { Node } from "../nodes.ts";
+import { linksToTell } from "../looking/content.ts";
+import { entriesOf, freeKey, isDirectory, livingDirectory } from "../looking/names.ts";
+import { slotOf } from "../looking/slots.ts";
+import type { Change } from "../state/journal.ts";
+import type { Node } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
+import { inheritAcl } from "./acl.ts";
+import { resealingChange } from "./folder-policy.ts";
 import { following } from "./moving.ts";
-import { slotOf } from "./slots.ts";
-import { type State, inodeChange } from "../state.ts";
 import { valuesOf, withValues } from "./xattrs.ts";
 
 const groupExecute = 0o010;

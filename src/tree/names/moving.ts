@@ -4,11 +4,11 @@
  */
 import type { PolicySlot } from "../../base/blocks.ts";
 import type { Inode } from "../../dag/inodes.ts";
+import { hasBlocks, slotOf } from "../looking/slots.ts";
+import type { Change } from "../state/journal.ts";
+import type { Node } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 import { resealingChange } from "./folder-policy.ts";
-import type { Change } from "../journal/journal.ts";
-import type { Node } from "../nodes.ts";
-import { hasBlocks, slotOf } from "./slots.ts";
-import type { State } from "../state.ts";
 
 /** The slot that the node goes by once a name of it is in this folder. */
 function slotAfter(state: State, node: Node, into: Node): PolicySlot {

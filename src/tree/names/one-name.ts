@@ -4,11 +4,11 @@
  * writes down where the names of such a file are, so this one goes by those that were given or met
  * while the file was in memory. Where none of them is known it stays in the table, as it may. Pure.
  */
-import type { HomePlace } from "../journal/journal.ts";
-import { briefOf, findName, isDirectory } from "./names.ts";
-import type { Node, NodeName } from "../nodes.ts";
-import { slotOf } from "./slots.ts";
-import type { State } from "../state.ts";
+import { briefOf, findName, isDirectory } from "../looking/names.ts";
+import { slotOf } from "../looking/slots.ts";
+import type { HomePlace } from "../state/journal.ts";
+import type { Node, NodeName } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 
 /** Where the file is to live once it has lost this name, which leaves it one. */
 export function wayHome(

@@ -10,11 +10,11 @@
 import { HiveError } from "../../base/errors.ts";
 import type { AttributeChange, OpenFlags } from "../../base/filesystem.ts";
 import { nameOfSlot } from "../../dag/policies.ts";
+import { slotOf } from "../looking/slots.ts";
+import type { Node } from "../state/nodes.ts";
+import { pinXattr } from "../state/pins.ts";
+import type { State } from "../state/state.ts";
 import { policyXattr } from "./folder-policy.ts";
-import type { Node } from "../nodes.ts";
-import { pinXattr } from "../pins/pins.ts";
-import { slotOf } from "./slots.ts";
-import type { State } from "../state.ts";
 
 /** What the whole drive goes by, unless a folder says otherwise. */
 const wholeDrive = "";

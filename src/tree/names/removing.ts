@@ -1,14 +1,14 @@
 /** Taking names away: unlink and rmdir. A file that is open lives on until its last handle goes. */
 import { HiveError } from "../../base/errors.ts";
 import type { Place } from "../../base/filesystem.ts";
-import type { Change, HomePlace } from "../journal/journal.ts";
-import { parentChange } from "./making.ts";
-import { directoryOf, entriesOf, findName, isDirectory, nodeOf } from "./names.ts";
-import type { Node, NodeName } from "../nodes.ts";
-import { wayHome } from "./one-name.ts";
-import { slotOf } from "./slots.ts";
-import { type State, inodeChange } from "../state.ts";
 import { dropWrites } from "../content/sealing.ts";
+import { directoryOf, entriesOf, findName, isDirectory, nodeOf } from "../looking/names.ts";
+import { slotOf } from "../looking/slots.ts";
+import type { Change, HomePlace } from "../state/journal.ts";
+import type { Node, NodeName } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
+import { parentChange } from "./making.ts";
+import { wayHome } from "./one-name.ts";
 
 export function unlink(state: State, at: Place): void {
   state.mayChange();

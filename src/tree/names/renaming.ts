@@ -7,15 +7,15 @@ import type { Place, RenameKind } from "../../base/filesystem.ts";
 import { type Name, parseName } from "../../base/ids.ts";
 import { Wanted } from "../attempt.ts";
 import { flush } from "../content/flush.ts";
-import type { Change, HomePlace } from "../journal/journal.ts";
+import { type Found, directoryOf, entriesOf, findName, freeKey } from "../looking/names.ts";
+import { isDirectory, livingDirectory, nodeOf } from "../looking/names.ts";
+import type { Change, HomePlace } from "../state/journal.ts";
+import type { Node, NodeName } from "../state/nodes.ts";
+import { type State, inodeChange } from "../state/state.ts";
 import { checkLinks, parentChange } from "./making.ts";
-import { type Found, directoryOf, entriesOf, findName, freeKey } from "./names.ts";
-import { isDirectory, livingDirectory, nodeOf } from "./names.ts";
-import type { Node, NodeName } from "../nodes.ts";
+import { following, inodeAfterMove } from "./moving.ts";
 import { mayLiveIn } from "./one-name.ts";
 import { afterLoss, nameLost } from "./removing.ts";
-import { following, inodeAfterMove } from "./moving.ts";
-import { type State, inodeChange } from "../state.ts";
 
 interface Side {
   readonly parent: Node;

@@ -7,11 +7,11 @@ import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
 import { type Inode, type Xattrs, noXattrs, parseXattrs, setGid, xattrBytes }
   from "../../dag/inodes.ts";
+import type { Node } from "../state/nodes.ts";
+import { pinXattr } from "../state/pins.ts";
+import { type State, inodeChange } from "../state/state.ts";
 import { isAccessList, isAclName, modeForAcl } from "./acl.ts";
 import { policyOf, policyXattr, removePolicy, setPolicy } from "./folder-policy.ts";
-import type { Node } from "../nodes.ts";
-import { pinXattr } from "../pins/pins.ts";
-import { type State, inodeChange } from "../state.ts";
 
 const { xattrBytesMax, xattrTotalBytesMax } = limits.tree;
 const nameBytesMax = 255;

@@ -12,12 +12,12 @@ import type { DriveBrake } from "../../base/snapshots.ts";
 import { type Inode, fileType, typeMask } from "../../dag/inodes.ts";
 import type { KeptRoot } from "../../dag/kept.ts";
 import type { Commits } from "../commit/commit.ts";
+import { type Node, notCounted } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 import { MassChangeWatch } from "./mass-change.ts";
-import { type Node, notCounted } from "../nodes.ts";
 import type { Past } from "./past.ts";
 import type { Changed } from "./restoring.ts";
 import { nameOf } from "./snapshot-names.ts";
-import type { State } from "../state.ts";
 
 export class Brake implements Pick<DriveBrake, "status" | "goOn"> {
   readonly #watch: MassChangeWatch;

@@ -6,10 +6,10 @@ import type { Attributes, FileSystem } from "../../base/filesystem.ts";
 import type { Ino, Name } from "../../base/ids.ts";
 import { type Inode, type PageTree, isFolderMode } from "../../dag/inodes.ts";
 import { attempt } from "../attempt.ts";
-import { nextLink } from "../content/content.ts";
-import type { Node } from "../nodes.ts";
+import { nextLink } from "../looking/content.ts";
+import type { Node } from "../state/nodes.ts";
+import { pinXattr } from "../state/pins.ts";
 import type { Moment } from "./moment.ts";
-import { pinXattr } from "../pins/pins.ts";
 
 export interface At {
   readonly moment: Moment;

@@ -4,9 +4,9 @@ import type { Attributes } from "../../base/filesystem.ts";
 import { type Name, nameToText } from "../../base/ids.ts";
 import type { Difference } from "../../base/snapshots.ts";
 import { isFolderMode } from "../../dag/inodes.ts";
+import { nodeAt } from "../looking/walking.ts";
 import { isSame, isSameTree, namesIn } from "./comparing.ts";
 import type { Moment } from "./moment.ts";
-import { nodeAt } from "../walking.ts";
 
 type Side = { readonly moment: Moment; readonly attributes: Attributes | undefined };
 

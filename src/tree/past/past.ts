@@ -13,14 +13,14 @@ import type { Comparison, Difference, KeepRule, Reason, RestoreReport, Snapshot 
 import type { KeptRoot } from "../../dag/kept.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import type { Commits } from "../commit/commit.ts";
+import { writerOf } from "../commit/new-root.ts";
+import { isDirectory } from "../looking/names.ts";
+import { findInos, nodeAt, placeOf } from "../looking/walking.ts";
+import { State } from "../state/state.ts";
 import { differences } from "./difference.ts";
 import type { Moment } from "./moment.ts";
-import { isDirectory } from "../names/names.ts";
-import { writerOf } from "../commit/new-root.ts";
 import { type Changed, restore } from "./restoring.ts";
 import { nameOf } from "./snapshot-names.ts";
-import { State } from "../state.ts";
-import { findInos, nodeAt, placeOf } from "../walking.ts";
 
 const { countMax, differencesMax } = limits.snapshots;
 

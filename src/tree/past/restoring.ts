@@ -9,10 +9,10 @@ import { type Ino, type Name, parseName, rootIno } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { RestoreReport } from "../../base/snapshots.ts";
 import { fileType, isFolderMode, typeMask } from "../../dag/inodes.ts";
+import { mayShare, shareFile } from "../content/sharing.ts";
+import { nodeAt } from "../looking/walking.ts";
 import { isSame, isSameTree, lastingXattrs, namesIn } from "./comparing.ts";
 import type { Moment } from "./moment.ts";
-import { mayShare, shareFile } from "../content/sharing.ts";
-import { nodeAt } from "../walking.ts";
 
 /** A name in this directory leads elsewhere; without one, the directory has changed. */
 export type Changed = (parent: Ino, name?: Name) => Promise<void>;

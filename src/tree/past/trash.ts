@@ -10,13 +10,13 @@ import type { Ino, Name } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
 import { Breather, attempt } from "../attempt.ts";
+import { directoryOf, findName, isDirectory } from "../looking/names.ts";
+import { itemAfter, nodeAt, placeOf } from "../looking/walking.ts";
+import type { Node } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 import { isSameTree } from "./comparing.ts";
 import type { Moment } from "./moment.ts";
-import { directoryOf, findName, isDirectory } from "../names/names.ts";
-import type { Node } from "../nodes.ts";
 import type { Past } from "./past.ts";
-import type { State } from "../state.ts";
-import { itemAfter, nodeAt, placeOf } from "../walking.ts";
 
 const { trashMs, trashNamesMax } = limits.snapshots;
 /** Behind the two dots. */

@@ -16,10 +16,10 @@ import type { Step } from "../../base/step.ts";
 import type { PinRow, PinStatus } from "../../base/views.ts";
 import type { Commits } from "../commit/commit.ts";
 import { keepUncommitted } from "../commit/garbage.ts";
+import { nodeAt } from "../looking/walking.ts";
+import type { PinNeeds, State } from "../state/state.ts";
 import { PinSearch, placeOf } from "./search.ts";
 import { type Missing, type PinCount, PinWalk, newCount } from "./walk.ts";
-import type { PinNeeds, State } from "../state.ts";
-import { nodeAt } from "../walking.ts";
 
 const { broughtAtOnce, judgePauseFactor, judgePauseMsMin, retryMs } = limits.pins;
 

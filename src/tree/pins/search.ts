@@ -5,9 +5,9 @@
  */
 import { isFault } from "../../base/errors.ts";
 import type { Ino } from "../../base/ids.ts";
-import type { HeldPin } from "./pins.ts";
-import type { State } from "../state.ts";
-import { findInos, nodeAt, pathOf } from "../walking.ts";
+import { findInos, nodeAt, pathOf } from "../looking/walking.ts";
+import type { HeldPin } from "../state/pins.ts";
+import type { State } from "../state/state.ts";
 
 /** The names that lead to it now, or did when they were told last. */
 export function placeOf({ node, path }: HeldPin): HeldPin["path"] {

@@ -12,8 +12,8 @@ import { type Inode, type PageTree, isFolderMode } from "../../dag/inodes.ts";
 import { type Page, childOf } from "../../dag/pages.ts";
 import { childFor, lowerBound } from "../../dag/search.ts";
 import { Breather } from "../attempt.ts";
-import type { Node } from "../nodes.ts";
-import type { State } from "../state.ts";
+import type { Node } from "../state/nodes.ts";
+import type { State } from "../state/state.ts";
 
 /** A block that is not on this machine. */
 export interface Missing {

@@ -18,9 +18,9 @@ import { rewritePages } from "../../dag/rewrite.ts";
 import { type RootRecord, openRoot, sealRoot } from "../../dag/root.ts";
 import { noTieLinks } from "../../dag/ties.ts";
 import { Breather } from "../attempt.ts";
-import type { PageReader } from "./page-changes.ts";
+import type { State } from "../state/state.ts";
 import { type Folder, Look, Tangled } from "./look.ts";
-import type { State } from "../state.ts";
+import type { PageReader } from "./page-changes.ts";
 
 type Block = StandIn["blocks"][number];
 

@@ -1,0 +1,176 @@
+/**
+ * The daemon of a mounted drive: what it answers over its socket, and how it comes to its end. The
+ * command that mounts it is commands/mount.ts.
+ */
+import { systemClock } from "../../base/clock.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import { lineLog, toStandardError } from "../../base/log.ts";
+import type { PolicyTexts } from "../../base/policy-views.ts";
+import { systemRandom } from "../../base/random.ts";
+import { type Dashboard, type Drive, serveDashboard } from "../../hive.ts";
+import { type ControlHandlers, serveControl, vouchIn } from "../daemon/control.ts";
+import { askedToEnd } from "../daemon/daemon.ts";
+import { namesOf } from "../daemon/inside-mount.ts";
+import { WatchKeeper } from "../daemon/watch-keeper.ts";
+import { type ExitCode, exitCodes } from "../exits.ts";
+import type { Home } from "../home/home.ts";
+import { type PolicyFiles, type PolicyWatch, watchPolicies } from "../home/policy-watch.ts";
+import { trafficReload } from "../home/traffic-orders.ts";
+import { orderIn } from "./leave.ts";
+import { pinHandlersOf } from "./pin.ts";
+import { sharingHandlersOf } from "./sharing.ts";
+import { snapshotHandlersOf } from "./snapshot-handlers.ts";
+import { watchHandlersOf } from "./watch.ts";
+
+export const daemonLog = lineLog({ level: "info", write: toStandardError });
+
+/** For a drive without open files: its end is quicker than this. */
+const lazyWaitMs = 3000;
+
+/** Answers until somebody ends the drive, or it ends by itself. */
+export async function attend(
+  home: Home, drive: Drive,
+  { files, directory }: { readonly files: PolicyFiles; readonly directory: string },
+): Promise<ExitCode> {
+  const dashboard = lazyDashboard(drive);
+  const govern = (texts: PolicyTexts) => drive.govern(texts);
+  const reloadTraffic = trafficReload(home, (orders) => drive.limit(orders));
+  const needs = { log: daemonLog, govern, settingsChanged: reloadTraffic };
+  const policies = watchPolicies(home, files, needs);
+  const watches = new WatchKeeper(home.watchesFile, { mount: directory, log: daemonLog });
+  const handlers = {
+    ...handlersOf(drive, { dashboard, policies, watches }), ...policyHandlersOf(drive, policies),
+    ...pinHandlersOf(drive), ...sharingHandlersOf(drive), ...watchHandlersOf(watches),
+    ...snapshotHandlersOf(home, drive),
+    reloadTraffic,
+  };
+  const server = await serveControl(home.socket, handlers);
+  watches.begin();
+  try {
+    const signal = await Promise.race([askedToEnd(), drive.ended]);
+    await watches.close();
+    if (signal !== undefined) await drive.unmount({ lazy: true });
+    await drive.ended;
+    // What waits for the answer to `unmount` gets it before the process ends.
+    await dashboard.close();
+    await policies.close();
+    await drive[Symbol.asyncDispose]();
+  } finally {
+    // A store that could not keep everything ends in a fault, and the process ends all the same.
+    server.close();
+  }
+  return exitCodes.ok;
+}
+
+/** An indexer or a file manager that looks in for a moment is no reason to refuse. */
+const busyPatienceMs = 2000;
+const busyPauseMs = 100;
+
+async function unmountPatiently(drive: Drive, how: { readonly lazy: boolean }): Promise<void> {
+  const untilMs = systemClock.monotonicMs() + busyPatienceMs;
+  for (;;) {
+    try {
+      return await drive.unmount(how);
+    } catch (error) {
+      if (!isFault(error, "Busy") || systemClock.monotonicMs() > untilMs) throw error;
+      // Nothing tells when a mount is not busy any more.
+      await systemClock.delay(busyPauseMs);
+    }
+  }
+}
+
+/** What copies into the drive must not keep it busy; a drive that stays goes on being copied to. */
+async function unmountWithout(watches: WatchKeeper, unmount: () => Promise<void>): Promise<void> {
+  await watches.close();
+  try {
+    await unmount();
+  } catch (error) {
+    watches.begin();
+    throw error;
+  }
+}
+
+interface LazyDashboard {
+  url(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Nobody listens on a port before somebody asked for the page. */
+function lazyDashboard(drive: Drive): LazyDashboard {
+  let serving: Promise<Dashboard> | undefined;
+  const needs = {
+    status: () => drive.status(),
+    peers: () => drive.node.peers(),
+    random: systemRandom,
+    log: daemonLog,
+  };
+  return {
+    async url() {
+      serving ??= serveDashboard(needs, { port: 0 });
+      return (await serving).url;
+    },
+    close: async () => (await serving)?.close(),
+  };
+}
+
+function handlersOf(drive: Drive, { dashboard, policies, watches }: {
+  readonly dashboard: LazyDashboard; readonly policies: PolicyWatch; readonly watches: WatchKeeper;
+}): ControlHandlers {
+  return {
+    status: () => drive.status(),
+    flush: (values) => drive.flush(Number(values["timeoutMs"])),
+    gc: (values) => drive.reclaim(Number(values["timeoutMs"])),
+    cache: async (values) => {
+      const limitBytes = values["limitBytes"];
+      if (typeof limitBytes === "number") await drive.setCacheLimit(limitBytes);
+      return drive.cache({ drop: values["drop"] === true });
+    },
+    verify: (values) => {
+      const path = values["path"];
+      const names = typeof path === "string" ? path.split("/") : undefined;
+      if (names !== undefined) return drive.verifyPath(names.filter((name) => name !== ""));
+      return drive.node.verify({ deep: values["deep"] === true });
+    },
+    peers: () => drive.node.peers(),
+    ledger: () => drive.node.ledger(),
+    policy: ({ text, peer }) => {
+      const asked = { text: String(text), peer: typeof peer === "string" ? peer : null };
+      return drive.node.explainPolicy(asked);
+    },
+    reloadPolicies: () => policies.reload(),
+    vouch: (values) => drive.node.vouch(vouchIn(values)),
+    web: () => dashboard.url(),
+    invite: (values) => drive.node.invite({ networkKey: values["networkKey"] === true }),
+    join: (values) => drive.node.join(String(values["invite"])),
+    setQuota: ({ bytes }) => drive.setQuota(Number(bytes)),
+    vault: async () => (await drive.node.status()).vault,
+    devices: () => drive.node.devices(),
+    forgetDevice: ({ peer }) => drive.node.forgetDevice(String(peer)),
+    removeDevice: ({ device }) => drive.node.removeDevice(String(device)),
+    confirmDevice: ({ code }) => drive.node.confirmDevice(String(code)),
+    leave: (values) => drive.node.leave(orderIn(values)),
+    unmount: async (values) => {
+      const wanted = values["directory"];
+      const { mount } = await drive.status();
+      if (wanted !== undefined && wanted !== mount) {
+        throw new HiveError("NotFound", "unmount", `${String(wanted)} (mounted: ${mount})`);
+      }
+      const lazy = values["lazy"] === true;
+      await unmountWithout(watches, () => unmountPatiently(drive, { lazy }));
+      const ended = drive[Symbol.asyncDispose]();
+      // Open files keep a detached drive alive: nobody waits for them.
+      await (lazy ? Promise.race([ended, systemClock.delay(lazyWaitMs)]) : ended);
+    },
+  };
+}
+
+function policyHandlersOf(drive: Drive, policies: PolicyWatch): ControlHandlers {
+  return {
+    policyAt: ({ path }) => drive.policyAt(namesOf(String(path))),
+    // A file that was just written must be known under its name.
+    setPolicy: async ({ path, name }) => {
+      await policies.reload();
+      await drive.setPolicy(namesOf(String(path)), typeof name === "string" ? name : null);
+    },
+  };
+}

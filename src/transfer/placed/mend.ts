@@ -1,0 +1,125 @@
+/**
+ * Brings shards of a placed segment to the members who should have them (bring.ts), as the owner's
+ * books know who has what. It checks each against its signed root before it leaves, and never
+ * decides which shards need it.
+ */
+import { HiveError, isFault } from "../../base/errors.ts";
+import type { PeerId, SegmentId } from "../../base/ids.ts";
+import { type Log, describe } from "../../base/log.ts";
+import type { Manifest, SegmentRecord } from "../../base/records.ts";
+import { memberOfShard } from "../../placement/seats.ts";
+import type { SegmentBooks } from "../books.ts";
+import type { Groups } from "../groups/groups.ts";
+import type { Placer, ShardToPlace } from "../groups/place.ts";
+import type { Records } from "../reads/records.ts";
+import type { Holding, ShardReader } from "../reads/shards.ts";
+import type { Witness } from "../witness.ts";
+import { bringHome } from "./bring.ts";
+import type { Surplus } from "./surplus.ts";
+
+export interface MendNeeds {
+  readonly log: Log;
+  readonly segments: SegmentBooks;
+  readonly groups: Groups;
+  readonly records: Records;
+  readonly reader: ShardReader;
+  readonly placer: Placer;
+  readonly witness: Witness;
+  readonly surplus: Surplus;
+}
+
+/** Nobody waits for it. */
+const urgency = "background";
+
+/** What a segment lacks, or has in the wrong place. */
+export interface Lacking {
+  readonly segment: SegmentId;
+  readonly indexes: readonly number[];
+}
+
+interface Parcel {
+  readonly record: SegmentRecord;
+  readonly manifest: Manifest;
+}
+
+/** The shards that the members of the newest manifest have taken. */
+export async function mendSegment(
+  needs: MendNeeds, { segment, indexes }: Lacking, signal: AbortSignal,
+): Promise<ReadonlySet<number>> {
+  const state = needs.segments.get(segment);
+  const manifest = state === undefined ? undefined : needs.groups.get(state.group);
+  if (state === undefined || manifest === undefined) return new Set();
+  const record = await needs.records.get(state, signal);
+  const parcel = { record, manifest };
+  return bringHome({ k: record.k, indexes }, {
+    give: (index) => givenBefore(needs, parcel, index, signal),
+    make(left, have) {
+      // To pass one on is not to make it: only that is what `repair` in a policy means.
+      const isAllowed = needs.groups.law.mayHere("repair", manifest);
+      if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
+      return needs.reader.rebuiltShards(record, left, { signal, urgency, have });
+    },
+    place: (shards) => placeShards(needs, parcel, shards, signal),
+  });
+}
+
+/** From a holder whose seat was given away, if it still answers. */
+async function givenBefore(
+  needs: MendNeeds, { record, manifest }: Parcel, index: number, signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const source = needs.reader.holding(record, index);
+  const isElsewhere = source?.peer !== memberOfShard(record, index, manifest);
+  if (source === undefined || !isElsewhere || needs.witness.doubts(source.peer)) return undefined;
+  return givenBy(needs, record, source, signal);
+}
+
+/** Undefined when it does not give it. */
+async function givenBy(
+  needs: MendNeeds, record: SegmentRecord, source: Holding, signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await needs.reader.wholeShard(record, source, { signal, urgency });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isFault(error)) throw error;
+    needs.log.debug("transfer.mend.rebuild", { peer: source.peer, why: describe(error) });
+    return undefined;
+  }
+}
+
+async function placeShards(
+  needs: MendNeeds, { record, manifest }: Parcel, shards: readonly ShardToPlace[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<number>> {
+  const taken = await needs.placer.place(record, manifest, shards, { haste: false, signal });
+  await moveHolders(needs, record.segment, taken);
+  return new Set(taken.keys());
+}
+
+/** Whoever had one has it for nothing now, but not before another has acknowledged or proven it. */
+export async function moveHolders(
+  needs: Pick<MendNeeds, "segments" | "surplus">,
+  segment: SegmentId, taken: ReadonlyMap<number, PeerId>,
+): Promise<void> {
+  if (taken.size === 0) return;
+  await needs.segments.update(segment, ({ holders }) => {
+    return { holders: holders.map((holder, index) => taken.get(index) ?? holder) };
+  }, ({ holders }) => {
+    return [...taken].flatMap(([index, peer]) => {
+      const before = holders[index];
+      const isMoved = before !== undefined && before !== peer;
+      return isMoved ? [needs.surplus.changeFor({ peer: before, segment, index })] : [];
+    });
+  });
+}
+
+/** A shard that this holder says it has not, or answers wrongly for, counts as held no more. */
+export async function dropShard(
+  needs: { readonly segments: SegmentBooks },
+  shard: { readonly segment: SegmentId; readonly index: number; readonly holder: PeerId },
+): Promise<void> {
+  await needs.segments.update(shard.segment, ({ holders }) => {
+    const same = holders[shard.index] === shard.holder;
+    return same ? { holders: holders.with(shard.index, undefined) } : {};
+  });
+}

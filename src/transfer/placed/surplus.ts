@@ -1,0 +1,204 @@
+/**
+ * Shards that lie with somebody who has them for nothing any more: its seat was given to another
+ * who has acknowledged the shard, or the whole segment lies elsewhere now. It keeps the list, on
+ * disk, so that a crash forgets none of them, and tells holders to drop them when they are online.
+ * It never asks for a drop that would cost a living shard. Keys of the KeyValue:
+ *
+ *   d/PEER/SEGMENT/INDEX  varint since when | varint era that its word is kept for (clearing.ts),
+ *                         if any; INDEX is "all" for all that it has of a segment
+ */
+import type { KeyChange, KeyValue } from "../../base/blocks.ts";
+import { transferKeys } from "../../base/book-keys.ts";
+import { Reader, Writer } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
+import { isFault } from "../../base/errors.ts";
+import { type PeerId, type SegmentId, parsePeerId, parseSegmentId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { type Log, describe } from "../../base/log.ts";
+import type { PeerNetwork } from "../../base/network.ts";
+import type { DriveKeys } from "../../crypt/drive.ts";
+import { signRelease } from "../../crypt/records.ts";
+import { type SegmentBooks, memberOf } from "../books.ts";
+import type { Groups } from "../groups/groups.ts";
+import type { Clearing } from "./clearing.ts";
+
+export interface SurplusNeeds {
+  readonly network: PeerNetwork;
+  readonly books: KeyValue;
+  readonly keys: DriveKeys;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly segments: SegmentBooks;
+  readonly groups: Groups;
+  readonly clearing: Clearing;
+}
+
+export interface SurplusShard {
+  readonly peer: PeerId;
+  readonly segment: SegmentId;
+  readonly index: number | "all";
+  /** Of which its word is wanted that it is gone; 0 or absent for none. */
+  readonly era?: number;
+}
+
+interface Entry extends SurplusShard {
+  readonly key: string;
+  readonly era: number;
+  readonly sinceMs: number;
+}
+
+const prefix = transferKeys.surplusShard;
+
+export class Surplus {
+  readonly #needs: SurplusNeeds;
+  readonly #counts = new Map<PeerId, number>();
+  /** Who could not be told, and until when it is left alone. */
+  readonly #resting = new Map<PeerId, { readonly untilMs: number; readonly pauseMs: number }>();
+
+  /** How far the list of a peer was gone through. */
+  readonly #reached = new Map<PeerId, string>();
+
+  constructor(needs: SurplusNeeds) {
+    this.#needs = needs;
+  }
+
+  async open(): Promise<void> {
+    for await (const [key] of this.#needs.books.list(prefix)) this.#count(entryPeer(key), 1);
+  }
+
+  /** Shards that nobody has been told to drop yet. */
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** To be written in the batch that makes it surplus. */
+  changeFor(shard: SurplusShard): KeyChange {
+    this.#count(shard.peer, 1);
+    const writer = new Writer(16).varint(this.#nowMs);
+    if (shard.era !== undefined && shard.era > 0) writer.varint(shard.era);
+    return { type: "put", key: keyOf(shard), value: writer.finish() };
+  }
+
+  /** Tells some of those online; answers how many shards are settled. */
+  async dropSome(signal: AbortSignal): Promise<number> {
+    const online = this.#needs.network.peers().filter((peer) => peer.online);
+    const due = online.map(({ offer }) => offer.peer).filter((peer) => this.#isDue(peer));
+    const chosen = due.slice(0, limits.transfer.dropsAtOnce);
+    const dropped = await Promise.all(chosen.map((peer) => this.#dropAt(peer, signal)));
+    signal.throwIfAborted();
+    return dropped.reduce((sum, count) => sum + count, 0);
+  }
+
+  async #dropAt(peer: PeerId, signal: AbortSignal): Promise<number> {
+    let dropped = 0;
+    try {
+      for (const entry of await this.#some(peer)) {
+        signal.throwIfAborted();
+        const more = await this.#drop(entry, signal);
+        if (more === undefined) continue;
+        await this.#needs.books.batch([{ type: "delete", key: entry.key }, ...more]);
+        this.#count(peer, -1);
+        dropped++;
+      }
+      // What could not be dropped yet is not asked for at every step.
+      if (dropped === 0) this.#rest(peer);
+      else this.#resting.delete(peer);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+      this.#needs.log.debug("transfer.surplus.kept", { peer, why: describe(error) });
+      this.#rest(peer);
+    }
+    return dropped;
+  }
+
+  /** The next few, in turns: what cannot be dropped yet must not stand before the others. */
+  async #some(peer: PeerId): Promise<readonly Entry[]> {
+    const all = `${prefix}${peer}/`;
+    const after = this.#reached.get(peer) ?? all;
+    const found: Entry[] = [];
+    for await (const [key, value] of this.#needs.books.list(all, { after })) {
+      if (key <= after) continue;
+      found.push(readEntry(key, value));
+      if (found.length === limits.transfer.dropsPerPeer) break;
+    }
+    const last = found.at(-1);
+    if (last !== undefined && found.length === limits.transfer.dropsPerPeer) {
+      this.#reached.set(peer, last.key);
+    } else this.#reached.delete(peer);
+    // Told of twice, it is one entry all the same.
+    if (found.length === 0 && after === all) this.#counts.delete(peer);
+    return found;
+  }
+
+  /** Once it is settled, be it that there is nothing to tell: what to remember of it. */
+  async #drop(entry: Entry, signal: AbortSignal): Promise<readonly KeyChange[] | undefined> {
+    const { peer, segment, index, era } = entry;
+    // Nobody can be told any more, and by now it has dropped the shard by itself.
+    if (this.#nowMs - entry.sinceMs > limits.vault.strayGraceMs) return [];
+    const { network, keys, segments, groups } = this.#needs;
+    const releasedAtMs = this.#nowMs;
+    const state = segments.get(segment);
+    const manifest = state === undefined ? undefined : groups.get(state.group);
+    if (index === "all" || state === undefined) {
+      const release = signRelease(keys, { segment, releasedAtMs });
+      const answer = await network.release(peer, release.bytes, { signal });
+      return this.#needs.clearing.answered(era, peer, release, answer);
+    }
+    if (manifest === undefined) return undefined;
+    const holder = state.holders[index];
+    const isItsOwn = holder === peer || memberOf(state, index, manifest) === peer;
+    if (isItsOwn) return [];
+    // The new copy was lost again: this one may be all there is.
+    if (holder === undefined) return undefined;
+    await groups.tellOne(manifest, peer, signal);
+    const only = { holder: peer, index, epoch: manifest.epoch };
+    const release = signRelease(keys, { segment, releasedAtMs, only });
+    await network.release(peer, release.bytes, { signal });
+    return [];
+  }
+
+  get #nowMs(): number {
+    return this.#needs.clock.now();
+  }
+
+  #isDue(peer: PeerId): boolean {
+    const restMs = (this.#resting.get(peer)?.untilMs ?? 0) - this.#nowMs;
+    // Longer than any rest: the clock was set back.
+    const isResting = restMs > 0 && restMs <= limits.agent.restMsMax;
+    return (this.#counts.get(peer) ?? 0) > 0 && !isResting;
+  }
+
+  #rest(peer: PeerId): void {
+    const { restMsMin, restMsMax } = limits.agent;
+    const pauseMs = Math.min((this.#resting.get(peer)?.pauseMs ?? restMsMin / 2) * 2, restMsMax);
+    this.#resting.set(peer, { pauseMs, untilMs: this.#nowMs + pauseMs });
+  }
+
+  #count(peer: PeerId, more: 1 | -1): void {
+    const count = (this.#counts.get(peer) ?? 0) + more;
+    if (count <= 0) this.#counts.delete(peer);
+    else this.#counts.set(peer, count);
+  }
+}
+
+function keyOf({ peer, segment, index }: SurplusShard): string {
+  const last = index === "all" ? index : String(index).padStart(3, "0");
+  return `${prefix}${peer}/${segment}/${last}`;
+}
+
+function entryPeer(key: string): PeerId {
+  return parsePeerId(key.split("/")[1] ?? "");
+}
+
+function readEntry(key: string, value: Uint8Array): Entry {
+  const [, , segment = "", index = ""] = key.split("/");
+  const reader = new Reader(value, "transfer.surplus");
+  const sinceMs = reader.varint();
+  const era = reader.restBytes === 0 ? 0 : reader.varint();
+  reader.end();
+  return {
+    key, peer: entryPeer(key), segment: parseSegmentId(segment),
+    index: index === "all" ? index : Number(index), sinceMs, era,
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * Which policy a file or folder goes by: that of the nearest folder above which has one, the
+ * folder itself included; without any, the drive's default, slot 0. The drive's root decides what
+ * the default is, and never has another slot. A file that has several names, or none, belongs to
+ * no folder and knows its slot itself. Looking is a walk up the nodes in memory, and remembered
+ * until some folder moves or is given another policy. It never waits.
+ */
+import type { PolicySlot, SlotName } from "../../base/blocks.ts";
+import type { Ino } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { type Inode, mergedSlot, xattrBytes } from "../../dag/inodes.ts";
+import { nameOfSlot } from "../../dag/policies.ts";
+import type { Layer } from "../state/layers.ts";
+import type { Home, Live, Node } from "../state/nodes.ts";
+import { snapshotOf } from "../state/plans.ts";
+import type { State } from "../state/state.ts";
+
+export function slotOf(state: State, node: Node): PolicySlot {
+  if (state.policies.names.length === 0) return 0;
+  if (node.slotAt === state.placesChanged) return node.slot;
+  node.slot = ownSlot(node) ?? slotOf(state, parentOf(node.home));
+  node.slotAt = state.placesChanged;
+  return node.slot;
+}
+
+/** The same as a layer has it, which is about to be written into pages. */
+export function slotIn(layer: Layer, ino: Ino): PolicySlot {
+  const snapshot = snapshotOf(layer, ino);
+  return ownSlot(snapshot) ?? slotIn(layer, parentOf(snapshot.home).ino);
+}
+
+/** The folder whose policy it is; the root where it is the default. */
+export function governorOf(node: Node): Node {
+  const isGovernor = ownSlot(node) !== undefined || node.home.kind !== "entry";
+  return isGovernor ? node : governorOf(parentOf(node.home));
+}
+
+/** Undefined for what goes by the folder above it. */
+function ownSlot({ inode, home }: Pick<Node, "inode" | "home">): PolicySlot | undefined {
+  if (home.kind === "root") return 0;
+  if (home.kind !== "entry") return inode.policy;
+  const isFolder = inode.content.kind === "directory";
+  return isFolder && inode.policy > 0 ? inode.policy : undefined;
+}
+
+function parentOf(home: Home): Node {
+  if (home.kind === "entry") return home.parent;
+  throw new Error(`unreachable: ${home.kind}`);
+}
+
+/** The table of linked files goes by the default: only what does too may lie in its pages. */
+export function mayBeInline(state: State, node: Node): boolean {
+  return node.home.kind !== "table" || slotOf(state, node) === 0;
+}
+
+/** Something of it lies in blocks or pages of its own, or will with the next commit. */
+export function hasBlocks({ xattrs, content }: Inode): boolean {
+  if (content.kind === "chunks" || content.kind === "directory") return true;
+  return xattrs.kind === "block" || isLarge(xattrs.values);
+}
+
+function isLarge(values: ReadonlyMap<string, Buffer>): boolean {
+  return values.size > 0 && xattrBytes(values) > limits.tree.xattrInsideBytesMax;
+}
+
+/** The slot of a file's blocks once it also has such that were sealed under `more`. */
+function slotWith(inode: Inode, more: PolicySlot | undefined): PolicySlot {
+  if (more === undefined) return inode.slot;
+  return hasBlocks(inode) ? mergedSlot(inode.slot, more) : more;
+}
+
+/** What a file says of its blocks once it has those of another, or of its own live state, too. */
+export function sealedAs(
+  inode: Inode, { slot, era }: Pick<Live, "slot" | "era">,
+): Pick<Inode, "slot" | "era"> {
+  return { slot: slotWith(inode, slot), era: hasBlocks(inode) ? Math.min(inode.era, era) : era };
+}
+
+/** What the uploader must know: the names of the slots, the root's own among them as slot 0. */
+export function slotNames({ policies, nodes }: State): readonly SlotName[] {
+  const named = policies.names.map((name, at) => ({ slot: at + 1, name }));
+  const whole = nameOfSlot(policies, nodes.root.inode.policy);
+  return whole === undefined ? named : [{ slot: 0, name: whole }, ...named];
+}
+
+/** Of a file whose attributes were just put under this slot. */
+export function withAttributes({ slot, content }: Inode, own: PolicySlot): PolicySlot {
+  return content.kind === "chunks" ? mergedSlot(slot, own) : own;
+}
+
+/** A directory's blocks are its pages; of a file they are only a part. */
+export function writtenSlot({ tree, treeSlot }: Node, inode: Inode): PolicySlot {
+  if (inode.content.kind === "directory") return treeSlot;
+  return tree.root.kind === "page" ? mergedSlot(inode.slot, treeSlot) : inode.slot;
+}
