@@ -4,7 +4,7 @@
  * told, the next look makes good. A folder is read as a stream and a few files are copied at once:
  * memory does not grow with what is watched.
  */
-import { type BigIntStats, type Dirent } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { mkdir, opendir, readFile, rename, rm } from "node:fs/promises";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
@@ -29,6 +29,11 @@ export interface MirrorReport {
   skipped(): void;
   /** It changed while it was read, or cannot be read: it is not as it is in the source. */
   failed(path: Below, why: string): void;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly isFolder: boolean;
 }
 
 /** The names to look at; "all" of the folder's own, or "below" too. */
@@ -175,11 +180,10 @@ export class Mirror {
 
   /** What is in the copy alone: left over from a copy that was ended, or deleted in the source. */
   async #sweep(folder: Below, chain: readonly FolderRules[]): Promise<void> {
-    for await (const entry of this.#entriesOf(this.#to(folder), writing)) {
-      const { name } = entry;
+    for await (const { name, isFolder } of this.#entriesOf(this.#to(folder), writing)) {
       const path = inside(folder, name);
       if (isLeftOver(name)) await writing(() => rm(this.#to(path), { force: true }));
-      else if (this.#places.deletes && !this.#isOut(chain, path, entry.isDirectory())) {
+      else if (this.#places.deletes && !this.#isOut(chain, path, isFolder)) {
         const source = await reading(() => statOf(this.#from(path)));
         if (source === undefined) await this.#gone(path);
       }
@@ -214,10 +218,20 @@ export class Mirror {
 
   async *#entriesOf(
     path: Buffer, access: <T>(act: () => Promise<T>) => Promise<T | undefined>,
-  ): AsyncGenerator<Dirent> {
+  ): AsyncGenerator<Entry> {
     const { entriesAtOnce: bufferSize } = limits.watch;
-    const folder = await access(() => opendir(path, { encoding: "latin1" as never, bufferSize }));
-    if (folder !== undefined) yield* folder;
+    // Where a listing does not tell what an entry is Node asks for it by path: bytes as the path is.
+    const folder = await access(() => opendir(path, { encoding: "buffer" as never, bufferSize }));
+    if (folder === undefined) return;
+    try {
+      // It ends early where what it comes to has just gone: that is heard of, and looked at again.
+      for (let next; (next = await access(() => folder.read())); ) {
+        const name = (next.name as unknown as Buffer).toString("latin1");
+        yield { name, isFolder: next.isDirectory() };
+      }
+    } finally {
+      await folder.close();
+    }
   }
 
   #isOut(chain: readonly FolderRules[], path: Below, isFolder: boolean): boolean {
