@@ -220,7 +220,7 @@ export class Mirror {
     path: Buffer, access: <T>(act: () => Promise<T>) => Promise<T | undefined>,
   ): AsyncGenerator<Entry> {
     const { entriesAtOnce: bufferSize } = limits.watch;
-    // Where a listing does not tell what an entry is Node asks for it by path: bytes as the path is.
+    // Where a listing tells no types Node asks for each by its path, so names are bytes as that is.
     const folder = await access(() => opendir(path, { encoding: "buffer" as never, bufferSize }));
     if (folder === undefined) return;
     try {
