@@ -114,7 +114,9 @@ export class Claim {
   async #yieldTo(answer: Buffer, sequence: number): Promise<void> {
     const { books, grant: { share, from }, right: { keys, backKey, number } } = this.#needs;
     const opener = { grant: { owner: keys.owner, share }, person: from, readerKey: backKey };
-    const { payload } = openShare(opener, answer, sequence);
+    const { payload, record } = openShare(opener, answer, sequence);
+    // Signed here since it was asked: one may wait for a flush while the room goes on by itself.
+    if (record.sequence <= await this.#last()) return;
     const { name = "" } = parseRoot(payload.root).devices.get(number) ?? {};
     await books.put(this.#key("rival"), Buffer.from(name));
     this.#rival = name;

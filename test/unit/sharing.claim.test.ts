@@ -32,9 +32,11 @@ const { root: frozenRoot } = JSON.parse(
 class Holders implements ShareNetwork {
   readonly answers = new Map<PeerId, Share | "nothing" | "away">();
   asked = 0;
+  meanwhile: () => Promise<void> = async () => undefined;
 
   async share(...[to, , payload]: Parameters<ShareNetwork["share"]>): Promise<Uint8Array> {
     this.asked++;
+    await this.meanwhile();
     const answer = this.answers.get(to) ?? "away";
     const { share, sequence } = decodeShareAsk(payload);
     if (answer === "away") throw new HiveError("Unavailable", "test", to);
@@ -119,6 +121,16 @@ test("of two that began apart from each other the later one goes on", async (t) 
   says(written(early, "lap"), "nothing");
   await other.look({ isDue: true }, never);
   t.equal(other.rival, null, "an older record is no other device's word");
+});
+
+test("what is signed here while holders are asked is no other device's", async (t) => {
+  const { network, says, written, device } = town();
+  says("nothing", "nothing");
+  const claim = device();
+  await claim.settle();
+  network.meanwhile = async () => says(written(await claim.nextSequence(), "lap"), "nothing");
+  await claim.look({ isDue: true }, never);
+  t.equal(claim.rival, null);
 });
 
 test("a holder cannot keep anybody off with what is not signed by the right", async (t) => {
