@@ -1,6 +1,6 @@
 /**
  * One node's parts put together: the libp2p node, the address book, a link to each peer that is
- * asked, the door for those who come, and the DHT. See peers.ts for the face, start.ts for the
+ * asked, the door for those who come, and the DHT. See peers.ts for the face, open.ts for the
  * beginning.
  */
 import type { Connection, PeerId as Libp2pPeerId } from "@libp2p/interface";
@@ -33,7 +33,7 @@ import type { Meter } from "./pipe.ts";
 import { Presence } from "./presence.ts";
 import { Ranging } from "./range.ts";
 
-/** What start.ts has made before there is a hub. */
+/** What open.ts has made before there is a hub. */
 interface Own {
   readonly keys: PeerKeys;
   readonly node: Node;

@@ -26,7 +26,6 @@ import type { DriveBlocks, Ipfs } from "./ipfs.ts";
 import type { Pass } from "./invite.ts";
 import type { Meter } from "./pipe.ts";
 import type { MadeUpWorld } from "./range.ts";
-import { startPeers } from "./start.ts";
 
 export { type Invite, encodeInvite, networkKeyBytes, parseInvite } from "./invite.ts";
 export type { DriveBlocks, Ipfs } from "./ipfs.ts";
@@ -106,8 +105,4 @@ export interface Peers
   onPeersChanged(listener: () => void): Disposable;
   /** Bytes of our own protocol since the start. */
   stats(): Readonly<Meter>;
-}
-
-export function openPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
-  return startPeers(needs, options);
 }

@@ -11,8 +11,8 @@ import { shardIdOf } from "../../src/crypt/merkle.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signDeviceCertificate, signManifest, signSegmentRecord }
   from "../../src/crypt/records.ts";
-import { type Peers, type PeersNeeds, type PeersOptions, openPeers }
-  from "../../src/peers/peers.ts";
+import { openPeers } from "../../src/peers/open.ts";
+import type { Peers, PeersNeeds, PeersOptions } from "../../src/peers/peers.ts";
 import { MemoryHost, MemoryKeyValue } from "./memory-host.ts";
 
 export interface TestNode extends AsyncDisposable {

@@ -11,7 +11,7 @@ import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
 import type { Meter } from "./pipe.ts";
 import { reachOf } from "./reach.ts";
 
-export async function startPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
+export async function openPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
   const keys = peerKeysOf(options.peerSeed);
   const meter: Meter = { sentBytes: 0, receivedBytes: 0 };
   let hub: Hub | undefined;
@@ -21,7 +21,7 @@ export async function startPeers(needs: PeersNeeds, options: PeersOptions): Prom
     connections: () => hub?.connections() ?? [],
     answer: (guest, request, payload) => {
       if (hub !== undefined) return hub.answer(guest, request, payload);
-      throw new HiveError("Unavailable", "peers.start", "starting");
+      throw new HiveError("Unavailable", "peers.open", "starting");
     },
   });
   const node = await openNode(needs, {
