@@ -118,6 +118,9 @@ export const tieKeys = {
   contact: "c/",
   taken: "t/",
   inbox: "i/",
+  /** For a device that was let in by a code. */
+  mandate: "d/",
+  reading: "k/",
 } as const;
 
 /** What is written in a folder of somebody else's is a drive of its own. */

@@ -247,6 +247,11 @@ export const keptLimits = {
     /** Without any answer the next look is this much later: doubles from the first to the last. */
     restMsMin: 2_000,
     restMsMax: 60_000,
+    /** A device that was let in by a code acts for its person so long: what one that was removed
+     *  goes on with, and how long one may be without any that has the words. */
+    mandateMs: 12 * 3_600_000,
+    /** Before such devices are left more: what comes in between is one change of the drive. */
+    mandateRestMs: 5_000,
     /** How long a revocation waits for holders to confirm it; the others hear of it later. */
     revokeMs: 5_000,
     /** Revocations that are remembered, with what holders signed of each. */

@@ -142,6 +142,11 @@ export interface InboxView {
 }
 
 export interface SharesView {
+  /** Of a device that was let in by a code: it reads what others give, and knows no more. */
+  readonly coded?: {
+    /** ISO 8601; null while it waits for a device that has the drive's words. */
+    readonly readsUntil: string | null;
+  };
   /** Files and folders that got new secrets so far, while that is under way. */
   readonly renewing?: { readonly renewed: number } | null;
   readonly given: readonly GivenView[];

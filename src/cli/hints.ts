@@ -38,6 +38,10 @@ const hints: readonly Hint[] = [
   { op: "tree.snapshot", kind: "NotFound", hint: "hive snapshots lists those that are kept" },
   { op: "sharing.contact", kind: "NotFound", hint: "hive contacts lists them" },
   { op: "sharing.contact", kind: "Busy", hint: "hive contacts group NAME remove takes her out" },
+  {
+    op: "sharing.words",
+    hint: "do it on a device that has the words: hive device list tells which; Shared is read here",
+  },
   { op: "sharing.group", kind: "NotFound", hint: "hive contacts group lists them" },
   { op: "sharing.person", kind: "Invalid", hint: "hive contacts me prints it, on her machine" },
   { op: "ward.verify", kind: "NotFound", hint: "hive shares lists them" },

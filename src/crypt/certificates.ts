@@ -11,6 +11,15 @@ import { signDeviceCertificate } from "./records.ts";
 
 export type OwnerSigner = Pick<DriveKeys, "owner" | "sign" | "certificate">;
 
+/** Not yet half-way to its end, and from no future that is none. */
+export function isFresh(
+  { expiresAtMs }: DeviceCertificate,
+  { nowMs, lifeMs }: { readonly nowMs: number; readonly lifeMs: number },
+): boolean {
+  const restMs = expiresAtMs - nowMs;
+  return restMs > lifeMs / 2 && restMs <= lifeMs;
+}
+
 /** Signs afresh when the last one is half-way to its end, or from a future that is none. */
 export function certifier(
   keys: OwnerSigner,
@@ -22,11 +31,9 @@ export function certifier(
   let last: DeviceCertificate | undefined;
   return () => {
     const nowMs = clock.now();
-    const restMs = last === undefined ? 0 : last.expiresAtMs - nowMs;
-    const { certificateMs } = limits.crypt;
-    const fresh = restMs > certificateMs / 2 && restMs <= certificateMs;
-    if (last === undefined || !fresh) {
-      const expiresAtMs = nowMs + certificateMs;
+    const { certificateMs: lifeMs } = limits.crypt;
+    if (last === undefined || !isFresh(last, { nowMs, lifeMs })) {
+      const expiresAtMs = nowMs + lifeMs;
       last = signDeviceCertificate(keys, { ...device, issuedAtMs: nowMs, expiresAtMs });
     }
     return [last];

@@ -158,10 +158,11 @@ async function openOwnersRooms(
   }, options);
   const { deviceName } = config;
   const { keys, person } = owner;
-  if (person === undefined) return { transfer, ...none };
   const { named: _folders, ...usual } = options;
   const onPublished = () => met.agent?.wake();
-  const guests = new Guests({ ...parts, guest: needs.guest, onPublished }, { ...config, usual });
+  // Only whoever has the words may write in folders of others.
+  const guesting = { ...parts, guest: needs.guest, onPublished };
+  const guests = person && new Guests(guesting, { ...config, usual });
   const ours = { ...parts, keys, person, transfer, deviceName, guests };
   const sharing = await openNodeSharing(needs, ours);
   met.sharing = sharing;

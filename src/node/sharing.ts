@@ -1,7 +1,11 @@
-/** The room of people and shares, introduced to the rooms of a node with a drive. */
+/**
+ * The room of people and shares, introduced to the rooms of a node with a drive: all of it where
+ * the drive's words are, and with them its person's keys, and else what a coded device has of it.
+ */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
+import type { Cid } from "../base/ids.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { limits } from "../base/limits.ts";
 import type { Tending } from "../agent/tending.ts";
@@ -11,6 +15,7 @@ import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { SharingDuties } from "../base/sharing.ts";
 import type { Coder } from "../erasure/erasure.ts";
+import { openCodedSharing } from "../sharing/coded-sharing.ts";
 import { type Sharing, openSharing } from "../sharing/sharing.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { Transfer } from "../transfer/transfer.ts";
@@ -22,36 +27,43 @@ import { withOwnVault } from "./own-vault.ts";
 export async function openNodeSharing(
   { blocks, roots }: Pick<NodeNeeds, "blocks" | "roots">,
   parts: Owner & {
-    readonly person: PersonKeys;
+    readonly person: PersonKeys | undefined;
     readonly clock: Clock; readonly random: Random; readonly log: Log;
     readonly company: Company; readonly transfer: Transfer; readonly coder: Coder;
     readonly openBooks: (name: string) => Promise<KeyValue>; readonly deviceName: string;
-    readonly vault: Vault; readonly guests: Guests;
+    readonly vault: Vault; readonly guests: Guests | undefined;
   },
 ): Promise<Sharing> {
-  const { company: { peers, traffic, acting }, transfer, vault, clock, guests } = parts;
+  const { company: { peers, traffic, acting }, transfer, vault, clock, guests, person } = parts;
   const network = withOwnVault(parts.company.network, { vault, acting, clock });
   // A node beside no mount has no store: then all comes from the peers.
   const source = blocks ?? transfer;
   const device = { peer: network.self, name: parts.deviceName };
   const books = await parts.openBooks("sharing");
-  return openSharing({
+  const needs = {
     ...parts,
     certifier: (keys: OwnerSigner) => certifier(keys, device, parts.clock),
     network,
     books,
-    guests: {
-      open: (right, prefix) => guests.open(right, booksUnder(books, prefix)),
-      end: ({ keys }) => guests.end(keys.owner),
-    },
-    read: (cid) => source.fetch(cid, {}),
+    read: (cid: Cid) => source.fetch(cid, {}),
     roots: roots ?? {
       shared: async () => {}, expired: async () => {}, tied: async () => {},
       written: async () => { throw new HiveError("Unsupported", "sharing", "no tree"); },
     },
-    connect: (address) => peers.connect(address),
-    mayReadAhead: (bytes) => traffic.mayReadAhead(bytes),
+    connect: (address: string) => peers.connect(address),
+    mayReadAhead: (bytes: number) => traffic.mayReadAhead(bytes),
     holdsReads: () => traffic.holdsReads,
+  };
+  const isRemoved = (): boolean => transfer.roll.view().removedAtMs !== null;
+  if (person === undefined || guests === undefined) {
+    return openCodedSharing({ ...needs, isRemoved });
+  }
+  return openSharing({
+    ...needs, person,
+    guests: {
+      open: (right, prefix) => guests.open(right, booksUnder(books, prefix)),
+      end: ({ keys }) => guests.end(keys.owner),
+    },
   });
 }
 
@@ -72,7 +84,7 @@ export function withTending(sharing: Sharing, tending: Tending | undefined): Sha
   };
 }
 
-/** A node without a drive is nobody's, and a device without the words has no person's keys. */
+/** A node without a drive is nobody's. */
 export const noSharing: SharingDuties = {
   me: refuse, contacts: refuse, addContact: refuse, removeContact: refuse, groups: refuse,
   join: refuse, leave: refuse, losses: refuse, give: refuse, link: refuse, revoke: refuse,
@@ -82,5 +94,5 @@ export const noSharing: SharingDuties = {
 };
 
 async function refuse(): Promise<never> {
-  throw new HiveError("Unsupported", "sharing", "this machine has not the words of a drive");
+  throw new HiveError("Unsupported", "sharing", "this machine has no drive");
 }

@@ -66,6 +66,12 @@ export class Follower {
     return isShutOut;
   }
 
+  /** Nobody is asked just now, and why. */
+  rest(why: string): void {
+    this.trouble = why;
+    this.nextAtMs = this.#needs.clock.monotonicMs() + lookMs;
+  }
+
   #after({ heard, trouble }: { heard: boolean; trouble: string | null }): void {
     const pauseMs = heard ? lookMs : this.#restMs;
     this.#restMs = heard ? restMsMin : Math.min(this.#restMs * 2, restMsMax);

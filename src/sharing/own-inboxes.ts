@@ -37,6 +37,7 @@ export interface InboxOffer {
   readonly held: Held;
   /** What its owner calls it. */
   readonly name: string;
+  readonly isThroughGroup: boolean;
 }
 
 interface OwnInbox {
@@ -134,6 +135,12 @@ export class OwnInboxes {
     return [...this.#inboxes.values()].flatMap(({ offers }) => offers);
   }
 
+  /** Of the newest record of this owner's that is known here; Infinity where he keeps her none. */
+  numberOf(owner: OwnerId): number {
+    const inbox = this.#inboxes.get(owner);
+    return inbox === undefined ? Infinity : inbox.opened?.record.sequence ?? 0;
+  }
+
   /** Whose inbox this user calls so. */
   ownerOf(name: string, nameOf: (from: Held["grant"]) => string): OwnerId | undefined {
     const found = [...this.#inboxes.values()].find(({ grant }) => nameOf(grant) === name);
@@ -198,7 +205,9 @@ function know(inbox: OwnInbox, opened: OpenedInbox): void {
 }
 
 export function offersOf(inbox: Held, { entries }: OpenedInbox): readonly InboxOffer[] {
-  return entries.map((entry) => ({ held: takeEntry(inbox, entry), name: entry.name }));
+  return entries.map((entry) => ({
+    held: takeEntry(inbox, entry), name: entry.name, isThroughGroup: true,
+  }));
 }
 
 export function decodeInbox(value: Uint8Array): {

@@ -3,11 +3,13 @@
  * peers and answers this user; what holders keep of it is the vault's. It holds the keys of a
  * drive and of its person, and hands neither to anybody: what leaves it is sealed to one reader.
  *
- * Read given.ts for the way out, taken.ts for the way in, payload.ts for what goes between, and
- * inboxes.ts for how groups find their people.
+ * Read given.ts for the way out, taken.ts for the way in, payload.ts for what goes between,
+ * inboxes.ts for how groups find their people, and coded-ties.ts for what a device has of it that
+ * was let in by a code.
  */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
+import type { AddedView } from "../base/devices.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid, GroupId, PersonId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
@@ -31,6 +33,7 @@ import { Given, type Watched } from "./given.ts";
 import { givingDuties } from "./giving-duties.ts";
 import { Groups } from "./groups.ts";
 import { Inboxes } from "./inboxes.ts";
+import { Mandates } from "./mandates.ts";
 import { OwnInboxes } from "./own-inboxes.ts";
 import { personIdOf } from "./person-keys.ts";
 import { type PersonText, encodePerson } from "./person-text.ts";
@@ -54,6 +57,7 @@ export interface SharingNeeds {
   readonly transfer: Pick<Transfer, "published" | "members" | "clearing"> & {
     readonly health: Pick<Transfer["health"], "groupsNamed">;
     readonly devices: { readonly areAny: boolean };
+    readonly roll: Pick<Transfer["roll"], "current" | "isHeard">;
   };
   readonly guests: GuestTransfers;
   readonly coder: Coder;
@@ -102,6 +106,10 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     ...withMembers, watched: () => given.watched(),
     groupsOf: (folder) => groupsOf(needs, folder),
   });
+  const mandates = new Mandates({
+    ...ours, coded: () => codedDevices(transfer.roll), readable: () => taken.readable(),
+    inboxNumber: (owner) => own.numberOf(owner),
+  });
   const wards = new Wards({ ...needs, keepersOf: (owner) => taken.keepersOf(owner) });
   const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
   const written = new Written({ ...withMembers, guests: () => given.guests(), nameOf });
@@ -116,6 +124,7 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
       { name: "sharing.inboxes", step: (signal) => inboxes.step(signal) },
       { name: "sharing.watches", step: (signal) => watches.step(signal) },
       { name: "sharing.own", step: (signal) => own.step(signal) },
+      { name: "sharing.mandates", step: () => mandates.step() },
       { name: "sharing.wards", step: (signal) => wards.step(signal) },
       { name: "sharing.taken", step: (signal) => taken.step(signal) },
       { name: "sharing.writing", step: (signal) => taken.write(signal) },
@@ -144,6 +153,13 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
       withdrawals: withdrawals.list(transfer.devices.areAny ? anotherDevice : null),
     }),
   };
+}
+
+/** As long as nobody said whether one was removed meanwhile, none is left anything new. */
+function codedDevices(
+  { current, isHeard }: SharingNeeds["transfer"]["roll"],
+): readonly AddedView[] | undefined {
+  return isHeard ? current?.added : undefined;
 }
 
 /** Those that were drawn for the policy that the folder goes by. */

@@ -14,6 +14,8 @@ import { describe } from "../base/log.ts";
 import type { DeviceCertificate } from "../base/records.ts";
 import type { TakenView } from "../base/sharing-views.ts";
 import type { Grant, Ward } from "../base/sharing.ts";
+import type { PersonKeys } from "../crypt/grants.ts";
+import type { Readable } from "./mandates.ts";
 import { dueOf } from "./follower.ts";
 import type { Held, Opener } from "./opened.ts";
 import type { InboxOffer } from "./own-inboxes.ts";
@@ -27,7 +29,9 @@ const { takenLinksMax, takenMax } = limits.sharing;
 const none = Buffer.alloc(0);
 
 export interface TakenNeeds extends TakingNeeds {
-  /** What groups give this person now. */
+  /** Undefined on a coded device: then all but what came by links is offered. */
+  readonly person: PersonKeys | undefined;
+  /** What groups give this person now, or on a coded device what it is left (coded.ts). */
   readonly offers: () => readonly InboxOffer[];
   readonly tied: Tied;
   /** This device. */
@@ -65,10 +69,10 @@ export class Taken {
     }
     for await (const [key, value] of books.list(sharingKeys.takenThrough)) {
       const { name, record } = decodeThrough(value);
-      const held = offers.get(key.slice(2))?.held;
+      const offer = offers.get(key.slice(2));
       if (name === "") this.#unwanted.add(key.slice(2));
-      else if (held !== undefined) {
-        await this.#begin({ name: nameFromText(name), held }).restore(record);
+      else if (offer !== undefined) {
+        await this.#begin({ ...offer, name: nameFromText(name) }).restore(record);
       }
     }
     await this.#adopt();
@@ -129,6 +133,14 @@ export class Taken {
     }));
   }
 
+  /** What this person may read, for devices that have not her keys; links anybody follows. */
+  readable(): readonly Readable[] {
+    const own = this.#taken.filter(({ isByLink }) => !isByLink);
+    return own.map(({ name, held, isThroughGroup }) => {
+      return { name: nameToText(name), held, isThroughGroup };
+    });
+  }
+
   list(nameOf: (from: Held["grant"]) => string): readonly TakenView[] {
     return this.#taken.map((taking) => taking.view(nameOf));
   }
@@ -156,6 +168,14 @@ export class Taken {
     await Promise.all(this.#taken.map(({ openWriting }) => openWriting?.flush(timeoutMs)));
   }
 
+  /** Nothing of it is to be seen or asked for any more; what is remembered stays. */
+  async close(): Promise<"idle"> {
+    const all = this.#taken;
+    this.#taken = [];
+    for (const taking of all) await this.#end(taking);
+    return "idle";
+  }
+
   /** NotFound when no folder of others names it. */
   async fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
     for (const taking of [...this.#taken]) {
@@ -181,9 +201,10 @@ export class Taken {
       await this.#followOffer(taking, offers.get(place));
       offers.delete(place);
     }
-    for (const [place, { held, name }] of offers) {
+    for (const [place, offer] of offers) {
       const isWanted = this.#taken.length < takenMax && !this.#unwanted.has(place);
-      if (isWanted) await this.#keep(this.#begin({ held, name: this.#freeName(name) }));
+      if (!isWanted) continue;
+      await this.#keep(this.#begin({ ...offer, name: this.#freeName(offer.name) }));
     }
   }
 
@@ -194,7 +215,7 @@ export class Taken {
     if (asBuffer(held.readerKey).equals(taking.held.readerKey)) return;
     this.#taken = this.#taken.filter((one) => one !== taking);
     await this.#end(taking);
-    await this.#keep(this.#begin({ name, held, own }));
+    await this.#keep(this.#begin({ ...offer, name, held, own }));
   }
 
   #offers(): Map<string, InboxOffer> {
@@ -245,7 +266,11 @@ export class Taken {
   #ties(): readonly TakenTie[] {
     const ties = takenIn(this.#needs.tied, (key, why) => this.#tell(key, why));
     let links = 0;
-    const some = ties.filter(({ seed }) => seed === undefined || ++links <= takenLinksMax);
+    const isOpen = ({ seed }: TakenTie): boolean => {
+      if (seed === undefined) return this.#needs.person !== undefined;
+      return ++links <= takenLinksMax;
+    };
+    const some = ties.filter(isOpen);
     return some.slice(0, takenMax);
   }
 

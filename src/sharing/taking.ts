@@ -3,7 +3,7 @@
  * those who keep it, whether its owner is there or not, remembers the newest, and never goes back
  * behind it. What it holds is read through `Borrowed`, block by block, when somebody wants it.
  */
-import { isFault } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, type Name, type PeerId, nameToText } from "../base/ids.ts";
 import { describe } from "../base/log.ts";
 import type { DeviceCertificate } from "../base/records.ts";
@@ -19,7 +19,9 @@ import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";
 import { asSigner } from "./person-keys.ts";
 import { type GuestTransfers, Writing } from "./writing.ts";
 
-export interface TakingNeeds extends FollowingNeeds {
+export interface TakingNeeds extends Omit<FollowingNeeds, "person"> {
+  /** Why nobody is asked just now for what did not come by a link; null where that is done. */
+  readonly halt?: () => string | null;
   readonly roots: SharedRoots;
   /** By which this node acts for whoever has these keys. */
   readonly certifier: (keys: OwnerSigner) => () => readonly DeviceCertificate[];
@@ -42,6 +44,8 @@ export interface TakingParts {
   readonly name: Name;
   readonly held: Held;
   readonly own?: OwnGrant | undefined;
+  /** Where it has no grant of its own. */
+  readonly isThroughGroup?: boolean;
 }
 
 export class Taking {
@@ -57,6 +61,7 @@ export class Taking {
   /** What is written here, where it may be. */
   readonly writing: Writing | undefined;
   readonly #needs: TakingNeeds;
+  readonly #isOfGroup: boolean;
   #opened: OpenedShare | undefined;
   #isShown = false;
   /** Shown as one that another device writes. */
@@ -66,9 +71,10 @@ export class Taking {
   #isLeft = false;
   #showing: Promise<unknown> = Promise.resolve();
 
-  constructor(needs: TakingNeeds, { name, held, own }: TakingParts) {
+  constructor(needs: TakingNeeds, { name, held, own, isThroughGroup = false }: TakingParts) {
     const { grant, right } = held;
     this.#needs = needs;
+    this.#isOfGroup = isThroughGroup;
     this.name = name;
     this.held = held;
     this.own = own;
@@ -88,6 +94,11 @@ export class Taking {
 
   get isByLink(): boolean {
     return this.own?.seed !== undefined;
+  }
+
+  /** And goes with it. */
+  get isThroughGroup(): boolean {
+    return this.own === undefined && this.#isOfGroup;
   }
 
   /** Of who was shut out nothing goes anywhere any more: the store that it lies in is closed. */
@@ -127,6 +138,11 @@ export class Taking {
   /** True when there is news to be remembered. */
   async look(signal: AbortSignal): Promise<boolean> {
     const before = this.#opened;
+    const halt = this.isByLink ? null : this.#needs.halt?.() ?? null;
+    if (halt !== null) {
+      this.follower.rest(halt);
+      return false;
+    }
     this.#isShutOut = await this.follower.look((peer) => this.#ask(peer, signal));
     if (this.#isShutOut) await this.hide();
     return this.#opened !== before;
@@ -151,7 +167,7 @@ export class Taking {
       name: nameToText(this.name),
       from: nameOf(this.held.grant),
       writes: this.writing !== undefined,
-      isThroughGroup: this.own === undefined,
+      isThroughGroup: this.isThroughGroup,
       stateOf: opened === undefined ? null : new Date(opened.record.publishedAtMs).toISOString(),
       trouble: this.follower.trouble ?? heldWords(this.writing) ?? this.writing?.trouble
         ?? (opened === undefined ? "waits for its first state" : null),
@@ -220,8 +236,9 @@ function heldWords(writing: Writing | undefined): string | null {
     + "its owner can revoke it and share the folder anew";
 }
 
-/** Denied when it was made for somebody else. */
-export function ownGrant(person: PersonKeys, { grant, seed }: Offered): OwnGrant {
-  const held = takeGrant(seed === undefined ? person : personKeysOf(seed), grant);
-  return { grant, seed, held };
+/** Denied when it was made for somebody else, or for one whose keys are not here. */
+export function ownGrant(person: PersonKeys | undefined, { grant, seed }: Offered): OwnGrant {
+  const keys = seed === undefined ? person : personKeysOf(seed);
+  if (keys === undefined) throw new HiveError("Denied", "sharing.grant", "her keys are not here");
+  return { grant, seed, held: takeGrant(keys, grant) };
 }

@@ -11,6 +11,7 @@
  *   c/PERSON       a contact (contacts.ts)
  *   t/OWNER/SHARE  a folder of somebody else's (taken-ties.ts)
  *   i/OWNER        an inbox of this drive's person (taken-ties.ts)
+ *   d/PEER, k/OWNER/SHARE  what devices that were let in by a code read by (coded-ties.ts)
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";

@@ -53,6 +53,7 @@ export class Roll implements Step {
   #roll: DeviceRoll | undefined;
   #secret: Buffer | undefined;
   #renewed = 0;
+  #isHeard = false;
   /** Who has this very roll, and when the others are told again. */
   readonly #told = new Set<PeerId>();
   #tellAtMs = -Infinity;
@@ -73,6 +74,11 @@ export class Roll implements Step {
 
   get current(): DeviceRoll | undefined {
     return this.#roll;
+  }
+
+  /** In this life somebody who keeps it said whether there is a newer one. */
+  get isHeard(): boolean {
+    return this.#isHeard || this.#needs.members().length === 0;
   }
 
   get epoch(): number {
@@ -178,7 +184,9 @@ export class Roll implements Step {
     const question = encodeRollAsk({ owner, known: hashOfRoll(this.#roll) });
     await Promise.all(peers.map((peer) => this.#quietly(peer, signal, async () => {
       const answer = await network.device?.(peer, "askRoll", question, { signal });
-      if (answer !== undefined && answer.length > 0) await this.hear(parseRoll(answer));
+      if (answer === undefined) return;
+      if (answer.length > 0) await this.hear(parseRoll(answer));
+      this.#isHeard = true;
     })));
     signal.throwIfAborted();
   }
@@ -194,6 +202,8 @@ export class Roll implements Step {
     const untold = [...whom].filter((peer) => peer !== network.self && !this.#told.has(peer));
     await Promise.all(untold.map((peer) => this.#quietly(peer, signal, async () => {
       await network.device?.(peer, "roll", roll.bytes, { signal });
+      // Whoever has a newer one does not take it.
+      this.#isHeard = true;
       if (this.#roll === roll) this.#told.add(peer);
     })));
   }

@@ -31,6 +31,7 @@ export class World {
   readonly random: Random;
   readonly drive: DriveKeys;
   readonly members: readonly PeerKeys[];
+  readonly holderSeed: Buffer;
   readonly stranger: Requester;
   readonly manifest: Manifest;
   #created = 0;
@@ -38,7 +39,9 @@ export class World {
   constructor(random: Random) {
     this.random = random;
     this.drive = driveKeysOf(random.bytes(32));
-    this.members = [0, 1, 2].map(() => peerKeysOf(random.bytes(32)));
+    const seeds = [0, 1, 2].map(() => random.bytes(32));
+    this.members = seeds.map(peerKeysOf);
+    this.holderSeed = seeds[0] as Buffer;
     const peer = peerKeysOf(random.bytes(32)).peer;
     this.stranger = { peer, owners: [driveKeysOf(random.bytes(32)).owner] };
     this.manifest = this.manifestOf(this.members.map((member) => member.peer), 1);

@@ -46,6 +46,7 @@ import { baseOf } from "../../src/guard/log.ts";
 import { TestGroup } from "../support/guard-group.ts";
 import { ShareMaker } from "../support/share-maker.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
+import { parseReading, signReading } from "../../src/crypt/readings.ts";
 import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, parseGrant,
   parseShare }
   from "../../src/crypt/share-records.ts";
@@ -266,6 +267,13 @@ const decoders: readonly Decoder[] = [
       { share: shares.share, writes: false, secret: random.bytes(32), name: "photos" },
       { share: "ef".repeat(16) as ShareId, writes: true, secret: random.bytes(32), name: "w" },
     ])],
+  },
+  {
+    name: "reading", bytesMax: limits.ties.valueBytesMax, decode: parseReading,
+    valid: [signReading(drive, {
+      person: drive.owner, owner: drive.owner, share: shares.share, from: drive.owner, peers: others,
+      name: "photos", isThroughGroup: true, inboxNumber: 7, key: random.bytes(32),
+    }).bytes],
   },
   {
     name: "grant to verify", bytesMax: payloadBytesMax, decode: parseGrant,

@@ -1,12 +1,14 @@
 /**
  * Machines without the words are added to a drive by a code, and one of them is shut out: real
- * daemons, real mounts, one swarm. None of them gets the seed, or lets in another. From then on
- * holders refuse the one, it is told so, and what is written it does not get; the other goes on.
+ * daemons, real mounts, one swarm. None of them gets the seed, or lets in another; each reads what
+ * somebody else shares with their person. From then on holders refuse the one, it is told so, and
+ * what is written it does not get; the other goes on.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { type Machine, newMachine, until } from "../support/cli.ts";
+import { met } from "../support/folders.ts";
 import { keyFileOf, secretsOf } from "../support/secrets.ts";
 
 const soon = { seconds: 60 };
@@ -22,6 +24,34 @@ async function added(t: Test, name: string, { desk, peer }: { desk: Machine; pee
   t.equal(code, 0, error);
   await machine.must(t, ["mount", machine.mount]);
   return machine;
+}
+
+/** Somebody of a drive of his own, whose folder "songs" the desk's person took up. */
+async function sharedBy(t: Test, desk: Machine): Promise<Machine> {
+  const ben = newMachine("ben");
+  t.teardown(() => ben.end());
+  await ben.must(t, ["init"]);
+  const bootstrap = (await desk.swarm()).map(({ address }) => address);
+  ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+  await ben.must(t, ["mount", ben.mount]);
+  await met(ben, 3);
+  mkdirSync(join(ben.mount, "songs"), { mode: 0o700 });
+  writeFileSync(join(ben.mount, "songs", "song"), "of ben");
+  const me = async (machine: Machine) => (await machine.must(t, ["contacts", "me"])).out.trim();
+  await desk.must(t, ["contacts", "add", "Ben", await me(ben)]);
+  await ben.must(t, ["contacts", "add", "Ann", await me(desk)]);
+  const grant = await ben.must(t, ["share", join(ben.mount, "songs"), "--with", "Ann"]);
+  await desk.must(t, ["accept", grant.out.trim()]);
+  await ben.must(t, ["flush", "--timeout", "60"]);
+  return ben;
+}
+
+const songOf = ({ mount }: Machine): string => join(mount, "Shared", "songs", "song");
+
+function says(machine: Machine, text: string): Promise<void> {
+  const path = songOf(machine);
+  const isThere = async () => existsSync(path) && readFileSync(path, "utf8") === text;
+  return until(isThere, { ...soon, what: `${path} says ${text}` });
 }
 
 function codeOf(act: () => void): string | undefined {
@@ -42,13 +72,19 @@ test("devices are added by a code, one is shut out, and the others go on", { tim
   write(desk, "before");
   await desk.must(t, ["flush", "--timeout", "60"]);
   const peer = (await desk.swarm())[0]?.address as string;
+  const ben = await sharedBy(t, desk);
   const lap = await added(t, "lap", { desk, peer });
   const pad = await added(t, "pad", { desk, peer });
   t.match(readFileSync(join(lap.mount, "before"), "utf8"), /^before of/);
   const [seed] = await secretsOf(desk);
   t.notOk(readFileSync(keyFileOf(lap)).includes(seed as Buffer), "it has not the seed");
   t.equal((await lap.hive(["device", "confirm", "0000-0000-0000"])).code, 4, "it adds no other");
-  t.equal((await lap.hive(["contacts", "me"])).code, 1, "nor does it share");
+  await says(lap, "of ben");
+  t.match((await lap.must(t, ["contacts"])).out, /Ben/);
+  t.match((await lap.must(t, ["shares"])).out, /Shared\/songs +of Ben.*\n.*let in by a code/);
+  const refused = await lap.hive(["contacts", "me"]);
+  t.equal(refused.code, 4, "nor does it share");
+  t.match(refused.error, /has not the drive's words.*\n.*hive device list tells which/);
   write(lap, "kept");
   await lap.must(t, ["flush", "--timeout", "60"]);
   await until(async () => existsSync(join(desk.mount, "kept")), { ...soon, what: "lap on desk" });
@@ -63,6 +99,10 @@ test("devices are added by a code, one is shut out, and the others go on", { tim
   const isReadOnly = (): boolean => codeOf(() => write(lap, "too late")) === "EROFS";
   await until(async () => isReadOnly(), { ...soon, what: "lap's mount is read-only" });
   t.match(readFileSync(join(lap.mount, "kept"), "utf8"), /^kept of/, "and still there");
+  await until(async () => !existsSync(songOf(lap)), { ...soon, what: "Ben's song is gone from lap" });
+  writeFileSync(join(ben.mount, "songs", "song"), "another of ben");
+  await ben.must(t, ["flush", "--timeout", "60"]);
+  await says(pad, "another of ben");
   write(desk, "after");
   await desk.must(t, ["flush", "--timeout", "60"]);
   await until(async () => existsSync(join(pad.mount, "after")), { ...soon, what: "after on pad" });

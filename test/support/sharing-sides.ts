@@ -30,6 +30,7 @@ import { MemoryBooks, ShiftedClock } from "./transfer-world.ts";
 import { nobody } from "./walk.ts";
 
 const never = new AbortController().signal;
+const none = Buffer.alloc(0);
 
 export interface Person {
   readonly keys: PersonKeys;
@@ -114,7 +115,10 @@ export async function openReader({ keys }: Person, vault: Vault, world: World) {
     coder: openCoder(), read: async () => Buffer.alloc(0), mayReadAhead: () => false,
   };
   const open = async () => {
-    const tied = new Tied({ ...parts, roots: { tied: async () => undefined } });
+    const root = { ties: none };
+    const tied = new Tied({
+      ...parts, roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
+    });
     const ours = { ...parts, tied, self: world.stranger.peer };
     const own = new OwnInboxes({ ...ours, keepersOf: () => [] });
     const taken = new Taken({
@@ -132,6 +136,7 @@ export async function openReader({ keys }: Person, vault: Vault, world: World) {
     });
     const wards = new Wards({ ...parts, keepersOf: () => [] });
     for (const room of [tied, own, taken, wards]) await room.open();
+    await tied.hear(none, { isOurs: true });
     const look = async () => {
       for (let times = 0; times < 2; times++) {
         clock.shiftMs += 120_000;
@@ -139,7 +144,7 @@ export async function openReader({ keys }: Person, vault: Vault, world: World) {
       }
       return [...shown.keys()].sort();
     };
-    return { own, taken, wards, look };
+    return { own, taken, wards, look, tied, ties: () => root.ties };
   };
-  return { open, shown, requester };
+  return { open, shown, requester, clock };
 }

@@ -83,7 +83,7 @@ export class TownReader {
     const clearing = new Clearing({ books: new MemoryBooks(), segments });
     const transfer = {
       published: async () => undefined, members: () => [], clearing, devices: { areAny: false },
-      health: { groupsNamed: () => [] },
+      health: { groupsNamed: () => [] }, roll: { current: undefined, isHeard: true },
     };
     const sharing: Sharing = await roomOf({
       seed, network, name, town, transfer, read: (cid) => sharing.fetch(cid, {}),
@@ -126,7 +126,7 @@ export class TownGiver {
     const transfer = {
       published: () => device.transfer.published(), members: () => device.transfer.members(),
       clearing: device.transfer.clearing, devices: { areAny: true },
-      health: device.transfer.health,
+      health: device.transfer.health, roll: device.transfer.roll,
     };
     const sharing = await roomOf({
       seed, network, name, town, transfer, shown: () => undefined,

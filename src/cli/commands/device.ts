@@ -40,7 +40,11 @@ function removedTexts({ name, peer, hadWords, told, holders }: RemovedView): rea
     `${name} (${peer}) is shut out; ${told} of ${holders} holders know, the others will`,
     "what is written from now on it cannot open; what it read or fetched cannot be taken back",
   ];
-  if (!hadWords) return shut;
+  const { mandateMs } = limits.sharing;
+  const lasts = "what others share with you its holders refuse it within "
+    + `${mandateMs / 3_600_000} hours; its keys of those folders stay good until their owners `
+    + "share them anew";
+  if (!hadWords) return [...shut, lasts];
   return [
     ...shut,
     "it has the drive's 24 words, and whoever has those can come back under another name and " +

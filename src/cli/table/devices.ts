@@ -13,9 +13,10 @@ export const deviceCommand = {
     "that machine in. It must be reachable: by --peer, an address of a peer that both know, or " +
     "of the other device; on a local network without it. The new device gets what it takes to " +
     "mount the drive and a key of its own that the drive's key certifies, and never the words: " +
-    "it adds no other device, and shares no folders. The code is good for one device and ten " +
-    "minutes, and three wrong tries end it; nobody between the two can take its place. The " +
-    "other way to have the drive on a machine is hive recover, with the words. " +
+    "it adds no other device, shares no folders, and of others' reads what your devices with the " +
+    "words took up. The code is good for one device and ten minutes, and three wrong tries end " +
+    "it; nobody between the two can take its place. The other way to have the drive on a machine " +
+    "is hive recover, with the words. " +
     "`remove`, on a device that has the words, shuts a lost one out, by its name or id: holders " +
     "and the other devices take nothing of it any more from the moment that they hear of it, " +
     "and give it nothing; what is written from then on is under secrets that it never had. What " +

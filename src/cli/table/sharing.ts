@@ -12,7 +12,8 @@ export const sharingCommands = [
       "QR code too. `add` takes that of somebody else: make sure that it is hers, as whatever " +
       "you share with that name is sealed to it. Her machine must answer at that moment, for a " +
       "key that does not fit the string, and is checked by it. Contacts are the " +
-      "drive's: every device that has its words knows them, and so does who recovers it. " +
+      "drive's: every device knows them, and so does who recovers it; they are changed on one " +
+      "that has the words. " +
       "`group` lists groups of contacts; `group NAME add` puts people into one, which it makes " +
       "if there is none, and prints a string for each: with that she takes up once whatever your " +
       "groups are given, now and later. What is shared with a group is hers from then on, until " +
@@ -89,7 +90,9 @@ export const sharingCommands = [
       "any other of yours reads, and `hive shares` says which one writes. With " +
       "the string of somebody who put you into a group, all that his groups are given comes and " +
       "goes by itself, under his names. " +
-      "What you may verify alone is not seen in the drive: `hive verify --of NAME` checks it.",
+      "What you may verify alone is not seen in the drive: `hive verify --of NAME` checks it. " +
+      "A device that was let in by a code takes nothing up itself, and reads what one that has " +
+      "the words took up.",
     options: [passphrase],
   },
   {

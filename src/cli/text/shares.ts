@@ -5,17 +5,31 @@ import type {
 import { withdrawalLines } from "./withdrawal.ts";
 
 export function sharesText(
-  { given, taken, inboxes, wards, renewing, withdrawals }: SharesView,
+  { given, taken, inboxes, wards, renewing, withdrawals, coded }: SharesView,
 ): string {
   const lines = [
     ...given.flatMap(givenLines), ...taken.map(takenLine), ...inboxes.flatMap(inboxLines),
     ...wards.map(wardLine),
   ];
-  if (lines.length === 0) lines.push("nothing is shared, by you or with you");
+  if (coded !== undefined) lines.push(...codedLines(coded, taken));
+  else if (lines.length === 0) lines.push("nothing is shared, by you or with you");
   lines.push(...withdrawals.flatMap(withdrawalLines));
   const { renewed } = renewing ?? {};
   if (renewed !== undefined) lines.push(`${renewed} files and folders have new secrets so far`);
   return lines.join("\n");
+}
+
+function codedLines(
+  { readsUntil }: NonNullable<SharesView["coded"]>, taken: readonly TakenView[],
+): readonly string[] {
+  const until = readsUntil === null
+    ? "it waits for one that has the words, and has no newer states until then"
+    : `it may ask for newer states until ${readsUntil}, and on while one that has the words is met`;
+  return [
+    ...(taken.length === 0 ? ["nothing of others is known here yet"] : []),
+    "this device was let in by a code: what you share is told on one that has the drive's words",
+    until,
+  ];
 }
 
 function givenLines(
