@@ -252,6 +252,10 @@ export const keptLimits = {
     mandateMs: 12 * 3_600_000,
     /** Before such devices are left more: what comes in between is one change of the drive. */
     mandateRestMs: 5_000,
+    /** Such devices that act for their persons no more, as holders remember them; the first go. */
+    dismissedMax: 1024,
+    /** Holders that heard of one are told again: one that began anew has forgotten it. */
+    dismissAgainMs: 10 * 60_000,
     /** How long a revocation waits for holders to confirm it; the others hear of it later. */
     revokeMs: 5_000,
     /** Revocations that are remembered, with what holders signed of each. */

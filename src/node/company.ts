@@ -6,6 +6,7 @@ import type { GuardHost, GuardNetwork } from "../base/guard.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
 import type { PeerNetwork, ShardHost } from "../base/network.ts";
 import { systemRandom as random } from "../base/random.ts";
+import type { DeviceCertificate } from "../base/records.ts";
 import type { ShareHost, ShareNetwork } from "../base/sharing.ts";
 import { noOrders } from "../base/traffic.ts";
 import { certifier } from "../crypt/certificates.ts";
@@ -20,8 +21,10 @@ import { limitedNetwork } from "../traffic/limited-network.ts";
 import { Traffic } from "../traffic/traffic.ts";
 import type { NodeConfig, NodeNeeds } from "./config.ts";
 import { countedNetwork } from "./counted.ts";
+import { Dismissed } from "./dismissed.ts";
 import type { House } from "./house.ts";
 import { rollHost } from "./roll-host.ts";
+import { shareHost } from "./share-host.ts";
 
 /** Whose node it is: keys of the drive, and of its person where the drive's seed is. */
 export interface Owner {
@@ -37,6 +40,8 @@ export interface Company {
   readonly network: PeerNetwork & GuardNetwork & ShareNetwork & DeviceNetwork;
   /** The drives and people that this node may ask for. */
   readonly acting: () => readonly OwnerId[];
+  /** What this node answers about shared folders. */
+  readonly sharing: ShareHost;
 }
 
 export async function openCompany(
@@ -60,11 +65,16 @@ export async function openCompany(
   const isNear = (peer: PeerId): boolean => places.isNear(peer);
   const traffic = parts.use(new Traffic({ clock, isNear }, config.traffic ?? noOrders));
   const host = listening(limitedHost(vault, { traffic, clock }), met);
-  const sharing = shareHost(vault, owner?.person);
+  const dismissed = new Dismissed();
+  const sharing = shareHost(vault, { person: owner?.person, dismissed });
   const devices = newcomer ?? deviceHost(met, rollHost(vault.rolls, met));
   const hosts = { host, guardian: guardHost(met), ledger: ledger.host, sharing, devices };
-  const isRemoved = (drive: OwnerId, peer: PeerId): boolean => vault.rolls.isRemoved(drive, peer)
-    || (drive === owner?.keys.owner && met.transfer?.roll.isRemoved(peer) === true);
+  const isRemoved = (certificate: DeviceCertificate): boolean => {
+    const { owner: drive, peer } = certificate;
+    const isOurs = drive === owner?.keys.owner;
+    return vault.rolls.isRemoved(drive, peer) || dismissed.has(certificate)
+      || (isOurs && met.transfer?.roll.isRemoved(peer) === true);
+  };
   const needs = { ...people, ...hosts, certificates, isRemoved, places, world, ...ipfs };
   const peers = parts.use(await openPeers(needs, config));
   met.peers = peers;
@@ -75,17 +85,7 @@ export async function openCompany(
   const direct = { guard, share, device: between };
   const network = { ...limitedNetwork(countedNetwork(peers, ledger.tally), traffic), ...direct };
   const acting = () => certificates().map(({ owner: one }) => one);
-  return { peers, places, traffic, network, acting };
-}
-
-/** Records of shares are the vault's; a person's key is told to whoever asks. */
-function shareHost(vault: ShareHost, person: PersonKeys | undefined): ShareHost {
-  return {
-    async share(from, act, payload) {
-      const isKey = act === "key" && person !== undefined;
-      return isKey ? person.sealPublic : vault.share(from, act, payload);
-    },
-  };
+  return { peers, places, traffic, network, acting, sharing };
 }
 
 /** The guardian comes last: it needs all the others. */

@@ -34,8 +34,12 @@ export async function openNodeSharing(
     readonly vault: Vault; readonly guests: Guests | undefined;
   },
 ): Promise<Sharing> {
-  const { company: { peers, traffic, acting }, transfer, vault, clock, guests, person } = parts;
-  const network = withOwnVault(parts.company.network, { vault, acting, clock });
+  const { company: { peers, traffic, acting, sharing }, transfer, vault, clock, guests, person }
+    = parts;
+  const own: Pick<Vault, "read" | "share"> = {
+    read: (...asked) => vault.read(...asked), share: (...asked) => sharing.share(...asked),
+  };
+  const network = withOwnVault(parts.company.network, { vault: own, acting, clock });
   // A node beside no mount has no store: then all comes from the peers.
   const source = blocks ?? transfer;
   const device = { peer: network.self, name: parts.deviceName };
@@ -54,7 +58,7 @@ export async function openNodeSharing(
     mayReadAhead: (bytes: number) => traffic.mayReadAhead(bytes),
     holdsReads: () => traffic.holdsReads,
   };
-  const isRemoved = (): boolean => transfer.roll.view().removedAtMs !== null;
+  const isRemoved = (): boolean => transfer.roll.isRemoved(network.self);
   if (person === undefined || guests === undefined) {
     return openCodedSharing({ ...needs, isRemoved });
   }

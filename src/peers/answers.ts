@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { DeviceHost } from "../base/devices.ts";
 import { HiveError, unreachable } from "../base/errors.ts";
 import type { GuardHost } from "../base/guard.ts";
-import type { OwnerId, PeerId } from "../base/ids.ts";
+import type { PeerId } from "../base/ids.ts";
 import type { LedgerHost } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Requester, ShardHost } from "../base/network.ts";
@@ -27,7 +27,7 @@ export interface AnswerNeeds {
   readonly sharing: ShareHost | undefined;
   readonly devices: DeviceHost | undefined;
   /** Whether the owner shut this device out, whatever certificate it has. */
-  readonly isRemoved: ((owner: OwnerId, peer: PeerId) => boolean) | undefined;
+  readonly isRemoved: ((certificate: DeviceCertificate) => boolean) | undefined;
   readonly book: Book;
   /** This node's own offer, as it is now. */
   readonly offer: () => Offer;
@@ -148,7 +148,7 @@ export class Answers {
     const nowMs = this.#needs.clock.now();
     const valid = (this.#certificates.get(peer) ?? []).filter((one) => one.expiresAtMs > nowMs);
     const { isRemoved = () => false } = this.#needs;
-    const owners = valid.map(({ owner }) => owner).filter((owner) => !isRemoved(owner, peer));
+    const owners = valid.filter((one) => !isRemoved(one)).map(({ owner }) => owner);
     return { peer, owners, prefix, friend: this.#needs.book.isFriend(peer) };
   }
 

@@ -12,7 +12,7 @@ import type { BlockFetcher, KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DeviceHost, DeviceNetwork } from "../base/devices.ts";
 import type { GuardHost, GuardNetwork } from "../base/guard.ts";
-import type { OwnerId, PeerId } from "../base/ids.ts";
+import type { PeerId } from "../base/ids.ts";
 import type { LedgerHost, LedgerNetwork } from "../base/ledger.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork, ShardHost } from "../base/network.ts";
@@ -46,8 +46,8 @@ export interface PeersNeeds {
   readonly sharing?: ShareHost;
   /** Answers about the devices of drives; without one nobody does. */
   readonly devices?: DeviceHost;
-  /** Whether an owner shut a device out; without it nobody was. */
-  readonly isRemoved?: (owner: OwnerId, peer: PeerId) => boolean;
+  /** Whether whoever signed it shut the device out since; without it nobody did. */
+  readonly isRemoved?: (certificate: DeviceCertificate) => boolean;
   /** For which drives and people this node may ask; read again at each greeting. */
   readonly certificates: () => readonly DeviceCertificate[];
   readonly blocks?: DriveBlocks;

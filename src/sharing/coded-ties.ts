@@ -12,11 +12,13 @@
  *
  * Ties are sealed as all of the drive, under secrets of its epoch: a device that was removed finds
  * no later mandate there, and no key of a folder that was given later. Holders may know nothing of
- * this drive, and refuse it as soon as its last mandate is over. What stays: a folder's key is the
- * same until its owner shares it anew, so with the help of a holder that breaks the rules such a
- * device opens later states of what it could read. That is his to end, by `hive revoke`.
+ * this drive: they are told (dismissals.ts), or refuse it as soon as its last mandate is over. What
+ * stays: a folder's key is the same until its owner shares it anew, so with the help of a holder
+ * that breaks the rules such a device opens later states of what it could read. That is his to end,
+ * by `hive revoke`.
  *
- *   d/PEER         a certificate (crypt/records.ts) for this peer, signed by the person
+ *   d/PEER         a certificate (crypt/records.ts) for this peer, signed by the person; or her
+ *                  dismissal of it (crypt/dismissals.ts)
  *   k/OWNER/SHARE  a reading (crypt/readings.ts) of that folder, signed by her
  */
 import { tieKeys } from "../base/book-keys.ts";

@@ -1,7 +1,8 @@
 /**
  * Leaves for coded devices what they need to read what this drive's person was given
  * (coded-ties.ts), where her keys are: a mandate for each, renewed when half of it is over, and
- * readings of the folders that she may read. Whoever is no such device any more finds none. A Step.
+ * readings of the folders that she may read. Of whoever is no such device any more there is a
+ * dismissal instead (dismissals.ts), until its last mandate is over by itself. A Step.
  *
  * Several devices with the words do so, and must not undo what another one did because they know
  * less: an inbox may have been read there and not here. So what follows from one stands with the
@@ -18,6 +19,7 @@ import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { DeviceCertificate } from "../base/records.ts";
 import { isFresh } from "../crypt/certificates.ts";
+import { isDismissal, signDismissal } from "../crypt/dismissals.ts";
 import type { PersonKeys } from "../crypt/grants.ts";
 import { type Reading, signReading } from "../crypt/readings.ts";
 import { signDeviceCertificate } from "../crypt/records.ts";
@@ -95,17 +97,32 @@ export class Mandates {
         return [readingKey(one.held.grant), () => this.#readingOf(one)] as const;
       }),
     ]);
-    const over = this.#known().keys.filter((key) => !wanted.has(key) && this.#mayEnd(key, devices));
+    const over = this.#known().keys.filter((key) => !wanted.has(key));
     const due = [...wanted].flatMap(([key, make]): readonly Change[] => {
       const value = make();
       return value === undefined ? [] : [[key, value]];
     });
-    return [...over.map((key): Change => [key, undefined]), ...due];
+    return [...over.flatMap((key) => this.#endOf(key, devices)), ...due];
   }
 
-  #mayEnd(key: string, devices: readonly AddedView[]): boolean {
-    const reading = this.#known().readings.get(key);
-    return reading === undefined || devices.length === 0 || this.#mayChange(reading);
+  /** Of a device that is none any more: a dismissal, for as long as its mandate may last. */
+  #endOf(key: string, devices: readonly AddedView[]): readonly Change[] {
+    const { mandates, readings } = this.#known();
+    const mandate = mandates.get(key);
+    if (mandate?.owner === this.#person) return this.#dismissalOf(key, mandate);
+    const reading = readings.get(key);
+    const mayEnd = reading === undefined || devices.length === 0 || this.#mayChange(reading);
+    return mayEnd ? [[key, undefined]] : [];
+  }
+
+  #dismissalOf(key: string, mandate: DeviceCertificate): readonly Change[] {
+    const { person, clock } = this.#needs;
+    const nowMs = clock.now();
+    if (isDismissal(mandate)) {
+      return nowMs - mandate.issuedAtMs < mandateMs ? [] : [[key, undefined]];
+    }
+    const atMs = Math.max(nowMs, mandate.issuedAtMs);
+    return [[key, asBuffer(signDismissal(asSigner(person), { ...mandate, atMs }).bytes)]];
   }
 
   /** Undefined while the one that it has is good. */

@@ -11,7 +11,7 @@ import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { AddedView } from "../base/devices.ts";
 import { HiveError, isFault } from "../base/errors.ts";
-import type { Cid, GroupId, PersonId } from "../base/ids.ts";
+import type { Cid, GroupId, OwnerId, PeerId, PersonId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
@@ -28,6 +28,7 @@ import type { Coder } from "../erasure/erasure.ts";
 import { wholeDrive } from "../transfer/groups/policies.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { Contacts } from "./contacts.ts";
+import { Dismissals } from "./dismissals.ts";
 import { type ReadBlock, findFolder, policyNameAt } from "./folder.ts";
 import { Given, type Watched } from "./given.ts";
 import { givingDuties } from "./giving-duties.ts";
@@ -100,17 +101,20 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     expired: (path, who) => needs.roots.expired({ path, from: who.map(nameOf).join(", ") }),
   });
   const inboxes = new Inboxes({ ...withMembers, inboxOf: (id) => given.inboxOf(id) });
-  const own = new OwnInboxes({ ...ours, keepersOf: (owner) => taken.keepersOf(owner) });
+  const keepersOf = (owner: OwnerId): readonly PeerId[] => taken.keepersOf(owner);
+  const own = new OwnInboxes({ ...ours, keepersOf });
   const taken = new Taken({ ...ours, offers: () => own.offers() });
   const watches = new Watches({
     ...withMembers, watched: () => given.watched(),
     groupsOf: (folder) => groupsOf(needs, folder),
   });
+  const readable = () => taken.readable();
   const mandates = new Mandates({
-    ...ours, coded: () => codedDevices(transfer.roll), readable: () => taken.readable(),
+    ...ours, readable, coded: () => codedDevices(transfer.roll),
     inboxNumber: (owner) => own.numberOf(owner),
   });
-  const wards = new Wards({ ...needs, keepersOf: (owner) => taken.keepersOf(owner) });
+  const dismissals = new Dismissals({ ...ours, readable, keepersOf });
+  const wards = new Wards({ ...needs, keepersOf });
   const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
   const written = new Written({ ...withMembers, guests: () => given.guests(), nameOf });
   const rooms = [tied, withdrawals, contacts, groups, given, inboxes, watches, own, taken, wards];
@@ -125,6 +129,7 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
       { name: "sharing.watches", step: (signal) => watches.step(signal) },
       { name: "sharing.own", step: (signal) => own.step(signal) },
       { name: "sharing.mandates", step: () => mandates.step() },
+      { name: "sharing.dismissals", step: (signal) => dismissals.step(signal) },
       { name: "sharing.wards", step: (signal) => wards.step(signal) },
       { name: "sharing.taken", step: (signal) => taken.step(signal) },
       { name: "sharing.writing", step: (signal) => taken.write(signal) },

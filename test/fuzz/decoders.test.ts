@@ -10,6 +10,7 @@ import { type Kind, isFault } from "../../src/base/errors.ts";
 import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId, ShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
+import { decodeDismissal, encodeDismissal, signDismissal } from "../../src/crypt/dismissals.ts";
 import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/device-roll.ts";
 import { signDeletion } from "../../src/crypt/deletions.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
@@ -274,6 +275,13 @@ const decoders: readonly Decoder[] = [
       person: drive.owner, owner: drive.owner, share: shares.share, from: drive.owner, peers: others,
       name: "photos", isThroughGroup: true, inboxNumber: 7, key: random.bytes(32),
     }).bytes],
+  },
+  {
+    name: "dismissal", bytesMax: payloadBytesMax, decode: decodeDismissal,
+    valid: [encodeDismissal({
+      owner: drive.owner, share: shares.share,
+      dismissal: signDismissal(drive, { peer: peer.peer, name: "lap", atMs: 1e12 }),
+    })],
   },
   {
     name: "grant to verify", bytesMax: payloadBytesMax, decode: parseGrant,

@@ -12,6 +12,8 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { DeviceCertificate } from "../../src/base/records.ts";
+import { decodeDismissal, encodeDismissal, isDismissal, signDismissal }
+  from "../../src/crypt/dismissals.ts";
 import { type PersonKeys, openGrant, personKeysOf } from "../../src/crypt/grants.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { type Reading, parseReading, signReading } from "../../src/crypt/readings.ts";
@@ -19,16 +21,19 @@ import { parseDeviceCertificate, signDeviceCertificate } from "../../src/crypt/r
 import { encodeShareAsk } from "../../src/crypt/share-records.ts";
 import { parseTies } from "../../src/dag/ties.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
+import { Dismissed } from "../../src/node/dismissed.ts";
+import { shareHost } from "../../src/node/share-host.ts";
 import { Coded } from "../../src/sharing/coded.ts";
 import { openCodedSharing } from "../../src/sharing/coded-sharing.ts";
 import { mandateKey, readingKey, readingsIn } from "../../src/sharing/coded-ties.ts";
+import { Dismissals } from "../../src/sharing/dismissals.ts";
 import { Mandates, type Readable } from "../../src/sharing/mandates.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { asSigner, personIdOf } from "../../src/sharing/person-keys.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import { World } from "../contract/host.ts";
 import { faultOf, outcomeOf } from "../support/faults.ts";
-import { openTestNode } from "../support/peer-nodes.ts";
+import { type TestNode, openTestNode } from "../support/peer-nodes.ts";
 import { ShareMaker } from "../support/share-maker.ts";
 import { openGiver, openReader, person } from "../support/sharing-sides.ts";
 import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
@@ -83,8 +88,12 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
   await using house = await openHouse(world.holder, { clock });
   const { vault } = house;
   await world.store(vault, world.segment());
+  const dismissed = new Dismissed();
   await using holder = await openTestNode({
-    seed: world.holderSeed, clock, host: () => vault, more: { sharing: vault },
+    seed: world.holderSeed, clock, host: () => vault, more: {
+      sharing: shareHost(vault, { person: undefined, dismissed }),
+      isRemoved: (certificate) => dismissed.has(certificate),
+    },
   });
   const giver = await openGiver(vault, world);
   const side = await giver.open();
@@ -148,7 +157,8 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
   await tell();
   lap.state.isRemoved = true;
   t.strictSame([await lap.look(), lap.room.certificates()], [[], []], "an honest one shows no more");
-  t.notOk([...parseTies(desk.ties())].some(([key, { value }]) => /^[dk]\//.test(key) && value !== undefined));
+  const left = [...parseTies(desk.ties())].filter(([key, { value }]) => /^[dk]\//.test(key) && value);
+  t.strictSame(left.map(([key]) => key), [mandateKey(lap.peer)], "nothing but that it is none any more");
   lap.state.certificates = () => [last!];
   const later = new ShareMaker(random, { drive: world.drive });
   const readers = [{ person: ann.contact.person }];
@@ -158,9 +168,43 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
     const theirs = { ...held, person: ann.contact.person, grant: { owner, share: later.share } };
     t.equal(outcomeOf(() => openShare(theirs, record, 0)), "Corrupt", "it has no key of what is given later");
   }
+  const dismissal = parseDeviceCertificate(left[0]![1].value!);
+  const told = (share = grant.share) => encodeDismissal({ owner, share, dismissal });
+  const dismiss = (from: TestNode, payload = told()): Promise<string> => {
+    return faultOf(from.peers.share(holder.keys.peer, "dismiss", payload));
+  };
+  await using stranger = await openTestNode({ clock });
+  await stranger.peers.connect(holder.address);
+  t.equal(await dismiss(stranger), "Denied", "not by a stranger");
+  t.equal(await dismiss(lap.node, told("ef".repeat(16) as ShareId)), "NotFound", "nor of a folder that is not");
+  t.equal(await faultOf(ask(grant.share)), "none", "a holder that was not told answers it");
+  // On another device of hers, which has the words.
+  await using home = await openTestNode({
+    clock, certificates: ({ peer }) => [signDeviceCertificate(asSigner(ann.keys), {
+      peer, name: "home", issuedAtMs: clock.now(), expiresAtMs: clock.now() + day,
+    })],
+  });
+  await home.peers.connect(holder.address);
+  const dismissals = new Dismissals({
+    tied: desk.tied, person: ann.keys, clock, log: silentLog, network: home.peers,
+    readable: () => desk.taken.readable(), keepersOf: () => [holder.keys.peer],
+  });
+  await dismissals.step(never);
+  t.equal(await faultOf(ask(grant.share)), "Denied", "one that was told does not");
+  t.equal(await faultOf(home.peers.share(holder.keys.peer, "get",
+    encodeShareAsk({ owner, share: grant.share, sequence: 0 }))), "none", "her others go on");
+  const newer = mandateOf(ann.keys, lap.peer, clock.now() + 1);
+  lap.state.certificates = () => [newer];
+  t.equal(await faultOf(ask(grant.share)), "none", "a later mandate would count");
+  lap.state.certificates = () => [last!];
   clock.shiftMs += mandateMs;
-  t.equal(await faultOf(ask(grant.share)), "Denied", "and what it had is over within half a day");
+  t.equal(await faultOf(ask(grant.share)), "Denied", "and in half a day it is over anyway");
 });
+
+function mandateOf(keys: PersonKeys, peer: PeerId, issuedAtMs: number): DeviceCertificate {
+  const times = { issuedAtMs, expiresAtMs: issuedAtMs + mandateMs };
+  return signDeviceCertificate(asSigner(keys), { peer, name: "lap", ...times });
+}
 
 test("a mandate of another device's, or a forged one, is good for nobody", async (t) => {
   const clock = movedClock();
@@ -295,7 +339,15 @@ test("devices with the words do not undo what another one left, and leave nothin
   t.equal(parseDeviceCertificate(home.tied.get(mandateKey(lap.peer))!).peer, lap.peer);
   desk.coded = home.coded = [];
   await round();
-  t.strictSame([desk.tied.list("d/"), desk.tied.list("k/")], [[], []], "nor is anything for who left");
+  t.strictSame(desk.tied.list("k/"), [], "nor is anything for who left");
+  const word = parseDeviceCertificate(desk.tied.get(mandateKey(lap.peer))!);
+  t.ok(isDismissal(word));
+  const { commits } = desk;
+  await round();
+  t.equal(desk.commits, commits, "it is said once");
+  clock.shiftMs += mandateMs;
+  await round();
+  t.strictSame(desk.tied.list("d/"), [], "and forgotten when there is nothing left that it ends");
 });
 
 test("what it is left opens records, and gives no right to write", async (t) => {
@@ -322,6 +374,34 @@ interface Vectors {
 }
 
 type ToldReading = Omit<Reading, "bytes" | "key"> & { readonly key: string };
+
+interface DismissalVectors {
+  readonly personSeed: string;
+  readonly peer: string;
+  readonly name: string;
+  readonly atMs: number;
+  readonly owner: string;
+  readonly share: string;
+  readonly dismissal: string;
+  readonly told: string;
+  readonly wrong: readonly { readonly value: string; readonly comment: string }[];
+}
+
+test("frozen: a dismissal, and how it is told", (t) => {
+  const file = new URL("../vectors/crypt.dismissals.json", import.meta.url);
+  const frozen = JSON.parse(readFileSync(file, "utf8")) as DismissalVectors;
+  const { personSeed, peer, name, atMs, owner, share, dismissal, told, wrong } = frozen;
+  const keys = personKeysOf(Buffer.from(personSeed, "hex"));
+  const signed = signDismissal(asSigner(keys), { peer: peer as PeerId, name, atMs });
+  t.equal(Buffer.from(signed.bytes).toString("hex"), dismissal);
+  const found = decodeDismissal(Buffer.from(told, "hex"));
+  t.match(found, { owner, share, dismissal: { owner: personIdOf(keys), peer, issuedAtMs: atMs } });
+  t.equal(encodeDismissal(found).toString("hex"), told);
+  for (const { value, comment } of wrong) {
+    t.equal(outcomeOf(() => decodeDismissal(Buffer.from(value, "hex"))), "Corrupt", comment);
+  }
+  t.end();
+});
 
 test("frozen: a mandate, and a reading", (t) => {
   const file = new URL("../vectors/sharing-coded.json", import.meta.url);

@@ -41,9 +41,9 @@ function removedTexts({ name, peer, hadWords, told, holders }: RemovedView): rea
     "what is written from now on it cannot open; what it read or fetched cannot be taken back",
   ];
   const { mandateMs } = limits.sharing;
-  const lasts = "what others share with you its holders refuse it within "
-    + `${mandateMs / 3_600_000} hours; its keys of those folders stay good until their owners `
-    + "share them anew";
+  const lasts = "what others share with you is refused it too, by holders that cannot be told "
+    + `within ${mandateMs / 3_600_000} hours; its keys of those folders stay good until their `
+    + "owners share them anew";
   if (!hadWords) return [...shut, lasts];
   return [
     ...shut,

@@ -1,0 +1,23 @@
+/**
+ * What a node answers about shared folders: records are the vault's; a person's key is told to
+ * whoever asks, and devices that a reader dismisses are refused from then on.
+ */
+import type { ShareHost } from "../base/sharing.ts";
+import type { PersonKeys } from "../crypt/grants.ts";
+import type { Dismissed } from "./dismissed.ts";
+
+export function shareHost(
+  vault: ShareHost,
+  { person, dismissed }: {
+    readonly person: PersonKeys | undefined; readonly dismissed: Dismissed;
+  },
+): ShareHost {
+  return {
+    async share(from, act, payload) {
+      if (act === "key" && person !== undefined) return person.sealPublic;
+      if (act !== "dismiss") return await vault.share(from, act, payload);
+      await dismissed.hear(from, payload, vault);
+      return Buffer.alloc(0);
+    },
+  };
+}
