@@ -43,7 +43,10 @@ export class Adopt implements Step {
     const { health, clock } = this.#needs;
     if (clock.monotonicMs() - this.#lookedAtMs < this.#everyMs) return "idle";
     this.#lookedAtMs = clock.monotonicMs();
-    for (const standing of await health.standings(signal)) await this.#adopt(standing, signal);
+    const standings = await health.standings(signal);
+    // Of several devices one alone signs.
+    if (!health.seatsOthers()) return "idle";
+    for (const standing of standings) await this.#adopt(standing, signal);
     return "idle";
   }
 

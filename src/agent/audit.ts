@@ -39,7 +39,7 @@ export interface Finding {
   readonly segment: SegmentState["segment"];
   readonly index: number;
   readonly outcome: Outcome;
-  /** It was only presumed to have the shard: not to have it is no lie. */
+  /** It was only presumed to have the shard, or may have been let go: not to have it is no lie. */
   readonly isExcused: boolean;
 }
 
@@ -127,7 +127,7 @@ export async function auditSegment(
   const findings = await Promise.all(held.map(async ({ peer, index }) => {
     const answer = await askHolder(needs, { record, peer, index }, options);
     const outcome = outcomeOf(answer);
-    const isExcused = answer === "absent" && !isProven(state);
+    const isExcused = answer === "absent" && !(isProven(state) && isOwed(needs));
     return { peer, index, segment: state.segment, outcome, isExcused };
   }));
   options.signal.throwIfAborted();
@@ -165,13 +165,14 @@ async function auditSample(
     const record = await health.record(kept.segment, signal);
     const answer = await askForLeaves(needs, { ...kept, record, peer }, { leaves, signal });
     signal.throwIfAborted();
+    const isExcused = answer === "absent" && !isOwed(needs);
     const found = outcomeOf(answer);
-    outcomes.push(found);
+    outcomes.push(isExcused ? "late" : found);
     asked += leaves.length;
     if (found === "offline") break;
     if (found !== "wrong") continue;
-    log.warn("agent.audit.wrong", { peer, segment: kept.segment, index: kept.index });
-    health.saw({ peer, verdict: "wrong", act: "prove" });
+    log.warn("agent.audit.wrong", { peer, segment: kept.segment, index: kept.index, isExcused });
+    if (!isExcused) health.saw({ peer, verdict: "wrong", act: "prove" });
     await health.dropShard(kept);
   }
   const outcome = worst.find((one) => outcomes.includes(one)) ?? "late";
@@ -179,6 +180,11 @@ async function auditSample(
   if (outcome !== "wrong") health.saw({ peer, verdict: outcome, act: "prove" });
   await tally?.sampled({ peer, keptBytes: load.bytes, outcome });
   await samples.note(peer, { outcome, leaves: asked });
+}
+
+/** Another device of the drive may have moved it since, and told its holder to drop it. */
+function isOwed({ health }: AuditNeeds): boolean {
+  return !health.areOthers();
 }
 
 /** To the owner a shard that is not there is a lie, and a holder that refuses is not there. */

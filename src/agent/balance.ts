@@ -30,7 +30,7 @@ export class Balance implements Step {
     const turn = Math.floor(clock.now() / limits.agent.balanceEveryMs);
     // Peers still arrive after a start: those who came first would look like all.
     const isSettled = clock.monotonicMs() - this.#startMs >= limits.agent.doubtMs;
-    if (turn === this.#turn || !isSettled) return "idle";
+    if (turn === this.#turn || !isSettled || !health.seatsOthers()) return "idle";
     this.#turn = turn;
     const offers = this.#offers();
     const shift = planShift(offers, await this.#seats(offers), turn);

@@ -106,8 +106,10 @@ export class DriftStep implements Step {
     const { health } = this.#needs;
     const drifts = health.drifts();
     this.#remember(drifts);
+    // Where another device is connected that does it for all, groups are looked at there.
+    const due = health.seatsOthers() ? drifts : [];
     let done = 0;
-    for (const [drift, segments] of bySegments(drifts, health.segments())) {
+    for (const [drift, segments] of bySegments(due, health.segments())) {
       signal.throwIfAborted();
       if (await this.#carryOut(drift, segments, signal)) done++;
     }

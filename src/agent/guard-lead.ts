@@ -10,6 +10,7 @@ import type { GroupId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import { parseVote, signReplacement } from "../crypt/guard-records.ts";
+import { supersedes } from "../crypt/records.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
 import { substituteFor } from "../guard/draw.ts";
 import { leaderOf, termAt } from "../guard/lease.ts";
@@ -66,7 +67,8 @@ export class Lead {
     try {
       const name = encodeName(standing.manifest);
       const told = decodeWord(await reach.guard(peer, "word", name, signal));
-      if (told.log.length > standing.log.length || told.manifest.epoch > standing.manifest.epoch) {
+      const isNewer = supersedes(told.manifest, standing.manifest);
+      if (isNewer || told.log.length > standing.log.length) {
         return await shelf.tell({ peer, owners: [] }, told);
       }
       if (told.log.length === standing.log.length) return;

@@ -85,9 +85,11 @@ export class Repair implements Step {
     replacements: readonly Replacement[], signal: AbortSignal,
   ): Promise<number> {
     const { health, conduct, log } = this.#needs;
+    // Another device, which is connected, does it for all.
+    const due = health.seatsOthers() ? replacements : [];
     const unfit = conduct.unfit();
     let replaced = 0;
-    for (const [group, lost] of firstGroups(replacements, limits.agent.replacementsPerStep)) {
+    for (const [group, lost] of firstGroups(due, limits.agent.replacementsPerStep)) {
       signal.throwIfAborted();
       const { peers = lost } = await health.replaceMembers(group, lost, unfit) ?? {};
       for (const peer of lost.filter((each) => !peers.includes(each))) {
@@ -95,7 +97,7 @@ export class Repair implements Step {
         replaced++;
       }
     }
-    this.#stranded = replacements.length - replaced;
+    this.#stranded = due.length - replaced;
     return replaced;
   }
 

@@ -12,6 +12,7 @@ import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import { type Random, shuffled } from "../base/random.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
+import { supersedes } from "../crypt/records.ts";
 import type { TendedView } from "../base/sharing-views.ts";
 import type { Ward } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
@@ -162,7 +163,8 @@ export class Tending {
     for (const manifest of told.flatMap(({ manifests }) => manifests)) {
       const known = newest.get(manifest.group);
       const isOne = groups?.has(manifest.group) === true && manifest.owner === owner;
-      if (isOne && (known?.epoch ?? -1) < manifest.epoch) newest.set(manifest.group, manifest);
+      const isNewer = known === undefined || supersedes(manifest, known);
+      if (isOne && isNewer) newest.set(manifest.group, manifest);
     }
     if (newest.size > 0) return newest;
     throw new HiveError("Unavailable", "ward.groups", "nobody who keeps it answers");

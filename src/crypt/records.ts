@@ -16,6 +16,7 @@
  * its certificate; of heads, each its own alone.
  * A segment's id is the SHA-256 of its record's body.
  */
+import { asBuffer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import { bytesOfId, parseSegmentId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -64,6 +65,16 @@ export function signManifest(keys: OwnerSigner, told: Told<Manifest, "owner">): 
 
 export function parseManifest(bytes: Uint8Array): Manifest {
   return parseRecord(manifestShape, bytes);
+}
+
+/**
+ * Whether this manifest takes the place of that one, of the same group. Devices of one drive that
+ * were apart may have signed one epoch each: whoever hears of both, be it a device or a holder,
+ * goes by that with the greater bytes, so that all come to the same.
+ */
+export function supersedes(one: Manifest, other: Manifest): boolean {
+  if (one.epoch !== other.epoch) return one.epoch > other.epoch;
+  return asBuffer(one.bytes).compare(asBuffer(other.bytes)) > 0;
 }
 
 export function signSegmentRecord(

@@ -9,6 +9,7 @@ import type { Standing } from "../guard/log.ts";
 import type { Manner } from "../placement/group.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import type { SegmentBooks, SegmentState } from "./books.ts";
+import type { Devices } from "./devices/devices.ts";
 import type { Groups } from "./groups/groups.ts";
 import type { GroupDrift } from "./groups/law.ts";
 import { type LogNeeds, learnLogs } from "./groups/logs.ts";
@@ -33,6 +34,7 @@ export interface HealthNeeds extends PublishNeeds {
   readonly placer: Placer;
   readonly outgoing: Outgoing;
   readonly mover: Mover;
+  readonly devices: Pick<Devices, "areOthers" | "isFirst" | "peers">;
   readonly recovering: { isUnderWay: boolean };
 }
 
@@ -63,6 +65,10 @@ export interface Health {
   /** Sends head and manifests again, for members who were away. */
   republish(signal: AbortSignal): Promise<void>;
 
+  /** Whether other devices may act for the drive, which the books here do not know of. */
+  areOthers(): boolean;
+  /** Whether this device, of those that are connected, is the one that gives seats to others. */
+  seatsOthers(): boolean;
   /** How each group stands to the policy that governs it now. */
   drifts(): readonly GroupDrift[];
   /** Gives several seats to others at once; undefined when nobody can take any of them. */
@@ -125,6 +131,8 @@ export function healthOf(parts: HealthNeeds): Health {
       for (const manifest of groups.all()) await groups.tell(manifest);
       await republishHead(parts, signal);
     },
+    areOthers: () => parts.devices.areOthers,
+    seatsOthers: () => parts.devices.isFirst,
     replaceMembers,
     ...governanceOf(parts),
     ...adoptionOf(parts),

@@ -181,7 +181,7 @@ export async function openTransfer(
     owner: keys.owner,
   };
   const records = new Records(parts);
-  const reader = new ShardReader(parts);
+  const reader = new ShardReader({ ...parts, areOthers: () => devices.areOthers });
   const placer = new Placer(parts);
   const catalog: Catalog = new Catalog({ ...needs, catalogKey: keys.catalogKey }, (place) => {
     return downloader.fetchAt(place);
@@ -197,7 +197,7 @@ export async function openTransfer(
   const mover = new Mover({ ...parts, ...reading, outgoing });
   const brake = roll.brakeOver(needs.brake ?? noBrake);
   const direct = directly({ ...parts, devices, find, fetch: (cid) => downloader.fetch(cid) });
-  devices.isAnyThere = () => direct.telling.isAnyThere;
+  devices.there = () => direct.telling.there();
   const source = afterLoans(needs.source, direct.lender);
   const known = { peers: direct.known };
   const rounds = new Uploader({ ...parts, source, catalog, placer, devices: known, outgoing });

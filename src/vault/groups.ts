@@ -8,7 +8,7 @@ import { HiveError } from "../base/errors.ts";
 import type { GroupId, OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Manifest } from "../base/records.ts";
-import { parseManifest } from "../crypt/records.ts";
+import { parseManifest, supersedes } from "../crypt/records.ts";
 import { type GroupLog, type Standing, forkOf } from "../guard/log.ts";
 import { type Ballot, newcomersBallot } from "../guard/voter.ts";
 import type { Accounts } from "./accounts.ts";
@@ -62,7 +62,8 @@ export class Groups {
     const key = `${owner}/${group}`;
     const log = this.#logs.get(key) ?? await this.words.log(manifest);
     // Another manifest may have come while the log was read.
-    const isNewest = (await this.manifest(owner, group))?.epoch === manifest.epoch;
+    const newest = await this.manifest(owner, group);
+    const isNewest = newest !== undefined && sameBytes(newest.bytes, manifest.bytes);
     if (!isNewest) return this.standing(owner, group);
     this.#logs.set(key, log);
     return { manifest, log };
@@ -96,7 +97,7 @@ export class Groups {
     manifest: Manifest, told: Told,
   ): Promise<Weighed & { readonly groups: number }> {
     const here = await this.manifest(manifest.owner, manifest.group);
-    if (here !== undefined && here.epoch >= manifest.epoch) {
+    if (here !== undefined && !supersedes(manifest, here)) {
       return { changes: [], groups: 0, bytes: 0 };
     }
     this.#needs.rolls.check(manifest);

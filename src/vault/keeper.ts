@@ -10,7 +10,7 @@ import { Gate } from "../base/gate.ts";
 import type { SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Release, ReleasedShard } from "../base/records.ts";
-import { parseSegmentRecord } from "../crypt/records.ts";
+import { parseSegmentRecord, supersedes } from "../crypt/records.ts";
 import { memberOfShard } from "../placement/seats.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Admitted } from "./admission.ts";
@@ -122,10 +122,8 @@ export class Keeper {
   /** An old manifest, or a segment that its owner released: somebody replays an old request. */
   async #refuseOld({ record, manifest }: Admitted): Promise<void> {
     const here = await this.#needs.groups.manifest(manifest.owner, manifest.group);
-    const old = here !== undefined && here.epoch > manifest.epoch;
+    const old = here !== undefined && supersedes(here, manifest);
     if (old) throw new HiveError("Stale", "vault.store", `manifest epoch ${manifest.epoch}`);
-    const forked = here?.epoch === manifest.epoch && !sameBytes(here.bytes, manifest.bytes);
-    if (forked) throw new HiveError("Invalid", "vault.store", `two manifests of ${here.epoch}`);
     if (await this.#needs.books.isGone(record.segment)) {
       throw new HiveError("Stale", "vault.store", `${record.segment} was released`);
     }

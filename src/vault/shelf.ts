@@ -8,7 +8,7 @@ import type { OwnerId, PeerId, SegmentId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { Requester } from "../base/network.ts";
 import type { Head, Manifest, SegmentRecord } from "../base/records.ts";
-import { parseHead, parseSegmentRecord } from "../crypt/records.ts";
+import { parseHead, parseSegmentRecord, supersedes } from "../crypt/records.ts";
 import { type Standing, seatsOf, standingOf } from "../guard/log.ts";
 import type { GroupName, Word } from "../guard/messages.ts";
 import { type Ballot, never } from "../guard/voter.ts";
@@ -138,7 +138,7 @@ export class Shelf implements GroupShelf {
     const { owner } = manifest;
     const isRight = isPartner(from, owner, told) || isPartner(from, owner, here);
     if (!isKnown || !isRight) throw new HiveError("Denied", "vault.tell", manifest.group);
-    if (here !== undefined && here.manifest.epoch > manifest.epoch) {
+    if (here !== undefined && supersedes(here.manifest, manifest)) {
       throw new HiveError("Stale", "vault.tell", `manifest epoch ${manifest.epoch}`);
     }
     const peers = seatsOf(told);

@@ -68,8 +68,8 @@ export class Devices implements Step {
   readonly #gone = new Map<PeerId, number>();
   #askAtMs = 0;
   #tryAtMs = 0;
-  /** Whether one of them is connected, though it may not have published yet. */
-  isAnyThere: () => boolean = () => false;
+  /** Those that are connected, though they may not have published yet. */
+  there: () => ReadonlySet<PeerId> = () => new Set();
   wake: () => void = () => undefined;
   /** Whether somebody who writes a folder of the drive may refer to what the drive does not. */
   areGuests: () => boolean = () => false;
@@ -89,9 +89,23 @@ export class Devices implements Step {
     }
   }
 
-  /** Others that may still refer to what this one does not: one that is silent for long is gone. */
+  /** Others that may still refer to what this one does not. */
   get areAny(): boolean {
-    return this.areGuests() || this.isAnyThere() || this.#all().some((head) => this.#counts(head));
+    return this.areGuests() || this.areOthers;
+  }
+
+  /** Other devices that may still act for the drive: one that is silent for long is gone. */
+  get areOthers(): boolean {
+    return this.there().size > 0 || this.#all().some((head) => this.#counts(head));
+  }
+
+  /**
+   * Of those that are connected one alone gives seats to others: two that did so at once would sign
+   * against each other, and what the one has brought would be missed by the other.
+   */
+  get isFirst(): boolean {
+    const { self } = this.#needs.network;
+    return [...this.there()].every((peer) => self < peer);
   }
 
   list(): readonly KnownDevice[] {

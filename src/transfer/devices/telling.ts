@@ -48,14 +48,18 @@ export class Telling implements Step {
     this.#needs = needs;
   }
 
-  get isAnyThere(): boolean {
-    return this.#there().size > 0;
+  /** The other devices that are connected. */
+  there(): ReadonlySet<PeerId> {
+    const { network, devices, isFreeLine } = this.#needs;
+    const known = new Set(devices());
+    const online = network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer);
+    return new Set(online.filter((peer) => known.has(peer) && isFreeLine(peer)));
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const { merger, network } = this.#needs;
     if (merger === undefined || network.device === undefined) return "idle";
-    const there = this.#met(this.#there());
+    const there = this.#met(this.there());
     const absent = this.#dueCalls(there);
     const listening = [...there].filter((peer) => (this.#told.get(peer)?.failures ?? 0) === 0);
     await this.#listen(merger, listening.length > 0);
@@ -72,13 +76,6 @@ export class Telling implements Step {
     if (isHeard === this.#isHeard) return;
     await merger.listened(isHeard);
     this.#isHeard = isHeard;
-  }
-
-  #there(): ReadonlySet<PeerId> {
-    const { network, devices, isFreeLine } = this.#needs;
-    const known = new Set(devices());
-    const online = network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer);
-    return new Set(online.filter((peer) => known.has(peer) && isFreeLine(peer)));
   }
 
   /** Whoever went and comes back is told anew; whoever did not answer has another chance. */

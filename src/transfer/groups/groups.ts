@@ -11,7 +11,7 @@
  */
 import type { KeyValue } from "../../base/blocks.ts";
 import { transferKeys } from "../../base/book-keys.ts";
-import { asBuffer, sameBytes } from "../../base/bytes.ts";
+import { sameBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, assert } from "../../base/errors.ts";
 import { Gate } from "../../base/gate.ts";
@@ -22,7 +22,7 @@ import type { PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { ErasureClass, Manifest } from "../../base/records.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
-import { parseManifest, signManifest } from "../../crypt/records.ts";
+import { parseManifest, signManifest, supersedes } from "../../crypt/records.ts";
 import { type Standing, seatsOf } from "../../guard/log.ts";
 import type { Manner } from "../../placement/group.ts";
 import { hashOfPolicy } from "../../placement/policy-hash.ts";
@@ -205,7 +205,7 @@ export class Groups implements Seating {
     assert(manifest.owner === this.#needs.keys.owner);
     if (manifest.by !== undefined && this.#needs.roll.isRemoved(manifest.by)) return;
     const ours = this.#manifests.get(manifest.group);
-    if (ours !== undefined && !isPreferred(manifest, ours)) return;
+    if (ours !== undefined && !supersedes(manifest, ours)) return;
     await this.#keep(manifest);
   }
 
@@ -279,13 +279,4 @@ export class Groups implements Seating {
     ]);
     this.#manifests.set(manifest.group, manifest);
   }
-}
-
-/**
- * Of two devices that replaced members at the same time, one signs again for the other: the higher
- * epoch is right, and of two with one epoch that with the greater bytes.
- */
-function isPreferred(one: Manifest, other: Manifest): boolean {
-  if (one.epoch !== other.epoch) return one.epoch > other.epoch;
-  return asBuffer(one.bytes).compare(asBuffer(other.bytes)) > 0;
 }

@@ -9,6 +9,7 @@ import { type Log, describe } from "../../base/log.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
 import { memberOfShard } from "../../placement/seats.ts";
 import type { SegmentBooks } from "../books.ts";
+import type { Devices } from "../devices/devices.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { Placer, ShardToPlace } from "../groups/place.ts";
 import type { Records } from "../reads/records.ts";
@@ -16,6 +17,7 @@ import type { Holding, ShardReader } from "../reads/shards.ts";
 import type { Witness } from "../witness.ts";
 import { bringHome } from "./bring.ts";
 import type { Surplus } from "./surplus.ts";
+import { alreadyThere } from "./there.ts";
 
 export interface MendNeeds {
   readonly log: Log;
@@ -26,6 +28,8 @@ export interface MendNeeds {
   readonly placer: Placer;
   readonly witness: Witness;
   readonly surplus: Surplus;
+  /** Others may have brought shards that the books here do not know of. */
+  readonly devices: Pick<Devices, "areOthers">;
 }
 
 /** Nobody waits for it. */
@@ -51,16 +55,22 @@ export async function mendSegment(
   if (state === undefined || manifest === undefined) return new Set();
   const record = await needs.records.get(state, signal);
   const parcel = { record, manifest };
-  return bringHome({ k: record.k, indexes }, {
+  const there = needs.devices.areOthers
+    ? await alreadyThere(needs, parcel, indexes, signal) : new Map<number, PeerId>();
+  await moveHolders(needs, segment, there);
+  const left = indexes.filter((index) => !there.has(index));
+  if (left.length === 0) return new Set(there.keys());
+  const brought = await bringHome({ k: record.k, indexes: left }, {
     give: (index) => givenBefore(needs, parcel, index, signal),
-    make(left, have) {
+    make(lacking, have) {
       // To pass one on is not to make it: only that is what `repair` in a policy means.
       const isAllowed = needs.groups.law.mayHere("repair", manifest);
       if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
-      return needs.reader.rebuiltShards(record, left, { signal, urgency, have });
+      return needs.reader.rebuiltShards(record, lacking, { signal, urgency, have });
     },
     place: (shards) => placeShards(needs, parcel, shards, signal),
   });
+  return new Set([...there.keys(), ...brought]);
 }
 
 /** From a holder whose seat was given away, if it still answers. */

@@ -11,7 +11,7 @@ import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Manifest } from "../../base/records.ts";
-import { parseManifest } from "../../crypt/records.ts";
+import { parseManifest, supersedes } from "../../crypt/records.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { Seating } from "../groups/groups.ts";
@@ -99,7 +99,7 @@ class BorrowedSeats implements Seating {
   sit(manifest: Manifest): void {
     const known = this.#manifests.get(manifest.group);
     const isFull = this.#manifests.size >= limits.transfer.groupsMax;
-    if (known === undefined ? isFull : known.epoch >= manifest.epoch) return;
+    if (known === undefined ? isFull : !supersedes(manifest, known)) return;
     this.#manifests.set(manifest.group, manifest);
   }
 

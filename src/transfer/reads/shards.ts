@@ -33,6 +33,8 @@ export interface ShardReaderNeeds {
   readonly witness: Witness;
   readonly pace: Pace;
   readonly budget: HedgeBudget;
+  /** Whether other devices may have moved shards that the books here do not know of. */
+  readonly areOthers?: () => boolean;
 }
 
 export class ShardReader {
@@ -44,14 +46,16 @@ export class ShardReader {
 
   /**
    * Who has which shard: by the books; of a segment that they do not know, by the group's manifest.
-   * A member that was away when its shard was sent is not asked for what it never had.
+   * A member that was away when its shard was sent is not asked for what it never had, unless
+   * another device of the drive may have brought it by now.
    */
   holdings(record: SegmentRecord): Holding[] {
     const known = this.#needs.groups.get(record.group);
     const manifest = known === undefined ? undefined : this.#needs.groups.seated(known);
     const state = this.#needs.segments.get(record.segment);
     const holderOf = (index: number): PeerId | undefined => {
-      if (state !== undefined) return state.holders[index];
+      if (state?.holders[index] !== undefined) return state.holders[index];
+      if (state !== undefined && !this.#areOthers) return undefined;
       return manifest === undefined ? undefined : memberOfShard(record, index, manifest);
     };
     return Array.from({ length: record.n }, (_, index) => index).flatMap((index) => {
@@ -127,6 +131,7 @@ export class ShardReader {
     const { witness } = this.#needs;
     const fellows = this.#peersOf(record);
     const rank = (holding: Holding): number => {
+      if (this.#isGuessed(record, holding)) return 4;
       if (witness.isLikelyAway(holding.peer)) return 3;
       if (this.#needs.pace.isSlow(holding.peer, fellows, lengthBytes)) return 2;
       return holding.index < record.k ? 0 : 1;
@@ -139,11 +144,24 @@ export class ShardReader {
     return this.holdings(record).map(({ peer }) => peer);
   }
 
-  /** Holders are presumed before the first proof: one without the shard has promised nothing. */
+  /**
+   * Holders are presumed before the first proof: one without the shard has promised nothing. And
+   * another device may have told it that it need not keep it.
+   */
   #verdictOf(record: SegmentRecord, error: unknown): Verdict {
-    const state = this.#needs.segments.get(record.segment);
-    if (isFault(error, "NotFound") && !isProven(state)) return "refused";
+    const isPromised = isProven(this.#needs.segments.get(record.segment)) && !this.#areOthers;
+    if (isFault(error, "NotFound") && !isPromised) return "refused";
     return verdictOf(error, "read");
+  }
+
+  get #areOthers(): boolean {
+    return this.#needs.areOthers?.() ?? false;
+  }
+
+  /** By its seat alone: the books here do not say that it has the shard. */
+  #isGuessed(record: SegmentRecord, { index, peer }: Holding): boolean {
+    const state = this.#needs.segments.get(record.segment);
+    return state !== undefined && state.holders[index] !== peer;
   }
 
   /** The same range of shard `index`, out of k other shards; unchecked, as one of them may lie. */
