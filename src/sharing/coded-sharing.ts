@@ -53,7 +53,7 @@ export async function openCodedSharing(needs: CodedSharingNeeds): Promise<Sharin
     list: async () => ({
       given: [], inboxes: [], wards: [], withdrawals: [],
       taken: taken.list(({ from }) => contacts.nameOf(from)),
-      coded: { readsUntil: timeText(coded.mandate?.expiresAtMs) },
+      coded: { readsUntil: isRemoved() ? null : timeText(coded.mandate?.expiresAtMs) },
     }),
   };
 }

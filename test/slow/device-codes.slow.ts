@@ -2,13 +2,25 @@
  * Machines without the words are added to a drive by a code, and one of them is shut out: real
  * daemons, real mounts, one swarm. None of them gets the seed, or lets in another; each reads what
  * somebody else shares with their person. From then on holders refuse the one, it is told so, and
- * what is written it does not get; the other goes on.
+ * what is written it does not get, not even as a thief would ask for it; the other goes on.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Test, test } from "tap";
+import { tieKeys } from "../../src/base/book-keys.ts";
+import type { PeerId } from "../../src/base/ids.ts";
+import { openKeyValue } from "../../src/cache/key-value.ts";
+import { openKeyFile } from "../../src/crypt/keyfile.ts";
+import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { parseReading } from "../../src/crypt/readings.ts";
+import { parseDeviceCertificate } from "../../src/crypt/records.ts";
+import { encodeShareAsk } from "../../src/crypt/share-records.ts";
+import { parseTies } from "../../src/dag/ties.ts";
+import { mandateKey } from "../../src/sharing/coded-ties.ts";
 import { type Machine, newMachine, until } from "../support/cli.ts";
+import { faultOf } from "../support/faults.ts";
 import { met } from "../support/folders.ts";
+import { openTestNode } from "../support/peer-nodes.ts";
 import { keyFileOf, secretsOf } from "../support/secrets.ts";
 
 const soon = { seconds: 60 };
@@ -52,6 +64,26 @@ function says(machine: Machine, text: string): Promise<void> {
   const path = songOf(machine);
   const isThere = async () => existsSync(path) && readFileSync(path, "utf8") === text;
   return until(isThere, { ...soon, what: `${path} says ${text}` });
+}
+
+/** To a thief of this machine, who need not obey: he asks for what it could read as it would. */
+async function answersTo(lap: Machine, addresses: readonly string[]): Promise<readonly string[]> {
+  const { peerSeed } = await openKeyFile(readFileSync(keyFileOf(lap)), undefined);
+  await using books = await openKeyValue(join(lap.home, "state", "node", "books", "sharing"));
+  const ties = parseTies(await books.get("ties") as Uint8Array);
+  const mandate = parseDeviceCertificate(ties.get(mandateKey(peerKeysOf(peerSeed).peer))?.value as Buffer);
+  if (mandate.expiresAtMs < Date.now()) throw new Error("it is over anyway");
+  const [folder] = [...ties].filter(([key]) => key.startsWith(tieKeys.reading));
+  const { owner, share } = parseReading(folder?.[1].value as Buffer);
+  await using node = await openTestNode({ seed: peerSeed, certificates: () => [mandate] });
+  const answers: string[] = [];
+  for (const address of addresses) {
+    await node.peers.connect(address);
+    const peer = address.split("/p2p/")[1] as PeerId;
+    const asked = node.peers.share(peer, "get", encodeShareAsk({ owner, share, sequence: 0 }));
+    answers.push(await faultOf(asked));
+  }
+  return answers;
 }
 
 function codeOf(act: () => void): string | undefined {
@@ -103,6 +135,7 @@ test("devices are added by a code, one is shut out, and the others go on", { tim
   writeFileSync(join(ben.mount, "songs", "song"), "another of ben");
   await ben.must(t, ["flush", "--timeout", "60"]);
   await says(pad, "another of ben");
+  t.match((await pad.must(t, ["verify", "--of", "songs"])).out, /0 segments missing/);
   write(desk, "after");
   await desk.must(t, ["flush", "--timeout", "60"]);
   await until(async () => existsSync(join(pad.mount, "after")), { ...soon, what: "after on pad" });
@@ -116,6 +149,11 @@ test("devices are added by a code, one is shut out, and the others go on", { tim
   t.notOk(existsSync(join(lap.mount, "after")), "what was written since is not there");
   t.notOk(existsSync(join(desk.mount, "too late")), "nor is what it wrote anywhere else");
   await lap.must(t, ["unmount"]);
+  const isRefused = async (): Promise<boolean> => {
+    const answers = await answersTo(lap, (await desk.swarm()).map(({ address }) => address));
+    return answers.includes("Denied") && !answers.includes("none");
+  };
+  await until(isRefused, { ...soon, what: "holders of Ben's refuse it, whatever it brings them" });
   const again = await lap.hive(["mount", lap.mount]);
   t.equal(again.code, 4);
   t.match(again.error, /this device was removed from its drive at 20/);

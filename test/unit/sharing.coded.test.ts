@@ -7,11 +7,12 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import type { AddedView } from "../../src/base/devices.ts";
-import type { PeerId, PersonId, ShareId } from "../../src/base/ids.ts";
+import { type Ino, type PeerId, type ShareId, parseName } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { DeviceCertificate } from "../../src/base/records.ts";
+import { certifier } from "../../src/crypt/certificates.ts";
 import { decodeDismissal, encodeDismissal, isDismissal, signDismissal }
   from "../../src/crypt/dismissals.ts";
 import { type PersonKeys, openGrant, personKeysOf } from "../../src/crypt/grants.ts";
@@ -19,7 +20,7 @@ import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { type Reading, parseReading, signReading } from "../../src/crypt/readings.ts";
 import { parseDeviceCertificate, signDeviceCertificate } from "../../src/crypt/records.ts";
 import { encodeShareAsk } from "../../src/crypt/share-records.ts";
-import { parseTies } from "../../src/dag/ties.ts";
+import { encodeTies, parseTies, tieAfter } from "../../src/dag/ties.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { Dismissed } from "../../src/node/dismissed.ts";
 import { shareHost } from "../../src/node/share-host.ts";
@@ -30,6 +31,7 @@ import { Dismissals } from "../../src/sharing/dismissals.ts";
 import { Mandates, type Readable } from "../../src/sharing/mandates.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { asSigner, personIdOf } from "../../src/sharing/person-keys.ts";
+import { encodeTakenTie, takenKey } from "../../src/sharing/taken-ties.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import { World } from "../contract/host.ts";
 import { faultOf, outcomeOf } from "../support/faults.ts";
@@ -63,7 +65,8 @@ async function openLap(clock: ShiftedClock) {
   const shown = new Set<string>();
   const room = await openCodedSharing({
     books: new MemoryBooks(), clock, random, log: silentLog, network: node.peers,
-    coder: openCoder(), read: async () => none, deviceName: "lap", certifier: () => () => [],
+    coder: openCoder(), read: async () => none, deviceName: "lap",
+    certifier: (keys) => certifier(keys, { peer: node.keys.peer, name: "lap" }, clock),
     mayReadAhead: () => false, isRemoved: () => state.isRemoved,
     roots: {
       tied: async () => undefined, expired: async () => undefined, written: async () => true,
@@ -199,6 +202,44 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
   lap.state.certificates = () => [last!];
   clock.shiftMs += mandateMs;
   t.equal(await faultOf(ask(grant.share)), "Denied", "and in half a day it is over anyway");
+});
+
+test("what came by a link it follows by itself, without a mandate", async (t) => {
+  const clock = movedClock();
+  const world = new World(random);
+  await using house = await openHouse(world.holder, { clock });
+  const { vault } = house;
+  await world.store(vault, world.segment());
+  await using holder = await openTestNode({
+    seed: world.holderSeed, clock, host: () => vault, more: { sharing: vault },
+  });
+  const frozen = JSON.parse(readFileSync(
+    new URL("../vectors/dag-kept.json", import.meta.url), "utf8",
+  )) as { root: string };
+  const payload = {
+    root: Buffer.from(frozen.root, "hex"), ino: 5 as Ino, manifests: [], newest: [], runs: [],
+    catalogKey: random.bytes(32),
+  };
+  const maker = new ShareMaker(random, { drive: world.drive });
+  const linkSeed = random.bytes(32);
+  const nobody = personKeysOf(linkSeed);
+  const readers = [{ person: personIdOf(nobody) }];
+  await vault.share(world.owner, "put", maker.record(1, readers, payload).bytes);
+  const tie = { name: parseName("linked"), writer: undefined };
+  const linked = maker.grant(nobody);
+  const hers = new ShareMaker(random).grant(personKeysOf(random.bytes(32)));
+  const ties = new Map([
+    [takenKey(linked), tieAfter(undefined, encodeTakenTie({ ...tie, grant: linked, seed: linkSeed }))],
+    [takenKey(hers), tieAfter(undefined, encodeTakenTie({ ...tie, grant: hers, seed: undefined }))],
+  ]);
+  const lap = await openLap(clock);
+  await using _node = lap.node;
+  await lap.node.peers.connect(holder.address);
+  await lap.room.tied({ bytes: encodeTies(ties), isOurs: false });
+  t.strictSame(await lap.look(), ["linked"], "and what takes its person's keys it passes over");
+  t.match(lap.room.certificates(), [{ owner: personIdOf(nobody), peer: lap.peer }]);
+  lap.state.isRemoved = true;
+  t.strictSame([await lap.look(), lap.room.certificates()], [[], []], "until it is removed");
 });
 
 function mandateOf(keys: PersonKeys, peer: PeerId, issuedAtMs: number): DeviceCertificate {
