@@ -48,7 +48,7 @@ export interface DriveStore {
   /**
    * Begins a search for blocks that no peer has and nothing refers to; there is one at a time.
    * What is put from now on is not among them. With `living`, of those that peers have too: what is
-   * kept goes in there, and what is not in there at the end is here no more.
+   * kept goes in there, and what is not in there at the end is here no more, whatever crashes.
    */
   sweep(living?: CidFilter): Sweep;
 
@@ -94,8 +94,8 @@ export interface GetOptions {
 export interface Sweep {
   /** Something refers to this block. */
   keep(cid: Cid): void;
-  /** Discards what nobody kept; answers its bytes. */
-  finish(): number;
+  /** Discards what nobody kept at once; answers the bytes of what no peer has. */
+  finish(): Maybe<number>;
 }
 
 export interface StoreUsage {

@@ -163,7 +163,10 @@ export class Store implements Cache {
   }
 
   sweep(living?: CidFilter): Sweep {
-    this.#sweep = new OpenSweep(this.#catalog, (cid) => this.discard(cid), living);
+    this.#sweep = new OpenSweep({
+      catalog: this.#catalog, discard: (cid) => this.discard(cid),
+      settle: () => this.#durable.group.request("settled"),
+    }, living);
     return this.#sweep;
   }
 

@@ -94,7 +94,7 @@ function blockContract(name: string, make: () => Promise<StoreUnderTest>): void 
     await store.put((again as Sample).cid, (again as Sample).bytes);
     const fresh = sample("fresh", 50_000);
     await store.put(fresh.cid, fresh.bytes);
-    t.equal(sweep.finish(), 50_000);
+    t.equal(await sweep.finish(), 50_000);
     t.equal(store.usage().dirtyBytes, 150_000);
     for (const one of [kept, again, fresh] as Sample[]) t.ok(store.has(one.cid));
     t.notOk(store.has((gone as Sample).cid));
@@ -110,7 +110,7 @@ function blockContract(name: string, make: () => Promise<StoreUnderTest>): void 
     const sweep = store.sweep(living);
     sweep.keep((kept as Sample).cid);
     await store.put((again as Sample).cid, (again as Sample).bytes);
-    sweep.finish();
+    await sweep.finish();
     t.ok(living.has((kept as Sample).cid));
     for (const one of [kept, again] as Sample[]) t.ok(store.has(one.cid));
     t.notOk(living.has((gone as Sample).cid));

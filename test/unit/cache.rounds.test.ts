@@ -162,7 +162,7 @@ test("garbage goes though an open round has it, and the next round is without it
   t.equal((await store.beginRound())?.blocks.length, 2, "and no peer comes");
   const sweep = store.sweep();
   sweep.keep(kept.cid);
-  t.equal(sweep.finish(), 50_000);
+  t.equal(await sweep.finish(), 50_000);
   t.equal(store.usage().dirtyBytes, 30_000, "its room is there at once");
   await store.commit(Buffer.from("second"), 0);
   await store.commit(Buffer.from("third"), 0);
