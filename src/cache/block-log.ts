@@ -46,8 +46,9 @@ export class BlockLog {
   #writing = false;
   #flushing: Promise<unknown> = Promise.resolve();
   #waiters: Waiter[] = [];
-  /** A file was made since the directory was last synced. */
-  #directoryChanged = false;
+  /** Files that were begun, and how many of them a synced directory is known to name. */
+  #begunFiles = 0;
+  #namedFiles = 0;
   /** Why the last write failed; the next append or flush tries again. */
   #writeFailure: HiveError | undefined;
   /** After a failed datasync nobody knows what is on the disk: only a new start does. */
@@ -67,7 +68,7 @@ export class BlockLog {
     // What a dead process wrote may be in the file system's memory only, and so may a file's name.
     const isFlushed = [...this.files.values()].every(({ unsynced }) => !unsynced);
     this.#flushedBytes = isFlushed ? 0 : -1;
-    this.#directoryChanged = !isFlushed;
+    this.#begunFiles = isFlushed ? 0 : 1;
   }
 
   get active(): BlockFile | undefined {
@@ -155,7 +156,7 @@ export class BlockLog {
     });
     this.files.set(number, file);
     this.#active = file;
-    this.#directoryChanged = true;
+    this.#begunFiles++;
     return file;
   }
 
@@ -163,10 +164,14 @@ export class BlockLog {
     if (this.#syncFailure !== undefined) throw this.#syncFailure;
     if (!this.hasUnflushed) return;
     const targetBytes = this.#appendedBytes;
+    // One that is begun from here on may not be there yet when the directory is synced.
+    const begunFiles = this.#begunFiles;
     this.#begunBytes = targetBytes;
     await this.written();
     try {
-      await this.#syncFiles();
+      for (const file of [...this.files.values()]) await file.datasync();
+      if (begunFiles > this.#namedFiles) await syncDirectory(this.directory);
+      this.#namedFiles = begunFiles;
     } catch (cause) {
       this.#syncFailure = diskFault(cause, "cache.sync", this.directory);
       throw this.#syncFailure;
@@ -243,13 +248,6 @@ export class BlockLog {
     if (reached.length === 0) return;
     this.#waiters = this.#waiters.filter((waiter) => !reached.includes(waiter));
     for (const waiter of reached) waiter.resolve();
-  }
-
-  async #syncFiles(): Promise<void> {
-    for (const file of [...this.files.values()]) await file.datasync();
-    if (!this.#directoryChanged) return;
-    this.#directoryChanged = false;
-    await syncDirectory(this.directory);
   }
 }
 
