@@ -4,6 +4,7 @@
  * has the tree makes it; whoever publishes asks for it.
  */
 import type { BlockInfo, PolicySlot } from "./blocks.ts";
+import type { Cid } from "./ids.ts";
 
 export interface StandInQuestion {
   /** The newest root, as committed. */
@@ -14,12 +15,16 @@ export interface StandInQuestion {
   readonly slots: readonly PolicySlot[];
   /** A CidFilter's bits: every block that waits. */
   readonly waiting: Uint8Array;
+  /** Pages that were made for what the last head told, or for others that stood in before it. */
+  readonly made: readonly Cid[];
 }
 
 export interface StandIn {
   readonly root: Uint8Array;
   /** Pages that it has and no other root: they are in no store. */
   readonly blocks: readonly (BlockInfo & { readonly bytes: Uint8Array })[];
+  /** Of those that were made before, the ones that it has as well. */
+  readonly still: readonly Cid[];
   readonly held: readonly HeldPlace[];
 }
 

@@ -159,6 +159,33 @@ test("a folder that no peer may keep holds back itself alone, until one may", as
   t.strictSame(all.shown, now, replay);
 });
 
+test("pages that were made for one such head stay where the next one has them too", async (t) => {
+  await using world = await makePolicyWorld(countries, seed);
+  await using machine = await Machine.open(world);
+  const above = await machine.folder("above");
+  const shut = await folderIn(machine.tree, above, "shut");
+  await machine.write(above, "one", 1);
+  await machine.rest();
+  await machine.govern(shut, "far");
+  await machine.write(shut, "x", 2);
+  await machine.write(above, "two", 3);
+  await machine.rest();
+  await machine.govern(above, "far");
+  await machine.write(above, "three", 4);
+  await machine.rest();
+  t.match(machine.transfer.status().heldBack?.held, [{ path: "/above", isOlder: true }]);
+  // Holders drop what the last heads do without.
+  for (let turn = 0; turn < 4; turn++) {
+    await machine.write(rootIno, `beside ${turn}`, 5 + turn);
+    await machine.rest();
+    await machine.transfer.health.dropSurplus(signal);
+  }
+  const { shown } = await recovered(t, world);
+  const besides = [0, 1, 2, 3].map((turn) => `/beside ${turn}`);
+  const paths = ["/", "/above", "/above/one", "/above/shut", "/above/two", ...besides];
+  t.strictSame([...shown.keys()], paths, replay);
+});
+
 test("a power cut at any write on the way leaves a head that was whole", async (t) => {
   for (let at = 0; ; at++) {
     await using world = await makePolicyWorld(countries.slice(0, 4), seed);

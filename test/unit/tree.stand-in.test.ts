@@ -2,7 +2,7 @@
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
-import { type Ino, rootIno } from "../../src/base/ids.ts";
+import { type Cid, type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { HeldPlace, StandIn } from "../../src/base/stand-in.ts";
@@ -30,6 +30,8 @@ class Told {
   readonly random: Random;
   tree!: Tree;
   before: Uint8Array | undefined;
+  /** Pages that only roots which stood in have, and the last of them still has. */
+  #made: readonly Cid[] = [];
 
   constructor(salt: string) {
     this.random = seededRandom(`stand-in ${seed} ${salt}`);
@@ -49,6 +51,13 @@ class Told {
     await this.tree.commit();
     this.store.place(new Set());
     this.before = this.store.root();
+    this.#forget([]);
+  }
+
+  /** Peers keep of such pages what the last head names. */
+  #forget(needed: readonly Cid[]): void {
+    for (const cid of this.#made) if (!needed.includes(cid)) this.store.peers.delete(cid);
+    this.#made = needed;
   }
 
   /** A head is told of what stands in for the newest root. */
@@ -56,10 +65,12 @@ class Told {
     await this.tree.commit();
     const waiting = this.store.place(this.waiting);
     const root = this.store.root() as Uint8Array;
-    const asked = { root, before: this.before, slots: [...this.waiting], waiting };
+    const asked = { root, before: this.before, slots: [...this.waiting], waiting, made: this.#made };
     const made = await this.tree.standIn(asked);
     for (const { cid, bytes } of made?.blocks ?? []) this.store.peers.set(cid, bytes);
-    if (made !== undefined) this.before = made.root;
+    if (made === undefined) return undefined;
+    this.before = made.root;
+    this.#forget([...made.still, ...made.blocks.map(({ cid }) => cid)]);
     return made;
   }
 
@@ -119,6 +130,27 @@ test("what waits stands as it was, all else as it is, until nothing waits", asyn
   const all = await told.recovered(t, told.before as Uint8Array);
   t.strictSame(contentsOf(all), contentsOf(await walkTree(told.tree)), "in time all is told");
 });
+
+test("a folder that comes to wait when a part of it did stands as it was told, on the same pages",
+  async (t) => {
+    const told = await Told.open("nested");
+    const above = await told.folder(rootIno, "above");
+    const shut = await told.folder(above, "shut");
+    await told.write(above, "one", Buffer.alloc(300_000, 1));
+    await told.tellAll();
+    told.waiting.add(1).add(2);
+    await told.govern(shut, "europe");
+    await told.write(shut, "secret", Buffer.alloc(300_000, 2));
+    await told.write(above, "two", Buffer.alloc(300_000, 3));
+    t.ok((await told.tell())?.blocks.length, "the folder above has pages for this alone");
+    await told.govern(above, "home");
+    await told.write(above, "three", Buffer.alloc(300_000, 4));
+    const made = await told.tell();
+    t.strictSame(made?.held, [{ path: "/above", isOlder: true }]);
+    const shown = await told.recovered(t, made?.root as Uint8Array);
+    const paths = ["/", "/above", "/above/one", "/above/shut", "/above/two"];
+    t.strictSame([...shown.keys()].sort(), paths, "and they are still with peers");
+  });
 
 test("a folder that no head told of is empty, and keeps the policy it was given", async (t) => {
   const told = await Told.open("never");

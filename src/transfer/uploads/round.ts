@@ -24,6 +24,8 @@ export interface Round extends ToldRoot {
   readonly isRenewal?: boolean;
   /** Blocks of it that no store has. */
   readonly made?: ReadonlyMap<Cid, Uint8Array>;
+  /** Blocks that were made for an earlier one, and that it has as well. */
+  readonly still?: readonly Cid[];
 }
 
 /** Rounds by number: what was committed before so many had begun is in each that begins later. */

@@ -4,7 +4,8 @@
  * folders had, a head tells a root in which only what waits is as it was. It asks for that root and
  * makes a round of it, now and then; the uploader places and publishes it as any other.
  *
- * Pages that such a root alone has are forgotten as soon as a later head does without them.
+ * Pages that such roots alone have are forgotten as soon as a later head does without them: one
+ * that stands in for another may still have some of those that were made for the one before it.
  */
 import type { KeyValue } from "../../base/blocks.ts";
 import { asBuffer } from "../../base/bytes.ts";
@@ -40,7 +41,7 @@ export class StandingIn {
   /** The newest root that one was asked for. */
   #of: Uint8Array | undefined;
   #notBeforeMs = -Infinity;
-  /** Pages that the last published one has and no other root. */
+  /** Pages that were made for such roots, and that the last published one has. */
   #pages: readonly Cid[] = [];
   #told: ToldStandIn | undefined;
 
@@ -67,7 +68,8 @@ export class StandingIn {
     this.#notBeforeMs = nowMs + standInPauseMs;
     try {
       const last = await lastTold(this.#needs);
-      const asked = { root: round.root, before: last?.root, ...waiting(round) };
+      const told = { root: round.root, before: last?.root, made: this.#pages };
+      const asked = { ...told, ...waiting(round) };
       const made = await standIns.standIn(asked);
       this.#of = round.root;
       return made && roundOf(made, { last, round, beganMs: nowMs });
@@ -80,17 +82,23 @@ export class StandingIn {
   }
 
   /** A head of this round was taken: what only the one before had is needed no more. */
-  async published({ made, standIn }: Round): Promise<void> {
+  async published({ made, still = [], standIn }: Round): Promise<void> {
     this.#told = standIn;
     const { catalog, outgoing } = this.#needs;
-    const gone = this.#pages;
-    this.#pages = [...made?.keys() ?? []];
+    const staying = new Set(still);
+    const gone = this.#pages.filter((cid) => !staying.has(cid));
+    this.#pages = [...still, ...made?.keys() ?? []];
     if (gone.length === 0) return;
-    const places = await Promise.all(gone.map((cid) => catalog.find(cid)));
+    const left = await this.#segmentsOf(gone);
     await catalog.forget(gone);
     // A round's segments hold blocks of that round alone.
-    const segments = new Set(places.flatMap((place) => place?.segment ?? []));
-    for (const segment of segments) await outgoing?.add(segment);
+    const needed = await this.#segmentsOf(still);
+    for (const segment of left) if (!needed.has(segment)) await outgoing?.add(segment);
+  }
+
+  async #segmentsOf(cids: readonly Cid[]): Promise<ReadonlySet<SegmentId>> {
+    const places = await Promise.all(cids.map((cid) => this.#needs.catalog.find(cid)));
+    return new Set(places.flatMap((place) => place?.segment ?? []));
   }
 }
 
@@ -110,7 +118,7 @@ function waiting({ lanes }: Round): { readonly slots: readonly number[]; waiting
 }
 
 function roundOf(
-  { root, blocks, held }: StandIn,
+  { root, blocks, still, held }: StandIn,
   { last, round: { policies }, beganMs }: {
     readonly last: ToldRoot | undefined; readonly round: Round; readonly beganMs: number;
   },
@@ -119,7 +127,7 @@ function roundOf(
   const made = new Map(blocks.map(({ cid, bytes }) => [cid, bytes]));
   const infos = blocks.map(({ bytes: _, ...info }) => info);
   const standIn = { whole, ...told(held) };
-  return { root, standIn, made, lanes: lanesOf(infos, policies), policies, beganMs };
+  return { root, standIn, made, still, lanes: lanesOf(infos, policies), policies, beganMs };
 }
 
 function told(held: readonly HeldPlace[]): HeldBack {

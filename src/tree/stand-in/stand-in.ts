@@ -6,12 +6,12 @@
  * It tells no snapshot and no news of other devices beyond what the last head told, since their
  * pages may wait as well: whoever goes on from it forgets nothing that others have.
  */
-import type { Name } from "../../base/ids.ts";
+import type { Cid, Name } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
 import type { StandIn, StandInMaker, StandInQuestion } from "../../base/stand-in.ts";
-import { type TableValue, encodeEntry } from "../../dag/entries.ts";
-import type { Inode, PageTree } from "../../dag/inodes.ts";
+import { type TableValue, encodeEntry, parseEntry } from "../../dag/entries.ts";
+import { type Inode, type PageTree, isFolderMode } from "../../dag/inodes.ts";
 import { deviceOf, noDevices } from "../../dag/marks.ts";
 import { type Page, pageKey, sealPage } from "../../dag/pages.ts";
 import { rewritePages } from "../../dag/rewrite.ts";
@@ -22,7 +22,7 @@ import type { State } from "../state/state.ts";
 import { type Folder, Look, Tangled } from "./look.ts";
 import type { PageReader } from "./page-changes.ts";
 
-type Block = StandIn["blocks"][number];
+type Block = StandIn["blocks"][number] & { readonly page: Page };
 
 const { standInPagesMax: pagesMax } = limits.transfer;
 
@@ -77,7 +77,9 @@ export class StandIns implements StandInMaker {
       ties: before?.ties ?? noTieLinks,
     };
     const sealed = sealRoot(this.#state.keys, record, this.#state.needs.random);
-    return { root: sealed, blocks, held: look.held };
+    const opened = new Map(blocks.map(({ cid, page }) => [cid, page]));
+    const still = await namedStill(reader, directory.tree, { opened, made: new Set(asked.made) });
+    return { root: sealed, blocks: blocks.map(blockOf), still, held: look.held };
   }
 
   #reader(): PageReader {
@@ -98,7 +100,8 @@ export class StandIns implements StandInMaker {
     const save = (page: Page) => {
       const { cid, sealed } = sealPage(pageKey(secret), page, this.#state.needs.random);
       if (blocks.length === pagesMax) throw new Tangled(`more than ${pagesMax} pages`);
-      blocks.push({ cid, lengthBytes: sealed.length, bytes: sealed, ...(slot > 0 && { slot }) });
+      const told = { cid, lengthBytes: sealed.length, bytes: sealed, ...(slot > 0 && { slot }) };
+      blocks.push({ ...told, page });
       return cid;
     };
     const work = {
@@ -108,6 +111,42 @@ export class StandIns implements StandInMaker {
     const changes = { cutFrom: Infinity, keys, values };
     return { secret, root: await rewritePages(tree.root, changes, { work, insideMax: 0 }) };
   }
+}
+
+function blockOf({ page: _, ...block }: Block): StandIn["blocks"][number] {
+  return block;
+}
+
+/**
+ * Pages of earlier ones that this one has: a folder that is held back stands as it was told, and
+ * that may be in pages which were made for the telling. Only newer pages name them, so there is no
+ * need to look into any other.
+ */
+async function namedStill(
+  reader: PageReader, top: PageTree,
+  { opened, made }: { readonly opened: ReadonlyMap<Cid, Page>; readonly made: ReadonlySet<Cid> },
+): Promise<readonly Cid[]> {
+  const still = new Set<Cid>();
+  const trees = [top];
+  const visit = async (tree: PageTree, cid: Cid, level: number): Promise<void> => {
+    const isOld = made.has(cid);
+    if (still.has(cid) || !(isOld || opened.has(cid))) return;
+    if (isOld) still.add(cid);
+    const page = opened.get(cid) ?? await reader.load(tree, cid, level);
+    if (level === 0) trees.push(...foldersIn(page));
+    else for (const at of page.keys.keys()) await visit(tree, page.child(at), level - 1);
+  };
+  for (let tree = trees.pop(); tree !== undefined; tree = trees.pop()) {
+    const { root } = tree;
+    if (root.kind === "page") await visit(tree, root.cid, root.level);
+  }
+  return [...still];
+}
+
+function foldersIn(page: Page): readonly PageTree[] {
+  return page.values().map(parseEntry).flatMap((entry) => {
+    return entry.kind === "inode" && isFolderMode(entry.inode.mode) ? [entry.tree] : [];
+  });
 }
 
 /** As many names, and folders among them, as it has now. */
