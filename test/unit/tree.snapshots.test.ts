@@ -351,6 +351,29 @@ test("a folder's trash has what snapshots of 30 days have and the folder has not
   t.match(await trash.items(), [{ name: "new", type: 0o100000 }], "older ones show no more");
 });
 
+test("a restore has all that it needs, though its snapshot is removed meanwhile", async (t) => {
+  const world = new World();
+  const tree = await world.open();
+  await furnish(tree, world);
+  const before = await picture(tree);
+  const name = await tree.past.create();
+  await spoil(tree, world);
+  await tree.commit();
+  let isRemoved = false;
+  await tree.past.restore(name, [], { exact: true, changed: async () => {
+    if (isRemoved) return;
+    isRemoved = true;
+    await tree.past.remove(name);
+    t.ok(await tree.census(1000), "what nothing refers to is gone");
+  } });
+  t.ok(isRemoved);
+  const now = await picture(tree);
+  const contents = (some: ReadonlyMap<string, unknown>) => [...some].map(([path, one]) => {
+    return [path, (one as { readonly content: string }).content];
+  });
+  t.strictSame(contents(now), contents(before));
+});
+
 test("a machine that has the newest root alone has the snapshots too", async (t: Test) => {
   const world = new World();
   const tree = await world.open();

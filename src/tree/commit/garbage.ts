@@ -115,7 +115,7 @@ async function sweep(
   const found = state.needs.store.sweep(living);
   const walk = new Walk(state, found, mayFetch);
   for (const cid of [...kept.blocks(), ...ties.blocks()]) found.keep(cid);
-  for (const { root } of past) await walk.past(root);
+  for (const root of [...past.map((one) => one.root), ...kept.used]) await walk.past(root);
   await walk.visit(state.nodes.root.tree, "names");
   await walk.visit(state.linked, "linked");
   for (const ino of state.nodes.inos()) {

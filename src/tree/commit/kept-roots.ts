@@ -52,6 +52,8 @@ export class KeptRoots {
   /** Stays as long as nobody asks for another one, whatever the rule says. */
   #held: RootRecord | undefined;
   #holdsNext = false;
+  /** Those that somebody works from: what they name stays, though they may be kept no more. */
+  readonly #used = new Set<{ readonly root: RootRecord }>();
   /** The sequences of roots that are not to be kept any more. */
   readonly #refused = new Set<number>();
   #decided: Decided | undefined;
@@ -109,6 +111,17 @@ export class KeptRoots {
   /** The next commit keeps these no more. */
   refuse(roots: readonly RootRecord[]): void {
     for (const { sequence } of roots) this.#refused.add(sequence);
+  }
+
+  /** What this root names is not garbage as long as somebody uses it. */
+  use(root: RootRecord): Disposable {
+    const use = { root };
+    this.#used.add(use);
+    return { [Symbol.dispose]: () => void this.#used.delete(use) };
+  }
+
+  get used(): readonly RootRecord[] {
+    return [...this.#used].map(({ root }) => root);
   }
 
   /** Is told each root that is kept from now on, or is not any more. */

@@ -116,7 +116,10 @@ export class Past {
   async restore(
     name: string, path: readonly string[], options: RestoreOptions,
   ): Promise<RestoreReport> {
-    const then = await this.open(name);
+    const { root } = await this.#find(name);
+    // It may be kept no more before all of it is back.
+    using _use = this.#commits.kept.use(root);
+    const then = this.#momentOf(root);
     const before = await this.create("restore");
     const now = { state: this.#state, files: this.#portOf(this.#state) };
     this.#state.quiet++;
