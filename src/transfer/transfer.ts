@@ -289,10 +289,14 @@ class DriveTransfer implements Transfer {
     return reclaimNow(this.#parts, timeoutMs);
   }
 
-  fetch(
+  /** Whoever has it will take it to be with the peers, though a count may have missed it. */
+  async fetch(
     ...[cid, options]: Parameters<BlockFetcher["fetch"]>
   ): ReturnType<BlockFetcher["fetch"]> {
-    return this.#parts.downloader.fetch(cid, options);
+    const { downloader, catalog } = this.#parts;
+    const bytes = await downloader.fetch(cid, options);
+    catalog.since.note([cid]);
+    return bytes;
   }
 
   flush(timeoutMs: number): Promise<void> {

@@ -86,6 +86,17 @@ test("a run of several pages has an index, and is found through it", async (t) =
   for (const { cid } of entries) if (await fresh.find(cid) === undefined) t.fail(replay);
 });
 
+test("pages of a run on its way are the catalog's own already", async (t) => {
+  const random = seededRandom(seed);
+  const books = new MemoryBooks();
+  const catalog = catalogOn(books, random, new Map());
+  await books.batch(await catalog.changesFor(makeEntries(random, 12_000, 4_000)));
+  const pages = await catalog.settle();
+  t.ok(pages.length > 1);
+  const own = await catalog.pages();
+  t.ok(pages.every(({ cid }) => own.has(cid)), "whoever moves what lies with them leaves them");
+});
+
 test("merging takes in runs up to twice as large, so that few remain", (t) => {
   t.equal(mergeCount([], 10), 0);
   t.equal(mergeCount([100, 20], 10), 1);

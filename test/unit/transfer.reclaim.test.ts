@@ -5,21 +5,25 @@
  */
 import { test } from "tap";
 import type { Census, CensusTaker } from "../../src/base/blocks.ts";
+import { transferKeys } from "../../src/base/book-keys.ts";
 import { CidFilter } from "../../src/base/cid-filter.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { type Cid, type SegmentId, cidOf } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
+import type { Manifest } from "../../src/base/records.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";
 import { type Occupied, planRepacking } from "../../src/transfer/placed/occupancy.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import type { Vault } from "../../src/vault/vault.ts";
+import { loopbackKeys } from "../support/loopback-network.ts";
 import { Crash, MemoryBooks, type VaultWorld, makeVaultWorld } from "../support/transfer-world.ts";
 import { missing, openWorld } from "../support/transfer-world.ts";
 
 const first = Number(process.env["HIVE_SEED"] ?? 1);
 const count = process.env["HIVE_SEED"] === undefined ? 6 : 1;
 const timeoutMs = 20_000;
+const lap = loopbackKeys("lap").peer;
 
 /** A drive by its blocks alone: what the newest commit refers to, and every one before. */
 class ModelDrive implements CensusTaker {
@@ -39,6 +43,11 @@ class ModelDrive implements CensusTaker {
 
   clear(): void {
     this.living = [];
+    this.#commit();
+  }
+
+  again(cids: readonly Cid[]): void {
+    this.living = [...this.living, ...cids];
     this.#commit();
   }
 
@@ -82,6 +91,20 @@ class ModelDrive implements CensusTaker {
 
   bytesOf(cids: readonly Cid[]): readonly Uint8Array[] {
     return cids.map((cid) => this.all.get(cid) as Uint8Array);
+  }
+}
+
+/** Lists what was there when the list began, as LevelDB does, and tells when an entry was read. */
+class WatchedBooks extends MemoryBooks {
+  passing: (() => Promise<void>) | undefined;
+
+  override async *list(prefix: string): AsyncIterable<readonly [string, Uint8Array]> {
+    const pairs: (readonly [string, Uint8Array])[] = [];
+    for await (const pair of super.list(prefix)) pairs.push(pair);
+    for (const pair of pairs) {
+      yield pair;
+      if (prefix === transferKeys.place) await this.passing?.();
+    }
   }
 }
 
@@ -167,6 +190,80 @@ test("what was deleted is with no holder any more, and what is left is packed cl
   t.ok(after < 3 * (stays / 0.6) + 1_500_000, `${after} bytes for ${stays}`);
   t.strictSame(await missing(transfer, drive.bytesOf(drive.living)), []);
   t.strictSame(await lostBy(drive), []);
+});
+
+test("what is fetched while a count is under way keeps its place: it may be written again", async (t) => {
+  await using world = await makeVaultWorld(6, "fetched");
+  const drive = new ModelDrive(world, "fetched");
+  const transfer = await open(drive);
+  drive.change({ adds: 20, removes: 0 });
+  await transfer.flush(timeoutMs);
+  const [gone] = drive.living as [Cid];
+  drive.clear();
+  await transfer.flush(timeoutMs);
+  drive.meanwhile = async () => {
+    // A program that began to read it before it went; the cache keeps what came.
+    await transfer.fetch(gone, {});
+    world.source.placedCids.add(gone);
+  };
+  await transfer.reclaim(timeoutMs);
+  drive.again([gone]);
+  await transfer.flush(timeoutMs);
+  t.strictSame(await missing(transfer, drive.bytesOf([gone])), []);
+  t.strictSame(await lostBy(drive), []);
+});
+
+test("what is moved while the catalog is gone through is not taken for empty", async (t) => {
+  await using world = await makeVaultWorld(6, "moved");
+  const books = new WatchedBooks();
+  const drive = new ModelDrive({ ...world, books }, "moved");
+  const transfer = await open(drive);
+  drive.change({ adds: 20, removes: 0 });
+  await transfer.flush(timeoutMs);
+  const [before] = transfer.health.segments() as [SegmentState];
+  const [target] = transfer.health.groups() as [Manifest];
+  drive.meanwhile = async () => {
+    books.passing = async () => {
+      books.passing = undefined;
+      const { signal } = new AbortController();
+      t.ok(await transfer.health.moveSegment(before.segment, target, signal));
+    };
+  };
+  await transfer.reclaim(timeoutMs);
+  t.equal(books.passing, undefined);
+  const now = transfer.health.segments().map(({ segment }) => segment);
+  t.equal(now.length, 1, "its shards are proven and mended as ever");
+  t.not(now[0], before.segment);
+  t.strictSame(await missing(transfer, drive.bytesOf(drive.living)), []);
+});
+
+test("a segment that has something in it after all is looked after again", async (t) => {
+  await using world = await makeVaultWorld(6, "stays");
+  const drive = new ModelDrive(world, "stays");
+  const before = await open(drive);
+  drive.change({ adds: 20, removes: 0 });
+  await before.flush(timeoutMs);
+  const [{ segment }] = before.health.segments() as [SegmentState];
+  await world.books.put(transferKeys.outgoingSegment + segment, Buffer.from([0]));
+  const transfer = await open(drive);
+  t.equal(transfer.health.segments().length, 0, "nobody would mend it");
+  await transfer.health.dropSurplus(new AbortController().signal);
+  t.strictSame(transfer.health.segments().map((one) => one.segment), [segment]);
+  t.notOk(world.books.pairs.has(transferKeys.outgoingSegment + segment));
+});
+
+test("a count is void once another device is there", async (t) => {
+  await using world = await makeVaultWorld(6, "device");
+  const drive = new ModelDrive(world, "device");
+  const transfer = await open(drive);
+  drive.change({ adds: 20, removes: 0 });
+  await transfer.flush(timeoutMs);
+  const gone = drive.living;
+  drive.clear();
+  await transfer.flush(timeoutMs);
+  drive.meanwhile = async () => void (transfer.devices.there = () => new Set([lap]));
+  t.strictSame(await transfer.reclaim(timeoutMs), { blocks: 0, segments: 0, bytes: 0 });
+  t.strictSame(await missing(transfer, drive.bytesOf(gone)), [], "its own root may name them all");
 });
 
 test("what cannot be counted gives nothing back", async (t) => {

@@ -78,10 +78,11 @@ export class Catalog {
     return blocks;
   }
 
-  /** The blocks that the runs are stored in. */
+  /** The blocks that the runs are stored in, and one that is on its way: an index tells where. */
   async pages(): Promise<ReadonlySet<Cid>> {
     const runs = await this.runs();
-    return new Set((await Promise.all(runs.map((run) => this.blocksOf(run)))).flat());
+    const stored = (await Promise.all(runs.map((run) => this.blocksOf(run)))).flat();
+    return new Set([...stored, ...await this.#runs.underWay()]);
   }
 
   /** All runs are to be written anew, as one: where their pages lie now is not to be used. */

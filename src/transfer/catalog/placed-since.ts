@@ -1,6 +1,6 @@
 /**
- * Blocks that were placed, or found to be placed, since a census began. It may not know of them,
- * so that nothing follows from its silence. Bounded: past the bound the census is too old.
+ * Blocks that were placed, found to be placed, or fetched since a census began. It may not know of
+ * them, so that nothing follows from its silence. Bounded: past the bound the census is too old.
  */
 import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";

@@ -69,6 +69,12 @@ export class RunBuilder {
     return [];
   }
 
+  /** The pages of a run that does not count yet. */
+  async underWay(): Promise<readonly Cid[]> {
+    const { pages = [], index } = await this.#building() ?? {};
+    return index === undefined ? pages : [...pages, index];
+  }
+
   async #begin(): Promise<Building | undefined> {
     const newest = await this.#catalog.newest();
     const segments = new Set(newest.map(({ segment }) => segment)).size;

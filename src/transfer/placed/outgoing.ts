@@ -1,7 +1,8 @@
 /**
  * Segments whose blocks all lie elsewhere by the catalog here. Their holders may drop them only
  * when nobody can need them any more: not the catalog's own pages, and not a machine that has only
- * the newest published head to go by. Keys of the KeyValue:
+ * the newest published head to go by. Nobody proves or mends them meanwhile, so one that turns out
+ * to have something in it after all stays. Keys of the KeyValue:
  *
  *   o/SEGMENT  varint: a head of a higher sequence does without it; 0 when that is not known yet
  */
@@ -37,8 +38,6 @@ export class Outgoing {
   readonly #after = new Map<SegmentId, number>();
   /** Groups that a segment has left for good. */
   readonly #left = new Set<GroupId>();
-  /** Segments whose pages the catalog was asked to write anew. */
-  readonly #asked = new Set<SegmentId>();
   /** With which published head, and how many segments, the catalog was last gone through. */
   #seen = "";
 
@@ -69,7 +68,7 @@ export class Outgoing {
 
   /** All that the segment keeps lies elsewhere now. */
   async add(segment: SegmentId): Promise<void> {
-    await this.#put(segment, 0);
+    if (this.#needs.segments.get(segment) !== undefined) await this.#put(segment, 0);
   }
 
   /** Goes on with each as far as can be; answers how many are with their holders no more. */
@@ -81,10 +80,11 @@ export class Outgoing {
     const isHeld = this.#needs.devices?.areAny === true;
     // Going through the catalog takes its time: only when it may tell something new.
     if (this.#seen === `${published}/${this.size}/${isHeld}`) return 0;
-    const named = new Set((await catalog.segments()).map(({ segment }) => segment));
+    const named = await this.#named();
     let released = 0;
     for (const [segment, after] of [...this.#after]) {
-      if (named.has(segment)) await this.#askPages(segment);
+      if (named.get(segment) === "block") await this.#stay(segment);
+      else if (named.has(segment)) await this.#askPages();
       else if (after > 0 && published > after) {
         if (isHeld) continue;
         await this.#release(segment);
@@ -99,10 +99,32 @@ export class Outgoing {
     return released;
   }
 
-  /** What still names it are pages of the catalog that lie in it. */
-  async #askPages(segment: SegmentId): Promise<void> {
-    if (this.#asked.has(segment)) return;
-    this.#asked.add(segment);
+  /** Of these segments those that something lies in yet: but for pages of the catalog, or not. */
+  async #named(): Promise<ReadonlyMap<SegmentId, "block" | "page">> {
+    const { catalog } = this.#needs;
+    const pages = await catalog.pages();
+    const named = new Map<SegmentId, "block" | "page">();
+    for await (const { cid, segment } of catalog.entries()) {
+      if (!this.#after.has(segment) || named.get(segment) === "block") continue;
+      const isPage = pages.has(cid) || await catalog.page(cid) !== undefined;
+      named.set(segment, isPage ? "page" : "block");
+    }
+    return named;
+  }
+
+  /** It is looked after again. */
+  async #stay(segment: SegmentId): Promise<void> {
+    const { books, log } = this.#needs;
+    await books.delete(prefix + segment);
+    this.#after.delete(segment);
+    log.warn("transfer.segment.stays", { segment });
+  }
+
+  /**
+   * What still names it are pages of the catalog that lie in it. They may be of a run that was on
+   * its way when this was asked before: then it is asked again.
+   */
+  async #askPages(): Promise<void> {
     await this.#needs.catalog.renew();
     this.#needs.renewal.want();
   }
@@ -122,7 +144,6 @@ export class Outgoing {
     await segments.forget(segment, [out, ...drops, ...changes]);
     this.#left.add(state.group);
     this.#after.delete(segment);
-    this.#asked.delete(segment);
     log.debug("transfer.segment.outgone", { segment, holders: drops.length });
   }
 

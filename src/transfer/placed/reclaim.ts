@@ -22,7 +22,7 @@ import { type Log, describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
 import type { ReclaimReport } from "../../base/views.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
-import type { SegmentBooks } from "../books.ts";
+import type { SegmentBooks, SegmentState } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
 import { lastTold, sequences } from "../heads/publish.ts";
@@ -63,6 +63,11 @@ interface Counted {
   readonly clears: boolean;
   /** When the oldest root was made that is kept of the past. */
   readonly oldestMs: number;
+}
+
+interface Found extends Forgotten {
+  /** Segments that the catalog was gone through for. */
+  readonly staying: readonly SegmentState[];
 }
 
 interface Batch {
@@ -158,9 +163,10 @@ export class Reclaimer implements Step {
   async #forget(): Promise<"busy" | "idle"> {
     const { catalog, uploader, log } = this.#needs;
     const counted = this.#counted as Counted;
-    const isTooOld = catalog.since.isFull;
-    const forgotten = isTooOld ? undefined : await uploader.apart(() => this.#tryForget(counted));
-    if (forgotten === undefined && !isTooOld) return "idle";
+    // Whoever came meanwhile may refer to what no census of this device names.
+    const isVoid = catalog.since.isFull || this.#needs.devices?.areAny === true;
+    const forgotten = isVoid ? undefined : await uploader.apart(() => this.#tryForget(counted));
+    if (forgotten === undefined && !isVoid) return "idle";
     this.#counted = undefined;
     catalog.since.end();
     if (forgotten === undefined) return "idle";
@@ -170,9 +176,14 @@ export class Reclaimer implements Step {
     return "busy";
   }
 
-  async #tryForget(counted: Counted): Promise<Forgotten | undefined> {
+  async #tryForget(counted: Counted): Promise<Found | undefined> {
     if (!(await this.#isPublished(counted))) return undefined;
-    return forgetDead(this.#needs.catalog, counted.living, this.#needs.clearing);
+    const { catalog, clearing, segments, outgoing } = this.#needs;
+    // What a move makes meanwhile is not looked at: it would seem to have nothing in it.
+    const staying = segments.all().filter(({ placed, segment }) => {
+      return placed && !outgoing.has(segment);
+    });
+    return { ...await forgetDead(catalog, counted.living, clearing), staying };
   }
 
   async #isPublished({ root, begun }: Counted): Promise<boolean> {
@@ -184,11 +195,8 @@ export class Reclaimer implements Step {
     return last === published && asBuffer(newest.root).equals(root);
   }
 
-  async #follow({ blocks, occupancy }: Forgotten): Promise<void> {
-    const { segments, outgoing, groups, clearing } = this.#needs;
-    const staying = segments.all().filter(({ placed, segment }) => {
-      return placed && !outgoing.has(segment);
-    });
+  async #follow({ blocks, occupancy, staying }: Found): Promise<void> {
+    const { outgoing, groups, clearing } = this.#needs;
     const occupied = occupiedBy(staying, occupancy);
     const empty = occupied.filter(({ usedBytes }) => usedBytes === 0).map(({ state }) => state);
     for (const { segment } of empty) await outgoing.add(segment);
