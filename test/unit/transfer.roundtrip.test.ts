@@ -7,6 +7,7 @@ import { shuffled } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import type { PeerKeys } from "../../src/crypt/peer-key.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
+import { sequences } from "../../src/transfer/heads/publish.ts";
 import { HonestHost } from "../support/honest-host.ts";
 import type { LoopbackPeer } from "../support/loopback-network.ts";
 import { MemoryBooks, makeBlocks, makeWorld, missing } from "../support/transfer-world.ts";
@@ -93,6 +94,23 @@ test("many small blocks go through catalog runs, and recovery reads them", async
   world.source.commit("after", makeBlocks(world.random, { count: 300, bytesMax: 400 }));
   await fresh.flush(20_000);
   t.equal(world.source.published, world.source.newest, "and a recovered machine goes on");
+});
+
+test("numbers of heads never go back, though few have the last one", async (t) => {
+  const world = makeWorld(3, seed);
+  const transfer = await openWorld(world, { clock: hurriedClock });
+  world.source.commit("first", makeBlocks(world.random, { count: 3, bytesMax: 400 }));
+  await transfer.flush(20_000);
+  const members = [...world.network.members.values()];
+  world.source.commit("second", []);
+  for (const member of members) member.mood = { is: "dead" };
+  await transfer.flush(300).catch(() => undefined);
+  const { last, published } = await sequences(world.books);
+  t.ok(last > published);
+  for (const member of members) member.mood = { is: "honest" };
+  // The local store was deleted, and these books were not.
+  t.equal(Buffer.from((await transfer.recover())?.root ?? []).toString(), "first");
+  t.equal((await sequences(world.books)).last, last);
 });
 
 test("nobody knows the drive: recovery says so", async (t) => {

@@ -274,9 +274,10 @@ async function keepSequence(books: KeyValue, sequence: number): Promise<void> {
   await books.put(transferKeys.headSequence, new Writer(8).varint(sequence).finish());
 }
 
-/** These books say what this head says: nothing is newer. */
+/** These books say what this head says: nothing is newer but what few members may have taken. */
 export async function takeOverHead(books: KeyValue, head: Head): Promise<void> {
-  const value = new Writer(8).varint(head.sequence).finish();
+  const sequence = Math.max(head.sequence, await lastSequence(books));
+  const value = new Writer(8).varint(sequence).finish();
   await books.batch([
     { type: "put", key: transferKeys.headSequence, value },
     { type: "put", key: transferKeys.ownHead, value: head.bytes },
