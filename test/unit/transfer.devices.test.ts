@@ -1,16 +1,20 @@
 /** Whom garbage waits for: other devices' heads, until they are old, or their user says: gone. */
 import { test } from "tap";
+import { transferKeys } from "../../src/base/book-keys.ts";
 import { type PeerId, parsePeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Head } from "../../src/base/records.ts";
 import { sealRecord } from "../../src/crypt/aead.ts";
-import { signHead } from "../../src/crypt/records.ts";
+import { parseHead, signHead } from "../../src/crypt/records.ts";
 import { chosenDevice, deviceRows } from "../../src/node/devices.ts";
+import type { SegmentState } from "../../src/transfer/books.ts";
 import { encodePayload } from "../../src/transfer/catalog/catalog-page.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
+import type { HonestHost } from "../support/honest-host.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
-import { ShiftedClock, type World, makeWorld, openWorld } from "../support/transfer-world.ts";
+import { MemoryBooks, MemorySource, ShiftedClock, type World, makeBlocks, makeWorld, missing,
+  openWorld } from "../support/transfer-world.ts";
 
 const timeoutMs = 5_000;
 const signal = new AbortController().signal;
@@ -84,10 +88,39 @@ test("a head that waits for its blocks is forgotten with what was merged", async
 test("a device without news for long holds nothing back", async (t) => {
   const { world, clock, open } = makeDrive("old");
   const transfer = await open();
+  world.source.commit("root", makeBlocks(random, { count: 3, bytesMax: 400 }));
+  await transfer.flush(timeoutMs);
   transfer.hear(headOf(world, 1, clock.now()).bytes);
   clock.shiftMs = limits.devices.goneMs + 60_000;
+  t.match(transfer.devices.list(), [{ isForgotten: false, holdsBack: true }]);
+  t.ok(transfer.devices.areAny, "this machine may have been off, and nobody was asked");
+  await transfer.devices.step(signal);
   t.match(transfer.devices.list(), [{ isForgotten: false, holdsBack: false }]);
   t.notOk(transfer.devices.areAny);
+});
+
+test("where two devices tell other places of a block, the later one is right on both", async (t) => {
+  const { world, clock, open } = makeDrive("places");
+  const transfer = await open();
+  const [block, more] = makeBlocks(random, { count: 2, bytesMax: 4000 }) as [Uint8Array, Uint8Array];
+  world.source.commit("root", [block]);
+  await transfer.flush(timeoutMs);
+  const [before] = transfer.health.segments() as [SegmentState];
+  clock.shiftMs = 1000;
+  const others = { books: new MemoryBooks(), source: new MemorySource() };
+  const other = await openWorld({ ...world, ...others }, { clock });
+  others.source.commit("root", [more, block]);
+  await other.flush(timeoutMs);
+  const { sealed } = parseHead(others.books.pairs.get(transferKeys.ownHead) as Uint8Array);
+  const told = { peer: lap, sequence: 1, publishedAtMs: clock.now(), sealed };
+  transfer.hear(signHead(world.keys, told).bytes);
+  t.equal(await transfer.devices.step(signal), "busy");
+  // It packed its segments anew and gave back the old ones, while this device was off for long.
+  const { roots } = await transfer.health.record(before.segment, signal);
+  for (const { host } of world.network.members.values()) {
+    for (const root of roots) (host as HonestHost).shards.delete(root);
+  }
+  t.strictSame(await missing(transfer, [block]), []);
 });
 
 test("who is not known cannot be forgotten", async (t) => {

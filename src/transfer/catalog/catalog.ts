@@ -26,6 +26,9 @@ export async function tellsOfBlocks(books: KeyValue): Promise<boolean> {
   return false;
 }
 
+/** Whether the place that another device tells of a block is to be taken for the one known here. */
+export type IsBetter = (told: CatalogEntry, known: CatalogEntry) => Promise<boolean>;
+
 export class Catalog {
   readonly since = new PlacedSince();
   readonly #books: KeyValue;
@@ -151,30 +154,39 @@ export class Catalog {
 
   /**
    * What another device's head says beside what is known here; its entries go into later heads of
-   * this one as well. Answers one entry for each segment that was not known of.
+   * this one as well. Where both know a place, `isBetter` says whether that device's is. Answers
+   * one entry for each segment that something was found in.
    */
   async learn(
     { newest, runs }: { readonly newest: readonly CatalogEntry[]; readonly runs: readonly Run[] },
+    isBetter: IsBetter,
   ): Promise<readonly CatalogEntry[]> {
     const segments = new Map<string, CatalogEntry>();
+    const learn = async (entries: readonly CatalogEntry[]): Promise<void> => {
+      const fresh = await this.#newsIn(entries, isBetter);
+      for (const entry of fresh) segments.set(entry.segment, entry);
+      if (fresh.length > 0) await this.#books.batch(await this.changesFor(fresh));
+    };
     for (const run of runs) {
       if (await this.#books.get(transferKeys.learnedRun + run.place.cid) !== undefined) continue;
-      for (const page of await this.#pagesOf(run)) {
-        await this.#learnEntries(await this.#open(page), segments);
-      }
+      for (const page of await this.#pagesOf(run)) await learn(await this.#open(page));
       await this.#books.put(transferKeys.learnedRun + run.place.cid, Buffer.alloc(0));
     }
-    await this.#learnEntries(newest, segments);
+    await learn(newest);
     return [...segments.values()];
   }
 
-  async #learnEntries(
-    entries: readonly CatalogEntry[], segments: Map<string, CatalogEntry>,
-  ): Promise<void> {
-    const known = await Promise.all(entries.map(({ cid }) => this.find(cid)));
-    const fresh = entries.filter((_, at) => known[at] === undefined);
-    for (const entry of fresh) segments.set(entry.segment, entry);
-    if (fresh.length > 0) await this.#books.batch(await this.changesFor(fresh));
+  async #newsIn(
+    entries: readonly CatalogEntry[], isBetter: IsBetter,
+  ): Promise<readonly CatalogEntry[]> {
+    const places = await Promise.all(entries.map(({ cid }) => this.find(cid)));
+    const fresh: CatalogEntry[] = [];
+    for (const [at, told] of entries.entries()) {
+      const known = places[at];
+      const isOther = known !== undefined && known.segment !== told.segment;
+      if (known === undefined || (isOther && await isBetter(told, known))) fresh.push(told);
+    }
+    return fresh;
   }
 
   async #adoptRun(run: Run): Promise<void> {

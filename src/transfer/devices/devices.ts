@@ -12,7 +12,7 @@ import { transferKeys } from "../../base/book-keys.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
-import { type PeerId, parsePeerId } from "../../base/ids.ts";
+import { type PeerId, type SegmentId, parsePeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
@@ -22,7 +22,7 @@ import type { Step } from "../../base/step.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import { parseHead, parseManifest } from "../../crypt/records.ts";
 import { type CatalogEntry, decodePayload } from "../catalog/catalog-page.ts";
-import type { Catalog } from "../catalog/catalog.ts";
+import type { Catalog, IsBetter } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
 import { lastHead } from "../heads/publish.ts";
 import type { Records } from "../reads/records.ts";
@@ -67,6 +67,8 @@ export class Devices implements Step {
   /** Up to which sequence each was forgotten. */
   readonly #gone = new Map<PeerId, number>();
   #askAtMs = 0;
+  /** When somebody last answered what heads there are. */
+  #askedAtMs = -Infinity;
   #tryAtMs = 0;
   /** Those that are connected, though they may not have published yet. */
   there: () => ReadonlySet<PeerId> = () => new Set();
@@ -94,7 +96,10 @@ export class Devices implements Step {
     return this.areGuests() || this.areOthers;
   }
 
-  /** Other devices that may still act for the drive: one that is silent for long is gone. */
+  /**
+   * Other devices that may still act for the drive: one that is silent for long is gone. It was
+   * silent as long as somebody was asked: this machine may have been off, or its clock wrong.
+   */
   get areOthers(): boolean {
     return this.there().size > 0 || this.#all().some((head) => this.#counts(head));
   }
@@ -154,7 +159,7 @@ export class Devices implements Step {
   }
 
   #counts(head: Head): boolean {
-    const isNew = this.#needs.clock.now() - head.publishedAtMs < limits.devices.goneMs;
+    const isNew = this.#askedAtMs - head.publishedAtMs < limits.devices.goneMs;
     return isNew && !this.#isForgotten(head) && !this.#needs.roll.isRemoved(head.peer);
   }
 
@@ -223,6 +228,7 @@ export class Devices implements Step {
     }));
     for (const answer of answers) {
       if (answer.status === "rejected") continue;
+      this.#askedAtMs = clock.now();
       const { head, others = [] } = answer.value;
       for (const one of head === undefined ? others : [head, ...others]) this.hear(one);
     }
@@ -237,7 +243,7 @@ export class Devices implements Step {
     for (const manifest of payload.manifests.map(parseManifest)) {
       if (manifest.owner === keys.owner) await groups.adopt(manifest);
     }
-    await this.#learn(await catalog.learn(payload), signal);
+    await this.#learn(await catalog.learn(payload, this.#laterMade(signal)), signal);
     // What stands in for a newer root says nothing of what is gone: only a whole one is merged.
     const root = payload.standIn === undefined ? payload.root : payload.standIn.whole;
     if (root !== undefined) await merger.merge(root);
@@ -245,6 +251,33 @@ export class Devices implements Step {
     this.#merged.set(head.peer, head);
     if (this.#heard.get(head.peer) === head) this.#heard.delete(head.peer);
     log.info("transfer.device.merged", { peer: head.peer, sequence: head.sequence });
+  }
+
+  /**
+   * Of two segments with the same block the one that was made later: the other may have been given
+   * back, as one is that was packed anew while this device was taken for gone.
+   */
+  #laterMade(signal: AbortSignal): IsBetter {
+    const made = new Map<SegmentId, Promise<number | undefined>>();
+    const madeAtMs = (entry: CatalogEntry): Promise<number | undefined> => {
+      const known = made.get(entry.segment) ?? this.#madeAtMs(entry, signal);
+      made.set(entry.segment, known);
+      return known;
+    };
+    return async (told, known) => {
+      const toldMs = await madeAtMs(told);
+      return toldMs !== undefined && toldMs > (await madeAtMs(known) ?? -Infinity);
+    };
+  }
+
+  /** Undefined when nobody knows the segment. */
+  async #madeAtMs(entry: CatalogEntry, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      return (await this.#needs.records.get(entry, signal)).createdAtMs;
+    } catch (error) {
+      if (!isFault(error, "Unavailable", "NotFound")) throw error;
+      return undefined;
+    }
   }
 
   /** So that this machine audits and mends what another one placed. */
