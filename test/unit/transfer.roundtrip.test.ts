@@ -7,6 +7,7 @@ import { shuffled } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import type { PeerKeys } from "../../src/crypt/peer-key.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
+import { decodeRuns } from "../../src/transfer/catalog/catalog-page.ts";
 import { sequences } from "../../src/transfer/heads/publish.ts";
 import { HonestHost } from "../support/honest-host.ts";
 import type { LoopbackPeer } from "../support/loopback-network.ts";
@@ -94,6 +95,34 @@ test("many small blocks go through catalog runs, and recovery reads them", async
   world.source.commit("after", makeBlocks(world.random, { count: 300, bytesMax: 400 }));
   await fresh.flush(20_000);
   t.equal(world.source.published, world.source.newest, "and a recovered machine goes on");
+});
+
+test("pages of the catalog that nobody has any more do not cost the drive", async (t) => {
+  const world = makeWorld(3, seed);
+  const transfer = await openWorld(world);
+  const all: Uint8Array[] = [];
+  for (let round = 0; round < 3; round++) {
+    const blocks = makeBlocks(world.random, { count: 300, bytesMax: 400 });
+    all.push(...blocks);
+    world.source.commit(`root ${round}`, blocks);
+    await transfer.flush(20_000);
+  }
+  const runs = decodeRuns(world.books.pairs.get("x/runs") ?? Buffer.alloc(0));
+  t.ok(runs.length > 0);
+  for (const { place } of runs) {
+    const { roots } = await transfer.health.record(place.segment, new AbortController().signal);
+    for (const { host } of world.network.members.values()) {
+      for (const root of roots) (host as HonestHost).shards.delete(root);
+    }
+  }
+  const fresh = await openWorld({ ...world, books: new MemoryBooks() }, { clock: hurriedClock });
+  t.equal(Buffer.from((await fresh.recover())?.root ?? []).toString(), "root 2");
+  t.strictSame(await missing(fresh, all), [], "every segment says what lies in it");
+  world.source.commit("after", makeBlocks(world.random, { count: 10, bytesMax: 400 }));
+  await fresh.flush(20_000);
+  const other = await openWorld({ ...world, books: new MemoryBooks() }, { clock: hurriedClock });
+  t.equal(Buffer.from((await other.recover())?.root ?? []).toString(), "after");
+  t.strictSame(await missing(other, all), [], "and the catalog is whole again");
 });
 
 test("numbers of heads never go back, though few have the last one", async (t) => {

@@ -6,6 +6,7 @@
 import type { KeyChange, KeyValue } from "../../base/blocks.ts";
 import { transferKeys } from "../../base/book-keys.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
+import { isFault } from "../../base/errors.ts";
 import { type Cid, parseCid, parseGroupId, parseSegmentId } from "../../base/ids.ts";
 import type { Random } from "../../base/random.ts";
 import { openRecord } from "../../crypt/aead.ts";
@@ -135,8 +136,11 @@ export class Catalog {
     return this.#runs.settle();
   }
 
-  /** Takes over what a head says, on a machine that has nothing. Entries are not kept yet. */
-  async adopt(newest: readonly CatalogEntry[], runs: readonly Run[]): Promise<void> {
+  /**
+   * Takes over what a head says, on a machine that has nothing. Entries are not kept yet. Answers
+   * how many pages nobody gives: what they said has to be found otherwise, and written anew.
+   */
+  async adopt(newest: readonly CatalogEntry[], runs: readonly Run[]): Promise<number> {
     const changes = newest.flatMap((entry): KeyChange[] => {
       const value = encodePlace(entry);
       return [
@@ -146,10 +150,12 @@ export class Catalog {
     });
     const places = runs.map(({ place }) => place);
     await this.#books.batch([...changes, ...putPlaces(places)]);
-    for (const run of runs) await this.#adoptRun(run);
+    let lost = 0;
+    for (const run of runs) lost += await this.#adoptRun(run);
     await this.#books.put(transferKeys.runs, encodeRuns(runs));
     // The head's own entries are newer than any run's.
     await this.#books.batch(putPlaces(newest));
+    return lost;
   }
 
   /**
@@ -189,10 +195,17 @@ export class Catalog {
     return fresh;
   }
 
-  async #adoptRun(run: Run): Promise<void> {
-    const pages = await this.#pagesOf(run);
+  async #adoptRun(run: Run): Promise<number> {
+    const pages = await unlessLost(this.#pagesOf(run));
+    if (pages === undefined) return 1;
     await this.#books.batch(putPlaces(pages));
-    for (const page of pages) await this.#books.batch(putPlaces(await this.#open(page)));
+    let lost = 0;
+    for (const page of pages) {
+      const entries = await unlessLost(this.#open(page));
+      if (entries === undefined) lost++;
+      else await this.#books.batch(putPlaces(entries));
+    }
+    return lost;
   }
 
   async *entriesOf(run: Run): AsyncGenerator<CatalogEntry> {
@@ -203,15 +216,25 @@ export class Catalog {
     return run.depth === 0 ? [run.place] : this.#open(run.place);
   }
 
-  /** All blocks that a run is stored in. */
+  /** All blocks that a run is stored in, as far as that can be known. */
   async blocksOf(run: Run): Promise<Cid[]> {
-    const pages = (await this.#pagesOf(run)).map(({ cid }) => cid);
+    const pages = (await unlessLost(this.#pagesOf(run)) ?? []).map(({ cid }) => cid);
     return run.depth === 0 ? pages : [run.place.cid, ...pages];
   }
 
   async #open(place: CatalogEntry): Promise<CatalogEntry[]> {
     const sealed = await this.page(place.cid) ?? await this.#fetch(place);
     return decodePageBlock(openRecord(this.#key, sealed));
+  }
+}
+
+/** Undefined for what no peer gives. */
+async function unlessLost<T>(found: T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (!isFault(error, "Unavailable", "NotFound", "Corrupt")) throw error;
+    return undefined;
   }
 }
 

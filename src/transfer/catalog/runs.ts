@@ -9,7 +9,7 @@
 import type { KeyChange, KeyValue } from "../../base/blocks.ts";
 import { transferKeys } from "../../base/book-keys.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
-import { assert } from "../../base/errors.ts";
+import { assert, isFault } from "../../base/errors.ts";
 import { type Cid, cidOf, parseCid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
@@ -33,6 +33,8 @@ interface Entries {
   runs(): Promise<readonly Run[]>;
   isToRenew(): Promise<boolean>;
   page(cid: Cid): Promise<Uint8Array | undefined>;
+  pages(): Promise<ReadonlySet<Cid>>;
+  entries(): AsyncGenerator<CatalogEntry>;
   entriesOf(run: Run): AsyncGenerator<CatalogEntry>;
   blocksOf(run: Run): Promise<Cid[]>;
 }
@@ -85,14 +87,33 @@ export class RunBuilder {
     const needed = mergeCount(runs.map(({ entries }) => entries), newest.length);
     const merged = isRenewed ? runs.length : needed;
     const sources = runs.slice(runs.length - merged).map((run) => this.#catalog.entriesOf(run));
+    try {
+      return await this.#write(this.#placed(mergeRuns([...sources, newest.values()])), merged);
+    } catch (error) {
+      if (!isFault(error, "Unavailable", "NotFound", "Corrupt")) throw error;
+      // A page that nobody gives now, and perhaps never: these books have all that it told.
+      return await this.#write(this.#all(), runs.length);
+    }
+  }
+
+  async #write(all: AsyncGenerator<CatalogEntry>, merged: number): Promise<Building> {
     const pages: Cid[] = [];
     let entries = 0;
-    for await (const page of pagesOf(this.#placed(mergeRuns([...sources, newest.values()])))) {
+    for await (const page of pagesOf(all)) {
       pages.push(await this.#keepPage(page));
       entries += page.length;
     }
     assert(pages.length <= limits.transfer.runPagesMax, "a run's index fits a block");
     return this.#save({ merged, entries, pages, index: undefined });
+  }
+
+  /** Whatever has a place, but for pages. */
+  async *#all(): AsyncGenerator<CatalogEntry> {
+    const pages = await this.#catalog.pages();
+    for await (const entry of this.#catalog.entries()) {
+      const isPage = pages.has(entry.cid) || await this.#catalog.page(entry.cid) !== undefined;
+      if (!isPage) yield entry;
+    }
   }
 
   /** Without those that were forgotten since they were written into a run. */

@@ -17,7 +17,9 @@ import type { Groups } from "../groups/groups.ts";
 import { type LogNeeds, learnLogs } from "../groups/logs.ts";
 import type { Records } from "../reads/records.ts";
 import type { Roll } from "../roll.ts";
+import type { ShardReader } from "../reads/shards.ts";
 import { takeOverHead } from "./publish.ts";
+import { salvage } from "./salvage.ts";
 
 export interface RecoverNeeds {
   readonly network: LogNeeds["network"];
@@ -28,6 +30,7 @@ export interface RecoverNeeds {
   readonly catalog: Catalog;
   readonly segments: SegmentBooks;
   readonly records: Records;
+  readonly reader: ShardReader;
   readonly roll: Pick<Roll, "heads" | "ask" | "isRemoved" | "refuseIfOut">;
 }
 
@@ -47,13 +50,24 @@ export async function recover(
   const newest = await findNewest(needs, signal);
   if (newest === undefined) return undefined;
   const { head, payload } = newest;
-  await needs.catalog.adopt(payload.newest, payload.runs);
-  await learnSegments(needs, signal);
+  await adoptCatalog(needs, payload, signal);
   await forgetUnnamed(needs);
   await takeOverHead(needs.books, head);
   const { sequence, publishedAtMs } = head;
   needs.log.info("transfer.recovered", { sequence });
   return { root: payload.root, sequence, publishedAtMs, standIn: payload.standIn };
+}
+
+/** Pages that nobody gives, though all that is known of segments was heard, are done without. */
+async function adoptCatalog(
+  needs: RecoverNeeds, { newest, runs }: HeadPayload, signal: AbortSignal,
+): Promise<void> {
+  const missed = await needs.catalog.adopt(newest, runs);
+  await learnSegments(needs, signal);
+  const lost = missed === 0 ? 0 : await needs.catalog.adopt(newest, runs);
+  if (lost === 0) return;
+  needs.log.error("transfer.recover.pages-lost", { lost });
+  await salvage(needs, signal);
 }
 
 /**

@@ -13,12 +13,12 @@
 import type { KeyChange, KeyValue } from "../../base/blocks.ts";
 import { transferKeys } from "../../base/book-keys.ts";
 import type { Clock } from "../../base/clock.ts";
-import { HiveError, isFault } from "../../base/errors.ts";
+import { HiveError } from "../../base/errors.ts";
 import { Gate } from "../../base/gate.ts";
 import { type Cid, type PeerId, type SegmentId, bytesOfId, cidOf } from "../../base/ids.ts";
 import { parseGroupId, parseSegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { type Log, describe } from "../../base/log.ts";
+import type { Log } from "../../base/log.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import type { Coder } from "../../erasure/erasure.ts";
@@ -28,6 +28,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { Placer } from "../groups/place.ts";
 import type { Records } from "../reads/records.ts";
+import { dataShardsOf } from "../reads/data-shards.ts";
 import type { ShardReader } from "../reads/shards.ts";
 import { type Layout, blocksIn, planRound } from "../segments/pack.ts";
 import { codeSegment, signSegment } from "../segments/segment.ts";
@@ -102,51 +103,13 @@ export class Mover {
     // The catalog's own pages are written anew by itself: other pages hold their places.
     const pages = await catalog.pages();
     const living = new Map<Cid, Uint8Array>();
-    for (const { cid, bytes } of blocksIn(await this.#dataShards(record, signal))) {
+    for (const { cid, bytes } of blocksIn(await dataShardsOf(this.#needs, record, signal))) {
       const entry = await catalog.find(cid);
       if (entry?.segment !== record.segment || pages.has(cid)) continue;
       if (cidOf(bytes) !== cid) throw new HiveError("Corrupt", "transfer.move", cid);
       living.set(cid, bytes);
     }
     return living;
-  }
-
-  /** From their holders, each checked against its signed name, or rebuilt out of others. */
-  async #dataShards(record: SegmentRecord, signal: AbortSignal): Promise<Uint8Array[]> {
-    const { reader, groups } = this.#needs;
-    const indexes = Array.from({ length: record.k }, (_, index) => index);
-    const have = new Map<number, Uint8Array>();
-    await Promise.all(indexes.map(async (index) => {
-      const bytes = await this.#dataShard(record, index, signal);
-      if (bytes !== undefined) have.set(index, bytes);
-    }));
-    const wanted = indexes.filter((index) => !have.has(index));
-    if (wanted.length > 0) {
-      const manifest = groups.get(record.group);
-      const isAllowed = manifest === undefined || groups.law.mayHere("repair", manifest);
-      if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
-      const options = { signal, urgency: "background", have } as const;
-      const made = await reader.rebuiltShards(record, wanted, options);
-      for (const [at, index] of wanted.entries()) have.set(index, made[at] as Uint8Array);
-    }
-    return indexes.map((index) => have.get(index) as Uint8Array);
-  }
-
-  /** Undefined when its holder does not give it. */
-  async #dataShard(
-    record: SegmentRecord, index: number, signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
-    const { reader, log } = this.#needs;
-    const holding = reader.holding(record, index);
-    if (holding === undefined) return undefined;
-    try {
-      return await reader.wholeShard(record, holding, { signal, urgency: "background" });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isFault(error)) throw error;
-      log.debug("transfer.move.rebuild", { peer: holding.peer, why: describe(error) });
-      return undefined;
-    }
   }
 
   async #place(parcel: Parcel, signal: AbortSignal): Promise<boolean> {

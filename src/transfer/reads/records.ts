@@ -25,6 +25,8 @@ export interface RecordsNeeds {
   readonly witness: Witness;
 }
 
+type AskPage = (after: SegmentId | undefined) => Promise<readonly SegmentRecord[]>;
+
 export class Records {
   readonly #needs: RecordsNeeds;
   /** The last few, parsed: neighbouring blocks are of one segment. */
@@ -50,18 +52,32 @@ export class Records {
 
   /** All records of a group, a page at a time from whichever member answers, as far as any do. */
   async learn(manifest: Manifest, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#learnPages(manifest, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isFault(error, "Unavailable")) throw error;
+    await this.#learnPages(manifest, signal, (after) => this.#page(manifest, after, signal));
+  }
+
+  /** The same from each of its members: one alone may have missed some of its segments. */
+  async learnFromAll(manifest: Manifest, signal: AbortSignal): Promise<void> {
+    const { network, owner, groups } = this.#needs;
+    for (const peer of groups.seated(manifest).peers) {
+      await this.#learnPages(manifest, signal, (after) => {
+        return network.segments(peer, owner, after, { signal });
+      });
     }
   }
 
-  async #learnPages(manifest: Manifest, signal: AbortSignal): Promise<void> {
+  async #learnPages(manifest: Manifest, signal: AbortSignal, ask: AskPage): Promise<void> {
+    try {
+      await this.#learnAll(manifest, ask);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+    }
+  }
+
+  async #learnAll(manifest: Manifest, ask: AskPage): Promise<void> {
     let after: SegmentId | undefined;
     for (let page = 0; page < limits.transfer.recordPagesMax; page++) {
-      const records = await this.#page(manifest, after, signal);
+      const records = await ask(after);
       for (const record of records) {
         if (record.group === manifest.group) await this.#keep(record);
       }

@@ -125,10 +125,15 @@ function blocksOfShard(layout: Layout, index: number): readonly LaidBlock[] {
   return layout.blocks.filter((block) => block.offsetBytes >= start && block.offsetBytes < end);
 }
 
+/** A block that was found in a segment, and where. */
+export interface FoundBlock {
+  readonly cid: Cid;
+  readonly bytes: Uint8Array;
+  readonly offsetBytes: number;
+}
+
 /** The blocks of a segment, out of its data shards; fillers are among them. */
-export function* blocksIn(
-  shards: readonly Uint8Array[],
-): Generator<{ readonly cid: Cid; readonly bytes: Uint8Array }> {
+export function* blocksIn(shards: readonly Uint8Array[]): Generator<FoundBlock> {
   for (const [index, shard] of shards.entries()) {
     const reader = new Reader(shard, "transfer.pack");
     if (index === 0) reader.raw(header.length);
@@ -137,7 +142,8 @@ export function* blocksIn(
       if (bodyBytes < cidBytesLength) throw reader.corrupt("a section without a CID");
       reader.raw(cidBytesLength - 32);
       const cid = parseCid(reader.hex(32));
-      yield { cid, bytes: reader.raw(bodyBytes - cidBytesLength) };
+      const offsetBytes = (index + 1) * shard.length - reader.restBytes;
+      yield { cid, bytes: reader.raw(bodyBytes - cidBytesLength), offsetBytes };
     }
   }
 }
