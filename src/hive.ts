@@ -125,7 +125,9 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { treeSecret } = driveKeysFor(config);
   const note = await bringBack(cache, node, { clock, log, isNew });
   const around = { log, config, cache, node, government, ties };
-  const opened = await openTreeAndLoop(parts, around, { treeSecret, readOnly, ...owner });
+  const self = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
+  const device = { ...self, isBack: note !== undefined };
+  const opened = await openTreeAndLoop(parts, around, { treeSecret, readOnly, device, ...owner });
   const { tree, loop, refusal } = opened;
   await government.begin(tree, node);
   await keepSecrets(tree, node, { shared, ties });
@@ -161,16 +163,15 @@ interface Around {
 /** The tree over the store, and the loop of what goes on beside the programs that use it. */
 async function openTreeAndLoop(
   parts: AsyncDisposableStack, { log, config, cache, node, government, ties }: Around,
-  known: User & Pick<TreeOptions, "treeSecret" | "readOnly">,
+  known: User & Pick<TreeOptions, "treeSecret" | "readOnly" | "device">,
 ): Promise<{ readonly tree: Tree; readonly loop: Loop; readonly refusal: Refusal }> {
   const { keep, brake } = config;
-  const device = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
   const rules = { ...(keep && { keep }), ...(brake && { brake }) };
   const policies = (name: string) => government.textOf(name);
   const mayCache = () => node.mayCache();
   const pins = { store: cache.pins, mayKeep: mayCache };
   const needs = { store: cache, clock, random, log, policies, pins };
-  const tree = await openTree(needs, { ...known, device, ...rules });
+  const tree = await openTree(needs, { ...known, ...rules });
   parts.defer(() => tree.close());
   const memory = memoryStep({ clock, forget: () => tree.forgetOpened() });
   const dropClean = () => cache.dropClean({ pinned: true });

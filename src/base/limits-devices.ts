@@ -7,6 +7,8 @@ export const deviceLimits = {
     marksPerDevice: 2 ** 33,
     /** 2^19 - 1, so that every mark is a key of a page; two of ten devices meet once in 11,000. */
     deviceMax: 2 ** 19 - 1,
+    /** Numbers of one device beside its first: it takes the next one when its store was lost. */
+    storesLostMax: 8,
     /** Of one drive, those that are gone too: all of them stand in the root record. */
     countMax: 32,
     /** Of one drive, ever: each is an epoch, and a line of every roll. */

@@ -20,7 +20,7 @@ import { attempt } from "./attempt.ts";
 import { Commits } from "./commit/commit.ts";
 import { Collector } from "./commit/garbage.ts";
 import { KeptRoots } from "./commit/kept-roots.ts";
-import { newRoot, writerOf } from "./commit/new-root.ts";
+import { goingOn, newRoot } from "./commit/new-root.ts";
 import { type LostChange, replay } from "./commit/replay.ts";
 import { persist } from "./content/flush.ts";
 import { allocate, copyRange } from "./content/ranges.ts";
@@ -117,7 +117,7 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
   const sealed = needs.store.root();
   const root = sealed === undefined ? newRoot(needs.clock, options) : openRoot(keys, sealed);
   const readOnly = options.readOnly === true;
-  const device = options.device ?? writerOf(root);
+  const device = goingOn(root, options.device);
   const state = new State(needs, keys, root, { readOnly, device });
   state.showsLinked = options.isFolder !== true;
   const before = sealed === undefined ? undefined : root;
@@ -129,7 +129,7 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
   state.freshFrom = state.nextIno;
   state.namesKept = state.policies.names.length;
   const resealer = new Resealer(state);
-  const unsettled = sealed === undefined || replayed > 0;
+  const unsettled = sealed === undefined || replayed > 0 || options.device?.isBack === true;
   if (unsettled && !readOnly) {
     state.keep(state.nodes.root);
     state.mark();

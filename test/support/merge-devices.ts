@@ -36,7 +36,8 @@ export class PooledStore extends MemoryStore {
 export interface Device {
   readonly name: string;
   readonly number: number;
-  readonly store: PooledStore;
+  readonly later: readonly number[];
+  store: PooledStore;
   tree: Tree;
 }
 
@@ -55,10 +56,12 @@ export class Devices {
   /** The first is a new drive; the others begin with what it published, as after a recovery. */
   async add(name: string): Promise<Device> {
     const number = 101 + 7 * this.all.length;
+    const later = [number + 3];
     const store = new PooledStore(this.pool);
     const first = this.all[0];
     if (first !== undefined) await store.commit(await this.publish(first), 0);
-    const device = { name, number, store, tree: await this.#open(store, { number, name }) };
+    const known = { name, number, later };
+    const device = { ...known, store, tree: await this.#open(store, known) };
     this.all.push(device);
     return device;
   }
@@ -97,8 +100,18 @@ export class Devices {
     device.tree = await this.#open(device.store, device);
   }
 
-  #open(store: PooledStore, device: { readonly number: number; readonly name: string }) {
-    const random = seededRandom(`${device.number} ${this.#next++}`);
+  /** Its store was deleted, and is what this root says. */
+  async bringBack(device: Device, root: Uint8Array): Promise<void> {
+    device.store = new PooledStore(this.pool);
+    await device.store.commit(root, 0);
+    device.tree = await this.#open(device.store, { ...device, isBack: true });
+  }
+
+  #open(store: PooledStore, { number, name, later, isBack }: Omit<Device, "store" | "tree"> & {
+    readonly isBack?: boolean;
+  }) {
+    const random = seededRandom(`${number} ${this.#next++}`);
+    const device = { number, name, later, isBack: isBack === true };
     return openTree({ store, clock: systemClock, random, log: silentLog }, { treeSecret, device });
   }
 }

@@ -168,6 +168,25 @@ test("a program that holds a file open reads what another device wrote", async (
   t.equal(Buffer.from(bytes ?? []).toString(), "x".repeat(10));
 });
 
+test("what a device told before it lost its store stays with whom it told", async (t) => {
+  const { devices, desk } = await two("back");
+  const before = await devices.publish(desk);
+  const lap = await devices.add("lap");
+  // Told straight, and lost before any peer had it.
+  await put(desk.tree, "lost here", "one");
+  await devices.publish(desk);
+  await devices.hear(lap, desk);
+  await devices.bringBack(desk, before);
+  await put(desk.tree, "made since", "two");
+  await devices.restart(desk, { crash: false });
+  await put(desk.tree, "and later", "three");
+  await devices.settle();
+  t.strictSame(await names(desk.tree), ["/and later", "/lost here", "/made since"]);
+  t.equal(await textAt(desk.tree, "lost here"), "one");
+  t.equal(await textAt(lap.tree, "made since"), "two");
+  await sameEverywhere(t, devices);
+});
+
 for (const [trial, count] of Array.from({ length: trials }, (_, at) => [at, 2 + at % 3] as const)) {
   test(`${count} devices come to have the same tree, trial ${trial}`, slow, async (t) => {
     t.comment(`replay: HIVE_SEED=${seed} node test/unit/tree.merge.test.ts`);

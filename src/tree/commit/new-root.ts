@@ -8,7 +8,16 @@ import { emptyRoot } from "../../dag/pages.ts";
 import { noPolicies } from "../../dag/policies.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { noTieLinks } from "../../dag/ties.ts";
-import type { Device } from "../state/devices.ts";
+import { type Device, numbersOf } from "../state/devices.ts";
+
+/** Under the number that it used last, or the next one. */
+export function goingOn(root: RootRecord, device: Device | undefined): Device {
+  if (device === undefined) return writerOf(root);
+  const numbers = numbersOf(device);
+  const last = Math.max(0, numbers.findLastIndex((number) => root.devices.has(number)));
+  const at = Math.min(device.isBack === true ? last + 1 : last, numbers.length - 1);
+  return { number: numbers[at] ?? device.number, name: device.name };
+}
 
 /** Whoever checks a drive goes on as the device whose store it is. */
 export function writerOf({ nextIno, devices }: RootRecord): Device {

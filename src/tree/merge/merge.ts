@@ -14,7 +14,7 @@ import { limits } from "../../base/limits.ts";
 import { openRoot } from "../../dag/root.ts";
 import type { Commits } from "../commit/commit.ts";
 import { flushAll } from "../content/flush.ts";
-import { deviceFor } from "../state/devices.ts";
+import { deviceFor, numbersOf } from "../state/devices.ts";
 import type { State } from "../state/state.ts";
 import { type How, Portion, type Stale, type Step, planOf } from "./apply.ts";
 import { DeviceMeeting, type Meeting } from "./meeting.ts";
@@ -193,6 +193,9 @@ export class Merger {
   /** As the newest root says that was merged. */
   namesOf(peers: readonly PeerId[]): readonly (string | null)[] {
     const { seen } = this.#state;
-    return peers.map((peer) => seen.get(deviceFor(peer, "").number)?.name ?? null);
+    return peers.map((peer) => {
+      const number = numbersOf(deviceFor(peer, "")).findLast((one) => seen.has(one));
+      return number === undefined ? null : seen.get(number)?.name ?? null;
+    });
   }
 }

@@ -3,18 +3,36 @@ import { createHash } from "node:crypto";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 
-const { deviceMax, nameBytesMax } = limits.devices;
+const { deviceMax, nameBytesMax, storesLostMax } = limits.devices;
 
 /** Which of the drive's devices this is; 0 where there is but one, which marks nothing. */
 export interface Device {
   readonly number: number;
   readonly name: string;
+  /** Its numbers after its store was lost once, twice, and so on; see numbersOf. */
+  readonly later?: readonly number[];
+  /** Its store was lost just now, and is what peers had. */
+  readonly isBack?: boolean;
 }
 
-/** The number follows from its key; 0 is nobody's. */
+/** The numbers follow from its key; 0 is nobody's. */
 export function deviceFor(peer: PeerId, name: string): Device {
-  const digest = createHash("sha256").update(`hive device ${peer}`).digest();
-  return { number: 1 + digest.readUInt32BE(0) % deviceMax, name: cut(name) };
+  const later = Array.from({ length: storesLostMax }, (_, at) => numberFor(`${peer} ${at + 1}`));
+  return { number: numberFor(peer), name: cut(name), later };
+}
+
+function numberFor(words: string): number {
+  const digest = createHash("sha256").update(`hive device ${words}`).digest();
+  return 1 + digest.readUInt32BE(0) % deviceMax;
+}
+
+/**
+ * In the order in which it comes to use them. With its store a device loses the count of what it
+ * made, and others may have been told of more than peers had. Under its old number it would make
+ * the same marks again, and pass for one that saw those of before and did away with the things.
+ */
+export function numbersOf({ number, later = [] }: Device): readonly number[] {
+  return [number, ...later];
 }
 
 /** Whole characters alone. */
