@@ -3,14 +3,16 @@
  * which are real vaults: all in one process, on a network that a test can cut, and in a time of
  * their own that goes quicker than ours. What a daemon's loop would do, the test does, when it wants.
  */
-import { cp, mkdtemp, rm } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { cpSync, existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MiB } from "../../src/base/bytes.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import type { KeepRule } from "../../src/base/snapshots.ts";
+import { LateCensus } from "../../src/bridge/census.ts";
 import { LateMerger, mergerOf } from "../../src/bridge/merge.ts";
 import { type Cache, openCache } from "../../src/cache/cache.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
@@ -33,6 +35,10 @@ export interface TownOptions {
   readonly holders?: number;
   /** So much quicker than ours its time goes. */
   readonly haste?: number;
+  /** Of the local store of each device. */
+  readonly limitBytes?: number;
+  /** Which roots of the past devices keep; none that nobody asks for if not told. */
+  readonly keep?: KeepRule;
 }
 
 export interface TownDevice {
@@ -57,22 +63,23 @@ export class DeviceTown implements AsyncDisposable {
   readonly #root: string;
   #lives = 0;
 
+  readonly #options: TownOptions;
   readonly #haste: number;
 
-  private constructor(seed: string, root: string, haste: number) {
+  private constructor(seed: string, root: string, options: TownOptions) {
     this.#seed = seed;
-    this.#haste = haste;
-    this.network = new TownNetwork(new OwnTime(haste));
+    this.#options = options;
+    this.#haste = options.haste ?? 10;
+    this.network = new TownNetwork(new OwnTime(this.#haste));
     this.#root = root;
     this.#parts.defer(() => rm(root, { recursive: true, force: true }));
   }
 
   /** With so many holders; in memory where there is a place for that. */
-  static async begin(
-    seed: string, { holders = 3, haste = 10 }: TownOptions = {},
-  ): Promise<DeviceTown> {
+  static async begin(seed: string, options: TownOptions = {}): Promise<DeviceTown> {
+    const { holders = 3 } = options;
     const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-    const town = new DeviceTown(seed, await mkdtemp(join(place, "hive-town-")), haste);
+    const town = new DeviceTown(seed, await mkdtemp(join(place, "hive-town-")), options);
     for (let number = 0; number < holders; number++) await town.#addHolder(`holder ${number}`);
     return town;
   }
@@ -133,7 +140,8 @@ export class DeviceTown implements AsyncDisposable {
     const directory = join(this.#root, `${device.name} ${this.#lives++}`);
     if (crash) {
       device.tree.devices.listen(false);
-      await cp(device.directory, directory, { recursive: true });
+      // Nothing of this process goes on meanwhile.
+      cpSync(device.directory, directory, { recursive: true });
       await device.store.close();
       device.directory = directory;
     } else {
@@ -167,11 +175,14 @@ export class DeviceTown implements AsyncDisposable {
     const random = seededRandom(`${this.#seed} ${name} ${this.#lives++}`);
     const shared = { clock: this.network.clock, random, log: silentLog };
     const places = { directory, clock: this.network.clock, log: silentLog, fetcher: undefined };
-    const store = await openCache(places, { limitBytes: 64 * MiB });
+    const { limitBytes = 64 * MiB, keep } = this.#options;
+    const store = await openCache(places, { limitBytes });
     const merger = new LateMerger();
-    const transfer = await openTransfer({
-      ...shared, network, source: store, books, coder: openCoder(), keys: this.driveKeys, merger,
-    }, { settleMs: 0, readTimeoutMs: patienceMs.read * this.#haste });
+    const census = new LateCensus();
+    const needs = { ...shared, network, source: store, books, coder: openCoder(), merger, census };
+    const transfer = await openTransfer({ ...needs, keys: this.driveKeys }, {
+      settleMs: 0, readTimeoutMs: patienceMs.read * this.#haste,
+    });
     store.setFetcher(transfer);
     const recovered = isNew ? await transfer.recover() : undefined;
     if (recovered !== undefined) {
@@ -180,7 +191,9 @@ export class DeviceTown implements AsyncDisposable {
     }
     const device = deviceFor(keys.peer, name);
     const { treeSecret } = this.driveKeys;
-    const tree = await openTree({ ...shared, store }, { treeSecret, device });
+    const options = { treeSecret, device, ...(keep && { keep }) };
+    const tree = await openTree({ ...shared, store }, options);
+    census.begin(tree);
     const notices = { invalidateEntry: async () => {}, invalidateInode: async () => {} };
     merger.begin(mergerOf(tree.devices, notices, transfer.lender));
     return { store, tree, transfer };

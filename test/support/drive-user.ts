@@ -4,6 +4,7 @@
  * written, and those which somebody who saw them gave up.
  */
 import { isFault } from "../../src/base/errors.ts";
+import type { FileSystem } from "../../src/base/filesystem.ts";
 import { type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { Tree } from "../../src/tree/tree.ts";
@@ -32,7 +33,8 @@ export class DriveUser {
     const random = this.#random;
     const acts = [
       this.#write, this.#write, this.#make, this.#make, this.#save, this.#folder, this.#move,
-      this.#move, this.#remove, this.#link, this.#mode,
+      this.#move, this.#remove, this.#link, this.#mode, this.#replace, this.#exchange, this.#empty,
+      this.#note, this.#symlink, this.#keep, this.#restore,
     ];
     const act = acts[random.below(acts.length)] as (device: Place) => Promise<void>;
     try {
@@ -99,6 +101,65 @@ export class DriveUser {
     await tree.setattr(nobody, at.ino, { mode: 0o600 + this.#random.below(64) });
   };
 
+  /** Over what has the name, be it a file or an empty folder. */
+  readonly #replace = async ({ tree }: Place): Promise<void> => {
+    const [from, over] = [await this.#anyOf(tree, () => true), await this.#anyOf(tree, () => true)];
+    if (from === undefined || over === undefined || from.ino === over.ino) return;
+    if (over.isFile && !from.isFolder) await this.#giveUp(tree, over.ino);
+    await tree.rename(nobody, from, over, "replace");
+  };
+
+  readonly #exchange = async ({ tree }: Place): Promise<void> => {
+    const [one, other] = [await this.#anyOf(tree, () => true), await this.#anyOf(tree, () => true)];
+    if (one === undefined || other === undefined) return;
+    await tree.rename(nobody, one, other, "exchange");
+  };
+
+  /** A folder with all that is in it, as `rm -r` does. */
+  readonly #empty = async ({ tree }: Place): Promise<void> => {
+    const folder = await this.#anyOf(tree, ({ isFolder }) => isFolder);
+    if (folder === undefined || this.#random.below(2) === 0) return;
+    const all = await allIn(tree, folder.ino);
+    for (const one of all.reverse()) {
+      if (one.isFile) await this.#giveUp(tree, one.ino);
+      await (one.isFolder ? tree.rmdir(nobody, one) : tree.unlink(nobody, one));
+    }
+    await tree.rmdir(nobody, folder);
+  };
+
+  /** In the inode or, where it is large, in a block of its own. */
+  readonly #note = async ({ tree }: Place): Promise<void> => {
+    const at = await this.#anyOf(tree, () => true);
+    if (at === undefined) return;
+    const value = Buffer.alloc(this.#random.below(2) === 0 ? 20 : 3000, this.#next++);
+    await tree.setxattr(nobody, at.ino, "user.note", value, "any");
+  };
+
+  readonly #symlink = async ({ tree }: Place): Promise<void> => {
+    const place = { parent: await this.#anyFolder(tree), name: this.#anyName() };
+    await tree.symlink(nobody, place, Buffer.from(`target ${this.#next++}`));
+  };
+
+  readonly #keep = async ({ tree }: Place): Promise<void> => {
+    await tree.past.create();
+  };
+
+  /** One file as it was at some moment; what it is now is given up. */
+  readonly #restore = async ({ tree }: Place): Promise<void> => {
+    const moments = await tree.past.list();
+    const moment = moments[this.#random.below(Math.max(1, moments.length))];
+    if (moment === undefined) return;
+    const then = (await tree.past.open(moment.name)).files;
+    const found = (await allIn(then)).filter(({ isFile }) => isFile);
+    const file = found[this.#random.below(Math.max(1, found.length))];
+    if (file === undefined) return;
+    const path = [...await pathTo(then, file.parent) ?? [], file.name];
+    const now = await foundAt(tree, path);
+    if (now?.isFolder === true) return;
+    if (now?.isFile === true) await this.#giveUp(tree, now.ino);
+    await tree.past.restore(moment.name, path, { exact: false, changed: async () => undefined });
+  };
+
   async #fill(tree: Tree, parent: Ino, name: Name): Promise<void> {
     const at = { parent, name };
     const exclusive = { ...flags, exclusive: true };
@@ -156,12 +217,23 @@ interface Found {
   readonly isFile: boolean;
 }
 
-async function allIn(tree: Tree, parent: Ino = rootIno): Promise<Found[]> {
+async function allIn(tree: FileSystem, parent: Ino = rootIno): Promise<Found[]> {
   const found: Found[] = [];
   for (const { name, attributes: { ino, mode } } of await listDirectory(tree, parent)) {
     const isFolder = (mode & 0o170000) === 0o040000;
     found.push({ parent, name, ino, isFolder, isFile: (mode & 0o170000) === 0o100000 });
     if (isFolder) found.push(...await allIn(tree, ino));
+  }
+  return found;
+}
+
+async function foundAt(fs: FileSystem, path: readonly Name[]): Promise<Found | undefined> {
+  let found: Found | undefined;
+  for (const name of path) {
+    found = (await allIn(fs)).find((one) => {
+      return one.name === name && one.parent === (found?.ino ?? rootIno);
+    });
+    if (found === undefined) return undefined;
   }
   return found;
 }
@@ -192,7 +264,7 @@ export async function wordsOf(tree: Tree): Promise<Set<string>> {
 }
 
 /** The names that lead to a folder of this number; undefined when it is gone. */
-export async function pathTo(tree: Tree, wanted: Ino | undefined): Promise<Name[] | undefined> {
+export async function pathTo(tree: FileSystem, wanted: Ino | undefined): Promise<Name[] | undefined> {
   const folders = (await allIn(tree)).filter(({ isFolder }) => isFolder);
   const names: Name[] = [];
   for (let ino = wanted; ino !== undefined && ino !== rootIno;) {
