@@ -77,6 +77,8 @@ export const vaultKeys = {
   /** Followed by a peer; from before an owner had several devices, by nothing. */
   head: "head/",
   share: "share/",
+  /** Followed by an owner: up to which number records went that named nobody. */
+  closedShares: "closed/",
   released: "gone/",
   roll: "roll/",
 } as const;

@@ -171,7 +171,7 @@ export const keptLimits = {
     shardsMax: 4 * 1024 * 1024,
     /** Groups of one owner: what one answer of `records` can carry. */
     groupsPerOwnerMax: 64,
-    /** Shared folders and inboxes of one owner, 24 KiB at most: all are searched for a reader. */
+    /** Records of what one owner shares, 24 KiB at most: all are searched for a reader. */
     sharesPerOwnerMax: 160,
     /** Owners whose shares stay parsed: each read by a stranger is checked against them. */
     sharesParsedMax: 64,

@@ -8,6 +8,7 @@
  *   owner/OWNER                 totals                   gone/SEGMENT               when released
  *   via/OWNER                   who brought the owner here
  *   share/OWNER/SHARE           the newest record of a folder that the owner shares
+ *   closed/OWNER                varint: up to which number records of his went that named nobody
  *   log/OWNER/GROUP, policy/OWNER/GROUP, ballot/OWNER/GROUP     see group-words.ts
  */
 import type { KeyChange } from "../base/blocks.ts";
@@ -122,6 +123,16 @@ export function dropShare(owner: OwnerId, share: ShareId): KeyChange {
   return { type: "delete", key: shareKey(owner, share) };
 }
 
+/** What he shares has a higher number from now on, or is known here. */
+export function putClosed(owner: OwnerId, sequence: number): KeyChange {
+  const value = new Writer(8).varint(sequence).finish();
+  return { type: "put", key: closedKey(owner), value };
+}
+
+export function dropClosed(owner: OwnerId): KeyChange {
+  return { type: "delete", key: closedKey(owner) };
+}
+
 export function putGone(segment: SegmentId, atMs: number): KeyChange {
   return { type: "put", key: goneKey(segment), value: new Writer(8).varint(atMs).finish() };
 }
@@ -192,6 +203,13 @@ export function readShard(value: Uint8Array): ShardId {
   return shard;
 }
 
+export function readClosed(value: Uint8Array): number {
+  const reader = new Reader(value, "vault.closed");
+  const sequence = reader.varint();
+  reader.end();
+  return sequence;
+}
+
 export function readTime(value: Uint8Array): number {
   return new Reader(value, "vault.gone").varint();
 }
@@ -226,6 +244,10 @@ function headKey({ owner, peer }: Head): string {
 
 export function shareKey(owner: OwnerId, share: ShareId): string {
   return `${vaultKeys.share}${owner}/${share}`;
+}
+
+export function closedKey(owner: OwnerId): string {
+  return vaultKeys.closedShares + owner;
 }
 
 export function goneKey(segment: SegmentId): string {

@@ -10,9 +10,9 @@ import { limits } from "../base/limits.ts";
 import type { Head } from "../base/records.ts";
 import { parseHead } from "../crypt/records.ts";
 import type { Introduction, Place, StoredRecord, Totals, WordKind } from "./book-entries.ts";
-import { goneKey, manifestKey, part, putHead, recordKey, shareKey, wordKey }
+import { closedKey, goneKey, manifestKey, part, putHead, recordKey, shareKey, wordKey }
   from "./book-entries.ts";
-import { readIntroduction, readPlace, readRecord, readShard, readTime, readTotals }
+import { readClosed, readIntroduction, readPlace, readRecord, readShard, readTime, readTotals }
   from "./book-entries.ts";
 
 export class Books {
@@ -146,6 +146,12 @@ export class Books {
 
   share(owner: OwnerId, share: ShareId): Promise<Uint8Array | undefined> {
     return this.#store.get(shareKey(owner, share));
+  }
+
+  /** Up to which number the owner's records went that named nobody; 0 where none did. */
+  async closedUpTo(owner: OwnerId): Promise<number> {
+    const value = await this.#store.get(closedKey(owner));
+    return value === undefined ? 0 : readClosed(value);
   }
 
   async isGone(segment: SegmentId): Promise<boolean> {

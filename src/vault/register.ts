@@ -81,7 +81,8 @@ export class Register {
       const guests = writers.map(({ writer }) => writer);
       return [idle, ...guests].map((one) => entries.dropShare(one, share));
     });
-    await this.write(idle, noTotals, [...words, ...forgotten, ...entries.dropHeads(idle, heads)]);
+    const said = [entries.dropClosed(idle), ...entries.dropHeads(idle, heads)];
+    await this.write(idle, noTotals, [...words, ...forgotten, ...said]);
     for (const group of groups) this.#needs.groups.forget(`${idle}/${group}`);
   }
 }

@@ -81,9 +81,14 @@ export class Shares implements ShareHost {
   }
 
   async #keep(share: Share, payer: OwnerId): Promise<void> {
-    await this.#needs.words.keepShare(share, payer);
+    const left = await this.#needs.words.keepShare(share, payer);
     this.#changes++;
-    this.#parsed.delete(share.owner);
+    const known = this.#parsed.get(share.owner);
+    if (known === undefined) return;
+    const others = known.filter((one) => one.share !== share.share && one.share !== left);
+    const now = known.find((one) => one.share === share.share);
+    const isNewer = now === undefined || now.sequence < share.sequence;
+    this.#parsed.set(share.owner, [...others, isNewer ? share : now]);
   }
 
   /** Nothing when the asker has the newest. Whoever is not named learns no more than that. */

@@ -5,7 +5,7 @@
  */
 import { sameBytes } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
-import type { OwnerId } from "../base/ids.ts";
+import type { OwnerId, ShareId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Head, Manifest } from "../base/records.ts";
 import type { Share } from "../base/sharing.ts";
@@ -13,7 +13,7 @@ import { parseShare } from "../crypt/share-records.ts";
 import type { Standing } from "../guard/log.ts";
 import type { Ballot } from "../guard/voter.ts";
 import type { Accounts } from "./accounts.ts";
-import { dropShare, putShare } from "./book-entries.ts";
+import { dropShare, putClosed, putShare } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 import type { Groups, Told } from "./groups.ts";
 import type { Register } from "./register.ts";
@@ -108,27 +108,46 @@ export class WordKeeper {
 
   /**
    * The newest state of a shared folder, and who may read it from now on. A guest's is paid for by
-   * the folder's owner, where the guest has nothing else here.
+   * the folder's owner, where the guest has nothing else here. Answers which one made room for it.
    */
-  async keepShare(share: Share, host: OwnerId): Promise<void> {
+  async keepShare(share: Share, host: OwnerId): Promise<ShareId | undefined> {
     using _turn = await this.#register.turn();
     const { accounts } = this.#needs;
     const { owner } = share;
     const payer = accounts.owners.has(owner) ? owner : host;
     if (!accounts.owners.has(payer)) throw new HiveError("Denied", "vault.share", owner);
-    const shares = await this.#needs.books.shares(owner);
     const stored = await this.#needs.books.share(owner, share.share);
-    if (stored !== undefined && sameBytes(stored, share.bytes)) return;
+    if (stored !== undefined && sameBytes(stored, share.bytes)) return undefined;
     // No number is used twice: whoever brings an older one would take a revocation back.
-    if (stored !== undefined && parseShare(stored).sequence >= share.sequence) {
+    const lastSequence = stored === undefined
+      ? await this.#needs.books.closedUpTo(owner) : parseShare(stored).sequence;
+    if (lastSequence >= share.sequence) {
       throw new HiveError("Stale", "vault.share", `sequence ${share.sequence}`);
     }
-    if (stored === undefined && shares.length >= limits.vault.sharesPerOwnerMax) {
-      throw new HiveError("Quota", "vault.share", `${shares.length} shares`);
-    }
-    const bytes = share.bytes.length - (stored?.length ?? 0);
+    const leaving = stored === undefined ? await this.#leavingFor(owner) : undefined;
+    const bytes = share.bytes.length - (stored?.length ?? leaving?.bytes.length ?? 0);
     using _room = bytes > 0 ? accounts.reserve(payer, bytes) : undefined;
-    await this.#register.write(payer, accounts.with(payer, { bytes }), [putShare(share)]);
+    const changes = [putShare(share), ...leaving === undefined ? [] : [
+      dropShare(owner, leaving.share), putClosed(owner, leaving.sequence),
+    ]];
+    await this.#register.write(payer, accounts.with(payer, { bytes }), changes);
+    return leaving?.share;
+  }
+
+  /**
+   * There are so many of one owner. One that names nobody makes room, the oldest first: of all that
+   * is not here a higher number is asked from then on, so that nobody brings back what it ended.
+   */
+  async #leavingFor(owner: OwnerId): Promise<Share | undefined> {
+    const { books } = this.#needs;
+    const shares = await books.shares(owner);
+    if (shares.length < limits.vault.sharesPerOwnerMax) return undefined;
+    const closed = shares.map(parseShare).filter(({ readers, writers }) => {
+      return readers.length === 0 && writers.length === 0;
+    });
+    const [oldest] = closed.sort((a, b) => a.sequence - b.sequence);
+    if (oldest !== undefined) return oldest;
+    throw new HiveError("Quota", "vault.share", `${shares.length} shares`);
   }
 
   /** What a guest wrote of this folder, whose right ended. */

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { KeyValue } from "../../src/base/blocks.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { openKeyValue } from "../../src/cache/key-value.ts";
@@ -21,6 +22,8 @@ export interface HouseOptions {
   readonly strangerShare?: number;
   readonly clock?: Clock;
   readonly neighbours?: Neighbourhood;
+  /** In memory, where much is written that no crash has to keep. */
+  readonly books?: KeyValue;
 }
 
 /** Opens the vault that lies in a directory, which stays when it is closed. */
@@ -29,13 +32,14 @@ export async function openHouseIn(
 ): Promise<House> {
   const { quotaBytes = 64 * 2 ** 20, ownersMax = 64, strangerShare = 1 } = options;
   const { clock = systemClock } = options;
-  const books = await openKeyValue(join(directory, "books"));
+  const disk = options.books === undefined ? await openKeyValue(join(directory, "books")) : undefined;
+  const books = options.books ?? disk as KeyValue;
   const told = options.neighbours === undefined ? {} : { neighbours: options.neighbours };
   const place = { directory: join(directory, "vault"), books };
   const needs = { ...place, ...told, clock, log: silentLog, keys };
   const room = { quotaBytes, ownersMax, strangerShare };
   const vault = await openVault(needs, room).catch(async (fault: unknown) => {
-    await books[Symbol.asyncDispose]();
+    await disk?.[Symbol.asyncDispose]();
     throw fault;
   });
   return {
@@ -43,7 +47,7 @@ export async function openHouseIn(
     host: vault,
     async [Symbol.asyncDispose]() {
       await vault[Symbol.asyncDispose]();
-      await books[Symbol.asyncDispose]();
+      await disk?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -5,13 +5,14 @@
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import { type Cid, cidOf } from "../../src/base/ids.ts";
+import { type Cid, type PersonId, cidOf, parseShareId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Share } from "../../src/base/sharing.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
-import { encodeShareAsk, parseShare } from "../../src/crypt/share-records.ts";
+import { encodeShareAsk, parseShare, signShare, wrapKey } from "../../src/crypt/share-records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { Borrowed } from "../../src/transfer/reads/borrowed.ts";
@@ -20,7 +21,7 @@ import { wrappedNetwork } from "../../src/base/wrapped-network.ts";
 import { withOwnVault } from "../../src/node/own-vault.ts";
 import { LoopbackNetwork } from "../support/loopback-network.ts";
 import { ShareMaker } from "../support/share-maker.ts";
-import { ShiftedClock, type VaultWorld, makeBlocks, makeVaultWorld, openWorld }
+import { MemoryBooks, ShiftedClock, type VaultWorld, makeBlocks, makeVaultWorld, openWorld }
   from "../support/transfer-world.ts";
 import { openHouse } from "../support/vault-house.ts";
 
@@ -101,6 +102,41 @@ test("a holder serves the readers that the newest record names, and no others", 
   const twin = maker.record(5, [{ person: reader }], undefined);
   await refused(t, "of the same number", vault.share(world.owner, ...put(twin)), "Stale");
   await refused(t, "still", vault.read(named, piece.id, range), "Denied");
+});
+
+test("what names nobody makes room at a full holder, which takes back none that it ended", async (t) => {
+  const world = new World(random);
+  await using house = await openHouse(world.holder, { books: new MemoryBooks() });
+  const { vault } = house;
+  await world.store(vault, world.segment());
+  const { sharesPerOwnerMax } = limits.vault;
+  /** Of the share of this number, for one reader or for nobody. */
+  const record = (number: number, sequence: number, people: readonly PersonId[] = [reader]): Share => {
+    const share = parseShareId(number.toString(16).padStart(32, "0"));
+    const key = wrapKey(Buffer.alloc(32, 1), Buffer.alloc(32, 2), sequence, random);
+    const readers = people.map((person) => ({ person, expiresAtMs: limits.records.timeMsMax, key }));
+    return signShare(world.drive, { share, sequence, publishedAtMs: 1e12, readers, sealed: key });
+  };
+  const bring = (share: Share) => vault.share(world.owner, ...put(share));
+  for (let number = 0; number < sharesPerOwnerMax; number++) await bring(record(number, 9));
+  const fresh = record(1000, 30);
+  await refused(t, "while all name somebody", bring(fresh), "Quota");
+  await bring(record(0, 10, []));
+  await bring(record(1, 20, []));
+  const before = vault.usage().usedBytes;
+  await bring(fresh);
+  const opened = record(0, 9);
+  const named: Requester = { peer: world.stranger.peer, owners: [reader] };
+  await refused(t, "the oldest went", vault.share(world.owner, ...get(opened)), "NotFound");
+  t.equal(vault.usage().usedBytes - before, fresh.bytes.length - record(0, 10, []).bytes.length);
+  await refused(t, "what it ended", bring(opened), "Stale");
+  await refused(t, "for its reader", vault.share(named, ...get(opened)), "NotFound");
+  await refused(t, "another one from then", bring(record(2000, 10)), "Stale");
+  await bring(record(2, 10));
+  t.ok(await vault.share(named, ...get(record(2, 1))), "what is here goes on");
+  await bring(record(0, 11));
+  t.ok(await vault.share(named, ...get(opened)), "with a higher number it may be shared again");
+  await refused(t, "full again", bring(record(3000, 40)), "Quota");
 });
 
 test("a share counts in its owner's part of the quota, once", async (t) => {
