@@ -123,6 +123,16 @@ export const tieKeys = {
   /** For a device that was let in by a code. */
   mandate: "d/",
   reading: "k/",
+  /** A folder that the drive shares; followed by a device and a slot of its own. */
+  given: "g/",
+  /** Of such a folder: somebody who may read it, and the right of one who may write. */
+  way: "w/",
+  right: "x/",
+  /** A group of people; and one of them. */
+  group: "m/",
+  member: "n/",
+  /** How often each device has changed any of these. */
+  changes: "v/",
 } as const;
 
 /** What is written in a folder of somebody else's is a drive of its own. */

@@ -206,6 +206,8 @@ export const keptLimits = {
     bytesMax: 2 * MiB,
     /** A change a second for 30,000 years: no device that is honest gets there. */
     stampMax: 2 ** 40,
+    /** Changes of one entry between two times that it is taken away: by hand nobody makes more. */
+    stampsPerTaking: 2 ** 16,
     /** A tree or a node that did not take them is told again so soon. */
     againMs: 2_000,
   },
@@ -224,7 +226,7 @@ export const keptLimits = {
     takenLinksMax: 12,
     contactsMax: 1024,
     groupsMax: 64,
-    /** People who ever were in a group: each has an inbox, one more record with all holders. */
+    /** People who are in a group: each has an inbox, one more record with all holders. */
     inboxesMax: 96,
     /** What a folder is called in an inbox: 64 of them are to fit a record. */
     inboxNameBytesMax: 128,
@@ -244,6 +246,12 @@ export const keptLimits = {
     lookMs: 1_500,
     /** Holders asked one after another in one look while none has answered. */
     askedPerLookMax: 6,
+    /** Holders asked for the newest record before another device's may be followed by one ... */
+    newestAskedMax: 4,
+    /** ... and how long: one of them may be silent while others wait to be told. */
+    newestAskMs: 2_000,
+    /** A device that was not met for so long has left its part to the others. */
+    deviceGoneMs: 600_000,
     /** Without any answer the next look is this much later: doubles from the first to the last. */
     restMsMin: 2_000,
     restMsMax: 60_000,

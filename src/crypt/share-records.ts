@@ -19,6 +19,9 @@
  *   share/inbox    label of the id of somebody's inbox, from the drive's share secret; context:
  *                  person
  *   share/watch    the same of the record that tells who may verify a folder; context: share
+ *   share/own      label of a record's key, from the drive's share secret; context: share, varint
+ *                  sequence, the people that it names
+ *   share/device   label of what stands for a device of the drive; context: its peer id
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
@@ -37,6 +40,7 @@ import { peerOfPublicKey, publicKeyOfPeer } from "./peer-key.ts";
 import { ownerIn, timeIn } from "./record-fields.ts";
 
 const shareIdBytes = 16;
+export const deviceTagBytes = 8;
 const timeBytes = 8;
 const wrappedBytes = keyBytes + sealRecordOverheadBytes;
 const readerBytes = publicKeyBytes + timeBytes + wrappedBytes;
@@ -84,6 +88,27 @@ export function watchIdOf(secret: Uint8Array, share: ShareId): ShareId {
 export function inboxIdOf(secret: Uint8Array, person: PersonId): ShareId {
   const key = deriveKey(secret, "share/inbox", bytesOfId(person));
   return parseShareId(key.toString("hex", 0, shareIdBytes));
+}
+
+/**
+ * The key of a record: each of the drive's devices can open what another one made, whomever it
+ * names. Another set of readers has another key, even under the same number.
+ */
+export function recordKeyOf(
+  secret: Uint8Array,
+  { share, sequence, readers }: Pick<Share, "share" | "sequence"> & {
+    readonly readers: readonly Pick<ShareReader, "person">[];
+  },
+): Buffer {
+  const people = readers.map(({ person }) => bytesOfId(person));
+  return deriveKey(secret, "share/own", Buffer.concat([
+    bytesOfId(share), new Writer(8).varint(sequence).finish(), ...people,
+  ]));
+}
+
+/** What stands for a device of the drive where readers see it: they know no more than that. */
+export function deviceTagOf(secret: Uint8Array, device: string): string {
+  return deriveKey(secret, "share/device", Buffer.from(device)).toString("hex", 0, deviceTagBytes);
 }
 
 /** The record's key for one reader; the place in time keeps it from passing for another one's. */

@@ -3,8 +3,9 @@
  * entries there are). The root links them, so whoever has a head has them too; the tree passes
  * them on and reads none. Each entry is a register that any device may write: the later stamp
  * counts, of one stamp what is gone, and else the greater bytes. So devices that join what others
- * have come to the same, in whatever order, and a wish to be rid of something is never outdone by
- * another one of its time.
+ * have come to the same, in whatever order. Taking something away raises the stamp above all that
+ * may come about before somebody knows of that: a wish to be rid of something is outdone by nobody
+ * who has not heard of it.
  *
  *   ties  u8 version 1 | varint entries, by key | each: bytes key | varint stamp
  *         | u8 1 and bytes value, or 0 where it is gone
@@ -27,12 +28,21 @@ export const noTies: Ties = new Map();
 export const noTieLinks: readonly ChunkLink[] = [];
 
 const { entriesMax, keyBytesMax, valueBytesMax, bytesMax, stampMax } = limits.ties;
+const { stampsPerTaking } = limits.ties;
 const piecesMax = Math.ceil(bytesMax / limits.tree.chunkBytes);
 const version = 1;
 
 /** Counts for more than what was there; at the last stamp of all only that it is gone does. */
 export function tieAfter(before: Tie | undefined, value: Buffer | undefined): Tie {
-  return { stamp: Math.min((before?.stamp ?? 0) + 1, stampMax), value };
+  const stamp = before?.stamp ?? 0;
+  const taking = (Math.floor(stamp / stampsPerTaking) + 1) * stampsPerTaking;
+  const next = value === undefined ? taking : Math.min(stamp + 1, taking - 1);
+  return { stamp: Math.min(next, stampMax), value };
+}
+
+/** A count, which its stamp is. */
+export function tieCounted(before: Tie | undefined): Tie {
+  return { stamp: Math.min((before?.stamp ?? 0) + 1, stampMax), value: Buffer.alloc(0) };
 }
 
 export function joinTies(one: Ties, other: Ties): Ties {

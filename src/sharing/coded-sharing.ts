@@ -20,7 +20,7 @@ export interface CodedSharingNeeds extends Omit<SharingNeeds, Unneeded> {
 
 export async function openCodedSharing(needs: CodedSharingNeeds): Promise<Sharing> {
   const { isRemoved, network: { self } } = needs;
-  const tied = new Tied(needs);
+  const tied = new Tied({ ...needs, self });
   const ours = { ...needs, tied, self };
   const contacts = new Contacts({ ...ours, askKey: refuse });
   const coded = new Coded(ours);

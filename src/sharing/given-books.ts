@@ -1,66 +1,64 @@
 /**
- * What is remembered of the folders that this drive shares: pure reading and writing.
+ * What this machine alone remembers of the folders that this drive shares: pure reading and
+ * writing. Who may read them is the drive's (given-ties.ts).
  *
- *   g/SHARE  u8 version 3 | varint ino | varint names, each | varint sequence
- *            | varint ways, each: u8 0 and person (32), or u8 1 and bytes name of a group
- *            | varint expires | u8 0 to read, 1 to write, 2 to verify
- *            | varint rights to write, each: person (32) | varint number
- *            In versions 1 and 2 behind the sequence: varint readers, each: person (32)
- *            | varint expires | in 2 varint number of the right to write, 0 for none
+ *   g/SHARE  u8 version 4 | varint names, each: where it was last | varint sequence
+ *            Versions 1 to 3 had who may read it, too: u8 version | varint ino | varint names, each
+ *            | varint sequence
+ *            | in 3: varint ways, each: u8 0 and person (32), or u8 1 and bytes name of a group
+ *              | varint expires | u8 0 to read, 1 to write, 2 to verify
+ *              | varint rights to write, each: person (32) | varint number
+ *            | before: varint readers, each: person (32) | varint expires
+ *              | in 2 varint number of the right to write, 0 for none
  *   r/HASH   varint names, each: a folder of which not all has new secrets yet
  *   l/SHARE  the payload of the last record, sealed: for who is shut out while nothing is published
  */
 import { sharingKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
-import { type Ino, type Name, type PersonId, type ShareId, parseIno, parseName, parseOwnerId }
+import { type Ino, type Name, type PersonId, parseIno, parseName, parseOwnerId }
   from "../base/ids.ts";
 import { type Capability, capabilities } from "../base/sharing.ts";
 import { publicKeyBytes } from "../crypt/ed25519.ts";
 import { sha256 } from "../crypt/sha256.ts";
+import type { GivenTie } from "./given-ties.ts";
 import type { Audience, GivenWay } from "./ways.ts";
 
-/** A folder and who may read it. */
-export interface GivenShare {
-  readonly share: ShareId;
-  readonly ino: Ino;
+/** A folder as this machine has it. */
+export interface GivenPlace {
   /** Where it was last. */
   readonly path: readonly Name[];
-  /** Of the last record that was signed, or was about to be: no number is used twice. */
+  /** Of the last record that is known here, or was about to be signed: none is used twice. */
   readonly sequence: number;
-  readonly ways: readonly GivenWay[];
-  /** Numbers of the rights of those who may write (crypt/write-right.ts). */
-  readonly rights: ReadonlyMap<PersonId, number>;
 }
 
-const version = 3;
+type Who = Pick<GivenTie, "ways" | "rights">;
 
-export function encodeGiven({ ino, path, sequence, ways, rights }: GivenShare): Buffer {
-  const writer = new Writer().u8(version).varint(ino).varint(path.length);
+/** What an older version kept of one machine alone, and is the drive's now. */
+export interface OlderGiven extends Who {
+  readonly ino: Ino;
+}
+
+const version = 4;
+
+export function encodeGiven({ path, sequence }: GivenPlace): Buffer {
+  const writer = new Writer().u8(version).varint(path.length);
   for (const name of path) writer.latin1(name);
-  writer.varint(sequence).varint(ways.length);
-  for (const { to, expiresAtMs, gives } of ways) {
-    if (to.kind === "person") writer.u8(0).hex(to.person);
-    else writer.u8(1).bytes(Buffer.from(to.group));
-    writer.varint(expiresAtMs).u8(capabilities.indexOf(gives));
-  }
-  writer.varint(rights.size);
-  for (const [person, number] of rights) writer.hex(person).varint(number);
-  return writer.finish();
+  return writer.varint(sequence).finish();
 }
 
-export function decodeGiven(share: ShareId, value: Uint8Array): GivenShare {
+export function decodeGiven(
+  value: Uint8Array,
+): { readonly place: GivenPlace; readonly older?: OlderGiven } {
   const reader = new Reader(value, "sharing.given");
   const written = reader.u8();
   if (written < 1 || written > version) throw reader.corrupt("version");
-  const ino = parseIno(reader.varint());
-  const path = Array.from({ length: reader.varint() }, () => parseName(reader.latin1()));
-  const sequence = reader.varint();
-  const who = written < 3 ? olderWays(reader, written) : readWays(reader);
+  const ino = written < 4 ? parseIno(reader.varint()) : undefined;
+  const path = pathIn(reader);
+  const place = { path, sequence: reader.varint() };
+  const older = ino && { ino, ...written < 3 ? olderWays(reader, written) : readWays(reader) };
   reader.end();
-  return { share, ino, path, sequence, ...who };
+  return { place, ...(older && { older }) };
 }
-
-type Who = Pick<GivenShare, "ways" | "rights">;
 
 function readWays(reader: Reader): Who {
   const ways = Array.from({ length: reader.varint() }, (): GivenWay => ({
@@ -111,11 +109,15 @@ export function encodePath(path: readonly Name[]): Buffer {
 
 export function decodePath(value: Uint8Array): readonly Name[] {
   const reader = new Reader(value, "sharing.path");
-  const path = Array.from({ length: reader.varint() }, () => parseName(reader.latin1()));
+  const path = pathIn(reader);
   reader.end();
   return path;
 }
 
 export function renewalKey(path: readonly Name[]): string {
   return sharingKeys.renewal + sha256(encodePath(path)).toString("hex");
+}
+
+function pathIn(reader: Reader): readonly Name[] {
+  return Array.from({ length: reader.varint() }, () => parseName(reader.latin1()));
 }

@@ -1,49 +1,41 @@
 /**
- * One record of a folder, as its owner tells of it: the folder as a published head has it, or as
- * the last record had it where it is not there any more, sealed under a key of its own that each
- * reader is given. It names only what that head names.
+ * What one record of a folder shows, as its owner tells of it: the folder as a published head has
+ * it, or as the last record had it where it is not there any more. It names only what that head
+ * names. Of whose changes what is in it stands there, too: by that the drive's devices tell which
+ * of them has seen all that readers see.
  *
  *   l/SHARE  the payload of the last record, sealed (given-books.ts)
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { sharingKeys } from "../base/book-keys.ts";
-import type { Clock } from "../base/clock.ts";
 import type { Name } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
-import type { Share, ShareReader } from "../base/sharing.ts";
 import { openRecord, sealRecord } from "../crypt/aead.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
-import { keyBytes } from "../crypt/keys.ts";
-import { signShare, wrapKey } from "../crypt/share-records.ts";
 import { treeKeys } from "../dag/keys.ts";
+import type { Seen } from "../dag/marks.ts";
 import { openRoot, parseRoot } from "../dag/root.ts";
 import type { Published } from "../transfer/heads/publish.ts";
 import { type ReadBlock, findFolder, rootOf } from "./folder.ts";
-import type { GivenShare } from "./given-books.ts";
-import { type ReaderPlace, readerKeyFor, rightFor } from "./given-keys.ts";
-import { decodeSharePayload, encodeSharePayload, sealPayload } from "./payload.ts";
-import type { Reach } from "./ways.ts";
+import type { GivenPlace } from "./given-books.ts";
+import type { GivenTie } from "./given-ties.ts";
+import { decodeSharePayload, encodeSharePayload } from "./payload.ts";
 
 export interface GivenRecordsNeeds {
   readonly books: KeyValue;
   readonly keys: DriveKeys;
-  readonly clock: Clock;
   readonly random: Random;
   readonly read: ReadBlock;
 }
 
-/** Somebody who reads a folder now. */
-export type GivenReader = Reach & Pick<ReaderPlace, "right">;
-
 /** What a record is to hold. */
 export interface Made {
   readonly payload: Uint8Array;
+  /** The folder alone: the same while nothing in it changed. */
   readonly root: Uint8Array;
-  /** Where the folder is by now. */
-  readonly path: readonly Name[];
 }
 
-type Place = Pick<GivenShare, "share" | "sequence">;
+type Folder = Pick<GivenTie, "share" | "ino"> & Pick<GivenPlace, "path">;
 
 export class GivenRecords {
   readonly #needs: GivenRecordsNeeds;
@@ -52,63 +44,54 @@ export class GivenRecords {
     this.#needs = needs;
   }
 
-  /** Undefined when the folder is not there any more, or not with peers yet. */
+  /** And where it is by now. Undefined when it is not there any more, or not with peers yet. */
   async of(
-    given: GivenShare, published: Published, { isWritten }: { readonly isWritten: boolean },
-  ): Promise<Made | undefined> {
+    folder: Folder, published: Published, { isWritten }: { readonly isWritten: boolean },
+  ): Promise<Made & { readonly path: readonly Name[] } | undefined> {
     const { keys: { catalogKey, treeSecret }, read } = this.#needs;
     const root = openRoot(treeKeys(treeSecret), published.root);
-    const found = await findFolder(root, given, read);
+    const found = await findFolder(root, folder, read);
     if (found === undefined) return undefined;
-    // Whoever writes it has to know what is in it of whose changes; whoever reads it need not.
-    const made = isWritten ? rootOf(found, root.devices) : rootOf(found);
-    // What is held back of the drive is nobody's business.
+    // Whoever writes it is told who changed it; what devices are called is nobody else's business.
+    const made = rootOf(found, isWritten ? root.devices : withoutNames(root.devices));
+    // Nor is what is held back of the drive.
     const { standIn: _, ...told } = published;
-    const payload = encodeSharePayload({ ...told, root: made, ino: given.ino, catalogKey });
+    const payload = encodeSharePayload({ ...told, root: made, ino: folder.ino, catalogKey });
     return { payload, root: rootOf(found), path: found.path };
   }
 
-  async last({ share, path }: GivenShare): Promise<Made | undefined> {
+  async last({ share }: Folder): Promise<Made | undefined> {
     const sealed = await this.#needs.books.get(sharingKeys.givenState + share);
-    if (sealed === undefined) return undefined;
-    const payload = openRecord(this.#needs.keys.localKey, sealed);
+    return sealed && this.again(openRecord(this.#needs.keys.localKey, sealed));
+  }
+
+  /** For other readers. */
+  again(payload: Uint8Array): Made {
     const { directory } = parseRoot(decodeSharePayload(payload).root);
-    return { payload, root: rootOf(directory), path };
+    return { payload, root: rootOf(directory) };
   }
 
-  async sign(
-    place: Place, readers: readonly GivenReader[], payload: Uint8Array,
-  ): Promise<Share> {
-    const { books, clock, keys, random } = this.#needs;
-    const { share, sequence } = place;
-    const nowMs = clock.now();
-    const key = random.bytes(keyBytes);
-    const sealed = sealPayload(key, payload, { owner: keys.owner, share, sequence }, random);
-    const staying = readers.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
-    const told = {
-      share, sequence, publishedAtMs: nowMs, sealed,
-      readers: staying.map((reader) => this.#entryOf(place, reader, key)),
-      writers: writersIn(staying, nowMs).map(({ person, right: number, writesUntilMs }) => {
-        const { keys: { owner: writer } } = rightFor(keys.shareSecret, { share, person, number });
-        return { writer, expiresAtMs: writesUntilMs };
-      }),
-    };
-    const record = signShare(keys, told);
+  async keep({ share }: Folder, payload: Uint8Array): Promise<void> {
+    const { books, keys, random } = this.#needs;
     await books.put(sharingKeys.givenState + share, sealRecord(keys.localKey, payload, random));
-    return record;
-  }
-
-  #entryOf(
-    { share, sequence }: Place, { person, right, expiresAtMs }: GivenReader, key: Uint8Array,
-  ): ShareReader {
-    const { keys: { shareSecret }, random } = this.#needs;
-    const readerKey = readerKeyFor(shareSecret, { share, person, right });
-    return { person, expiresAtMs, key: wrapKey(readerKey, key, sequence, random) };
   }
 }
 
-export function writersIn(
-  readers: readonly GivenReader[], nowMs: number,
-): readonly GivenReader[] {
-  return readers.filter(({ right, writesUntilMs }) => right > 0 && writesUntilMs > nowMs);
+/** What of each device's changes a published head has. */
+export function seenBy({ treeSecret }: DriveKeys, { root }: Published): Seen {
+  return openRoot(treeKeys(treeSecret), root).devices;
+}
+
+/** What of each device's changes a record shows; none where it does not say. */
+export function seenIn(payload: Uint8Array): Seen {
+  return parseRoot(decodeSharePayload(payload).root).devices;
+}
+
+/** Whether the first has something that the second lacks. */
+export function isAhead(one: Seen, other: Seen): boolean {
+  return [...one].some(([device, { count }]) => count > (other.get(device)?.count ?? 0));
+}
+
+function withoutNames(devices: Seen): Seen {
+  return new Map([...devices].map(([device, { count }]) => [device, { count, name: "" }]));
 }

@@ -2,8 +2,7 @@
 import { type Name, type PersonId, type ShareId, nameToText } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { GivenGroupRow, GivenRow, GivenView } from "../base/sharing-views.ts";
-import type { GivenShare } from "./given-books.ts";
-import type { GivenReader } from "./given-record.ts";
+import type { GivenReader, GivenShare } from "./giving.ts";
 import { type GivenWay, type MembersOf, verifiersIn } from "./ways.ts";
 
 export interface GivenFacts {
@@ -18,16 +17,21 @@ export function viewOf(
 ): Pick<GivenView, "path" | "with" | "groups" | "verifiers"> {
   return {
     path: pathText(path),
-    with: readers.map((reader) => ({
+    with: byName(readers.map((reader) => ({
       name: nameOf(reader.person), through: reader.groups, isDirect: reader.isDirect,
       expiresAt: timeText(reader.expiresAtMs), writes: reader.right > 0,
       ...wrote(share, reader.person),
-    })),
-    groups: ways.flatMap((way) => groupRow(way, people)),
-    verifiers: verifiersIn(ways).map(({ person, expiresAtMs }) => {
+    }))),
+    groups: byName(ways.flatMap((way) => groupRow(way, people))),
+    verifiers: byName(verifiersIn(ways).map(({ person, expiresAtMs }) => {
       return { name: nameOf(person), expiresAt: timeText(expiresAtMs) };
-    }),
+    })),
   };
+}
+
+/** The ties have an order of their own, which says nothing. */
+function byName<T extends { readonly name: string }>(rows: readonly T[]): readonly T[] {
+  return [...rows].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export function pathText(path: readonly Name[]): string {

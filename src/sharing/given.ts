@@ -2,13 +2,14 @@
  * The folders of this drive that others may read. Sharing one moves nothing but a grant; from then
  * on each head of the drive is followed by a record of the folder, sealed to its readers, which the
  * holders keep (giving.ts). Shutting somebody out is the next record: holders refuse him from then
- * on, and whatever it says is under a key that he has not. Who reads follows from what the owner
- * said and from who is in which group now (ways.ts); of groups nothing else is written down here.
+ * on, and whatever it says is under a key that he has not. What the owner says of folders and of
+ * groups are ties (given-ties.ts): whichever device it is said on, all follow it. Who reads follows
+ * from that and from who is in which group now (ways.ts).
  */
 import { sharingKeys } from "../base/book-keys.ts";
 import { HiveError } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
-import { type Ino, type Name, type PersonId, type ShareId, parseShareId } from "../base/ids.ts";
+import type { Ino, Name, PersonId, ShareId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { GivenView } from "../base/sharing-views.ts";
 import type { GiveQuestion, Grant, Loss, RevokeQuestion } from "../base/sharing.ts";
@@ -16,22 +17,24 @@ import { type PersonKeys, sealGrant } from "../crypt/grants.ts";
 import { signGrant } from "../crypt/share-records.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
 import type { Contact } from "./contacts.ts";
-import { type GivenShare, decodeGiven, decodePath, encodePath, renewalKey } from "./given-books.ts";
+import { decodePath, renewalKey } from "./given-books.ts";
+import { GivenFolders, type GivenFoldersNeeds } from "./given-folders.ts";
 import { rightFor, secretFor, watchFor } from "./given-keys.ts";
-import { writersIn } from "./given-record.ts";
+import { GivenTending, type GivenTendingNeeds } from "./given-tending.ts";
+import { folderTie } from "./given-ties.ts";
 import { type GivenFacts, nameOfFolder, pathText, viewOf } from "./given-view.ts";
-import { Giving, type GivingNeeds } from "./giving.ts";
+import { type Giving, type GivenShare, writersIn } from "./giving.ts";
+import type { Groups } from "./groups.ts";
 import type { InboxEntry } from "./inbox-payload.ts";
 import { personIdOf } from "./person-keys.ts";
-import { type Audience, type Verifier, isSameAudience, lost, reachOf, verifiersIn }
-  from "./ways.ts";
+import { type Audience, type GivenWay, type MembersOf, type Verifier, isSameAudience, lost,
+  reachOf, verifiersIn } from "./ways.ts";
 
 const { readersMax, sharesMax, grantPeersMax } = limits.sharing;
 
-export interface GivenNeeds extends GivingNeeds {
+export interface GivenNeeds extends GivenFoldersNeeds, Omit<GivenTendingNeeds, "folders"> {
   readonly person: PersonKeys;
-  /** Is told of a folder that somebody could read whose time is over. */
-  readonly expired: (path: readonly Name[], who: readonly PersonId[]) => Promise<void>;
+  readonly groups: Groups;
 }
 
 /** Somebody who may write a folder of this drive. */
@@ -63,21 +66,24 @@ export interface GivenLoss extends Pick<Loss, "ino" | "path"> {
 
 export class Given {
   readonly #needs: GivenNeeds;
-  readonly #shares = new Map<ShareId, Giving>();
+  readonly #folders: GivenFolders;
+  readonly #tending: GivenTending;
   readonly #turn = new Gate({ seats: 1, queueMax: 64 });
   /** Whoever waits for the turn need not wait for holders that do not answer. */
   #hurry = new AbortController();
 
   constructor(needs: GivenNeeds) {
     this.#needs = needs;
+    this.#folders = new GivenFolders(needs);
+    this.#tending = new GivenTending({ ...needs, folders: this.#folders });
   }
 
   async open(): Promise<void> {
-    for await (const [key, value] of this.#needs.books.list(sharingKeys.given)) {
-      const share = parseShareId(key.slice(2));
-      this.#shares.set(share, new Giving(this.#needs, decodeGiven(share, value)));
-    }
-    for (const giving of this.#shares.values()) await giving.settle();
+    await this.#folders.open();
+    this.#needs.tied.onChange(async () => {
+      using _turn = await this.#enter();
+      await this.#folders.follow();
+    });
   }
 
   /** For one more reader, or the same one for another time. */
@@ -104,16 +110,16 @@ export class Given {
 
   /** Who verifies which folder; nobody, of one that had some before. */
   watched(): readonly Watched[] {
-    return this.#all().map((giving) => {
+    return this.#folders.all().map((giving) => {
       const { share, ino, path } = giving.given;
       return { share, ino, path, verifiers: giving.verifiers() };
     });
   }
 
-  /** Those who may write just now. */
+  /** Those who may write just now, and whose writing this device takes in. */
   guests(): readonly GivenGuest[] {
-    const { keys: { shareSecret }, clock } = this.#needs;
-    return this.#all().flatMap((giving) => {
+    const { keys: { shareSecret }, clock, keepers } = this.#needs;
+    return this.#folders.all().filter(({ given }) => keepers.isOurs(given)).flatMap((giving) => {
       const { share, ino } = giving.given;
       return writersIn(giving.readers(), clock.now()).map(({ person, right: number }) => {
         const right = rightFor(shareSecret, { share, person, number });
@@ -125,7 +131,7 @@ export class Given {
   /** What the groups that she is in give somebody. */
   inboxOf(person: PersonId): readonly InboxEntry[] {
     const { keys: { shareSecret }, clock } = this.#needs;
-    return this.#all().flatMap((giving) => {
+    const entries = this.#folders.all().flatMap((giving) => {
       const { share, path, ways, rights } = giving.given;
       const lasting = ways.filter(({ expiresAtMs }) => expiresAtMs > clock.now());
       const reach = giving.reachBy(lasting).find((one) => one.person === person);
@@ -134,20 +140,22 @@ export class Given {
       const secret = secretFor(shareSecret, { share, person, right });
       return [{ share, writes: right > 0, secret, name: nameOfFolder(path) }];
     });
+    return entries.slice(0, sharesMax);
   }
 
   /** Those who would read no more if it were taken from this person or group. */
   lossesOf(ino: Ino | undefined, from: Audience): readonly GivenLoss[] {
-    const giving = ino === undefined ? undefined : this.#of(ino);
-    if (giving === undefined) return [];
-    const { ways } = giving.given;
-    const staying = ways.filter(({ to }) => !isSameAudience(to, from));
-    return lossesIn(giving.given, lost(giving.reachBy(ways), giving.reachBy(staying)));
+    const those = ino === undefined ? [] : this.#folders.of(ino);
+    return those.flatMap((giving) => {
+      const { ways } = giving.given;
+      const staying = without(ways, from);
+      return lossesIn(giving.given, lost(giving.reachBy(ways), giving.reachBy(staying)));
+    });
   }
 
   /** The same of people who are to leave a group. */
   lossesBy(change: GroupChange): readonly GivenLoss[] {
-    return this.#withGroup(change.group).flatMap(({ given }) => {
+    return this.#folders.withGroup(change.group).flatMap(({ given }) => {
       return lossesIn(given, this.#lostBy(change, given));
     });
   }
@@ -157,41 +165,41 @@ export class Given {
     { ino, path }: Omit<RevokeQuestion, "who">, from: Audience, signal: AbortSignal,
   ): Promise<void> {
     using _turn = await this.#enter();
-    const giving = ino === undefined ? this.#at(path) : this.#of(ino);
-    const { ways = [] } = giving?.given ?? {};
-    const staying = ways.filter(({ to }) => !isSameAudience(to, from));
-    if (giving === undefined || staying.length === ways.length) {
+    const folders = this.#folders;
+    const there = ino === undefined ? folders.at(path) : folders.of(ino);
+    const those = there.filter(({ given: { ways } }) => without(ways, from).length < ways.length);
+    if (those.length === 0) {
       throw new HiveError("NotFound", "sharing.revoke", "not shared with that person or group");
     }
-    const isLess = lost(giving.reachBy(ways), giving.reachBy(staying)).length > 0;
-    await giving.change({ ways: staying });
-    if (ino !== undefined && isLess) await this.#renew(path);
-    await giving.follow(signal);
+    if (ino !== undefined) for (const giving of those) await giving.move(path);
+    const changes = await Promise.all(those.map((giving) => {
+      return folders.waysOf(giving, without(giving.given.ways, from));
+    }));
+    // Of a folder that is not there any more there is nothing to renew.
+    await folders.say(changes.flat(), { renews: ino !== undefined });
+    await Promise.all(those.map((giving) => giving.follow(signal)));
   }
 
   /** All folders of the group have room for them, or nothing happens. */
   async join({ group, people }: GroupChange): Promise<void> {
     using _turn = await this.#enter();
     const { groups } = this.#needs;
-    const shares = this.#withGroup(group);
+    const shares = this.#folders.withGroup(group);
     const joined = [...new Set([...groups.people(group), ...people])];
-    const isFull = shares.some(({ given }) => {
-      const then = reachOf(given.ways, (one) => one === group ? joined : groups.people(one));
-      return then.length > readersMax;
-    });
+    const then: MembersOf = (one) => one === group ? joined : groups.people(one);
+    const isFull = shares.some(({ given }) => reachOf(given.ways, then).length > readersMax);
     if (isFull) throw new HiveError("Quota", "sharing.group", `${readersMax} readers`);
-    await groups.add(group, people);
-    for (const giving of shares) await giving.change({});
+    const rights = await this.#folders.rightsOf(shares, then);
+    await this.#folders.say([...groups.adding(group, people), ...rights]);
   }
 
   /** As `revoke` does it for each of them and each folder, unless they read it otherwise. */
-  async leave(change: GroupChange, signal: AbortSignal): Promise<void> {
+  async leave({ group, people }: GroupChange, signal: AbortSignal): Promise<void> {
     using _turn = await this.#enter();
-    const shares = this.#withGroup(change.group);
-    for (const { path } of this.lossesBy(change)) await this.#renew(path);
-    const stays = shares.length > 0;
-    await this.#needs.groups.remove(change.group, change.people, { stays });
-    for (const giving of shares) await giving.change({});
+    const shares = this.#folders.withGroup(group);
+    const leaving = this.#needs.groups.removing(group, people, { stays: shares.length > 0 });
+    const rights = await this.#folders.rightsOf(shares, this.#after({ group, people }));
+    await this.#folders.say([...leaving, ...rights]);
     await Promise.all(shares.map((giving) => giving.follow(signal)));
   }
 
@@ -204,7 +212,7 @@ export class Given {
   }
 
   folders(): readonly Ino[] {
-    return this.#all().map(({ given }) => given.ino);
+    return this.#folders.all().map(({ given }) => given.ino);
   }
 
   async renewed(path: readonly Name[]): Promise<void> {
@@ -216,10 +224,15 @@ export class Given {
     using _turn = await this.#turn.enter(signal);
     this.#hurry = new AbortController();
     const until = AbortSignal.any([signal, this.#hurry.signal]);
-    for (const giving of this.#shares.values()) {
+    for (const giving of this.#folders.all()) {
       if (until.aborted) break;
-      await this.#expire(giving);
+      await this.#tending.tend(giving);
       await giving.follow(until);
+    }
+    for (const giving of this.#folders.leaving()) {
+      if (until.aborted) break;
+      await giving.follow(until);
+      await this.#folders.letGo(giving);
     }
     return "idle";
   }
@@ -229,7 +242,7 @@ export class Given {
   ): readonly GivenView[] {
     const { members, groups } = this.#needs;
     const holders = members();
-    const shown = this.#all().filter(({ given }) => given.ways.length > 0);
+    const shown = this.#folders.all().filter(({ given }) => given.ways.length > 0);
     return shown.map((giving) => ({
       ...viewOf(giving.given, { readers: giving.readers(), people: groups.people, nameOf, wrote }),
       told: holders.filter((peer) => giving.isToldTo(peer)).length,
@@ -240,7 +253,7 @@ export class Given {
 
   /** The folders that are shared with a group, as people write them. */
   foldersOf(group: string): readonly string[] {
-    const found = this.#withGroup(group).map((giving) => pathText(giving.given.path));
+    const found = this.#folders.withGroup(group).map((giving) => pathText(giving.given.path));
     return found.sort();
   }
 
@@ -248,31 +261,19 @@ export class Given {
     { path, ino, expiresAtMs, gives = "read" }: Giveaway, to: Audience,
   ): Promise<GivenShare> {
     using _turn = await this.#enter();
-    const giving = this.#of(ino) ?? this.#begin(ino);
+    const folders = this.#folders;
+    const known = folders.of(ino).find(({ given }) => hasWay(given, to)) ?? folders.of(ino)[0];
+    const begun = known === undefined ? await folders.begin(ino, path) : undefined;
+    const { giving, changes } = begun ?? { giving: known as Giving, changes: [] };
     const way = { to, expiresAtMs: expiresAtMs ?? limits.records.timeMsMax, gives };
-    const { ways: before } = giving.given;
-    const ways = [...before.filter((one) => !isSameAudience(one.to, to)), way];
-    // Taking away is another matter: what she knows is to be renewed.
-    const isLess = lost(giving.reachBy(before), giving.reachBy(ways)).length > 0;
-    if (isLess) throw new HiveError("Exists", "sharing.give", "reads it, which contains that");
-    if (Math.max(giving.reachBy(ways).length, verifiersIn(ways).length) > readersMax) {
-      throw new HiveError("Quota", "sharing.give", `${readersMax} people`);
-    }
-    await giving.change({ path, ways });
-    this.#shares.set(giving.given.share, giving);
+    const ways = [...without(giving.given.ways, to), way];
+    checkWays(giving, ways);
+    await giving.move(path);
+    // Who gives it now is about: this device sees to it from now on.
+    const folder = folderTie({ ...giving.given, givenAt: path, keeper: this.#needs.self });
+    const told = [...changes, folder, ...await folders.waysOf(giving, ways)];
+    await folders.say(told, begun === undefined ? {} : { fresh: giving });
     return giving.given;
-  }
-
-  /** Holders go by the time themselves; the secrets that he has are this machine's to renew. */
-  async #expire(giving: Giving): Promise<void> {
-    const { path, ways } = giving.given;
-    const nowMs = this.#needs.clock.now();
-    const staying = ways.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
-    if (staying.length === ways.length) return;
-    const gone = lost(giving.reachBy(ways), giving.reachBy(staying));
-    if (gone.length > 0) await this.#renew(path);
-    await giving.change({ ways: staying });
-    if (gone.length > 0) await this.#needs.expired(path, gone);
   }
 
   #sign(
@@ -286,50 +287,42 @@ export class Given {
     });
   }
 
-  #lostBy({ group, people }: GroupChange, { ways }: GivenShare): readonly PersonId[] {
-    const { groups } = this.#needs;
-    const staying = groups.people(group).filter((person) => !people.includes(person));
-    const after = reachOf(ways, (name) => name === group ? staying : groups.people(name));
-    return lost(reachOf(ways, groups.people), after);
+  #lostBy(change: GroupChange, { ways }: GivenShare): readonly PersonId[] {
+    return lost(reachOf(ways, this.#needs.groups.people), reachOf(ways, this.#after(change)));
   }
 
-  async #renew(path: readonly Name[]): Promise<void> {
-    await this.#needs.books.put(renewalKey(path), encodePath(path));
+  /** Who is in which group when these have left. */
+  #after({ group, people }: GroupChange): MembersOf {
+    const { groups } = this.#needs;
+    const staying = groups.people(group).filter((person) => !people.includes(person));
+    return (name) => name === group ? staying : groups.people(name);
   }
 
   #enter(): Promise<Disposable> {
     this.#hurry.abort(new HiveError("Interrupted", "sharing.tell", "readers changed"));
     return this.#turn.enter();
   }
-
-  #all(): readonly Giving[] {
-    return [...this.#shares.values()];
-  }
-
-  #of(ino: Ino): Giving | undefined {
-    return this.#all().find(({ given }) => given.ino === ino);
-  }
-
-  #at(path: readonly Name[]): Giving | undefined {
-    const place = path.join("/");
-    return this.#all().find(({ given }) => given.path.join("/") === place);
-  }
-
-  #withGroup(group: string): readonly Giving[] {
-    return this.#all().filter((giving) => giving.isWithGroup(group));
-  }
-
-  #begin(ino: Ino): Giving {
-    if (this.#shares.size >= sharesMax) {
-      throw new HiveError("Quota", "sharing.give", `${sharesMax} folders`);
-    }
-    const share = parseShareId(this.#needs.random.bytes(16).toString("hex"));
-    const given = { share, ino, path: [], sequence: 0, ways: [], rights: new Map() };
-    return new Giving(this.#needs, given);
-  }
 }
 
 const nothing = () => ({ wroteAt: null, trouble: null });
+
+/** Taking away is another matter: what she knows is to be renewed. */
+function checkWays(giving: Giving, ways: readonly GivenWay[]): void {
+  const reaches = giving.reachBy(ways);
+  const isLess = lost(giving.reachBy(giving.given.ways), reaches).length > 0;
+  if (isLess) throw new HiveError("Exists", "sharing.give", "reads it, which contains that");
+  if (Math.max(reaches.length, verifiersIn(ways).length) > readersMax) {
+    throw new HiveError("Quota", "sharing.give", `${readersMax} people`);
+  }
+}
+
+function hasWay({ ways }: GivenShare, to: Audience): boolean {
+  return ways.some((way) => isSameAudience(way.to, to));
+}
+
+function without(ways: readonly GivenWay[], to: Audience): readonly GivenWay[] {
+  return ways.filter((way) => !isSameAudience(way.to, to));
+}
 
 function lossesIn(
   { ino, path }: GivenShare, people: readonly PersonId[],

@@ -1,114 +1,146 @@
 /**
  * One folder of this drive that others may read, at work: who reads it now, the record that says so
- * to the holders, and whether they have heard of it. What its owner said of it is another's to
- * change (given.ts); this one draws the conclusions, and remembers both.
+ * to the holders, and whether they have heard of it. What was said of it, on whichever device, is
+ * another's to change (given.ts); this one draws the conclusions. Other devices do the same, so it
+ * leaves the newest record alone unless it has seen all that this shows (succession.ts).
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { sharingKeys } from "../base/book-keys.ts";
 import { asBuffer } from "../base/bytes.ts";
-import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
 import type { PeerId, PersonId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type Log, describe } from "../base/log.ts";
-import type { Random } from "../base/random.ts";
-import type { ShareNetwork } from "../base/sharing.ts";
-import type { DriveKeys } from "../crypt/drive.ts";
+import { describe } from "../base/log.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { noDevices } from "../dag/marks.ts";
 import { openRoot } from "../dag/root.ts";
 import type { Published } from "../transfer/heads/publish.ts";
 import type { ReadBlock } from "./folder.ts";
-import { type GivenShare, encodeGiven } from "./given-books.ts";
-import { rightFor } from "./given-keys.ts";
-import { type GivenReader, GivenRecords, type Made } from "./given-record.ts";
+import { type GivenPlace, encodeGiven } from "./given-books.ts";
+import { readerKeyFor, rightFor } from "./given-keys.ts";
+import { GivenRecords, type Made, isAhead, seenBy, seenIn } from "./given-record.ts";
+import type { GivenTie, Rights } from "./given-ties.ts";
 import type { Groups } from "./groups.ts";
-import { Telling } from "./telling.ts";
-import { type GivenWay, type Reach, type Verifier, reachOf, verifiersIn } from "./ways.ts";
+import { type Names, Succession, type SuccessionNeeds } from "./succession.ts";
+import { type GivenWay, type MembersOf, type Reach, type Verifier, lost, reachOf, verifiersIn }
+  from "./ways.ts";
 
-const { unchangedMs } = limits.sharing;
+const { unchangedMs, tellAgainMs, readersMax, deviceGoneMs } = limits.sharing;
 
-export interface GivingNeeds {
+export interface GivingNeeds extends SuccessionNeeds {
   readonly books: KeyValue;
-  readonly keys: DriveKeys;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly network: ShareNetwork;
-  readonly groups: Groups;
+  readonly groups: Pick<Groups, "people">;
   readonly published: () => Promise<Published | undefined>;
-  /** Whoever keeps the drive's shards. */
-  readonly members: () => readonly PeerId[];
   readonly read: ReadBlock;
+}
+
+/** A folder that others may read, as all devices know it and as this one has it. */
+export type GivenShare = GivenTie & GivenPlace;
+
+/** Somebody who reads a folder now. */
+export interface GivenReader extends Reach {
+  /** Of the right to write (crypt/write-right.ts); 0 for one who only reads. */
+  readonly right: number;
 }
 
 export class Giving {
   readonly #needs: GivingNeeds;
   readonly #records: GivenRecords;
-  /** Of the record that counts; of none before the first of this life. */
-  readonly #telling: Telling;
+  readonly #succession: Succession;
   #given: GivenShare;
+  /** As the last record that was made here or looked at has them. */
+  #readers: readonly GivenReader[];
   /** Which head the record follows, what that says of the folder, and since when it does. */
   #head = 0;
   #root: Uint8Array | undefined;
   #madeAtMs = -Infinity;
+  /** Which head was looked at last, and when: there may be nothing to tell of it. */
+  #looked = { head: 0, atMs: -Infinity };
+  /** Since when the newest record shows what this device has not. */
+  #lackingSinceMs: number | undefined;
   /** Who may read is another by now than the record says. */
-  #isNews = true;
+  #isNews: boolean;
+  #isLeaving = false;
   trouble: string | null = null;
 
-  constructor(needs: GivingNeeds, given: GivenShare) {
+  constructor(needs: GivingNeeds, given: GivenShare, { isFresh }: { readonly isFresh: boolean }) {
     this.#needs = needs;
     this.#given = given;
+    this.#readers = this.readers();
+    this.#isNews = isFresh;
     this.#records = new GivenRecords(needs);
-    this.#telling = new Telling(needs);
+    const keep = (sequence: number): Promise<void> => this.#keep({ sequence });
+    this.#succession = new Succession(needs, { ...given, isFresh, keep });
   }
 
   get given(): GivenShare {
     return this.#given;
   }
 
+  /** Those whom the newest record names, where it goes by what is known nowhere any more. */
+  get lastWord(): ReadonlySet<PersonId> | undefined {
+    const { isLeftBehind, newest } = this.#succession;
+    return isLeftBehind ? new Set(newest?.record.readers.map(({ person }) => person)) : undefined;
+  }
+
+  /** Nobody reads it, as far as all holders know. */
+  get isClosed(): boolean {
+    return this.#given.ways.length === 0 && this.#succession.isClosed;
+  }
+
   isToldTo(peer: PeerId): boolean {
-    return this.#telling.has(peer);
+    return this.#succession.isToldTo(peer);
   }
 
   isWithGroup(group: string): boolean {
     return this.#given.ways.some(({ to }) => to.kind === "group" && to.group === group);
   }
 
-  reachBy(ways: readonly GivenWay[]): readonly Reach[] {
-    return reachOf(ways, this.#needs.groups.people);
+  reachBy(ways: readonly GivenWay[], membersOf = this.#needs.groups.people): readonly Reach[] {
+    return reachOf(ways, membersOf);
   }
 
   verifiers(): readonly Verifier[] {
-    return verifiersIn(this.#given.ways);
+    return verifiersIn(this.#given.ways).slice(0, readersMax);
   }
 
+  /** Two devices may have let in more between them than there may be. */
   readers(): readonly GivenReader[] {
     const { ways, rights } = this.#given;
-    return this.reachBy(ways).map((reach) => {
-      return { ...reach, right: rights.get(reach.person) ?? 0 };
+    return this.reachBy(ways).slice(0, readersMax).map((reach) => {
+      return { ...reach, right: reach.writesUntilMs > 0 ? rights.get(reach.person) ?? 0 : 0 };
     });
   }
 
-  /** Where what its owner said, or who is in a group, is another from now on. */
-  async change(change: Partial<Pick<GivenShare, "path" | "ways">>): Promise<void> {
-    const rights = await this.#rightsBy(change.ways ?? this.#given.ways);
-    await this.#keep({ ...change, rights });
-    this.#isNews = true;
+  /** Who may write has a right, and nobody else: what was taken once is never given again. */
+  async rightsBy(ways: readonly GivenWay[], membersOf?: MembersOf): Promise<Rights> {
+    const rights = new Map<PersonId, number>();
+    for (const { person, writesUntilMs } of this.reachBy(ways, membersOf)) {
+      if (writesUntilMs === 0) continue;
+      rights.set(person, this.#given.rights.get(person) ?? await this.#freshRight(person));
+    }
+    return rights;
   }
 
-  /** What a crash left undone between a group and its folders. */
-  async settle(): Promise<void> {
-    const writing = this.reachBy(this.#given.ways).filter(({ writesUntilMs }) => writesUntilMs > 0);
-    const isRight = writing.every(({ person }) => this.#given.rights.has(person));
-    if (!isRight) await this.change({});
+  /** What is said of it now, or of groups; answers who could read it and cannot any more. */
+  heard(tie: GivenTie): readonly PersonId[] {
+    this.#given = { ...this.#given, ...tie };
+    const [before, after] = [this.#readers, this.readers()];
+    this.#readers = after;
+    if (JSON.stringify(before) !== JSON.stringify(after)) this.#isNews = true;
+    return lost(before, after);
+  }
+
+  /** From now on it is at this place, for all that is known. */
+  async move(path: GivenPlace["path"]): Promise<void> {
+    if (path.join("/") !== this.#given.path.join("/")) await this.#keep({ path });
   }
 
   async follow(signal: AbortSignal): Promise<void> {
     try {
       const published = await this.#needs.published();
-      if (this.#isDue(published)) await this.#make(published);
-      await this.#tell(signal);
+      if (this.#isDue(published)) await this.#look(published, signal);
+      await this.#succession.tell(signal);
     } catch (error) {
       if (!isFault(error)) throw error;
       this.trouble = describe(error);
@@ -116,14 +148,26 @@ export class Giving {
     }
   }
 
-  /** Who may write has a right, and nobody else: what was taken once is never given again. */
-  async #rightsBy(ways: readonly GivenWay[]): Promise<ReadonlyMap<PersonId, number>> {
-    const rights = new Map<PersonId, number>();
-    for (const { person, writesUntilMs } of this.reachBy(ways)) {
-      if (writesUntilMs === 0) continue;
-      rights.set(person, this.#given.rights.get(person) ?? await this.#freshRight(person));
-    }
-    return rights;
+  /** The owner goes by what is known here: what was told by others is taken into account. */
+  overtake(): void {
+    this.#succession.overtake();
+    this.#isNews = true;
+  }
+
+  /** It is none any more: whom its record names, if anybody, is shut out. */
+  leave(): void {
+    this.#given = { ...this.#given, ways: [], rights: new Map() };
+    this.#isNews = true;
+    this.#isLeaving = true;
+  }
+
+  async forget(): Promise<void> {
+    const { books } = this.#needs;
+    const { share } = this.#given;
+    await books.delete(sharingKeys.givenState + share);
+    const written = books.list(`${sharingKeys.written}${share}/`);
+    for await (const [key] of written) await books.delete(key);
+    await books.delete(sharingKeys.given + share);
   }
 
   /** Nobody marks changes with the number of one of the drive's devices. */
@@ -140,33 +184,97 @@ export class Giving {
   }
 
   #isDue(published: Published | undefined): boolean {
-    if (this.#isNews) return true;
-    return published !== undefined && published.sequence !== this.#head;
+    if (this.#isNews || this.#succession.mayBeNewer) return true;
+    const { head, atMs } = this.#looked;
+    const isOther = published !== undefined && published.sequence !== this.#head;
+    if (!isOther && !this.#isWaiting) return false;
+    const isRested = this.#needs.clock.monotonicMs() - atMs >= tellAgainMs;
+    return published?.sequence !== head || isRested;
   }
 
-  async #make(published: Published | undefined): Promise<void> {
-    const made = published === undefined
-      ? await this.#records.last(this.#given)
-      : await this.#found(published);
+  /** For what another device knew or had when it made the newest record. */
+  get #isWaiting(): boolean {
+    return this.#succession.isBehind || this.#lackingSinceMs !== undefined;
+  }
+
+  async #look(published: Published | undefined, signal: AbortSignal): Promise<void> {
+    const head = published?.sequence ?? 0;
+    await this.#learn(signal);
+    const names = this.#succession.allowed(this.#names());
+    if (this.#succession.newest !== undefined) {
+      this.#isNews = this.#succession.differsFrom(names);
+    }
+    this.#isNews ||= this.#succession.wantsAnew;
+    const made = await this.#next(published);
+    this.#looked = { head, atMs: this.#needs.clock.monotonicMs() };
     if (made === undefined || this.#isKnown(made.root)) return;
-    // Written down first: whatever crashes in between, it is never used twice.
-    await this.#keep({ sequence: this.#given.sequence + 1 });
-    const { bytes } = await this.#records.sign(this.#given, this.readers(), made.payload);
-    this.#telling.begin(bytes);
-    this.#head = published?.sequence ?? 0;
-    this.#root = made.root;
-    this.#madeAtMs = this.#needs.clock.monotonicMs();
+    await this.#succession.make(names, made.payload);
+    await this.#records.keep(this.#given, made.payload);
+    this.#head = head;
     this.#isNews = false;
+    this.#shows(made.root);
+  }
+
+  async #learn(signal: AbortSignal): Promise<void> {
+    const before = this.#succession.newest;
+    await this.#succession.learn(signal);
+    const { newest } = this.#succession;
+    if (newest === before || newest?.told === undefined) return;
+    this.#shows(this.#records.again(newest.told.payload).root);
+  }
+
+  #shows(root: Uint8Array): void {
+    this.#root = root;
+    this.#madeAtMs = this.#needs.clock.monotonicMs();
+  }
+
+  /** What the next record is to show; undefined where there is none to be made. */
+  async #next(published: Published | undefined): Promise<Made | undefined> {
+    const told = this.#succession.newest?.told?.payload;
+    if (this.#isLeaving) return this.#isNews ? this.#records.last(this.#given) : undefined;
+    if (told === undefined) {
+      return published === undefined ? this.#records.last(this.#given) : this.#found(published);
+    }
+    // Whoever is shut out is so at once, whatever else there is to show.
+    const waits = this.#lacksSomeOf(told, published) || this.#succession.isBehind;
+    if (published !== undefined && !waits) return this.#found(published);
+    return this.#isNews ? this.#records.again(told) : undefined;
+  }
+
+  /** For so long at most: what no device brings is lost, and readers see what there is. */
+  #lacksSomeOf(told: Uint8Array, published: Published | undefined): boolean {
+    const seen = published && seenBy(this.#needs.keys, published);
+    const lacks = seen === undefined || isAhead(seenIn(told), seen);
+    const nowMs = this.#needs.clock.monotonicMs();
+    this.#lackingSinceMs = lacks ? this.#lackingSinceMs ?? nowMs : undefined;
+    return lacks && nowMs - (this.#lackingSinceMs ?? nowMs) < deviceGoneMs;
+  }
+
+  #names(): Names {
+    const { keys: { shareSecret }, clock } = this.#needs;
+    const { share } = this.#given;
+    const nowMs = clock.now();
+    const staying = this.readers().filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+    return {
+      readers: staying.map(({ person, right, expiresAtMs }) => {
+        const readerKey = readerKeyFor(shareSecret, { share, person, right });
+        return { person, expiresAtMs, readerKey };
+      }),
+      writers: writersIn(staying, nowMs).map(({ person, right: number, writesUntilMs }) => {
+        const { keys: { owner: writer } } = rightFor(shareSecret, { share, person, number });
+        return { writer, expiresAtMs: writesUntilMs };
+      }),
+    };
   }
 
   async #found(published: Published): Promise<Made | undefined> {
     const isWritten = this.#given.rights.size > 0;
-    const made = await this.#records.of(this.#given, published, { isWritten });
-    this.trouble = made === undefined ? "not with peers yet, or deleted" : null;
+    const found = await this.#records.of(this.#given, published, { isWritten });
+    this.trouble = found === undefined ? "not with peers yet, or deleted" : null;
     // Shutting out goes on without the folder.
-    if (made === undefined) return this.#isNews ? await this.#records.last(this.#given) : undefined;
-    if (made.path !== this.#given.path) await this.#keep({ path: made.path });
-    return made;
+    if (found === undefined) return this.#isNews ? this.#records.last(this.#given) : undefined;
+    await this.move(found.path);
+    return found;
   }
 
   /** Most commits are of other folders: nobody is told that nothing happened. */
@@ -175,16 +283,15 @@ export class Giving {
     return isSame && this.#needs.clock.monotonicMs() - this.#madeAtMs < unchangedMs;
   }
 
-  async #tell(signal: AbortSignal): Promise<void> {
-    const { members, network } = this.#needs;
-    await this.#telling.tell(members(), (peer, record) => {
-      return network.share(peer, "put", record, { signal });
-    }, signal);
-  }
-
-  async #keep(change: Partial<GivenShare>): Promise<void> {
+  async #keep(change: Partial<GivenPlace>): Promise<void> {
     const given = { ...this.#given, ...change };
     await this.#needs.books.put(sharingKeys.given + given.share, encodeGiven(given));
     this.#given = given;
   }
+}
+
+export function writersIn(
+  readers: readonly GivenReader[], nowMs: number,
+): readonly GivenReader[] {
+  return readers.filter(({ right, writesUntilMs }) => right > 0 && writesUntilMs > nowMs);
 }

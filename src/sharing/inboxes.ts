@@ -2,7 +2,7 @@
  * The inboxes of all who are in groups of this user's. Each is a letter to one reader, which the
  * drive's holders keep; what it holds is what her groups give her, so whatever is shared with a
  * group comes to her by itself. Who is in no group any more is named by none: then holders refuse
- * her that, too. Its number is remembered for ever, since none is used twice.
+ * her that, too, and once they all know it there is nothing more to tell.
  *
  *   i/PERSON  varint sequence of the last record that was signed, or was about to be
  */
@@ -71,11 +71,14 @@ export class Inboxes {
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const everybody = this.#needs.groups.everybody();
+    // Another device may have put them there.
+    for (const person of everybody) if (!this.#letters.has(person)) this.#begin(person, 0);
     for (const [person, letter] of this.#letters) {
       const isOpen = everybody.has(person);
       const readers = isOpen ? [{ person, expiresAtMs: limits.records.timeMsMax }] : [];
       const payload = isOpen ? encodeInbox(this.#needs.inboxOf(person)) : closed;
       await letter.tell(readers, payload, signal);
+      if (!isOpen && letter.isClosed) await this.#end(person);
     }
     return "idle";
   }
@@ -84,6 +87,11 @@ export class Inboxes {
     const share = inboxIdOf(this.#needs.keys.shareSecret, person);
     const keep = (next: number): Promise<void> => this.#keep(person, next);
     this.#letters.set(person, new Letter(this.#needs, { share, sequence, keep }));
+  }
+
+  async #end(person: PersonId): Promise<void> {
+    await this.#needs.books.delete(sharingKeys.inbox + person);
+    this.#letters.delete(person);
   }
 
   async #keep(person: PersonId, sequence: number): Promise<void> {

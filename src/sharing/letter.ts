@@ -6,36 +6,20 @@
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { Reader, Writer, asBuffer } from "../base/bytes.ts";
-import type { Clock } from "../base/clock.ts";
-import type { PeerId, PersonId, ShareId } from "../base/ids.ts";
-import type { Log } from "../base/log.ts";
-import type { Random } from "../base/random.ts";
-import type { ShareNetwork, ShareReader } from "../base/sharing.ts";
-import type { DriveKeys } from "../crypt/drive.ts";
-import { keyBytes } from "../crypt/keys.ts";
-import { readerKeyOf, signShare, wrapKey } from "../crypt/share-records.ts";
-import { sealPayload } from "./payload.ts";
-import { Telling } from "./telling.ts";
+import { isFault } from "../base/errors.ts";
+import type { PersonId, ShareId } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
+import { describe } from "../base/log.ts";
+import type { ShareReader } from "../base/sharing.ts";
+import { readerKeyOf } from "../crypt/share-records.ts";
+import { Succession, type SuccessionNeeds, type SuccessionParts } from "./succession.ts";
 
-export interface LetterNeeds {
-  readonly keys: DriveKeys;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly network: ShareNetwork;
-  /** Whoever keeps the drive's shards. */
-  readonly members: () => readonly PeerId[];
-}
+const { tellAgainMs } = limits.sharing;
 
 export type LetterReader = Omit<ShareReader, "key">;
 
-export interface LetterParts {
-  readonly share: ShareId;
-  /** Of the last record that was signed, or was about to be. */
-  readonly sequence: number;
-  /** Writes down the next number: whatever crashes in between, none is used twice. */
-  readonly keep: (sequence: number) => Promise<void>;
-}
+export type LetterNeeds = SuccessionNeeds;
+export type LetterParts = Omit<SuccessionParts, "isFresh">;
 
 /** The numbers of letters as their books have them, under a prefix: varint sequence. */
 export async function* numbersIn(
@@ -55,51 +39,64 @@ export function encodeNumber(sequence: number): Buffer {
 
 export class Letter {
   readonly #needs: LetterNeeds;
-  readonly #parts: LetterParts;
-  readonly #telling: Telling;
-  #sequence: number;
-  /** What the record of this life says, and to whom; undefined before there is one. */
+  readonly #share: ShareId;
+  readonly #succession: Succession;
+  /** What the record that counts says, and to whom; undefined before that is known. */
   #said: Buffer | undefined;
+  #lookedAtMs = -Infinity;
 
   constructor(needs: LetterNeeds, parts: LetterParts) {
     this.#needs = needs;
-    this.#parts = parts;
-    this.#sequence = parts.sequence;
-    this.#telling = new Telling(needs);
+    this.#share = parts.share;
+    this.#succession = new Succession(needs, { ...parts, isFresh: false });
   }
 
   /** What a grant to it gives this reader. */
   secretFor(person: PersonId): Buffer {
-    return readerKeyOf(this.#needs.keys.shareSecret, this.#parts.share, person);
+    return readerKeyOf(this.#needs.keys.shareSecret, this.#share, person);
+  }
+
+  /** Nobody reads it, as far as all know: nothing is left of it to be told. */
+  get isClosed(): boolean {
+    return this.#succession.isClosed;
   }
 
   async tell(
     readers: readonly LetterReader[], payload: Uint8Array, signal: AbortSignal,
   ): Promise<void> {
     const now = Buffer.from(JSON.stringify([readers, Buffer.from(payload).toString("hex")]));
-    if (this.#said === undefined || !this.#said.equals(now)) {
-      await this.#make(readers, payload);
-      this.#said = now;
+    const isNews = this.#said === undefined || !this.#said.equals(now);
+    try {
+      const isDue = isNews || this.#succession.mayBeNewer;
+      if (isDue) await this.#follow({ readers, payload, now }, signal);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#needs.log.debug("sharing.letter", { why: describe(error) });
     }
-    const { members, network } = this.#needs;
-    await this.#telling.tell(members(), (peer, record) => {
-      return network.share(peer, "put", record, { signal });
-    }, signal);
+    await this.#succession.tell(signal);
   }
 
-  async #make(readers: readonly LetterReader[], payload: Uint8Array): Promise<void> {
-    const { keys, clock, random } = this.#needs;
-    const { share, keep } = this.#parts;
-    const sequence = ++this.#sequence;
-    await keep(sequence);
-    const key = random.bytes(keyBytes);
-    const record = signShare(keys, {
-      share, sequence, publishedAtMs: clock.now(),
-      readers: readers.map((reader) => {
-        return { ...reader, key: wrapKey(this.secretFor(reader.person), key, sequence, random) };
-      }),
-      sealed: sealPayload(key, payload, { owner: keys.owner, share, sequence }, random),
+  /** Makes it as it is to be; while this device lacks something, it looks now and then. */
+  async #follow(
+    { readers, payload, now }: {
+      readonly readers: readonly LetterReader[]; readonly payload: Uint8Array; readonly now: Buffer;
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const succession = this.#succession;
+    const nowMs = this.#needs.clock.monotonicMs();
+    if (succession.isBehind && nowMs - this.#lookedAtMs < tellAgainMs) return;
+    this.#lookedAtMs = nowMs;
+    await succession.learn(signal);
+    if (succession.isLeftBehind) succession.overtake();
+    const keyed = readers.map((reader) => {
+      return { ...reader, readerKey: this.secretFor(reader.person) };
     });
-    this.#telling.begin(record.bytes);
+    const names = succession.allowed({ readers: keyed, writers: [] });
+    const { newest, isBehind } = succession;
+    const isOther = newest === undefined || succession.wantsAnew || succession.differsFrom(names)
+      || (!isBehind && newest.told?.payload.equals(payload) !== true);
+    if (isOther) await succession.make(names, payload);
+    this.#said = isBehind ? undefined : now;
   }
 }

@@ -13,6 +13,7 @@ import { parseRoot } from "../dag/root.ts";
 import { type InboxEntry, decodeInbox } from "./inbox-payload.ts";
 import { type SharePayload, decodeSharePayload, openPayload } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
+import { decodeTold } from "./told.ts";
 import { decodeWatch } from "./watch-payload.ts";
 
 /** Whose folder it is, who gave it, and where to look for it first. */
@@ -103,5 +104,6 @@ function openRecordOf(
   const reader = record.readers.find((one) => one.person === person);
   if (reader === undefined) throw new HiveError("Denied", "sharing.open", share);
   const key = unwrapKey(readerKey, reader.key, sequence);
-  return { record, opened: openPayload(key, sealed, { owner, share, sequence }) };
+  const { payload } = decodeTold(openPayload(key, sealed, { owner, share, sequence }));
+  return { record, opened: payload };
 }

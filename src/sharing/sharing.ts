@@ -31,9 +31,11 @@ import { Contacts } from "./contacts.ts";
 import { Dismissals } from "./dismissals.ts";
 import { type ReadBlock, findFolder, policyNameAt } from "./folder.ts";
 import { Given, type Watched } from "./given.ts";
+import { pathText } from "./given-view.ts";
 import { givingDuties } from "./giving-duties.ts";
 import { Groups } from "./groups.ts";
 import { Inboxes } from "./inboxes.ts";
+import { Keepers } from "./keepers.ts";
 import { Mandates } from "./mandates.ts";
 import { OwnInboxes } from "./own-inboxes.ts";
 import { personIdOf } from "./person-keys.ts";
@@ -90,14 +92,20 @@ export interface Sharing extends Omit<SharingDuties, "tend"> {
 
 export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const { transfer, person, network } = needs;
-  const tied = new Tied(needs);
-  const ours = { ...needs, tied, self: network.self };
+  const { self } = network;
+  const tied = new Tied({ ...needs, self });
+  const ours = { ...needs, tied, self };
   const contacts = new Contacts({ ...ours, askKey: (told) => askKey(needs, told) });
   const nameOf = (id: PersonId): string => contacts.nameOf(id);
-  const groups = new Groups(needs);
-  const withMembers = { ...needs, groups, members: () => transfer.members() };
+  const groups = new Groups(ours);
+  const withMembers = {
+    ...ours, groups, members: () => transfer.members(), others: () => transfer.devices.areAny,
+  };
+  const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
+  const keepers = new Keepers({ ...ours, isThere: (device) => isThere(needs, device) });
   const given = new Given({
-    ...withMembers, published: () => transfer.published(),
+    ...withMembers, keepers, published: () => transfer.published(),
+    isWithdrawing: (path) => withdrawals.isOpen(pathText(path)),
     expired: (path, who) => needs.roots.expired({ path, from: who.map(nameOf).join(", ") }),
   });
   const inboxes = new Inboxes({ ...withMembers, inboxOf: (id) => given.inboxOf(id) });
@@ -115,26 +123,16 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   });
   const dismissals = new Dismissals({ ...ours, readable, keepersOf });
   const wards = new Wards({ ...needs, keepersOf });
-  const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
   const written = new Written({ ...withMembers, guests: () => given.guests(), nameOf });
   const rooms = [tied, withdrawals, contacts, groups, given, inboxes, watches, own, taken, wards];
   for (const room of rooms) await room.open();
   return {
     ...givingDuties({ ...needs, contacts, groups, given, inboxes }),
     ...takingDuties({ taken, inboxes: own, wards, nameOf: ({ from }) => nameOf(from) }),
-    steps: [
-      { name: "sharing.tied", step: () => tied.step() },
-      { name: "sharing.given", step: (signal) => given.step(signal) },
-      { name: "sharing.inboxes", step: (signal) => inboxes.step(signal) },
-      { name: "sharing.watches", step: (signal) => watches.step(signal) },
-      { name: "sharing.own", step: (signal) => own.step(signal) },
-      { name: "sharing.mandates", step: () => mandates.step() },
-      { name: "sharing.dismissals", step: (signal) => dismissals.step(signal) },
-      { name: "sharing.wards", step: (signal) => wards.step(signal) },
-      { name: "sharing.taken", step: (signal) => taken.step(signal) },
-      { name: "sharing.writing", step: (signal) => taken.write(signal) },
-      { name: "sharing.written", step: (signal) => written.step(signal) },
-    ],
+    steps: stepsOf({
+      tied, given, inboxes, watches, own, mandates, dismissals, wards, taken, written,
+      writing: { step: (signal) => taken.write(signal) },
+    }),
     get areGuests() {
       return written.areAny;
     },
@@ -160,6 +158,13 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   };
 }
 
+/** In this order. */
+function stepsOf(rooms: Readonly<Record<string, Pick<Step, "step">>>): readonly Step[] {
+  return Object.entries(rooms).map(([name, room]) => {
+    return { name: `sharing.${name}`, step: (signal) => room.step(signal) };
+  });
+}
+
 /** As long as nobody said whether one was removed meanwhile, none is left anything new. */
 function codedDevices(
   { current, isHeard }: SharingNeeds["transfer"]["roll"],
@@ -178,6 +183,10 @@ async function groupsOf(
   if (found === undefined) return undefined;
   const name = await policyNameAt(root, found.path, read);
   return transfer.health.groupsNamed(name ?? wholeDrive);
+}
+
+function isThere({ network }: SharingNeeds, device: PeerId): boolean {
+  return network.peers().some(({ offer: { peer }, online }) => peer === device && online);
 }
 
 /** What only it refers to is in no count of this one (transfer/placed/reclaim.ts). */

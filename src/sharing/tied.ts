@@ -1,6 +1,6 @@
 /**
- * The drive's ties as this machine knows them (dag/ties.ts): whom its user knows, and what others
- * let her read. What is done here is written down first, then told the tree,
+ * The drive's ties as this machine knows them (dag/ties.ts): whom its user knows, what others let
+ * her read, and what she lets others. What is done here is written down first, then told the tree,
  * whose next root brings it to the other devices and to whoever has the 24 words; what their roots
  * say is joined with it. A value is checked by whoever uses it: a device may write nonsense.
  *
@@ -12,16 +12,26 @@
  *   t/OWNER/SHARE  a folder of somebody else's (taken-ties.ts)
  *   i/OWNER        an inbox of this drive's person (taken-ties.ts)
  *   d/PEER, k/OWNER/SHARE  what devices that were let in by a code read by (coded-ties.ts)
+ *   g/PEER/SLOT    a folder that others may read, w/SHARE/WHOM that somebody may, and
+ *                  x/SHARE/PERSON her right to write it (given-ties.ts)
+ *   m/PEER/SLOT    a group of people, n/GROUP/PERSON one of them (groups.ts)
+ *   v/PEER         of which the stamp is how often that device has changed any of all these
+ *
+ * What belongs to something that is in no slot any more goes with it (slots.ts).
  */
 import type { KeyValue } from "../base/blocks.ts";
+import { tieKeys } from "../base/book-keys.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
+import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { SharedRoots } from "../base/sharing.ts";
-import { type Ties, encodeTies, joinTies, noTies, parseTies, tieAfter } from "../dag/ties.ts";
+import { type Ties, encodeTies, joinTies, noTies, parseTies, tieAfter, tieCounted }
+  from "../dag/ties.ts";
+import { withoutOrphans } from "./slots.ts";
 
 const { bytesMax, entriesMax, againMs } = limits.ties;
 const bookKey = "ties";
@@ -31,14 +41,19 @@ export interface TiedNeeds {
   readonly clock: Clock;
   readonly log: Log;
   readonly roots: Pick<SharedRoots, "tied">;
+  /** This device. */
+  readonly self: PeerId;
 }
+
+/** Undefined takes it away. */
+export type TieChange = readonly [key: string, value: Buffer | undefined];
 
 /** Is told that another device, or an earlier life, changed something. */
 export type TiesChanged = () => Promise<void>;
 
 export class Tied {
   readonly #needs: TiedNeeds;
-  readonly #changes = new Gate({ seats: 1, queueMax: 64 });
+  readonly #gate = new Gate({ seats: 1, queueMax: 64 });
   readonly #listeners: TiesChanged[] = [];
   #ties: Ties = noTies;
   /** What the tree keeps; undefined while that is not known. */
@@ -80,29 +95,36 @@ export class Tied {
     return found.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
+  /** How often each device, by its peer id, changed any of them, as far as that is known here. */
+  changes(): ReadonlyMap<string, number> {
+    const all = [...this.#ties].filter(([key]) => key.startsWith(tieKeys.changes));
+    return new Map(all.map(([key, { stamp }]) => [key.slice(tieKeys.changes.length), stamp]));
+  }
+
   /**
-   * Undefined takes it away; Quota when there is no room for more. The tree has it, too, when this
+   * All of these or none; Quota when there is no room for more. The tree has it, too, when this
    * resolves, if it is there: then a flush brings it to peers.
    */
-  async put(
-    changes: readonly (readonly [key: string, value: Buffer | undefined])[],
-  ): Promise<void> {
+  async put(changes: readonly TieChange[]): Promise<void> {
     await this.#change(changes);
     await this.step();
   }
 
-  async #change(
-    changes: readonly (readonly [key: string, value: Buffer | undefined])[],
-  ): Promise<void> {
-    using _turn = await this.#changes.enter();
+  async #change(changes: readonly TieChange[]): Promise<void> {
+    using _turn = await this.#gate.enter();
     const next = new Map(this.#ties);
+    let isNews = false;
     for (const [key, value] of changes) {
       const before = next.get(key);
       const isSame = before === undefined || before.value === undefined || value === undefined
         ? before?.value === value : before.value.equals(value);
-      if (!isSame) next.set(key, tieAfter(before, value));
+      if (isSame) continue;
+      isNews = true;
+      next.set(key, tieAfter(before, value));
     }
-    await this.#keep(next);
+    if (!isNews) return;
+    const own = tieKeys.changes + this.#needs.self;
+    await this.#keep(next.set(own, tieCounted(next.get(own))));
   }
 
   /**
@@ -114,7 +136,7 @@ export class Tied {
     if (isOurs) this.#kept = bytes;
     const before = this.version;
     {
-      using _turn = await this.#changes.enter();
+      using _turn = await this.#gate.enter();
       await this.#keep(joinTies(this.#ties, theirs));
     }
     if (this.version === before) return;
@@ -142,7 +164,8 @@ export class Tied {
     return this.#ties.size === 0 ? Buffer.alloc(0) : encodeTies(this.#ties);
   }
 
-  async #keep(ties: Ties): Promise<void> {
+  async #keep(all: Ties): Promise<void> {
+    const ties = withoutOrphans(all);
     const bytes = encodeTies(ties);
     if (bytes.equals(encodeTies(this.#ties))) return;
     if (bytes.length > bytesMax || ties.size > entriesMax) {

@@ -36,7 +36,9 @@ export class Watches {
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    for (const folder of this.#needs.watched()) {
+    const watched = this.#needs.watched();
+    await this.#endOthers(new Set(watched.map(({ share }) => share)), signal);
+    for (const folder of watched) {
       try {
         await this.#tell(folder, signal);
       } catch (error) {
@@ -45,6 +47,17 @@ export class Watches {
       }
     }
     return "idle";
+  }
+
+  /** Of folders that are shared no more. */
+  async #endOthers(shared: ReadonlySet<ShareId>, signal: AbortSignal): Promise<void> {
+    for (const [share, letter] of this.#letters) {
+      if (shared.has(share)) continue;
+      await letter.tell([], encodeWatch([]), signal);
+      if (!letter.isClosed) continue;
+      await this.#needs.books.delete(sharingKeys.watch + share);
+      this.#letters.delete(share);
+    }
   }
 
   /** Of whom nobody is told that never was one, and everybody whose last one went. */

@@ -39,6 +39,9 @@ interface Withdrawal {
 
 const version = 2;
 
+/** What follows waits for others: for holders that are away, or for snapshots to go. */
+const unfinished = new Set<WithdrawalView["phase"]>(["sealing", "finding", "clearing"]);
+
 export class Withdrawals {
   readonly #needs: WithdrawalsNeeds;
   readonly #known = new Map<number, Withdrawal>();
@@ -81,6 +84,13 @@ export class Withdrawals {
   async dropped(era: number): Promise<void> {
     const one = this.#known.get(era);
     if (one !== undefined) await this.#keep({ ...one, isDropped: true });
+  }
+
+  /** Whether anything of what was there is still to be sealed anew, found or cleared away here. */
+  isOpen(path: string): boolean {
+    return [...this.#known.values()].some((one) => {
+      return one.path === path && unfinished.has(this.#view(one, null).phase);
+    });
   }
 
   /** The newest first. */

@@ -55,6 +55,7 @@ import { writeRightOf } from "../../src/crypt/write-right.ts";
 import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
   from "../../src/sharing/payload.ts";
 import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
+import { decodeTold, encodeTold } from "../../src/sharing/told.ts";
 import { decodeWatch, encodeWatch } from "../../src/sharing/watch-payload.ts";
 import { linkNeedsPassphrase, linkText } from "../../src/sharing/link.ts";
 import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
@@ -291,6 +292,13 @@ const decoders: readonly Decoder[] = [
     name: "what a verifier is told", bytesMax: limits.records.headSealedBytesMax,
     decode: decodeWatch,
     valid: [encodeWatch([group, "ef".repeat(16) as GroupId])],
+  },
+  {
+    name: "what a record says of its maker", bytesMax: limits.records.headSealedBytesMax,
+    decode: decodeTold,
+    valid: [encodeTold({
+      knows: new Map([["ab".repeat(8), 9], ["cd".repeat(8), 2 ** 40]]), payload: random.bytes(20),
+    })],
   },
   {
     name: "what a guest tells holders", bytesMax: payloadBytesMax,

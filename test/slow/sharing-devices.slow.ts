@@ -1,13 +1,15 @@
 /**
- * Whom a drive's user knows, and what others share with her, is the drive's and not one machine's: a
- * second one that has the 24 words alone has all of it, and what one lets go of is gone on both. Real
- * daemons, real mounts, one swarm.
+ * Whom a drive's user knows, what others share with her, and what she lets others read is the drive's
+ * and not one machine's: a second one that has the 24 words alone has all of it, what one lets go of
+ * is gone on both, and it goes on with her readers when the first one is gone. Real daemons, real
+ * mounts, one swarm.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
 import { type Machine, newMachine, until, wordsIn } from "../support/cli.ts";
 import { met } from "../support/folders.ts";
+import { isShutOut } from "../support/two-people.ts";
 
 const soon = { seconds: 120 };
 
@@ -40,7 +42,11 @@ test("contacts and the folders of others come back with the words, and are every
     await desk.must(t, ["accept", await share(ben, "songs", "Ann")]);
     await ben.must(t, ["flush", "--timeout", "60"]);
     await says(join(desk.mount, "Shared", "songs", "song"), "of ben");
+    mkdirSync(join(desk.mount, "notes"), { mode: 0o700 });
+    writeFileSync(join(desk.mount, "notes", "note"), "of ann on desk");
+    await ben.must(t, ["accept", await share(desk, "notes", "Ben")]);
     await desk.must(t, ["flush", "--timeout", "60"]);
+    await says(join(ben.mount, "Shared", "notes", "note"), "of ann on desk");
 
     await lap.must(t, ["recover", "--peer", peers[0] as string], `${wordsIn(mounted.out)}\n`);
     await lap.must(t, ["mount", lap.mount]);
@@ -56,4 +62,14 @@ test("contacts and the folders of others come back with the words, and are every
     const isGone = () => !existsSync(join(desk.mount, "Shared", "songs"));
     await until(async () => isGone(), { ...soon, what: "what lap let go of is gone on desk" });
     await until(async () => !/"Ben"/.test(await names(desk)), { ...soon, what: "and whom it forgot" });
+
+    const given = async () => (await lap.must(t, ["shares", "--json"])).out;
+    await until(async () => /"\/notes"/.test(await given()), { ...soon, what: "notes are lap's, too" });
+    await lap.must(t, ["contacts", "add", "Ben", await me(ben)]);
+    await desk.must(t, ["unmount"]);
+    writeFileSync(join(lap.mount, "notes", "note"), "of ann on lap");
+    await lap.must(t, ["flush", "--timeout", "60"]);
+    await says(join(ben.mount, "Shared", "notes", "note"), "of ann on lap");
+    await lap.must(t, ["revoke", join(lap.mount, "notes"), "--from", "Ben"]);
+    await isShutOut(ben);
   });

@@ -4,23 +4,27 @@
  */
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import { type Cid, type GroupId, parseName, rootIno } from "../../src/base/ids.ts";
+import { type Cid, type GroupId, type PeerId, parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { PeerNetwork } from "../../src/base/network.ts";
 import type { Random } from "../../src/base/random.ts";
 import type { ShareNetwork, SharedRoot } from "../../src/base/sharing.ts";
 import { type PersonKeys, personKeysOf } from "../../src/crypt/grants.ts";
+import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { sha256 } from "../../src/crypt/sha256.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import type { Contact } from "../../src/sharing/contacts.ts";
 import { type Giveaway, Given } from "../../src/sharing/given.ts";
 import { Groups } from "../../src/sharing/groups.ts";
 import { Inboxes } from "../../src/sharing/inboxes.ts";
+import { Keepers } from "../../src/sharing/keepers.ts";
 import { OwnInboxes } from "../../src/sharing/own-inboxes.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { Taken } from "../../src/sharing/taken.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import { Wards } from "../../src/sharing/wards.ts";
 import { Watches } from "../../src/sharing/watches.ts";
+import { deviceFor } from "../../src/tree/state/devices.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import type { World } from "../contract/host.ts";
@@ -45,40 +49,77 @@ export function person(name: string, random: Random): Person {
 /** Which is said to keep all folders. */
 export const keptBy = "ab".repeat(16) as GroupId;
 
-/** A drive with two folders, its owner's side of sharing, and one holder, which is a real vault. */
-export async function openGiver(vault: Vault, world: World) {
-  const { drive: keys, random } = world;
-  const blocks = new Map<Cid, Uint8Array>();
-  const store = new MemoryStore({}, { blocks, slots: new Map(), journal: [], root: undefined });
-  const clock = new ShiftedClock();
-  const needs = { store, clock, random, log: silentLog };
-  const tree = await openTree(needs, { treeSecret: keys.treeSecret });
-  const folder = async (name: string): Promise<Giveaway> => {
-    const at = { parent: rootIno, name: parseName(name) };
-    const { ino } = await tree.mkdir(nobody, at, { mode: 0o755 });
-    await put(tree, "a file", random.bytes(300_000), ino);
-    return { path: [at.name], ino, expiresAtMs: null };
-  };
-  const [photos, music] = [await folder("photos"), await folder("music")];
-  await tree.commit();
-  const books = new MemoryBooks();
-  const open = async () => {
-    const groups = new Groups({ books });
+/** What all devices of the drive have in common. */
+interface Giver {
+  readonly vault: Vault;
+  readonly world: World;
+  readonly store: MemoryStore;
+  readonly clock: ShiftedClock;
+  readonly devices: GiverDevice[];
+}
+
+/** A device of the drive with its owner's side of sharing: books of its own, and lives. */
+export class GiverDevice {
+  readonly self: PeerId;
+  readonly books = new MemoryBooks();
+  readonly expired: string[] = [];
+  /** What the tree has of ties. */
+  root: Buffer;
+  /** What it has published; the newest root there is, if nothing else. */
+  published: Uint8Array | undefined;
+  /** What that names, where it is not the newest. */
+  blocks: ReadonlyMap<Cid, Uint8Array> = new Map();
+  isThere = true;
+  /** Holders do not answer it. */
+  isCut = false;
+  readonly #giver: Giver;
+  #heads = 0;
+  #last: Uint8Array | undefined;
+
+  constructor(name: string, giver: Giver, root: Buffer) {
+    this.self = peerKeysOf(sha256(Buffer.from(`giver ${name}`))).peer;
+    this.#giver = giver;
+    this.root = root;
+    giver.devices.push(this);
+  }
+
+  async open() {
+    const { world, clock, store, devices } = this.#giver;
+    const { drive: keys, random } = world;
+    const needs = { books: this.books, clock, random, log: silentLog, self: this.self };
+    const tied = new Tied({
+      ...needs, roots: { tied: async (bytes) => void (this.root = Buffer.from(bytes)) },
+    });
+    await tied.open();
+    const groups = new Groups({ ...needs, tied });
     const parts = {
-      books, keys, person: personKeysOf(keys.shareSecret), clock, random, log: silentLog, groups,
-      network: { share: async (...[, act, bytes]: Parameters<ShareNetwork["share"]>) =>
-        vault.share(world.owner, act, bytes) },
+      ...needs, tied, keys, person: personKeysOf(keys.shareSecret), groups,
+      network: { share: (...asked: Parameters<ShareNetwork["share"]>) => this.#ask(...asked) },
       members: () => world.members.map(({ peer }) => peer),
+      others: () => devices.length > 1,
+    };
+    const isThere = (peer: PeerId): boolean => {
+      return devices.some((one) => one.self === peer && one.isThere);
     };
     const given = new Given({
-      ...parts, read: async (cid) => store.get(cid), expired: async () => undefined,
-      published: async () => ({ sequence: 1, root: store.root()!, manifests: [], newest: [], runs: [] }),
+      ...parts, keepers: new Keepers({ ...needs, isThere }),
+      read: async (cid) => this.blocks.get(cid) ?? store.get(cid),
+      expired: async (names) => void this.expired.push(names.join("/")),
+      published: async () => this.#head(), isWithdrawing: () => false,
     });
     const inboxes = new Inboxes({ ...parts, inboxOf: (who) => given.inboxOf(who) });
     const watches = new Watches({
       ...parts, watched: () => given.watched(), groupsOf: async () => [keptBy],
     });
     for (const room of [groups, given, inboxes, watches]) await room.open();
+    await tied.hear(this.root, { isOurs: true });
+    await tied.step();
+    return { tied, groups, given, inboxes, ...this.#doings({ given, inboxes, watches }) };
+  }
+
+  #doings({ given, inboxes, watches }: {
+    readonly given: Given; readonly inboxes: Inboxes; readonly watches: Watches;
+  }) {
     const tell = async () => {
       for (const room of [given, inboxes, watches]) await room.step(never);
     };
@@ -91,9 +132,48 @@ export async function openGiver(vault: Vault, world: World) {
     const leave = (group: string, ...people: readonly Person[]) => {
       return given.leave({ group, people: people.map(({ contact }) => contact.person) }, never);
     };
-    return { given, inboxes, groups, tell, join, leave };
+    return { tell, join, leave };
+  }
+
+  async #ask(...[, act, bytes]: Parameters<ShareNetwork["share"]>): Promise<Uint8Array> {
+    if (this.isCut) throw new HiveError("Unavailable", "test", "cut");
+    return await this.#giver.vault.share(this.#giver.world.owner, act, bytes);
+  }
+
+  #head() {
+    const root = this.published ?? this.#giver.store.root()!;
+    if (root !== this.#last) this.#heads++;
+    this.#last = root;
+    return { sequence: this.#heads, root, manifests: [], newest: [], runs: [] };
+  }
+}
+
+/** A drive with two folders, its owner's side of sharing, and one holder, which is a real vault. */
+export async function openGiver(vault: Vault, world: World) {
+  const { drive: keys, random } = world;
+  const blocks = new Map<Cid, Uint8Array>();
+  const store = new MemoryStore({}, { blocks, slots: new Map(), journal: [], root: undefined });
+  const clock: ShiftedClock = Object.assign(new ShiftedClock(), {
+    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
+  });
+  const needs = { store, clock, random, log: silentLog };
+  const giver: Giver = { vault, world, store, clock, devices: [] };
+  const desk = new GiverDevice("desk", giver, Buffer.alloc(0));
+  const device = deviceFor(desk.self, "desk");
+  const tree = await openTree(needs, { treeSecret: keys.treeSecret, device });
+  const folder = async (name: string): Promise<Giveaway> => {
+    const at = { parent: rootIno, name: parseName(name) };
+    const { ino } = await tree.mkdir(nobody, at, { mode: 0o755 });
+    await put(tree, "a file", random.bytes(300_000), ino);
+    return { path: [at.name], ino, expiresAtMs: null };
   };
-  return { open, store, blocks, photos, music, clock, keys };
+  const [photos, music] = [await folder("photos"), await folder("music")];
+  await tree.commit();
+  /** Another one of the drive's, which has nothing but what the root has. */
+  const another = (name: string, root = desk.root) => new GiverDevice(name, giver, root);
+  return {
+    open: () => desk.open(), desk, another, tree, store, blocks, photos, music, clock, keys,
+  };
 }
 
 /** Somebody's node, which asks that vault and shows what it is given. */
@@ -116,10 +196,11 @@ export async function openReader({ keys }: Person, vault: Vault, world: World) {
   };
   const open = async () => {
     const root = { ties: none };
+    const self = world.stranger.peer;
     const tied = new Tied({
-      ...parts, roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
+      ...parts, self, roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
     });
-    const ours = { ...parts, tied, self: world.stranger.peer };
+    const ours = { ...parts, tied, self };
     const own = new OwnInboxes({ ...ours, keepersOf: () => [] });
     const taken = new Taken({
       ...ours, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),

@@ -230,7 +230,9 @@ test("what came by a link it follows by itself, without a mandate", async (t) =>
   const hers = new ShareMaker(random).grant(personKeysOf(random.bytes(32)));
   const ties = new Map([
     [takenKey(linked), tieAfter(undefined, encodeTakenTie({ ...tie, grant: linked, seed: linkSeed }))],
-    [takenKey(hers), tieAfter(undefined, encodeTakenTie({ ...tie, grant: hers, seed: undefined }))],
+    [takenKey(hers), tieAfter(undefined, encodeTakenTie({
+      ...tie, name: parseName("of a person"), grant: hers, seed: undefined,
+    }))],
   ]);
   const lap = await openLap(clock);
   await using _node = lap.node;
@@ -266,7 +268,9 @@ test("a mandate of another device's, or a forged one, is good for nobody", async
   bent[bent.length - 1]! ^= 1;
   t.equal(await greeting(bent), "Invalid");
 
-  const tied = new Tied({ books: new MemoryBooks(), clock, log: silentLog, roots: { tied: async () => undefined } });
+  const tied = new Tied({
+    books: new MemoryBooks(), clock, log: silentLog, self: lap.peer, roots: { tied: async () => undefined },
+  });
   const coded = new Coded({ tied, clock, log: silentLog, self: lap.peer });
   const leave = (bytes: Uint8Array) => tied.put([[mandateKey(lap.peer), Buffer.from(bytes)]]);
   const other = peerKeysOf(random.bytes(32)).peer;
@@ -317,7 +321,7 @@ class WordDevice {
   coded: readonly AddedView[] | undefined = [];
 
   constructor(keys: PersonKeys, clock: ShiftedClock) {
-    const needs = { clock, log: silentLog };
+    const needs = { clock, log: silentLog, self: peerKeysOf(random.bytes(32)).peer };
     this.tied = new Tied({
       ...needs, books: new MemoryBooks(), roots: {
         tied: async (bytes) => {

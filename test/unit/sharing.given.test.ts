@@ -2,18 +2,21 @@
 import { type Test, test } from "tap";
 import { HiveError } from "../../src/base/errors.ts";
 import { type Ino, type PeerId, parseName, rootIno } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Share, ShareNetwork } from "../../src/base/sharing.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PersonKeys, personKeysOf } from "../../src/crypt/grants.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { parseShare } from "../../src/crypt/share-records.ts";
+import { decodeShareAsk, parseShare } from "../../src/crypt/share-records.ts";
 import type { Contact } from "../../src/sharing/contacts.ts";
 import { Given } from "../../src/sharing/given.ts";
 import { Groups } from "../../src/sharing/groups.ts";
+import { Keepers } from "../../src/sharing/keepers.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { Tied } from "../../src/sharing/tied.ts";
 import type { Audience } from "../../src/sharing/ways.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import { refused } from "../contract/host.ts";
@@ -29,18 +32,23 @@ const peers = [1, 2, 3].map((number) => peerKeysOf(Buffer.alloc(32, number)).pee
 /** Keeps what each holder was told; one of them may take a call and never answer. */
 class Holders implements ShareNetwork {
   readonly told = new Map<PeerId, Share>();
+  readonly #all = new Map<string, Share>();
   silent: PeerId | undefined;
   calls = 0;
 
-  async share(...[to, , payload, options]: Parameters<ShareNetwork["share"]>): Promise<Uint8Array> {
-    this.calls++;
+  async share(...[to, act, payload, options]: Parameters<ShareNetwork["share"]>): Promise<Uint8Array> {
     if (to === this.silent) await silence(options?.signal);
+    if (act === "get") {
+      return this.#all.get(`${to} ${decodeShareAsk(payload).share}`)?.bytes ?? Buffer.alloc(0);
+    }
+    this.calls++;
     const share = parseShare(payload);
-    const known = this.told.get(to);
+    const known = this.#all.get(`${to} ${share.share}`);
     if (known !== undefined && known.sequence >= share.sequence && known.bytes !== share.bytes) {
       throw new HiveError("Stale", "test", `${share.sequence}`);
     }
     this.told.set(to, share);
+    this.#all.set(`${to} ${share.share}`, share);
     return Buffer.alloc(0);
   }
 }
@@ -65,11 +73,19 @@ async function made() {
   const holders = new Holders();
   const books = new MemoryBooks();
   const expired: string[] = [];
+  /** Of which old copies are still to go. */
+  const withdrawing = new Set<string>();
   let sequence = 1;
+  const self = peerKeysOf(Buffer.alloc(32, 9)).peer;
+  const needs = { books, clock, random, log: silentLog, self };
   const open = async () => {
+    const tied = new Tied({ ...needs, roots: { tied: async () => undefined } });
+    await tied.open();
     const given = new Given({
-      books, keys, person: personKeysOf(driveSeed), clock, random, log: silentLog,
-      groups: new Groups({ books }), network: holders, members: () => peers, read: async (cid) => store.get(cid),
+      ...needs, tied, keys, person: personKeysOf(driveSeed), others: () => false,
+      groups: new Groups({ ...needs, tied }), keepers: new Keepers({ ...needs, isThere: () => true }),
+      isWithdrawing: (at) => withdrawing.has(at.join("/")),
+      network: holders, members: () => peers, read: async (cid) => store.get(cid),
       published: async () => ({
         sequence, root: store.root()!, manifests: [], newest: [], runs: [],
       }),
@@ -79,7 +95,7 @@ async function made() {
     return given;
   };
   const commit = async () => { await tree.commit(); sequence++; };
-  return { open, holders, clock, expired, tree, path, ino, commit };
+  return { open, holders, clock, expired, tree, path, ino, commit, books, withdrawing };
 }
 
 function contact(name: string): { readonly keys: PersonKeys; readonly contact: Contact } {
@@ -136,8 +152,11 @@ test("each head is followed by a record for those who may read, until one is shu
 
     const again = await open();
     await again.step(never);
-    t.ok(holders.told.get(peers[0]!)!.sequence > third.sequence, "a new life uses no number twice");
+    t.equal(holders.told.get(peers[0]!)!.sequence, third.sequence, "a new life begins with no news");
     t.strictSame([...readers(t, holders)], [ben.contact.person]);
+    await again.give({ path, ino, expiresAtMs: null }, eve.contact);
+    await again.step(never);
+    t.ok(holders.told.get(peers[0]!)!.sequence > third.sequence, "and uses no number twice");
     t.strictSame(await again.renewing(), [away.path], "what is to be renewed is remembered");
     await again.renewed(away.path);
     t.strictSame(await again.renewing(), []);
@@ -182,4 +201,57 @@ test("whose time is over is left out, and what he knew is to be renewed", async 
   t.strictSame([...readers(t, holders)], [ben.contact.person]);
   t.strictSame(expired, ["photos"]);
   t.strictSame(await given.renewing(), [path]);
+});
+
+test("there is room for so many folders at a time, whatever was shared before", async (t) => {
+  const { open, holders, tree, commit, books, withdrawing } = await made();
+  const { sharesMax } = limits.sharing;
+  const folders = [];
+  for (let number = 0; number < sharesMax + 2; number++) {
+    const name = parseName(`folder ${number}`);
+    const { ino } = await tree.mkdir(nobody, { parent: rootIno, name }, { mode: 0o755 });
+    folders.push({ path: [name], ino, expiresAtMs: null });
+  }
+  await commit();
+  let given = await open();
+  const ben = contact("Ben");
+  const fromBen: Audience = { kind: "person", person: ben.contact.person };
+  const grants = [];
+  for (const folder of folders.slice(0, sharesMax)) grants.push(await given.give(folder, ben.contact));
+  await given.step(never);
+  const [next, last] = folders.slice(sharesMax) as [typeof folders[0], typeof folders[0]];
+  const [first, second] = folders as [typeof folders[0], typeof folders[0]];
+  await refused(t, "one more", given.give(next!, ben.contact), "Quota");
+
+  holders.silent = peers[1];
+  const soon = new AbortController();
+  const revoking = given.revoke(first!, fromBen, soon.signal);
+  while (holders.told.get(peers[2]!)?.readers.length !== 0) await new Promise(setImmediate);
+  soon.abort(new HiveError("TimedOut", "test", "revoke"));
+  await revoking;
+  await refused(t, "not all holders know", given.give(next!, ben.contact), "Quota");
+  holders.silent = undefined;
+  await given.step(never);
+  await refused(t, "new secrets are to come", given.give(next!, ben.contact), "Quota");
+  await given.renewed(first!.path);
+  withdrawing.add(first!.path.join("/"));
+  await refused(t, "old copies are to go", given.give(next!, ben.contact), "Quota");
+  withdrawing.clear();
+  const fresh = await given.give(next!, ben.contact);
+  t.not(fresh.share, grants[0]?.share, "an id of its own");
+  await given.step(never);
+  const of = (share: string) => [...books.pairs.keys()].filter((key) => key.includes(share));
+  t.strictSame(of(grants[0]!.share), [], "nothing is left of the other");
+  t.equal(given.list(() => "?").length, sharesMax);
+  t.equal(given.folders().includes(first!.ino), false);
+
+  // A later life, too; and the same folder is shared anew like any other one.
+  given = await open();
+  await given.step(never);
+  t.equal(given.list(() => "?").length, sharesMax);
+  await given.revoke(second!, fromBen, never);
+  await given.renewed(second!.path);
+  const again = await given.give(first!, ben.contact);
+  t.notOk(grants.some(({ share }) => share === again.share));
+  await refused(t, "and no more", given.give(last!, ben.contact), "Quota");
 });

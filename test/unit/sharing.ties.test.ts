@@ -14,7 +14,7 @@ import type { ShareNetwork } from "../../src/base/sharing.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
-import { encodeTies, joinTies, parseTies, tieAfter } from "../../src/dag/ties.ts";
+import { encodeTies, joinTies, parseTies, tieAfter, tieCounted } from "../../src/dag/ties.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { Contacts } from "../../src/sharing/contacts.ts";
 import { apart } from "../../src/sharing/names-apart.ts";
@@ -66,7 +66,7 @@ class Device {
   async open(): Promise<void> {
     const roots = { tied: async (bytes: Uint8Array) => void (this.kept = Buffer.from(bytes)) };
     const needs = { books: this.books, clock, log: silentLog, random };
-    this.tied = new Tied({ ...needs, roots });
+    this.tied = new Tied({ ...needs, roots, self: this.self });
     const ours = { ...needs, tied: this.tied, self: this.self };
     this.contacts = new Contacts({ ...ours, askKey: async () => ben.sealPublic });
     this.taken = new Taken({
@@ -216,7 +216,7 @@ test("a tree is told nothing before it is known what it has", async (t) => {
   fresh.kept = root;
   const told: Uint8Array[] = [];
   fresh.tied = new Tied({
-    books: fresh.books, clock, log: silentLog,
+    books: fresh.books, clock, log: silentLog, self: fresh.self,
     roots: { tied: async (bytes) => void told.push(bytes) },
   });
   await fresh.tied.open();
@@ -225,7 +225,10 @@ test("a tree is told nothing before it is known what it has", async (t) => {
   t.strictSame(told, []);
   await fresh.tied.hear(root, { isOurs: true });
   await fresh.tied.step();
-  const both = joinTies(parseTies(root), new Map([["c/x", tieAfter(undefined, Buffer.from("y"))]]));
+  const news = new Map([
+    ["c/x", tieAfter(undefined, Buffer.from("y"))], [`v/${fresh.self}`, tieCounted(undefined)],
+  ]);
+  const both = joinTies(parseTies(root), news);
   t.ok(Buffer.from(told[0]!).equals(encodeTies(both)), "with what it had, and what is new");
 });
 
