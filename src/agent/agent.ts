@@ -31,6 +31,7 @@ import { type Loop, startLoop } from "./loop.ts";
 import { Outlook, type RepairOutlook } from "./outlook.ts";
 import { Probe } from "./probe.ts";
 import { Repair } from "./repair.ts";
+import { RescueStep } from "./rescue.ts";
 import { Samples } from "./samples.ts";
 import { verifyAll } from "./verify.ts";
 import { unplacedOf } from "./waiting-words.ts";
@@ -116,7 +117,8 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
   const { reclaimer, devices, hearing, telling, roll } = transfer;
-  const healing = [reclaimer, probe, drift, repair, new Balance(parts)].map(polite);
+  const rescue = new RescueStep(parts);
+  const healing = [reclaimer, probe, drift, repair, rescue, new Balance(parts)].map(polite);
   const own = [uploader, devices, hearing, telling, roll, adopt, audit];
   const steps = [...own, ...healing, publish, ...more];
   const agent = new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });

@@ -149,6 +149,11 @@ export interface UploadSource {
   placed(cids: readonly Cid[]): Promise<void>;
   /** The round's root has been published. */
   endRound(root: Uint8Array): Promise<void>;
+  /**
+   * Peers have lost these: those that are here, and whole, wait for peers again, and there is a
+   * round for them. Answers which.
+   */
+  lost(cids: readonly Cid[]): Promise<readonly Cid[]>;
 }
 
 /** What a drive refers to, at one moment: for whoever gives back the room of all the rest. */

@@ -39,6 +39,8 @@ export const agentLimits = {
     mendsPerStep: 32,
     /** Shards kept in a plan, of segments in equal danger: what some steps bring. */
     mendsPlannedMax: 1024,
+    /** Whether holders have lost something beyond repair is looked at this often. */
+    rescueEveryMs: 600_000,
     /** Segments looked at before others have the thread: some milliseconds of the widest. */
     segmentsPerSlice: 512,
     /** Segments mended at once: each is k shards and all that it lacks, in memory. */

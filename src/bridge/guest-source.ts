@@ -33,6 +33,7 @@ export function serveGuests(sources: GuestSources, census: GuestCensus): Handler
     "guest.read": serve<Cid>((source, cid) => source.read(cid)),
     "guest.placed": serve<readonly Cid[]>((source, cids) => source.placed(cids)),
     "guest.endRound": serve<Uint8Array>((source, root) => source.endRound(root)),
+    "guest.lost": serve<readonly Cid[]>((source, cids) => source.lost(cids)),
     "guest.census": (asked) => census(...(asked as Asked<number>)),
   };
 }
@@ -48,6 +49,7 @@ export function remoteGuest(
     read: (cid) => ask<Uint8Array>("read", cid),
     placed: (cids) => ask("placed", cids),
     endRound: (root) => ask("endRound", root),
+    lost: (cids) => ask("lost", cids),
   };
   return { source, census: { census: (blocks) => ask<Census | undefined>("census", blocks) } };
 }

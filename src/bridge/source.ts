@@ -27,6 +27,7 @@ export function serveSource(
     "source.read": (cid) => source.read(cid as Cid),
     "source.placed": (cids) => source.placed(cids as readonly Cid[]),
     "source.endRound": (root) => source.endRound(root as Uint8Array),
+    "source.lost": (cids) => source.lost(cids as readonly Cid[]),
     "blocks.has": (cid) => source.has(cid as Cid),
     "blocks.get": (cid, signal) => source.get(cid as Cid, { signal }),
   };
@@ -40,6 +41,7 @@ export function remoteSource(channel: Channel): LocalSource {
     read: async (cid) => (await channel.call("source.read", cid)) as Uint8Array,
     placed: async (cids) => void (await channel.call("source.placed", cids)),
     endRound: async (root) => void (await channel.call("source.endRound", root)),
+    lost: async (cids) => (await channel.call("source.lost", cids)) as readonly Cid[],
   };
 }
 
@@ -73,4 +75,5 @@ export const emptySource: UploadSource = {
   },
   placed: async () => {},
   endRound: async () => {},
+  lost: async () => [],
 };

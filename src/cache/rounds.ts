@@ -152,6 +152,13 @@ export class Rounds {
     }
   }
 
+  /** Peers have these no more: they are to go up again, though the newest root is published. */
+  lost(entries: readonly BlockEntry[]): void {
+    for (const entry of entries) if (!entry.is(marks.dirty)) this.#catalog.setDirty(entry);
+    this.#published = 0;
+    this.#publishedChanged = true;
+  }
+
   /** False when the root is none that this cache has committed lately. */
   end(root: Uint8Array): boolean {
     const known = [this.#round?.commit, this.#committed];

@@ -19,6 +19,7 @@ export function readAside(source: PlacedSource): UploadSource {
     beginRound: (options) => source.beginRound(options),
     placed: (cids) => source.placed(cids),
     endRound: (root) => source.endRound(root),
+    lost: (cids) => source.lost(cids),
     async read(cid, into) {
       const place = await source.place(cid);
       const bytes = place === undefined ? undefined : await readAt(place, into);

@@ -238,6 +238,10 @@ export class Store implements Cache {
     return this.#uploads.endRound(root);
   }
 
+  lost(cids: readonly Cid[]): Promise<readonly Cid[]> {
+    return this.#uploads.lost(cids);
+  }
+
   dropClean({ pinned } = { pinned: false }): Promise<number> {
     return this.#cleaner.dropClean({ retained: pinned });
   }

@@ -4,12 +4,13 @@
  */
 import type { BlockPlace, RoundOptions, UploadRound } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Catalog } from "./catalog.ts";
 import type { DirtyRoom } from "./dirty-room.ts";
+import { type BlockEntry, marks } from "./entry.ts";
 import { headerBytes } from "./frame.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Reading } from "./reading.ts";
@@ -80,6 +81,31 @@ export class Uploads implements PlacedSource, Disposable {
     if (!known) log.warn("cache.round-of-another-root");
     room.wake();
     await group.request("settled");
+  }
+
+  async lost(cids: readonly Cid[]): Promise<readonly Cid[]> {
+    const { rounds, group, tell } = this.#needs;
+    const here: BlockEntry[] = [];
+    for (const cid of cids) here.push(...await this.#whole(cid));
+    if (here.length === 0) return [];
+    rounds.lost(here);
+    await group.request("settled");
+    tell();
+    return here.map(({ cid }) => cid);
+  }
+
+  /** Read once: what is spoilt here as well would keep every head back. */
+  async #whole(cid: Cid): Promise<readonly BlockEntry[]> {
+    const { catalog, reading } = this.#needs;
+    const entry = catalog.get(cid);
+    if (entry === undefined || entry.is(marks.broken | marks.condemned)) return [];
+    try {
+      await reading.read(entry);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return [];
+    }
+    return catalog.get(cid) === entry ? [entry] : [];
   }
 
   [Symbol.dispose](): void {

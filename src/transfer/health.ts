@@ -18,6 +18,7 @@ import { type PublishNeeds, republishHead } from "./heads/publish.ts";
 import { type Lacking, dropShard, mendSegment, moveHolders } from "./placed/mend.ts";
 import type { Mover } from "./placed/move.ts";
 import type { Outgoing } from "./placed/outgoing.ts";
+import type { Rescue } from "./placed/rescue.ts";
 import type { Surplus } from "./placed/surplus.ts";
 import { type ProbedShard, probeShard } from "./reads/probe-shard.ts";
 import type { Records } from "./reads/records.ts";
@@ -34,6 +35,7 @@ export interface HealthNeeds extends PublishNeeds {
   readonly placer: Placer;
   readonly outgoing: Outgoing;
   readonly mover: Mover;
+  readonly rescue: Rescue;
   readonly devices: Pick<Devices, "areOthers" | "isFirst" | "peers">;
   readonly recovering: { isUnderWay: boolean };
 }
@@ -62,6 +64,8 @@ export interface Health {
   probeShard(shard: HeldShard, signal: AbortSignal): Promise<ProbedShard>;
   /** Brings shards of a segment to their members; answers which were taken. */
   mendSegment(lacking: Lacking, signal: AbortSignal): Promise<ReadonlySet<number>>;
+  /** These segments are lost, and no others: what is here of them goes up again. */
+  rescue(lost: readonly SegmentId[]): Promise<number>;
   /** Sends head and manifests again, for members who were away. */
   republish(signal: AbortSignal): Promise<void>;
 
@@ -127,6 +131,7 @@ export function healthOf(parts: HealthNeeds): Health {
     dropShard: (shard) => dropShard(parts, shard),
     probeShard: (shard, signal) => probeShard(parts, shard, signal),
     mendSegment: (lacking, signal) => mendSegment(parts, lacking, signal),
+    rescue: (lost) => parts.rescue.rescue(lost),
     republish: async (signal) => {
       for (const manifest of groups.all()) await groups.tell(manifest);
       await republishHead(parts, signal);

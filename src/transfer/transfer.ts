@@ -43,6 +43,7 @@ import { type Clearing, openClearing } from "./placed/clearing.ts";
 import { Mover } from "./placed/move.ts";
 import { Outgoing } from "./placed/outgoing.ts";
 import { Reclaimer, reclaimNow } from "./placed/reclaim.ts";
+import { Rescue } from "./placed/rescue.ts";
 import { Surplus } from "./placed/surplus.ts";
 import { Downloader } from "./reads/download.ts";
 import { HedgeBudget, Pace } from "./reads/pace.ts";
@@ -195,19 +196,22 @@ export async function openTransfer(
   await outgoing.open();
   const reading = { records, reader, placer, catalog };
   const mover = new Mover({ ...parts, ...reading, outgoing });
+  const rescue = new Rescue({ ...parts, catalog, outgoing });
   const brake = roll.brakeOver(needs.brake ?? noBrake);
   const direct = directly({ ...parts, devices, find, fetch: (cid) => downloader.fetch(cid) });
   devices.there = () => direct.telling.there();
   const source = afterLoans(needs.source, direct.lender);
   const known = { peers: direct.known };
-  const rounds = new Uploader({ ...parts, source, catalog, placer, devices: known, outgoing });
+  const sent = { source, catalog, placer, devices: known, outgoing, lost: rescue };
+  const rounds = new Uploader({ ...parts, ...sent });
   await rounds.open();
   const uploader = new BrakedUploader(rounds, brake);
   const recovering = { isUnderWay: false };
   const census = needs.census ?? { census: async () => undefined };
   const found = { ...parts, devices, census, catalog, mover, outgoing };
   const reclaimer = new Reclaimer({ ...found, uploader: rounds });
-  const acting = { devices, outgoing, mover, recovering, downloader, uploader, reclaimer };
+  const kept = { outgoing, mover, rescue, reclaimer };
+  const acting = { ...kept, devices, recovering, downloader, uploader };
   return new DriveTransfer({ ...parts, ...reading, ...direct, ...acting });
 }
 
@@ -230,6 +234,7 @@ interface Parts extends TransferNeeds {
   readonly telling: Telling;
   readonly outgoing: Outgoing;
   readonly mover: Mover;
+  readonly rescue: Rescue;
   readonly recovering: { isUnderWay: boolean };
   readonly downloader: Downloader;
   readonly uploader: BrakedUploader;

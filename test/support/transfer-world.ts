@@ -98,6 +98,11 @@ export class MemorySource implements UploadSource {
     }
   }
 
+  /** Nothing that was placed is here any more. */
+  async lost(): Promise<readonly Cid[]> {
+    return [];
+  }
+
   async endRound(root: Uint8Array): Promise<void> {
     if (this.newest !== undefined && Buffer.from(root).equals(this.newest)) this.published = this.newest;
   }

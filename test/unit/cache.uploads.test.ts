@@ -102,6 +102,7 @@ test("blocks are read where they lie, and only what is not right there is asked 
     place: (cid) => store.place(cid),
     placed: (cids) => store.placed(cids),
     endRound: (each) => store.endRound(each),
+    lost: (cids) => store.lost(cids),
     read: (cid) => {
       asked.push(cid);
       return store.read(cid);
@@ -134,6 +135,7 @@ test("bytes that are wrong where they lie are the cache's to judge", async (t) =
     place: async () => ({ ...place, offsetBytes: place.offsetBytes + 1 }),
     placed: (cids) => store.placed(cids),
     endRound: (each) => store.endRound(each),
+    lost: (cids) => store.lost(cids),
     read: (cid) => store.read(cid),
   });
   t.ok(block.bytes.equals(await moved.read(block.cid)), "it had only moved");

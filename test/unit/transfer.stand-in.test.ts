@@ -63,6 +63,7 @@ class Machine implements AsyncDisposable {
       read: (cid, into) => store.read(cid, into),
       placed: (cids) => store.placed(cids),
       endRound: (root) => store.endRound(root),
+      lost: (cids) => store.lost(cids),
     };
     const random = seededRandom(`${seed} ${books.pairs.size}`);
     const standIns: StandInMaker = { standIn: (asked) => this.tree.standIn(asked) };

@@ -93,5 +93,6 @@ export function afterLoans(
     read: (cid, into) => source.read(cid, into),
     placed: (cids) => source.placed(cids),
     endRound: (root) => source.endRound(root),
+    lost: (cids) => source.lost(cids),
   };
 }

@@ -1,18 +1,14 @@
 /** A round of the uploader: what the cache has to place, less what an earlier life placed. */
-import type {
-  BlockInfo,
-  KeyValue,
-  SlotName,
-  UploadRound,
-  UploadSource,
-} from "../../base/blocks.ts";
+import type { BlockInfo, KeyValue, SlotName, UploadRound } from "../../base/blocks.ts";
+import { type UploadSource, unknownSlot } from "../../base/blocks.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { Cid } from "../../base/ids.ts";
+import type { Cid, SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import { type SegmentBooks, heldCount } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
+import { wholeDrive } from "../groups/policies.ts";
 import { type Renewal, type ToldRoot, lastTold } from "../heads/publish.ts";
 import { type Lane, lanesOf } from "./lanes.ts";
 
@@ -57,6 +53,8 @@ export interface RoundNeeds {
   readonly catalog: Catalog;
   readonly segments: SegmentBooks;
   readonly groups: Groups;
+  /** Segments that peers have lost, whatever the books say of their holders. */
+  readonly lost: { has(segment: SegmentId): boolean };
 }
 
 /** Blocks that were placed in an earlier life are told as such and not sent again. */
@@ -68,7 +66,8 @@ export async function roundOf(
   for (let from = 0; from < all.length; from += lookupsAtOnce) {
     const some = all.slice(from, from + lookupsAtOnce);
     const known = await Promise.all(some.map(({ cid }) => isPlaced(needs, cid)));
-    blocks.push(...some.filter(({ cid }, at) => known[at] === false && !spoilt.has(cid)));
+    const left = some.filter(({ cid }, at) => known[at] === false && !spoilt.has(cid));
+    blocks.push(...await Promise.all(left.map((block) => withSlot(needs, block, policies))));
     const placed = some.filter((_, at) => known[at]).map(({ cid }) => cid);
     if (placed.length === 0) continue;
     needs.catalog.since.note(placed);
@@ -86,9 +85,22 @@ export async function beginRenewal(
   return told && { ...told, lanes: [], policies: [], beganMs: 0, isRenewal: true };
 }
 
-async function isPlaced({ catalog, segments, groups }: RoundNeeds, cid: Cid): Promise<boolean> {
+/** A block that was fetched once goes by the policy that it lay under. */
+async function withSlot(
+  { catalog, groups }: RoundNeeds, block: BlockInfo, policies: readonly SlotName[],
+): Promise<BlockInfo> {
+  if (block.slot !== unknownSlot) return block;
+  const entry = await catalog.find(block.cid);
+  const name = entry === undefined ? undefined : groups.nameOf(entry.group);
+  const known = policies.find((one) => one.name === name)?.slot;
+  const slot = name === wholeDrive ? 0 : known;
+  return slot === undefined ? block : { ...block, slot };
+}
+
+async function isPlaced(needs: RoundNeeds, cid: Cid): Promise<boolean> {
+  const { catalog, segments, groups, lost } = needs;
   const entry = await catalog.find(cid);
-  if (entry === undefined) return false;
+  if (entry === undefined || lost.has(entry.segment)) return false;
   const state = segments.get(entry.segment);
   const manifest = state === undefined ? undefined : groups.get(state.group);
   // Of a segment that is lost or half lost, the block at hand may be the last copy.

@@ -33,7 +33,7 @@ import { Halves } from "./halves.ts";
 import { type Lane, type LaneStatus, groupFor, isLaneDone, keepWaiting, laneStatus, lanesOf }
   from "./lanes.ts";
 import { waitingOf } from "./lanes.ts";
-import { type Round, RoundCount, beginRenewal, roundOf } from "./round.ts";
+import { type Round, RoundCount, type RoundNeeds, beginRenewal, roundOf } from "./round.ts";
 import { Sending } from "./sending.ts";
 import { StandingIn, type StandingInNeeds } from "./standing-in.ts";
 
@@ -55,6 +55,7 @@ export interface UploadNeeds extends Pick<StandingInNeeds, "standIns" | "outgoin
   readonly devices?: { peers(): readonly PeerId[] };
   readonly renewal: Renewal;
   readonly witness: Witness;
+  readonly lost: RoundNeeds["lost"];
   readonly onPublished?: () => void;
 }
 
