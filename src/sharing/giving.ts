@@ -136,12 +136,14 @@ export class Giving {
     if (path.join("/") !== this.#given.path.join("/")) await this.#keep({ path });
   }
 
+  /** What is not done when the signal comes is left to the next step. */
   async follow(signal: AbortSignal): Promise<void> {
     try {
       const published = await this.#needs.published();
       if (this.#isDue(published)) await this.#look(published, signal);
       await this.#succession.tell(signal);
     } catch (error) {
+      if (signal.aborted) return;
       if (!isFault(error)) throw error;
       this.trouble = describe(error);
       this.#needs.log.warn("sharing.given", { why: this.trouble });

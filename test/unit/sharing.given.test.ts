@@ -179,7 +179,7 @@ test("a holder that does not answer keeps nobody from being shut out", { timeout
     const revoking = given.revoke({ path, ino }, fromEve, soon.signal);
     while (holders.told.get(peers[0]!)?.readers.length !== 1) await new Promise(setImmediate);
     t.strictSame(holders.told.get(peers[2]!)?.readers.map(({ person }) => person), [ben.contact.person]);
-    soon.abort(new HiveError("TimedOut", "test", "revoke"));
+    soon.abort(new DOMException("as of a signal that has its time", "TimeoutError"));
     await revoking;
     await hanging;
     t.equal(given.list(() => "?")[0]?.told, 2, "two of three");

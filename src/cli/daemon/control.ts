@@ -119,6 +119,8 @@ function flatten(error: unknown): Refusal {
   if (error instanceof SuppressedError) return flatten(error.suppressed);
   if (isFault(error)) return { kind: error.kind, op: error.op, subject: error.subject };
   const words = error instanceof Error ? error.message : String(error);
+  const isLate = error instanceof Error && error.name === "TimeoutError";
+  if (isLate) return { kind: "TimedOut", op: "control", subject: words };
   return { kind: "Unsupported", op: "control", subject: words };
 }
 
