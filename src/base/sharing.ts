@@ -68,10 +68,10 @@ export interface Grant {
 
 /**
  * put: a newer record. get: the record, if it is newer. key: this node's person's X-Wing key.
- * write: a guest's record, to one who keeps the owner's. dismiss: a device of a reader's acts for
- * her no more.
+ * write: a guest's record, to one who keeps the owner's; or a reader's word that a device of hers
+ * acts for her no more.
  */
-export const shareActs = ["put", "get", "key", "write", "dismiss"] as const;
+export const shareActs = ["put", "get", "key", "write"] as const;
 export type ShareAct = (typeof shareActs)[number];
 export type ShareHost = ActHost<"share", ShareAct>;
 export type ShareNetwork = ActNetwork<"share", ShareAct>;

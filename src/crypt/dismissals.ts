@@ -5,17 +5,17 @@
  * device the later counts, so it ends all before it, and none that follows.
  *
  *   dismissal  a certificate (records.ts) that expires a millisecond after it was issued
- *   told       32-byte owner | 16-byte share | dismissal: of a folder that she may read
+ *   told       as a `write` (share-records.ts): 32-byte owner of what she reads | dismissal
+ *
+ * Older versions know no other such record than that of a folder, and answer that this is none; an
+ * act of its own would end their stream.
  */
-import { Reader, Writer } from "../base/bytes.ts";
-import { type OwnerId, type PeerId, type ShareId, parseOwnerId, parseShareId }
-  from "../base/ids.ts";
+import { isFault } from "../base/errors.ts";
+import type { OwnerId, PeerId } from "../base/ids.ts";
 import type { DeviceCertificate } from "../base/records.ts";
-import { publicKeyBytes } from "./ed25519.ts";
 import type { OwnerSigner } from "./certificates.ts";
 import { parseDeviceCertificate, signDeviceCertificate } from "./records.ts";
-
-const shareIdBytes = 16;
+import { decodeShareWrite, encodeShareWrite } from "./share-records.ts";
 
 export function signDismissal(
   person: OwnerSigner,
@@ -32,19 +32,25 @@ export function isDismissal({ issuedAtMs, expiresAtMs }: DeviceCertificate): boo
 
 export interface ToldDismissal {
   readonly owner: OwnerId;
-  readonly share: ShareId;
   readonly dismissal: DeviceCertificate;
 }
 
-export function encodeDismissal({ owner, share, dismissal }: ToldDismissal): Buffer {
-  return new Writer(512).hex(owner).hex(share).raw(dismissal.bytes).finish();
+export function encodeDismissal({ owner, dismissal }: ToldDismissal): Buffer {
+  return encodeShareWrite({ owner, record: dismissal.bytes });
 }
 
-export function decodeDismissal(bytes: Uint8Array): ToldDismissal {
-  const reader = new Reader(bytes, "share.dismissal");
-  const owner = parseOwnerId(reader.hex(publicKeyBytes));
-  const share = parseShareId(reader.hex(shareIdBytes));
-  const dismissal = parseDeviceCertificate(reader.raw(reader.restBytes));
-  if (!isDismissal(dismissal)) throw reader.corrupt("certificate");
-  return { owner, share, dismissal };
+/** Undefined when it is of something else. */
+export function dismissalIn(written: Uint8Array): ToldDismissal | undefined {
+  const { owner, record } = decodeShareWrite(written);
+  const dismissal = certificateIn(record);
+  return dismissal !== undefined && isDismissal(dismissal) ? { owner, dismissal } : undefined;
+}
+
+function certificateIn(record: Uint8Array): DeviceCertificate | undefined {
+  try {
+    return parseDeviceCertificate(record);
+  } catch (error) {
+    if (!isFault(error, "Corrupt")) throw error;
+    return undefined;
+  }
 }

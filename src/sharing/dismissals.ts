@@ -61,11 +61,11 @@ export class Dismissals {
     dismissal: DeviceCertificate, { held: { grant } }: Readable, signal: AbortSignal,
   ): Promise<void> {
     const { network, keepersOf } = this.#needs;
-    const { owner, share, peers } = grant;
-    const told = encodeDismissal({ owner, share, dismissal });
+    const { owner, peers } = grant;
+    const told = encodeDismissal({ owner, dismissal });
     const telling = this.#telling(`${dismissal.peer}/${dismissal.issuedAtMs}/${owner}`, told);
     await telling.tell([...new Set([...keepersOf(owner), ...peers])], (peer, bytes) => {
-      return network.share(peer, "dismiss", bytes, { signal });
+      return network.share(peer, "write", bytes, { signal });
     }, signal);
   }
 

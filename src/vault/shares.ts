@@ -37,8 +37,7 @@ export class Shares implements ShareHost {
       case "put": return this.#put(from, parseShare(payload));
       case "get": return this.#get(from, payload);
       case "write": return this.#write(from, payload);
-      case "key":
-      case "dismiss": throw new HiveError("Unsupported", "vault.share", act);
+      case "key": throw new HiveError("Unsupported", "vault.share", act);
       default: return unreachable(act);
     }
   }

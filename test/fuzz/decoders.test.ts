@@ -10,7 +10,7 @@ import { type Kind, isFault } from "../../src/base/errors.ts";
 import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId, ShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { decodeDismissal, encodeDismissal, signDismissal } from "../../src/crypt/dismissals.ts";
+import { dismissalIn, encodeDismissal, signDismissal } from "../../src/crypt/dismissals.ts";
 import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/device-roll.ts";
 import { signDeletion } from "../../src/crypt/deletions.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
@@ -278,9 +278,9 @@ const decoders: readonly Decoder[] = [
     }).bytes],
   },
   {
-    name: "dismissal", bytesMax: payloadBytesMax, decode: decodeDismissal,
+    name: "dismissal", bytesMax: payloadBytesMax, decode: dismissalIn,
     valid: [encodeDismissal({
-      owner: drive.owner, share: shares.share,
+      owner: drive.owner,
       dismissal: signDismissal(drive, { peer: peer.peer, name: "lap", atMs: 1e12 }),
     })],
   },

@@ -7,13 +7,13 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import type { AddedView } from "../../src/base/devices.ts";
-import { type Ino, type PeerId, type ShareId, parseName } from "../../src/base/ids.ts";
+import { type Ino, type OwnerId, type PeerId, type ShareId, parseName } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { DeviceCertificate } from "../../src/base/records.ts";
 import { certifier } from "../../src/crypt/certificates.ts";
-import { decodeDismissal, encodeDismissal, isDismissal, signDismissal }
+import { dismissalIn, encodeDismissal, isDismissal, signDismissal }
   from "../../src/crypt/dismissals.ts";
 import { type PersonKeys, openGrant, personKeysOf } from "../../src/crypt/grants.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
@@ -98,6 +98,7 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
       isRemoved: (certificate) => dismissed.has(certificate),
     },
   });
+  await using older = await openTestNode({ clock, host: () => vault, more: { sharing: vault } });
   const giver = await openGiver(vault, world);
   const side = await giver.open();
   const ann = person("Ann", random);
@@ -172,14 +173,16 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
     t.equal(outcomeOf(() => openShare(theirs, record, 0)), "Corrupt", "it has no key of what is given later");
   }
   const dismissal = parseDeviceCertificate(left[0]![1].value!);
-  const told = (share = grant.share) => encodeDismissal({ owner, share, dismissal });
-  const dismiss = (from: TestNode, payload = told()): Promise<string> => {
-    return faultOf(from.peers.share(holder.keys.peer, "dismiss", payload));
+  const dismiss = (from: TestNode, { of = owner, to = holder } = {}): Promise<string> => {
+    const told = encodeDismissal({ owner: of, dismissal });
+    return faultOf(from.peers.share(to.keys.peer, "write", told));
   };
   await using stranger = await openTestNode({ clock });
   await stranger.peers.connect(holder.address);
   t.equal(await dismiss(stranger), "Denied", "not by a stranger");
-  t.equal(await dismiss(lap.node, told("ef".repeat(16) as ShareId)), "NotFound", "nor of a folder that is not");
+  for (const whose of [ann.contact.person, "ef".repeat(32) as OwnerId]) {
+    t.equal(await dismiss(lap.node, { of: whose }), "Denied", "nor of whom nothing is here");
+  }
   t.equal(await faultOf(ask(grant.share)), "none", "a holder that was not told answers it");
   // On another device of hers, which has the words.
   await using home = await openTestNode({
@@ -187,7 +190,8 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
       peer, name: "home", issuedAtMs: clock.now(), expiresAtMs: clock.now() + day,
     })],
   });
-  await home.peers.connect(holder.address);
+  for (const { address } of [holder, older]) await home.peers.connect(address);
+  t.equal(await dismiss(home, { to: older }), "Invalid", "an older version says that it is no share");
   const dismissals = new Dismissals({
     tied: desk.tied, person: ann.keys, clock, log: silentLog, network: home.peers,
     readable: () => desk.taken.readable(), keepersOf: () => [holder.keys.peer],
@@ -426,7 +430,6 @@ interface DismissalVectors {
   readonly name: string;
   readonly atMs: number;
   readonly owner: string;
-  readonly share: string;
   readonly dismissal: string;
   readonly told: string;
   readonly wrong: readonly { readonly value: string; readonly comment: string }[];
@@ -435,16 +438,17 @@ interface DismissalVectors {
 test("frozen: a dismissal, and how it is told", (t) => {
   const file = new URL("../vectors/crypt.dismissals.json", import.meta.url);
   const frozen = JSON.parse(readFileSync(file, "utf8")) as DismissalVectors;
-  const { personSeed, peer, name, atMs, owner, share, dismissal, told, wrong } = frozen;
+  const { personSeed, peer, name, atMs, owner, dismissal, told, wrong } = frozen;
   const keys = personKeysOf(Buffer.from(personSeed, "hex"));
   const signed = signDismissal(asSigner(keys), { peer: peer as PeerId, name, atMs });
   t.equal(Buffer.from(signed.bytes).toString("hex"), dismissal);
-  const found = decodeDismissal(Buffer.from(told, "hex"));
-  t.match(found, { owner, share, dismissal: { owner: personIdOf(keys), peer, issuedAtMs: atMs } });
-  t.equal(encodeDismissal(found).toString("hex"), told);
+  const found = dismissalIn(Buffer.from(told, "hex"));
+  t.match(found, { owner, dismissal: { owner: personIdOf(keys), peer, issuedAtMs: atMs } });
+  t.equal(encodeDismissal(found!).toString("hex"), told);
   for (const { value, comment } of wrong) {
-    t.equal(outcomeOf(() => decodeDismissal(Buffer.from(value, "hex"))), "Corrupt", comment);
+    t.equal(dismissalIn(Buffer.from(value, "hex")), undefined, comment);
   }
+  t.equal(outcomeOf(() => dismissalIn(Buffer.alloc(31))), "Corrupt", "no owner");
   t.end();
 });
 

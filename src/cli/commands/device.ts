@@ -3,6 +3,7 @@ import type { AddedView, RemovedView } from "../../base/devices.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { DeviceRow } from "../../base/peer-views.ts";
+import type { SharesView, TakenView } from "../../base/sharing-views.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
@@ -31,25 +32,34 @@ async function confirm(home: Home, line: CommandLine, code: string): Promise<Exi
 async function remove(home: Home, line: CommandLine, device: string): Promise<ExitCode> {
   const removed = (await askControl(home.socket, "removeDevice", { device })) as RemovedView;
   if (line.flag("json")) printJson(removed);
-  else for (const words of removedTexts(removed)) say(words);
+  else {
+    const { taken } = (await askControl(home.socket, "shares")) as SharesView;
+    for (const words of removedTexts(removed, taken)) say(words);
+  }
   return exitCodes.ok;
 }
 
-function removedTexts({ name, peer, hadWords, told, holders }: RemovedView): readonly string[] {
+function removedTexts(
+  { name, peer, hadWords, told, holders }: RemovedView, taken: readonly TakenView[],
+): readonly string[] {
   const shut = [
     `${name} (${peer}) is shut out; ${told} of ${holders} holders know, the others will`,
     "what is written from now on it cannot open; what it read or fetched cannot be taken back",
   ];
-  const { mandateMs } = limits.sharing;
-  const lasts = "what others share with you is refused it too, by holders that cannot be told "
-    + `within ${mandateMs / 3_600_000} hours; its keys of those folders stay good until their `
-    + "owners share them anew";
-  if (!hadWords) return [...shut, lasts];
+  if (!hadWords) return [...shut, ...taken.length === 0 ? [] : [takenText(taken)]];
   return [
     ...shut,
     "it has the drive's 24 words, and whoever has those can come back under another name and " +
     "read all: if it fell into wrong hands, make a new drive and copy into it",
   ];
+}
+
+/** What only those can do who own these folders. */
+function takenText(taken: readonly TakenView[]): string {
+  const hours = limits.sharing.mandateMs / 3_600_000;
+  const folders = taken.map(({ name, from }) => `Shared/${name} of ${from}`).join(", ");
+  return `it could read ${folders}: holders refuse it that too, those that cannot be told within `
+    + `${hours} hours; its keys of them stay good until their owners share them anew`;
 }
 
 async function list(home: Home, line: CommandLine): Promise<ExitCode> {
