@@ -1,16 +1,18 @@
 /** Heads of roots that stand in for the newest: real vaults, a real local store, a real tree. */
 import { type Test, test } from "tap";
 import type { RoundOptions, UploadSource } from "../../src/base/blocks.ts";
+import { isFault } from "../../src/base/errors.ts";
+import type { Place } from "../../src/base/filesystem.ts";
 import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { seededRandom } from "../../src/base/random.ts";
+import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { StandInMaker } from "../../src/base/stand-in.ts";
 import { Government } from "../../src/bridge/government.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { policiesOf } from "../../src/placement/describe.ts";
 import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
-import { fileIn, folderIn } from "../support/making.ts";
+import { fileIn, folderIn, place } from "../support/making.ts";
 import { type PolicyWorld, makePolicyWorld, moveTo } from "../support/policy-world.ts";
 import { type TemporaryCache, temporaryCache } from "../support/temporary-cache.ts";
 import { Crash, MemoryBooks, ShiftedClock, openWorld } from "../support/transfer-world.ts";
@@ -67,7 +69,8 @@ class Machine implements AsyncDisposable {
     };
     const random = seededRandom(`${seed} ${books.pairs.size}`);
     const standIns: StandInMaker = { standIn: (asked) => this.tree.standIn(asked) };
-    const needs = { store, books, clock, random, log: silentLog };
+    const census = { census: (blocks: number) => this.tree.census(blocks) };
+    const needs = { store, books, clock, random, census, log: silentLog };
     const { network, keys } = world;
     this.transfer = await openTransfer(
       { ...needs, network, keys, coder: openCoder(), source, standIns }, { settleMs: 0 },
@@ -186,6 +189,62 @@ test("pages that were made for one such head stay where the next one has them to
   const paths = ["/", "/above", "/above/one", "/above/shut", "/above/two", ...besides];
   t.strictSame([...shown.keys()], paths, replay);
 });
+
+/** Programs and people at random, while peers that a policy needs come and go. */
+async function disturb(machine: Machine, random: Random): Promise<void> {
+  const { tree, transfer, world } = machine;
+  const all = [...await walkTree(tree)].map(([path, { attributes }]) => ({ path, ...attributes }));
+  const pick = <T>(some: readonly T[]): T => some[random.below(some.length)] as T;
+  const folders = all.filter(({ mode }) => (mode & 0o170000) === 0o040000);
+  const inoOf = (path: string): Ino => all.find((one) => one.path === path)?.ino ?? rootIno;
+  const one = pick(all);
+  const from = (): Place => {
+    const cut = one.path.lastIndexOf("/");
+    return place(inoOf(one.path.slice(0, cut) || "/"), one.path.slice(cut + 1));
+  };
+  const to = place(pick(folders).ino, `n${random.below(20)}`);
+  const peers = [...world.network.members.keys()];
+  const acts: readonly (() => unknown)[] = [
+    () => fileIn(tree, to.parent, to.name, random.bytes(1 + random.below(60_000))),
+    () => fileIn(tree, to.parent, to.name, random.bytes(1 + random.below(400_000))),
+    () => folderIn(tree, to.parent, to.name),
+    () => tree.rename(nobody, from(), to, "replace"),
+    () => tree.unlink(nobody, from()),
+    () => tree.rmdir(nobody, from()),
+    () => machine.govern(pick(folders).ino, "far"),
+    () => tree.removexattr(nobody, pick(folders).ino, "user.hive.policy"),
+    () => tree.resealer.step(signal),
+    () => peers.slice(0, 3).forEach((peer) => moveTo(world, peer, "BR")),
+    () => peers.slice(0, 3).forEach((peer) => moveTo(world, peer, "DE")),
+    () => machine.rest(),
+    () => machine.rest(),
+    () => transfer.health.dropSurplus(signal),
+    () => transfer.reclaim(1_000),
+    () => machine.start(),
+  ];
+  try {
+    await pick(acts)();
+  } catch (error) {
+    if (!isFault(error)) throw error;
+  }
+}
+
+for (let trial = 0; trial < Number(process.env["HIVE_TRIALS"] ?? 0); trial++) {
+  test(`whatever is told in life ${trial} is with holders`, { timeout: 200_000 }, async (t) => {
+    const life = `${seed}.${trial}`;
+    const random = seededRandom(`stand-in life ${life}`);
+    await using world = await makePolicyWorld(countries, life);
+    await using machine = await Machine.open(world);
+    await machine.write(rootIno, "first", 1);
+    await machine.rest();
+    for (let step = 0; step < 60; step++) {
+      await disturb(machine, random);
+      if (random.below(8) === 0) t.ok((await recovered(t, world)).shown.size > 0, `${life}, ${step}`);
+    }
+    await machine.rest();
+    t.ok((await recovered(t, world)).shown.size > 0, life);
+  });
+}
 
 test("a power cut at any write on the way leaves a head that was whole", async (t) => {
   for (let at = 0; ; at++) {
