@@ -103,6 +103,8 @@ export class SegmentBooks {
 
   /** Forgets a segment, together with the caller's other changes. */
   async forget(segment: SegmentId, changes: readonly KeyChange[] = []): Promise<void> {
+    // An audit's update under way would write it back, and blame its holders for ever.
+    using _seat = await this.#updates.enter();
     await this.#books.batch([{ type: "delete", key: transferKeys.segment + segment }, ...changes]);
     this.#states.delete(segment);
   }
