@@ -9,6 +9,7 @@ import { Coded } from "./coded.ts";
 import { Contacts } from "./contacts.ts";
 import type { Sharing, SharingNeeds } from "./sharing.ts";
 import { Taken } from "./taken.ts";
+import { noSeals } from "./tie-seals.ts";
 import { Tied } from "./tied.ts";
 
 type Unneeded = "keys" | "person" | "guests" | "connect" | "transfer";
@@ -20,7 +21,7 @@ export interface CodedSharingNeeds extends Omit<SharingNeeds, Unneeded> {
 
 export async function openCodedSharing(needs: CodedSharingNeeds): Promise<Sharing> {
   const { isRemoved, network: { self } } = needs;
-  const tied = new Tied({ ...needs, self });
+  const tied = new Tied({ ...needs, self, seals: noSeals });
   const ours = { ...needs, tied, self };
   const contacts = new Contacts({ ...ours, askKey: refuse });
   const coded = new Coded(ours);

@@ -87,6 +87,8 @@ async function askOne(
     const bytes = asBuffer(await network.share(peer, "get", ask, { signal }));
     return bytes.length === 0 ? [] : [parseShare(bytes)];
   } catch (error) {
+    // One that is too slow says as little as one that is away.
+    if (signal.aborted) return undefined;
     if (!isFault(error)) throw error;
     log.debug("sharing.newest", { peer, why: describe(error) });
     return isFault(error, "NotFound") ? [] : undefined;

@@ -41,6 +41,7 @@ import { OwnInboxes } from "./own-inboxes.ts";
 import { personIdOf } from "./person-keys.ts";
 import { type PersonText, encodePerson } from "./person-text.ts";
 import { Taken } from "./taken.ts";
+import { TieSeals } from "./tie-seals.ts";
 import { Tied } from "./tied.ts";
 import { takingDuties } from "./taking-duties.ts";
 import { Wards } from "./wards.ts";
@@ -93,7 +94,7 @@ export interface Sharing extends Omit<SharingDuties, "tend"> {
 export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const { transfer, person, network } = needs;
   const { self } = network;
-  const tied = new Tied({ ...needs, self });
+  const tied = new Tied({ ...needs, self, seals: new TieSeals(needs.keys.shareSecret) });
   const ours = { ...needs, tied, self };
   const contacts = new Contacts({ ...ours, askKey: (told) => askKey(needs, told) });
   const nameOf = (id: PersonId): string => contacts.nameOf(id);

@@ -32,6 +32,7 @@ import type { SharedRoots } from "../base/sharing.ts";
 import { type Ties, encodeTies, joinTies, noTies, parseTies, tieAfter, tieCounted }
   from "../dag/ties.ts";
 import { withoutOrphans } from "./slots.ts";
+import type { TieSeals } from "./tie-seals.ts";
 
 const { bytesMax, entriesMax, againMs } = limits.ties;
 const bookKey = "ties";
@@ -43,6 +44,7 @@ export interface TiedNeeds {
   readonly roots: Pick<SharedRoots, "tied">;
   /** This device. */
   readonly self: PeerId;
+  readonly seals: Pick<TieSeals, "seal" | "open">;
 }
 
 /** Undefined takes it away. */
@@ -77,7 +79,8 @@ export class Tied {
 
   /** Undefined where there is none, or no more. */
   get(key: string): Buffer | undefined {
-    return this.#ties.get(key)?.value;
+    const tie = this.#ties.get(key);
+    return tie && this.#needs.seals.open(key, tie);
   }
 
   /** Whether it was once, and is no more. */
@@ -88,16 +91,18 @@ export class Tied {
 
   /** What stands under keys that begin so, in their order; without the beginning. */
   list(prefix: string): readonly (readonly [string, Buffer])[] {
-    const found = [...this.#ties].flatMap(([key, { value }]): [string, Buffer][] => {
-      const isListed = key.startsWith(prefix) && value !== undefined;
-      return isListed ? [[key.slice(prefix.length), value]] : [];
+    const found = [...this.#ties].flatMap(([key, tie]): [string, Buffer][] => {
+      const value = key.startsWith(prefix) ? this.#needs.seals.open(key, tie) : undefined;
+      return value === undefined ? [] : [[key.slice(prefix.length), value]];
     });
     return found.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
   /** How often each device, by its peer id, changed any of them, as far as that is known here. */
   changes(): ReadonlyMap<string, number> {
-    const all = [...this.#ties].filter(([key]) => key.startsWith(tieKeys.changes));
+    const all = [...this.#ties].filter(([key, tie]) => {
+      return key.startsWith(tieKeys.changes) && this.#needs.seals.open(key, tie) !== undefined;
+    });
     return new Map(all.map(([key, { stamp }]) => [key.slice(tieKeys.changes.length), stamp]));
   }
 
@@ -114,17 +119,19 @@ export class Tied {
     using _turn = await this.#gate.enter();
     const next = new Map(this.#ties);
     let isNews = false;
+    const { seals } = this.#needs;
     for (const [key, value] of changes) {
       const before = next.get(key);
-      const isSame = before === undefined || before.value === undefined || value === undefined
-        ? before?.value === value : before.value.equals(value);
+      const after = seals.seal(key, tieAfter(before, value));
+      const isSame = before === undefined || before.value === undefined || after.value === undefined
+        ? before?.value === after.value : before.value.equals(after.value);
       if (isSame) continue;
       isNews = true;
-      next.set(key, tieAfter(before, value));
+      next.set(key, after);
     }
     if (!isNews) return;
     const own = tieKeys.changes + this.#needs.self;
-    await this.#keep(next.set(own, tieCounted(next.get(own))));
+    await this.#keep(next.set(own, seals.seal(own, tieCounted(next.get(own)))));
   }
 
   /**

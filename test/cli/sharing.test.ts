@@ -39,7 +39,9 @@ test("a shared folder is one grant or a link, and is read while its owner's daem
     const shared = join(ben.mount, "Shared", "Ann's photos");
     await until(async () => isThere(shared), { seconds: 60, what: "the folder is there" });
     const sent = await sentBytes(ann) - before;
-    t.ok(sent < 100_000, `${sent} bytes sent to share 16 MB`);
+    // The grant, the record, and on a slow machine the drive's next root, which says who may read
+    // what: a few blocks, in shards of 64 KiB.
+    t.ok(sent < 1_000_000, `${sent} bytes sent to share 16 MB`);
 
     const word = ["--passphrase-fd", "0"];
     const june = join(photos, "june");

@@ -21,6 +21,7 @@ import { Keepers } from "../../src/sharing/keepers.ts";
 import { OwnInboxes } from "../../src/sharing/own-inboxes.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { Taken } from "../../src/sharing/taken.ts";
+import { TieSeals, noSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import { Wards } from "../../src/sharing/wards.ts";
 import { Watches } from "../../src/sharing/watches.ts";
@@ -86,7 +87,8 @@ export class GiverDevice {
   async open() {
     const { world, clock, store, devices } = this.#giver;
     const { drive: keys, random } = world;
-    const needs = { books: this.books, clock, random, log: silentLog, self: this.self };
+    const seals = new TieSeals(keys.shareSecret);
+    const needs = { books: this.books, clock, random, log: silentLog, self: this.self, seals };
     const tied = new Tied({
       ...needs, roots: { tied: async (bytes) => void (this.root = Buffer.from(bytes)) },
     });
@@ -198,7 +200,7 @@ export async function openReader({ keys }: Person, vault: Vault, world: World) {
     const root = { ties: none };
     const self = world.stranger.peer;
     const tied = new Tied({
-      ...parts, self, roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
+      ...parts, self, seals: noSeals, roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
     });
     const ours = { ...parts, tied, self };
     const own = new OwnInboxes({ ...ours, keepersOf: () => [] });

@@ -32,6 +32,7 @@ import { Mandates, type Readable } from "../../src/sharing/mandates.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { asSigner, personIdOf } from "../../src/sharing/person-keys.ts";
 import { encodeTakenTie, takenKey } from "../../src/sharing/taken-ties.ts";
+import { noSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import { World } from "../contract/host.ts";
 import { faultOf, outcomeOf } from "../support/faults.ts";
@@ -273,7 +274,8 @@ test("a mandate of another device's, or a forged one, is good for nobody", async
   t.equal(await greeting(bent), "Invalid");
 
   const tied = new Tied({
-    books: new MemoryBooks(), clock, log: silentLog, self: lap.peer, roots: { tied: async () => undefined },
+    books: new MemoryBooks(), clock, log: silentLog, self: lap.peer, seals: noSeals,
+    roots: { tied: async () => undefined },
   });
   const coded = new Coded({ tied, clock, log: silentLog, self: lap.peer });
   const leave = (bytes: Uint8Array) => tied.put([[mandateKey(lap.peer), Buffer.from(bytes)]]);
@@ -325,7 +327,7 @@ class WordDevice {
   coded: readonly AddedView[] | undefined = [];
 
   constructor(keys: PersonKeys, clock: ShiftedClock) {
-    const needs = { clock, log: silentLog, self: peerKeysOf(random.bytes(32)).peer };
+    const needs = { clock, log: silentLog, self: peerKeysOf(random.bytes(32)).peer, seals: noSeals };
     this.tied = new Tied({
       ...needs, books: new MemoryBooks(), roots: {
         tied: async (bytes) => {

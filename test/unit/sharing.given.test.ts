@@ -16,6 +16,7 @@ import { Groups } from "../../src/sharing/groups.ts";
 import { Keepers } from "../../src/sharing/keepers.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { TieSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import type { Audience } from "../../src/sharing/ways.ts";
 import { openTree } from "../../src/tree/tree.ts";
@@ -77,7 +78,8 @@ async function made() {
   const withdrawing = new Set<string>();
   let sequence = 1;
   const self = peerKeysOf(Buffer.alloc(32, 9)).peer;
-  const needs = { books, clock, random, log: silentLog, self };
+  const seals = new TieSeals(keys.shareSecret);
+  const needs = { books, clock, random, log: silentLog, self, seals };
   const open = async () => {
     const tied = new Tied({ ...needs, roots: { tied: async () => undefined } });
     await tied.open();

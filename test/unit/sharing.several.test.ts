@@ -9,7 +9,7 @@ import type { ShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { encodeShareAsk, parseShare } from "../../src/crypt/share-records.ts";
-import { parseTies } from "../../src/dag/ties.ts";
+import { encodeTies, parseTies, tieAfter } from "../../src/dag/ties.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { World } from "../contract/host.ts";
@@ -350,3 +350,40 @@ test("a folder that was shared no more is let in again by nobody who has not hea
     atLap = await lap.open();
     t.strictSame(names(atLap, ann, ben), ["Ben"]);
   });
+
+test("a device without the words lets nobody in, whatever it writes", async (t) => {
+  const { desk, another, photos, ann, ben, eve, readers } = await begun(t);
+  const atDesk = await desk.open();
+  const { share } = await atDesk.given.give(photos, ann.contact);
+  await atDesk.given.give(photos, ben.contact);
+  await atDesk.join("family", ann);
+  await atDesk.given.giveGroup(photos, "family");
+  await atDesk.tell();
+  const atLap = await another("lap").open();
+  const before = parseTies(desk.root);
+  await atDesk.leave("family", ann);
+  await atDesk.given.revoke(photos, whom(ann), never);
+  const now = parseTies(desk.root);
+
+  // What was there before, under later stamps; the same for others; a device that has heard of all.
+  const forged = new Map(now);
+  for (const [key, tie] of now) {
+    const older = before.get(key)?.value;
+    if (tie.value === undefined && older !== undefined) forged.set(key, tieAfter(tie, older));
+    if (key.startsWith("v/")) forged.set(key, { stamp: tie.stamp + 100, value: tie.value });
+  }
+  t.ok([...forged].filter(([key, { value }]) => value !== undefined && now.get(key)?.value === undefined).length >= 2);
+  for (const [key, { stamp, value }] of before) {
+    const other = key.replace(ben.contact.person, eve.contact.person);
+    if (other !== key) forged.set(other, { stamp: stamp + 2 ** 20, value });
+  }
+  for (const side of [atDesk, atLap]) {
+    await side.tied.hear(encodeTies(forged), { isOurs: false });
+    t.strictSame(names(side, ann, ben, eve), ["Ben"]);
+    await side.tell();
+    t.strictSame(await readers(share), ["Ben"]);
+  }
+  await atDesk.given.give(photos, ann.contact);
+  await atDesk.tell();
+  t.strictSame(await readers(share), ["Ann", "Ben"], "whoever has them still can");
+});

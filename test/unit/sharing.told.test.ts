@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
+import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
@@ -14,14 +15,19 @@ import { type Ties, encodeTies, joinTies, parseTies, tieAfter, tieCounted }
 import { folderTie, givenIn, rightTies, wayTies } from "../../src/sharing/given-ties.ts";
 import { openPayload } from "../../src/sharing/payload.ts";
 import { freeSlot, withoutOrphans } from "../../src/sharing/slots.ts";
+import { TieSeals } from "../../src/sharing/tie-seals.ts";
+import { Tied } from "../../src/sharing/tied.ts";
 import { bothKnow, decodeTold, encodeTold, knowledgeOf, knowsMore }
   from "../../src/sharing/told.ts";
 import { troubleWithDamaged } from "../support/damage.ts";
 import { outcomeOf } from "../support/faults.ts";
+import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.told/${seed}`);
 const hex = (text: string): Buffer => Buffer.from(text, "hex");
+
+const self = peerKeysOf(Buffer.alloc(32, 1)).peer;
 
 interface Vectors {
   readonly driveSeed: string;
@@ -60,13 +66,20 @@ test("frozen: a record that any device of its drive can open, and what it says o
   t.end();
 });
 
-test("frozen: the folders that a drive shares, and who may read them", (t) => {
+test("frozen: the folders that a drive shares, and who may read them, as the words say", async (t) => {
   const ties = parseTies(hex(vectors.ties));
-  const list = (prefix: string) => [...ties].flatMap(([key, { value }]) => {
-    const isListed = key.startsWith(prefix) && value !== undefined;
-    return isListed ? [[key.slice(prefix.length), value] as const] : [];
-  });
-  const [folder] = givenIn({ list }, (key) => void t.fail(key));
+  const open = async (shareSecret: Uint8Array) => {
+    const books = new MemoryBooks();
+    await books.put("ties", hex(vectors.ties));
+    const seals = new TieSeals(shareSecret);
+    const roots = { tied: async () => undefined };
+    const tied = new Tied({ books, seals, roots, self, clock: new ShiftedClock(), log: silentLog });
+    await tied.open();
+    return tied;
+  };
+  const { shareSecret } = driveKeysOf(hex(vectors.driveSeed));
+  const tied = await open(shareSecret);
+  const [folder] = givenIn(tied, (key) => void t.fail(key));
   t.match(folder, {
     ino: 7, givenAt: ["a", "b"], keeper: vectors.device, ways: [
       { to: { kind: "person" }, gives: "write" }, { to: { kind: "group", group: "family" }, gives: "read" },
@@ -74,10 +87,15 @@ test("frozen: the folders that a drive shares, and who may read them", (t) => {
   });
   t.strictSame([...folder!.rights.values()], [99]);
   const { share, ways, rights } = folder!;
-  const told = [folderTie(folder!), ...wayTies(share, [], ways), ...rightTies(share, new Map(), rights)];
-  for (const [key, value] of told) t.strictSame(ties.get(key)?.value, value, key);
+  const said = [folderTie(folder!), ...wayTies(share, [], ways), ...rightTies(share, new Map(), rights)];
+  for (const [key, value] of said) {
+    t.strictSame(tied.get(key), value);
+    const sealed = new TieSeals(shareSecret).seal(key, tieAfter(undefined, value));
+    t.strictSame(ties.get(key), sealed, key);
+  }
+  t.equal(said.length, ties.size);
   t.strictSame(withoutOrphans(ties), ties);
-  t.end();
+  t.strictSame(givenIn(await open(random.bytes(32)), () => undefined), [], "without the words it says nothing");
 });
 
 test("whoever knows of all that another knows does not know less", (t) => {
@@ -90,8 +108,6 @@ test("whoever knows of all that another knows does not know less", (t) => {
   t.notOk(knowsMore(one, both) || knowsMore(two, both) || knowsMore(of({}), one));
   t.end();
 });
-
-const self = peerKeysOf(Buffer.alloc(32, 1)).peer;
 
 function slotValue(id: string): Buffer {
   return hex(`01${id}`);
