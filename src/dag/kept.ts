@@ -6,7 +6,7 @@
  *
  *   kept   varint roots | each: signed time in ms at which another root took its place
  *          | u8 why it is kept (0 by the rule, 1 the user asked, 2 before a restore, 3 the brake)
- *          | u8 roots that were made before it in the same second, as far as is known
+ *          | u8 its place in its second: of those that are kept, no other has the same
  *          | varint length, root record (root.ts)
  */
 import { Reader, Writer } from "../base/bytes.ts";
@@ -22,7 +22,7 @@ export interface KeptRoot {
   readonly root: RootRecord;
   readonly untilMs: number;
   readonly why: Reason;
-  /** How many were made before it in the same second: a part of its name, which stays. */
+  /** Among the roots of its second: a part of its name, which stays. */
   readonly place: number;
 }
 

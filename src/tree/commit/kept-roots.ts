@@ -20,6 +20,7 @@ import type { RootRecord } from "../../dag/root.ts";
 import { attempt } from "../attempt.ts";
 import type { State } from "../state/state.ts";
 import { isKept } from "./keeping.ts";
+import { allApart, besideOthers, secondOf } from "./places.ts";
 import { isNearlyFull } from "./schedule.ts";
 
 const { countMax, youngMax, yieldingMs } = limits.snapshots;
@@ -43,7 +44,7 @@ export class KeptRoots {
   #link: ChunkLink | undefined;
   /** The newest committed root; undefined before a new drive's first. */
   #last: RootRecord | undefined;
-  /** Its place in its second. */
+  /** Its place in its second, as far as this process knows: places.ts sees to the rest. */
   #place = 0;
   /** It is to be kept, whatever the rule says. */
   #asked: Asked | undefined;
@@ -83,7 +84,7 @@ export class KeptRoots {
     if (!mayFetch && !this.#state.blocks.has(link.cid)) {
       throw new HiveError("Unavailable", "tree.kept", "the list is on peers");
     }
-    const kept = parseKept(await attempt(() => this.#state.blocks.chunk(link)));
+    const kept = allApart(parseKept(await attempt(() => this.#state.blocks.chunk(link))));
     if (this.#link === link) this.#kept = kept;
     return kept;
   }
@@ -209,7 +210,7 @@ export class KeptRoots {
     if (this.#holdsNext) [this.#held, this.#holdsNext] = [this.#last, false];
     const last = this.#last;
     const news = last !== undefined && this.#isNews(last, before.at(-1)?.root)
-      ? [this.#candidate(last, nowMs)] : [];
+      ? [besideOthers(before, this.#candidate(last, nowMs))] : [];
     const isFull = isNearlyFull(this.#state);
     const kept = [...before, ...news].map((one) => this.#marked(one)).filter(({ root, ...one }) => {
       if (this.#refused.has(root.sequence)) return false;
@@ -247,10 +248,6 @@ export class KeptRoots {
     await arrival;
     return { kept, link, asked };
   }
-}
-
-function secondOf({ committedAtMs }: RootRecord): number {
-  return Math.floor(committedAtMs / 1000);
 }
 
 /** Of two commits of one process: nothing was changed between them. */

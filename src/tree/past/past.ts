@@ -62,11 +62,13 @@ export class Past {
     if (asked.length >= countMax / 2) {
       throw new HiveError("NoSpace", "tree.snapshot", `${asked.length} are kept for good`);
     }
-    await this.#commits.commit();
+    const { sequence } = await this.#newest();
     kept.keepLast(why);
     await this.#publish();
-    const [name] = [...(await this.#named())].at(-1) ?? [];
-    if (name !== undefined) return name;
+    const all = await kept.all({ mayFetch: true });
+    // What is committed meanwhile may be kept by the rule, behind it.
+    const made = all.find(({ root, ...one }) => root.sequence >= sequence && one.why !== "rule");
+    if (made !== undefined) return nameOf(made);
     throw new HiveError("Unavailable", "tree.snapshot", "the list of snapshots is not here");
   }
 
@@ -176,9 +178,14 @@ export class Past {
 
   /** As it is now, but for what comes while one looks. */
   async #present(): Promise<Moment> {
+    return this.#momentOf(await this.#newest());
+  }
+
+  /** A root that has all that was changed before this call. */
+  async #newest(): Promise<RootRecord> {
     await this.#commits.commit();
     const { last } = this.#commits.kept;
-    if (last !== undefined) return this.#momentOf(last);
+    if (last !== undefined) return last;
     throw new HiveError("NotFound", "tree.snapshot", "nothing was committed yet");
   }
 
