@@ -133,10 +133,18 @@ export const tieKeys = {
   member: "n/",
   /** How often each device has changed any of these. */
   changes: "v/",
+  /** The devices that somebody writes on in such a folder. */
+  guestDevices: "e/",
 } as const;
 
 /** What is written in a folder of somebody else's is a drive of its own. */
 export const guestKeys = {
   transfer: "t/",
   agent: "a/",
+  sequence: "sequence",
+  begun: "begun",
+  rival: "rival",
+  /** Of the right itself: on which other devices its person writes, and what of each is in. */
+  roster: "roster",
+  kin: "k/",
 } as const;

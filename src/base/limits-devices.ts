@@ -91,8 +91,17 @@ export const deviceLimits = {
     /** Pages of others that are known to hold nothing new: 100 bytes each. */
     mergedPagesMax: 65_536,
   },
-  /** What one state may bring of a folder that somebody else writes: see tree/merge/bounds.ts. */
+  /**
+   * What one state may bring of a folder that somebody else writes: see tree/merge/bounds.ts. It is
+   * the same for all states of one right, whichever of its devices each is of.
+   */
   writers: {
+    /** On which one person writes by one right: each has a record and a number with the owner. */
+    devicesMax: 8,
+    /** Of a list of them, with those that went: 1.3 KiB. */
+    rosterMax: 32,
+    /** Between two looks for a newer list; each asks one holder. */
+    rosterLookMs: 5_000,
     /** Names that are not there yet: two archives of a large program, and 200 MB of memory while
      *  they are laid beside what is there. */
     newNamesMax: 2 ** 17,

@@ -37,6 +37,8 @@ export interface GivenRow {
   readonly wroteAt: string | null;
   /** Why what she wrote since is not, in words. */
   readonly trouble: string | null;
+  /** On how many devices she may write. */
+  readonly devices: number;
 }
 
 /** Somebody who may check and mend what holders keep of a folder, and not read it. */

@@ -231,9 +231,19 @@ export interface GuestRight {
 export interface GuestRoot {
   readonly folder: Ino;
   readonly root: Uint8Array;
+  /** Of the device that she wrote it on, and of all that she writes on, or wrote on. */
   readonly number: number;
+  readonly kin: readonly number[];
   /** What this user calls her. */
   readonly name: string;
+}
+
+/** What another device of this user has of a folder that both of them write. */
+export interface KinRoot {
+  readonly name: Name;
+  /** By what this device writes there. */
+  readonly writer: OwnerId;
+  readonly root: Uint8Array;
 }
 
 /** Is told what the folders of others are now: each at the start, and whatever changes. */
@@ -248,4 +258,6 @@ export interface SharedRoots {
    * the same root brings the rest. TooLarge when it says more than anybody may at once.
    */
   written(news: GuestRoot): Promise<boolean>;
+  /** Resolves when it is part of the tree of that folder; Busy while there is none. */
+  kin(news: KinRoot): Promise<void>;
 }

@@ -5,8 +5,9 @@
 import type { Ino, Name } from "../base/ids.ts";
 import type { ContactView, GroupView, SharesView, TendedView } from "../base/sharing-views.ts";
 import type {
-  Accepted, ExpiredShare, GiveQuestion, GroupQuestion, GuestRoot, LinkQuestion, Loss, LossQuestion,
-  RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharingDuties, TiesTold, Withdrew,
+  Accepted, ExpiredShare, GiveQuestion, GroupQuestion, GuestRoot, KinRoot, LinkQuestion, Loss,
+  LossQuestion, RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharingDuties, TiesTold,
+  Withdrew,
 } from "../base/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
@@ -73,6 +74,7 @@ export function serveSharedRoots(roots: SharedRoots): Handlers {
     expired: (share) => roots.expired(share as ExpiredShare),
     tied: (bytes) => roots.tied(bytes as Uint8Array),
     written: (news) => roots.written(news as GuestRoot),
+    kin: (news) => roots.kin(news as KinRoot),
   };
 }
 
@@ -82,5 +84,6 @@ export function remoteSharedRoots(channel: Pick<Channel, "call">): SharedRoots {
     expired: async (share) => void (await channel.call("expired", share)),
     tied: async (bytes) => void (await channel.call("tied", bytes)),
     written: async (news) => (await channel.call("written", news)) as boolean,
+    kin: async (news) => void (await channel.call("kin", news)),
   };
 }

@@ -9,19 +9,36 @@
  *   share/reader     label of the writer's key as a reader, from the right
  *   share/back       label of the key by which she tells the owner, from the right
  *   drive/...        labels of all others, from the right (drive.ts)
+ *
+ * She may write on several devices, each by keys of its own, as two would mark different changes
+ * alike. The right itself is the one device's that took it up; what follows from it for another
+ * one, and for the list of all, is made in the same way of a secret of its own:
+ *
+ *   share/device     label of a further device's, from the right; context: its node's key (32)
+ *   share/roster     label of the list's (sharing/roster.ts), from the right
  */
-import { type OwnerId, type PersonId, type ShareId, bytesOfId } from "../base/ids.ts";
+import { type OwnerId, type PeerId, type PersonId, type ShareId, bytesOfId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type DriveKeys, driveKeysOf } from "./drive.ts";
 import { deriveKey } from "./keys.ts";
+import { publicKeyOfPeer } from "./peer-key.ts";
 import { sha256 } from "./sha256.ts";
 
+/** What one device writes by. */
 export interface WriteRight {
   readonly keys: DriveKeys;
   readonly readerKey: Buffer;
   readonly backKey: Buffer;
   /** Of the device that changes by it are marked with. */
   readonly number: number;
+}
+
+/** A right as it is given, and what follows from it. */
+export interface FolderRight extends WriteRight {
+  /** Of a further device of the same person. */
+  of(peer: PeerId): WriteRight;
+  /** Signs and seals the list of such devices. */
+  roster(): WriteRight;
 }
 
 export interface RightPlace {
@@ -40,7 +57,16 @@ export function writeSecretOf(
   return deriveKey(shareSecret, "share/writer", place);
 }
 
-export function writeRightOf(secret: Uint8Array): WriteRight {
+export function writeRightOf(secret: Uint8Array): FolderRight {
+  const own = Buffer.from(secret);
+  const roster = once(() => rightFrom(deriveKey(own, "share/roster")));
+  const of = (peer: PeerId): WriteRight => {
+    return rightFrom(deriveKey(own, "share/device", publicKeyOfPeer(peer)));
+  };
+  return { ...rightFrom(own), of, roster };
+}
+
+function rightFrom(secret: Uint8Array): WriteRight {
   const keys = driveKeysOf(secret);
   return {
     keys,
@@ -50,8 +76,13 @@ export function writeRightOf(secret: Uint8Array): WriteRight {
   };
 }
 
-/** One right is used on one device (sharing/claim.ts), so its number follows from it. */
+/** Each device has a right of its own, so its number follows from that. */
 function deviceOfRight(writer: OwnerId): number {
   const digest = sha256(Buffer.concat([Buffer.from("hive guest "), bytesOfId(writer)]));
   return 1 + digest.readUInt32BE(0) % limits.devices.deviceMax;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
 }

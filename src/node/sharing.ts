@@ -51,7 +51,7 @@ export async function openNodeSharing(
     books,
     read: (cid: Cid) => source.fetch(cid, {}),
     roots: roots ?? {
-      shared: async () => {}, expired: async () => {}, tied: async () => {},
+      shared: async () => {}, expired: async () => {}, tied: async () => {}, kin: async () => {},
       written: async () => { throw new HiveError("Unsupported", "sharing", "no tree"); },
     },
     connect: (address: string) => peers.connect(address),

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { OwnerId } from "../base/ids.ts";
 import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
 import { personKeysOf } from "../crypt/grants.ts";
+import { peerKeysOf } from "../crypt/peer-key.ts";
 import { writtenPrefix } from "../sharing/taken-books.ts";
 import { writtenFolders } from "../sharing/written-folders.ts";
 import type { NodeConfig } from "./config.ts";
@@ -21,14 +22,15 @@ export interface WrittenStore {
 }
 
 export async function writtenStores(
-  { directory, driveSeed }: Pick<NodeConfig, "directory" | "driveSeed">,
+  { directory, driveSeed, peerSeed }: Pick<NodeConfig, "directory" | "driveSeed" | "peerSeed">,
 ): Promise<readonly WrittenStore[]> {
   const booksDirectory = join(directory, "books", "sharing");
   if (driveSeed === undefined || !existsSync(booksDirectory)) return [];
   await using parts = new AsyncDisposableStack();
   const clone = parts.use(await cloneKeyValue(booksDirectory));
   const books = parts.use(await openKeyValue(clone.directory));
-  const folders = await writtenFolders(books, personKeysOf(driveSeed));
+  const { peer } = peerKeysOf(peerSeed);
+  const folders = await writtenFolders(books, personKeysOf(driveSeed), peer);
   return folders.map(({ name, right }) => ({
     name, writer: right.keys.owner, treeSecret: right.keys.treeSecret, booksDirectory,
     booksPrefix: `${writtenPrefix(right)}t/`,

@@ -11,7 +11,7 @@ import { type Graft, type GraftItem, type GraftPoint, directoryType } from "../b
 import { type Name, type OwnerId, rootIno } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { ExpiredShare, GuestRight, GuestRoot, SharedRoot, SharedRoots }
+import type { ExpiredShare, GuestRight, GuestRoot, KinRoot, SharedRoot, SharedRoots }
   from "../base/sharing.ts";
 import { openBorrowedTree } from "../tree/borrowed.ts";
 import { type Reader, asReader } from "./reader.ts";
@@ -75,6 +75,17 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
     return this.takeIn(news);
   }
 
+  async kin({ name, writer, root }: KinRoot): Promise<void> {
+    const writable = this.#writable.get(name);
+    if (writable === undefined || writable.right.writer !== writer) {
+      throw new HiveError("Busy", "shared.kin", "it is not open");
+    }
+    await inTurn(writable, async () => {
+      if (writable.folder === undefined) throw new HiveError("Busy", "shared.kin", "opening");
+      await writable.folder.mergeKin(root);
+    });
+  }
+
   tied(bytes: Uint8Array): Promise<void> {
     return this.keepTies(bytes);
   }
@@ -128,9 +139,7 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
     const writable = this.#writable.get(name)
       ?? { right, turn: Promise.resolve(), folder: undefined };
     this.#writable.set(name, writable);
-    const done = writable.turn.then(() => this.#take(name, { writable, root }));
-    writable.turn = done.catch(() => undefined);
-    await done;
+    await inTurn(writable, () => this.#take(name, { writable, root }));
   }
 
   async #take(
@@ -158,4 +167,11 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
   #changed(name: Name): void {
     for (const changed of this.#watchers) changed(name);
   }
+}
+
+/** After what was begun before, whatever became of that. */
+async function inTurn(writable: Pick<Writable, "turn">, work: () => Promise<void>): Promise<void> {
+  const done = writable.turn.then(work);
+  writable.turn = done.catch(() => undefined);
+  await done;
 }

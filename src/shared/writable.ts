@@ -5,10 +5,12 @@
  */
 import type { Census, DriveStore } from "../base/blocks.ts";
 import type { Graft, GraftNotices } from "../base/grafts.ts";
+import { HiveError } from "../base/errors.ts";
 import { rootIno } from "../base/ids.ts";
 import type { GuestRight } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
 import { openGuestTree } from "../tree/guest-tree.ts";
+import type { Stale } from "../tree/merge/apply.ts";
 import type { TreeNeeds } from "../tree/state/state.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type Reader, asReader } from "./reader.ts";
@@ -64,14 +66,21 @@ export class WritableFolder implements AsyncDisposable {
   /** Takes in what the owner has now, and tells the kernel what changed. */
   async merge(root: Uint8Array): Promise<void> {
     // What another device made by the same right is marked as this one's own.
-    if (this.#isHeld) return;
-    await this.#tree.guests.mergeOwner(root, async ({ names, inos }) => {
-      await Promise.all([...this.#notices].flatMap((notices) => [
-        ...names.map(({ parent, name }) => notices.invalidateEntry(parent, name)),
-        ...inos.map((ino) => notices.invalidateInode(ino)),
-      ]));
-    });
+    if (!this.#isHeld) await this.#tree.guests.mergeOwner(root, this.#tell);
   }
+
+  /** The same of another device of this user. */
+  async mergeKin(root: Uint8Array): Promise<void> {
+    if (this.#isHeld) throw new HiveError("ReadOnly", "shared.kin", "read only here");
+    await this.#tree.guests.mergeKin(root, this.#tell);
+  }
+
+  readonly #tell = async ({ names, inos }: Stale): Promise<void> => {
+    await Promise.all([...this.#notices].flatMap((notices) => [
+      ...names.map(({ parent, name }) => notices.invalidateEntry(parent, name)),
+      ...inos.map((ino) => notices.invalidateInode(ino)),
+    ]));
+  };
 
   async commit(): Promise<void> {
     if (!this.#isHeld) await this.#tree.commit();

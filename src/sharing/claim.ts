@@ -1,16 +1,18 @@
 /**
- * A right to write is used on one device: two would mark different changes alike, and each one's
- * record would take the place of the other's. So before the first change whoever comes to a right
+ * The right to write itself is used on one device: two would mark different changes alike, and each
+ * one's record would take the place of the other's. So before the first change whoever comes to it
  * asks the owner's holders for a record that is signed by it, and again before each record of its
- * own: one that this device did not sign is another device's. Then this one reads, and says why;
- * what it has written stays here. Keys of the KeyValue:
+ * own: one that this device did not sign is another device's. Then this one goes on by a right of
+ * its own, or if it has begun already, or the owner knows of no such, it reads, and says why; what
+ * it has written stays here (hand.ts). Keys of the KeyValue:
  *
  *   o/WRITER/sequence  varint: of the last record that was signed here, or was about to be
  *   o/WRITER/begun     empty: nobody else had written by this right when this device began
  *   o/WRITER/rival     what the device is called that writes by it instead
  */
 import type { KeyValue } from "../base/blocks.ts";
-import { Reader, Writer, asBuffer } from "../base/bytes.ts";
+import { guestKeys } from "../base/book-keys.ts";
+import { asBuffer } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
@@ -19,6 +21,8 @@ import type { ShareNetwork } from "../base/sharing.ts";
 import { encodeShareAsk } from "../crypt/share-records.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
 import { parseRoot } from "../dag/root.ts";
+import { openerOf } from "./guest-record.ts";
+import { Numbering } from "./numbering.ts";
 import { type Source, openShare } from "./opened.ts";
 import { writtenPrefix } from "./taken-books.ts";
 
@@ -36,12 +40,14 @@ export interface ClaimNeeds {
 
 export class Claim {
   readonly #needs: ClaimNeeds;
+  readonly numbering: Numbering;
   #rival: string | null = null;
   #isSettled = false;
   #lookAtMs = -Infinity;
 
   constructor(needs: ClaimNeeds) {
     this.#needs = needs;
+    this.numbering = new Numbering(needs);
   }
 
   /** What the device is called that writes by this right; null while that is this one. */
@@ -55,9 +61,14 @@ export class Claim {
     const { books } = this.#needs;
     const rival = await books.get(this.#key("rival"));
     if (rival !== undefined) this.#rival = Buffer.from(rival).toString();
-    const isOurs = await books.get(this.#key("begun")) !== undefined || await this.#last() > 0;
-    if (rival === undefined && !isOurs) await this.#begin();
+    if (rival === undefined && !await this.hasBegun()) await this.#begin();
     this.#isSettled = true;
+  }
+
+  /** Whether anything may have been written here by it. */
+  async hasBegun(): Promise<boolean> {
+    const { books } = this.#needs;
+    return await books.get(this.#key("begun")) !== undefined || await this.numbering.last() > 0;
   }
 
   /** Now and then, or at once; whoever does not answer says nothing. */
@@ -65,29 +76,13 @@ export class Claim {
     const nowMs = this.#needs.clock.monotonicMs();
     if (this.#rival !== null || (!isDue && nowMs < this.#lookAtMs)) return;
     this.#lookAtMs = nowMs + claimLookMs;
-    await this.#ask(await this.#last(), signal);
-  }
-
-  /**
-   * Written down first: whatever crashes in between, it is never used twice. After the loss of
-   * these books the clock goes on, since holders would refuse a number below the last one.
-   */
-  async nextSequence(): Promise<number> {
-    const { books, clock } = this.#needs;
-    const sequence = Math.max(await this.#last() + 1, clock.now());
-    await books.put(this.#key("sequence"), new Writer(8).varint(sequence).finish());
-    return sequence;
+    await this.#ask(await this.numbering.last(), signal);
   }
 
   async #begin(): Promise<void> {
     const isAnswered = await this.#ask(0);
     if (!isAnswered) throw new HiveError("Unavailable", "sharing.claim", "no holder of it answers");
     if (this.#rival === null) await this.#needs.books.put(this.#key("begun"), Buffer.alloc(0));
-  }
-
-  async #last(): Promise<number> {
-    const last = await this.#needs.books.get(this.#key("sequence"));
-    return last === undefined ? 0 : new Reader(asBuffer(last), "sharing.claim").varint();
   }
 
   /** True when somebody answered, be it that there is nothing newer: one may have been away. */
@@ -112,17 +107,17 @@ export class Claim {
   }
 
   async #yieldTo(answer: Buffer, sequence: number): Promise<void> {
-    const { books, grant: { share, from }, right: { keys, backKey, number } } = this.#needs;
-    const opener = { grant: { owner: keys.owner, share }, person: from, readerKey: backKey };
+    const { books, grant: { share, from }, right } = this.#needs;
+    const opener = openerOf(right, { share, person: from });
     const { payload, record } = openShare(opener, answer, sequence);
-    // Signed here since it was asked: one may wait for a flush while the room goes on by itself.
-    if (record.sequence <= await this.#last()) return;
-    const { name = "" } = parseRoot(payload.root).devices.get(number) ?? {};
+    // Signed here since it was asked: one may wait for a flush while the room goes on.
+    if (record.sequence <= await this.numbering.last()) return;
+    const { name = "" } = parseRoot(payload.root).devices.get(right.number) ?? {};
     await books.put(this.#key("rival"), Buffer.from(name));
     this.#rival = name;
   }
 
-  #key(name: "sequence" | "begun" | "rival"): string {
-    return `${writtenPrefix(this.#needs.right)}${name}`;
+  #key(name: "begun" | "rival"): string {
+    return `${writtenPrefix(this.#needs.right)}${guestKeys[name]}`;
   }
 }

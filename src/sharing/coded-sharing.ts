@@ -26,7 +26,7 @@ export async function openCodedSharing(needs: CodedSharingNeeds): Promise<Sharin
   const contacts = new Contacts({ ...ours, askKey: refuse });
   const coded = new Coded(ours);
   const taken = new Taken({
-    ...ours, person: undefined, guests: { open: refuse, end: refuse },
+    ...ours, person: undefined, guests: { open: refuse, end: refuse }, isGone: () => false,
     offers: () => coded.offers(), halt: () => coded.halt,
   });
   await tied.open();

@@ -30,6 +30,8 @@ export interface Keepers {
   members(): readonly PeerId[];
   /** Those who kept it at first: they may all be gone. */
   readonly first: readonly PeerId[];
+  /** Between two looks, where something changes more seldom than a folder. */
+  readonly everyMs?: number;
 }
 
 export class Follower {
@@ -73,7 +75,7 @@ export class Follower {
   }
 
   #after({ heard, trouble }: { heard: boolean; trouble: string | null }): void {
-    const pauseMs = heard ? lookMs : this.#restMs;
+    const pauseMs = heard ? this.#keepers.everyMs ?? lookMs : this.#restMs;
     this.#restMs = heard ? restMsMin : Math.min(this.#restMs * 2, restMsMax);
     this.trouble = trouble;
     this.nextAtMs = this.#needs.clock.monotonicMs() + pauseMs;
@@ -93,17 +95,32 @@ export class Follower {
   }
 }
 
+interface Newer {
+  readonly grant: Pick<Grant, "owner" | "share">;
+  readonly known: number;
+  readonly peer: PeerId;
+}
+
 /** The record that this holder has and that is newer than what is known; undefined for none. */
 export async function askNewer(
-  network: Pick<ShareNetwork, "share">,
-  { grant: { owner, share }, known, peer }: {
-    readonly grant: Pick<Grant, "owner" | "share">; readonly known: number; readonly peer: PeerId;
-  },
+  network: Pick<ShareNetwork, "share">, { grant: { owner, share }, known, peer }: Newer,
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
   const ask = encodeShareAsk({ owner, share, sequence: known });
   const answer = await network.share(peer, "get", ask, { signal });
   return answer.length === 0 ? undefined : asBuffer(answer);
+}
+
+/** The same of what there need not be any of. */
+export async function askAnyNewer(
+  network: Pick<ShareNetwork, "share">, newer: Newer, signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  try {
+    return await askNewer(network, newer, signal);
+  } catch (error) {
+    if (isFault(error, "NotFound")) return undefined;
+    throw error;
+  }
 }
 
 /** Waits for the next look by itself, as the pauses of a loop would make it late; who is due. */

@@ -1,7 +1,7 @@
 /** What each reader of a folder is given, from the drive's secret for shares: pure. */
 import type { PersonId, ShareId } from "../base/ids.ts";
 import { readerKeyOf, watchIdOf } from "../crypt/share-records.ts";
-import { type RightPlace, type WriteRight, writeRightOf, writeSecretOf }
+import { type FolderRight, type RightPlace, writeRightOf, writeSecretOf }
   from "../crypt/write-right.ts";
 
 export interface ReaderPlace {
@@ -22,7 +22,7 @@ export function readerKeyFor(shareSecret: Uint8Array, place: ReaderPlace): Buffe
   return place.right > 0 ? writeRightOf(secret).readerKey : secret;
 }
 
-export function rightFor(shareSecret: Uint8Array, place: RightPlace): WriteRight {
+export function rightFor(shareSecret: Uint8Array, place: RightPlace): FolderRight {
   return writeRightOf(writeSecretOf(shareSecret, place));
 }
 

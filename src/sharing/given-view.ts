@@ -9,7 +9,9 @@ export interface GivenFacts {
   readonly readers: readonly GivenReader[];
   readonly people: MembersOf;
   readonly nameOf: (person: PersonId) => string;
-  readonly wrote: (share: ShareId, person: PersonId) => Pick<GivenRow, "wroteAt" | "trouble">;
+  readonly wrote: (
+    share: ShareId, person: PersonId,
+  ) => Pick<GivenRow, "wroteAt" | "trouble" | "devices">;
 }
 
 export function viewOf(

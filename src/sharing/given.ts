@@ -15,7 +15,7 @@ import type { GivenView } from "../base/sharing-views.ts";
 import type { GiveQuestion, Grant, Loss, RevokeQuestion } from "../base/sharing.ts";
 import { type PersonKeys, sealGrant } from "../crypt/grants.ts";
 import { signGrant } from "../crypt/share-records.ts";
-import type { WriteRight } from "../crypt/write-right.ts";
+import type { FolderRight } from "../crypt/write-right.ts";
 import type { Contact } from "./contacts.ts";
 import { decodePath, renewalKey } from "./given-books.ts";
 import { GivenFolders, type GivenFoldersNeeds } from "./given-folders.ts";
@@ -43,7 +43,7 @@ export interface GivenGuest {
   readonly ino: Ino;
   readonly person: PersonId;
   readonly number: number;
-  readonly right: WriteRight;
+  readonly right: FolderRight;
 }
 
 export interface Watched extends Pick<GivenShare, "share" | "ino" | "path"> {
@@ -211,6 +211,12 @@ export class Given {
     return found;
   }
 
+  /** Of a folder for which others may write from now on. */
+  async tellAnew(share: ShareId): Promise<void> {
+    using _turn = await this.#enter();
+    this.#folders.all().find(({ given }) => given.share === share)?.tellAnew();
+  }
+
   folders(): readonly Ino[] {
     return this.#folders.all().map(({ given }) => given.ino);
   }
@@ -304,7 +310,7 @@ export class Given {
   }
 }
 
-const nothing = () => ({ wroteAt: null, trouble: null });
+const nothing = () => ({ wroteAt: null, trouble: null, devices: 0 });
 
 /** Taking away is another matter: what she knows is to be renewed. */
 function checkWays(giving: Giving, ways: readonly GivenWay[]): void {

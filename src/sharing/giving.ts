@@ -20,6 +20,7 @@ import { type GivenPlace, encodeGiven } from "./given-books.ts";
 import { readerKeyFor, rightFor } from "./given-keys.ts";
 import { GivenRecords, type Made, isAhead, seenBy, seenIn } from "./given-record.ts";
 import type { GivenTie, Rights } from "./given-ties.ts";
+import { type DevicesOf, namedWriters } from "./given-writers.ts";
 import type { Groups } from "./groups.ts";
 import { type Names, Succession, type SuccessionNeeds } from "./succession.ts";
 import { type GivenWay, type MembersOf, type Reach, type Verifier, lost, reachOf, verifiersIn }
@@ -32,6 +33,7 @@ export interface GivingNeeds extends SuccessionNeeds {
   readonly groups: Pick<Groups, "people">;
   readonly published: () => Promise<Published | undefined>;
   readonly read: ReadBlock;
+  readonly devicesOf: DevicesOf;
 }
 
 /** A folder that others may read, as all devices know it and as this one has it. */
@@ -129,6 +131,11 @@ export class Giving {
     this.#readers = after;
     if (JSON.stringify(before) !== JSON.stringify(after)) this.#isNews = true;
     return lost(before, after);
+  }
+
+  /** Others may write it than the record says. */
+  tellAnew(): void {
+    this.#isNews = true;
   }
 
   /** From now on it is at this place, for all that is known. */
@@ -253,7 +260,7 @@ export class Giving {
   }
 
   #names(): Names {
-    const { keys: { shareSecret }, clock } = this.#needs;
+    const { keys: { shareSecret }, clock, devicesOf } = this.#needs;
     const { share } = this.#given;
     const nowMs = clock.now();
     const staying = this.readers().filter(({ expiresAtMs }) => expiresAtMs > nowMs);
@@ -262,10 +269,7 @@ export class Giving {
         const readerKey = readerKeyFor(shareSecret, { share, person, right });
         return { person, expiresAtMs, readerKey };
       }),
-      writers: writersIn(staying, nowMs).map(({ person, right: number, writesUntilMs }) => {
-        const { keys: { owner: writer } } = rightFor(shareSecret, { share, person, number });
-        return { writer, expiresAtMs: writesUntilMs };
-      }),
+      writers: namedWriters(writersIn(staying, nowMs), { share, shareSecret, devicesOf }),
     };
   }
 

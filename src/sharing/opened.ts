@@ -8,11 +8,12 @@ import type { GroupId, PersonId } from "../base/ids.ts";
 import type { Grant, Share } from "../base/sharing.ts";
 import { type PersonKeys, openGrant } from "../crypt/grants.ts";
 import { parseShare, unwrapKey } from "../crypt/share-records.ts";
-import { type WriteRight, writeRightOf } from "../crypt/write-right.ts";
+import { type FolderRight, writeRightOf } from "../crypt/write-right.ts";
 import { parseRoot } from "../dag/root.ts";
 import { type InboxEntry, decodeInbox } from "./inbox-payload.ts";
 import { type SharePayload, decodeSharePayload, openPayload } from "./payload.ts";
 import { personIdOf } from "./person-keys.ts";
+import { type Roster, decodeRoster } from "./roster.ts";
 import { decodeTold } from "./told.ts";
 import { decodeWatch } from "./watch-payload.ts";
 
@@ -25,7 +26,9 @@ export interface Held {
   readonly person: PersonId;
   readonly readerKey: Uint8Array;
   /** Where it is one to write, too. */
-  readonly right?: WriteRight;
+  readonly right?: FolderRight;
+  /** The right itself is another device's: this one writes by what follows from it, if at all. */
+  readonly isFurther?: boolean;
 }
 
 export interface OpenedShare {
@@ -41,6 +44,11 @@ export interface OpenedInbox {
 export interface OpenedWatch {
   readonly record: Share;
   readonly groups: ReadonlySet<GroupId>;
+}
+
+export interface OpenedRoster {
+  readonly record: Share;
+  readonly roster: Roster;
 }
 
 /** Denied when it was made for somebody else; Corrupt when it only says that it is for us. */
@@ -90,6 +98,12 @@ export function openInbox(held: Opener, bytes: Uint8Array, newestKnown: number):
 export function openWatch(held: Opener, bytes: Uint8Array, newestKnown: number): OpenedWatch {
   const { record, opened } = openRecordOf(held, bytes, newestKnown);
   return { record, groups: decodeWatch(opened) };
+}
+
+/** On which devices somebody writes by a right. */
+export function openRoster(opener: Opener, bytes: Uint8Array, newestKnown: number): OpenedRoster {
+  const { record, opened } = openRecordOf(opener, bytes, newestKnown);
+  return { record, roster: decodeRoster(opened) };
 }
 
 function openRecordOf(

@@ -17,7 +17,7 @@ import { parseGrant } from "../crypt/share-records.ts";
 import { Follower, askNewer, dueOf } from "./follower.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedInbox, openInbox, takeEntry, takeGrant } from "./opened.ts";
-import { type InboxTie, encodeInboxTie, inboxKey, inboxesIn, withoutRight } from "./taken-ties.ts";
+import { type InboxTie, asFurther, encodeInboxTie, inboxKey, inboxesIn } from "./taken-ties.ts";
 import type { Tied } from "./tied.ts";
 
 const { inboxesTakenMax } = limits.sharing;
@@ -44,7 +44,7 @@ interface OwnInbox {
   readonly grant: Grant;
   readonly held: Held;
   readonly follower: Follower;
-  /** Whether this device writes where there is a right to. */
+  /** Whether rights to write are this device's. */
   readonly writes: boolean;
   opened: OpenedInbox | undefined;
   offers: readonly InboxOffer[];
@@ -201,7 +201,7 @@ function know(inbox: OwnInbox, opened: OpenedInbox): void {
   inbox.opened = opened;
   const offers = offersOf(inbox.held, opened);
   inbox.offers = inbox.writes
-    ? offers : offers.map((offer) => ({ ...offer, held: withoutRight(offer.held) }));
+    ? offers : offers.map((offer) => ({ ...offer, held: asFurther(offer.held) }));
 }
 
 export function offersOf(inbox: Held, { entries }: OpenedInbox): readonly InboxOffer[] {

@@ -11,7 +11,7 @@ import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { AddedView } from "../base/devices.ts";
 import { HiveError, isFault } from "../base/errors.ts";
-import type { Cid, GroupId, OwnerId, PeerId, PersonId } from "../base/ids.ts";
+import type { Cid, GroupId, OwnerId, PeerId, PersonId, ShareId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
@@ -22,7 +22,9 @@ import type { OwnerSigner } from "../crypt/certificates.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import type { PersonKeys } from "../crypt/grants.ts";
 import { sha256 } from "../crypt/sha256.ts";
+import type { RightPlace } from "../crypt/write-right.ts";
 import { treeKeys } from "../dag/keys.ts";
+import { type Seen, noDevices } from "../dag/marks.ts";
 import { openRoot } from "../dag/root.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { wholeDrive } from "../transfer/groups/policies.ts";
@@ -30,16 +32,18 @@ import type { Transfer } from "../transfer/transfer.ts";
 import { Contacts } from "./contacts.ts";
 import { Dismissals } from "./dismissals.ts";
 import { type ReadBlock, findFolder, policyNameAt } from "./folder.ts";
-import { Given, type Watched } from "./given.ts";
+import { Given, type GivenGuest, type Watched } from "./given.ts";
 import { pathText } from "./given-view.ts";
 import { givingDuties } from "./giving-duties.ts";
 import { Groups } from "./groups.ts";
+import { GuestDevices } from "./guest-devices.ts";
 import { Inboxes } from "./inboxes.ts";
 import { Keepers } from "./keepers.ts";
 import { Mandates } from "./mandates.ts";
 import { OwnInboxes } from "./own-inboxes.ts";
 import { personIdOf } from "./person-keys.ts";
 import { type PersonText, encodePerson } from "./person-text.ts";
+import type { Roster } from "./roster.ts";
 import { Taken } from "./taken.ts";
 import { TieSeals } from "./tie-seals.ts";
 import { Tied } from "./tied.ts";
@@ -60,7 +64,7 @@ export interface SharingNeeds {
   readonly network: PeerNetwork & ShareNetwork;
   readonly transfer: Pick<Transfer, "published" | "members" | "clearing"> & {
     readonly health: Pick<Transfer["health"], "groupsNamed">;
-    readonly devices: { readonly areAny: boolean };
+    readonly devices: Pick<Transfer["devices"], "areAny" | "isGone">;
     readonly roll: Pick<Transfer["roll"], "current" | "isHeard">;
   };
   readonly guests: GuestTransfers;
@@ -92,8 +96,7 @@ export interface Sharing extends Omit<SharingDuties, "tend"> {
 }
 
 export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
-  const { transfer, person, network } = needs;
-  const { self } = network;
+  const { transfer, network: { self } } = needs;
   const tied = new Tied({ ...needs, self, seals: new TieSeals(needs.keys.shareSecret) });
   const ours = { ...needs, tied, self };
   const contacts = new Contacts({ ...ours, askKey: (told) => askKey(needs, told) });
@@ -104,15 +107,21 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   };
   const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
   const keepers = new Keepers({ ...ours, isThere: (device) => isThere(needs, device) });
+  const devicesOf = (place: RightPlace): Roster => guestDevices.of(place);
   const given = new Given({
-    ...withMembers, keepers, published: () => transfer.published(),
+    ...withMembers, keepers, devicesOf, published: () => transfer.published(),
     isWithdrawing: (path) => withdrawals.isOpen(pathText(path)),
     expired: (path, who) => needs.roots.expired({ path, from: who.map(nameOf).join(", ") }),
   });
+  const guests = (): readonly GivenGuest[] => given.guests();
+  const numbers = (): Promise<Seen> => numbersIn(needs);
+  const changed = (share: ShareId): Promise<void> => given.tellAnew(share);
+  const guestDevices = new GuestDevices({ ...withMembers, tied, guests, numbers, changed });
   const inboxes = new Inboxes({ ...withMembers, inboxOf: (id) => given.inboxOf(id) });
   const keepersOf = (owner: OwnerId): readonly PeerId[] => taken.keepersOf(owner);
   const own = new OwnInboxes({ ...ours, keepersOf });
-  const taken = new Taken({ ...ours, offers: () => own.offers() });
+  const isGone = (device: PeerId): boolean => transfer.devices.isGone(device);
+  const taken = new Taken({ ...ours, isGone, offers: () => own.offers() });
   const watches = new Watches({
     ...withMembers, watched: () => given.watched(),
     groupsOf: (folder) => groupsOf(needs, folder),
@@ -124,14 +133,15 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   });
   const dismissals = new Dismissals({ ...ours, readable, keepersOf });
   const wards = new Wards({ ...needs, keepersOf });
-  const written = new Written({ ...withMembers, guests: () => given.guests(), nameOf });
+  const written = new Written({ ...withMembers, guests, devicesOf, nameOf });
   const rooms = [tied, withdrawals, contacts, groups, given, inboxes, watches, own, taken, wards];
   for (const room of rooms) await room.open();
   return {
     ...givingDuties({ ...needs, contacts, groups, given, inboxes }),
     ...takingDuties({ taken, inboxes: own, wards, nameOf: ({ from }) => nameOf(from) }),
     steps: stepsOf({
-      tied, given, inboxes, watches, own, mandates, dismissals, wards, taken, written,
+      tied, given, guestDevices, inboxes, watches, own, mandates, dismissals, wards, taken,
+      written, kin: { step: (signal) => taken.meetKin(signal) },
       writing: { step: (signal) => taken.write(signal) },
     }),
     get areGuests() {
@@ -139,10 +149,7 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     },
     flush: (timeoutMs) => taken.flush(timeoutMs),
     fetch: (cid, options) => fetchAny([taken, written], cid, options),
-    me: async () => encodePerson({
-      person: personIdOf(person), sealHash: sha256(person.sealPublic), peer: network.self,
-      addresses: network.offer().addresses, name: needs.deviceName,
-    }),
+    me: async () => ownText(needs),
     tied: ({ bytes, isOurs }) => tied.hear(bytes, { isOurs }),
     withdrew: (told) => withdrawals.begin(told),
     resealed: (sealed) => withdrawals.sealed(sealed),
@@ -159,6 +166,14 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   };
 }
 
+/** This node's person, for others. */
+function ownText({ person, network, deviceName: name }: SharingNeeds): string {
+  const { self: peer } = network;
+  const { addresses } = network.offer();
+  const sealHash = sha256(person.sealPublic);
+  return encodePerson({ person: personIdOf(person), sealHash, peer, addresses, name });
+}
+
 /** In this order. */
 function stepsOf(rooms: Readonly<Record<string, Pick<Step, "step">>>): readonly Step[] {
   return Object.entries(rooms).map(([name, room]) => {
@@ -171,6 +186,13 @@ function codedDevices(
   { current, isHeard }: SharingNeeds["transfer"]["roll"],
 ): readonly AddedView[] | undefined {
   return isHeard ? current?.added : undefined;
+}
+
+/** Of everybody whose changes the drive has; of one that nobody has yet there are none. */
+async function numbersIn({ transfer, keys }: SharingNeeds): Promise<Seen> {
+  const published = await transfer.published();
+  if (published === undefined) return noDevices;
+  return openRoot(treeKeys(keys.treeSecret), published.root).devices;
 }
 
 /** Those that were drawn for the policy that the folder goes by. */

@@ -17,7 +17,7 @@ export const idBytes = 16;
 
 /** Which parts belong to what lies in these slots. */
 const partsOf = [
-  { slots: tieKeys.given, parts: [tieKeys.way, tieKeys.right] },
+  { slots: tieKeys.given, parts: [tieKeys.way, tieKeys.right, tieKeys.guestDevices] },
   { slots: tieKeys.group, parts: [tieKeys.member] },
 ] as const;
 

@@ -1,13 +1,13 @@
 /**
  * What others gave this drive's person, as ties: each device of the drive has it, and whoever has
- * the 24 words. A right to write is used on one device, which stands here; on the others what it is
- * of is for reading.
+ * the 24 words. A right to write itself is used on one device, which stands here; the others write
+ * by what follows from it (hand.ts).
  *
  *   t/OWNER/SHARE  u8 version 1 | bytes name | bytes grant
  *                  | bytes seed of the person whom a link made, empty where it came by none
- *                  | bytes peer id of the device that writes there, empty where none does
+ *                  | bytes peer id of the device that has the right, empty where there is none
  *   i/OWNER        u8 version 1 | bytes grant to an inbox
- *                  | bytes peer id of the device that writes in what comes through it
+ *                  | bytes peer id of the device that has the rights that come through it
  */
 import { tieKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
@@ -22,7 +22,7 @@ import type { Tied } from "./tied.ts";
 
 export interface InboxTie {
   readonly grant: Grant;
-  /** The device that writes where there is a right to. */
+  /** The device that has the right to write itself, where there is one. */
   readonly writer: PeerId | undefined;
 }
 
@@ -66,9 +66,9 @@ export function inboxesIn(tied: Listed, bad: Bad): readonly InboxTie[] {
   return readAll(tied, { prefix: tieKeys.inbox, read: decodeInboxTie, keyOf: inboxKey }, bad);
 }
 
-/** On a device that does not write: two trees of one right would make each mark twice. */
-export function withoutRight({ right: _, ...reading }: Held): Held {
-  return reading;
+/** On another device than that: two trees of one right would make each mark twice. */
+export function asFurther(held: Held): Held {
+  return { ...held, isFurther: true };
 }
 
 /** Another device wrote it, and may have written anything. */

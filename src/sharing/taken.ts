@@ -20,7 +20,7 @@ import { dueOf } from "./follower.ts";
 import type { Held, Opener } from "./opened.ts";
 import type { InboxOffer } from "./own-inboxes.ts";
 import { decodeTaken, decodeThrough, encodeTaken, encodeThrough } from "./taken-books.ts";
-import { type TakenTie, encodeTakenTie, takenIn, takenKey, withoutRight } from "./taken-ties.ts";
+import { type TakenTie, asFurther, encodeTakenTie, takenIn, takenKey } from "./taken-ties.ts";
 import type { Tied } from "./tied.ts";
 import { type Offered, type OwnGrant, Taking, type TakingNeeds, type TakingParts, ownGrant }
   from "./taking.ts";
@@ -34,8 +34,6 @@ export interface TakenNeeds extends TakingNeeds {
   /** What groups give this person now, or on a coded device what it is left (coded.ts). */
   readonly offers: () => readonly InboxOffer[];
   readonly tied: Tied;
-  /** This device. */
-  readonly self: PeerId;
 }
 
 export class Taken {
@@ -158,14 +156,21 @@ export class Taken {
 
   /** Tells others what was written in such folders: for a loop of its own. */
   async write(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const all = this.#taken.map(({ openWriting }) => openWriting?.step(signal));
+    const all = this.#taken.map(({ openHand }) => openHand?.step(signal));
+    const turns = await Promise.all(all);
+    return turns.includes("busy") ? "busy" : "idle";
+  }
+
+  /** Takes in what this user's other devices wrote in them: for a loop of its own, too. */
+  async meetKin(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const all = this.#taken.map(({ openHand }) => openHand?.stepKin(signal));
     const turns = await Promise.all(all);
     return turns.includes("busy") ? "busy" : "idle";
   }
 
   /** Until all that was written in them is with peers; TimedOut otherwise. */
   async flush(timeoutMs: number): Promise<void> {
-    await Promise.all(this.#taken.map(({ openWriting }) => openWriting?.flush(timeoutMs)));
+    await Promise.all(this.#taken.map(({ openHand }) => openHand?.flush(timeoutMs)));
   }
 
   /** Nothing of it is to be seen or asked for any more; what is remembered stays. */
@@ -212,7 +217,9 @@ export class Taken {
     const { name, own } = taking;
     const held = offer?.held ?? own?.held;
     if (held === undefined) return await this.#leave(taking);
-    if (asBuffer(held.readerKey).equals(taking.held.readerKey)) return;
+    const isSame = asBuffer(held.readerKey).equals(taking.held.readerKey)
+      && held.isFurther === taking.held.isFurther;
+    if (isSame) return;
     this.#taken = this.#taken.filter((one) => one !== taking);
     await this.#end(taking);
     await this.#keep(this.#begin({ ...offer, name, held, own }));
@@ -242,6 +249,7 @@ export class Taken {
     if (given !== null && found.name !== nameFromText(given)) {
       throw new HiveError("Exists", "sharing.accept", nameToText(found.name));
     }
+    await found.hand?.enterAgain();
     if (found.own === undefined && own.seed === undefined) {
       found.own = own;
       await this.#keep(found);
@@ -260,7 +268,7 @@ export class Taken {
   #own({ grant, seed, writer }: Offered & Pick<TakenTie, "writer">): OwnGrant {
     const { person, self } = this.#needs;
     const own = ownGrant(person, { grant, seed });
-    return writer === self ? own : { ...own, held: withoutRight(own.held) };
+    return writer === self ? own : { ...own, held: asFurther(own.held) };
   }
 
   #ties(): readonly TakenTie[] {
@@ -337,7 +345,7 @@ export class Taken {
 
   async #end(taking: Taking): Promise<void> {
     await taking.leave();
-    await taking.writing?.end();
+    await taking.hand?.end();
   }
 
   /** One that was left meanwhile stays so. */
@@ -359,18 +367,18 @@ function placeOf({ grant: { owner, share } }: Pick<Opener, "grant">): string {
 
 /**
  * A right to write instead of one to read, the other way about, a later one, or one that another
- * device used until now.
+ * device used until now, where its owner knows of one alone.
  */
-function isOtherRight({ own }: Taking, grant: Grant): boolean {
+function isOtherRight({ own, hand }: Taking, grant: Grant): boolean {
   if (own === undefined) return false;
   const isAboutWriting = grant.gives === "write" || own.grant.gives === "write";
-  const isElsewhere = grant.gives === "write" && own.held.right === undefined;
+  const isElsewhere = own.held.isFurther === true && hand?.isForMany !== true;
   return isAboutWriting && (isElsewhere || !asBuffer(own.grant.bytes).equals(grant.bytes));
 }
 
-/** Under that name, or one beside it, by that grant, and written here or not as it says. */
+/** Under that name, or one beside it, by that grant, and by the right itself if it says so. */
 function isAsTied({ own }: Taking, { grant, writer }: TakenTie, self: PeerId): boolean {
   if (own === undefined || !asBuffer(own.grant.bytes).equals(grant.bytes)) return false;
-  const isWritten = grant.gives === "write" && writer === self;
-  return isWritten === (own.held.right !== undefined);
+  if (grant.gives !== "write") return true;
+  return (writer !== self) === (own.held.isFurther === true);
 }

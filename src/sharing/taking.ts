@@ -8,16 +8,16 @@ import { type Cid, type Name, type PeerId, nameToText } from "../base/ids.ts";
 import { describe } from "../base/log.ts";
 import type { DeviceCertificate } from "../base/records.ts";
 import type { TakenView } from "../base/sharing-views.ts";
-import type { Grant, GuestRight, SharedRoots } from "../base/sharing.ts";
+import type { Grant, SharedRoots } from "../base/sharing.ts";
 import type { OwnerSigner } from "../crypt/certificates.ts";
 import { type PersonKeys, personKeysOf } from "../crypt/grants.ts";
-import type { WriteRight } from "../crypt/write-right.ts";
 import { Borrowed } from "../transfer/reads/borrowed.ts";
 import { Follower, askNewer } from "./follower.ts";
+import { Hand } from "./hand.ts";
 import type { FollowingNeeds } from "./needs.ts";
 import { type Held, type OpenedShare, openShare, takeGrant } from "./opened.ts";
 import { asSigner } from "./person-keys.ts";
-import { type GuestTransfers, Writing } from "./writing.ts";
+import type { GuestTransfers } from "./writing.ts";
 
 export interface TakingNeeds extends Omit<FollowingNeeds, "person"> {
   /** Why nobody is asked just now for what did not come by a link; null where that is done. */
@@ -27,6 +27,9 @@ export interface TakingNeeds extends Omit<FollowingNeeds, "person"> {
   readonly certifier: (keys: OwnerSigner) => () => readonly DeviceCertificate[];
   readonly guests: GuestTransfers;
   readonly deviceName: string;
+  /** This device, and whether this drive let go of another. */
+  readonly self: PeerId;
+  readonly isGone: (device: PeerId) => boolean;
 }
 
 /** A grant to this user, or with the seed of the person whom a link makes to her. */
@@ -54,18 +57,16 @@ export class Taking {
   readonly held: Held;
   /** The grant of its own that it has; none where it came through a group alone. */
   own: OwnGrant | undefined;
-  /** By which this node acts for the person of a link, and for a right to write. */
-  readonly certificates: () => readonly DeviceCertificate[];
   readonly blocks: Borrowed;
   readonly follower: Follower;
-  /** What is written here, where it may be. */
-  readonly writing: Writing | undefined;
+  /** What writes here, where somebody may. */
+  readonly hand: Hand | undefined;
+  /** By which this node acts for the person of a link. */
+  readonly #acting: () => readonly DeviceCertificate[];
   readonly #needs: TakingNeeds;
   readonly #isOfGroup: boolean;
   #opened: OpenedShare | undefined;
   #isShown = false;
-  /** Shown as one that another device writes. */
-  #isHeld = false;
   #isShutOut = false;
   /** Nothing of it is shown any more, whatever is on its way. */
   #isLeft = false;
@@ -78,18 +79,21 @@ export class Taking {
     this.name = name;
     this.held = held;
     this.own = own;
-    const acting = [
-      ...(own?.seed === undefined ? [] : [asSigner(personKeysOf(own.seed))]),
-      ...(right === undefined ? [] : [right.keys]),
-    ].map((keys) => needs.certifier(keys));
-    this.certificates = () => acting.flatMap((certify) => certify());
+    const isByLink = own?.seed !== undefined;
+    this.#acting = isByLink ? needs.certifier(asSigner(personKeysOf(own.seed))) : () => [];
     this.blocks = new Borrowed({ ...needs, owner: grant.owner });
     this.follower = new Follower(needs, {
       members: () => this.blocks.members(), first: grant.peers,
     });
-    this.writing = right && new Writing({
-      ...needs, right, grant, owners: () => this.blocks.members(),
+    this.hand = right && new Hand({
+      ...needs, right, grant, name, owners: () => this.blocks.members(),
+      isFurther: held.isFurther === true, personId: held.person,
     });
+  }
+
+  /** By which this node acts for others than its user. */
+  certificates(): readonly DeviceCertificate[] {
+    return [...this.#acting(), ...this.hand?.certificates() ?? []];
   }
 
   get isByLink(): boolean {
@@ -102,8 +106,8 @@ export class Taking {
   }
 
   /** Of who was shut out nothing goes anywhere any more: the store that it lies in is closed. */
-  get openWriting(): Writing | undefined {
-    return this.#isShown ? this.writing : undefined;
+  get openHand(): Hand | undefined {
+    return this.#isShown ? this.hand : undefined;
   }
 
   /** The newest record; none before the first. */
@@ -116,17 +120,16 @@ export class Taking {
     if (record.length === 0) return;
     const opened = openShare(this.held, record, 0);
     // Where it is written there has to be a tree before it is shown.
-    if (this.writing === undefined) await this.#show(opened);
+    if (this.hand === undefined) await this.#show(opened);
     else this.#know(opened);
   }
 
   /** It needs nobody to be there. */
   async showAgain(): Promise<void> {
-    const { writing } = this;
-    if (writing === undefined || this.#isShutOut || this.#opened === undefined) return;
+    const { hand } = this;
+    if (hand === undefined || this.#isShutOut || this.#opened === undefined) return;
     // Another device may have turned out to write it.
-    const isNews = !this.#isShown || (writing.rival !== null && !this.#isHeld);
-    if (!isNews) return;
+    if (this.#isShown && !hand.isUnsettled) return;
     try {
       await this.#show(this.#opened);
     } catch (error) {
@@ -166,21 +169,21 @@ export class Taking {
     return {
       name: nameToText(this.name),
       from: nameOf(this.held.grant),
-      writes: this.writing !== undefined,
+      writes: this.hand !== undefined && (this.held.isFurther !== true || this.hand.writes),
       isThroughGroup: this.isThroughGroup,
       stateOf: opened === undefined ? null : new Date(opened.record.publishedAtMs).toISOString(),
-      trouble: this.follower.trouble ?? heldWords(this.writing) ?? this.writing?.trouble
+      trouble: this.follower.trouble ?? this.hand?.trouble
         ?? (opened === undefined ? "waits for its first state" : null),
     };
   }
 
-  /** Of the owner's, or of what was written here and is here no more. */
+  /** Of the owner's, or of what this user wrote, here or elsewhere, and is here no more. */
   async fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
     try {
       return await this.blocks.fetch(cid, options);
     } catch (error) {
-      if (this.writing === undefined || !isFault(error, "NotFound")) throw error;
-      return await this.writing.fetch(cid, options);
+      if (this.hand === undefined || !isFault(error, "NotFound")) throw error;
+      return await this.hand.fetch(cid, options);
     }
   }
 
@@ -206,34 +209,22 @@ export class Taking {
   }
 
   async #reveal(opened: OpenedShare): Promise<void> {
-    const { name, writing, held: { right } } = this;
-    this.blocks.adopt(opened.payload);
-    const { root } = opened.payload;
-    await writing?.settle();
-    const isHeld = writing !== undefined && writing.rival !== null;
-    const more = right === undefined ? {} : { right: this.#guestRight(right, isHeld) };
-    await this.#needs.roots.shared({ name, root, ...more });
+    const { name, hand } = this;
+    const { record, payload } = opened;
+    this.blocks.adopt(payload);
+    await hand?.settle(record, payload);
+    const right = hand?.right;
+    const more = right === undefined ? {} : { right };
+    await this.#needs.roots.shared({ name, root: payload.root, ...more });
     this.#know(opened);
-    [this.#isShown, this.#isHeld] = [true, isHeld];
-    if (!isHeld) await writing?.begin();
+    this.#isShown = true;
+    await hand?.begin();
   }
 
   #know(opened: OpenedShare): void {
     this.#opened = opened;
     this.blocks.adopt(opened.payload);
-    this.writing?.know(opened.payload);
   }
-
-  #guestRight({ keys, number }: WriteRight, isHeld: boolean): GuestRight {
-    const { deviceName } = this.#needs;
-    return { writer: keys.owner, treeSecret: keys.treeSecret, number, deviceName, isHeld };
-  }
-}
-
-function heldWords(writing: Writing | undefined): string | null {
-  if (writing === undefined || writing.rival === null) return null;
-  return `read only here: ${writing.rival} writes by the same right, which is for one device; `
-    + "its owner can revoke it and share the folder anew";
 }
 
 /** Denied when it was made for somebody else, or for one whose keys are not here. */

@@ -31,8 +31,18 @@ export class Telling {
     this.#toldAtMs = -Infinity;
   }
 
+  /** To those who missed it, at once. */
+  again(): void {
+    this.#toldAtMs = -Infinity;
+  }
+
   has(peer: PeerId): boolean {
     return this.#told.has(peer);
+  }
+
+  /** There is a record that it has not. */
+  isMissedBy(peer: PeerId): boolean {
+    return this.#record !== undefined && !this.#told.has(peer);
   }
 
   async tell(

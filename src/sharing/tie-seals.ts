@@ -19,7 +19,8 @@ import type { Tie } from "../dag/ties.ts";
 
 const sealBytes = 16;
 const sealedPrefixes = [
-  tieKeys.given, tieKeys.way, tieKeys.right, tieKeys.group, tieKeys.member, tieKeys.changes,
+  tieKeys.given, tieKeys.way, tieKeys.right, tieKeys.guestDevices, tieKeys.group, tieKeys.member,
+  tieKeys.changes,
 ];
 
 export class TieSeals {

@@ -14,6 +14,7 @@
  *   d/PEER, k/OWNER/SHARE  what devices that were let in by a code read by (coded-ties.ts)
  *   g/PEER/SLOT    a folder that others may read, w/SHARE/WHOM that somebody may, and
  *                  x/SHARE/PERSON her right to write it (given-ties.ts)
+ *   e/SHARE/PERSON the devices that she writes on (guest-devices.ts)
  *   m/PEER/SLOT    a group of people, n/GROUP/PERSON one of them (groups.ts)
  *   v/PEER         of which the stamp is how often that device has changed any of all these
  *

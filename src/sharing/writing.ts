@@ -1,33 +1,34 @@
 /**
- * What this machine's person writes in a folder of somebody else's, on its way to the owner. It is
+ * What this device's person writes in a folder of somebody else's, on its way to the owner. It is
  * a drive of its own: its keys come from the right to write (crypt/write-right.ts), its blocks go
  * to groups that this machine draws, and each head is followed by a record of it as shares have
- * them, which only the owner can open. His holders keep that too, for as long as his own record
- * names the right; so neither of the two need be there when the other is. Keys of the KeyValue:
+ * them, which only the owner can open, and she herself elsewhere. His holders keep that too, for as
+ * long as his own record names the right; so neither of the two need be there when the other is.
+ * Keys of the KeyValue:
  *
  *   o/WRITER/t/...  the books of its blocks (transfer/)
  *   o/WRITER/a/...  of how their holders answered (agent/)
- *   o/WRITER/...    of whether this is the device that writes (claim.ts)
+ *   o/WRITER/...    of the numbers of its records, and of whether it may (numbering.ts, claim.ts)
  */
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
-import type { Cid, Ino, PeerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
+import type { Cid, Ino, PeerId, PersonId } from "../base/ids.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { ShareNetwork } from "../base/sharing.ts";
-import { keyBytes } from "../crypt/keys.ts";
-import { encodeShareWrite, signShare, wrapKey } from "../crypt/share-records.ts";
+import { encodeShareWrite } from "../crypt/share-records.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { openRoot } from "../dag/root.ts";
 import type { Published } from "../transfer/heads/publish.ts";
 import type { Transfer } from "../transfer/transfer.ts";
-import { Claim } from "./claim.ts";
+import type { Claim } from "./claim.ts";
 import { rootOf } from "./folder.ts";
+import { signGuestRecord } from "./guest-record.ts";
+import { Numbering } from "./numbering.ts";
 import type { Source } from "./opened.ts";
-import { type SharePayload, encodeSharePayload, sealPayload } from "./payload.ts";
+import { type SharePayload, encodeSharePayload } from "./payload.ts";
 import { writtenPrefix } from "./taken-books.ts";
 import { Telling } from "./telling.ts";
 
@@ -47,15 +48,21 @@ export interface WritingNeeds {
   readonly guests: GuestTransfers;
   readonly right: WriteRight;
   readonly grant: Pick<Source, "owner" | "share" | "from">;
+  /** Whose right it is. */
+  readonly personId: PersonId;
   /** Whoever keeps the owner's shards. */
   readonly owners: () => readonly PeerId[];
+  /** Other devices may refer to what this one does not. */
+  readonly areOthers: () => boolean;
+  /** Looked at before each record; of a right that no other device can use there is none. */
+  readonly claim?: Claim;
 }
 
 export class Writing {
   readonly #needs: WritingNeeds;
   readonly #telling: Telling;
   readonly #toOwners: Telling;
-  readonly #claim: Claim;
+  readonly #numbering: Numbering;
   #transfer: Promise<Transfer> | undefined;
   /** Which folder it is in the owner's drive. */
   #ino: Ino | undefined;
@@ -67,17 +74,16 @@ export class Writing {
     this.#needs = needs;
     this.#telling = new Telling(needs);
     this.#toOwners = new Telling(needs);
-    this.#claim = new Claim(needs);
+    this.#numbering = new Numbering(needs);
   }
 
-  /** What the device is called that writes here instead of this one; null while none does. */
-  get rival(): string | null {
-    return this.#claim.rival;
+  get right(): WriteRight {
+    return this.#needs.right;
   }
 
-  /** Resolves when it is known whether this device may write, or another one does. */
-  async settle(): Promise<void> {
-    await this.#claim.settle();
+  /** Those who refused its record may take it from now on. */
+  tellAgain(): void {
+    this.#toOwners.again();
   }
 
   know({ ino }: Pick<SharePayload, "ino">): void {
@@ -86,9 +92,9 @@ export class Writing {
 
   /** From now on there is a tree, whose blocks are to be brought to peers. */
   async begin(): Promise<void> {
-    const { guests, right } = this.#needs;
+    const { guests, right, areOthers } = this.#needs;
     this.#transfer ??= guests.open(right, this.#prefix);
-    await this.#transfer;
+    (await this.#transfer).devices.areGuests = areOthers;
   }
 
   async fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
@@ -124,8 +130,9 @@ export class Writing {
     try {
       const published = await transfer.published();
       const isNew = published !== undefined && published.sequence !== this.#head;
-      await this.#claim.look({ isDue: isNew }, signal);
-      if (this.rival !== null) return;
+      const { claim } = this.#needs;
+      await claim?.look({ isDue: isNew }, signal);
+      if (claim !== undefined && claim.rival !== null) return;
       if (isNew && this.#ino !== undefined) await this.#make(published, this.#ino);
       await this.#tell(transfer, signal);
       this.trouble = null;
@@ -137,20 +144,15 @@ export class Writing {
   }
 
   async #make(published: Published, ino: Ino): Promise<void> {
-    const { right: { keys, backKey }, grant: { share, from }, random, clock } = this.#needs;
-    const { directory, devices } = openRoot(treeKeys(keys.treeSecret), published.root);
-    const { catalogKey } = keys;
+    const { right, grant: { share, from }, personId } = this.#needs;
+    const { catalogKey, treeSecret } = right.keys;
+    const { directory, devices } = openRoot(treeKeys(treeSecret), published.root);
     const { standIn: _, ...told } = published;
     const root = rootOf(directory, devices);
     const payload = encodeSharePayload({ ...told, root, ino, catalogKey });
-    const sequence = await this.#claim.nextSequence();
-    const key = random.bytes(keyBytes);
-    const owner = { person: from, expiresAtMs: limits.records.timeMsMax };
-    const sealed = sealPayload(key, payload, { owner: keys.owner, share, sequence }, random);
-    const { bytes } = signShare(keys, {
-      share, sequence, publishedAtMs: clock.now(), sealed,
-      readers: [{ ...owner, key: wrapKey(backKey, key, sequence, random) }],
-    });
+    const sequence = await this.#numbering.next();
+    const record = { share, sequence, payload, readers: [from, personId] };
+    const { bytes } = signGuestRecord(right, record, this.#needs);
     this.#head = published.sequence;
     this.#telling.begin(bytes);
     this.#toOwners.begin(bytes);

@@ -1,11 +1,13 @@
 /**
- * Which folders of others this machine's person may write, and by which rights, as the books tell
- * it: for whoever looks after what is here of them while nothing runs.
+ * Which folders of others this machine's person may write, and by what, as the books tell it: for
+ * whoever looks after what is here of them while nothing runs. On this device that may have been
+ * the right itself, or what follows from it, or one after the other.
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { sharingKeys } from "../base/book-keys.ts";
+import type { PeerId } from "../base/ids.ts";
 import type { PersonKeys } from "../crypt/grants.ts";
-import type { WriteRight } from "../crypt/write-right.ts";
+import type { FolderRight, WriteRight } from "../crypt/write-right.ts";
 import { type Held, openInbox, takeGrant } from "./opened.ts";
 import { decodeInbox, offersOf } from "./own-inboxes.ts";
 import { decodeTaken, decodeThrough } from "./taken-books.ts";
@@ -20,10 +22,10 @@ export interface WrittenFolder {
 }
 
 export async function writtenFolders(
-  books: Books, person: PersonKeys,
+  books: Books, person: PersonKeys, self: PeerId,
 ): Promise<readonly WrittenFolder[]> {
   const offers = await offersIn(books, person);
-  const found: { readonly name: string; readonly right: WriteRight | undefined }[] = [];
+  const found: { readonly name: string; readonly right: FolderRight | undefined }[] = [];
   for await (const [key, value] of books.list(sharingKeys.taken)) {
     const { name, offered } = decodeTaken(value);
     const held = offers.get(key.slice(2)) ?? ownGrant(person, offered).held;
@@ -33,7 +35,9 @@ export async function writtenFolders(
     const { name } = decodeThrough(value);
     found.push({ name, right: offers.get(key.slice(2))?.right });
   }
-  return found.flatMap(({ name, right }) => right === undefined ? [] : [{ name, right }]);
+  return found.flatMap(({ name, right }) => {
+    return right === undefined ? [] : [{ name, right }, { name, right: right.of(self) }];
+  });
 }
 
 /** What groups gave this person last, by place. */

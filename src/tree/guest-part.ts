@@ -1,6 +1,7 @@
 /**
  * The tree's part among people: it takes in what the owner of a folder has, where it is that
- * folder, and what guests wrote in folders of its own.
+ * folder, and what other devices of the same person wrote there; and what guests wrote in folders
+ * of its own.
  */
 import { HiveError } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
@@ -9,6 +10,7 @@ import type { Commits } from "./commit/commit.ts";
 import { isDirectory } from "./looking/names.ts";
 import { findInos } from "./looking/walking.ts";
 import { GuestMeeting, OwnerMeeting } from "./merge/folder.ts";
+import { KinMeeting } from "./merge/kin.ts";
 import type { Merger, StaleListener } from "./merge/merge.ts";
 import type { Node } from "./state/nodes.ts";
 import type { State } from "./state/state.ts";
@@ -19,6 +21,8 @@ export interface TreeGuest {
   /** Of the device that his changes are marked with, and what it is called here. */
   readonly number: number;
   readonly name: string;
+  /** Of the other devices that he writes on, and wrote on. */
+  readonly kin: readonly number[];
 }
 
 export interface GuestTurn {
@@ -31,6 +35,8 @@ export interface GuestTurn {
 export interface GuestPart {
   /** Answers whether it changed anything. */
   mergeOwner(root: Uint8Array, tell: StaleListener): Promise<boolean>;
+  /** The same of another device of the person who writes here. */
+  mergeKin(root: Uint8Array, tell: StaleListener): Promise<boolean>;
   /**
    * Nothing of it is believed but what it says of that folder. NotFound without the folder;
    * TooLarge when it says more than anybody may at once.
@@ -46,7 +52,11 @@ export function guestPart(
       const record = parseRoot(root);
       return merger.meet(() => new OwnerMeeting(state, record), tell);
     },
-    async mergeGuest(root, { folder: ino, ...guest }, tell) {
+    mergeKin: (root, tell) => {
+      const record = parseRoot(root);
+      return merger.meet(() => new KinMeeting(state, record), tell);
+    },
+    async mergeGuest(root, { folder: ino, kin, ...guest }, tell) {
       // Whoever asks remembers what came in, and would not ask again.
       if (state.readOnly) throw new HiveError("ReadOnly", "tree.guest", "mounted read-only");
       const record = parseRoot(root);
@@ -56,7 +66,8 @@ export function guestPart(
       try {
         let isCut = false;
         const cut = (): void => void (isCut = true);
-        const terms = { ...guest, folder, commit: () => commits.commit(), cut };
+        const numbers = new Set([guest.number, ...kin]);
+        const terms = { ...guest, numbers, folder, commit: () => commits.commit(), cut };
         const hasChanged = await merger.meet(() => new GuestMeeting(state, record, terms), tell);
         return { hasChanged, isCut };
       } finally {

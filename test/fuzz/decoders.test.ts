@@ -57,7 +57,9 @@ import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
 import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
 import { decodeTold, encodeTold } from "../../src/sharing/told.ts";
 import { decodeWatch, encodeWatch } from "../../src/sharing/watch-payload.ts";
+import { decodeAdmitted, encodeAdmitted } from "../../src/sharing/guest-devices.ts";
 import { linkNeedsPassphrase, linkText } from "../../src/sharing/link.ts";
+import { decodeRoster, encodeRoster } from "../../src/sharing/roster.ts";
 import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
 import { parsers as records } from "../support/record-parsers.ts";
 
@@ -151,6 +153,10 @@ const word = { ...guarded.standing, policy: Buffer.from("hive-policy 1\n"), head
 const named = { owner: guarded.drive.owner, group };
 
 const shares = new ShareMaker(random, { drive });
+const guestRoster = new Map([
+  [peer.peer, { atMs: 1_700_000_000_000, isIn: true }],
+  [peerKeysOf(random.bytes(32)).peer, { atMs: 1_600_000_000_000, isIn: false }],
+]);
 
 const requests = [
   encodeRequest(1, { op: "hello" }),
@@ -283,6 +289,14 @@ const decoders: readonly Decoder[] = [
       owner: drive.owner,
       dismissal: signDismissal(drive, { peer: peer.peer, name: "lap", atMs: 1e12 }),
     })],
+  },
+  {
+    name: "devices of a guest", bytesMax: limits.records.headSealedBytesMax, decode: decodeRoster,
+    valid: [encodeRoster(guestRoster)],
+  },
+  {
+    name: "devices of a guest, admitted", bytesMax: limits.ties.valueBytesMax,
+    decode: decodeAdmitted, valid: [encodeAdmitted(9, guestRoster)],
   },
   {
     name: "grant to verify", bytesMax: payloadBytesMax, decode: parseGrant,

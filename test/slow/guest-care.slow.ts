@@ -154,7 +154,7 @@ test("what a guest writes is audited, mended, verified and given back", { timeou
       return rootOf(guests, devices);
     };
     await owner.guests.mergeGuest(await told(), {
-      folder, number: right.number, name: "Ben",
+      folder, number: right.number, kin: [], name: "Ben",
     }, silently);
     t.equal(await textAt(owner, "of the guest", folder), text);
     t.ok(await theirs.guests.mergeOwner(await ownersRoot(), silently), "it is the owner's now");

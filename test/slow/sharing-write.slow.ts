@@ -1,19 +1,20 @@
 /**
  * Two people on one swarm, each with a drive mounted by a daemon of her own: Ben may write a folder
- * of Ann's. What either does comes to the other, whoever is off, until his right ends.
+ * of Ann's, and does so on two machines. What any of them does comes to the others, whoever is off,
+ * until his right ends.
  */
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync }
-  from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
+  writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "tap";
-import { until } from "../support/cli.ts";
+import { newMachine, until } from "../support/cli.ts";
 import { met } from "../support/folders.ts";
 import { appears, isShutOut, shares, twoPeople } from "../support/two-people.ts";
 
 test("a folder is written by its owner and by one more person, whoever is off",
   { timeout: 300_000 }, async (t) => {
-    const { ann, ben } = await twoPeople(t);
+    const { ann, ben, toBen } = await twoPeople(t);
     const work = join(ann.mount, "work");
     mkdirSync(join(work, "sub"), { recursive: true });
     writeFileSync(join(work, "note"), "of Ann");
@@ -54,10 +55,25 @@ test("a folder is written by its owner and by one more person, whoever is off",
     t.match(await verify(), { missing: 0, proofsWrong: 0 });
     t.ok(readFileSync(join(shared, "sub", "of Ben")).equals(large), "Ann's copy is read");
 
+    const pad = newMachine("pad");
+    t.teardown(() => pad.end());
+    await pad.must(t, ["recover", "--peer", toBen.peer], `${toBen.words}\n`);
+    await pad.must(t, ["mount", pad.mount]);
+    const onPad = join(pad.mount, "Shared", "work");
+    await until(async () => wrote(join(onPad, "of the pad"), "written on the other machine"),
+      { seconds: 120, what: "Ben's other machine writes there" });
+    await pad.must(t, ["flush", "--timeout", "90"]);
+    await appears(join(work, "of the pad"), "written on the other machine", { seconds: 120 });
+    await appears(join(shared, "of the pad"), "written on the other machine");
+
     await ann.must(t, ["unmount"]);
     writeFileSync(join(shared, "while Ann is off"), "written");
     rmSync(join(shared, "sub", "large"));
     await ben.must(t, ["flush", "--timeout", "90"]);
+    await appears(join(onPad, "while Ann is off"), "written", { seconds: 120 });
+    rmSync(join(onPad, "of the pad"));
+    await pad.must(t, ["flush", "--timeout", "90"]);
+    await pad.must(t, ["unmount"]);
     await ben.must(t, ["unmount"]);
     const { files, problems } = JSON.parse((await ben.must(t, ["fsck", "--json"])).out) as {
       readonly files: number; readonly problems: number;
@@ -66,8 +82,14 @@ test("a folder is written by its owner and by one more person, whoever is off",
     t.ok(files >= 5, `${files} files and folders, those of the shared folder among them`);
     await ann.must(t, ["mount", ann.mount]);
     await appears(join(work, "while Ann is off"), "written");
+    await until(async () => !existsSync(join(work, "of the pad")),
+      { seconds: 120, what: "what was removed on the pad is gone" });
     t.strictSame(readdirSync(join(work, "sub")).sort(), ["note", "of Ben"]);
-    t.match((await shares(ann)).given, [{ with: [{ writes: true, trouble: null }] }]);
+    const isHeard = async () => {
+      const { writes, trouble, devices } = (await shares(ann)).given[0]?.with[0] ?? {};
+      return writes === true && trouble === null && devices === 2;
+    };
+    await until(isHeard, { seconds: 60, what: "both machines of Ben's are heard" });
 
     await ben.must(t, ["mount", ben.mount]);
     await appears(join(shared, "while Ann is off"), "written");
@@ -80,3 +102,13 @@ test("a folder is written by its owner and by one more person, whoever is off",
     await ben.must(t, ["flush", "--timeout", "60"]);
     t.equal(readFileSync(join(work, "mine"), "utf8"), "of both");
   });
+
+/** While it is for reading it says so. */
+function wrote(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -4,13 +4,14 @@
  */
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import type { PeerId } from "../../src/base/ids.ts";
+import type { OwnerId, PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { PeerNetwork } from "../../src/base/network.ts";
 import type { GuestRoot, Share, ShareNetwork } from "../../src/base/sharing.ts";
 import { decodeShareAsk } from "../../src/crypt/share-records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import type { GivenGuest } from "../../src/sharing/given.ts";
+import { type Roster, noRoster } from "../../src/sharing/roster.ts";
 import { Written } from "../../src/sharing/written.ts";
 import type { ShareMaker } from "./share-maker.ts";
 import { MemoryBooks, ShiftedClock } from "./transfer-world.ts";
@@ -20,7 +21,11 @@ const never = new AbortController().signal;
 export class OwnerLooks {
   /** What the holder answers; undefined where it has nothing. */
   answer: Share | undefined;
+  /** Where it tells by whom it is asked about. */
+  answers: ReadonlyMap<OwnerId, Share | undefined> | undefined;
   guests: readonly GivenGuest[];
+  /** The further ones that the guest writes on. */
+  devices: Roster = noRoster;
   readonly clock: ShiftedClock;
   written: Written;
   readonly #open: () => Written;
@@ -41,14 +46,15 @@ export class OwnerLooks {
       records: async () => { throw new HiveError("Unavailable", "test", "records"); },
       share: async (...[, , payload]: Parameters<ShareNetwork["share"]>) => {
         const asked = decodeShareAsk(payload);
-        if (this.answer === undefined) throw new HiveError("NotFound", "test", asked.share);
-        return this.answer.bytes;
+        const answer = this.answers === undefined ? this.answer : this.answers.get(asked.owner);
+        if (answer === undefined) throw new HiveError("NotFound", "test", asked.share);
+        return answer.bytes;
       },
     } as unknown as PeerNetwork & ShareNetwork;
     this.#open = () => new Written({
       books, person: maker.owner, clock, random: maker.random, log: silentLog, network,
       coder: openCoder(), read: async () => Buffer.alloc(0), members: () => peers,
-      guests: () => this.guests, nameOf: () => "Ben", roots: { written: takeIn },
+      guests: () => this.guests, devicesOf: () => this.devices, nameOf: () => "Ben", roots: { written: takeIn },
       mayReadAhead: () => false,
     });
     this.written = this.#open();

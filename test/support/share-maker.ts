@@ -8,7 +8,7 @@ import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PersonKeys, personKeysOf, sealGrant } from "../../src/crypt/grants.ts";
 import { inboxIdOf, readerKeyOf, signGrant, signShare, watchIdOf, wrapKey }
   from "../../src/crypt/share-records.ts";
-import { type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/write-right.ts";
+import { type FolderRight, type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/write-right.ts";
 import { type InboxEntry, encodeInbox } from "../../src/sharing/inbox-payload.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "../../src/sharing/payload.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
@@ -59,7 +59,7 @@ export class ShareMaker {
     });
   }
 
-  rightOf(to: PersonKeys, number: number): WriteRight {
+  rightOf(to: PersonKeys, number: number): FolderRight {
     return writeRightOf(this.#secretOf(to, number));
   }
 

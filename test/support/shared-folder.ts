@@ -3,13 +3,16 @@
  * publishes the other takes in by hand, and every block that one of them made the other can fetch.
  */
 import { systemClock } from "../../src/base/clock.ts";
+import type { FileSystem } from "../../src/base/filesystem.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { type RootRecord, openRoot } from "../../src/dag/root.ts";
 import { findFolder, rootOf } from "../../src/sharing/folder.ts";
+import type { Device } from "../../src/tree/state/devices.ts";
 import { openGuestTree } from "../../src/tree/guest-tree.ts";
+import type { TreeGuest } from "../../src/tree/guest-part.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { PooledStore } from "./merge-devices.ts";
 import { nobody, readFile, walkTree } from "./walk.ts";
@@ -25,16 +28,23 @@ const silently = async (): Promise<void> => undefined;
 
 export const at = (name: string, parent = rootIno) => ({ parent, name: parseName(name) });
 
-export async function put(tree: Tree, name: string, bytes: string | Buffer, parent = rootIno) {
+export async function put(tree: FileSystem, name: string, bytes: string | Buffer, parent = rootIno) {
   const made = await tree.create(nobody, at(name, parent), { mode: 0o644 }, flags);
   await tree.write(made.handle, 0, Buffer.from(bytes));
   await tree.release(made.handle);
   return made.attributes.ino;
 }
 
-export async function textAt(tree: Tree, name: string, parent = rootIno): Promise<string> {
+export async function textAt(tree: FileSystem, name: string, parent = rootIno): Promise<string> {
   const { ino } = await tree.lookup(at(name, parent));
   return (await readFile(tree, ino)).toString();
+}
+
+export interface FurtherDevice {
+  readonly tree: Tree;
+  readonly number: number;
+  /** As its next record would say it. */
+  readonly told: () => Promise<Uint8Array>;
 }
 
 export class SharedFolder {
@@ -86,11 +96,11 @@ export class SharedFolder {
   }
 
   /** As much as comes in at once. */
-  async turn(root?: Uint8Array) {
+  async turn(root?: Uint8Array, { number, kin = [] }: Pick<TreeGuest, "number"> & Partial<TreeGuest> = guest) {
     const record = await this.guestsRecord();
     const told = root ?? rootOf(record.directory, record.devices);
     const { folder } = this;
-    return this.owner.guests.mergeGuest(told, { folder, number: guest.number, name: contact }, silently);
+    return this.owner.guests.mergeGuest(told, { folder, number, kin, name: contact }, silently);
   }
 
   async toGuest(): Promise<boolean> {
@@ -113,13 +123,28 @@ export class SharedFolder {
     return openTree(this.#needs(this.owners), { treeSecret: ownerSecret, device: ownerDevice });
   }
 
+  /** Another device of the guest's, which begins as what the owner has. */
+  async further({ number, name }: Device): Promise<FurtherDevice> {
+    const store = new PooledStore(this.pool);
+    const treeSecret = Buffer.alloc(32, number % 251);
+    const root = await this.ownersRoot();
+    const device = { number, name };
+    const tree = await openGuestTree(this.#needs(store), { treeSecret, device, root });
+    const told = async () => {
+      await tree.commit();
+      const record = openRoot(treeKeys(treeSecret), store.root() as Uint8Array);
+      return rootOf(record.directory, record.devices);
+    };
+    return { tree, number, told };
+  }
+
   #needs(store: PooledStore) {
     return { store, clock: systemClock, random: this.#random, log: silentLog };
   }
 }
 
 /** Paths and contents below a folder, without times, numbers, and what belongs to whom. */
-export async function pictureBelow(tree: Tree, prefix = "/"): Promise<Record<string, string>> {
+export async function pictureBelow(tree: FileSystem, prefix = "/"): Promise<Record<string, string>> {
   const picture: Record<string, string> = {};
   for (const [path, { attributes, content }] of await walkTree(tree)) {
     if (!path.startsWith(prefix) || path === "/") continue;

@@ -20,6 +20,7 @@ import { Inboxes } from "../../src/sharing/inboxes.ts";
 import { Keepers } from "../../src/sharing/keepers.ts";
 import { OwnInboxes } from "../../src/sharing/own-inboxes.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { noRoster } from "../../src/sharing/roster.ts";
 import { Taken } from "../../src/sharing/taken.ts";
 import { TieSeals, noSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
@@ -98,7 +99,7 @@ export class GiverDevice {
       ...needs, tied, keys, person: personKeysOf(keys.shareSecret), groups,
       network: { share: (...asked: Parameters<ShareNetwork["share"]>) => this.#ask(...asked) },
       members: () => world.members.map(({ peer }) => peer),
-      others: () => devices.length > 1,
+      others: () => devices.length > 1, devicesOf: () => noRoster,
     };
     const isThere = (peer: PeerId): boolean => {
       return devices.some((one) => one.self === peer && one.isThere);
@@ -205,12 +206,13 @@ export async function openReader({ keys }: Person, vault: Vault, world: World) {
     const ours = { ...parts, tied, self };
     const own = new OwnInboxes({ ...ours, keepersOf: () => [] });
     const taken = new Taken({
-      ...ours, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),
+      ...ours, isGone: () => false, deviceName: "lap", certifier: () => () => [], offers: () => own.offers(),
       guests: {
         open: () => { throw new Error("nobody writes here"); }, end: async () => undefined,
       },
       roots: {
         expired: async () => undefined, written: async () => true, tied: async () => undefined,
+        kin: async () => undefined,
         shared: async ({ name, root }: SharedRoot) => {
           if (root === undefined) shown.delete(name);
           else shown.set(name, root);

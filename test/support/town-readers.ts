@@ -40,7 +40,7 @@ function roomOf(parts: {
     connect: async () => undefined,
     roots: {
       shared: async ({ root }) => shown(root), written: nobodyWrites, expired: async () => undefined,
-      tied: async () => undefined,
+      tied: async () => undefined, kin: nobodyWrites,
     },
     guests: { open: nobodyWrites, end: async () => undefined },
   });
@@ -82,7 +82,7 @@ export class TownReader {
     const segments = { all: () => [], get: () => undefined };
     const clearing = new Clearing({ books: new MemoryBooks(), segments });
     const transfer = {
-      published: async () => undefined, members: () => [], clearing, devices: { areAny: false },
+      published: async () => undefined, members: () => [], clearing, devices: { areAny: false, isGone: () => false },
       health: { groupsNamed: () => [] }, roll: { current: undefined, isHeard: true },
     };
     const sharing: Sharing = await roomOf({
@@ -125,7 +125,7 @@ export class TownGiver {
     // Whatever life the device is in.
     const transfer = {
       published: () => device.transfer.published(), members: () => device.transfer.members(),
-      clearing: device.transfer.clearing, devices: { areAny: true },
+      clearing: device.transfer.clearing, devices: { areAny: true, isGone: () => false },
       health: device.transfer.health, roll: device.transfer.roll,
     };
     const sharing = await roomOf({

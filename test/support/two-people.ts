@@ -1,13 +1,15 @@
 /** Two people who know of each other's peers, each with a drive that a daemon of her own mounts. */
 import { readFileSync, statSync } from "node:fs";
 import type { Test } from "tap";
-import { type Machine, newMachine, until } from "./cli.ts";
+import { type Machine, newMachine, until, wordsIn } from "./cli.ts";
 import { met } from "./folders.ts";
 
 export interface TwoPeople {
   /** Her machine runs the swarm. */
   readonly ann: Machine;
   readonly ben: Machine;
+  /** By which another machine of Ben's comes to his drive: his words, and a peer's address. */
+  readonly toBen: { readonly words: string; readonly peer: string };
 }
 
 /** The settings are Ann's. */
@@ -25,13 +27,13 @@ export async function twoPeople(
   await ann.must(t, ["init"]);
   ann.settings(settings);
   await ann.must(t, ["mount", ann.mount, "--swarm", String(peers)]);
-  await ben.must(t, ["init"]);
+  const { out } = await ben.must(t, ["init"]);
   const bootstrap = (await ann.swarm()).map(({ address }) => address);
   ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
   await ben.must(t, ["mount", ben.mount]);
   await met(ann, peers);
   await met(ben, peers);
-  return { ann, ben };
+  return { ann, ben, toBen: { words: wordsIn(out), peer: bootstrap[0] as string } };
 }
 
 /** The fields of `hive shares --json` that scripts rely on. */
@@ -39,7 +41,12 @@ export interface SharesRow {
   readonly given: readonly {
     readonly told: number;
     readonly holders: number;
-    readonly with: readonly { readonly wroteAt: string | null }[];
+    readonly with: readonly {
+      readonly wroteAt: string | null;
+      readonly writes: boolean;
+      readonly trouble: string | null;
+      readonly devices: number;
+    }[];
   }[];
   readonly taken: readonly { readonly writes: boolean; readonly trouble: string | null }[];
   readonly withdrawals: readonly {

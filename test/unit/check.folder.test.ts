@@ -16,6 +16,7 @@ import { openCache } from "../../src/cache/cache.ts";
 import { checkAll } from "../../src/check/check-all.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
+import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { encodeTaken } from "../../src/sharing/taken-books.ts";
 import { ownGrant } from "../../src/sharing/taking.ts";
 import { writtenFolders } from "../../src/sharing/written-folders.ts";
@@ -38,10 +39,13 @@ test("the rights of this person stand in the books, with all that opens what was
   await books.put("t/one", encodeTaken({ ...told, offered: ownGrant(ben, { grant: writes }) }));
   await books.put("t/two", encodeTaken({ ...told, offered: ownGrant(ben, { grant: reads }) }));
   const { keys } = maker.rightOf(ben, 3);
-  const found = await writtenFolders(books, ben);
-  t.equal(found.length, 1, "what may only be read has no store");
-  t.equal(found[0]?.name, "work");
+  const { peer } = peerKeysOf(random.bytes(32));
+  const found = await writtenFolders(books, ben, peer);
+  t.equal(found.length, 2, "what may only be read has no store");
+  t.strictSame(found.map(({ name }) => name), ["work", "work"]);
   t.strictSame(found[0]?.right.keys.treeSecret, keys.treeSecret);
+  const own = maker.rightOf(ben, 3).of(peer);
+  t.strictSame(found[1]?.right.keys.treeSecret, own.keys.treeSecret, "this device's own");
 });
 
 test("a folder that is written here is found whole, and its damage is told and mended", async (t) => {

@@ -74,8 +74,8 @@ test("whoever comes second finds the first one's record, and reads", async (t) =
   const first = device();
   await first.settle();
   t.equal(first.rival, null);
-  const sequence = await first.nextSequence();
-  t.ok(await first.nextSequence() > sequence);
+  const sequence = await first.numbering.next();
+  t.ok(await first.numbering.next() > sequence);
   says("nothing", written(sequence, "lap"));
   const books = new MemoryBooks();
   const second = device(books);
@@ -111,9 +111,9 @@ test("of two that began apart from each other the later one goes on", async (t) 
   const [one, other] = [device(), device()];
   await one.settle();
   await other.settle();
-  const early = await one.nextSequence();
+  const early = await one.numbering.next();
   while (systemClock.now() <= early) await systemClock.delay(1);
-  const late = await other.nextSequence();
+  const late = await other.numbering.next();
   says(written(late, "desk"), "nothing");
   await other.look({ isDue: true }, never);
   await one.look({ isDue: true }, never);
@@ -128,7 +128,7 @@ test("what is signed here while holders are asked is no other device's", async (
   says("nothing", "nothing");
   const claim = device();
   await claim.settle();
-  network.meanwhile = async () => says(written(await claim.nextSequence(), "lap"), "nothing");
+  network.meanwhile = async () => says(written(await claim.numbering.next(), "lap"), "nothing");
   await claim.look({ isDue: true }, never);
   t.equal(claim.rival, null);
 });

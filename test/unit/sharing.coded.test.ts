@@ -71,6 +71,7 @@ async function openLap(clock: ShiftedClock) {
     mayReadAhead: () => false, isRemoved: () => state.isRemoved,
     roots: {
       tied: async () => undefined, expired: async () => undefined, written: async () => true,
+      kin: async () => undefined,
       shared: async ({ name, root }) => void (root === undefined ? shown.delete(name) : shown.add(name)),
     },
   });

@@ -16,6 +16,7 @@ import { Groups } from "../../src/sharing/groups.ts";
 import { Keepers } from "../../src/sharing/keepers.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { noRoster } from "../../src/sharing/roster.ts";
 import { TieSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import type { Audience } from "../../src/sharing/ways.ts";
@@ -91,7 +92,7 @@ async function made() {
       published: async () => ({
         sequence, root: store.root()!, manifests: [], newest: [], runs: [],
       }),
-      expired: async (names) => void expired.push(names.join("/")),
+      expired: async (names) => void expired.push(names.join("/")), devicesOf: () => noRoster,
     });
     await given.open();
     return given;

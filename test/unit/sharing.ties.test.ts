@@ -5,15 +5,18 @@
  */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import type { Ino, PeerId } from "../../src/base/ids.ts";
+import type { Ino, OwnerId, PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { PeerNetwork } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import type { ShareNetwork } from "../../src/base/sharing.ts";
+import type { GuestRight, ShareNetwork } from "../../src/base/sharing.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
+import { decodeShareAsk } from "../../src/crypt/share-records.ts";
+import type { WriteRight } from "../../src/crypt/write-right.ts";
 import { encodeTies, joinTies, parseTies, tieAfter, tieCounted } from "../../src/dag/ties.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { Contacts } from "../../src/sharing/contacts.ts";
@@ -33,14 +36,21 @@ const random = seededRandom(`sharing.ties/${seed}`);
 const person = personKeysOf(random.bytes(32));
 const ben = personKeysOf(random.bytes(32));
 const eve = personKeysOf(random.bytes(32));
-const clock = new ShiftedClock();
+const clock: ShiftedClock = Object.assign(new ShiftedClock(), {
+  monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
+});
 const holder = peerKeysOf(random.bytes(32)).peer;
-/** What the holder answers next; nobody is there otherwise. */
+/** What the holder answers next, of the folder's owner; nobody is there otherwise. */
 let answer: Promise<Uint8Array> | undefined;
+let answersOf: OwnerId | undefined;
 const network = {
   peers: () => answer === undefined ? [] : [{ offer: { peer: holder }, online: true }],
   records: async () => { throw new HiveError("Unavailable", "test", "records"); },
-  share: async () => answer,
+  share: async (...[to, , payload]: Parameters<ShareNetwork["share"]>) => {
+    const isOther = answersOf !== undefined && decodeShareAsk(payload).owner !== answersOf;
+    if (isOther) throw new HiveError("NotFound", "test", to);
+    return answer;
+  },
 } as unknown as PeerNetwork & ShareNetwork;
 
 /** A device of one drive, whose tree keeps what it is told. */
@@ -52,6 +62,8 @@ class Device {
   contacts!: Contacts;
   taken!: Taken;
   readonly shown = new Set<string>();
+  /** By what it writes in the folder that was shown last. */
+  right: GuestRight | undefined;
 
   constructor(name: string) {
     this.self = peerKeysOf(sha256(Buffer.from(name))).peer;
@@ -71,14 +83,15 @@ class Device {
     const ours = { ...needs, tied: this.tied, self: this.self };
     this.contacts = new Contacts({ ...ours, askKey: async () => ben.sealPublic });
     this.taken = new Taken({
-      ...ours, person, network, coder: openCoder(), mayReadAhead: () => false, deviceName: "d",
+      ...ours, person, network, isGone: () => false, coder: openCoder(), mayReadAhead: () => false, deviceName: "d",
       read: async () => Buffer.alloc(0), offers: () => [], certifier: () => () => [],
       guests: {
         open: () => { throw new Error("nothing is written"); }, end: async () => undefined,
       },
       roots: {
-        ...roots, expired: async () => {}, written: async () => true,
-        shared: async ({ name, root }) => {
+        ...roots, expired: async () => {}, written: async () => true, kin: async () => {},
+        shared: async ({ name, root, right }) => {
+          this.right = right;
           if (root === undefined) this.shown.delete(name);
           else this.shown.add(name);
         },
@@ -99,6 +112,15 @@ class Device {
   names(): readonly string[] {
     return this.taken.list(() => "?").map(({ name }) => name).sort();
   }
+}
+
+function payloadOf() {
+  const file = new URL("../vectors/dag-kept.json", import.meta.url);
+  const { root } = JSON.parse(readFileSync(file, "utf8")) as { readonly root: string };
+  return {
+    root: Buffer.from(root, "hex"), ino: 5 as Ino, manifests: [], newest: [], runs: [],
+    catalogKey: random.bytes(32),
+  };
 }
 
 function textOf(keys: typeof ben): string {
@@ -147,18 +169,36 @@ test("a right to write is used where it was taken up last", async (t) => {
   t.strictSame([writes(desk), writes(lap)], [[false], [true]]);
 });
 
+test("where an owner knows of one device the others read; where he knows of more they write",
+  async (t) => {
+    const [desk, lap] = [await Device.begin("desk of many"), await Device.begin("lap of many")];
+    const maker = new ShareMaker(random);
+    const right = maker.rightOf(person, 1);
+    const never = new AbortController().signal;
+    const look = async (sequence: number, writers: readonly WriteRight[]) => {
+      const readers = [{ person: personIdOf(person), readerKey: right.readerKey }];
+      answersOf = maker.drive.owner;
+      answer = Promise.resolve(maker.record(sequence, readers, payloadOf(), writers).bytes);
+      clock.shiftMs += 120_000;
+      await lap.taken.step(never);
+    };
+    await desk.taken.accept({ grant: maker.writeGrant(person, 1) }, "work");
+    await desk.tell(lap);
+    await look(1, [right]);
+    t.ok(lap.shown.has("work"));
+    t.equal(lap.right, undefined);
+    const own = right.of(lap.self);
+    await look(2, [right, right.roster()]).catch(() => undefined);
+    t.match(lap.right, { writer: own.keys.owner, number: own.number, isHeld: false });
+    t.match(lap.taken.list(() => "?"), [{ writes: true, trouble: /waits until its owner/ }]);
+    [answer, answersOf] = [undefined, undefined];
+  });
+
 test("what is let go of while its state is on the way is not shown after all", async (t) => {
   const desk = await Device.begin("desk");
   const maker = new ShareMaker(random);
   const grant = maker.grant(person);
-  const root = (JSON.parse(readFileSync(
-    new URL("../vectors/dag-kept.json", import.meta.url), "utf8",
-  )) as { root: string }).root;
-  const payload = {
-    root: Buffer.from(root, "hex"), ino: 5 as Ino, manifests: [], newest: [], runs: [],
-    catalogKey: random.bytes(32),
-  };
-  const record = maker.record(1, [{ person: personIdOf(person) }], payload);
+  const record = maker.record(1, [{ person: personIdOf(person) }], payloadOf());
   const never = new AbortController().signal;
   for (const isLate of [false, true]) {
     const held = Promise.withResolvers<Uint8Array>();

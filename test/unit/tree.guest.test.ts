@@ -5,7 +5,6 @@
  */
 import { type Test, test } from "tap";
 import { CidFilter } from "../../src/base/cid-filter.ts";
-import { isFault } from "../../src/base/errors.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Entry, encodeEntry, nameKey } from "../../src/dag/entries.ts";
@@ -15,6 +14,7 @@ import { newPage } from "../../src/dag/pages.ts";
 import { rootOf } from "../../src/sharing/folder.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
+import { act, textsIn } from "../support/folder-acts.ts";
 import { SharedFolder, at, guest, ownerDevice, pictureBelow, put, textAt }
   from "../support/shared-folder.ts";
 import { hashOf, nobody, readFile } from "../support/walk.ts";
@@ -207,65 +207,6 @@ test("whatever both do apart, they come to the same folder and lose nothing", sl
     t.strictSame(lost, [], `HIVE_SEED=${seed}, trial ${trial}`);
   }
 });
-
-interface Acting {
-  readonly tree: Tree;
-  readonly top: Ino;
-  readonly random: ReturnType<typeof seededRandom>;
-  readonly written: Set<string>;
-  readonly given: Set<string>;
-  readonly turn: number;
-}
-
-async function act({ tree, top, random, written, given, turn }: Acting): Promise<void> {
-  const folders = [top, ...await foldersIn(tree, top)];
-  const parent = folders[random.below(folders.length)] as Ino;
-  const name = `n${random.below(5)}`;
-  const old = await textAt(tree, name, parent).catch(() => undefined);
-  try {
-    switch (random.below(5)) {
-      case 0: return void await tree.mkdir(nobody, at(`d${random.below(3)}`, parent), { mode: 0o755 });
-      case 1: {
-        await tree.unlink(nobody, at(name, parent));
-        return void (old !== undefined && given.add(old));
-      }
-      case 2: {
-        const to = folders[random.below(folders.length)] as Ino;
-        return void await tree.rename(nobody, at(name, parent), at(`n${random.below(5)}`, to), "noreplace");
-      }
-      default: {
-        const word = `word ${turn}${random.below(4) === 0 ? " ".repeat(30_000) : ""}`;
-        await put(tree, name, word, parent);
-        if (old !== undefined) given.add(old);
-        written.add(word);
-      }
-    }
-  } catch (error) {
-    if (!isFault(error)) throw error;
-  }
-}
-
-async function foldersIn(tree: Tree, top: Ino): Promise<Ino[]> {
-  const found: Ino[] = [];
-  for (const name of ["d0", "d1", "d2"]) {
-    const there = await Promise.resolve(at(name, top)).then((one) => tree.lookup(one)).catch(() => undefined);
-    if (there !== undefined) found.push(there.ino, ...await foldersIn(tree, there.ino));
-  }
-  return found;
-}
-
-async function textsIn(tree: Tree, top: Ino): Promise<string[]> {
-  const handle = await tree.opendir(top);
-  const items: { readonly ino: Ino; readonly mode: number }[] = [];
-  await tree.readdir(handle, { afterCookie: 2, plus: true }, ({ attributes }) => {
-    if (attributes !== undefined) items.push(attributes);
-    return true;
-  });
-  await tree.releasedir(handle);
-  const texts = items.map(async ({ ino, mode }) => (mode & 0o170000) === fileType.directory
-    ? textsIn(tree, ino) : [(await readFile(tree, ino)).toString()]);
-  return (await Promise.all(texts)).flat();
-}
 
 /** A guest's root with entries that no tree of ours would write. */
 async function forged(

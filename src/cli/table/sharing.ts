@@ -86,8 +86,9 @@ export const sharingCommands = [
     details:
       "It appears as Shared/NAME in the drive, for reading or for writing, as its owner said; " +
       "without a NAME under the one that he gave it. It takes no room but what is read and " +
-      "written, and needs its owner's machine never. A right to write is used on one device: " +
-      "any other of yours reads, and `hive shares` says which one writes. With " +
+      "written, and needs its owner's machine never. What may be written may be so on each " +
+      "device of yours that has the 24 words, on eight at most; a new one is heard once the " +
+      "owner's machine knows of it. With " +
       "the string of somebody who put you into a group, all that his groups are given comes and " +
       "goes by itself, under his names. " +
       "What you may verify alone is not seen in the drive: `hive verify --of NAME` checks it. " +

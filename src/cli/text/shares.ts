@@ -57,10 +57,11 @@ function readerWords({ name, through, isDirect, expiresAt, writes }: GivenRow): 
   return `${verbOf({ writes })} by ${name}${how}${untilWords(expiresAt)}`;
 }
 
-function writtenWords({ writes, wroteAt, trouble }: GivenRow): string {
+function writtenWords({ writes, wroteAt, devices, trouble }: GivenRow): string {
   if (!writes) return "";
   const since = wroteAt === null ? "nothing written yet" : `wrote last ${wroteAt}`;
-  return `; ${since}${trouble === null ? "" : `; ${trouble}`}`;
+  const where = devices > 1 ? ` on one of ${devices} devices` : "";
+  return `; ${since}${where}${trouble === null ? "" : `; ${trouble}`}`;
 }
 
 function verbOf({ writes }: Pick<GivenRow, "writes">): string {

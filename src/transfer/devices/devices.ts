@@ -127,6 +127,13 @@ export class Devices implements Step {
     return await this.#needs.merger?.namesOf(peers) ?? peers.map(() => null);
   }
 
+  /** Its user said so and it did not publish since, or it was shut out. */
+  isGone(peer: PeerId): boolean {
+    const head = this.#newest().get(peer);
+    const isForgotten = head !== undefined && this.#isForgotten(head);
+    return isForgotten || this.#needs.roll.isRemoved(peer);
+  }
+
   /** When this one published last. */
   async ownHeadAtMs(): Promise<number | undefined> {
     return (await lastHead(this.#needs.books))?.publishedAtMs;

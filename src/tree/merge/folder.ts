@@ -30,6 +30,13 @@ const permissions = 0o777;
 /** What this machine's user says of his files is not a guest's to say. */
 const theirAttributes = /^user\.(?!hive\.)/;
 
+/** Corrupt when it has marks of this device that it never made: it would use them again. */
+export function checkOwnMarks({ device: { number }, nextIno }: State, root: RootRecord): void {
+  const told = root.devices.get(number)?.count ?? 0;
+  if (markOf(number, told) < nextIno) return;
+  throw new HiveError("Corrupt", "tree.owner", `${told} marks of this device`);
+}
+
 /** What the owner has, laid beside the tree of one who writes the folder. */
 export class OwnerMeeting implements Meeting {
   readonly root: RootRecord;
@@ -40,14 +47,10 @@ export class OwnerMeeting implements Meeting {
   readonly takesTheirs = true;
   readonly bounds = () => new Bounds(mostOfOwner);
 
-  /** Corrupt when it has marks of this device that it never made: it would use them again. */
   constructor(state: State, root: RootRecord) {
+    checkOwnMarks(state, root);
     this.root = root;
     this.folder = state.nodes.root;
-    const { number } = state.device;
-    const told = root.devices.get(number)?.count ?? 0;
-    if (markOf(number, told) < state.nextIno) return;
-    throw new HiveError("Corrupt", "tree.owner", `${told} marks of this device`);
   }
 
   [Symbol.dispose](): void {}
@@ -92,18 +95,19 @@ export class GuestMeeting implements Meeting {
 
   constructor(
     state: State, root: RootRecord,
-    { folder, number, name, commit, cut }: {
+    { folder, number, name, numbers, commit, cut }: {
       readonly folder: Node; readonly commit: () => Promise<void>;
       /** Is told that there is more than one turn brings. */
       readonly cut: () => void;
-    } & Pick<Guest, "number" | "name">,
+    } & Pick<Guest, "number" | "name" | "numbers">,
   ) {
     this.root = root;
     this.folder = folder;
     folder.pins++;
-    this.news = guestSeen(root.devices, { number, name });
+    this.news = guestSeen(root.devices, { number, name, numbers });
     this.#state = state;
-    this.#guest = { folder: folder.ino, number, name, fresh: () => state.newIno() };
+    const fresh = (): number => state.newIno();
+    this.#guest = { folder: folder.ino, number, name, numbers, fresh };
     this.#commit = commit;
     this.#cut = cut;
     const { needs, keys, policies, blocks } = state;

@@ -3,7 +3,8 @@
  * He may say anything about that folder and about nothing else, so a number that is not in the
  * folder is never believed to be what it says: it may be a file of this drive that he never saw.
  * What he made himself keeps its number, as his marks are his alone; all else gets a new one. What
- * cannot have come about by writing in the folder is Corrupt, and nothing of it comes in. Pure.
+ * cannot have come about by writing in the folder is Corrupt, and nothing of it comes in. He may
+ * write on several devices, and what one of them says of another is his word all the same. Pure.
  */
 import { HiveError } from "../../base/errors.ts";
 import type { Ino } from "../../base/ids.ts";
@@ -12,18 +13,23 @@ import { type Seen, countOf, deviceOf, isSeen } from "../../dag/marks.ts";
 import { type Fact, type Side, isFolder, isNews } from "./facts.ts";
 
 export interface Guest {
-  /** Of the device that his marks are of, and what it is called here. */
+  /** Of the device that this is the state of, and what he is called here. */
   readonly number: number;
   readonly name: string;
+  /** Of all devices that he writes on, this one among them. */
+  readonly numbers: ReadonlySet<number>;
   /** The folder here that his root is. */
   readonly folder: Ino;
   /** A number that this drive has not used yet, and uses for nothing else. */
   readonly fresh: () => number;
 }
 
+type His = Pick<Guest, "number" | "name" | "numbers">;
+
 /** What his heads say of himself, which is all that they are believed about. */
-export function guestSeen(devices: Seen, { number, name }: Pick<Guest, "number" | "name">): Seen {
-  return new Map([[number, { count: devices.get(number)?.count ?? 0, name }]]);
+export function guestSeen(devices: Seen, { number, name, numbers }: His): Seen {
+  const told = [...numbers].filter((one) => one === number || devices.has(one));
+  return new Map(told.map((one) => [one, { count: devices.get(one)?.count ?? 0, name }]));
 }
 
 /** His side as it may be laid beside ours. Stale when it is older than what was taken in before. */
@@ -52,12 +58,13 @@ export function admitted(ours: Side, theirs: Side, guest: Guest): Side {
 }
 
 /** He has seen of others what was told to him by this drive, and no more. */
-function believed(theirs: Seen, ours: Seen, { number, name }: Guest): Seen {
+function believed(theirs: Seen, ours: Seen, guest: Guest): Seen {
   const seen = new Map([...ours].flatMap(([device, known]) => {
     const count = Math.min(known.count, theirs.get(device)?.count ?? 0);
     return [[device, { ...known, count }] as const];
   }));
-  return seen.set(number, { count: theirs.get(number)?.count ?? 0, name });
+  for (const [device, own] of guestSeen(theirs, guest)) seen.set(device, own);
+  return seen;
 }
 
 interface Judged {
@@ -69,7 +76,7 @@ interface Judged {
 function checkFact({ inode, places }: Fact, { seen, ours, guest }: Judged): void {
   const { edited, moved } = marksOf(inode);
   const known = (mark: number): boolean =>
-    isSeen(deviceOf(mark) === guest.number ? seen : ours.seen, mark);
+    isSeen(guest.numbers.has(deviceOf(mark)) ? seen : ours.seen, mark);
   const isHis = [inode.ino, edited, moved].every(known);
   if (!isHis) throw corrupt(`${inode.ino} bears a mark that is not his`);
   if (places.length !== 1) throw corrupt(`${inode.ino} has ${places.length} places`);
@@ -84,9 +91,10 @@ function numbersOf(
   theirs: Side, { ours, guest }: { readonly ours: Side; readonly guest: Guest },
 ): ReadonlyMap<Ino, Ino> {
   const numbers = new Map<Ino, Ino>([[guest.folder, guest.folder]]);
-  const before = ours.seen.get(guest.number)?.count ?? 0;
-  const isNew = (mark: number): boolean =>
-    deviceOf(mark) === guest.number && countOf(mark) > before;
+  const isNew = (mark: number): boolean => {
+    const device = deviceOf(mark);
+    return guest.numbers.has(device) && countOf(mark) > (ours.seen.get(device)?.count ?? 0);
+  };
   for (const [ino, fact] of theirs.facts) {
     const our = ours.facts.get(ino);
     const isHere = our !== undefined && !isLinked(our);
