@@ -47,7 +47,8 @@ test("init makes a drive once, and the words make the same one again", async (t)
   const wrong = await other.hive(["init", "--recover"], words.replace(/^\S+/, "zebra"));
   t.equal(wrong.code, 2, "words with a wrong checksum are refused");
   t.notMatch(wrong.error, words.split(" ").slice(1, 4).join(" "), "and not repeated");
-  await other.must(t, ["init", "--recover"], `  ${words.toUpperCase()}\n`);
+  const back = await other.must(t, ["init", "--recover"], `  ${words.toUpperCase()}\n`);
+  t.match(back.error, /hive mount/, "which a drive that has its keys takes; recover it refuses");
   const again = await other.hive(["init"]);
   t.equal(again.code, 1);
 });

@@ -38,7 +38,7 @@ export async function init(home: Home, line: CommandLine): Promise<ExitCode> {
   const made = await makeDrive(home, await newPassphrase(line), words);
   if (line.flag("private-network")) writeNetworkKey(home);
   if (words === undefined) print(wordsText(made));
-  else say("the drive's keys are here; hive recover --peer ADDR fetches its newest state");
+  else say("the drive's keys are here; hive mount fetches its newest state from peers it knows");
   return exitCodes.ok;
 }
 
