@@ -1,15 +1,18 @@
 /**
  * Sharing on a coded device, which was let in by a code and has not the drive's words: it shows the
- * folders that its person was given, and whom she knows, and changes nothing of either. What it
- * lives on is in coded-ties.ts. From the moment that it hears that it was removed it shows none of
- * it, and acts for nobody.
+ * folders that its person was given, what she gives, and whom she knows, and changes none of it.
+ * What it lives on is in coded-ties.ts. From the moment that it hears that it was removed it shows
+ * none of what others gave, and acts for nobody.
  */
 import { HiveError } from "../base/errors.ts";
+import type { PersonId } from "../base/ids.ts";
 import { Coded } from "./coded.ts";
+import { CodedGiven } from "./coded-given.ts";
 import { Contacts } from "./contacts.ts";
+import { Groups } from "./groups.ts";
 import type { Sharing, SharingNeeds } from "./sharing.ts";
 import { Taken } from "./taken.ts";
-import { noSeals } from "./tie-seals.ts";
+import { unprovenSeals } from "./tie-seals.ts";
 import { Tied } from "./tied.ts";
 
 type Unneeded = "keys" | "person" | "guests" | "connect" | "transfer";
@@ -21,10 +24,13 @@ export interface CodedSharingNeeds extends Omit<SharingNeeds, Unneeded> {
 
 export async function openCodedSharing(needs: CodedSharingNeeds): Promise<Sharing> {
   const { isRemoved, network: { self } } = needs;
-  const tied = new Tied({ ...needs, self, seals: noSeals });
+  const tied = new Tied({ ...needs, self, seals: unprovenSeals });
   const ours = { ...needs, tied, self };
   const contacts = new Contacts({ ...ours, askKey: refuse });
   const coded = new Coded(ours);
+  const groups = new Groups(ours);
+  const nameOf = (person: PersonId): string => contacts.nameOf(person);
+  const given = new CodedGiven({ ...ours, groups, nameOf });
   const taken = new Taken({
     ...ours, person: undefined, guests: { open: refuse, end: refuse }, isGone: () => false,
     offers: () => coded.offers(), halt: () => coded.halt,
@@ -51,9 +57,11 @@ export async function openCodedSharing(needs: CodedSharingNeeds): Promise<Sharin
     wards: () => taken.wards(),
     tied: ({ bytes, isOurs }) => tied.hear(bytes, { isOurs }),
     contacts: async () => contacts.all().map(({ name, person }) => ({ name, person })),
+    groups: async () => given.groups(),
+    folders: async () => given.folders(),
     list: async () => ({
-      given: [], inboxes: [], wards: [], withdrawals: [],
-      taken: taken.list(({ from }) => contacts.nameOf(from)),
+      given: given.list(), taken: taken.list(({ from }) => nameOf(from)),
+      inboxes: [], wards: [], withdrawals: [],
       coded: { readsUntil: isRemoved() ? null : timeText(coded.mandate?.expiresAtMs) },
     }),
   };
@@ -61,11 +69,11 @@ export async function openCodedSharing(needs: CodedSharingNeeds): Promise<Sharin
 
 /** All of it takes the person's keys, or is what those have to do who have them. */
 const refusals: Omit<Sharing, "areGuests" | "steps" | "certificates" | "flush" | "fetch" | "wards"
-  | "tied" | "contacts" | "list"> = {
-  me: refuse, addContact: refuse, removeContact: refuse, groups: refuse, join: refuse,
+  | "tied" | "contacts" | "groups" | "folders" | "list"> = {
+  me: refuse, addContact: refuse, removeContact: refuse, join: refuse,
   leave: refuse, give: refuse, link: refuse, losses: refuse, revoke: refuse, accept: refuse,
   forget: refuse, withdrew: refuse, dropped: refuse, renewed: refuse,
-  resealed: async () => undefined, renewing: async () => [], folders: async () => [],
+  resealed: async () => undefined, renewing: async () => [],
 };
 
 async function refuse(): Promise<never> {

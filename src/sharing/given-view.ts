@@ -15,7 +15,8 @@ export interface GivenFacts {
 }
 
 export function viewOf(
-  { share, path, ways }: GivenShare, { readers, people, nameOf, wrote }: GivenFacts,
+  { share, path, ways }: Pick<GivenShare, "share" | "path" | "ways">,
+  { readers, people, nameOf, wrote }: GivenFacts,
 ): Pick<GivenView, "path" | "with" | "groups" | "verifiers"> {
   return {
     path: pathText(path),

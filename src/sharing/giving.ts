@@ -45,6 +45,15 @@ export interface GivenReader extends Reach {
   readonly right: number;
 }
 
+/** Two devices may have let in more between them than there may be. */
+export function readersBy(
+  { ways, rights }: Pick<GivenTie, "ways" | "rights">, membersOf: MembersOf,
+): readonly GivenReader[] {
+  return reachOf(ways, membersOf).slice(0, readersMax).map((reach) => {
+    return { ...reach, right: reach.writesUntilMs > 0 ? rights.get(reach.person) ?? 0 : 0 };
+  });
+}
+
 export class Giving {
   readonly #needs: GivingNeeds;
   readonly #records: GivenRecords;
@@ -106,12 +115,8 @@ export class Giving {
     return verifiersIn(this.#given.ways).slice(0, readersMax);
   }
 
-  /** Two devices may have let in more between them than there may be. */
   readers(): readonly GivenReader[] {
-    const { ways, rights } = this.#given;
-    return this.reachBy(ways).slice(0, readersMax).map((reach) => {
-      return { ...reach, right: reach.writesUntilMs > 0 ? rights.get(reach.person) ?? 0 : 0 };
-    });
+    return readersBy(this.#given, this.#needs.groups.people);
   }
 
   /** Who may write has a right, and nobody else: what was taken once is never given again. */

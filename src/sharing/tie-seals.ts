@@ -60,6 +60,12 @@ export const noSeals: Pick<TieSeals, "seal" | "open"> = {
   open: (key, { value }) => bearsSeal(key) ? undefined : value,
 };
 
+/** The same, but to be shown: who sealed it cannot be told there, so nothing may follow from it. */
+export const unprovenSeals: Pick<TieSeals, "seal" | "open"> = {
+  seal: (_key, tie) => tie,
+  open: (key, { value }) => bearsSeal(key) ? value?.subarray(0, -sealBytes) : value,
+};
+
 function bearsSeal(key: string): boolean {
   return sealedPrefixes.some((prefix) => key.startsWith(prefix));
 }

@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import type { AddedView } from "../../src/base/devices.ts";
-import { type Ino, type OwnerId, type PeerId, type ShareId, parseName } from "../../src/base/ids.ts";
+import { type Ino, type OwnerId, type PeerId, type PersonId, type ShareId, parseName }
+  from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -28,12 +29,15 @@ import { Coded } from "../../src/sharing/coded.ts";
 import { openCodedSharing } from "../../src/sharing/coded-sharing.ts";
 import { mandateKey, readingKey, readingsIn } from "../../src/sharing/coded-ties.ts";
 import { Dismissals } from "../../src/sharing/dismissals.ts";
+import { folderTie, rightTies, wayTies } from "../../src/sharing/given-ties.ts";
+import { Groups } from "../../src/sharing/groups.ts";
 import { Mandates, type Readable } from "../../src/sharing/mandates.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { asSigner, personIdOf } from "../../src/sharing/person-keys.ts";
 import { encodeTakenTie, takenKey } from "../../src/sharing/taken-ties.ts";
-import { noSeals } from "../../src/sharing/tie-seals.ts";
+import { TieSeals, noSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
+import type { GivenWay } from "../../src/sharing/ways.ts";
 import { World } from "../contract/host.ts";
 import { faultOf, outcomeOf } from "../support/faults.ts";
 import { type TestNode, openTestNode } from "../support/peer-nodes.ts";
@@ -136,9 +140,7 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
   t.strictSame(await lap.troubles(), [null, null]);
   const [mandate] = lap.room.certificates();
   t.match(mandate, { owner: personIdOf(ann.keys), peer: lap.peer });
-  for (const refused of ["me", "groups"] as const) {
-    t.equal(await faultOf(lap.room[refused]()), "Denied", refused);
-  }
+  t.equal(await faultOf(lap.room.me()), "Denied");
   t.equal(await faultOf(lap.room.accept("hiveshare1", null, null)), "Denied");
 
   clock.shiftMs += mandateMs;
@@ -208,6 +210,40 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
   lap.state.certificates = () => [last!];
   clock.shiftMs += mandateMs;
   t.equal(await faultOf(ask(grant.share)), "Denied", "and in half a day it is over anyway");
+});
+
+test("what its person gives it is told, and tells the tree", async (t) => {
+  const clock = movedClock();
+  const lap = await openLap(clock);
+  await using _node = lap.node;
+  const needs = { books: new MemoryBooks(), clock, log: silentLog, random, self: lap.peer };
+  const root = { ties: none };
+  const tied = new Tied({
+    ...needs, seals: new TieSeals(random.bytes(32)),
+    roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
+  });
+  await tied.hear(none, { isOurs: true });
+  const groups = new Groups({ ...needs, tied });
+  const [ann, ben] = [1, 2].map(() => personIdOf(personKeysOf(random.bytes(32)))) as [PersonId, PersonId];
+  const share = "ef".repeat(16) as ShareId;
+  const folder = { key: `g/${lap.peer}/0`, share, ino: 77 as Ino, givenAt: [parseName("pictures")], keeper: lap.peer };
+  const ways: readonly GivenWay[] = [
+    { to: { kind: "group", group: "family" }, expiresAtMs: limits.records.timeMsMax, gives: "read" },
+    { to: { kind: "person", person: ben }, expiresAtMs: limits.records.timeMsMax, gives: "write" },
+  ];
+  await tied.put([
+    folderTie(folder), ...wayTies(share, [], ways), ...rightTies(share, new Map(), new Map([[ben, 3]])),
+    ...groups.adding("family", [ann]),
+  ]);
+  await lap.room.tied({ bytes: root.ties, isOurs: false });
+  t.strictSame(await lap.room.folders(), [77]);
+  t.match(await lap.room.groups(), [{ name: "family", folders: ["/pictures"] }]);
+  const { given } = await lap.room.list();
+  t.match(given, [{ path: "/pictures", groups: [{ name: "family", people: 1 }] }]);
+  t.strictSame(given[0]?.with.map(({ writes, through }) => [writes, through]).sort(), [
+    [false, ["family"]], [true, []],
+  ]);
+  t.equal(await faultOf(lap.room.leave({ group: "family", people: [] })), "Denied");
 });
 
 test("what came by a link it follows by itself, without a mandate", async (t) => {

@@ -8,8 +8,8 @@ export function sharesText(
   { given, taken, inboxes, wards, renewing, withdrawals, coded }: SharesView,
 ): string {
   const lines = [
-    ...given.flatMap(givenLines), ...taken.map(takenLine), ...inboxes.flatMap(inboxLines),
-    ...wards.map(wardLine),
+    ...given.flatMap((one) => givenLines(one, { isTended: coded === undefined })),
+    ...taken.map(takenLine), ...inboxes.flatMap(inboxLines), ...wards.map(wardLine),
   ];
   if (coded !== undefined) lines.push(...codedLines(coded, taken));
   else if (lines.length === 0) lines.push("nothing is shared, by you or with you");
@@ -27,21 +27,23 @@ function codedLines(
     : `it may ask for newer states until ${readsUntil}, and on while one that has the words is met`;
   return [
     ...(taken.length === 0 ? ["nothing of others is known here yet"] : []),
-    "this device was let in by a code: what you share is told on one that has the drive's words",
+    "this device was let in by a code: what it lists is changed on one that has the drive's words",
     until,
   ];
 }
 
 function givenLines(
   { path, with: readers, groups, verifiers, told, holders, trouble }: GivenView,
+  { isTended }: { readonly isTended: boolean },
 ): string[] {
   const known = `known to ${told} of ${holders} holders`;
   const state = trouble === null ? known : `${known}; ${trouble}`;
+  const words = (more = ""): string => isTended ? `  (${state}${more})` : "";
   const lines = readers.map((reader) => {
-    return `${path}  ${readerWords(reader)}  (${state}${writtenWords(reader)})`;
+    return `${path}  ${readerWords(reader)}${words(writtenWords(reader))}`;
   });
   return [
-    ...groups.map((group) => `${path}  ${groupWords(group)}  (${state})`), ...lines,
+    ...groups.map((group) => `${path}  ${groupWords(group)}${words()}`), ...lines,
     ...verifiers.map((one) => `${path}  verified by ${one.name}${untilWords(one.expiresAt)}`),
   ];
 }
