@@ -135,6 +135,8 @@ export class Giving {
     const [before, after] = [this.#readers, this.readers()];
     this.#readers = after;
     if (JSON.stringify(before) !== JSON.stringify(after)) this.#isNews = true;
+    // It may be what was waited for.
+    if (this.#isWaiting) this.#looked = { head: 0, atMs: -Infinity };
     return lost(before, after);
   }
 

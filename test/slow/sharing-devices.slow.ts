@@ -19,7 +19,7 @@ function says(path: string, text: string): Promise<void> {
 }
 
 test("contacts and the folders of others come back with the words, and are every device's",
-  { timeout: 290_000 }, async (t) => {
+  { timeout: 480_000 }, async (t) => {
     const [desk, lap, ben] = [newMachine("desk"), newMachine("lap"), newMachine("ben")];
     t.teardown(async () => {
       for (const machine of [lap, ben, desk]) await machine.end();

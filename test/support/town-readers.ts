@@ -1,9 +1,10 @@
 /**
- * People of other drives in a device town: what a device of the drive gives them they look for with
+ * People of other drives in a device town: what any device of the drive gives them they look for with
  * the holders, and read block by block. Each has a room of sharing of her own and no mount.
  */
 import { silentLog } from "../../src/base/log.ts";
-import { type Name, nameFromText } from "../../src/base/ids.ts";
+import type { Clock } from "../../src/base/clock.ts";
+import { type Name, nameFromText, rootIno } from "../../src/base/ids.ts";
 import type { NodeDuties } from "../../src/base/node.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
@@ -11,12 +12,14 @@ import { type PersonKeys, personKeysOf } from "../../src/crypt/grants.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
 import { sharingOf } from "../../src/drive/sharing.ts";
+import { DriveTies } from "../../src/drive/ties.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { borrowedStore } from "../../src/shared/store.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { type Sharing, openSharing } from "../../src/sharing/sharing.ts";
 import { Clearing } from "../../src/transfer/placed/clearing.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
+import type { Tree } from "../../src/tree/tree.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
 import type { DeviceTown, TownDevice } from "./device-town.ts";
 import { readableWords } from "./drive-user.ts";
@@ -31,8 +34,9 @@ function roomOf(parts: {
   readonly transfer: Parameters<typeof openSharing>[0]["transfer"];
   readonly read: (cid: Parameters<Transfer["fetch"]>[0]) => Promise<Uint8Array>;
   readonly shown: (root: Uint8Array | undefined) => void;
+  readonly tied?: (bytes: Uint8Array) => Promise<void>;
 }): Promise<Sharing> {
-  const { seed, network, name, town, transfer, read, shown } = parts;
+  const { seed, network, name, town, transfer, read, shown, tied = async () => undefined } = parts;
   return openSharing({
     books: new MemoryBooks(), keys: driveKeysOf(seed), person: personKeysOf(seed), network, read,
     transfer, clock: town.network.clock, random: seededRandom(`room of ${name}`), log: silentLog,
@@ -40,7 +44,7 @@ function roomOf(parts: {
     connect: async () => undefined,
     roots: {
       shared: async ({ root }) => shown(root), written: nobodyWrites, expired: async () => undefined,
-      tied: async () => undefined, kin: nobodyWrites,
+      tied, kin: nobodyWrites,
     },
     guests: { open: nobodyWrites, end: async () => undefined },
   });
@@ -110,14 +114,18 @@ export class TownReader {
   }
 }
 
-/** The device that gives a folder away, and sees to it that readers hear of what is new. */
+/** A device's part in giving folders away: it sees to it that readers hear of what is new. */
 export class TownGiver {
   readonly #device: TownDevice;
   readonly #sharing: Sharing;
+  readonly #clock: Clock;
+  /** Whose ties it knows. */
+  #tree: Tree | undefined;
 
-  private constructor(device: TownDevice, sharing: Sharing) {
+  private constructor(device: TownDevice, sharing: Sharing, clock: Clock) {
     this.#device = device;
     this.#sharing = sharing;
+    this.#clock = clock;
   }
 
   static async begin(town: DeviceTown, device: TownDevice, seed: Buffer): Promise<TownGiver> {
@@ -131,8 +139,27 @@ export class TownGiver {
     const sharing = await roomOf({
       seed, network, name, town, transfer, shown: () => undefined,
       read: async (cid) => await device.store.get(cid),
+      tied: (bytes) => device.tree.ties.keep(bytes),
     });
-    return new TownGiver(device, sharing);
+    const giver = new TownGiver(device, sharing, town.network.clock);
+    await giver.meet();
+    return giver;
+  }
+
+  /** The tree that the device has in this life. */
+  async meet(): Promise<void> {
+    const { tree } = this.#device;
+    if (tree === this.#tree) return;
+    this.#tree = tree;
+    const sharing = this.#sharing as unknown as NodeDuties["sharing"];
+    const ties = new DriveTies({ clock: this.#clock, log: silentLog });
+    const at = (path: readonly Name[]) => tree.walk(path).catch(() => rootIno);
+    await ties.begin({ tree, sharing, shared: { keepTies: async () => undefined }, at });
+    await this.#sharing.tied({ bytes: await tree.ties.bytes(), isOurs: true });
+  }
+
+  async knows(name: string): Promise<boolean> {
+    return (await this.#sharing.contacts()).some((contact) => contact.name === name);
   }
 
   async give(path: readonly string[], to: TownReader): Promise<void> {
@@ -147,9 +174,12 @@ export class TownGiver {
 
   /** After a head, or whenever readers changed. */
   async follow(): Promise<void> {
-    const step = this.#sharing.steps.find(({ name }) => name === "sharing.given");
-    if (step === undefined) throw new Error("nobody tells readers");
-    await step.step(never);
+    await this.meet();
+    for (const name of ["sharing.tied", "sharing.given"]) {
+      const step = this.#sharing.steps.find((one) => one.name === name);
+      if (step === undefined) throw new Error("nobody tells readers");
+      await step.step(never);
+    }
   }
 
   #drive() {

@@ -57,7 +57,7 @@ class Life {
   readonly #random: Random;
   readonly #unkept: string[] = [];
   #readers: readonly TownReader[] = [];
-  #giver: TownGiver | undefined;
+  readonly #givers = new Map<TownDevice, TownGiver>();
   #folder: Ino | undefined;
   /** What had been written when the second reader was shut out. */
   #before: ReadonlySet<string> | undefined;
@@ -77,14 +77,18 @@ class Life {
     for (let act = 0; act < 8; act++) await this.user.act(first);
     await publish(first);
     await this.#give(first);
-    for (let more = 1; more < devices; more++) await this.town.add(`device ${more}`);
+    for (let more = 1; more < devices; more++) {
+      const device = await this.town.add(`device ${more}`);
+      this.#givers.set(device, await TownGiver.begin(this.town, device, this.town.driveSeed));
+    }
   }
 
   async step(): Promise<void> {
     const what = this.#random.below(100);
     if (what < 48) await this.#act();
     else if (what < 54) await this.#toldFirst();
-    else if (what < 72) await attend(this.#any());
+    else if (what < 67) await attend(this.#any());
+    else if (what < 72) await this.#tellReaders();
     else if (what < 80) await publish(this.#any(), "short");
     else if (what < 84) await this.#bothAtOnce();
     else if (what < 91) this.#cut();
@@ -124,25 +128,35 @@ class Life {
   }
 
   async #give(first: TownDevice): Promise<void> {
-    this.#giver = await TownGiver.begin(this.town, first, this.town.driveSeed);
+    const giver = await TownGiver.begin(this.town, first, this.town.driveSeed);
+    this.#givers.set(first, giver);
     const readers = ["Ann", "Bob"].map((name) => TownReader.begin(this.town, name));
     this.#readers = await Promise.all(readers);
     const path = await pathTo(first.tree, this.#folder);
     // It may have been removed as soon as it was made.
     for (const reader of path === undefined ? [] : this.#readers) {
-      await this.#giver.give(path ?? [], reader);
+      await giver.give(path ?? [], reader);
     }
+    // Who comes later knows of it.
+    await publish(first);
+  }
+
+  async #tellReaders(): Promise<void> {
+    await this.#givers.get(this.#any())?.follow();
   }
 
   /** Holders that are reached hear of it at once. */
   async #shutOut(): Promise<void> {
-    const [first] = this.town.devices;
+    const device = this.#any();
+    const giver = this.#givers.get(device);
     const [, bob] = this.#readers;
-    if (first === undefined || bob === undefined || this.#before !== undefined) return;
-    const path = await pathTo(first.tree, this.#folder);
+    if (giver === undefined || bob === undefined || this.#before !== undefined) return;
+    const path = await pathTo(device.tree, this.#folder);
     if (path === undefined) return;
     this.#mend();
-    await this.#giver?.shutOut(path, bob);
+    await giver.meet();
+    if (!await giver.knows(bob.name)) return;
+    await giver.shutOut(path, bob);
     this.#before = new Set(this.user.written);
   }
 
@@ -152,7 +166,7 @@ class Life {
     const wanted = path === undefined ? [] : await singleWords(first.tree, this.#folder);
     let unread = wanted;
     for (let round = 0; round < 8 && (round === 0 || unread.length > 0); round++) {
-      await this.#giver?.follow();
+      for (const giver of this.#givers.values()) await giver.follow();
       for (const reader of this.#readers) await reader.look();
       const seen = await this.#readers[0]?.words();
       unread = wanted.filter((word) => seen?.has(word) !== true);
