@@ -39,6 +39,10 @@ export const keptLimits = {
     timeMsMax: 8.64e15,
     /** Offers that are known again without a check: 1 KiB each, and all of a small network. */
     offersKnownMax: 1024,
+    /** Likewise: 10 groups each of 25 owners, 12 KiB; devices that sign; public keys, 2 KiB. */
+    manifestsKnownMax: 256,
+    certificatesKnownMax: 256,
+    keysKnownMax: 1024,
     /** 80 members: the widest class of records.ts. */
     membersMax: 80,
   },

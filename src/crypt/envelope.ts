@@ -46,6 +46,12 @@ export type Signed<T> = T & {
   readonly by?: PeerId;
 };
 
+/** With one key for good. */
+type Sign = (message: Uint8Array) => Uint8Array;
+
+/** Whose word each signer gives, as a signature of his that was checked has shown. */
+const keysOfSigners = new WeakMap<Sign, Buffer>();
+
 /**
  * Invalid when a field breaks the kind's own rules: what we sign must pass our own checks. The
  * certificate is that of a device that signs in the signer's stead.
@@ -53,13 +59,17 @@ export type Signed<T> = T & {
 export function signRecord<T>(
   shape: RecordShape<T>,
   record: T,
-  sign: (message: Uint8Array) => Uint8Array,
+  sign: Sign,
   certificate?: Uint8Array,
 ): Signed<T> {
   try {
     const body = encodePlain(shape.write(record));
     const signature = sign(messageOf(shape.kind, body));
-    return parseRecord(shape, encodePlain(envelopeOf({ body, signature }, certificate)));
+    const made = readRecord(shape, encodePlain(envelopeOf({ body, signature }, certificate)));
+    if (keysOfSigners.get(sign)?.equals(made.key) === true) return made.record;
+    checkSignature(shape.kind, made);
+    keysOfSigners.set(sign, Buffer.from(made.key));
+    return made.record;
   } catch (cause) {
     if (!isFault(cause, "Corrupt")) throw cause;
     throw new HiveError("Invalid", "records.sign", shape.kind, { cause });
@@ -68,6 +78,18 @@ export function signRecord<T>(
 
 /** The record, when its size, form, fields and signature are right; else Corrupt. */
 export function parseRecord<T>(shape: RecordShape<T>, given: Uint8Array): Signed<T> {
+  const told = readRecord(shape, given);
+  checkSignature(shape.kind, told);
+  return told.record;
+}
+
+function checkSignature(kind: string, { key, body, signature }: Unchecked<unknown>): void {
+  if (isSignedBy(key, messageOf(kind, body), signature)) return;
+  throw new HiveError("Corrupt", `records.${kind}`, "the signature is wrong");
+}
+
+/** All checks but that of the signature. */
+function readRecord<T>(shape: RecordShape<T>, given: Uint8Array): Unchecked<T> {
   const what = `records.${shape.kind}`;
   if (given.length > limits.records.recordBytesMax) {
     throw new HiveError("Corrupt", what, `${given.length} bytes`);
@@ -81,10 +103,8 @@ export function parseRecord<T>(shape: RecordShape<T>, given: Uint8Array): Signed
   if (!canonical.equals(bytes)) throw new HiveError("Corrupt", what, "not the canonical form");
   const deputy = certificate && deputyFor(shape, record, certificate);
   const key = deputy?.key ?? shape.signer(record);
-  if (!isSignedBy(key, messageOf(shape.kind, body), signature)) {
-    throw new HiveError("Corrupt", what, "the signature is wrong");
-  }
-  return { ...record, bytes, ...(deputy === undefined ? {} : { by: deputy.peer }) };
+  const by = deputy === undefined ? {} : { by: deputy.peer };
+  return { record: { ...record, bytes, ...by }, key, body, signature };
 }
 
 /** The certificate must be the signer's own word. */
@@ -94,6 +114,12 @@ function deputyFor<T>(shape: RecordShape<T>, record: T, certificate: Uint8Array)
     return deputy;
   }
   throw new HiveError("Corrupt", `records.${shape.kind}`, "not for this device to sign");
+}
+
+/** A record of the right form, and whose key must have signed it. */
+interface Unchecked<T> extends Envelope {
+  readonly record: Signed<T>;
+  readonly key: Uint8Array;
 }
 
 interface Envelope {

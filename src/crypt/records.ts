@@ -55,17 +55,18 @@ export function signDeviceCertificate(
   return signRecord(certificateShape, { ...told, owner: keys.owner }, keys.sign);
 }
 
-export function parseDeviceCertificate(bytes: Uint8Array): DeviceCertificate {
+export const parseDeviceCertificate: (bytes: Uint8Array) => DeviceCertificate = knowing((bytes) => {
   return parseRecord(certificateShape, bytes);
-}
+}, { countMax: limits.records.certificatesKnownMax });
 
 export function signManifest(keys: OwnerSigner, told: Told<Manifest, "owner">): Manifest {
   return signByOwner(manifestShape, { ...told, owner: keys.owner }, keys);
 }
 
-export function parseManifest(bytes: Uint8Array): Manifest {
+/** One comes with every shard of its group. */
+export const parseManifest: (bytes: Uint8Array) => Manifest = knowing((bytes) => {
   return parseRecord(manifestShape, bytes);
-}
+}, { countMax: limits.records.manifestsKnownMax });
 
 /**
  * Whether this manifest takes the place of that one, of the same group. Devices of one drive that
