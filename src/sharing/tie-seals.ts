@@ -54,13 +54,10 @@ export class TieSeals {
   }
 }
 
-/** Where the words are not: what bears a seal is nothing that anybody knows of. */
-export const noSeals: Pick<TieSeals, "seal" | "open"> = {
-  seal: (_key, tie) => tie,
-  open: (key, { value }) => bearsSeal(key) ? undefined : value,
-};
-
-/** The same, but to be shown: who sealed it cannot be told there, so nothing may follow from it. */
+/**
+ * Where the words are not: what bears a seal is to be shown. Who sealed it cannot be told there, so
+ * nothing may follow from it.
+ */
 export const unprovenSeals: Pick<TieSeals, "seal" | "open"> = {
   seal: (_key, tie) => tie,
   open: (key, { value }) => bearsSeal(key) ? value?.subarray(0, -sealBytes) : value,

@@ -22,7 +22,7 @@ import { OwnInboxes } from "../../src/sharing/own-inboxes.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { noRoster } from "../../src/sharing/roster.ts";
 import { Taken } from "../../src/sharing/taken.ts";
-import { TieSeals, noSeals } from "../../src/sharing/tie-seals.ts";
+import { TieSeals, unprovenSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import { Wards } from "../../src/sharing/wards.ts";
 import { Watches } from "../../src/sharing/watches.ts";
@@ -201,7 +201,7 @@ export async function openReader({ keys }: Person, vault: Vault, world: World) {
     const root = { ties: none };
     const self = world.stranger.peer;
     const tied = new Tied({
-      ...parts, self, seals: noSeals, roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
+      ...parts, self, seals: unprovenSeals, roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
     });
     const ours = { ...parts, tied, self };
     const own = new OwnInboxes({ ...ours, keepersOf: () => [] });

@@ -35,7 +35,7 @@ import { Mandates, type Readable } from "../../src/sharing/mandates.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import { asSigner, personIdOf } from "../../src/sharing/person-keys.ts";
 import { encodeTakenTie, takenKey } from "../../src/sharing/taken-ties.ts";
-import { TieSeals, noSeals } from "../../src/sharing/tie-seals.ts";
+import { TieSeals, unprovenSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import type { GivenWay } from "../../src/sharing/ways.ts";
 import { World } from "../contract/host.ts";
@@ -311,7 +311,7 @@ test("a mandate of another device's, or a forged one, is good for nobody", async
   t.equal(await greeting(bent), "Invalid");
 
   const tied = new Tied({
-    books: new MemoryBooks(), clock, log: silentLog, self: lap.peer, seals: noSeals,
+    books: new MemoryBooks(), clock, log: silentLog, self: lap.peer, seals: unprovenSeals,
     roots: { tied: async () => undefined },
   });
   const coded = new Coded({ tied, clock, log: silentLog, self: lap.peer });
@@ -364,7 +364,7 @@ class WordDevice {
   coded: readonly AddedView[] | undefined = [];
 
   constructor(keys: PersonKeys, clock: ShiftedClock) {
-    const needs = { clock, log: silentLog, self: peerKeysOf(random.bytes(32)).peer, seals: noSeals };
+    const needs = { clock, log: silentLog, self: peerKeysOf(random.bytes(32)).peer, seals: unprovenSeals };
     this.tied = new Tied({
       ...needs, books: new MemoryBooks(), roots: {
         tied: async (bytes) => {

@@ -25,7 +25,7 @@ import { encodePerson } from "../../src/sharing/person-text.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { Taken } from "../../src/sharing/taken.ts";
 import { encodeInboxTie, encodeTakenTie, inboxesIn, takenIn } from "../../src/sharing/taken-ties.ts";
-import { noSeals } from "../../src/sharing/tie-seals.ts";
+import { unprovenSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import { faultOf } from "../support/faults.ts";
 import { ShareMaker } from "../support/share-maker.ts";
@@ -79,7 +79,7 @@ class Device {
   async open(): Promise<void> {
     const roots = { tied: async (bytes: Uint8Array) => void (this.kept = Buffer.from(bytes)) };
     const needs = { books: this.books, clock, log: silentLog, random };
-    this.tied = new Tied({ ...needs, roots, self: this.self, seals: noSeals });
+    this.tied = new Tied({ ...needs, roots, self: this.self, seals: unprovenSeals });
     const ours = { ...needs, tied: this.tied, self: this.self };
     this.contacts = new Contacts({ ...ours, askKey: async () => ben.sealPublic });
     this.taken = new Taken({
@@ -258,7 +258,7 @@ test("a tree is told nothing before it is known what it has", async (t) => {
   const told: Uint8Array[] = [];
   fresh.tied = new Tied({
     books: fresh.books, clock, log: silentLog, self: fresh.self,
-    seals: noSeals, roots: { tied: async (bytes) => void told.push(bytes) },
+    seals: unprovenSeals, roots: { tied: async (bytes) => void told.push(bytes) },
   });
   await fresh.tied.open();
   await fresh.tied.put([["c/x", Buffer.from("y")]]);
