@@ -254,7 +254,7 @@ export async function pictureOf(tree: Tree): Promise<Record<string, string>> {
 }
 
 /** The first lines of all files. */
-export async function wordsOf(tree: Tree): Promise<Set<string>> {
+export async function wordsOf(tree: FileSystem): Promise<Set<string>> {
   const words = new Set<string>();
   for (const { ino, isFile } of await allIn(tree)) {
     const word = isFile ? wordIn(await readFile(tree, ino)) : undefined;

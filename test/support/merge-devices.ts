@@ -7,6 +7,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import type { KeepRule } from "../../src/base/snapshots.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { DriveUser } from "./drive-user.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -47,10 +48,13 @@ export class Devices {
   /** Newest root of each, as it was published. */
   readonly heads = new Map<number, Uint8Array>();
   readonly user: DriveUser;
+  readonly #keep: KeepRule | undefined;
   #next = 0;
 
-  constructor(seed: string) {
+  /** By this rule each keeps what the drive was. */
+  constructor(seed: string, keep?: KeepRule) {
     this.user = new DriveUser(seed);
+    this.#keep = keep;
   }
 
   /** The first is a new drive; the others begin with what it published, as after a recovery. */
@@ -112,6 +116,7 @@ export class Devices {
   }) {
     const random = seededRandom(`${number} ${this.#next++}`);
     const device = { number, name, later, isBack: isBack === true };
-    return openTree({ store, clock: systemClock, random, log: silentLog }, { treeSecret, device });
+    const options = { treeSecret, device, ...(this.#keep === undefined ? {} : { keep: this.#keep }) };
+    return openTree({ store, clock: systemClock, random, log: silentLog }, options);
   }
 }
