@@ -13,7 +13,7 @@ import { met } from "../support/folders.ts";
 import { appears, isShutOut, shares, twoPeople } from "../support/two-people.ts";
 
 test("a folder is written by its owner and by one more person, whoever is off",
-  { timeout: 300_000 }, async (t) => {
+  { timeout: 480_000 }, async (t) => {
     const { ann, ben, toBen } = await twoPeople(t);
     const work = join(ann.mount, "work");
     mkdirSync(join(work, "sub"), { recursive: true });
