@@ -271,7 +271,7 @@ export const networkLimits = {
     laneHeldBytesMax: 9 * MiB,
     heldBytesMax: 128 * MiB,
     laneRequestsMax: 64,
-    /** Unread bytes of one stream: yamux may send as much before it must wait. */
+    /** Of one stream, under way or unread: a peer 100 ms away may send 20 MB/s. */
     windowBytesMax: 2 * MiB,
     connectionsMax: 256,
     /** With fewer, a node dials whom it hears of on its LAN or in the DHT. */

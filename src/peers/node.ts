@@ -12,10 +12,10 @@ import { noise } from "@libp2p/noise";
 import { type Ping, ping } from "@libp2p/ping";
 import { preSharedKey } from "@libp2p/pnet";
 import { tcp } from "@libp2p/tcp";
-import { yamux } from "@libp2p/yamux";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { muxer } from "./muxer.ts";
 import { type Reach, isToldPublic, reachServices } from "./reach.ts";
 import { relayTransport, relayedAddress } from "./reach.ts";
 import type { SearchNeeds } from "./relay-search.ts";
@@ -83,15 +83,8 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
     transports: [tcp(dialling(options.dialsFrom)), ...(isRelayed ? [relayTransport(needs)] : [])],
     connectionEncrypters: [options.encryption === "tls" ? socketTls() : noise()],
     ...protectorOf(options.networkKey),
-    streamMuxers: [yamux({
-      // Two pings a minute from each end; the address book's one does it, and measures as well.
-      enableKeepAlive: false,
-      maxInboundStreams: streamsMax,
-      maxOutboundStreams: streamsMax,
-      streamOptions: {
-        maxStreamWindowSize: peers.windowBytesMax,
-        maxReadBufferLength: 2 * peers.windowBytesMax,
-      },
+    streamMuxers: [muxer({
+      streamsMax, windowBytesMax: peers.windowBytesMax, frameBytesMax: peers.sliceBytes,
     })],
     peerDiscovery: options.mdns ? [mdns({ serviceTag: "hive.local", interval: mdnsMs })] : [],
     connectionManager: {

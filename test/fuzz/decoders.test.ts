@@ -26,6 +26,7 @@ import { erasureClasses } from "../../src/base/records.ts";
 import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht-records.ts";
 import { encodeSlot, slotKey, slotOf } from "../../src/peers/slots.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
+import { MuxDecoder, encodeMuxHead, muxFlags, muxTypes } from "../../src/peers/mux-frame.ts";
 import { encodeInvite, parseInvite, passOf } from "../../src/peers/invite.ts";
 import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
   parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/message.ts";
@@ -190,6 +191,15 @@ const decoders: readonly Decoder[] = [
       decoder.push(bytes);
       for (let frame = decoder.next(); frame !== undefined; frame = decoder.next());
     },
+    bytesMax: payloadBytesMax,
+  },
+  {
+    name: "frames of streams",
+    valid: [Buffer.concat([
+      encodeMuxHead({ type: muxTypes.data, flags: muxFlags.open, stream: 1, length: 300 }),
+      random.bytes(300), encodeMuxHead({ type: muxTypes.window, flags: 0, stream: 1, length: 9 }),
+    ])],
+    decode: (bytes) => new MuxDecoder({ begins() {}, brings() {}, ends() {} }).push(bytes),
     bytesMax: payloadBytesMax,
   },
   { name: "request", valid: requests, decode: parseRequest, bytesMax: headBytesMax },
