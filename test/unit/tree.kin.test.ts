@@ -17,7 +17,7 @@ import { type FurtherDevice, SharedFolder, at, guest, ownerDevice, pictureBelow,
 import { nobody, readFile } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const trials = Number(process.env["HIVE_TRIALS"] ?? 6);
+const trials = Number(process.env["HIVE_TRIALS"] ?? 3);
 const silently = async (): Promise<void> => undefined;
 const phone = { number: 303, name: "phone" };
 const stranger = 404;
