@@ -8,6 +8,7 @@ import { test } from "tap";
 import { DeviceTown, type TownDevice, aMoment, attend, publish }
   from "../support/device-town.ts";
 import { pictureOf, wordsOf } from "../support/drive-user.ts";
+import { emptyHost } from "../support/town-network.ts";
 import { liveInTown } from "../support/town-script.ts";
 import { writeIn } from "../support/walk.ts";
 
@@ -73,6 +74,22 @@ test("what its maker has placed is not placed twice", slow, async (t) => {
   const sent = (town.network.storedBytes.get(lap.keys.peer) ?? 0) - before;
   t.ok(sent > 0 && sent < 700_000, `pages alone: ${sent} bytes`);
   t.equal(lap.store.usage().dirtyBytes, 0);
+});
+
+test("a device that came before the drive had any group hears of what there is", slow, async (t) => {
+  await using town = await DeviceTown.begin("early", { haste: 20 });
+  const desk = await town.add("desk");
+  const lap = await town.add("lap");
+  await attend(lap);
+  // Nobody tells it of the other one: it has to ask for itself.
+  town.network.members.set(lap.keys.peer, { keys: lap.keys, household: "lap", host: emptyHost });
+  await writeIn(desk.tree, "first", "first\n");
+  t.ok(await publish(desk));
+  for (let look = 0; look < 300 && !(await wordsOf(lap.tree)).has("first"); look++) {
+    await attend(lap);
+    await town.network.clock.delay(2000);
+  }
+  t.strictSame(await pictureOf(lap.tree), await pictureOf(desk.tree));
 });
 
 const lives = process.env["HIVE_LIFE"] === undefined

@@ -170,6 +170,13 @@ export class Devices implements Step {
     return isNew && !this.#isForgotten(head) && !this.#needs.roll.isRemoved(head.peer);
   }
 
+  /** This device goes on from what that head names: another one made it, and may be there. */
+  async tookOver(head: Head): Promise<void> {
+    if (head.peer === this.#needs.network.self) return;
+    await this.#needs.books.put(prefix + head.peer, head.bytes);
+    this.#merged.set(head.peer, head);
+  }
+
   peers(): readonly PeerId[] {
     return [...this.#merged.keys()];
   }
@@ -223,13 +230,17 @@ export class Devices implements Step {
     }
   }
 
-  /** A few members: each was given every head, unless it was away. */
+  /** A few members: each was given every head, unless it was away; or others, if there are none. */
   async #ask(signal: AbortSignal): Promise<void> {
     const { network, groups, keys, clock, random } = this.#needs;
     const { askMs, askAloneMs, askedMax } = limits.devices;
     const online = network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer);
     const members = new Set(groups.all().flatMap(({ peers }) => peers));
-    const some = shuffled(online.filter((peer) => members.has(peer)), random).slice(0, askedMax);
+    // Before the drive had a group this device may have come to it: by now anybody may keep of it.
+    const isNew = members.size === 0;
+    const those = isNew ? online : online.filter((peer) => members.has(peer));
+    const some = shuffled(those, random).slice(0, askedMax);
+    if (isNew) await this.#lookUp(signal);
     const answers = await Promise.allSettled(some.map((peer) => {
       return network.records(peer, keys.owner, { signal });
     }));
@@ -240,8 +251,20 @@ export class Devices implements Step {
       for (const one of head === undefined ? others : [head, ...others]) this.hear(one);
     }
     // Where nobody was there to be asked, a look costs nothing.
-    const isSoon = this.#merged.size > 0 || some.length === 0;
+    const isSoon = some.length === 0 || (this.#merged.size > 0 && !isNew);
     this.#askAtMs = clock.monotonicMs() + (isSoon ? askMs : askAloneMs);
+  }
+
+  /** Where no member is known: what the DHT has. */
+  async #lookUp(signal: AbortSignal): Promise<void> {
+    const { network, keys } = this.#needs;
+    try {
+      const head = await network.resolveHead(keys.owner, { signal });
+      if (head !== undefined) this.hear(head);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#needs.log.debug("transfer.device.lookup", { why: describe(error) });
+    }
   }
 
   async #take(head: Head, merger: RootMerger, signal: AbortSignal): Promise<void> {

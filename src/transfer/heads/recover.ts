@@ -32,6 +32,7 @@ export interface RecoverNeeds {
   readonly records: Records;
   readonly reader: ShardReader;
   readonly roll: Pick<Roll, "heads" | "ask" | "isRemoved" | "refuseIfOut">;
+  readonly devices: { tookOver(head: Head): Promise<void> };
 }
 
 /** What a drive was brought back to. */
@@ -53,6 +54,8 @@ export async function recover(
   await adoptCatalog(needs, payload, signal);
   await forgetUnnamed(needs);
   await takeOverHead(needs.books, head);
+  // Of a root that stands in the whole is merged later.
+  if (payload.standIn === undefined) await needs.devices.tookOver(head);
   const { sequence, publishedAtMs } = head;
   needs.log.info("transfer.recovered", { sequence });
   return { root: payload.root, sequence, publishedAtMs, standIn: payload.standIn };
