@@ -330,29 +330,54 @@ async function failsAs(kind: "NoSpace" | "ReadOnly" | "NotFound", act: () => unk
   }
 }
 
-test("after a long commit the next one rests, and what changes meanwhile is safe", async (t) => {
-  // A clock that the store moves: the first commit takes twenty seconds.
-  let shiftMs = 0;
-  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + shiftMs };
-  class SlowStore extends MemoryStore {
-    override async commit(...words: Parameters<MemoryStore["commit"]>): Promise<void> {
-      await super.commit(...words);
-      shiftMs += 20_000;
-    }
+/** Its commits take twenty seconds, by a clock that it moves itself. */
+class SlowStore extends MemoryStore {
+  shiftMs = 0;
+  /** More than half of the room for what no peer has is taken. */
+  isFilling = false;
+  readonly clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + this.shiftMs };
+
+  override async commit(...words: Parameters<MemoryStore["commit"]>): Promise<void> {
+    await super.commit(...words);
+    this.shiftMs += 20_000;
   }
+
+  override usage(): ReturnType<MemoryStore["usage"]> {
+    const usage = super.usage();
+    return this.isFilling ? { ...usage, dirtyBytes: usage.dirtyBytesMax } : usage;
+  }
+
+  openTree() {
+    const { clock } = this;
+    const needs = { store: this, clock, random: seededRandom(`rest ${seed}`), log: silentLog };
+    return openTree(needs, { treeSecret });
+  }
+}
+
+test("while writers wait for room no commit rests: it alone can make some", async (t) => {
   const store = new SlowStore();
-  const needs = { store, clock, random: seededRandom(`rest ${seed}`), log: silentLog };
-  const tree = await openTree(needs, { treeSecret });
+  const tree = await store.openTree();
+  const { commits } = store;
+  store.isFilling = true;
+  await tree.mkdir(nobody, place(rootIno, "a"), { mode: 0o755 });
+  store.shiftMs += limits.tree.commitPauseMs + 1;
+  await tree.committer.step(new AbortController().signal);
+  t.equal(store.commits, commits + 1);
+});
+
+test("after a long commit the next one rests, and what changes meanwhile is safe", async (t) => {
+  const store = new SlowStore();
+  const tree = await store.openTree();
   const commits = store.commits;
   const file = await tree.create(nobody, place(rootIno, "large"), { mode: 0o644 }, flags);
   await tree.write(file.handle, 0, Buffer.alloc(chunkBytes, 3));
-  shiftMs += limits.tree.commitAfterMs + 1;
+  store.shiftMs += limits.tree.commitAfterMs + 1;
   await tree.committer.step(new AbortController().signal);
   t.equal(store.commits, commits, "it rests");
   const crashed = await openOn(store.crash());
   const { ino } = await crashed.lookup(place(rootIno, "large"));
   t.ok((await readFile(crashed, ino)).equals(Buffer.alloc(chunkBytes, 3)), "a crash loses nothing");
-  shiftMs += 20_000 * limits.tree.commitRestFactor;
+  store.shiftMs += 20_000 * limits.tree.commitRestFactor;
   await tree.committer.step(new AbortController().signal);
   t.equal(store.commits, commits + 1, "and then it commits");
 });

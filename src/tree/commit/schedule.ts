@@ -110,9 +110,11 @@ export class Schedule {
     });
   }
 
+  /** Not while writers wait for room, which commits alone can make: they would be refused. */
   #rests(): boolean {
     const { journal } = this.#state;
     const isMuch = journal.records > journalRecordsMax / 2 || journal.bytes > journalBytesMax / 2;
-    return !isMuch && this.#nowMs() < this.#restsUntilMs;
+    const isWanted = isMuch || isFilling(this.#state);
+    return !isWanted && this.#nowMs() < this.#restsUntilMs;
   }
 }
