@@ -3,17 +3,18 @@
  * books know who has what. It checks each against its signed root before it leaves, and never
  * decides which shards need it.
  */
-import { HiveError, isFault } from "../../base/errors.ts";
+import { HiveError } from "../../base/errors.ts";
 import type { PeerId, SegmentId } from "../../base/ids.ts";
-import { type Log, describe } from "../../base/log.ts";
+import type { Log } from "../../base/log.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
 import { memberOfShard } from "../../placement/seats.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { Placer, ShardToPlace } from "../groups/place.ts";
+import { givenBy } from "../reads/data-shards.ts";
 import type { Records } from "../reads/records.ts";
-import type { Holding, ShardReader } from "../reads/shards.ts";
+import type { ShardReader } from "../reads/shards.ts";
 import type { Witness } from "../witness.ts";
 import { bringHome } from "./bring.ts";
 import type { Surplus } from "./surplus.ts";
@@ -81,20 +82,6 @@ async function givenBefore(
   const isElsewhere = source?.peer !== memberOfShard(record, index, manifest);
   if (source === undefined || !isElsewhere || needs.witness.doubts(source.peer)) return undefined;
   return givenBy(needs, record, source, signal);
-}
-
-/** Undefined when it does not give it. */
-async function givenBy(
-  needs: MendNeeds, record: SegmentRecord, source: Holding, signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
-  try {
-    return await needs.reader.wholeShard(record, source, { signal, urgency });
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isFault(error)) throw error;
-    needs.log.debug("transfer.mend.rebuild", { peer: source.peer, why: describe(error) });
-    return undefined;
-  }
 }
 
 async function placeShards(

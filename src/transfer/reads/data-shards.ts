@@ -7,7 +7,7 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { SegmentRecord } from "../../base/records.ts";
 import type { Groups } from "../groups/groups.ts";
-import type { ShardReader } from "./shards.ts";
+import type { Holding, ShardReader } from "./shards.ts";
 
 export interface DataShardsNeeds {
   readonly reader: ShardReader;
@@ -44,13 +44,20 @@ async function dataShard(
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   const holding = reader.holding(record, index);
-  if (holding === undefined) return undefined;
+  return holding === undefined ? undefined : givenBy({ reader, log }, record, holding, signal);
+}
+
+/** A whole shard, behind the scenes; undefined when its holder does not give it. */
+export async function givenBy(
+  { reader, log }: Pick<DataShardsNeeds, "reader" | "log">, record: SegmentRecord,
+  source: Holding, signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
   try {
-    return await reader.wholeShard(record, holding, { signal, urgency: "background" });
+    return await reader.wholeShard(record, source, { signal, urgency: "background" });
   } catch (error) {
     signal.throwIfAborted();
     if (!isFault(error)) throw error;
-    log.debug("transfer.shard.rebuild", { peer: holding.peer, why: describe(error) });
+    log.debug("transfer.shard.rebuild", { peer: source.peer, why: describe(error) });
     return undefined;
   }
 }

@@ -8,7 +8,7 @@
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type Inode, type Xattrs, marksOf, xattrBytes } from "../../dag/inodes.ts";
-import { type Seen, markOf } from "../../dag/marks.ts";
+import type { Seen } from "../../dag/marks.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { Wanted, attempt } from "../attempt.ts";
 import { slotOf } from "../looking/slots.ts";
@@ -17,12 +17,13 @@ import type { Node } from "../state/nodes.ts";
 import { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
 import { withArrivals } from "./arrivals.ts";
-import { Bounds, mostOfGuest, mostOfOwner } from "./bounds.ts";
+import { Bounds, mostOfGuest } from "./bounds.ts";
 import { Contents } from "./contents.ts";
-import { type Fact, isFolder } from "./facts.ts";
+import { type Fact, type Side, isFolder } from "./facts.ts";
 import { type Guest, admitted, guestSeen } from "./guest.ts";
 import type { Meeting, Sides } from "./meeting.ts";
 import type { Comparison } from "./sides.ts";
+import { WholeFolder } from "./whole-folder.ts";
 
 const { xattrTotalBytesMax } = limits.tree;
 const { turnAttributeBytes } = limits.writers;
@@ -30,51 +31,13 @@ const permissions = 0o777;
 /** What this machine's user says of his files is not a guest's to say. */
 const theirAttributes = /^user\.(?!hive\.)/;
 
-/** Corrupt when it has marks of this device that it never made: it would use them again. */
-export function checkOwnMarks({ device: { number }, nextIno }: State, root: RootRecord): void {
-  const told = root.devices.get(number)?.count ?? 0;
-  if (markOf(number, told) < nextIno) return;
-  throw new HiveError("Corrupt", "tree.owner", `${told} marks of this device`);
-}
-
 /** What the owner has, laid beside the tree of one who writes the folder. */
-export class OwnerMeeting implements Meeting {
-  readonly root: RootRecord;
-  readonly folder: Node;
-  readonly isWhole = false;
-  readonly isJudged = false;
+export class OwnerMeeting extends WholeFolder {
   /** What he has taken over is his to keep from then on, and nobody needs ours any more. */
   readonly takesTheirs = true;
-  readonly bounds = () => new Bounds(mostOfOwner);
 
-  constructor(state: State, root: RootRecord) {
-    checkOwnMarks(state, root);
-    this.root = root;
-    this.folder = state.nodes.root;
-  }
-
-  [Symbol.dispose](): void {}
-
-  get news(): Seen {
-    return this.root.devices;
-  }
-
-  ready(steps: readonly Step[]): readonly Step[] {
-    return steps;
-  }
-
-  sidesOf(comparison: Comparison): Sides {
-    const ours = comparison.ours();
-    const { ino } = this.folder;
-    const { facts, seen } = withArrivals(comparison.theirs(), ino);
-    // What the folder itself is called, or may do, is its owner's business.
-    const own = [...ours.facts].filter(([one]) => one === ino);
-    return { ours, theirs: { facts: new Map([...facts, ...own]), seen } };
-  }
-
-  /** All goes by this drive's default. */
-  slots(): SlotOf {
-    return () => 0;
+  protected oursOf(side: Side): Side {
+    return side;
   }
 }
 

@@ -5,51 +5,12 @@
  * folder above it is news to the one that has not seen that (arrivals.ts). Contents stay where
  * they are, under the other device's keys, until the owner has taken them over.
  */
-import type { RootRecord } from "../../dag/root.ts";
-import type { Seen } from "../../dag/marks.ts";
-import type { Node } from "../state/nodes.ts";
-import type { State } from "../state/state.ts";
-import type { SlotOf, Step } from "./apply.ts";
 import { withArrivals } from "./arrivals.ts";
-import { Bounds, mostOfOwner } from "./bounds.ts";
-import { checkOwnMarks } from "./folder.ts";
-import type { Meeting, Sides } from "./meeting.ts";
-import type { Comparison } from "./sides.ts";
+import type { Side } from "./facts.ts";
+import { WholeFolder } from "./whole-folder.ts";
 
-export class KinMeeting implements Meeting {
-  readonly root: RootRecord;
-  readonly folder: Node;
-  readonly isWhole = false;
-  readonly isJudged = false;
-  readonly bounds = () => new Bounds(mostOfOwner);
-
-  constructor(state: State, root: RootRecord) {
-    checkOwnMarks(state, root);
-    this.root = root;
-    this.folder = state.nodes.root;
-  }
-
-  [Symbol.dispose](): void {}
-
-  get news(): Seen {
-    return this.root.devices;
-  }
-
-  ready(steps: readonly Step[]): readonly Step[] {
-    return steps;
-  }
-
-  sidesOf(comparison: Comparison): Sides {
-    const { ino } = this.folder;
-    const ours = withArrivals(comparison.ours(), ino);
-    const { facts, seen } = withArrivals(comparison.theirs(), ino);
-    // What the folder itself is called, or may do, is its owner's business.
-    const own = [...ours.facts].filter(([one]) => one === ino);
-    return { ours, theirs: { facts: new Map([...facts, ...own]), seen } };
-  }
-
-  /** All goes by this tree's default. */
-  slots(): SlotOf {
-    return () => 0;
+export class KinMeeting extends WholeFolder {
+  protected oursOf(side: Side): Side {
+    return withArrivals(side, this.folder.ino);
   }
 }
