@@ -25,7 +25,7 @@ import type { State } from "../state/state.ts";
 import type { TiesPart } from "../ties.ts";
 import type { KeptRoots } from "./kept-roots.ts";
 import { LayerPages } from "./layer-pages.ts";
-import { Schedule, isFilling, isResting } from "./schedule.ts";
+import { Schedule, isResting } from "./schedule.ts";
 
 interface Pace {
   readonly leisurely: boolean;
@@ -154,7 +154,7 @@ export class Commits {
     const state = this.#state;
     const mayRest = leisurely && !state.blocks.isWaiting;
     const leaves = mayRest ? (chunk: DirtyChunk) => isResting(state, chunk) : undefined;
-    return flushAll(state, [...state.liveFiles], { leaves, withholds: isFilling(state) });
+    return flushAll(state, [...state.liveFiles], { leaves, withholds: true });
   }
 
   /** From here on, changes land in the next commit. Nothing of this may wait. */

@@ -21,9 +21,9 @@ import type { KeptRoot } from "../../dag/kept.ts";
 import { type Page, childOf } from "../../dag/pages.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { Breather } from "../attempt.ts";
+import { isNearlyFull } from "../state/room.ts";
 import type { State } from "../state/state.ts";
 import type { Commits } from "./commit.ts";
-import { isNearlyFull } from "./schedule.ts";
 
 /** What the leaves of a tree of pages hold; of a file that nobody can read, nothing counts. */
 type Leaves = "names" | "links" | "linked" | "nothing";

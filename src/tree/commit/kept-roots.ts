@@ -18,10 +18,10 @@ import type { ChunkLink } from "../../dag/chunks.ts";
 import { type KeptRoot, encodeKept, parseKept, placeMax } from "../../dag/kept.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { attempt } from "../attempt.ts";
+import { isNearlyFull } from "../state/room.ts";
 import type { State } from "../state/state.ts";
 import { isKept } from "./keeping.ts";
 import { allApart, besideOthers, secondOf } from "./places.ts";
-import { isNearlyFull } from "./schedule.ts";
 
 const { countMax, youngMax, yieldingMs } = limits.snapshots;
 

@@ -6,7 +6,7 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import type { Ino } from "../../base/ids.ts";
 import { openJournal } from "../../dag/keys.ts";
 import { attempt } from "../attempt.ts";
-import { settleLive } from "../content/flush.ts";
+import { settleLive } from "../content/publishing.ts";
 import { forgetDirty } from "../content/sealing.ts";
 import { replayData } from "../content/writing.ts";
 import { loadLinked, nextName, nodeOf } from "../looking/names.ts";

@@ -6,9 +6,10 @@
  * once for many commits.
  */
 import { limits } from "../../base/limits.ts";
-import { hasNews } from "../content/flush.ts";
+import { hasNews } from "../content/publishing.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
 import type { Node } from "../state/nodes.ts";
+import { isFilling } from "../state/room.ts";
 import type { State } from "../state/state.ts";
 
 const {
@@ -28,21 +29,6 @@ export function isResting(state: State, chunk: DirtyChunk): boolean {
 function restMsOf({ isHeard }: State, { handles }: Node): number {
   if (!isHeard) return sealAfterMs;
   return handles > 0 ? limits.devices.tellOpenMs : 0;
-}
-
-/**
- * True when the store fills faster than it goes up. Only what is committed goes up, and only what
- * has gone up makes room: so commits come often, and take what has found room already.
- */
-export function isFilling({ needs }: State): boolean {
-  const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
-  return dirtyBytes > dirtyBytesMax / 2;
-}
-
-/** Of what no peer has: whatever is not needed has to go. */
-export function isNearlyFull({ needs, blocks }: State): boolean {
-  const { dirtyBytes, dirtyBytesMax } = needs.store.usage();
-  return blocks.isStuck || dirtyBytes > dirtyBytesMax * limits.tree.garbageShare;
 }
 
 export class Schedule {

@@ -11,21 +11,17 @@ import { type HiveError, isFault } from "../../base/errors.ts";
 import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { ChunkLink } from "../../dag/chunks.ts";
-import type { Content } from "../../dag/inodes.ts";
-import { sealedAs } from "../looking/slots.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
-import type { Change } from "../state/journal.ts";
-import { type Live, type Node, allocatedFor } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import type { Live, Node } from "../state/nodes.ts";
+import { isFilling } from "../state/room.ts";
+import type { State } from "../state/state.ts";
+import { type Capture, captureOf, pendingLinks, publishCapture, sealedBytes } from "./captures.ts";
 import { fitsInline, publishInline } from "./inlining.ts";
-import { dataChanges, dataOnTop, freshBytes } from "./promises.ts";
+import { freshBytes } from "./promises.ts";
+import { hasNews, publishNow } from "./publishing.ts";
 import { sealChunks } from "./sealing.ts";
 
-/** What a link takes in a record, at most. */
-const linkRecordBytes = 96;
-const {
-  chunkBytes, journaledBytesMax, journaledShareMax, journaledScatteredBytesMax,
-} = limits.tree;
+const { journaledBytesMax, journaledShareMax, journaledScatteredBytesMax } = limits.tree;
 
 /** Publishes the file's data in sealed chunks. What is written meanwhile stays unpublished. */
 export async function flush(state: State, node: Node): Promise<void> {
@@ -36,7 +32,10 @@ export async function flush(state: State, node: Node): Promise<void> {
 interface Leeway {
   /** Bytes of these chunks go into the journal instead. */
   readonly leaves?: ((chunk: DirtyChunk) => boolean) | undefined;
-  /** Chunks for which the store has no room yet stay unpublished. */
+  /**
+   * Chunks for which the store has no room yet stay unpublished: as where this is part of a commit,
+   * since only what is committed goes up and makes some.
+   */
   readonly withholds?: boolean;
 }
 
@@ -58,12 +57,14 @@ export async function flushAll(
     }
     const sealed = await sealMost(state, node, live, leaves).catch(orFault);
     if (isFault(sealed)) failure ??= sealed;
-    else if (sealed.isWhole) {
-      captures.push(captureOf(state, node, live, { ...sealed, withholds }));
-      continue;
+    let wholeBytes = isFault(sealed) ? undefined : sealed.wholeBytes;
+    if (wholeBytes === undefined) {
+      const told = await journalRest(state, node, live, { withholds }).catch(orFault);
+      if (isFault(told)) failure ??= told;
+      if (told !== "no room") continue;
+      wholeBytes = sealedBytes(node, live);
     }
-    const untold = await journalRest(state, node, live).then(() => undefined, orFault);
-    failure ??= untold;
+    captures.push(captureOf(state, node, live, { sizeBytes: wholeBytes, withholds }));
   }
   const unpublished = await publishCaptures(state, captures);
   failure ??= unpublished;
@@ -72,23 +73,23 @@ export async function flushAll(
 }
 
 /**
- * Seals until nothing is unsealed but what it leaves, for a few rounds. It is whole when all up to
- * the size that it answers is sealed: at best as of this moment, and else, where writers go on and
- * on, as of when the last round began.
+ * Seals until nothing is unsealed but what it leaves, for a few rounds. Where little enough is not,
+ * all up to the size that it answers is sealed: at best as of this moment, and else, where writers
+ * go on and on, as of when the last round began.
  */
 async function sealMost(
   state: State, node: Node, live: Live, leaves: (chunk: DirtyChunk) => boolean,
-): Promise<{ readonly isWhole: boolean; readonly sizeBytes: number }> {
+): Promise<{ readonly wholeBytes: number | undefined }> {
   let { sizeBytes } = node.inode;
   for (let round = 0; round < limits.tree.momentRoundsMax; round++) {
     ({ sizeBytes } = node.inode);
     await sealChunks(state, [...live.dirty.values()].filter((chunk) => !leaves(chunk)));
-    if (live.dirty.size === 0) return { isWhole: true, sizeBytes: node.inode.sizeBytes };
+    if (live.dirty.size === 0) return { wholeBytes: node.inode.sizeBytes };
     if ([...live.dirty.values()].every(leaves)) break;
   }
   const isLittle = freshBytes(live) <= journaledBytesMax;
   const rests = [...live.dirty.values()].some(leaves);
-  return { isWhole: !isLittle && !rests, sizeBytes };
+  return { wholeBytes: isLittle || rests ? undefined : sizeBytes };
 }
 
 async function publishCaptures(
@@ -102,16 +103,12 @@ async function publishCaptures(
 }
 
 /** What is not sealed waits in the journal: it rests, or what lies below is not to be had now. */
-async function journalRest(state: State, node: Node, live: Live): Promise<void> {
-  await whenSettled(state, live, (options) => {
+async function journalRest(
+  state: State, node: Node, live: Live, patience: Patience,
+): Promise<"told" | "no room"> {
+  return await whenSettled(state, live, patience, (options) => {
     if (node.live === live && hasNews(node, live)) publishNow(state, node, live, options);
   });
-}
-
-/** True when the journal does not tell all that the file is now. */
-export function hasNews(node: Node, live: Live): boolean {
-  const grown = live.published.sizeBytes !== node.inode.sizeBytes;
-  return grown || live.links.size > 0 || freshBytes(live) > 0;
 }
 
 /** A file that the store has no room for must not keep the others from being published. */
@@ -136,80 +133,36 @@ function orFault(error: unknown): HiveError {
   throw error;
 }
 
-/** A file as it was at one moment, all of it sealed. */
-interface Capture {
-  readonly node: Node;
-  readonly live: Live;
-  /** Captures of a file are numbered: an older one is not published after a newer. */
-  readonly number: number;
-  readonly links: ReadonlyMap<number, ChunkLink>;
-  readonly sizeBytes: number;
-  readonly allocatedBytes: number;
-  /** Chunks that the store has no room for yet: they, and the size behind them, are left out. */
-  readonly withheld: readonly Cid[];
-}
-
-/** The file's sealed chunks, and how far they reach; of a moment behind that of the size. */
-function captureOf(
-  state: State, node: Node, live: Live,
-  { sizeBytes, withholds }: { readonly sizeBytes: number; readonly withholds: boolean },
-): Capture {
-  const isWithheld = ({ cid }: ChunkLink): boolean => withholds && state.blocks.isPending(cid);
-  const withheld = [...live.links].filter(([, link]) => isWithheld(link));
-  // A size never counts bytes of a chunk that is left out, nor is a chunk told behind the size.
-  const starts = withheld.map(([index]) => Math.max(index * chunkBytes, live.published.sizeBytes));
-  const end = Math.min(sizeBytes, ...starts);
-  const told = [...live.links].filter(([index, link]) => {
-    return !isWithheld(link) && index * chunkBytes < end;
-  });
-  const links = new Map(told);
-  let { allocatedBytes } = live;
-  for (const [index, link] of live.links) {
-    if (links.has(index)) continue;
-    allocatedBytes -= allocatedFor(link.lengthBytes) - (live.over.get(index) ?? 0);
-  }
-  const cids = withheld.map(([, { cid }]) => cid);
-  const number = ++live.captures;
-  return { node, live, number, sizeBytes: end, links, allocatedBytes, withheld: cids };
-}
-
-function publishCapture(state: State, capture: Capture): void {
-  const { node, live, number, links, allocatedBytes } = capture;
-  if (node.live !== live || number <= live.publishedCapture) return;
-  live.publishedCapture = number;
-  for (const [index, link] of links) {
-    const isNewest = live.links.get(index) === link;
-    if (isNewest) live.links.delete(index);
-    if (isNewest) live.over.delete(index);
-    else live.over.set(index, allocatedFor(link.lengthBytes));
-  }
-  // Another capture, begun later, may have told of more.
-  const sizeBytes = Math.max(capture.sizeBytes, live.published.sizeBytes);
-  const data = dataOnTop(live, links);
-  const namesDurableOnly = true;
-  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes, data, namesDurableOnly });
-  const rest = live.dirty.size + live.links.size;
-  live.promised = live.promised && rest > 0;
-  if (rest === 0 && node.inode.sizeBytes === sizeBytes) settleLive(state, node);
-}
+type Patience = Pick<Required<Leeway>, "withholds">;
 
 /**
  * Acts in a moment in which every chunk of the file that is sealed is on stable storage; or, where
- * its writers are quicker than the store, tells the act that some are not.
+ * its writers are quicker than the store, tells the act that some are not. One that withholds does
+ * not wait for room, and has not acted where there is none.
  */
-async function whenSettled(state: State, live: Live, act: Publish): Promise<void> {
+async function whenSettled(
+  state: State, live: Live, { withholds }: Patience, act: Publish,
+): Promise<"told" | "no room"> {
+  const lacksRoom = (): boolean => {
+    return withholds && isFilling(state) && pendingLinks(state, live).size > 0;
+  };
   for (let round = 0; round < limits.tree.settleRoundsMax; round++) {
+    if (lacksRoom()) return "no room";
     const cids = new Set([...live.links.values()].map(({ cid }) => cid));
     await state.blocks.arrive(cids);
     if (cids.size > 0) await state.needs.store.sync();
     // A writer may have sealed more meanwhile.
     const isSettled = [...live.links.values()].every(({ cid }) => cids.has(cid));
-    if (isSettled) return act({ namesDurableOnly: true });
+    if (!isSettled) continue;
+    act({ namesDurableOnly: true });
+    return "told";
   }
+  if (lacksRoom()) return "no room";
   // What they add is told now, and waited for.
   const cids = [...live.links.values()].map(({ cid }) => cid);
   act({ namesDurableOnly: false });
   await state.blocks.arrive(cids);
+  return "told";
 }
 
 type Publish = (options: AppendOptions) => void;
@@ -219,7 +172,7 @@ export async function persist(state: State, node: Node): Promise<void> {
   const { live } = node;
   if (live === undefined) return;
   if (fitsInline(state, node, live) || isForSealing(live)) return flush(state, node);
-  await journalRest(state, node, live);
+  await journalRest(state, node, live, { withholds: false });
 }
 
 /** True when sealing costs less than writing it twice, the second time in its chunks. */
@@ -233,82 +186,23 @@ function isForSealing(live: Live): boolean {
   return fresh > journaledScatteredBytesMax || fresh > chunksBytes * journaledShareMax;
 }
 
-/** Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. */
-function publishNow(state: State, node: Node, live: Live, options: AppendOptions): void {
-  const links = new Map(live.links);
-  const onTop = dataOnTop(live, links);
-  const data = [...onTop, ...[...live.news].flatMap((chunk) => dataChanges(chunk))];
-  live.news.clear();
-  live.links.clear();
-  live.over.clear();
-  live.publishedCapture = live.captures;
-  const { sizeBytes } = node.inode;
-  const { allocatedBytes } = live;
-  publishLinks(state, node, live, { links, sizeBytes, allocatedBytes, data, ...options });
-  live.promised = live.dirty.size > 0;
-  if (live.dirty.size === 0) settleLive(state, node);
-}
-
-type Facts = Pick<Capture, "links" | "sizeBytes" | "allocatedBytes">;
-interface Publication extends Facts, AppendOptions {
-  readonly data: readonly Change[];
-}
-
-function publishLinks(state: State, node: Node, live: Live, told: Publication): void {
-  const { ino, content } = node.inode;
-  const { sizeBytes, allocatedBytes, data, namesDurableOnly } = told;
-  const links: Change[] = [...told.links].map(([index, link]) => {
-    return { kind: "chunk", ino, index, link };
-  });
-  const chunked = content.kind === "chunks" || links.length > 0;
-  const next: Content = chunked ? { kind: "chunks", allocatedBytes } : content;
-  live.published = { sizeBytes, content: next };
-  const sealed = links.length > 0 ? sealedAs(node.inode, live) : {};
-  const inode = inodeChange(state, node, { content: next, ...sealed });
-  recordInParts(state, [...links, ...data], inode, { namesDurableOnly });
-}
-
-/** The size comes last: a crash between two records must not show bytes that are not there. */
-export function recordInParts(
-  state: State, changes: readonly Change[], last: Change, options?: AppendOptions,
-): void {
-  let part: Change[] = [];
-  let bytes = 0;
-  for (const change of changes) {
-    const more = change.kind === "data" ? change.bytes.length : linkRecordBytes;
-    if (bytes + more > limits.tree.recordBytesMax) {
-      state.record(part, options);
-      part = [];
-      bytes = 0;
-    }
-    part.push(change);
-    bytes += more;
-  }
-  state.record([...part, last], options);
-}
-
-/** Nothing is unpublished any more: the inode alone tells all. */
-export function settleLive(state: State, node: Node): void {
-  node.live = undefined;
-  state.liveFiles.delete(node);
-  state.nodes.settle(node);
-}
-
 /** Before a commit cuts the journal: what it promised and no page will hold is told again. */
 export async function promiseAgain(state: State): Promise<void> {
   let told = false;
   for (const node of [...state.liveFiles]) {
     const { live } = node;
     if (live?.promised !== true) continue;
-    await whenSettled(state, live, (options) => {
+    const tell = (options: AppendOptions, untold?: ReadonlyMap<number, ChunkLink>): void => {
       if (node.live !== live || !live.promised) return;
       for (const chunk of live.dirty.values()) {
         chunk.forgetPromises();
         live.news.add(chunk);
       }
-      publishNow(state, node, live, options);
+      publishNow(state, node, live, options, untold);
       told = true;
-    });
+    };
+    const ended = await whenSettled(state, live, { withholds: true }, tell);
+    if (ended === "no room") tell({ namesDurableOnly: false }, pendingLinks(state, live));
   }
   if (told) await state.needs.store.sync();
 }

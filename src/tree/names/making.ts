@@ -9,7 +9,8 @@ import { limits } from "../../base/limits.ts";
 import { type Content, type Inode, fileType, isFolderMode, setGid, typeMask }
   from "../../dag/inodes.ts";
 import { Wanted } from "../attempt.ts";
-import { flush, recordInParts } from "../content/flush.ts";
+import { flush } from "../content/flush.ts";
+import { recordInParts } from "../content/publishing.ts";
 import { linksToTell } from "../looking/content.ts";
 import { entriesOf, freeKey, isDirectory, livingDirectory } from "../looking/names.ts";
 import { slotOf } from "../looking/slots.ts";
