@@ -9,6 +9,7 @@
  *   read(device, buffer, patienceMicroseconds)
  *   write(device, head, headLength, pieces?)
  *   poll(device, readable): stop                      calls readable() while there is something
+ *   withSignalsBlocked(act)                           threads that act() makes take no signals
  *
  * Buffers belong to the caller, are used during the call only, and never kept. Descriptors belong
  * to the caller too, who closes one only after its poll has stopped.
@@ -16,6 +17,7 @@
 #define ARGUMENT_ERROR "ERR_FUSE_ARGUMENT"
 #include "../arguments.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -287,13 +289,30 @@ static napi_value poll_device(napi_env env, napi_callback_info info) {
   return stop;
 }
 
+/* A thread inherits what is blocked where it is made; what comes meanwhile waits until after. */
+static napi_value with_signals_blocked(napi_env env, napi_callback_info info) {
+  napi_value in[1], nothing, result;
+  napi_valuetype type;
+  if (!take(env, info, in, 1) || napi_typeof(env, in[0], &type) != napi_ok ||
+      type != napi_function || napi_get_undefined(env, &nothing) != napi_ok)
+    return refuse(env, "withSignalsBlocked takes a function");
+  sigset_t all, before;
+  sigfillset(&all);
+  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return refuse(env, "no mask");
+  napi_status status = napi_call_function(env, nothing, in[0], 0, NULL, &result);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  /* What it threw is on its way to the caller. */
+  return status == napi_ok ? result : NULL;
+}
+
 NAPI_MODULE_INIT() {
   static const struct {
     const char *name;
     napi_callback act;
-  } all[] = {{"open", open_device}, {"mount", mount_device},  {"unmount", unmount},
-             {"pair", make_pair},   {"receive", receive},     {"read", read_request},
-             {"write", write_answer}, {"poll", poll_device}};
+  } all[] = {{"open", open_device},   {"mount", mount_device}, {"unmount", unmount},
+             {"pair", make_pair},     {"receive", receive},    {"read", read_request},
+             {"write", write_answer}, {"poll", poll_device},
+             {"withSignalsBlocked", with_signals_blocked}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     napi_value function;
     if (napi_create_function(env, all[i].name, NAPI_AUTO_LENGTH, all[i].act, NULL, &function) !=

@@ -13,9 +13,13 @@ export interface FuseAddon {
     device: number, head: Uint8Array, headLengthBytes: number, pieces?: readonly Uint8Array[],
   ): number;
   poll(device: number, readable: () => void): () => void;
+  /** Runs this; threads that are made by it, or by those, are never sent a signal. */
+  withSignalsBlocked<T>(act: () => T): T;
 }
 
-const names = ["open", "mount", "unmount", "pair", "receive", "read", "write", "poll"] as const;
+const names = [
+  "open", "mount", "unmount", "pair", "receive", "read", "write", "poll", "withSignalsBlocked",
+] as const;
 
 /** Undefined where it was never built: the kernel driver is not for this machine then. */
 export function loadFuseAddon(): FuseAddon | undefined {

@@ -4,6 +4,7 @@
  * not used: it is always lazy, and blind to errors.
  */
 import { createRequire } from "node:module";
+import { dirname } from "node:path";
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { loadFuseAddon } from "./addon.ts";
@@ -19,6 +20,11 @@ interface FuseNative {
   unmount(done: Done): void;
   /** Ours in its place, since the package knows only some of the options. */
   _fuseOptions: () => string;
+}
+
+/** What the package has built of C. */
+interface FuseNativeBinding {
+  fuse_native_mount(...words: readonly unknown[]): unknown;
 }
 
 interface FuseNativeClass {
@@ -54,14 +60,35 @@ export async function mountFuseNative(
   };
 }
 
+let loadedBefore: FuseNativeClass | undefined;
+
 function loadPackage(): FuseNativeClass {
+  if (loadedBefore !== undefined) return loadedBefore;
+  const require = createRequire(import.meta.url);
   try {
-    const loaded: unknown = createRequire(import.meta.url)("fuse-native");
-    if (typeof loaded === "function") return loaded as unknown as FuseNativeClass;
+    const loaded: unknown = require("fuse-native");
+    if (typeof loaded === "function") {
+      blockSignalsOf(require.resolve("fuse-native"));
+      return (loadedBefore = loaded as unknown as FuseNativeClass);
+    }
   } catch (cause) {
     throw new HiveError("Unsupported", "mount.driver", "fuse-native does not load", { cause });
   }
   throw new HiveError("Corrupt", "mount.driver", "fuse-native is another package");
+}
+
+/**
+ * libfuse cancels its threads when a mount ends. If one of them is in the event loop's signal
+ * handler just then, as when a child process has ended, it takes the lock of all signals with it,
+ * and the whole process stands still for ever. So no signal may go to them.
+ */
+function blockSignalsOf(packageFile: string): void {
+  const addon = loadFuseAddon();
+  if (addon === undefined) return;
+  const find = createRequire(packageFile)("node-gyp-build") as (folder: string) => unknown;
+  const binding = find(dirname(packageFile)) as FuseNativeBinding;
+  const { fuse_native_mount: mount } = binding;
+  binding.fuse_native_mount = (...words) => addon.withSignalsBlocked(() => mount(...words));
 }
 
 /** Attributes are asked for each time: links to one file have a cache each in libfuse 2. */

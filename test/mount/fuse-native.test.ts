@@ -1,4 +1,6 @@
 /** The fuse-native driver, with the tree in memory: the same suite, less what it cannot do. */
+import { readFileSync, readdirSync } from "node:fs";
+import { constants } from "node:os";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { MemoryTree } from "../support/memory-tree.ts";
@@ -10,6 +12,22 @@ const makeTree = () => new MemoryTree({ clock: systemClock }, owner);
 
 test("the fuse-native driver serves a tree in memory", async (t) => {
   await mountSuite(t, { driver: "fuse-native", makeTree });
+});
+
+/** Its threads are libfuse's, which cancels them: one that handles a signal then stops them all. */
+test("no thread that serves the mount is sent a signal", async (t) => {
+  const before = new Set(readdirSync("/proc/self/task"));
+  await using place = await mountTree(makeTree(), "fuse-native");
+  await place.client.run(({ fs, path }) => fs.writeFileSync(path("file"), "served"));
+  const made = readdirSync("/proc/self/task").filter((id) => !before.has(id));
+  const status = made.map((id) => readFileSync(`/proc/self/task/${id}/status`, "utf8"));
+  const serving = status.filter((text) => !/^Name:\s+libuv-worker/.test(text));
+  t.ok(serving.length > 0);
+  const childEnded = 1n << BigInt(constants.signals.SIGCHLD - 1);
+  for (const text of serving) {
+    const [, blocked] = /^SigBlk:\s+([0-9a-f]+)/m.exec(text) ?? [];
+    t.ok((BigInt(`0x${blocked}`) & childEnded) > 0n, `blocked: ${blocked}`);
+  }
 });
 
 test("a folder is backed up from and to one whose listings do not tell what is what", async (t) => {

@@ -58,6 +58,10 @@ class Device implements FuseAddon {
     this.#readable = readable;
     return () => {};
   }
+
+  withSignalsBlocked<T>(act: () => T): T {
+    return act();
+  }
 }
 
 function packet(opcode: number, unique: number, ino: bigint, body: Buffer): Buffer {
