@@ -1,9 +1,9 @@
 /**
  * Disasters on a real swarm of processes, at full size: what `npm test` does small. Each drill says
  * what it does, how long it took, and fails loudly. `npm run drill -- NAME` runs one of them;
- * `crashes`, `flagship`, `large`, `lives` and `places` know options, told in their own files.
- * `places` and `flagship` run by their names alone: one needs root and network namespaces, and has
- * not come to its end yet; the other 10 GB of memory.
+ * `crashes`, `flagship`, `large`, `lives`, `places` and `sharing` know options, told in their own
+ * files. `places` and `flagship` run by their names alone: one needs root and network namespaces,
+ * the other 10 GB of memory.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -24,6 +24,7 @@ import { large, largeOptions } from "./drills/large.ts";
 import { lifeOptions, lives } from "./drills/lives.ts";
 import { places, placesOptions } from "./drills/places.ts";
 import { begin, must, say, seconds, swarm, timed } from "./drills/machine.ts";
+import { sharing } from "./drills/sharing.ts";
 
 const options = {
   ...crashOptions, ...flagshipOptions, ...largeOptions, ...placesOptions, ...lifeOptions,
@@ -35,7 +36,7 @@ const secretName = "letter-to-nobody-at-all.txt";
 type Values = Readonly<Partial<Record<keyof typeof options, string>>>;
 type Drill = (values: Values) => Promise<void>;
 const drills: Readonly<Record<string, Drill>> = {
-  whole, crashes, repair, wire, latency, large, places, flagship, lives,
+  whole, crashes, repair, wire, latency, large, places, flagship, lives, sharing,
 };
 
 const { positionals: chosen, values } = parseArgs({ allowPositionals: true, options });

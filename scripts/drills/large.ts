@@ -32,7 +32,7 @@ export async function large(values: Values): Promise<void> {
   mkdirSync(folder);
   const names = sampleLatency(folder);
   const start = performance.now();
-  const { hash, worstMs, over100ms } = await write(join(machine.mount, "large"), bytes);
+  const { hash, worstMs, over100ms } = await writeLarge(join(machine.mount, "large"), bytes, "large");
   const rate = (bytes / 1e3 / (performance.now() - start)).toFixed(1);
   say(`  written in ${seconds(start)}, ${rate} MB/s; a MiB waited ${worstMs} ms at most, ` +
     `${over100ms} of ${bytes / MiB} for more than 100 ms`);
@@ -48,8 +48,9 @@ export async function large(values: Values): Promise<void> {
   say(`  equal, from the peers, ${(bytes / 1e3 / (performance.now() - again)).toFixed(1)} MB/s`);
 }
 
-async function write(path: string, bytes: number) {
-  const random = seededRandom("large");
+/** No two blocks of it are alike, nor of files by other seeds. */
+export async function writeLarge(path: string, bytes: number, seed: string) {
+  const random = seededRandom(seed);
   const block = Buffer.from(random.bytes(MiB));
   const hash = createHash("sha256");
   const file = openSync(path, "w");

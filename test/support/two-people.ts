@@ -1,7 +1,7 @@
 /** Two people who know of each other's peers, each with a drive that a daemon of her own mounts. */
 import { readFileSync, statSync } from "node:fs";
 import type { Test } from "tap";
-import { type Machine, newMachine, until, wordsIn } from "./cli.ts";
+import { type Machine, type Ran, newMachine, until, wordsIn } from "./cli.ts";
 import { met } from "./folders.ts";
 
 export interface TwoPeople {
@@ -12,25 +12,35 @@ export interface TwoPeople {
   readonly toBen: { readonly words: string; readonly peer: string };
 }
 
-/** The settings are Ann's. */
-export async function twoPeople(
-  t: Test,
-  { settings = {}, peers = 4 }: {
-    readonly settings?: Readonly<Record<string, unknown>>; readonly peers?: number;
-  } = {},
-): Promise<TwoPeople> {
-  const [ann, ben] = [newMachine("ann"), newMachine("ben")];
+interface Circumstances {
+  /** Ann's. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly peers?: number;
+}
+
+/** Two new machines, until the test ends. */
+export async function twoPeople(t: Test, circumstances: Circumstances = {}): Promise<TwoPeople> {
+  const machines = { ann: newMachine("ann"), ben: newMachine("ben") };
   t.teardown(async () => {
-    await ben.end();
-    await ann.end();
+    await machines.ben.end();
+    await machines.ann.end();
   });
-  await ann.must(t, ["init"]);
+  return await introduce(machines, (machine, words) => machine.must(t, words), circumstances);
+}
+
+/** Both mount their new drives on one swarm, and have met its peers. */
+export async function introduce(
+  { ann, ben }: Pick<TwoPeople, "ann" | "ben">,
+  must: (machine: Machine, words: readonly string[]) => Promise<Ran>,
+  { settings = {}, peers = 4 }: Circumstances = {},
+): Promise<TwoPeople> {
+  await must(ann, ["init"]);
   ann.settings(settings);
-  await ann.must(t, ["mount", ann.mount, "--swarm", String(peers)]);
-  const { out } = await ben.must(t, ["init"]);
+  await must(ann, ["mount", ann.mount, "--swarm", String(peers)]);
+  const { out } = await must(ben, ["init"]);
   const bootstrap = (await ann.swarm()).map(({ address }) => address);
   ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
-  await ben.must(t, ["mount", ben.mount]);
+  await must(ben, ["mount", ben.mount]);
   await met(ann, peers);
   await met(ben, peers);
   return { ann, ben, toBen: { words: wordsIn(out), peer: bootstrap[0] as string } };
