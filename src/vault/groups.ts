@@ -37,6 +37,8 @@ export class Groups {
   /** By owner and group: what was parsed lately. */
   readonly #manifests = new Map<string, Manifest>();
   readonly #logs = new Map<string, GroupLog>();
+  /** Likewise: the hash of the policy whose text is known to be in the books. */
+  readonly #texts = new Map<string, string>();
 
   constructor(needs: GroupNeeds) {
     this.#needs = needs;
@@ -145,8 +147,20 @@ export class Groups {
     return manifest;
   }
 
+  /** True when the text of its policy need not be looked for. */
+  hasText({ owner, group, policyHash }: Manifest): boolean {
+    return this.#texts.get(`${owner}/${group}`) === policyHash;
+  }
+
+  /** Once it is written, and for as long as this manifest is the newest. */
+  rememberText({ owner, group, policyHash }: Manifest): void {
+    const key = `${owner}/${group}`;
+    if (this.#manifests.get(key)?.policyHash === policyHash) this.#texts.set(key, policyHash);
+  }
+
   forget(key: string): void {
     this.#manifests.delete(key);
     this.#logs.delete(key);
+    this.#texts.delete(key);
   }
 }

@@ -30,8 +30,6 @@ export interface WordKeeperNeeds {
 export class WordKeeper {
   readonly #needs: WordKeeperNeeds;
   readonly #register: Register;
-  /** Policies whose texts are known to be in the books. */
-  readonly #texts = new Set<string>();
 
   constructor(needs: WordKeeperNeeds) {
     this.#needs = needs;
@@ -53,15 +51,14 @@ export class WordKeeper {
 
   /** The text of the policy of the newest manifest, once it came. */
   async keepPolicy(manifest: Manifest, text: Uint8Array): Promise<void> {
+    const { groups, accounts } = this.#needs;
     const { owner, group, policyHash } = manifest;
-    const name = `${owner}/${group}/${policyHash}`;
-    if (this.#texts.has(name)) return;
+    if (groups.hasText(manifest)) return;
     using _turn = await this.#register.turn();
-    if ((await this.#needs.groups.manifest(owner, group))?.policyHash !== policyHash) return;
-    const { changes, bytes } = await this.#needs.groups.words.putPolicy(manifest, text);
-    await this.#register.write(owner, this.#needs.accounts.with(owner, { bytes }), changes);
-    if (this.#texts.size >= limits.vault.manifestsParsedMax) this.#texts.clear();
-    this.#texts.add(name);
+    if ((await groups.manifest(owner, group))?.policyHash !== policyHash) return;
+    const { changes, bytes } = await groups.words.putPolicy(manifest, text);
+    await this.#register.write(owner, accounts.with(owner, { bytes }), changes);
+    groups.rememberText(manifest);
   }
 
   /** A longer log of the newest manifest, or what it says against ours. */

@@ -6,6 +6,7 @@ import { type Manifest, type Offer, erasureClasses } from "../../src/base/record
 import { signManifest, signOffer } from "../../src/crypt/records.ts";
 import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { parsePolicy } from "../../src/placement/policy-parse.ts";
+import { defaultPolicy } from "../../src/placement/policy.ts";
 import { World, refused } from "../contract/host.ts";
 import { openHouse } from "../support/vault-house.ts";
 
@@ -160,4 +161,24 @@ test("a policy in the words of a later version is no reason to refuse", async (t
   const { record, index, shard } = world.segment();
   const request = { record: record.bytes, manifest: manifest.bytes, index, policy: text };
   t.ok((await house.vault.store(world.owner, request, shard)).length > 0);
+});
+
+test("a policy that comes back, after another or the built-in one, has its text here again", async (t) => {
+  const scene = new Scene({ clauses: "require region in EU;", countries: ["DE", "DE", "DE"] });
+  const other = new Scene({ clauses: "require country in DE;", countries: ["DE", "DE", "DE"] });
+  const { world, manifest, text } = scene;
+  const { group, class: erasureClass, policyHash, peers } = manifest;
+  await using house = await scene.open();
+  const turns = [
+    { policyHash, text }, { policyHash: other.manifest.policyHash, text: other.text },
+    { policyHash, text }, { policyHash: hashOfPolicy(defaultPolicy), text: undefined },
+    { policyHash, text },
+  ];
+  for (const [at, turn] of turns.entries()) {
+    const told = signManifest(world.drive, {
+      group, epoch: at + 1, class: erasureClass, policyHash: turn.policyHash, peers,
+    });
+    await house.vault.putRecord(world.owner, "manifest", told.bytes, turn.text);
+    t.ok(await house.vault.shelf.policyOf(told), `epoch ${at + 1}`);
+  }
 });
