@@ -257,7 +257,8 @@ export async function recoverDrive(
   const { askRecovered } = await import("./node/node.ts");
   const recovered = await askRecovered(needs, config);
   if (recovered === undefined) {
-    throw new HiveError("NotFound", "recover", "no peer knows this drive");
+    throw new HiveError("NotFound", "recover", "no peer that was met knows this drive: are " +
+      "these its words, and is --peer the address of somebody that it is with?");
   }
   await using cache = await openDriveCache(log, config);
   await cache.commit(recovered.root, 0);

@@ -153,6 +153,12 @@ export const networkLimits = {
     flushPauseMsMin: 50,
     flushPauseMsMax: 2_000,
   },
+  recovery: {
+    /** How long somebody is looked for who knows the drive ... */
+    patienceMs: 30_000,
+    /** ... and between two rounds of questions. */
+    againMs: 1_000,
+  },
   guests: {
     /** Of one key: to and fro, a relayed way and a straight one. */
     connectionsPerPeerMax: 4,

@@ -4,6 +4,7 @@ import { peerRowsOf, safetyOf } from "../agent/report.ts";
 import { systemClock as clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { NodeDuties } from "../base/node.ts";
 import { inviteTo, joinBy } from "../peers/joining.ts";
 import { policiesOf } from "../placement/describe.ts";
@@ -24,13 +25,22 @@ export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<No
   return dutiesOf(rooms, parts.move());
 }
 
-/** A drive's newest state, as the peers have it; undefined when none of them knows the drive. */
+/**
+ * A drive's newest state, as the peers have it; undefined when none that was met knows the drive.
+ * The first may be no holder, or not there yet: so it meets others, and asks again, for a while.
+ */
 export async function askRecovered(
   needs: NodeNeeds, config: NodeConfig,
 ): Promise<Recovered | undefined> {
   await using parts = new AsyncDisposableStack();
-  const { transfer } = await openRooms(needs, config, parts);
-  return await transfer?.recover();
+  const { transfer, peers } = await openRooms(needs, config, parts);
+  const { patienceMs, againMs } = limits.recovery;
+  const { signal } = new AbortController();
+  for (const untilMs = clock.monotonicMs() + patienceMs; ; await clock.delay(againMs)) {
+    const found = await transfer?.recover();
+    if (found !== undefined || clock.monotonicMs() >= untilMs) return found;
+    await peers.step.step(signal);
+  }
 }
 
 function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {

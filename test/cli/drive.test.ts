@@ -4,10 +4,13 @@
  * on an empty machine from the 24 words. And nothing of it is readable outside.
  */
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { test } from "tap";
+import { pipeline } from "node:stream";
+import { type Test, test } from "tap";
 import { type Machine, makeCold, newMachine, root, run } from "../support/cli.ts";
 import { sameTree, wordsIn } from "../support/cli.ts";
 import { filesWith, keyFileOf, secretsOf } from "../support/secrets.ts";
@@ -52,11 +55,30 @@ test("a drive on a swarm keeps what it was given", { timeout: 230_000 }, async (
 
   const other = newMachine("recovered");
   t.teardown(() => other.end());
-  const peer = await livingAddress(machine);
+  const peer = await reachedLater(t, await livingAddress(machine));
   await other.must(t, ["recover", "--peer", peer], `${words}\n`);
   await other.must(t, ["mount", other.mount]);
   t.equal(await sameTree(source, join(other.mount, "source")), "", "equal after recovery");
 });
+
+/** Another address of this peer, at which nobody answers in the first seconds. */
+async function reachedLater(t: Test, address: string): Promise<string> {
+  const [, port] = /\/tcp\/(\d+)\//.exec(address) ?? [];
+  const door = createServer((socket) => {
+    const inside = connect(Number(port), "127.0.0.1");
+    pipeline(socket, inside, socket, () => undefined);
+  });
+  const listen = (at: number): Promise<unknown> => once(door.listen(at, "127.0.0.1"), "listening");
+  await listen(0);
+  const { port: free } = door.address() as AddressInfo;
+  await new Promise((resolve) => door.close(resolve));
+  const opening = setTimeout(() => void listen(free), 4_000);
+  t.teardown(() => {
+    clearTimeout(opening);
+    door.close();
+  });
+  return address.replace(`/tcp/${port}/`, `/tcp/${free}/`);
+}
 
 async function makeSource(source: string): Promise<void> {
   mkdirSync(source);
