@@ -1,29 +1,25 @@
 /**
  * Simulates a network of many peers over years with the product's own placement, judge, repair
  * planner, audits and routing, and prints what was claimed beside what came out. The same seed
- * gives the same JSON; how long it took, and the memory, is told on stderr alone.
+ * gives the same JSON; how long it took, and the memory, is told on stderr alone. The parts run side
+ * by side, each in a world of its own: as many at a time as there are processors.
  *
  * A part that is over is written down at once, if anywhere: with `--resume` it is read from there,
  * where it was of the same size and seed. Whoever changed the code since must not ask for that.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Outcome, Scale } from "../test/sim/figure.ts";
+import { Worker } from "node:worker_threads";
+import type { Outcome, Size } from "../test/sim/figure.ts";
 import { svgOf } from "../test/sim/plot.ts";
 import { jsonOf, notesOf, outcomeIn, tableOf } from "../test/sim/report.ts";
-import { audits } from "../test/sim/trials/audits.ts";
-import { durability, losses } from "../test/sim/trials/durability.ts";
-import { lookups } from "../test/sim/trials/lookups.ts";
-import { outages } from "../test/sim/trials/outages.ts";
-import { riders } from "../test/sim/trials/riders.ts";
-import { strikes } from "../test/sim/trials/strikes.ts";
-import { tail } from "../test/sim/trials/tail.ts";
-import { mixedTraffic, traffic } from "../test/sim/trials/traffic.ts";
+import { trials } from "../test/sim/trials/all.ts";
+import type { PartTold } from "./sim-part.ts";
 
-const trials: Readonly<Record<string, (scale: Scale) => Outcome | Promise<Outcome>>> = {
-  traffic, mixed: mixedTraffic, durability, losses, strikes, tail, outages, audits, lookups, riders,
-};
+/** What takes longest begins first. */
+const longest = ["durability", "losses"];
 
 const { values } = parseArgs({
   options: {
@@ -37,9 +33,8 @@ const { values } = parseArgs({
 });
 
 const began = performance.now();
-const scale: Scale = {
+const size: Size = {
   nodes: countIn("nodes", values.nodes), years: countIn("years", values.years), seed: values.seed,
-  tell: (what) => say(`${seconds()} ${what}`),
 };
 const outcome = await runAll(values.only.split(","));
 console.log(tableOf(outcome.figures));
@@ -49,34 +44,53 @@ const memory = process.resourceUsage().maxRSS / 1024;
 say(`${seconds()} done, ${Math.round(memory)} MiB at the most`);
 
 async function runAll(names: readonly string[]): Promise<Outcome> {
-  const outcomes: Outcome[] = [];
-  for (const name of names) outcomes.push(await outcomeOf(name));
+  const strange = names.find((name) => trials[name] === undefined);
+  if (strange !== undefined) throw new Error(`no trial ${strange}: ${Object.keys(trials).join(" ")}`);
+  const isLong = (name: string): number => Number(longest.includes(name));
+  const waiting = names.toSorted((a, b) => isLong(b) - isLong(a)).values();
+  const outcomes = new Map<string, Outcome>();
+  const lane = async (): Promise<void> => {
+    for (const name of waiting) outcomes.set(name, await outcomeOf(name));
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, lane));
+  const inOrder = names.map((name) => outcomes.get(name) as Outcome);
   return {
-    figures: outcomes.flatMap(({ figures }) => figures),
-    series: outcomes.flatMap(({ series }) => series),
+    figures: inOrder.flatMap(({ figures }) => figures),
+    series: inOrder.flatMap(({ series }) => series),
   };
 }
 
 async function outcomeOf(name: string): Promise<Outcome> {
-  const trial = trials[name];
-  if (trial === undefined) throw new Error(`no trial ${name}: ${Object.keys(trials).join(" ")}`);
   const known = knownOf(name);
-  if (known !== undefined) scale.tell(`${name}: as it was written down`);
-  const found = known ?? await trial(scale);
+  if (known !== undefined) say(`${seconds()} ${name}: as it was written down`);
+  const found = known ?? await run(name);
   if (known === undefined) write(name, found);
   return found;
+}
+
+function run(name: string): Promise<Outcome> {
+  const file = new URL("./sim-part.ts", import.meta.url);
+  const part = new Worker(file, { workerData: { name, size } });
+  return new Promise((resolve, reject) => {
+    part.on("message", (told: PartTold) => {
+      if ("does" in told) say(`${seconds()} ${told.does}`);
+      else resolve(told.outcome);
+    });
+    part.once("error", reject);
+    part.once("exit", (code) => reject(new Error(`${name} ended with ${code}`)));
+  });
 }
 
 function knownOf(name: string): Outcome | undefined {
   const path = join(values.out ?? "", `${name}.json`);
   if (!values.resume || !existsSync(path)) return undefined;
-  return outcomeIn(readFileSync(path, "utf8"), scale);
+  return outcomeIn(readFileSync(path, "utf8"), size);
 }
 
 function write(name: string, written: Outcome): void {
   if (values.out === undefined) return;
   mkdirSync(values.out, { recursive: true });
-  writeFileSync(join(values.out, `${name}.json`), jsonOf(scale, written));
+  writeFileSync(join(values.out, `${name}.json`), jsonOf(size, written));
   for (const series of written.series) {
     writeFileSync(join(values.out, `${series.name}.svg`), svgOf(series));
   }

@@ -32,10 +32,13 @@ export interface Outcome {
 }
 
 /** How large the worlds of a trial are. */
-export interface Scale {
+export interface Size {
   readonly nodes: number;
   readonly years: number;
   readonly seed: string;
+}
+
+export interface Scale extends Size {
   /** Called before each part, with its name. */
   readonly tell: (what: string) => void;
 }

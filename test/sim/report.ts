@@ -1,15 +1,15 @@
 /** Figures as a table for people, and as JSON in which the same seed gives the same bytes. */
-import { type Figure, type Outcome, type Scale, verdictOf } from "./figure.ts";
+import { type Figure, type Outcome, type Size, verdictOf } from "./figure.ts";
 
 /** What was run, without what differs from run to run: no time, no machine. */
-export function jsonOf({ nodes, years, seed }: Scale, { figures, series }: Outcome): string {
+export function jsonOf({ nodes, years, seed }: Size, { figures, series }: Outcome): string {
   const told = figures.map((figure) => ({ ...figure, verdict: verdictOf(figure) }));
   return `${JSON.stringify({ nodes, years, seed, figures: told, series }, bigNumbers, 2)}\n`;
 }
 
 /** What was written so, if it was of this size and seed. */
-export function outcomeIn(text: string, { nodes, years, seed }: Scale): Outcome | undefined {
-  const told = JSON.parse(text, bigNumbersBack) as Outcome & Omit<Scale, "tell">;
+export function outcomeIn(text: string, { nodes, years, seed }: Size): Outcome | undefined {
+  const told = JSON.parse(text, bigNumbersBack) as Outcome & Size;
   const isSame = told.nodes === nodes && told.years === years && told.seed === seed;
   return isSame ? { figures: told.figures, series: told.series } : undefined;
 }
