@@ -57,6 +57,18 @@ export function findHeader(bytes: Buffer, from: number): number {
   return bytes.indexOf(magic, from);
 }
 
+/**
+ * True when a whole header lies somewhere in these bytes. Nobody's ciphertext has one by chance:
+ * it is there for a start that looks for frames behind a torn one, and should take it for ours.
+ */
+export function holdsHeader(bytes: Uint8Array): boolean {
+  const buffer = asBuffer(bytes);
+  for (let at = findHeader(buffer, 0); at >= 0; at = findHeader(buffer, at + 1)) {
+    if (parseHeader(buffer.subarray(at, at + headerBytes)) !== undefined) return true;
+  }
+  return false;
+}
+
 /** True when the bytes are the ones that the CID names. */
 export function matches(cid: Cid, bytes: Uint8Array): boolean {
   return createHash("sha256").update(asBuffer(bytes)).digest("hex") === cid;

@@ -19,6 +19,7 @@ import { DirtyRoom } from "./dirty-room.ts";
 import type { Disk } from "./disk.ts";
 import { Durable } from "./durable.ts";
 import { type BlockEntry, marks } from "./entry.ts";
+import { holdsHeader } from "./frame.ts";
 import { Intake } from "./intake.ts";
 import type { Journal } from "./journal.ts";
 import type { LevelTable } from "./level.ts";
@@ -330,10 +331,11 @@ export class Store implements Cache {
     this.#putAgain(known, options);
   }
 
-  /** What was fetched stays if that costs nobody any room. */
+  /** What was fetched stays if that costs nobody any room, and if it is nobody's snare. */
   #keep(cid: Cid, bytes: Uint8Array): void {
     const unable = this.#closing ?? this.#durable.hindrance ?? this.#log.failure;
     if (unable !== undefined || this.#catalog.get(cid) !== undefined) return;
+    if (holdsHeader(bytes)) return;
     if (!this.#space.fits(bytes.length)) {
       this.#inBackground(this.#space.makeRoom());
       return;
@@ -364,7 +366,15 @@ export class Store implements Cache {
 
   /** The end of the start. */
   async settleIn(): Promise<void> {
-    await this.#durable.settleIn();
+    try {
+      await this.#durable.settleIn();
+    } catch (cause) {
+      await this.#log.close();
+      // What the index is mended for is Corrupt; that block files take nothing is no fault of its.
+      const isTheirs = this.#log.failure !== undefined && isFault(cause, "Corrupt");
+      if (!isTheirs) throw cause;
+      throw new HiveError("Unavailable", "cache.open", this.#log.directory, { cause });
+    }
     this.#space.fit();
   }
 

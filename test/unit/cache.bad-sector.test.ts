@@ -1,0 +1,90 @@
+/** A disk that does not give back, or does not take, some bytes of a block file: no more is lost. */
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import fs from "node:fs";
+import promises from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Test, test } from "tap";
+import { isFault } from "../../src/base/errors.ts";
+import { attempt, sample } from "../contract/store.ts";
+import { openIn, temporaryCache } from "../support/temporary-cache.ts";
+
+const first = sample("first", 30_000);
+const lost = sample("lost", 30_000);
+const last = sample("last", 30_000);
+
+/** The cache as a crash leaves it: of what came behind the root the index knows nothing. */
+async function crashed(t: Test): Promise<string> {
+  await using made = await temporaryCache();
+  await made.store.put(first.cid, first.bytes);
+  await made.store.commit(Buffer.from("root"), 0);
+  for (const { cid, bytes } of [lost, last]) await made.store.put(cid, bytes);
+  await made.store.sync();
+  const directory = mkdtempSync(join(tmpdir(), "hive-sector-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  cpSync(made.directory, directory, { recursive: true });
+  return directory;
+}
+
+function inputOutputError(): Error {
+  return Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+}
+
+/** As a bad sector has it: whoever wants this byte hears of an error, whatever else he wants. */
+function spoil(t: Test, badByte: number): void {
+  const { read } = fs;
+  t.teardown(() => {
+    Object.assign(fs, { read });
+    syncBuiltinESMExports();
+  });
+  const reading = (...asked: unknown[]): void => {
+    const [, , , lengthBytes, offsetBytes, done] = asked as [0, 0, 0, number, number, Done];
+    const isBad = offsetBytes <= badByte && badByte < offsetBytes + lengthBytes;
+    if (isBad) setImmediate(() => done(inputOutputError()));
+    else Reflect.apply(read, fs, asked);
+  };
+  Object.assign(fs, { read: reading });
+  syncBuiltinESMExports();
+}
+
+type Done = (error: Error | null) => void;
+
+function placeOf(bytes: Buffer, directory: string): number {
+  const [file = ""] = readdirSync(join(directory, "blocks"));
+  return readFileSync(join(directory, "blocks", file)).indexOf(bytes);
+}
+
+for (const index of ["there", "gone"] as const) {
+  test(`a bad sector costs its block at a start, with the index ${index}`, async (t) => {
+    const directory = await crashed(t);
+    if (index === "gone") rmSync(join(directory, "index"), { recursive: true });
+    spoil(t, placeOf(lost.bytes, directory) + 10_000);
+    await using store = await openIn(directory);
+    t.equal(store.root()?.toString(), "root");
+    for (const { cid, bytes } of [first, last]) t.same(await store.get(cid), bytes);
+    t.notOk(store.has(lost.cid));
+    t.strictSame(readdirSync(directory).filter((name) => name.includes("damaged")), []);
+    const check = await store.check({ progress: () => {}, isPlaced: async () => false });
+    t.equal(check.blocks, 2, "and a check gets past it");
+  });
+}
+
+test("block files that take nothing at a start are no reason to begin the index anew", async (t) => {
+  const directory = await crashed(t);
+  const { open } = promises;
+  promises.open = async (...asked) => {
+    const handle = await open(...asked);
+    const isBlocks = String(asked[0]).endsWith(".blocks");
+    if (isBlocks) handle.datasync = async () => { throw inputOutputError(); };
+    return handle;
+  };
+  syncBuiltinESMExports();
+  const fault = await attempt(() => openIn(directory));
+  promises.open = open;
+  syncBuiltinESMExports();
+  t.ok(isFault(fault, "Unavailable"), String(fault));
+  await using store = await openIn(directory);
+  t.equal(store.report().mending, "none");
+  for (const { cid, bytes } of [first, lost, last]) t.same(await store.get(cid), bytes);
+});
