@@ -28,7 +28,7 @@ import { readPins } from "./retention.ts";
 import type { PlacedSource } from "./side-reading.ts";
 import { Store } from "./store.ts";
 
-export { openKeyValue } from "./key-value.ts";
+export { type OpenKeyValue, openKeyValue } from "./key-value.ts";
 export { type Clone, cloneCache, cloneKeyValue, removeClones } from "./clone.ts";
 export { type BlockCheck } from "./check.ts";
 export { type Report } from "./report.ts";

@@ -9,7 +9,7 @@ import type { KeyValue } from "../base/blocks.ts";
 import { systemClock as clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { systemRandom as random } from "../base/random.ts";
-import { openKeyValue } from "../cache/cache.ts";
+import { type OpenKeyValue, openKeyValue } from "../cache/cache.ts";
 import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
 import { Notices } from "../guard/notices.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -32,8 +32,12 @@ export async function openHouse(
 ): Promise<House> {
   const directory = privateDirectory(config.directory);
   const keys = peerKeysOf(config.peerSeed);
-  const openBooks = async (name: string): Promise<KeyValue> =>
-    parts.use(await openKeyValue(join(directory, "books", name)));
+  const openBooks = async (name: string): Promise<OpenKeyValue> => {
+    const opened = parts.use(await openKeyValue(join(directory, "books", name)));
+    const { mending } = opened;
+    if (mending !== "none") log.error("node.books-damaged", { books: name, mending });
+    return opened;
+  };
   // The vault answers peers, and judges by what is known of them: each needs the other; and the
   // ledger judges by what the vault keeps.
   const met: House["met"] = {};
@@ -43,7 +47,8 @@ export async function openHouse(
   const judges = { neighbours, lender: ledger.lender };
   const vaultNeeds = { directory: join(directory, "vault"), clock, log, keys, ...judges };
   const books = await openBooks("vault");
-  const vault = parts.use(await openVault({ ...vaultNeeds, books }, config));
+  const booksDamaged = books.mending !== "none";
+  const vault = parts.use(await openVault({ ...vaultNeeds, books, booksDamaged }, config));
   met.vault = vault;
   const notices = new Notices(() => clock.now());
   return { keys, ledger, vault, met, notices, openBooks };

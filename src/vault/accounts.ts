@@ -185,15 +185,14 @@ export class Accounts {
 
   /** What the totals become; `set` makes them so once the books have them. */
   with(owner: OwnerId, change: Partial<Totals>): Totals {
-    const before = this.of(owner);
-    const after = {
-      shards: before.shards + (change.shards ?? 0),
-      segments: before.segments + (change.segments ?? 0),
-      groups: before.groups + (change.groups ?? 0),
-      bytes: before.bytes + (change.bytes ?? 0),
-    };
-    assert(Object.values(after).every((count) => count >= 0), "nobody takes up less than nothing");
+    const after = changed(this.of(owner), change);
+    assert(isPossible(after), "nobody takes up less than nothing");
     return after;
+  }
+
+  /** False when the sums are not those of the entries any more. */
+  bears(owner: OwnerId, change: Partial<Totals>): boolean {
+    return isPossible(changed(this.of(owner), change));
   }
 
   set(owner: OwnerId, after: Totals): void {
@@ -207,6 +206,19 @@ export class Accounts {
       this.#owners.set(owner, after);
     }
   }
+}
+
+function changed(before: Totals, change: Partial<Totals>): Totals {
+  return {
+    shards: before.shards + (change.shards ?? 0),
+    segments: before.segments + (change.segments ?? 0),
+    groups: before.groups + (change.groups ?? 0),
+    bytes: before.bytes + (change.bytes ?? 0),
+  };
+}
+
+function isPossible(totals: Totals): boolean {
+  return Object.values(totals).every((count) => count >= 0);
 }
 
 function isWelcome({ prefix, friend }: Introduction): boolean {

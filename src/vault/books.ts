@@ -54,6 +54,16 @@ export class Books {
     for await (const [key, value] of this.#store.list(vaultKeys.place)) yield readPlace(key, value);
   }
 
+  /** Those of one owner's shards. */
+  async *placesOf(owner: OwnerId): AsyncGenerator<Place> {
+    for await (const [key, value] of this.#store.list(`${vaultKeys.held}${owner}/`)) {
+      const places = await this.places(readShard(value));
+      yield* places.filter(({ segment, index }) => {
+        return segment === part(key, 2) && index === Number(part(key, 3));
+      });
+    }
+  }
+
   /** The places of the first shards after `after` whose id starts with the folder's name. */
   async placesIn(
     folder: string, after: ShardId | undefined, shardsMax: number,
@@ -101,6 +111,19 @@ export class Books {
 
   word(kind: WordKind, owner: OwnerId, group: GroupId): Promise<Uint8Array | undefined> {
     return this.#store.get(wordKey(kind, owner, group));
+  }
+
+  /** Of what is kept of a group and counts: a ballot does not. */
+  async groupBytes(owner: OwnerId, group: GroupId): Promise<number> {
+    const words = (["log", "policy"] as const).map((kind) => this.word(kind, owner, group));
+    const kept = [this.manifest(owner, group), ...words];
+    return (await Promise.all(kept)).reduce((sum, bytes) => sum + (bytes?.length ?? 0), 0);
+  }
+
+  async *ownersOfManifests(): AsyncGenerator<OwnerId> {
+    for await (const [key] of this.#store.list(vaultKeys.manifest)) {
+      yield parseOwnerId(part(key, 1));
+    }
   }
 
   async groups(owner: OwnerId): Promise<readonly GroupId[]> {

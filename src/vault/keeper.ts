@@ -52,7 +52,8 @@ export class Keeper {
     await this.#refuseOld(admitted);
     if (await this.#isHere(admitted, bytes)) {
       using _turn = await this.#register.turn();
-      return this.#register.adopt(admitted.manifest, told);
+      // It may have been let go of while the file was read: no receipt is given for that.
+      if (await this.#isNamed(admitted)) return await this.#register.adopt(admitted.manifest, told);
     }
     const { record, manifest, shard } = admitted;
     const { by } = told;
@@ -130,10 +131,9 @@ export class Keeper {
   }
 
   /** True when this very shard is in its place: a flipped bit on the disk is not this shard. */
-  async #isHere({ record, index, shard }: Admitted, bytes: Uint8Array): Promise<boolean> {
-    const places = await this.#needs.books.places(shard);
-    const known = places.some((place) => place.segment === record.segment && place.index === index);
-    if (!known) return false;
+  async #isHere(admitted: Admitted, bytes: Uint8Array): Promise<boolean> {
+    const { shard } = admitted;
+    if (!(await this.#isNamed(admitted))) return false;
     try {
       const range = { offsetBytes: 0, lengthBytes: bytes.length };
       return sameBytes(await this.#needs.files.read(shard, range), bytes);
@@ -143,12 +143,16 @@ export class Keeper {
     }
   }
 
+  async #isNamed({ record, index, shard }: Admitted): Promise<boolean> {
+    const places = await this.#needs.books.places(shard);
+    return places.some((place) => place.segment === record.segment && place.index === index);
+  }
+
   /** Within a turn: the file into its place, then all that tells of it in one batch. */
   async #enter(
     admitted: Admitted, staged: Staged, { nowMs, ...told }: Told & { readonly nowMs: number },
   ): Promise<void> {
     await this.#refuseOld(admitted);
-    const { accounts } = this.#needs;
     const { record, manifest, index, shard } = admitted;
     const { owner, group, segment, shardBytes } = record;
     const places = await this.#needs.books.places(shard);
@@ -163,7 +167,7 @@ export class Keeper {
     const place: Place = {
       shard, segment, index, owner, group, shardBytes, storedAtMs: nowMs, strayAtMs: undefined,
     };
-    const totals = accounts.with(owner, {
+    const totals = await this.#register.totalsWith(owner, {
       shards: 1,
       segments: first ? 1 : 0,
       groups: adopted.groups,
@@ -183,9 +187,9 @@ export class Keeper {
     const last = held.length === places.length;
     const record = last ? await this.#needs.books.record(owner, segment) : undefined;
     const shardBytes = places.reduce((sum, place) => sum + place.shardBytes, 0);
-    const totals = this.#needs.accounts.with(owner, {
+    const totals = await this.#register.totalsWith(owner, {
       shards: -places.length,
-      segments: last ? -1 : 0,
+      segments: record === undefined ? 0 : -1,
       bytes: -shardBytes - (record?.bytes.length ?? 0),
     });
     const changes = [

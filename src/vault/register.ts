@@ -15,6 +15,7 @@ import * as entries from "./book-entries.ts";
 import { type Introduction, type Totals, noTotals } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 import type { Groups, Told } from "./groups.ts";
+import { countOf, restoreWaysBack } from "./recount.ts";
 
 const kinds = ["log", "policy", "ballot"] as const;
 
@@ -38,6 +39,25 @@ export class Register {
     return this.#turn.enter();
   }
 
+  /**
+   * What the owner's totals become. A disk that lost some of the books, or a guest whose words his
+   * host paid for, may leave sums that cannot be: then they are counted anew.
+   */
+  async totalsWith(owner: OwnerId, change: Partial<Totals>): Promise<Totals> {
+    const { accounts, books } = this.#needs;
+    if (!accounts.bears(owner, change)) await this.#recount(owner);
+    if (!accounts.bears(owner, change)) {
+      await restoreWaysBack(books);
+      await this.#recount(owner);
+    }
+    return accounts.with(owner, change);
+  }
+
+  async #recount(owner: OwnerId): Promise<void> {
+    const { accounts, books } = this.#needs;
+    accounts.set(owner, await countOf(books, owner, (other) => accounts.owners.has(other)));
+  }
+
   /** These changes, and the owner's totals as they shall be, in one batch. */
   async write(owner: OwnerId, totals: Totals, changes: readonly KeyChange[]): Promise<void> {
     const gone = totals.bytes === 0 ? [entries.dropIntroduction(owner)] : [];
@@ -49,7 +69,7 @@ export class Register {
   async adopt(manifest: Manifest, told: Told): Promise<void> {
     const { changes, groups, bytes } = await this.#needs.groups.adoption(manifest, told);
     if (changes.length === 0) return;
-    const totals = this.#needs.accounts.with(manifest.owner, { groups, bytes });
+    const totals = await this.totalsWith(manifest.owner, { groups, bytes });
     await this.write(manifest.owner, totals, changes);
     this.#needs.groups.remember(manifest);
   }

@@ -32,6 +32,8 @@ const prefix = vaultKeys.roll;
 export class Rolls {
   readonly #needs: RollsNeeds;
   readonly #rolls = new Map<OwnerId, DeviceRoll>();
+  /** Of these the newest is in memory only: the disk did not take it. */
+  readonly #unwritten = new Set<OwnerId>();
 
   constructor(needs: RollsNeeds) {
     this.#needs = needs;
@@ -54,14 +56,17 @@ export class Rolls {
     const { books, keeps } = this.#needs;
     if (!keeps(owner)) throw new HiveError("Denied", "vault.roll", owner);
     const known = this.#rolls.get(owner);
-    if (known !== undefined && sameBytes(known.bytes, bytes)) return;
+    const isKnown = known !== undefined && sameBytes(known.bytes, bytes);
+    if (isKnown && !this.#unwritten.has(owner)) return;
     if (known !== undefined && isPreferred(known, roll)) {
       throw new HiveError("Stale", "vault.roll", `sequence ${sequence}`);
     }
     if (known === undefined && this.#rolls.size >= limits.devices.rollsMax) await this.#sweep();
     // In memory first: from now on nobody passes who is shut out by it.
     this.#rolls.set(owner, roll);
+    this.#unwritten.add(owner);
     await books.put(prefix + owner, bytes);
+    if (this.#rolls.get(owner) === roll) this.#unwritten.delete(owner);
   }
 
   isRemoved(owner: OwnerId, peer: PeerId): boolean {
@@ -88,6 +93,7 @@ export class Rolls {
     if (gone.length === 0) throw new HiveError("Quota", "vault.roll", `${this.#rolls.size} rolls`);
     for (const owner of gone) {
       this.#rolls.delete(owner);
+      this.#unwritten.delete(owner);
       await this.#needs.books.delete(prefix + owner);
     }
   }

@@ -20,6 +20,7 @@ import { ShardFiles } from "./files.ts";
 import { Groups } from "./groups.ts";
 import { Keeper } from "./keeper.ts";
 import { type Lodging, type PassedOn, passedOn, sampleOf, weightsOf } from "./lodging.ts";
+import { recountAll } from "./recount.ts";
 import { Register } from "./register.ts";
 import { Rolls } from "./rolls.ts";
 import { Scrub } from "./scrub.ts";
@@ -34,6 +35,8 @@ export interface VaultNeeds {
   readonly directory: string;
   /** The vault's own as well; the caller closes it after the vault. */
   readonly books: KeyValue;
+  /** Their disk has lost some of them: what is left is made to agree. */
+  readonly booksDamaged?: boolean;
   readonly clock: Clock;
   readonly log: Log;
   /** This node's, to sign receipts. */
@@ -96,6 +99,7 @@ export async function openVault(needs: VaultNeeds, options: VaultOptions): Promi
   const books = new Books(needs.books);
   const files = new ShardFiles(needs.directory);
   await checkDisk(needs.directory, files, books);
+  if (needs.booksDamaged === true) await recountAll(books);
   await files.prepare();
   const diskRoom = await diskRoomBytes(needs.directory);
   const { lender } = needs;

@@ -51,13 +51,13 @@ export class WordKeeper {
 
   /** The text of the policy of the newest manifest, once it came. */
   async keepPolicy(manifest: Manifest, text: Uint8Array): Promise<void> {
-    const { groups, accounts } = this.#needs;
+    const { groups } = this.#needs;
     const { owner, group, policyHash } = manifest;
     if (groups.hasText(manifest)) return;
     using _turn = await this.#register.turn();
     if ((await groups.manifest(owner, group))?.policyHash !== policyHash) return;
     const { changes, bytes } = await groups.words.putPolicy(manifest, text);
-    await this.#register.write(owner, accounts.with(owner, { bytes }), changes);
+    await this.#register.write(owner, await this.#register.totalsWith(owner, { bytes }), changes);
     groups.rememberText(manifest);
   }
 
@@ -68,7 +68,7 @@ export class WordKeeper {
     const longer = await this.#needs.groups.longerLog(standing);
     if (longer === "known" || longer === "forked") return longer;
     const { changes, bytes } = longer;
-    await this.#register.write(owner, this.#needs.accounts.with(owner, { bytes }), changes);
+    await this.#register.write(owner, await this.#register.totalsWith(owner, { bytes }), changes);
     this.#needs.groups.rememberLog(standing);
     return "kept";
   }
@@ -99,7 +99,7 @@ export class WordKeeper {
       throw new HiveError("Quota", "vault.head", `${heads.length} devices`);
     }
     const bytes = head.bytes.length - (stored?.bytes.length ?? 0);
-    const totals = accounts.with(head.owner, { bytes });
+    const totals = await this.#register.totalsWith(head.owner, { bytes });
     await this.#register.write(head.owner, totals, await this.#needs.books.changesFor(head));
   }
 
@@ -127,7 +127,7 @@ export class WordKeeper {
     const changes = [putShare(share), ...leaving === undefined ? [] : [
       dropShare(owner, leaving.share), putClosed(owner, leaving.sequence),
     ]];
-    await this.#register.write(payer, accounts.with(payer, { bytes }), changes);
+    await this.#register.write(payer, await this.#register.totalsWith(payer, { bytes }), changes);
     return leaving?.share;
   }
 
@@ -153,7 +153,7 @@ export class WordKeeper {
     const { accounts } = this.#needs;
     const stored = await this.#needs.books.share(guest, share);
     if (stored === undefined || accounts.owners.has(guest)) return;
-    const totals = accounts.with(owner, { bytes: -stored.length });
+    const totals = await this.#register.totalsWith(owner, { bytes: -stored.length });
     await this.#register.write(owner, totals, [dropShare(guest, share)]);
   }
 }

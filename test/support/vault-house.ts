@@ -24,6 +24,8 @@ export interface HouseOptions {
   readonly neighbours?: Neighbourhood;
   /** In memory, where much is written that no crash has to keep. */
   readonly books?: KeyValue;
+  /** As LevelDB says it, if not told. */
+  readonly booksDamaged?: boolean;
 }
 
 /** Opens the vault that lies in a directory, which stays when it is closed. */
@@ -35,7 +37,8 @@ export async function openHouseIn(
   const disk = options.books === undefined ? await openKeyValue(join(directory, "books")) : undefined;
   const books = options.books ?? disk as KeyValue;
   const told = options.neighbours === undefined ? {} : { neighbours: options.neighbours };
-  const place = { directory: join(directory, "vault"), books };
+  const booksDamaged = options.booksDamaged ?? (disk !== undefined && disk.mending !== "none");
+  const place = { directory: join(directory, "vault"), books, booksDamaged };
   const needs = { ...place, ...told, clock, log: silentLog, keys };
   const room = { quotaBytes, ownersMax, strangerShare };
   const vault = await openVault(needs, room).catch(async (fault: unknown) => {

@@ -2,8 +2,13 @@
  * Holders and a device that was shut out, with a real vault and the raw protocol: nothing that it
  * signs comes in, whoever brings it; what it placed before stays, and no older roll takes it back.
  */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "tap";
+import type { KeyValue } from "../../src/base/blocks.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { openKeyValue } from "../../src/cache/key-value.ts";
 import { encodeRollAsk, hashOfRoll, parseRoll } from "../../src/crypt/device-roll.ts";
 import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
@@ -111,4 +116,34 @@ test("a roll is the owner's word, and no older one takes it back", async (t) => 
   t.ok(again.vault.rolls.isRemoved(drive.owner, lap.peer), "after a new start");
   const keys = addedTo(drive);
   t.equal(await faultOf(again.vault.putRecord(world.owner, "head", headOf(keys, 9))), "Denied");
+});
+
+test("a roll that the disk did not take is written when it is told again", async (t) => {
+  const world = new World(random);
+  const directory = await newDirectory();
+  t.teardown(() => rm(directory, { recursive: true }));
+  const roll = rollOf(world.drive, 1, [{ atMs: 100 }]);
+  {
+    await using disk = await openKeyValue(join(directory, "books"));
+    let isFull = false;
+    const books: KeyValue = {
+      get: (key) => disk.get(key),
+      put: async (key, value) => {
+        if (isFull) throw new HiveError("NoSpace", "cache.write", key);
+        await disk.put(key, value);
+      },
+      delete: (key) => disk.delete(key),
+      batch: (changes) => disk.batch(changes),
+      list: (...asked) => disk.list(...asked),
+    };
+    await using house = await openHouseIn(directory, world.holder, { books });
+    await world.store(house.vault, world.segment());
+    isFull = true;
+    t.equal(await faultOf(house.vault.rolls.keep(roll)), "NoSpace");
+    t.ok(house.vault.rolls.isRemoved(world.drive.owner, lap.peer), "it holds at once");
+    isFull = false;
+    await house.vault.rolls.keep(roll);
+  }
+  await using house = await openHouseIn(directory, world.holder);
+  t.ok(house.vault.rolls.isRemoved(world.drive.owner, lap.peer), "and after a restart");
 });
