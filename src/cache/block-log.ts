@@ -238,9 +238,9 @@ export class BlockLog {
 
   #settle(batch: readonly Pending[]): void {
     this.#pending.splice(0, batch.length);
-    for (const { entry, body, freed } of batch) {
+    for (const { entry, body, freed, ...place } of batch) {
       this.#writtenBytes += headerBytes + body.length;
-      if (entry?.bytes !== body) continue;
+      if (entry?.bytes !== body || isElsewhere(entry, place)) continue;
       entry.bytes = undefined;
       if (!entry.is(marks.lent)) freed?.();
     }
@@ -249,6 +249,14 @@ export class BlockLog {
     this.#waiters = this.#waiters.filter((waiter) => !reached.includes(waiter));
     for (const waiter of reached) waiter.resolve();
   }
+}
+
+/** The same bytes are on their way to another place, and nobody finds them there yet. */
+function isElsewhere(
+  entry: BlockEntry, { file, offsetBytes }: Pick<Pending, "file" | "offsetBytes">,
+): boolean {
+  if (entry.file === undefined) return false;
+  return entry.file !== file || entry.offsetBytes !== offsetBytes;
 }
 
 export function fileName(number: number): string {
