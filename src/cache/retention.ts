@@ -5,7 +5,7 @@
  * takes back what came after the commit that it goes by.
  */
 import { open, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { unknownSlot } from "../base/blocks.ts";
 import { CidFilter } from "../base/cid-filter.ts";
@@ -18,6 +18,7 @@ import type { Cleaner } from "./cleaner.ts";
 import { type BlockEntry, marks } from "./entry.ts";
 import { diskFault } from "./faults.ts";
 import { headerBytes } from "./frame.ts";
+import { syncDirectory } from "./pieces.ts";
 import type { Reading } from "./reading.ts";
 import type { Rounds } from "./rounds.ts";
 
@@ -138,18 +139,23 @@ class Judgement implements PinJudgement {
 /** A crash leaves the old list or the new one. */
 async function replace(file: string, list: Uint8Array | undefined): Promise<void> {
   try {
-    if (list === undefined) return await rm(file, { force: true });
-    const fresh = await open(`${file}.new`, "w", 0o600);
-    try {
-      await fresh.writeFile(list);
-      await fresh.datasync();
-    } finally {
-      await fresh.close();
-    }
-    await rename(`${file}.new`, file);
+    if (list === undefined) await rm(file, { force: true });
+    else await write(file, list);
+    await syncDirectory(dirname(file));
   } catch (cause) {
     throw diskFault(cause, "cache.pins", file);
   }
+}
+
+async function write(file: string, list: Uint8Array): Promise<void> {
+  const fresh = await open(`${file}.new`, "w", 0o600);
+  try {
+    await fresh.writeFile(list);
+    await fresh.datasync();
+  } finally {
+    await fresh.close();
+  }
+  await rename(`${file}.new`, file);
 }
 
 function fileIn(directory: string): string {

@@ -1,5 +1,7 @@
 /** What the user wants here stays here, whatever else comes; and all else may leave. */
 import { existsSync, writeFileSync } from "node:fs";
+import promises from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "tap";
 import { KiB, MiB } from "../../src/base/bytes.ts";
@@ -156,4 +158,30 @@ test("a crash while the list is saved leaves the old one", async (t) => {
   t.ok(list.equals(store.pins.list() ?? Buffer.alloc(0)));
   await store.pins.save(Buffer.from("another"));
   t.equal(String((await made.reopen()).pins.list()), "another");
+});
+
+test("a list that was saved, or taken back, has its name on the disk", async (t) => {
+  await using made = await temporaryCache();
+  const { directory, store } = made;
+  const { open } = promises;
+  /** What the directory had when it was last synced. */
+  let durable = false;
+  promises.open = async (...asked) => {
+    const handle = await open(...asked);
+    const sync = handle.sync.bind(handle);
+    if (asked[0] === directory) handle.sync = async () => {
+      durable = existsSync(join(directory, "pins"));
+      await sync();
+    };
+    return handle;
+  };
+  t.teardown(() => {
+    promises.open = open;
+    syncBuiltinESMExports();
+  });
+  syncBuiltinESMExports();
+  await store.pins.save(list);
+  t.ok(durable);
+  await store.pins.save(undefined);
+  t.notOk(durable);
 });
