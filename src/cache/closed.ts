@@ -4,7 +4,7 @@
  */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf } from "../base/errors.ts";
+import { codeOf, isFault } from "../base/errors.ts";
 import { diskFault } from "./faults.ts";
 import {
   type Books, type CommitRecord, booksKey, checkedValue, encodeBooks, parseBooks, withCheck,
@@ -20,8 +20,10 @@ export async function readClosed(directory: string): Promise<Books | undefined> 
     const value = checkedValue(booksKey, await readFile(fileIn(directory)));
     return value === undefined ? undefined : parseBooks(value);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw diskFault(error, "cache.open", directory);
+    const fault = diskFault(error, "cache.open", directory);
+    // On a bad disk there is no such word either.
+    if (codeOf(error) === "ENOENT" || isFault(fault, "Corrupt")) return undefined;
+    throw fault;
   }
 }
 

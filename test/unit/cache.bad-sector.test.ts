@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
+import type { Cache } from "../../src/cache/cache.ts";
 import { attempt, sample } from "../contract/store.ts";
 import { openIn, temporaryCache } from "../support/temporary-cache.ts";
 
@@ -88,3 +89,29 @@ test("block files that take nothing at a start are no reason to begin the index 
   t.equal(store.report().mending, "none");
   for (const { cid, bytes } of [first, lost, last]) t.same(await store.get(cid), bytes);
 });
+
+for (const [name, kind] of [["closed", undefined], ["pins", "Unavailable"]] as const) {
+  test(`a file "${name}" that cannot be read is no reason to begin the index anew`, async (t) => {
+    await using made = await temporaryCache();
+    await made.store.put(first.cid, first.bytes);
+    await made.store.commit(Buffer.from("root"), 0);
+    await made.store.pins.save(Buffer.from("a list"));
+    await made.store.close();
+    const { readFile } = promises;
+    const reading = async (...asked: Parameters<typeof readFile>) => {
+      if (String(asked[0]).endsWith(`/${name}`)) throw inputOutputError();
+      return readFile(...asked);
+    };
+    Object.assign(promises, { readFile: reading });
+    syncBuiltinESMExports();
+    const opened = await openIn(made.directory).catch((error: unknown) => error);
+    Object.assign(promises, { readFile });
+    syncBuiltinESMExports();
+    if (kind === undefined) await (opened as Cache).close();
+    else t.ok(isFault(opened, kind), String(opened));
+    const store = await made.reopen();
+    t.equal(store.report().mending, "none");
+    t.strictSame(readdirSync(made.directory).filter((one) => one.includes("damaged")), []);
+    t.same(await store.get(first.cid), first.bytes);
+  });
+}
