@@ -25,6 +25,8 @@ export class BlockFile {
   warmBytes = 0;
   /** Every block that was ever put here; those that left are skipped by whoever walks it. */
   readonly entries: BlockEntry[] = [];
+  /** A block stays here that the disk did not give: emptying it was in vain. */
+  isStuck = false;
   /** Something was written since the last datasync. */
   unsynced = false;
   #opening: Promise<FileHandle> | undefined;

@@ -57,7 +57,7 @@ export async function checkBlocks(
     }
     bytes += file.sizeBytes;
   }
-  const spoilt = [...catalog.dirty].filter((entry) => entry.is(marks.broken));
+  const spoilt = [...catalog.dirty].filter((entry) => entry.is(marks.broken | marks.unread));
   const forgotten = before - catalog.count;
   const reclaimed = await reclaim(catalog, isPlaced);
   await needs.settle();

@@ -127,7 +127,9 @@ export class Cleaner implements Step {
 
   #sealedFiles(): BlockFile[] {
     const { log } = this.#needs;
-    return [...log.files.values()].filter((file) => file !== log.active);
+    return [...log.files.values()].filter((file) => {
+      return file !== log.active && !(file.isStuck && file.liveBytes > 0);
+    });
   }
 
   /** Nothing is cold: the oldest warm file loses its second chance; else the newest is closed. */
@@ -208,10 +210,11 @@ export class Cleaner implements Step {
     await group.request("settled");
     this.#victim = undefined;
     if (file.liveBytes === 0) await log.remove(file);
+    else file.isStuck = true;
   }
 }
 
-/** A corrupt one is counted there, and needs no copy. */
+/** A corrupt one is counted there, and needs no copy; what was not given stays where it is. */
 async function readUnlessCorrupt(
   reading: Reading,
   entry: BlockEntry,

@@ -26,6 +26,8 @@ export const marks = {
   lent: 256,
   /** The user wants it here, or may: see retention.ts. */
   retained: 512,
+  /** The disk did not give its bytes when it was asked last, and may yet. */
+  unread: 1024,
 } as const;
 
 export class BlockEntry {

@@ -51,7 +51,7 @@ export class Intake {
     this.#count(bytes);
     assert(entry.lengthBytes === bytes.length, "one CID, one length");
     const place = log.append(entry.frame, bytes, entry);
-    entry.marks &= ~marks.broken;
+    entry.marks &= ~(marks.broken | marks.unread);
     entry.bytes = bytes;
     catalog.move(entry, place.file, place.offsetBytes);
   }

@@ -86,11 +86,9 @@ export class Reading {
       const file = entry.file;
       if (file === undefined) return lent(entry);
       const bytes = await this.#readAt(entry, into).catch((error: unknown) => {
-        this.#needs.log.warn("cache.read-failed", { cid: entry.cid, why: describe(error) });
-        // Out of file handles is nobody's loss; a bad disk is as good as bad bytes.
-        if (!isFault(error, "Corrupt", "Stale")) throw error;
-        return undefined;
+        return this.#doubt(entry, error);
       });
+      if (bytes !== undefined) entry.marks &= ~marks.unread;
       const isMoved = entry.file !== file;
       if (bytes !== undefined && unchecked && !isMoved) return bytes;
       if (bytes !== undefined && matches(entry.cid, bytes)) return bytes;
@@ -99,20 +97,30 @@ export class Reading {
     return undefined;
   }
 
+  /** Out of file handles is nobody's loss; a disk that gives nothing is as good as bad bytes. */
+  #doubt(entry: BlockEntry, error: unknown): undefined {
+    this.#needs.log.warn("cache.read-failed", { cid: entry.cid, why: describe(error) });
+    if (!isFault(error, "Corrupt", "Stale")) throw error;
+    entry.marks |= marks.unread;
+  }
+
   async #readAt(entry: BlockEntry, into?: Buffer): Promise<Uint8Array | undefined> {
     const bytes = await entry.file?.read(entry.offsetBytes + headerBytes, entry.lengthBytes, into);
     return bytes?.length === entry.lengthBytes ? bytes : undefined;
   }
 
-  /** Counted and isolated: a clean one can come from the peers, a dirty one must be put again. */
+  /**
+   * Counted and isolated: a clean one can come from the peers, a dirty one must be put again. But
+   * what the disk did not give it may give later: where nobody else has it, its place is kept.
+   */
   #lose(entry: BlockEntry): void {
     const { catalog, report, log } = this.#needs;
     if (entry.is(marks.broken) || catalog.get(entry.cid) !== entry) return;
     report.corruptBlocks++;
     const dirty = entry.is(marks.dirty);
     log.error("cache.block-corrupt", { cid: entry.cid, dirty });
-    if (dirty) catalog.setBroken(entry);
-    else catalog.remove(entry);
+    if (!dirty) catalog.remove(entry);
+    else if (!entry.is(marks.unread)) catalog.setBroken(entry);
   }
 
   async #fetch(cid: Cid, signal: AbortSignal | undefined): Promise<Uint8Array> {

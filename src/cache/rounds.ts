@@ -148,7 +148,7 @@ export class Rounds {
       entry.marks &= ~marks.pinned;
       this.#catalog.setClean(entry);
       // The peers have it right; what is wrong or unwanted here need not stay.
-      if (entry.is(marks.broken) || entry.is(marks.condemned)) this.#drop(entry);
+      if (entry.is(marks.broken | marks.unread | marks.condemned)) this.#drop(entry);
     }
   }
 

@@ -57,6 +57,9 @@ interface Options {
   readonly release: (books: Books | undefined) => Promise<void>;
 }
 
+/** Whoever puts such a block again brings it back. */
+const lost = marks.broken | marks.unread;
+
 export class Store implements Cache {
   readonly step: Step;
   readonly pins: Retention;
@@ -130,7 +133,7 @@ export class Store implements Cache {
   put(cid: Cid, sealed: Uint8Array, options: PutOptions = {}): Maybe<void> {
     this.#assertOpen("cache.put");
     const known = this.#catalog.get(cid);
-    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known, options);
+    if (known !== undefined && !known.is(lost)) return this.#putAgain(known, options);
     if (sealed.length > limits.dag.blockBytesMax) throw new HiveError("TooLarge", "cache.put", cid);
     this.#refuseIfStuck();
     if (this.#isReplaying || this.#room.hasRoom(sealed.length)) {
@@ -324,7 +327,7 @@ export class Store implements Cache {
   #insert(cid: Cid, sealed: Uint8Array, options: PutOptions): void {
     const { slot = 0, freed } = options;
     const known = this.#catalog.get(cid);
-    if (known !== undefined && !known.is(marks.broken)) return this.#putAgain(known, options);
+    if (known !== undefined && !known.is(lost)) return this.#putAgain(known, options);
     this.#uploads.wrote();
     if (known === undefined) return this.#intake.add(cid, sealed, { dirty: true, slot, freed });
     this.#intake.mend(known, sealed);

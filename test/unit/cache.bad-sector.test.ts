@@ -33,12 +33,13 @@ function inputOutputError(): Error {
 }
 
 /** As a bad sector has it: whoever wants this byte hears of an error, whatever else he wants. */
-function spoil(t: Test, badByte: number): void {
+function spoil(t: Test, badByte: number): () => void {
   const { read } = fs;
-  t.teardown(() => {
+  const heal = (): void => {
     Object.assign(fs, { read });
     syncBuiltinESMExports();
-  });
+  };
+  t.teardown(heal);
   const reading = (...asked: unknown[]): void => {
     const [, , , lengthBytes, offsetBytes, done] = asked as [0, 0, 0, number, number, Done];
     const isBad = offsetBytes <= badByte && badByte < offsetBytes + lengthBytes;
@@ -47,6 +48,7 @@ function spoil(t: Test, badByte: number): void {
   };
   Object.assign(fs, { read: reading });
   syncBuiltinESMExports();
+  return heal;
 }
 
 type Done = (error: Error | null) => void;
@@ -113,5 +115,30 @@ for (const [name, kind] of [["closed", undefined], ["pins", "Unavailable"]] as c
     t.equal(store.report().mending, "none");
     t.strictSame(readdirSync(made.directory).filter((one) => one.includes("damaged")), []);
     t.same(await store.get(first.cid), first.bytes);
+  });
+}
+
+for (const isPutAgain of [false, true]) {
+  const how = isPutAgain ? "is put again" : "the disk comes to itself";
+  test(`what no peer has and the disk does not give is here again once ${how}`, async (t) => {
+    await using made = await temporaryCache();
+    const { store, directory } = made;
+    for (const { cid, bytes } of [first, lost]) await store.put(cid, bytes);
+    await store.commit(Buffer.from("root"), 0);
+    const heal = spoil(t, placeOf(lost.bytes, directory) + 10_000);
+    t.ok(isFault(await attempt(() => store.get(lost.cid)), "Corrupt"));
+    // The rest of the file is dead: it would be given back.
+    store.discard(first.cid);
+    await store.commit(Buffer.from("next"), 0);
+    await store.dropClean();
+    const never = new AbortController().signal;
+    for (let turn = 0; turn < 5; turn++) await store.step.step(never);
+    t.ok(isFault(await attempt(() => store.get(lost.cid)), "Corrupt"));
+    if (isPutAgain) await store.put(lost.cid, lost.bytes);
+    else heal();
+    t.same(await store.get(lost.cid), lost.bytes);
+    await store.sync();
+    heal();
+    t.same(await (await made.reopen()).get(lost.cid), lost.bytes);
   });
 }
