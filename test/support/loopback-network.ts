@@ -59,6 +59,13 @@ export class LoopbackNetwork implements PeerNetwork {
     this.#clock = clock;
   }
 
+  /** The same peers, asked by somebody who acts for these. */
+  actingFor(owners: readonly OwnerId[]): LoopbackNetwork {
+    const network = new LoopbackNetwork(owners);
+    for (const [peer, member] of this.members) network.members.set(peer, member);
+    return network;
+  }
+
   /** The same peers and DHT as another device of the same or of another drive sees them. */
   seenBy(owners: readonly OwnerId[]): LoopbackNetwork {
     const other = new LoopbackNetwork(owners, this.#clock);

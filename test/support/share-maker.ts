@@ -1,5 +1,6 @@
 /** Shares made by hand: a drive, people, and records as its owner would sign them. */
-import type { GroupId, PersonId } from "../../src/base/ids.ts";
+import { readFileSync } from "node:fs";
+import type { GroupId, Ino, PersonId } from "../../src/base/ids.ts";
 import { parseShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Random } from "../../src/base/random.ts";
@@ -19,6 +20,16 @@ export interface TestReader {
   readonly expiresAtMs?: number;
   /** Of one who may write, too. */
   readonly readerKey?: Uint8Array;
+}
+
+const { root: frozenRoot } = JSON.parse(
+  readFileSync(new URL("../vectors/sharing.json", import.meta.url), "utf8"),
+) as { readonly root: string };
+
+/** What a record tells of a folder: a root that is one, and nothing that could be fetched. */
+export function payloadOf(random: Random, ino: Ino): SharePayload {
+  const root = Buffer.from(frozenRoot, "hex");
+  return { root, ino, manifests: [], newest: [], runs: [], catalogKey: random.bytes(32) };
 }
 
 export class ShareMaker {

@@ -1,5 +1,4 @@
 /** A right to write is used on one device: whoever comes second reads, and loses nothing. */
-import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
@@ -16,7 +15,7 @@ import { Claim } from "../../src/sharing/claim.ts";
 import { rootOf } from "../../src/sharing/folder.ts";
 import { faultOf } from "../support/faults.ts";
 import { PooledStore } from "../support/merge-devices.ts";
-import { ShareMaker } from "../support/share-maker.ts";
+import { ShareMaker, payloadOf } from "../support/share-maker.ts";
 import { SharedFolder, at, put, textAt } from "../support/shared-folder.ts";
 import { MemoryBooks } from "../support/transfer-world.ts";
 import { nobody } from "../support/walk.ts";
@@ -24,9 +23,6 @@ import { nobody } from "../support/walk.ts";
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.claim/${seed}`);
 const never = new AbortController().signal;
-const { root: frozenRoot } = JSON.parse(
-  readFileSync(new URL("../vectors/sharing.json", import.meta.url), "utf8"),
-) as { readonly root: string };
 
 /** The owner's holders: what each of them was told, and whether it answers. */
 class Holders implements ShareNetwork {
@@ -56,11 +52,10 @@ function town() {
     answers.forEach((answer, at) => network.answers.set(peers[at] as PeerId, answer));
   };
   const written = (sequence: number, name: string, by = right) => {
-    const { directory } = parseRoot(Buffer.from(frozenRoot, "hex"));
+    const payload = payloadOf(random, 7 as Ino);
+    const { directory } = parseRoot(payload.root);
     const root = rootOf(directory, new Map([[right.number, { count: 5, name }]]));
-    return maker.written(by, sequence, {
-      root, ino: 7 as Ino, manifests: [], newest: [], runs: [], catalogKey: random.bytes(32),
-    });
+    return maker.written(by, sequence, { ...payload, root });
   };
   const device = (books = new MemoryBooks()) => new Claim({
     books, clock: systemClock, network, right, grant: maker.writeGrant(ben, 1), owners: () => peers,

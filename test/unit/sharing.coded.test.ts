@@ -38,13 +38,12 @@ import { encodeTakenTie, takenKey } from "../../src/sharing/taken-ties.ts";
 import { TieSeals, unprovenSeals } from "../../src/sharing/tie-seals.ts";
 import { Tied } from "../../src/sharing/tied.ts";
 import type { GivenWay } from "../../src/sharing/ways.ts";
-import { World } from "../contract/host.ts";
 import { faultOf, outcomeOf } from "../support/faults.ts";
+import { openHolder } from "../support/holder.ts";
 import { type TestNode, openTestNode } from "../support/peer-nodes.ts";
 import { ShareMaker } from "../support/share-maker.ts";
 import { openGiver, openReader, person } from "../support/sharing-sides.ts";
 import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
-import { openHouse } from "../support/vault-house.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.coded/${seed}`);
@@ -93,10 +92,8 @@ async function openLap(clock: ShiftedClock) {
 
 test("it reads while its mandate holds, and no longer than that", async (t) => {
   const clock = movedClock();
-  const world = new World(random);
-  await using house = await openHouse(world.holder, { clock });
-  const { vault } = house;
-  await world.store(vault, world.segment());
+  await using house = await openHolder(random, { clock });
+  const { world, vault } = house;
   const dismissed = new Dismissed();
   await using holder = await openTestNode({
     seed: world.holderSeed, clock, host: () => vault, more: {
@@ -248,10 +245,8 @@ test("what its person gives it is told, and tells the tree", async (t) => {
 
 test("what came by a link it follows by itself, without a mandate", async (t) => {
   const clock = movedClock();
-  const world = new World(random);
-  await using house = await openHouse(world.holder, { clock });
-  const { vault } = house;
-  await world.store(vault, world.segment());
+  await using house = await openHolder(random, { clock });
+  const { world, vault, maker } = house;
   await using holder = await openTestNode({
     seed: world.holderSeed, clock, host: () => vault, more: { sharing: vault },
   });
@@ -262,7 +257,6 @@ test("what came by a link it follows by itself, without a mandate", async (t) =>
     root: Buffer.from(frozen.root, "hex"), ino: 5 as Ino, manifests: [], newest: [], runs: [],
     catalogKey: random.bytes(32),
   };
-  const maker = new ShareMaker(random, { drive: world.drive });
   const linkSeed = random.bytes(32);
   const nobody = personKeysOf(linkSeed);
   const readers = [{ person: personIdOf(nobody) }];

@@ -12,11 +12,11 @@ import { type Held, openInbox, openShare, takeEntry, takeGrant } from "../../src
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { type GivenWay, lost, reachOf } from "../../src/sharing/ways.ts";
 import type { Vault } from "../../src/vault/vault.ts";
-import { World, refused } from "../contract/host.ts";
+import { type World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
+import { openHolder } from "../support/holder.ts";
 import { letterVectors } from "../support/letter-vectors.ts";
 import { openGiver, openReader, person } from "../support/sharing-sides.ts";
-import { openHouse } from "../support/vault-house.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.groups/${seed}`);
@@ -63,10 +63,8 @@ function recordFor(
 }
 
 test("a group's folders come to its people by themselves, and go when they leave", async (t) => {
-  const world = new World(random);
-  await using house = await openHouse(world.holder);
-  const { vault } = house;
-  await world.store(vault, world.segment());
+  await using holder = await openHolder(random);
+  const { world, vault } = holder;
   const giver = await openGiver(vault, world);
   const { photos, music } = giver;
   let side = await giver.open();
@@ -135,10 +133,8 @@ test("a group's folders come to its people by themselves, and go when they leave
 });
 
 test("what came through a group can be left alone, and taken up again", async (t) => {
-  const world = new World(random);
-  await using house = await openHouse(world.holder);
-  const { vault } = house;
-  await world.store(vault, world.segment());
+  await using holder = await openHolder(random);
+  const { world, vault } = holder;
   const giver = await openGiver(vault, world);
   const side = await giver.open();
   const ann = person("Ann", random);
@@ -164,10 +160,8 @@ test("what came through a group can be left alone, and taken up again", async (t
 
 test("a group that may write gives each of its people a right of her own, until she leaves",
   async (t) => {
-    const world = new World(random);
-    await using house = await openHouse(world.holder);
-    const { vault } = house;
-    await world.store(vault, world.segment());
+    await using holder = await openHolder(random);
+    const { world, vault } = holder;
     const giver = await openGiver(vault, world);
     const { photos, clock } = giver;
     let side = await giver.open();

@@ -6,7 +6,6 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import type { Ino, PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { GuestRoot, Share } from "../../src/base/sharing.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
@@ -18,16 +17,17 @@ import type { GivenGuest } from "../../src/sharing/given.ts";
 import { decodeAdmitted, encodeAdmitted } from "../../src/sharing/guest-devices.ts";
 import { openerOf, signGuestRecord } from "../../src/sharing/guest-record.ts";
 import { openRoster } from "../../src/sharing/opened.ts";
+import type { SharePayload } from "../../src/sharing/payload.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { type Roster, admit, decodeRoster, devicesIn, encodeRoster, furtherMax, joinRosters }
   from "../../src/sharing/roster.ts";
-import { World, refused } from "../contract/host.ts";
+import { refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
+import { openHolder } from "../support/holder.ts";
 import { OwnerHears } from "../support/owner-hears.ts";
 import { OwnerLooks } from "../support/owner-looks.ts";
-import { ShareMaker } from "../support/share-maker.ts";
+import { ShareMaker, payloadOf } from "../support/share-maker.ts";
 import { ShiftedClock } from "../support/transfer-world.ts";
-import { openHouse } from "../support/vault-house.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.guest-devices/${seed}`);
@@ -35,14 +35,7 @@ const [ben, eve] = [personKeysOf(random.bytes(32)), personKeysOf(random.bytes(32
 const clock = new ShiftedClock();
 const folder = 7 as Ino;
 const { devicesMax, rosterMax } = limits.writers;
-const { root: frozenRoot } = JSON.parse(
-  readFileSync(new URL("../vectors/sharing.json", import.meta.url), "utf8"),
-) as { readonly root: string };
-
-function payloadOf() {
-  const root = Buffer.from(frozenRoot, "hex");
-  return { root, ino: folder, manifests: [], newest: [], runs: [], catalogKey: random.bytes(32) };
-}
+const told = (): SharePayload => payloadOf(random, folder);
 
 function newPeer(): PeerId {
   return peerKeysOf(random.bytes(32)).peer;
@@ -152,36 +145,32 @@ test("each device is heard by what it signs itself, newer than before, and by no
       return taken.slice(before).map(({ number }) => number);
     };
     const [lapNumber, own] = [right.number, right.of(phone)];
-    t.strictSame(await looks(own, maker.written(own, 3, payloadOf())), [own.number]);
+    t.strictSame(await looks(own, maker.written(own, 3, told())), [own.number]);
     t.strictSame(taken[0]?.kin, [lapNumber, own.number, right.of(pad).number],
       "and those whose marks it may bear, of one that went too");
-    t.strictSame(await looks(own, maker.written(own, 3, payloadOf())), [], "replayed");
-    t.strictSame(await looks(own, maker.written(own, 2, payloadOf())), [], "rolled back");
-    t.strictSame(await looks(own, maker.written(right, 9, payloadOf())), [], "the other device's");
-    t.strictSame(await looks(right, maker.written(own, 9, payloadOf())), [], "for the other's");
+    t.strictSame(await looks(own, maker.written(own, 3, told())), [], "replayed");
+    t.strictSame(await looks(own, maker.written(own, 2, told())), [], "rolled back");
+    t.strictSame(await looks(own, maker.written(right, 9, told())), [], "the other device's");
+    t.strictSame(await looks(right, maker.written(own, 9, told())), [], "for the other's");
     const third = maker.rightOf(eve, 1).of(phone);
-    t.strictSame(await looks(own, maker.written(third, 9, payloadOf())), [], "a third person's");
-    t.strictSame(await looks(right.of(pad), maker.written(right.of(pad), 9, payloadOf())), [],
+    t.strictSame(await looks(own, maker.written(third, 9, told())), [], "a third person's");
+    t.strictSame(await looks(right.of(pad), maker.written(right.of(pad), 9, told())), [],
       "of one that went");
-    t.strictSame(await looks(right.of(stray), maker.written(right.of(stray), 9, payloadOf())), [],
+    t.strictSame(await looks(right.of(stray), maker.written(right.of(stray), 9, told())), [],
       "of one that was never admitted");
-    t.strictSame(await looks(right, maker.written(right, 1, payloadOf())), [lapNumber]);
+    t.strictSame(await looks(right, maker.written(right, 1, told())), [lapNumber]);
     t.equal(owner.written.wrote(maker.share, personIdOf(ben)).devices, 2);
     owner.restart();
-    t.strictSame(await looks(own, maker.written(own, 3, payloadOf())), [], "after a restart");
+    t.strictSame(await looks(own, maker.written(own, 3, told())), [], "after a restart");
   });
 
 test("holders take what a named device signs, and let go of it when it is named no more",
   async (t) => {
-    const world = new World(random);
-    await using house = await openHouse(world.holder, { clock });
-    const { vault } = house;
-    await world.store(vault, world.segment());
-    const maker = new ShareMaker(random, { drive: world.drive });
+    await using holder = await openHolder(random);
+    const { world, vault, maker, as } = holder;
     const { owner } = world.drive;
     const right = maker.rightOf(ben, 1);
     const [own, roster] = [right.of(newPeer()), right.roster()];
-    const as = (...owners: Requester["owners"]): Requester => ({ peer: world.stranger.peer, owners });
     const [writer, her] = [as(own.keys.owner, roster.keys.owner), as(personIdOf(ben))];
     const write = (record: Share): ["write", Uint8Array] =>
       ["write", encodeShareWrite({ owner, record: record.bytes })];
@@ -194,9 +183,9 @@ test("holders take what a named device signs, and let go of it when it is named 
     await vault.share(world.owner, "put",
       maker.record(2, readers, undefined, [right, roster, own]).bytes);
     await vault.share(writer, ...write(list));
-    const told = { share: maker.share, sequence: 4, payload: random.bytes(9),
+    const first = { share: maker.share, sequence: 4, payload: random.bytes(9),
       readers: [personIdOf(maker.owner), personIdOf(ben)] };
-    const signed = signGuestRecord(own, told, { random, clock });
+    const signed = signGuestRecord(own, first, { random, clock });
     await vault.share(writer, ...write(signed));
     t.equal(parseShare(await vault.share(her, ...get(own))).sequence, 4, "her other devices have it");
     const found = await vault.share(her, ...get(roster));
@@ -207,7 +196,7 @@ test("holders take what a named device signs, and let go of it when it is named 
     await vault.share(world.owner, "put",
       maker.record(3, readers, undefined, [right, roster]).bytes);
     await refused(t, "it was let go of", vault.share(her, ...get(own)), "NotFound");
-    const later = signGuestRecord(own, { ...told, sequence: 5 }, { random, clock });
+    const later = signGuestRecord(own, { ...first, sequence: 5 }, { random, clock });
     await refused(t, "and after", vault.share(writer, ...write(later)), "Denied");
   });
 

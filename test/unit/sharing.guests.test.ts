@@ -6,7 +6,6 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Ino } from "../../src/base/ids.ts";
-import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { GuestRoot, Share } from "../../src/base/sharing.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
@@ -17,25 +16,17 @@ import type { GivenGuest } from "../../src/sharing/given.ts";
 import { openShare, takeGrant } from "../../src/sharing/opened.ts";
 import type { SharePayload } from "../../src/sharing/payload.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { World, refused } from "../contract/host.ts";
+import { refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
+import { openHolder } from "../support/holder.ts";
 import { OwnerLooks } from "../support/owner-looks.ts";
-import { ShareMaker } from "../support/share-maker.ts";
-import { ShiftedClock } from "../support/transfer-world.ts";
-import { openHouse } from "../support/vault-house.ts";
+import { ShareMaker, payloadOf } from "../support/share-maker.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.guests/${seed}`);
 const [ben, eve] = [personKeysOf(random.bytes(32)), personKeysOf(random.bytes(32))];
 const folder = 7 as Ino;
-const { root: frozenRoot } = JSON.parse(
-  readFileSync(new URL("../vectors/sharing.json", import.meta.url), "utf8"),
-) as { readonly root: string };
-
-function payloadOf(ino = folder): SharePayload {
-  const root = Buffer.from(frozenRoot, "hex");
-  return { root, ino, manifests: [], newest: [], runs: [], catalogKey: random.bytes(32) };
-}
+const told = (ino = folder): SharePayload => payloadOf(random, ino);
 
 test("a right to write holds the right to read, and opens for one person", (t) => {
   const maker = new ShareMaker(random);
@@ -59,19 +50,13 @@ function write(record: Share, owner: Share["owner"]): ["write", Uint8Array] {
 }
 
 test("a holder of the folder keeps what its writers sign, as long as they are named", async (t) => {
-  const world = new World(random);
-  const clock = new ShiftedClock();
-  await using house = await openHouse(world.holder, { clock });
-  const { vault } = house;
-  await world.store(vault, world.segment());
-  const maker = new ShareMaker(random, { drive: world.drive });
+  await using holder = await openHolder(random);
+  const { world, vault, maker, as } = holder;
   const { owner } = world.drive;
   const right = maker.rightOf(ben, 1);
-  const peer = world.stranger.peer;
-  const writer: Requester = { peer, owners: [right.keys.owner] };
-  const reader: Requester = { peer, owners: [personIdOf(ben)] };
-  const told: Requester = { peer, owners: [personIdOf(maker.owner)] };
-  const first = maker.written(right, 1, payloadOf());
+  const [writer, reader] = [as(right.keys.owner), as(personIdOf(ben))];
+  const giver = as(personIdOf(maker.owner));
+  const first = maker.written(right, 1, told());
   const get = (sequence = 0): ["get", Uint8Array] =>
     ["get", encodeShareAsk({ owner: right.keys.owner, share: maker.share, sequence })];
 
@@ -83,24 +68,22 @@ test("a holder of the folder keeps what its writers sign, as long as they are na
   await vault.share(world.owner, "put", maker.record(2, readers, undefined, [right]).bytes);
   await refused(t, "by another", vault.share(reader, ...write(first, owner)), "Denied");
   await refused(t, "as the owner's", vault.share(writer, "put", maker.record(9, [], undefined).bytes), "Denied");
-  const forged = maker.written(maker.rightOf(eve, 1), 1, payloadOf());
-  const acting: Requester = { peer, owners: [forged.owner] };
-  await refused(t, "by a right that is not named", vault.share(acting, ...write(forged, owner)), "Denied");
-  await refused(t, "before the first", vault.share(told, ...get()), "NotFound");
-  await vault.share(writer, ...write(maker.written(right, 2, payloadOf()), owner));
+  const forged = maker.written(maker.rightOf(eve, 1), 1, told());
+  await refused(t, "by a right that is not named", vault.share(as(forged.owner), ...write(forged, owner)), "Denied");
+  await refused(t, "before the first", vault.share(giver, ...get()), "NotFound");
+  await vault.share(writer, ...write(maker.written(right, 2, told()), owner));
   await refused(t, "rolled back", vault.share(writer, ...write(first, owner)), "Stale");
   const bent = Buffer.from(first.bytes);
   bent[bent.length - 3]! ^= 1;
   await refused(t, "bent", vault.share(writer, "write",
     encodeShareWrite({ owner, record: bent })), "Corrupt");
-  t.equal(parseShare(await vault.share(told, ...get())).sequence, 2, "the folder's owner has it");
-  await refused(t, "it is for nobody else", vault.share(
-    { peer, owners: [personIdOf(eve)] }, ...get()), "Denied");
+  t.equal(parseShare(await vault.share(giver, ...get())).sequence, 2, "the folder's owner has it");
+  await refused(t, "it is for nobody else", vault.share(as(personIdOf(eve)), ...get()), "Denied");
 
   await vault.share(world.owner, "put", maker.record(3, readers, undefined).bytes);
-  const later = maker.written(right, 3, payloadOf());
+  const later = maker.written(right, 3, told());
   await refused(t, "after it ended", vault.share(writer, ...write(later, owner)), "Denied");
-  await refused(t, "what it had signed is gone", vault.share(told, ...get()), "NotFound");
+  await refused(t, "what it had signed is gone", vault.share(giver, ...get()), "NotFound");
 });
 
 test("the owner takes in what is signed by a right, of its folder, newer, and in time", async (t) => {
@@ -114,26 +97,26 @@ test("the owner takes in what is signed by a right, of its folder, newer, and in
   const owner = new OwnerLooks(maker, [guest], async (news) => taken.push(news) > 0 && isAll);
   const look = (record: Share | undefined) => owner.look(record);
   t.equal(await look(undefined), null, "nothing was written yet");
-  t.equal(await look(maker.written(right, 1, payloadOf())), null);
+  t.equal(await look(maker.written(right, 1, told())), null);
   t.match(taken, [{ folder, number: right.number, name: "Ben" }]);
-  t.match(await look(maker.written(right, 1, payloadOf())), /Stale/, "replayed");
-  t.match(await look(maker.written(maker.rightOf(eve, 1), 5, payloadOf())), /Corrupt/, "by another");
-  t.match(await look(maker.written(right, 5, payloadOf(8 as Ino))), /Corrupt/, "another folder");
+  t.match(await look(maker.written(right, 1, told())), /Stale/, "replayed");
+  t.match(await look(maker.written(maker.rightOf(eve, 1), 5, told())), /Corrupt/, "by another");
+  t.match(await look(maker.written(right, 5, told(8 as Ino))), /Corrupt/, "another folder");
   const elsewhere = { share: decodeShareAsk(encodeShareAsk({
     owner: right.keys.owner, share: "ef".repeat(16) as Share["share"], sequence: 0,
   })).share };
-  t.match(await look(maker.written(right, 5, payloadOf(), elsewhere)), /Corrupt/, "another share");
-  t.match(await look(maker.written(right, 5, payloadOf(), { to: personIdOf(eve) })), /Denied/);
+  t.match(await look(maker.written(right, 5, told(), elsewhere)), /Corrupt/, "another share");
+  t.match(await look(maker.written(right, 5, told(), { to: personIdOf(eve) })), /Denied/);
   const readOnly = { ...right, backKey: right.readerKey };
-  t.match(await look(maker.written(readOnly, 5, payloadOf())), /Corrupt/, "under a reader's key");
-  t.match(await look(maker.record(6, [{ person: personIdOf(maker.owner) }], payloadOf())), /Corrupt/);
+  t.match(await look(maker.written(readOnly, 5, told())), /Corrupt/, "under a reader's key");
+  t.match(await look(maker.record(6, [{ person: personIdOf(maker.owner) }], told())), /Corrupt/);
   t.equal(taken.length, 1);
   const publishedAtMs = systemClock.now();
-  t.equal(await look(maker.written(right, 2, payloadOf(), { publishedAtMs })), null);
+  t.equal(await look(maker.written(right, 2, told(), { publishedAtMs })), null);
   t.equal(taken.length, 2);
 
   isAll = false;
-  const large = maker.written(right, 3, payloadOf(), { publishedAtMs });
+  const large = maker.written(right, 3, told(), { publishedAtMs });
   t.equal(await look(large), null, "there is more in it than one turn brings");
   isAll = true;
   t.equal(await look(large), null);
@@ -141,15 +124,15 @@ test("the owner takes in what is signed by a right, of its folder, newer, and in
   t.match(await look(large), /Stale/, "and then no more");
 
   owner.restart();
-  t.match(await look(maker.written(right, 2, payloadOf())), /Stale/, "replayed after a restart");
+  t.match(await look(maker.written(right, 2, told())), /Stale/, "replayed after a restart");
   t.ok(owner.written.areAny, "she may refer to what the drive does not");
   owner.guests = [];
-  owner.answer = maker.written(right, 4, payloadOf());
+  owner.answer = maker.written(right, 4, told());
   t.equal(await owner.step(), "idle", "her right ended");
   t.equal(taken.length, 4);
   t.notOk(owner.written.areAny);
   owner.guests = [{ ...guest, number: 2, right: maker.rightOf(ben, 2) }];
-  t.match(await look(maker.written(right, 5, payloadOf())), /Corrupt/, "a later right is another");
+  t.match(await look(maker.written(right, 5, told())), /Corrupt/, "a later right is another");
   t.equal(taken.length, 4);
 });
 

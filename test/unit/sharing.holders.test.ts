@@ -11,17 +11,19 @@ import { silentLog } from "../../src/base/log.ts";
 import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Share } from "../../src/base/sharing.ts";
+import { wrappedNetwork } from "../../src/base/wrapped-network.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { encodeShareAsk, parseShare, signShare, wrapKey } from "../../src/crypt/share-records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
+import { withOwnVault } from "../../src/node/own-vault.ts";
 import { personIdOf } from "../../src/sharing/person-keys.ts";
 import { Borrowed } from "../../src/transfer/reads/borrowed.ts";
+import type { Vault } from "../../src/vault/vault.ts";
 import { World, refused } from "../contract/host.ts";
-import { wrappedNetwork } from "../../src/base/wrapped-network.ts";
-import { withOwnVault } from "../../src/node/own-vault.ts";
-import { LoopbackNetwork } from "../support/loopback-network.ts";
+import { openHolder } from "../support/holder.ts";
+import type { LoopbackNetwork } from "../support/loopback-network.ts";
 import { ShareMaker } from "../support/share-maker.ts";
-import { MemoryBooks, ShiftedClock, type VaultWorld, makeBlocks, makeVaultWorld, openWorld }
+import { MemoryBooks, ShiftedClock, makeBlocks, makeVaultWorld, openWorld }
   from "../support/transfer-world.ts";
 import { openHouse } from "../support/vault-house.ts";
 
@@ -40,17 +42,10 @@ function get({ owner, share }: Share, sequence = 0): ["get", Uint8Array] {
 }
 
 test("a holder serves the readers that the newest record names, and no others", async (t) => {
-  const world = new World(random);
   const clock = new ShiftedClock();
-  await using house = await openHouse(world.holder, { clock });
-  const { vault } = house;
-  const piece = world.segment();
-  await world.store(vault, piece);
-  const maker = new ShareMaker(random, { drive: world.drive });
-  const peer = world.stranger.peer;
-  const [named, unnamed]: Requester[] = [reader, other].map((who) => ({ peer, owners: [who] }));
-  if (named === undefined || unnamed === undefined) throw new Error("two people");
-  const nobody: Requester = { peer, owners: [] };
+  await using holder = await openHolder(random, { clock });
+  const { world, vault, piece, maker, as } = holder;
+  const [named, unnamed, nobody] = [as(reader), as(other), as()];
   const { owner } = world.drive;
   const soon = clock.now() + 60_000;
 
@@ -140,25 +135,15 @@ test("what names nobody makes room at a full holder, which takes back none that 
 });
 
 test("a share counts in its owner's part of the quota, once", async (t) => {
-  const world = new World(random);
-  await using house = await openHouse(world.holder);
-  const piece = world.segment();
-  await world.store(house.vault, piece);
-  const maker = new ShareMaker(random, { drive: world.drive });
-  const before = house.vault.usage().usedBytes;
+  await using holder = await openHolder(random);
+  const { world, vault, maker } = holder;
+  const before = vault.usage().usedBytes;
   const record = maker.record(1, [{ person: reader }], undefined);
-  await house.vault.share(world.owner, ...put(record));
-  t.equal(house.vault.usage().usedBytes, before + record.bytes.length);
-  await house.vault.share(world.owner, ...put(record));
-  t.equal(house.vault.usage().usedBytes, before + record.bytes.length, "again costs nothing");
+  await vault.share(world.owner, ...put(record));
+  t.equal(vault.usage().usedBytes, before + record.bytes.length);
+  await vault.share(world.owner, ...put(record));
+  t.equal(vault.usage().usedBytes, before + record.bytes.length, "again costs nothing");
 });
-
-/** The same peers, asked by somebody who acts for these. */
-function askedBy(world: VaultWorld, owners: ConstructorParameters<typeof LoopbackNetwork>[0]) {
-  const network = new LoopbackNetwork(owners);
-  for (const [peer, member] of world.network.members) network.members.set(peer, member);
-  return network;
-}
 
 test("a reader has every block by the owner's catalogue, though holders lie or are away",
   async (t) => {
@@ -178,7 +163,7 @@ test("a reader has every block by the owner's catalogue, though holders lie or a
     const record = maker.record(1, [{ person: reader }], undefined);
     for (const peer of transfer.members()) {
       const { host } = world.network.members.get(peer)!;
-      await (host as typeof host & Pick<Borrower, "share">).share(owner, ...put(record));
+      await (host as typeof host & Pick<Vault, "share">).share(owner, ...put(record));
     }
     const borrow = (network: LoopbackNetwork) => {
       let pagesRead = 0;
@@ -194,15 +179,15 @@ test("a reader has every block by the owner's catalogue, though holders lie or a
       const got = await Promise.all(some.map((bytes) => borrowed.fetch(cidOf(bytes)).catch(() => undefined)));
       return got.filter((bytes, at) => bytes === undefined || !Buffer.from(bytes).equals(some[at]!)).length;
     };
-    t.equal(await wrongOf(askedBy(world, [reader]), blocks), 0, "all are right");
+    t.equal(await wrongOf(world.network.actingFor([reader]), blocks), 0, "all are right");
 
-    const one = borrow(askedBy(world, [reader]));
+    const one = borrow(world.network.actingFor([reader]));
     await one.borrowed.fetch(cidOf(blocks[3]!));
     t.ok(one.pages() <= 6, `one block takes ${one.pages()} pages of the catalogue`);
     const absent = one.borrowed.fetch(cidOf(Buffer.from("none of his")));
     await refused(t, "of another drive", absent, "NotFound");
 
-    const troubled = askedBy(world, [reader]);
+    const troubled = world.network.actingFor([reader]);
     const members = transfer.members();
     const lying = members[0]!;
     troubled.members.set(lying, { ...troubled.members.get(lying)!, mood: { is: "lying" } });
@@ -221,10 +206,10 @@ test("a reader that is a holder too reads what it keeps from its own vault", asy
   const maker = new ShareMaker(random, { drive: world.keys });
   const record = maker.record(1, [{ person: reader }], undefined);
   const [self, ...others] = transfer.members();
-  const vault = world.network.members.get(self!)!.host as Borrower;
+  const vault = world.network.members.get(self!)!.host as Vault;
   await vault.share({ peer: self!, owners: [world.keys.owner] }, ...put(record));
 
-  const asked = askedBy(world, [reader]);
+  const asked = world.network.actingFor([reader]);
   const network = {
     ...wrappedNetwork(asked, {
       read: async () => { throw new HiveError("Unavailable", "test", "nobody else gives a byte"); },
@@ -243,12 +228,10 @@ test("a reader that is a holder too reads what it keeps from its own vault", asy
   borrowed.adopt({ ...head, catalogKey: world.keys.catalogKey });
   // Records of segments come from the others.
   for (const peer of others) {
-    const host = world.network.members.get(peer)!.host as Borrower;
+    const host = world.network.members.get(peer)!.host as Vault;
     await host.share({ peer: self!, owners: [world.keys.owner] }, ...put(record));
   }
   const bytes = await Promise.all(blocks.map((block) => borrowed.fetch(cidOf(block))));
   t.ok(bytes.every((got, at) => Buffer.from(got).equals(blocks[at]!)));
   t.equal(asked.calls.readBytes, 0);
 });
-
-type Borrower = Awaited<ReturnType<typeof openHouse>>["vault"];

@@ -24,12 +24,11 @@ import { decodeWatch, encodeWatch } from "../../src/sharing/watch-payload.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
-import { LoopbackNetwork } from "../support/loopback-network.ts";
+import { openHolder } from "../support/holder.ts";
 import { letterVectors } from "../support/letter-vectors.ts";
 import { ShareMaker } from "../support/share-maker.ts";
 import { keptBy, openGiver, openReader, person } from "../support/sharing-sides.ts";
 import { type VaultWorld, makeBlocks, makeVaultWorld, openWorld } from "../support/transfer-world.ts";
-import { openHouse } from "../support/vault-house.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`sharing.verify/${seed}`);
@@ -37,10 +36,8 @@ const never = new AbortController().signal;
 
 test("a verify-holder learns which groups there are, and opens nothing with all that she has",
   async (t) => {
-    const world = new World(random);
-    await using house = await openHouse(world.holder);
-    const { vault } = house;
-    await world.store(vault, world.segment());
+    await using holder = await openHolder(random);
+    const { world, vault } = holder;
     const giver = await openGiver(vault, world);
     const { photos, store, blocks } = giver;
     const side = await giver.open();
@@ -104,21 +101,16 @@ function recordOf(
 
 test("a holder takes from a verifier what its owner signed and seated it for, and nothing else",
   async (t) => {
-    const world = new World(random);
-    await using house = await openHouse(world.holder);
-    const { vault } = house;
-    const piece = world.segment();
-    await world.store(vault, piece);
-    const maker = new ShareMaker(random, { drive: world.drive });
+    await using holder = await openHolder(random);
+    const { world, vault, piece, maker, as } = holder;
     const [ben, eve] = [personKeysOf(random.bytes(32)), personKeysOf(random.bytes(32))];
-    const { peer } = world.stranger;
-    const his = { peer, owners: [personIdOf(ben)] };
+    const his = as(personIdOf(ben));
     const lost = world.segment();
     await refused(t, "before he is named", world.store(vault, lost, his), "Denied");
     const { record } = maker.watch(ben, 1, [world.manifest.group]);
     await vault.share(world.owner, "put", record.bytes);
     t.ok(await world.store(vault, lost, his), "a lost shard comes home");
-    await refused(t, "another", world.store(vault, world.segment(), { peer, owners: [personIdOf(eve)] }),
+    await refused(t, "another", world.store(vault, world.segment(), as(personIdOf(eve))),
       "Denied");
     const bent = { ...world.segment(), shard: random.bytes(lost.shard.length) };
     await refused(t, "not what was signed", world.store(vault, bent, his), "Corrupt");
@@ -134,15 +126,9 @@ test("a holder takes from a verifier what its owner signed and seated it for, an
     t.ok((await vault.read(his, piece.id, { offsetBytes: 0, lengthBytes: 64 })).length, "sealed bytes");
   });
 
-function askedBy(world: VaultWorld, owners: readonly OwnerId[]): LoopbackNetwork {
-  const network = new LoopbackNetwork(owners);
-  for (const [peer, member] of world.network.members) network.members.set(peer, member);
-  return network;
-}
-
 /** What looks after a folder on the machine of somebody who acts for this person. */
 function tendingBy(world: VaultWorld, who: OwnerId, ward: Ward): Tending {
-  const network = askedBy(world, [who]);
+  const network = world.network.actingFor([who]);
   const shared = { network, clock: systemClock, random, log: silentLog };
   const host = {} as Parameters<typeof wardReach>[0]["host"];
   const reach = wardReach({ ...shared, host, acting: () => [who] });
