@@ -57,11 +57,6 @@ export class FrameDecoder {
     this.#queuedBytes += chunk.length;
   }
 
-  /** Bytes that came and are not yet part of a frame. */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
-  }
-
   /** True when a frame has begun and the rest of it is not here. */
   get unfinished(): boolean {
     return this.#preambleFilled > 0 || this.#queuedBytes > 0;

@@ -42,14 +42,6 @@ export class Todo {
     });
   }
 
-  /** What was taken and could not be done. */
-  giveBack(batch: Batch): void {
-    for (const [folder, extent] of batch) {
-      if (typeof extent === "string") this.add(folder, extent);
-      else for (const name of extent) this.addName(folder, name);
-    }
-  }
-
   /** All that there is, once it has come to rest. */
   async take(signal: AbortSignal): Promise<Batch> {
     for (;;) {
