@@ -7,42 +7,12 @@ import { test } from "tap";
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const source = join(root, "src");
 
-/** Who may import whom. The reasons for each line are in src/README.md. */
-const rooms: Readonly<Record<string, readonly string[]>> = {
-  base: [],
-  crypt: ["base"],
-  erasure: ["base"],
-  placement: ["base"],
-  dag: ["base", "crypt"],
-  proofs: ["base", "crypt"],
-  cache: ["base"],
-  guard: ["base", "crypt", "placement"],
-  vault: ["base", "crypt", "guard", "placement", "proofs"],
-  peers: ["base", "crypt"],
-  places: ["base", "crypt"],
-  ledger: ["base", "crypt"],
-  tree: ["base", "dag"],
-  graft: ["base"],
-  traffic: ["base"],
-  transfer: ["base", "cache", "crypt", "dag", "erasure", "guard", "placement", "peers"],
-  sharing: ["base", "crypt", "dag", "erasure", "transfer"],
-  shared: ["base", "tree"],
-  mount: ["base", "tree"],
-  check: ["base", "cache", "transfer", "tree"],
-  agent: [
-    "base", "crypt", "erasure", "guard", "ledger", "peers", "placement", "proofs", "transfer",
-    "vault",
-  ],
-  bridge: ["base"],
-  node: [
-    "agent", "base", "bridge", "cache", "crypt", "erasure", "guard", "ledger", "peers",
-    "placement", "places", "sharing", "traffic", "transfer", "vault",
-  ],
-  web: ["base"],
-  watch: ["base"],
-  drive: ["agent", "base", "bridge", "cache", "check", "mount", "shared", "tree"],
-  cli: ["base", "watch", "hive.ts"],
-};
+const codeMap = text(join(source, "README.md"));
+
+/** Who may import whom, as the code map has it, with the reasons. */
+const rooms = new Map(rowsUnder("| room | what it is for | may import |").map(([name, , may]) => {
+  return [nameIn(name), may === "nothing" ? [] : (may as string).split(/[ ,]+/)];
+}));
 
 const bans: readonly { readonly call: RegExp; readonly allowed: RegExp; readonly why: string }[] = [
   { call: /\bDate\.now\(|new Date\(\)/, allowed: /^(base|cli)\//, why: "use needs.clock" },
@@ -63,6 +33,34 @@ const files = list(source).filter((file) => file.endsWith(".ts"));
 test("only hive.ts and README.md lie loose in src", (t) => {
   const loose = readdirSync(source).filter((name) => statSync(join(source, name)).isFile());
   t.strictSame(loose.filter((name) => !["hive.ts", "README.md"].includes(name)), []);
+  t.end();
+});
+
+test("the code map has every room, and every folder in one, and none that is not there", (t) => {
+  const foldersOf = (room: string) => readdirSync(join(source, room), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const told = rowsUnder("| folder | its idea |").map(([name]) => nameIn(name));
+  t.strictSame([...rooms.keys()].sort(), foldersOf("").sort());
+  t.strictSame(told.sort(), [...rooms.keys()].flatMap(foldersOf).sort());
+  t.strictSame(circlesIn([...rooms.keys()], (room) => rooms.get(room) ?? []), [], "no room by way of others");
+  t.end();
+});
+
+test("a file that the code map or a comment names is there", (t) => {
+  const all = ["src", "test", "scripts", "native", "man"].flatMap((folder) => list(join(root, folder)));
+  const isThere = (name: string): boolean => all.some((file) => file.endsWith(`/${name}`));
+  const inMap = [...codeMap.matchAll(/`([\w./-]+\.(?:ts|mjs|c|md))`/g)].map((match) => {
+    return { by: "README.md", name: match[1] as string };
+  });
+  const inComments = files.flatMap((file) => {
+    const comments = text(file).match(/\/\*\*[^]*?\*\/|\/\/ .*$/gm) ?? [];
+    return [...comments.join("\n").matchAll(/(?<![\w./-])[a-z][\w/-]*\.ts\b/g)].map(([name]) => {
+      return { by: relative(source, file), name };
+    });
+  });
+  const lost = [...inMap, ...inComments].filter(({ name }) => !isThere(name));
+  t.strictSame(lost.map(({ by, name }) => `${by} names ${name}`), []);
+  t.ok(inMap.length > 0 && inComments.length > 0, "some are named");
   t.end();
 });
 
@@ -168,7 +166,20 @@ function circlesIn(all: readonly string[], next: (one: string) => readonly strin
 
 function mayImport(from: string, to: string): boolean {
   if (from === "hive.ts" || from === to) return true;
-  return rooms[from]?.includes(to) ?? false;
+  return rooms.get(from)?.includes(to) ?? false;
+}
+
+/** The cells of every table in the code map that begins with this line. */
+function rowsUnder(head: string): string[][] {
+  return codeMap.split(`${head}\n`).slice(1).flatMap((table) => {
+    const [, ...rows] = table.slice(0, table.indexOf("\n\n")).split("\n");
+    return rows.map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+  });
+}
+
+/** Of a folder, as a row begins with it. */
+function nameIn(cell: string | undefined): string {
+  return (cell as string).replace(/^`|\/`$/g, "");
 }
 
 function roomOf(file: string): string {

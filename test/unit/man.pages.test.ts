@@ -126,21 +126,6 @@ test("hive-format(5) names every vector, and only files that are there", (t) => 
   t.end();
 });
 
-test("the code map's table of rooms is the one that tidy enforces", (t) => {
-  const allowed = [...read("test/tidy.test.ts").matchAll(/^ {2}(\w+): \[([^\]]*)\],$/gm)];
-  const enforced = allowed.map(([, room, names]) => {
-    return [room, [...(names as string).matchAll(/[\w.]+/g)].map(([name]) => name)];
-  });
-  const table = [...read("src/README.md").matchAll(/^\| `(\w+)\/` \|[^|]*\| ([^|]*) \|$/gm)];
-  const told = table.map(([, room, names]) => {
-    const words = (names as string).replace("nothing", "").split(/,? /);
-    return [room, words.filter((word) => word !== "")];
-  });
-  t.ok(enforced.length > 10);
-  t.strictSame(Object.fromEntries(told), Object.fromEntries(enforced));
-  t.end();
-});
-
 /** The macros that our pages are written with. */
 const macros =
   /^\.(\\"|(Dd|Dt|Os|Sh|Ss|Nm|Nd|Ar|Op|Cm|Pp|Bl|It|El|Bd|Ed|Xr|Pa|Sy|Em|Ql|Dq|Sx|Pq|Fl)\b)/;
