@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command `hive`: under Node 24 or later it runs right here, under an older one it hands over
- * to the Node that npm installed beside us. A checkout runs its sources, a package its dist.
+ * What `scripts/hive` runs: under Node 24 or later right here, under an older one it hands over to
+ * the Node that npm installed beside us. A checkout runs its sources, a package its dist.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";

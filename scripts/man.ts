@@ -145,7 +145,7 @@ function synopsisLines(command: CommandSpec, shown: readonly OptionSpec[]): stri
   const options = shown.map((option) => {
     const flag = option.short ?? `\\-${escape(option.name)}`;
     const value = option.value === undefined ? "" : ` Ar ${option.value}`;
-    return `.Op Fl ${flag}${value}`;
+    return `.${option.isNeeded === true ? "" : "Op "}Fl ${flag}${value}`;
   });
   return [".Nm hive", `.Cm ${command.name}`, ...operands, ...options];
 }
@@ -241,7 +241,7 @@ function exampleLines(): string[] {
       "hive swarm kill --fraction 0.3", "hive unmount",
     ]),
     ...prose("A friend's machine keeps shards of yours, and yours keep shards of theirs:"),
-    ...display(["hive invite                 # there", "hive join hive1...          # here"]),
+    ...display(["hive invite                 # there", "hive join hive2...          # here"]),
     ...prose("Everything back on an empty machine:"),
     ...display([
       "hive recover --peer /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo... < words.txt", "hive mount",

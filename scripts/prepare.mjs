@@ -4,7 +4,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -50,7 +52,10 @@ function install() {
 /** So that `npx hive` runs this checkout. */
 function linkCommand() {
   const link = join(root, "node_modules", ".bin", "hive");
-  if (!existsSync(link)) symlinkSync(join("..", "..", "scripts", "hive.mjs"), link);
+  const target = join("..", "..", "scripts", "hive");
+  if (existsSync(link) && readlinkSync(link) === target) return;
+  rmSync(link, { force: true });
+  symlinkSync(target, link);
 }
 
 /**

@@ -7,7 +7,7 @@
  * swarm's peer) runs on the main thread of its own process. What a node needs is loaded by threads
  * that run one: libp2p takes 25 MB of each, and half a second.
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { extname, join } from "node:path";
 import { cachePolicyStep } from "./agent/cache-policy.ts";
 import { type Loop, startLoop } from "./agent/loop.ts";
@@ -50,7 +50,7 @@ import { DriveTies } from "./drive/ties.ts";
 import { openCoder } from "./erasure/erasure.ts";
 import { Grafts } from "./graft/graft.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
-import { mount } from "./mount/mount.ts";
+import { makeMountPoint, mount } from "./mount/mount.ts";
 import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory }
   from "./node/config.ts";
 import { writtenStores } from "./node/written-stores.ts";
@@ -65,7 +65,7 @@ export { openKeyFile } from "./crypt/keyfile.ts";
 export { seedOfWords, wordsOfSeed } from "./crypt/words.ts";
 export { type Done } from "./check/check.ts";
 export { type Dashboard, serveDashboard } from "./web/dashboard.ts";
-export { parseMountOptions } from "./mount/mount.ts";
+export { clearStaleMount, parseMountOptions } from "./mount/mount.ts";
 export { networkKeyBytes, parseInvite } from "./peers/invite.ts";
 export { isLink, linkNeedsPassphrase } from "./sharing/link.ts";
 export { describePolicy, openCoder, peerKeysOf };
@@ -243,7 +243,7 @@ function openDriveCache(log: Log, config: DriveConfig): Promise<Cache> {
 async function mountTree(tree: Grafts, log: Log, config: DriveConfig): Promise<Mounted> {
   const { directory } = config.mount;
   if (await clearStaleMount(directory)) log.warn("mount.stale-cleared");
-  mkdirSync(directory, { recursive: true });
+  makeMountPoint(directory);
   const plain = { driver: bestDriver(), allowOther: false, readOnly: false, fsName: "hive" };
   return mount({ tree, log, clock }, { ...plain, ...config.mount });
 }

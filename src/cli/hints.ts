@@ -12,6 +12,10 @@ interface Hint {
 
 const hints: readonly Hint[] = [
   { op: "control.connect", command: "swarm", hint: "start one with: hive swarm start" },
+  {
+    op: "control.connect", command: "unmount",
+    hint: "nothing is mounted; hive unmount DIR takes off what a killed daemon left there",
+  },
   { op: "control.connect", hint: "start it with: hive mount" },
   { op: "mount.options", hint: "hive(1) lists the mount options" },
   {
@@ -42,6 +46,8 @@ const hints: readonly Hint[] = [
     op: "sharing.words",
     hint: "do it on a device that has the words: hive device list tells which; Shared is read here",
   },
+  { op: "sharing.folder", hint: "folders are shared, not files: name the one that it is in" },
+  { op: "peers.network-key", hint: "hive init or hive node --private-network makes one" },
   { op: "sharing.group", kind: "NotFound", hint: "hive contacts group lists them" },
   { op: "sharing.person", kind: "Invalid", hint: "hive contacts me prints it, on her machine" },
   { op: "ward.verify", kind: "NotFound", hint: "hive shares lists them" },
@@ -52,6 +58,7 @@ const hints: readonly Hint[] = [
   { op: "peers.invite", kind: "Invalid", hint: "hive invite prints one, on the other machine" },
   { op: "fsck", kind: "Busy", hint: "hive unmount ends it; then run hive fsck again" },
   { op: "cache.open", kind: "Busy", hint: "a daemon has it open; hive unmount ends that" },
+  { op: "home", kind: "NotDirectory", hint: "a file has that name, or one on the way to it" },
   ...["cache", "home"].flatMap((op): Hint[] => [
     {
       op, kind: "NoSpace",

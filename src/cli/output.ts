@@ -7,7 +7,7 @@ import type { LineStatus, TrafficStatus } from "../base/traffic-views.ts";
 import { hintOf } from "./hints.ts";
 
 export function print(text: string): void {
-  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  process.stdout.write(harmless(text.endsWith("\n") ? text : `${text}\n`));
 }
 
 export function printJson(value: unknown): void {
@@ -15,7 +15,24 @@ export function printJson(value: unknown): void {
 }
 
 export function say(words: string): void {
-  process.stderr.write(`hive: ${words}\n`);
+  process.stderr.write(harmless(`hive: ${words}\n`));
+}
+
+/**
+ * Names may come from others: what would steer the terminal is shown, not done. It is written as
+ * JSON has it, and so JSON means the same as before.
+ */
+export function harmless(text: string): string {
+  return text.replace(/(?![\n\t])[\0-\x1f\x7f-\x9f]/g, escaped);
+}
+
+/** The same on a single line. */
+export function oneLine(text: string): string {
+  return harmless(text.replace(/[\n\t]/g, escaped));
+}
+
+function escaped(sign: string): string {
+  return `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 export function sizeText(bytes: number): string {
@@ -61,7 +78,7 @@ export function movingText({ policy, left, total }: PolicyStatus["moving"][numbe
 
 /** Rows under headings, in columns as wide as they need be. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headings, ...rows];
+  const all = [headings, ...rows].map((row) => row.map(oneLine));
   const widths = headings.map((_, column) =>
     Math.max(...all.map((row) => (row[column] ?? "").length)),
   );
@@ -73,13 +90,16 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 /** A fault of a command, for a person: what, where, and what to do next. */
 export function sayFault(error: unknown, command?: string): void {
   if (error instanceof SuppressedError) return sayFault(error.suppressed, command);
-  if (!isFault(error)) {
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return;
-  }
+  if (!isFault(error)) return say(strangeText(error));
   say(faultText(error));
   const hint = hintOf(error, command);
   if (hint !== undefined) say(`hint: ${hint}`);
+}
+
+/** What the system says is for people as it is; of a bug, where it is counts. */
+function strangeText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "syscall" in error ? error.message : error.stack ?? error.message;
 }
 
 const words: Partial<Record<HiveError["kind"], string>> = {

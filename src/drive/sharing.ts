@@ -2,6 +2,7 @@
  * Sharing as a drive does it: the tree knows folders by number and renews their secrets, the node
  * tells readers and holders. Here it is seen to that they do so in the right order.
  */
+import { HiveError, isFault } from "../base/errors.ts";
 import type { GraftNotices } from "../base/grafts.ts";
 import { type Ino, type Name, nameFromText, nameToText, rootIno } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
@@ -163,7 +164,13 @@ export function takeGuestsIn(
 /** The number of a folder of the drive. */
 async function folderAt(tree: Tree, path: readonly Name[]): Promise<Ino> {
   const ino = await tree.walk(path);
-  const handle = await tree.opendir(ino);
-  await tree.releasedir(handle);
-  return ino;
+  try {
+    await tree.releasedir(await tree.opendir(ino));
+    return ino;
+  } catch (cause) {
+    // The tree knows its number alone.
+    if (!isFault(cause, "NotDirectory")) throw cause;
+    const words = path.map(nameToText).join("/");
+    throw new HiveError("NotDirectory", "sharing.folder", words, { cause });
+  }
 }

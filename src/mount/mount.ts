@@ -3,6 +3,7 @@
  * looks into the folder that it serves: that would wait for itself.
  */
 import { lstat, readdir } from "node:fs/promises";
+import { folderFault, makeDirectories } from "../base/directories.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -69,6 +70,15 @@ export async function clearStaleMount(directory: string): Promise<boolean> {
   if (!(await staleMount(directory))) return false;
   await detach(loadFuseAddon(), directory, { lazy: true });
   return true;
+}
+
+/** The folder that a drive is mounted on, made if it is not there. */
+export function makeMountPoint(directory: string): void {
+  try {
+    makeDirectories(directory);
+  } catch (cause) {
+    throw folderFault(cause, "mount.directory", directory);
+  }
 }
 
 async function drive(

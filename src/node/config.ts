@@ -1,7 +1,8 @@
 /** What a node is given and told, by whoever starts it. */
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import type { CensusTaker, RootMerger, UploadSource } from "../base/blocks.ts";
 import type { DeviceHost } from "../base/devices.ts";
+import { makeDirectories } from "../base/directories.ts";
 import type { OwnerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { SharedRoots } from "../base/sharing.ts";
@@ -77,7 +78,7 @@ export function plainConfig(config: NodeConfig): NodeConfig {
 
 /** Made if need be, and nobody else's to look into. */
 export function privateDirectory(directory: string): string {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectories(directory, 0o700);
   chmodSync(directory, 0o700);
   return directory;
 }

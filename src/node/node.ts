@@ -61,7 +61,7 @@ function dutiesOf(rooms: Rooms, parts: AsyncDisposableStack): NodeDuties {
     ledger: async () => ledger.view(),
     vouch: async ({ peer, country }) => places.vouch(peer, country ?? undefined),
     invite: async (asked) => {
-      const networkKey = asked.networkKey ? rooms.networkKey : undefined;
+      const networkKey = asked.networkKey ? keyOf(rooms) : undefined;
       return inviteTo(peers, { name, nowMs: clock.now(), networkKey });
     },
     join: (invite) => joinBy(peers, invite, clock.now()),
@@ -172,6 +172,12 @@ async function fetchAny(
     if (sharing === undefined || !isFault(error, "NotFound")) throw error;
     return sharing.fetch(cid, options);
   }
+}
+
+/** Whoever asks for a secret must not take something else for it. */
+function keyOf({ networkKey }: Rooms): Uint8Array {
+  if (networkKey !== undefined) return networkKey;
+  throw new HiveError("NotFound", "peers.network-key", "this machine is in no private network");
 }
 
 async function countMissing(transfer: Transfer, cids: readonly Cid[]): Promise<number> {

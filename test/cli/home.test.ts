@@ -102,6 +102,7 @@ test("a wrong command line is told from one that fails", async (t) => {
     [["mount", "-o", "frobnicate"], 2], [["mount", "--driver", "frobnicate"], 2],
     [["flush", "--timeout", "soon"], 2], [["cache", "--limit", "much"], 2], [["swarm"], 2],
     [["swarm", "start", "--peers", "1000"], 2], [["join"], 2], [["recover"], 2],
+    [["verify", ""], 2], [["mount", ""], 2], [["share", "x"], 2], [["revoke", "x"], 2],
     [["help", "frobnicate"], 2], [["mount", "/etc/passwd"], 2], [["mount", "--swarm", "0"], 2],
     [["cache", "--limit", "3"], 2], [["watch", "/none", "--into", "x"], 3], [["diff"], 2],
     [["status"], 5], [["unmount"], 5], [["flush"], 5], [["verify"], 5], [["swarm", "status"], 5],

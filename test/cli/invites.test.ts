@@ -30,6 +30,9 @@ test("an invite is a word, on demand a code for a camera, and tells when it expi
     const plain = await machine.must(t, ["invite", "--qr"]);
     t.match(plain.out, /^hive2[1-9A-HJ-NP-Za-km-z]+\n$/, "nothing else on standard output");
     t.match(plain.error, /[█▄▀ ]{30,}\n/);
+    const keyless = await machine.hive(["invite", "--network-key"]);
+    t.equal(keyless.code, 3, "there is no network's key to give");
+    t.equal(keyless.out, "");
     t.notMatch((await machine.must(t, ["invite"])).error, /█/, "no code where there is no terminal");
     const told = JSON.parse((await machine.must(t, ["invite", "--json"])).out) as {
       readonly invite: string; readonly expiresAt: string;

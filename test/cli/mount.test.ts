@@ -68,6 +68,14 @@ test("SIGTERM unmounts and flushes: the next mount finds all of it", patience, a
   t.equal(await mountsUnder(machine), "");
   await machine.must(t, ["mount", machine.mount]);
   t.equal(readFileSync(join(machine.mount, "file"), "utf8"), "written, never synced");
+
+  const killed = await machine.status();
+  process.kill(killed.pid, "SIGKILL");
+  await until(async () => !alive(killed.pid), { seconds: 60, what: "it is gone" });
+  const off = await machine.must(t, ["unmount", machine.mount]);
+  t.match(off.error, /had been killed; what that left is taken off/);
+  t.equal(await mountsUnder(machine), "");
+  t.equal((await machine.hive(["unmount", machine.mount])).code, 5, "and there is nothing more");
 });
 
 test("the driver of fuse-native serves the same drive", patience, async (t) => {

@@ -55,6 +55,10 @@ test("what was deleted and spoilt comes back by name", { timeout: 120_000 }, asy
   t.not((await machine.hive(["snapshots", "keep", "1m for 9w"])).code, 0, "that is too many");
   await machine.must(t, ["snapshots", "keep", "1h for 1d"]);
   t.equal((await machine.must(t, ["brake"])).out.trim(), "nothing is held back");
+  t.equal((await machine.hive(["brake", "--go-on"])).code, 3, "nor let go of");
+  const nowhere = await machine.hive(["diff", before, path("żółć")]);
+  t.equal(nowhere.code, 3, "no difference of what never was is a mistake in the name");
+  t.match(nowhere.error, /żółć: neither there then nor now/);
   await machine.must(t, ["unmount"]);
   await machine.must(t, ["mount", machine.mount]);
   t.ok(statSync(path(".snapshots", before)).isDirectory(), "after a restart too");

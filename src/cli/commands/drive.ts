@@ -1,5 +1,5 @@
 /** The commands that ask a running daemon. */
-import { HiveError } from "../../base/errors.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { InviteView, PeerRow } from "../../base/peer-views.ts";
 import type { TendedView } from "../../base/sharing-views.ts";
@@ -8,7 +8,7 @@ import { type Arguments, askControl } from "../daemon/control.ts";
 import { insideMount } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
-import { mountPointOf } from "../home/mount-point.ts";
+import { mountPointDefault, mountPointOf } from "../home/mount-point.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, printJson, say, sizeText, table } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
@@ -22,8 +22,20 @@ export async function unmount(home: Home, line: CommandLine): Promise<ExitCode> 
   const directory = line.operands[0];
   const values: Record<string, string | boolean> = { lazy: line.flag("lazy") };
   if (directory !== undefined) values["directory"] = mountPointOf(directory);
-  await ask(home, "unmount", values);
+  try {
+    await ask(home, "unmount", values);
+  } catch (error) {
+    if (!isFault(error, "Unavailable") || error.op !== "control.connect") throw error;
+    await takeOff(mountPointOf(directory ?? mountPointDefault()), error);
+  }
   return exitCodes.ok;
+}
+
+/** What a killed daemon left behind; that none runs is told where there is nothing of the kind. */
+async function takeOff(directory: string, noDaemon: HiveError): Promise<void> {
+  const { clearStaleMount } = await import("../../hive.ts");
+  if (!(await clearStaleMount(directory))) throw noDaemon;
+  say(`${directory}: its daemon had been killed; what that left is taken off`);
 }
 
 export async function status(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -84,7 +96,7 @@ export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
   if (path !== undefined) values["path"] = await insideMount(home, { command: "verify", path });
   const found = (await ask(home, "verify", values)) as VerifyReport;
   if (line.flag("json")) printJson(found);
-  else print(verifyText(found));
+  else print(path === undefined ? verifyText(found) : fetchedText(found));
   return found.bad.length === 0 && found.missing === 0 ? exitCodes.ok : exitCodes.corrupt;
 }
 
@@ -163,6 +175,12 @@ function cacheText(found: CacheReport): string {
     ...(found.pinnedBytes > 0 ? [`pinned ${sizeText(found.pinnedBytes)}`] : []),
     ...(found.droppedBytes > 0 ? [`dropped  ${sizeText(found.droppedBytes)}`] : []),
   ].join("\n");
+}
+
+/** Of a path, nobody is asked for proofs: what is there was fetched. */
+function fetchedText({ blocks, missing }: VerifyReport): string {
+  if (blocks > 0) return `${blocks} blocks fetched from their holders, ${missing} missing`;
+  return "no blocks of its own: what is short lies in its folder's pages (hive verify)";
 }
 
 function verifyText(found: VerifyReport): string {

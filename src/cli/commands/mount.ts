@@ -1,7 +1,5 @@
 /** `hive mount`: makes what is missing, then serves the drive, in the background by default. */
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { HiveError } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views.ts";
 import { type Drive, openDrive, parseMountOptions } from "../../hive.ts";
@@ -11,7 +9,7 @@ import { type ExitCode, exitCodes } from "../exits.ts";
 import { driveConfigOf } from "../home/config.ts";
 import { type Home, makeHome } from "../home/home.ts";
 import { hasDrive, hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "../home/keys.ts";
-import { checkMountPoint, mountPointOf } from "../home/mount-point.ts";
+import { checkMountPoint, mountPointDefault, mountPointOf } from "../home/mount-point.ts";
 import { PolicyFiles } from "../home/policy-watch.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, say } from "../output.ts";
@@ -21,7 +19,7 @@ import { makeDrive, wordsText } from "./setup.ts";
 import { checkSwarmSize, joinLocalSwarm } from "./swarm.ts";
 
 export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
-  const directory = mountPointOf(line.operands[0] ?? join(homedir(), "Hive"));
+  const directory = mountPointOf(line.operands[0] ?? mountPointDefault());
   parseMountOptions(line.text("options") ?? "");
   driverOf(line);
   checkMountPoint(directory);

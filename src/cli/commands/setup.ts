@@ -76,8 +76,7 @@ export function wordsText(words: readonly string[]): string {
 }
 
 export async function recover(home: Home, line: CommandLine): Promise<ExitCode> {
-  const peer = line.text("peer");
-  if (peer === undefined) throw new HiveError("Usage", "recover", "--peer ADDR is needed");
+  const peer = line.given("peer");
   makeHome(home);
   if (hasKeys(home)) throw new HiveError("Exists", "keys.recover", home.keyFile);
   const driveSeed = seedOfWords(await readWords());

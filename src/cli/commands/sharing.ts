@@ -55,10 +55,8 @@ async function me(home: Home, line: CommandLine): Promise<ExitCode> {
 
 export async function share(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
-  const who = line.text("with");
-  if (path === undefined || who === undefined) {
-    throw new HiveError("Usage", "share", "PATH --with PERSON [--write] [--expires TIME]");
-  }
+  const who = line.given("with");
+  if (path === undefined) throw new HiveError("Usage", "share", "which folder?");
   const inside = await insideMount(home, { command: "share", path });
   const forMs = line.duration("expires");
   const expiresAtMs = forMs === undefined ? null : systemClock.now() + forMs;
@@ -81,7 +79,7 @@ function givenBy(line: CommandLine): Capability {
 
 export async function link(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
-  if (path === undefined) throw new HiveError("Usage", "link", "PATH [--expires TIME]");
+  if (path === undefined) throw new HiveError("Usage", "link", "which folder?");
   const inside = await insideMount(home, { command: "link", path });
   const descriptor = line.count("passphrase-fd");
   const isLocked = line.flag("passphrase") || descriptor !== undefined;
@@ -134,10 +132,8 @@ function acceptedWords({ gives, name }: Accepted): string {
 
 export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
-  const who = line.text("from");
-  if (path === undefined || who === undefined) {
-    throw new HiveError("Usage", "revoke", "PATH --from PERSON [--drop-snapshots]");
-  }
+  const who = line.given("from");
+  if (path === undefined) throw new HiveError("Usage", "revoke", "which folder?");
   const inside = await insideMount(home, { command: "revoke", path });
   const dropsSnapshots = line.flag("drop-snapshots");
   const revoked = (await ask(home, "revoke", { path: inside, who, dropsSnapshots })) as Revoked;

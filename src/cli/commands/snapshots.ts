@@ -11,7 +11,7 @@ import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { parseKeepRule } from "../home/keep-rule.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
-import { brakeText, print, printJson, say, sizeText, table } from "../output.ts";
+import { brakeText, oneLine, print, printJson, say, sizeText, table } from "../output.ts";
 import { findCommand } from "../table/commands.ts";
 import type { CommandLine } from "../table/parse.ts";
 
@@ -62,7 +62,7 @@ export async function diff(home: Home, line: CommandLine): Promise<ExitCode> {
   const found = (await ask(home, "compare", asked)) as Comparison;
   if (line.flag("json")) printJson(found);
   else {
-    for (const { kind, path: where } of found.differences) print(`${signs[kind]} ${where}`);
+    for (const one of found.differences) print(`${signs[one.kind]} ${oneLine(one.path)}`);
     if (found.isCut) say("there are more: ask for a folder");
   }
   return exitCodes.ok;

@@ -1,6 +1,6 @@
 /** `hive swarm`: starts and steers the local swarm's process. */
-import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeDirectories } from "../../base/directories.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
 import { giveWay } from "../../base/priority.ts";
@@ -79,7 +79,7 @@ export async function joinLocalSwarm(home: Home, count: number): Promise<void> {
 async function startSwarm(home: Home, peers: number, processes: boolean): Promise<void> {
   checkSwarmSize(peers, "--peers");
   for (const directory of [home.swarmDirectory, dirname(socketIn(home.swarmDirectory))]) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory, 0o700);
   }
   await startInBackground({
     words: [

@@ -4,10 +4,10 @@
  * it must not lie where a cleaner deletes.
  */
 import { createHash } from "node:crypto";
-import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { HiveError, type Kind, codeOf } from "../../base/errors.ts";
+import { folderFault, makeDirectories } from "../../base/directories.ts";
 
 export interface Home {
   /** 0600: the drive's and the node's secrets, plain or under a passphrase. */
@@ -48,19 +48,13 @@ export function makeHome(home: Home): void {
   const directories = [join(home.keyFile, ".."), join(home.logFile, ".."), join(home.socket, "..")];
   for (const directory of directories) {
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeDirectories(directory, 0o700);
       if ((statSync(directory).mode & 0o777) !== 0o700) chmodSync(directory, 0o700);
       accessSync(directory, constants.W_OK);
     } catch (cause) {
-      throw new HiveError(kindOf(cause), "home.make", directory, { cause });
+      throw folderFault(cause, "home.make", directory);
     }
   }
-}
-
-function kindOf(cause: unknown): Kind {
-  const code = codeOf(cause);
-  if (code === "EROFS") return "ReadOnly";
-  return code === "ENOSPC" || code === "EDQUOT" ? "NoSpace" : "Denied";
 }
 
 function homeIn(config: string, state: string): Home {

@@ -5,7 +5,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync } from "node:fs";
 import { renameSync, writeSync } from "node:fs";
 import { ReadStream } from "node:tty";
-import { HiveError } from "../../base/errors.ts";
+import { HiveError, codeOf } from "../../base/errors.ts";
 import { systemRandom } from "../../base/random.ts";
 import { type Secrets, encodeKeyFile, keyFileNeedsPassphrase, openKeyFile } from "../../hive.ts";
 import type { Home } from "./home.ts";
@@ -70,13 +70,22 @@ export async function obtainPassphrase(
 /** One line from a descriptor, without its newline. */
 function readLine(descriptor: number): Buffer {
   const line: number[] = [];
-  const byte = Buffer.alloc(1);
-  while (line.length < lineBytesMax && readSync(descriptor, byte) === 1) {
-    if (byte[0] === 10) break;
-    line.push(byte[0] as number);
+  for (let byte = readByte(descriptor); byte !== undefined && byte !== 10;) {
+    line.push(byte);
+    byte = line.length < lineBytesMax ? readByte(descriptor) : undefined;
   }
   if (line.length === 0) throw new HiveError("Usage", "passphrase", "empty");
   return Buffer.from(line);
+}
+
+function readByte(descriptor: number): number | undefined {
+  const byte = Buffer.alloc(1);
+  try {
+    return readSync(descriptor, byte) === 1 ? byte[0] : undefined;
+  } catch (cause) {
+    const what = `--passphrase-fd ${descriptor}: nothing to read there (${codeOf(cause)})`;
+    throw new HiveError("Usage", "passphrase", what, { cause });
+  }
 }
 
 function askHidden(prompt: string): Promise<Buffer> {

@@ -3,6 +3,7 @@
  * whose daemon hangs would hang us too.
  */
 import { type Dirent, readdirSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { HiveError, codeOf } from "../../base/errors.ts";
 
@@ -15,6 +16,11 @@ export function mountPointOf(path: string): string {
     // Its parent will be made: there is no link to follow yet.
     return absolute;
   }
+}
+
+/** Where no other is named. */
+export function mountPointDefault(): string {
+  return join(homedir(), "Hive");
 }
 
 /** Refuses what can be no mount point, before anything is made for its sake. */

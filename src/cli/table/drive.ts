@@ -42,7 +42,9 @@ export const driveCommands = [
     operands: "[DIR]",
     operandsMax: 1,
     summary: "flush to the local store, unmount, and end the daemon",
-    details: "What peers do not have yet stays in the local store and goes up at the next mount.",
+    details:
+      "What peers do not have yet stays in the local store and goes up at the next mount. " +
+      "What a killed daemon left at DIR is taken off.",
     options: [{ name: "lazy", short: "l", summary: "detach now even if files are open" }],
   },
   {
@@ -54,7 +56,10 @@ export const driveCommands = [
       "Reads the 24 words from standard input, finds the newest signed head through the given " +
       "peer, and restores all names at once; contents follow when they are read.",
     options: [
-      { name: "peer", value: "ADDR", summary: "any peer's address (/ip4/.../tcp/.../p2p/...)" },
+      {
+        name: "peer", value: "ADDR", isNeeded: true,
+        summary: "any peer's address (/ip4/.../tcp/.../p2p/...)",
+      },
       sealKeys,
       passphrase,
     ],

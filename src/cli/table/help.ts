@@ -1,6 +1,6 @@
 /** `--help`, from the command table. */
 import { commandGroups, commands } from "./commands.ts";
-import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { type CommandSpec, type OptionSpec, optionUsage } from "./spec.ts";
 
 const width = 78;
 const optionColumn = 28;
@@ -44,18 +44,14 @@ export function commandHelp(command: CommandSpec): string {
 
 export function synopsis(command: CommandSpec): string {
   const shown = command.options.filter((option) => option.hidden !== true);
-  const options = shown.map((option) => `[${optionWord(option)}]`).join(" ");
+  const options = shown.map(optionWord).join(" ");
   return ["hive", command.name, command.operands, options].filter((word) => word !== "").join(" ");
-}
-
-function optionUsage(option: OptionSpec): string {
-  const short = option.short === undefined ? "" : `-${option.short}, `;
-  return `${short}--${option.name}${option.value === undefined ? "" : ` ${option.value}`}`;
 }
 
 function optionWord(option: OptionSpec): string {
   const name = option.short === undefined ? `--${option.name}` : `-${option.short}`;
-  return option.value === undefined ? name : `${name} ${option.value}`;
+  const word = option.value === undefined ? name : `${name} ${option.value}`;
+  return option.isNeeded === true ? word : `[${word}]`;
 }
 
 function wrap(text: string, width: number): string[] {

@@ -1,13 +1,15 @@
 /** argv to a typed command line, checked against the command table. */
 import { parseArgs } from "node:util";
 import { GiB, KiB, MiB } from "../../base/bytes.ts";
-import { HiveError } from "../../base/errors.ts";
-import type { CommandSpec } from "./spec.ts";
+import { HiveError, assert } from "../../base/errors.ts";
+import { type CommandSpec, optionUsage } from "./spec.ts";
 
 export interface CommandLine {
   readonly operands: readonly string[];
   readonly flag: (name: string) => boolean;
   readonly text: (name: string) => string | undefined;
+  /** Of an option that the table says is needed. */
+  readonly given: (name: string) => string;
   /** A whole number; Usage when it is none. */
   readonly count: (name: string) => number | undefined;
   readonly bytes: (name: string) => number | undefined;
@@ -21,6 +23,12 @@ export function parseCommandLine(command: CommandSpec, words: readonly string[])
   if (positionals.length > command.operandsMax) {
     throw usage(command, `too many operands: ${positionals.slice(command.operandsMax).join(" ")}`);
   }
+  // As of a variable that is not set: the folder one is in would be taken for it.
+  if (positionals.includes("")) throw usage(command, "an operand is empty");
+  const empty = command.options.find(({ name }) => values.get(name) === "");
+  if (empty !== undefined) throw usage(command, `--${empty.name}: its value is empty`);
+  const absent = command.options.find(({ name, isNeeded }) => isNeeded && !values.has(name));
+  if (absent !== undefined) throw usage(command, `${optionUsage(absent)} is needed`);
   const text = (name: string): string | undefined => {
     const value = values.get(name);
     return typeof value === "string" ? value : undefined;
@@ -38,6 +46,11 @@ export function parseCommandLine(command: CommandSpec, words: readonly string[])
     operands: positionals,
     flag: (name) => values.get(name) === true,
     text,
+    given(name) {
+      const value = text(name);
+      assert(value !== undefined, `--${name} is needed`);
+      return value;
+    },
     count: (name) => read(name, parseCount, "a whole number"),
     bytes: (name) => read(name, parseBytes, "a size such as 512M or 4G"),
     share: (name) => read(name, parseShare, "a share from 0 to 1"),
@@ -86,10 +99,16 @@ function parseWords(command: CommandSpec, words: readonly string[]) {
     const parsed = parseArgs({ args: [...words], options, allowPositionals: true });
     return { values: new Map(Object.entries(parsed.values)), positionals: parsed.positionals };
   } catch (cause) {
-    // Node's own words, as far as they say what is wrong.
-    const [why = ""] = cause instanceof Error ? cause.message.split(/\.\s/) : [];
-    throw usage(command, why.charAt(0).toLowerCase() + why.slice(1), { cause });
+    throw usage(command, wrongWords(cause), { cause });
   }
+}
+
+/** Node's own words, as far as they say what is wrong. */
+function wrongWords(cause: unknown): string {
+  const [why = "", , hint = ""] = cause instanceof Error ? cause.message.split(/\.\s|\?\s/) : [];
+  const lead = why.charAt(0).toLowerCase() + why.slice(1);
+  // What looks like an option where a value should be.
+  return why.endsWith("is ambiguous") ? `${lead}: ${hint.replace(/^To/, "to")}` : lead;
 }
 
 function usage(command: CommandSpec, why: string, options: ErrorOptions = {}): HiveError {

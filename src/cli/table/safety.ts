@@ -43,13 +43,15 @@ export const safetyCommands = [
     operandsMax: 1,
     summary: "check a file, a folder or the whole drive against the peers",
     details:
-      "Asks every holder concerned to prove random leaves of its shards. With --deep every " +
-      "block is fetched from its holder and its hash compared. With --of it goes through the " +
+      "Asks every holder to prove a random leaf of each of its shards, with --deep many. Of a " +
+      "PATH the blocks of the files there are fetched from their holders instead, and their " +
+      "hashes compared; files that are short have none of their own, but lie in the pages of " +
+      "their folder, which the whole drive's check asks for. With --of it goes through the " +
       "groups that keep a folder of somebody else's, which you may verify or read, and brings " +
       "back what holders have lost: no key is needed for that. What you may only verify is " +
       "gone through by itself twice a day.",
     options: [
-      { name: "deep", summary: "fetch and compare every block" },
+      { name: "deep", summary: "ask for many leaves of each shard" },
       { name: "of", value: "NAME", summary: "somebody else's folder, as hive shares calls it" },
       json,
     ],

@@ -41,7 +41,10 @@ export const sharingCommands = [
       "lost, whether yours is on or not; whoever may read it may do that, too. hive(7) says what " +
       "a reader learns besides, and what holders do.",
     options: [
-      { name: "with", value: "PERSON", summary: "one of your contacts, or of your groups" },
+      {
+        name: "with", value: "PERSON", isNeeded: true,
+        summary: "one of your contacts, or of your groups",
+      },
       { name: "write", summary: "for writing too, and not for reading alone" },
       { name: "verify", summary: "for checking and mending what holders keep of it alone" },
       { name: "expires", value: "TIME", summary: "for so long: 90m, 12h, 30d" },
@@ -113,7 +116,10 @@ export const sharingCommands = [
       "is in them, once all is sealed anew. " +
       "What she has read or copied cannot be taken back; hive(7) says what else cannot.",
     options: [
-      { name: "from", value: "PERSON", summary: "one of your contacts, or of your groups" },
+      {
+        name: "from", value: "PERSON", isNeeded: true,
+        summary: "one of your contacts, or of your groups",
+      },
       { name: "drop-snapshots", summary: "let go of snapshots that have something of it" },
     ],
   },

@@ -7,6 +7,8 @@ export interface OptionSpec {
   /** What the value is, in capitals; absent for a switch. */
   readonly value?: string;
   readonly summary: string;
+  /** Without it there is nothing to do. */
+  readonly isNeeded?: boolean;
   /** Used between our own processes only: not in the help. */
   readonly hidden?: boolean;
 }
@@ -47,3 +49,9 @@ export const foreground: OptionSpec = {
 export const sealKeys: OptionSpec = {
   name: "passphrase", summary: "seal the key file under a passphrase (Argon2id)",
 };
+
+/** As it stands in the help and in messages. */
+export function optionUsage(option: OptionSpec): string {
+  const short = option.short === undefined ? "" : `-${option.short}, `;
+  return `${short}--${option.name}${option.value === undefined ? "" : ` ${option.value}`}`;
+}

@@ -4,7 +4,7 @@
  */
 import { HiveError } from "../../base/errors.ts";
 import type { DirectoryItem } from "../../base/filesystem.ts";
-import { type Cid, type Ino, type Name, parseName, rootIno } from "../../base/ids.ts";
+import { type Cid, type Ino, type Name, nameToText, parseName, rootIno } from "../../base/ids.ts";
 import { fileType, isFolderMode, typeMask } from "../../dag/inodes.ts";
 import { attempt } from "../attempt.ts";
 import type { Node } from "../state/nodes.ts";
@@ -110,7 +110,7 @@ function childIno(state: State, ino: Ino, text: string): Ino {
   const parent = directoryOf(state, ino);
   const name = parseName(text);
   const found = findName(state, parent, name);
-  if (found === undefined) throw new HiveError("NotFound", "tree.walk", name);
+  if (found === undefined) throw new HiveError("NotFound", "tree.walk", nameToText(name));
   return nodeOf(state, parent, found).ino;
 }
 

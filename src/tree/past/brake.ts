@@ -56,6 +56,7 @@ export class Brake implements Pick<DriveBrake, "status" | "goOn"> {
   async goOn(): Promise<void> {
     await this.#engaging;
     const before = await this.#before();
+    if (before === undefined && !this.isOn) throw nothingHeld();
     this.#watch.reset();
     this.#status = undefined;
     if (before === undefined) return;
@@ -66,9 +67,7 @@ export class Brake implements Pick<DriveBrake, "status" | "goOn"> {
   async undo(past: Past, changed: Changed): Promise<RestoreReport> {
     await this.#engaging;
     const before = await this.#before();
-    if (before === undefined) {
-      throw new HiveError("NotFound", "tree.brake", "nothing is held back");
-    }
+    if (before === undefined) throw nothingHeld();
     const report = await past.restore(nameOf(before), [], { exact: true, changed });
     await this.goOn();
     return report;
@@ -123,4 +122,8 @@ function lossOf(node: Node, inode: Inode): "deleted" | "overwritten" | undefined
   if (inode.links === 0) return "deleted";
   const isOther = node.inode.content !== inode.content && node.countedBytes > 0;
   return isOther ? "overwritten" : undefined;
+}
+
+function nothingHeld(): HiveError {
+  return new HiveError("NotFound", "tree.brake", "nothing is held back");
 }

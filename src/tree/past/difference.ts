@@ -1,5 +1,5 @@
 /** What changed between two moments, path by path. What both have in common is not looked at. */
-import { isFault } from "../../base/errors.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
 import type { Attributes } from "../../base/filesystem.ts";
 import { type Name, nameToText } from "../../base/ids.ts";
 import type { Difference } from "../../base/snapshots.ts";
@@ -16,6 +16,9 @@ export async function* differences(
 ): AsyncGenerator<Difference> {
   const [old, now] = [await sideOf(before, path), await sideOf(after, path)];
   const words = path.map((name) => nameToText(name as Name)).join("/");
+  if (old.attributes === undefined && now.attributes === undefined) {
+    throw new HiveError("NotFound", "tree.diff", `${words}: neither there then nor now`);
+  }
   yield* between(old, now, words);
 }
 

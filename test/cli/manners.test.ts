@@ -1,0 +1,59 @@
+/**
+ * What a shell expects of any program, and what it may not expect of a person: pipes that end
+ * early, a full device, folders that cannot be, words that are empty, descriptors that are closed.
+ */
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "tap";
+import { type Ran, root, run } from "../support/cli.ts";
+
+const main = join(root, "src", "cli", "main.ts");
+
+/** As a shell runs it, with `$HIVE` for the command. */
+function shell(line: string, home: string): Promise<Ran> {
+  const env = { ...process.env, HIVE_HOME: home, HIVE: `${process.execPath} ${main}` };
+  return run("bash", ["-c", `set -o pipefail; ${line}`], { env });
+}
+
+test("output that nobody reads, or that cannot be written, is no stack trace", async (t) => {
+  const home = mkdtempSync(join(tmpdir(), "hive-manners-"));
+  t.teardown(() => rmSync(home, { recursive: true, force: true }));
+  const [piped, full, mute] = await Promise.all([
+    shell("{ sleep 0.2; $HIVE help; } | true", home),
+    shell("$HIVE help >/dev/full", home),
+    shell("$HIVE bogus 2>/dev/full", home),
+  ]);
+  t.strictSame(piped, { code: 0, out: "", error: "" }, "whoever reads no more has enough");
+  t.equal(full.code, 1);
+  t.equal(full.error, "hive: standard output cannot be written: ENOSPC\n");
+  t.equal(mute.code, 2);
+});
+
+test("a home that cannot be is told, and not tried for ever", async (t) => {
+  const inFile = await shell("$HIVE init", "/etc/passwd");
+  t.equal(inFile.code, 2);
+  t.match(inFile.error, /^hive: not a directory: \/etc\/passwd\/config \(.*\)\nhive: hint: /);
+  const nowhere = await shell("timeout 60 $HIVE init", "/proc/nowhere");
+  t.equal(nowhere.code, 3);
+  t.match(nowhere.error, /^hive: not found: \/proc\/nowhere\/config \(home.make\)\n/);
+});
+
+test("a passphrase comes by any descriptor, and one that is closed is named", async (t) => {
+  const home = mkdtempSync(join(tmpdir(), "hive-manners-"));
+  t.teardown(() => rmSync(home, { recursive: true, force: true }));
+  const closed = await shell("$HIVE init --passphrase --passphrase-fd 9", home);
+  t.equal(closed.code, 2);
+  t.match(closed.error, /^hive: wrong usage: --passphrase-fd 9: nothing to read there/);
+
+  // An older Node comes first in PATH, which would pass no descriptor on.
+  const [tools, bin] = [join(home, "tools"), join(root, "scripts", "hive")];
+  await run("mkdir", [tools], {});
+  writeFileSync(join(tools, "node"), "#!/bin/sh\necho 'this is not the one' >&2\nexit 70\n");
+  chmodSync(join(tools, "node"), 0o755);
+  symlinkSync(bin, join(tools, "hive"));
+  const line = `PATH=${tools}:$PATH; hive init --passphrase --passphrase-fd 9 9<<<secret`;
+  const made = await shell(line, home);
+  t.equal(made.code, 0, made.error);
+  t.match(made.out, /^These 24 words are your drive/);
+});
