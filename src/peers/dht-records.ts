@@ -3,7 +3,7 @@
  * stores or answers a record asks here first. Anybody may carry them: they tell who signed, not
  * what is in the drive. Keys carry a version where their meaning may change.
  *
- *   /hive/head/OWNER         the newest head
+ *   /hive/head/OWNER         the newest head that the owner's own key signed; else a device's
  *   /hive/group/OWNER/GROUP  a placement group's newest manifest
  *   /hive/offer/PEER         a peer's newest offer
  *   /hive/slot/1/...         offers of a place; see slots.ts
@@ -60,7 +60,7 @@ function read(text: string, value: Uint8Array): Found | undefined {
   if (kind === "head") {
     const record = parseHead(value);
     const right = text === `/hive/head/${record.owner}`;
-    return right ? { kind, record, version: record.sequence } : undefined;
+    return right ? { kind, record, version: versionOf(record) } : undefined;
   }
   if (kind === "group") {
     const record = parseManifest(value);
@@ -76,6 +76,15 @@ function read(text: string, value: Uint8Array): Found | undefined {
   if (slot === undefined) return undefined;
   const offers = parseSlot(slot, value);
   return { kind: "slot", offers, version: offers.length };
+}
+
+/**
+ * What a device signed in the owner's stead goes behind all that he signed himself: nobody here can
+ * tell whether it was shut out since, and the highest number would hide the drive for good. Whoever
+ * finds the older head is led by it to those who have the newest.
+ */
+function versionOf({ by, sequence }: Head): number {
+  return by === undefined ? sequence : sequence - 2 ** 53;
 }
 
 /** An owner and a group in hex, and the words between. */

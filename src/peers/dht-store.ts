@@ -8,15 +8,19 @@ import { BaseDatastore } from "datastore-core";
 import { NotFoundError } from "@libp2p/interface";
 import { Libp2pRecord } from "@libp2p/record";
 import { base32 } from "multiformats/bases/base32";
+import { sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Offer } from "../base/records.ts";
-import { believe } from "./dht-records.ts";
+import { type Found, believe } from "./dht-records.ts";
 import type { Guest } from "./guests.ts";
 import { type Slot, encodeSlot, parseSlotKey, slotKey } from "./slots.ts";
 
 type Key = Parameters<BaseDatastore["get"]>[0];
+
+const { recordAgeMsMax } = limits.dht;
 
 interface Item {
   readonly name: string;
@@ -60,7 +64,7 @@ export class DhtStore extends BaseDatastore {
     const found = believeQuietly(record);
     const name = textOf(record.key);
     if (found?.kind === "slot") this.#putOffers(name, found.offers);
-    else if (found !== undefined) this.#putNewest({ ...this.#now(), name, ...found }, record.value);
+    else if (found !== undefined) this.#putNewest(name, found, record.value);
     this.#makeRoom();
     return key;
   }
@@ -92,7 +96,7 @@ export class DhtStore extends BaseDatastore {
     const slot = parseSlotKey(name);
     if (slot !== undefined) return this.#slotValue(slot);
     const item = this.#items.get(name);
-    const aged = item !== undefined && this.#isPast(item.keptAtMs, limits.dht.recordAgeMsMax);
+    const aged = item !== undefined && this.#isPast(item.keptAtMs, recordAgeMsMax);
     if (!aged) return item?.value;
     this.#forget(name);
     return undefined;
@@ -107,11 +111,16 @@ export class DhtStore extends BaseDatastore {
     return offers.length === 0 ? undefined : encodeSlot(offers);
   }
 
-  #putNewest(item: Omit<Item, "value">, value: Uint8Array): void {
-    const { name, version, keptAtMs, guest } = item;
+  #putNewest(name: string, found: Exclude<Found, { kind: "slot" }>, value: Uint8Array): void {
+    const { version } = found;
+    const { keptAtMs, guest } = this.#now();
     const known = this.#items.get(name);
-    if (known !== undefined && known.version > version) return;
-    this.#keep({ name, version, keptAtMs, guest, value: Buffer.from(value) });
+    const isFresh = known !== undefined && !this.#isPast(known.keptAtMs, recordAgeMsMax);
+    if (isFresh && known.version > version) return;
+    // Whoever sends it again does not make it his, and so does not take it along with what is his.
+    const isAgain = isFresh && sameBytes(known.value, value) && makerOf(found) !== guest?.peer;
+    const by = isAgain ? known.guest : guest;
+    this.#keep({ name, version, keptAtMs, guest: by, value: Buffer.from(value) });
   }
 
   #putOffers(slot: string, offers: readonly Offer[]): void {
@@ -194,6 +203,11 @@ export class DhtStore extends BaseDatastore {
     here?.delete(name);
     if (here?.size === 0) this.#slots.delete(slot);
   }
+}
+
+/** Who made it himself, as far as it says so. */
+function makerOf(found: Exclude<Found, { kind: "slot" }>): PeerId | undefined {
+  return found.kind === "group" ? undefined : found.record.peer;
 }
 
 /** Names of the peer and of the prefix that a thing came from; none for our own. */

@@ -166,7 +166,7 @@ async function lookUp(
 
 function newest(answers: readonly Answer[]): Found | undefined {
   let best: Found | undefined;
-  for (const { found } of answers) if (found.version > (best?.version ?? -1)) best = found;
+  for (const { found } of answers) if (found.version > (best?.version ?? -Infinity)) best = found;
   return best;
 }
 

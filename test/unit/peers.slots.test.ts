@@ -10,7 +10,7 @@ import { seededRandom } from "../../src/base/random.ts";
 import type { Offer } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { signHead, signOffer } from "../../src/crypt/records.ts";
+import { signDeviceCertificate, signHead, signOffer } from "../../src/crypt/records.ts";
 import { headKey, offerKey, selectRecord, validateRecord } from "../../src/peers/dht-records.ts";
 import { DhtStore } from "../../src/peers/dht-store.ts";
 import type { Guest } from "../../src/peers/guests.ts";
@@ -120,6 +120,59 @@ test("an old head that somebody sends again does not push out the newer one", (t
   kept.ms += limits.dht.recordAgeMsMax + 1;
   t.equal(kept.get(headKey(drive.owner)), undefined, "nobody has sent it for a month");
   t.equal(kept.store.bytes, 0);
+  t.end();
+});
+
+test("a device that was shut out does not hide the drive's head by a higher number", (t) => {
+  const kept = new Kept();
+  const drive = driveKeysOf(random.bytes(32));
+  const device = newKeys();
+  const certificate = signDeviceCertificate(drive, {
+    peer: device.peer, name: "lost", issuedAtMs: 1, expiresAtMs: limits.records.timeMsMax,
+  });
+  const told = (sequence: number) => ({
+    peer: device.peer, sequence, publishedAtMs: 1, sealed: Buffer.from("x"),
+  });
+  const signer = { owner: drive.owner, sign: device.sign, certificate };
+  const lost = signHead(signer, told(Number.MAX_SAFE_INTEGER)).bytes;
+  const [early, own] = [signHead(signer, told(1)).bytes, signHead(drive, told(7)).bytes];
+  const key = headKey(drive.owner);
+  for (const one of [early, lost, own, lost, early]) kept.put(key, one);
+  t.ok(kept.get(key)?.equals(own));
+  t.strictSame([selectRecord(key, [lost, own]), selectRecord(key, [early, lost])], [1, 1]);
+  kept.ms += limits.dht.recordAgeMsMax + 1;
+  kept.put(key, early);
+  t.ok(kept.get(key)?.equals(early), "where the owner says nothing, a device's is better than none");
+  t.end();
+});
+
+test("whoever sends another's record again does not push it out with his own", (t) => {
+  const kept = new Kept();
+  const headOf = (maker: PeerKeys) => {
+    const drive = driveKeysOf(random.bytes(32));
+    const { bytes } = signHead(drive, {
+      peer: maker.peer, sequence: 1, publishedAtMs: 1, sealed: Buffer.from("x"),
+    });
+    return { key: headKey(drive.owner), bytes };
+  };
+  const guestOf = ({ peer }: PeerKeys): Guest => ({ peer, prefix: `prefix of ${peer}` });
+  const [victim, evil] = [newKeys(), newKeys()];
+  const { key, bytes } = headOf(victim);
+  kept.put(key, bytes, guestOf(victim));
+  kept.put(key, bytes, guestOf(evil));
+  const flood = (): void => {
+    for (let at = 0; at < limits.dht.recordsPerPeerMax; at++) {
+      const own = headOf(evil);
+      kept.put(own.key, own.bytes, guestOf(evil));
+    }
+  };
+  flood();
+  t.ok(kept.get(key)?.equals(bytes));
+  const other = headOf(victim);
+  kept.put(other.key, other.bytes, guestOf(evil));
+  kept.put(other.key, other.bytes, guestOf(victim));
+  flood();
+  t.ok(kept.get(other.key)?.equals(other.bytes), "nor by being the first to send it");
   t.end();
 });
 
