@@ -225,6 +225,8 @@ export const networkLimits = {
     answerMsMax: 5_000,
     /** To find those who shall keep a record, and to give it to them; nobody waits for it. */
     publishTimeoutMs: 30_000,
+    /** Of one question: the longest record and what is around it. */
+    messageBytesMax: 80 * KiB,
     /** Streams of one connection that ask the DHT at once. */
     streamsMax: 16,
     /** Peers of one /24 or /48 in the routing table, which has 20 for each distance. */
@@ -273,6 +275,12 @@ export const networkLimits = {
     roomsRestMs: 5_000,
     /** Streams that one connection may have open to our protocol: two lanes and a spare pair. */
     lanesMax: 4,
+    /** All streams that one connection may open: the DHT takes one for each of its questions. */
+    openings: { perSecond: 64, burst: 512 },
+    /** Answers of 12 bytes, 150 in memory, that wait for a peer that takes nothing. */
+    untakenMax: 1_024,
+    /** Of one stream: a ping has 32, and somebody may go on for as long as it is open. */
+    pingBytesMax: KiB,
     /** What one lane, and all together, may have us hold at once: requests and their answers. */
     laneHeldBytesMax: 9 * MiB,
     heldBytesMax: 128 * MiB,
@@ -280,6 +288,8 @@ export const networkLimits = {
     /** Of one stream, under way or unread: a peer 100 ms away may send 20 MB/s. */
     windowBytesMax: 2 * MiB,
     connectionsMax: 256,
+    /** Links to peers: as many as there are connections, and as many again on their way. */
+    linksMax: 512,
     /** With fewer, a node dials whom it hears of on its LAN or in the DHT. */
     neighboursWanted: 16,
     dialsMax: 16,
@@ -313,6 +323,8 @@ export const networkLimits = {
     /** What libp2p and the DHT remember of others, in entries and in bytes. */
     rememberedMax: 16_384,
     rememberedBytesMax: 32 * MiB,
+    /** Of a peer: twice what sixteen addresses, some by relays, take with their signature. */
+    rememberedEntryBytesMax: 8 * KiB,
     recordBytesMax: 64 * KiB,
     resolveTimeoutMs: 10_000,
     /** Other people's public blocks in Helia's own store. */

@@ -26,6 +26,7 @@ import type { Guest } from "./guests.ts";
 import { type Pass, isPass, isPlainAddress, passOf } from "./invite.ts";
 import type { Ipfs } from "./ipfs.ts";
 import { Link, shardProtocol } from "./link.ts";
+import { Links } from "./links.ts";
 import { type Request, encodeHello, parseList } from "./message.ts";
 import type { Node } from "./node.ts";
 import type { ConnectOptions, Peers, PeersNeeds, PeersOptions } from "./peers.ts";
@@ -51,7 +52,7 @@ export class Hub extends ShardCalls implements Peers {
   readonly #node: Node;
   readonly #book: Book;
   readonly #answers: Answers;
-  readonly #links = new Map<PeerId, Link>();
+  readonly #links: Links;
   /** Invites by which we came to those we are connected with. */
   readonly #passes = new Map<PeerId, Pass>();
   readonly #door: Door;
@@ -73,6 +74,10 @@ export class Hub extends ShardCalls implements Peers {
     this.#meter = own.meter;
     this.self = own.keys.peer;
     this.#book = new Book(needs, { self: this.self });
+    this.#links = new Links({
+      make: (peer) => this.#newLink(peer),
+      isConnected: (peer) => this.#node.getConnections(peerIdFromString(peer)).length > 0,
+    });
     const shared = { ...needs, ...own, meter: this.#meter };
     this.ranging = new Ranging({ ...shared, places: needs.places, world: needs.world }, options);
     this.#answers = new Answers({
@@ -122,7 +127,7 @@ export class Hub extends ShardCalls implements Peers {
       const peer = parsePeerId(event.detail.toString());
       this.#answers.forget(peer);
       this.#book.lost(peer);
-      this.#links.delete(peer);
+      this.#links.forget(peer);
       this.#passes.delete(peer);
     });
     this.#beginning.step();
@@ -214,16 +219,18 @@ export class Hub extends ShardCalls implements Peers {
     stack.defer(async () => {
       while (await this.#book.flush({ isEnd: true }));
     });
-    for (const link of this.#links.values()) stack.defer(() => link.close());
+    for (const link of this.#links.all()) stack.defer(() => link.close());
     // Had it failed to open, whoever asked for it was told.
     const ipfs = await this.#ipfs?.catch(() => undefined);
     if (ipfs !== undefined) stack.use(ipfs);
   }
 
   protected link(peer: PeerId): Link {
-    const known = this.#links.get(peer);
-    if (known !== undefined) return known;
-    const link = new Link({
+    return this.#links.of(peer);
+  }
+
+  #newLink(peer: PeerId): Link {
+    return new Link({
       clock: this.#needs.clock,
       meter: this.#meter,
       connect: (signal) => this.#connection(peer, signal),
@@ -231,8 +238,6 @@ export class Hub extends ShardCalls implements Peers {
       onGreeted: (answer) => this.#greeted(peer, answer),
       onRoundTrip: (ms) => this.#book.answered(peer, ms),
     });
-    this.#links.set(peer, link);
-    return link;
   }
 
   async #connection(peer: PeerId, signal: AbortSignal | undefined): Promise<Connection> {

@@ -41,6 +41,11 @@ export class Link {
     this.#needs = needs;
   }
 
+  /** Requests that have a seat now. */
+  get underway(): number {
+    return this.#gates.control.taken + this.#gates.bulk.taken;
+  }
+
   async call(
     request: Request, payload: Uint8Array, options: ReadOptions = {},
   ): Promise<Uint8Array> {
