@@ -9,7 +9,7 @@ import { HiveError, isFault } from "../base/errors.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import { type Guest, Guests } from "./guests.ts";
+import { type Cost, type Guest, Guests } from "./guests.ts";
 import type { Request } from "./message.ts";
 import type { Meter } from "./pipe.ts";
 import { prefixOf } from "./prefix.ts";
@@ -77,11 +77,13 @@ export class Door {
     });
   }
 
-  /** Counts a message of another protocol; false when he has had his share. */
-  counts(connection: Connection, bytes: number): boolean {
+  /** Counts messages of another protocol; false when he has had his share. */
+  counts(connection: Connection, { requests, bytes }: Cost): boolean {
     const guest = guestOf(connection);
     try {
-      this.#guests.admit(guest, { requests: 1, bytes });
+      this.#guests.admit(guest, { requests: 0, bytes });
+      // One by one: a thousand that come at once are not the last one that he may ask.
+      for (let at = 0; at < requests; at++) this.#guests.admit(guest, { requests: 1, bytes: 0 });
       return true;
     } catch (error) {
       if (!isFault(error, "Busy")) throw error;
@@ -127,9 +129,12 @@ export function guestOf(connection: Connection): Guest {
   return { peer, prefix: prefixOf(connection.remoteAddr.toString()) };
 }
 
-/** What is done for nobody but owners and members, and devices of one's own drive. */
+/**
+ * What is done for nobody but owners and members, and devices of one's own drive. Whoever asks for
+ * a roll where there is none, or brings one that he came by, has shown nothing.
+ */
 function isProofOfTrust(request: Request): boolean {
   const { op } = request;
-  if (op === "device") return request.act !== "pair";
+  if (op === "device") return request.act === "root" || request.act === "block";
   return op === "store" || op === "read" || op === "prove";
 }

@@ -13,7 +13,9 @@ export class Remembered extends BaseDatastore {
   readonly #entries = new Map<string, Pair>();
   #bytes = 0;
 
+  /** An entry that is too long is passed over: it is told to whoever asks for that peer. */
   override put(key: Key, value: Uint8Array): Key {
+    if (value.length > limits.peers.rememberedEntryBytesMax) return key;
     this.#forget(key.toString());
     this.#entries.set(key.toString(), { key, value });
     this.#bytes += value.length;

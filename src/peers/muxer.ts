@@ -9,6 +9,8 @@ import type {
   AbortOptions, MessageStream, StreamMuxerFactory, StreamMuxerOptions,
 } from "@libp2p/interface";
 import { AbstractStreamMuxer } from "@libp2p/utils";
+import { Bucket, type BucketRate } from "../base/bucket.ts";
+import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { MuxDecoder, type MuxHead, encodeMuxHead, muxFlags, muxTypes } from "./mux-frame.ts";
 import { MuxedStream } from "./muxed-stream.ts";
@@ -17,8 +19,13 @@ type Bytes = Parameters<MessageStream["send"]>[0];
 type Pieces = Exclude<Bytes, Uint8Array>;
 
 export interface MuxerOptions extends StreamMuxerOptions {
+  readonly clock: Pick<Clock, "monotonicMs">;
   /** Of each direction. */
   readonly streamsMax: number;
+  /** Streams that the other end may open: one that it ends at once cost us its beginning. */
+  readonly openings: BucketRate;
+  /** Words without payload that wait while the other end takes nothing. */
+  readonly untakenMax: number;
   readonly windowBytesMax: number;
   /** Payload of one frame: what others wait for at most. */
   readonly frameBytesMax: number;
@@ -39,6 +46,8 @@ class Muxer extends AbstractStreamMuxer<MuxedStream> {
   #current: MuxedStream | undefined;
   /** Those for which something came that they were not given yet. */
   readonly #due = new Set<MuxedStream>();
+  readonly #openings: Bucket;
+  #untaken = 0;
   #nextNumber: number;
 
   constructor(below: MessageStream, options: MuxerOptions) {
@@ -46,6 +55,8 @@ class Muxer extends AbstractStreamMuxer<MuxedStream> {
     this.#options = options;
     this.#isDialler = below.direction === "outbound";
     this.#nextNumber = this.#isDialler ? 1 : 2;
+    this.#openings = new Bucket(options.openings, options.clock.monotonicMs());
+    below.addEventListener("drain", () => { this.#untaken = 0; });
     this.#decoder = new MuxDecoder({
       begins: (head) => this.#begin(head),
       brings: (piece) => this.#bring(piece),
@@ -123,11 +134,17 @@ class Muxer extends AbstractStreamMuxer<MuxedStream> {
     const isTheirs = (number % 2 === 0) === this.#isDialler;
     if (!isTheirs) throw corrupt(`stream ${number}`);
     if (this.#byNumber.has(number)) return;
-    if (this.status !== "open" || this.#count("inbound") >= this.#options.streamsMax) {
-      this.#frame(number, { type: muxTypes.window, flags: muxFlags.reset, length: 0 });
-      return;
-    }
-    this.onRemoteStream(this.#newStream(number, "inbound"));
+    if (this.#mayAccept()) return this.onRemoteStream(this.#newStream(number, "inbound"));
+    this.#frame(number, { type: muxTypes.window, flags: muxFlags.reset, length: 0 });
+  }
+
+  #mayAccept(): boolean {
+    const { clock, streamsMax } = this.#options;
+    if (this.status !== "open" || this.#count("inbound") >= streamsMax) return false;
+    const nowMs = clock.monotonicMs();
+    if (this.#openings.left(nowMs) < 1) return false;
+    this.#openings.spend(1, nowMs);
+    return true;
   }
 
   #newStream(number: number, direction: "inbound" | "outbound"): MuxedStream {
@@ -151,7 +168,16 @@ class Muxer extends AbstractStreamMuxer<MuxedStream> {
   #frame(stream: number, frame: Omit<MuxHead, "stream">, payload?: Pieces): boolean {
     const head = encodeMuxHead({ ...frame, stream });
     payload?.prepend(head);
-    return this.send(payload ?? head);
+    const isRoom = this.send(payload ?? head);
+    if (!isRoom && payload === undefined) this.#waits();
+    return isRoom;
+  }
+
+  /** Streams wait until there is room; words do not, which answer what the other end says. */
+  #waits(): void {
+    this.#untaken++;
+    if (this.#untaken <= this.#options.untakenMax) return;
+    this.maConn.abort(new HiveError("Busy", "peers.mux", "asks and takes no answers"));
   }
 
   #leave(length: number): void {

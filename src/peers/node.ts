@@ -9,10 +9,11 @@ import { type KadDHT, type KadDHTComponents, type SelectFn, type ValidateFn }
 import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
 import { mdns } from "@libp2p/mdns";
 import { noise } from "@libp2p/noise";
-import { type Ping, ping } from "@libp2p/ping";
+import { type Ping, type PingComponents, ping } from "@libp2p/ping";
 import { preSharedKey } from "@libp2p/pnet";
 import { tcp } from "@libp2p/tcp";
 import { type Libp2pOptions, createLibp2p } from "libp2p";
+import { HiveError } from "../base/errors.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { muxer } from "./muxer.ts";
@@ -84,7 +85,8 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
     connectionEncrypters: [options.encryption === "tls" ? socketTls() : noise()],
     ...protectorOf(options.networkKey),
     streamMuxers: [muxer({
-      streamsMax, windowBytesMax: peers.windowBytesMax, frameBytesMax: peers.sliceBytes,
+      clock: needs.clock, streamsMax, openings: peers.openings, untakenMax: peers.untakenMax,
+      windowBytesMax: peers.windowBytesMax, frameBytesMax: peers.sliceBytes,
     })],
     peerDiscovery: options.mdns ? [mdns({ serviceTag: "hive.local", interval: mdnsMs })] : [],
     connectionManager: {
@@ -103,7 +105,7 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
     connectionMonitor: { enabled: false },
     services: {
       identify: identify({ protocolPrefix: "hive" }),
-      ping: ping({ protocolPrefix: "hive" }),
+      ping: pingOf,
       dht: dhtOf(options.dht),
       ...more,
     },
@@ -155,7 +157,9 @@ function dhtOf(options: DhtOptions): (components: KadDHTComponents) => KadDHT {
       datastore: options.records,
       registrar: guarded(components.registrar, options.guard),
     }));
-    const { routingTable } = dht as KadDHT & { readonly routingTable: RoutingTable };
+    const { routingTable, rpc } = dht as KadDHT & DhtInside;
+    // Nobody of ours provides anything so, and all addresses that somebody sends would be kept.
+    for (const type of providing) Reflect.deleteProperty(rpc.handlers, type);
     const { prefixOf = farPrefixOf } = options;
     keepDiverse(routingTable, (peer) => {
       const [connection] = components.connectionManager.getConnections(peer);
@@ -165,10 +169,29 @@ function dhtOf(options: DhtOptions): (components: KadDHTComponents) => KadDHT {
   };
 }
 
+function pingOf(components: PingComponents): Ping {
+  const registrar = guarded(components.registrar, briefly);
+  return ping({ protocolPrefix: "hive" })(withParts(components, { registrar }));
+}
+
+/**
+ * libp2p answers a ping with the very bytes, and until they are taken it keeps all that comes: a
+ * peer who sends on and takes nothing would have it keep ten seconds of his line.
+ */
+function briefly(answer: StreamHandler): StreamHandler {
+  return (stream, connection) => {
+    let leftBytes: number = limits.peers.pingBytesMax;
+    const answered = answer(stream, connection);
+    stream.addEventListener("message", ({ data }) => {
+      leftBytes -= data.byteLength;
+      if (leftBytes < 0) stream.abort(new HiveError("Busy", "peers.ping", "more than a ping"));
+    });
+    return answered;
+  };
+}
+
 /** The same parts but these: the DHT keeps its records apart from what libp2p remembers. */
-function withParts(
-  components: KadDHTComponents, parts: Partial<KadDHTComponents>,
-): KadDHTComponents {
+function withParts<T extends object>(components: T, parts: Partial<T>): T {
   return new Proxy(components, {
     get: (target, name) => Reflect.get(Object.hasOwn(parts, name) ? parts : target, name),
   });
@@ -188,6 +211,14 @@ function guarded(
     },
   });
 }
+
+/** What is public of libp2p's DHT, and missing in its type. */
+interface DhtInside {
+  readonly routingTable: RoutingTable;
+  readonly rpc: { readonly handlers: Readonly<Record<string, object>> };
+}
+
+const providing = ["ADD_PROVIDER", "GET_PROVIDERS"] as const;
 
 /** Our lanes, the DHT's queries, identify and pings of one connection. */
 const streamsMax = 128;

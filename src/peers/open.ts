@@ -34,7 +34,7 @@ export async function openPeers(needs: PeersNeeds, options: PeersOptions): Promi
     }),
     encryption: options.encryption ?? "tls",
     datastore: new Remembered(),
-    dht: dhtPart(needs.clock, (connection, bytes) => door.counts(connection, bytes)),
+    dht: dhtPart(needs.clock, (connection, cost) => door.counts(connection, cost)),
     door,
     dialsFrom: needs.world?.dialsFrom,
   });

@@ -5,20 +5,25 @@
 import { test } from "tap";
 import type { Connection, Stream } from "@libp2p/interface";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
-import { isFault } from "../../src/base/errors.ts";
-import type { ShardId } from "../../src/base/ids.ts";
+import { HiveError, isFault } from "../../src/base/errors.ts";
+import { type PeerId, type ShardId, parseOwnerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { encodeRollAsk } from "../../src/crypt/device-roll.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signOffer } from "../../src/crypt/records.ts";
+import { rollHost } from "../../src/node/roll-host.ts";
 import { Book } from "../../src/peers/book.ts";
 import { Door } from "../../src/peers/door.ts";
 import { FrameDecoder } from "../../src/peers/frame.ts";
 import { Guests } from "../../src/peers/guests.ts";
 import { Holding, JointHolding } from "../../src/peers/holding.ts";
+import { Link } from "../../src/peers/link.ts";
+import { Links } from "../../src/peers/links.ts";
 import { encodeHello, encodeRequest, parseAnswer, parseList } from "../../src/peers/message.ts";
 import { prefixOf } from "../../src/peers/prefix.ts";
+import { Rolls } from "../../src/vault/rolls.ts";
 import { EvilPeer, send } from "../support/evil-peer.ts";
 import { faultOf } from "../support/faults.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";
@@ -188,6 +193,27 @@ test("who makes up peers by the thousand pushes out nobody that others know", (t
   t.end();
 });
 
+test("of peers that never came about no links are kept, and of others they stay", async (t) => {
+  const here = keysOf(0).peer;
+  const gone = new HiveError("Unavailable", "peers.dial", "nobody");
+  const links = new Links({
+    make: () => new Link({
+      clock: systemClock, meter: { sentBytes: 0, receivedBytes: 0 },
+      connect: () => Promise.reject(gone),
+      greeting: () => ({ version: "", payload: Buffer.alloc(0) }),
+      onGreeted() {}, onRoundTrip() {},
+    }),
+    isConnected: (peer) => peer === here,
+  });
+  const first = links.of(here);
+  for (let number = 1; number <= 2 * limits.peers.linksMax; number++) {
+    const fault = await faultOf(links.of(`made up ${number}` as PeerId).greet());
+    if (fault !== "Unavailable") t.fail(fault);
+  }
+  t.ok(links.size <= limits.peers.linksMax, `${links.size} links`);
+  t.equal(links.of(here), first);
+});
+
 test("a friend is remembered over a restart and never makes room", async (t) => {
   const clock = new HandClock();
   const books = new MemoryKeyValue();
@@ -232,6 +258,23 @@ test("a flood of requests is told Busy, then its connection ends; others are ser
     throw new Error("closed");
   });
   t.not(again, "none", "and he is not let in again at once");
+});
+
+test("who asks for a roll that nobody has is a stranger still", async (t) => {
+  const rolls = new Rolls({ books: new MemoryKeyValue(), keeps: () => false });
+  await using node = await openTestNode({ more: { devices: rollHost(rolls, {}) } });
+  await using evil = await EvilPeer.open();
+  const stream = await evil.dial(node.address);
+  const kinds = new Map<string, number>();
+  count(stream, kinds);
+  const ask = encodeRollAsk({ owner: parseOwnerId("ab".repeat(32)), known: Buffer.alloc(32) });
+  send(stream, encodeRequest(1, { op: "device", act: "askRoll" }), ask);
+  while (kinds.get("ok") !== 1) await new Promise(setImmediate);
+  const asked = 2 * limits.guests.requestsBurst;
+  for (let id = 2; id <= asked + 1; id++) send(stream, encodeRequest(id, range));
+  const answered = () => [...kinds.values()].reduce((sum, count) => sum + count, 0);
+  while (stream.status === "open" && answered() <= asked) await new Promise(setImmediate);
+  t.ok(kinds.has("Busy"), `${JSON.stringify([...kinds])}`);
 });
 
 test("nobody hears of other peers before he has told of himself", async (t) => {

@@ -4,14 +4,23 @@ import { byteStream, multiaddrConnectionPair } from "@libp2p/utils";
 import { yamux } from "@libp2p/yamux";
 import { test } from "tap";
 import { KiB, MiB } from "../../src/base/bytes.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { MuxDecoder, type MuxHead, encodeMuxHead, muxFlags, muxTypes } from "../../src/peers/mux-frame.ts";
+import {
+  MuxDecoder, type MuxHead, encodeMuxHead, muxFlags, muxHeadBytes, muxTypes,
+} from "../../src/peers/mux-frame.ts";
 import { muxer } from "../../src/peers/muxer.ts";
 
 const { windowBytesMax, sliceBytes } = limits.peers;
 const streamsMax = 8;
-const ours = muxer({ streamsMax, windowBytesMax, frameBytesMax: sliceBytes })();
+const openings = { perSecond: 10, burst: 40 };
+const untakenMax = 50;
+let shiftMs = 0;
+const clock = { monotonicMs: () => systemClock.monotonicMs() + shiftMs };
+const ours = muxer({
+  clock, streamsMax, openings, untakenMax, windowBytesMax, frameBytesMax: sliceBytes,
+})();
 const theirs = yamux({ enableKeepAlive: false })() as StreamMuxerFactory;
 
 /** What libp2p's interface does not tell of a stream. */
@@ -216,6 +225,58 @@ test("a ping is answered, more streams than fit are reset, and strangers' frames
   t.equal(into.status, "open");
   tell({ type: muxTypes.goAway, stream: 0 });
   await until("all ends", () => streams.every(({ status }) => status === "closed"));
+});
+
+test("who asks on and on, and takes no answers, is hung up on", async (t) => {
+  const asking: Readonly<Record<string, (at: number) => Partial<MuxHead>>> = {
+    pings: (length) => ({ type: muxTypes.ping, flags: muxFlags.open, stream: 0, length }),
+    "streams that are refused": (at) => ({ ...opening, stream: 2 * at + 1 }),
+  };
+  for (const [name, frame] of Object.entries(asking)) {
+    const { into, say: tell } = raw();
+    // As a socket whose other end reads nothing.
+    Object.assign(into, { writableNeedsDrain: true });
+    let said = 0;
+    while (into.status === "open" && said < 10 * untakenMax) {
+      tell(frame(said++));
+      if (said % 20 === 0) await new Promise(setImmediate);
+    }
+    await until(name, () => into.status !== "open");
+    t.ok(said <= 3 * untakenMax, `${said} ${name}`);
+  }
+});
+
+test("who takes the answers now and then may ask on", async (t) => {
+  const { into, heads, say: tell } = raw();
+  for (let round = 1; round <= 5; round++) {
+    Object.assign(into, { writableNeedsDrain: true });
+    for (let at = 0; at < untakenMax - 1; at++) {
+      tell({ type: muxTypes.ping, flags: muxFlags.open, stream: 0, length: at });
+    }
+    await until("all wait", () => into.writeBufferLength === (untakenMax - 1) * muxHeadBytes);
+    into.dispatchEvent(new Event("drain"));
+    await until("answers", () => heads.length === round * (untakenMax - 1));
+  }
+  t.equal(into.status, "open");
+});
+
+test("streams that are opened and ended at once are few in a time", async (t) => {
+  const { into, heads, streams, say: tell } = raw();
+  let next = 1;
+  const open = (count: number): void => {
+    for (let at = 0; at < count; at++, next += 2) {
+      tell({ ...opening, stream: next }, { type: muxTypes.window, flags: muxFlags.reset, stream: next });
+    }
+  };
+  const refused = () => heads.filter(({ flags }) => flags === muxFlags.reset).length;
+  open(openings.burst + 20);
+  await until("refusals", () => streams.length + refused() >= openings.burst + 20);
+  t.ok(streams.length < openings.burst + 20 && streams.length >= openings.burst, `${streams.length}`);
+  t.equal(into.status, "open");
+  shiftMs += 1_000 * openings.burst / openings.perSecond;
+  const before = streams.length;
+  open(openings.burst);
+  await until("they are taken again", () => streams.length === before + openings.burst);
 });
 
 test("frames come in pieces as they are cut, whole or byte by byte", (t) => {

@@ -1,0 +1,157 @@
+/**
+ * Floods by way of libp2p's own protocols: what a node would do, keep or give away for whoever asks
+ * for much at once, by real nodes. Those of our own protocol are in peers.guests.test.ts.
+ */
+import type { Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { Key } from "interface-datastore";
+import { test } from "tap";
+import { KiB, MiB } from "../../src/base/bytes.ts";
+import { limits } from "../../src/base/limits.ts";
+import { systemRandom } from "../../src/base/random.ts";
+import { Remembered } from "../../src/peers/memory.ts";
+import { MessageCount } from "../../src/peers/message-count.ts";
+import { openBareNode } from "../support/bare-node.ts";
+import { openTestNode } from "../support/peer-nodes.ts";
+
+test("messages are counted, however they are cut and however many come at once", (t) => {
+  const random = systemRandom;
+  const lengths = [0, 1, 127, 128, 300, 0, 0, 7_000, 5];
+  const whole = Buffer.concat(lengths.map((length) => Buffer.concat([varint(length), Buffer.alloc(length)])));
+  t.equal(new MessageCount().push(whole), lengths.length);
+  t.equal(new MessageCount().push([whole, whole]), 2 * lengths.length);
+  for (let round = 0; round < 20; round++) {
+    const messages = new MessageCount();
+    let count = 0;
+    for (let at = 0; at < whole.length;) {
+      const end = at + 1 + random.below(round < 2 ? 3 : 4_000);
+      count += messages.push(whole.subarray(at, end));
+      at = end;
+    }
+    t.equal(count, lengths.length);
+  }
+  t.end();
+});
+
+test("a thousand questions to the DHT in one piece are a thousand requests", async (t) => {
+  await using node = await openTestNode();
+  await using evil = await openBareNode({ listen: [] });
+  const stream = await patiently(() => {
+    return evil.node.dialProtocol(multiaddr(node.address), "/hive/kad/1.0.0");
+  });
+  const answers = answersOf(stream);
+  // FIND_NODE, and a key of 32 bytes.
+  const question = Buffer.concat([Buffer.from([36, 8, 4, 18, 32]), systemRandom.bytes(32)]);
+  stream.send(Buffer.concat(Array.from({ length: 1_000 }, () => question)));
+  await over(stream, () => answers.count >= 1_000);
+  t.ok(answers.count <= limits.guests.requestsBurst, `${answers.count} answers`);
+  await using honest = await openTestNode();
+  t.equal(await patiently(() => honest.peers.connect(node.address)), node.keys.peer);
+});
+
+test("what a peer tells of itself by the thousand is told to nobody", async (t) => {
+  await using node = await openTestNode();
+  await using evil = await openBareNode({ listen: [] });
+  await using asker = await openBareNode({ listen: [] });
+  const self = evil.node.peerId.toMultihash().bytes;
+  const addresses = Array.from({ length: 3_000 }, (_, at) => {
+    return field(2, multiaddr(`/ip4/192.0.2.1/tcp/${1 + at}`).bytes);
+  });
+  // ADD_PROVIDER of a block, by itself at all these.
+  const cid = Buffer.concat([Buffer.from([1, 0x55, 0x12, 32]), systemRandom.bytes(32)]);
+  const provider = field(9, Buffer.concat([field(1, self), ...addresses]));
+  const telling = await patiently(() => {
+    return evil.node.dialProtocol(multiaddr(node.address), "/hive/kad/1.0.0");
+  });
+  const question = framed(Buffer.concat([Buffer.from([8, 4]), field(2, self)]));
+  telling.send(Buffer.concat([
+    framed(Buffer.concat([Buffer.from([8, 2]), field(2, cid), provider])), question,
+  ]));
+  const told = answersOf(telling);
+  await over(telling, () => told.count > 0);
+  const stream = await patiently(() => {
+    return asker.node.dialProtocol(multiaddr(node.address), "/hive/kad/1.0.0");
+  });
+  stream.send(question);
+  const answers = answersOf(stream);
+  await over(stream, () => answers.count > 0);
+  t.ok(answers.longestBytes < limits.peers.rememberedEntryBytesMax, `${answers.longestBytes} bytes`);
+  const long = await patiently(() => {
+    return asker.node.dialProtocol(multiaddr(node.address), "/hive/kad/1.0.0");
+  });
+  long.send(Buffer.concat([varint(limits.dht.messageBytesMax + 1), Buffer.alloc(100)]));
+  await over(long, () => false);
+  t.not(long.status, "open", "nor is one message longer than a record");
+});
+
+test("of a peer more is not remembered than a few addresses take", (t) => {
+  const remembered = new Remembered();
+  const key = new Key("/peers/x");
+  remembered.put(key, Buffer.alloc(limits.peers.rememberedEntryBytesMax, 1));
+  remembered.put(key, Buffer.alloc(limits.peers.rememberedEntryBytesMax + 1, 2));
+  t.equal(remembered.get(key)[0], 1, "what was known before stays");
+  t.end();
+});
+
+test("a ping that does not end is ended, and one of the usual length is answered", async (t) => {
+  await using node = await openTestNode();
+  await using evil = await openBareNode({ listen: [] });
+  const pinged = () => evil.node.services.ping.ping(multiaddr(node.address));
+  t.ok(await patiently(pinged) >= 0);
+  const stream = await patiently(() => {
+    return evil.node.dialProtocol(multiaddr(node.address), "/hive/ping/1.0.0");
+  });
+  stream.pause();
+  let sentBytes = 0;
+  while (stream.status === "open" && sentBytes < 16 * MiB) {
+    stream.send(Buffer.alloc(64 * KiB));
+    sentBytes += 64 * KiB;
+    await soon();
+  }
+  t.not(stream.status, "open", `${sentBytes} bytes were taken`);
+});
+
+/** Messages that came by it, as they come. */
+function answersOf(stream: Stream): { readonly count: number; readonly longestBytes: number } {
+  const messages = new MessageCount();
+  const came = { count: 0, longestBytes: 0 };
+  stream.addEventListener("message", ({ data }) => {
+    came.count += messages.push(data);
+    came.longestBytes = messages.longestBytes;
+  });
+  return came;
+}
+
+/** Bytes in a protobuf message. */
+function field(number: number, bytes: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from([number * 8 + 2]), varint(bytes.length), bytes]);
+}
+
+function framed(message: Uint8Array): Buffer {
+  return Buffer.concat([varint(message.length), message]);
+}
+
+/** A busy machine may be late for a handshake, which has a few seconds. */
+async function patiently<T>(act: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await act();
+    } catch (error) {
+      if (tries === 20) throw error;
+    }
+  }
+}
+
+async function over(stream: Stream, isEnough: () => boolean): Promise<void> {
+  while (stream.status === "open" && !isEnough()) await soon();
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Buffer.from([...bytes, rest]);
+    bytes.push(128 + rest % 128);
+  }
+}
+
+const soon = (): Promise<void> => new Promise((later) => setTimeout(later, 5));
