@@ -70,7 +70,8 @@ export class Audit implements Step {
       signal.throwIfAborted();
       this.#asked.set(state.segment, clock.now());
       const { leavesPerShard: leaves } = limits.agent;
-      await auditSegment(this.#needs, state, { leaves, signal, isAsked: isAsked(state) });
+      const asked = { leaves, signal, isAsked: isAsked(state) };
+      await auditSegment(this.#needs, state.segment, asked);
     }
     const sample = samples.next();
     if (sample !== undefined) await auditSample(this.#needs, sample, signal);
@@ -110,29 +111,44 @@ export function dueSegments(
   return due;
 }
 
-/** Asks all holders of a segment at once, or some of them. */
+/**
+ * Asks all holders of a segment at once, or some of them, as it lies now: others were asked before
+ * it, and meanwhile it may have left, or been moved. Then nobody is asked.
+ */
 export async function auditSegment(
   needs: AuditNeeds,
-  state: SegmentState,
+  segment: SegmentState["segment"],
   options: {
     readonly leaves: number; readonly signal: AbortSignal;
     readonly isAsked?: (peer: PeerId) => boolean;
   },
 ): Promise<readonly Finding[]> {
-  const record = await needs.health.record(state.segment, options.signal);
+  const state = needs.health.segment(segment);
+  if (state === undefined) return [];
+  const record = await needs.health.record(segment, options.signal);
   const { isAsked = () => true } = options;
-  const held = state.holders.flatMap((peer, index) => {
-    return peer !== undefined && isAsked(peer) ? [{ peer, index }] : [];
+  const held = state.holders.flatMap((holder, index) => {
+    return holder !== undefined && isAsked(holder) ? [{ segment, holder, index }] : [];
   });
-  const findings = await Promise.all(held.map(async ({ peer, index }) => {
-    const answer = await askHolder(needs, { record, peer, index }, options);
-    const outcome = outcomeOf(answer);
-    const isExcused = answer === "absent" && !(isProven(state) && isOwed(needs));
-    return { peer, index, segment: state.segment, outcome, isExcused };
+  const asked = await Promise.all(held.map(async (shard) => {
+    const { holder: peer, index } = shard;
+    return { shard, answer: await askHolder(needs, { record, peer, index }, options) };
   }));
   options.signal.throwIfAborted();
+  const told = asked.filter(({ shard, answer }) => !isMoved(needs, shard, answer));
+  const findings = told.map(({ shard: { holder: peer, index }, answer }): Finding => {
+    const isExcused = answer === "absent" && !(isProven(state) && isOwed(needs));
+    return { peer, index, segment, outcome: outcomeOf(answer), isExcused };
+  });
   await writeDown(needs, state, findings);
   return findings;
+}
+
+/** It was moved while its holder was asked, who let go of it as it was told: that is no lie. */
+function isMoved(
+  { health }: AuditNeeds, { segment, index, holder }: HeldShard, answer: Answer,
+): boolean {
+  return answer === "absent" && health.segment(segment)?.holders[index] !== holder;
 }
 
 async function writeDown(
@@ -162,9 +178,11 @@ async function auditSample(
   const outcomes: Outcome[] = [];
   let asked = 0;
   for (const { kept, leaves } of makeAudit({ shards, count: pace.leaves, random })) {
+    if (health.segment(kept.segment) === undefined) continue;
     const record = await health.record(kept.segment, signal);
     const answer = await askForLeaves(needs, { ...kept, record, peer }, { leaves, signal });
     signal.throwIfAborted();
+    if (isMoved(needs, kept, answer)) continue;
     const isExcused = answer === "absent" && !isOwed(needs);
     const found = outcomeOf(answer);
     outcomes.push(isExcused ? "late" : found);
@@ -175,6 +193,8 @@ async function auditSample(
     if (!isExcused) health.saw({ peer, verdict: "wrong", act: "prove" });
     await health.dropShard(kept);
   }
+  // All that was drawn has moved meanwhile: nobody was asked, which says nothing of the holder.
+  if (outcomes.length === 0) return samples.note(peer, { outcome: "late", leaves: 0 });
   const outcome = worst.find((one) => outcomes.includes(one)) ?? "late";
   // Each wrong answer was told of by itself, and all others are one.
   if (outcome !== "wrong") health.saw({ peer, verdict: outcome, act: "prove" });

@@ -49,6 +49,8 @@ export interface HeldShard {
 
 export interface Health {
   segments(): readonly SegmentState[];
+  /** As it is now; undefined for one that left since it was chosen. */
+  segment(segment: SegmentId): SegmentState | undefined;
   groups(): readonly Manifest[];
   /** Those that were drawn for the policy of this name. */
   groupsNamed(name: string): readonly GroupId[];
@@ -124,6 +126,10 @@ export function healthOf(parts: HealthNeeds): Health {
       const state = segments.get(segment);
       if (state === undefined) throw new HiveError("NotFound", "transfer.record", segment);
       return records.get(state, signal);
+    segment: (segment) => {
+      const state = segments.get(segment);
+      return state?.placed === true && !parts.outgoing.has(segment) ? state : undefined;
+    },
     },
     watch: (watcher) => witness.watch(watcher),
     saw: (observation) => witness.saw(observation),
