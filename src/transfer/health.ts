@@ -15,7 +15,7 @@ import type { GroupDrift } from "./groups/law.ts";
 import { type LogNeeds, learnLogs } from "./groups/logs.ts";
 import type { Placer } from "./groups/place.ts";
 import { type PublishNeeds, republishHead } from "./heads/publish.ts";
-import { type Lacking, dropShard, mendSegment, moveHolders } from "./placed/mend.ts";
+import { type Lacking, dropShard, findShards, mendSegment, moveHolders } from "./placed/mend.ts";
 import type { Mover } from "./placed/move.ts";
 import type { Outgoing } from "./placed/outgoing.ts";
 import type { Rescue } from "./placed/rescue.ts";
@@ -66,6 +66,8 @@ export interface Health {
   probeShard(shard: HeldShard, signal: AbortSignal): Promise<ProbedShard>;
   /** Brings shards of a segment to their members; answers which were taken. */
   mendSegment(lacking: Lacking, signal: AbortSignal): Promise<ReadonlySet<number>>;
+  /** Which of these another device has brought: the books here do not say so before. */
+  findShards(lacking: Lacking, signal: AbortSignal): Promise<ReadonlySet<number>>;
   /** These segments are lost, and no others: what is here of them goes up again. */
   rescue(lost: readonly SegmentId[]): Promise<number>;
   /** Sends head and manifests again, for members who were away. */
@@ -124,6 +126,10 @@ export function healthOf(parts: HealthNeeds): Health {
     },
     record: async (segment, signal) => {
       const state = segments.get(segment);
+    segment: (segment) => {
+      const state = segments.get(segment);
+      return state?.placed === true && !parts.outgoing.has(segment) ? state : undefined;
+    },
       if (state === undefined) throw new HiveError("NotFound", "transfer.record", segment);
       return records.get(state, signal);
     segment: (segment) => {

@@ -56,11 +56,9 @@ export async function mendSegment(
   if (state === undefined || manifest === undefined) return new Set();
   const record = await needs.records.get(state, signal);
   const parcel = { record, manifest };
-  const there = needs.devices.areOthers
-    ? await alreadyThere(needs, parcel, indexes, signal) : new Map<number, PeerId>();
-  await moveHolders(needs, segment, there);
+  const there = await broughtByOthers(needs, parcel, indexes, signal);
   const left = indexes.filter((index) => !there.has(index));
-  if (left.length === 0) return new Set(there.keys());
+  if (left.length === 0) return there;
   const brought = await bringHome({ k: record.k, indexes: left }, {
     give: (index) => givenBefore(needs, parcel, index, signal),
     make(lacking, have) {
@@ -71,7 +69,27 @@ export async function mendSegment(
     },
     place: (shards) => placeShards(needs, parcel, shards, signal),
   });
-  return new Set([...there.keys(), ...brought]);
+  return new Set([...there, ...brought]);
+}
+
+/** Which of these shards another device has brought to their members; the books know it then. */
+export async function findShards(
+  needs: MendNeeds, { segment, indexes }: Lacking, signal: AbortSignal,
+): Promise<ReadonlySet<number>> {
+  const state = needs.segments.get(segment);
+  const manifest = state === undefined ? undefined : needs.groups.get(state.group);
+  if (state === undefined || manifest === undefined) return new Set();
+  const record = await needs.records.get(state, signal);
+  return await broughtByOthers(needs, { record, manifest }, indexes, signal);
+}
+
+async function broughtByOthers(
+  needs: MendNeeds, parcel: Parcel, indexes: readonly number[], signal: AbortSignal,
+): Promise<ReadonlySet<number>> {
+  if (!needs.devices.areOthers) return new Set();
+  const there = await alreadyThere(needs, parcel, indexes, signal);
+  await moveHolders(needs, parcel.record.segment, there);
+  return new Set(there.keys());
 }
 
 /** From a holder whose seat was given away, if it still answers. */
