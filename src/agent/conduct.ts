@@ -132,8 +132,20 @@ export class Conduct {
     this.#note(peer, { atMs: this.#clock.now(), outcome: "late" }, { isProof: false });
   }
 
+  /**
+   * A clock that was set back takes what is remembered along before anything new is: else the next
+   * look would move what was seen just now as far into the past, and take a hiccup for a death.
+   */
+  #followClock(nowMs: number): void {
+    const passedMs = nowMs - (this.#lookedAtMs ?? nowMs);
+    if (passedMs >= 0) return;
+    this.#excuse(passedMs, nowMs);
+    this.#lookedAtMs = nowMs;
+  }
+
   /** Proofs alone have deadlines: whatever else it says or gives is neither late nor in time. */
   #note(peer: PeerId, observation: Observed, { isProof }: { readonly isProof: boolean }): void {
+    this.#followClock(observation.atMs);
     const before = this.#histories.get(peer) ?? noHistory;
     const after = remember(before, observation);
     const { lateness } = isProof ? after : before;

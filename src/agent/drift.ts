@@ -211,21 +211,25 @@ export class DriftStep implements Step {
     return restMs <= 0 || restMs > limits.agent.restMsMin;
   }
 
-  /** A member in doubt stays so from the first look that saw it, and until one that did not. */
+  /**
+   * A member in doubt stays so from the first look that saw it, and until one that did not: by a
+   * clock that nobody sets, as one that is put right after a start would make every doubt old.
+   */
   #remember(drifts: readonly GroupDrift[]): void {
-    const nowMs = this.#needs.clock.now();
+    const nowMs = this.#needs.clock.monotonicMs();
     const before = this.#doubts;
     this.#doubts = new Map(drifts.flatMap(({ manifest: { group }, doubtful }) => {
       return doubtful.map((peer) => {
         const key = `${group}/${peer}`;
-        return [key, Math.min(before.get(key) ?? nowMs, nowMs)] as const;
+        return [key, before.get(key) ?? nowMs] as const;
       });
     }));
   }
 
   #isOverdue(group: GroupId, peer: PeerId): boolean {
     const sinceMs = this.#doubts.get(`${group}/${peer}`);
-    return sinceMs !== undefined && this.#needs.clock.now() - sinceMs >= limits.agent.doubtMs;
+    const nowMs = this.#needs.clock.monotonicMs();
+    return sinceMs !== undefined && nowMs - sinceMs >= limits.agent.doubtMs;
   }
 }
 

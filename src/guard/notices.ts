@@ -8,7 +8,7 @@ import type { GroupId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 
 export interface Notice {
-  /** By the giver's clock; 0 takes the notice back. */
+  /** 0 takes the notice back; no more is read in it, as the giver's clock may be days off. */
   readonly untilMs: number;
   /** The groups whose seats are given up; undefined for all. */
   readonly groups: readonly GroupId[] | undefined;
@@ -20,6 +20,7 @@ interface Heard {
 }
 
 export class Notices {
+  /** Of a clock that nobody sets. */
   readonly #nowMs: () => number;
   readonly #heard = new Map<PeerId, Heard>();
   readonly #listeners = new Set<() => void>();
@@ -36,11 +37,10 @@ export class Notices {
   hear(peer: PeerId, { untilMs, groups }: Notice): void {
     const wasKnown = this.#holding(peer) !== undefined;
     this.#heard.delete(peer);
-    const nowMs = this.#nowMs();
     if (untilMs === 0) return;
     this.#forgetOld();
-    // A clock that is ahead of ours must not make a notice last.
-    const heldMs = Math.min(untilMs, nowMs + limits.leave.noticeHoldsMs);
+    // By our own clock: it is told again long before that, for as long as it is meant.
+    const heldMs = this.#nowMs() + limits.leave.noticeHoldsMs;
     const named = groups === undefined ? undefined : new Set(groups);
     this.#heard.set(peer, { untilMs: heldMs, groups: named });
     if (!wasKnown) for (const listener of this.#listeners) listener();

@@ -50,6 +50,6 @@ export async function openHouse(
   const booksDamaged = books.mending !== "none";
   const vault = parts.use(await openVault({ ...vaultNeeds, books, booksDamaged }, config));
   met.vault = vault;
-  const notices = new Notices(() => clock.now());
+  const notices = new Notices(() => clock.monotonicMs());
   return { keys, ledger, vault, met, notices, openBooks };
 }

@@ -113,7 +113,7 @@ test("what a guest writes is audited, mended, verified and given back", { timeou
       sampled: async () => undefined, sent: () => undefined,
     };
     const guests = parts.use(new Guests({
-      ...shared, coder: openCoder(), notices: new Notices(() => clock.now()), ledger: { tally },
+      ...shared, coder: openCoder(), notices: new Notices(() => clock.monotonicMs()), ledger: { tally },
       company: { network: view as never, traffic }, onPublished: () => undefined,
       guest: () => ({ source: store, census: { census: async (blocks) => tree?.census(blocks) } }),
     }, { usual: { settleMs: 0 }, deadAfterMs: 2_000, auditIntervalMs: 300 }));
