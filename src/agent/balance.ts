@@ -57,7 +57,9 @@ export class Balance implements Step {
   async #seats(offers: readonly Offer[]): Promise<readonly SeatLoad[]> {
     const { health } = this.#needs;
     const there = new Set(offers.map(({ peer }) => peer));
-    const settled = health.drifts().filter((drift) => isSettled(drift, there));
+    const settled = health.drifts().filter((drift) => {
+      return isSettled(drift, there) && health.isHeard(drift.manifest.group);
+    });
     const loads = new Map(settled.map(({ manifest }): [GroupId, Load] => {
       return [manifest.group, { manifest, bytes: 0, isWhole: true }];
     }));

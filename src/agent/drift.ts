@@ -107,7 +107,8 @@ export class DriftStep implements Step {
     const drifts = health.drifts();
     this.#remember(drifts);
     // Where another device is connected that does it for all, groups are looked at there.
-    const due = health.seatsOthers() ? drifts : [];
+    const due = health.seatsOthers()
+      ? drifts.filter(({ manifest }) => health.isHeard(manifest.group)) : [];
     let done = 0;
     for (const [drift, segments] of bySegments(due, health.segments())) {
       signal.throwIfAborted();

@@ -86,7 +86,8 @@ export class Repair implements Step {
   ): Promise<number> {
     const { health, conduct, log } = this.#needs;
     // Another device, which is connected, does it for all.
-    const due = health.seatsOthers() ? replacements : [];
+    const due = health.seatsOthers()
+      ? replacements.filter(({ group }) => health.isHeard(group)) : [];
     const unfit = conduct.unfit();
     let replaced = 0;
     for (const [group, lost] of firstGroups(due, limits.agent.replacementsPerStep)) {

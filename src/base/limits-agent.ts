@@ -71,6 +71,8 @@ export const agentLimits = {
     republishMs: 3_600_000,
     /** Between two questions of what members did while no machine of the drive was there. */
     adoptEveryMs: 10 * 60_000,
+    /** Newcomers that proved nothing are asked again after so long at most: doubles each time. */
+    adoptRestMsMax: 24 * 3_600_000,
     /** Between two looks at the drive's safety; each counts all segments, 50 ms of the largest. */
     outlookEveryMs: 10_000,
     /** What an estimate of the time left looks back on: long enough for a slow line's shards. */

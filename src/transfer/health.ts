@@ -12,7 +12,7 @@ import type { SegmentBooks, SegmentState } from "./books.ts";
 import type { Devices } from "./devices/devices.ts";
 import type { Groups } from "./groups/groups.ts";
 import type { GroupDrift } from "./groups/law.ts";
-import { type LogNeeds, learnLogs } from "./groups/logs.ts";
+import { type LogNeeds, Logs } from "./groups/logs.ts";
 import type { Placer } from "./groups/place.ts";
 import { type PublishNeeds, republishHead } from "./heads/publish.ts";
 import { type Lacking, dropShard, findShards, mendSegment, moveHolders } from "./placed/mend.ts";
@@ -95,7 +95,13 @@ export interface Health {
   /** Places all that a segment keeps anew in that group; false when too few members took it. */
   moveSegment(segment: SegmentId, target: Manifest, signal: AbortSignal): Promise<boolean>;
   /** Groups whose members gave seats to others while no machine of this drive was there. */
-  standings(signal: AbortSignal): Promise<readonly Standing[]>;
+  standings(signal: AbortSignal, how: { readonly again: boolean }): Promise<readonly Standing[]>;
+  /** Somebody of every group was reached when that was asked. */
+  areAsked(): boolean;
+  /** It is known of this group, and was judged: before, no manifest of it is to be signed. */
+  isHeard(group: GroupId): boolean;
+  /** Nothing of what they did is made the owner's own. */
+  overrule(standing: Standing): void;
   /** Makes these the members, and what they were proven to have theirs in the books. */
   adoptSeats(
     standing: Standing, peers: readonly PeerId[], proven: readonly HeldShard[],
@@ -120,22 +126,18 @@ export function healthOf(parts: HealthNeeds): Health {
   };
   return {
     segments: () => staying(parts).filter(({ placed }) => placed),
+    segment: (segment) => {
+      const state = segments.get(segment);
+      return state?.placed === true && !parts.outgoing.has(segment) ? state : undefined;
+    },
     groups: () => groups.all(),
     groupsNamed: (name) => {
       return groups.all().map(({ group }) => group).filter((one) => groups.nameOf(one) === name);
     },
     record: async (segment, signal) => {
       const state = segments.get(segment);
-    segment: (segment) => {
-      const state = segments.get(segment);
-      return state?.placed === true && !parts.outgoing.has(segment) ? state : undefined;
-    },
       if (state === undefined) throw new HiveError("NotFound", "transfer.record", segment);
       return records.get(state, signal);
-    segment: (segment) => {
-      const state = segments.get(segment);
-      return state?.placed === true && !parts.outgoing.has(segment) ? state : undefined;
-    },
     },
     watch: (watcher) => witness.watch(watcher),
     saw: (observation) => witness.saw(observation),
@@ -143,6 +145,7 @@ export function healthOf(parts: HealthNeeds): Health {
     dropShard: (shard) => dropShard(parts, shard),
     probeShard: (shard, signal) => probeShard(parts, shard, signal),
     mendSegment: (lacking, signal) => mendSegment(parts, lacking, signal),
+    findShards: (lacking, signal) => findShards(parts, lacking, signal),
     rescue: (lost) => parts.rescue.rescue(lost),
     republish: async (signal) => {
       for (const manifest of groups.all()) await groups.tell(manifest);
@@ -159,11 +162,15 @@ export function healthOf(parts: HealthNeeds): Health {
 /** The owner's word on what its members did without it. */
 function adoptionOf(parts: HealthNeeds) {
   const { groups } = parts;
+  const logs = new Logs(parts);
   return {
-    standings: async (signal) => {
-      await learnLogs(parts, signal);
+    standings: async (signal, how) => {
+      await logs.learn(signal, how);
       return groups.heard();
     },
+    areAsked: () => logs.areAsked,
+    isHeard: (group) => logs.isHeard(group),
+    overrule: (standing) => logs.overrule(standing),
     adoptSeats: async (standing, peers, proven) => {
       const manifest = await groups.adoptSeats(standing, peers);
       if (manifest === undefined) return;

@@ -1,0 +1,140 @@
+/** What members agreed on while the owner was away is looked at before he signs anything over it. */
+import { test } from "tap";
+import { type Agent, openAgent } from "../../src/agent/agent.ts";
+import { HiveError } from "../../src/base/errors.ts";
+import type { Accepted, GuardNetwork } from "../../src/base/guard.ts";
+import type { PeerId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { Manifest } from "../../src/base/records.ts";
+import { signReplacement, signVote } from "../../src/crypt/guard-records.ts";
+import { quorumOf } from "../../src/guard/log.ts";
+import { encodeWord } from "../../src/guard/messages.ts";
+import { draft } from "../../src/guard/propose.ts";
+import type { Transfer } from "../../src/transfer/transfer.ts";
+import type { HonestHost } from "../support/honest-host.ts";
+import type { LoopbackPeer } from "../support/loopback-network.ts";
+import { policyOf } from "../support/policies.ts";
+import { MemoryBooks, ShiftedClock, type World, makeBlocks, makeWorld, openWorld }
+  from "../support/transfer-world.ts";
+
+const { signal } = new AbortController();
+
+/** Time that a step waits for goes by when a test says so. */
+class WaitedClock extends ShiftedClock {
+  waitedMs = 0;
+  override readonly monotonicMs = (): number => performance.now() + this.waitedMs;
+}
+
+async function open(world: World): Promise<{
+  transfer: Transfer; agent: Agent; clock: WaitedClock; manifest: Manifest;
+}> {
+  const clock = new WaitedClock();
+  const transfer = await openWorld(world, { clock, policy: policyOf("protect class tiny;") });
+  const needs = { ...world, transfer, books: new MemoryBooks(), clock, log: silentLog };
+  const agent = await openAgent(needs, { auditIntervalMs: 3_600_000 });
+  world.source.commit("root", makeBlocks(world.random, { count: 3, bytesMax: 9_000 }));
+  await transfer.flush(20_000);
+  const [manifest] = transfer.health.groups();
+  return { transfer, agent, clock, manifest: manifest as Manifest };
+}
+
+/** The members gave the first seat to somebody who has none. */
+function replacedIn({ network: { members } }: World, manifest: Manifest): {
+  accepted: Accepted; newcomer: LoopbackPeer; lost: LoopbackPeer;
+} {
+  const all = manifest.peers.map((peer) => members.get(peer) as LoopbackPeer);
+  const [lost, leader] = all as [LoopbackPeer, LoopbackPeer];
+  const newcomer = [...members.values()].find(({ keys }) => !manifest.peers.includes(keys.peer))!;
+  const told = { seat: 0, peer: newcomer.keys.peer, why: "dead" as const, atMs: 1 };
+  const entry = signReplacement(leader.keys, draft({ manifest, log: [] }, told));
+  const voters = all.slice(-quorumOf(all.length));
+  const votes = voters.map(({ keys }) => signVote(keys, { term: 5, entry: entry.id }));
+  return { accepted: { entry, votes }, newcomer, lost };
+}
+
+/** Members tell of this log, to whoever reaches them. */
+function tellOf({ network }: World, manifest: Manifest, log: readonly Accepted[]): {
+  isReached: boolean; asked: number;
+} {
+  const line = { isReached: true, asked: 0 };
+  const guard: GuardNetwork["guard"] = async (peer, act) => {
+    line.asked++;
+    if (!line.isReached || act !== "word") {
+      throw new HiveError("Unavailable", "test", peer);
+    }
+    return encodeWord({ manifest, policy: undefined, head: undefined, log });
+  };
+  Object.assign(network, { guard });
+  return line;
+}
+
+/** The policy says more from now on: a group that is lawful as it lies is to be signed anew. */
+function changePolicy(transfer: Transfer): void {
+  const drive = policyOf("protect class tiny; require region in EU;");
+  transfer.govern({ drive, driveName: "ours", named: new Map() });
+}
+
+async function step(agent: Agent, name: string): Promise<void> {
+  await agent.steps.find((one) => one.name === name)?.step(signal);
+}
+
+function seats(transfer: Transfer): readonly PeerId[] {
+  return transfer.health.groups()[0]?.peers ?? [];
+}
+
+test("a new policy ends no log that was not looked at", async (t) => {
+  const world = makeWorld(9, "adopt");
+  const { transfer, agent, clock, manifest } = await open(world);
+  const { accepted, newcomer, lost } = replacedIn(world, manifest);
+  const shards = (lost.host as HonestHost).shards;
+  for (const [id, bytes] of shards) (newcomer.host as HonestHost).shards.set(id, bytes);
+  lost.mood = { is: "dead" };
+  const line = tellOf(world, manifest, [accepted]);
+  line.isReached = false;
+  changePolicy(transfer);
+  for (const name of ["policy", "adopt", "policy"]) await step(agent, name);
+  t.strictSame(transfer.health.groups(), [manifest], "nobody told yet what there is");
+
+  line.isReached = true;
+  newcomer.mood = { is: "dead" };
+  clock.waitedMs += 5_000;
+  for (const name of ["adopt", "policy"]) await step(agent, name);
+  t.strictSame(transfer.health.groups(), [manifest], "the newcomer is not there yet");
+
+  newcomer.mood = { is: "honest" };
+  clock.waitedMs += 20_000;
+  for (const name of ["adopt", "policy"]) await step(agent, name);
+  t.equal(seats(transfer)[0], newcomer.keys.peer);
+  t.equal(transfer.health.groups()[0]?.epoch, manifest.epoch + 2, "adopted, and signed anew");
+  t.notOk(transfer.holders().has(lost.keys.peer), "its shards are known to be with the newcomer");
+});
+
+test("a newcomer that proves nothing holds nothing up", async (t) => {
+  const world = makeWorld(9, "overruled");
+  const { transfer, agent, manifest } = await open(world);
+  const { accepted } = replacedIn(world, manifest);
+  const line = tellOf(world, manifest, [accepted]);
+  changePolicy(transfer);
+  for (const name of ["policy", "adopt", "policy"]) await step(agent, name);
+  t.strictSame(seats(transfer), manifest.peers);
+  t.equal(transfer.health.groups()[0]?.epoch, manifest.epoch + 1);
+  const { asked } = line;
+  for (let turn = 0; turn < 5; turn++) await step(agent, "adopt");
+  t.equal(line.asked, asked, "and members are asked no more often for it");
+});
+
+test("a newcomer that proves nothing is asked later and later", async (t) => {
+  const world = makeWorld(9, "again");
+  const { transfer, agent, clock, manifest } = await open(world);
+  const { accepted } = replacedIn(world, manifest);
+  tellOf(world, manifest, [accepted]);
+  const segments = transfer.health.segments().length;
+  const before = world.network.calls.prove;
+  for (let turn = 0; turn < 6 * 24; turn++) {
+    await step(agent, "adopt");
+    clock.waitedMs += limits.agent.adoptEveryMs;
+  }
+  const rounds = (world.network.calls.prove - before) / segments;
+  t.ok(rounds >= 4 && rounds <= 10, `${rounds} times in a day`);
+});
