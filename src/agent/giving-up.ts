@@ -15,7 +15,7 @@ import type { Random } from "../base/random.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { encodeNotice } from "../guard/messages.ts";
 import type { Notice, Notices } from "../guard/notices.ts";
-import type { PassedOn, Vault } from "../vault/vault.ts";
+import type { PassedOn, Reached, Vault } from "../vault/vault.ts";
 import { askHolder } from "./ask.ts";
 
 export interface GivingUpNeeds {
@@ -38,6 +38,8 @@ export interface Told {
 export class GivingUp {
   readonly #needs: GivingUpNeeds;
   readonly #tells: Gate;
+  /** How far what was passed on was gone through; undefined for its beginning. */
+  #reached: Reached | undefined;
 
   constructor(needs: GivingUpNeeds) {
     this.#needs = needs;
@@ -83,13 +85,8 @@ export class GivingUp {
   /** Drops what fellows gave to another meanwhile, once that one has proven it. */
   async handOver(signal: AbortSignal): Promise<number> {
     const { vault, log } = this.#needs;
-    const some: PassedOn[] = [];
-    for await (const one of vault.passedOn()) {
-      some.push(one);
-      if (some.length === limits.leave.handoversPerStep) break;
-    }
     let gone = 0;
-    for (const one of some) {
+    for (const one of await this.#some()) {
       const { record, index, peer } = one;
       const options = { leaves: limits.agent.leavesPerShard, signal };
       if (await askHolder(this.#needs, { record, index, peer }, options) !== "right") continue;
@@ -100,3 +97,14 @@ export class GivingUp {
     return gone;
   }
 }
+  /** The next few, in turns: what nobody proves yet must not stand before what somebody does. */
+  async #some(): Promise<readonly PassedOn[]> {
+    const some: PassedOn[] = [];
+    for await (const one of this.#needs.vault.passedOn(this.#reached)) {
+      some.push(one);
+      if (some.length === limits.leave.handoversPerStep) break;
+    }
+    const isMore = some.length === limits.leave.handoversPerStep;
+    this.#reached = isMore ? some.at(-1)?.record : undefined;
+    return some;
+  }

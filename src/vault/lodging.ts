@@ -73,16 +73,25 @@ export async function weightsOf(
   return weights;
 }
 
+/** Of a walk through them: the segment behind which it goes on. */
+export type Reached = Pick<SegmentRecord, "owner" | "segment">;
+
 /** Whoever has the seat by the manifest itself is told of by the owner, and released by it. */
 export async function* passedOn(
-  parts: Parts, { owners, self }: { readonly owners: readonly OwnerId[]; readonly self: PeerId },
+  parts: Parts,
+  { owners, self, after }: {
+    readonly owners: readonly OwnerId[]; readonly self: PeerId;
+    readonly after: Reached | undefined;
+  },
 ): AsyncGenerator<PassedOn> {
-  for (const owner of owners) {
+  const first = after === undefined ? 0 : Math.max(0, owners.indexOf(after.owner));
+  for (const owner of owners.slice(first)) {
     const standings = await parts.groups.standings(owner);
     const moved = new Map(standings.filter((standing) => hasMoved(standing, self))
       .map((standing) => [standing.manifest.group, standing]));
     if (moved.size === 0) continue;
-    for await (const { group, bytes } of parts.books.records(owner, undefined)) {
+    const from = owner === after?.owner ? after.segment : undefined;
+    for await (const { group, bytes } of parts.books.records(owner, from)) {
       const standing = moved.get(group);
       if (standing === undefined) continue;
       yield* ofAnother(parts, standing, { record: parseSegmentRecord(bytes), self });

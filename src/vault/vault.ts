@@ -19,7 +19,8 @@ import { diskRoomBytes } from "./disk-room.ts";
 import { ShardFiles } from "./files.ts";
 import { Groups } from "./groups.ts";
 import { Keeper } from "./keeper.ts";
-import { type Lodging, type PassedOn, passedOn, sampleOf, weightsOf } from "./lodging.ts";
+import { type Lodging, type PassedOn, type Reached, passedOn, sampleOf, weightsOf }
+  from "./lodging.ts";
 import { recountAll } from "./recount.ts";
 import { Register } from "./register.ts";
 import { Rolls } from "./rolls.ts";
@@ -47,7 +48,7 @@ export interface VaultNeeds {
   readonly lender?: Lender;
 }
 
-export type { Lodging, PassedOn } from "./lodging.ts";
+export type { Lodging, PassedOn, Reached } from "./lodging.ts";
 export type VaultOptions = Omit<AccountOptions, "lender">;
 
 export interface VaultUsage {
@@ -85,8 +86,8 @@ export interface Vault extends ShardHost, ShareHost, AsyncDisposable {
   measure(): Promise<void>;
   /** What the shards of each group take up here. */
   weights(): Promise<ReadonlyMap<GroupId, number>>;
-  /** What the other members gave to somebody else, while their owner was away. */
-  passedOn(): AsyncIterable<PassedOn>;
+  /** What the other members gave to somebody else, while their owner was away; behind a place. */
+  passedOn(after?: Reached): AsyncIterable<PassedOn>;
   /** The scrub: reads and hashes what is kept, drops what is spoilt so that it gets repaired. */
   readonly step: Step;
   /** For this node's guardian. */
@@ -226,10 +227,10 @@ class ShardVault implements Vault {
     return weightsOf(this.#parts.books);
   }
 
-  passedOn(): AsyncIterable<PassedOn> {
+  passedOn(after?: Reached): AsyncIterable<PassedOn> {
     const { books, accounts, keys } = this.#parts;
     const owners = [...accounts.owners.keys()];
-    return passedOn({ books, groups: this.#groups }, { owners, self: keys.peer });
+    return passedOn({ books, groups: this.#groups }, { owners, self: keys.peer, after });
   }
 
   letGo({ place }: Lodging): Promise<void> {
