@@ -3,7 +3,8 @@
  * and what the plan says (plan.ts) is brought home as an owner's own agent would bring it
  * (bring.ts). Every shard that is read or made is checked against the root that the owner signed,
  * and the holder checks it again. Members of a group do so, and people whom an owner lets verify a
- * folder; nothing is dropped, and nothing decided.
+ * folder; nothing is dropped, and nothing decided. Who has no room is left alone for a while: each
+ * segment that is his due would cost k reads for nothing.
  */
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
@@ -47,6 +48,8 @@ export interface Looked {
 
 export class Care {
   readonly #needs: CareNeeds;
+  /** Members that had no room, and until when nothing is made for them. */
+  readonly #fullUntilMs = new Map<PeerId, number>();
 
   constructor(needs: CareNeeds) {
     this.#needs = needs;
@@ -61,7 +64,7 @@ export class Care {
       isUnfit: (peer) => reach.isDead(peer), isFresh: (peer) => reach.isFresh(peer),
       isOnline: (peer) => reach.isThere(peer),
       // Members judge by the policy whom they seat; whom the owner seated is the owner's business.
-      isBarred: () => false, isPatient: true,
+      isBarred: () => false, isPatient: true, isPutOff: ({ member }) => this.#isFull(member),
     });
     return firstSegments(mends, mends.length);
   }
@@ -170,9 +173,22 @@ export class Care {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
       const { peer } = berth;
+      if (isFault(error, "Quota", "NoSpace")) this.#isFullNow(peer);
       this.#needs.log.debug("care.store.failed", { peer, why: describe(error) });
       return false;
     }
+  }
+
+  #isFull(peer: PeerId): boolean {
+    return (this.#fullUntilMs.get(peer) ?? 0) > this.#needs.clock.monotonicMs();
+  }
+
+  #isFullNow(peer: PeerId): void {
+    for (const known of this.#fullUntilMs.keys()) {
+      if (!this.#isFull(known)) this.#fullUntilMs.delete(known);
+    }
+    const untilMs = this.#needs.clock.monotonicMs() + limits.agent.restMsMax;
+    this.#fullUntilMs.set(peer, untilMs);
   }
 }
 
