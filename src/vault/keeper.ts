@@ -11,7 +11,8 @@ import type { SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Release, ReleasedShard } from "../base/records.ts";
 import { parseSegmentRecord, supersedes } from "../crypt/records.ts";
-import { memberOfShard } from "../placement/seats.ts";
+import { mayKeep } from "../guard/log.ts";
+import { seatOfShard } from "../placement/seats.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Admitted } from "./admission.ts";
 import * as entries from "./book-entries.ts";
@@ -75,7 +76,7 @@ export class Keeper {
     await this.#dropPlaces(places, [entries.putGone(segment, releasedAtMs)]);
   }
 
-  /** Forgets one shard, if the newest manifest that is known gives its seat to another. */
+  /** Forgets one shard, if what is known of the group gives its seat to another. */
   async releaseShard(
     { owner, segment }: Release, { holder, index, epoch }: ReleasedShard,
   ): Promise<void> {
@@ -84,11 +85,13 @@ export class Keeper {
     const places = kept.filter((place) => place.index === index);
     const record = await this.#needs.books.record(owner, segment);
     if (places.length === 0 || record === undefined) return;
-    const manifest = await this.#needs.groups.manifest(owner, record.group);
-    if (manifest === undefined || manifest.epoch < epoch) {
+    const standing = await this.#needs.groups.standing(owner, record.group);
+    if (standing === undefined || standing.manifest.epoch < epoch) {
       throw new HiveError("Stale", "vault.release", `no manifest of epoch ${epoch} yet`);
     }
-    if (memberOfShard(parseSegmentRecord(record.bytes), index, manifest) === holder) {
+    // Its fellows may have seated it since: of that an owner who was away has not heard.
+    const seat = seatOfShard(parseSegmentRecord(record.bytes), index);
+    if (mayKeep(standing, seat, holder)) {
       throw new HiveError("Denied", "vault.release", `${segment}/${index} belongs here again`);
     }
     await this.#dropPlaces(places, []);

@@ -6,7 +6,7 @@ import type { Standing } from "../../src/guard/log.ts";
 import { freshBallot, never } from "../../src/guard/voter.ts";
 import { shardIdOf } from "../../src/crypt/merkle.ts";
 import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { signManifest, signSegmentRecord } from "../../src/crypt/records.ts";
+import { signManifest, signRelease, signSegmentRecord } from "../../src/crypt/records.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { shardOfSeat } from "../../src/placement/seats.ts";
 import type { Vault } from "../../src/vault/vault.ts";
@@ -130,3 +130,15 @@ function store(
   const { manifest }: Standing = group.standing;
   return vault.store(from, { record: record.bytes, manifest: manifest.bytes, index: at }, bytes);
 }
+
+test("an owner who has not heard of a log takes nothing away that it gives", async (t) => {
+  await using house = await openHouse(newcomer);
+  const { vault } = house;
+  await vault.shelf.tell(fromMember, word);
+  await store(vault, fromMember);
+  const { manifest: { epoch } } = after;
+  const only = { holder: newcomer.peer, index, epoch };
+  const release = signRelease(group.drive, { segment: record.segment, releasedAtMs: 1, only });
+  await refused(t, "of a seat that it lost before", vault.release(fromOwner, release.bytes), "Denied");
+  t.equal(vault.usage().shards, 1);
+});

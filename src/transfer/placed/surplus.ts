@@ -134,8 +134,7 @@ export class Surplus {
   /** Once it is settled, be it that there is nothing to tell: what to remember of it. */
   async #drop(entry: Entry, signal: AbortSignal): Promise<readonly KeyChange[] | undefined> {
     const { peer, segment, index, era } = entry;
-    // Nobody can be told any more, and by now it has dropped the shard by itself.
-    if (this.#nowMs - entry.sinceMs > limits.vault.strayGraceMs) return [];
+    if (this.#isOver(entry)) return [];
     const { network, keys, segments, groups } = this.#needs;
     const releasedAtMs = this.#nowMs;
     const state = segments.get(segment);
@@ -149,13 +148,29 @@ export class Surplus {
     const holder = state.holders[index];
     const isItsOwn = holder === peer || memberOf(state, index, manifest) === peer;
     if (isItsOwn) return [];
-    // The new copy was lost again: this one may be all there is.
-    if (holder === undefined) return undefined;
+    // The new copy was lost again, or may be with its holder: this one may be all there is.
+    if (holder === undefined || !this.#isThere(holder)) return undefined;
     await groups.tellOne(manifest, peer, signal);
     const only = { holder: peer, index, epoch: manifest.epoch };
     const release = signRelease(keys, { segment, releasedAtMs, only });
     await network.release(peer, release.bytes, { signal });
     return [];
+  }
+
+  /**
+   * Nobody can be told any more, and by now it has dropped the shard by itself: but not one of a
+   * whole segment, which it keeps for as long as it sits in the group.
+   */
+  #isOver({ peer, index, sinceMs }: Entry): boolean {
+    const isOld = this.#nowMs - sinceMs > limits.vault.strayGraceMs;
+    const isSeated = this.#needs.groups.all().some(({ peers }) => peers.includes(peer));
+    return isOld && !(index === "all" && isSeated);
+  }
+
+  #isThere(holder: PeerId): boolean {
+    return this.#needs.network.peers().some(({ offer, online }) => {
+      return online && offer.peer === holder;
+    });
   }
 
   get #nowMs(): number {
