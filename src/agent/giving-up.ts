@@ -32,7 +32,7 @@ export interface Told {
   readonly standings: readonly Standing[];
   readonly online: ReadonlySet<PeerId>;
   /** The owners' machines. */
-  readonly devices: ReadonlyMap<string, PeerId>;
+  readonly devices: ReadonlyMap<string, ReadonlySet<PeerId>>;
 }
 
 export class GivingUp {
@@ -55,7 +55,8 @@ export class GivingUp {
     const known = network.peers();
     const online = new Set(known.filter((peer) => peer.online).map(({ offer }) => offer.peer));
     const devices = await this.#devicesOf(standings);
-    const asked = new Set([...standings.flatMap(seatsOf), ...devices.values()]);
+    const owners = [...devices.values()].flatMap((own) => [...own]);
+    const asked = new Set([...standings.flatMap(seatsOf), ...owners]);
     const there = [...asked].filter((peer) => online.has(peer)).slice(0, limits.leave.noticesMax);
     const payload = encodeNotice(notice);
     await Promise.all(there.map((peer) => this.#tellOne(peer, payload, signal)));
@@ -73,11 +74,12 @@ export class GivingUp {
     }
   }
 
-  async #devicesOf(standings: readonly Standing[]): Promise<ReadonlyMap<string, PeerId>> {
-    const devices = new Map<string, PeerId>();
+  async #devicesOf(
+    standings: readonly Standing[],
+  ): Promise<ReadonlyMap<string, ReadonlySet<PeerId>>> {
+    const devices = new Map<string, ReadonlySet<PeerId>>();
     for (const owner of new Set(standings.map(({ manifest }) => manifest.owner))) {
-      const device = await this.#needs.vault.shelf.deviceOf(owner);
-      if (device !== undefined) devices.set(owner, device);
+      devices.set(owner, await this.#needs.vault.shelf.devicesOf(owner));
     }
     return devices;
   }
@@ -96,7 +98,6 @@ export class GivingUp {
     if (gone > 0) log.info("leave.passed-on", { shards: gone });
     return gone;
   }
-}
   /** The next few, in turns: what nobody proves yet must not stand before what somebody does. */
   async #some(): Promise<readonly PassedOn[]> {
     const some: PassedOn[] = [];
@@ -108,3 +109,4 @@ export class GivingUp {
     this.#reached = isMore ? some.at(-1)?.record : undefined;
     return some;
   }
+}

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import type { GuardAct, GuardHost } from "../base/guard.ts";
-import type { OwnerId, PeerId } from "../base/ids.ts";
+import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { KnownPeer, Requester } from "../base/network.ts";
 import type { Offer } from "../base/records.ts";
@@ -151,13 +151,8 @@ export async function potOf(
   const { manifest } = standing;
   const policy = await shelf.policyOf(manifest);
   if (policy === undefined) throw refusal("Denied", `the policy of ${manifest.group} is unknown`);
-  const device = await deviceOf(shelf, manifest.owner);
-  return { standing, policy, nowMs: clock.now(), known: known(), told: [], owners: device };
-}
-
-async function deviceOf(shelf: GroupShelf, owner: OwnerId): Promise<ReadonlySet<PeerId>> {
-  const device = await shelf.deviceOf(owner);
-  return new Set(device === undefined ? [] : [device]);
+  const owners = await shelf.devicesOf(manifest.owner);
+  return { standing, policy, nowMs: clock.now(), known: known(), told: [], owners };
 }
 
 /** Whom a voter would have named counts as well, whether or not its leader heard of it. */

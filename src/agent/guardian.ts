@@ -1,8 +1,8 @@
 /**
  * Guards the groups that this node is a member of, with or without a drive of its own, while their
  * owners are away: watches its fellows and leads when it is drawn to, in one step, and in another,
- * that can be held back, mends what falls to it. Where the owner's own machine is there, it is left
- * to that. It has no key of the owner's.
+ * that can be held back, mends what falls to it. Where any of the owner's machines is there, it is
+ * left to that. It has no key of the owner's.
  */
 import type { KeyValue } from "../base/blocks.ts";
 import { agentKeys } from "../base/book-keys.ts";
@@ -230,9 +230,9 @@ class GroupGuardian implements Guardian {
 
   async #isOwnerThere({ manifest: { owner } }: Standing): Promise<boolean> {
     const { shelf, network } = this.#needs;
-    const device = await shelf.deviceOf(owner);
-    if (device === network.self) return true;
-    return network.peers().some(({ offer, online }) => offer.peer === device && online);
+    const devices = await shelf.devicesOf(owner);
+    if (devices.has(network.self)) return true;
+    return network.peers().some(({ offer, online }) => online && devices.has(offer.peer));
   }
 
   #anyFellow(standing: Standing): PeerId | undefined {

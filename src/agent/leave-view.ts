@@ -39,15 +39,15 @@ export function leaveViewOf(
 export function obstaclesOf(
   standings: readonly Standing[],
   who: {
-    readonly online: ReadonlySet<PeerId>; readonly devices: ReadonlyMap<string, PeerId>;
-    readonly self: PeerId;
+    readonly online: ReadonlySet<PeerId>; readonly self: PeerId;
+    readonly devices: ReadonlyMap<string, ReadonlySet<PeerId>>;
   },
 ): readonly string[] {
   const { online, devices, self } = who;
-  const isThere = (peer: PeerId | undefined): boolean => {
-    return peer !== undefined && (peer === self || online.has(peer));
-  };
-  const away = standings.filter(({ manifest }) => !isThere(devices.get(manifest.owner)));
+  const isThere = (peer: PeerId): boolean => peer === self || online.has(peer);
+  const away = standings.filter(({ manifest }) => {
+    return ![...devices.get(manifest.owner) ?? []].some(isThere);
+  });
   const isAlone = (standing: Standing): boolean => {
     const seats = seatsOf(standing);
     return seats.filter(isThere).length < quorumOf(seats.length);

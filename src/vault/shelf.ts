@@ -18,6 +18,7 @@ import type { Accounts } from "./accounts.ts";
 import { introductionBy, isMember, isPartner } from "./admission.ts";
 import type { Books } from "./books.ts";
 import type { Groups } from "./groups.ts";
+import type { Rolls } from "./rolls.ts";
 import { type SeatPolicy, readPolicy } from "./seat-policy.ts";
 import type { WordKeeper } from "./word-keeper.ts";
 
@@ -25,8 +26,8 @@ export interface GroupShelf {
   /** Those in which this node has a seat, or had it by the manifest. */
   all(): Promise<readonly Standing[]>;
   find(name: GroupName): Promise<Standing | undefined>;
-  /** The machine that published the owner's newest head. */
-  deviceOf(owner: OwnerId): Promise<PeerId | undefined>;
+  /** The owner's machines that have published heads, but for those that were shut out. */
+  devicesOf(owner: OwnerId): Promise<ReadonlySet<PeerId>>;
   /** Takes in what somebody tells of a group, if it is more than was known. */
   tell(from: Requester, word: Word): Promise<void>;
   /** What a newcomer has to be told. */
@@ -46,6 +47,7 @@ export interface ShelfNeeds {
   readonly words: WordKeeper;
   readonly accounts: Accounts;
   readonly seatPolicy: SeatPolicy;
+  readonly rolls: Pick<Rolls, "isRemoved">;
   readonly self: PeerId;
   readonly log: Log;
 }
@@ -75,9 +77,10 @@ export class Shelf implements GroupShelf {
     return this.#needs.groups.standing(owner, group);
   }
 
-  async deviceOf(owner: OwnerId): Promise<PeerId | undefined> {
-    const head = await this.#needs.books.head(owner);
-    return head === undefined ? undefined : parseHead(head).peer;
+  async devicesOf(owner: OwnerId): Promise<ReadonlySet<PeerId>> {
+    const { books, rolls } = this.#needs;
+    const peers = (await books.heads(owner)).map(({ peer }) => peer);
+    return new Set(peers.filter((peer) => !rolls.isRemoved(owner, peer)));
   }
 
   async tell(from: Requester, word: Word): Promise<void> {
