@@ -137,6 +137,10 @@ export function putFraud({ peer, bytes }: Fraud): KeyChange {
   return { type: "put", key: ledgerKeys.fraud + peer, value: bytes };
 }
 
+export function dropFraud(peer: PeerId): KeyChange {
+  return { type: "delete", key: ledgerKeys.fraud + peer };
+}
+
 export function putDevice(owner: OwnerId, peer: PeerId, atMs: number): KeyChange {
   const value = new Writer(8).varint(atMs).finish();
   return { type: "put", key: `${ledgerKeys.lodging}${owner}/${peer}`, value };

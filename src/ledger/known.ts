@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import { type LedgerBooks, dropCredit, putCredit, putFraud } from "./books.ts";
+import { type LedgerBooks, dropCredit, dropFraud, putCredit, putFraud } from "./books.ts";
 import { newerOf } from "./chain.ts";
 import { type Credit, credited, keptKiB } from "./credit.ts";
 import { type Entry, type Fraud, fraudOf, isDouble } from "./entry.ts";
@@ -99,16 +99,29 @@ export class Known {
 
   expose(fraud: Fraud): readonly KeyChange[] {
     const { self, log } = this.#needs;
-    const isFull = this.#frauds.size >= limits.ledger.fraudsMax;
-    if (this.#frauds.has(fraud.peer) || isFull) return [];
+    if (this.#frauds.has(fraud.peer)) return [];
     if (fraud.peer === self) {
       log.error("ledger.books-restored", { peer: self });
       return [];
     }
+    const room = this.#makeFraudRoom(fraud);
+    if (room === undefined) return [];
     log.warn("ledger.fraud", { peer: fraud.peer });
     this.#frauds.set(fraud.peer, fraud);
     this.#changed();
-    return [putFraud(fraud)];
+    return [...room, putFraud(fraud)];
+  }
+
+  /** Names cost nothing: who is in no entry here makes room for one who is, and for no other. */
+  #makeFraudRoom({ peer }: Fraud): readonly KeyChange[] | undefined {
+    if (this.#frauds.size < limits.ledger.fraudsMax) return [];
+    const parties = new Set([...this.#credits.values()].flatMap(({ entry }) => {
+      return [entry.server, entry.client];
+    }));
+    const idle = [...this.#frauds.keys()].find((one) => !parties.has(one));
+    if (idle === undefined || !parties.has(peer)) return undefined;
+    this.#frauds.delete(idle);
+    return [dropFraud(idle)];
   }
 
   #set(credit: Credit): void {
