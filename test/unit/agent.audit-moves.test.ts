@@ -6,7 +6,7 @@ import { silentLog } from "../../src/base/log.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { pass } from "../support/agent-turns.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
-import { makeWorld, openWorld } from "../support/transfer-world.ts";
+import { makeVaultWorld, makeWorld, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.audit-moves.test.ts`;
@@ -71,7 +71,7 @@ test("a holder whose seat went to another, and that let go as it was told, is no
 });
 
 test("a segment that goes while others are asked for is none that is missing", async (t) => {
-  const world = makeWorld(9, seed);
+  await using world = await makeVaultWorld(7, seed);
   const { transfer, agent } = await tend(world);
   const last = transfer.health.segments().at(-1)!;
   const [manifest] = transfer.health.groups();

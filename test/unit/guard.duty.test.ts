@@ -13,7 +13,7 @@ import { extend } from "../../src/guard/log.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
 import { seatOfShard } from "../../src/placement/seats.ts";
 import { TestGroup } from "../support/guard-group.ts";
-import { ShiftedClock } from "../support/transfer-world.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 const group = new TestGroup("duty");
 const coder = openCoder();
@@ -66,12 +66,12 @@ test("a fellow whose vault is full costs one reading, and not one for each segme
       yield* records.filter(({ segment }) => segment > after);
     },
   };
-  const [clock, offer] = [new ShiftedClock(), group.known()[1]!.offer];
+  const [clock, offer] = [new VirtualClock(), group.known()[1]!.offer];
   const needs = { shelf, reach, coder, clock, log: silentLog, offer: () => offer };
   const parts = { ...needs, sync: async () => {} } as unknown as DutyNeeds;
   const intervalMs = 3_600_000;
   const turnOf = async (one: Duty): Promise<void> => {
-    clock.shiftMs += intervalMs;
+    await clock.pass(intervalMs);
     do await one.step(standing, defaultPolicy, signal); while (one.isBusy(standing));
   };
   await turnOf(new Duty(parts, { intervalMs, leaseMs: 60_000 }));
