@@ -24,7 +24,7 @@ const self = group.members[1]!.peer;
 const entry = group.entry(group.standing, { seat: 0, peer: newcomer, term: 5 });
 const standing = extend(group.standing, group.accepted(group.standing, entry, 5));
 const { k, n } = standing.manifest.class;
-const shardBytes = 4 * limits.segment.leafBytes;
+const shardBytes = limits.segment.shardBytes[0];
 
 /** One segment, whole. */
 function makeSegment(at: number) {

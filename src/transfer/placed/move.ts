@@ -126,8 +126,7 @@ export class Mover {
     const placing = { haste: false, signal };
     const taken = await this.#needs.placer.place(record, target, shards, placing);
     if (taken.size < r) {
-      // Whoever has it and could not say so would keep it for as long as it sits in the group.
-      await this.#giveUp(record.segment, target.peers);
+      await this.#giveUp(record.segment, taken.values());
       return false;
     }
     await this.#accept(parcel, record, taken);
