@@ -11,11 +11,12 @@ import type { SegmentBooks } from "../books.ts";
 import type { CatalogEntry } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
-import { type DataShardsNeeds, dataShardsOf } from "../reads/data-shards.ts";
-import { blocksIn } from "../segments/pack.ts";
+import { dataShardsOf } from "../reads/data-shards.ts";
 import type { Records } from "../reads/records.ts";
+import type { WholeShardsNeeds } from "../reads/whole-shards.ts";
+import { blocksIn } from "../segments/pack.ts";
 
-export interface SalvageNeeds extends DataShardsNeeds {
+export interface SalvageNeeds extends WholeShardsNeeds {
   readonly books: KeyValue;
   readonly segments: SegmentBooks;
   readonly records: Records;

@@ -3,7 +3,6 @@
  * books know who has what. It checks each against its signed root before it leaves, and never
  * decides which shards need it.
  */
-import { HiveError } from "../../base/errors.ts";
 import type { PeerId, SegmentId } from "../../base/ids.ts";
 import type { Log } from "../../base/log.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
@@ -12,9 +11,9 @@ import type { SegmentBooks } from "../books.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { Placer, ShardToPlace } from "../groups/place.ts";
-import { givenBy } from "../reads/data-shards.ts";
 import type { Records } from "../reads/records.ts";
 import type { ShardReader } from "../reads/shards.ts";
+import { givenBy, madeHere } from "../reads/whole-shards.ts";
 import type { Witness } from "../witness.ts";
 import { bringHome } from "./bring.ts";
 import type { Surplus } from "./surplus.ts";
@@ -32,9 +31,6 @@ export interface MendNeeds {
   /** Others may have brought shards that the books here do not know of. */
   readonly devices: Pick<Devices, "areOthers">;
 }
-
-/** Nobody waits for it. */
-const urgency = "background";
 
 /** What a segment lacks, or has in the wrong place. */
 export interface Lacking {
@@ -61,12 +57,7 @@ export async function mendSegment(
   if (left.length === 0) return there;
   const brought = await bringHome({ k: record.k, indexes: left }, {
     give: (index) => givenBefore(needs, parcel, index, signal),
-    make(lacking, have) {
-      // To pass one on is not to make it: only that is what `repair` in a policy means.
-      const isAllowed = needs.groups.law.mayHere("repair", manifest);
-      if (!isAllowed) throw new HiveError("Denied", "transfer.repair", record.group);
-      return needs.reader.rebuiltShards(record, lacking, { signal, urgency, have });
-    },
+    make: (lacking, have) => madeHere(needs, record, lacking, { have, signal }),
     place: (shards) => placeShards(needs, parcel, shards, signal),
   });
   return new Set([...there, ...brought]);
