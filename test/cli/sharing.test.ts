@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "tap";
 import { type Machine, until } from "../support/cli.ts";
-import { isThere, twoPeople } from "../support/two-people.ts";
+import { contactOf, isThere, twoPeople } from "../support/two-people.ts";
 
 async function sentBytes(machine: Machine): Promise<number> {
   const { traffic } = await machine.status() as unknown as { traffic: { sentBytes: number } };
@@ -29,7 +29,7 @@ test("a shared folder is one grant or a link, and is read while its owner's daem
     await ann.must(t, ["flush", "--timeout", "90"]);
 
     const before = await sentBytes(ann);
-    const benIs = (await ben.must(t, ["contacts", "me"])).out.trim();
+    const benIs = await contactOf(t, ben);
     t.ok(benIs.length < 400, `${benIs.length} characters`);
     await ann.must(t, ["contacts", "add", "Ben", benIs]);
     const grant = (await ann.must(t, ["share", photos, "--with", "Ben"])).out.trim();

@@ -8,9 +8,9 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, s
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { test } from "tap";
-import { newMachine, until } from "../support/cli.ts";
+import { until } from "../support/cli.ts";
 import { met } from "../support/folders.ts";
-import { appears, isShutOut, shares, twoPeople } from "../support/two-people.ts";
+import { appears, broughtBack, contactOf, isShutOut, shares, twoPeople } from "../support/two-people.ts";
 
 test("a folder is written by its owner and by one more person, whoever is off",
   { timeout: 480_000 }, async (t) => {
@@ -21,8 +21,7 @@ test("a folder is written by its owner and by one more person, whoever is off",
     writeFileSync(join(work, "sub", "large"), randomBytes(2_000_000));
     await ann.must(t, ["flush", "--timeout", "90"]);
 
-    const benIs = (await ben.must(t, ["contacts", "me"])).out.trim();
-    await ann.must(t, ["contacts", "add", "Ben", benIs]);
+    await ann.must(t, ["contacts", "add", "Ben", await contactOf(t, ben)]);
     const grant = (await ann.must(t, ["share", work, "--with", "Ben", "--write"])).out.trim();
     t.ok(grant.length < 2_400, `a grant of ${grant.length} characters`);
     await ben.must(t, ["accept", grant, "work"]);
@@ -55,10 +54,7 @@ test("a folder is written by its owner and by one more person, whoever is off",
     t.match(await verify(), { missing: 0, proofsWrong: 0 });
     t.ok(readFileSync(join(shared, "sub", "of Ben")).equals(large), "Ann's copy is read");
 
-    const pad = newMachine("pad");
-    t.teardown(() => pad.end());
-    await pad.must(t, ["recover", "--peer", toBen.peer], `${toBen.words}\n`);
-    await pad.must(t, ["mount", pad.mount]);
+    const pad = await broughtBack(t, "pad", toBen);
     const onPad = join(pad.mount, "Shared", "work");
     await until(async () => wrote(join(onPad, "of the pad"), "written on the other machine"),
       { seconds: 120, what: "Ben's other machine writes there" });

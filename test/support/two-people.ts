@@ -1,5 +1,6 @@
 /** Two people who know of each other's peers, each with a drive that a daemon of her own mounts. */
 import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { Test } from "tap";
 import { type Machine, type Ran, newMachine, until, wordsIn } from "./cli.ts";
 import { met } from "./folders.ts";
@@ -8,8 +9,14 @@ export interface TwoPeople {
   /** Her machine runs the swarm. */
   readonly ann: Machine;
   readonly ben: Machine;
-  /** By which another machine of Ben's comes to his drive: his words, and a peer's address. */
-  readonly toBen: { readonly words: string; readonly peer: string };
+  readonly toAnn: Way;
+  readonly toBen: Way;
+}
+
+/** By which another machine comes to somebody's drive: the words, and a peer's address. */
+export interface Way {
+  readonly words: string;
+  readonly peer: string;
 }
 
 interface Circumstances {
@@ -34,16 +41,52 @@ export async function introduce(
   must: (machine: Machine, words: readonly string[]) => Promise<Ran>,
   { settings = {}, peers = 4 }: Circumstances = {},
 ): Promise<TwoPeople> {
-  await must(ann, ["init"]);
+  const hers = await must(ann, ["init"]);
   ann.settings(settings);
   await must(ann, ["mount", ann.mount, "--swarm", String(peers)]);
-  const { out } = await must(ben, ["init"]);
+  const his = await must(ben, ["init"]);
   const bootstrap = (await ann.swarm()).map(({ address }) => address);
   ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
   await must(ben, ["mount", ben.mount]);
   await met(ann, peers);
   await met(ben, peers);
-  return { ann, ben, toBen: { words: wordsIn(out), peer: bootstrap[0] as string } };
+  const [toAnn, toBen] = [hers, his].map(({ out }): Way => {
+    return { words: wordsIn(out), peer: bootstrap[0] as string };
+  }) as [Way, Way];
+  return { ann, ben, toAnn, toBen };
+}
+
+/** Another machine of somebody's, with the drive that this way leads to. */
+export async function broughtBack(t: Test, name: string, { words, peer }: Way): Promise<Machine> {
+  const machine = newMachine(name);
+  t.teardown(() => machine.end());
+  await machine.must(t, ["recover", "--peer", peer], `${words}\n`);
+  await machine.must(t, ["mount", machine.mount]);
+  return machine;
+}
+
+/** What its user gives others, so that they can share with him. */
+export async function contactOf(t: Test, machine: Machine): Promise<string> {
+  return (await machine.must(t, ["contacts", "me"])).out.trim();
+}
+
+/** Each knows the other by name. */
+export async function acquaint(t: Test, { ann, ben }: Pick<TwoPeople, "ann" | "ben">): Promise<void> {
+  await ann.must(t, ["contacts", "add", "Ben", await contactOf(t, ben)]);
+  await ben.must(t, ["contacts", "add", "Ann", await contactOf(t, ann)]);
+}
+
+/** A folder of one, under her mount, is the other's to read. */
+export async function share(
+  t: Test, folder: string, { from, to, name }: {
+    readonly from: Machine; readonly to: Machine;
+    /** By which the one knows the other. */
+    readonly name: string;
+  },
+): Promise<void> {
+  const grant = await from.must(t, ["share", join(from.mount, folder), "--with", name]);
+  await to.must(t, ["accept", grant.out.trim()]);
+  await from.must(t, ["flush", "--timeout", "60"]);
 }
 
 /** The fields of `hive shares --json` that scripts rely on. */
