@@ -15,8 +15,9 @@ import { describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
 import { sealRoot } from "../../dag/root.ts";
 import { Breather, orLeftBehind } from "../attempt.ts";
-import { flushAll, promiseAgain } from "../content/flush.ts";
+import { flushAll } from "../content/flush.ts";
 import { forgetUnlinked } from "../content/sealing.ts";
+import { promiseAgain } from "../content/telling.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
 import { type Frozen, Layer } from "../state/layers.ts";
 import { toldNow } from "../state/marking.ts";
@@ -153,7 +154,7 @@ export class Commits {
   #flushAll({ leisurely }: Pace): Promise<readonly Cid[]> {
     const state = this.#state;
     const mayRest = leisurely && !state.blocks.isWaiting;
-    const leaves = mayRest ? (chunk: DirtyChunk) => isResting(state, chunk) : undefined;
+    const leaves = (chunk: DirtyChunk): boolean => mayRest && isResting(state, chunk);
     return flushAll(state, [...state.liveFiles], { leaves, withholds: true });
   }
 

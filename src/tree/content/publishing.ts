@@ -22,16 +22,16 @@ export function hasNews(node: Node, live: Live): boolean {
 }
 
 /**
- * Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. So
- * are these of its chunks, which are not in the store: they stay unpublished as links.
+ * Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. As
+ * bytes go those sealed chunks too that the store has no room for: their links stay unpublished.
  */
 export function publishNow(
   state: State, node: Node, live: Live, options: AppendOptions,
-  untold: ReadonlyMap<number, ChunkLink> = new Map(),
+  homeless: ReadonlyMap<number, ChunkLink> = new Map(),
 ): void {
-  const links = new Map([...live.links].filter(([index]) => !untold.has(index)));
+  const links = new Map([...live.links].filter(([index]) => !homeless.has(index)));
   const allocatedBytes = allocatedWith(live, links);
-  const below = [...untold].map(([index, link]) => chunkData(state, node, index, link));
+  const below = [...homeless].map(([index, link]) => chunkData(state, node, index, link));
   const onTop = dataOnTop(live, live.links);
   const data = [...below, ...onTop, ...[...live.news].flatMap((chunk) => dataChanges(chunk))];
   live.news.clear();

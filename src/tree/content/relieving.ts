@@ -27,11 +27,11 @@ export function relieve(state: State): Maybe<void> {
     else oldest.push(chunk);
   }
   if (oldest.length === 0) return;
-  return sealChunks(state, oldest).then(() => settledLinks(state, oldest));
+  return sealChunks(state, oldest).then(() => linksArrive(state, oldest));
 }
 
 /** The writer hears of a store that had no room for what it made others give up. */
-function settledLinks(state: State, chunks: readonly DirtyChunk[]): Promise<void> {
+function linksArrive(state: State, chunks: readonly DirtyChunk[]): Promise<void> {
   const cids = chunks.map(({ node, index }) => node.live?.links.get(index)?.cid);
   return state.blocks.arrive(cids.filter((cid): cid is Cid => cid !== undefined));
 }
