@@ -1,20 +1,17 @@
 /** What our own absence does to others: nothing. Sleep, a dead line, a clock that somebody set. */
 import { test } from "tap";
-import { type Agent, openAgent } from "../../src/agent/agent.ts";
+import { openAgent } from "../../src/agent/agent.ts";
 import { silentLog } from "../../src/base/log.ts";
-import type { Transfer } from "../../src/transfer/transfer.ts";
-import { pass, watch } from "../support/agent-turns.ts";
-import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
-import { makeWorld, openWorld } from "../support/transfer-world.ts";
+import { hourMs, hourly, openTended, pass, watch } from "../support/agent-turns.ts";
+import { makeWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.outage.test.ts`;
-const hourMs = 3_600_000;
-const options = { auditIntervalMs: hourMs, deadAfterMs: 72 * hourMs };
+const blocksTold = { count: 3, bytesMax: 9_000 };
 
 test("this machine sleeps for days: nobody is condemned in the morning", async (t) => {
   const world = makeWorld(10, seed);
-  const { transfer, agent, clock, books } = await openAll(world);
+  const { transfer, agent, clock, books } = await openTended(world, blocksTold);
   await pass(agent, clock, 1);
   const groups = transfer.health.groups();
   // It wakes before its line is up, and then some peers are back before others. Offers stay
@@ -33,7 +30,7 @@ test("this machine sleeps for days: nobody is condemned in the morning", async (
   await agent.stop();
   clock.shiftMs += 75 * hourMs;
   for (const member of members) member.mood = { is: "dead" };
-  const next = await openAgent({ ...world, transfer, books, clock, log: silentLog }, options);
+  const next = await openAgent({ ...world, transfer, books, clock, log: silentLog }, hourly);
   await pass(next, clock, 1);
   for (const member of members.slice(4)) member.mood = { is: "honest" };
   await pass(next, clock, 2);
@@ -42,7 +39,7 @@ test("this machine sleeps for days: nobody is condemned in the morning", async (
 
 test("an outage of our own line freezes repair, however long it lasts", async (t) => {
   const world = makeWorld(10, seed);
-  const { transfer, agent, clock } = await openAll(world);
+  const { transfer, agent, clock } = await openTended(world, blocksTold);
   await pass(agent, clock, 1);
   const groups = transfer.health.groups();
   const members = [...world.network.members.values()];
@@ -62,7 +59,7 @@ test("an outage of our own line freezes repair, however long it lasts", async (t
 test("one that dies for good is replaced whichever way the clock is set meanwhile", async (t) => {
   for (const setMs of [-400 * 24 * hourMs, 400 * 24 * hourMs]) {
     const world = makeWorld(8, seed);
-    const { transfer, agent, clock } = await openAll(world);
+    const { transfer, agent, clock } = await openTended(world, blocksTold);
     await pass(agent, clock, 1);
     const [dead] = [...transfer.holders().keys()];
     const member = world.network.members.get(dead as never);
@@ -78,17 +75,3 @@ test("one that dies for good is replaced whichever way the clock is set meanwhil
     t.equal(agent.status().drive?.segments.degraded, 0);
   }
 });
-
-async function openAll(world: World): Promise<{
-  transfer: Transfer; agent: Agent; clock: ShiftedClock; books: MemoryBooks;
-}> {
-  const clock = new ShiftedClock();
-  const transfer = await openWorld(world, { clock });
-  const books = new MemoryBooks();
-  const agent = await openAgent(
-    { ...world, transfer, books, clock, log: silentLog }, options,
-  );
-  world.source.commit("root", makeBlocks(world.random, { count: 3, bytesMax: 9_000 }));
-  await transfer.flush(20_000);
-  return { transfer, agent, clock, books };
-}

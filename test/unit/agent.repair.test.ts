@@ -1,21 +1,18 @@
 /** The agent over real vaults: holders that die or lie are found and replaced without a command. */
 import { test } from "tap";
+import { openAgent } from "../../src/agent/agent.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { type Agent, openAgent } from "../../src/agent/agent.ts";
-import type { Transfer } from "../../src/transfer/transfer.ts";
-import { pass, watch } from "../support/agent-turns.ts";
-import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
-import { makeVaultWorld, missing, openWorld } from "../support/transfer-world.ts";
+import { hourMs, openTended, pass, watch } from "../support/agent-turns.ts";
+import { makeVaultWorld, missing } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.repair.test.ts`;
-const hourMs = 3_600_000;
-const options = { auditIntervalMs: hourMs, deadAfterMs: 72 * hourMs };
+const blocksTold = { count: 10, bytesMax: 100_000 };
 
 test("one holder dies for good: full redundancy again without a command", async (t) => {
   await using world = await makeVaultWorld(8, seed);
-  const { transfer, agent, clock, blocks } = await openAll(world);
+  const { transfer, agent, clock, blocks } = await openTended(world, blocksTold);
   const [dead] = [...transfer.holders().keys()];
   const member = world.network.members.get(dead as never);
   if (member !== undefined) member.mood = { is: "dead" };
@@ -33,7 +30,7 @@ test("one holder dies for good: full redundancy again without a command", async 
 test("one that takes calls and never answers is dead in the end too", async (t) => {
   await using world = await makeVaultWorld(8, seed);
   world.network.callTimeoutMs = 20;
-  const { transfer, agent, clock } = await openAll(world);
+  const { transfer, agent, clock } = await openTended(world, blocksTold);
   const [silent] = [...transfer.holders().keys()];
   const member = world.network.members.get(silent as never);
   if (member !== undefined) member.mood = { is: "silent" };
@@ -48,7 +45,7 @@ test("one that takes calls and never answers is dead in the end too", async (t) 
 
 test("a liar is told from a dead one, loses its seats, and no read is wrong", async (t) => {
   await using world = await makeVaultWorld(8, seed);
-  const { transfer, agent, clock, blocks } = await openAll(world);
+  const { transfer, agent, clock, blocks } = await openTended(world, blocksTold);
   const [liar] = [...transfer.holders().keys()];
   const member = world.network.members.get(liar as never);
   if (member !== undefined) member.mood = { is: "lying" };
@@ -63,7 +60,7 @@ test("a liar is told from a dead one, loses its seats, and no read is wrong", as
 
 test("a holder that lost its disk gets its shards again", async (t) => {
   await using world = await makeVaultWorld(6, seed);
-  const { transfer, agent, clock } = await openAll(world);
+  const { transfer, agent, clock } = await openTended(world, blocksTold);
   const [holder] = [...transfer.holders().keys()];
   const state = transfer.health.segments()[0];
   const index = state?.holders.indexOf(holder) ?? -1;
@@ -77,7 +74,7 @@ test("a holder that lost its disk gets its shards again", async (t) => {
 
 test("nobody can replace the dead: the status says so and nothing is lost", async (t) => {
   await using world = await makeVaultWorld(6, seed);
-  const { transfer, agent, clock, blocks } = await openAll(world);
+  const { transfer, agent, clock, blocks } = await openTended(world, blocksTold);
   const members = [...world.network.members.values()];
   for (const member of members.slice(0, 2)) member.mood = { is: "dead" };
   await watch(agent, clock, 80);
@@ -94,7 +91,7 @@ test("nobody can replace the dead: the status says so and nothing is lost", asyn
 
 test("a full member is not asked at every step, and gets its shard when it has room", async (t) => {
   await using world = await makeVaultWorld(6, seed);
-  const { transfer, agent, clock } = await openAll(world);
+  const { transfer, agent, clock } = await openTended(world, blocksTold);
   const [full] = [...transfer.holders().keys()];
   const state = transfer.health.segments()[0];
   if (state === undefined || full === undefined) return t.fail("a segment");
@@ -118,7 +115,7 @@ test("a full member is not asked at every step, and gets its shard when it has r
 
 test("audits prove every segment, and verify reports what it asked", async (t) => {
   await using world = await makeVaultWorld(6, seed);
-  const { transfer, agent, clock } = await openAll(world);
+  const { transfer, agent, clock } = await openTended(world, blocksTold);
   t.equal(agent.status().drive?.lastProvenAtMs, 0);
   await pass(agent, clock, 2);
   const provenAtMs = agent.status().drive?.lastProvenAtMs ?? 0;
@@ -131,7 +128,7 @@ test("audits prove every segment, and verify reports what it asked", async (t) =
 
 test("what was seen of a peer outlives a restart", async (t) => {
   await using world = await makeVaultWorld(6, seed);
-  const { agent, clock, books, transfer } = await openAll(world);
+  const { agent, clock, books, transfer } = await openTended(world, blocksTold);
   await pass(agent, clock, 2);
   const again = await openAgent(
     { ...world, transfer, books, clock, log: silentLog }, { auditIntervalMs: hourMs },
@@ -139,18 +136,3 @@ test("what was seen of a peer outlives a restart", async (t) => {
   t.strictSame(again.status().peers.length, agent.status().peers.length);
   t.ok(again.status().peers.every(({ score }) => score.right > 0));
 });
-
-async function openAll(world: World): Promise<{
-  transfer: Transfer; agent: Agent; clock: ShiftedClock; blocks: Uint8Array[]; books: MemoryBooks;
-}> {
-  const clock = new ShiftedClock();
-  const transfer = await openWorld(world, { clock });
-  const books = new MemoryBooks();
-  const agent = await openAgent(
-    { ...world, transfer, books, clock, log: silentLog }, options,
-  );
-  const blocks = makeBlocks(world.random, { count: 10, bytesMax: 100_000 });
-  world.source.commit("root", blocks);
-  await transfer.flush(20_000);
-  return { transfer, agent, clock, blocks, books };
-}

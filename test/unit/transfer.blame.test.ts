@@ -6,6 +6,7 @@ import { type PeerId, cidOf } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { oneTurn } from "../support/agent-turns.ts";
 import { faultOf } from "../support/faults.ts";
 import { HonestHost } from "../support/honest-host.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/transfer-world.ts";
@@ -229,7 +230,5 @@ async function agentOf(
 
 async function turnOf(agent: Agent, clock: ShiftedClock): Promise<void> {
   clock.shiftMs += 2_000;
-  for (const step of agent.steps) {
-    for (let turns = 0; turns < 50 && await step.step(signal) === "busy"; turns++);
-  }
+  await oneTurn(agent);
 }
