@@ -146,9 +146,11 @@ export interface FileSystem {
   flush(handle: Handle): Maybe<void>;
   /** The last descriptor is gone; never fails. */
   release(handle: Handle): Maybe<void>;
-  /** Resolves when this file (its data, and its metadata with the names that lead to it) would
-   * survive a crash. */
-  fsync(handle: Handle, options: { readonly dataOnly: boolean }): Maybe<void>;
+  /**
+   * Resolves when this file (its data, and its metadata with the names that lead to it) would
+   * survive a crash. There is no lesser one for data alone: one record tells of both.
+   */
+  fsync(handle: Handle): Maybe<void>;
 
   opendir(ino: Ino): Maybe<Handle>;
   /** Emits items after the cookie (0: from the start) until `emit` says false or none is left. */

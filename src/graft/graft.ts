@@ -158,8 +158,8 @@ export class Grafts implements FileSystem, AsyncDisposable {
     return this.#of(handle).release(handle);
   }
 
-  fsync(handle: Handle, options: { readonly dataOnly: boolean }): Maybe<void> {
-    return this.#of(handle).fsync(handle, options);
+  fsync(handle: Handle): Maybe<void> {
+    return this.#of(handle).fsync(handle);
   }
 
   opendir(ino: Ino): Maybe<Handle> {

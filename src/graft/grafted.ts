@@ -122,8 +122,7 @@ export class Grafted implements FileSystem {
   release = (handle: Handle) =>
     then(this.#tree.release(this.#span.ownHandle(handle)), () => this.#letGo(1));
 
-  fsync = (handle: Handle, options: { readonly dataOnly: boolean }) =>
-    this.#tree.fsync(this.#span.ownHandle(handle), options);
+  fsync = (handle: Handle) => this.#tree.fsync(this.#span.ownHandle(handle));
 
   opendir = (ino: Ino) => this.#opened(this.#tree.opendir(this.#span.own(ino)));
 

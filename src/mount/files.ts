@@ -111,9 +111,7 @@ export const release = operation({
 });
 
 export const fsync = operation({
-  run: (desk, request) => {
-    return desk.tree.fsync(request.handle(0), { dataOnly: (request.u32(8) & 1) !== 0 });
-  },
+  run: (desk, request) => desk.tree.fsync(request.handle(0)),
   encode: encodeNothing,
 });
 

@@ -145,8 +145,7 @@ class Served32 {
       write: async (_: string, fd: number, bytes: Buffer, lengthBytes: number, to: number) =>
         tree.write(this.#handle(fd), to, bytes.subarray(0, lengthBytes)),
       flush: async (_: string, fd: number) => tree.flush(this.#handle(fd)),
-      fsync: async (_: string, dataOnly: number, fd: number) =>
-        tree.fsync(this.#handle(fd), { dataOnly: dataOnly !== 0 }),
+      fsync: async (_: string, _dataOnly: number, fd: number) => tree.fsync(this.#handle(fd)),
       release: async (_: string, fd: number) => {
         const handle = this.#handle(fd);
         this.#open.delete(fd);

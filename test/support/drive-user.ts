@@ -174,7 +174,7 @@ export class DriveUser {
     const bytes = Buffer.from(`${word}\n`.repeat(copies));
     await tree.write(handle, 0, bytes);
     // A crash may take what no program waited for.
-    await tree.fsync(handle, { dataOnly: false });
+    await tree.fsync(handle);
     await tree.release(handle);
     this.written.add(word);
   }

@@ -111,7 +111,7 @@ class LoneLife {
     );
     await tree.write(handle, 0, bytes);
     await tree.rename(nobody, place(rootIno, "new"), place(rootIno, name), "replace");
-    await tree.fsync(handle, { dataOnly: false });
+    await tree.fsync(handle);
     await tree.release(handle);
     tree.forget(ino, 1);
     this.#files.set(name, bytes);
@@ -330,7 +330,7 @@ class LoneLife {
     const { ino } = await tree.lookup(place(rootIno, name));
     const handle = await tree.open(nobody, ino, { ...flags, read: true });
     await act(handle, ino);
-    await tree.fsync(handle, { dataOnly: false });
+    await tree.fsync(handle);
     await tree.release(handle);
     tree.forget(ino, 1);
   }

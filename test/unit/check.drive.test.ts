@@ -161,7 +161,7 @@ async function write(
   const outputLength = Math.max(1, lengthBytes);
   const bytes = createHash("shake256", { outputLength }).update(random.bytes(8)).digest();
   await tree.write(handle, 0, bytes);
-  await tree.fsync(handle, { dataOnly: false });
+  await tree.fsync(handle);
   tree.release(handle);
   tree.forget(attributes.ino, 1);
   // An emptied file between two versions is a version too.

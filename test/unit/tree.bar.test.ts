@@ -37,7 +37,7 @@ test("what was written is kept and committed, and nothing more is written", asyn
   for (const [what, act] of Object.entries(refused)) {
     t.equal(await faultOf(act), "ReadOnly", what);
   }
-  await tree.fsync(handle, { dataOnly: false });
+  await tree.fsync(handle);
   await tree.release(handle);
   await tree.close();
 

@@ -48,7 +48,7 @@ async function ransom(tree: Tree, name: string): Promise<void> {
   const { length } = await readFile(tree, ino);
   const handle = await tree.open(nobody, ino, flags);
   await tree.write(handle, 0, noise(length));
-  await tree.fsync(handle, { dataOnly: false });
+  await tree.fsync(handle);
   await tree.release(handle);
   await tree.rename(nobody, place(rootIno, name), place(rootIno, `${name}.locked`), "replace");
   tree.forget(ino, 1);

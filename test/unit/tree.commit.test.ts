@@ -37,7 +37,7 @@ test("an fsync of 4 KiB in a large file journals about 4 KiB and seals nothing",
   const before = { put: store.putBytes, appended: store.appendedBytes };
   for (let at = 0; at < 10; at++) {
     await tree.write(file.handle, at * 100_000, Buffer.alloc(4096, 2));
-    await tree.fsync(file.handle, { dataOnly: true });
+    await tree.fsync(file.handle);
   }
   t.equal(store.putBytes, before.put);
   const each = (store.appendedBytes - before.appended) / 10;
@@ -73,13 +73,13 @@ test("a file that was emptied takes nothing on the disk, also after a crash", as
   const file = await tree.create(nobody, place(rootIno, "db"), { mode: 0o644 }, flags);
   const { ino } = file.attributes;
   await tree.write(file.handle, 0, Buffer.alloc(2 * chunkBytes, 1));
-  await tree.fsync(file.handle, { dataOnly: false });
+  await tree.fsync(file.handle);
   for (const act of [
     () => tree.write(file.handle, 100, Buffer.alloc(50, 2)),
-    () => tree.fsync(file.handle, { dataOnly: false }),
+    () => tree.fsync(file.handle),
     () => tree.setattr(nobody, ino, { sizeBytes: 0 }),
     () => tree.write(file.handle, 0, Buffer.alloc(3000, 3)),
-    () => tree.fsync(file.handle, { dataOnly: false }),
+    () => tree.fsync(file.handle),
   ]) await act();
   const again = await openOn(store.crash());
   const found = await again.lookup(place(rootIno, "db"));
@@ -116,12 +116,12 @@ test("an fsync does not wait for what others have written", async (t) => {
   await tree.write(large.handle, 0, seededRandom(`large ${seed}`).bytes(4 * chunkBytes));
   const small = await tree.create(nobody, place(rootIno, "small"), { mode: 0o644 }, flags);
   await tree.write(small.handle, 0, Buffer.alloc(4096, 1));
-  await tree.fsync(small.handle, { dataOnly: false });
+  await tree.fsync(small.handle);
   t.ok(store.unsyncedBlocks > 0, "the large file's chunks are on their way");
   const again = await openOn(store.crash());
   const { ino } = await again.lookup(place(rootIno, "small"));
   t.ok((await readFile(again, ino)).equals(Buffer.alloc(4096, 1)));
-  await tree.fsync(large.handle, { dataOnly: false });
+  await tree.fsync(large.handle);
   t.equal(store.unsyncedBlocks, 0, "until it is synced itself");
 });
 
@@ -145,7 +145,7 @@ test("a chunk of which little changed rests in the journal through commits", asy
     const offset = at * chunkBytes + at * 5000;
     expected.fill(at + 1, offset, offset + 4096);
     await tree.write(file.handle, offset, expected.subarray(offset, offset + 4096));
-    if (at % 2 === 0) await tree.fsync(file.handle, { dataOnly: true });
+    if (at % 2 === 0) await tree.fsync(file.handle);
     await tree.mkdir(nobody, place(rootIno, `d${at}`), { mode: 0o755 });
     await pass(limits.tree.commitAfterMs);
     const again = await openOn(store.crash());
@@ -175,7 +175,7 @@ test("what fsync promised outlives commits that come while it is still unsealed"
     const offset = (at * 77_777) % (2 * chunkBytes - 100);
     expected.fill(at + 1, offset, offset + 100);
     await tree.write(file.handle, offset, expected.subarray(offset, offset + 100));
-    await tree.fsync(file.handle, { dataOnly: false });
+    await tree.fsync(file.handle);
     if (at % 3 === 0) await commit;
     const again = await openOn(store.crash());
     const { ino, sizeBytes } = await again.lookup(place(rootIno, "db"));

@@ -264,7 +264,7 @@ async function newFile(
   const chunks = random.below(4) === 0 ? 1 + random.below(14) : 0;
   const lengthBytes = chunks * chunkBytes + random.below(6000);
   if (lengthBytes > 0) await tree.write(handle, 0, pattern(attributes.ino, lengthBytes));
-  await tree.fsync(handle, { dataOnly: false });
+  await tree.fsync(handle);
   tree.release(handle);
   return attributes.ino;
 }

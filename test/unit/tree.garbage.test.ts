@@ -78,7 +78,7 @@ test("a removed file that is open keeps its blocks until it is closed", async (t
   const { tree, collect } = await openOn(store);
   const bytes = bulk(14 * chunkBytes);
   const [ino, handle] = await write(tree, "open", bytes);
-  await tree.fsync(handle, { dataOnly: false });
+  await tree.fsync(handle);
   await tree.commit();
   await tree.unlink(nobody, at("open"));
   await collect();
@@ -128,7 +128,7 @@ test("whatever was removed, written over or copied, what is left is whole", asyn
       const bytes = Buffer.concat([copied.subarray(0, 8 * chunkBytes), fresh]);
       const [ino, handle] = await write(tree, name, bytes);
       await tree.setxattr(nobody, ino, "user.x", Buffer.alloc(2000, turn), "any");
-      await tree.fsync(handle, { dataOnly: false });
+      await tree.fsync(handle);
       tree.release(handle);
       files.set(name, bytes);
     }

@@ -304,9 +304,9 @@ function punchFile(world: World): Promise<string> {
     const lengthBytes = world.pick(lengths);
     const kind = world.pick(["punch-hole", "zero-range", "zero-keep-size", "extend"] as const);
     // Its parts are published one after the other: none of them is a version of its own.
-    await world.tree.fsync(handle, { dataOnly: false });
+    await world.tree.fsync(handle);
     await world.tree.allocate(handle, { offsetBytes, lengthBytes }, kind);
-    await world.tree.fsync(handle, { dataOnly: false });
+    await world.tree.fsync(handle);
     const end = offsetBytes + lengthBytes;
     const grows = kind === "zero-range" || kind === "extend";
     const next = Buffer.alloc(grows ? Math.max(end, file.bytes.length) : file.bytes.length);
@@ -329,7 +329,7 @@ function copyFile(world: World): Promise<string> {
     const to = world.pick([0, 0, 262_144, 4096]);
     const count = await world.tree.copyRange(from, range, handle, to);
     await world.tree.release(from);
-    await world.tree.fsync(handle, { dataOnly: false });
+    await world.tree.fsync(handle);
     const part = other.bytes.subarray(range.offsetBytes, range.offsetBytes + lengthBytes);
     assert(count === part.length, `copied ${count} of ${part.length}`);
     const next = Buffer.alloc(count === 0 ? file.bytes.length : Math.max(file.bytes.length, to + count));
@@ -343,7 +343,7 @@ function copyFile(world: World): Promise<string> {
 
 function fsyncFile(world: World): Promise<string> {
   return withFile(world, async (file, handle) => {
-    await world.tree.fsync(handle, { dataOnly: world.random.below(2) === 0 });
+    await world.tree.fsync(handle);
     fsynced(world, file);
     return "fsync";
   });

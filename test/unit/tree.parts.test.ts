@@ -53,7 +53,7 @@ async function world(options: TemporaryOptions = {}): Promise<World> {
   const at = { parent: rootIno, name: parseName("large") };
   const { handle } = await tree.create(caller, at, { mode: 0o600 }, flags);
   await tree.write(handle, 0, content);
-  await tree.fsync(handle, { dataOnly: false });
+  await tree.fsync(handle);
   await tree.commit();
   tree.forgetOpened();
   Object.assign(reads, { whole: 0, part: 0 });

@@ -287,7 +287,7 @@ test("a file without a name keeps the policy of the folder that it was in", asyn
   const slots = new Set<number | undefined>();
   for (const { handle, attributes } of [made, nameless]) {
     await tree.write(handle, 0, bulk(8));
-    await tree.fsync(handle, { dataOnly: false });
+    await tree.fsync(handle);
     for await (const cid of tree.cidsOf(attributes.ino)) slots.add(store.slotOf(cid));
   }
   t.strictSame([...slots], [1]);
@@ -407,7 +407,7 @@ for (let life = 0; life < 3; life++) {
           const exclusive = false;
           const made = await tree.create(nobody, place(at, name), { mode: 0o644 }, { ...flags, exclusive });
           await tree.write(made.handle, random.below(2) * 1000, bytes);
-          if (random.below(3) === 0) await tree.fsync(made.handle, { dataOnly: false });
+          if (random.below(3) === 0) await tree.fsync(made.handle);
           if (random.below(4) === 0) open.push(made.handle);
           else await tree.release(made.handle);
         } else if (act < 7) {

@@ -84,7 +84,7 @@ async function restingFile(store: SmallStore, { synced }: { readonly synced: boo
   await tree.commit();
   bytes.fill(5, 4096, 8192);
   await tree.write(handle, 4096, bytes.subarray(4096, 8192));
-  if (synced) await tree.fsync(handle, { dataOnly: false });
+  if (synced) await tree.fsync(handle);
   await tree.mkdir(nobody, place("folder"), { mode: 0o755 });
   store.shiftMs += limits.tree.commitAfterMs + 1;
   return { tree, handle, bytes, writeChunk };

@@ -30,7 +30,7 @@ async function writer(tree: Tree, random: Random, own: string, files: Map<string
     for (let step = 0; step < 5; step++) {
       files.set(name, await writeSome(tree, random, handle, files.get(name) ?? Buffer.alloc(0)));
       const dice = random.below(6);
-      if (dice === 0) await tree.fsync(handle, { dataOnly: false });
+      if (dice === 0) await tree.fsync(handle);
       if (dice === 1) {
         const sizeBytes = random.below(600_000);
         await tree.setattr(nobody, attributes.ino, { sizeBytes });
