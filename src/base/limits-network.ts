@@ -238,6 +238,8 @@ export const networkLimits = {
     /** Peers behind routers that one relay keeps reachable; a home's router bears as many. */
     reservationsMax: 32,
     reservationMs: 3_600_000,
+    /** Of them from one /24 or /48: it takes eight such to shut others out. */
+    reservationsPerPrefixMax: 4,
     /** What one relayed connection may carry and last: a small segment, and its proofs. */
     connectionBytesMax: 32 * MiB,
     connectionMs: 10 * 60_000,

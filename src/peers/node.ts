@@ -72,7 +72,8 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
   const publicOnes = options.listen.filter(isToldPublic);
   // Whoever can be reached straight needs no relay.
   const isHidden = isRelayed && publicOnes.length === 0;
-  const more = reach === undefined || !isRelayed ? {} : await reachServices(reach);
+  const { prefixOf = farPrefixOf } = options.dht;
+  const more = reach === undefined || !isRelayed ? {} : await reachServices(reach, prefixOf);
   return createLibp2p<NodeServices>({
     privateKey: options.privateKey,
     datastore: options.datastore,

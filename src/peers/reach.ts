@@ -8,7 +8,8 @@ import { circuitRelayServer, circuitRelayTransport } from "@libp2p/circuit-relay
 import type { CircuitRelayServerComponents, CircuitRelayTransportComponents }
   from "@libp2p/circuit-relay-v2";
 import { dcutr } from "@libp2p/dcutr";
-import type { Libp2pEvents, PeerRouting, Startable, TypedEventTarget } from "@libp2p/interface";
+import type { ConnectionGater, Libp2pEvents, PeerId, PeerRouting, Startable, TypedEventTarget }
+  from "@libp2p/interface";
 import { isPrivate } from "@libp2p/utils";
 import { multiaddr } from "@multiformats/multiaddr";
 import { limits } from "../base/limits.ts";
@@ -57,16 +58,19 @@ export function relayTransport(needs: SearchNeeds) {
 export const relayedAddress = "/p2p-circuit";
 
 /** The services of a node that is not on this machine alone. */
-export async function reachServices({ relays, upnp }: Reach) {
+export async function reachServices({ relays, upnp }: Reach, prefixOf: PrefixOf) {
   // SSDP and XML are only loaded where a router may answer.
   const nat = upnp ? { upnp: (await import("@libp2p/upnp-nat")).uPnPNAT() } : {};
   const relay = relays === "never"
     ? {}
-    : { relay: (components: RelayParts) => new Relay(components, relays) };
+    : { relay: (components: RelayParts) => new Relay(components, { when: relays, prefixOf }) };
   return {
     autonat: autoNAT({ protocolPrefix: "hive" }), dcutr: dcutr(), ...nat, ...relay,
   };
 }
+
+/** Which part of the internet an address is of; undefined for one that is not counted. */
+export type PrefixOf = (address: string) => string | undefined;
 
 type RelayParts = CircuitRelayServerComponents & {
   readonly events: TypedEventTarget<Libp2pEvents>;
@@ -79,10 +83,15 @@ class Relay implements Startable {
   readonly #look = () => void this.#begin();
   #state: "waiting" | "on" | "stopped" = "waiting";
   readonly #always: boolean;
+  readonly #prefixOf: PrefixOf;
 
-  constructor(components: RelayParts, when: "always" | "reachable") {
+  constructor(
+    components: RelayParts,
+    { when, prefixOf }: { readonly when: "always" | "reachable"; readonly prefixOf: PrefixOf },
+  ) {
     this.#components = components;
     this.#always = when === "always";
+    this.#prefixOf = prefixOf;
     const { reservationsMax, reservationMs, hopTimeoutMs, streamsMax } = limits.relay;
     this.#server = circuitRelayServer({
       hopTimeout: hopTimeoutMs,
@@ -96,7 +105,7 @@ class Relay implements Startable {
         defaultDurationLimit: limits.relay.connectionMs,
         applyDefaultLimit: true,
       },
-    })(components);
+    })(this.#guarded(components));
   }
 
   async start(): Promise<void> {
@@ -109,6 +118,40 @@ class Relay implements Startable {
     const was = this.#state;
     this.#state = "stopped";
     if (was === "on") await this.#server.stop?.();
+  }
+
+  #guarded(components: RelayParts): RelayParts {
+    const connectionGater: ConnectionGater = {
+      ...components.connectionGater,
+      denyInboundRelayReservation: (peer) => !this.#hasRoomFor(peer),
+    };
+    return new Proxy(components, {
+      get: (target, name) => {
+        return name === "connectionGater" ? connectionGater : Reflect.get(target, name);
+      },
+    });
+  }
+
+  /**
+   * Whoever has one address has as many keys as he likes, and a place once taken is his for an
+   * hour: so many of one part of the internet, and only while they are here.
+   */
+  #hasRoomFor(peer: PeerId): boolean {
+    const { reservations } = this.#server;
+    for (const [other, { signal }] of reservations.entries()) {
+      if (this.#components.connectionManager.getConnections(other).length > 0) continue;
+      signal.clear();
+      reservations.delete(other);
+    }
+    const place = this.#placeOf(peer);
+    if (place === undefined || reservations.has(peer)) return true;
+    const same = [...reservations.keys()].filter((other) => this.#placeOf(other) === place);
+    return same.length < limits.relay.reservationsPerPrefixMax;
+  }
+
+  #placeOf(peer: PeerId): string | undefined {
+    const [connection] = this.#components.connectionManager.getConnections(peer);
+    return connection && this.#prefixOf(connection.remoteAddr.toString());
   }
 
   async #begin(): Promise<void> {

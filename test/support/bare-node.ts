@@ -19,7 +19,7 @@ export interface BareNode extends AsyncDisposable {
 
 export async function openBareNode(
   { seed = systemRandom.bytes(32), ...options }:
-    { readonly seed?: Uint8Array } & Partial<Pick<NodeOptions, "listen" | "dht">> = {},
+    { readonly seed?: Uint8Array } & Partial<Pick<NodeOptions, "listen" | "dht" | "reach">> = {},
 ): Promise<BareNode> {
   const keys = peerKeysOf(seed);
   const node = await openNode({ clock: systemClock, random: systemRandom }, {

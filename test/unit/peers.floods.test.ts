@@ -7,11 +7,13 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { Key } from "interface-datastore";
 import { test } from "tap";
 import { KiB, MiB } from "../../src/base/bytes.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
+import { dhtPart } from "../../src/peers/dht-part.ts";
 import { Remembered } from "../../src/peers/memory.ts";
 import { MessageCount } from "../../src/peers/message-count.ts";
-import { openBareNode } from "../support/bare-node.ts";
+import { type BareNode, openBareNode } from "../support/bare-node.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
 test("messages are counted, however they are cut and however many come at once", (t) => {
@@ -110,6 +112,45 @@ test("a ping that does not end is ended, and one of the usual length is answered
   }
   t.not(stream.status, "open", `${sentBytes} bytes were taken`);
 });
+
+test("one part of the internet has few of a relay's places, and who leaves gives his back", async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const prefixes = new Map<string, string>();
+  const prefixOf = (address: string) => prefixes.get(address.split("/")[4] ?? "");
+  const relay = stack.use(await openBareNode({
+    reach: { relayed: true, relays: "always", upnp: false },
+    dht: { ...dhtPart(systemClock, () => true), prefixOf },
+  }));
+  /** Whether it was given a place. */
+  const come = async (prefix: string): Promise<{ readonly one: BareNode; readonly has: boolean }> => {
+    const one = stack.use(await openBareNode());
+    const stream = await patiently(() => {
+      return one.node.dialProtocol(multiaddr(relay.address), "/libp2p/circuit/relay/0.2.0/hop");
+    });
+    const [here] = relay.node.getConnections(one.node.peerId);
+    prefixes.set(here?.remoteAddr.toString().split("/")[4] ?? "", prefix);
+    return { one, has: await reserve(stream) };
+  };
+  const crowd = [];
+  for (let at = 0; at < 2 * limits.relay.reservationsPerPrefixMax; at++) {
+    crowd.push(await come("203.0.112.0/24"));
+  }
+  t.equal(crowd.filter(({ has }) => has).length, limits.relay.reservationsPerPrefixMax);
+  t.ok((await come("198.51.99.0/24")).has, "others have theirs");
+  const [first] = crowd;
+  await first?.one.node.stop();
+  while (relay.node.getConnections(first?.one.node.peerId).length > 0) await soon();
+  t.ok((await come("203.0.112.0/24")).has, "his place is free again");
+});
+
+/** Asks for a place; its answer tells a status, 100 where there is one. */
+async function reserve(stream: Stream): Promise<boolean> {
+  const answer = new Promise<Buffer>((resolve) => {
+    stream.addEventListener("message", ({ data }) => resolve(Buffer.from(data.subarray())), { once: true });
+  });
+  stream.send(Buffer.from([2, 8, 0]));
+  return (await answer).includes(Buffer.from([40, 100]));
+}
 
 /** Messages that came by it, as they come. */
 function answersOf(stream: Stream): { readonly count: number; readonly longestBytes: number } {
