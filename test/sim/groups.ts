@@ -189,11 +189,11 @@ export class Groups {
   #give(seat: number, peer: number): void {
     const before = this.seats.peerOf(seat);
     this.seats.give(seat, peer);
-    for (const one of [before, peer]) if (one !== nobody) this.#weigh(one);
+    for (const one of [before, peer]) if (one !== nobody) this.weigh(one);
   }
 
-  /** Placement sees how full everybody is. */
-  #weigh(peer: number): void {
+  /** Placement sees how full somebody is, as who has just moved in where another had many seats. */
+  weigh(peer: number): void {
     const place = this.#peers.placeOf[peer] as number;
     if (this.#peers.occupants[place] !== peer) return;
     this.#places.circle.setLevel(place, levelOf(this.#places, place, this.seats.countOf(peer)));

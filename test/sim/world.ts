@@ -127,6 +127,7 @@ export class World {
     const kind = pickKind(this.#plan.kinds, dice);
     const { life } = this.#plan.kinds[kind] as Kind;
     const peer = this.peers.move(place, kind);
+    this.groups.weigh(peer);
     const restMs = isNew ? lifeTimeMs(life, dice) : restOfLifeMs(life, dice);
     this.peers.diesAtMs[peer] = this.#nowMs + restMs;
     this.#judge?.meet(peer, this.#nowMs);

@@ -77,6 +77,15 @@ function firstOf(due: ReadonlyMap<number, number>): readonly [number, number] | 
   return first;
 }
 
+test("whoever moves in where somebody died is drawn as one who has room", (t) => {
+  const world = new World(plainWorld(small, 30));
+  world.run(300 * dayMs);
+  const seats = Array.from(world.peers.occupants, (peer) => world.groups.seats.countOf(peer));
+  const empty = seats.filter((count) => count === 0).length / seats.length;
+  t.ok(empty < 0.1, `${empty} of all have no seat after ten lives`);
+  t.end();
+});
+
 test("the judge that adds up says what the product says of the same absences", (t) => {
   const dice = new Dice(seed);
   const judge = new Judge(3);
