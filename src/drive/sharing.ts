@@ -58,9 +58,10 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
       const names = path.map(nameFromText);
       const ino = await folderAt(tree, names).catch(() => undefined);
       const losses = await sharing.losses({ ino, who });
+      // Once this is under way, some may be let go of.
+      const kept = await tree.past.list(path).catch(() => undefined);
       await withdrawAll({ tree, sharing }, losses.map((loss) => ({ ...loss, path: names })), wish);
       await sharing.revoke({ path: names, ino, who });
-      const kept = await tree.past.list(path).catch(() => undefined);
       return { couldRead: losses.length > 0, snapshots: kept?.length ?? null };
     },
     async leaveGroup(asked) {

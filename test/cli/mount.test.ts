@@ -56,6 +56,23 @@ test("a drive is mounted once, and comes off when nobody uses it", patience, asy
   await once(user, "exit");
 });
 
+test("a drive that was taken off is not told to be mounted, while its daemon ends", patience,
+  async (t) => {
+    const machine = newMachine("ending");
+    t.teardown(() => machine.end());
+    await machine.must(t, ["mount", machine.mount]);
+    writeFileSync(join(machine.mount, "file"), Buffer.alloc(8 * 1024 * 1024, 1));
+    let isAnswered = false;
+    const unmounting = machine.must(t, ["unmount"]).finally(() => (isAnswered = true));
+    while (await mountsUnder(machine) !== "") await new Promise((later) => setTimeout(later, 1));
+    t.notOk(isAnswered, "it is being closed");
+    const mounted = await machine.must(t, ["mount", machine.mount]);
+    t.notMatch(mounted.error, /already/);
+    await unmounting;
+    t.equal(readFileSync(join(machine.mount, "file")).length, 8 * 1024 * 1024);
+    t.equal((await machine.status()).mount, machine.mount);
+  });
+
 test("SIGTERM unmounts and flushes: the next mount finds all of it", patience, async (t) => {
   const machine = newMachine("sigterm");
   t.teardown(() => machine.end());

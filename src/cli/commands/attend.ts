@@ -8,7 +8,8 @@ import { lineLog, toStandardError } from "../../base/log.ts";
 import type { PolicyTexts } from "../../base/policy-views.ts";
 import { systemRandom } from "../../base/random.ts";
 import { type Dashboard, type Drive, serveDashboard } from "../../hive.ts";
-import { type ControlHandlers, serveControl, vouchIn } from "../daemon/control.ts";
+import { type ControlHandler, type ControlHandlers, endingOp, serveControl, vouchIn }
+  from "../daemon/control.ts";
 import { askedToEnd } from "../daemon/daemon.ts";
 import { namesOf } from "../daemon/inside-mount.ts";
 import { WatchKeeper } from "../daemon/watch-keeper.ts";
@@ -44,7 +45,7 @@ export async function attend(
     ...snapshotHandlersOf(home, drive),
     reloadTraffic,
   };
-  const server = await serveControl(home.socket, handlers);
+  const server = await serveControl(home.socket, refusingWhen(drive.ended, handlers));
   watches.begin();
   try {
     const signal = await Promise.race([askedToEnd(), drive.ended]);
@@ -60,6 +61,20 @@ export async function attend(
     server.close();
   }
   return exitCodes.ok;
+}
+
+/** Of a drive that was taken off and is being closed, nobody is told that it is mounted. */
+function refusingWhen(ended: Promise<unknown>, handlers: ControlHandlers): ControlHandlers {
+  let isEnding = false;
+  const end = (): void => void (isEnding = true);
+  ended.then(end, end);
+  const refusing = Object.entries(handlers).map(([command, handler]): [string, ControlHandler] => {
+    return [command, (...asked) => {
+      if (isEnding) throw new HiveError("Unavailable", endingOp, "the daemon is about to end");
+      return handler(...asked);
+    }];
+  });
+  return Object.fromEntries(refusing);
 }
 
 /** An indexer or a file manager that looks in for a moment is no reason to refuse. */

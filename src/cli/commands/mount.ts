@@ -1,9 +1,10 @@
 /** `hive mount`: makes what is missing, then serves the drive, in the background by default. */
 import { existsSync } from "node:fs";
-import { HiveError } from "../../base/errors.ts";
+import { systemClock as clock } from "../../base/clock.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views.ts";
 import { type Drive, openDrive, parseMountOptions } from "../../hive.ts";
-import { askControl } from "../daemon/control.ts";
+import { askControl, endingOp } from "../daemon/control.ts";
 import { receivePassphrase, sayFailed, sayReady, startInBackground } from "../daemon/daemon.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { driveConfigOf } from "../home/config.ts";
@@ -17,6 +18,10 @@ import type { CommandLine } from "../table/parse.ts";
 import { attend, daemonLog } from "./attend.ts";
 import { makeDrive, wordsText } from "./setup.ts";
 import { checkSwarmSize, joinLocalSwarm } from "./swarm.ts";
+
+/** To close a store takes no longer, or somebody has to look after it. */
+const endingWaitMs = 60_000;
+const endingPauseMs = 50;
 
 export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const directory = mountPointOf(line.operands[0] ?? mountPointDefault());
@@ -98,13 +103,19 @@ async function passphraseFor(home: Home, line: CommandLine): Promise<Buffer | un
   return obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
 }
 
+/** The daemon that has it mounted; one that is about to end is waited for. */
 async function runningAt(home: Home): Promise<DriveStatus | undefined> {
-  if (!existsSync(home.socket)) return undefined;
-  try {
-    return (await askControl(home.socket, "status")) as DriveStatus;
-  } catch {
-    return undefined;
+  const untilMs = clock.monotonicMs() + endingWaitMs;
+  while (existsSync(home.socket)) {
+    try {
+      return (await askControl(home.socket, "status")) as DriveStatus;
+    } catch (error) {
+      const isEnding = isFault(error, "Unavailable") && error.op === endingOp;
+      if (!isEnding || clock.monotonicMs() > untilMs) return undefined;
+    }
+    await clock.delay(endingPauseMs);
   }
+  return undefined;
 }
 
 function already(running: DriveStatus, directory: string, line: CommandLine): ExitCode {

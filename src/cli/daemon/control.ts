@@ -20,6 +20,9 @@ export type ControlHandlers = Readonly<Record<string, ControlHandler>>;
 const requestBytesMax = 64 * 1024;
 const answerBytesMax = 16 * MiB;
 
+/** What a daemon refuses with that has nothing mounted any more and is being closed. */
+export const endingOp = "control.ending";
+
 interface Refusal {
   readonly kind: Kind;
   readonly op: string;
