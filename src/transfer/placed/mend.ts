@@ -47,11 +47,9 @@ interface Parcel {
 export async function mendSegment(
   needs: MendNeeds, { segment, indexes }: Lacking, signal: AbortSignal,
 ): Promise<ReadonlySet<number>> {
-  const state = needs.segments.get(segment);
-  const manifest = state === undefined ? undefined : needs.groups.get(state.group);
-  if (state === undefined || manifest === undefined) return new Set();
-  const record = await needs.records.get(state, signal);
-  const parcel = { record, manifest };
+  const parcel = await parcelOf(needs, segment, signal);
+  if (parcel === undefined) return new Set();
+  const { record } = parcel;
   const there = await broughtByOthers(needs, parcel, indexes, signal);
   const left = indexes.filter((index) => !there.has(index));
   if (left.length === 0) return there;
@@ -67,11 +65,19 @@ export async function mendSegment(
 export async function findShards(
   needs: MendNeeds, { segment, indexes }: Lacking, signal: AbortSignal,
 ): Promise<ReadonlySet<number>> {
+  const parcel = await parcelOf(needs, segment, signal);
+  if (parcel === undefined) return new Set();
+  return await broughtByOthers(needs, parcel, indexes, signal);
+}
+
+/** Undefined when the segment, or its group, is given up. */
+async function parcelOf(
+  needs: MendNeeds, segment: SegmentId, signal: AbortSignal,
+): Promise<Parcel | undefined> {
   const state = needs.segments.get(segment);
   const manifest = state === undefined ? undefined : needs.groups.get(state.group);
-  if (state === undefined || manifest === undefined) return new Set();
-  const record = await needs.records.get(state, signal);
-  return await broughtByOthers(needs, { record, manifest }, indexes, signal);
+  if (state === undefined || manifest === undefined) return undefined;
+  return { record: await needs.records.get(state, signal), manifest };
 }
 
 async function broughtByOthers(
