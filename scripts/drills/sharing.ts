@@ -9,13 +9,14 @@ import { createHash } from "node:crypto";
 import { mkdirSync, openSync, readSync, readdirSync, closeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { MiB } from "../../src/base/bytes.ts";
 import type { DriveStatus } from "../../src/base/views.ts";
 import { type Machine, newMachine, until } from "../../test/support/cli.ts";
 import { introduce, shares } from "../../test/support/two-people.ts";
 import { writeLarge } from "./large.ts";
+import { quietly } from "./lives-gifts.ts";
 import { must, say, seconds } from "./machine.ts";
 
-const MiB = 1024 * 1024;
 const peers = 8;
 const fileBytes = 1024 * MiB;
 /** For the state of one folder: a record to each holder, and their answers. */
@@ -63,7 +64,7 @@ async function read(ben: Machine, grant: string, folder: string): Promise<void> 
   await must(ben, ["accept", grant, "films"]);
   const theirs = join(ben.mount, "Shared", "films");
   const names = readdirSync(folder);
-  const isThere = async () => quietly(() => readdirSync(theirs).length === names.length);
+  const isThere = async () => quietly(() => readdirSync(theirs))?.length === names.length;
   await until(isThere, { seconds: 60, what: "the reader sees the folder" });
   const seen = await trafficOf(ben);
   say(`  the reader sees ${names.length} files after ${seconds(start)} and ` +
@@ -95,12 +96,4 @@ function partOf(path: string): string {
   readSync(file, block, 0, MiB, 512 * MiB);
   closeSync(file);
   return createHash("sha256").update(block).digest("hex");
-}
-
-function quietly(act: () => boolean): boolean {
-  try {
-    return act();
-  } catch {
-    return false;
-  }
 }

@@ -10,7 +10,7 @@ import type { Maybe } from "../../src/base/step.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { flags } from "../support/making.ts";
 import { MemoryStore } from "../support/memory-store.ts";
-import { nobody } from "../support/walk.ts";
+import { nobody, readFile } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const treeSecret = Buffer.alloc(32, 7);
@@ -148,9 +148,8 @@ async function until(isSo: () => boolean): Promise<void> {
 
 async function fileOf(store: MemoryStore): Promise<Buffer> {
   const tree = await openOn(store);
-  const { ino, sizeBytes } = await tree.lookup(place("db"));
-  const handle = await tree.open(nobody, ino, flags);
-  return Buffer.concat(await tree.read(handle, { offsetBytes: 0, lengthBytes: sizeBytes }));
+  const { ino } = await tree.lookup(place("db"));
+  return await readFile(tree, ino);
 }
 
 function place(name: string) {
