@@ -1,7 +1,8 @@
 /**
  * By what a person reads one folder of somebody else's, written down for devices of hers that have
- * none of her keys (sharing/coded-ties.ts). It holds a key, so it is for those devices alone; her
- * signature says that one that has her keys wrote it, as any device may write where it stands.
+ * none of her keys (sharing/mandates/coded-ties.ts). It holds a key, so it is for those devices
+ * alone; her signature says that one that has her keys wrote it, as any device may write where it
+ * stands.
  * Envelope and canonical form: envelope.ts.
  *
  *   reading  person, owner, share (16 bytes), from, name, peers, key (32 bytes)   signed by the

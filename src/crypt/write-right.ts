@@ -15,7 +15,7 @@
  * one, and for the list of all, is made in the same way of a secret of its own:
  *
  *   share/device     label of a further device's, from the right; context: its node's key (32)
- *   share/roster     label of the list's (sharing/roster.ts), from the right
+ *   share/roster     label of the list's (sharing/records/roster.ts), from the right
  */
 import { type OwnerId, type PeerId, type PersonId, type ShareId, bytesOfId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";

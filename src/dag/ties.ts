@@ -1,11 +1,11 @@
 /**
- * A drive's ties: what it knows of other people and shares with them (sharing/tied.ts says which
- * entries there are). The root links them, so whoever has a head has them too; the tree passes
- * them on and reads none. Each entry is a register that any device may write: the later stamp
- * counts, of one stamp what is gone, and else the greater bytes. So devices that join what others
- * have come to the same, in whatever order. Taking something away raises the stamp above all that
- * may come about before somebody knows of that: a wish to be rid of something is outdone by nobody
- * who has not heard of it.
+ * A drive's ties: what it knows of other people and shares with them (sharing/ties/tied.ts says
+ * which entries there are). The root links them, so whoever has a head has them too; the tree
+ * passes them on and reads none. Each entry is a register that any device may write: the later
+ * stamp counts, of one stamp what is gone, and else the greater bytes. So devices that join what
+ * others have come to the same, in whatever order. Taking something away raises the stamp above all
+ * that may come about before somebody knows of that: a wish to be rid of something is outdone by
+ * nobody who has not heard of it.
  *
  *   ties  u8 version 1 | varint entries, by key | each: bytes key | varint stamp
  *         | u8 1 and bytes value, or 0 where it is gone

@@ -15,7 +15,7 @@ import type { PersonKeys } from "../crypt/grants.ts";
 import { openPeers } from "../peers/open.ts";
 import type { Peers } from "../peers/peers.ts";
 import { Places } from "../places/places.ts";
-import { asSigner } from "../sharing/person-keys.ts";
+import { asSigner } from "../sharing/records/person-keys.ts";
 import { limitedHost } from "../traffic/limited-host.ts";
 import { limitedNetwork } from "../traffic/limited-network.ts";
 import { Traffic } from "../traffic/traffic.ts";

@@ -2,23 +2,23 @@
  * The room of people and shares, introduced to the rooms of a node with a drive: all of it where
  * the drive's words are, and with them its person's keys, and else what a coded device has of it.
  */
+import type { Tending } from "../agent/tending.ts";
 import type { KeyValue } from "../base/blocks.ts";
+import { booksUnder } from "../base/books-under.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
-import { booksUnder } from "../base/books-under.ts";
 import { limits } from "../base/limits.ts";
-import type { Tending } from "../agent/tending.ts";
-import { type OwnerSigner, certifier } from "../crypt/certificates.ts";
-import type { PersonKeys } from "../crypt/grants.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { SharingDuties } from "../base/sharing.ts";
+import { type OwnerSigner, certifier } from "../crypt/certificates.ts";
+import type { PersonKeys } from "../crypt/grants.ts";
 import type { Coder } from "../erasure/erasure.ts";
-import { openCodedSharing } from "../sharing/coded-sharing.ts";
+import { openCodedSharing } from "../sharing/coded/coded-sharing.ts";
 import { type Sharing, openSharing } from "../sharing/sharing.ts";
-import type { Vault } from "../vault/vault.ts";
 import type { Transfer } from "../transfer/transfer.ts";
+import type { Vault } from "../vault/vault.ts";
 import type { Company, Owner } from "./company.ts";
 import type { NodeNeeds } from "./config.ts";
 import type { Guests } from "./guests.ts";

@@ -8,8 +8,8 @@ import type { OwnerId } from "../base/ids.ts";
 import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
 import { personKeysOf } from "../crypt/grants.ts";
 import { peerKeysOf } from "../crypt/peer-key.ts";
-import { writtenPrefix } from "../sharing/taken-books.ts";
-import { writtenFolders } from "../sharing/written-folders.ts";
+import { writtenFolders } from "../sharing/taken/written-folders.ts";
+import { writtenPrefix } from "../sharing/writing/numbering.ts";
 import type { NodeConfig } from "./config.ts";
 
 export interface WrittenStore {

@@ -10,59 +10,59 @@ import { type Kind, isFault } from "../../src/base/errors.ts";
 import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId, ShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { dismissalIn, encodeDismissal, signDismissal } from "../../src/crypt/dismissals.ts";
-import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/device-roll.ts";
-import { signDeletion } from "../../src/crypt/deletions.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
+import { erasureClasses } from "../../src/base/records.ts";
 import { addedDevice, encodeAddedDevice, keysOfAdded, parseAddedDevice }
   from "../../src/crypt/added-device.ts";
+import { signDeletion } from "../../src/crypt/deletions.ts";
+import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/device-roll.ts";
+import { dismissalIn, encodeDismissal, signDismissal } from "../../src/crypt/dismissals.ts";
+import { driveKeysOf } from "../../src/crypt/drive.ts";
+import { personKeysOf } from "../../src/crypt/grants.ts";
+import { merkleTreeOf } from "../../src/crypt/merkle.ts";
+import { rootOf } from "../../src/crypt/merkle.ts";
 import { encodeAnswer as encodePaired, encodeGift, encodeHello as encodePairing, makeCode,
   openAnswer, parsePairing, readCode } from "../../src/crypt/pairing.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { parseReading, signReading } from "../../src/crypt/readings.ts";
 import { signDeviceCertificate, signHead, signManifest, signOffer, signReceipt, signRelease }
   from "../../src/crypt/records.ts";
 import { signSegmentRecord } from "../../src/crypt/records.ts";
-import { erasureClasses } from "../../src/base/records.ts";
-import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht-records.ts";
-import { encodeSlot, slotKey, slotOf } from "../../src/peers/slots.ts";
-import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
-import { MuxDecoder, encodeMuxHead, muxFlags, muxTypes } from "../../src/peers/mux-frame.ts";
-import { encodeInvite, parseInvite, passOf } from "../../src/peers/invite.ts";
-import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
-  parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/message.ts";
-import { acceptAdmission, beforeFirst, fraudOf, parseEntry, parseFraud, signAdmission }
-  from "../../src/ledger/entry.ts";
-import { encodeAnswer as encodeSettled, encodeQuestion, parseAnswer as parseSettled,
-  parseQuestion } from "../../src/ledger/message.ts";
-import { answerChallenge, leavesOf, verifyAnswer } from "../../src/proofs/answer.ts";
-import { checkChallenge } from "../../src/proofs/challenge.ts";
-import { merkleTreeOf } from "../../src/crypt/merkle.ts";
-import { rootOf } from "../../src/crypt/merkle.ts";
-import { decodePage, decodePageBlock, decodePayload, encodePage, encodePageBlock, encodePayload }
-  from "../../src/transfer/catalog/catalog-page.ts";
-import { decodeLog, decodeName, decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk,
-  decodeWord, encodeLog, encodeName, encodeNotice, encodePledgeAsk, encodePledged, encodeVoteAsk,
-  encodeWord }
-  from "../../src/guard/messages.ts";
-import { baseOf } from "../../src/guard/log.ts";
-import { TestGroup } from "../support/guard-group.ts";
-import { ShareMaker } from "../support/share-maker.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
-import { parseReading, signReading } from "../../src/crypt/readings.ts";
 import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, parseGrant,
   parseShare }
   from "../../src/crypt/share-records.ts";
 import { writeRightOf } from "../../src/crypt/write-right.ts";
+import { baseOf } from "../../src/guard/log.ts";
+import { decodeLog, decodeName, decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk,
+  decodeWord, encodeLog, encodeName, encodeNotice, encodePledgeAsk, encodePledged, encodeVoteAsk,
+  encodeWord }
+  from "../../src/guard/messages.ts";
+import { acceptAdmission, beforeFirst, fraudOf, parseEntry, parseFraud, signAdmission }
+  from "../../src/ledger/entry.ts";
+import { encodeAnswer as encodeSettled, encodeQuestion, parseAnswer as parseSettled,
+  parseQuestion } from "../../src/ledger/message.ts";
+import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht-records.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
+import { encodeInvite, parseInvite, passOf } from "../../src/peers/invite.ts";
+import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
+  parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/message.ts";
+import { MuxDecoder, encodeMuxHead, muxFlags, muxTypes } from "../../src/peers/mux-frame.ts";
+import { encodeSlot, slotKey, slotOf } from "../../src/peers/slots.ts";
+import { answerChallenge, leavesOf, verifyAnswer } from "../../src/proofs/answer.ts";
+import { checkChallenge } from "../../src/proofs/challenge.ts";
+import { decodeAdmitted, encodeAdmitted } from "../../src/sharing/guests/guest-devices.ts";
+import { decodeInbox, encodeInbox } from "../../src/sharing/records/inbox-payload.ts";
+import { linkNeedsPassphrase, linkText } from "../../src/sharing/records/link.ts";
 import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
-  from "../../src/sharing/payload.ts";
-import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
-import { decodeTold, encodeTold } from "../../src/sharing/told.ts";
-import { decodeWatch, encodeWatch } from "../../src/sharing/watch-payload.ts";
-import { decodeAdmitted, encodeAdmitted } from "../../src/sharing/guest-devices.ts";
-import { linkNeedsPassphrase, linkText } from "../../src/sharing/link.ts";
-import { decodeRoster, encodeRoster } from "../../src/sharing/roster.ts";
-import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
+  from "../../src/sharing/records/payload.ts";
+import { encodePerson, parsePerson } from "../../src/sharing/records/person-text.ts";
+import { decodeRoster, encodeRoster } from "../../src/sharing/records/roster.ts";
+import { decodeTold, encodeTold } from "../../src/sharing/records/told.ts";
+import { decodeWatch, encodeWatch } from "../../src/sharing/records/watch-payload.ts";
+import { decodePage, decodePageBlock, decodePayload, encodePage, encodePageBlock, encodePayload }
+  from "../../src/transfer/catalog/catalog-page.ts";
+import { TestGroup } from "../support/guard-group.ts";
 import { parsers as records } from "../support/record-parsers.ts";
+import { ShareMaker } from "../support/share-maker.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const rounds = Number(process.env["HIVE_ROUNDS"] ?? 1500);

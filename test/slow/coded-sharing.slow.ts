@@ -15,7 +15,7 @@ import { parseReading } from "../../src/crypt/readings.ts";
 import { parseDeviceCertificate } from "../../src/crypt/records.ts";
 import { encodeShareAsk } from "../../src/crypt/share-records.ts";
 import { parseTies } from "../../src/dag/ties.ts";
-import { mandateKey } from "../../src/sharing/coded-ties.ts";
+import { mandateKey } from "../../src/sharing/mandates/coded-ties.ts";
 import { added } from "../support/added-device.ts";
 import { type Machine, until } from "../support/cli.ts";
 import { faultOf } from "../support/faults.ts";

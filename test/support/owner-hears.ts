@@ -8,12 +8,12 @@ import type { PeerNetwork } from "../../src/base/network.ts";
 import type { Share, ShareNetwork } from "../../src/base/sharing.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import type { Seen } from "../../src/dag/marks.ts";
-import type { GivenGuest } from "../../src/sharing/given.ts";
-import { folderTie } from "../../src/sharing/given-ties.ts";
-import { GuestDevices } from "../../src/sharing/guest-devices.ts";
-import { devicesIn } from "../../src/sharing/roster.ts";
-import { TieSeals } from "../../src/sharing/tie-seals.ts";
-import { Tied } from "../../src/sharing/tied.ts";
+import { folderTie } from "../../src/sharing/given/given-ties.ts";
+import type { GivenGuest } from "../../src/sharing/given/given.ts";
+import { GuestDevices } from "../../src/sharing/guests/guest-devices.ts";
+import { devicesIn } from "../../src/sharing/records/roster.ts";
+import { TieSeals } from "../../src/sharing/ties/tie-seals.ts";
+import { Tied } from "../../src/sharing/ties/tied.ts";
 import type { ShareMaker } from "./share-maker.ts";
 import { MemoryBooks, ShiftedClock } from "./transfer-world.ts";
 

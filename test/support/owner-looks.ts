@@ -10,9 +10,9 @@ import type { PeerNetwork } from "../../src/base/network.ts";
 import type { GuestRoot, Share, ShareNetwork } from "../../src/base/sharing.ts";
 import { decodeShareAsk } from "../../src/crypt/share-records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
-import type { GivenGuest } from "../../src/sharing/given.ts";
-import { type Roster, noRoster } from "../../src/sharing/roster.ts";
-import { Written } from "../../src/sharing/written.ts";
+import type { GivenGuest } from "../../src/sharing/given/given.ts";
+import { Written } from "../../src/sharing/guests/written.ts";
+import { type Roster, noRoster } from "../../src/sharing/records/roster.ts";
 import type { ShareMaker } from "./share-maker.ts";
 import { MemoryBooks, ShiftedClock } from "./transfer-world.ts";
 

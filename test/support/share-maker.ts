@@ -10,10 +10,10 @@ import { type PersonKeys, personKeysOf, sealGrant } from "../../src/crypt/grants
 import { inboxIdOf, readerKeyOf, signGrant, signShare, watchIdOf, wrapKey }
   from "../../src/crypt/share-records.ts";
 import { type FolderRight, type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/write-right.ts";
-import { type InboxEntry, encodeInbox } from "../../src/sharing/inbox-payload.ts";
-import { type SharePayload, encodeSharePayload, sealPayload } from "../../src/sharing/payload.ts";
-import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { encodeWatch } from "../../src/sharing/watch-payload.ts";
+import { type InboxEntry, encodeInbox } from "../../src/sharing/records/inbox-payload.ts";
+import { type SharePayload, encodeSharePayload, sealPayload } from "../../src/sharing/records/payload.ts";
+import { personIdOf } from "../../src/sharing/records/person-keys.ts";
+import { encodeWatch } from "../../src/sharing/records/watch-payload.ts";
 
 export interface TestReader {
   readonly person: PersonId;

@@ -2,9 +2,9 @@
  * People of other drives in a device town: what any device of the drive gives them they look for with
  * the holders, and read block by block. Each has a room of sharing of her own and no mount.
  */
-import { silentLog } from "../../src/base/log.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { type Name, nameFromText, rootIno } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
 import type { NodeDuties } from "../../src/base/node.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
@@ -15,12 +15,12 @@ import { sharingOf } from "../../src/drive/sharing.ts";
 import { DriveTies } from "../../src/drive/ties.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { borrowedStore } from "../../src/shared/store.ts";
-import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { type Sharing, openSharing } from "../../src/sharing/sharing.ts";
 import { Clearing } from "../../src/transfer/placed/clearing.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
-import type { Tree } from "../../src/tree/tree.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
+import type { Tree } from "../../src/tree/tree.ts";
 import type { DeviceTown, TownDevice } from "./device-town.ts";
 import { readableWords } from "./drive-user.ts";
 import { emptyHost, type TownView } from "./town-network.ts";

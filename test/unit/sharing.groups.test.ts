@@ -5,12 +5,12 @@
 import { type Test, test } from "tap";
 import { seededRandom } from "../../src/base/random.ts";
 import { encodeShareAsk, inboxIdOf, parseShare } from "../../src/crypt/share-records.ts";
-import type { Contact } from "../../src/sharing/contacts.ts";
-import { decodeGiven, encodeGiven } from "../../src/sharing/given-books.ts";
-import { decodeInbox, encodeInbox } from "../../src/sharing/inbox-payload.ts";
-import { type Held, openInbox, openShare, takeEntry, takeGrant } from "../../src/sharing/opened.ts";
-import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { type GivenWay, lost, reachOf } from "../../src/sharing/ways.ts";
+import { decodeGiven, encodeGiven } from "../../src/sharing/given/given-books.ts";
+import { type GivenWay, lost, reachOf } from "../../src/sharing/given/ways.ts";
+import type { Contact } from "../../src/sharing/people/contacts.ts";
+import { decodeInbox, encodeInbox } from "../../src/sharing/records/inbox-payload.ts";
+import { type Held, openInbox, openShare, takeEntry, takeGrant } from "../../src/sharing/records/opened.ts";
+import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { type World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";

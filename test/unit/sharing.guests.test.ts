@@ -12,10 +12,10 @@ import { personKeysOf } from "../../src/crypt/grants.ts";
 import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, parseGrant, parseShare }
   from "../../src/crypt/share-records.ts";
 import { writeRightOf } from "../../src/crypt/write-right.ts";
-import type { GivenGuest } from "../../src/sharing/given.ts";
-import { openShare, takeGrant } from "../../src/sharing/opened.ts";
-import type { SharePayload } from "../../src/sharing/payload.ts";
-import { personIdOf } from "../../src/sharing/person-keys.ts";
+import type { GivenGuest } from "../../src/sharing/given/given.ts";
+import { openShare, takeGrant } from "../../src/sharing/records/opened.ts";
+import type { SharePayload } from "../../src/sharing/records/payload.ts";
+import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
 import { openHolder } from "../support/holder.ts";

@@ -16,7 +16,7 @@ import { personKeysOf } from "../../src/crypt/grants.ts";
 import { encodeShareAsk, parseShare, signShare, wrapKey } from "../../src/crypt/share-records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { withOwnVault } from "../../src/node/own-vault.ts";
-import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { Borrowed } from "../../src/transfer/reads/borrowed.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { World, refused } from "../contract/host.ts";

@@ -14,13 +14,13 @@ import { decodeShareAsk, encodeShareAsk, parseGrant, parseShare, readerKeyOf }
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openPage, pageKey } from "../../src/dag/pages.ts";
 import { openRoot } from "../../src/dag/root.ts";
-import { findFolder, rootOf } from "../../src/sharing/folder.ts";
-import { openShare, takeGrant } from "../../src/sharing/opened.ts";
+import { findFolder, rootOf } from "../../src/sharing/following/folder.ts";
+import { isLink, linkNeedsPassphrase, linkText, openLink } from "../../src/sharing/records/link.ts";
+import { openShare, takeGrant } from "../../src/sharing/records/opened.ts";
 import { type SharePayload, decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
-  from "../../src/sharing/payload.ts";
-import { isLink, linkNeedsPassphrase, linkText, openLink } from "../../src/sharing/link.ts";
-import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { encodePerson, parsePerson } from "../../src/sharing/person-text.ts";
+  from "../../src/sharing/records/payload.ts";
+import { personIdOf } from "../../src/sharing/records/person-keys.ts";
+import { encodePerson, parsePerson } from "../../src/sharing/records/person-text.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { refused } from "../contract/host.ts";

@@ -10,7 +10,7 @@ import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { encodeShareAsk, parseShare } from "../../src/crypt/share-records.ts";
 import { encodeTies, parseTies, tieAfter } from "../../src/dag/ties.ts";
-import { openShare, takeGrant } from "../../src/sharing/opened.ts";
+import { openShare, takeGrant } from "../../src/sharing/records/opened.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { World } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";

@@ -12,13 +12,13 @@ import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { deviceTagOf, parseShare, recordKeyOf } from "../../src/crypt/share-records.ts";
 import { type Ties, encodeTies, joinTies, parseTies, tieAfter, tieCounted }
   from "../../src/dag/ties.ts";
-import { folderTie, givenIn, rightTies, wayTies } from "../../src/sharing/given-ties.ts";
-import { openPayload } from "../../src/sharing/payload.ts";
-import { freeSlot, withoutOrphans } from "../../src/sharing/slots.ts";
-import { TieSeals } from "../../src/sharing/tie-seals.ts";
-import { Tied } from "../../src/sharing/tied.ts";
+import { folderTie, givenIn, rightTies, wayTies } from "../../src/sharing/given/given-ties.ts";
+import { openPayload } from "../../src/sharing/records/payload.ts";
 import { bothKnow, decodeTold, encodeTold, knowledgeOf, knowsMore }
-  from "../../src/sharing/told.ts";
+  from "../../src/sharing/records/told.ts";
+import { freeSlot, withoutOrphans } from "../../src/sharing/ties/slots.ts";
+import { TieSeals } from "../../src/sharing/ties/tie-seals.ts";
+import { Tied } from "../../src/sharing/ties/tied.ts";
 import { troubleWithDamaged } from "../support/damage.ts";
 import { outcomeOf } from "../support/faults.ts";
 import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";

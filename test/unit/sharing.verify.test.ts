@@ -3,13 +3,13 @@
  * holders keep, whether its owner is there or not, and nothing that she has opens any of it.
  */
 import { test } from "tap";
+import { Tending } from "../../src/agent/tending.ts";
+import { wardReach } from "../../src/agent/ward-reach.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { GroupId, OwnerId, PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { ShareHost, Ward } from "../../src/base/sharing.ts";
-import { Tending } from "../../src/agent/tending.ts";
-import { wardReach } from "../../src/agent/ward-reach.ts";
 import { openOnce, openRecord } from "../../src/crypt/aead.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { deriveKey } from "../../src/crypt/keys.ts";
@@ -18,9 +18,9 @@ import { encodeShareAsk, parseShare, signShare, unwrapKey, watchIdOf }
 import { writeRightOf } from "../../src/crypt/write-right.ts";
 import { openPage, pageKey } from "../../src/dag/pages.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
-import { openShare, openWatch, takeGrant } from "../../src/sharing/opened.ts";
-import { personIdOf } from "../../src/sharing/person-keys.ts";
-import { decodeWatch, encodeWatch } from "../../src/sharing/watch-payload.ts";
+import { openShare, openWatch, takeGrant } from "../../src/sharing/records/opened.ts";
+import { personIdOf } from "../../src/sharing/records/person-keys.ts";
+import { decodeWatch, encodeWatch } from "../../src/sharing/records/watch-payload.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";

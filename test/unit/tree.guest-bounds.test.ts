@@ -15,8 +15,8 @@ import { type Inode, type PageTree, type Xattrs, encodeXattrs, fileType, noTree,
 import { markOf } from "../../src/dag/marks.ts";
 import { keyMax, newPage, pageKey, sealPage } from "../../src/dag/pages.ts";
 import { nextItem } from "../../src/dag/search.ts";
-import { rootOf } from "../../src/sharing/folder.ts";
-import { personIdOf } from "../../src/sharing/person-keys.ts";
+import { rootOf } from "../../src/sharing/following/folder.ts";
+import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { Bounds, mostOfGuest, mostOfOwner } from "../../src/tree/merge/bounds.ts";
 import { outcomeOf } from "../support/faults.ts";
 import { OwnerLooks } from "../support/owner-looks.ts";

@@ -11,7 +11,7 @@ import { type Entry, encodeEntry, nameKey } from "../../src/dag/entries.ts";
 import { type Inode, type PageTree, fileType, noTree } from "../../src/dag/inodes.ts";
 import { type Seen, markOf } from "../../src/dag/marks.ts";
 import { newPage } from "../../src/dag/pages.ts";
-import { rootOf } from "../../src/sharing/folder.ts";
+import { rootOf } from "../../src/sharing/following/folder.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
 import { act, textsIn } from "../support/folder-acts.ts";

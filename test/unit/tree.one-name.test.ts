@@ -9,13 +9,13 @@ import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
-import { findFolder, rootOf } from "../../src/sharing/folder.ts";
+import { findFolder, rootOf } from "../../src/sharing/following/folder.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
 import { checkTree } from "../../src/tree/check/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { pictureOf } from "../support/drive-user.ts";
-import { Devices } from "../support/merge-devices.ts";
 import { MemoryStore } from "../support/memory-store.ts";
+import { Devices } from "../support/merge-devices.ts";
 import { listDirectory, nobody, readFile, walkTree } from "../support/walk.ts";
 
 const treeSecret = Buffer.alloc(32, 7);
