@@ -14,10 +14,10 @@ import type { Requester, ShardHost } from "../base/network.ts";
 import type { DeviceCertificate, Offer } from "../base/records.ts";
 import type { ShareHost } from "../base/sharing.ts";
 import { parseDeviceCertificate, parseOffer } from "../crypt/records.ts";
-import type { Book } from "./book.ts";
-import type { Guest } from "./guests.ts";
-import type { Pass } from "./invite.ts";
-import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./message.ts";
+import type { Book } from "./acquaintance/book.ts";
+import type { Guest } from "./answering/guests.ts";
+import type { Pass } from "./words/invite.ts";
+import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./words/message.ts";
 
 export interface AnswerNeeds {
   readonly clock: Clock;

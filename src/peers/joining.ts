@@ -2,8 +2,8 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { InviteView } from "../base/peer-views.ts";
-import { encodeInvite, isPlainAddress, parseInvite } from "./invite.ts";
 import type { Peers } from "./peers.ts";
+import { encodeInvite, isPlainAddress, parseInvite } from "./words/invite.ts";
 
 export interface InviteOptions {
   /** Shown to the friend. */

@@ -2,14 +2,14 @@
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { HiveError } from "../base/errors.ts";
 import { peerKeysOf } from "../crypt/peer-key.ts";
-import { dhtPart } from "./dht-part.ts";
-import { Door } from "./door.ts";
+import { Door } from "./answering/door.ts";
+import type { Meter } from "./asking/pipe.ts";
+import { dhtPart } from "./dht/dht-part.ts";
 import { Hub } from "./hub.ts";
-import { Remembered } from "./memory.ts";
-import { openNode } from "./node.ts";
+import { Remembered } from "./node/memory.ts";
+import { openNode } from "./node/node.ts";
+import { reachOf } from "./node/reach.ts";
 import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
-import type { Meter } from "./pipe.ts";
-import { reachOf } from "./reach.ts";
 
 export async function openPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
   const keys = peerKeysOf(options.peerSeed);

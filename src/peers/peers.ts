@@ -21,15 +21,15 @@ import type { Random } from "../base/random.ts";
 import type { DeviceCertificate } from "../base/records.ts";
 import type { ShareHost, ShareNetwork } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
-import type { SearchOptions } from "./dht.ts";
+import type { MadeUpWorld } from "./acquaintance/range.ts";
+import type { Meter } from "./asking/pipe.ts";
+import type { SearchOptions } from "./dht/dht.ts";
 import type { DriveBlocks, Ipfs } from "./ipfs.ts";
-import type { Pass } from "./invite.ts";
-import type { Meter } from "./pipe.ts";
-import type { MadeUpWorld } from "./range.ts";
+import type { Pass } from "./words/invite.ts";
 
-export { type Invite, encodeInvite, networkKeyBytes, parseInvite } from "./invite.ts";
+export { type Invite, encodeInvite, networkKeyBytes, parseInvite } from "./words/invite.ts";
 export type { DriveBlocks, Ipfs } from "./ipfs.ts";
-export type { MadeUpWorld } from "./range.ts";
+export type { MadeUpWorld } from "./acquaintance/range.ts";
 
 export interface PeersNeeds {
   readonly clock: Clock;

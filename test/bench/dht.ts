@@ -4,9 +4,9 @@
  *
  *   node test/bench/dht.ts [NODES] [LOOKUPS] [SEED]
  */
-import { headKey } from "../../src/peers/dht-records.ts";
-import { publishOffer, publishRecord, resolveHead, searchOffers } from "../../src/peers/dht.ts";
 import type { OwnerId } from "../../src/base/ids.ts";
+import { headKey } from "../../src/peers/dht/dht-records.ts";
+import { publishOffer, publishRecord, resolveHead, searchOffers } from "../../src/peers/dht/dht.ts";
 import { DhtWorld, type Member, patiently } from "../support/dht-world.ts";
 
 const [nodes = 60, lookups = 40] = process.argv.slice(2, 4).map(Number);

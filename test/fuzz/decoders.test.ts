@@ -40,13 +40,13 @@ import { acceptAdmission, beforeFirst, fraudOf, parseEntry, parseFraud, signAdmi
   from "../../src/ledger/entry.ts";
 import { encodeAnswer as encodeSettled, encodeQuestion, parseAnswer as parseSettled,
   parseQuestion } from "../../src/ledger/message.ts";
-import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht-records.ts";
-import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
-import { encodeInvite, parseInvite, passOf } from "../../src/peers/invite.ts";
+import { MuxDecoder, encodeMuxHead, muxFlags, muxTypes } from "../../src/peers/connection/mux-frame.ts";
+import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht/dht-records.ts";
+import { encodeSlot, slotKey, slotOf } from "../../src/peers/dht/slots.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/words/frame.ts";
+import { encodeInvite, parseInvite, passOf } from "../../src/peers/words/invite.ts";
 import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
-  parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/message.ts";
-import { MuxDecoder, encodeMuxHead, muxFlags, muxTypes } from "../../src/peers/mux-frame.ts";
-import { encodeSlot, slotKey, slotOf } from "../../src/peers/slots.ts";
+  parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/words/message.ts";
 import { answerChallenge, leavesOf, verifyAnswer } from "../../src/proofs/answer.ts";
 import { checkChallenge } from "../../src/proofs/challenge.ts";
 import { decodeAdmitted, encodeAdmitted } from "../../src/sharing/guests/guest-devices.ts";

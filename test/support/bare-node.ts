@@ -6,9 +6,9 @@ import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { dhtPart } from "../../src/peers/dht-part.ts";
-import { Remembered } from "../../src/peers/memory.ts";
-import { type Node, type NodeOptions, openNode } from "../../src/peers/node.ts";
+import { dhtPart } from "../../src/peers/dht/dht-part.ts";
+import { Remembered } from "../../src/peers/node/memory.ts";
+import { type Node, type NodeOptions, openNode } from "../../src/peers/node/node.ts";
 
 export interface BareNode extends AsyncDisposable {
   readonly node: Node;

@@ -3,10 +3,10 @@ import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import type { PeerId } from "../../src/base/ids.ts";
 import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { FrameDecoder, encodeFrameStart } from "../../src/peers/frame.ts";
-import { shardProtocol } from "../../src/peers/link.ts";
-import { encodeAnswer, encodeList, parseRequest } from "../../src/peers/message.ts";
-import type { Node } from "../../src/peers/node.ts";
+import { shardProtocol } from "../../src/peers/asking/link.ts";
+import type { Node } from "../../src/peers/node/node.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/words/frame.ts";
+import { encodeAnswer, encodeList, parseRequest } from "../../src/peers/words/message.ts";
 import { openBareNode } from "./bare-node.ts";
 
 export class EvilPeer implements AsyncDisposable {

@@ -11,7 +11,7 @@ import { yamux } from "@libp2p/yamux";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { type Libp2p, createLibp2p } from "libp2p";
 import { seededRandom } from "../../src/base/random.ts";
-import { socketTls } from "../../src/peers/tls.ts";
+import { socketTls } from "../../src/peers/connection/tls.ts";
 
 const random = seededRandom(process.argv[2] ?? "1");
 const count = Number(process.argv[3] ?? 200);

@@ -5,7 +5,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
-import { Beginning } from "../../src/peers/beginning.ts";
+import { Beginning } from "../../src/peers/acquaintance/beginning.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
 test("while a node is alone, the addresses are tried ever more seldom", (t) => {

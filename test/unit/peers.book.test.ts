@@ -1,11 +1,11 @@
 /** What the address book costs a node that has nothing to do: writes, and others' words. */
 import { test } from "tap";
-import { silentLog } from "../../src/base/log.ts";
 import { limits } from "../../src/base/limits.ts";
+import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Offer } from "../../src/base/records.ts";
 import { signOffer } from "../../src/crypt/records.ts";
-import { Book } from "../../src/peers/book.ts";
+import { Book } from "../../src/peers/acquaintance/book.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";

@@ -8,12 +8,12 @@ import type { Offer } from "../../src/base/records.ts";
 import { certifier } from "../../src/crypt/certificates.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { signOffer } from "../../src/crypt/records.ts";
-import { Book } from "../../src/peers/book.ts";
-import { Link } from "../../src/peers/link.ts";
-import { encodeHello, encodeList, parseHello } from "../../src/peers/message.ts";
+import { Book } from "../../src/peers/acquaintance/book.ts";
+import { Link } from "../../src/peers/asking/link.ts";
+import { encodeHello, encodeList, parseHello } from "../../src/peers/words/message.ts";
+import { faultOf } from "../support/faults.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";
-import { faultOf } from "../support/faults.ts";
 import { ShiftedClock } from "../support/transfer-world.ts";
 
 const self = loopbackKeys("self").peer;

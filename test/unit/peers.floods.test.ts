@@ -10,9 +10,9 @@ import { KiB, MiB } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { dhtPart } from "../../src/peers/dht-part.ts";
-import { Remembered } from "../../src/peers/memory.ts";
-import { MessageCount } from "../../src/peers/message-count.ts";
+import { MessageCount } from "../../src/peers/answering/message-count.ts";
+import { dhtPart } from "../../src/peers/dht/dht-part.ts";
+import { Remembered } from "../../src/peers/node/memory.ts";
 import { type BareNode, openBareNode } from "../support/bare-node.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 

@@ -6,9 +6,9 @@ import { limits } from "../../src/base/limits.ts";
 import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { isPass, passOf } from "../../src/peers/invite.ts";
 import { inviteTo, joinBy } from "../../src/peers/joining.ts";
 import { encodeInvite, parseInvite } from "../../src/peers/peers.ts";
+import { isPass, passOf } from "../../src/peers/words/invite.ts";
 import { faultOf } from "../support/faults.ts";
 import { type TestNode, openTestNode } from "../support/peer-nodes.ts";
 

@@ -5,9 +5,9 @@
 import { test } from "tap";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
-import { headKey } from "../../src/peers/dht-records.ts";
+import { headKey } from "../../src/peers/dht/dht-records.ts";
 import { publishOffer, publishRecord, resolveHead, resolveOffer, searchOffers }
-  from "../../src/peers/dht.ts";
+  from "../../src/peers/dht/dht.ts";
 import { DhtWorld, type Member, patiently } from "../support/dht-world.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";
 import { type TestNode, openTestNode } from "../support/peer-nodes.ts";

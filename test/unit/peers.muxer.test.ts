@@ -9,8 +9,8 @@ import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import {
   MuxDecoder, type MuxHead, encodeMuxHead, muxFlags, muxHeadBytes, muxTypes,
-} from "../../src/peers/mux-frame.ts";
-import { muxer } from "../../src/peers/muxer.ts";
+} from "../../src/peers/connection/mux-frame.ts";
+import { muxer } from "../../src/peers/connection/muxer.ts";
 
 const { windowBytesMax, sliceBytes } = limits.peers;
 const streamsMax = 8;

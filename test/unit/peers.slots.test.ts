@@ -11,11 +11,11 @@ import type { Offer } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signDeviceCertificate, signHead, signOffer } from "../../src/crypt/records.ts";
-import { headKey, offerKey, selectRecord, validateRecord } from "../../src/peers/dht-records.ts";
-import { DhtStore } from "../../src/peers/dht-store.ts";
-import type { Guest } from "../../src/peers/guests.ts";
+import type { Guest } from "../../src/peers/answering/guests.ts";
+import { headKey, offerKey, selectRecord, validateRecord } from "../../src/peers/dht/dht-records.ts";
+import { DhtStore } from "../../src/peers/dht/dht-store.ts";
 import { type Slot, belongs, encodeSlot, narrower, parseSlot, parseSlotKey, slotDepths, slotKey,
-  slotOf } from "../../src/peers/slots.ts";
+  slotOf } from "../../src/peers/dht/slots.ts";
 import { faultOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

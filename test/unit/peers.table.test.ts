@@ -4,8 +4,8 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
-import { dhtPart } from "../../src/peers/dht-part.ts";
-import { farPrefixOf } from "../../src/peers/table.ts";
+import { dhtPart } from "../../src/peers/dht/dht-part.ts";
+import { farPrefixOf } from "../../src/peers/node/table.ts";
 import { type BareNode, openBareNode } from "../support/bare-node.ts";
 
 const { tablePerPrefixMax } = limits.dht;

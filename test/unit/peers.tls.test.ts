@@ -15,7 +15,7 @@ import { MiB } from "../../src/base/bytes.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
-import { socketTls } from "../../src/peers/tls.ts";
+import { socketTls } from "../../src/peers/connection/tls.ts";
 
 type Encrypter = (components: TLSComponents) => ConnectionEncrypter;
 type Node = Libp2p & AsyncDisposable;

@@ -1,12 +1,12 @@
 /** Frozen bytes of invites, greetings and slots: what other machines have must stay readable. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { parseOffer } from "../../src/crypt/records.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { encodeInvite, isPass, parseInvite, passOf } from "../../src/peers/invite.ts";
-import { encodeHello, parseHello } from "../../src/peers/message.ts";
+import { parseOffer } from "../../src/crypt/records.ts";
 import { encodeSlot, parseSlot, parseSlotKey, slotDepths, slotKey, slotOf }
-  from "../../src/peers/slots.ts";
+  from "../../src/peers/dht/slots.ts";
+import { encodeInvite, isPass, parseInvite, passOf } from "../../src/peers/words/invite.ts";
+import { encodeHello, parseHello } from "../../src/peers/words/message.ts";
 
 interface Frozen {
   readonly peerSeed: string;

@@ -1,0 +1,140 @@
+/**
+ * Who comes in, and how far: connections are counted by address prefix before the handshake costs
+ * us anything and by key after it, streams and requests by guests.ts. The node asks; the rest of
+ * the room sees only requests that were let through.
+ */
+import type { Connection, Stream } from "@libp2p/interface";
+import type { Clock } from "../../base/clock.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import { type PeerId, parsePeerId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { Meter } from "../asking/pipe.ts";
+import type { Request } from "../words/message.ts";
+import { prefixOf } from "../words/prefix.ts";
+import { type Cost, type Guest, Guests } from "./guests.ts";
+import { Rooms } from "./rooms.ts";
+import { serve } from "./serve.ts";
+
+export interface DoorNeeds {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** Those that are open now. */
+  readonly connections: () => readonly Connection[];
+  readonly answer: (guest: Guest, request: Request, payload: Uint8Array) => Promise<Uint8Array>;
+}
+
+export class Door {
+  readonly #needs: DoorNeeds;
+  readonly #guests: Guests;
+  /** Addresses, with their ports, whose handshake is under way, and since when. */
+  readonly #pending = new Map<string, number>();
+  readonly #rooms: Rooms;
+
+  constructor(needs: DoorNeeds) {
+    this.#needs = needs;
+    this.#guests = new Guests(needs.clock);
+    this.#rooms = new Rooms(needs.clock);
+  }
+
+  /** Somebody connects: false when his part of the internet has had its share of this node. */
+  knocks(address: string): boolean {
+    const prefix = prefixOf(address);
+    if (prefix === undefined) return true;
+    const nowMs = this.#needs.clock.monotonicMs();
+    for (const [one, sinceMs] of this.#pending) {
+      if (nowMs - sinceMs > 2 * limits.peers.dialTimeoutMs) this.#pending.delete(one);
+    }
+    const waiting = [...this.#pending.keys()].filter((one) => prefixOf(one) === prefix).length;
+    const inside = this.#inbound().filter(({ from }) => prefixOf(from) === prefix).length;
+    const { connectionsPerPrefixMax, handshakesPerPrefixMax } = limits.guests;
+    const fits = waiting < handshakesPerPrefixMax && waiting + inside < connectionsPerPrefixMax;
+    if (fits) this.#pending.set(address, nowMs);
+    return fits;
+  }
+
+  /** He has proven his key: false when he is here often enough, or was sent away for a flood. */
+  enters(peer: PeerId, address: string): boolean {
+    this.#pending.delete(address);
+    const here = this.#inbound().filter((one) => one.peer === peer).length;
+    const guest = { peer, prefix: prefixOf(address) };
+    return here < limits.guests.connectionsPerPeerMax && !this.#guests.isFlooding(guest);
+  }
+
+  /** A stream of our own protocol. */
+  serve(stream: Stream, connection: Connection): void {
+    const guest = guestOf(connection);
+    if (!this.#guests.begin(guest)) {
+      return stream.abort(new HiveError("Busy", "peers.door", "streams"));
+    }
+    stream.addEventListener("close", () => this.#guests.end(guest), { once: true });
+    const { clock, log, meter } = this.#needs;
+    serve({
+      clock, log, stream, meter, rooms: this.#rooms,
+      holding: this.#guests.holding(guest),
+      handler: (request, payload) => this.#answer(guest, connection, request, payload),
+    });
+  }
+
+  /** Counts messages of another protocol; false when he has had his share. */
+  counts(connection: Connection, { requests, bytes }: Cost): boolean {
+    const guest = guestOf(connection);
+    try {
+      this.#guests.admit(guest, { requests: 0, bytes });
+      // One by one: a thousand that come at once are not the last one that he may ask.
+      for (let at = 0; at < requests; at++) this.#guests.admit(guest, { requests: 1, bytes: 0 });
+      return true;
+    } catch (error) {
+      if (!isFault(error, "Busy")) throw error;
+      this.#sendAway(guest, connection);
+      return false;
+    }
+  }
+
+  async #answer(
+    guest: Guest, connection: Connection, request: Request, payload: Uint8Array,
+  ): Promise<Uint8Array> {
+    try {
+      this.#guests.admit(guest, { requests: 1, bytes: payload.length });
+      const answer = await this.#needs.answer(guest, request, payload);
+      if (isProofOfTrust(request)) this.#guests.welcome(guest);
+      this.#guests.charge(guest, { requests: 0, bytes: answer.length });
+      return answer;
+    } catch (error) {
+      if (!isFault(error, "Busy")) {
+        this.#guests.charge(guest, { requests: limits.guests.refusalRequests, bytes: 0 });
+      }
+      this.#sendAway(guest, connection);
+      throw error;
+    }
+  }
+
+  #sendAway(guest: Guest, connection: Connection): void {
+    if (!this.#guests.isFlooding(guest) || connection.status !== "open") return;
+    this.#needs.log.warn("peer.flood", { peer: guest.peer, prefix: guest.prefix ?? "here" });
+    connection.abort(new HiveError("Busy", "peers.door", "a flood"));
+  }
+
+  #inbound(): readonly { readonly peer: string; readonly from: string }[] {
+    const inbound = this.#needs.connections().filter((one) => one.direction === "inbound");
+    return inbound.map((one) => {
+      return { peer: one.remotePeer.toString(), from: one.remoteAddr.toString() };
+    });
+  }
+}
+
+export function guestOf(connection: Connection): Guest {
+  const peer = parsePeerId(connection.remotePeer.toString());
+  return { peer, prefix: prefixOf(connection.remoteAddr.toString()) };
+}
+
+/**
+ * What is done for nobody but owners and members, and devices of one's own drive. Whoever asks for
+ * a roll where there is none, or brings one that he came by, has shown nothing.
+ */
+function isProofOfTrust(request: Request): boolean {
+  const { op } = request;
+  if (op === "device") return request.act === "root" || request.act === "block";
+  return op === "store" || op === "read" || op === "prove";
+}

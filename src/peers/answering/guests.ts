@@ -1,0 +1,158 @@
+/**
+ * What each stranger, and each part of the internet, may cost this node: requests and bytes over
+ * time, streams, and memory at once. Whoever asks for more is told Busy, and who goes on flooding
+ * is sent away until his time comes again. A peer whose request the vault has carried out (its
+ * shards are here, or it is of a group that has some) is a partner: he is bounded by seats and
+ * memory only, as his owner's files should be quick.
+ */
+import { Bucket } from "../../base/bucket.ts";
+import type { Clock } from "../../base/clock.ts";
+import { HiveError } from "../../base/errors.ts";
+import type { PeerId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { Holding, JointHolding } from "./holding.ts";
+
+/** Who is at the other end of a connection. */
+export interface Guest {
+  readonly peer: PeerId;
+  /** Where he comes from; undefined on this very machine. */
+  readonly prefix: string | undefined;
+}
+
+export interface Cost {
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+class Account {
+  readonly requests: Bucket;
+  readonly bytes: Bucket;
+  readonly holding: Holding;
+  streams = 0;
+  partnerUntilMs = -Infinity;
+  #flooding = false;
+
+  constructor(nowMs: number, many: number) {
+    const { requestsPerSecond, requestsBurst, bytesPerSecond, bytesBurst } = limits.guests;
+    const bucket = (perSecond: number, burst: number) =>
+      new Bucket({ perSecond: perSecond * many, burst: burst * many }, nowMs);
+    this.requests = bucket(requestsPerSecond, requestsBurst);
+    this.bytes = bucket(bytesPerSecond, bytesBurst);
+    this.holding = new Holding(limits.guests.heldBytesMax * many);
+  }
+
+  spend(cost: Cost, nowMs: number): void {
+    this.requests.spend(cost.requests, nowMs);
+    this.bytes.spend(cost.bytes, nowMs);
+  }
+
+  isSpent(nowMs: number): boolean {
+    return this.requests.left(nowMs) <= 0 || this.bytes.left(nowMs) <= 0;
+  }
+
+  /** He was told Busy again and again and asked on; it lasts until he has rested. */
+  isFlooding(nowMs: number): boolean {
+    const left = this.requests.left(nowMs);
+    if (left < -limits.guests.floodRequests) this.#flooding = true;
+    else if (left > 0) this.#flooding = false;
+    return this.#flooding;
+  }
+
+  isIdle(nowMs: number): boolean {
+    const rested = this.requests.isFull(nowMs) && this.bytes.isFull(nowMs);
+    return rested && this.streams === 0 && this.holding.heldBytes === 0;
+  }
+}
+
+export class Guests {
+  readonly #clock: Clock;
+  readonly #peers = new Map<PeerId, Account>();
+  readonly #prefixes = new Map<string, Account>();
+  readonly #all = new Holding(limits.peers.heldBytesMax);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Memory for one stream's requests and answers: his, his neighbours', and everybody's. */
+  holding(guest: Guest): JointHolding {
+    return new JointHolding([...this.#accountsOf(guest).map(({ holding }) => holding), this.#all]);
+  }
+
+  /** A stream of his begins; false when he has too many. Each that begins must end. */
+  begin(guest: Guest): boolean {
+    const accounts = this.#accountsOf(guest);
+    const { streamsMax } = limits.guests;
+    const fits = accounts.every(({ streams }, at) => streams < streamsMax * (at === 0 ? 1 : many));
+    if (!fits || this.isFlooding(guest)) return false;
+    for (const account of accounts) account.streams++;
+    return true;
+  }
+
+  end(guest: Guest): void {
+    for (const account of this.#accountsOf(guest)) account.streams--;
+  }
+
+  /** Before a request is looked at: counts it, and refuses who has had his share. */
+  admit(guest: Guest, cost: Cost): void {
+    if (this.#isPartner(guest)) return;
+    const nowMs = this.#clock.monotonicMs();
+    const accounts = this.#accountsOf(guest);
+    const isSpent = accounts.some((account) => account.isSpent(nowMs));
+    for (const account of accounts) account.spend(cost, nowMs);
+    if (isSpent) throw new HiveError("Busy", "peers.guest", guest.peer);
+  }
+
+  /** After it: what the answer weighed, and whether the vault knew him. */
+  charge(guest: Guest, cost: Cost): void {
+    if (this.#isPartner(guest)) return;
+    const nowMs = this.#clock.monotonicMs();
+    for (const account of this.#accountsOf(guest)) account.spend(cost, nowMs);
+  }
+
+  welcome(guest: Guest): void {
+    const [account] = this.#accountsOf(guest);
+    if (account === undefined) return;
+    account.partnerUntilMs = this.#clock.monotonicMs() + limits.guests.partnerMs;
+  }
+
+  isFlooding(guest: Guest): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    return this.#accountsOf(guest).some((account) => account.isFlooding(nowMs));
+  }
+
+  #isPartner({ peer }: Guest): boolean {
+    const account = this.#peers.get(peer);
+    return account !== undefined && account.partnerUntilMs > this.#clock.monotonicMs();
+  }
+
+  #accountsOf({ peer, prefix }: Guest): readonly Account[] {
+    const own = this.#account(this.#peers, peer, 1);
+    return prefix === undefined ? [own] : [own, this.#account(this.#prefixes, prefix, many)];
+  }
+
+  #account<K>(accounts: Map<K, Account>, key: K, share: number): Account {
+    const known = accounts.get(key);
+    if (known !== undefined) return known;
+    const nowMs = this.#clock.monotonicMs();
+    if (accounts.size >= limits.guests.rememberedMax) sweep(accounts, nowMs);
+    const account = new Account(nowMs, share);
+    accounts.set(key, account);
+    return account;
+  }
+}
+
+/** A neighbourhood may be a school or a lab: so many times what one peer may. */
+const many = limits.guests.perPrefix;
+
+/** Who has rested is as good as new; were there none, the one that came first goes. */
+function sweep<K>(accounts: Map<K, Account>, nowMs: number): void {
+  const before = accounts.size;
+  for (const [key, account] of accounts) if (account.isIdle(nowMs)) accounts.delete(key);
+  if (accounts.size < before) return;
+  for (const [key, account] of accounts) {
+    if (account.streams > 0 || account.holding.heldBytes > 0) continue;
+    accounts.delete(key);
+    return;
+  }
+}
