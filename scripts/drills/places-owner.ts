@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { seededRandom } from "../../src/base/random.ts";
-import { openKeyValue } from "../../src/cache/key-value.ts";
+import { openKeyValue } from "../../src/cache/index/key-value.ts";
 import { SegmentBooks } from "../../src/transfer/books.ts";
 import { type Machine, newMachine, run, until } from "../../test/support/cli.ts";
 import { type Towns, shardsOnDisk } from "../../test/support/made-up-towns.ts";

@@ -14,25 +14,25 @@ import { limits } from "../base/limits.ts";
 import { type Log, describe, silentLog } from "../base/log.ts";
 import type { PinStore } from "../base/pins.ts";
 import type { Step } from "../base/step.ts";
-import type { BlockCheck, BlockCheckOptions } from "./check.ts";
-import { removeClones } from "./clone.ts";
-import { compareClosed, readClosed, removeClosed, writeClosed } from "./closed.ts";
-import { Disk } from "./disk.ts";
-import { diskFault } from "./faults.ts";
-import { openJournal } from "./journal-open.ts";
-import { type LevelTable, type Mending, openLevel } from "./level.ts";
-import type { Books } from "./records.ts";
-import { recover } from "./recovery.ts";
-import { type Report, newReport } from "./report.ts";
-import { readPins } from "./retention.ts";
-import type { PlacedSource } from "./side-reading.ts";
+import type { PlacedSource } from "./blocks/side-reading.ts";
+import { Disk } from "./disk/disk.ts";
+import { diskFault } from "./disk/faults.ts";
+import { compareClosed, readClosed, removeClosed, writeClosed } from "./index/closed.ts";
+import { type LevelTable, type Mending, openLevel } from "./index/level.ts";
+import type { Books } from "./index/records.ts";
+import { type Report, newReport } from "./index/report.ts";
+import { openJournal } from "./journal/journal-open.ts";
+import { readPins } from "./room/retention.ts";
+import type { BlockCheck, BlockCheckOptions } from "./start/check.ts";
+import { removeClones } from "./start/clone.ts";
+import { recover } from "./start/recovery.ts";
 import { Store } from "./store.ts";
 
-export { type OpenKeyValue, openKeyValue } from "./key-value.ts";
-export { type Clone, cloneCache, cloneKeyValue, removeClones } from "./clone.ts";
-export { type BlockCheck } from "./check.ts";
-export { type Report } from "./report.ts";
-export { type PlacedSource, readAside } from "./side-reading.ts";
+export { type OpenKeyValue, openKeyValue } from "./index/key-value.ts";
+export { type Clone, cloneCache, cloneKeyValue, removeClones } from "./start/clone.ts";
+export { type BlockCheck } from "./start/check.ts";
+export { type Report } from "./index/report.ts";
+export { type PlacedSource, readAside } from "./blocks/side-reading.ts";
 
 export interface Cache extends DriveStore, PlacedSource, AsyncDisposable {
   /** What stays here for the user's sake. */

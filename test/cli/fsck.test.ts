@@ -8,10 +8,10 @@ import { closeSync, openSync, readSync, readFileSync, readdirSync, rmSync } from
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import type { FsckProblem, FsckReport } from "../../src/base/damages.ts";
 import { MiB } from "../../src/base/bytes.ts";
+import type { FsckProblem, FsckReport } from "../../src/base/damages.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { headerBytes, parseHeader } from "../../src/cache/frame.ts";
+import { headerBytes, parseHeader } from "../../src/cache/files/frame.ts";
 import { type Machine, newMachine } from "../support/cli.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "tap";
 import { tieKeys } from "../../src/base/book-keys.ts";
 import type { PeerId } from "../../src/base/ids.ts";
-import { openKeyValue } from "../../src/cache/key-value.ts";
+import { openKeyValue } from "../../src/cache/index/key-value.ts";
 import { openKeyFile } from "../../src/crypt/keyfile.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { parseReading } from "../../src/crypt/readings.ts";

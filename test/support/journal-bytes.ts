@@ -1,7 +1,7 @@
 /** The journal files of a store, looked at from outside: which is the newest, and where it ends. */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type FileScan, scanJournalFile } from "../../src/cache/journal-scan.ts";
+import { type FileScan, scanJournalFile } from "../../src/cache/journal/journal-scan.ts";
 
 export interface JournalBytes {
   readonly path: string;

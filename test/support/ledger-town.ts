@@ -9,7 +9,7 @@ import type { Lodgers } from "../../src/base/ledger.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Requester, ShardHost } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { openKeyValue } from "../../src/cache/key-value.ts";
+import { openKeyValue } from "../../src/cache/index/key-value.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
 import { type Ledger, type LedgerOptions, openLedger } from "../../src/ledger/ledger.ts";

@@ -1,7 +1,7 @@
 /** Group commit: blocks before records, one for all who ask, and what a failure leaves. */
 import { test } from "tap";
 import { HiveError, isFault } from "../../src/base/errors.ts";
-import { GroupCommit } from "../../src/cache/group-commit.ts";
+import { GroupCommit } from "../../src/cache/commits/group-commit.ts";
 import { attempt } from "../contract/store.ts";
 
 test("blocks are flushed before the batch that may name them, and once for all", async (t) => {

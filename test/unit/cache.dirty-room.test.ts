@@ -1,7 +1,7 @@
 /** Who waits for room, and for how long: in virtual time. */
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
-import { DirtyRoom } from "../../src/cache/dirty-room.ts";
+import { DirtyRoom } from "../../src/cache/room/dirty-room.ts";
 import { handClock } from "../support/temporary-cache.ts";
 
 const fullWaitMs = 1000;

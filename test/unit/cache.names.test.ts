@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { cidOf } from "../../src/base/ids.ts";
-import { BlockLog } from "../../src/cache/block-log.ts";
+import { BlockLog } from "../../src/cache/files/block-log.ts";
 
 const body = Buffer.alloc(1000, 7);
 const frame = {

@@ -6,7 +6,7 @@ import { KiB, MiB } from "../../src/base/bytes.ts";
 import { isFault } from "../../src/base/errors.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import type { Cache } from "../../src/cache/cache.ts";
-import { chooseVictim } from "../../src/cache/victim.ts";
+import { chooseVictim } from "../../src/cache/room/victim.ts";
 import { type Sample, attempt, sample } from "../contract/store.ts";
 import { handClock, temporaryCache } from "../support/temporary-cache.ts";
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { test } from "tap";
 import { KiB, MiB } from "../../src/base/bytes.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { BlockFile } from "../../src/cache/block-file.ts";
-import { encodeHeader } from "../../src/cache/frame.ts";
-import { scanFile } from "../../src/cache/scan.ts";
+import { BlockFile } from "../../src/cache/files/block-file.ts";
+import { encodeHeader } from "../../src/cache/files/frame.ts";
+import { scanFile } from "../../src/cache/files/scan.ts";
 import { sample } from "../contract/store.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

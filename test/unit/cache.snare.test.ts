@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
 import { cidOf } from "../../src/base/ids.ts";
-import { encodeHeader, frameOfRoot } from "../../src/cache/frame.ts";
-import { encodeCommit } from "../../src/cache/records.ts";
+import { encodeHeader, frameOfRoot } from "../../src/cache/files/frame.ts";
+import { encodeCommit } from "../../src/cache/index/records.ts";
 import { openIn, temporaryCache } from "../support/temporary-cache.ts";
 
 /** A block whose ciphertext its writer chose: in it lies the frame of a root that is none. */

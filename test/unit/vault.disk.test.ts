@@ -6,7 +6,7 @@ import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { openKeyValue } from "../../src/cache/key-value.ts";
+import { openKeyValue } from "../../src/cache/index/key-value.ts";
 import { openVault } from "../../src/vault/vault.ts";
 import { type Piece, World, refused, shardBytes } from "../contract/host.ts";
 import { newDirectory } from "../support/vault-house.ts";

@@ -7,7 +7,7 @@ import { limits } from "../../src/base/limits.ts";
 import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
-import { openKeyValue } from "../../src/cache/key-value.ts";
+import { openKeyValue } from "../../src/cache/index/key-value.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { signManifest, signRelease, signSegmentRecord } from "../../src/crypt/records.ts";
 import { encodeShareWrite, signShare } from "../../src/crypt/share-records.ts";

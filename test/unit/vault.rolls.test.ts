@@ -8,7 +8,7 @@ import { test } from "tap";
 import type { KeyValue } from "../../src/base/blocks.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { openKeyValue } from "../../src/cache/key-value.ts";
+import { openKeyValue } from "../../src/cache/index/key-value.ts";
 import { encodeRollAsk, hashOfRoll, parseRoll } from "../../src/crypt/device-roll.ts";
 import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";

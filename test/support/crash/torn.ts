@@ -14,7 +14,7 @@ import { MiB } from "../../../src/base/bytes.ts";
 import type { Random } from "../../../src/base/random.ts";
 import {
   fileHeaderBytes, parseFileHeader, parseRecordHeader, recordBehind, recordHeaderBytes,
-} from "../../../src/cache/journal-frame.ts";
+} from "../../../src/cache/journal/journal-frame.ts";
 
 interface JournalEnd {
   readonly generation: number;

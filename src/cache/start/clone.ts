@@ -1,0 +1,124 @@
+/**
+ * A second cache directory over the same bytes, for looking without touching: what is never
+ * written again (LevelDB's tables, full block files) is shared by hard links, the rest is copied,
+ * and new frames go to a file of its own. Whatever is done to the clone, the original stays as it
+ * is; and since LevelDB's lock file is shared too, nobody can open the original meanwhile.
+ */
+import { constants } from "node:fs";
+import { copyFile, link, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { codeOf } from "../../base/errors.ts";
+import { diskFault } from "../disk/faults.ts";
+import { fileName, parseFileName } from "../files/block-log.ts";
+
+const prefix = "check-";
+const linkless: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
+
+export interface Clone extends AsyncDisposable {
+  readonly directory: string;
+}
+
+/** A clone of a cache, beside its parts; it goes away when it is disposed of. */
+export async function cloneCache(directory: string): Promise<Clone> {
+  return cloneInto(directory, async (to) => {
+    await cloneLevel(join(directory, "index"), join(to, "index"));
+    await cloneBlocks(join(directory, "blocks"), join(to, "blocks"));
+    await cloneJournal(join(directory, "journal"), join(to, "journal"));
+    for (const name of ["pid", "closed"]) {
+      await unlessAbsent(copyFile(join(directory, name), join(to, name)));
+    }
+  });
+}
+
+/** The same of one LevelDB database, beside it. Older clones there go: nobody has them open. */
+export async function cloneKeyValue(directory: string): Promise<Clone> {
+  const beside = join(directory, "..");
+  const clone = await cloneInto(beside, (to) => cloneLevel(directory, to));
+  await removeClones(beside, clone.directory);
+  return clone;
+}
+
+/** Clones of a process that was killed would keep the bytes of deleted files on the disk. */
+export async function removeClones(directory: string, but?: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const stale = name.startsWith(prefix) && path !== but;
+    if (stale) await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function cloneInto(
+  directory: string,
+  fill: (to: string) => Promise<void>,
+): Promise<Clone> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const to = await mkdtemp(join(directory, prefix));
+    const remove = () => rm(to, { recursive: true, force: true });
+    try {
+      await fill(to);
+    } catch (cause) {
+      await remove();
+      throw cause;
+    }
+    return { directory: to, [Symbol.asyncDispose]: remove };
+  } catch (cause) {
+    throw diskFault(cause, "cache.clone", directory);
+  }
+}
+
+async function cloneLevel(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  for (const name of await namesIn(from)) {
+    // A table is written once; the lock is shared so that it keeps others out.
+    const shared = name === "LOCK" || name.endsWith(".ldb");
+    await unlessAbsent((shared ? share : copyFile)(join(from, name), join(to, name)));
+  }
+}
+
+async function cloneBlocks(from: string, to: string): Promise<void> {
+  await mkdir(to, { mode: 0o700 });
+  let newest = 0;
+  for (const name of await namesIn(from)) {
+    const number = parseFileName(name);
+    if (number === undefined) continue;
+    await unlessAbsent(share(join(from, name), join(to, name)));
+    newest = Math.max(newest, number);
+  }
+  // Frames are appended to the newest file: that must be none that is shared.
+  await writeFile(join(to, fileName(newest + 1)), "", { mode: 0o600 });
+}
+
+/** These are written over in place: nothing of them can be shared. */
+async function cloneJournal(from: string, to: string): Promise<void> {
+  await mkdir(to, { mode: 0o700 });
+  for (const name of await namesIn(from)) {
+    const { COPYFILE_FICLONE } = constants;
+    await unlessAbsent(copyFile(join(from, name), join(to, name), COPYFILE_FICLONE));
+  }
+}
+
+/** A copy where the file system knows no links: dear, and the same for whoever looks. */
+async function share(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!linkless.includes(codeOf(error))) throw error;
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+  }
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  const found = await unlessAbsent(readdir(directory, { withFileTypes: true }));
+  return (found ?? []).filter((entry) => entry.isFile()).map((entry) => entry.name);
+}
+
+/** What a daemon takes away meanwhile is not missed: its lock shows soon enough. */
+async function unlessAbsent<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
