@@ -9,9 +9,9 @@
  */
 import { existsSync } from "node:fs";
 import { extname, join } from "node:path";
-import { cachePolicyStep } from "./agent/cache-policy.ts";
 import { type Loop, startLoop } from "./agent/loop.ts";
-import { Refusal } from "./agent/refusal.ts";
+import { cachePolicyStep } from "./agent/policy/cache-policy.ts";
+import { Refusal } from "./agent/policy/refusal.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";

@@ -2,19 +2,19 @@
 import type { StoreUsage } from "../base/blocks.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
-import { erasureClasses } from "../base/records.ts";
-import type { Alert, PartView, RepairStatus } from "../base/safety.ts";
 import type { PeerRow } from "../base/peer-views.ts";
 import type { PolicyQueue, PolicyStatus } from "../base/policy-views.ts";
+import { erasureClasses } from "../base/records.ts";
+import type { Alert, PartView, RepairStatus } from "../base/safety.ts";
 import type { DriveStatus, NodeStatus, SafetyStatus } from "../base/views.ts";
 import { factsKnown, isLying } from "../placement/facts.ts";
-import type { LaneStatus } from "../transfer/uploads/lanes.ts";
-import type { PartStatus } from "../transfer/status/parts.ts";
 import { wholeDrive } from "../transfer/groups/policies.ts";
+import type { PartStatus } from "../transfer/status/parts.ts";
+import type { LaneStatus } from "../transfer/uploads/lanes.ts";
 import type { AgentStatus } from "./agent.ts";
-import { whyOf } from "./conduct-words.ts";
-import type { PeerConduct } from "./conduct.ts";
-import { policyOfLane, waitingText } from "./waiting-words.ts";
+import { whyOf } from "./conduct/conduct-words.ts";
+import type { PeerConduct } from "./conduct/conduct.ts";
+import { policyOfLane, waitingText } from "./telling/waiting-words.ts";
 
 /** `holders` are the peers that keep shards of the drive. */
 export function safetyOf(

@@ -2,13 +2,13 @@
  * A mounted drive, as whoever mounted it sees it: each wish goes to the room that fulfils it, or to
  * several in their order. It opens and closes nothing but what it was given.
  */
-import type { Refusal } from "../agent/refusal.ts";
+import type { Refusal } from "../agent/policy/refusal.ts";
 import { driveStatusOf } from "../agent/report.ts";
 import { nameFromText } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
+import type { PathPolicy, PolicyTexts } from "../base/policy-views.ts";
 import type { DriveBrake, DriveSnapshots } from "../base/snapshots.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
-import type { PathPolicy, PolicyTexts } from "../base/policy-views.ts";
 import type { DriveStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
 import type { Government } from "../bridge/government.ts";
 import type { Cache } from "../cache/cache.ts";

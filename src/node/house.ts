@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { Agent } from "../agent/agent.ts";
-import type { Guardian } from "../agent/guardian.ts";
+import type { Guardian } from "../agent/guard/guardian.ts";
 import type { KeyValue } from "../base/blocks.ts";
 import { systemClock as clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";

@@ -1,6 +1,6 @@
 /** A node at work: what its rooms do for whoever holds it. */
-import { policyReportOf } from "../agent/explain.ts";
 import { peerRowsOf, safetyOf } from "../agent/report.ts";
+import { policyReportOf } from "../agent/telling/explain.ts";
 import { systemClock as clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";

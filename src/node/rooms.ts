@@ -1,14 +1,14 @@
 /** The rooms of a node, built and introduced to each other; whoever closes the parts ends them. */
-import { agentKeys } from "../base/book-keys.ts";
 import { type Agent, openAgent } from "../agent/agent.ts";
-import { openGuardian } from "../agent/guardian.ts";
-import { GivingUp } from "../agent/giving-up.ts";
-import { Leaving } from "../agent/leaving.ts";
-import { LettingGo } from "../agent/letting-go.ts";
+import { openGuardian } from "../agent/guard/guardian.ts";
+import { GivingUp } from "../agent/leaving/giving-up.ts";
+import { Leaving } from "../agent/leaving/leaving.ts";
+import { LettingGo } from "../agent/leaving/letting-go.ts";
+import { Shedding } from "../agent/leaving/shedding.ts";
+import { Tending } from "../agent/mending/tending.ts";
+import { wardReach } from "../agent/mending/ward-reach.ts";
+import { agentKeys } from "../base/book-keys.ts";
 import { booksUnder } from "../base/books-under.ts";
-import { Shedding } from "../agent/shedding.ts";
-import { Tending } from "../agent/tending.ts";
-import { wardReach } from "../agent/ward-reach.ts";
 import { type Clock, systemClock as clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { memoryStep } from "../base/memory.ts";

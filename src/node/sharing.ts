@@ -2,7 +2,7 @@
  * The room of people and shares, introduced to the rooms of a node with a drive: all of it where
  * the drive's words are, and with them its person's keys, and else what a coded device has of it.
  */
-import type { Tending } from "../agent/tending.ts";
+import type { Tending } from "../agent/mending/tending.ts";
 import type { KeyValue } from "../base/blocks.ts";
 import { booksUnder } from "../base/books-under.ts";
 import type { Clock } from "../base/clock.ts";

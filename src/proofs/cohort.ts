@@ -1,7 +1,7 @@
 /**
  * Who fell silent together. Peers of one network, one version or one country that vanish at once
  * have one reason, and it is seldom that all of their disks died: they are waited for, not rebuilt.
- * Pure. Our own line is another matter: agent/looking.ts.
+ * Pure. Our own line is another matter: agent/conduct/looking.ts.
  */
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";

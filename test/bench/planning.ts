@@ -4,7 +4,7 @@
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout } from "node:timers/promises";
-import { type Placed, Planning } from "../../src/agent/plan.ts";
+import { type Placed, Planning } from "../../src/agent/mending/plan.ts";
 import { type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Manifest, erasureClasses } from "../../src/base/records.ts";

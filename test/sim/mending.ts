@@ -1,9 +1,9 @@
 /**
- * One group's repair, asked of the product's own planner (agent/plan.ts) as an agent would ask
+ * One group's repair, asked of the product's own planner (agent/mending/plan.ts) as an agent would ask
  * it: the group with one segment, which stands for all of its segments. What is numbers in the
  * simulator is a manifest and a segment's state for as long as the question takes.
  */
-import { type RepairPlan, planRepair } from "../../src/agent/plan.ts";
+import { type RepairPlan, planRepair } from "../../src/agent/mending/plan.ts";
 import type { GroupId, OwnerId, PeerId, SegmentId } from "../../src/base/ids.ts";
 import type { ErasureClass, Manifest } from "../../src/base/records.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";

@@ -1,7 +1,7 @@
 /** Clocks that are set, or days off: nobody loses a seat by that, and nobody keeps one that he left. */
 import { test } from "tap";
 import { openAgent } from "../../src/agent/agent.ts";
-import { Conduct } from "../../src/agent/conduct.ts";
+import { Conduct } from "../../src/agent/conduct/conduct.ts";
 import { parseGroupId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";

@@ -1,6 +1,6 @@
 /** What an agent remembers of holders that answer too late, and who is to blame for it. */
 import { test } from "tap";
-import { Conduct } from "../../src/agent/conduct.ts";
+import { Conduct } from "../../src/agent/conduct/conduct.ts";
 import { Writer } from "../../src/base/bytes.ts";
 import { limits } from "../../src/base/limits.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";

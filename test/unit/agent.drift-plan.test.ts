@@ -2,7 +2,7 @@
  * The plan for a group that breaks its policy: whatever comes first, enough shards stay in reach.
  */
 import { test } from "tap";
-import { planDrift } from "../../src/agent/drift.ts";
+import { planDrift } from "../../src/agent/policy/drift.ts";
 import { type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../src/base/records.ts";

@@ -1,10 +1,10 @@
 /** What `hive policy explain` is told: counted over the peers that are online, with round trips. */
 import { test } from "tap";
+import { policyReportOf } from "../../src/agent/telling/explain.ts";
 import { parseGroupId, parseOwnerId } from "../../src/base/ids.ts";
 import type { KnownPeer } from "../../src/base/network.ts";
-import { type ErasureClass, type Manifest, erasureClasses } from "../../src/base/records.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { policyReportOf } from "../../src/agent/explain.ts";
+import { type ErasureClass, type Manifest, erasureClasses } from "../../src/base/records.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { nowMs, peerOf, randomFacts } from "../support/policies.ts";

@@ -1,14 +1,14 @@
 /** A node that leaves hands over all that can be, whoever of the new holders is silent or lies. */
 import { test } from "tap";
-import { GivingUp } from "../../src/agent/giving-up.ts";
+import { GivingUp } from "../../src/agent/leaving/giving-up.ts";
 import { parseGroupId, parseShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { SegmentRecord } from "../../src/base/records.ts";
 import { shardIdOf } from "../../src/crypt/merkle.ts";
-import { signManifest, signSegmentRecord } from "../../src/crypt/records.ts";
 import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import { signManifest, signSegmentRecord } from "../../src/crypt/records.ts";
 import { type Standing, extend } from "../../src/guard/log.ts";
 import { Notices } from "../../src/guard/notices.ts";
 import { shardOfSeat } from "../../src/placement/seats.ts";

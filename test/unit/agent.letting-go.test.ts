@@ -1,6 +1,6 @@
 /** A debtor's shards go one at a time, and only while the rest of the segment is plainly alive. */
 import { test } from "tap";
-import { LettingGo, countLiving } from "../../src/agent/letting-go.ts";
+import { LettingGo, countLiving } from "../../src/agent/leaving/letting-go.ts";
 import type { SegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";

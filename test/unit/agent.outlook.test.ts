@@ -3,11 +3,11 @@
  * amiss.
  */
 import { test } from "tap";
-import { alertsOf } from "../../src/agent/alerts.ts";
-import { whyOf } from "../../src/agent/conduct-words.ts";
-import type { PeerConduct } from "../../src/agent/conduct.ts";
-import { Outlook } from "../../src/agent/outlook.ts";
-import { unplacedOf, waitingText } from "../../src/agent/waiting-words.ts";
+import { whyOf } from "../../src/agent/conduct/conduct-words.ts";
+import type { PeerConduct } from "../../src/agent/conduct/conduct.ts";
+import { alertsOf } from "../../src/agent/telling/alerts.ts";
+import { Outlook } from "../../src/agent/telling/outlook.ts";
+import { unplacedOf, waitingText } from "../../src/agent/telling/waiting-words.ts";
 import { type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { lineLog } from "../../src/base/log.ts";

@@ -1,15 +1,15 @@
 /** The agent's decisions without a network: what is due, what to repair first, when to run. */
 import { test } from "tap";
-import { firstSegments, planRepair } from "../../src/agent/plan.ts";
-import { dueSegments } from "../../src/agent/audit.ts";
+import { dueSegments } from "../../src/agent/audits/audit.ts";
 import { startLoop } from "../../src/agent/loop.ts";
+import { firstSegments, planRepair } from "../../src/agent/mending/plan.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import { type GroupId, type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { inSlices } from "../../src/base/slices.ts";
 import { type Manifest, erasureClasses } from "../../src/base/records.ts";
+import { inSlices } from "../../src/base/slices.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { signManifest } from "../../src/crypt/records.ts";
 import { domainCapOf, mendedFrom, thinFrom } from "../../src/placement/classes.ts";

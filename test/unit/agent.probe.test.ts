@@ -1,7 +1,7 @@
 /** Holders that prove what they keep and give none of it back, over real vaults. */
 import { test } from "tap";
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
-import { type Probed, duePeer, isRefusing } from "../../src/agent/probe.ts";
+import { type Probed, duePeer, isRefusing } from "../../src/agent/audits/probe.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";

@@ -1,7 +1,7 @@
 /** When a policy that refuses is past all hope, and what the tree is told of it. */
 import { test } from "tap";
-import { policyReportOf } from "../../src/agent/explain.ts";
-import { Refusal, type Refusals } from "../../src/agent/refusal.ts";
+import { Refusal, type Refusals } from "../../src/agent/policy/refusal.ts";
+import { policyReportOf } from "../../src/agent/telling/explain.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { KnownPeer } from "../../src/base/network.ts";

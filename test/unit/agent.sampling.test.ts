@@ -1,7 +1,7 @@
 /** Sampled audits: what they cost a holder of much, what they prove, and what they find. */
 import { test } from "tap";
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
-import { neverSampled, paceOf, sampledNow } from "../../src/agent/sampling.ts";
+import { neverSampled, paceOf, sampledNow } from "../../src/agent/audits/sampling.ts";
 import { GiB, MiB } from "../../src/base/bytes.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import type { SampleProved, ServiceTally } from "../../src/base/ledger.ts";

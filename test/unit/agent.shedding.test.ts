@@ -1,8 +1,8 @@
 /** What a vault over its quota gives up: enough, the safest first, and none that is on its way. */
 import { test } from "tap";
-import { Countdown } from "../../src/agent/countdown.ts";
-import { type Burden, seatsToGive } from "../../src/agent/shedding.ts";
-import { leaveViewOf } from "../../src/agent/leave-view.ts";
+import { leaveViewOf } from "../../src/agent/leaving/leave-view.ts";
+import { type Burden, seatsToGive } from "../../src/agent/leaving/shedding.ts";
+import { Countdown } from "../../src/agent/telling/countdown.ts";
 import { parseGroupId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";

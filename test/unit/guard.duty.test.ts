@@ -1,7 +1,7 @@
 /** What a member does for its fellows costs what it brings them, and nothing for who takes nothing. */
 import { test } from "tap";
-import type { Berth } from "../../src/agent/ask.ts";
-import { Duty, type DutyNeeds } from "../../src/agent/guard-duty.ts";
+import type { Berth } from "../../src/agent/asking/ask.ts";
+import { Duty, type DutyNeeds } from "../../src/agent/guard/guard-duty.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";

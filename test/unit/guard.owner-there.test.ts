@@ -1,9 +1,9 @@
 /** Members leave a group to its owner while any of his machines is there, but for one shut out. */
 import { test } from "tap";
-import { openGuardian } from "../../src/agent/guardian.ts";
+import { openGuardian } from "../../src/agent/guard/guardian.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import { silentLog } from "../../src/base/log.ts";
 import type { PeerId } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { shardIdOf } from "../../src/crypt/merkle.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";

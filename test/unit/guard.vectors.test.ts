@@ -1,13 +1,13 @@
 /** The frozen bytes of what a group's members sign, say and keep while its owner is away. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { decodeOrder, encodeOrder } from "../../src/agent/leaving.ts";
+import { decodeOrder, encodeOrder } from "../../src/agent/leaving/leaving.ts";
+import { signHead } from "../../src/crypt/records.ts";
 import { decodeBallot, encodeBallot } from "../../src/guard/ballot-bytes.ts";
+import { baseOf } from "../../src/guard/log.ts";
 import { decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord, encodeNotice,
   encodePledgeAsk, encodePledged, encodeVoteAsk, encodeWord } from "../../src/guard/messages.ts";
-import { baseOf } from "../../src/guard/log.ts";
 import { freshBallot } from "../../src/guard/voter.ts";
-import { signHead } from "../../src/crypt/records.ts";
 import { outcomeOf } from "../support/faults.ts";
 import { TestGroup } from "../support/guard-group.ts";
 import { parsers } from "../support/record-parsers.ts";

@@ -4,7 +4,7 @@
  * asks of a group that kept it is kept.
  */
 import { test } from "tap";
-import { seatsToAdopt } from "../../src/agent/adopt.ts";
+import { seatsToAdopt } from "../../src/agent/guard/adopt.ts";
 import type { Accepted } from "../../src/base/guard.ts";
 import { type PeerId, parseGroupId, parseOwnerId } from "../../src/base/ids.ts";
 import type { KnownPeer } from "../../src/base/network.ts";

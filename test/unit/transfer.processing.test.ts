@@ -1,15 +1,15 @@
 /** `processing`: what the policy does not let this machine do with the data, it does not do. */
 import { test } from "tap";
-import { cachePolicyStep } from "../../src/agent/cache-policy.ts";
+import { cachePolicyStep } from "../../src/agent/policy/cache-policy.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { ownFacts, mayProcessHere } from "../../src/placement/own.ts";
 import type { Policy } from "../../src/placement/policy.ts";
 import { policyOf } from "../support/policies.ts";
-import { makeBlocks, missing } from "../support/transfer-world.ts";
 import { astray, makePolicyWorld, moveTo } from "../support/policy-world.ts";
 import { openPolicyDrive, settle } from "../support/policy-world.ts";
+import { makeBlocks, missing } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.processing.test.ts`;

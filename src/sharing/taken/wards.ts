@@ -1,7 +1,7 @@
 /**
  * The folders of others that this machine's person may verify: for each, which groups keep it, as
  * its owner says. She has no key to any of it; what is looked at and mended there is the agent's
- * (agent/tending.ts). A grant to verify is taken up and followed as one to read is.
+ * (agent/mending/tending.ts). A grant to verify is taken up and followed as one to read is.
  *
  *   v/OWNER/SHARE  bytes name | bytes grant | bytes newest record, empty before the first
  */

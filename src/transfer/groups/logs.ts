@@ -1,7 +1,7 @@
 /**
  * What the members of this drive's groups did while none of its machines was there: their logs,
  * each checked entry by entry against the manifest that it goes on from. Groups is told, so that
- * shards are sought where they are now; to make it the owner's own is for agent/adopt.ts.
+ * shards are sought where they are now; to make it the owner's own is for agent/guard/adopt.ts.
  */
 import { sameBytes } from "../../base/bytes.ts";
 import { isFault } from "../../base/errors.ts";

@@ -2,12 +2,12 @@
  * What audits cost a holder, and what they find. Paces, challenges and answers are the product's
  * own, and the bytes of a real answer are counted.
  */
-import { type Pace, paceOf } from "../../../src/agent/sampling.ts";
+import { type Pace, paceOf } from "../../../src/agent/audits/sampling.ts";
 import { GiB } from "../../../src/base/bytes.ts";
 import type { PeerId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
-import { shardIdOf } from "../../../src/crypt/merkle.ts";
 import { defaultSettings } from "../../../src/cli/home/settings.ts";
+import { shardIdOf } from "../../../src/crypt/merkle.ts";
 import { answerChallenge, leavesOf } from "../../../src/proofs/answer.ts";
 import { type KeptShard, leafCountOf, makeAudit } from "../../../src/proofs/challenge.ts";
 import { makeChallenge } from "../../../src/proofs/challenge.ts";

@@ -1,0 +1,216 @@
+/**
+ * Leads a group through its term: asks the members for pledges, proposes, counts votes, and tells
+ * everybody what was accepted. Of itself it asks what it asks of others. At most one proposal for a
+ * position and term, and none in the term in which it started: it may have led that before.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import type { Accepted, GuardAct, Replacement, Vote } from "../../base/guard.ts";
+import type { GroupId, PeerId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { type Log, describe } from "../../base/log.ts";
+import { parseVote, signReplacement } from "../../crypt/guard-records.ts";
+import type { PeerKeys } from "../../crypt/peer-key.ts";
+import { supersedes } from "../../crypt/records.ts";
+import { substituteFor } from "../../guard/draw.ts";
+import { leaderOf, termAt } from "../../guard/lease.ts";
+import { type Standing, baseOf, extend, seatsOf } from "../../guard/log.ts";
+import { decodePledged, decodeWord, encodeName, encodePledgeAsk } from "../../guard/messages.ts";
+import { encodeVoteAsk, encodeWord } from "../../guard/messages.ts";
+import type { Notices } from "../../guard/notices.ts";
+import { type Pledged, acceptedBy, choose, draft, seatToGive } from "../../guard/propose.ts";
+import type { GroupShelf } from "../../vault/shelf.ts";
+import type { Reach } from "../asking/guard-reach.ts";
+import { potOf } from "./guard-answers.ts";
+
+export interface LeadNeeds {
+  readonly shelf: GroupShelf;
+  readonly reach: Reach;
+  readonly notices: Notices;
+  readonly keys: Pick<PeerKeys, "peer" | "sign">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Lead {
+  readonly #needs: LeadNeeds;
+  readonly #leaseMs: number;
+  readonly #startTerm: number;
+  /** The last term and position that each group was led at. */
+  readonly #led = new Map<GroupId, { readonly term: number; readonly position: number }>();
+
+  constructor(needs: LeadNeeds, options: { readonly leaseMs: number }) {
+    this.#needs = needs;
+    this.#leaseMs = options.leaseMs;
+    this.#startTerm = this.#termNow();
+  }
+
+  /** Of groups that this node has left. */
+  forgetBut(groups: ReadonlySet<GroupId>): void {
+    for (const group of this.#led.keys()) if (!groups.has(group)) this.#led.delete(group);
+  }
+
+  /** Gives away seats of the dead and of who leaves, one by one; how many entries were accepted. */
+  async step(first: Standing, signal: AbortSignal): Promise<number> {
+    let standing = first;
+    for (let count = 0; count < limits.guard.entriesPerStep; count++) {
+      const next = await this.#leadOnce(standing, signal);
+      if (next === undefined) return count;
+      standing = next;
+    }
+    return limits.guard.entriesPerStep;
+  }
+
+  /** Hears what a fellow knows of the group, and tells it what it does not. */
+  async sync(standing: Standing, peer: PeerId, signal: AbortSignal): Promise<void> {
+    const { reach, shelf } = this.#needs;
+    try {
+      const name = encodeName(standing.manifest);
+      const told = decodeWord(await reach.guard(peer, "word", name, signal));
+      const isNewer = supersedes(told.manifest, standing.manifest);
+      if (isNewer || told.log.length > standing.log.length) {
+        return await shelf.tell({ peer, owners: [] }, told);
+      }
+      if (told.log.length === standing.log.length) return;
+    } catch (error) {
+      if (!isFault(error, "NotFound", "Denied")) return this.#note("guard.word", peer, error);
+    }
+    await this.tell(standing, [peer], signal);
+  }
+
+  /** As far as they can be reached; who misses it hears it later. */
+  async tell(standing: Standing, peers: readonly PeerId[], signal: AbortSignal): Promise<void> {
+    const { reach, shelf } = this.#needs;
+    const word = encodeWord(await shelf.word(standing));
+    const others = peers.filter((peer) => peer !== reach.self);
+    await Promise.all(others.map(async (peer) => {
+      try {
+        await reach.guard(peer, "tell", word, signal);
+      } catch (error) {
+        this.#note("guard.tell", peer, error);
+      }
+    }));
+  }
+
+  async #leadOnce(standing: Standing, signal: AbortSignal): Promise<Standing | undefined> {
+    const { reach, shelf, log, notices, clock } = this.#needs;
+    const seat = seatToGive(standing, {
+      isDead: (peer) => reach.isDead(peer), isFresh: (peer) => reach.isFresh(peer),
+      isOnline: (peer) => reach.isThere(peer),
+      isLeaving: (peer) => notices.has(peer, standing.manifest.group),
+      nowMs: clock.now(), leaseMs: this.#leaseMs,
+    });
+    const term = this.#termNow();
+    if (seat === undefined || !this.#mayLead(standing, term)) return undefined;
+    const accepted = await this.#round(standing, { seat, term }, signal);
+    if (accepted === undefined) return undefined;
+    const next = extend(standing, accepted);
+    await shelf.tell(reach.asSelf, await shelf.word(next));
+    const { group, lost, peer } = accepted.entry;
+    log.info("guard.replaced", { group, seat, lost, peer });
+    await this.tell(next, [...seatsOf(next), lost], signal);
+    return next;
+  }
+
+  #mayLead({ manifest, log }: Standing, term: number): boolean {
+    const { self } = this.#needs.reach;
+    const seats = seatsOf({ manifest, log });
+    const isMine = seats.includes(self) && leaderOf(seats, baseOf(manifest), term) === self;
+    const last = this.#led.get(manifest.group);
+    const isDone = last?.term === term && last.position >= log.length;
+    if (!isMine || isDone || term <= this.#startTerm) return false;
+    this.#led.set(manifest.group, { term, position: log.length });
+    return true;
+  }
+
+  async #round(
+    standing: Standing, told: { readonly seat: number; readonly term: number }, signal: AbortSignal,
+  ): Promise<Accepted | undefined> {
+    const { term, seat } = told;
+    const { manifest, log: { length: position } } = standing;
+    const { owner, group } = manifest;
+    const base = baseOf(manifest);
+    const call = encodePledgeAsk({ owner, group, base, position, term, seat });
+    const answers = await this.#askAll(standing, "pledge", call, (peer, bytes) => {
+      const answer = decodePledged(bytes);
+      const { pledge } = answer;
+      const isRight = pledge.voter === peer && pledge.base === base
+        && pledge.position === position && pledge.term === term;
+      return isRight ? answer : undefined;
+    }, signal);
+    const entry = await this.#entryOf(standing, seat, answers);
+    if (entry === undefined) return undefined;
+    const votes = await this.#votesFor(standing, { entry, term }, answers, signal);
+    return acceptedBy(standing, entry, votes);
+  }
+
+  async #entryOf(
+    standing: Standing, seat: number, answers: readonly Pledged[],
+  ): Promise<Replacement | undefined> {
+    const { reach, clock, keys, log } = this.#needs;
+    const choice = choose(standing, answers);
+    if (choice.state === "bound") return choice.entry;
+    const { group } = standing.manifest;
+    if (choice.state === "none") {
+      log.debug("guard.too-few", { group, pledges: answers.length });
+      return undefined;
+    }
+    const pot = await potOf({ ...this.#needs, known: () => reach.known() }, standing);
+    const told = answers.flatMap(({ offers }) => offers);
+    const peer = substituteFor({ ...pot, told }, seat);
+    if (peer === undefined) log.warn("guard.nobody", { group, seat });
+    if (peer === undefined) return undefined;
+    const why = reach.isDead(seatsOf(standing)[seat] as PeerId) ? "dead" : "leaving";
+    return signReplacement(keys, draft(standing, { seat, peer, why, atMs: clock.now() }));
+  }
+
+  #votesFor(
+    standing: Standing,
+    { entry, term }: { readonly entry: Replacement; readonly term: number },
+    answers: readonly Pledged[], signal: AbortSignal,
+  ): Promise<readonly Vote[]> {
+    const pledges = answers.map(({ pledge }) => pledge);
+    const offers = answers.flatMap((answer) => answer.offers).slice(0, limits.guard.offersMax);
+    const call = encodeVoteAsk({ entry, term, pledges, offers });
+    return this.#askAll(standing, "vote", call, (peer, bytes) => {
+      const vote = parseVote(bytes);
+      const isRight = vote.voter === peer && vote.term === term && vote.entry === entry.id;
+      return isRight ? vote : undefined;
+    }, signal);
+  }
+
+  /** What those who are there answer, within half a lease: two rounds are one. */
+  async #askAll<T>(
+    standing: Standing, act: GuardAct, call: Uint8Array,
+    read: (peer: PeerId, answer: Uint8Array) => T | undefined, signal: AbortSignal,
+  ): Promise<readonly T[]> {
+    const { reach, clock } = this.#needs;
+    const late = new AbortController();
+    using _timer = clock.after(this.#leaseMs / 2, () => {
+      late.abort(new HiveError("TimedOut", "guard.ask", act));
+    });
+    const until = AbortSignal.any([signal, late.signal]);
+    const there = seatsOf(standing).filter((peer) => reach.isThere(peer));
+    const found = await Promise.all(there.map(async (peer) => {
+      try {
+        return read(peer, await reach.guard(peer, act, call, until));
+      } catch (error) {
+        this.#note(`guard.${act}`, peer, error);
+        // One of us has missed something.
+        if (isFault(error, "Stale", "NotFound")) await this.sync(standing, peer, until);
+        return undefined;
+      }
+    }));
+    signal.throwIfAborted();
+    return found.flatMap((one) => (one === undefined ? [] : [one]));
+  }
+
+  #note(event: string, peer: PeerId, error: unknown): void {
+    if (!isFault(error)) throw error;
+    this.#needs.log.debug(event, { peer, why: describe(error) });
+  }
+
+  #termNow(): number {
+    return termAt(this.#needs.clock.now(), this.#leaseMs);
+  }
+}

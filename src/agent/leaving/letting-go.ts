@@ -1,0 +1,99 @@
+/**
+ * The step that lets go of what its owner has owed for, long after it was told: one shard, drawn by
+ * chance, and only when this holder has its turn and enough of the others have just proven theirs.
+ * It asks the segment's other holders itself; whatever is unknown counts as lost.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { isFault } from "../../base/errors.ts";
+import type { OwnerId, SegmentId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { PeerNetwork } from "../../base/network.ts";
+import type { Random } from "../../base/random.ts";
+import type { Step } from "../../base/step.ts";
+import { isTurn, mayGo } from "../../ledger/sanction.ts";
+import { memberOfShard } from "../../placement/seats.ts";
+import { verifyAnswer } from "../../proofs/answer.ts";
+import { makeChallenge } from "../../proofs/challenge.ts";
+import type { Lodging, Vault } from "../../vault/vault.ts";
+
+/** Who owes, and who is to be told that a shard went. */
+export interface Creditors {
+  overdue(): readonly OwnerId[];
+  released(
+    owner: OwnerId, shard: { readonly segment: SegmentId; readonly index: number },
+  ): Promise<void>;
+}
+
+export interface LettingGoNeeds {
+  readonly network: Pick<PeerNetwork, "prove">;
+  readonly vault: Pick<Vault, "sample" | "letGo">;
+  readonly creditors: Creditors;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export class LettingGo implements Step {
+  readonly name = "letting-go";
+  readonly #needs: LettingGoNeeds;
+  #lookedMs = -Infinity;
+
+  constructor(needs: LettingGoNeeds) {
+    this.#needs = needs;
+  }
+
+  async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const { clock, creditors, random } = this.#needs;
+    const isDue = Math.abs(clock.now() - this.#lookedMs) >= limits.ledger.lookEveryMs;
+    const overdue = isDue ? creditors.overdue() : [];
+    if (isDue) this.#lookedMs = clock.now();
+    const owner = overdue[overdue.length === 0 ? 0 : random.below(overdue.length)];
+    if (owner !== undefined) await this.#letGoOf(owner, signal);
+    return "idle";
+  }
+
+  async #letGoOf(owner: OwnerId, signal: AbortSignal): Promise<void> {
+    const { vault, clock, random, creditors, log } = this.#needs;
+    const sample = await vault.sample(owner, random);
+    const inTurn = sample.filter(({ index, record: { segment, n } }) =>
+      isTurn({ segment, index, n }, clock.now()));
+    const lodging = inTurn[inTurn.length === 0 ? 0 : random.below(inTurn.length)];
+    if (lodging === undefined) return;
+    const living = await countLiving(this.#needs, lodging, signal);
+    const { record: { segment, k, n }, index } = lodging;
+    if (!mayGo({ segment, index, k, n }, { living, nowMs: clock.now() })) return;
+    await vault.letGo(lodging);
+    await creditors.released(owner, { segment, index });
+    log.info("agent.let-go", { owner, segment, index, living });
+  }
+}
+
+/** How many of the segment's other shards were proven by their members just now. */
+export async function countLiving(
+  needs: Pick<LettingGoNeeds, "network" | "random">, lodging: Lodging, signal: AbortSignal,
+): Promise<number> {
+  const { record } = lodging;
+  const others = [...record.roots.keys()].filter((index) => index !== lodging.index);
+  const proven = await Promise.all(others.map((index) => isProven(needs, lodging, index, signal)));
+  signal.throwIfAborted();
+  return proven.filter((right) => right).length;
+}
+
+async function isProven(
+  { network, random }: Pick<LettingGoNeeds, "network" | "random">,
+  { record, manifest }: Lodging, index: number, signal: AbortSignal,
+): Promise<boolean> {
+  const shard = record.roots[index];
+  if (shard === undefined) return false;
+  const { shardBytes } = record;
+  const holder = memberOfShard(record, index, manifest);
+  const challenge = makeChallenge({ shard, shardBytes, count: 1, random });
+  try {
+    const answer = await network.prove(holder, challenge, { signal });
+    return verifyAnswer(challenge, { holder, shardBytes }, answer) === "right";
+  } catch (error) {
+    if (isFault(error)) return false;
+    throw error;
+  }
+}
