@@ -1,5 +1,6 @@
-/** Placing anew a drive whose catalog has runs: the pages leave the old segments too. */
+/** Placing segments anew: what lies in the old ones leaves them, and a try that failed leaves nothing. */
 import { test } from "tap";
+import { HiveError } from "../../src/base/errors.ts";
 import { policyOf } from "../support/policies.ts";
 import { MemoryBooks, makeBlocks, missing } from "../support/transfer-world.ts";
 import { keptByCountry, makePolicyWorld, openPolicyDrive } from "../support/policy-world.ts";
@@ -31,4 +32,27 @@ test("catalog pages are written anew, and only then the old segments go", async 
   const found = await openPolicyDrive(bare, mirror);
   t.equal(Buffer.from((await found.transfer.recover())?.root ?? []).toString(), "2");
   t.strictSame(await missing(found.transfer, blocks), [], "a machine with nothing finds it all");
+});
+
+test("a move that is given up leaves nothing with members whose receipts were lost", async (t) => {
+  await using world = await makePolicyWorld(Array.from({ length: 8 }, () => "DE"), seed);
+  const { network } = world;
+  const { transfer } = await openPolicyDrive(world, policyOf("protect class tiny;"));
+  world.source.commit("root", makeBlocks(world.random, { count: 3, bytesMax: 9_000 }));
+  await transfer.flush(20_000);
+  const [manifest] = transfer.health.groups();
+  const kept = keptByCountry(world);
+  const store = network.store.bind(network);
+  network.store = async (...parcel) => {
+    const receipt = await store(...parcel);
+    if (receipt.index === 0) return receipt;
+    throw new HiveError("Unavailable", "test", "the line went down before the answer came");
+  };
+  const { signal } = new AbortController();
+  for (const { segment } of transfer.health.segments()) {
+    t.notOk(await transfer.health.moveSegment(segment, manifest!, signal), replay);
+  }
+  t.not(keptByCountry(world)["DE"], kept["DE"], "members took shards that nobody will name");
+  while (await transfer.health.dropSurplus(signal) > 0);
+  t.strictSame(keptByCountry(world), kept, replay);
 });

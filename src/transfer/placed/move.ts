@@ -126,7 +126,8 @@ export class Mover {
     const placing = { haste: false, signal };
     const taken = await this.#needs.placer.place(record, target, shards, placing);
     if (taken.size < r) {
-      await this.#giveUp(record.segment, taken.values());
+      // Whose receipt was lost may have its shard all the same.
+      await this.#giveUp(record.segment, target.peers);
       return false;
     }
     await this.#accept(parcel, record, taken);
