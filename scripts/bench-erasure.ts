@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MiB, asBuffer } from "../src/base/bytes.ts";
 import { systemClock } from "../src/base/clock.ts";
-import { loadAddonFile } from "../src/base/native.ts";
+import { loadAddonFile } from "../src/base/machine/native.ts";
 import { seededRandom } from "../src/base/random.ts";
 import { addonKernels } from "../src/erasure/addon.ts";
 import type { Code } from "../src/erasure/erasure.ts";

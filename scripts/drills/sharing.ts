@@ -10,7 +10,7 @@ import { mkdirSync, openSync, readSync, readdirSync, closeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { MiB } from "../../src/base/bytes.ts";
-import type { DriveStatus } from "../../src/base/views.ts";
+import type { DriveStatus } from "../../src/base/views/drive.ts";
 import { type Machine, newMachine, until } from "../../test/support/cli.ts";
 import { introduce, shares } from "../../test/support/two-people.ts";
 import { writeLarge } from "./large.ts";

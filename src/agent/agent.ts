@@ -16,7 +16,7 @@ import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { Alert } from "../base/safety.ts";
 import type { Step } from "../base/step.ts";
-import type { VerifyReport } from "../base/views.ts";
+import type { VerifyReport } from "../base/views/drive.ts";
 import type { Notices } from "../guard/notices.ts";
 import type { TransferStatus } from "../transfer/status/status.ts";
 import type { Transfer } from "../transfer/transfer.ts";

@@ -2,11 +2,11 @@
 import type { StoreUsage } from "../base/blocks.ts";
 import type { PeerId } from "../base/ids.ts";
 import type { KnownPeer } from "../base/network.ts";
-import type { PeerRow } from "../base/peer-views.ts";
-import type { PolicyQueue, PolicyStatus } from "../base/policy-views.ts";
 import { erasureClasses } from "../base/records.ts";
 import type { Alert, PartView, RepairStatus } from "../base/safety.ts";
-import type { DriveStatus, NodeStatus, SafetyStatus } from "../base/views.ts";
+import type { DriveStatus, NodeStatus, SafetyStatus } from "../base/views/drive.ts";
+import type { PeerRow } from "../base/views/peers.ts";
+import type { PolicyQueue, PolicyStatus } from "../base/views/policies.ts";
 import { factsKnown, isLying } from "../placement/facts.ts";
 import { wholeDrive } from "../transfer/groups/policies.ts";
 import type { PartStatus } from "../transfer/status/parts.ts";

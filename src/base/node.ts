@@ -7,10 +7,10 @@ import type { AddedView, EpochView, BlockLender, RemovedView } from "./devices.t
 import type { Cid } from "./ids.ts";
 import type { SharingDuties } from "./sharing.ts";
 import type { TrafficOrders } from "./traffic.ts";
-import type { DeviceRow, InviteView, LeaveOrder, LeaveView, LedgerView } from "./peer-views.ts";
-import type { PeerRow, Vouch } from "./peer-views.ts";
-import type { PolicyQuestion, PolicyReport, PolicyTexts } from "./policy-views.ts";
-import type { NodeStatus, ReclaimReport, VerifyReport } from "./views.ts";
+import type { NodeStatus, ReclaimReport, VerifyReport } from "./views/drive.ts";
+import type { DeviceRow, InviteView, LeaveOrder, LeaveView, LedgerView } from "./views/peers.ts";
+import type { PeerRow, Vouch } from "./views/peers.ts";
+import type { PolicyQuestion, PolicyReport, PolicyTexts } from "./views/policies.ts";
 
 export interface NodeDuties extends BlockFetcher, BlockLender {
   /** People and shared folders; each refuses on a node without a drive. */

@@ -5,7 +5,7 @@
  */
 import type { ActHost, ActNetwork } from "./acts.ts";
 import type { GroupId, Ino, Name, OwnerId, PeerId, PersonId, ShareId } from "./ids.ts";
-import type { ContactView, GroupView, SharesView, TendedView } from "./sharing-views.ts";
+import type { ContactView, GroupView, SharesView, TendedView } from "./views/sharing.ts";
 
 /**
  * A shared folder as it is now: who may read it, and its newest state, sealed. Signed by the

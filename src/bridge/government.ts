@@ -7,7 +7,7 @@
 import type { RoundOptions, SlotName, UploadRound } from "../base/blocks.ts";
 import { isFault } from "../base/errors.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { PathPolicy, PolicyTexts } from "../base/policy-views.ts";
+import type { PathPolicy, PolicyTexts } from "../base/views/policies.ts";
 
 /** What is asked of the tree. */
 interface Folders {

@@ -3,10 +3,10 @@ import type { AddedView, EpochView, LoanOptions, RemovedView } from "../base/dev
 import type { Cid } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
-import type { DeviceRow, InviteView, LeaveOrder, LeaveView } from "../base/peer-views.ts";
-import type { LedgerView, PeerRow, Vouch } from "../base/peer-views.ts";
-import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../base/policy-views.ts";
-import type { NodeStatus, ReclaimReport, VerifyReport } from "../base/views.ts";
+import type { NodeStatus, ReclaimReport, VerifyReport } from "../base/views/drive.ts";
+import type { DeviceRow, InviteView, LeaveOrder, LeaveView } from "../base/views/peers.ts";
+import type { LedgerView, PeerRow, Vouch } from "../base/views/peers.ts";
+import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../base/views/policies.ts";
 import type { Channel, Handlers } from "./channel.ts";
 import { remoteSharing, serveSharing } from "./sharing.ts";
 

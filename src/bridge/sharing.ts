@@ -3,12 +3,12 @@
  * folders of others are now comes to the kernel's, where they are shown.
  */
 import type { Ino, Name } from "../base/ids.ts";
-import type { ContactView, GroupView, SharesView, TendedView } from "../base/sharing-views.ts";
 import type {
   Accepted, ExpiredShare, GiveQuestion, GroupQuestion, GuestRoot, KinRoot, LinkQuestion, Loss,
   LossQuestion, RevokeQuestion, SealedEra, SharedRoot, SharedRoots, SharingDuties, TiesTold,
   Withdrew,
 } from "../base/sharing.ts";
+import type { ContactView, GroupView, SharesView, TendedView } from "../base/views/sharing.ts";
 import type { Channel, Handlers } from "./channel.ts";
 
 export function serveSharing(sharing: SharingDuties): Handlers {

@@ -8,8 +8,8 @@ import { Worker, isMainThread, workerData } from "node:worker_threads";
 import type { Clock } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
+import { giveWay } from "../base/machine/priority.ts";
 import type { NodeDuties } from "../base/node.ts";
-import { giveWay } from "../base/priority.ts";
 import { Channel, type Handlers } from "./channel.ts";
 import { remoteNode } from "./node.ts";
 

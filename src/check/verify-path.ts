@@ -1,7 +1,7 @@
 /** `hive verify PATH`: every chunk of the files at or below a path, fetched from its holders. */
 import type { Cid, Name } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { VerifyReport } from "../base/views.ts";
+import type { VerifyReport } from "../base/views/drive.ts";
 import type { Tree } from "../tree/tree.ts";
 
 export async function verifyPath(

@@ -6,7 +6,7 @@
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { makeDirectories } from "../base/directories.ts";
+import { makeDirectories } from "../base/machine/directories.ts";
 
 keepCompiledCode();
 // Only now: what is imported before is compiled anew each time.

@@ -1,9 +1,9 @@
 /** How things are said: data to standard output, words to standard error, sizes for people. */
 import { GiB, KiB, MiB } from "../base/bytes.ts";
 import { type HiveError, isFault } from "../base/errors.ts";
-import type { PolicyStatus } from "../base/policy-views.ts";
 import type { BrakeStatus } from "../base/snapshots.ts";
-import type { LineStatus, TrafficStatus } from "../base/traffic-views.ts";
+import type { PolicyStatus } from "../base/views/policies.ts";
+import type { LineStatus, TrafficStatus } from "../base/views/traffic.ts";
 import { hintOf } from "./hints.ts";
 
 export function print(text: string): void {

@@ -3,7 +3,7 @@
  * (merkle.ts). Where it is not the quicker way there is none, and node's OpenSSL hashes.
  */
 import { HiveError } from "../base/errors.ts";
-import { loadAddon } from "../base/native.ts";
+import { loadAddon } from "../base/machine/native.ts";
 
 /** What native/seal/addon.c exports; it checks every argument itself. */
 export interface SealAddon {

@@ -1,6 +1,6 @@
 /** What of a drive stays on this machine: the cache and its limit, and what the user pinned. */
 import { nameFromText } from "../base/ids.ts";
-import type { CacheReport, PinRow, PinStatus } from "../base/views.ts";
+import type { CacheReport, PinRow, PinStatus } from "../base/views/drive.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Mounted } from "../mount/mount.ts";
 import type { Tree } from "../tree/tree.ts";

@@ -6,11 +6,11 @@ import { HiveError, isFault } from "../base/errors.ts";
 import type { GraftNotices } from "../base/grafts.ts";
 import { type Ino, type Name, nameFromText, nameToText, rootIno } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { SharesView } from "../base/sharing-views.ts";
 import type {
   ExpiredShare, GiveQuestion, GroupQuestion, LinkQuestion, Loss, SealedEra, SharingDuties,
   Withdrew,
 } from "../base/sharing.ts";
+import type { SharesView } from "../base/views/sharing.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { DriveTies } from "./ties.ts";

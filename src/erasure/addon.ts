@@ -1,6 +1,6 @@
 /** The engines inside native/gf256: one kernel for each path that this CPU can run. */
 import { HiveError } from "../base/errors.ts";
-import { loadAddon } from "../base/native.ts";
+import { loadAddon } from "../base/machine/native.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** What native/gf256/addon.c exports; it checks every argument itself. */

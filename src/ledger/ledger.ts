@@ -14,7 +14,7 @@ import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
-import type { LedgerView, OwedStatus } from "../base/peer-views.ts";
+import type { LedgerView, OwedStatus } from "../base/views/peers.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
 import { Bank, type BankOptions } from "./bank.ts";
 import { LedgerBooks } from "./books.ts";

@@ -1,7 +1,7 @@
 /** Who owes whom, as a person is told: one row a peer. Pure. */
 import { KiB } from "../base/bytes.ts";
 import type { PeerId } from "../base/ids.ts";
-import type { LedgerRow } from "../base/peer-views.ts";
+import type { LedgerRow } from "../base/views/peers.ts";
 import { type Credit, keptKiB } from "./credit.ts";
 import type { Dunning } from "./message.ts";
 import type { Account, Sanction } from "./sanction.ts";

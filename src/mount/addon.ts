@@ -1,6 +1,6 @@
 /** What native/fuse/addon.c exports, typed once. Every number may be minus an errno. */
 import { HiveError } from "../base/errors.ts";
-import { loadAddon } from "../base/native.ts";
+import { loadAddon } from "../base/machine/native.ts";
 
 export interface FuseAddon {
   open(): number;

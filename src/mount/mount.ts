@@ -3,10 +3,10 @@
  * looks into the folder that it serves: that would wait for itself.
  */
 import { lstat, readdir } from "node:fs/promises";
-import { folderFault, makeDirectories } from "../base/directories.ts";
 import { HiveError } from "../base/errors.ts";
 import type { Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { folderFault, makeDirectories } from "../base/machine/directories.ts";
 import { loadFuseAddon } from "./addon.ts";
 import { type AttachOptions, detach } from "./attach.ts";
 import type { Driven, MountNeeds } from "./driver.ts";

@@ -3,7 +3,7 @@
  * for the largest write. At rest all but one of those that nobody holds are let go of.
  */
 import { limits } from "../base/limits.ts";
-import { type Spares, knowSpares } from "../base/pool.ts";
+import { type Spares, knowSpares } from "../base/machine/pool.ts";
 import { writeHeadBytes } from "./protocol.ts";
 import { Request } from "./request.ts";
 

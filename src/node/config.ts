@@ -2,13 +2,13 @@
 import { chmodSync } from "node:fs";
 import type { CensusTaker, RootMerger, UploadSource } from "../base/blocks.ts";
 import type { DeviceHost } from "../base/devices.ts";
-import { makeDirectories } from "../base/directories.ts";
 import type { OwnerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
+import { makeDirectories } from "../base/machine/directories.ts";
 import type { SharedRoots } from "../base/sharing.ts";
 import type { StandInMaker } from "../base/stand-in.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
-import type { PolicyTexts } from "../base/policy-views.ts";
+import type { PolicyTexts } from "../base/views/policies.ts";
 import type { RemoteBlocks } from "../bridge/source.ts";
 import type { MadeUpWorld, PeersOptions } from "../peers/peers.ts";
 

@@ -6,7 +6,7 @@ import { type PeerId, parsePeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { KnownPeer } from "../base/network.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { DeviceRow } from "../base/peer-views.ts";
+import type { DeviceRow } from "../base/views/peers.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import { admitByCode } from "./pairing.ts";
 import type { Rooms } from "./rooms.ts";

@@ -5,15 +5,15 @@
  * when the folder is left; what is written there it cannot read.
  */
 import { type Agent, openAgent } from "../agent/agent.ts";
+import type { KeyValue } from "../base/blocks.ts";
 import { guestKeys } from "../base/book-keys.ts";
 import { booksUnder } from "../base/books-under.ts";
-import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { ReclaimReport, VerifyReport } from "../base/views.ts";
+import type { ReclaimReport, VerifyReport } from "../base/views/drive.ts";
 import { emptySource } from "../bridge/source.ts";
 import type { WriteRight } from "../crypt/write-right.ts";
 import type { Coder } from "../erasure/erasure.ts";

@@ -11,7 +11,7 @@ import { agentKeys } from "../base/book-keys.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { type Clock, systemClock as clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import { memoryStep } from "../base/memory.ts";
+import { memoryStep } from "../base/machine/memory.ts";
 import { type Random, systemRandom as random } from "../base/random.ts";
 import { emptySource } from "../bridge/source.ts";
 import { driveKeysIn } from "../crypt/added-device.ts";

@@ -1,6 +1,6 @@
 /** What the drive and each folder of others that is written here came to, as one report. Pure. */
 import { limits } from "../base/limits.ts";
-import type { ReclaimReport, VerifyReport } from "../base/views.ts";
+import type { ReclaimReport, VerifyReport } from "../base/views/drive.ts";
 
 export function verifiedInAll(reports: readonly VerifyReport[]): VerifyReport {
   const sum = (of: (report: VerifyReport) => number): number => total(reports.map(of));

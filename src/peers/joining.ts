@@ -1,7 +1,7 @@
 /** Inviting others to this node, and joining by an invitation. */
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { InviteView } from "../base/peer-views.ts";
+import type { InviteView } from "../base/views/peers.ts";
 import type { Peers } from "./peers.ts";
 import { encodeInvite, isPlainAddress, parseInvite } from "./words/invite.ts";
 

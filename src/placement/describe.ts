@@ -2,7 +2,7 @@
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { erasureClasses } from "../base/records.ts";
-import type { PolicyTexts } from "../base/policy-views.ts";
+import type { PolicyTexts } from "../base/views/policies.ts";
 import { isOfPolicy } from "./classes.ts";
 import { canonicalPolicy, hashOfPolicy } from "./policy-hash.ts";
 import { parsePolicy } from "./policy-parse.ts";

@@ -10,10 +10,10 @@ import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Metered, TrafficOrders } from "../base/traffic.ts";
-import type { TrafficStatus } from "../base/traffic-views.ts";
+import type { TrafficStatus } from "../base/views/traffic.ts";
 import { type PauseReason, type Verdict, ends, judge } from "./gauge.ts";
-import { Line } from "./line.ts";
 import { isChanging, untilNextMinuteMs } from "./hours.ts";
+import { Line } from "./line.ts";
 
 export interface TrafficNeeds {
   readonly clock: Clock;

@@ -16,7 +16,7 @@ import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
-import type { ReclaimReport } from "../base/views.ts";
+import type { ReclaimReport } from "../base/views/drive.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
 import { parseHead } from "../crypt/records.ts";
 import type { Coder } from "../erasure/erasure.ts";

@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { HiveError, codeOf, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
-import type { WatchStatus } from "../base/views.ts";
+import type { WatchStatus } from "../base/views/drive.ts";
 import { Mirror, type MirrorReport } from "./mirror.ts";
 import { type Notices, watchFolders } from "./notices.ts";
 import { type Below, statOf, textOf } from "./places.ts";

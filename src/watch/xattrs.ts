@@ -3,7 +3,7 @@
  * them, so a small addon does; where that is not built, a copy has none. What the kernel keeps for
  * itself (security, trusted) stays behind, as does what only means something to a drive.
  */
-import { loadAddon } from "../base/native.ts";
+import { loadAddon } from "../base/machine/native.ts";
 
 export interface Xattrs {
   /** Those that the copy has and the file has not go. */

@@ -15,8 +15,8 @@ import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { erasureClasses } from "../base/records.ts";
-import type { PeerRow } from "../base/peer-views.ts";
-import type { DriveStatus } from "../base/views.ts";
+import type { DriveStatus } from "../base/views/drive.ts";
+import type { PeerRow } from "../base/views/peers.ts";
 import type { DashboardView } from "./views.ts";
 
 export interface DashboardNeeds {

@@ -1,6 +1,6 @@
 /** What the dashboard's page draws: the answer that dashboard.ts gives and page.html reads. */
-import type { PeerRow } from "../base/peer-views.ts";
-import type { DriveStatus } from "../base/views.ts";
+import type { DriveStatus } from "../base/views/drive.ts";
+import type { PeerRow } from "../base/views/peers.ts";
 
 /** One answer to the page: all that it draws at once. */
 export interface DashboardView {

@@ -1,6 +1,6 @@
 /** `hive leave` as a script meets it. Where shards go is in test/slow/leave-command.slow.ts. */
 import { test } from "tap";
-import type { LeaveView } from "../../src/base/peer-views.ts";
+import type { LeaveView } from "../../src/base/views/peers.ts";
 import { newMachine } from "../support/cli.ts";
 
 test("what is ordered by hive leave and hive quota holds over a restart", { timeout: 60_000 }, async (t) => {

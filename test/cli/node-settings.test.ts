@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import type { NodeStatus } from "../../src/base/views.ts";
+import type { NodeStatus } from "../../src/base/views/drive.ts";
 import { newMachine, until } from "../support/cli.ts";
 
 test("limits that somebody writes into a node's settings hold without a restart", async (t) => {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import type { LedgerRow, LedgerView } from "../../src/base/peer-views.ts";
+import type { LedgerRow, LedgerView } from "../../src/base/views/peers.ts";
 import { type Machine, newMachine, readCold, until } from "../support/cli.ts";
 
 test("three friends join by invites and keep a drive", { timeout: 230_000 }, async (t) => {

@@ -19,7 +19,7 @@ import { systemClock as clock } from "../../src/base/clock.ts";
 import { HiveError, isFault } from "../../src/base/errors.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import { lineLog } from "../../src/base/log.ts";
-import { growthStep } from "../../src/base/memory.ts";
+import { growthStep } from "../../src/base/machine/memory.ts";
 import { systemRandom as random } from "../../src/base/random.ts";
 import type { Step } from "../../src/base/step.ts";
 import { openCache } from "../../src/cache/cache.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import type { LeaveView } from "../../src/base/peer-views.ts";
+import type { LeaveView } from "../../src/base/views/peers.ts";
 import { newMachine, readCold, root, run, until } from "../support/cli.ts";
 
 test("hive leave waits until a peer's shards are elsewhere", { timeout: 100_000 }, async (t) => {

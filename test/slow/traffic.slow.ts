@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import type { TrafficStatus } from "../../src/base/traffic-views.ts";
+import type { TrafficStatus } from "../../src/base/views/traffic.ts";
 import { askControl } from "../../src/cli/daemon/control.ts";
 import { socketIn } from "../../src/cli/home/home.ts";
 import { type Machine, newMachine, until } from "../support/cli.ts";

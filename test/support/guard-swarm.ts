@@ -6,9 +6,9 @@ import { setTimeout } from "node:timers/promises";
 import { type Log, silentLog } from "../../src/base/log.ts";
 import type { NodeDuties } from "../../src/base/node.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { askRecovered, openNode } from "../../src/node/node.ts";
+import type { PolicyTexts } from "../../src/base/views/policies.ts";
 import type { NodeConfig } from "../../src/node/config.ts";
-import type { PolicyTexts } from "../../src/base/policy-views.ts";
+import { askRecovered, openNode } from "../../src/node/node.ts";
 import { MemorySource } from "./transfer-world.ts";
 
 const GiB = 2 ** 30;

@@ -4,12 +4,12 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Random, shuffled } from "../../src/base/random.ts";
+import type { NodeStatus } from "../../src/base/views/drive.ts";
 import { askControl } from "../../src/cli/daemon/control.ts";
 import { type Home, homeAt } from "../../src/cli/home/home.ts";
 import { writeSettings } from "../../src/cli/home/settings.ts";
 import { placeOf } from "../../src/cli/swarm/peer.ts";
-import type { NodeStatus } from "../../src/base/views.ts";
-import { type Random, shuffled } from "../../src/base/random.ts";
 import { type Machine, until } from "./cli.ts";
 
 export interface Pace {

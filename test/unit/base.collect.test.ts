@@ -3,7 +3,7 @@ import { PerformanceObserver, constants } from "node:perf_hooks";
 import { setImmediate } from "node:timers/promises";
 import { test } from "tap";
 import { KiB, MiB } from "../../src/base/bytes.ts";
-import { passed } from "../../src/base/collect.ts";
+import { passed } from "../../src/base/machine/collect.ts";
 
 /** As node documents it; its types leave the detail out. */
 interface GcEntry {

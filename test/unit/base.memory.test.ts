@@ -2,10 +2,10 @@
 import { setTimeout } from "node:timers/promises";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
-import { collectAll } from "../../src/base/collect.ts";
-import { Rest, memoryStep } from "../../src/base/memory.ts";
 import { limits } from "../../src/base/limits.ts";
-import { BufferPool } from "../../src/base/pool.ts";
+import { collectAll } from "../../src/base/machine/collect.ts";
+import { Rest, memoryStep } from "../../src/base/machine/memory.ts";
+import { BufferPool } from "../../src/base/machine/pool.ts";
 
 const { restLookMs, restShareMax } = limits.memory;
 

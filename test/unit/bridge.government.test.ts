@@ -2,7 +2,7 @@
 import { test } from "tap";
 import type { SlotName, UploadRound } from "../../src/base/blocks.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../../src/base/policy-views.ts";
+import type { PolicyQuestion, PolicyReport, PolicyTexts } from "../../src/base/views/policies.ts";
 import { Government } from "../../src/bridge/government.ts";
 
 const texts: PolicyTexts = { drive: undefined, named: { home: "policy home {}" }, problem: null };

@@ -3,7 +3,7 @@ import { getPriority } from "node:os";
 import { Worker } from "node:worker_threads";
 import { test } from "tap";
 
-const room = new URL("../../src/base/priority.ts", import.meta.url).href;
+const room = new URL("../../src/base/machine/priority.ts", import.meta.url).href;
 const worker = `
   const { getPriority } = require("node:os");
   const thread = Number(require("node:fs").readlinkSync("/proc/thread-self").split("/").pop());

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Test, test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
-import type { PolicyTexts } from "../../src/base/policy-views.ts";
+import type { PolicyTexts } from "../../src/base/views/policies.ts";
 import { type Home, homeAt, makeHome } from "../../src/cli/home/home.ts";
 import { PolicyFiles, watchPolicies } from "../../src/cli/home/policy-watch.ts";
 import { defaultSettings, writeSettings } from "../../src/cli/home/settings.ts";

@@ -1,6 +1,6 @@
 /** The trees that name shards, grown natively and through node: the same bytes for every shape. */
 import { test } from "tap";
-import { loadAddon } from "../../src/base/native.ts";
+import { loadAddon } from "../../src/base/machine/native.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { nativeGrow, plainGrow, treeBy } from "../../src/crypt/merkle.ts";
 import type { SealAddon } from "../../src/crypt/seal-addon.ts";

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { test } from "tap";
 import { HiveError, isFault } from "../../src/base/errors.ts";
-import { loadAddon, loadAddonFile } from "../../src/base/native.ts";
+import { loadAddon, loadAddonFile } from "../../src/base/machine/native.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { parseAddon } from "../../src/erasure/addon.ts";
 import { twinKernel } from "../../src/erasure/kernel.ts";

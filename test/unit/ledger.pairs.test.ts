@@ -5,7 +5,7 @@
 import { test } from "tap";
 import { HiveError } from "../../src/base/errors.ts";
 import type { SegmentId } from "../../src/base/ids.ts";
-import type { LedgerRow } from "../../src/base/peer-views.ts";
+import type { LedgerRow } from "../../src/base/views/peers.ts";
 import { type Admission, type Entry, acceptAdmission, beforeFirst, hashOf, signAdmission }
   from "../../src/ledger/entry.ts";
 import { type Question, encodeQuestion, parseAnswer, parseQuestion }

@@ -2,12 +2,12 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { test } from "tap";
 import { MiB } from "../../src/base/bytes.ts";
-import { collectAll } from "../../src/base/collect.ts";
-import { cidOf } from "../../src/base/ids.ts";
 import { systemClock as clock } from "../../src/base/clock.ts";
+import { cidOf } from "../../src/base/ids.ts";
 import { parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog as log } from "../../src/base/log.ts";
+import { collectAll } from "../../src/base/machine/collect.ts";
 import { systemRandom as random } from "../../src/base/random.ts";
 import { Parts } from "../../src/tree/state/parts.ts";
 import { openTree } from "../../src/tree/tree.ts";

@@ -5,8 +5,8 @@ import { HiveError, isFault } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../src/base/random.ts";
-import type { PeerRow } from "../../src/base/peer-views.ts";
-import type { DriveStatus } from "../../src/base/views.ts";
+import type { DriveStatus } from "../../src/base/views/drive.ts";
+import type { PeerRow } from "../../src/base/views/peers.ts";
 import { type Dashboard, serveDashboard } from "../../src/web/dashboard.ts";
 
 const status: DriveStatus = {

@@ -4,7 +4,7 @@
  * shard, otherwise for one. It repairs nothing.
  */
 import { limits } from "../../base/limits.ts";
-import type { VerifyReport } from "../../base/views.ts";
+import type { VerifyReport } from "../../base/views/drive.ts";
 import { type AuditNeeds, type Finding, auditSegment, auditable } from "./audit.ts";
 
 export async function verifyAll(

@@ -3,7 +3,7 @@
  * of late, and what nobody but an owner can move. Pure.
  */
 import type { PeerId } from "../../base/ids.ts";
-import type { LeaveView } from "../../base/peer-views.ts";
+import type { LeaveView } from "../../base/views/peers.ts";
 import { type Standing, quorumOf, seatsOf } from "../../guard/log.ts";
 
 /** What was here when it began. */

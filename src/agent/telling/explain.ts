@@ -1,8 +1,8 @@
 /** What a policy makes of the peers that are known now, as the view that people are given. Pure. */
 import type { PeerId } from "../../base/ids.ts";
 import type { KnownPeer } from "../../base/network.ts";
-import type { PolicyQuestion, PolicyReport } from "../../base/policy-views.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../base/records.ts";
+import type { PolicyQuestion, PolicyReport } from "../../base/views/policies.ts";
 import { classNamed, largestFor } from "../../placement/classes.ts";
 import { type Choice, hopesOf } from "../../placement/eligible.ts";
 import { type Explanation, explain, explainPeer } from "../../placement/explain.ts";

@@ -5,8 +5,8 @@
 import { systemClock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
-import type { PolicyTexts } from "../../base/policy-views.ts";
 import { systemRandom } from "../../base/random.ts";
+import type { PolicyTexts } from "../../base/views/policies.ts";
 import { type Dashboard, type Drive, serveDashboard } from "../../hive.ts";
 import { type ControlHandler, type ControlHandlers, endingOp, serveControl, vouchIn }
   from "../daemon/control.ts";

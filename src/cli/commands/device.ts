@@ -2,8 +2,8 @@
 import type { AddedView, RemovedView } from "../../base/devices.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { DeviceRow } from "../../base/peer-views.ts";
-import type { SharesView, TakenView } from "../../base/sharing-views.ts";
+import type { DeviceRow } from "../../base/views/peers.ts";
+import type { SharesView, TakenView } from "../../base/views/sharing.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";

@@ -1,9 +1,10 @@
 /** The commands that ask a running daemon. */
 import { HiveError, isFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { InviteView, PeerRow } from "../../base/peer-views.ts";
-import type { TendedView } from "../../base/sharing-views.ts";
-import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport } from "../../base/views.ts";
+import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport }
+  from "../../base/views/drive.ts";
+import type { InviteView, PeerRow } from "../../base/views/peers.ts";
+import type { TendedView } from "../../base/views/sharing.ts";
 import { type Arguments, askControl } from "../daemon/control.ts";
 import { insideMount } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";

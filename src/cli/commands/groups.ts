@@ -1,6 +1,6 @@
 /** `hive contacts group`: who is in which, and what each of them needs once. */
 import { HiveError } from "../../base/errors.ts";
-import type { GroupView } from "../../base/sharing-views.ts";
+import type { GroupView } from "../../base/views/sharing.ts";
 import type { Drive } from "../../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";

@@ -4,7 +4,7 @@
  */
 import { systemClock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
-import type { LeaveOrder, LeaveView } from "../../base/peer-views.ts";
+import type { LeaveOrder, LeaveView } from "../../base/views/peers.ts";
 import { type Arguments, askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";

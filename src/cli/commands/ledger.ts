@@ -1,6 +1,6 @@
 /** `hive ledger`: who owes whom, as the running daemon's books say. */
 import { GiB, KiB, MiB } from "../../base/bytes.ts";
-import type { LedgerRow, LedgerView } from "../../base/peer-views.ts";
+import type { LedgerRow, LedgerView } from "../../base/views/peers.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { systemClock as clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
-import type { DriveStatus } from "../../base/views.ts";
+import type { DriveStatus } from "../../base/views/drive.ts";
 import { type Drive, openDrive, parseMountOptions } from "../../hive.ts";
 import { askControl, endingOp } from "../daemon/control.ts";
 import { receivePassphrase, sayFailed, sayReady, startInBackground } from "../daemon/daemon.ts";

@@ -1,6 +1,6 @@
 /** `hive pin` and `hive unpin`: what this machine keeps of the drive though peers have it. */
 import { HiveError } from "../../base/errors.ts";
-import type { PinRow, PinStatus } from "../../base/views.ts";
+import type { PinRow, PinStatus } from "../../base/views/drive.ts";
 import type { Drive } from "../../hive.ts";
 import { type ControlHandlers, type Progress, askControl } from "../daemon/control.ts";
 import { insideMount, namesOf } from "../daemon/inside-mount.ts";

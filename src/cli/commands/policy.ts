@@ -1,7 +1,7 @@
 /** `hive policy`: looks at the user's policies, and says which one a drive goes by. */
 import { HiveError, isFault } from "../../base/errors.ts";
-import type { PathPolicy, PolicyReport } from "../../base/policy-views.ts";
-import type { DriveStatus } from "../../base/views.ts";
+import type { DriveStatus } from "../../base/views/drive.ts";
+import type { PathPolicy, PolicyReport } from "../../base/views/policies.ts";
 import { askControl } from "../daemon/control.ts";
 import { insideMount } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";

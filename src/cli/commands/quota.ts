@@ -1,6 +1,6 @@
 /** `hive quota`: writes the setting, tells the daemon, and shows what it comes to. */
 import { HiveError, isFault } from "../../base/errors.ts";
-import type { NodeStatus } from "../../base/views.ts";
+import type { NodeStatus } from "../../base/views/drive.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { type Home, makeHome } from "../home/home.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { HiveError } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
-import { giveWay } from "../../base/priority.ts";
+import { giveWay } from "../../base/machine/priority.ts";
 import { systemRandom } from "../../base/random.ts";
 import { openNode, recoverDrive, seedOfWords, wordsOfSeed } from "../../hive.ts";
 import { serveControl, vouchIn } from "../daemon/control.ts";

@@ -1,8 +1,8 @@
 /** People and shared folders: the commands that ask the daemon of a mounted drive about them. */
 import { systemClock } from "../../base/clock.ts";
 import { HiveError, unreachable } from "../../base/errors.ts";
-import type { ContactView, SharesView } from "../../base/sharing-views.ts";
 import { type Accepted, type Capability, capabilities } from "../../base/sharing.ts";
+import type { ContactView, SharesView } from "../../base/views/sharing.ts";
 import { type Drive, type RevokeWish, type Revoked, isLink, linkNeedsPassphrase }
   from "../../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "../daemon/control.ts";

@@ -1,9 +1,9 @@
 /** `hive swarm`: starts and steers the local swarm's process. */
 import { dirname, join } from "node:path";
-import { makeDirectories } from "../../base/directories.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
-import { giveWay } from "../../base/priority.ts";
+import { makeDirectories } from "../../base/machine/directories.ts";
+import { giveWay } from "../../base/machine/priority.ts";
 import { type Json, askControl, serveControl } from "../daemon/control.ts";
 import {
   askedToEnd,

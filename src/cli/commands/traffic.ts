@@ -3,7 +3,7 @@
  * what holds now. Without a daemon they hold from its next start on.
  */
 import { HiveError, isFault } from "../../base/errors.ts";
-import type { TrafficStatus } from "../../base/traffic-views.ts";
+import type { TrafficStatus } from "../../base/views/traffic.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { type Home, makeHome } from "../home/home.ts";

@@ -2,7 +2,7 @@
 import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { HiveError } from "../../base/errors.ts";
-import type { DriveStatus, WatchStatus } from "../../base/views.ts";
+import type { DriveStatus, WatchStatus } from "../../base/views/drive.ts";
 import { type ControlHandlers, type Progress, askControl } from "../daemon/control.ts";
 import { insideMount } from "../daemon/inside-mount.ts";
 import type { WatchKeeper } from "../daemon/watch-keeper.ts";

@@ -8,7 +8,7 @@ import { type Server, type Socket, connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { MiB } from "../../base/bytes.ts";
 import { HiveError, type Kind, isFault, kinds } from "../../base/errors.ts";
-import type { Vouch } from "../../base/peer-views.ts";
+import type { Vouch } from "../../base/views/peers.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { [key: string]: Json };
 export type Arguments = Readonly<Record<string, Json>>;

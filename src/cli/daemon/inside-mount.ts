@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { HiveError } from "../../base/errors.ts";
-import type { DriveStatus } from "../../base/views.ts";
+import type { DriveStatus } from "../../base/views/drive.ts";
 import type { Home } from "../home/home.ts";
 import { askControl } from "./control.ts";
 

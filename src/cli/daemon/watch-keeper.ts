@@ -7,7 +7,7 @@ import { systemClock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
-import type { WatchStatus } from "../../base/views.ts";
+import type { WatchStatus } from "../../base/views/drive.ts";
 import { type Watch, readWatches, withWatch, writeWatches } from "../home/watches.ts";
 import type { WatchOrder } from "./watch-process.ts";
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
 import { limits } from "../../base/limits.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
-import type { WatchStatus } from "../../base/views.ts";
+import type { WatchStatus } from "../../base/views/drive.ts";
 import { statOf } from "../../watch/places.ts";
 import { WatchedFolder } from "../../watch/watched-folder.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { accessSync, chmodSync, constants, statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { folderFault, makeDirectories } from "../../base/directories.ts";
+import { folderFault, makeDirectories } from "../../base/machine/directories.ts";
 
 export interface Home {
   /** 0600: the drive's and the node's secrets, plain or under a passphrase. */

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { PolicyTexts } from "../../base/policy-views.ts";
+import type { PolicyTexts } from "../../base/views/policies.ts";
 import { watchFiles } from "./file-watch.ts";
 import type { Home } from "./home.ts";
 import { type PolicyFile, policyFiles, readPolicy } from "./policies.ts";

@@ -11,7 +11,7 @@ import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
-import type { NodeStatus } from "../../base/views.ts";
+import type { NodeStatus } from "../../base/views/drive.ts";
 import { type NodeDuties, openNode, peerKeysOf } from "../../hive.ts";
 import { askControl } from "../daemon/control.ts";
 import { nodeConfigOf } from "../home/config.ts";

@@ -1,5 +1,5 @@
 /** How far pinned files are on this machine, in words: for the status, and for whoever waits. */
-import type { PinStatus } from "../../base/views.ts";
+import type { PinStatus } from "../../base/views/drive.ts";
 import { sizeText } from "../output.ts";
 
 export function pinLines(pins: PinStatus | null): string[] {

@@ -1,7 +1,7 @@
 /** What is shared, by this drive and with it, in words. */
 import type {
   GivenGroupRow, GivenRow, GivenView, InboxView, SharesView, TakenView, TendedView, WardView,
-} from "../../base/sharing-views.ts";
+} from "../../base/views/sharing.ts";
 import { withdrawalLines } from "./withdrawal.ts";
 
 export function sharesText(

@@ -1,5 +1,5 @@
 /** What `hive status` says to a person. */
-import type { DriveStatus } from "../../base/views.ts";
+import type { DriveStatus } from "../../base/views/drive.ts";
 import { brakeText, movingText, sizeText, timeText, trafficLines } from "../output.ts";
 import { heldText } from "./held.ts";
 import { pinLines } from "./pin.ts";

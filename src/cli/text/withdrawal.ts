@@ -1,5 +1,5 @@
 /** How far it is with what somebody was shut out of, in words. */
-import type { HolderWord, WithdrawalView } from "../../base/sharing-views.ts";
+import type { HolderWord, WithdrawalView } from "../../base/views/sharing.ts";
 
 export function withdrawalLines(view: WithdrawalView): readonly string[] {
   const { path, from, since, snapshots, waitingFor, dropping } = view;

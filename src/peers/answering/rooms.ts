@@ -6,7 +6,7 @@
 import { KiB } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { limits } from "../../base/limits.ts";
-import { BufferPool } from "../../base/pool.ts";
+import { BufferPool } from "../../base/machine/pool.ts";
 
 export class Rooms {
   readonly #clock: Clock;

@@ -5,10 +5,10 @@
  */
 import type { Stream } from "@libp2p/interface";
 import type { Clock } from "../../base/clock.ts";
-import { passed } from "../../base/collect.ts";
 import { HiveError } from "../../base/errors.ts";
 import { Gate } from "../../base/gate.ts";
 import { limits } from "../../base/limits.ts";
+import { passed } from "../../base/machine/collect.ts";
 import { type Frame, FrameDecoder, type PayloadRoom, encodeFrameStart } from "../words/frame.ts";
 import { Watch } from "./watch.ts";
 

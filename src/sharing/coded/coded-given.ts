@@ -6,7 +6,7 @@
  */
 import type { Ino, PersonId } from "../../base/ids.ts";
 import { type Log, describe } from "../../base/log.ts";
-import type { GivenView, GroupView } from "../../base/sharing-views.ts";
+import type { GivenView, GroupView } from "../../base/views/sharing.ts";
 import { type GivenTie, givenIn } from "../given/given-ties.ts";
 import { pathText, viewOf } from "../given/given-view.ts";
 import { readersBy } from "../given/giving.ts";

@@ -1,7 +1,7 @@
 /** A folder of this drive that others may read, as a person is shown it: pure. */
 import { type Name, type PersonId, type ShareId, nameToText } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { GivenGroupRow, GivenRow, GivenView } from "../../base/sharing-views.ts";
+import type { GivenGroupRow, GivenRow, GivenView } from "../../base/views/sharing.ts";
 import type { GivenReader, GivenShare } from "./giving.ts";
 import { type GivenWay, type MembersOf, verifiersIn } from "./ways.ts";
 

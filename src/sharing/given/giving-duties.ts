@@ -7,9 +7,9 @@ import { HiveError } from "../../base/errors.ts";
 import type { PersonId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import type { GroupView } from "../../base/sharing-views.ts";
 import type { GroupQuestion, LinkQuestion, Loss, LossQuestion, SharingDuties }
   from "../../base/sharing.ts";
+import type { GroupView } from "../../base/views/sharing.ts";
 import { personKeysOf } from "../../crypt/grants.ts";
 import { keyBytes } from "../../crypt/keys.ts";
 import type { Contacts } from "../people/contacts.ts";

@@ -15,8 +15,8 @@ import { Reader, Writer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Ino, parseIno } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { WithdrawalView } from "../../base/sharing-views.ts";
 import type { SealedEra, Withdrew } from "../../base/sharing.ts";
+import type { WithdrawalView } from "../../base/views/sharing.ts";
 import type { Clearing } from "../../transfer/placed/clearing.ts";
 
 export interface WithdrawalsNeeds {

@@ -12,7 +12,7 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import { type PersonId, parseOwnerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
-import type { ContactView } from "../../base/sharing-views.ts";
+import type { ContactView } from "../../base/views/sharing.ts";
 import { sha256 } from "../../crypt/sha256.ts";
 import { xwingPublicBytes } from "../../crypt/xwing.ts";
 import { type PersonText, parsePerson } from "../records/person-text.ts";

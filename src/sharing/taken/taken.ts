@@ -12,8 +12,8 @@ import { type Cid, type Name, type OwnerId, type PeerId, nameFromText, nameToTex
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
 import type { DeviceCertificate } from "../../base/records.ts";
-import type { TakenView } from "../../base/sharing-views.ts";
 import type { Grant, Ward } from "../../base/sharing.ts";
+import type { TakenView } from "../../base/views/sharing.ts";
 import type { PersonKeys } from "../../crypt/grants.ts";
 import { dueOf } from "../following/follower.ts";
 import type { Readable } from "../mandates/mandates.ts";

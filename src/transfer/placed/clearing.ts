@@ -16,8 +16,8 @@ import { Reader, Writer } from "../../base/bytes.ts";
 import { isFault } from "../../base/errors.ts";
 import { type PeerId, type SegmentId, parsePeerId, parseSegmentId } from "../../base/ids.ts";
 import type { Release } from "../../base/records.ts";
-import type { HolderWord } from "../../base/sharing-views.ts";
 import type { SealedEra } from "../../base/sharing.ts";
+import type { HolderWord } from "../../base/views/sharing.ts";
 import { parseDeletion } from "../../crypt/deletions.ts";
 import type { SegmentBooks } from "../books.ts";
 

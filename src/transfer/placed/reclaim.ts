@@ -20,7 +20,7 @@ import type { SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
-import type { ReclaimReport } from "../../base/views.ts";
+import type { ReclaimReport } from "../../base/views/drive.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import type { SegmentBooks, SegmentState } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";

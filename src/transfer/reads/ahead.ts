@@ -8,7 +8,7 @@ import { HiveError } from "../../base/errors.ts";
 import type { ByteRange } from "../../base/filesystem.ts";
 import type { PeerId, SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { BufferPool } from "../../base/pool.ts";
+import { BufferPool } from "../../base/machine/pool.ts";
 import type { SegmentRecord } from "../../base/records.ts";
 import type { ShardReader } from "./shards.ts";
 

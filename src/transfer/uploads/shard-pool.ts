@@ -4,7 +4,7 @@
  * What is not given back is no loss: it is collected like anything else.
  */
 import { limits } from "../../base/limits.ts";
-import { BufferPool } from "../../base/pool.ts";
+import { BufferPool } from "../../base/machine/pool.ts";
 
 export class ShardPool {
   readonly #pools: ReadonlyMap<number, BufferPool>;

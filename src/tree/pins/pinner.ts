@@ -13,7 +13,7 @@ import { type Ino, nameToText } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
-import type { PinRow, PinStatus } from "../../base/views.ts";
+import type { PinRow, PinStatus } from "../../base/views/drive.ts";
 import type { Commits } from "../commit/commit.ts";
 import { keepUncommitted } from "../commit/garbage.ts";
 import { nodeAt } from "../looking/walking.ts";

@@ -8,7 +8,7 @@ import type { DriveStore, GetOptions, PolicySlot } from "../../base/blocks.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { BufferPool } from "../../base/pool.ts";
+import { BufferPool } from "../../base/machine/pool.ts";
 import type { Random } from "../../base/random.ts";
 import type { Maybe } from "../../base/step.ts";
 import { type ChunkLink, type SealedChunk, isLost } from "../../dag/chunks.ts";

@@ -4,7 +4,7 @@
  */
 import { assert } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { BufferPool } from "../../base/pool.ts";
+import { BufferPool } from "../../base/machine/pool.ts";
 import type { Span } from "./spans.ts";
 
 const { chunkBytes } = limits.tree;

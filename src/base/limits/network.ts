@@ -1,5 +1,5 @@
 /** Limits of what goes between peers, and of the work behind it; see limits.ts. */
-import { GiB, KiB, MiB } from "./bytes.ts";
+import { GiB, KiB, MiB } from "../bytes.ts";
 
 export const networkLimits = {
   policy: {

@@ -1,10 +1,10 @@
 /** What a person or a script is told of a node and a drive: plain data, ready for JSON. */
-import type { OwedStatus } from "./peer-views.ts";
-import type { PolicyQueue, PolicyStatus } from "./policy-views.ts";
-import type { Alert, PartView, RepairStatus } from "./safety.ts";
-import type { BrakeStatus } from "./snapshots.ts";
-import type { HeldBack } from "./stand-in.ts";
-import type { TrafficStatus } from "./traffic-views.ts";
+import type { Alert, PartView, RepairStatus } from "../safety.ts";
+import type { BrakeStatus } from "../snapshots.ts";
+import type { HeldBack } from "../stand-in.ts";
+import type { OwedStatus } from "./peers.ts";
+import type { PolicyQueue, PolicyStatus } from "./policies.ts";
+import type { TrafficStatus } from "./traffic.ts";
 
 export interface NodeStatus {
   readonly peer: string;

@@ -2,7 +2,7 @@
  * What a person is told of people and shares: whom she knows, what she gives and to whom, what
  * others give her, and how far each has come. Made by `sharing/`, printed by `cli/`.
  */
-import type { Ino, PeerId, PersonId } from "./ids.ts";
+import type { Ino, PeerId, PersonId } from "../ids.ts";
 
 export interface ContactView {
   readonly name: string;

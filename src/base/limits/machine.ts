@@ -1,5 +1,5 @@
 /** Limits of what a daemon takes of its machine: memory, threads, ports, line; see limits.ts. */
-import { GiB, KiB, MiB } from "./bytes.ts";
+import { GiB, KiB, MiB } from "../bytes.ts";
 
 export const machineLimits = {
   swarm: {

@@ -5,10 +5,10 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { HiveError } from "./errors.ts";
+import { HiveError } from "../errors.ts";
 
 /** Relative to this file, so it is the same from src/base and from dist/base. */
-const folder = new URL("../../native/build/", import.meta.url);
+const folder = new URL("../../../native/build/", import.meta.url);
 
 /**
  * The addon, as the caller's parser takes it; undefined where it was never built. A file that is

@@ -6,7 +6,7 @@
  */
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { limits } from "./limits.ts";
+import { limits } from "../limits.ts";
 
 type Collect = (options: { readonly type: "minor" | "major" }) => void;
 

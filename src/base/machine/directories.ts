@@ -5,7 +5,7 @@
  */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { HiveError, type Kind, codeOf } from "./errors.ts";
+import { HiveError, type Kind, codeOf } from "../errors.ts";
 
 /** Throws what the system says when that cannot be. */
 export function makeDirectories(directory: string, mode = 0o777): void {

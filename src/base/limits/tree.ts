@@ -1,5 +1,5 @@
 /** Limits of the tree: its files, pages, roots and past, and the work on them; see limits.ts. */
-import { KiB, MiB } from "./bytes.ts";
+import { KiB, MiB } from "../bytes.ts";
 
 export const treeLimits = {
   tree: {

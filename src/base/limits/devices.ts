@@ -1,5 +1,5 @@
 /** Limits of one drive on several devices; see limits.ts. */
-import { GiB, MiB } from "./bytes.ts";
+import { GiB, MiB } from "../bytes.ts";
 
 export const deviceLimits = {
   devices: {

@@ -2,7 +2,7 @@
  * Buffers of one length, used again: the system zeroes the pages of a fresh one, and V8 collects
  * garbage for every 64 MiB of them. Who takes one owns it until he gives it back; nobody must.
  */
-import { assert } from "./errors.ts";
+import { assert } from "../errors.ts";
 
 /** Whoever keeps something for speed alone, until he is asked to let go of it. */
 export interface Spares {

@@ -1,5 +1,5 @@
 /** Limits of the way between the kernel and this machine's disk; see limits.ts. */
-import { GiB, KiB, MiB } from "./bytes.ts";
+import { GiB, KiB, MiB } from "../bytes.ts";
 
 export const localLimits = {
   cache: {

@@ -1,5 +1,5 @@
 /** Limits of the ledger: what counts as given, for how long, and what follows; see limits.ts. */
-import { GiB, KiB, MiB } from "./bytes.ts";
+import { GiB, KiB, MiB } from "../bytes.ts";
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

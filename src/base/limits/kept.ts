@@ -1,5 +1,5 @@
 /** Limits of what is sealed, signed, coded, proven and kept for others; see limits.ts. */
-import { KiB, MiB } from "./bytes.ts";
+import { KiB, MiB } from "../bytes.ts";
 
 export const keptLimits = {
   crypt: {

@@ -3,13 +3,13 @@
  * has come to rest: an allocator keeps what a burst of work needed, which after a large copy is
  * more than all that is in use.
  */
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
+import { HiveError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Step } from "../step.ts";
 import { boundGrowth, collectAll } from "./collect.ts";
-import { HiveError } from "./errors.ts";
-import { limits } from "./limits.ts";
 import { loadAddon } from "./native.ts";
 import { clearSpares } from "./pool.ts";
-import type { Step } from "./step.ts";
 
 interface MemoryAddon {
   trim(): Promise<void>;
