@@ -18,7 +18,8 @@ import { attempt } from "../attempt.ts";
 import type { Commits } from "../commit/commit.ts";
 import { directoryOf, isDirectory, nextName, nodeOf } from "../looking/names.ts";
 import type { Home, Node } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import type { Resealer } from "./resealing.ts";
 
 /** A folder that is being looked through: its names from this key on are still to come. */
@@ -259,7 +260,7 @@ export class Renewer {
       const isKept = node.tree.secret !== undefined || isOfTable;
       if (!isKept || !state.secrets.areStale(node)) return;
       state.mayChange();
-      state.record([inodeChange(state, node, {})]);
+      record(state, [inodeChange(state, node, {})]);
     });
   }
 

@@ -20,7 +20,8 @@ import { slotOf } from "../looking/slots.ts";
 import { valuesOf, withValues } from "../names/xattrs.ts";
 import type { Change } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { isMisplaced, isOld, isOldFile, isStray, sealAnew } from "./sealing-anew.ts";
 
 const { resealPauseMs, resealShareMax, resealedBytesPerStep, resealedNamesPerStep } = limits.tree;
@@ -76,7 +77,7 @@ export class Resealer {
   owe(folder: Node): void {
     const state = this.#state;
     state.mayChange();
-    state.record([{ kind: "eras", eras: nextEra(state.eras, folder.ino) }]);
+    record(state, [{ kind: "eras", eras: nextEra(state.eras, folder.ino) }]);
     this.#walks.count = 0;
     this.#push(folder);
   }
@@ -186,7 +187,7 @@ export class Resealer {
       changes.push({ kind: "policies", policies: { ...policies, resealing: false } });
     }
     if (eras.owed.size > 0) changes.push({ kind: "eras", eras: { ...eras, owed: new Map() } });
-    this.#state.record(changes);
+    record(this.#state, changes);
   }
 
   /** The folder itself first, then one name of it. */
@@ -234,7 +235,7 @@ export class Resealer {
     state.mayChange();
     const xattrs = withValues(valuesOf(state, node.inode));
     const { now } = state.eras;
-    state.record([inodeChange(state, node, isBlock ? { xattrs, era: now } : {})]);
+    record(state, [inodeChange(state, node, isBlock ? { xattrs, era: now } : {})]);
   }
 
   /** Off the stack first: whatever is pushed meanwhile comes on top of what lies below. */
@@ -276,5 +277,5 @@ function claim(state: State, folder: Node, node: Node): void {
   const slot = slotOf(state, folder);
   if (slot <= node.inode.policy) return;
   state.mayChange();
-  state.record([inodeChange(state, node, { policy: slot })]);
+  record(state, [inodeChange(state, node, { policy: slot })]);
 }

@@ -16,7 +16,8 @@ import { hasBlocks, slotOf } from "../looking/slots.ts";
 import { valuesOf, withValues } from "../names/xattrs.ts";
 import type { Change } from "../state/journal.ts";
 import { type Node, allocatedFor } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 
 const { sealedAtOnce } = limits.tree;
 
@@ -69,7 +70,7 @@ function finish(state: State, node: Node, before: Moment): boolean {
   const { slot, era } = before;
   const isBlock = node.inode.xattrs.kind === "block";
   const spilled = isBlock ? { xattrs: withValues(valuesOf(state, node.inode)) } : {};
-  state.record([inodeChange(state, node, { slot, era, ...spilled })]);
+  record(state, [inodeChange(state, node, { slot, era, ...spilled })]);
   return false;
 }
 
@@ -98,7 +99,7 @@ async function sealChunks(state: State, { node, links, slot }: Portion): Promise
     });
     if (changes.length === 0) return;
     const mixed = mergedSlot(node.inode.slot, slot);
-    state.record([...changes, inodeChange(state, node, { slot: mixed })]);
+    record(state, [...changes, inodeChange(state, node, { slot: mixed })]);
   });
   return bytes.reduce((sum, { length }) => sum + length, 0);
 }
@@ -113,7 +114,7 @@ async function outOfTable(state: State, node: Node, slot: PolicySlot): Promise<v
     if (node.inode.content !== content || chunk === undefined) return;
     const { link } = chunk;
     const chunked = { kind: "chunks", allocatedBytes: allocatedFor(link.lengthBytes) } as const;
-    state.record([
+    record(state, [
       { kind: "chunk", ino: node.ino, index: 0, link },
       inodeChange(state, node, { content: chunked, slot }),
     ]);

@@ -162,15 +162,14 @@ export class Commits {
   #freeze(): Frozen {
     const state = this.#state;
     if (state.journal.records === 0) state.mark();
-    state.seal();
+    const through = state.journal.freeze();
     // As it is now: what changes it from here on belongs to the next commit.
     state.keep(state.nodes.root);
     const { active: layer } = state;
-    this.#frozen = { layer, through: state.journal.last, told: toldNow(state) };
+    this.#frozen = { layer, through, told: toldNow(state) };
     state.freshFrom = state.nextIno;
     state.frozen = layer;
     state.active = new Layer(layer.number + 1);
-    state.journal = { ...state.journal, records: 0, bytes: 0 };
     state.changedAtMs = undefined;
     if (state.liveFiles.size > 0) state.changed();
     return this.#frozen;

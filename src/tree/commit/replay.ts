@@ -13,6 +13,7 @@ import { loadLinked, nextName, nodeOf } from "../looking/names.ts";
 import { apply } from "../state/applying.ts";
 import { type Change, isOfDrive, parseChanges } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
+import { tellMoves } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
 
 /**
@@ -25,7 +26,7 @@ export async function replay(state: State, lost?: LostChange): Promise<number> {
   for await (const sealed of state.needs.store.replay()) {
     const changes = parseChanges(openJournal(state.keys, sealed));
     for (const change of changes) await repeating(change);
-    state.tellMoves();
+    tellMoves(state);
     count++;
   }
   for (const node of [...state.liveFiles]) {

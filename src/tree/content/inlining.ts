@@ -6,7 +6,8 @@ import { limits } from "../../base/limits.ts";
 import type { Content } from "../../dag/inodes.ts";
 import { mayBeInline, slotOf } from "../looking/slots.ts";
 import type { Live, Node } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { dropWrites } from "./sealing.ts";
 
 const { inlineBytesMax } = limits.tree;
@@ -30,5 +31,5 @@ export function publishInline(state: State, node: Node): void {
   dropWrites(state, node);
   const { xattrs, slot } = node.inode;
   const rest = xattrs.kind === "block" ? slot : slotOf(state, node);
-  state.record([inodeChange(state, node, { content, slot: rest })]);
+  record(state, [inodeChange(state, node, { content, slot: rest })]);
 }

@@ -8,7 +8,8 @@ import type { Content } from "../../dag/inodes.ts";
 import { sealedAs } from "../looking/slots.ts";
 import type { Change } from "../state/journal.ts";
 import { type Live, type Node, allocatedFor } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { dataChanges, dataOnTop, freshBytes } from "./promises.ts";
 
 const { chunkBytes } = limits.tree;
@@ -84,14 +85,14 @@ export function recordInParts(
   for (const change of changes) {
     const more = change.kind === "data" ? change.bytes.length : linkRecordBytes;
     if (bytes + more > limits.tree.recordBytesMax) {
-      state.record(part, options);
+      record(state, part, options);
       part = [];
       bytes = 0;
     }
     part.push(change);
     bytes += more;
   }
-  state.record([...part, last], options);
+  record(state, [...part, last], options);
 }
 
 /** Nothing is unpublished any more: the inode alone tells all. */

@@ -12,7 +12,8 @@ import { readRange } from "../looking/content.ts";
 import { sealedAs, slotOf } from "../looking/slots.ts";
 import type { Change } from "../state/journal.ts";
 import { type Node, allocatedFor } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { flush } from "./flush.ts";
 import { writeRange } from "./writing.ts";
 
@@ -50,7 +51,7 @@ function extend(state: State, node: Node, sizeBytes: number): void {
     node.inode = { ...node.inode, sizeBytes, mtime: now, ctime: now };
     return;
   }
-  state.record([inodeChange(state, node, { sizeBytes, mtime: now, ctime: now })]);
+  record(state, [inodeChange(state, node, { sizeBytes, mtime: now, ctime: now })]);
 }
 
 /** Zeros at the edges, holes between. */
@@ -102,7 +103,7 @@ function dropChunks(
   if (content.kind === "inline") {
     const bytes = from === 0 ? Buffer.alloc(0) : content.bytes;
     const kept = { kind: "inline", bytes } as const;
-    state.record([inodeChange(state, node, { content: kept, mtime: now, ctime: now })]);
+    record(state, [inodeChange(state, node, { content: kept, mtime: now, ctime: now })]);
     return;
   }
   const changes: Change[] = [];
@@ -114,7 +115,7 @@ function dropChunks(
   }
   const allocatedBytes = Math.max(0, node.allocatedBytes - freed);
   const after = { kind: "chunks", allocatedBytes } as const;
-  state.record([inodeChange(state, node, { content: after, mtime: now, ctime: now }), ...changes]);
+  record(state, [inodeChange(state, node, { content: after, mtime: now, ctime: now }), ...changes]);
 }
 
 /** Copies at most copyBytesMax and answers how much it was. */
@@ -197,5 +198,5 @@ function shareChunks(
   const content = { kind: "chunks", allocatedBytes: to.allocatedBytes + grown } as const;
   const sealed = sealedAs(to.inode, from.inode);
   const inode = inodeChange(state, to, { content, sizeBytes, ...sealed, mtime: now, ctime: now });
-  state.record([inode, ...changes]);
+  record(state, [inode, ...changes]);
 }

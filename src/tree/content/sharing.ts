@@ -8,7 +8,8 @@ import { linksFrom } from "../looking/content.ts";
 import { sealedAs, slotOf } from "../looking/slots.ts";
 import type { Change } from "../state/journal.ts";
 import { type Node, allocatedFor } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { flush } from "./flush.ts";
 
 const { chunkBytes } = limits.tree;
@@ -51,6 +52,6 @@ function shareSome(
   const sizeBytes = next === undefined ? from.node.inode.sizeBytes : next * chunkBytes;
   const content = { kind: "chunks", allocatedBytes: to.allocatedBytes + grown } as const;
   const sealed = sealedAs(to.inode, from.node.inode);
-  state.record([inodeChange(state, to, { content, sizeBytes, ...sealed }), ...changes]);
+  record(state, [inodeChange(state, to, { content, sizeBytes, ...sealed }), ...changes]);
   return next;
 }

@@ -12,6 +12,7 @@ import { mayLiveIn } from "../names/one-name.ts";
 import { afterLoss } from "../names/removing.ts";
 import type { Change, HomePlace } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
+import { recordAsIs } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
 import { type Fact, type Merged, type Side, isFolder } from "./facts.ts";
 import { type Place, hasPlace } from "./names.ts";
@@ -128,7 +129,7 @@ export class Portion {
     // Of this drive's devices each judges for itself whether it does too much at once.
     const quiet = this.#isJudged ? 0 : 1;
     state.quiet += quiet;
-    state.recordAsIs([...inodes, ...this.#names, ...this.#grafts]);
+    recordAsIs(state, [...inodes, ...this.#names, ...this.#grafts]);
     state.quiet -= quiet;
     for (const node of this.#gone) afterLoss(state, node);
   }

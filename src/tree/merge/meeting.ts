@@ -12,6 +12,7 @@ import type { Seen } from "../../dag/marks.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import type { Elsewhere } from "../state/blocks.ts";
 import type { Node } from "../state/nodes.ts";
+import { recordAsIs } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
 import type { Side } from "./facts.ts";
@@ -106,7 +107,7 @@ export class DeviceMeeting implements Meeting {
     if (more.length === 0) return;
     const names = [...state.policies.names, ...more].slice(0, limits.policy.slotsMax);
     const texts = state.policies.texts ?? this.root.policies.texts;
-    state.recordAsIs([{ kind: "policies", policies: { ...state.policies, names, texts } }]);
+    recordAsIs(state, [{ kind: "policies", policies: { ...state.policies, names, texts } }]);
   }
 
   /** Whoever was shut out by another device is shut out here. */
@@ -114,7 +115,7 @@ export class DeviceMeeting implements Meeting {
     const state = this.#state;
     const { eras } = this.root;
     if (eras.now <= state.eras.now) return;
-    state.recordAsIs([{ kind: "eras", eras: erasOfBoth(state.eras, eras) }]);
+    recordAsIs(state, [{ kind: "eras", eras: erasOfBoth(state.eras, eras) }]);
     state.reseal(state.nodes.root);
   }
 

@@ -15,6 +15,7 @@ import { openRoot } from "../../dag/root.ts";
 import type { Commits } from "../commit/commit.ts";
 import { flushAll } from "../content/flush.ts";
 import { deviceFor, numbersOf } from "../state/devices.ts";
+import { recordAsIs, together } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
 import { type How, Portion, type Stale, type Step, planOf } from "./apply.ts";
 import { DeviceMeeting, type Meeting } from "./meeting.ts";
@@ -154,7 +155,7 @@ export class Merger {
   }
 
   #carryOut(steps: readonly Step[], how: How): void {
-    this.#state.together(() => {
+    together(this.#state, () => {
       let portion = new Portion(this.#state, how);
       for (const step of steps) {
         portion.add(step);
@@ -185,7 +186,7 @@ export class Merger {
     { news }: Meeting,
     { pages, isNews }: { readonly pages: readonly Cid[]; readonly isNews: boolean },
   ): void {
-    if (isNews) this.#state.recordAsIs([{ kind: "seen", devices: news }]);
+    if (isNews) recordAsIs(this.#state, [{ kind: "seen", devices: news }]);
     else this.#state.haveSeen(news);
     for (const cid of pages) this.#known.set(cid, true);
   }

@@ -13,7 +13,8 @@ import { dropWrites } from "../content/sealing.ts";
 import { fileOf, linkAt, linksFrom } from "../looking/content.ts";
 import type { Change } from "../state/journal.ts";
 import { type Node, allocatedFor } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { aclForMode } from "./acl.ts";
 import { valuesOf, withValues } from "./xattrs.ts";
 
@@ -43,7 +44,7 @@ export function setAttributes(
   next.ctime = moment(change.ctime, now) ?? now;
   if (change.mode !== undefined) followMode(state, node, next);
   if (resize?.forget === true) dropWrites(state, node);
-  state.record([inodeChange(state, node, next), ...(resize?.changes ?? [])]);
+  record(state, [inodeChange(state, node, next), ...(resize?.changes ?? [])]);
 }
 
 function moment(asked: Instant | "now" | undefined, now: Instant): Instant | undefined {

@@ -17,7 +17,8 @@ import { slotOf } from "../looking/slots.ts";
 import type { HandedChunk } from "../state/blocks.ts";
 import type { Change } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 
 export const policyXattr = "user.hive.policy";
 
@@ -55,7 +56,7 @@ function govern(state: State, node: Node, policy: number): void {
   // The root's own names what slot 0 is, and nothing has to be sealed anew.
   const after = home.kind !== "entry" || policy === 0 ? above : policy;
   const follows = after !== before;
-  state.record([
+  record(state, [
     inodeChange(state, node, { policy, ctime: state.now() }),
     ...(follows ? [resealingChange(state)] : []),
   ]);
@@ -106,7 +107,7 @@ export async function learn(state: State, more: ReadonlyMap<string, string>): Pr
     if (state.policies !== before || chunk === undefined) return false;
     const names = [...new Set([...before.names, ...more.keys()])];
     const policies: DrivePolicies = { ...before, names, texts: chunk.link };
-    state.record([{ kind: "policies", policies }]);
+    record(state, [{ kind: "policies", policies }]);
     return true;
   });
   if (isLearnt) await keepNames(state);

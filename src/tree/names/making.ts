@@ -16,7 +16,8 @@ import { entriesOf, freeKey, isDirectory, livingDirectory } from "../looking/nam
 import { slotOf } from "../looking/slots.ts";
 import type { Change } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { inheritAcl } from "./acl.ts";
 import { resealingChange } from "./folder-policy.ts";
 import { following } from "./moving.ts";
@@ -38,7 +39,7 @@ export function make(
   const inode = newInode(state, caller, parent, node);
   const directory = inode.content.kind === "directory";
   if (directory) checkLinks(parent);
-  state.record([
+  record(state, [
     { kind: "inode", inode, home: { kind: "entry", parent: parent.ino, key, name } },
     { kind: "bind", directory: parent.ino, key, name, ino: inode.ino },
     parentChange(state, parent, { entries: 1, links: directory ? 1 : 0 }),
@@ -53,7 +54,7 @@ export function makeNameless(state: State, caller: Caller, parent: Ino, node: Ne
   const slot = slotOf(state, directory);
   const inode = { ...newInode(state, caller, directory, node), policy: slot };
   if (inode.content.kind !== "inline") throw new HiveError("Invalid", "tree.tmpfile", "mode");
-  state.record([{ kind: "inode", inode: { ...inode, links: 0 }, home: { kind: "none" } }]);
+  record(state, [{ kind: "inode", inode: { ...inode, links: 0 }, home: { kind: "none" } }]);
   const made = state.nodes.get(inode.ino);
   made.mayBeNamed = true;
   return made;
@@ -79,7 +80,7 @@ export function link(state: State, ino: Ino, at: Place): Node {
   // From here on it goes by its folder.
   const inode = { ...node.inode, links: 1, policy: 0, ctime: now };
   const home = { kind: "entry", parent: parent.ino, key, name } as const;
-  state.record([{ kind: "inode", inode, home }, bind, grown, ...follows.changes]);
+  record(state, [{ kind: "inode", inode, home }, bind, grown, ...follows.changes]);
   recordInParts(state, chunks, { kind: "inode", inode, home });
   follows.begin();
   return node;
@@ -98,7 +99,7 @@ function linkAgain(
   const links = node.inode.links + 1;
   const inode = { ...node.inode, links, policy, ctime: state.now() };
   remember(node, names);
-  state.record([
+  record(state, [
     { kind: "inode", inode, home: { kind: "table" } },
     ...rebinding(node), ...names, ...(isStray ? [resealingChange(state)] : []),
   ]);

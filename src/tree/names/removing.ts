@@ -6,7 +6,8 @@ import { directoryOf, entriesOf, findName, isDirectory, nodeOf } from "../lookin
 import { slotOf } from "../looking/slots.ts";
 import type { Change, HomePlace } from "../state/journal.ts";
 import type { Node, NodeName } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { parentChange } from "./making.ts";
 import { wayHome } from "./one-name.ts";
 
@@ -17,7 +18,7 @@ export function unlink(state: State, at: Place): void {
   if (found === undefined) throw new HiveError("NotFound", "tree.unlink", at.name);
   const node = nodeOf(state, parent, found);
   if (isDirectory(node)) throw new HiveError("IsDirectory", "tree.unlink", at.name);
-  state.record([
+  record(state, [
     { kind: "unbind", directory: parent.ino, key: found.key },
     ...nameLost(state, node, { parent: parent.ino, key: found.key }),
     parentChange(state, parent, { entries: -1, links: 0 }),
@@ -33,7 +34,7 @@ export function rmdir(state: State, at: Place): void {
   const node = nodeOf(state, parent, found);
   if (!isDirectory(node)) throw new HiveError("NotDirectory", "tree.rmdir", at.name);
   if (entriesOf(node) > 0) throw new HiveError("NotEmpty", "tree.rmdir", at.name);
-  state.record([
+  record(state, [
     { kind: "unbind", directory: parent.ino, key: found.key },
     ...nameLost(state, node, { parent: parent.ino, key: found.key }),
     parentChange(state, parent, { entries: -1, links: -1 }),

@@ -11,7 +11,8 @@ import { type Found, directoryOf, entriesOf, findName, freeKey } from "../lookin
 import { isDirectory, livingDirectory, nodeOf } from "../looking/names.ts";
 import type { Change, HomePlace } from "../state/journal.ts";
 import type { Node, NodeName } from "../state/nodes.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { checkLinks, parentChange } from "./making.ts";
 import { following, inodeAfterMove } from "./moving.ts";
 import { mayLiveIn } from "./one-name.ts";
@@ -56,7 +57,7 @@ function move(state: State, source: Side, target: Side): void {
   const lost = target.node === undefined
     ? [] : nameLost(state, target.node, { parent: target.parent.ino, key });
   const follows = following(state, node, target.parent);
-  state.record([
+  record(state, [
     ...lost,
     { kind: "unbind", directory: source.parent.ino, key: found.key },
     bound(target, key, node),
@@ -104,7 +105,7 @@ function exchange(state: State, source: Side, target: Side): void {
   const shift = Number(isDirectory(other)) - Number(isDirectory(node));
   const apart = source.parent !== target.parent;
   const follows = [following(state, node, target.parent), following(state, other, source.parent)];
-  state.record([
+  record(state, [
     bound(source, found.key, other),
     bound(target, target.found.key, node),
     rehomed(state, node, target, target.found.key),

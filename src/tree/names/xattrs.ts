@@ -9,7 +9,8 @@ import { type Inode, type Xattrs, noXattrs, parseXattrs, setGid, xattrBytes }
   from "../../dag/inodes.ts";
 import type { Node } from "../state/nodes.ts";
 import { pinXattr } from "../state/pins.ts";
-import { type State, inodeChange } from "../state/state.ts";
+import { inodeChange, record } from "../state/recording.ts";
+import type { State } from "../state/state.ts";
 import { isAccessList, isAclName, modeForAcl } from "./acl.ts";
 import { policyOf, policyXattr, removePolicy, setPolicy } from "./folder-policy.ts";
 
@@ -101,7 +102,7 @@ function change(
   mode: number,
 ): void {
   const xattrs = withValues(values);
-  state.record([inodeChange(state, node, { xattrs, mode, ctime: state.now() })]);
+  record(state, [inodeChange(state, node, { xattrs, mode, ctime: state.now() })]);
 }
 
 function checkName(name: string): void {

@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { type SeenDevice, deviceOf, markOf } from "../../dag/marks.ts";
+import type { RootRecord } from "../../dag/root.ts";
 
 const { deviceMax, nameBytesMax, storesLostMax } = limits.devices;
 
@@ -33,6 +35,14 @@ function numberFor(words: string): number {
  */
 export function numbersOf({ number, later = [] }: Device): readonly number[] {
   return [number, ...later];
+}
+
+/** The first that this device has not made: by the root, which other devices may have written. */
+export function nextMark({ nextIno, devices }: RootRecord, { number }: Device): number {
+  if (number === 0) return nextIno;
+  const told: SeenDevice | undefined = devices.get(number);
+  const first = markOf(number, (told?.count ?? 0) + 1);
+  return deviceOf(nextIno) === number ? Math.max(first, nextIno) : first;
 }
 
 /** Whole characters alone. */

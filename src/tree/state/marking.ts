@@ -4,9 +4,7 @@
  */
 import type { Ino } from "../../base/ids.ts";
 import { type Inode, inodeWith, marksOf } from "../../dag/inodes.ts";
-import { type Seen, type SeenDevice, deviceOf, markOf } from "../../dag/marks.ts";
-import type { RootRecord } from "../../dag/root.ts";
-import type { Device } from "./devices.ts";
+import { type Seen, deviceOf, markOf } from "../../dag/marks.ts";
 import type { Change, HomePlace } from "./journal.ts";
 import type { Told } from "./layers.ts";
 import type { Node } from "./nodes.ts";
@@ -67,14 +65,6 @@ export function devicesOf({ device: { number, name }, seen, nextIno }: State): S
 export function toldNow(state: State): Told {
   const { nextIno, totals, policies, eras } = state;
   return { nextIno: nextIno as Ino, ...totals, policies, devices: devicesOf(state), eras };
-}
-
-/** The first that this device has not made: by the root, which other devices may have written. */
-export function nextMark({ nextIno, devices }: RootRecord, { number }: Device): number {
-  if (number === 0) return nextIno;
-  const told: SeenDevice | undefined = devices.get(number);
-  const first = markOf(number, (told?.count ?? 0) + 1);
-  return deviceOf(nextIno) === number ? Math.max(first, nextIno) : first;
 }
 
 const attributeNames = ["mode", "uid", "gid", "rdev", "policy", "xattrs"] as const;

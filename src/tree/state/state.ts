@@ -1,38 +1,31 @@
 /**
- * The drive's state in memory and the one way to change it. An operation decides on a list of
- * changes and calls `record`: they go into the journal as one record and into the active layer.
- * Replay after a crash applies what the journal holds: the same changes, the same state.
- *
- * It knows nothing of POSIX (the operations' files do) nor of pages (layer-pages.ts does).
+ * The drive's state in memory: what is, not how it becomes so. The one way to change it is a record
+ * of the journal (recording.ts). It knows nothing of POSIX (the operations' files do) nor of pages
+ * (layer-pages.ts does).
  */
-import type { AppendOptions, DriveStore, Sequence } from "../../base/blocks.ts";
+import type { DriveStore } from "../../base/blocks.ts";
 import type { Clock } from "../../base/clock.ts";
-import { HiveError, assert } from "../../base/errors.ts";
 import type { Instant } from "../../base/filesystem.ts";
 import type { Ino } from "../../base/ids.ts";
-import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { PinStore } from "../../base/pins.ts";
 import type { Random } from "../../base/random.ts";
 import type { Eras } from "../../dag/eras.ts";
 import { type Inode, type PageTree, inodeWith } from "../../dag/inodes.ts";
-import { type TreeKeys, sealJournal } from "../../dag/keys.ts";
+import type { TreeKeys } from "../../dag/keys.ts";
 import { type Seen, markOf, seenByBoth } from "../../dag/marks.ts";
 import type { DrivePolicies } from "../../dag/policies.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { Wanted } from "../attempt.ts";
-import { anchorsOf } from "./anchors.ts";
-import { apply } from "./applying.ts";
 import { Bar } from "./bar.ts";
 import { Blocks, type HandedChunk } from "./blocks.ts";
-import type { Device } from "./devices.ts";
+import { type Device, nextMark } from "./devices.ts";
 import type { DirtyChunk } from "./dirty.ts";
-import { type Change, type HomePlace, encodeChanges, isOfDrive } from "./journal.ts";
+import { JournalEnd, sealingFirst } from "./journal-end.ts";
+import type { HomePlace } from "./journal.ts";
 import { Layer } from "./layers.ts";
-import { markedAll, nextMark } from "./marking.ts";
 import { type Home, type Node, Nodes, countedBytesOf } from "./nodes.ts";
 import { Pins } from "./pins.ts";
-import { Unsealed, sealingFirst } from "./unsealed.ts";
 
 export interface TreeNeeds {
   readonly store: DriveStore;
@@ -102,7 +95,8 @@ export class State {
   showsLinked = true;
   /** What moved, and from where, in the act that is being made so. */
   readonly movedFrom = new Map<Node, Home>();
-  #isTogether = false;
+  /** That act is of several records. */
+  isTogether = false;
   /** Set by resealing.ts: what lies below this folder may have to follow its policy. */
   reseal: (node: Node) => void = () => undefined;
   /** Set by renewing.ts: whose secret somebody has who is not to have it any more. */
@@ -130,9 +124,7 @@ export class State {
   /** The memory that unsealed data takes, and that of what is being sealed just now. */
   dirtyBytes = 0;
   sealingBytes = 0;
-  /** What the journal took since the last freeze; what it was ever told, and its newest sealed. */
-  journal = { records: 0, bytes: 0, told: 0, last: 0 as Sequence };
-  readonly #unsealed = new Unsealed();
+  readonly journal: JournalEnd;
   /** When the oldest change that no commit has was made. */
   changedAtMs: number | undefined = undefined;
   /** Set by commit.ts: resolves when the journal has room again. */
@@ -143,13 +135,14 @@ export class State {
     needs: TreeNeeds, keys: TreeKeys, root: RootRecord,
     { readOnly, device, blocks }: StateOptions,
   ) {
-    this.needs = { ...needs, store: sealingFirst(needs.store, () => this.seal()) };
+    const { random, log } = needs;
+    this.journal = new JournalEnd({ store: needs.store, keys, random });
+    this.needs = { ...needs, store: sealingFirst(needs.store, () => this.journal.seal()) };
     this.keys = keys;
     this.readOnly = readOnly;
     this.bar = new Bar({ readOnly });
     this.blocks = blocks ?? new Blocks(needs, keys);
     this.nodes = new Nodes((tree) => void this.active.dropped.push(tree));
-    const { random, log } = needs;
     this.pins = new Pins({ store: needs.pins?.store, keys, random, log });
     this.linked = root.linked;
     this.device = device;
@@ -186,50 +179,7 @@ export class State {
     this.bar.check();
     const { merging } = this;
     if (merging !== undefined) throw new Wanted(() => merging);
-    const { records, bytes } = this.journal;
-    const full = records >= limits.tree.journalRecordsMax || bytes >= limits.tree.journalBytesMax;
-    if (full) throw new Wanted(this.relieve);
-  }
-
-  /**
-   * Journals the changes as one record and makes them so. The blocks that they name are durable,
-   * unless it is said that they are not.
-   */
-  record(changes: readonly Change[], options: AppendOptions = { namesDurableOnly: true }): void {
-    const isMarked = this.device.number > 0;
-    this.recordAsIs(isMarked ? markedAll(this, changes) : changes, options);
-  }
-
-  /** The same for changes that another device made and marked. */
-  recordAsIs(
-    changes: readonly Change[], options: AppendOptions = { namesDurableOnly: true },
-  ): void {
-    const told = changes.filter((change) => this.#isTold(change));
-    if (told.length > 0) {
-      const anchors = anchorsOf(this, told);
-      const all = [...anchors, ...told.map((change) => this.#published(change))];
-      this.#append(all, options);
-    }
-    for (const change of changes) apply(this, change);
-    if (!this.#isTogether) this.tellMoves();
-  }
-
-  /** Several records that are one act: what moved is told when the last of them is made so. */
-  together(work: () => void): void {
-    this.#isTogether = true;
-    try {
-      work();
-    } finally {
-      this.#isTogether = false;
-      this.tellMoves();
-    }
-  }
-
-  /** Not before the end of a record: half of it may leave a folder below what is in it. */
-  tellMoves(): void {
-    if (this.movedFrom.size === 0) return;
-    this.secrets.moved(this.movedFrom);
-    this.movedFrom.clear();
+    if (this.journal.isFull) throw new Wanted(this.relieve);
   }
 
   /** The inode as a crash may show it: without the sizes of data that is not published. */
@@ -273,7 +223,8 @@ export class State {
 
   /** A record that changes nothing: what came before it has a place in the journal. */
   mark(): void {
-    this.#append([], { namesDurableOnly: true });
+    this.changed();
+    this.journal.append([], { namesDurableOnly: true });
   }
 
   /** Something changed that the next commit must keep. */
@@ -281,48 +232,6 @@ export class State {
     this.changedAtMs ??= this.needs.clock.monotonicMs();
     if (this.isHeard) this.noticed();
   }
-
-  #append(changes: readonly Change[], options: AppendOptions): void {
-    this.changed();
-    const record = encodeChanges(changes);
-    if (!this.#unsealed.hasRoomFor(record)) this.seal();
-    this.#unsealed.add(record, options);
-    this.journal.told++;
-    this.journal.records++;
-    this.journal.bytes += record.length;
-  }
-
-  /** The store has every record told so far, to be made durable by its next sync. */
-  seal(): void {
-    if (this.#unsealed.isEmpty) return;
-    this.#unsealed.hand((record, options) => {
-      const sealed = sealJournal(this.keys, record, this.needs.random);
-      this.journal.last = this.needs.store.append(sealed, options);
-    });
-  }
-
-  /** A file without a name is not worth a record: a crash forgets it. */
-  #isTold(change: Change): boolean {
-    if (isOfDrive(change)) return true;
-    if (change.kind === "bind" || change.kind === "unbind" || change.kind === "graft") return true;
-    if (change.kind === "inode" && change.home.kind !== "none") return true;
-    const node = this.nodes.find(change.kind === "inode" ? change.inode.ino : change.ino);
-    return node !== undefined && node.home.kind !== "none";
-  }
-
-  #published(change: Change): Change {
-    if (change.kind !== "inode") return change;
-    const node = this.nodes.find(change.inode.ino);
-    if (node?.live === undefined) return change;
-    return { ...change, inode: this.publishedInode(node, change.inode) };
-  }
 }
 
 const billion = 1_000_000_000n;
-
-/** Every change of an inode is written through this: what it is now, and where it is kept. */
-export function inodeChange(state: State, node: Node, change: Partial<Inode>): Change {
-  const inode = inodeWith(node.inode, change);
-  assert(inode.ino === node.ino);
-  return { kind: "inode", inode, home: state.placeOf(node.home) };
-}
