@@ -9,7 +9,7 @@ import { type Log, describe } from "../../base/log.ts";
 import type { GivenView, GroupView } from "../../base/views/sharing.ts";
 import { type GivenTie, givenIn } from "../given/given-ties.ts";
 import { pathText, viewOf } from "../given/given-view.ts";
-import { readersBy } from "../given/giving.ts";
+import { readersBy } from "../given/readers.ts";
 import type { Groups } from "../people/groups.ts";
 import type { Tied } from "../ties/tied.ts";
 

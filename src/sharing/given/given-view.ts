@@ -2,7 +2,8 @@
 import { type Name, type PersonId, type ShareId, nameToText } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { GivenGroupRow, GivenRow, GivenView } from "../../base/views/sharing.ts";
-import type { GivenReader, GivenShare } from "./giving.ts";
+import type { GivenShare } from "./giving.ts";
+import type { GivenReader } from "./readers.ts";
 import { type GivenWay, type MembersOf, verifiersIn } from "./ways.ts";
 
 export interface GivenFacts {

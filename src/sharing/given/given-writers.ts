@@ -5,7 +5,7 @@ import type { ShareWriter } from "../../base/sharing.ts";
 import type { RightPlace, WriteRight } from "../../crypt/write-right.ts";
 import { type Roster, devicesIn } from "../records/roster.ts";
 import { rightFor } from "./given-keys.ts";
-import type { GivenReader } from "./giving.ts";
+import type { GivenReader } from "./readers.ts";
 
 /** The further devices of one who may write. */
 export type DevicesOf = (place: RightPlace) => Roster;

@@ -26,7 +26,8 @@ import { rightFor, secretFor, watchFor } from "./given-keys.ts";
 import { GivenTending, type GivenTendingNeeds } from "./given-tending.ts";
 import { folderTie } from "./given-ties.ts";
 import { type GivenFacts, nameOfFolder, pathText, viewOf } from "./given-view.ts";
-import { type Giving, type GivenShare, writersIn } from "./giving.ts";
+import type { GivenShare, Giving } from "./giving.ts";
+import { writersIn } from "./readers.ts";
 import { type Audience, type GivenWay, type MembersOf, type Verifier, isSameAudience, lost,
   reachOf, verifiersIn } from "./ways.ts";
 

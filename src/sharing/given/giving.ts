@@ -23,6 +23,7 @@ import { readerKeyFor, rightFor } from "./given-keys.ts";
 import { GivenRecords, type Made, isAhead, seenBy, seenIn } from "./given-record.ts";
 import type { GivenTie, Rights } from "./given-ties.ts";
 import { type DevicesOf, namedWriters } from "./given-writers.ts";
+import { type GivenReader, readersBy, writersIn } from "./readers.ts";
 import { type GivenWay, type MembersOf, type Reach, type Verifier, lost, reachOf, verifiersIn }
   from "./ways.ts";
 
@@ -38,21 +39,6 @@ export interface GivingNeeds extends SuccessionNeeds {
 
 /** A folder that others may read, as all devices know it and as this one has it. */
 export type GivenShare = GivenTie & GivenPlace;
-
-/** Somebody who reads a folder now. */
-export interface GivenReader extends Reach {
-  /** Of the right to write (crypt/write-right.ts); 0 for one who only reads. */
-  readonly right: number;
-}
-
-/** Two devices may have let in more between them than there may be. */
-export function readersBy(
-  { ways, rights }: Pick<GivenTie, "ways" | "rights">, membersOf: MembersOf,
-): readonly GivenReader[] {
-  return reachOf(ways, membersOf).slice(0, readersMax).map((reach) => {
-    return { ...reach, right: reach.writesUntilMs > 0 ? rights.get(reach.person) ?? 0 : 0 };
-  });
-}
 
 export class Giving {
   readonly #needs: GivingNeeds;
@@ -301,10 +287,4 @@ export class Giving {
     await this.#needs.books.put(sharingKeys.given + given.share, encodeGiven(given));
     this.#given = given;
   }
-}
-
-export function writersIn(
-  readers: readonly GivenReader[], nowMs: number,
-): readonly GivenReader[] {
-  return readers.filter(({ right, writesUntilMs }) => right > 0 && writesUntilMs > nowMs);
 }

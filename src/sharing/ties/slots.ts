@@ -11,7 +11,6 @@ import { tieKeys } from "../../base/book-keys.ts";
 import { HiveError } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
 import type { Ties } from "../../dag/ties.ts";
-import type { Tied } from "./tied.ts";
 
 export const idBytes = 16;
 
@@ -23,7 +22,7 @@ const partsOf = [
 
 /** Of this device, under this prefix; Quota where it has used all of them. */
 export function freeSlot(
-  tied: Pick<Tied, "get">, prefix: string,
+  tied: { get(key: string): unknown }, prefix: string,
   { self, slotsMax }: { readonly self: PeerId; readonly slotsMax: number },
 ): string {
   for (let slot = 0; slot < slotsMax; slot++) {
