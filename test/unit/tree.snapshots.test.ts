@@ -6,7 +6,7 @@ import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import type { FileSystem } from "../../src/base/filesystem.ts";
-import { type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -403,4 +403,42 @@ test("a machine that has the newest root alone has the snapshots too", async (t:
   const [first] = await recovered.past.list();
   t.equal(first?.name, name);
   t.strictSame(await picture((await recovered.past.open(name)).files), before);
+});
+
+test("the blocks of a path are those of its files and of the pages that lead there", async (t) => {
+  const world = new World();
+  const tree = await world.open();
+  await furnish(tree, world);
+  const folder = await inoOf(tree, "folder");
+  const other = await fileIn(tree, rootIno, "other", world.bytes(2 * chunkBytes));
+  const told = async (path: readonly string[]): Promise<ReadonlySet<Cid>> => {
+    const cids = new Set<Cid>();
+    t.equal(await tree.past.tellBlocks(path, (cid) => void cids.add(cid)), 0, "none is gone");
+    return cids;
+  };
+  const [all, below] = [await told([]), await told(["folder"])];
+  const small = await told(["folder", "small"]);
+  for await (const cid of tree.cidsBelow(folder)) t.ok(below.has(cid));
+  for await (const cid of tree.cidsOf(other)) t.ok(all.has(cid) && !below.has(cid));
+  t.ok(small.size > 0, "what is short lies in the pages of its folder");
+  t.ok([...below].every((cid) => all.has(cid)) && [...small].every((cid) => below.has(cid)));
+  t.equal(await faultOf(told(["folder", "nothing"])), "NotFound");
+});
+
+test("what is written meanwhile takes no block from whoever goes through a path", async (t) => {
+  const world = new World();
+  // Nothing but the newest root is kept.
+  const tree = await world.open(new MemoryStore(), []);
+  await furnish(tree, world);
+  await tree.commit();
+  const folder = await inoOf(tree, "folder");
+  await write(tree, folder, "fresh", world.bytes(chunkBytes));
+  let blocks = 0;
+  const gone = await tree.past.tellBlocks(["folder"], async () => {
+    if (blocks++ % 3 !== 0) return;
+    await write(tree, folder, `meanwhile ${blocks}`, world.bytes(100));
+    await tree.commit();
+  });
+  t.ok(blocks > 5, `${blocks} blocks`);
+  t.equal(gone, 0, replay);
 });

@@ -162,9 +162,9 @@ export class KeptRoots {
     this.#decided = undefined;
   }
 
-  /** True when no root that is kept has this page, which the newest has not. */
+  /** True when no root that is kept or used has this page, which the newest has not. */
   lets(cid: Cid): boolean {
-    return this.#young.delete(cid);
+    return this.#used.size === 0 && this.#young.delete(cid);
   }
 
   /** Pages that are not known to be young any more wait for a census. */

@@ -14,6 +14,7 @@ import type { KeptRoot } from "../../dag/kept.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import type { Commits } from "../commit/commit.ts";
 import { writerOf } from "../commit/new-root.ts";
+import { BlockWalk, type Told, newCount } from "../looking/block-walk.ts";
 import { isDirectory } from "../looking/names.ts";
 import { findInos, nodeAt, placeOf } from "../looking/walking.ts";
 import { State } from "../state/state.ts";
@@ -104,10 +105,13 @@ export class Past {
   async compare(
     path: readonly string[], { from, to }: { readonly from: string; readonly to?: string },
   ): Promise<Comparison> {
-    const before = await this.open(from);
-    const after = to === undefined ? await this.#present() : await this.open(to);
+    const { root: before } = await this.#find(from);
+    const after = to === undefined ? await this.#newest() : (await this.#find(to)).root;
+    const { kept } = this.#commits;
+    using _before = kept.use(before);
+    using _after = kept.use(after);
     const found: Difference[] = [];
-    for await (const one of differences(before, after, path)) {
+    for await (const one of differences(this.#momentOf(before), this.#momentOf(after), path)) {
       if (found.length === differencesMax) return { differences: found, isCut: true };
       found.push(one);
     }
@@ -131,6 +135,20 @@ export class Past {
       this.#state.quiet--;
       await this.#commits.commit();
     }
+  }
+
+  /**
+   * Tells the blocks of what stands at the path, as it is now; one that several files have, once
+   * for each. Pages that are not here are fetched; answers how many blocks nobody has any more.
+   */
+  async tellBlocks(path: readonly string[], told: Told): Promise<number> {
+    const root = await this.#newest();
+    using _use = this.#commits.kept.use(root);
+    const { state } = this.#momentOf(root);
+    const count = newCount();
+    const walk = new BlockWalk(state, told, { mayFetch: true });
+    for await (const _missing of walk.below(await nodeAt(state, path), count));
+    return count.missingBlocks + count.lostBlocks;
   }
 
   /** The directory of a folder's past. */
@@ -176,14 +194,9 @@ export class Past {
     return false;
   }
 
-  /** As it is now, but for what comes while one looks. */
-  async #present(): Promise<Moment> {
-    return this.#momentOf(await this.#newest());
-  }
-
   /** A root that has all that was changed before this call. */
   async #newest(): Promise<RootRecord> {
-    await this.#commits.commit();
+    if (!this.#state.readOnly) await this.#commits.commit();
     const { last } = this.#commits.kept;
     if (last !== undefined) return last;
     throw new HiveError("NotFound", "tree.snapshot", "nothing was committed yet");

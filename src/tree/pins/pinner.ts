@@ -16,10 +16,10 @@ import type { Step } from "../../base/step.ts";
 import type { PinRow, PinStatus } from "../../base/views/drive.ts";
 import type { Commits } from "../commit/commit.ts";
 import { keepUncommitted } from "../commit/garbage.ts";
+import { type BlockCount, BlockWalk, type Missing, newCount } from "../looking/block-walk.ts";
 import { nodeAt } from "../looking/walking.ts";
 import type { PinNeeds, State } from "../state/state.ts";
 import { PinSearch, placeOf } from "./search.ts";
-import { type Missing, type PinCount, PinWalk, newCount } from "./walk.ts";
 
 const { broughtAtOnce, judgePauseFactor, judgePauseMsMin, retryMs } = limits.pins;
 
@@ -28,7 +28,7 @@ export class Pinner {
   readonly #commits: Commits;
   readonly #needs: PinNeeds;
   readonly #search: PinSearch;
-  readonly #counts = new Map<Ino, PinCount>();
+  readonly #counts = new Map<Ino, BlockCount>();
   readonly #listeners = new Set<() => void>();
   /** What the journal and the pins had told when the last judgement began. */
   #seen = { told: -1, changes: -1 };
@@ -113,7 +113,7 @@ export class Pinner {
     this.#waitingFor = null;
   }
 
-  #sum(): PinCount {
+  #sum(): BlockCount {
     const sum = newCount();
     for (const count of this.#counts.values()) {
       sum.files += count.files;
@@ -184,7 +184,7 @@ export class Pinner {
   async #judgeNow(moves: number): Promise<boolean> {
     const state = this.#state;
     const judgement = this.#needs.store.judge();
-    const walk = new PinWalk(state, (cid) => judgement.keep(cid));
+    const walk = new BlockWalk(state, (cid) => judgement.keep(cid), { mayFetch: false });
     this.#counts.clear();
     for (const [ino, { isKept, node }] of state.pins.entries()) {
       if (!isKept || node === undefined) continue;
@@ -251,7 +251,7 @@ export class Pinner {
   }
 
   async *#missing(): AsyncGenerator<Missing, void> {
-    const walk = new PinWalk(this.#state, () => undefined);
+    const walk = new BlockWalk(this.#state, () => undefined, { mayFetch: false });
     for (const [, { isKept, node }] of this.#state.pins.entries()) {
       if (isKept && node !== undefined) yield* walk.below(node, newCount());
     }

@@ -1,11 +1,13 @@
 /**
- * All blocks of what is pinned: its pages and chunks, and of the folders above it the pages that
+ * All blocks of a file or folder: its pages and chunks, and of the folders above it the pages that
  * lead there, so that it is found without a network too. It goes by the committed pages, and by
  * those alone that are here: what is not is yielded, and looked at once more when it is asked for
- * the next, so that whoever walks may have brought it meanwhile.
+ * the next, so that whoever walks may have brought it meanwhile. With `mayFetch` it brings the
+ * pages itself, and yields nothing.
  */
 import { isFault } from "../../base/errors.ts";
 import type { Cid, Ino } from "../../base/ids.ts";
+import type { Maybe } from "../../base/step.ts";
 import { type ChunkLink, isLost, parseLink } from "../../dag/chunks.ts";
 import { parseEntry, parseTableValue } from "../../dag/entries.ts";
 import { type Inode, type PageTree, isFolderMode } from "../../dag/inodes.ts";
@@ -22,13 +24,15 @@ export interface Missing {
   readonly lengthBytes: number | undefined;
 }
 
-/** What is below one pin, as far as it is known. */
-export interface PinCount {
+/** What was walked over, as far as it is known. */
+export interface BlockCount {
   files: number;
   /** Of plain content. */
   hereBytes: number;
   missingBytes: number;
   missingBlocks: number;
+  /** Chunks that were given up: nothing has them any more. */
+  lostBlocks: number;
 }
 
 interface File {
@@ -36,27 +40,30 @@ interface File {
   readonly tree: PageTree;
 }
 
-export function newCount(): PinCount {
-  return { files: 0, hereBytes: 0, missingBytes: 0, missingBlocks: 0 };
+export function newCount(): BlockCount {
+  return { files: 0, hereBytes: 0, missingBytes: 0, missingBlocks: 0, lostBlocks: 0 };
 }
 
+export type Told = (cid: Cid) => Maybe<void>;
 type Way = AsyncGenerator<Missing, void>;
 
-export class PinWalk {
+export class BlockWalk {
   readonly #state: State;
-  readonly #keep: (cid: Cid) => void;
+  readonly #told: Told;
+  readonly #mayFetch: boolean;
   readonly #breather: Breather;
   #count = newCount();
 
-  /** `keep` is told of every block, be it here or not. */
-  constructor(state: State, keep: (cid: Cid) => void) {
+  /** `told` hears of every block, be it here or not, and is waited for. */
+  constructor(state: State, told: Told, { mayFetch }: { readonly mayFetch: boolean }) {
     this.#state = state;
-    this.#keep = keep;
+    this.#told = told;
+    this.#mayFetch = mayFetch;
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
   }
 
-  /** What is at and below a pinned file or folder, but for what has a pin of its own. */
-  async *below(node: Node, count: PinCount): Way {
+  /** What is at and below a file or folder, but for what has a pin of its own. */
+  async *below(node: Node, count: BlockCount): Way {
     this.#count = count;
     yield* this.#above(node);
     yield* this.#file(node);
@@ -130,14 +137,15 @@ export class PinWalk {
     tree: PageTree, cid: Cid, level: number,
   ): AsyncGenerator<Missing, Page | undefined> {
     const { blocks } = this.#state;
-    this.#keep(cid);
+    const isNear = (): boolean => this.#mayFetch || blocks.has(cid);
+    await this.#told(cid);
     await this.#breather.breathe();
-    if (!blocks.has(cid)) yield { cid, lengthBytes: undefined };
-    if (blocks.has(cid)) {
+    if (!isNear()) yield { cid, lengthBytes: undefined };
+    if (isNear()) {
       try {
         return await blocks.loadPage(tree, cid, level);
       } catch (error) {
-        // Damaged, or gone just now: the next walk finds another one in its place.
+        // Damaged or gone: a later walk may find it, or another one in its place.
         if (!isFault(error)) throw error;
       }
     }
@@ -146,10 +154,15 @@ export class PinWalk {
   }
 
   async *#chunk(link: ChunkLink): Way {
-    if (isLost(link)) return;
+    if (isLost(link)) {
+      this.#count.lostBlocks++;
+      return;
+    }
     const { cid, lengthBytes } = link;
     const { blocks } = this.#state;
-    this.#keep(cid);
+    const told = this.#told(cid);
+    if (told !== undefined) await told;
+    if (this.#mayFetch) return;
     if (!blocks.has(cid)) yield { cid, lengthBytes };
     if (blocks.has(cid)) {
       this.#count.hereBytes += lengthBytes;
