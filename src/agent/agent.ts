@@ -13,6 +13,7 @@ import type { ServiceTally } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
+import type { VerifyOptions } from "../base/node.ts";
 import type { Random } from "../base/random.ts";
 import type { Alert } from "../base/safety.ts";
 import type { Step } from "../base/step.ts";
@@ -23,7 +24,7 @@ import type { Transfer } from "../transfer/transfer.ts";
 import { Audit, type AuditNeeds } from "./audits/audit.ts";
 import { Probe } from "./audits/probe.ts";
 import { Samples } from "./audits/samples.ts";
-import { verifyAll } from "./audits/verify.ts";
+import { verifySegments } from "./audits/verify.ts";
 import { Conduct, type PeerConduct } from "./conduct/conduct.ts";
 import { domainsOf } from "./conduct/looking.ts";
 import { Adopt } from "./guard/adopt.ts";
@@ -87,10 +88,8 @@ export interface Agent {
   /** There may be something to do. */
   wake(): void;
   status(): AgentStatus;
-  /** Asks all holders of this drive now; `deep` for many leaves of each shard. */
-  verify(
-    options: { readonly deep: boolean }, progress?: (words: string) => void, signal?: AbortSignal,
-  ): Promise<VerifyReport>;
+  /** Asks all holders of this drive now, or of some of its segments. */
+  verify(options: VerifyOptions): Promise<VerifyReport>;
 }
 
 export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promise<Agent> {
@@ -209,16 +208,13 @@ class NodeAgent implements Agent {
     return { drive, peers: conduct.all(), ...told, repair: left, alerts };
   }
 
-  async verify(
-    { deep }: { readonly deep: boolean },
-    progress: (words: string) => void = () => {},
-    signal: AbortSignal = new AbortController().signal,
-  ): Promise<VerifyReport> {
+  async verify(options: VerifyOptions): Promise<VerifyReport> {
     const { transfer } = this.#needs;
     const { audit } = this.#parts;
     if (transfer === undefined || audit === undefined) {
       throw new HiveError("Unsupported", "agent.verify", "this node has no drive");
     }
-    return verifyAll(audit, { deep, progress, signal, blocks: await transfer.blocks() });
+    const blocks = options.segments === undefined ? await transfer.blocks() : 0;
+    return { ...await verifySegments(audit, options), blocks };
   }
 }

@@ -4,13 +4,20 @@
  */
 import type { BlockFetcher } from "./blocks.ts";
 import type { AddedView, EpochView, BlockLender, RemovedView } from "./devices.ts";
-import type { Cid } from "./ids.ts";
+import type { Cid, SegmentId } from "./ids.ts";
 import type { SharingDuties } from "./sharing.ts";
 import type { TrafficOrders } from "./traffic.ts";
 import type { NodeStatus, ReclaimReport, VerifyReport } from "./views/drive.ts";
 import type { DeviceRow, InviteView, LeaveOrder, LeaveView, LedgerView } from "./views/peers.ts";
 import type { PeerRow, Vouch } from "./views/peers.ts";
 import type { PolicyQuestion, PolicyReport, PolicyTexts } from "./views/policies.ts";
+
+export interface VerifyOptions {
+  /** Many leaves of each shard are asked for, and not one. */
+  readonly deep: boolean;
+  /** All that there are if not told. */
+  readonly segments?: readonly SegmentId[] | undefined;
+}
 
 export interface NodeDuties extends BlockFetcher, BlockLender {
   /** People and shared folders; each refuses on a node without a drive. */
@@ -25,10 +32,10 @@ export interface NodeDuties extends BlockFetcher, BlockLender {
   flush(timeoutMs: number): Promise<void>;
   /** Has peers drop what the published drive refers to no more; TimedOut when it is late. */
   reclaim(timeoutMs: number): Promise<ReclaimReport>;
-  /** Asks all holders for proofs; `deep` for many leaves of each shard. */
-  verify(options: { readonly deep: boolean }): Promise<VerifyReport>;
-  /** Fetches each block from its holders; answers how many could not be had. */
-  missing(cids: readonly Cid[]): Promise<number>;
+  /** Asks all holders for proofs, or those of some of the drive's segments. */
+  verify(options: VerifyOptions): Promise<VerifyReport>;
+  /** In which segment each block lies; undefined for one that no peer is known to have. */
+  segmentsOf(cids: readonly Cid[]): Promise<readonly (SegmentId | undefined)[]>;
   /** The newest state that peers have of the drive; undefined when none tells of one now. */
   newestRoot(): Promise<Uint8Array | undefined>;
   /** What a policy makes of the peers that are known now; Invalid when it is none. */

@@ -1,7 +1,7 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
 import type { AddedView, EpochView, LoanOptions, RemovedView } from "../base/devices.ts";
-import type { Cid } from "../base/ids.ts";
-import type { NodeDuties } from "../base/node.ts";
+import type { Cid, SegmentId } from "../base/ids.ts";
+import type { NodeDuties, VerifyOptions } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { NodeStatus, ReclaimReport, VerifyReport } from "../base/views/drive.ts";
 import type { DeviceRow, InviteView, LeaveOrder, LeaveView } from "../base/views/peers.ts";
@@ -25,8 +25,8 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.ledger": () => node.ledger(),
     "node.flush": (timeoutMs) => node.flush(timeoutMs as number),
     "node.reclaim": (timeoutMs) => node.reclaim(timeoutMs as number),
-    "node.verify": (options) => node.verify(options as { deep: boolean }),
-    "node.missing": (cids) => node.missing(cids as readonly Cid[]),
+    "node.verify": (options) => node.verify(options as VerifyOptions),
+    "node.segmentsOf": (cids) => node.segmentsOf(cids as readonly Cid[]),
     "node.newestRoot": () => node.newestRoot(),
     "node.explainPolicy": (asked) => node.explainPolicy(asked as PolicyQuestion),
     "node.govern": (texts) => node.govern(texts as PolicyTexts),
@@ -63,7 +63,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     flush: (timeoutMs) => ask("flush", timeoutMs),
     reclaim: (timeoutMs) => ask<ReclaimReport>("reclaim", timeoutMs),
     verify: (options) => ask<VerifyReport>("verify", options),
-    missing: (cids) => ask<number>("missing", cids),
+    segmentsOf: (cids) => ask<readonly (SegmentId | undefined)[]>("segmentsOf", cids),
     newestRoot: () => ask<Uint8Array | undefined>("newestRoot"),
     explainPolicy: (asked) => ask<PolicyReport>("explainPolicy", asked),
     govern: (texts) => ask("govern", texts),

@@ -8,17 +8,17 @@ import { nameFromText } from "../base/ids.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { DriveBrake, DriveSnapshots } from "../base/snapshots.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
-import type { DriveStatus, ReclaimReport, VerifyReport } from "../base/views/drive.ts";
+import type { DriveStatus, PathVerifyReport, ReclaimReport } from "../base/views/drive.ts";
 import type { PathPolicy, PolicyTexts } from "../base/views/policies.ts";
 import type { Government } from "../bridge/government.ts";
 import type { Cache } from "../cache/cache.ts";
-import { verifyPath } from "../check/verify-path.ts";
 import type { Mounted } from "../mount/mount.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type KeptHere, keptHere } from "./kept-here.ts";
 import { brakeOf, refuseBraked, snapshotsOf } from "./past.ts";
 import { type DriveSharing, sharingOf } from "./sharing.ts";
+import { verifyPath } from "./verify.ts";
 
 /** A mounted drive. */
 export interface Drive extends DriveSharing, KeptHere, AsyncDisposable {
@@ -32,8 +32,10 @@ export interface Drive extends DriveSharing, KeptHere, AsyncDisposable {
   flush(timeoutMs: number): Promise<void>;
   /** Gives back the room of what was deleted, here and at the peers; TimedOut when it is late. */
   reclaim(timeoutMs: number): Promise<ReclaimReport>;
-  /** Every chunk of the files at or below the path, fetched from its holders. */
-  verifyPath(path: readonly string[]): Promise<VerifyReport>;
+  /** Asks all holders of what stands at the path for proofs; `deep` for many of each shard. */
+  verifyPath(
+    path: readonly string[], options: { readonly deep: boolean },
+  ): Promise<PathVerifyReport>;
   readonly snapshots: DriveSnapshots;
   readonly brake: DriveBrake;
   /** The policy that a path goes by. */
@@ -98,7 +100,7 @@ export function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
       return node.reclaim(timeoutMs);
     },
     ...keptHere(parts),
-    verifyPath: (path) => verifyPath(tree, node, path.map(nameFromText)),
+    verifyPath: (path, how) => verifyPath(parts, path.map(nameFromText), how),
     snapshots: snapshotsOf(tree, mounted),
     brake: brakeOf(tree, mounted),
     policyAt: (path) => government.at(path.map(nameFromText)),

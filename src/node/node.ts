@@ -3,7 +3,6 @@ import { peerRowsOf, safetyOf } from "../agent/report.ts";
 import { policyReportOf } from "../agent/telling/explain.ts";
 import { systemClock as clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
-import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { NodeDuties } from "../base/node.ts";
 import { inviteTo, joinBy } from "../peers/joining.ts";
@@ -108,7 +107,7 @@ function stateDuties(
 
 type BlockDuties = Pick<
   NodeDuties,
-  | "fetch" | "unplaced" | "borrow" | "ipfsBlock" | "flush" | "reclaim" | "verify" | "missing"
+  | "fetch" | "unplaced" | "borrow" | "ipfsBlock" | "flush" | "reclaim" | "verify" | "segmentsOf"
   | "newestRoot" | "mayCache"
 >;
 
@@ -128,9 +127,11 @@ function blockDuties(
     },
     async verify(options) {
       const own = await agent.verify(options);
-      return verifiedInAll([own, ...await guests?.verify(options) ?? []]);
+      // What is written in folders of others has segments of its own.
+      const others = options.segments === undefined ? await guests?.verify(options) : [];
+      return verifiedInAll([own, ...others ?? []]);
     },
-    missing: (cids) => countMissing(drive(), cids),
+    segmentsOf: (cids) => drive().segmentsOf(cids),
     newestRoot: async () => (await drive().recover())?.root,
     mayCache: async () => transfer?.mayHere("cache") ?? true,
   };
@@ -178,12 +179,4 @@ async function fetchAny(
 function keyOf({ networkKey }: Rooms): Uint8Array {
   if (networkKey !== undefined) return networkKey;
   throw new HiveError("NotFound", "peers.network-key", "this machine is in no private network");
-}
-
-async function countMissing(transfer: Transfer, cids: readonly Cid[]): Promise<number> {
-  let missing = 0;
-  for (const cid of cids) {
-    await transfer.fetch(cid, {}).catch(() => missing++);
-  }
-  return missing;
 }

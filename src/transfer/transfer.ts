@@ -10,7 +10,7 @@ import type { UploadSource } from "../base/blocks.ts";
 import { type Brake, noBrake } from "../base/brake.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DeviceNetwork, BlockLender } from "../base/devices.ts";
-import type { Cid, PeerId } from "../base/ids.ts";
+import type { Cid, PeerId, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -132,6 +132,8 @@ export interface Transfer extends BlockFetcher {
   holders(): ReadonlyMap<PeerId, number>;
   /** How many blocks the catalog has a place for. */
   blocks(): Promise<number>;
+  /** In which segment each lies; undefined for one without a place in any that is known. */
+  segmentsOf(cids: readonly Cid[]): Promise<readonly (SegmentId | undefined)[]>;
   /** Households that could hold shards now. */
   households(): number;
   /** What the policies in force let this machine not do. */
@@ -321,6 +323,12 @@ class DriveTransfer implements Transfer {
 
   blocks(): Promise<number> {
     return this.#parts.catalog.count();
+  }
+
+  async segmentsOf(cids: readonly Cid[]): Promise<readonly (SegmentId | undefined)[]> {
+    const { catalog, segments } = this.#parts;
+    const places = await Promise.all(cids.map((cid) => catalog.find(cid)));
+    return places.map((place) => place && segments.get(place.segment)?.segment);
   }
 
   households(): number {

@@ -1,10 +1,9 @@
 /** Real nodes leave, one after the other: every shard has another home before it is gone. */
 import { test } from "tap";
-import { cidOf } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { noOrders } from "../../src/base/traffic.ts";
-import { GuardSwarm, type Member } from "../support/guard-swarm.ts";
+import { GuardSwarm, type Member, unread } from "../support/guard-swarm.ts";
 import { makeBlocks } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -47,6 +46,6 @@ test("holders leave: nobody at home, then one that may keep less, then one that 
   await slow!.node.limit({ ...noOrders, upload, limitLan: true });
   t.ok(await leaves(slow!), `however slow it is; ${replay}`);
   t.ok(await swarm.isProvenTo(owner, full), `every shard is proven to the owner; ${replay}`);
-  t.equal(await owner.missing(blocks.map(cidOf)), 0, `every block is read; ${replay}`);
+  t.equal(await unread(owner, blocks), 0, `every block is read; ${replay}`);
   await owner.close();
 });

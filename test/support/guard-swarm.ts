@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { cidOf } from "../../src/base/ids.ts";
 import { type Log, silentLog } from "../../src/base/log.ts";
 import type { NodeDuties } from "../../src/base/node.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -146,4 +147,10 @@ export class GuardSwarm implements AsyncDisposable {
       deadAfterMs: 6_000, auditIntervalMs: 3_000, guardLeaseMs: 4_000,
     };
   }
+}
+
+/** How many of these blocks the owner's node cannot read. */
+export async function unread(owner: NodeDuties, blocks: readonly Uint8Array[]): Promise<number> {
+  const reads = await Promise.allSettled(blocks.map((bytes) => owner.fetch(cidOf(bytes), {})));
+  return reads.filter(({ status }) => status === "rejected").length;
 }

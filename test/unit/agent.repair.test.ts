@@ -2,9 +2,10 @@
 import { test } from "tap";
 import { openAgent } from "../../src/agent/agent.ts";
 import { HiveError } from "../../src/base/errors.ts";
+import { cidOf } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { hourMs, openTended, pass, watch } from "../support/agent-turns.ts";
-import { makeVaultWorld, missing } from "../support/transfer-world.ts";
+import { makeBlocks, makeVaultWorld, missing } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.repair.test.ts`;
@@ -124,6 +125,23 @@ test("audits prove every segment, and verify reports what it asked", async (t) =
   const report = await agent.verify({ deep: true });
   t.strictSame([report.segments, report.proofsRight, report.missing], [total, total * 6, 0]);
   t.strictSame(report.bad, []);
+});
+
+test("verify asks for the segments that certain blocks lie in alone, if told so", async (t) => {
+  await using world = await makeVaultWorld(6, seed);
+  const { transfer, agent, clock, blocks } = await openTended(world, blocksTold);
+  await pass(agent, clock, 2);
+  world.source.commit("more", makeBlocks(world.random, { count: 2, bytesMax: 9_000 }));
+  await transfer.flush(20_000);
+  t.ok(transfer.status().segments.total > 1);
+  const stranger = cidOf(Buffer.from("nobody has this"));
+  const found = await transfer.segmentsOf([...blocks.map(cidOf), stranger]);
+  t.equal(found.at(-1), undefined);
+  const segments = [...new Set(found.slice(0, -1))].filter((one) => one !== undefined);
+  t.equal(segments.length, 1, replay);
+  const report = await agent.verify({ deep: false, segments });
+  t.match(report, { segments: 1, proofsRight: 6, missing: 0 });
+  t.match(await agent.verify({ deep: false, segments: [] }), { segments: 0, proofsRight: 0 });
 });
 
 test("what was seen of a peer outlives a restart", async (t) => {

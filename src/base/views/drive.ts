@@ -182,3 +182,9 @@ export interface VerifyReport {
   readonly missing: number;
   readonly bad: readonly { readonly peer: string; readonly what: string }[];
 }
+
+/** Of a file or folder; of a block in several files, each counts. */
+export interface PathVerifyReport extends VerifyReport {
+  /** Blocks that no peer is known to have yet. */
+  readonly onlyHere: number;
+}

@@ -141,10 +141,10 @@ function handlersOf(drive: Drive, { dashboard, policies, watches }: {
       return drive.cache({ drop: values["drop"] === true });
     },
     verify: (values) => {
-      const path = values["path"];
-      const names = typeof path === "string" ? path.split("/") : undefined;
-      if (names !== undefined) return drive.verifyPath(names.filter((name) => name !== ""));
-      return drive.node.verify({ deep: values["deep"] === true });
+      const { path } = values;
+      const how = { deep: values["deep"] === true };
+      return typeof path === "string"
+        ? drive.verifyPath(namesOf(path), how) : drive.node.verify(how);
     },
     peers: () => drive.node.peers(),
     ledger: () => drive.node.ledger(),

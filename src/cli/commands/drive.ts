@@ -1,7 +1,7 @@
 /** The commands that ask a running daemon. */
 import { HiveError, isFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { CacheReport, DriveStatus, ReclaimReport, VerifyReport }
+import type { CacheReport, DriveStatus, PathVerifyReport, ReclaimReport, VerifyReport }
   from "../../base/views/drive.ts";
 import type { InviteView, PeerRow } from "../../base/views/peers.ts";
 import type { TendedView } from "../../base/views/sharing.ts";
@@ -95,9 +95,9 @@ export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
   const values: Record<string, string | boolean> = { deep: line.flag("deep") };
   const path = line.operands[0];
   if (path !== undefined) values["path"] = await insideMount(home, { command: "verify", path });
-  const found = (await ask(home, "verify", values)) as VerifyReport;
+  const found = (await ask(home, "verify", values)) as VerifyReport | PathVerifyReport;
   if (line.flag("json")) printJson(found);
-  else print(path === undefined ? verifyText(found) : fetchedText(found));
+  else print(verifyText(found));
   return found.bad.length === 0 && found.missing === 0 ? exitCodes.ok : exitCodes.corrupt;
 }
 
@@ -178,19 +178,16 @@ function cacheText(found: CacheReport): string {
   ].join("\n");
 }
 
-/** Of a path, nobody is asked for proofs: what is there was fetched. */
-function fetchedText({ blocks, missing }: VerifyReport): string {
-  if (blocks > 0) return `${blocks} blocks fetched from their holders, ${missing} missing`;
-  return "no blocks of its own: what is short lies in its folder's pages (hive verify)";
-}
-
-function verifyText(found: VerifyReport): string {
+function verifyText(found: VerifyReport | PathVerifyReport): string {
   const bad = found.bad.map((one) => `${one.peer}  ${one.what}`);
   const head =
     `${found.blocks} blocks in ${found.segments} segments: ${found.proofsRight} proofs right, ` +
     `${found.proofsWrong} wrong, ${found.late} late, ${found.offline} offline, ` +
     `${found.missing} blocks missing`;
-  return [head, ...bad].join("\n");
+  const onlyHere = "onlyHere" in found && found.onlyHere > 0
+    ? [`${found.onlyHere} blocks are on this machine alone (hive flush waits until they are not)`]
+    : [];
+  return [head, ...onlyHere, ...bad].join("\n");
 }
 
 function peersText(found: readonly PeerRow[]): string {

@@ -43,10 +43,10 @@ export const safetyCommands = [
     operandsMax: 1,
     summary: "check a file, a folder or the whole drive against the peers",
     details:
-      "Asks every holder to prove a random leaf of each of its shards, with --deep many. Of a " +
-      "PATH the blocks of the files there are fetched from their holders instead, and their " +
-      "hashes compared; files that are short have none of their own, but lie in the pages of " +
-      "their folder, which the whole drive's check asks for. With --of it goes through the " +
+      "Asks every holder to prove a random leaf of each of its shards, with --deep many. With a " +
+      "PATH it asks for the shards alone in which that file or folder lies, with the names " +
+      "and folders that lead there; what is not with peers yet is told, and is no loss. Ends " +
+      "with 7 when too few holders of something prove it. With --of it goes through the " +
       "groups that keep a folder of somebody else's, which you may verify or read, and brings " +
       "back what holders have lost: no key is needed for that. What you may only verify is " +
       "gone through by itself twice a day.",
