@@ -184,6 +184,25 @@ test("files of several names do not come along, and are not lost", async (t) => 
   t.equal(await faultOf(async () => tree.link(nobody, taken, at("more"))), "NotPermitted");
 });
 
+/** In the order of names they are as one: the slots of one hash, and more (dag/entries.ts). */
+const ofOneHash = ("report x899-q97E@U x1890-6RfA=s x1979-jmX6sY x6764-hoBios x9041-i^8,Ph x9303-EdZq0V x11443-K^fLnm "
+  + "x13115-wy6,gK x13128-ssr.rd x24308-~D+7X6 x33460-5nSoIM x33963-65_NLC x34160-bshOu@ x34302-3ZiuKG "
+  + "x34624-7j+o1v x37483-n5HfLg x37857-3c6JTA x39152-lfNneL x47592-kMYuzR x48744-X@Fe=x").split(" ");
+
+test("however many names of one hash there are on both sides, each has its file", async (t) => {
+  const both = await new SharedFolder("one hash").open(async (tree, folder) => {
+    await put(tree, "report", "report", folder);
+  });
+  t.equal(new Set(ofOneHash.map((name) => nameKey(parseName(name)))).size, 1);
+  for (const name of ofOneHash.slice(1, 12)) await put(both.owner, name, name, both.folder);
+  for (const name of ofOneHash.slice(12)) await put(both.guest, name, name);
+  await both.settle();
+  await isSame(t, both);
+  const texts = await textsIn(both.owner, both.folder);
+  t.strictSame([...texts].sort(), [...ofOneHash].sort(), "nothing is lost");
+  t.equal(await textAt(both.owner, "report", both.folder), "report");
+});
+
 test("whatever both do apart, they come to the same folder and lose nothing", slow, async (t) => {
   for (let trial = 0; trial < trials; trial++) {
     const name = `${seed}/${trial}`;

@@ -3,6 +3,7 @@
  * one record, so that a crash leaves a tree in which some of it is done, and merging again does the
  * rest. First what makes room (folders to put things into, names that go), then what needs it.
  */
+import { HiveError } from "../../base/errors.ts";
 import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { nameKey, slotsPerHash } from "../../dag/entries.ts";
@@ -94,6 +95,7 @@ export class Portion {
   readonly #grafts: Change[] = [];
   readonly #gone: Node[] = [];
   readonly #taken = new Set<string>();
+  readonly #freed = new Set<string>();
   #bytes = 0;
 
   constructor(state: State, { stale, slotOf, isJudged }: How) {
@@ -232,6 +234,7 @@ export class Portion {
     this.#stale.names.push({ parent, name });
     if (found === undefined) return;
     this.#names.push({ kind: "unbind", directory: parent, key: found.key });
+    this.#freed.add(`${parent}/${found.key}`);
     this.#count(parent, { entries: -1, links: isFolderHere ? -1 : 0 });
   }
 
@@ -240,13 +243,14 @@ export class Portion {
     const base = nameKey(name);
     const directory = this.#state.nodes.find(parent);
     for (let key = base; key < base + slotsPerHash; key++) {
-      const isTaken = this.#taken.has(`${parent}/${key}`) || (directory !== undefined
-        && nextName(this.#state, directory, key, key + 1) !== undefined);
-      if (isTaken) continue;
-      this.#taken.add(`${parent}/${key}`);
+      const at = `${parent}/${key}`;
+      const isThere = directory !== undefined && !this.#freed.has(at)
+        && nextName(this.#state, directory, key, key + 1) !== undefined;
+      if (isThere || this.#taken.has(at)) continue;
+      this.#taken.add(at);
       return key;
     }
-    return base;
+    throw new HiveError("NoSpace", "tree.merge", "names of one hash");
   }
 
   #known(ino: Ino): Inode | undefined {

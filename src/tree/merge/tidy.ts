@@ -6,6 +6,7 @@
 import { HiveError } from "../../base/errors.ts";
 import { type Ino, nameBytesMax } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { nameKey, slotsPerHash } from "../../dag/entries.ts";
 import { type Inode, marksOf } from "../../dag/inodes.ts";
 import type { Seen } from "../../dag/marks.ts";
 import { type Fact, type Merged, type Resolved, isFolder } from "./facts.ts";
@@ -25,6 +26,7 @@ export function tidy(
     if (folders.length > 0) return { kind: "unlisted", folders };
     if (twins.length === 0) {
       renameTwins(merged, names, seen);
+      thinCrowds(merged, names, seen);
       return { kind: "merged", merged };
     }
     for (const [kept, ...others] of twins) joinFolders(merged, kept as Ino, new Set(others));
@@ -111,6 +113,21 @@ function renameTwins(merged: Merged, names: Names, seen: Seen): void {
     const rank = (ino: Ino): number => isFolder(merged.get(ino) as Fact) ? 0 : 1;
     const [, ...others] = inos.sort((a, b) => rank(a) - rank(b) || a - b);
     for (const ino of others) renameOne(merged, ino, { place, names, seen });
+  }
+}
+
+/** A folder has room for so many names of one hash, and each side may have brought as many. */
+function thinCrowds(merged: Merged, names: Names, seen: Seen): void {
+  const crowds = new Map<string, { readonly place: Place; readonly ino: Ino }[]>();
+  for (const { place, inos: [ino] } of names.values()) {
+    const key = `${place.parent}/${nameKey(place.name)}`;
+    const crowd = crowds.get(key);
+    if (crowd === undefined) crowds.set(key, [{ place, ino: ino as Ino }]);
+    else crowd.push({ place, ino: ino as Ino });
+  }
+  for (const crowd of crowds.values()) {
+    const others = crowd.sort((a, b) => a.ino - b.ino).slice(slotsPerHash);
+    for (const { place, ino } of others) renameOne(merged, ino, { place, names, seen });
   }
 }
 
