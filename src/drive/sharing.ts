@@ -62,11 +62,13 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
       const kept = await tree.past.list(path).catch(() => undefined);
       await withdrawAll({ tree, sharing }, losses.map((loss) => ({ ...loss, path: names })), wish);
       await sharing.revoke({ path: names, ino, who });
+      tree.guests.refuseBegun();
       return { couldRead: losses.length > 0, snapshots: kept?.length ?? null };
     },
     async leaveGroup(asked) {
       await withdrawAll({ tree, sharing }, await sharing.losses(asked));
       await sharing.leave(asked);
+      tree.guests.refuseBegun();
     },
   };
 }
@@ -129,7 +131,10 @@ export async function keepSecrets(
 ): Promise<void> {
   // Wherever a folder is by now, it is below the root.
   const at = (path: readonly Name[]): Promise<Ino> => folderAt(tree, path).catch(() => rootIno);
-  shared.withdraw = async (share) => withdraw({ tree, sharing }, await at(share.path), share);
+  shared.withdraw = async (share) => {
+    tree.guests.refuseBegun();
+    await withdraw({ tree, sharing }, await at(share.path), share);
+  };
   await ties.begin({ tree, sharing, shared, at });
   tellResealed({ tree, sharing });
 }

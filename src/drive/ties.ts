@@ -16,7 +16,7 @@ import type { Tree } from "../tree/tree.ts";
 const { againMs } = limits.ties;
 
 interface Parts {
-  readonly tree: Pick<Tree, "ties" | "share" | "renew">;
+  readonly tree: Pick<Tree, "ties" | "share" | "renew" | "guests">;
   readonly sharing: SharingDuties;
   readonly shared: Pick<SharedFolders, "keepTies">;
   /** The folder that was there, or one above it. */
@@ -81,6 +81,7 @@ export class DriveTies implements Step {
       const key = path.join("/");
       if (this.#renewing.has(key)) continue;
       this.#renewing.add(key);
+      tree.guests.refuseBegun();
       void at(path).then((ino) => tree.renew(ino)).then(() => sharing.renewed(path))
         .catch(() => undefined).finally(() => this.#renewing.delete(key));
     }

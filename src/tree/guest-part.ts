@@ -42,11 +42,14 @@ export interface GuestPart {
    * TooLarge when it says more than anybody may at once.
    */
   mergeGuest(root: Uint8Array, guest: TreeGuest, tell: StaleListener): Promise<GuestTurn>;
+  /** Somebody was shut out: of what guests wrote nothing comes in that was asked for before. */
+  refuseBegun(): void;
 }
 
 export function guestPart(
   state: State, { commits, merger }: { readonly commits: Commits; readonly merger: Merger },
 ): GuestPart {
+  let refusals = 0;
   return {
     mergeOwner: (root, tell) => {
       const record = parseRoot(root);
@@ -59,6 +62,8 @@ export function guestPart(
     async mergeGuest(root, { folder: ino, kin, ...guest }, tell) {
       // Whoever asks remembers what came in, and would not ask again.
       if (state.readOnly) throw new HiveError("ReadOnly", "tree.guest", "mounted read-only");
+      const before = refusals;
+      const isRefused = (): boolean => refusals > before;
       const record = parseRoot(root);
       const folder = await folderOf(state, ino);
       // It stays while others are merged.
@@ -67,7 +72,7 @@ export function guestPart(
         let isCut = false;
         const cut = (): void => void (isCut = true);
         const numbers = new Set([guest.number, ...kin]);
-        const terms = { ...guest, numbers, folder, commit: () => commits.commit(), cut };
+        const terms = { ...guest, numbers, folder, commit: () => commits.commit(), cut, isRefused };
         const hasChanged = await merger.meet(() => new GuestMeeting(state, record, terms), tell);
         return { hasChanged, isCut };
       } finally {
@@ -75,6 +80,7 @@ export function guestPart(
         state.nodes.settle(folder);
       }
     },
+    refuseBegun: () => void refusals++,
   };
 }
 

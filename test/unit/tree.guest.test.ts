@@ -6,11 +6,13 @@
 import { type Test, test } from "tap";
 import { CidFilter } from "../../src/base/cid-filter.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
+import type { NodeDuties } from "../../src/base/node.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Entry, encodeEntry, nameKey } from "../../src/dag/entries.ts";
 import { type Inode, type PageTree, fileType, noTree } from "../../src/dag/inodes.ts";
 import { type Seen, markOf } from "../../src/dag/marks.ts";
 import { newPage } from "../../src/dag/pages.ts";
+import { sharingOf } from "../../src/drive/sharing.ts";
 import { rootOf } from "../../src/sharing/following/folder.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
@@ -201,6 +203,31 @@ test("however many names of one hash there are on both sides, each has its file"
   const texts = await textsIn(both.owner, both.folder);
   t.strictSame([...texts].sort(), [...ofOneHash].sort(), "nothing is lost");
   t.equal(await textAt(both.owner, "report", both.folder), "report");
+});
+
+test("what a guest wrote and did not come in before she was shut out never does", async (t) => {
+  const both = await new SharedFolder("shut out").open(async (tree, folder) => {
+    await put(tree, "report", "of the owner", folder);
+  });
+  await put(both.guest, "large", seededRandom("late").bytes(700_000));
+  await both.guest.unlink(nobody, at("report"));
+  const before = await pictureBelow(both.owner);
+  const [asked, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const get = both.owners.get.bind(both.owners);
+  both.owners.get = async (cid) => {
+    if (both.owners.has(cid)) return await get(cid);
+    asked.resolve();
+    await held.promise;
+    return await get(cid);
+  };
+  const coming = faultOf(() => both.toOwner());
+  await asked.promise;
+  const sharing = { losses: async () => [], revoke: async () => undefined };
+  const drive = sharingOf(both.owner, { sharing } as unknown as NodeDuties);
+  await drive.revoke(["f"], "Ben", { dropsSnapshots: false });
+  held.resolve();
+  t.equal(await coming, "Busy");
+  t.strictSame(await pictureBelow(both.owner), before);
 });
 
 test("whatever both do apart, they come to the same folder and lose nothing", slow, async (t) => {

@@ -55,13 +55,16 @@ export class GuestMeeting implements Meeting {
   readonly #reader: State;
   readonly #contents: Contents;
   readonly #cut: () => void;
+  readonly #isRefused: () => boolean;
 
   constructor(
     state: State, root: RootRecord,
-    { folder, number, name, numbers, commit, cut }: {
+    { folder, number, name, numbers, commit, cut, isRefused }: {
       readonly folder: Node; readonly commit: () => Promise<void>;
       /** Is told that there is more than one turn brings. */
       readonly cut: () => void;
+      /** Somebody was shut out since: it may be this guest. */
+      readonly isRefused: () => boolean;
     } & Pick<Guest, "number" | "name" | "numbers">,
   ) {
     this.root = root;
@@ -73,6 +76,7 @@ export class GuestMeeting implements Meeting {
     this.#guest = { folder: folder.ino, number, name, numbers, fresh };
     this.#commit = commit;
     this.#cut = cut;
+    this.#isRefused = isRefused;
     const { needs, keys, policies, blocks } = state;
     const nobodys = { number: 0, name: "" };
     this.#reader = new State(needs, keys, { ...root, policies }, {
@@ -112,6 +116,7 @@ export class GuestMeeting implements Meeting {
 
   /** As many as this turn has room for. */
   ready(steps: readonly Step[]): readonly Step[] | undefined {
+    if (this.#isRefused()) throw new HiveError("Busy", "tree.guest", "somebody was shut out");
     try {
       return this.#readyOf(steps);
     } catch (error) {
