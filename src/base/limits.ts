@@ -4,6 +4,7 @@
  */
 import { agentLimits } from "./limits/agent.ts";
 import { deviceLimits } from "./limits/devices.ts";
+import { findingLimits } from "./limits/finding.ts";
 import { keptLimits } from "./limits/kept.ts";
 import { ledgerLimits } from "./limits/ledger.ts";
 import { localLimits } from "./limits/local.ts";
@@ -13,5 +14,5 @@ import { treeLimits } from "./limits/tree.ts";
 
 export const limits = {
   ...treeLimits, ...localLimits, ...machineLimits, ...keptLimits, ...ledgerLimits,
-  ...networkLimits, ...agentLimits, ...deviceLimits,
+  ...networkLimits, ...findingLimits, ...agentLimits, ...deviceLimits,
 } as const;
