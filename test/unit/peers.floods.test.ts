@@ -2,14 +2,17 @@
  * Floods by way of libp2p's own protocols: what a node would do, keep or give away for whoever asks
  * for much at once, by real nodes. Those of our own protocol are in peers.guests.test.ts.
  */
-import type { Stream } from "@libp2p/interface";
+import type { Stream, StreamHandler } from "@libp2p/interface";
+import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
 import { Key } from "interface-datastore";
 import { test } from "tap";
 import { KiB, MiB } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
+import { isFault } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
+import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { MessageCount } from "../../src/peers/answering/message-count.ts";
 import { dhtPart } from "../../src/peers/dht/dht-part.ts";
 import { Remembered } from "../../src/peers/node/memory.ts";
@@ -57,7 +60,7 @@ test("what a peer tells of itself by the thousand is told to nobody", async (t) 
   await using asker = await openBareNode({ listen: [] });
   const self = evil.node.peerId.toMultihash().bytes;
   const addresses = Array.from({ length: 3_000 }, (_, at) => {
-    return field(2, multiaddr(`/ip4/192.0.2.1/tcp/${1 + at}`).bytes);
+    return field(2, nowhere(at));
   });
   // ADD_PROVIDER of a block, by itself at all these.
   const cid = Buffer.concat([Buffer.from([1, 0x55, 0x12, 32]), systemRandom.bytes(32)]);
@@ -93,6 +96,34 @@ test("of a peer more is not remembered than a few addresses take", (t) => {
   remembered.put(key, Buffer.alloc(limits.peers.rememberedEntryBytesMax + 1, 2));
   t.equal(remembered.get(key)[0], 1, "what was known before stays");
   t.end();
+});
+
+test("of a crowd that an answer of the DHT names a few are remembered, with a few addresses", async (t) => {
+  const { answerPeersMax, answerAddressesMax } = limits.dht;
+  const crowd = Array.from({ length: 500 }, () => {
+    const id = peerIdFromString(peerKeysOf(systemRandom.bytes(32)).peer).toMultihash().bytes;
+    const addresses = Array.from({ length: 20 }, (_, at) => field(2, nowhere(at)));
+    return field(8, Buffer.concat([field(1, id), ...addresses]));
+  });
+  await using asker = await openBareNode({ listen: [] });
+  await using evil = await openAnswering(framed(Buffer.concat([Buffer.from([8, 4]), ...crowd])));
+  await patiently(() => asker.node.dial(multiaddr(evil.address)));
+  const { heard } = await lookAround(asker);
+  t.ok(heard > 0 && heard <= answerPeersMax, `${heard} of an answer`);
+  const known = await asker.node.peerStore.all();
+  t.ok(known.length <= answerPeersMax + 1, `${known.length} are remembered`);
+  const most = Math.max(...known.map(({ addresses }) => addresses.length));
+  t.ok(most <= answerAddressesMax, `${most} addresses`);
+});
+
+test("an answer of the DHT that does not end is ended", async (t) => {
+  await using asker = await openBareNode({ listen: [] });
+  const endless = Buffer.concat([varint(4 * MiB), Buffer.alloc(limits.dht.answerBytesMax + 1)]);
+  await using evil = await openAnswering(endless);
+  await patiently(() => asker.node.dial(multiaddr(evil.address)));
+  const { heard, errors } = await lookAround(asker);
+  t.equal(heard, 0);
+  t.ok(errors.every((error) => isFault(error, "Corrupt")) && errors.length === 1, `${errors}`);
 });
 
 test("a ping that does not end is ended, and one of the usual length is answered", async (t) => {
@@ -143,6 +174,26 @@ test("one part of the internet has few of a relay's places, and who leaves gives
   t.ok((await come("203.0.112.0/24")).has, "his place is free again");
 });
 
+/** Who answers each question to the DHT in these bytes. */
+async function openAnswering(answer: Uint8Array): Promise<BareNode> {
+  const guard = (): StreamHandler => (stream) => {
+    stream.addEventListener("message", () => stream.send(answer), { once: true });
+  };
+  return openBareNode({ dht: { ...dhtPart(systemClock, () => true), guard } });
+}
+
+/** How many peers the DHT hears of, when it looks for those near to anything. */
+async function lookAround({ node }: BareNode) {
+  const heard = new Set<string>();
+  const errors: Error[] = [];
+  for await (const event of node.services.dht.getClosestPeers(systemRandom.bytes(32))) {
+    if (event.name === "PEER_RESPONSE") for (const { id } of event.closer) heard.add(id.toString());
+    // Of the crowd nobody is there.
+    if (event.name === "QUERY_ERROR") errors.push(event.error);
+  }
+  return { heard: heard.size, errors };
+}
+
 /** Asks for a place; its answer tells a status, 100 where there is one. */
 async function reserve(stream: Stream): Promise<boolean> {
   const answer = new Promise<Buffer>((resolve) => {
@@ -166,6 +217,11 @@ function answersOf(stream: Stream): { readonly count: number; readonly longestBy
 /** Bytes in a protobuf message. */
 function field(number: number, bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([number * 8 + 2]), varint(bytes.length), bytes]);
+}
+
+/** An address at which nobody is. */
+function nowhere(at: number): Uint8Array {
+  return multiaddr(`/ip4/192.0.2.1/tcp/${1 + at}`).bytes;
 }
 
 function framed(message: Uint8Array): Buffer {

@@ -36,6 +36,12 @@ export const findingLimits = {
     publishTimeoutMs: 30_000,
     /** Of one question: the longest record and what is around it. */
     messageBytesMax: 80 * KiB,
+    /** Peers that one answer names: the 20 nearest, whom it was asked for, and the answerer. */
+    answerPeersMax: 22,
+    /** Of each: twice what an offer has. */
+    answerAddressesMax: 16,
+    /** So many peers, each as long as it is remembered, and the longest record. */
+    answerBytesMax: 256 * KiB,
     /** Streams of one connection that ask the DHT at once. */
     streamsMax: 16,
     /** Peers of one /24 or /48 in the routing table, which has 20 for each distance. */

@@ -18,6 +18,7 @@ import { type PeerId, parsePeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { muxer } from "../connection/muxer.ts";
 import { socketTls } from "../connection/tls.ts";
+import { type Asker, boundAnswers } from "./hearsay.ts";
 import { type Reach, isToldPublic, reachServices } from "./reach.ts";
 import { relayTransport, relayedAddress } from "./reach.ts";
 import type { SearchNeeds } from "./relay-search.ts";
@@ -158,7 +159,8 @@ function dhtOf(options: DhtOptions): (components: KadDHTComponents) => KadDHT {
       datastore: options.records,
       registrar: guarded(components.registrar, options.guard),
     }));
-    const { routingTable, rpc } = dht as KadDHT & DhtInside;
+    const { network, routingTable, rpc } = dht as KadDHT & DhtInside;
+    boundAnswers(network);
     // Nobody of ours provides anything so, and all addresses that somebody sends would be kept.
     for (const type of providing) Reflect.deleteProperty(rpc.handlers, type);
     const { prefixOf = farPrefixOf } = options;
@@ -215,6 +217,7 @@ function guarded(
 
 /** What is public of libp2p's DHT, and missing in its type. */
 interface DhtInside {
+  readonly network: Asker;
   readonly routingTable: RoutingTable;
   readonly rpc: { readonly handlers: Readonly<Record<string, object>> };
 }
