@@ -18,7 +18,7 @@ import type { PlacedSource } from "./blocks/side-reading.ts";
 import { Disk } from "./disk/disk.ts";
 import { diskFault } from "./disk/faults.ts";
 import { compareClosed, readClosed, removeClosed, writeClosed } from "./index/closed.ts";
-import { type LevelTable, type Mending, openLevel } from "./index/level.ts";
+import { type LevelTable, type Mending, openLevel, untilMended } from "./index/level.ts";
 import type { Books } from "./index/records.ts";
 import { type Report, newReport } from "./index/report.ts";
 import { openJournal } from "./journal/journal-open.ts";
@@ -74,16 +74,12 @@ export async function openCache(needs: CacheNeeds, options: CacheOptions): Promi
   for (const name of ["blocks", "journal"]) {
     await mkdir(join(needs.directory, name), { recursive: true, mode: 0o700 });
   }
-  for (const least of ["none", "repaired"] as const) {
-    try {
-      return await openOnce(needs, options, least);
-    } catch (cause) {
-      // LevelDB sees some damage only when it reads: then it is mended more thoroughly.
-      if (!isFault(cause, "Corrupt")) throw cause;
+  return untilMended(
+    (least) => openOnce(needs, options, least),
+    (least, cause) => {
       needs.log.error("cache.index-unreadable", { least, why: describe(cause) });
-    }
-  }
-  return openOnce(needs, options, "replaced");
+    },
+  );
 }
 
 async function openOnce(

@@ -9,7 +9,7 @@ export function storeProblems(report: Readonly<Report>): FsckProblem[] {
   if (mending !== "none") {
     const how = mending === "repaired" ? "repaired" : "begun anew, the old one set aside";
     const blocks = "blocks that only it knew to be with peers may be uploaded again";
-    problems.push(mended("index", `the index could not be opened: it is ${how}; ${blocks}`));
+    problems.push(mended("index", `the index was damaged: it is ${how}; ${blocks}`));
   }
   if (indexStale && !report.changesLost) {
     const words =

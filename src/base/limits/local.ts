@@ -38,6 +38,8 @@ export const localLimits = {
     frameBytesMax: 512 * KiB,
     /** What is read of a block file at once to rebuild the index: many frames. */
     scanBytesMax: 4 * MiB,
+    /** The index of one of LevelDB's tables, of 2 to 4 MiB, names blocks of 4 KiB: some 30 KiB. */
+    tableIndexBytesMax: 1 * MiB,
     /** Blocks in memory that are not written yet: more than any disk needs to be busy. */
     pendingBytesMax: 32 * MiB,
     /** One write to a block file: large writes cost no more a byte from here on. */

@@ -1,9 +1,18 @@
-/** Small durable values by key, for rooms that keep their own books. It never seals anything. */
+/**
+ * Small durable values by key, for rooms that keep their own books. Each carries a check, as those
+ * of the index do: what is answered is what was put, or Corrupt. It never seals anything.
+ */
 import type { KeyChange, KeyValue } from "../../base/blocks.ts";
-import { asBuffer } from "../../base/bytes.ts";
+import { Reader, Writer, asBuffer } from "../../base/bytes.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { type Change, type LevelTable, type Mending, openLevel } from "./level.ts";
+import { type Change, type LevelTable, type Mending, openLevel, untilMended } from "./level.ts";
+import { checkedValue, withCheck } from "./records.ts";
+
+/** What the format is now: the first one had values without a check, and no number. */
+const formatNumber = 2;
+/** Behind all keys of the rooms, and in no list. */
+const stateKey = Buffer.from([0xff]);
 
 export interface OpenKeyValue extends KeyValue, AsyncDisposable {
   /** What had to be done to its files: if not "none", something may be missing. */
@@ -11,9 +20,63 @@ export interface OpenKeyValue extends KeyValue, AsyncDisposable {
 }
 
 /** Another process that has it open makes this fail as Busy. */
-export async function openKeyValue(directory: string): Promise<OpenKeyValue> {
-  const { table, mending } = await openLevel(directory);
-  return new LevelKeyValue(table, mending);
+export function openKeyValue(directory: string): Promise<OpenKeyValue> {
+  return untilMended((least) => openOnce(directory, least));
+}
+
+async function openOnce(directory: string, least: Mending): Promise<OpenKeyValue> {
+  const { table, mending } = await openLevel(directory, least);
+  try {
+    const state = await stateOf(table);
+    // Its repair takes what it finds in its log without a look.
+    const isSure = state === "checked" && mending === "none";
+    const dropped = isSure ? 0 : await lookThrough(table, state);
+    return new LevelKeyValue(table, dropped > 0 && mending === "none" ? "repaired" : mending);
+  } catch (cause) {
+    await table.close();
+    throw cause;
+  }
+}
+
+/** Of values without checks; with checks; the same, and one was damaged when it was read. */
+type State = "plain" | "checked" | "doubtful";
+
+async function stateOf(table: LevelTable): Promise<State> {
+  const stored = await table.get(stateKey);
+  if (stored === undefined) return "plain";
+  const value = checkedValue(stateKey, stored);
+  if (value === undefined) return "doubtful";
+  const reader = new Reader(value, "cache.books");
+  const number = reader.varint();
+  if (number > formatNumber) {
+    throw new HiveError("Unsupported", "cache.open", `books of format ${number}`);
+  }
+  return reader.u8() === 0 ? "checked" : "doubtful";
+}
+
+function changeTo(state: "checked" | "doubtful"): Change {
+  const value = new Writer(2).varint(formatNumber).u8(state === "checked" ? 0 : 1).finish();
+  return checked(stateKey, value);
+}
+
+/**
+ * A value that is damaged goes, or whoever lists its neighbours would never get past it. Books of
+ * the first format get their checks; those that have one keep it, should that have been begun
+ * before and not ended.
+ */
+async function lookThrough(table: LevelTable, state: State): Promise<number> {
+  let dropped = 0;
+  let changes: Change[] = [];
+  for await (const [key, stored] of table.range(Buffer.alloc(0), stateKey)) {
+    if (checkedValue(key, stored) !== undefined) continue;
+    if (state !== "plain") dropped++;
+    changes.push(state === "plain" ? checked(key, stored) : { type: "del", key });
+    if (changes.length < limits.cache.batchChangesMax) continue;
+    await table.batch(changes, { sync: true });
+    changes = [];
+  }
+  await table.batch([...changes, changeTo("checked")], { sync: true });
+  return dropped;
 }
 
 class LevelKeyValue implements OpenKeyValue {
@@ -26,7 +89,9 @@ class LevelKeyValue implements OpenKeyValue {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#table.get(keyBytes(key));
+    const name = keyBytes(key);
+    const stored = await this.#table.get(name);
+    return stored && this.#whole(name, stored);
   }
 
   async put(key: string, value: Uint8Array): Promise<void> {
@@ -51,13 +116,21 @@ class LevelKeyValue implements OpenKeyValue {
     const to = Buffer.concat([start, Buffer.from([0xff])]);
     // The least key behind another is that key and a zero byte.
     const from = after < prefix ? start : Buffer.from(`${after}\0`, "latin1");
-    for await (const [key, value] of this.#table.range(from, to)) {
-      yield [asBuffer(key).toString("latin1"), value];
+    for await (const [key, stored] of this.#table.range(from, to)) {
+      yield [asBuffer(key).toString("latin1"), this.#whole(key, stored)];
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#table.close();
+  }
+
+  #whole(key: Buffer, stored: Uint8Array): Uint8Array {
+    const value = checkedValue(key, stored);
+    if (value !== undefined) return value;
+    // For the next start to look; if it cannot be written now, it is found again.
+    this.#table.batch([changeTo("doubtful")], { sync: true }).catch(() => undefined);
+    throw new HiveError("Corrupt", "cache.read", `books, ${key.toString("latin1")}`);
   }
 }
 
@@ -65,8 +138,12 @@ function changeOf(change: KeyChange): Change {
   const key = keyBytes(change.key);
   if (change.type === "delete") return { type: "del", key };
   const fits = change.value.length <= limits.cache.valueBytesMax;
-  if (fits) return { type: "put", key, value: change.value };
+  if (fits) return checked(key, change.value);
   throw new HiveError("TooLarge", "cache.batch", change.key);
+}
+
+function checked(key: Buffer, value: Uint8Array): Change {
+  return { type: "put", key, value: withCheck(key, value) };
 }
 
 function keyBytes(key: string): Buffer {

@@ -2,14 +2,19 @@
  * LevelDB: the only file that names it. A table of bytes to bytes in key order, with batches that
  * are all or nothing. It never interprets a key or a value.
  *
+ * LevelDB compares the sums of its tables only where it is asked to, and `level` has no way to ask.
+ * So they are looked at before it opens them (tables/check.ts). For what flips later, or was given
+ * a right sum by a compaction, every value carries a check of its own (records.ts).
+ *
  * LevelDB holds a lock on its directory for as long as it is open, which the operating system
  * takes back when a process dies: that lock is the cache's own lock too.
  */
 import { chmod, mkdir, readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
-import { HiveError, assert, codeOf } from "../../base/errors.ts";
+import { HiveError, assert, codeOf, isFault } from "../../base/errors.ts";
 import { diskFault, mayHeal } from "../disk/faults.ts";
+import { condemnDamaged } from "../tables/check.ts";
 
 export type Change =
   | { readonly type: "put"; readonly key: Buffer; readonly value: Uint8Array }
@@ -111,13 +116,15 @@ export async function openLevel(
 ): Promise<{ readonly table: LevelTable; readonly mending: Mending }> {
   await mkdir(location, { recursive: true, mode: 0o700 });
   const found = look(await readdir(location));
+  const damaged = least === "replaced" ? [] : await condemnDamaged(location);
   const sound = least === "none" && found !== "headless";
   const first = sound ? await tryOpen(location) : undefined;
   const foundMending = found === "whole" ? "none" : "repaired";
-  if (first !== undefined) {
+  if (first !== undefined && !await isAnyIn(location, damaged)) {
     const dropped = await hasDropped(location);
     return { table: first, mending: dropped ? "repaired" : foundMending };
   }
+  await first?.close();
   const mayRepair = least !== "replaced" && (await repair(location));
   const second = mayRepair ? await tryOpen(location) : undefined;
   if (second !== undefined) return { table: second, mending: "repaired" };
@@ -125,6 +132,25 @@ export async function openLevel(
   const third = await tryOpen(location);
   if (third === undefined) throw new HiveError("Corrupt", "cache.open", location);
   return { table: third, mending: "replaced" };
+}
+
+/**
+ * LevelDB sees some damage only when it reads. So what opens it, and looks at what is there, is
+ * done again when it finds it Corrupt, after more was done for its files each time.
+ */
+export async function untilMended<T>(
+  open: (least: Mending) => Promise<T>,
+  tell?: (least: Mending, cause: HiveError) => void,
+): Promise<T> {
+  for (const least of ["none", "repaired"] as const) {
+    try {
+      return await open(least);
+    } catch (cause) {
+      if (!isFault(cause, "Corrupt")) throw cause;
+      tell?.(least, cause);
+    }
+  }
+  return open("replaced");
 }
 
 /** Undefined when its files are damaged; any other failure is thrown. */
@@ -181,6 +207,13 @@ function look(names: readonly string[]): "whole" | "logless" | "headless" {
 async function hasDropped(location: string): Promise<boolean> {
   const told = await readFile(join(location, "LOG"), "utf8").catch(() => "");
   return /dropping \d+ bytes/.test(told);
+}
+
+/** What is of no use any more LevelDB takes away when it opens: a table that was never finished. */
+async function isAnyIn(location: string, names: readonly string[]): Promise<boolean> {
+  if (names.length === 0) return false;
+  const left = await readdir(location);
+  return names.some((name) => left.includes(name));
 }
 
 /** The function is there at run time and missing from the package's types. */
