@@ -15,9 +15,9 @@ import type { DeviceCertificate, Offer } from "../base/records.ts";
 import type { ShareHost } from "../base/sharing.ts";
 import { parseDeviceCertificate, parseOffer } from "../crypt/records.ts";
 import type { Book } from "./acquaintance/book.ts";
-import type { Guest } from "./answering/guests.ts";
-import type { Pass } from "./words/invite.ts";
-import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./words/message.ts";
+import type { Stranger } from "./answering/strangers.ts";
+import type { Pass } from "./wire/invite.ts";
+import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./wire/message.ts";
 
 export interface AnswerNeeds {
   readonly clock: Clock;
@@ -51,14 +51,14 @@ export class Answers {
     this.#introduced.delete(peer);
   }
 
-  async answer(guest: Guest, request: Request, payload: Uint8Array): Promise<Uint8Array> {
-    const { peer } = guest;
+  async answer(stranger: Stranger, request: Request, payload: Uint8Array): Promise<Uint8Array> {
+    const { peer } = stranger;
     switch (request.op) {
-      case "hello": return this.#hello(guest, payload);
+      case "hello": return this.#hello(stranger, payload);
       case "ping": return none;
       case "offers": return this.#offers(peer, request.limit);
       case "cancel": return none;
-      default: return this.#ask(this.#requester(guest), request, payload);
+      default: return this.#ask(this.#requester(stranger), request, payload);
     }
   }
 
@@ -117,7 +117,7 @@ export class Answers {
     throw new HiveError("Unsupported", "peers.device", "nobody asks for devices here");
   }
 
-  async #hello({ peer, prefix }: Guest, payload: Uint8Array): Promise<Uint8Array> {
+  async #hello({ peer, prefix }: Stranger, payload: Uint8Array): Promise<Uint8Array> {
     const hello = parseHello(payload);
     const certificates = hello.certificates.map(parseDeviceCertificate);
     for (const certificate of certificates) this.#check(peer, certificate);
@@ -144,7 +144,7 @@ export class Answers {
     }
   }
 
-  #requester({ peer, prefix }: Guest): Requester {
+  #requester({ peer, prefix }: Stranger): Requester {
     const nowMs = this.#needs.clock.now();
     const valid = (this.#certificates.get(peer) ?? []).filter((one) => one.expiresAtMs > nowMs);
     const { isRemoved = () => false } = this.#needs;

@@ -20,7 +20,7 @@ import { Exchange } from "./acquaintance/exchange.ts";
 import { Presence } from "./acquaintance/presence.ts";
 import { Ranging } from "./acquaintance/range.ts";
 import type { Door } from "./answering/door.ts";
-import type { Guest } from "./answering/guests.ts";
+import type { Stranger } from "./answering/strangers.ts";
 import { Answers } from "./answers.ts";
 import { ShardCalls, believed } from "./asking/calls.ts";
 import { Link, shardProtocol } from "./asking/link.ts";
@@ -29,10 +29,10 @@ import type { Meter } from "./asking/pipe.ts";
 import { publishRecord, resolveHead, resolveManifest } from "./dht/dht.ts";
 import type { SearchOptions } from "./dht/dht.ts";
 import type { Ipfs } from "./ipfs.ts";
-import type { Node } from "./node/node.ts";
+import type { Node } from "./libp2p/node.ts";
 import type { ConnectOptions, Peers, PeersNeeds, PeersOptions } from "./peers.ts";
-import { type Pass, isPass, isPlainAddress, passOf } from "./words/invite.ts";
-import { type Request, encodeHello, parseList } from "./words/message.ts";
+import { type Pass, isPass, isPlainAddress, passOf } from "./wire/invite.ts";
+import { type Request, encodeHello, parseList } from "./wire/message.ts";
 
 /** What open.ts has made before there is a hub. */
 interface Own {
@@ -150,8 +150,8 @@ export class Hub extends ShardCalls implements Peers {
     return this.#node.getConnections();
   }
 
-  answer(guest: Guest, request: Request, payload: Uint8Array): Promise<Uint8Array> {
-    return this.#answers.answer(guest, request, payload);
+  answer(stranger: Stranger, request: Request, payload: Uint8Array): Promise<Uint8Array> {
+    return this.#answers.answer(stranger, request, payload);
   }
 
   onPeersChanged(listener: () => void): Disposable {

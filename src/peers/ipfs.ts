@@ -13,8 +13,8 @@ import { peopleKeys } from "../base/book-keys.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import { type Cid, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { Remembered } from "./node/memory.ts";
-import type { Node } from "./node/node.ts";
+import { Remembered } from "./libp2p/memory.ts";
+import type { Node } from "./libp2p/node.ts";
 
 /** The drive's blocks, wherever they are; sealed bytes only. */
 export interface DriveBlocks {

@@ -3,7 +3,7 @@ import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { InviteView } from "../base/views/peers.ts";
 import type { Peers } from "./peers.ts";
-import { encodeInvite, isPlainAddress, parseInvite } from "./words/invite.ts";
+import { encodeInvite, isPlainAddress, parseInvite } from "./wire/invite.ts";
 
 export interface InviteOptions {
   /** Shown to the friend. */

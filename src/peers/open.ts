@@ -6,9 +6,9 @@ import { Door } from "./answering/door.ts";
 import type { Meter } from "./asking/pipe.ts";
 import { dhtPart } from "./dht/dht-part.ts";
 import { Hub } from "./hub.ts";
-import { Remembered } from "./node/memory.ts";
-import { openNode } from "./node/node.ts";
-import { reachOf } from "./node/reach.ts";
+import { Remembered } from "./libp2p/memory.ts";
+import { openNode } from "./libp2p/node.ts";
+import { reachOf } from "./libp2p/reach.ts";
 import type { Peers, PeersNeeds, PeersOptions } from "./peers.ts";
 
 export async function openPeers(needs: PeersNeeds, options: PeersOptions): Promise<Peers> {
@@ -19,8 +19,8 @@ export async function openPeers(needs: PeersNeeds, options: PeersOptions): Promi
     ...needs,
     meter,
     connections: () => hub?.connections() ?? [],
-    answer: (guest, request, payload) => {
-      if (hub !== undefined) return hub.answer(guest, request, payload);
+    answer: (stranger, request, payload) => {
+      if (hub !== undefined) return hub.answer(stranger, request, payload);
       throw new HiveError("Unavailable", "peers.open", "starting");
     },
   });

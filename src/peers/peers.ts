@@ -25,9 +25,9 @@ import type { MadeUpWorld } from "./acquaintance/range.ts";
 import type { Meter } from "./asking/pipe.ts";
 import type { SearchOptions } from "./dht/dht.ts";
 import type { DriveBlocks, Ipfs } from "./ipfs.ts";
-import type { Pass } from "./words/invite.ts";
+import type { Pass } from "./wire/invite.ts";
 
-export { type Invite, encodeInvite, networkKeyBytes, parseInvite } from "./words/invite.ts";
+export { type Invite, encodeInvite, networkKeyBytes, parseInvite } from "./wire/invite.ts";
 export type { DriveBlocks, Ipfs } from "./ipfs.ts";
 export type { MadeUpWorld } from "./acquaintance/range.ts";
 

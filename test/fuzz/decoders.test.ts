@@ -43,10 +43,10 @@ import { encodeAnswer as encodeSettled, encodeQuestion, parseAnswer as parseSett
 import { MuxDecoder, encodeMuxHead, muxFlags, muxTypes } from "../../src/peers/connection/mux-frame.ts";
 import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht/dht-records.ts";
 import { encodeSlot, slotKey, slotOf } from "../../src/peers/dht/slots.ts";
-import { FrameDecoder, encodeFrameStart } from "../../src/peers/words/frame.ts";
-import { encodeInvite, parseInvite, passOf } from "../../src/peers/words/invite.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/wire/frame.ts";
+import { encodeInvite, parseInvite, passOf } from "../../src/peers/wire/invite.ts";
 import { encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest, parseAnswer,
-  parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/words/message.ts";
+  parseHello, parseList, parseOwnerRecords, parseRequest } from "../../src/peers/wire/message.ts";
 import { answerChallenge, leavesOf, verifyAnswer } from "../../src/proofs/answer.ts";
 import { checkChallenge } from "../../src/proofs/challenge.ts";
 import { decodeAdmitted, encodeAdmitted } from "../../src/sharing/guests/guest-devices.ts";

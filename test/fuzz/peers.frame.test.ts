@@ -3,11 +3,11 @@ import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import type { OwnerId, SegmentId, ShardId } from "../../src/base/ids.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { FrameDecoder, encodeFrameStart } from "../../src/peers/words/frame.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/wire/frame.ts";
 import {
   type Request, encodeAnswer, encodeHello, encodeList, encodeOwnerRecords, encodeRequest,
   parseAnswer, parseHello, parseList, parseOwnerRecords, parseRequest,
-} from "../../src/peers/words/message.ts";
+} from "../../src/peers/wire/message.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const rounds = Number(process.env["HIVE_ROUNDS"] ?? 20_000);

@@ -19,7 +19,7 @@ export interface Routing {
   readonly prefixBits: number;
 }
 
-/** kad-dht's own figures, since peers/node/node.ts sets nothing but the ways. */
+/** kad-dht's own figures, since peers/libp2p/node.ts sets nothing but the ways. */
 export const shippedRouting: Routing = {
   bucketPeers: 20, atOnce: 10, ways: limits.dht.disjointPaths, prefixBits: 6,
 };

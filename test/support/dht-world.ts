@@ -15,7 +15,7 @@ import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signHead, signOffer } from "../../src/crypt/records.ts";
 import { dhtPart } from "../../src/peers/dht/dht-part.ts";
-import type { Node } from "../../src/peers/node/node.ts";
+import type { Node } from "../../src/peers/libp2p/node.ts";
 import { openBareNode } from "./bare-node.ts";
 
 /** On a busy machine the first questions of a young node may run into their time. */

@@ -4,9 +4,9 @@ import { multiaddr } from "@multiformats/multiaddr";
 import type { PeerId } from "../../src/base/ids.ts";
 import type { PeerKeys } from "../../src/crypt/peer-key.ts";
 import { shardProtocol } from "../../src/peers/asking/link.ts";
-import type { Node } from "../../src/peers/node/node.ts";
-import { FrameDecoder, encodeFrameStart } from "../../src/peers/words/frame.ts";
-import { encodeAnswer, encodeList, parseRequest } from "../../src/peers/words/message.ts";
+import type { Node } from "../../src/peers/libp2p/node.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/wire/frame.ts";
+import { encodeAnswer, encodeList, parseRequest } from "../../src/peers/wire/message.ts";
 import { openBareNode } from "./bare-node.ts";
 
 export class EvilPeer implements AsyncDisposable {

@@ -7,7 +7,7 @@ import { parsePeerId } from "../../src/base/ids.ts";
 import { encodeEntry, parseEntry } from "../../src/dag/entries.ts";
 import { deviceOf, isSeen, markOf, noDevices, seenByBoth } from "../../src/dag/marks.ts";
 import { encodeRoot, parseRoot } from "../../src/dag/root.ts";
-import { encodeOwnerRecords, parseOwnerRecords } from "../../src/peers/words/message.ts";
+import { encodeOwnerRecords, parseOwnerRecords } from "../../src/peers/wire/message.ts";
 import { deviceFor } from "../../src/tree/state/devices.ts";
 import { encodeChanges, parseChanges } from "../../src/tree/state/journal.ts";
 

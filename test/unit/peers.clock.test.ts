@@ -10,7 +10,7 @@ import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { signOffer } from "../../src/crypt/records.ts";
 import { Book } from "../../src/peers/acquaintance/book.ts";
 import { Link } from "../../src/peers/asking/link.ts";
-import { encodeHello, encodeList, parseHello } from "../../src/peers/words/message.ts";
+import { encodeHello, encodeList, parseHello } from "../../src/peers/wire/message.ts";
 import { faultOf } from "../support/faults.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";

@@ -1,6 +1,6 @@
 /**
  * Floods by way of libp2p's own protocols: what a node would do, keep or give away for whoever asks
- * for much at once, by real nodes. Those of our own protocol are in peers.guests.test.ts.
+ * for much at once, by real nodes. Those of our own protocol are in peers.strangers.test.ts.
  */
 import type { Stream, StreamHandler } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
@@ -15,7 +15,7 @@ import { systemRandom } from "../../src/base/random.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { MessageCount } from "../../src/peers/answering/message-count.ts";
 import { dhtPart } from "../../src/peers/dht/dht-part.ts";
-import { Remembered } from "../../src/peers/node/memory.ts";
+import { Remembered } from "../../src/peers/libp2p/memory.ts";
 import { type BareNode, openBareNode } from "../support/bare-node.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
@@ -49,7 +49,7 @@ test("a thousand questions to the DHT in one piece are a thousand requests", asy
   const question = Buffer.concat([Buffer.from([36, 8, 4, 18, 32]), systemRandom.bytes(32)]);
   stream.send(Buffer.concat(Array.from({ length: 1_000 }, () => question)));
   await over(stream, () => answers.count >= 1_000);
-  t.ok(answers.count <= limits.guests.requestsBurst, `${answers.count} answers`);
+  t.ok(answers.count <= limits.strangers.requestsBurst, `${answers.count} answers`);
   await using honest = await openTestNode();
   t.equal(await patiently(() => honest.peers.connect(node.address)), node.keys.peer);
 });

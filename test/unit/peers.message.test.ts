@@ -3,7 +3,7 @@ import { encode } from "@ipld/dag-cbor";
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
-import { type Request, encodeRequest, parseRequest } from "../../src/peers/words/message.ts";
+import { type Request, encodeRequest, parseRequest } from "../../src/peers/wire/message.ts";
 
 const plain: Request = {
   op: "store", record: Buffer.from("record"), manifest: Buffer.from("manifest"), index: 3,

@@ -14,7 +14,7 @@ import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { isEcho, parseRange, signEcho, signRange } from "../../src/crypt/range.ts";
 import { rangeProtocol } from "../../src/peers/acquaintance/range.ts";
 import { addressSeen } from "../../src/peers/acquaintance/seen.ts";
-import { FrameDecoder, encodeFrameStart } from "../../src/peers/words/frame.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/wire/frame.ts";
 import { openBareNode } from "../support/bare-node.ts";
 import { faultOf } from "../support/faults.ts";
 import { openTestNode } from "../support/peer-nodes.ts";

@@ -3,7 +3,7 @@ import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { RelaySearch } from "../../src/peers/node/relay-search.ts";
+import { RelaySearch } from "../../src/peers/libp2p/relay-search.ts";
 import { openBareNode } from "../support/bare-node.ts";
 
 const hourMs = 3_600_000;

@@ -5,8 +5,8 @@
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
-import { isPublic, isToldPublic, reachOf } from "../../src/peers/node/reach.ts";
-import { isPlainAddress } from "../../src/peers/words/invite.ts";
+import { isPublic, isToldPublic, reachOf } from "../../src/peers/libp2p/reach.ts";
+import { isPlainAddress } from "../../src/peers/wire/invite.ts";
 import { Internet, type Program, canMake } from "../support/namespaces.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 

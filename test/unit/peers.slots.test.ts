@@ -1,5 +1,5 @@
 /**
- * Slots and the records that a node keeps for the DHT: pure, with a clock and guests of its own.
+ * Slots and the records that a node keeps for the DHT: pure, with a clock and strangers of its own.
  */
 import { test } from "tap";
 import { Libp2pRecord } from "@libp2p/record";
@@ -11,7 +11,7 @@ import type { Offer } from "../../src/base/records.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signDeviceCertificate, signHead, signOffer } from "../../src/crypt/records.ts";
-import type { Guest } from "../../src/peers/answering/guests.ts";
+import type { Stranger } from "../../src/peers/answering/strangers.ts";
 import { headKey, offerKey, selectRecord, validateRecord } from "../../src/peers/dht/dht-records.ts";
 import { DhtStore } from "../../src/peers/dht/dht-store.ts";
 import { type Slot, belongs, encodeSlot, narrower, parseSlot, parseSlotKey, slotDepths, slotKey,
@@ -32,15 +32,15 @@ function offerOf(keys: PeerKeys, told: { atMs?: number; country?: string } = {})
 
 const newKeys = () => peerKeysOf(random.bytes(32));
 
-/** A store as the DHT sees it, with a guest and a time that the test sets. */
+/** A store as the DHT sees it, with a stranger and a time that the test sets. */
 class Kept {
   ms = startMs;
-  guest: Guest | undefined;
-  readonly store = new DhtStore({ clock: { now: () => this.ms }, guest: () => this.guest });
+  stranger: Stranger | undefined;
+  readonly store = new DhtStore({ clock: { now: () => this.ms }, stranger: () => this.stranger });
 
-  put(key: Uint8Array | string, value: Uint8Array, guest?: Guest): void {
+  put(key: Uint8Array | string, value: Uint8Array, stranger?: Stranger): void {
     const name = Buffer.from(key);
-    this.guest = guest;
+    this.stranger = stranger;
     const stored = new Libp2pRecord(name, value, new Date(0)).serialize();
     this.store.put(new Key(`/dht/record/${base32.baseEncode(name)}`, false), stored);
   }
@@ -155,22 +155,22 @@ test("whoever sends another's record again does not push it out with his own", (
     });
     return { key: headKey(drive.owner), bytes };
   };
-  const guestOf = ({ peer }: PeerKeys): Guest => ({ peer, prefix: `prefix of ${peer}` });
+  const strangerOf = ({ peer }: PeerKeys): Stranger => ({ peer, prefix: `prefix of ${peer}` });
   const [victim, evil] = [newKeys(), newKeys()];
   const { key, bytes } = headOf(victim);
-  kept.put(key, bytes, guestOf(victim));
-  kept.put(key, bytes, guestOf(evil));
+  kept.put(key, bytes, strangerOf(victim));
+  kept.put(key, bytes, strangerOf(evil));
   const flood = (): void => {
     for (let at = 0; at < limits.dht.recordsPerPeerMax; at++) {
       const own = headOf(evil);
-      kept.put(own.key, own.bytes, guestOf(evil));
+      kept.put(own.key, own.bytes, strangerOf(evil));
     }
   };
   flood();
   t.ok(kept.get(key)?.equals(bytes));
   const other = headOf(victim);
-  kept.put(other.key, other.bytes, guestOf(evil));
-  kept.put(other.key, other.bytes, guestOf(victim));
+  kept.put(other.key, other.bytes, strangerOf(evil));
+  kept.put(other.key, other.bytes, strangerOf(victim));
   flood();
   t.ok(kept.get(other.key)?.equals(other.bytes), "nor by being the first to send it");
   t.end();
@@ -215,11 +215,11 @@ test("a flood of made-up peers neither fills a slot from one place nor pushes ot
 test("what one peer and one prefix put here is bounded and makes room among itself", (t) => {
   const kept = new Kept();
   const honest = driveKeysOf(random.bytes(32));
-  const put = (guest: Guest) => {
+  const put = (stranger: Stranger) => {
     const drive = driveKeysOf(random.bytes(32));
     kept.put(headKey(drive.owner), signHead(drive, {
-      peer: guest.peer, sequence: 1, publishedAtMs: 1, sealed: Buffer.from("x"),
-    }).bytes, guest);
+      peer: stranger.peer, sequence: 1, publishedAtMs: 1, sealed: Buffer.from("x"),
+    }).bytes, stranger);
     return drive.owner;
   };
   kept.put(headKey(honest.owner), signHead(honest, {

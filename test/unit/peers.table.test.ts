@@ -5,7 +5,7 @@ import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
 import { dhtPart } from "../../src/peers/dht/dht-part.ts";
-import { farPrefixOf } from "../../src/peers/node/table.ts";
+import { farPrefixOf } from "../../src/peers/libp2p/table.ts";
 import { type BareNode, openBareNode } from "../support/bare-node.ts";
 
 const { tablePerPrefixMax } = limits.dht;

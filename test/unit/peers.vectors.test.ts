@@ -5,8 +5,8 @@ import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { parseOffer } from "../../src/crypt/records.ts";
 import { encodeSlot, parseSlot, parseSlotKey, slotDepths, slotKey, slotOf }
   from "../../src/peers/dht/slots.ts";
-import { encodeInvite, isPass, parseInvite, passOf } from "../../src/peers/words/invite.ts";
-import { encodeHello, parseHello } from "../../src/peers/words/message.ts";
+import { encodeInvite, isPass, parseInvite, passOf } from "../../src/peers/wire/invite.ts";
+import { encodeHello, parseHello } from "../../src/peers/wire/message.ts";
 
 interface Frozen {
   readonly peerSeed: string;

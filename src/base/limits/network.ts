@@ -159,7 +159,7 @@ export const networkLimits = {
     /** ... and between two rounds of questions. */
     againMs: 1_000,
   },
-  guests: {
+  strangers: {
     /** Of one key: to and fro, a relayed way and a straight one. */
     connectionsPerPeerMax: 4,
     /** Of one /24 or /48: a quarter of all, so that four are needed to shut others out. */

@@ -95,7 +95,7 @@ export class Book {
 
   /** Its user and ours know each other: it is never forgotten for want of room, if few are. */
   async befriend(peer: PeerId): Promise<void> {
-    const isFull = this.#friends.size >= limits.guests.friendsMax;
+    const isFull = this.#friends.size >= limits.strangers.friendsMax;
     if (this.#friends.has(peer) || isFull) return;
     this.#friends.add(peer);
     const atMs = new Writer(8).varint(this.#needs.clock.now()).finish();
@@ -296,7 +296,7 @@ export class Book {
    * makes up peers by the thousand can push out those that others know.
    */
   #makeRoom({ teller, prefix: place }: Source): void {
-    const { hearsayPerSourceMax, entriesPerPrefixMax } = limits.guests;
+    const { hearsayPerSourceMax, entriesPerPrefixMax } = limits.strangers;
     const isTold = (entry: Entry) => isHearsay(entry) && entry.from.teller === teller;
     if (teller !== undefined) this.#shrink(hearsayPerSourceMax, isTold);
     if (place !== undefined) {

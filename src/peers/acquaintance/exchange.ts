@@ -10,7 +10,7 @@ import { type Log, describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
 import { parseOffer } from "../../crypt/records.ts";
 import type { Link } from "../asking/link.ts";
-import { parseList } from "../words/message.ts";
+import { parseList } from "../wire/message.ts";
 import type { Book } from "./book.ts";
 import type { Presence } from "./presence.ts";
 

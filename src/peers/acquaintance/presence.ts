@@ -10,7 +10,7 @@ import { type Log, describe } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { Offer } from "../../base/records.ts";
 import { type SearchOptions, publishOffer, resolveOffer, searchOffers } from "../dht/dht.ts";
-import type { Node } from "../node/node.ts";
+import type { Node } from "../libp2p/node.ts";
 import type { Book } from "./book.ts";
 
 export interface PresenceNeeds {

@@ -23,9 +23,9 @@ import type { RangeStatement } from "../../base/records.ts";
 import type { PeerKeys } from "../../crypt/peer-key.ts";
 import { echoNonceBytes, isEcho, parseRange, signEcho, signRange } from "../../crypt/range.ts";
 import { type Meter, Pipe } from "../asking/pipe.ts";
-import type { Node } from "../node/node.ts";
-import type { Frame } from "../words/frame.ts";
-import { encodeList, parseList } from "../words/message.ts";
+import type { Node } from "../libp2p/node.ts";
+import type { Frame } from "../wire/frame.ts";
+import { encodeList, parseList } from "../wire/message.ts";
 import { addressSeen, isDirect } from "./seen.ts";
 
 export const rangeProtocol = "/hive/range/1.0.0";

@@ -1,6 +1,6 @@
 /**
  * Who comes in, and how far: connections are counted by address prefix before the handshake costs
- * us anything and by key after it, streams and requests by guests.ts. The node asks; the rest of
+ * us anything and by key after it, streams and requests by strangers.ts. The node asks; the rest of
  * the room sees only requests that were let through.
  */
 import type { Connection, Stream } from "@libp2p/interface";
@@ -10,10 +10,10 @@ import { type PeerId, parsePeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Meter } from "../asking/pipe.ts";
-import type { Request } from "../words/message.ts";
-import { prefixOf } from "../words/prefix.ts";
-import { type Cost, type Guest, Guests } from "./guests.ts";
-import { Rooms } from "./rooms.ts";
+import type { Request } from "../wire/message.ts";
+import { prefixOf } from "../connection/prefix.ts";
+import { type Cost, type Stranger, Strangers } from "./strangers.ts";
+import { PayloadRooms } from "./payload-rooms.ts";
 import { serve } from "./serve.ts";
 
 export interface DoorNeeds {
@@ -22,20 +22,22 @@ export interface DoorNeeds {
   readonly meter: Meter;
   /** Those that are open now. */
   readonly connections: () => readonly Connection[];
-  readonly answer: (guest: Guest, request: Request, payload: Uint8Array) => Promise<Uint8Array>;
+  readonly answer: (
+    stranger: Stranger, request: Request, payload: Uint8Array,
+  ) => Promise<Uint8Array>;
 }
 
 export class Door {
   readonly #needs: DoorNeeds;
-  readonly #guests: Guests;
+  readonly #strangers: Strangers;
   /** Addresses, with their ports, whose handshake is under way, and since when. */
   readonly #pending = new Map<string, number>();
-  readonly #rooms: Rooms;
+  readonly #rooms: PayloadRooms;
 
   constructor(needs: DoorNeeds) {
     this.#needs = needs;
-    this.#guests = new Guests(needs.clock);
-    this.#rooms = new Rooms(needs.clock);
+    this.#strangers = new Strangers(needs.clock);
+    this.#rooms = new PayloadRooms(needs.clock);
   }
 
   /** Somebody connects: false when his part of the internet has had its share of this node. */
@@ -48,7 +50,7 @@ export class Door {
     }
     const waiting = [...this.#pending.keys()].filter((one) => prefixOf(one) === prefix).length;
     const inside = this.#inbound().filter(({ from }) => prefixOf(from) === prefix).length;
-    const { connectionsPerPrefixMax, handshakesPerPrefixMax } = limits.guests;
+    const { connectionsPerPrefixMax, handshakesPerPrefixMax } = limits.strangers;
     const fits = waiting < handshakesPerPrefixMax && waiting + inside < connectionsPerPrefixMax;
     if (fits) this.#pending.set(address, nowMs);
     return fits;
@@ -58,61 +60,63 @@ export class Door {
   enters(peer: PeerId, address: string): boolean {
     this.#pending.delete(address);
     const here = this.#inbound().filter((one) => one.peer === peer).length;
-    const guest = { peer, prefix: prefixOf(address) };
-    return here < limits.guests.connectionsPerPeerMax && !this.#guests.isFlooding(guest);
+    const stranger = { peer, prefix: prefixOf(address) };
+    return here < limits.strangers.connectionsPerPeerMax && !this.#strangers.isFlooding(stranger);
   }
 
   /** A stream of our own protocol. */
   serve(stream: Stream, connection: Connection): void {
-    const guest = guestOf(connection);
-    if (!this.#guests.begin(guest)) {
+    const stranger = strangerOf(connection);
+    if (!this.#strangers.begin(stranger)) {
       return stream.abort(new HiveError("Busy", "peers.door", "streams"));
     }
-    stream.addEventListener("close", () => this.#guests.end(guest), { once: true });
+    stream.addEventListener("close", () => this.#strangers.end(stranger), { once: true });
     const { clock, log, meter } = this.#needs;
     serve({
       clock, log, stream, meter, rooms: this.#rooms,
-      holding: this.#guests.holding(guest),
-      handler: (request, payload) => this.#answer(guest, connection, request, payload),
+      holding: this.#strangers.holding(stranger),
+      handler: (request, payload) => this.#answer(stranger, connection, request, payload),
     });
   }
 
   /** Counts messages of another protocol; false when he has had his share. */
   counts(connection: Connection, { requests, bytes }: Cost): boolean {
-    const guest = guestOf(connection);
+    const stranger = strangerOf(connection);
     try {
-      this.#guests.admit(guest, { requests: 0, bytes });
+      this.#strangers.admit(stranger, { requests: 0, bytes });
       // One by one: a thousand that come at once are not the last one that he may ask.
-      for (let at = 0; at < requests; at++) this.#guests.admit(guest, { requests: 1, bytes: 0 });
+      for (let at = 0; at < requests; at++) {
+        this.#strangers.admit(stranger, { requests: 1, bytes: 0 });
+      }
       return true;
     } catch (error) {
       if (!isFault(error, "Busy")) throw error;
-      this.#sendAway(guest, connection);
+      this.#sendAway(stranger, connection);
       return false;
     }
   }
 
   async #answer(
-    guest: Guest, connection: Connection, request: Request, payload: Uint8Array,
+    stranger: Stranger, connection: Connection, request: Request, payload: Uint8Array,
   ): Promise<Uint8Array> {
     try {
-      this.#guests.admit(guest, { requests: 1, bytes: payload.length });
-      const answer = await this.#needs.answer(guest, request, payload);
-      if (isProofOfTrust(request)) this.#guests.welcome(guest);
-      this.#guests.charge(guest, { requests: 0, bytes: answer.length });
+      this.#strangers.admit(stranger, { requests: 1, bytes: payload.length });
+      const answer = await this.#needs.answer(stranger, request, payload);
+      if (isProofOfTrust(request)) this.#strangers.welcome(stranger);
+      this.#strangers.charge(stranger, { requests: 0, bytes: answer.length });
       return answer;
     } catch (error) {
       if (!isFault(error, "Busy")) {
-        this.#guests.charge(guest, { requests: limits.guests.refusalRequests, bytes: 0 });
+        this.#strangers.charge(stranger, { requests: limits.strangers.refusalRequests, bytes: 0 });
       }
-      this.#sendAway(guest, connection);
+      this.#sendAway(stranger, connection);
       throw error;
     }
   }
 
-  #sendAway(guest: Guest, connection: Connection): void {
-    if (!this.#guests.isFlooding(guest) || connection.status !== "open") return;
-    this.#needs.log.warn("peer.flood", { peer: guest.peer, prefix: guest.prefix ?? "here" });
+  #sendAway(stranger: Stranger, connection: Connection): void {
+    if (!this.#strangers.isFlooding(stranger) || connection.status !== "open") return;
+    this.#needs.log.warn("peer.flood", { peer: stranger.peer, prefix: stranger.prefix ?? "here" });
     connection.abort(new HiveError("Busy", "peers.door", "a flood"));
   }
 
@@ -124,7 +128,7 @@ export class Door {
   }
 }
 
-export function guestOf(connection: Connection): Guest {
+export function strangerOf(connection: Connection): Stranger {
   const peer = parsePeerId(connection.remotePeer.toString());
   return { peer, prefix: prefixOf(connection.remoteAddr.toString()) };
 }

@@ -10,10 +10,10 @@ import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import { type Meter, Pipe } from "../asking/pipe.ts";
-import type { Frame } from "../words/frame.ts";
-import { type Request, encodeAnswer, parseRequest, refusalOf } from "../words/message.ts";
+import type { Frame } from "../wire/frame.ts";
+import { type Request, encodeAnswer, parseRequest, refusalOf } from "../wire/message.ts";
 import { Holding, type JointHolding } from "./holding.ts";
-import type { Rooms } from "./rooms.ts";
+import type { PayloadRooms } from "./payload-rooms.ts";
 
 /** Carries out one request; its result is the answer's payload. */
 export type Handler = (request: Request, payload: Uint8Array) => Promise<Uint8Array>;
@@ -26,7 +26,7 @@ export interface ServeNeeds {
   /** The allowance that this stream shares with others. */
   readonly holding: JointHolding;
   /** For payloads: a handler holds none of them longer than its work lasts. */
-  readonly rooms: Rooms;
+  readonly rooms: PayloadRooms;
   readonly handler: Handler;
 }
 

@@ -13,7 +13,7 @@ import type { ReadOptions } from "../../base/network.ts";
 import type { Head, Manifest, Receipt, SegmentRecord } from "../../base/records.ts";
 import type { ShareAct, ShareNetwork } from "../../base/sharing.ts";
 import { parseHead, parseManifest, parseReceipt, parseSegmentRecord } from "../../crypt/records.ts";
-import { parseList, parseOwnerRecords } from "../words/message.ts";
+import { parseList, parseOwnerRecords } from "../wire/message.ts";
 import type { Link } from "./link.ts";
 
 type Asked =

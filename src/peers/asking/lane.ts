@@ -8,10 +8,10 @@ import type { Clock } from "../../base/clock.ts";
 import { HiveError, assert } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { ReadOptions } from "../../base/network.ts";
-import type { Frame } from "../words/frame.ts";
-import { type Request, encodeRequest, parseAnswer } from "../words/message.ts";
+import type { Frame } from "../wire/frame.ts";
+import { type Request, encodeRequest, parseAnswer } from "../wire/message.ts";
 import { type Meter, Pipe } from "./pipe.ts";
-import { Watch } from "./watch.ts";
+import { SilenceAlarm } from "./silence.ts";
 
 interface Call {
   readonly op: string;
@@ -28,12 +28,12 @@ export class Lane {
   readonly #calls = new Map<number, Call>();
   /** Called off here, still to be answered there. */
   readonly #calledOff = new Set<number>();
-  readonly #watch: Watch;
+  readonly #alarm: SilenceAlarm;
   #lastId = 0;
 
   constructor(needs: { clock: Clock; stream: Stream; meter: Meter }) {
     this.#clock = needs.clock;
-    this.#watch = new Watch(needs.clock, {
+    this.#alarm = new SilenceAlarm(needs.clock, {
       timeoutMs: limits.peers.callTimeoutMs,
       isWaiting: () => this.#calls.size + this.#calledOff.size > 0,
       onSilence: () => this.end(new HiveError("TimedOut", "peers.lane", "silence")),
@@ -66,7 +66,7 @@ export class Lane {
         reject: (reason) => { over(); reject(reason); },
       });
       signal?.addEventListener("abort", callOff, { once: true });
-      this.#watch.expect();
+      this.#alarm.expect();
       this.#pipe.send(encodeRequest(id, request), payload).catch((fault) => this.#fail(id, fault));
     });
   }
@@ -113,7 +113,7 @@ export class Lane {
 
   /** Any bytes are news for all calls of the lane, but none may last for ever. */
   #news(): void {
-    this.#watch.news();
+    this.#alarm.news();
     const oldest = this.#calls.values().next().value;
     if (oldest === undefined) return;
     const ageMs = this.#clock.monotonicMs() - oldest.sinceMs;
@@ -123,7 +123,7 @@ export class Lane {
   }
 
   #end(reason: HiveError): void {
-    this.#watch[Symbol.dispose]();
+    this.#alarm[Symbol.dispose]();
     const failed = [...this.#calls.values()];
     this.#calls.clear();
     this.#calledOff.clear();

@@ -9,7 +9,7 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import { Gate } from "../../base/gate.ts";
 import { limits } from "../../base/limits.ts";
 import type { ReadOptions } from "../../base/network.ts";
-import type { Request } from "../words/message.ts";
+import type { Request } from "../wire/message.ts";
 import { Lane } from "./lane.ts";
 import type { Meter } from "./pipe.ts";
 

@@ -9,8 +9,8 @@ import { HiveError } from "../../base/errors.ts";
 import { Gate } from "../../base/gate.ts";
 import { limits } from "../../base/limits.ts";
 import { passed } from "../../base/machine/collect.ts";
-import { type Frame, FrameDecoder, type PayloadRoom, encodeFrameStart } from "../words/frame.ts";
-import { Watch } from "./watch.ts";
+import { type Frame, FrameDecoder, type PayloadRoom, encodeFrameStart } from "../wire/frame.ts";
+import { SilenceAlarm } from "./silence.ts";
 
 export interface PipeEvents {
   /** False: take no more frames until `wake`; the frame stays here. */
@@ -32,8 +32,8 @@ export class Pipe {
   readonly #meter: Meter;
   readonly #decoder: FrameDecoder;
   readonly #writing = new Gate({ seats: 1, queueMax: limits.peers.seatQueueMax });
-  readonly #reading: Watch;
-  readonly #drained: Watch;
+  readonly #reading: SilenceAlarm;
+  readonly #drained: SilenceAlarm;
   #held: Frame | undefined;
   /** When the frame began of which only a part is here. */
   #begunMs: number | undefined;
@@ -48,14 +48,14 @@ export class Pipe {
     this.#meter = needs.meter;
     this.#events = events;
     this.#decoder = new FrameDecoder(events.room);
-    const watch = (isWaiting: () => boolean) => new Watch(needs.clock, {
+    const alarm = (isWaiting: () => boolean) => new SilenceAlarm(needs.clock, {
       timeoutMs: limits.peers.callTimeoutMs,
       isWaiting,
       onSilence: () => this.end(new HiveError("TimedOut", "peers.pipe", needs.stream.protocol)),
     });
-    // Two watches: who sends all the time and takes nothing must not pass for alive.
-    this.#reading = watch(() => this.#held === undefined && this.#decoder.unfinished);
-    this.#drained = watch(() => this.#onDrain !== undefined);
+    // Two alarms: who sends all the time and takes nothing must not pass for alive.
+    this.#reading = alarm(() => this.#held === undefined && this.#decoder.unfinished);
+    this.#drained = alarm(() => this.#onDrain !== undefined);
     this.#stream.addEventListener("message", (event) => this.#receive(event.data));
     this.#stream.addEventListener("drain", () => this.#onDrain?.resolve());
     this.#stream.addEventListener("remoteCloseWrite", () => this.end(gone()));

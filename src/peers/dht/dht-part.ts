@@ -7,10 +7,10 @@ import type { Connection, StreamHandler } from "@libp2p/interface";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { guestOf } from "../answering/door.ts";
-import type { Cost, Guest } from "../answering/guests.ts";
+import { strangerOf } from "../answering/door.ts";
+import type { Cost, Stranger } from "../answering/strangers.ts";
 import { MessageCount } from "../answering/message-count.ts";
-import type { DhtOptions } from "../node/node.ts";
+import type { DhtOptions } from "../libp2p/node.ts";
 import { selectRecord, validateRecord } from "./dht-records.ts";
 import { DhtStore } from "./dht-store.ts";
 
@@ -18,8 +18,8 @@ import { DhtStore } from "./dht-store.ts";
 export type Counts = (connection: Connection, cost: Cost) => boolean;
 
 export function dhtPart(clock: Pick<Clock, "now">, counts: Counts): DhtOptions {
-  // The DHT tells its store what to keep and not for whom; its answers run in their guest's name.
-  const answering = new AsyncLocalStorage<Guest>();
+  // The DHT tells its store what to keep and not for whom; its answers run in the asker's name.
+  const answering = new AsyncLocalStorage<Stranger>();
   const guard = (answer: StreamHandler): StreamHandler => (stream, connection) => {
     const messages = new MessageCount();
     const isTooMany = (cost: Cost): boolean => {
@@ -29,13 +29,13 @@ export function dhtPart(clock: Pick<Clock, "now">, counts: Counts): DhtOptions {
       return true;
     };
     if (isTooMany({ requests: 1, bytes: 0 })) return;
-    const answered = answering.run(guestOf(connection), () => answer(stream, connection));
+    const answered = answering.run(strangerOf(connection), () => answer(stream, connection));
     // After the answer's own listener: a stream hands its first bytes to whoever listens first.
     stream.addEventListener("message", ({ data }) => {
       isTooMany({ requests: messages.push(data), bytes: data.byteLength });
     });
     return answered;
   };
-  const records = new DhtStore({ clock, guest: () => answering.getStore() });
+  const records = new DhtStore({ clock, stranger: () => answering.getStore() });
   return { records, validate: validateRecord, select: selectRecord, guard };
 }

@@ -14,7 +14,7 @@ import { isFault } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Offer } from "../../base/records.ts";
-import type { Guest } from "../answering/guests.ts";
+import type { Stranger } from "../answering/strangers.ts";
 import { type Found, believe } from "./dht-records.ts";
 import { type Slot, encodeSlot, parseSlotKey, slotKey } from "./slots.ts";
 
@@ -28,7 +28,7 @@ interface Item {
   readonly version: number;
   readonly keptAtMs: number;
   /** Who sent it; undefined for what this node itself published or looked up. */
-  readonly guest: Guest | undefined;
+  readonly stranger: Stranger | undefined;
 }
 
 interface SlotItem extends Item {
@@ -38,7 +38,7 @@ interface SlotItem extends Item {
 export interface DhtStoreNeeds {
   readonly clock: Pick<Clock, "now">;
   /** Whose message is being answered now. */
-  readonly guest: () => Guest | undefined;
+  readonly stranger: () => Stranger | undefined;
 }
 
 export class DhtStore extends BaseDatastore {
@@ -88,8 +88,8 @@ export class DhtStore extends BaseDatastore {
   override *_all(): Generator<never> {}
   override *_allKeys(): Generator<never> {}
 
-  #now(): { readonly keptAtMs: number; readonly guest: Guest | undefined } {
-    return { keptAtMs: this.#needs.clock.now(), guest: this.#needs.guest() };
+  #now(): { readonly keptAtMs: number; readonly stranger: Stranger | undefined } {
+    return { keptAtMs: this.#needs.clock.now(), stranger: this.#needs.stranger() };
   }
 
   #valueOf(name: string): Uint8Array | undefined {
@@ -113,26 +113,26 @@ export class DhtStore extends BaseDatastore {
 
   #putNewest(name: string, found: Exclude<Found, { kind: "slot" }>, value: Uint8Array): void {
     const { version } = found;
-    const { keptAtMs, guest } = this.#now();
+    const { keptAtMs, stranger } = this.#now();
     const known = this.#items.get(name);
     const isFresh = known !== undefined && !this.#isPast(known.keptAtMs, recordAgeMsMax);
     if (isFresh && known.version > version) return;
     // Whoever sends it again does not make it his, and so does not take it along with what is his.
-    const isAgain = isFresh && sameBytes(known.value, value) && makerOf(found) !== guest?.peer;
-    const by = isAgain ? known.guest : guest;
-    this.#keep({ name, version, keptAtMs, guest: by, value: Buffer.from(value) });
+    const isAgain = isFresh && sameBytes(known.value, value) && makerOf(found) !== stranger?.peer;
+    const by = isAgain ? known.stranger : stranger;
+    this.#keep({ name, version, keptAtMs, stranger: by, value: Buffer.from(value) });
   }
 
   #putOffers(slot: string, offers: readonly Offer[]): void {
-    const { keptAtMs, guest } = this.#now();
+    const { keptAtMs, stranger } = this.#now();
     for (const offer of offers) {
-      const isOwn = guest === undefined || guest.peer === offer.peer;
+      const isOwn = stranger === undefined || stranger.peer === offer.peer;
       const name = `${slot}#${offer.peer}`;
       const known = this.#items.get(name);
       const isNews = known === undefined || known.version < offer.atMs;
-      const fits = known !== undefined || this.#fits(slot, guest);
+      const fits = known !== undefined || this.#fits(slot, stranger);
       if (!isOwn || !isNews || !this.#isFresh(offer) || !fits) continue;
-      const item = { name, value: offer.bytes, version: offer.atMs, keptAtMs, guest, offer };
+      const item = { name, value: offer.bytes, version: offer.atMs, keptAtMs, stranger, offer };
       this.#keep(item);
       const here = this.#slots.get(slot) ?? new Map<string, SlotItem>();
       this.#slots.set(slot, here.set(name, item));
@@ -140,12 +140,12 @@ export class DhtStore extends BaseDatastore {
   }
 
   /** Who is there stays while its offer is fresh: a flood of newcomers does not push it out. */
-  #fits(slot: string, guest: Guest | undefined): boolean {
+  #fits(slot: string, stranger: Stranger | undefined): boolean {
     const here = this.#slots.get(slot);
     if (here === undefined) return true;
     for (const [name, { offer }] of here) if (!this.#isFresh(offer)) this.#forget(name);
-    const { prefix } = guest ?? {};
-    const same = [...here.values()].filter((one) => one.guest?.prefix === prefix).length;
+    const { prefix } = stranger ?? {};
+    const same = [...here.values()].filter((one) => one.stranger?.prefix === prefix).length;
     const few = prefix === undefined || same < limits.dht.slotOffersPerPrefixMax;
     return here.size < limits.dht.slotOffersMax && few;
   }
@@ -211,9 +211,9 @@ function makerOf(found: Exclude<Found, { kind: "slot" }>): PeerId | undefined {
 }
 
 /** Names of the peer and of the prefix that a thing came from; none for our own. */
-function sourcesOf({ guest }: Item): readonly string[] {
-  if (guest === undefined) return [];
-  return guest.prefix === undefined ? [guest.peer] : [guest.peer, guest.prefix];
+function sourcesOf({ stranger }: Item): readonly string[] {
+  if (stranger === undefined) return [];
+  return stranger.prefix === undefined ? [stranger.peer] : [stranger.peer, stranger.prefix];
 }
 
 /** The DHT's own envelope around a key and a value; undefined when it is none. */

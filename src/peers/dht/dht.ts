@@ -8,7 +8,7 @@ import type { OwnerId, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Random, shuffled } from "../../base/random.ts";
 import type { Head, Manifest, Offer } from "../../base/records.ts";
-import type { Node } from "../node/node.ts";
+import type { Node } from "../libp2p/node.ts";
 import { type Found, believe, groupKey, headKey, offerKey } from "./dht-records.ts";
 import { type Slot, anywhere, encodeSlot, narrower, slotDepths, slotKey, slotOf } from "./slots.ts";
 

@@ -16,7 +16,7 @@ import type { Offer } from "../../base/records.ts";
 import { publicKeyOfPeer } from "../../crypt/peer-key.ts";
 import { parseOffer } from "../../crypt/records.ts";
 import { sha256 } from "../../crypt/sha256.ts";
-import { encodeList, parseList } from "../words/message.ts";
+import { encodeList, parseList } from "../wire/message.ts";
 
 export interface Slot {
   /** A country's two letters, or `anywhere`. */

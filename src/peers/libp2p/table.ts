@@ -8,7 +8,7 @@ import type { PeerId as LibraryPeerId } from "@libp2p/interface";
 import { isNear, parseAddress } from "../../base/address.ts";
 import { type PeerId, parsePeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { prefixOf } from "../words/prefix.ts";
+import { prefixOf } from "../connection/prefix.ts";
 
 /** What is public of libp2p's routing table, and missing in the type of its DHT. */
 export interface RoutingTable {

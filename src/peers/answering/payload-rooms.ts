@@ -8,7 +8,7 @@ import type { Clock } from "../../base/clock.ts";
 import { limits } from "../../base/limits.ts";
 import { BufferPool } from "../../base/machine/pool.ts";
 
-export class Rooms {
+export class PayloadRooms {
   readonly #clock: Clock;
   readonly #pool = new BufferPool({
     lengthBytes: limits.peers.payloadBytesMax, countMax: limits.peers.roomsMax,

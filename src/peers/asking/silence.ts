@@ -1,7 +1,7 @@
 /** Notices a silence: while something is awaited and no news came for the time-out, it says so. */
 import type { Clock } from "../../base/clock.ts";
 
-export class Watch implements Disposable {
+export class SilenceAlarm implements Disposable {
   readonly #clock: Clock;
   readonly #options: { timeoutMs: number; isWaiting: () => boolean; onSilence: () => void };
   #timer: Disposable | undefined;

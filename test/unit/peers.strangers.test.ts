@@ -16,20 +16,20 @@ import { signOffer } from "../../src/crypt/records.ts";
 import { rollHost } from "../../src/node/roll-host.ts";
 import { Book } from "../../src/peers/acquaintance/book.ts";
 import { Door } from "../../src/peers/answering/door.ts";
-import { Guests } from "../../src/peers/answering/guests.ts";
+import { Strangers } from "../../src/peers/answering/strangers.ts";
 import { Holding, JointHolding } from "../../src/peers/answering/holding.ts";
 import { Link } from "../../src/peers/asking/link.ts";
 import { Links } from "../../src/peers/asking/links.ts";
-import { FrameDecoder } from "../../src/peers/words/frame.ts";
-import { encodeHello, encodeRequest, parseAnswer, parseList } from "../../src/peers/words/message.ts";
-import { prefixOf } from "../../src/peers/words/prefix.ts";
+import { FrameDecoder } from "../../src/peers/wire/frame.ts";
+import { encodeHello, encodeRequest, parseAnswer, parseList } from "../../src/peers/wire/message.ts";
+import { prefixOf } from "../../src/peers/connection/prefix.ts";
 import { Rolls } from "../../src/vault/rolls.ts";
 import { EvilPeer, send } from "../support/evil-peer.ts";
 import { faultOf } from "../support/faults.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
-const keysOf = (number: number) => peerKeysOf(Buffer.alloc(32, `guest ${number}`));
+const keysOf = (number: number) => peerKeysOf(Buffer.alloc(32, `stranger ${number}`));
 
 /** Time stands still until the test moves it. */
 class HandClock implements Clock {
@@ -64,13 +64,13 @@ test("an address is of a /24 or a /48, and this machine of none", (t) => {
 
 test("a stranger has a burst, then a rate, and a flood is a flood until it has rested", (t) => {
   const clock = new HandClock();
-  const guests = new Guests(clock);
-  const guest = { peer: keysOf(1).peer, prefix: "192.0.2.0/24" };
-  const { requestsBurst, requestsPerSecond, floodRequests } = limits.guests;
+  const strangers = new Strangers(clock);
+  const stranger = { peer: keysOf(1).peer, prefix: "192.0.2.0/24" };
+  const { requestsBurst, requestsPerSecond, floodRequests } = limits.strangers;
   const takes = () => {
     for (let count = 0; count < 100_000; count++) {
       try {
-        guests.admit(guest, { requests: 1, bytes: 0 });
+        strangers.admit(stranger, { requests: 1, bytes: 0 });
       } catch (error) {
         if (!isFault(error, "Busy")) throw error;
         return count;
@@ -81,37 +81,37 @@ test("a stranger has a burst, then a rate, and a flood is a flood until it has r
   t.equal(takes(), requestsBurst);
   clock.ms += 2_000;
   t.ok(Math.abs(takes() - 2 * requestsPerSecond) <= 2, "the rate from then on");
-  t.notOk(guests.isFlooding(guest));
+  t.notOk(strangers.isFlooding(stranger));
   for (let asked = 0; asked <= floodRequests; asked++) takes();
-  t.ok(guests.isFlooding(guest), "he asks on and on");
-  t.notOk(guests.begin(guest), "and has no stream");
+  t.ok(strangers.isFlooding(stranger), "he asks on and on");
+  t.notOk(strangers.begin(stranger), "and has no stream");
   clock.ms += 1_000;
-  t.ok(guests.isFlooding(guest), "nor when a second has passed");
+  t.ok(strangers.isFlooding(stranger), "nor when a second has passed");
   clock.ms += 1_000 * (floodRequests + requestsBurst) / requestsPerSecond;
-  t.ok(guests.begin(guest), "until his time has come again");
-  guests.end(guest);
-  guests.welcome(guest);
+  t.ok(strangers.begin(stranger), "until his time has come again");
+  strangers.end(stranger);
+  strangers.welcome(stranger);
   t.equal(takes(), Infinity, "a partner is not counted");
   t.end();
 });
 
 test("made-up keys of one prefix share what the prefix may have, others keep theirs", (t) => {
-  const guests = new Guests(new HandClock());
+  const strangers = new Strangers(new HandClock());
   let admitted = 0;
   for (let number = 0; number < 300; number++) {
-    const guest = { peer: keysOf(number).peer, prefix: "192.0.2.0/24" };
+    const stranger = { peer: keysOf(number).peer, prefix: "192.0.2.0/24" };
     for (let request = 0; request < 10; request++) {
       try {
-        guests.admit(guest, { requests: 1, bytes: 0 });
+        strangers.admit(stranger, { requests: 1, bytes: 0 });
         admitted++;
       } catch (error) {
         if (!isFault(error, "Busy")) throw error;
       }
     }
   }
-  t.equal(admitted, limits.guests.perPrefix * limits.guests.requestsBurst);
-  guests.admit({ peer: keysOf(7).peer, prefix: "198.51.100.0/24" }, { requests: 1, bytes: 0 });
-  guests.admit({ peer: keysOf(8).peer, prefix: undefined }, { requests: 1, bytes: 0 });
+  t.equal(admitted, limits.strangers.perPrefix * limits.strangers.requestsBurst);
+  strangers.admit({ peer: keysOf(7).peer, prefix: "198.51.100.0/24" }, { requests: 1, bytes: 0 });
+  strangers.admit({ peer: keysOf(8).peer, prefix: undefined }, { requests: 1, bytes: 0 });
   t.end();
 });
 
@@ -139,7 +139,7 @@ test("one prefix has its share of handshakes and connections, and others come in
     answer: async () => Buffer.alloc(0),
   });
   const at = (port: number) => `/ip4/192.0.2.${port % 250}/tcp/${port}`;
-  const { handshakesPerPrefixMax, connectionsPerPrefixMax, connectionsPerPeerMax } = limits.guests;
+  const { handshakesPerPrefixMax, connectionsPerPrefixMax, connectionsPerPeerMax } = limits.strangers;
   let knocked = 0;
   for (let port = 1; port <= 200; port++) if (door.knocks(at(port))) knocked++;
   t.equal(knocked, handshakesPerPrefixMax, "half-open handshakes are bounded");
@@ -180,7 +180,7 @@ test("who makes up peers by the thousand pushes out nobody that others know", (t
   for (let number = 1000; number < 1700; number++) {
     book.accept(offerOf(number), { teller: keysOf(61).peer });
   }
-  const { hearsayPerSourceMax, entriesPerPrefixMax } = limits.guests;
+  const { hearsayPerSourceMax, entriesPerPrefixMax } = limits.strangers;
   t.equal(book.peers().length, 40 + hearsayPerSourceMax, "a teller's tales are bounded");
   for (let number = 3000; number < 3700; number++) {
     const offer = offerOf(number);
@@ -242,9 +242,9 @@ test("a flood of requests is told Busy, then its connection ends; others are ser
     if (id % 50 === 0) await new Promise(setImmediate);
   }
   await gone;
-  t.ok((kinds.get("NotFound") ?? 0) <= limits.guests.requestsBurst, "no more than a burst");
+  t.ok((kinds.get("NotFound") ?? 0) <= limits.strangers.requestsBurst, "no more than a burst");
   t.ok((kinds.get("Busy") ?? 0) > 0, `${JSON.stringify([...kinds])}`);
-  t.ok((kinds.get("Busy") ?? 0) <= 2 * limits.guests.floodRequests);
+  t.ok((kinds.get("Busy") ?? 0) <= 2 * limits.strangers.floodRequests);
   await using honest = await openTestNode();
   t.equal(await honest.peers.connect(node.address), node.keys.peer);
   const again = await faultOf(async () => {
@@ -270,7 +270,7 @@ test("who asks for a roll that nobody has is a stranger still", async (t) => {
   const ask = encodeRollAsk({ owner: parseOwnerId("ab".repeat(32)), known: Buffer.alloc(32) });
   send(stream, encodeRequest(1, { op: "device", act: "askRoll" }), ask);
   while (kinds.get("ok") !== 1) await new Promise(setImmediate);
-  const asked = 2 * limits.guests.requestsBurst;
+  const asked = 2 * limits.strangers.requestsBurst;
   for (let id = 2; id <= asked + 1; id++) send(stream, encodeRequest(id, range));
   const answered = () => [...kinds.values()].reduce((sum, count) => sum + count, 0);
   while (stream.status === "open" && answered() <= asked) await new Promise(setImmediate);

@@ -12,8 +12,8 @@ import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { Holding, JointHolding } from "./holding.ts";
 
-/** Who is at the other end of a connection. */
-export interface Guest {
+/** Who is at the other end of a connection, be he a partner or even a friend. */
+export interface Stranger {
   readonly peer: PeerId;
   /** Where he comes from; undefined on this very machine. */
   readonly prefix: string | undefined;
@@ -33,12 +33,12 @@ class Account {
   #flooding = false;
 
   constructor(nowMs: number, many: number) {
-    const { requestsPerSecond, requestsBurst, bytesPerSecond, bytesBurst } = limits.guests;
+    const { requestsPerSecond, requestsBurst, bytesPerSecond, bytesBurst } = limits.strangers;
     const bucket = (perSecond: number, burst: number) =>
       new Bucket({ perSecond: perSecond * many, burst: burst * many }, nowMs);
     this.requests = bucket(requestsPerSecond, requestsBurst);
     this.bytes = bucket(bytesPerSecond, bytesBurst);
-    this.holding = new Holding(limits.guests.heldBytesMax * many);
+    this.holding = new Holding(limits.strangers.heldBytesMax * many);
   }
 
   spend(cost: Cost, nowMs: number): void {
@@ -53,7 +53,7 @@ class Account {
   /** He was told Busy again and again and asked on; it lasts until he has rested. */
   isFlooding(nowMs: number): boolean {
     const left = this.requests.left(nowMs);
-    if (left < -limits.guests.floodRequests) this.#flooding = true;
+    if (left < -limits.strangers.floodRequests) this.#flooding = true;
     else if (left > 0) this.#flooding = false;
     return this.#flooding;
   }
@@ -64,7 +64,7 @@ class Account {
   }
 }
 
-export class Guests {
+export class Strangers {
   readonly #clock: Clock;
   readonly #peers = new Map<PeerId, Account>();
   readonly #prefixes = new Map<string, Account>();
@@ -75,58 +75,59 @@ export class Guests {
   }
 
   /** Memory for one stream's requests and answers: his, his neighbours', and everybody's. */
-  holding(guest: Guest): JointHolding {
-    return new JointHolding([...this.#accountsOf(guest).map(({ holding }) => holding), this.#all]);
+  holding(stranger: Stranger): JointHolding {
+    const his = this.#accountsOf(stranger).map(({ holding }) => holding);
+    return new JointHolding([...his, this.#all]);
   }
 
   /** A stream of his begins; false when he has too many. Each that begins must end. */
-  begin(guest: Guest): boolean {
-    const accounts = this.#accountsOf(guest);
-    const { streamsMax } = limits.guests;
+  begin(stranger: Stranger): boolean {
+    const accounts = this.#accountsOf(stranger);
+    const { streamsMax } = limits.strangers;
     const fits = accounts.every(({ streams }, at) => streams < streamsMax * (at === 0 ? 1 : many));
-    if (!fits || this.isFlooding(guest)) return false;
+    if (!fits || this.isFlooding(stranger)) return false;
     for (const account of accounts) account.streams++;
     return true;
   }
 
-  end(guest: Guest): void {
-    for (const account of this.#accountsOf(guest)) account.streams--;
+  end(stranger: Stranger): void {
+    for (const account of this.#accountsOf(stranger)) account.streams--;
   }
 
   /** Before a request is looked at: counts it, and refuses who has had his share. */
-  admit(guest: Guest, cost: Cost): void {
-    if (this.#isPartner(guest)) return;
+  admit(stranger: Stranger, cost: Cost): void {
+    if (this.#isPartner(stranger)) return;
     const nowMs = this.#clock.monotonicMs();
-    const accounts = this.#accountsOf(guest);
+    const accounts = this.#accountsOf(stranger);
     const isSpent = accounts.some((account) => account.isSpent(nowMs));
     for (const account of accounts) account.spend(cost, nowMs);
-    if (isSpent) throw new HiveError("Busy", "peers.guest", guest.peer);
+    if (isSpent) throw new HiveError("Busy", "peers.stranger", stranger.peer);
   }
 
   /** After it: what the answer weighed, and whether the vault knew him. */
-  charge(guest: Guest, cost: Cost): void {
-    if (this.#isPartner(guest)) return;
+  charge(stranger: Stranger, cost: Cost): void {
+    if (this.#isPartner(stranger)) return;
     const nowMs = this.#clock.monotonicMs();
-    for (const account of this.#accountsOf(guest)) account.spend(cost, nowMs);
+    for (const account of this.#accountsOf(stranger)) account.spend(cost, nowMs);
   }
 
-  welcome(guest: Guest): void {
-    const [account] = this.#accountsOf(guest);
+  welcome(stranger: Stranger): void {
+    const [account] = this.#accountsOf(stranger);
     if (account === undefined) return;
-    account.partnerUntilMs = this.#clock.monotonicMs() + limits.guests.partnerMs;
+    account.partnerUntilMs = this.#clock.monotonicMs() + limits.strangers.partnerMs;
   }
 
-  isFlooding(guest: Guest): boolean {
+  isFlooding(stranger: Stranger): boolean {
     const nowMs = this.#clock.monotonicMs();
-    return this.#accountsOf(guest).some((account) => account.isFlooding(nowMs));
+    return this.#accountsOf(stranger).some((account) => account.isFlooding(nowMs));
   }
 
-  #isPartner({ peer }: Guest): boolean {
+  #isPartner({ peer }: Stranger): boolean {
     const account = this.#peers.get(peer);
     return account !== undefined && account.partnerUntilMs > this.#clock.monotonicMs();
   }
 
-  #accountsOf({ peer, prefix }: Guest): readonly Account[] {
+  #accountsOf({ peer, prefix }: Stranger): readonly Account[] {
     const own = this.#account(this.#peers, peer, 1);
     return prefix === undefined ? [own] : [own, this.#account(this.#prefixes, prefix, many)];
   }
@@ -135,7 +136,7 @@ export class Guests {
     const known = accounts.get(key);
     if (known !== undefined) return known;
     const nowMs = this.#clock.monotonicMs();
-    if (accounts.size >= limits.guests.rememberedMax) sweep(accounts, nowMs);
+    if (accounts.size >= limits.strangers.rememberedMax) sweep(accounts, nowMs);
     const account = new Account(nowMs, share);
     accounts.set(key, account);
     return account;
@@ -143,7 +144,7 @@ export class Guests {
 }
 
 /** A neighbourhood may be a school or a lab: so many times what one peer may. */
-const many = limits.guests.perPrefix;
+const many = limits.strangers.perPrefix;
 
 /** Who has rested is as good as new; were there none, the one that came first goes. */
 function sweep<K>(accounts: Map<K, Account>, nowMs: number): void {

@@ -23,7 +23,7 @@ export interface Invite {
   readonly networkKey?: Uint8Array;
 }
 
-/** By which an inviter knows its guests: it made the token, and keeps none. */
+/** By which an inviter knows who was invited: it made the token, and keeps none. */
 export interface Pass {
   readonly expiresAtMs: number;
   readonly token: Uint8Array;
