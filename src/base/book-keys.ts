@@ -109,7 +109,7 @@ export const sharingKeys = {
   inbox: "i/",
   ownInbox: "y/",
   /** Who may verify a folder of ours; and one of others that we may. */
-  watch: "n/",
+  verifiers: "n/",
   ward: "v/",
   /** Followed by a writer and what guestKeys names. */
   guest: "o/",

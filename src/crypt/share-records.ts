@@ -24,10 +24,10 @@
  *   share/device   label of what stands for a device of the drive; context: its peer id
  */
 import { Reader, Writer } from "../base/bytes.ts";
-import type { Random } from "../base/random.ts";
 import { type OwnerId, type PersonId, type ShareId, bytesOfId, parseOwnerId, parseShareId }
   from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { Random } from "../base/random.ts";
 import { type Grant, type GrantKind, type Share, type ShareReader, type ShareWriter, grantKinds }
   from "../base/sharing.ts";
 import { openRecord, sealRecord, sealRecordOverheadBytes } from "./aead.ts";
@@ -79,7 +79,7 @@ export function readerKeyOf(secret: Uint8Array, share: ShareId, person: PersonId
 }
 
 /** Of the record that tells who may verify a folder. */
-export function watchIdOf(secret: Uint8Array, share: ShareId): ShareId {
+export function verifiersIdOf(secret: Uint8Array, share: ShareId): ShareId {
   const key = deriveKey(secret, "share/watch", bytesOfId(share));
   return parseShareId(key.toString("hex", 0, shareIdBytes));
 }

@@ -29,20 +29,20 @@ import { openRoot } from "../dag/root.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { wholeDrive } from "../transfer/groups/policies.ts";
 import type { Transfer } from "../transfer/transfer.ts";
-import { type ReadBlock, findFolder, policyNameAt } from "./following/folder.ts";
 import { pathText } from "./given/given-view.ts";
-import { Given, type GivenGuest, type Watched } from "./given/given.ts";
+import { Given, type GivenGuest, type Verified } from "./given/given.ts";
 import { givingDuties } from "./given/giving-duties.ts";
 import { Inboxes } from "./given/inboxes.ts";
 import { Keepers } from "./given/keepers.ts";
-import { Watches } from "./given/watches.ts";
+import { Verifiers } from "./given/verifiers.ts";
 import { Withdrawals } from "./given/withdrawals.ts";
 import { GuestDevices } from "./guests/guest-devices.ts";
-import { Written } from "./guests/written.ts";
+import { GuestHeads } from "./guests/guest-heads.ts";
 import { Dismissals } from "./mandates/dismissals.ts";
 import { Mandates } from "./mandates/mandates.ts";
 import { Contacts } from "./people/contacts.ts";
 import { Groups } from "./people/groups.ts";
+import { type ReadBlock, findFolder, policyNameAt } from "./records/folder-root.ts";
 import { personIdOf } from "./records/person-keys.ts";
 import { type PersonText, encodePerson } from "./records/person-text.ts";
 import type { Roster } from "./records/roster.ts";
@@ -122,8 +122,8 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const own = new OwnInboxes({ ...ours, keepersOf });
   const isGone = (device: PeerId): boolean => transfer.devices.isGone(device);
   const taken = new Taken({ ...ours, isGone, offers: () => own.offers() });
-  const watches = new Watches({
-    ...withMembers, watched: () => given.watched(),
+  const verifiers = new Verifiers({
+    ...withMembers, verified: () => given.verified(),
     groupsOf: (folder) => groupsOf(needs, folder),
   });
   const readable = () => taken.readable();
@@ -133,14 +133,14 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   });
   const dismissals = new Dismissals({ ...ours, readable, keepersOf });
   const wards = new Wards({ ...needs, keepersOf });
-  const written = new Written({ ...withMembers, guests, devicesOf, nameOf });
-  const rooms = [tied, withdrawals, contacts, groups, given, inboxes, watches, own, taken, wards];
+  const written = new GuestHeads({ ...withMembers, guests, devicesOf, nameOf });
+  const rooms = [tied, withdrawals, contacts, groups, given, inboxes, verifiers, own, taken, wards];
   for (const room of rooms) await room.open();
   return {
     ...givingDuties({ ...needs, contacts, groups, given, inboxes }),
     ...takingDuties({ taken, inboxes: own, wards, nameOf: ({ from }) => nameOf(from) }),
     steps: stepsOf({
-      tied, given, guestDevices, inboxes, watches, own, mandates, dismissals, wards, taken,
+      tied, given, guestDevices, inboxes, verifiers, own, mandates, dismissals, wards, taken,
       written, kin: { step: (signal) => taken.meetKin(signal) },
       writing: { step: (signal) => taken.write(signal) },
     }),
@@ -197,7 +197,7 @@ async function numbersIn({ transfer, keys }: SharingNeeds): Promise<Seen> {
 
 /** Those that were drawn for the policy that the folder goes by. */
 async function groupsOf(
-  { transfer, keys, read }: SharingNeeds, folder: Watched,
+  { transfer, keys, read }: SharingNeeds, folder: Verified,
 ): Promise<readonly GroupId[] | undefined> {
   const published = await transfer.published();
   if (published === undefined) return undefined;

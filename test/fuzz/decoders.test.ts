@@ -4,8 +4,8 @@
  * bounded time and a memory that the message's own length bounds. Whoever adds a decoder of what
  * a peer sends adds a line here.
  */
-import { test } from "tap";
 import { encode } from "@ipld/dag-cbor";
+import { test } from "tap";
 import { type Kind, isFault } from "../../src/base/errors.ts";
 import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId, ShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
@@ -57,7 +57,7 @@ import { decodeSharePayload, encodeSharePayload, grantText, parseGrantText }
 import { encodePerson, parsePerson } from "../../src/sharing/records/person-text.ts";
 import { decodeRoster, encodeRoster } from "../../src/sharing/records/roster.ts";
 import { decodeTold, encodeTold } from "../../src/sharing/records/told.ts";
-import { decodeWatch, encodeWatch } from "../../src/sharing/records/watch-payload.ts";
+import { decodeForVerifiers, encodeForVerifiers } from "../../src/sharing/records/verifiers-payload.ts";
 import { decodePage, decodePageBlock, decodePayload, encodePage, encodePageBlock, encodePayload }
   from "../../src/transfer/catalog/catalog-page.ts";
 import { TestGroup } from "../support/guard-group.ts";
@@ -314,8 +314,8 @@ const decoders: readonly Decoder[] = [
   },
   {
     name: "what a verifier is told", bytesMax: limits.records.headSealedBytesMax,
-    decode: decodeWatch,
-    valid: [encodeWatch([group, "ef".repeat(16) as GroupId])],
+    decode: decodeForVerifiers,
+    valid: [encodeForVerifiers([group, "ef".repeat(16) as GroupId])],
   },
   {
     name: "what a record says of its maker", bytesMax: limits.records.headSealedBytesMax,

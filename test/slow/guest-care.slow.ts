@@ -21,7 +21,7 @@ import { openRoot } from "../../src/dag/root.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { Notices } from "../../src/guard/notices.ts";
 import { Guests } from "../../src/node/guests.ts";
-import { findFolder, rootOf } from "../../src/sharing/following/folder.ts";
+import { findFolder, rootOf } from "../../src/sharing/records/folder-root.ts";
 import { Traffic } from "../../src/traffic/traffic.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { openGuestTree } from "../../src/tree/guest-tree.ts";

@@ -11,7 +11,7 @@ import type { GuestRoot, Share, ShareNetwork } from "../../src/base/sharing.ts";
 import { decodeShareAsk } from "../../src/crypt/share-records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import type { GivenGuest } from "../../src/sharing/given/given.ts";
-import { Written } from "../../src/sharing/guests/written.ts";
+import { GuestHeads } from "../../src/sharing/guests/guest-heads.ts";
 import { type Roster, noRoster } from "../../src/sharing/records/roster.ts";
 import type { ShareMaker } from "./share-maker.ts";
 import { MemoryBooks, ShiftedClock } from "./transfer-world.ts";
@@ -27,8 +27,8 @@ export class OwnerLooks {
   /** The further ones that the guest writes on. */
   devices: Roster = noRoster;
   readonly clock: ShiftedClock;
-  written: Written;
-  readonly #open: () => Written;
+  written: GuestHeads;
+  readonly #open: () => GuestHeads;
 
   constructor(
     maker: ShareMaker, guests: readonly GivenGuest[],
@@ -51,7 +51,7 @@ export class OwnerLooks {
         return answer.bytes;
       },
     } as unknown as PeerNetwork & ShareNetwork;
-    this.#open = () => new Written({
+    this.#open = () => new GuestHeads({
       books, person: maker.owner, clock, random: maker.random, log: silentLog, network,
       coder: openCoder(), read: async () => Buffer.alloc(0), members: () => peers,
       guests: () => this.guests, devicesOf: () => this.devices, nameOf: () => "Ben", roots: { written: takeIn },

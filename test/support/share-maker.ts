@@ -7,13 +7,13 @@ import type { Random } from "../../src/base/random.ts";
 import type { Grant, Share } from "../../src/base/sharing.ts";
 import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PersonKeys, personKeysOf, sealGrant } from "../../src/crypt/grants.ts";
-import { inboxIdOf, readerKeyOf, signGrant, signShare, watchIdOf, wrapKey }
+import { inboxIdOf, readerKeyOf, signGrant, signShare, verifiersIdOf, wrapKey }
   from "../../src/crypt/share-records.ts";
 import { type FolderRight, type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/write-right.ts";
 import { type InboxEntry, encodeInbox } from "../../src/sharing/records/inbox-payload.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "../../src/sharing/records/payload.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
-import { encodeWatch } from "../../src/sharing/records/watch-payload.ts";
+import { encodeForVerifiers } from "../../src/sharing/records/verifiers-payload.ts";
 
 export interface TestReader {
   readonly person: PersonId;
@@ -136,7 +136,7 @@ export class ShareMaker {
     const person = personIdOf(to);
     const { drive, random } = this;
     const { owner, shareSecret } = drive;
-    const share = watchIdOf(shareSecret, this.share);
+    const share = verifiersIdOf(shareSecret, this.share);
     const readerKey = readerKeyOf(shareSecret, share, person);
     const key = random.bytes(32);
     const grant = signGrant(this.owner, {
@@ -145,7 +145,7 @@ export class ShareMaker {
     });
     const record = signShare(drive, {
       share, sequence, publishedAtMs: 1e12 + sequence,
-      sealed: sealPayload(key, encodeWatch(groups), { owner, share, sequence }, random),
+      sealed: sealPayload(key, encodeForVerifiers(groups), { owner, share, sequence }, random),
       readers: [{
         person, expiresAtMs: limits.records.timeMsMax,
         key: wrapKey(readerKey, key, sequence, random),

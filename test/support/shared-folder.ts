@@ -9,7 +9,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { type RootRecord, openRoot } from "../../src/dag/root.ts";
-import { findFolder, rootOf } from "../../src/sharing/following/folder.ts";
+import { findFolder, rootOf } from "../../src/sharing/records/folder-root.ts";
 import type { TreeGuest } from "../../src/tree/guest-part.ts";
 import { openGuestTree } from "../../src/tree/guest-tree.ts";
 import type { Device } from "../../src/tree/state/devices.ts";

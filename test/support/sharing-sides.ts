@@ -16,7 +16,7 @@ import { openCoder } from "../../src/erasure/erasure.ts";
 import { type Giveaway, Given } from "../../src/sharing/given/given.ts";
 import { Inboxes } from "../../src/sharing/given/inboxes.ts";
 import { Keepers } from "../../src/sharing/given/keepers.ts";
-import { Watches } from "../../src/sharing/given/watches.ts";
+import { Verifiers } from "../../src/sharing/given/verifiers.ts";
 import type { Contact } from "../../src/sharing/people/contacts.ts";
 import { Groups } from "../../src/sharing/people/groups.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
@@ -111,20 +111,20 @@ export class GiverDevice {
       published: async () => this.#head(), isWithdrawing: () => false,
     });
     const inboxes = new Inboxes({ ...parts, inboxOf: (who) => given.inboxOf(who) });
-    const watches = new Watches({
-      ...parts, watched: () => given.watched(), groupsOf: async () => [keptBy],
+    const verifiers = new Verifiers({
+      ...parts, verified: () => given.verified(), groupsOf: async () => [keptBy],
     });
-    for (const room of [groups, given, inboxes, watches]) await room.open();
+    for (const room of [groups, given, inboxes, verifiers]) await room.open();
     await tied.hear(this.root, { isOurs: true });
     await tied.step();
-    return { tied, groups, given, inboxes, ...this.#doings({ given, inboxes, watches }) };
+    return { tied, groups, given, inboxes, ...this.#doings({ given, inboxes, verifiers }) };
   }
 
-  #doings({ given, inboxes, watches }: {
-    readonly given: Given; readonly inboxes: Inboxes; readonly watches: Watches;
+  #doings({ given, inboxes, verifiers }: {
+    readonly given: Given; readonly inboxes: Inboxes; readonly verifiers: Verifiers;
   }) {
     const tell = async () => {
-      for (const room of [given, inboxes, watches]) await room.step(never);
+      for (const room of [given, inboxes, verifiers]) await room.step(never);
     };
     const join = async (group: string, ...people: readonly Person[]) => {
       const ids = people.map(({ contact }) => contact.person);

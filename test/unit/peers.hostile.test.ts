@@ -2,8 +2,8 @@
  * Peers that lie, stall and flood. Each costs a stream or a call, within its time and a bounded
  * memory; the node goes on serving the others. Time is the test's own, so that nothing waits.
  */
-import type { Stream } from "@libp2p/interface";
 import { encode } from "@ipld/dag-cbor";
+import type { Stream } from "@libp2p/interface";
 import { test } from "tap";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { ShardId } from "../../src/base/ids.ts";

@@ -1,8 +1,8 @@
 /** `/hive/range/1.0.0` between real nodes: measuring, being asked, and what is refused. */
+import { setTimeout as delay } from "node:timers/promises";
 import { encode } from "@ipld/dag-cbor";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
-import { setTimeout as delay } from "node:timers/promises";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";

@@ -1,10 +1,10 @@
 /**
  * Slots and the records that a node keeps for the DHT: pure, with a clock and strangers of its own.
  */
-import { test } from "tap";
 import { Libp2pRecord } from "@libp2p/record";
 import { Key } from "interface-datastore";
 import { base32 } from "multiformats/bases/base32";
+import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Offer } from "../../src/base/records.ts";

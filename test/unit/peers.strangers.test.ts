@@ -2,8 +2,8 @@
  * What strangers may cost a node: by key and by address prefix, over time and at once. Pure parts
  * with a clock of their own, then real nodes.
  */
-import { test } from "tap";
 import type { Connection, Stream } from "@libp2p/interface";
+import { test } from "tap";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { HiveError, isFault } from "../../src/base/errors.ts";
 import { type PeerId, type ShardId, parseOwnerId } from "../../src/base/ids.ts";
@@ -16,13 +16,13 @@ import { signOffer } from "../../src/crypt/records.ts";
 import { rollHost } from "../../src/node/roll-host.ts";
 import { Book } from "../../src/peers/acquaintance/book.ts";
 import { Door } from "../../src/peers/answering/door.ts";
-import { Strangers } from "../../src/peers/answering/strangers.ts";
 import { Holding, JointHolding } from "../../src/peers/answering/holding.ts";
+import { Strangers } from "../../src/peers/answering/strangers.ts";
 import { Link } from "../../src/peers/asking/link.ts";
 import { Links } from "../../src/peers/asking/links.ts";
+import { prefixOf } from "../../src/peers/connection/prefix.ts";
 import { FrameDecoder } from "../../src/peers/wire/frame.ts";
 import { encodeHello, encodeRequest, parseAnswer, parseList } from "../../src/peers/wire/message.ts";
-import { prefixOf } from "../../src/peers/connection/prefix.ts";
 import { Rolls } from "../../src/vault/rolls.ts";
 import { EvilPeer, send } from "../support/evil-peer.ts";
 import { faultOf } from "../support/faults.ts";

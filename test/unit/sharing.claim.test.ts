@@ -11,7 +11,7 @@ import { personKeysOf } from "../../src/crypt/grants.ts";
 import { decodeShareAsk } from "../../src/crypt/share-records.ts";
 import { parseRoot } from "../../src/dag/root.ts";
 import { SharedFolders } from "../../src/shared/folders.ts";
-import { rootOf } from "../../src/sharing/following/folder.ts";
+import { rootOf } from "../../src/sharing/records/folder-root.ts";
 import { Claim } from "../../src/sharing/writing/claim.ts";
 import { faultOf } from "../support/faults.ts";
 import { PooledStore } from "../support/merge-devices.ts";

@@ -14,7 +14,7 @@ import { decodeShareAsk, encodeShareAsk, parseGrant, parseShare, readerKeyOf }
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openPage, pageKey } from "../../src/dag/pages.ts";
 import { openRoot } from "../../src/dag/root.ts";
-import { findFolder, rootOf } from "../../src/sharing/following/folder.ts";
+import { findFolder, rootOf } from "../../src/sharing/records/folder-root.ts";
 import { isLink, linkNeedsPassphrase, linkText, openLink } from "../../src/sharing/records/link.ts";
 import { openShare, takeGrant } from "../../src/sharing/records/opened.ts";
 import { type SharePayload, decodeSharePayload, encodeSharePayload, grantText, parseGrantText }

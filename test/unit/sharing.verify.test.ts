@@ -13,14 +13,14 @@ import type { ShareHost, Ward } from "../../src/base/sharing.ts";
 import { openOnce, openRecord } from "../../src/crypt/aead.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { deriveKey } from "../../src/crypt/keys.ts";
-import { encodeShareAsk, parseShare, signShare, unwrapKey, watchIdOf }
+import { encodeShareAsk, parseShare, signShare, unwrapKey, verifiersIdOf }
   from "../../src/crypt/share-records.ts";
 import { writeRightOf } from "../../src/crypt/write-right.ts";
 import { openPage, pageKey } from "../../src/dag/pages.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
-import { openShare, openWatch, takeGrant } from "../../src/sharing/records/opened.ts";
+import { openShare, openForVerifier, takeGrant } from "../../src/sharing/records/opened.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
-import { decodeWatch, encodeWatch } from "../../src/sharing/records/watch-payload.ts";
+import { decodeForVerifiers, encodeForVerifiers } from "../../src/sharing/records/verifiers-payload.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
@@ -153,7 +153,7 @@ test("lost shards are brought back by who may verify, without a key, while the o
     };
     const first = maker.watch(ben, 1, groups);
     await tell(first.record.bytes);
-    const { groups: told } = openWatch(takeGrant(ben, first.grant), first.record.bytes, 0);
+    const { groups: told } = openForVerifier(takeGrant(ben, first.grant), first.record.bytes, 0);
     const ward: Ward = {
       name: "photos", owner: world.keys.owner, groups: told, keepers: members.slice(0, 2),
       isTended: true,
@@ -187,12 +187,12 @@ test("what verifiers are told has the bytes that it always had", async (t) => {
   const { written, maker, reader, grant, record, wrong } =
     letterVectors("sharing-watch.json", random);
   t.equal(maker.share, written.folder);
-  t.equal(watchIdOf(maker.drive.shareSecret, maker.share), written.share);
+  t.equal(verifiersIdOf(maker.drive.shareSecret, maker.share), written.share);
   t.equal(grant.gives, "verify");
-  const { groups } = openWatch(takeGrant(reader, grant), record, 0);
+  const { groups } = openForVerifier(takeGrant(reader, grant), record, 0);
   t.strictSame([...groups], ["ab".repeat(16), "cd".repeat(16)] as GroupId[]);
-  t.equal(encodeWatch([...groups]).toString("hex"), written.payload);
+  t.equal(encodeForVerifiers([...groups]).toString("hex"), written.payload);
   for (const { payload, comment } of wrong) {
-    t.equal(await faultOf(() => decodeWatch(payload)), "Corrupt", comment);
+    t.equal(await faultOf(() => decodeForVerifiers(payload)), "Corrupt", comment);
   }
 });

@@ -15,7 +15,7 @@ import { type Inode, type PageTree, type Xattrs, encodeXattrs, fileType, noTree,
 import { markOf } from "../../src/dag/marks.ts";
 import { keyMax, newPage, pageKey, sealPage } from "../../src/dag/pages.ts";
 import { nextItem } from "../../src/dag/search.ts";
-import { rootOf } from "../../src/sharing/following/folder.ts";
+import { rootOf } from "../../src/sharing/records/folder-root.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { Bounds, mostOfGuest, mostOfOwner } from "../../src/tree/merge/bounds.ts";
 import { outcomeOf } from "../support/faults.ts";

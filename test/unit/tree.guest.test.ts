@@ -13,7 +13,7 @@ import { type Inode, type PageTree, fileType, noTree } from "../../src/dag/inode
 import { type Seen, markOf } from "../../src/dag/marks.ts";
 import { newPage } from "../../src/dag/pages.ts";
 import { sharingOf } from "../../src/drive/sharing.ts";
-import { rootOf } from "../../src/sharing/following/folder.ts";
+import { rootOf } from "../../src/sharing/records/folder-root.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
 import { act, textsIn } from "../support/folder-acts.ts";

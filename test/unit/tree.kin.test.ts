@@ -8,7 +8,7 @@ import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { markOf } from "../../src/dag/marks.ts";
 import { parseRoot } from "../../src/dag/root.ts";
-import { rootOf } from "../../src/sharing/following/folder.ts";
+import { rootOf } from "../../src/sharing/records/folder-root.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
 import { act, textsIn } from "../support/folder-acts.ts";

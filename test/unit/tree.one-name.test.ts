@@ -9,7 +9,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
-import { findFolder, rootOf } from "../../src/sharing/following/folder.ts";
+import { findFolder, rootOf } from "../../src/sharing/records/folder-root.ts";
 import { openBorrowedTree } from "../../src/tree/borrowed.ts";
 import { checkTree } from "../../src/tree/check/check.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";

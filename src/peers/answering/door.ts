@@ -10,11 +10,11 @@ import { type PeerId, parsePeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Meter } from "../asking/pipe.ts";
-import type { Request } from "../wire/message.ts";
 import { prefixOf } from "../connection/prefix.ts";
-import { type Cost, type Stranger, Strangers } from "./strangers.ts";
+import type { Request } from "../wire/message.ts";
 import { PayloadRooms } from "./payload-rooms.ts";
 import { serve } from "./serve.ts";
+import { type Cost, type Stranger, Strangers } from "./strangers.ts";
 
 export interface DoorNeeds {
   readonly clock: Clock;

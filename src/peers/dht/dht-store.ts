@@ -4,9 +4,9 @@
  * prefix brought makes room among itself, and into a slot a peer puts its own offer only. Nothing
  * that is no record of ours is kept.
  */
-import { BaseDatastore } from "datastore-core";
 import { NotFoundError } from "@libp2p/interface";
 import { Libp2pRecord } from "@libp2p/record";
+import { BaseDatastore } from "datastore-core";
 import { base32 } from "multiformats/bases/base32";
 import { sameBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";

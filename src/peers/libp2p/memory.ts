@@ -2,8 +2,8 @@
  * What libp2p and the DHT remember of others (peer addresses, DHT records), in memory and bounded:
  * the entry that was written longest ago makes room. What must outlive a restart is in the book.
  */
-import { BaseDatastore } from "datastore-core";
 import { NotFoundError } from "@libp2p/interface";
+import { BaseDatastore } from "datastore-core";
 import { limits } from "../../base/limits.ts";
 
 type Key = Parameters<BaseDatastore["get"]>[0];

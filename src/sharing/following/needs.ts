@@ -7,7 +7,7 @@ import type { Random } from "../../base/random.ts";
 import type { ShareNetwork } from "../../base/sharing.ts";
 import type { PersonKeys } from "../../crypt/grants.ts";
 import type { Coder } from "../../erasure/erasure.ts";
-import type { ReadBlock } from "./folder.ts";
+import type { ReadBlock } from "../records/folder-root.ts";
 
 export interface FollowingNeeds {
   readonly books: KeyValue;

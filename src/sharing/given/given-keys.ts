@@ -1,6 +1,6 @@
 /** What each reader of a folder is given, from the drive's secret for shares: pure. */
 import type { PersonId, ShareId } from "../../base/ids.ts";
-import { readerKeyOf, watchIdOf } from "../../crypt/share-records.ts";
+import { readerKeyOf, verifiersIdOf } from "../../crypt/share-records.ts";
 import { type FolderRight, type RightPlace, writeRightOf, writeSecretOf }
   from "../../crypt/write-right.ts";
 
@@ -27,9 +27,9 @@ export function rightFor(shareSecret: Uint8Array, place: RightPlace): FolderRigh
 }
 
 /** What one who verifies is given: the key to what tells her where to look, and no more. */
-export function watchFor(
+export function grantedToVerifier(
   shareSecret: Uint8Array, { share, person }: Omit<ReaderPlace, "right">,
 ): { readonly share: ShareId; readonly secret: Buffer } {
-  const watch = watchIdOf(shareSecret, share);
-  return { share: watch, secret: readerKeyOf(shareSecret, watch, person) };
+  const letter = verifiersIdOf(shareSecret, share);
+  return { share: letter, secret: readerKeyOf(shareSecret, letter, person) };
 }

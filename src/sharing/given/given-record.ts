@@ -16,7 +16,7 @@ import { treeKeys } from "../../dag/keys.ts";
 import type { Seen } from "../../dag/marks.ts";
 import { openRoot, parseRoot } from "../../dag/root.ts";
 import type { Published } from "../../transfer/heads/publish.ts";
-import { type ReadBlock, findFolder, rootOf } from "../following/folder.ts";
+import { type ReadBlock, findFolder, rootOf } from "../records/folder-root.ts";
 import { decodeSharePayload, encodeSharePayload } from "../records/payload.ts";
 import type { GivenPlace } from "./given-books.ts";
 import type { GivenTie } from "./given-ties.ts";

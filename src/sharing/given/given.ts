@@ -22,7 +22,7 @@ import type { InboxEntry } from "../records/inbox-payload.ts";
 import { personIdOf } from "../records/person-keys.ts";
 import { decodePath, renewalKey } from "./given-books.ts";
 import { GivenFolders, type GivenFoldersNeeds } from "./given-folders.ts";
-import { rightFor, secretFor, watchFor } from "./given-keys.ts";
+import { rightFor, secretFor, grantedToVerifier } from "./given-keys.ts";
 import { GivenTending, type GivenTendingNeeds } from "./given-tending.ts";
 import { folderTie } from "./given-ties.ts";
 import { type GivenFacts, nameOfFolder, pathText, viewOf } from "./given-view.ts";
@@ -47,7 +47,7 @@ export interface GivenGuest {
   readonly right: FolderRight;
 }
 
-export interface Watched extends Pick<GivenShare, "share" | "ino" | "path"> {
+export interface Verified extends Pick<GivenShare, "share" | "ino" | "path"> {
   readonly verifiers: readonly Verifier[];
 }
 
@@ -95,7 +95,7 @@ export class Given {
     const isVerifier = asked.gives === "verify";
     const right = rights.get(person) ?? 0;
     const what = isVerifier
-      ? watchFor(shareSecret, { share, person })
+      ? grantedToVerifier(shareSecret, { share, person })
       : { share, secret: secretFor(shareSecret, { share, person, right }) };
     const gives = isVerifier ? "verify" : right > 0 ? "write" : "read";
     return this.#sign({ ...what, gives, name: nameOfFolder(asked.path) }, to);
@@ -110,7 +110,7 @@ export class Given {
   }
 
   /** Who verifies which folder; nobody, of one that had some before. */
-  watched(): readonly Watched[] {
+  verified(): readonly Verified[] {
     return this.#folders.all().map((giving) => {
       const { share, ino, path } = giving.given;
       return { share, ino, path, verifiers: giving.verifiers() };

@@ -15,7 +15,7 @@ import { type SharePayload, decodeSharePayload, openPayload } from "./payload.ts
 import { personIdOf } from "./person-keys.ts";
 import { type Roster, decodeRoster } from "./roster.ts";
 import { decodeTold } from "./told.ts";
-import { decodeWatch } from "./watch-payload.ts";
+import { decodeForVerifiers } from "./verifiers-payload.ts";
 
 /** Whose folder it is, who gave it, and where to look for it first. */
 export type Source = Pick<Grant, "owner" | "share" | "from" | "peers">;
@@ -41,7 +41,7 @@ export interface OpenedInbox {
   readonly entries: readonly InboxEntry[];
 }
 
-export interface OpenedWatch {
+export interface OpenedLetter {
   readonly record: Share;
   readonly groups: ReadonlySet<GroupId>;
 }
@@ -95,9 +95,11 @@ export function openInbox(held: Opener, bytes: Uint8Array, newestKnown: number):
 }
 
 /** The groups that keep what one may verify. */
-export function openWatch(held: Opener, bytes: Uint8Array, newestKnown: number): OpenedWatch {
+export function openForVerifier(
+  held: Opener, bytes: Uint8Array, newestKnown: number,
+): OpenedLetter {
   const { record, opened } = openRecordOf(held, bytes, newestKnown);
-  return { record, groups: decodeWatch(opened) };
+  return { record, groups: decodeForVerifiers(opened) };
 }
 
 /** On which devices somebody writes by a right. */

@@ -14,23 +14,23 @@ import type { Grant, Ward } from "../../base/sharing.ts";
 import type { WardView } from "../../base/views/sharing.ts";
 import { parseGrant } from "../../crypt/share-records.ts";
 import { Follower, askNewer, dueOf } from "../following/follower.ts";
-import { type Held, type OpenedWatch, openWatch, takeGrant } from "../records/opened.ts";
+import { type Held, type OpenedLetter, openForVerifier, takeGrant } from "../records/opened.ts";
 import type { OwnInboxesNeeds } from "./own-inboxes.ts";
 
 /** As it takes to follow an inbox; unlike that, it is this device's own. */
 export type WardsNeeds = Omit<OwnInboxesNeeds, "tied" | "self">;
 
-interface Watching {
+interface Followed {
   readonly name: string;
   readonly grant: Grant;
   readonly held: Held;
   readonly follower: Follower;
-  opened: OpenedWatch | undefined;
+  opened: OpenedLetter | undefined;
 }
 
 export class Wards {
   readonly #needs: WardsNeeds;
-  #all: readonly Watching[] = [];
+  #all: readonly Followed[] = [];
 
   constructor(needs: WardsNeeds) {
     this.#needs = needs;
@@ -42,7 +42,7 @@ export class Wards {
       const [name, grant, record] = [reader.bytes().toString(), reader.bytes(), reader.bytes()];
       reader.end();
       const one = this.#begin(name, parseGrant(grant));
-      if (record.length > 0) one.opened = openWatch(one.held, record, 0);
+      if (record.length > 0) one.opened = openForVerifier(one.held, record, 0);
     }
   }
 
@@ -89,13 +89,13 @@ export class Wards {
     return "busy";
   }
 
-  #begin(name: string, grant: Grant): Watching {
+  #begin(name: string, grant: Grant): Followed {
     const { person } = this.#needs;
     const follower = new Follower(this.#needs, {
       members: () => this.#needs.keepersOf(grant.owner), first: grant.peers,
     });
     const held = takeGrant(person, grant);
-    const one: Watching = { name, grant, held, follower, opened: undefined };
+    const one: Followed = { name, grant, held, follower, opened: undefined };
     this.#all = [...this.#all, one];
     return one;
   }
@@ -104,17 +104,17 @@ export class Wards {
     return [...new Set([...this.#needs.keepersOf(owner), ...peers])];
   }
 
-  async #ask(one: Watching, peer: PeerId, signal: AbortSignal): Promise<void> {
+  async #ask(one: Followed, peer: PeerId, signal: AbortSignal): Promise<void> {
     const { grant, held, opened } = one;
     const known = opened?.record.sequence ?? 0;
     const answer = await askNewer(this.#needs.network, { grant, known, peer }, signal);
     if (answer === undefined) return;
-    one.opened = openWatch(held, answer, known);
+    one.opened = openForVerifier(held, answer, known);
     await this.#keep(one);
   }
 
   /** One that was forgotten meanwhile stays so. */
-  async #keep(one: Watching): Promise<void> {
+  async #keep(one: Followed): Promise<void> {
     if (!this.#all.includes(one)) return;
     const writer = new Writer(4096).bytes(Buffer.from(one.name)).bytes(one.grant.bytes);
     writer.bytes(one.opened?.record.bytes ?? Buffer.alloc(0));

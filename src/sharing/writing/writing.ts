@@ -23,7 +23,7 @@ import { treeKeys } from "../../dag/keys.ts";
 import { openRoot } from "../../dag/root.ts";
 import type { Published } from "../../transfer/heads/publish.ts";
 import type { Transfer } from "../../transfer/transfer.ts";
-import { rootOf } from "../following/folder.ts";
+import { rootOf } from "../records/folder-root.ts";
 import { signGuestRecord } from "../records/guest-record.ts";
 import type { Source } from "../records/opened.ts";
 import { type SharePayload, encodeSharePayload } from "../records/payload.ts";

@@ -23,7 +23,7 @@ import type { OpenedShare } from "../records/opened.ts";
 import { personIdOf } from "../records/person-keys.ts";
 import type { Roster } from "../records/roster.ts";
 
-export interface WrittenNeeds extends FollowingNeeds {
+export interface GuestHeadsNeeds extends FollowingNeeds {
   readonly roots: Pick<SharedRoots, "written">;
   /** Whoever keeps this drive's shards. */
   readonly members: () => readonly PeerId[];
@@ -49,11 +49,11 @@ interface Device {
 
 type Wrote = Pick<GivenRow, "wroteAt" | "trouble" | "devices">;
 
-export class Written {
-  readonly #needs: WrittenNeeds;
+export class GuestHeads {
+  readonly #needs: GuestHeadsNeeds;
   #following = new Map<string, Following>();
 
-  constructor(needs: WrittenNeeds) {
+  constructor(needs: GuestHeadsNeeds) {
     this.#needs = needs;
   }
 

@@ -12,14 +12,14 @@ import { limits } from "../../base/limits.ts";
 const version = 1;
 const groupIdBytes = 16;
 
-export function encodeWatch(groups: readonly GroupId[]): Buffer {
+export function encodeForVerifiers(groups: readonly GroupId[]): Buffer {
   const writer = new Writer(KiB).u8(version).varint(groups.length);
   for (const group of groups) writer.hex(group);
   return writer.finish();
 }
 
-export function decodeWatch(bytes: Uint8Array): ReadonlySet<GroupId> {
-  const reader = new Reader(bytes, "share.watch");
+export function decodeForVerifiers(bytes: Uint8Array): ReadonlySet<GroupId> {
+  const reader = new Reader(bytes, "share.verifiers");
   if (reader.u8() !== version) throw reader.corrupt("version");
   const count = reader.varint();
   if (count > limits.transfer.groupsMax) throw reader.corrupt("groups");

@@ -10,40 +10,40 @@ import { sharingKeys } from "../../base/book-keys.ts";
 import { isFault } from "../../base/errors.ts";
 import { type GroupId, type ShareId, parseShareId } from "../../base/ids.ts";
 import { describe } from "../../base/log.ts";
-import { watchIdOf } from "../../crypt/share-records.ts";
-import { encodeWatch } from "../records/watch-payload.ts";
+import { verifiersIdOf } from "../../crypt/share-records.ts";
+import { encodeForVerifiers } from "../records/verifiers-payload.ts";
 import { Letter, type LetterNeeds, encodeNumber, numbersIn } from "../telling/letter.ts";
-import type { Watched } from "./given.ts";
+import type { Verified } from "./given.ts";
 
-export interface WatchesNeeds extends LetterNeeds {
+export interface VerifiersNeeds extends LetterNeeds {
   readonly books: KeyValue;
-  readonly watched: () => readonly Watched[];
+  readonly verified: () => readonly Verified[];
   /** Those that keep this folder; undefined while it is not with peers. */
-  readonly groupsOf: (folder: Watched) => Promise<readonly GroupId[] | undefined>;
+  readonly groupsOf: (folder: Verified) => Promise<readonly GroupId[] | undefined>;
 }
 
-export class Watches {
-  readonly #needs: WatchesNeeds;
+export class Verifiers {
+  readonly #needs: VerifiersNeeds;
   readonly #letters = new Map<ShareId, Letter>();
 
-  constructor(needs: WatchesNeeds) {
+  constructor(needs: VerifiersNeeds) {
     this.#needs = needs;
   }
 
   async open(): Promise<void> {
-    const numbers = numbersIn(this.#needs.books, sharingKeys.watch, "sharing.watch");
+    const numbers = numbersIn(this.#needs.books, sharingKeys.verifiers, "sharing.verifiers");
     for await (const [key, sequence] of numbers) this.#begin(parseShareId(key), sequence);
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const watched = this.#needs.watched();
-    await this.#endOthers(new Set(watched.map(({ share }) => share)), signal);
-    for (const folder of watched) {
+    const verified = this.#needs.verified();
+    await this.#endOthers(new Set(verified.map(({ share }) => share)), signal);
+    for (const folder of verified) {
       try {
         await this.#tell(folder, signal);
       } catch (error) {
         if (!isFault(error)) throw error;
-        this.#needs.log.debug("sharing.watch", { why: describe(error) });
+        this.#needs.log.debug("sharing.verifiers", { why: describe(error) });
       }
     }
     return "idle";
@@ -53,15 +53,15 @@ export class Watches {
   async #endOthers(shared: ReadonlySet<ShareId>, signal: AbortSignal): Promise<void> {
     for (const [share, letter] of this.#letters) {
       if (shared.has(share)) continue;
-      await letter.tell([], encodeWatch([]), signal);
+      await letter.tell([], encodeForVerifiers([]), signal);
       if (!letter.isClosed) continue;
-      await this.#needs.books.delete(sharingKeys.watch + share);
+      await this.#needs.books.delete(sharingKeys.verifiers + share);
       this.#letters.delete(share);
     }
   }
 
   /** Of whom nobody is told that never was one, and everybody whose last one went. */
-  async #tell(folder: Watched, signal: AbortSignal): Promise<void> {
+  async #tell(folder: Verified, signal: AbortSignal): Promise<void> {
     const { share } = folder;
     const readers = folder.verifiers;
     const known = this.#letters.get(share);
@@ -69,14 +69,14 @@ export class Watches {
     const groups = readers.length === 0 ? [] : await this.#needs.groupsOf(folder);
     if (groups === undefined) return;
     const letter = known ?? this.#begin(share, 0);
-    await letter.tell(readers, encodeWatch([...groups].sort()), signal);
+    await letter.tell(readers, encodeForVerifiers([...groups].sort()), signal);
   }
 
   #begin(share: ShareId, sequence: number): Letter {
     const { books, keys } = this.#needs;
     const letter = new Letter(this.#needs, {
-      share: watchIdOf(keys.shareSecret, share), sequence,
-      keep: (next) => books.put(sharingKeys.watch + share, encodeNumber(next)),
+      share: verifiersIdOf(keys.shareSecret, share), sequence,
+      keep: (next) => books.put(sharingKeys.verifiers + share, encodeNumber(next)),
     });
     this.#letters.set(share, letter);
     return letter;
