@@ -20,8 +20,8 @@ import { diskFault } from "./disk/faults.ts";
 import { compareClosed, readClosed, removeClosed, writeClosed } from "./index/closed.ts";
 import { type LevelTable, type Mending, openLevel, untilMended } from "./index/level.ts";
 import type { Books } from "./index/records.ts";
-import { type Report, newReport } from "./index/report.ts";
 import { openJournal } from "./journal/journal-open.ts";
+import { type Report, newReport } from "./report.ts";
 import { readPins } from "./room/retention.ts";
 import type { BlockCheck, BlockCheckOptions } from "./start/check.ts";
 import { removeClones } from "./start/clone.ts";
@@ -31,7 +31,7 @@ import { Store } from "./store.ts";
 export { type OpenKeyValue, openKeyValue } from "./index/key-value.ts";
 export { type Clone, cloneCache, cloneKeyValue, removeClones } from "./start/clone.ts";
 export { type BlockCheck } from "./start/check.ts";
-export { type Report } from "./index/report.ts";
+export { type Report } from "./report.ts";
 export { type PlacedSource, readAside } from "./blocks/side-reading.ts";
 
 export interface Cache extends DriveStore, PlacedSource, AsyncDisposable {

@@ -1,12 +1,12 @@
 /** The rooms of a node, built and introduced to each other; whoever closes the parts ends them. */
 import { type Agent, openAgent } from "../agent/agent.ts";
+import { wardReach } from "../agent/asking/ward-reach.ts";
 import { openGuardian } from "../agent/guard/guardian.ts";
 import { GivingUp } from "../agent/leaving/giving-up.ts";
 import { Leaving } from "../agent/leaving/leaving.ts";
 import { LettingGo } from "../agent/leaving/letting-go.ts";
 import { Shedding } from "../agent/leaving/shedding.ts";
 import { Tending } from "../agent/mending/tending.ts";
-import { wardReach } from "../agent/mending/ward-reach.ts";
 import { agentKeys } from "../base/book-keys.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { type Clock, systemClock as clock } from "../base/clock.ts";

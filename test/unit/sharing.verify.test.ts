@@ -3,8 +3,8 @@
  * holders keep, whether its owner is there or not, and nothing that she has opens any of it.
  */
 import { test } from "tap";
+import { wardReach } from "../../src/agent/asking/ward-reach.ts";
 import { Tending } from "../../src/agent/mending/tending.ts";
-import { wardReach } from "../../src/agent/mending/ward-reach.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { GroupId, OwnerId, PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";

@@ -23,6 +23,11 @@ export interface ReachNeeds {
   readonly random: Random;
 }
 
+/** What it takes to look after a segment, whether as a fellow or as one who verifies it. */
+export type CareReach = Pick<
+  Reach, "self" | "isDead" | "isFresh" | "isThere" | "known" | "ask" | "read" | "store"
+>;
+
 export class Reach {
   readonly #needs: ReachNeeds;
   readonly #answers: GuardHost;

@@ -1,6 +1,6 @@
 /**
- * Asks holders of much for random leaves of all that they keep of this drive (sampling.ts has the
- * measure), and remembers who was proven so, and when. Keys of the agent's books:
+ * Asks holders of much for random leaves of all that they keep of this drive (sample-pace.ts has
+ * the measure), and remembers who was proven so, and when. Keys of the agent's books:
  *
  *   q/PEER  when it was last asked, right leaves in a row, since when, and when it was last proven
  */
@@ -12,8 +12,8 @@ import { type PeerId, parsePeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { SegmentState } from "../../transfer/books.ts";
-import { type Load, type Pace, type Sampled } from "./sampling.ts";
-import { isDue, loadsOf, neverSampled, paceOf, sampledNow } from "./sampling.ts";
+import { type Load, type Pace, type Sampled } from "./sample-pace.ts";
+import { isDue, loadsOf, neverSampled, paceOf, sampledNow } from "./sample-pace.ts";
 
 export interface SamplesNeeds {
   readonly network: PeerNetwork;

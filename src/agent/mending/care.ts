@@ -1,10 +1,10 @@
 /**
  * One segment, looked at and mended by somebody without a key: every seat is asked for its shard,
  * and what the plan says (plan.ts) is brought home as an owner's own agent would bring it
- * (bring.ts). Every shard that is read or made is checked against the root that the owner signed,
- * and the holder checks it again. Members of a group do so, and people whom an owner lets verify a
- * folder; nothing is dropped, and nothing decided. Who has no room is left alone for a while: each
- * segment that is his due would cost k reads for nothing.
+ * (transfer/placed/bring.ts). Every shard that is read or made is checked against the root that the
+ * owner signed, and the holder checks it again. Members of a group do so, and people whom an owner
+ * lets verify a folder; nothing is dropped, and nothing decided. Who has no room is left alone for
+ * a while: each segment that is his due would cost k reads for nothing.
  */
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
@@ -19,13 +19,11 @@ import { seatOfShard } from "../../placement/seats.ts";
 import { bringHome } from "../../transfer/placed/bring.ts";
 import { gather } from "../../transfer/reads/gather.ts";
 import type { Answer, Berth } from "../asking/ask.ts";
-import type { Reach } from "../asking/guard-reach.ts";
+import type { CareReach } from "../asking/guard-reach.ts";
 import { type Mend, type Placed, firstSegments, planRepair } from "./plan.ts";
 
 export interface CareNeeds {
-  readonly reach: Pick<
-    Reach, "self" | "isDead" | "isFresh" | "isThere" | "known" | "ask" | "read" | "store"
-  >;
+  readonly reach: CareReach;
   readonly coder: Coder;
   readonly clock: Clock;
   readonly log: Log;

@@ -8,7 +8,7 @@ import type { Cid } from "../../base/ids.ts";
 import type { BlockLog } from "../files/block-log.ts";
 import { BlockEntry, marks } from "../files/entry.ts";
 import type { Catalog } from "../index/catalog.ts";
-import type { Report } from "../index/report.ts";
+import type { Report } from "../report.ts";
 
 interface Needs {
   readonly catalog: Catalog;

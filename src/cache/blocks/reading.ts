@@ -11,7 +11,7 @@ import type { Maybe } from "../../base/step.ts";
 import { type BlockEntry, marks } from "../files/entry.ts";
 import { headerBytes, matches } from "../files/frame.ts";
 import type { Catalog } from "../index/catalog.ts";
-import type { Report } from "../index/report.ts";
+import type { Report } from "../report.ts";
 
 interface Needs {
   readonly catalog: Catalog;

@@ -12,7 +12,7 @@ import type { BlockFile } from "../files/block-file.ts";
 import type { BlockLog } from "../files/block-log.ts";
 import { type BlockEntry, marks } from "../files/entry.ts";
 import type { Catalog } from "../index/catalog.ts";
-import type { Report } from "../index/report.ts";
+import type { Report } from "../report.ts";
 import { chooseVictim, freeableBytes } from "./victim.ts";
 
 interface Needs {

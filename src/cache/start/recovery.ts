@@ -21,7 +21,7 @@ import {
   formatNumber, parseBlockKey, parseBooks, parseCommit, parseNumber, parsePlace, publishedKey,
   rootKey,
 } from "../index/records.ts";
-import type { Report } from "../index/report.ts";
+import type { Report } from "../report.ts";
 import { readTail } from "./tail.ts";
 
 export interface Recovered {

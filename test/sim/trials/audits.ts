@@ -2,7 +2,7 @@
  * What audits cost a holder, and what they find. Paces, challenges and answers are the product's
  * own, and the bytes of a real answer are counted.
  */
-import { type Pace, paceOf } from "../../../src/agent/audits/sampling.ts";
+import { type Pace, paceOf } from "../../../src/agent/audits/sample-pace.ts";
 import { GiB } from "../../../src/base/bytes.ts";
 import type { PeerId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";

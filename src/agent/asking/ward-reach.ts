@@ -9,8 +9,8 @@ import type { OwnerId, PeerId } from "../../base/ids.ts";
 import type { PeerNetwork, Requester, ShardHost } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import { shardIdOf } from "../../crypt/merkle.ts";
-import { askHolder } from "../asking/ask.ts";
-import type { CareNeeds } from "./care.ts";
+import { askHolder } from "./ask.ts";
+import type { CareReach } from "./guard-reach.ts";
 
 export interface WardReachNeeds {
   readonly network: PeerNetwork;
@@ -21,11 +21,11 @@ export interface WardReachNeeds {
   readonly random: Random;
 }
 
-export function wardReach(needs: WardReachNeeds): CareNeeds["reach"] {
+export function wardReach(needs: WardReachNeeds): CareReach {
   const { network, host, clock } = needs;
   const { self } = network;
   const from = (): Requester => ({ peer: self, owners: needs.acting() });
-  const known: CareNeeds["reach"]["known"] = () => {
+  const known: CareReach["known"] = () => {
     const own = { offer: network.offer(), online: true, roundTripMs: 0, lastSeenMs: clock.now() };
     return [own, ...network.peers()];
   };

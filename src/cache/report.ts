@@ -1,5 +1,5 @@
 /** What went wrong with the disk, and what the cache did: counts that `hive status` shows. */
-import type { Mending } from "./level.ts";
+import type { Mending } from "./index/level.ts";
 
 export interface Report {
   /** Blocks whose bytes were not what they must be, found by a read, a move or a check. */

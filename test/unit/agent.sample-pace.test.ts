@@ -1,7 +1,7 @@
 /** Sampled audits: what they cost a holder of much, what they prove, and what they find. */
 import { test } from "tap";
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
-import { neverSampled, paceOf, sampledNow } from "../../src/agent/audits/sampling.ts";
+import { neverSampled, paceOf, sampledNow } from "../../src/agent/audits/sample-pace.ts";
 import { GiB, MiB } from "../../src/base/bytes.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import type { SampleProved, ServiceTally } from "../../src/base/ledger.ts";
@@ -17,7 +17,7 @@ import { MemoryBooks, ShiftedClock, type World, makeBlocks } from "../support/tr
 import { makeVaultWorld, openWorld } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.sampling.test.ts`;
+const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.sample-pace.test.ts`;
 const hourMs = 3_600_000;
 const { samples, auditRestMsMax } = limits.proofs;
 
