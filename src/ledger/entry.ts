@@ -2,7 +2,7 @@
  * An entry of a ledger: one peer's word, against its own interest, of all that another has done for
  * it, and the other's signature under it. Nobody writes down what he has done himself.
  *
- *   admission   a record (envelope.ts) of kind "admission", signed by the client:
+ *   admission   a record (crypt/envelope.ts) of kind "admission", signed by the client:
  *               server client book number last at kept watched repaired sent
  *   acceptance  Ed25519 of "hive/acceptance/1" || 0x00 || the admission's bytes, by the server
  *   entry       DAG-CBOR [admission, acceptance]
