@@ -243,3 +243,23 @@ test("a copy of what was sealed in an earlier era counts as old", async (t) => {
   isNew(t, before, after, "/shared");
   isNew(t, second, after, "/shared/copy");
 });
+
+test("what is put back from before somebody was shut out has keys that nobody knew", async (t) => {
+  const store = new MemoryStore();
+  const { tree, shared, folders } = await madeDrive(store);
+  tree.share(shared);
+  const before = await knownOf(store);
+  const name = await tree.past.create();
+  await tree.unlink(nobody, { parent: folders[3]!, name: parseName("file 3") });
+  await tree.withdraw(shared);
+  await settle(tree);
+  const changed = async (): Promise<void> => undefined;
+  for (const path of [["shared", "folder 3", "file 3"], ["shared", "large"], ["beside", "other"]]) {
+    const to = path[0] === "shared" ? path : ["beside", "again"];
+    await tree.past.restore(name, path, { exact: false, to, changed });
+  }
+  const after = await knownOf(store);
+  isNew(t, before, after, "/shared");
+  t.equal(after.files.get("/shared/folder 3/file 3")!.length, 1);
+  t.strictSame(after.files.get("/beside/again"), before.files.get("/beside/other"), "elsewhere links do");
+});

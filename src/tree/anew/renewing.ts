@@ -122,6 +122,7 @@ export class Renewer {
     this.#commits = commits;
     state.secrets = {
       areStale: (node) => this.#over(node) !== undefined,
+      areGiven: (node) => this.#sharedAbove(node, ({ home }) => home).size > 0,
       renewed: (node) => void this.#over(node)?.done.add(node.ino),
       moved: (movedFrom) => this.#moved(movedFrom),
       takesTable: () => {

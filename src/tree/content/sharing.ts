@@ -19,9 +19,13 @@ export interface Source {
   readonly node: Node;
 }
 
-/** Blocks of another policy are no copy: they have to be sealed anew. */
-export function mayShare(state: State, { node }: Source, to: Node): boolean {
-  return node.inode.content.kind === "chunks" && node.inode.slot === slotOf(state, to);
+/**
+ * Blocks of another policy are no copy: they have to be sealed anew. So have those of an earlier
+ * era that are to lie where somebody may have been shut out since who has their keys.
+ */
+export function mayShare(state: State, { node: { inode } }: Source, to: Node): boolean {
+  const areKnown = inode.era < state.eras.now && state.secrets.areGiven(to);
+  return inode.content.kind === "chunks" && inode.slot === slotOf(state, to) && !areKnown;
 }
 
 export async function shareFile(state: State, from: Source, to: Node): Promise<void> {

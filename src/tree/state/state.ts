@@ -51,6 +51,8 @@ export interface Secrets {
   renewed(node: Node): void;
   /** These are where they shall be, each with the place where it was before. */
   moved(movedFrom: ReadonlyMap<Node, Home>): void;
+  /** Whether others were ever given those of a folder above it. */
+  areGiven(node: Node): boolean;
   /** Whether the table of linked files is to have a new secret; true once each time. */
   takesTable(): boolean;
 }
@@ -101,7 +103,7 @@ export class State {
   reseal: (node: Node) => void = () => undefined;
   /** Set by renewing.ts: whose secret somebody has who is not to have it any more. */
   secrets: Secrets = {
-    areStale: () => false, takesTable: () => false,
+    areStale: () => false, areGiven: () => false, takesTable: () => false,
     renewed: () => undefined, moved: () => undefined,
   };
   /** Set by brake.ts: a node that is known is about to become this. */
