@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
-import type { Ino, OwnerId, PeerId } from "../../src/base/ids.ts";
+import { type Ino, type OwnerId, type PeerId, nameFromText } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { PeerNetwork } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -276,6 +276,9 @@ test("a tree is told nothing before it is known what it has", async (t) => {
 test("names that two devices gave at once are told apart alike", (t) => {
   const named = apart(["Ann", "Ben", "Ann", "Ann (2)", "Ann"].map((name, of) => ({ name, of })));
   t.strictSame(named.map(({ name }) => name), ["Ann", "Ben", "Ann (3)", "Ann (2)", "Ann (4)"]);
+  const long = "é".repeat(127);
+  const longs = apart([long, long].map((name, of) => ({ name, of }))).map(({ name }) => nameFromText(name));
+  t.equal(new Set(longs).size, 2, "each may be a folder's");
   t.end();
 });
 

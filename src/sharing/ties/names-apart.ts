@@ -2,6 +2,8 @@
  * Names that two devices gave at once, told apart the same way on each: in the order that they come
  * in, which is that of their keys, the first has its name and the next ones a number. Pure.
  */
+import { nameBytesMax } from "../../base/ids.ts";
+
 export interface Named<T> {
   readonly name: string;
   readonly of: T;
@@ -13,9 +15,18 @@ export function apart<T>(all: readonly Named<T>[]): readonly Named<T>[] {
   return all.map(({ name, of }) => {
     let [chosen, number] = [name, 1];
     while (used.has(chosen) || (chosen !== name && taken.has(chosen))) {
-      chosen = `${name} (${++number})`;
+      chosen = numbered(name, ++number);
     }
     used.add(chosen);
     return { name: chosen, of };
   });
+}
+
+/** Of a long name the beginning: all are to be names of folders. */
+function numbered(name: string, number: number): string {
+  const characters = [...name];
+  const added = ` (${number})`;
+  const isLong = (): boolean => Buffer.byteLength(characters.join("") + added) > nameBytesMax;
+  while (isLong()) characters.pop();
+  return characters.join("") + added;
 }
