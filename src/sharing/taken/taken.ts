@@ -82,7 +82,8 @@ export class Taken {
     const own = this.#own({ ...offered, writer: this.#needs.self });
     const name = nameFromText(given ?? grant.name);
     const found = this.#taken.find(({ held }) => placeOf(held) === placeOf({ grant }));
-    const isOther = found !== undefined && isOtherRight(found, grant);
+    const isOther = found !== undefined
+      && (isOtherRight(found, grant) || isForAnother(found, own.held));
     if (found !== undefined && !isOther) return await this.#acceptAgain(found, own, given);
     if (isOther) await this.#leave(found);
     this.#checkRoom(name, offered);
@@ -374,6 +375,11 @@ function isOtherRight({ own, hand }: Taking, grant: Grant): boolean {
   const isAboutWriting = grant.gives === "write" || own.grant.gives === "write";
   const isElsewhere = own.held.isFurther === true && hand?.isForMany !== true;
   return isAboutWriting && (isElsewhere || !asBuffer(own.grant.bytes).equals(grant.bytes));
+}
+
+/** A link that is over is in the way of no other one: each makes a person of its own. */
+function isForAnother({ isShutOut, held }: Taking, { person }: Held): boolean {
+  return isShutOut && held.person !== person;
 }
 
 /** Under that name, or one beside it, by that grant, and by the right itself if it says so. */

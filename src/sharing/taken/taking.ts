@@ -110,6 +110,11 @@ export class Taking {
     return this.#isShown ? this.hand : undefined;
   }
 
+  /** Several holders say so. */
+  get isShutOut(): boolean {
+    return this.#isShutOut;
+  }
+
   /** The newest record; none before the first. */
   get record(): Uint8Array {
     return this.#opened?.record.bytes ?? Buffer.alloc(0);
