@@ -42,6 +42,11 @@ const hints: readonly Hint[] = [
   { op: "tree.snapshot", kind: "NotFound", hint: "hive snapshots lists those that are kept" },
   { op: "sharing.contact", kind: "NotFound", hint: "hive contacts lists them" },
   { op: "sharing.contact", kind: "Busy", hint: "hive contacts group NAME remove takes her out" },
+  { op: "sharing.shared", kind: "Busy", hint: "hive revoke shuts out who is in it" },
+  {
+    op: "sharing.accept", kind: "Exists",
+    hint: "it is in Shared by that name; hive shares forget NAME lets go of it",
+  },
   {
     op: "sharing.words",
     hint: "do it on a device that has the words: hive device list tells which; Shared is read here",

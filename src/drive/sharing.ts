@@ -24,6 +24,8 @@ export interface RevokeWish {
 export interface Revoked {
   /** Somebody could read the folder, and cannot any more. */
   readonly couldRead: boolean;
+  /** What else is shared with the same one, and holds it. */
+  readonly stillBy: readonly string[];
   /** Snapshots that have something at that path; null where they are not here to be looked at. */
   readonly snapshots: number | null;
 }
@@ -63,7 +65,8 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
       await withdrawAll({ tree, sharing }, losses.map((loss) => ({ ...loss, path: names })), wish);
       await sharing.revoke({ path: names, ino, who });
       tree.guests.refuseBegun();
-      return { couldRead: losses.length > 0, snapshots: kept?.length ?? null };
+      const stillBy = holding(path, who, await sharing.list());
+      return { couldRead: losses.length > 0, stillBy, snapshots: kept?.length ?? null };
     },
     async leaveGroup(asked) {
       await withdrawAll({ tree, sharing }, await sharing.losses(asked));
@@ -71,6 +74,15 @@ export function sharingOf(tree: Tree, { sharing }: NodeDuties): DriveSharing {
       tree.guests.refuseBegun();
     },
   };
+}
+
+function holding(path: readonly string[], who: string, { given }: SharesView): readonly string[] {
+  const below = `/${path.join("/")}/`;
+  const those = given.filter(({ path: above, with: readers, groups }) => {
+    const isAbove = below.startsWith(above === "/" ? above : `${above}/`);
+    return isAbove && [...readers, ...groups].some(({ name }) => name === who);
+  });
+  return those.map(({ path: above }) => above);
 }
 
 /** Before holders hear of it, so that nothing of what is written since is under old keys. */

@@ -213,7 +213,7 @@ function isThere({ network }: SharingNeeds, device: PeerId): boolean {
 }
 
 /** What only it refers to is in no count of this one (transfer/placed/reclaim.ts). */
-const anotherDevice = "this drive's other devices, which may refer to what was there";
+const anotherDevice = "others who write here, and may refer to what was there";
 
 async function fetchAny(
   sources: readonly Pick<Taken, "fetch">[], ...asked: Parameters<Taken["fetch"]>

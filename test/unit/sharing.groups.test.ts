@@ -3,14 +3,18 @@
  * is given, who leaves does not, and what she keeps opens nothing that is written from then on.
  */
 import { type Test, test } from "tap";
+import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { sha256 } from "../../src/crypt/sha256.ts";
 import { encodeShareAsk, inboxIdOf, parseShare } from "../../src/crypt/share-records.ts";
 import { decodeGiven, encodeGiven } from "../../src/sharing/given/given-books.ts";
+import { givingDuties } from "../../src/sharing/given/giving-duties.ts";
 import { type GivenWay, lost, reachOf } from "../../src/sharing/given/ways.ts";
-import type { Contact } from "../../src/sharing/people/contacts.ts";
+import { type Contact, Contacts } from "../../src/sharing/people/contacts.ts";
 import { decodeInbox, encodeInbox } from "../../src/sharing/records/inbox-payload.ts";
 import { type Held, openInbox, openShare, takeEntry, takeGrant } from "../../src/sharing/records/opened.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
+import { encodePerson } from "../../src/sharing/records/person-text.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { type World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";
@@ -156,6 +160,35 @@ test("what came through a group can be left alone, and taken up again", async (t
   await at.own.forget(world.drive.owner);
   t.strictSame(await at.look(), []);
   await refused(t, "twice", at.taken.forget("music"), "NotFound");
+});
+
+test("a group without people and folders is none, and a contact that reads a folder stays one", async (t) => {
+  await using holder = await openHolder(random);
+  const { world, vault } = holder;
+  const giver = await openGiver(vault, world);
+  const { groups, given, inboxes, tied, join, leave } = await giver.open();
+  const ben = person("Ben", random);
+  await join("family", ben);
+  await given.giveGroup(giver.photos, "family");
+  await leave("family", ben);
+  t.strictSame(groups.names(), ["family"], "for the sake of the folder");
+  await given.revoke(giver.photos, { kind: "group", group: "family" }, never);
+  t.strictSame(groups.names(), []);
+
+  const askKey = async () => ben.contact.sealPublic;
+  const contacts = new Contacts({ books: giver.desk.books, tied, log: silentLog, askKey });
+  const duties = givingDuties({ random, contacts, groups, given, inboxes });
+  const { contact: { person: who, sealPublic } } = ben;
+  await duties.addContact("Ben", encodePerson({
+    person: who, sealHash: sha256(sealPublic), peer: giver.desk.self, addresses: [], name: "b",
+  }));
+  await duties.give({ ...giver.music, who: "Ben", gives: "read" });
+  await refused(t, "he could not be shut out", duties.removeContact("Ben"), "Busy");
+  await contacts.remove("Ben");
+  const byTooLittle = async () => duties.revoke({ ...giver.music, who: who.slice(0, 8) });
+  await refused(t, "too short", byTooLittle(), "NotFound");
+  await duties.revoke({ ...giver.music, who: who.slice(0, 16) });
+  t.strictSame(given.list((one) => one), [], "as another device may have removed it");
 });
 
 test("a group that may write gives each of its people a right of her own, until she leaves",

@@ -4,7 +4,9 @@ import { Writer } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { type Ino, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
+import type { NodeDuties } from "../../src/base/node.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { sharingOf } from "../../src/drive/sharing.ts";
 import { Withdrawals } from "../../src/sharing/given/withdrawals.ts";
 import { SegmentBooks } from "../../src/transfer/books.ts";
 import { openClearing } from "../../src/transfer/placed/clearing.ts";
@@ -79,4 +81,26 @@ test("what an older version wrote down of a revocation is read as ever", async (
   t.match((await withdrawalsOver(books)).list(null), [
     { era: 3, path: "/photos", from: "Ben", dropping: null, isDropped: false },
   ]);
+});
+
+test("whoever is shut out of a folder, and reads one that holds it, is told of", async (t) => {
+  const tree = await openTree(
+    { store: new MemoryStore(), clock: systemClock, random, log: silentLog },
+    { treeSecret: Buffer.alloc(32, 5) },
+  );
+  const { ino } = await tree.mkdir(nobody, at("work"), { mode: 0o755 });
+  await tree.mkdir(nobody, at("deep", ino), { mode: 0o755 });
+  const [ben, eve] = [{ name: "Ben" }, { name: "Eve" }];
+  const given = [
+    { path: "/", with: [ben], groups: [] }, { path: "/work", with: [eve], groups: [] },
+    { path: "/wo", with: [ben], groups: [] }, { path: "/work/deep", with: [eve, ben], groups: [{ name: "team" }] },
+  ];
+  const sharing = { losses: async () => [], revoke: async () => undefined, list: async () => ({ given }) };
+  const { revoke } = sharingOf(tree, { sharing } as unknown as NodeDuties);
+  const stillBy = async (path: readonly string[], who: string) => {
+    return (await revoke(path, who, { dropsSnapshots: false })).stillBy;
+  };
+  t.strictSame(await stillBy(["work"], "Ben"), ["/"]);
+  t.strictSame(await stillBy(["work", "deep"], "Eve"), ["/work", "/work/deep"], "or by a group");
+  t.strictSame(await stillBy(["work"], "team"), []);
 });

@@ -222,7 +222,7 @@ test("what a guest wrote and did not come in before she was shut out never does"
   };
   const coming = faultOf(() => both.toOwner());
   await asked.promise;
-  const sharing = { losses: async () => [], revoke: async () => undefined };
+  const sharing = { losses: async () => [], revoke: async () => undefined, list: async () => ({ given: [] }) };
   const drive = sharingOf(both.owner, { sharing } as unknown as NodeDuties);
   await drive.revoke(["f"], "Ben", { dropsSnapshots: false });
   held.resolve();

@@ -142,11 +142,12 @@ export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 function revokedWords(
-  who: string, { couldRead, snapshots, dropsSnapshots }: Revoked & RevokeWish,
+  who: string, { couldRead, stillBy, snapshots, dropsSnapshots }: Revoked & RevokeWish,
 ): readonly string[] {
-  const refused = `${who} is refused by every holder that heard of it: `
-    + "hive shares tells how many did";
-  if (!couldRead) return [refused];
+  const refused = stillBy.length === 0
+    ? `${who} is refused by every holder that heard of it: hive shares tells how many did`
+    : `${who} still reads it by what is shared at ${stillBy.join(", ")}: see hive shares`;
+  if (!couldRead || stillBy.length > 0) return [refused];
   const some = `snapshots from before${snapshots === null ? "" : ` (${snapshots})`}`;
   const past = dropsSnapshots
     ? `${some} go once all is sealed anew, and the rest of the drive in them with it`

@@ -13,7 +13,8 @@ export const sharingCommands = [
       "you share with that name is sealed to it. Her machine must answer at that moment, for a " +
       "key that does not fit the string, and is checked by it. Contacts are the " +
       "drive's: every device knows them, and so does who recovers it; they are changed on one " +
-      "that has the words. " +
+      "that has the words. `remove` takes nobody with whom a folder is shared, nor who is in a " +
+      "group. " +
       "`group` lists groups of contacts; `group NAME add` puts people into one, which it makes " +
       "if there is none, and prints a string for each: with that she takes up once whatever your " +
       "groups are given, now and later. What is shared with a group is hers from then on, until " +
@@ -114,11 +115,12 @@ export const sharingCommands = [
       "Snapshots from before keep the folder under the keys that she was given, and no new ones " +
       "reach them: --drop-snapshots lets go of all that have something of it, with whatever else " +
       "is in them, once all is sealed anew. " +
+      "Where she still reads it, through a group or a folder that holds it, that is said. " +
       "What she has read or copied cannot be taken back; hive(7) says what else cannot.",
     options: [
       {
         name: "from", value: "PERSON", isNeeded: true,
-        summary: "one of your contacts, or of your groups",
+        summary: "a contact, a group, or who has no name, by her key as hive shares shows it",
       },
       { name: "drop-snapshots", summary: "let go of snapshots that have something of it" },
     ],

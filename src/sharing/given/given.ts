@@ -20,6 +20,7 @@ import type { Contact } from "../people/contacts.ts";
 import type { Groups } from "../people/groups.ts";
 import type { InboxEntry } from "../records/inbox-payload.ts";
 import { personIdOf } from "../records/person-keys.ts";
+import type { TieChange } from "../ties/tied.ts";
 import { decodePath, renewalKey } from "./given-books.ts";
 import { GivenFolders, type GivenFoldersNeeds } from "./given-folders.ts";
 import { rightFor, secretFor, grantedToVerifier } from "./given-keys.ts";
@@ -177,7 +178,8 @@ export class Given {
       return folders.waysOf(giving, without(giving.given.ways, from));
     }));
     // Of a folder that is not there any more there is nothing to renew.
-    await folders.say(changes.flat(), { renews: ino !== undefined });
+    const told = [...changes.flat(), ...this.#forgetting(from, those)];
+    await folders.say(told, { renews: ino !== undefined });
     await Promise.all(those.map((giving) => giving.follow(signal)));
   }
 
@@ -258,10 +260,16 @@ export class Given {
     }));
   }
 
-  /** The folders that are shared with a group, as people write them. */
-  foldersOf(group: string): readonly string[] {
-    const found = this.#folders.withGroup(group).map((giving) => pathText(giving.given.path));
-    return found.sort();
+  /** The folders that are shared with a person or a group, as people write them. */
+  foldersOf(to: Audience): readonly string[] {
+    const found = this.#folders.all().filter(({ given }) => hasWay(given, to));
+    return found.map(({ given }) => pathText(given.path)).sort();
+  }
+
+  /** Everybody whom a folder is shared with otherwise than through a group. */
+  people(): readonly PersonId[] {
+    const all = this.#folders.all().flatMap(({ given: { ways } }) => ways.map(({ to }) => to));
+    return all.flatMap((to) => to.kind === "person" ? [to.person] : []);
   }
 
   async #allow(
@@ -281,6 +289,13 @@ export class Given {
     const told = [...changes, folder, ...await folders.waysOf(giving, ways)];
     await folders.say(told, begun === undefined ? {} : { fresh: giving });
     return giving.given;
+  }
+
+  /** A group without anybody is one only for the sake of what is shared with it. */
+  #forgetting(from: Audience, ending: readonly Giving[]): readonly TieChange[] {
+    if (from.kind === "person") return [];
+    const stays = this.#folders.withGroup(from.group).some((giving) => !ending.includes(giving));
+    return this.#needs.groups.removing(from.group, [], { stays });
   }
 
   #sign(

@@ -12,7 +12,7 @@ import type { GroupQuestion, LinkQuestion, Loss, LossQuestion, SharingDuties }
 import type { GroupView } from "../../base/views/sharing.ts";
 import { personKeysOf } from "../../crypt/grants.ts";
 import { keyBytes } from "../../crypt/keys.ts";
-import type { Contacts } from "../people/contacts.ts";
+import { type Contacts, isBeginning } from "../people/contacts.ts";
 import type { Groups } from "../people/groups.ts";
 import { linkText } from "../records/link.ts";
 import { grantText } from "../records/payload.ts";
@@ -45,11 +45,7 @@ export function givingDuties(rooms: GivingRooms): GivingDuties {
       const { person } = await contacts.add(name, text);
       return { name, person };
     },
-    removeContact: async (name) => {
-      const group = groups.groupOf(contacts.get(name).person);
-      if (group === undefined) return await contacts.remove(name);
-      throw new HiveError("Busy", "sharing.contact", `in the group ${group}`);
-    },
+    removeContact: (name) => removeContact(rooms, name),
     groups: async () => groups.names().map((name) => groupView(rooms, name)),
     join: (asked) => join(rooms, asked),
     leave: async (asked) => {
@@ -72,7 +68,19 @@ export function givingDuties(rooms: GivingRooms): GivingDuties {
 
 function groupView({ contacts, groups, given }: GivingRooms, name: string): GroupView {
   const people = groups.people(name).map((person) => contacts.nameOf(person)).sort();
-  return { name, people, folders: given.foldersOf(name) };
+  return { name, people, folders: given.foldersOf({ kind: "group", group: name }) };
+}
+
+/** By that name she is taken out of a group, and shut out of a folder. */
+async function removeContact(
+  { contacts, groups, given }: GivingRooms, name: string,
+): Promise<void> {
+  const { person } = contacts.get(name);
+  const group = groups.groupOf(person);
+  if (group !== undefined) throw new HiveError("Busy", "sharing.contact", `in the group ${group}`);
+  const [folder] = given.foldersOf({ kind: "person", person });
+  if (folder !== undefined) throw new HiveError("Busy", "sharing.shared", `${folder} with ${name}`);
+  await contacts.remove(name);
 }
 
 async function join(
@@ -109,9 +117,12 @@ function membersOf(
   });
 }
 
-function audienceOf({ contacts, groups }: GivingRooms, who: string): Audience {
+function audienceOf({ contacts, groups, given }: GivingRooms, who: string): Audience {
   if (groups.has(who)) return { kind: "group", group: who };
-  return { kind: "person", person: contacts.get(who).person };
+  if (contacts.has(who)) return { kind: "person", person: contacts.get(who).person };
+  // Another device may have removed the contact, and she is shown without a name.
+  const nameless = given.people().find((person) => isBeginning(who, person));
+  return { kind: "person", person: nameless ?? contacts.get(who).person };
 }
 
 async function makeLink(

@@ -20,6 +20,8 @@ import { type Named, apart } from "../ties/names-apart.ts";
 import type { Tied } from "../ties/tied.ts";
 
 const { contactsMax, nameBytesMax } = limits.sharing;
+/** Of a person without a name. */
+const keyCharsShown = 16;
 
 export interface Contact extends ContactView {
   readonly sealPublic: Buffer;
@@ -77,7 +79,7 @@ export class Contacts {
   /** The name that this user knows the person by, or the beginning of her key. */
   nameOf(person: PersonId): string {
     const known = this.all().find((contact) => contact.person === person);
-    return known?.name ?? `${person.slice(0, 16)} (no contact)`;
+    return known?.name ?? `${person.slice(0, keyCharsShown)} (no contact)`;
   }
 
   async add(name: string, text: string): Promise<Contact> {
@@ -86,7 +88,9 @@ export class Contacts {
     const { person } = told;
     if (this.has(name)) throw new HiveError("Exists", "sharing.contact", name);
     const known = this.all().find((contact) => contact.person === person);
-    if (known !== undefined) throw new HiveError("Exists", "sharing.contact", known.name);
+    if (known !== undefined) {
+      throw new HiveError("Exists", "sharing.contact", `that person is ${known.name}`);
+    }
     const sealPublic = asBuffer(await this.#needs.askKey(told));
     const isKey = sealPublic.length === xwingPublicBytes;
     const isHers = isKey && sha256(sealPublic).equals(told.sealHash);
@@ -125,6 +129,11 @@ export class Contacts {
       return [];
     }
   }
+}
+
+/** Whether a text is as much of a person's key as is shown, or more. */
+export function isBeginning(text: string, person: PersonId): boolean {
+  return text.length >= keyCharsShown && person.startsWith(text);
 }
 
 /** Of people and of groups: they are told apart by nothing else. */
