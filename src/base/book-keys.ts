@@ -70,6 +70,8 @@ export const vaultKeys = {
   place: "place/",
   held: "held/",
   record: "record/",
+  /** Of the same records: by their groups. */
+  grouped: "grouped/",
   manifest: "manifest/",
   log: "log/",
   policy: "policy/",

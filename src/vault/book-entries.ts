@@ -5,6 +5,7 @@
  *
  *   place/SHARD/SEGMENT/INDEX   where a shard belongs    held/OWNER/SEGMENT/INDEX   the way back
  *   record/OWNER/SEGMENT        group, signed record     manifest/OWNER/GROUP, head/OWNER/PEER
+ *   grouped/OWNER/GROUP/SEGMENT nothing: the record of such a segment is here
  *   owner/OWNER                 totals                   gone/SEGMENT               when released
  *   via/OWNER                   who brought the owner here
  *   share/OWNER/SHARE           the newest record of a folder that the owner shares
@@ -53,6 +54,13 @@ export type WordKind = "log" | "policy" | "ballot";
 
 export const noTotals: Totals = { shards: 0, segments: 0, groups: 0, bytes: 0 };
 
+/** A segment, and the group that it is of for good: its name is a hash of that, too. */
+export interface Grouped {
+  readonly owner: OwnerId;
+  readonly group: GroupId;
+  readonly segment: SegmentId;
+}
+
 export interface StoredRecord {
   readonly group: GroupId;
   readonly bytes: Uint8Array;
@@ -74,13 +82,18 @@ export function dropPlace(place: Place): readonly KeyChange[] {
 
 export function putRecord(
   record: { owner: OwnerId; group: GroupId; segment: SegmentId; bytes: Uint8Array },
-): KeyChange {
+): readonly KeyChange[] {
   const value = Buffer.concat([bytesOfId(record.group), record.bytes]);
-  return { type: "put", key: recordKey(record.owner, record.segment), value };
+  return [{ type: "put", key: recordKey(record.owner, record.segment), value }, putGrouped(record)];
 }
 
-export function dropRecord(owner: OwnerId, segment: SegmentId): KeyChange {
-  return { type: "delete", key: recordKey(owner, segment) };
+export function putGrouped(named: Grouped): KeyChange {
+  return { type: "put", key: groupedKey(named), value: Buffer.alloc(0) };
+}
+
+export function dropRecord(named: Grouped): readonly KeyChange[] {
+  const keys = [recordKey(named.owner, named.segment), groupedKey(named)];
+  return keys.map((key) => ({ type: "delete", key }));
 }
 
 export function putManifest(
@@ -228,6 +241,15 @@ function heldKey({ owner, segment, index }: Place): string {
 
 export function recordKey(owner: OwnerId, segment: SegmentId): string {
   return `${vaultKeys.record}${owner}/${segment}`;
+}
+
+/** What follows it is the name of a segment. */
+export function groupedPrefix(owner: OwnerId, group: GroupId): string {
+  return `${vaultKeys.grouped}${owner}/${group}/`;
+}
+
+function groupedKey({ owner, group, segment }: Grouped): string {
+  return groupedPrefix(owner, group) + segment;
 }
 
 export function manifestKey(owner: OwnerId, group: GroupId): string {

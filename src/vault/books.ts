@@ -9,9 +9,10 @@ import { parseGroupId, parseOwnerId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Head } from "../base/records.ts";
 import { parseHead } from "../crypt/records.ts";
-import type { Introduction, Place, StoredRecord, Totals, WordKind } from "./book-entries.ts";
-import { closedKey, goneKey, manifestKey, part, putHead, recordKey, shareKey, wordKey }
+import type { Grouped, Introduction, Place, StoredRecord, Totals, WordKind }
   from "./book-entries.ts";
+import { closedKey, goneKey, groupedPrefix, manifestKey, part, putHead, recordKey, shareKey,
+  wordKey } from "./book-entries.ts";
 import { readClosed, readIntroduction, readPlace, readRecord, readShard, readTime, readTotals }
   from "./book-entries.ts";
 
@@ -105,6 +106,22 @@ export class Books {
     }
   }
 
+  /** Of one group alone: of others there may be a thousand times as many. */
+  async *segmentsOf(
+    owner: OwnerId, group: GroupId, after: SegmentId | undefined,
+  ): AsyncGenerator<SegmentId> {
+    const prefix = groupedPrefix(owner, group);
+    const options = after === undefined ? {} : { after: prefix + after };
+    for await (const [key] of this.#store.list(prefix, options)) yield parseSegmentId(part(key, 3));
+  }
+
+  async *allSegments(): AsyncGenerator<Grouped> {
+    for await (const [key, value] of this.#store.list(vaultKeys.record)) {
+      const segment = parseSegmentId(part(key, 2));
+      yield { owner: parseOwnerId(part(key, 1)), group: readRecord(value).group, segment };
+    }
+  }
+
   manifest(owner: OwnerId, group: GroupId): Promise<Uint8Array | undefined> {
     return this.#store.get(manifestKey(owner, group));
   }
@@ -194,4 +211,14 @@ export class Books {
   put(name: "vault" | "scrub", value: Uint8Array): Promise<void> {
     return this.#store.put(vaultKeys[name], value);
   }
+}
+
+/** So many at most, and nothing behind them is read. */
+export async function firstOf<T>(found: AsyncIterable<T>, most: number): Promise<readonly T[]> {
+  const first: T[] = [];
+  for await (const one of found) {
+    if (first.length >= most) break;
+    first.push(one);
+  }
+  return first;
 }

@@ -13,7 +13,7 @@ import { type GroupLog, type Standing, forkOf } from "../guard/log.ts";
 import { type Ballot, newcomersBallot } from "../guard/voter.ts";
 import type { Accounts } from "./accounts.ts";
 import { type Introduction, dropManifest, putManifest } from "./book-entries.ts";
-import type { Books } from "./books.ts";
+import { type Books, firstOf } from "./books.ts";
 import { GroupWords, type Weighed } from "./group-words.ts";
 import type { Rolls } from "./rolls.ts";
 
@@ -129,12 +129,14 @@ export class Groups {
 
   /** One that keeps nothing here: its owner placed all of it elsewhere, or tells of it again. */
   async #idleGroup(owner: OwnerId): Promise<Manifest | undefined> {
-    const used = new Set<GroupId>();
-    for await (const { group } of this.#needs.books.records(owner, undefined)) used.add(group);
-    const manifests = (await this.standings(owner)).map(({ manifest }) => manifest);
-    const idle = manifests.find(({ group }) => !used.has(group));
-    if (idle !== undefined) this.forget(`${owner}/${idle.group}`);
-    return idle;
+    for (const { manifest } of await this.standings(owner)) {
+      const { group } = manifest;
+      const [used] = await firstOf(this.#needs.books.segmentsOf(owner, group, undefined), 1);
+      if (used !== undefined) continue;
+      this.forget(`${owner}/${group}`);
+      return manifest;
+    }
+    return undefined;
   }
 
   remember(manifest: Manifest): Manifest {

@@ -176,7 +176,7 @@ export class Keeper {
       groups: adopted.groups,
       bytes: shardBytes + (first ? record.bytes.length : 0) + adopted.bytes,
     });
-    const changes = [...entries.putPlace(place), entries.putRecord(record), ...adopted.changes];
+    const changes = [...entries.putPlace(place), ...entries.putRecord(record), ...adopted.changes];
     await this.#register.write(owner, totals, changes);
     if (adopted.changes.length > 0) this.#needs.groups.remember(manifest);
   }
@@ -197,7 +197,7 @@ export class Keeper {
     });
     const changes = [
       ...places.flatMap(entries.dropPlace),
-      ...(last ? [entries.dropRecord(owner, segment)] : []),
+      ...(last ? entries.dropRecord(first) : []),
       ...more,
     ];
     await this.#register.write(owner, totals, changes);

@@ -7,12 +7,13 @@ import type { KeyChange } from "../base/blocks.ts";
 import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { parseShare } from "../crypt/share-records.ts";
-import { type Totals, noTotals, putPlace, putTotals } from "./book-entries.ts";
+import { type Totals, noTotals, putGrouped, putPlace, putTotals } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 
 /** Of every owner of whom anything is here; on stable storage when it resolves. */
 export async function recountAll(books: Books): Promise<void> {
   const owners = await restoreWaysBack(books);
+  await restoreGroupings(books);
   for (const owner of (await books.owners()).keys()) owners.add(owner);
   for await (const owner of books.ownersOfManifests()) owners.add(owner);
   for (const owner of owners) {
@@ -24,16 +25,29 @@ export async function recountAll(books: Books): Promise<void> {
 /** From each owner to all of his shards; answers whose there are. */
 export async function restoreWaysBack(books: Books): Promise<Set<OwnerId>> {
   const owners = new Set<OwnerId>();
-  let changes: KeyChange[] = [];
-  for await (const place of books.allPlaces()) {
+  await putAll(books, books.allPlaces(), (place) => {
     owners.add(place.owner);
-    changes.push(...putPlace(place));
+    return putPlace(place);
+  });
+  return owners;
+}
+
+/** From each group to its segments. Older books have no such way at all. */
+export function restoreGroupings(books: Books): Promise<void> {
+  return putAll(books, books.allSegments(), (named) => [putGrouped(named)]);
+}
+
+async function putAll<T>(
+  books: Books, found: AsyncIterable<T>, put: (one: T) => readonly KeyChange[],
+): Promise<void> {
+  let changes: KeyChange[] = [];
+  for await (const one of found) {
+    changes.push(...put(one));
     if (changes.length < limits.cache.batchChangesMax) continue;
     await books.batch(changes);
     changes = [];
   }
   await books.batch(changes);
-  return owners;
 }
 
 /** `pays` says who pays for what he shares himself; for other guests the folder's owner does. */

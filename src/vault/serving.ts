@@ -25,7 +25,7 @@ import { checkChallenge } from "../proofs/challenge.ts";
 import { isRace, runRace } from "../proofs/race.ts";
 import { admit, introductionBy, isMember, isPartner, parseStore } from "./admission.ts";
 import type { Place } from "./book-entries.ts";
-import type { Books } from "./books.ts";
+import { type Books, firstOf } from "./books.ts";
 import type { ShardFiles } from "./files.ts";
 import type { Groups, Told } from "./groups.ts";
 import type { Keeper } from "./keeper.ts";
@@ -138,17 +138,19 @@ export class Serving implements Served {
   async segments(
     from: Requester,
     owner: OwnerId,
-    options: { readonly after: SegmentId | undefined; readonly limit: number },
+    { after, limit }: { readonly after: SegmentId | undefined; readonly limit: number },
   ): Promise<readonly Uint8Array[]> {
-    const { manifests } = await this.#groupsFor(from, owner);
-    const groups = new Set(manifests.map(({ group }) => group));
-    const most = Math.min(options.limit, limits.vault.segmentsPerAnswerMax);
-    const found: Uint8Array[] = [];
-    for await (const { group, bytes } of this.#needs.books.records(owner, options.after)) {
-      if (found.length >= most) break;
-      if (groups.has(group)) found.push(bytes);
+    const { books } = this.#needs;
+    const { manifests, isAll } = await this.#groupsFor(from, owner);
+    const most = Math.min(limit, limits.vault.segmentsPerAnswerMax);
+    if (isAll) return (await firstOf(books.records(owner, after), most)).map(({ bytes }) => bytes);
+    const named: SegmentId[] = [];
+    for (const { group } of manifests) {
+      named.push(...await firstOf(books.segmentsOf(owner, group, after), most));
     }
-    return found;
+    const first = named.sort().slice(0, most);
+    const records = await Promise.all(first.map((segment) => books.record(owner, segment)));
+    return records.flatMap((record) => record === undefined ? [] : [record.bytes]);
   }
 
   /** Denied to whoever only reads, too: none of this is his to change. */
@@ -175,14 +177,17 @@ export class Serving implements Served {
   /** The owner's groups that this peer may know of: for him and his readers all. */
   async #groupsFor(
     from: Requester, owner: OwnerId,
-  ): Promise<{ readonly manifests: readonly Manifest[]; readonly isReader: boolean }> {
+  ): Promise<{
+    readonly manifests: readonly Manifest[]; readonly isReader: boolean; readonly isAll: boolean;
+  }> {
     const standings = await this.#needs.groups.standings(owner);
     const isOwners = from.owners.includes(owner);
     const own = standings.filter((standing) => isOwners || isMember(standing, from.peer));
     const isReader = own.length === 0 && await this.#needs.isReader(from, owner);
     const known = isReader ? standings : own;
     if (!isOwners && known.length === 0) throw new HiveError("Denied", "vault.owner", owner);
-    return { manifests: known.map(({ manifest }) => manifest), isReader };
+    const isAll = known.length === standings.length;
+    return { manifests: known.map(({ manifest }) => manifest), isReader, isAll };
   }
 
   /** What is known of this very manifest's log. */

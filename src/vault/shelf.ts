@@ -127,8 +127,10 @@ export class Shelf implements GroupShelf {
   }
 
   async *records({ owner, group }: GroupName, after?: SegmentId): AsyncIterable<SegmentRecord> {
-    for await (const kept of this.#needs.books.records(owner, after)) {
-      if (kept.group === group) yield parseSegmentRecord(kept.bytes);
+    const { books } = this.#needs;
+    for await (const segment of books.segmentsOf(owner, group, after)) {
+      const kept = await books.record(owner, segment);
+      if (kept !== undefined) yield parseSegmentRecord(kept.bytes);
     }
   }
 

@@ -21,7 +21,7 @@ import { Groups } from "./groups.ts";
 import { Keeper } from "./keeper.ts";
 import { type Lodging, type PassedOn, type Reached, passedOn, sampleOf, weightsOf }
   from "./lodging.ts";
-import { recountAll } from "./recount.ts";
+import { recountAll, restoreGroupings } from "./recount.ts";
 import { Register } from "./register.ts";
 import { Rolls } from "./rolls.ts";
 import { Scrub } from "./scrub.ts";
@@ -101,6 +101,7 @@ export async function openVault(needs: VaultNeeds, options: VaultOptions): Promi
   const files = new ShardFiles(needs.directory);
   await checkDisk(needs.directory, files, books);
   if (needs.booksDamaged === true) await recountAll(books);
+  await bringUpToDate(books);
   await files.prepare();
   const diskRoom = await diskRoomBytes(needs.directory);
   const { lender } = needs;
@@ -263,4 +264,12 @@ async function checkDisk(directory: string, files: ShardFiles, books: Books): Pr
   }
   await files.mark();
   await books.put("vault", Buffer.from("1"));
+}
+
+/** In books of version 1 no group says which segments are of it. */
+async function bringUpToDate(books: Books): Promise<void> {
+  const version = Buffer.from(await books.value("vault") ?? []).toString("latin1");
+  if (version === "2") return;
+  await restoreGroupings(books);
+  await books.put("vault", Buffer.from("2"));
 }

@@ -143,8 +143,10 @@ export class MemoryKeyValue implements KeyValue {
     }
   }
 
-  async *list(prefix: string): AsyncIterable<readonly [string, Uint8Array]> {
-    const found = [...this.#values].filter(([key]) => key.startsWith(prefix));
+  async *list(
+    prefix: string, { after = "" }: { readonly after?: string } = {},
+  ): AsyncIterable<readonly [string, Uint8Array]> {
+    const found = [...this.#values].filter(([key]) => key.startsWith(prefix) && key > after);
     yield* found.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 }
