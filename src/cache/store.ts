@@ -337,8 +337,10 @@ export class Store implements Cache {
   /** What was fetched stays if that costs nobody any room, and if it is nobody's snare. */
   #keep(cid: Cid, bytes: Uint8Array): void {
     const unable = this.#closing ?? this.#durable.hindrance ?? this.#log.failure;
-    if (unable !== undefined || this.#catalog.get(cid) !== undefined) return;
-    if (holdsHeader(bytes)) return;
+    if (unable !== undefined || holdsHeader(bytes)) return;
+    const known = this.#catalog.get(cid);
+    if (known?.is(lost) === true) this.#intake.mend(known, bytes);
+    if (known !== undefined) return;
     if (!this.#space.fits(bytes.length)) {
       this.#inBackground(this.#space.makeRoom());
       return;

@@ -1,10 +1,13 @@
 /** LevelDB that lost the end of its own log and says nothing: the newest root is taken up again. */
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
-import { type Sample, sample } from "../contract/store.ts";
-import { openIn, temporaryCache } from "../support/temporary-cache.ts";
+import { HiveError, isFault } from "../../src/base/errors.ts";
+import type { Cid } from "../../src/base/ids.ts";
+import { type Sample, attempt, sample } from "../contract/store.ts";
+import { type TemporaryOptions, openIn, temporaryCache } from "../support/temporary-cache.ts";
 
 const commits = 6;
 const blocks = Array.from({ length: commits }, (_, index) => sample(`tail ${index}`, 3000 + index));
@@ -33,6 +36,33 @@ for (const share of [0, 0.2, 0.5, 0.9]) {
     });
   }
 }
+
+test("what was placed and evicted since is with peers, though LevelDB has forgotten it", async (t) => {
+  const peers = new Map(blocks.slice(1).map(({ cid, bytes }) => [cid, bytes]));
+  const fetcher = {
+    async fetch(cid: Cid) {
+      const bytes = peers.get(cid);
+      if (bytes !== undefined) return Buffer.from(bytes);
+      throw new HiveError("NotFound", "test.fetch", cid);
+    },
+  };
+  await using made = await committed({ fetcher });
+  const logBytes = readFileSync(logIn(made.directory)).length;
+  await made.store.placed(blocks.map(({ cid }) => cid));
+  await made.store.endRound(made.store.root() as Uint8Array);
+  await made.store.dropClean();
+  const store = await made.reopen((directory) => truncateSync(logIn(directory), logBytes));
+  t.equal(store.report().lostBlocks, commits, "dirty, and their file is gone");
+  for (const { cid, bytes } of blocks.slice(1)) t.same(await store.get(cid), bytes);
+  const [never, ...placed] = blocks as [Sample, ...Sample[]];
+  t.ok(isFault(await attempt(() => store.get(never.cid)), "Corrupt"), "no peer has this one");
+  t.equal((await store.beginRound())?.blocks.length, commits, "all are looked up by the next round");
+  for (const { cid, bytes } of placed) t.same(await store.read(cid), bytes, "and here again, should it need them");
+  await store.placed(blocks.map(({ cid }) => cid));
+  const again = await made.reopen();
+  t.equal(again.report().lostBlocks, 0);
+  for (const { cid, bytes } of placed) t.same(await again.get(cid), bytes);
+});
 
 test("a torn newest commit is left alone: the one before it has its journal", async (t) => {
   await using made = await committed();
@@ -72,8 +102,8 @@ test("a torn newest commit is left alone: the one before it has its journal", as
   await rebuilt.close();
 });
 
-async function committed() {
-  const made = await temporaryCache();
+async function committed(options: TemporaryOptions = {}) {
+  const made = await temporaryCache(options);
   for (const [index, { cid, bytes }] of (blocks as Sample[]).entries()) {
     await made.store.put(cid, bytes);
     await made.store.commit(Buffer.from(`root ${index}`), 0);
@@ -81,10 +111,14 @@ async function committed() {
   return made;
 }
 
-function cutLog(directory: string, share: number): void {
+function logIn(directory: string): string {
   const index = join(directory, "index");
   const [name] = readdirSync(index).filter((each) => /^\d+\.log$/.test(each));
-  const path = join(index, name as string);
+  return join(index, name as string);
+}
+
+function cutLog(directory: string, share: number): void {
+  const path = logIn(directory);
   const bytes = readFileSync(path);
   writeFileSync(path, bytes.fill(0, Math.floor(bytes.length * share)));
 }

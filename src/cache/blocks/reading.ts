@@ -17,7 +17,7 @@ interface Needs {
   readonly catalog: Catalog;
   readonly log: Log;
   readonly report: Report;
-  /** Keeps what was fetched, if there is room for it. */
+  /** Keeps what was fetched, if there is room for it or it was lost here. */
   readonly keep: (cid: Cid, bytes: Uint8Array) => void;
 }
 
@@ -73,8 +73,20 @@ export class Reading {
     if (bytes !== undefined) return bytes;
     const wasDirty = entry.is(marks.dirty);
     this.#lose(entry);
-    if (wasDirty) throw new HiveError("Corrupt", "cache.get", entry.cid);
-    return this.#fetch(entry.cid, options.signal);
+    return wasDirty
+      ? this.#fetchLost(entry.cid, options.signal)
+      : this.#fetch(entry.cid, options.signal);
+  }
+
+  /** An index that lost its newest records has forgotten what was placed: peers may have it. */
+  async #fetchLost(cid: Cid, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    if (this.fetcher === undefined) throw new HiveError("Corrupt", "cache.get", cid);
+    try {
+      return await this.#fetch(cid, signal);
+    } catch (cause) {
+      if (!isFault(cause, "NotFound")) throw cause;
+      throw new HiveError("Corrupt", "cache.get", cid, { cause });
+    }
   }
 
   /** Undefined when what lies there is not the block. */
