@@ -123,7 +123,8 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   stores.begin(node);
   const { treeSecret } = driveKeysFor(config);
-  const note = await bringBack(cache, node, { clock, log, isNew });
+  const situation = { clock, log, isNew, directory: config.cacheDirectory, treeSecret };
+  const note = await bringBack(cache, node, situation);
   const around = { log, config, cache, node, government, ties };
   const self = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
   const device = { ...self, isBack: note !== undefined };

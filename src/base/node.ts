@@ -38,6 +38,8 @@ export interface NodeDuties extends BlockFetcher, BlockLender {
   segmentsOf(cids: readonly Cid[]): Promise<readonly (SegmentId | undefined)[]>;
   /** The newest state that peers have of the drive; undefined when none tells of one now. */
   newestRoot(): Promise<Uint8Array | undefined>;
+  /** The root of the last head that this machine signed, by its own books. */
+  toldRoot(): Promise<Uint8Array | undefined>;
   /** What a policy makes of the peers that are known now; Invalid when it is none. */
   explainPolicy(asked: PolicyQuestion): Promise<PolicyReport>;
   /** From now on these policies are in force; Invalid when one is none, and nothing changes. */

@@ -1,6 +1,7 @@
 /**
- * The first question to a local store when a drive is opened: does it hold what was committed?
- * If its directory was deleted, what peers have is brought back before anything is written.
+ * The first questions to a local store when a drive is opened: does it hold what was committed,
+ * and is that the newest? If its directory was deleted, what peers have is brought back before
+ * anything is written; if an older one stands in its place, the drive is not opened.
  */
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
@@ -8,12 +9,16 @@ import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { NodeDuties } from "../base/node.ts";
 import type { Cache } from "../cache/cache.ts";
+import { isOlderRoot } from "../tree/commit/root-order.ts";
 
 interface Situation {
   readonly clock: Clock;
   readonly log: Log;
   /** The drive was never mounted here. */
   readonly isNew: boolean;
+  /** Where the store is. */
+  readonly directory: string;
+  readonly treeSecret: Uint8Array;
 }
 
 /**
@@ -21,12 +26,15 @@ interface Situation {
  * brought back. Answers what the user should hear.
  */
 export async function bringBack(
-  cache: Cache, node: NodeDuties, { clock, log, isNew }: Situation,
+  cache: Cache, node: NodeDuties, situation: Situation,
 ): Promise<string | undefined> {
+  const { clock, log, isNew } = situation;
   if (cache.report().rootLost) {
     throw new HiveError("Corrupt", "drive.open", "the local store lost its root; hive recover");
   }
-  if (isNew || cache.root() !== undefined) return undefined;
+  const here = cache.root();
+  if (here !== undefined) await refuseSetBack(here, node, situation);
+  if (isNew || here !== undefined) return undefined;
   const { drive } = await node.status();
   const isPublished = (drive?.segments.total ?? 0) > 0;
   log.error("drive.store-was-gone", { isPublished });
@@ -48,4 +56,19 @@ async function newestRoot(node: NodeDuties, clock: Clock): Promise<Uint8Array> {
     // Nothing tells when a peer that knows the drive has been reached.
     await clock.delay(limits.drive.bringBackPauseMs);
   }
+}
+
+/**
+ * What peers have must never be replaced by what was there before: a store that was restored alone
+ * would be told as the newest, and what it does not name be dropped. Whatever goes up was committed
+ * here first, so a head of this machine's with a later root says that this store was set back.
+ */
+async function refuseSetBack(
+  root: Uint8Array, node: NodeDuties, { directory, treeSecret }: Situation,
+): Promise<void> {
+  const other = await node.toldRoot();
+  const isSetBack = other !== undefined && isOlderRoot({ root, other }, treeSecret);
+  if (!isSetBack) return;
+  const words = "holds an older state than this machine has told peers: is it from a backup?";
+  throw new HiveError("Corrupt", "drive.set-back", `${directory} ${words}`);
 }

@@ -77,6 +77,10 @@ const hints: readonly Hint[] = [
       hint: "the local store was deleted; hive mount brings back what peers have",
     },
   ]),
+  {
+    op: "drive.set-back",
+    hint: "move it away, and hive mount brings back what peers have; it stays as it is there",
+  },
   ...["cache", "dag", "drive", "tree"].map((op): Hint => ({
     op, kind: "Corrupt",
     hint: "hive fsck tells what is damaged, and hive fsck --repair mends what it can",

@@ -108,7 +108,7 @@ function stateDuties(
 type BlockDuties = Pick<
   NodeDuties,
   | "fetch" | "unplaced" | "borrow" | "ipfsBlock" | "flush" | "reclaim" | "verify" | "segmentsOf"
-  | "newestRoot" | "mayCache"
+  | "newestRoot" | "toldRoot" | "mayCache"
 >;
 
 /** The drive's blocks: to peers and back, and whether they are there. */
@@ -133,6 +133,7 @@ function blockDuties(
     },
     segmentsOf: (cids) => drive().segmentsOf(cids),
     newestRoot: async () => (await drive().recover())?.root,
+    toldRoot: () => drive().toldRoot(),
     mayCache: async () => transfer?.mayHere("cache") ?? true,
   };
 }

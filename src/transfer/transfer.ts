@@ -36,7 +36,7 @@ import type { Law } from "./groups/law.ts";
 import type { LogNeeds } from "./groups/logs.ts";
 import { Placer } from "./groups/place.ts";
 import type { InForce } from "./groups/policies.ts";
-import { Announcer, type Published, Renewal, published } from "./heads/publish.ts";
+import { Announcer, type Published, Renewal, lastTold, published } from "./heads/publish.ts";
 import { type Recovered, recover } from "./heads/recover.ts";
 import { type Health, healthOf } from "./health.ts";
 import { type Clearing, openClearing } from "./placed/clearing.ts";
@@ -149,6 +149,8 @@ export interface Transfer extends BlockFetcher {
   recover(signal?: AbortSignal): Promise<Recovered | undefined>;
   /** What the newest head says that enough members took; undefined when the last was not yet. */
   published(): Promise<Published | undefined>;
+  /** The root of the last head that was signed here, whoever took it. */
+  toldRoot(): Promise<Uint8Array | undefined>;
   /** Whoever sits in one of the drive's groups. */
   members(): readonly PeerId[];
 
@@ -349,6 +351,10 @@ class DriveTransfer implements Transfer {
 
   published(): Promise<Published | undefined> {
     return published(this.#parts);
+  }
+
+  async toldRoot(): Promise<Uint8Array | undefined> {
+    return (await lastTold(this.#parts))?.root;
   }
 
   members(): readonly PeerId[] {

@@ -1,8 +1,9 @@
 /**
  * The cache directory is deleted under a real daemon: no fsync claims to have kept anything, no
- * wrong byte is read, `hive status` says it, and the next mount brings back what peers have.
+ * wrong byte is read, `hive status` says it, and the next mount brings back what peers have. Or an
+ * older one is put in its place: it is not mounted, and takes nothing back that peers have.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
 import { type Machine, newMachine, until } from "../support/cli.ts";
@@ -50,6 +51,36 @@ test("a deleted cache is noticed, and peers give back what they had", {
   await shell(`head -c 300000 /dev/urandom > ${mount}/new`);
   const flushed = await machine.hive(["flush", "--timeout", "120"]);
   t.equal(flushed.code, 0, `and the drive goes on to publish: ${flushed.error}`);
+});
+
+test("a cache that was restored alone is not taken for the newest, and peers give back what is", {
+  timeout: 240_000,
+}, async (t) => {
+  const machine = newMachine("restored");
+  t.teardown(() => machine.end());
+  const { mount } = machine;
+  const cache = join(machine.home, "state", "cache");
+  const [backup, aside] = [join(machine.home, "backup"), join(machine.home, "aside")];
+  await machine.must(t, ["mount", mount, "--swarm", "6"]);
+  await shell(`echo before > ${mount}/old`);
+  await machine.must(t, ["flush", "--timeout", "120"]);
+  await machine.must(t, ["unmount"]);
+  cpSync(cache, backup, { recursive: true });
+  await machine.must(t, ["mount", mount]);
+  await shell(`echo after > ${mount}/new && echo changed > ${mount}/old`);
+  await machine.must(t, ["flush", "--timeout", "120"]);
+  await machine.must(t, ["unmount"]);
+
+  rmSync(cache, { recursive: true });
+  cpSync(backup, cache, { recursive: true });
+  const refused = await machine.hive(["mount", mount]);
+  t.not(refused.code, 0);
+  t.match(refused.error, /cache holds an older state than this machine has told peers/);
+  t.match(refused.error, /hint: move it away/);
+  renameSync(cache, aside);
+  const mounted = await machine.must(t, ["mount", mount]);
+  t.match(mounted.error, /what peers have is back/);
+  t.equal((await shell(`cat ${mount}/old ${mount}/new`, { seconds: 60 })).out, "changed\nafter\n");
 });
 
 test("without peers nothing can come back, and the mount says so", {
