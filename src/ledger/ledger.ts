@@ -10,6 +10,7 @@ import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
 import type { LedgerHost, LedgerNetwork, Lender, Lodgers, ServiceTally } from "../base/ledger.ts";
+import { knownPeer } from "../base/known-peers.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -153,7 +154,8 @@ class PeerLedger implements Ledger {
     const { known, tallies, devices, bank, settling, lodgers, keys, network } = this.#parts;
     const kept = lodgers();
     const owners = devices.ownersOf(peer).filter((owner) => kept.has(owner));
-    const friend = network()?.peers().find(({ offer }) => offer.peer === peer)?.friend;
+    const met = network();
+    const friend = met === undefined ? undefined : knownPeer(met, peer)?.friend;
     return rowOf({
       peer,
       forUs: known.of(peer, keys.peer),

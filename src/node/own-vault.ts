@@ -24,8 +24,16 @@ export function withOwnVault(
   const self = (): KnownPeer => ({
     offer: network.offer(), online: true, roundTripMs: 0, lastSeenMs: clock.now(),
   });
+  // As with any network: the list stays the same until something in it changes.
+  let last: { readonly others?: readonly KnownPeer[]; readonly all: readonly KnownPeer[] } =
+    { all: [] };
+  const peers = (): readonly KnownPeer[] => {
+    const others = network.peers();
+    if (last.others !== others) last = { others, all: [self(), ...others] };
+    return last.all;
+  };
   const wrapped = wrappedNetwork(network, {
-    peers: () => [self(), ...network.peers()],
+    peers,
     async read(...asked) {
       const [to, shard, range, options] = asked;
       if (!isSelf(to)) return network.read(...asked);

@@ -12,6 +12,7 @@ import type { Clock } from "../base/clock.ts";
 import type { AddedView } from "../base/devices.ts";
 import { HiveError, isFault } from "../base/errors.ts";
 import type { Cid, GroupId, OwnerId, PeerId, PersonId, ShareId } from "../base/ids.ts";
+import { isOnline } from "../base/known-peers.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
@@ -106,7 +107,7 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     ...ours, groups, members: () => transfer.members(), others: () => transfer.devices.areAny,
   };
   const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
-  const keepers = new Keepers({ ...ours, isThere: (device) => isThere(needs, device) });
+  const keepers = new Keepers({ ...ours, isThere: (device) => isOnline(needs.network, device) });
   const devicesOf = (place: RightPlace): Roster => guestDevices.of(place);
   const given = new Given({
     ...withMembers, keepers, devicesOf, published: () => transfer.published(),
@@ -206,10 +207,6 @@ async function groupsOf(
   if (found === undefined) return undefined;
   const name = await policyNameAt(root, found.path, read);
   return transfer.health.groupsNamed(name ?? wholeDrive);
-}
-
-function isThere({ network }: SharingNeeds, device: PeerId): boolean {
-  return network.peers().some(({ offer: { peer }, online }) => peer === device && online);
 }
 
 /** What only it refers to is in no count of this one (transfer/placed/reclaim.ts). */

@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { isFault } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
+import { isOnline, knownPeer } from "../base/known-peers.ts";
 import { limits } from "../base/limits.ts";
 import type { PeerNetwork } from "../base/network.ts";
 
@@ -53,11 +54,10 @@ export class Witness {
 
   /** Best to ask first: online, no doubts, near. */
   inOrder<T extends { readonly peer: PeerId }>(holders: readonly T[]): T[] {
-    const known = new Map(this.#network.peers().map((peer) => [peer.offer.peer, peer]));
     const cost = ({ peer }: T): number => {
       const doubts = this.doubts(peer) ? this.#doubts.get(peer)?.count ?? 0 : 0;
-      const away = known.get(peer)?.online === true ? 0 : 1;
-      return doubts * 1e7 + away * 1e6 + (known.get(peer)?.roundTripMs ?? unknownTripMs);
+      const away = isOnline(this.#network, peer) ? 0 : 1;
+      return doubts * 1e7 + away * 1e6 + (this.roundTripMs(peer) ?? unknownTripMs);
     };
     const costs = new Map(holders.map((holder) => [holder, cost(holder)]));
     return [...holders].sort((a, b) => (costs.get(a) ?? 0) - (costs.get(b) ?? 0));
@@ -71,12 +71,11 @@ export class Witness {
 
   /** Not connected, or silent when it was last asked. */
   isLikelyAway(peer: PeerId): boolean {
-    const known = this.#network.peers().find(({ offer }) => offer.peer === peer);
-    return known?.online !== true || this.doubts(peer);
+    return !isOnline(this.#network, peer) || this.doubts(peer);
   }
 
   roundTripMs(peer: PeerId): number | undefined {
-    return this.#network.peers().find(({ offer }) => offer.peer === peer)?.roundTripMs;
+    return knownPeer(this.#network, peer)?.roundTripMs;
   }
 
   /** A right answer makes up for all but a lie, which counts for as long as this node runs. */

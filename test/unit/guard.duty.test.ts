@@ -48,7 +48,7 @@ test("a fellow whose vault is full costs one reading, and not one for each segme
   const taken = new Set<string>();
   const nameOf = ({ record, index }: Berth): string => `${record.segment}/${index}`;
   const reach = {
-    self, isDead: () => false, isFresh: () => false, isThere: () => true, known: () => [],
+    self, isDead: () => false, isFresh: () => false, isThere: () => true, isOnline: () => false,
     ask: async (berth: Berth) => isNew(berth) && !taken.has(nameOf(berth)) ? "absent" : "right",
     async read({ record, index }: Berth) {
       counts.read++;

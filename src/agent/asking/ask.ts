@@ -6,6 +6,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { isFault } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
+import { knownPeer } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import type { Challenge, PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
@@ -78,6 +79,5 @@ async function ask(
 
 /** Some of its usual round trips, and time for its disk. */
 function deadlineMs(network: PeerNetwork, peer: PeerId): number {
-  const known = network.peers().find(({ offer }) => offer.peer === peer);
-  return limits.agent.answerMsMin + 4 * (known?.roundTripMs ?? 0);
+  return limits.agent.answerMsMin + 4 * (knownPeer(network, peer)?.roundTripMs ?? 0);
 }

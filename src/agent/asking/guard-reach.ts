@@ -7,6 +7,7 @@ import type { Clock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
 import type { GuardAct, GuardHost, GuardNetwork } from "../../base/guard.ts";
 import type { PeerId } from "../../base/ids.ts";
+import { isOnline } from "../../base/known-peers.ts";
 import type { KnownPeer, PeerNetwork, Requester, ShardHost } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { Manifest } from "../../base/records.ts";
@@ -25,7 +26,7 @@ export interface ReachNeeds {
 
 /** What it takes to look after a segment, whether as a fellow or as one who verifies it. */
 export type CareReach = Pick<
-  Reach, "self" | "isDead" | "isFresh" | "isThere" | "known" | "ask" | "read" | "store"
+  Reach, "self" | "isDead" | "isFresh" | "isThere" | "isOnline" | "ask" | "read" | "store"
 >;
 
 export class Reach {
@@ -65,6 +66,11 @@ export class Reach {
   /** It answered when it was last asked. */
   isThere(peer: PeerId): boolean {
     return peer === this.self || this.#needs.conduct.liveness(peer) === "alive";
+  }
+
+  /** It is connected. */
+  isOnline(peer: PeerId): boolean {
+    return peer === this.self || isOnline(this.#needs.network, peer);
   }
 
   guard(

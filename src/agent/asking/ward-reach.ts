@@ -6,6 +6,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
 import type { OwnerId, PeerId } from "../../base/ids.ts";
+import { isOnline } from "../../base/known-peers.ts";
 import type { PeerNetwork, Requester, ShardHost } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import { shardIdOf } from "../../crypt/merkle.ts";
@@ -22,18 +23,15 @@ export interface WardReachNeeds {
 }
 
 export function wardReach(needs: WardReachNeeds): CareReach {
-  const { network, host, clock } = needs;
+  const { network, host } = needs;
   const { self } = network;
   const from = (): Requester => ({ peer: self, owners: needs.acting() });
-  const known: CareReach["known"] = () => {
-    const own = { offer: network.offer(), online: true, roundTripMs: 0, lastSeenMs: clock.now() };
-    return [own, ...network.peers()];
-  };
+  const isThere = (peer: PeerId): boolean => peer === self || isOnline(network, peer);
   return {
-    self, known,
+    self, isThere,
+    isOnline: isThere,
     isDead: () => false,
     isFresh: () => false,
-    isThere: (peer) => known().some(({ offer, online }) => online && offer.peer === peer),
     ask: (berth, leaves, signal) => askHolder(needs, berth, {
       leaves, signal,
       prove: (challenge) => berth.peer === self

@@ -13,6 +13,7 @@ import { Reader, Writer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { isFault } from "../../base/errors.ts";
 import { type PeerId, type ShardId, parsePeerId } from "../../base/ids.ts";
+import { knownPeer } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
@@ -91,7 +92,7 @@ export class Races {
 
   #givenMs(peer: PeerId, legs: number): number {
     const { raceMs, raceTripMsMax } = limits.agent;
-    const known = this.#needs.network.peers().find(({ offer }) => offer.peer === peer);
+    const known = knownPeer(this.#needs.network, peer);
     const tripMs = Math.min(known?.roundTripMs ?? raceTripMsMax, raceTripMsMax);
     return raceMs + 2 * tripMs * legs;
   }

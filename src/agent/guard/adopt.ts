@@ -7,6 +7,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { GroupId, PeerId } from "../../base/ids.ts";
+import { isOnline } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
@@ -99,10 +100,9 @@ export class Adopt implements Step {
 
   /** All whom the log gives a seat. */
   #areThere(standing: Standing): boolean {
-    const there = this.#needs.network.peers().filter(({ online }) => online);
-    const online = new Set(there.map(({ offer }) => offer.peer));
+    const { network } = this.#needs;
     const { manifest: { peers } } = standing;
-    return seatsOf(standing).every((peer) => peers.includes(peer) || online.has(peer));
+    return seatsOf(standing).every((peer) => peers.includes(peer) || isOnline(network, peer));
   }
 
   /** Nothing was proven: a look at all that newcomers should have is not for every time. */

@@ -11,6 +11,7 @@ import type { Clock } from "../../base/clock.ts";
 import { isFault } from "../../base/errors.ts";
 import type { GuardHost, GuardNetwork } from "../../base/guard.ts";
 import { type PeerId, type SegmentId, parseSegmentId } from "../../base/ids.ts";
+import { isOnline } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork, ShardHost } from "../../base/network.ts";
@@ -232,7 +233,7 @@ class GroupGuardian implements Guardian {
     const { shelf, network } = this.#needs;
     const devices = await shelf.devicesOf(owner);
     if (devices.has(network.self)) return true;
-    return network.peers().some(({ offer, online }) => online && devices.has(offer.peer));
+    return [...devices].some((peer) => isOnline(network, peer));
   }
 
   #anyFellow(standing: Standing): PeerId | undefined {

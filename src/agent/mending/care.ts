@@ -124,8 +124,7 @@ export class Care {
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     const { reach } = this.#needs;
-    const isOnline = reach.known().some(({ offer, online }) => online && offer.peer === peer);
-    if (peer === undefined || !isOnline) return undefined;
+    if (peer === undefined || !reach.isOnline(peer)) return undefined;
     try {
       return await reach.read({ record, index, peer }, signal);
     } catch (error) {

@@ -13,6 +13,7 @@ import { Reader, Writer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { isFault } from "../../base/errors.ts";
 import { type PeerId, type SegmentId, parsePeerId, parseSegmentId } from "../../base/ids.ts";
+import { isOnline } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
@@ -149,7 +150,7 @@ export class Surplus {
     const isItsOwn = holder === peer || memberOf(state, index, manifest) === peer;
     if (isItsOwn) return [];
     // The new copy was lost again, or may be with its holder: this one may be all there is.
-    if (holder === undefined || !this.#isThere(holder)) return undefined;
+    if (holder === undefined || !isOnline(network, holder)) return undefined;
     await groups.tellOne(manifest, peer, signal);
     const only = { holder: peer, index, epoch: manifest.epoch };
     const release = signRelease(keys, { segment, releasedAtMs, only });
@@ -165,12 +166,6 @@ export class Surplus {
     const isOld = this.#nowMs - sinceMs > limits.vault.strayGraceMs;
     const isSeated = this.#needs.groups.all().some(({ peers }) => peers.includes(peer));
     return isOld && !(index === "all" && isSeated);
-  }
-
-  #isThere(holder: PeerId): boolean {
-    return this.#needs.network.peers().some(({ offer, online }) => {
-      return online && offer.peer === holder;
-    });
   }
 
   get #nowMs(): number {
