@@ -15,7 +15,7 @@ import { Refusal } from "./agent/policy/refusal.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
-import type { GraftTable } from "./base/grafts.ts";
+import { type GraftTable, pastNames } from "./base/grafts.ts";
 import { type OwnerId, nameFromText, parseName } from "./base/ids.ts";
 import type { Log } from "./base/log.ts";
 import { growthStep, memoryStep } from "./base/machine/memory.ts";
@@ -196,8 +196,8 @@ function graftsOver(
 ): Grafts {
   const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
   const everywhere = new Map([
-    [parseName(".snapshots"), tree.past.pointAt],
-    [parseName(".trash"), tree.trash.pointAt],
+    [parseName(pastNames.snapshots), tree.past.pointAt],
+    [parseName(pastNames.trash), tree.trash.pointAt],
   ]);
   const table: GraftTable = { root, everywhere };
   return new Grafts({ base: tree, table, log, now: () => clock.now() }, owner);

@@ -18,6 +18,9 @@ export interface Graft extends AsyncDisposable {
   readonly tell?: (notices: GraftNotices) => void;
 }
 
+/** What a drive was is to be seen in every folder, by these names. */
+export const pastNames = { snapshots: ".snapshots", trash: ".trash" } as const;
+
 /** The type bits of a directory's mode. */
 export const directoryType = 0o040000;
 

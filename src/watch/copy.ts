@@ -6,7 +6,7 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, chmod, chown, lchown, lutimes, open, readlink } from "node:fs/promises";
 import { rename, rm, symlink, utimes } from "node:fs/promises";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, codeOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Owner, isUntouched } from "./judge.ts";
 import { isGone } from "./places.ts";
@@ -157,6 +157,9 @@ function secondsOf(ns: bigint): number {
   return Number(ns / 1_000_000_000n) + Number(ns % 1_000_000_000n) / 1e9;
 }
 
+/** Of this one alone: whoever waits until it can be written waits for ever. */
+const ownFaults: ReadonlySet<string> = new Set(["ENAMETOOLONG", "EFBIG", "EINVAL"]);
+
 /** Undefined when it is gone. What cannot be read is told apart from what cannot be written. */
 export async function reading<T>(act: () => Promise<T>): Promise<T | undefined> {
   try {
@@ -175,6 +178,7 @@ export async function writing<T>(act: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (cause instanceof HiveError || (cause as Error).name === "AbortError") throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new HiveError("Unavailable", "watch.write", why, { cause });
+    const kind = ownFaults.has(codeOf(cause)) ? "Denied" : "Unavailable";
+    throw new HiveError(kind, "watch.write", why, { cause });
   }
 }

@@ -8,11 +8,12 @@ import type { BigIntStats } from "node:fs";
 import { mkdir, opendir, readFile, rename, rm } from "node:fs/promises";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
+import { pastNames } from "../base/grafts.ts";
 import { limits } from "../base/limits.ts";
 import { type CopyNeeds, copyFile, copyLink, dress, isLeftOver, reading, temporaryName, writing }
   from "./copy.ts";
 import { judge } from "./judge.ts";
-import { type Below, folderOf, inside, isGone, join, statOf, textOf } from "./places.ts";
+import { type Below, folderOf, inside, isGone, join, nameOf, statOf, textOf } from "./places.ts";
 import { type FolderRules, isIgnored, parseRules, ruleFiles } from "./rules.ts";
 
 export interface MirrorPlaces {
@@ -36,6 +37,8 @@ interface Entry {
   readonly isFolder: boolean;
 }
 
+const drivesNames: ReadonlySet<string> = new Set(Object.values(pastNames));
+
 /** The names to look at; "all" of the folder's own, or "below" too. */
 export type Extent = ReadonlySet<string> | "all" | "below";
 
@@ -46,6 +49,8 @@ export class Mirror {
   readonly #gate = new Gate({ seats: limits.watch.copiesAtOnce, queueMax: 1 });
   /** The file systems that it never goes into: the drive's own mount. */
   readonly #never: ReadonlySet<bigint>;
+  /** The source, as it was when the look began. */
+  #root: BigIntStats | undefined;
   /** Folders that rules leave out: nobody has to watch them. */
   readonly ignoredFolders = new Set<Below>();
 
@@ -60,6 +65,12 @@ export class Mirror {
   }
 
   async look(folder: Below, extent: Extent): Promise<void> {
+    this.#root = await reading(() => statOf(this.#from("")));
+    if (folder === "") return await this.#look(folder, extent);
+    await this.#orNote(folder, () => this.#look(folder, extent));
+  }
+
+  async #look(folder: Below, extent: Extent): Promise<void> {
     const chain = await this.#rulesOf(folder);
     if (chain === undefined) return;
     const source = await reading(() => statOf(this.#from(folder)));
@@ -79,7 +90,8 @@ export class Mirror {
     try {
       for await (const name of names) {
         this.#needs.signal.throwIfAborted();
-        await this.#name(inside(folder, name), under, running);
+        const path = inside(folder, name);
+        await this.#orNote(path, () => this.#name(path, under, running));
       }
       await Promise.all(running);
     } finally {
@@ -102,9 +114,12 @@ export class Mirror {
     const isFolder = source.isDirectory();
     if (this.#isOut(under.chain, path, isFolder) || this.#never.has(source.dev)) return;
     this.#report.looked();
+    if (drivesNames.has(nameOf(path))) {
+      throw new HiveError("Denied", "watch.name", "the drive has another use for that name");
+    }
     if (isFolder) return this.#subfolder(path, source, under);
     const seat = await this.#gate.enter();
-    const work = this.#fileOrNote(path, source).finally(() => {
+    const work = this.#orNote(path, () => this.#file(path, source)).finally(() => {
       seat[Symbol.dispose]();
       running.delete(work);
     });
@@ -129,10 +144,10 @@ export class Mirror {
     if (verdict.act === "dress") await this.#dressFolder(path, source);
   }
 
-  /** A file that cannot be had is told, and is no reason not to look at the next. */
-  async #fileOrNote(path: Below, source: BigIntStats): Promise<void> {
+  /** What cannot be had, or not be kept, is told, and is no reason not to look at the next. */
+  async #orNote(path: Below, act: () => Promise<void>): Promise<void> {
     try {
-      await this.#file(path, source);
+      await act();
     } catch (error) {
       if (!isFault(error, "Denied")) throw error;
       this.#report.failed(path, error.subject);
@@ -171,11 +186,19 @@ export class Mirror {
 
   async #gone(path: Below): Promise<void> {
     if (!this.#places.deletes) return;
+    await this.#checkRoot();
     await writing(async () => {
       if (await statOf(this.#to(path)) === undefined) return;
       await rm(this.#to(path), { recursive: true, force: true });
       this.#report.removed();
     });
+  }
+
+  /** A disk that goes takes all of it along, and nothing was deleted. */
+  async #checkRoot(): Promise<void> {
+    const now = await reading(() => statOf(this.#from("")));
+    if (now?.dev === this.#root?.dev && now?.ino === this.#root?.ino) return;
+    throw new HiveError("NotFound", "watch.source", "it went away while it was looked at");
   }
 
   /** What is in the copy alone: left over from a copy that was ended, or deleted in the source. */

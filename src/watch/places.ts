@@ -23,6 +23,10 @@ export function folderOf(below: Below): Below {
   return at < 0 ? "" : below.slice(0, at);
 }
 
+export function nameOf(below: Below): string {
+  return below.slice(below.lastIndexOf("/") + 1);
+}
+
 /** For a person; bytes that are no UTF-8 show as U+FFFD. */
 export function textOf(below: Below): string {
   return Buffer.from(below, "latin1").toString("utf8");

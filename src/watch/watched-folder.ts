@@ -124,7 +124,7 @@ export class WatchedFolder {
         return;
       } catch (error) {
         signal.throwIfAborted();
-        if (!isFault(error, "Unavailable", "NotFound", "NotPermitted")) throw error;
+        if (!isFault(error, "Unavailable", "NotFound", "NotPermitted", "Denied")) throw error;
         this.#needs.log.warn("watch.waits", { why: namelessly(error) });
         this.#add({ state: "waiting", waitingFor: error.subject });
         await this.#needs.clock.delay(retryMs, signal);

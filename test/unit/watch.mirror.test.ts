@@ -13,6 +13,7 @@ import { copyFile } from "../../src/watch/copy.ts";
 import { type Extent, Mirror } from "../../src/watch/mirror.ts";
 import { openXattrs } from "../../src/watch/xattrs.ts";
 import { sameTree } from "../support/cli.ts";
+import { faultOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 
@@ -20,6 +21,8 @@ class World {
   readonly root = mkdtempSync(join(tmpdir(), "hive-mirror-"));
   readonly source = join(this.root, "source");
   readonly copy = join(this.root, "copy", "deep");
+  /** Is told of the first thing that a look comes to. */
+  onLooked: (() => void) | undefined;
   counts = { looked: 0, copied: 0, bytes: 0, removed: 0, skipped: 0, failed: 0 };
   #mirror: Mirror | undefined;
 
@@ -43,7 +46,10 @@ class World {
     const owner = { mayGive: process.getuid?.() === 0 };
     const needs = { owner, xattrs: openXattrs(() => counts.failed++), signal, never: new Set<bigint>() };
     this.#mirror = new Mirror({ source: this.source, copy: this.copy, deletes }, needs, {
-      looked: () => counts.looked++,
+      looked: () => {
+        counts.looked++;
+        this.onLooked?.();
+      },
       copied: (bytes) => {
         counts.copied++;
         counts.bytes += bytes;
@@ -171,6 +177,43 @@ test("what a killed process left behind goes, and what cannot be read is told", 
     kind = isFault(error) ? error.kind : String(error);
   }
   t.equal(kind, "Unavailable", "a copy that cannot be written is waited for");
+});
+
+test("what cannot be kept, or not be had, is told, and keeps nothing else from being copied", async (t) => {
+  const world = new World(t);
+  // The copy lies deeper by some characters, and no path may be longer than this.
+  const room = 4094 - world.at("").length;
+  const deep = Array.from({ length: Math.floor(room / 200) }, () => "d".repeat(199)).join("/");
+  world.write(`${deep}/${"f".repeat(room - deep.length - 1)}`, "at the end of a path");
+  world.write("aa/.snapshots/inside", "of another file system's past");
+  world.write("aa/.trash", "a file");
+  for (const name of ["aa/beside", "zz/later", "first"]) world.write(name, name);
+  t.match(await world.look(), { copied: 3, failed: 3 });
+  for (const name of ["aa/beside", "zz/later", "first"]) t.ok(existsSync(join(world.copy, name)), name);
+  t.strictSame(readdirSync(join(world.copy, "aa")), ["beside"]);
+  t.match(await world.look("aa", "all"), { copied: 0, failed: 2 });
+});
+
+test("a disk that goes while it is looked at takes nothing of the copy along", async (t) => {
+  const world = new World(t);
+  for (let file = 0; file < 20; file++) world.write(`folder ${file % 4}/file ${file}`, `${file}`);
+  world.open({ deletes: true });
+  await world.look();
+  const went = `${world.source} went`;
+  for (const comes of [() => undefined, () => mkdirSync(world.source)]) {
+    world.onLooked = () => {
+      world.onLooked = undefined;
+      renameSync(world.source, went);
+      comes();
+    };
+    t.equal(await faultOf(() => world.look()), "NotFound");
+    rmSync(world.source, { recursive: true, force: true });
+    renameSync(went, world.source);
+    t.equal(await world.differs(), "");
+  }
+  rmSync(world.at("folder 1"), { recursive: true });
+  await world.look();
+  t.equal(await world.differs(), "", "what is deleted there goes as ever");
 });
 
 test("a file that is written while it is copied is read again", async (t) => {

@@ -67,11 +67,13 @@ export const localCommands = [
       "Copies DIR into a folder of the drive, tells how far that is, and then goes on with what " +
       "changes there, a moment later, at every mount until it is stopped. Modes, times (to the " +
       "microsecond), symlinks, holes and extended attributes are kept, owners if root does it; " +
-      "of several names of one file each gets a copy; sockets, pipes and devices are left out. A " +
+      "of several names of one file each gets a copy; sockets, pipes and devices are left out, " +
+      "and what is called .snapshots or .trash, which are the drive's own names. A " +
       "copy is written beside its place and renamed; a file that changes meanwhile is copied " +
       "again. What the rules in .gitignore and .hiveignore of any folder leave out is not looked " +
       "at. What is deleted or renamed in DIR stays in the copy under its old name, as a backup " +
-      "should have it; with --delete it leaves the copy, too, unless DIR is missing or empty. A " +
+      "should have it; with --delete it leaves the copy, too, unless DIR is missing or empty, or " +
+      "goes while it is looked at. A " +
       "folder that is, holds or lies in the mount or the drive's own state is refused.",
     options: [
       { name: "into", value: "PATH", summary: "the folder in the drive, made if it is not there" },
