@@ -1,6 +1,8 @@
 /**
  * Somebody else's files as this user has them: they belong to him, since who owns them there has no
- * meaning here, and whom else their owner let in is not shown.
+ * meaning here, and whom else their owner let in is not shown. Nor does anything of what the kernel
+ * would go by hold here, where a drive of root's may be open to others: a program that runs as its
+ * owner would run as this user, and a device would be one of this machine's.
  */
 import { HiveError } from "../base/errors.ts";
 import type { Attributes, FileSystem } from "../base/filesystem.ts";
@@ -11,10 +13,14 @@ export interface Reader {
   readonly gid: number;
 }
 
-const accessLists = /^system\.posix_acl_/;
+/** Access lists, and what the kernel gives programs beyond what their users may do. */
+const hidden = /^(system\.posix_acl_|security\.|trusted\.)/;
+const setIdBits = 0o6000;
 
 export function asReader(files: FileSystem, { uid, gid }: Reader): FileSystem {
-  const mine = (attributes: Attributes): Attributes => ({ ...attributes, uid, gid });
+  const mine = (attributes: Attributes): Attributes => {
+    return { ...attributes, uid, gid, mode: attributes.mode & ~setIdBits, rdev: 0 };
+  };
   const shown = (found: Maybe<Attributes>): Maybe<Attributes> => then(found, mine);
   const opened = <T extends { readonly attributes: Attributes }>(made: T): T => {
     return { ...made, attributes: mine(made.attributes) };
@@ -35,11 +41,11 @@ export function asReader(files: FileSystem, { uid, gid }: Reader): FileSystem {
       return emit(attributes === undefined ? item : { ...item, attributes: mine(attributes) });
     }),
     getxattr(ino, name) {
-      if (accessLists.test(name)) throw new HiveError("NoData", "shared.getxattr", name);
+      if (hidden.test(name)) throw new HiveError("NoData", "shared.getxattr", name);
       return files.getxattr(ino, name);
     },
     listxattr: (ino) => then(files.listxattr(ino), (names) => {
-      return names.filter((name) => !accessLists.test(name));
+      return names.filter((name) => !hidden.test(name));
     }),
   };
 }
