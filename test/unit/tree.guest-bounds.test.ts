@@ -9,19 +9,22 @@ import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { type ChunkLink, encodeLink, sealChunks } from "../../src/dag/chunks.ts";
-import { type Entry, encodeEntry, nameKey } from "../../src/dag/entries.ts";
+import { type Entry, encodeEntry, nameKey, parseEntry } from "../../src/dag/entries.ts";
 import { type Inode, type PageTree, type Xattrs, encodeXattrs, fileType, noTree, noXattrs }
   from "../../src/dag/inodes.ts";
+import { treeKeys } from "../../src/dag/keys.ts";
 import { markOf } from "../../src/dag/marks.ts";
-import { keyMax, newPage, pageKey, sealPage } from "../../src/dag/pages.ts";
-import { nextItem } from "../../src/dag/search.ts";
+import { keyMax, newPage, openPage, pageKey, sealPage } from "../../src/dag/pages.ts";
+import { openRoot } from "../../src/dag/root.ts";
+import { findItem, nextItem } from "../../src/dag/search.ts";
 import { rootOf } from "../../src/sharing/records/folder-root.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { Bounds, mostOfGuest, mostOfOwner } from "../../src/tree/merge/bounds.ts";
-import { outcomeOf } from "../support/faults.ts";
+import { faultOf, outcomeOf } from "../support/faults.ts";
 import { OwnerLooks } from "../support/owner-looks.ts";
 import { ShareMaker } from "../support/share-maker.ts";
-import { SharedFolder, guest, pictureBelow, put, textAt } from "../support/shared-folder.ts";
+import { SharedFolder, guest, ownerSecret, pictureBelow, put, textAt } from "../support/shared-folder.ts";
+import { readFile } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`guest-bounds/${seed}`);
@@ -198,6 +201,36 @@ test("what a hostile head names is refused, told in words, and costs the owner n
     t.equal(blocks, chunkBytes / 512);
     t.equal(await textAt(both.owner, "diary"), "nobody's business");
   });
+
+/** The page that says where the chunks of a file of the owner's are, as its name is all that is known of it. */
+async function pageOf({ owner, owners, pool }: SharedFolder, name: Name): Promise<PageTree["root"]> {
+  await owner.commit();
+  const { directory: { tree } } = openRoot(treeKeys(ownerSecret), owners.root() as Uint8Array);
+  const load = (cid: Cid) => openPage(pageKey(tree.secret as Buffer), cid, pool.get(cid) as Uint8Array);
+  const entry = parseEntry(findItem(tree.root, nameKey(name), load) as Buffer);
+  return entry.kind === "inode" ? entry.tree.root : noTree.root;
+}
+
+test("the name of a block that the owner has opened opens it for nobody who has not its key", async (t) => {
+  const diary = random.bytes(60 * chunkBytes);
+  const both = await new SharedFolder("opened").open(async (tree) => void await put(tree, "diary", diary));
+  const { owner, pool } = both;
+  // What the catalogue tells a guest: the names of all blocks, and how long they are.
+  const chunks = [...pool].filter(([, { length }]) => length > chunkBytes).map(([cid]) => cid);
+  const root = await pageOf(both, parseName("diary"));
+  t.equal(root.kind, "page");
+  t.ok((await readFile(owner, await owner.walk(["diary"]))).equals(diary), "the owner reads his diary");
+  const forger = new Forger(both);
+  const links = chunks.slice(-3).map((cid, key) => {
+    return { key, value: encodeLink({ cid, key: Buffer.alloc(32), lengthBytes: chunkBytes }) };
+  });
+  for (const tree of [inside(...links), { secret, root }]) {
+    const stolen = forger.file("stolen", diary.length, tree, diary.length);
+    const told = await forger.root(inside(stolen));
+    t.equal(await faultOf(() => both.toOwner(told)), "Corrupt");
+    t.strictSame(await pictureBelow(owner, "/f/"), {});
+  }
+});
 
 test("short files of more than memory should hold are refused, whoever they are said to be of", (t) => {
   const inode = (ino: number): Inode => ({

@@ -13,6 +13,7 @@ import type { RootRecord } from "../../dag/root.ts";
 import { Wanted, attempt } from "../attempt.ts";
 import { slotOf } from "../looking/slots.ts";
 import { valuesOf, withValues } from "../names/xattrs.ts";
+import type { Blocks } from "../state/blocks.ts";
 import type { Node } from "../state/nodes.ts";
 import { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
@@ -48,6 +49,8 @@ export class GuestMeeting implements Meeting {
   readonly isWhole = false;
   readonly isJudged = true;
   readonly bounds = () => new Bounds(mostOfGuest);
+  /** He knows the names of all blocks: what is opened for him, his own keys have to open. */
+  readonly blocks: Blocks;
   readonly news: Seen;
   readonly #state: State;
   readonly #guest: Guest;
@@ -77,11 +80,12 @@ export class GuestMeeting implements Meeting {
     this.#commit = commit;
     this.#cut = cut;
     this.#isRefused = isRefused;
-    const { needs, keys, policies, blocks } = state;
+    const { needs, keys, policies } = state;
     const nobodys = { number: 0, name: "" };
     this.#reader = new State(needs, keys, { ...root, policies }, {
-      readOnly: true, device: nobodys, blocks,
+      readOnly: true, device: nobodys,
     });
+    this.blocks = this.#reader.blocks;
     this.#contents = new Contents(state, { reader: this.#reader, folder: folder.ino });
   }
 

@@ -15,7 +15,7 @@ import { findItem } from "../../dag/search.ts";
 import { Breather, attempt } from "../attempt.ts";
 import type { KeyRange } from "../check/pages.ts";
 import { isDirectory, loadLinked, nextName, nodeOf } from "../looking/names.ts";
-import type { Elsewhere } from "../state/blocks.ts";
+import type { Blocks, Elsewhere } from "../state/blocks.ts";
 import { devicesOf } from "../state/marking.ts";
 import type { Node } from "../state/nodes.ts";
 import type { State } from "../state/state.ts";
@@ -39,6 +39,8 @@ export interface Laid {
   readonly root: RootRecord;
   readonly folder: Node;
   readonly isWhole: boolean;
+  /** Opens its pages; without it what this tree has opened is opened for it, too. */
+  readonly blocks?: Blocks | undefined;
   /** How much it may say; a device of the drive may say anything. */
   readonly bounds?: (() => Bounds) | undefined;
 }
@@ -55,6 +57,7 @@ export class Comparison implements Disposable {
   readonly #root: RootRecord;
   readonly #folder: Node;
   readonly #isWhole: boolean;
+  readonly #blocks: Blocks;
   readonly #bounds: Bounds | undefined;
   readonly #breather: Breather;
   readonly #isKnown: ((cid: Cid) => boolean) | undefined;
@@ -70,12 +73,14 @@ export class Comparison implements Disposable {
   readonly pages: Cid[] = [];
 
   constructor(
-    state: State, { root, folder, isWhole, bounds }: Laid, { isKnown, elsewhere }: Looking = {},
+    state: State, { root, folder, isWhole, blocks, bounds }: Laid,
+    { isKnown, elsewhere }: Looking = {},
   ) {
     this.#state = state;
     this.#root = root;
     this.#folder = folder;
     this.#isWhole = isWhole;
+    this.#blocks = blocks ?? state.blocks;
     this.#bounds = bounds?.();
     this.#isKnown = isKnown;
     this.#elsewhere = elsewhere;
@@ -258,7 +263,7 @@ export class Comparison implements Disposable {
   async *#pageValues(
     tree: PageTree, { cid, level, ...range }: PageAt,
   ): AsyncGenerator<Buffer> {
-    const page = await this.#state.blocks.loadPage(tree, cid, level, this.#elsewhere);
+    const page = await this.#blocks.loadPage(tree, cid, level, this.#elsewhere);
     this.#bounds?.page(page, range);
     this.pages.push(cid);
     await this.#breather.breathe();
