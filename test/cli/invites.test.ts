@@ -59,7 +59,7 @@ test("a private network hears those with its key, which only an invite that was 
     await begin(eve, ["node"]);
     const refused = await eve.hive(["join", open]);
     t.not(refused.code, 0, "without the key nobody answers");
-    const entered = await ben.must(t, ["join", secret.out.trim()]);
+    const entered = await ben.must(t, ["join", "-"], secret.out);
     t.match(entered.error, /network\.key/);
     t.ok(existsSync(join(ben.home, "config", "network.key")));
     await begin(ben, ["node"]);

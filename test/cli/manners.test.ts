@@ -57,3 +57,22 @@ test("a passphrase comes by any descriptor, and one that is closed is named", as
   t.equal(made.code, 0, made.error);
   t.match(made.out, /^These 24 words are your drive/);
 });
+
+for (const command of ["accept", "join", "device confirm"]) {
+  test(`hive ${command} takes its secret from a line of standard input, where no ps shows it`, async (t) => {
+    const home = mkdtempSync(join(tmpdir(), "hive-manners-"));
+    t.teardown(() => rmSync(home, { recursive: true, force: true }));
+    const spoken = await shell(`$HIVE ${command} secret`, home);
+    t.match(spoken.error, /hive mount/, "there is no daemon to tell it to");
+    for (const way of [`${command} -`, command]) {
+      t.strictSame(await shell(`$HIVE ${way} <<<secret`, home), spoken, way);
+      const empty = await shell(`$HIVE ${way} </dev/null`, home);
+      t.equal(empty.code, 2);
+      t.match(empty.error, /^hive: wrong usage: which (string|invite|code)\? the line is empty/);
+      const closed = await shell(`$HIVE ${way} <&-`, home);
+      t.equal(closed.code, 2);
+    }
+    const slow = await shell(`{ sleep 0.2; echo secret; sleep 0.2; } | $HIVE ${command} -`, home);
+    t.strictSame(slow, spoken, "it waits for the line, and for no more than that");
+  });
+}

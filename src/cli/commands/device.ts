@@ -7,6 +7,7 @@ import type { SharesView, TakenView } from "../../base/views/sharing.ts";
 import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
+import { secretOperand } from "../home/secret-line.ts";
 import { print, printJson, say, table } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 
@@ -14,7 +15,7 @@ export async function device(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, peer] = line.operands;
   if (word === "list" && peer === undefined) return list(home, line);
   if (word === "forget" && peer !== undefined) return forget(home, line, peer);
-  if (word === "confirm" && peer !== undefined) return confirm(home, line, peer);
+  if (word === "confirm") return confirm(home, line, peer);
   if (word === "remove" && peer !== undefined) return remove(home, line, peer);
   // It opens a node of its own, and needs the rooms for it.
   const isAdd = word === "add" && peer === undefined;
@@ -22,7 +23,10 @@ export async function device(home: Home, line: CommandLine): Promise<ExitCode> {
   throw new HiveError("Usage", "device", "list, add, confirm CODE, remove DEVICE, or forget PEER");
 }
 
-async function confirm(home: Home, line: CommandLine, code: string): Promise<ExitCode> {
+async function confirm(
+  home: Home, line: CommandLine, given: string | undefined,
+): Promise<ExitCode> {
+  const code = secretOperand(given, { command: "device", what: "code" });
   const added = (await askControl(home.socket, "confirmDevice", { code }, say)) as AddedView;
   if (line.flag("json")) printJson(added);
   else say(`${added.name} (${added.peer}) is one of the drive's devices from now on`);

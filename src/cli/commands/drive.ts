@@ -10,6 +10,7 @@ import { insideMount } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { mountPointDefault, mountPointOf } from "../home/mount-point.ts";
+import { secretOperand } from "../home/secret-line.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, printJson, say, sizeText, table } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
@@ -151,8 +152,7 @@ export async function invite(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 export async function join(home: Home, line: CommandLine): Promise<ExitCode> {
-  const given = line.operands[0];
-  if (given === undefined) throw new HiveError("Usage", "join", "which invite?");
+  const given = secretOperand(line.operands[0], { command: "join", what: "invite" });
   // With the key of a private network: what runs now has none, or another one.
   if (given.trim().startsWith("hive3")) {
     return (await import("../home/network-key.ts")).enterNetwork(home, given);

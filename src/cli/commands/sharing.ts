@@ -10,6 +10,7 @@ import { insideMount, namesOf } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { obtainPassphrase } from "../home/keys.ts";
+import { secretOperand } from "../home/secret-line.ts";
 import { print, printJson, say, table } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { sharesText } from "../text/shares.ts";
@@ -91,7 +92,7 @@ export async function link(home: Home, line: CommandLine): Promise<ExitCode> {
   }));
   print(made);
   await showCode(line, made);
-  say("whoever has it can read the folder: hive accept STRING [NAME]");
+  say("whoever has it can read the folder: hive accept - [NAME] asks for it");
   return exitCodes.ok;
 }
 
@@ -109,8 +110,8 @@ export async function shares(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 export async function accept(home: Home, line: CommandLine): Promise<ExitCode> {
-  const [grant, name = null] = line.operands;
-  if (grant === undefined) throw new HiveError("Usage", "accept", "STRING [NAME]");
+  const [given, name = null] = line.operands;
+  const grant = secretOperand(given, { command: "accept", what: "string" });
   const isLocked = isLink(grant) && linkNeedsPassphrase(grant);
   const passphrase = isLocked
     ? await obtainPassphrase(line.count("passphrase-fd"), { repeat: false })

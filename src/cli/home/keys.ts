@@ -2,16 +2,14 @@
  * The key file on disk, and passphrases from a terminal or a file descriptor. Passphrases and words
  * never stand in argv, in the environment, or in a log.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:fs";
 import { renameSync, writeSync } from "node:fs";
 import { ReadStream } from "node:tty";
-import { HiveError, codeOf } from "../../base/errors.ts";
+import { HiveError } from "../../base/errors.ts";
 import { systemRandom } from "../../base/random.ts";
 import { type Secrets, encodeKeyFile, keyFileNeedsPassphrase, openKeyFile } from "../../hive.ts";
 import type { Home } from "./home.ts";
-
-/** A line typed by a person: more is a mistake, not a passphrase. */
-const lineBytesMax = 4096;
+import { lineBytesMax, readLine } from "./secret-line.ts";
 
 export function hasKeys(home: Home): boolean {
   return existsSync(home.keyFile);
@@ -59,7 +57,7 @@ export async function obtainPassphrase(
   descriptor: number | undefined,
   options: { readonly repeat: boolean },
 ): Promise<Buffer> {
-  if (descriptor !== undefined) return readLine(descriptor);
+  if (descriptor !== undefined) return passphraseAt(descriptor);
   const first = await askHidden("passphrase: ");
   if (!options.repeat) return first;
   const second = await askHidden("the same again: ");
@@ -67,25 +65,11 @@ export async function obtainPassphrase(
   throw new HiveError("Usage", "passphrase", "the two differ");
 }
 
-/** One line from a descriptor, without its newline. */
-function readLine(descriptor: number): Buffer {
-  const line: number[] = [];
-  for (let byte = readByte(descriptor); byte !== undefined && byte !== 10;) {
-    line.push(byte);
-    byte = line.length < lineBytesMax ? readByte(descriptor) : undefined;
-  }
-  if (line.length === 0) throw new HiveError("Usage", "passphrase", "empty");
-  return Buffer.from(line);
-}
-
-function readByte(descriptor: number): number | undefined {
-  const byte = Buffer.alloc(1);
-  try {
-    return readSync(descriptor, byte) === 1 ? byte[0] : undefined;
-  } catch (cause) {
-    const what = `--passphrase-fd ${descriptor}: nothing to read there (${codeOf(cause)})`;
-    throw new HiveError("Usage", "passphrase", what, { cause });
-  }
+function passphraseAt(descriptor: number): Buffer {
+  const from = `--passphrase-fd ${descriptor}`;
+  const passphrase = readLine(descriptor, { command: "passphrase", from });
+  if (passphrase.length === 0) throw new HiveError("Usage", "passphrase", "empty");
+  return passphrase;
 }
 
 function askHidden(prompt: string): Promise<Buffer> {

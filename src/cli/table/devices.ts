@@ -1,10 +1,10 @@
 /** The command about the drive's devices; see commands.ts. */
 import { limits } from "../../base/limits.ts";
-import { type CommandSpec, json, passphrase, sealKeys } from "./spec.ts";
+import { type CommandSpec, json, passphrase, readsSecret, sealKeys } from "./spec.ts";
 
 export const deviceCommand = {
   name: "device",
-  operands: "list | add | confirm CODE | remove DEVICE | forget PEER",
+  operands: "list | add | confirm CODE|- | remove DEVICE | forget PEER",
   operandsMax: 2,
   summary: "the devices that have this drive, one more, and one that is shut out or gone",
   details:
@@ -15,8 +15,8 @@ export const deviceCommand = {
     "mount the drive and a key of its own that the drive's key certifies, and never the words: " +
     "it adds no other device, shares no folders, and of others' reads what your devices with the " +
     "words took up. The code is good for one device and ten minutes, and three wrong tries end " +
-    "it; nobody between the two can take its place. The other way to have the drive on a machine " +
-    "is hive recover, with the words. " +
+    `it; nobody between the two can take its place. ${readsSecret("code")} ` +
+    "The other way to have the drive on a machine is hive recover, with the words. " +
     "`remove`, on a device that has the words, shuts a lost one out, by its name or id: holders " +
     "and the other devices take nothing of it any more from the moment that they hear of it, " +
     "and give it nothing; what is written from then on is under secrets that it never had. What " +

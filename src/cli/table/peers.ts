@@ -1,6 +1,6 @@
 /** The commands about other people's machines, and what this one does for them; see commands.ts. */
 import {
-  type CommandSpec, foreground, json, passphrase, privateNetwork, qr,
+  type CommandSpec, foreground, json, passphrase, privateNetwork, qr, readsSecret,
 } from "./spec.ts";
 
 export const peerCommands = [
@@ -40,12 +40,12 @@ export const peerCommands = [
   },
   {
     name: "join",
-    operands: "INVITE",
+    operands: "INVITE|-",
     operandsMax: 1,
     summary: "connect to the machine that made an invite, and remember it",
     details:
       "Its user counts as a friend from then on. An invite with the key of a private network is " +
-      "taken up at the next start of this machine's daemon.",
+      `taken up at the next start of this machine's daemon. ${readsSecret("invite")}`,
     options: [],
   },
   {

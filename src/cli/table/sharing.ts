@@ -1,5 +1,5 @@
 /** The commands about people and shared folders, for the table of all commands. */
-import { type CommandSpec, json, passphrase, qr } from "./spec.ts";
+import { type CommandSpec, json, passphrase, qr, readsSecret } from "./spec.ts";
 
 export const sharingCommands = [
   {
@@ -84,7 +84,7 @@ export const sharingCommands = [
   },
   {
     name: "accept",
-    operands: "STRING [NAME]",
+    operands: "STRING|- [NAME]",
     operandsMax: 2,
     summary: "take up a folder that somebody shares with you, or for which you have a link",
     details:
@@ -97,7 +97,8 @@ export const sharingCommands = [
       "goes by itself, under his names. " +
       "What you may verify alone is not seen in the drive: `hive verify --of NAME` checks it. " +
       "A device that was let in by a code takes nothing up itself, and reads what one that has " +
-      "the words took up.",
+      "the words took up. " +
+      `${readsSecret("string")} With --passphrase-fd 0 a link's passphrase is the line after it.`,
     options: [passphrase],
   },
   {

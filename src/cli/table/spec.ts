@@ -35,6 +35,13 @@ export const passphrase: OptionSpec = {
   summary: "read the passphrase's line from this file descriptor instead of asking",
 };
 
+/** Of every command that takes a secret as an operand. */
+export function readsSecret(what: string): string {
+  return "Everybody on this machine can see the words of a command: with - in its place " +
+    `the ${what} is read from standard input as one line, and without it, too, where that is ` +
+    "no terminal.";
+}
+
 export const privateNetwork: OptionSpec = {
   name: "private-network",
   summary: "make the key of a private network: peers without it are not heard",
