@@ -6,13 +6,12 @@ import { HiveError } from "../base/errors.ts";
 import type { GroupId, PeerId, SegmentId } from "../base/ids.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import type { Standing } from "../guard/log.ts";
-import type { Manner } from "../placement/group.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import type { SegmentBooks, SegmentState } from "./books.ts";
 import type { Devices } from "./devices/devices.ts";
-import type { Groups } from "./groups/groups.ts";
+import type { Giving, Groups } from "./groups/groups.ts";
 import type { GroupDrift } from "./groups/law.ts";
-import { type LogNeeds, Logs } from "./groups/logs.ts";
+import type { LogNeeds } from "./groups/logs.ts";
 import type { Placer } from "./groups/place.ts";
 import { type PublishNeeds, republishHead } from "./heads/publish.ts";
 import { type Lacking, dropShard, findShards, mendSegment, moveHolders } from "./placed/mend.ts";
@@ -79,13 +78,15 @@ export interface Health {
   seatsOthers(): boolean;
   /** How each group stands to the policy that governs it now. */
   drifts(): readonly GroupDrift[];
-  /** Gives several seats to others at once; undefined when nobody can take any of them. */
+  /**
+   * Gives several seats to others at once; undefined when nobody can take any of them, or, where
+   * the group is not heard any more, when that is not known.
+   */
   replaceMembers(
-    group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>,
-    manner?: Pick<Manner, "isAsWide">,
+    group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>, giving?: Giving,
   ): Promise<Manifest | undefined>;
-  /** Says of a lawful group that it is one of the policy that governs it now. */
-  resignGroup(group: GroupId): Promise<Manifest | undefined>;
+  /** Says of a lawful group that it is one of the policy that governs it now, if it is heard. */
+  resignGroup(group: GroupId, dead: ReadonlySet<PeerId>): Promise<Manifest | undefined>;
   /** False while some segment is in it, or none was ever moved out of it. */
   forgetGroup(group: GroupId): Promise<boolean>;
   /** Whether this machine may do this with what lies in the group. */
@@ -95,17 +96,16 @@ export interface Health {
   /** Places all that a segment keeps anew in that group; false when too few members took it. */
   moveSegment(segment: SegmentId, target: Manifest, signal: AbortSignal): Promise<boolean>;
   /** Groups whose members gave seats to others while no machine of this drive was there. */
-  standings(signal: AbortSignal, how: { readonly again: boolean }): Promise<readonly Standing[]>;
-  /** Somebody of every group was reached when that was asked. */
-  areAsked(): boolean;
-  /** It is known of this group, and was judged: before, no manifest of it is to be signed. */
+  standings(dead: ReadonlySet<PeerId>, signal: AbortSignal): Promise<readonly Standing[]>;
+  /** It is known of this group, and was judged: before, no manifest of it is signed. */
   isHeard(group: GroupId): boolean;
   /** Nothing of what they did is made the owner's own. */
   overrule(standing: Standing): void;
-  /** Makes these the members, and what they were proven to have theirs in the books. */
+  /** Makes these the members, and what they proved theirs; false where their log may be longer. */
   adoptSeats(
-    standing: Standing, peers: readonly PeerId[], proven: readonly HeldShard[],
-  ): Promise<void>;
+    standing: Standing, peers: readonly PeerId[],
+    told: { readonly proven: readonly HeldShard[]; readonly dead: ReadonlySet<PeerId> },
+  ): Promise<boolean>;
   /** Tells holders to drop what they have for nothing; answers how much is settled. */
   dropSurplus(signal: AbortSignal): Promise<number>;
 }
@@ -162,22 +162,24 @@ export function healthOf(parts: HealthNeeds): Health {
 /** The owner's word on what its members did without it. */
 function adoptionOf(parts: HealthNeeds) {
   const { groups } = parts;
-  const logs = new Logs(parts);
+  const { logs } = groups;
   return {
-    standings: async (signal, how) => {
-      await logs.learn(signal, how);
+    standings: async (dead, signal) => {
+      await logs.learn(dead, signal);
       return groups.heard();
     },
-    areAsked: () => logs.areAsked,
     isHeard: (group) => logs.isHeard(group),
     overrule: (standing) => logs.overrule(standing),
-    adoptSeats: async (standing, peers, proven) => {
-      const manifest = await groups.adoptSeats(standing, peers);
-      if (manifest === undefined) return;
+    adoptSeats: async (standing, peers, { proven, dead }) => {
+      // The proofs took their time.
+      const mayEnd = await logs.mayEnd(standing, dead);
+      const manifest = mayEnd ? await groups.adoptSeats(standing, peers) : undefined;
+      if (manifest === undefined) return false;
       for (const { segment, index, holder } of proven) {
         await moveHolders(parts, segment, new Map([[index, holder]]));
       }
       await groups.tell(manifest);
+      return true;
     },
   } satisfies Partial<Health>;
 }
@@ -187,8 +189,8 @@ function governanceOf({ segments, groups, mover, surplus, outgoing, recovering }
   return {
     // Who is still learning what there is must not judge by it.
     drifts: () => (recovering.isUnderWay ? [] : groups.law.drifts()),
-    resignGroup: async (group) => {
-      const manifest = await groups.resign(group);
+    resignGroup: async (group, dead) => {
+      const manifest = await groups.resign(group, dead);
       if (manifest !== undefined) await groups.tell(manifest);
       return manifest;
     },

@@ -53,17 +53,18 @@ function replacedIn({ network: { members } }: World, manifest: Manifest): {
   return { accepted: { entry, votes }, newcomer, lost };
 }
 
-/** Members tell of this log, to whoever reaches them. */
+/** Members tell of this log, to whoever reaches them; who is dead does not. */
 function tellOf({ network }: World, manifest: Manifest, log: readonly Accepted[]): {
-  isReached: boolean; asked: number;
+  isReached: boolean; asked: number; log: readonly Accepted[];
 } {
-  const line = { isReached: true, asked: 0 };
+  const line = { isReached: true, asked: 0, log };
   const guard: GuardNetwork["guard"] = async (peer, act) => {
     line.asked++;
-    if (!line.isReached || act !== "word") {
+    const isDead = network.members.get(peer)?.mood.is === "dead";
+    if (!line.isReached || isDead || act !== "word") {
       throw new HiveError("Unavailable", "test", peer);
     }
-    return encodeWord({ manifest, policy: undefined, head: undefined, log });
+    return encodeWord({ manifest, policy: undefined, head: undefined, log: line.log });
   };
   Object.assign(network, { guard });
   return line;
@@ -137,4 +138,59 @@ test("a newcomer that proves nothing is asked later and later", async (t) => {
   }
   const rounds = (world.network.calls.prove - before) / segments;
   t.ok(rounds >= 4 && rounds <= 10, `${rounds} times in a day`);
+});
+
+test("what members agreed on in a minute without a line is heard before anything is signed", async (t) => {
+  const world = makeWorld(9, "minute");
+  const { transfer, agent, clock, manifest } = await open(world);
+  const { accepted, newcomer, lost } = replacedIn(world, manifest);
+  const line = tellOf(world, manifest, []);
+  await step(agent, "adopt");
+  t.ok(transfer.health.isHeard(manifest.group), "nothing was agreed on");
+
+  line.log = [accepted];
+  for (const [id, bytes] of (lost.host as HonestHost).shards) {
+    (newcomer.host as HonestHost).shards.set(id, bytes);
+  }
+  const others = new Set(manifest.peers.slice(1));
+  await transfer.health.replaceMembers(manifest.group, manifest.peers.slice(1, 2), others);
+  changePolicy(transfer);
+  await step(agent, "policy");
+  t.strictSame(transfer.health.groups(), [manifest], "it would have ended what was never heard");
+
+  clock.waitedMs += limits.agent.failureMsMin;
+  for (const name of ["adopt", "policy"]) await step(agent, name);
+  t.equal(seats(transfer)[0], newcomer.keys.peer);
+  t.equal(transfer.health.groups()[0]?.epoch, manifest.epoch + 2, "adopted, and signed anew");
+});
+
+test("while a majority may know more, an owner signs nothing", async (t) => {
+  const world = makeWorld(9, "silent");
+  const { transfer, agent, clock, manifest } = await open(world);
+  const quorum = quorumOf(manifest.peers.length);
+  const silent = manifest.peers.slice(0, quorum);
+  tellOf(world, manifest, []);
+  await step(agent, "adopt");
+  for (const peer of silent) world.network.members.get(peer)!.mood = { is: "dead" };
+  changePolicy(transfer);
+  await step(agent, "policy");
+  t.strictSame(transfer.health.groups(), [manifest], `${quorum} of ${manifest.peers.length} are silent`);
+
+  world.network.members.get(silent[0] as PeerId)!.mood = { is: "honest" };
+  clock.waitedMs += limits.agent.failureMsMin;
+  for (const name of ["adopt", "policy"]) await step(agent, name);
+  t.equal(transfer.health.groups()[0]?.epoch, manifest.epoch + 1, "the others are no majority");
+});
+
+test("members who are dead are not waited for", async (t) => {
+  const world = makeWorld(9, "dead");
+  const { transfer, manifest } = await open(world);
+  const silent = manifest.peers.slice(0, quorumOf(manifest.peers.length));
+  tellOf(world, manifest, []);
+  for (const peer of silent) world.network.members.get(peer)!.mood = { is: "dead" };
+  changePolicy(transfer);
+  const { group } = manifest;
+  t.equal(await transfer.health.resignGroup(group, new Set()), undefined, "they may live");
+  const [dead] = silent as [PeerId];
+  t.ok(await transfer.health.resignGroup(group, new Set([dead])));
 });

@@ -226,6 +226,10 @@ export class Conduct {
     return new Set(known.filter((peer) => this.isUnfit(peer)));
   }
 
+  dead(): ReadonlySet<PeerId> {
+    return new Set([...this.#histories.keys()].filter((peer) => this.liveness(peer) === "dead"));
+  }
+
   all(): PeerConduct[] {
     return [...this.#histories].map(([peer, history]) => {
       const flaws = { isRefusing: this.#refusing.has(peer), isTardy: this.#isTardy(peer) };

@@ -3,7 +3,7 @@
  * holds. A newcomer is asked for leaves of every shard that the log gives it; one that proves some
  * and lies about none keeps its seat in a new manifest, all others lose it to whom they had it
  * from, and repair does the rest. So a log ends, by one word of the owner's; until it was looked
- * at, nothing else ends it: after a start members are asked again soon until somebody is reached.
+ * at, nothing else ends it: after a start members are asked again soon, until enough of them tell.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { GroupId, PeerId } from "../../base/ids.ts";
@@ -17,10 +17,12 @@ import { type Standing, seatsOf, tipOf } from "../../guard/log.ts";
 import { type SegmentState, memberOf } from "../../transfer/books.ts";
 import type { Health, HeldShard } from "../../transfer/health.ts";
 import { type Answer, askHolder } from "../asking/ask.ts";
+import type { Conduct } from "../conduct/conduct.ts";
 
 export interface AdoptNeeds {
   readonly network: PeerNetwork;
   readonly health: Health;
+  readonly conduct: Pick<Conduct, "dead">;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -45,10 +47,8 @@ export class Adopt implements Step {
   readonly #needs: AdoptNeeds;
   readonly #everyMs: number;
   #lookedAtMs = -Infinity;
-  /** What could not be asked yet is asked again sooner than all else, and later each time. */
-  #againAtMs = -Infinity;
+  /** While something is not heard, it is asked again sooner, and later each time. */
   #pauseMs: number = limits.agent.failureMsMin;
-  #isWaiting = false;
   readonly #looks = new Map<GroupId, Look>();
 
   constructor(needs: AdoptNeeds, options: { readonly intervalMs: number }) {
@@ -57,34 +57,30 @@ export class Adopt implements Step {
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const { health, clock } = this.#needs;
-    const nowMs = clock.monotonicMs();
-    const isDue = nowMs - this.#lookedAtMs >= this.#everyMs;
-    const isAgain = (this.#isWaiting || !health.areAsked()) && nowMs >= this.#againAtMs;
-    if (!isDue && !isAgain) return "idle";
-    if (isDue) this.#lookedAtMs = nowMs;
-    const standings = await health.standings(signal, { again: !isDue });
+    const { health, conduct, clock } = this.#needs;
+    const restMs = this.#areHeard() ? this.#everyMs : this.#pauseMs;
+    if (clock.monotonicMs() - this.#lookedAtMs < restMs) return "idle";
+    const standings = await health.standings(conduct.dead(), signal);
     // Of several devices one alone signs.
-    this.#isWaiting = health.seatsOthers() && await this.#adoptAll(standings, signal);
-    const isAll = health.areAsked() && !this.#isWaiting;
+    const due = health.seatsOthers() ? standings.filter((one) => this.#isReady(one)) : [];
+    for (const standing of due) await this.#adopt(standing, signal);
     const { failureMsMin } = limits.agent;
-    this.#pauseMs = isAll ? failureMsMin : Math.min(2 * this.#pauseMs, this.#everyMs);
-    this.#againAtMs = clock.monotonicMs() + this.#pauseMs;
+    this.#pauseMs = this.#areHeard() ? failureMsMin : Math.min(2 * this.#pauseMs, this.#everyMs);
+    this.#lookedAtMs = clock.monotonicMs();
     return "idle";
   }
 
-  /** True when some newcomers are still waited for. */
-  async #adoptAll(standings: readonly Standing[], signal: AbortSignal): Promise<boolean> {
-    let isWaiting = false;
-    for (const standing of standings) {
-      const look = this.#lookAt(standing);
-      const nowMs = this.#needs.clock.monotonicMs();
-      // Peers arrive one by one after a start: who is not there yet would lose its seat.
-      const isEarly = nowMs - look.sinceMs < limits.agent.doubtMs && !this.#areThere(standing);
-      if (isEarly) isWaiting = true;
-      else if (nowMs >= look.untilMs) await this.#adopt(standing, signal);
-    }
-    return isWaiting;
+  #areHeard(): boolean {
+    const { health } = this.#needs;
+    return health.groups().every(({ group }) => health.isHeard(group));
+  }
+
+  /** Peers arrive one by one after a start: who is not there yet would lose its seat. */
+  #isReady(standing: Standing): boolean {
+    const look = this.#lookAt(standing);
+    const nowMs = this.#needs.clock.monotonicMs();
+    const isEarly = nowMs - look.sinceMs < limits.agent.doubtMs && !this.#areThere(standing);
+    return !isEarly && nowMs >= look.untilMs;
   }
 
   #lookAt(standing: Standing): Look {
@@ -115,7 +111,7 @@ export class Adopt implements Step {
   }
 
   async #adopt(standing: Standing, signal: AbortSignal): Promise<void> {
-    const { health, log } = this.#needs;
+    const { health, conduct, log } = this.#needs;
     const { group } = standing.manifest;
     const segments = health.segments().filter((state) => state.group === group);
     const proofs = await this.#proofsOf(standing, segments, signal);
@@ -124,7 +120,8 @@ export class Adopt implements Step {
     if (!isAny) return this.#overrule(standing);
     const right = proofs.filter(({ answer }) => answer === "right");
     const proven = right.filter(({ holder }) => peers.includes(holder));
-    await health.adoptSeats(standing, peers, proven);
+    const told = { proven, dead: conduct.dead() };
+    if (!await health.adoptSeats(standing, peers, told)) return;
     log.info("agent.adopted", { group, entries: standing.log.length, shards: proven.length });
   }
 

@@ -88,17 +88,17 @@ export class Repair implements Step {
     // Another device, which is connected, does it for all.
     const due = health.seatsOthers()
       ? replacements.filter(({ group }) => health.isHeard(group)) : [];
-    const unfit = conduct.unfit();
+    const [unfit, dead] = [conduct.unfit(), conduct.dead()];
     let replaced = 0;
     for (const [group, lost] of firstGroups(due, limits.agent.replacementsPerStep)) {
       signal.throwIfAborted();
-      const { peers = lost } = await health.replaceMembers(group, lost, unfit) ?? {};
+      const { peers = lost } = await health.replaceMembers(group, lost, unfit, { dead }) ?? {};
       for (const peer of lost.filter((each) => !peers.includes(each))) {
         log.info("agent.member.replaced", { group, peer });
         replaced++;
       }
     }
-    this.#stranded = due.length - replaced;
+    this.#stranded = due.filter(({ group }) => health.isHeard(group)).length - replaced;
     return replaced;
   }
 

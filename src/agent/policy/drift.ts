@@ -125,6 +125,7 @@ export class DriftStep implements Step {
     const { health, conduct, log, notices } = this.#needs;
     const { manifest: { group }, name } = drift;
     const unfit = new Set([...conduct.unfit(), ...notices?.peers() ?? []]);
+    const dead = conduct.dead();
     const plan = planDrift(drift, {
       segments, isUnfit: (peer) => conduct.isUnfit(peer),
       isOverdue: (peer) => this.#isOverdue(group, peer),
@@ -140,16 +141,17 @@ export class DriftStep implements Step {
         return health.forgetGroup(group);
       case "resign":
         log.info("agent.policy.lawful", { group, policy: name });
-        return await health.resignGroup(group) !== undefined;
+        return await health.resignGroup(group, dead) !== undefined;
       case "substitute": {
-        const replaced = await health.replaceMembers(group, plan.lost, unfit);
+        const replaced = await health.replaceMembers(group, plan.lost, unfit, { dead });
+        if (!health.isHeard(group)) return false;
         if (replaced === undefined) return this.#moveSome(drift, segments, signal);
         this.#stuck.delete(group);
         log.info("agent.policy.replaced", { group, policy: name, epoch: replaced.epoch });
         return true;
       }
       case "relieve": {
-        const relieved = await health.replaceMembers(group, plan.lost, unfit);
+        const relieved = await health.replaceMembers(group, plan.lost, unfit, { dead });
         if (relieved === undefined) return false;
         log.info("agent.leaver.relieved", { group, epoch: relieved.epoch });
         return true;

@@ -18,7 +18,6 @@ import { Gate } from "../../base/gate.ts";
 import type { GroupId, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
-import type { PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { ErasureClass, Manifest } from "../../base/records.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
@@ -30,11 +29,12 @@ import type { Policy } from "../../placement/policy.ts";
 import type { Roll } from "../roll.ts";
 import { Drawing, type Slot } from "./drawing.ts";
 import { Law } from "./law.ts";
+import { type LogNeeds, Logs } from "./logs.ts";
 import { type InForce, Policies, wholeDrive } from "./policies.ts";
 import type { TooFew } from "./waiting.ts";
 
 export interface GroupNeeds {
-  readonly network: PeerNetwork;
+  readonly network: LogNeeds["network"];
   readonly books: KeyValue;
   readonly keys: DriveKeys;
   readonly clock: Clock;
@@ -43,6 +43,13 @@ export interface GroupNeeds {
   /** Who was shut out: what such a device signs is adopted no more. */
   readonly roll: Pick<Roll, "isRemoved">;
 }
+
+/** How seats are given to others, and who is dead: what such a member knows is not waited for. */
+export interface Giving extends Pick<Manner, "isAsWide"> {
+  readonly dead?: ReadonlySet<PeerId>;
+}
+
+const nobody: ReadonlySet<PeerId> = new Set();
 
 /** Which groups there are and who sits in them: all that reading takes. */
 export interface Seating {
@@ -54,6 +61,8 @@ export interface Seating {
 export class Groups implements Seating {
   /** How they stand to their policies. */
   readonly law: Law;
+  /** What their members did without the owner. */
+  readonly logs: Logs;
   readonly #needs: GroupNeeds;
   readonly #policies: Policies;
   readonly #drawing: Drawing;
@@ -69,6 +78,7 @@ export class Groups implements Seating {
     this.#drawing = new Drawing(needs, options);
     const { network } = needs;
     this.law = new Law({ network, policies: this.#policies, all: () => this.all() });
+    this.logs = new Logs({ network, log: needs.log, groups: this });
   }
 
   async open(): Promise<void> {
@@ -126,10 +136,13 @@ export class Groups implements Seating {
     return best ?? this.#drawing.tooFew(slot.policy, wanted);
   }
 
-  /** Gives lost members' seats to others, as far as any can take them; undefined when none can. */
+  /**
+   * Gives lost members' seats to others, as far as any can take them; undefined when none can, or
+   * it is not known what the members did meanwhile.
+   */
   async replace(
     group: GroupId, lost: readonly PeerId[], unfit: ReadonlySet<PeerId>,
-    manner: Pick<Manner, "isAsWide"> = {},
+    { dead, ...manner }: Giving = {},
   ): Promise<Manifest | undefined> {
     // One at a time: an epoch is signed once.
     using _seat = await this.#changes.enter();
@@ -143,18 +156,26 @@ export class Groups implements Seating {
     const wish = { ...manifest, epoch: manifest.epoch + 1, policyHash: hashOfPolicy(policy) };
     const peers = this.#drawing.substituted(wish, { policy, lost, unfit, manner });
     const isChanged = peers.some((peer, at) => peer !== manifest.peers[at]);
-    return isChanged ? this.#sign({ ...wish, peers }) : undefined;
+    return isChanged ? this.#succeed(manifest, { ...wish, peers }, dead) : undefined;
   }
 
   /** Says of a lawful group that it is one of the policy that governs it now. */
-  async resign(group: GroupId): Promise<Manifest | undefined> {
+  async resign(group: GroupId, dead?: ReadonlySet<PeerId>): Promise<Manifest | undefined> {
     using _seat = await this.#changes.enter();
     const manifest = this.#manifests.get(group);
     const policy = manifest === undefined ? undefined : this.governing(manifest);
     if (manifest === undefined || policy === undefined) return undefined;
     const policyHash = hashOfPolicy(policy);
     if (policyHash === manifest.policyHash) return undefined;
-    return this.#sign({ ...manifest, epoch: manifest.epoch + 1, policyHash });
+    return this.#succeed(manifest, { ...manifest, epoch: manifest.epoch + 1, policyHash }, dead);
+  }
+
+  /** Signed, unless it would end what members did meanwhile, or somebody else signed another. */
+  async #succeed(
+    manifest: Manifest, wish: Omit<Manifest, "owner" | "bytes">, dead = nobody,
+  ): Promise<Manifest | undefined> {
+    const mayEnd = await this.logs.mayEnd({ manifest, log: [] }, dead);
+    return mayEnd && this.#isNewest({ manifest }) ? this.#sign(wish) : undefined;
   }
 
   /** Of a group that keeps no segment any more. */

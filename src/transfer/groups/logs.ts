@@ -6,27 +6,29 @@
 import { sameBytes } from "../../base/bytes.ts";
 import { isFault } from "../../base/errors.ts";
 import type { GuardNetwork } from "../../base/guard.ts";
-import type { BaseId, GroupId } from "../../base/ids.ts";
+import type { BaseId, GroupId, PeerId } from "../../base/ids.ts";
+import { isOnline } from "../../base/known-peers.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Manifest } from "../../base/records.ts";
-import { type Standing, baseOf, forkOf, perjurersOf, standingOf } from "../../guard/log.ts";
+import { type Standing, baseOf, forkOf, perjurersOf, quorumOf, standingOf }
+  from "../../guard/log.ts";
 import { decodeWord, encodeName } from "../../guard/messages.ts";
 import type { Groups } from "./groups.ts";
 
 export interface LogNeeds {
   readonly network: PeerNetwork & Partial<GuardNetwork>;
-  readonly groups: Groups;
+  readonly groups: Pick<Groups, "all" | "seated" | "heard" | "hear" | "adopt">;
   readonly log: Log;
 }
 
-/** Any of these says that a peer was reached, if not what it knows. */
-const silent = ["Unavailable", "TimedOut"] as const;
+/** Whoever says any of these has nothing to tell; after all else nobody knows what it knows. */
+const ignorant = ["NotFound", "Denied"] as const;
 
 export class Logs {
   readonly #needs: LogNeeds;
-  /** Of whose members somebody was reached when they were last asked. */
-  readonly #asked = new Set<GroupId>();
+  /** Groups of which enough members told what they know, when they were last asked. */
+  readonly #told = new Set<GroupId>();
   /** How long the log of a group was that its owner has looked at, and made nothing of. */
   readonly #judged = new Map<GroupId, { readonly base: BaseId; readonly length: number }>();
 
@@ -34,21 +36,12 @@ export class Logs {
     this.#needs = needs;
   }
 
-  /** Asks the members of every group; `again` those of whom nobody was reached before. */
-  async learn(signal: AbortSignal, how: { readonly again: boolean }): Promise<void> {
-    const all = this.#needs.groups.all();
-    const those = how.again ? all.filter(({ group }) => !this.#asked.has(group)) : all;
+  /** Asks the members of every group; the dead need not tell. */
+  async learn(dead: ReadonlySet<PeerId>, signal: AbortSignal): Promise<void> {
     // At once: members that are away cost a call's time each, and are mostly the same ones.
-    await Promise.all(those.map(async (manifest) => {
-      const longest = longestOf(this.#needs, await this.#ask(manifest, signal));
-      if (longest !== undefined) this.#needs.groups.hear(longest);
+    await Promise.all(this.#needs.groups.all().map((manifest) => {
+      return this.#ask(manifest, { peers: this.#membersOf(manifest), dead, signal });
     }));
-  }
-
-  /** Of every group somebody was reached. */
-  get areAsked(): boolean {
-    const { network, groups } = this.#needs;
-    return network.guard === undefined || groups.all().every(({ group }) => this.#asked.has(group));
   }
 
   /**
@@ -56,10 +49,25 @@ export class Logs {
    * manifest that is signed before that ends their log, and nobody finds what newcomers have.
    */
   isHeard(group: GroupId): boolean {
-    const { network, groups } = this.#needs;
-    const standing = groups.heard().find(({ manifest }) => manifest.group === group);
-    const isOpen = standing !== undefined && !this.#isJudged(standing);
-    return network.guard === undefined || (this.#asked.has(group) && !isOpen);
+    const standing = this.#heardOf(group);
+    const isOpen = standing !== undefined && standing.log.length > this.#judgedOf(standing);
+    return this.#needs.network.guard === undefined || (this.#told.has(group) && !isOpen);
+  }
+
+  /**
+   * Whether a new manifest may end this log, and what was judged of it: whoever is there is asked
+   * just before. For a minute without a line is enough for members to give a seat away, and a
+   * machine that was not off does not know that it had none.
+   */
+  async mayEnd(standing: Standing, dead: ReadonlySet<PeerId>): Promise<boolean> {
+    const { network } = this.#needs;
+    if (network.guard === undefined) return true;
+    const { manifest, log } = standing;
+    const peers = this.#membersOf(manifest).filter((peer) => isOnline(network, peer));
+    await this.#ask(manifest, { peers, dead });
+    const length = this.#heardOf(manifest.group)?.log.length ?? 0;
+    const known = Math.max(log.length, this.#judgedOf(standing));
+    return this.#told.has(manifest.group) && length <= known;
   }
 
   /** Nothing of this log is made the owner's own. */
@@ -67,39 +75,63 @@ export class Logs {
     this.#judged.set(manifest.group, { base: baseOf(manifest), length });
   }
 
-  #isJudged({ manifest, log }: Standing): boolean {
+  #judgedOf({ manifest }: Standing): number {
     const judged = this.#judged.get(manifest.group);
-    return judged?.base === baseOf(manifest) && log.length <= judged.length;
+    return judged?.base === baseOf(manifest) ? judged.length : 0;
   }
 
-  async #ask(manifest: Manifest, signal: AbortSignal): Promise<readonly Standing[]> {
-    const { network, groups, log } = this.#needs;
-    const name = encodeName(manifest);
+  #heardOf(group: GroupId): Standing | undefined {
+    return this.#needs.groups.heard().find(({ manifest }) => manifest.group === group);
+  }
+
+  #membersOf(manifest: Manifest): readonly PeerId[] {
+    const { network, groups } = this.#needs;
     const members = new Set([...manifest.peers, ...groups.seated(manifest).peers]);
     members.delete(network.self);
-    let reached = 0;
-    const told = await Promise.all([...members].map(async (peer) => {
+    return [...members];
+  }
+
+  async #ask(
+    manifest: Manifest,
+    { peers, dead, signal }: {
+      readonly peers: readonly PeerId[]; readonly dead: ReadonlySet<PeerId>;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<void> {
+    const { groups, network, log } = this.#needs;
+    const told = new Map<PeerId, Standing | undefined>([[network.self, undefined]]);
+    await Promise.all(peers.map(async (peer) => {
       try {
-        const answer = await network.guard?.(peer, "word", name, { signal });
-        reached++;
-        return answer === undefined ? undefined : await believed(groups, manifest, answer);
+        told.set(peer, await this.#askOne(manifest, peer, signal));
       } catch (error) {
         if (!isFault(error)) throw error;
-        if (!isFault(error, ...silent)) reached++;
+        if (isFault(error, ...ignorant)) told.set(peer, undefined);
         log.debug("transfer.log.unheard", { peer, why: describe(error) });
-        return undefined;
       }
     }));
-    signal.throwIfAborted();
-    if (reached > 0) this.#asked.add(manifest.group);
-    else this.#asked.delete(manifest.group);
-    return told.filter((standing) => standing !== undefined);
+    signal?.throwIfAborted();
+    const standings = [...told.values()].filter((standing) => standing !== undefined);
+    const longest = longestOf(this.#needs, standings);
+    if (longest !== undefined) groups.hear(longest);
+    const seats = groups.seated(manifest).peers;
+    const silent = seats.filter((peer) => !told.has(peer) && !dead.has(peer));
+    // Fewer than a majority cannot have agreed on anything that nobody else would tell of.
+    if (silent.length < quorumOf(seats.length)) this.#told.add(manifest.group);
+    else this.#told.delete(manifest.group);
+  }
+
+  async #askOne(
+    manifest: Manifest, peer: PeerId, signal: AbortSignal | undefined,
+  ): Promise<Standing | undefined> {
+    const { network, groups } = this.#needs;
+    const answer = await network.guard?.(peer, "word", encodeName(manifest), { signal });
+    return answer === undefined ? undefined : await believed(groups, manifest, answer);
   }
 }
 
 /** Undefined for what goes on from another manifest than ours; a newer one is another device's. */
 async function believed(
-  groups: Groups, manifest: Manifest, answer: Uint8Array,
+  groups: LogNeeds["groups"], manifest: Manifest, answer: Uint8Array,
 ): Promise<Standing | undefined> {
   const word = decodeWord(answer);
   const { owner, group, bytes } = word.manifest;

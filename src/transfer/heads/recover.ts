@@ -14,7 +14,7 @@ import type { SegmentBooks } from "../books.ts";
 import { type HeadPayload, type ToldStandIn, decodePayload } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
-import { type LogNeeds, Logs } from "../groups/logs.ts";
+import type { LogNeeds } from "../groups/logs.ts";
 import type { Records } from "../reads/records.ts";
 import type { Roll } from "../roll.ts";
 import type { ShardReader } from "../reads/shards.ts";
@@ -99,7 +99,7 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
     }
     await freshen(needs, signal);
     // Seats may have gone to others since the owner was here.
-    await new Logs(needs).learn(signal, { again: false });
+    await groups.logs.learn(new Set(), signal);
     const members = (manifest: Manifest) => [...manifest.peers, ...groups.seated(manifest).peers];
     next = [...new Set(groups.all().flatMap(members))];
     next = next.filter((peer) => !asked.has(peer) && peer !== network.self);
