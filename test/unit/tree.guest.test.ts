@@ -205,6 +205,19 @@ test("however many names of one hash there are on both sides, each has its file"
   t.equal(await textAt(both.owner, "report", both.folder), "report");
 });
 
+test("a guest's contents wait while the owner's store is half full of what no peer has", async (t) => {
+  const both = await new SharedFolder("room").open();
+  await put(both.guest, "large", seededRandom("room").bytes(700_000));
+  await both.guest.mkdir(nobody, at("folder"), { mode: 0o755 });
+  const usage = both.owners.usage.bind(both.owners);
+  both.owners.usage = () => ({ ...usage(), dirtyBytes: 51, dirtyBytesMax: 100 });
+  t.match(await both.turn(), { isCut: true, hasChanged: true });
+  t.strictSame(Object.keys(await pictureBelow(both.owner, "/f/")), ["/folder"], "what takes no room comes in");
+  both.owners.usage = usage;
+  t.match(await both.turn(), { isCut: false });
+  await isSame(t, both);
+});
+
 test("what a guest wrote and did not come in before she was shut out never does", async (t) => {
   const both = await new SharedFolder("shut out").open(async (tree, folder) => {
     await put(tree, "report", "of the owner", folder);

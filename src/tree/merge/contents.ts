@@ -18,6 +18,7 @@ import { setAttributes } from "../names/attributes.ts";
 import { makeNameless } from "../names/making.ts";
 import { afterLoss } from "../names/removing.ts";
 import { type Node, allocatedFor } from "../state/nodes.ts";
+import { isFilling } from "../state/room.ts";
 import type { State } from "../state/state.ts";
 import type { Fact } from "./facts.ts";
 
@@ -70,8 +71,9 @@ export class Contents implements Disposable {
     return isNew;
   }
 
+  /** What the owner's own programs write is not to wait for room that a guest has taken. */
   get isTurnOver(): boolean {
-    return this.#turnBytes >= turnBytes;
+    return this.#turnBytes >= turnBytes || isFilling(this.#state);
   }
 
   /** A name is to lead to it from now on; undefined when it was not brought. */
