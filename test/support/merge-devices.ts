@@ -12,7 +12,7 @@ import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { DriveUser } from "./drive-user.ts";
 import { MemoryStore } from "./memory-store.ts";
 
-const treeSecret = Buffer.alloc(32, 7);
+export const treeSecret = Buffer.alloc(32, 7);
 
 /** What is not here is fetched from whoever made it, as the cache does. */
 export class PooledStore extends MemoryStore {
@@ -23,9 +23,9 @@ export class PooledStore extends MemoryStore {
     this.#pool = pool;
   }
 
-  override put(cid: Cid, sealed: Uint8Array) {
+  override put(...[cid, sealed, options]: Parameters<MemoryStore["put"]>) {
     this.#pool.set(cid, Buffer.from(sealed));
-    return super.put(cid, sealed);
+    return super.put(cid, sealed, options);
   }
 
   override get(cid: Cid) {
@@ -117,6 +117,7 @@ export class Devices {
     const random = seededRandom(`${number} ${this.#next++}`);
     const device = { number, name, later, isBack: isBack === true };
     const options = { treeSecret, device, ...(this.#keep === undefined ? {} : { keep: this.#keep }) };
-    return openTree({ store, clock: systemClock, random, log: silentLog }, options);
+    const policies = (named: string): string => `policy ${named} {}`;
+    return openTree({ store, clock: systemClock, random, log: silentLog, policies }, options);
   }
 }

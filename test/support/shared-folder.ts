@@ -139,7 +139,8 @@ export class SharedFolder {
   }
 
   #needs(store: PooledStore) {
-    return { store, clock: systemClock, random: this.#random, log: silentLog };
+    const policies = (name: string): string => `policy ${name} {}`;
+    return { store, clock: systemClock, random: this.#random, log: silentLog, policies };
   }
 }
 

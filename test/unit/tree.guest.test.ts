@@ -17,7 +17,8 @@ import { rootOf } from "../../src/sharing/records/folder-root.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { faultOf } from "../support/faults.ts";
 import { act, textsIn } from "../support/folder-acts.ts";
-import { SharedFolder, at, guest, ownerDevice, pictureBelow, put, textAt }
+import { governedBlocks } from "../support/governed.ts";
+import { SharedFolder, at, guest, ownerDevice, ownerSecret, pictureBelow, put, textAt }
   from "../support/shared-folder.ts";
 import { hashOf, nobody, readFile } from "../support/walk.ts";
 
@@ -203,6 +204,31 @@ test("however many names of one hash there are on both sides, each has its file"
   const texts = await textsIn(both.owner, both.folder);
   t.strictSame([...texts].sort(), [...ofOneHash].sort(), "nothing is lost");
   t.equal(await textAt(both.owner, "report", both.folder), "report");
+});
+
+test("what a guest puts into a folder of another policy goes by that", async (t) => {
+  const large = seededRandom("policies").bytes(700_000);
+  const both = await new SharedFolder("policies").open(async (tree, folder) => {
+    const { ino } = await tree.mkdir(nobody, at("inner", folder), { mode: 0o755 });
+    await tree.setxattr(nobody, ino, "user.hive.policy", Buffer.from("europe"), "any");
+    await put(tree, "moves", large, folder);
+    await put(tree, "leaves", large, ino);
+  });
+  const { owner, owners, guest: tree } = both;
+  const never = new AbortController().signal;
+  const resealed = async () => {
+    while (owner.resealing() !== undefined) await owner.resealer.step(never);
+    await owner.commit();
+  };
+  await resealed();
+  const { ino } = await tree.lookup(at("inner"));
+  await put(tree, "new", large, ino);
+  await tree.rename(nobody, at("moves"), at("moves", ino), "replace");
+  await tree.rename(nobody, at("leaves", ino), at("leaves"), "replace");
+  await both.settle();
+  await resealed();
+  const wrong = governedBlocks(owners, ownerSecret).filter(({ isRight }) => !isRight);
+  t.strictSame(wrong, []);
 });
 
 test("a guest's contents wait while the owner's store is half full of what no peer has", async (t) => {

@@ -3,12 +3,15 @@
  * one record, so that a crash leaves a tree in which some of it is done, and merging again does the
  * rest. First what makes room (folders to put things into, names that go), then what needs it.
  */
+import type { PolicySlot } from "../../base/blocks.ts";
 import { HiveError } from "../../base/errors.ts";
 import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { nameKey, slotsPerHash } from "../../dag/entries.ts";
 import { type Inode, type PageTree, marksOf, noTree, xattrBytes } from "../../dag/inodes.ts";
 import { findName, nextName } from "../looking/names.ts";
+import { hasBlocks, slotOf } from "../looking/slots.ts";
+import { resealingChange } from "../names/folder-policy.ts";
 import { mayLiveIn } from "../names/one-name.ts";
 import { afterLoss } from "../names/removing.ts";
 import type { Change, HomePlace } from "../state/journal.ts";
@@ -130,10 +133,36 @@ export class Portion {
     });
     // Of this drive's devices each judges for itself whether it does too much at once.
     const quiet = this.#isJudged ? 0 : 1;
+    const strays = this.#strays();
+    const follows = strays.length > 0 ? [resealingChange(state)] : [];
     state.quiet += quiet;
-    recordAsIs(state, [...inodes, ...this.#names, ...this.#grafts]);
+    recordAsIs(state, [...inodes, ...this.#names, ...this.#grafts, ...follows]);
     state.quiet -= quiet;
+    for (const ino of strays) state.reseal(state.nodes.get(ino));
     for (const node of this.#gone) afterLoss(state, node);
+  }
+
+  /** What a guest has put where another policy governs than it, or what is below it, lies under. */
+  #strays(): readonly Ino[] {
+    if (!this.#isJudged || this.#state.policies.names.length === 0) return [];
+    return [...this.#inodes.keys()].filter((ino) => this.#isStray(ino));
+  }
+
+  #isStray(ino: Ino): boolean {
+    const { inode, home } = this.#inodes.get(ino) as { inode: Inode; home: HomePlace };
+    if (home.kind !== "entry") return false;
+    const slot = this.#slotAt(ino);
+    if (!isFolder({ inode })) return inode.slot !== slot && hasBlocks(inode);
+    const before = this.#state.nodes.find(ino);
+    return before !== undefined && slotOf(this.#state, before) !== slot;
+  }
+
+  /** The policy that it goes by once this is recorded. */
+  #slotAt(ino: Ino): PolicySlot {
+    const made = this.#inodes.get(ino);
+    if (made?.home.kind !== "entry") return slotOf(this.#state, this.#state.nodes.get(ino));
+    const { inode, home: { parent } } = made;
+    return isFolder({ inode }) && inode.policy > 0 ? inode.policy : this.#slotAt(parent);
   }
 
   #put(ino: Ino, { before, after, home, links }: {
