@@ -219,10 +219,11 @@ export class Grafts implements FileSystem, AsyncDisposable {
     throw new HiveError("CrossDevice", "graft.both", "two trees");
   }
 
-  /** Nothing is made where something is grafted: it would hide it. */
+  /** Nothing is made where something is grafted, here or for whose tree it is: it would hide it. */
   #making(at: Place): FileSystem {
     const files = this.#of(at.parent);
-    const isTaken = files === this.#base && this.#pointAt(at) !== undefined;
+    const isOwn = files === this.#base;
+    const isTaken = isOwn ? this.#pointAt(at) !== undefined : this.#table.everywhere.has(at.name);
     if (isTaken) throw new HiveError("Exists", "graft.make", at.name);
     return files;
   }

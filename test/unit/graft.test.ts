@@ -173,6 +173,10 @@ test("a name of the drive's own goes before a point, and none is made where one 
     ["NotFound", () => fs.lookup(place(old.ino, "berta"))],
   ];
   for (const [kind, act] of refused) t.equal(await faultOf(act), kind, String(act));
+  point.writable = true;
+  point.tell(parseName("anna"));
+  const anna = await fs.lookup(place((await fs.lookup(place(rootIno, "Shared"))).ino, "anna"));
+  t.equal(await faultOf(() => fs.mkdir(nobody, place(anna.ino, ".old"), { mode: 0o755 })), "Exists", "nor for others");
   t.strictSame(await names(fs, folder.ino), [".", ".."], "it is seen by those who ask for it");
 });
 

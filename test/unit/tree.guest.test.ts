@@ -345,6 +345,10 @@ test("nothing that a guest says reaches beyond the folder", async (t) => {
     content: { kind: "directory", entries: 0 }, marks: { edited: his(7), moved: his(7) },
   }]));
 
+  for (const name of [".snapshots", ".trash"]) {
+    await refuses(`${name}, which hides what was`, await forged(both, [{ name, ino: his(5) }]), "Exists");
+  }
+
   // Numbers of what lies outside are taken for new things: what has them stays what it is.
   await both.toOwner(await forged(both, [
     { name: "a", ino: diary, marks: { edited: his(5), moved: his(6) } },

@@ -7,6 +7,7 @@
  * write on several devices, and what one of them says of another is his word all the same. Pure.
  */
 import { HiveError } from "../../base/errors.ts";
+import { pastNames } from "../../base/grafts.ts";
 import type { Ino } from "../../base/ids.ts";
 import { type Inode, type Marks, fileType, marksOf, noTree, typeMask } from "../../dag/inodes.ts";
 import { type Seen, countOf, deviceOf, isSeen } from "../../dag/marks.ts";
@@ -23,6 +24,9 @@ export interface Guest {
   /** A number that this drive has not used yet, and uses for nothing else. */
   readonly fresh: () => number;
 }
+
+/** Whatever had such a name would hide what the folder was. */
+const drivesNames: ReadonlySet<string> = new Set(Object.values(pastNames));
 
 type His = Pick<Guest, "number" | "name" | "numbers">;
 
@@ -79,8 +83,13 @@ function checkFact({ inode, places }: Fact, { seen, ours, guest }: Judged): void
     isSeen(guest.numbers.has(deviceOf(mark)) ? seen : ours.seen, mark);
   const isHis = [inode.ino, edited, moved].every(known);
   if (!isHis) throw corrupt(`${inode.ino} bears a mark that is not his`);
-  if (places.length !== 1) throw corrupt(`${inode.ino} has ${places.length} places`);
+  const [place] = places;
+  if (place === undefined || places.length > 1) {
+    throw corrupt(`${inode.ino} has ${places.length} places`);
+  }
   const our = ours.facts.get(inode.ino);
+  const hides = drivesNames.has(place.name) && our?.places[0]?.name !== place.name;
+  if (hides) throw new HiveError("Exists", "tree.guest", `${place.name} is the drive's own name`);
   if (our !== undefined && typeOf(our.inode) !== typeOf(inode)) {
     throw corrupt(`${inode.ino} is of another kind`);
   }
