@@ -207,7 +207,11 @@ class Life {
     const { written, given } = this.#user;
     const there = quietly(() => wordsBelow(this.#folder(machine)));
     const owed = [...written].filter((word) => !given.has(word) && !this.#gifts.waived.has(word));
-    const lost = owed.filter((word) => there?.has(word) !== true);
+    const gone = owed.filter((word) => there?.has(word) !== true);
+    if (gone.length === 0) return [];
+    // Of folders that were moved into each other, one comes to the drive's root.
+    const anywhere = quietly(() => wordsBelow(machine.mount));
+    const lost = gone.filter((word) => anywhere?.has(word) !== true);
     return lost.map((word) => `lost on ${machine.directory}: ${word}`);
   }
 
