@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { test } from "tap";
 import { until } from "../support/cli.ts";
 import { met } from "../support/folders.ts";
+import { shareAtRest } from "../support/process-time.ts";
 import { appears, broughtBack, contactOf, isShutOut, shares, twoPeople } from "../support/two-people.ts";
 
 test("a folder is written by its owner and by one more person, whoever is off",
@@ -53,6 +54,7 @@ test("a folder is written by its owner and by one more person, whoever is off",
     await until(givesBack, { seconds: 90, what: "Ben's copies are given back" });
     t.match(await verify(), { missing: 0, proofsWrong: 0 });
     t.ok(readFileSync(join(shared, "sub", "of Ben")).equals(large), "Ann's copy is read");
+    for (const machine of [ann, ben]) t.ok(await shareAtRest(machine) < 0.5, "nothing spins");
 
     const pad = await broughtBack(t, "pad", toBen);
     const onPad = join(pad.mount, "Shared", "work");

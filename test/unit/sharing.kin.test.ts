@@ -5,6 +5,7 @@
  */
 import { type Test, test } from "tap";
 import { rootIno } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { at, pictureBelow, put, textAt } from "../support/shared-folder.ts";
 import { DeviceTown } from "../support/device-town.ts";
 import { TownGuest, TownOwner } from "../support/guest-town.ts";
@@ -12,6 +13,8 @@ import { nobody } from "../support/walk.ts";
 
 const slow = { timeout: 180_000 };
 const work = "work";
+const restTurns = 10;
+const { signal: never } = new AbortController();
 
 interface Town {
   readonly town: DeviceTown;
@@ -45,18 +48,26 @@ async function has(guest: TownGuest, name: string, text: string): Promise<boolea
   return await textAt(await guest.files(work), name).catch(() => undefined) === text;
 }
 
-/** Ann gives Ben a folder, whose laptop takes it up; his phone hears of that. */
-async function begin(parts: AsyncDisposableStack, seed: string): Promise<Town> {
+/** Ann gives Ben a folder, whose laptop takes it up. */
+async function beginAlone(
+  parts: AsyncDisposableStack, seed: string,
+): Promise<Omit<Town, "phone">> {
   const town = parts.use(await DeviceTown.begin(seed, { haste: 40 }));
   const ann = await TownOwner.begin(town);
   const lap = parts.use(await TownGuest.begin(town, "ben", "lap"));
-  const phone = parts.use(await TownGuest.begin(town, "ben", "phone"));
   const { ino } = await ann.device.tree.mkdir(nobody, at(work), { mode: 0o755 });
   await put(ann.device.tree, "of ann", "one", ino);
   await ann.look();
   const grant = await ann.give([work], lap);
   await lap.sharing.accept(grant, null, null);
   await until("the laptop writes", [ann, lap], () => lap.mayWrite(work));
+  return { town, ann, lap, grant };
+}
+
+/** And his phone hears of that. */
+async function begin(parts: AsyncDisposableStack, seed: string): Promise<Town> {
+  const { town, ann, lap, grant } = await beginAlone(parts, seed);
+  const phone = parts.use(await TownGuest.begin(town, "ben", "phone"));
   await lap.tellTies(phone);
   await until("the phone writes", [ann, lap, phone], () => phone.mayWrite(work));
   return { town, ann, lap, phone, grant };
@@ -154,3 +165,21 @@ test("a device that its person let go of writes no more, until she says so there
     await isOne(t, all);
     t.ok((await folderOf(ann))["/unsent"]);
   });
+
+test("whoever has nothing to do waits, and does not turn round and round", slow, async (t) => {
+  await using parts = new AsyncDisposableStack();
+  const { town, ann, lap } = await beginAlone(parts, "kin at rest");
+  await put(await lap.files(work), "of lap", "kept");
+  await lap.flush();
+  await until("the owner has it", [ann, lap], async () => "/of lap" in await folderOf(ann));
+  const { clock } = town.network;
+  for (const { name, step } of [...ann.sharing.steps, ...lap.sharing.steps]) {
+    const beganMs = clock.monotonicMs();
+    for (let turn = 0; turn < restTurns; turn++) {
+      // One that is idle is given a pause by the loop.
+      if (await step(never) === "idle") await clock.delay(limits.agent.pauseMsMin);
+    }
+    const restMs = (clock.monotonicMs() - beganMs) / restTurns;
+    t.ok(restMs >= limits.agent.pauseMsMin / 2, `${name}: ${Math.round(restMs)} ms a turn`);
+  }
+});

@@ -147,8 +147,7 @@ export class Hand {
     if (this.#writing === undefined) return "idle";
     if (this.isForMany) await this.#roster.step(signal);
     const part = await this.#meet();
-    if (part !== undefined) await this.#kin.step(part, signal);
-    return part === undefined ? "idle" : "busy";
+    return part === undefined ? "idle" : await this.#kin.step(part, signal);
   }
 
   async flush(timeoutMs: number): Promise<void> {

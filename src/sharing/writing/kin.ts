@@ -80,9 +80,10 @@ export class Kin {
     this.#cameAtMs = Math.max(-Infinity, ...came.map(({ atMs }) => atMs));
   }
 
-  async step({ right, ino }: OwnPart, signal: AbortSignal): Promise<void> {
+  /** Waits by itself for who is due, as whoever follows does; so it is idle where nobody is. */
+  async step({ right, ino }: OwnPart, signal: AbortSignal): Promise<"busy" | "idle"> {
     const open = [...this.#following.values()].filter(({ isOpen }) => isOpen);
-    if (open.length === 0) return;
+    if (open.length === 0) return "idle";
     const { name, roots, clock } = this.#needs;
     const writer = right.keys.owner;
     for (const head of await dueOf(open.map(({ head }) => head), clock, signal)) {
@@ -94,6 +95,7 @@ export class Kin {
         },
       }, signal);
     }
+    return "busy";
   }
 
   /** NotFound when none of them names it. */
