@@ -82,6 +82,7 @@ export const vaultKeys = {
   /** Followed by an owner: up to which number records went that named nobody. */
   closedShares: "closed/",
   released: "gone/",
+  letGo: "went/",
   roll: "roll/",
 } as const;
 

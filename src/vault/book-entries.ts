@@ -7,6 +7,7 @@
  *   record/OWNER/SEGMENT        group, signed record     manifest/OWNER/GROUP, head/OWNER/PEER
  *   grouped/OWNER/GROUP/SEGMENT nothing: the record of such a segment is here
  *   owner/OWNER                 totals                   gone/SEGMENT               when released
+ *   went/SHARD                  when it was let go of, which its owner may not know
  *   via/OWNER                   who brought the owner here
  *   share/OWNER/SHARE           the newest record of a folder that the owner shares
  *   closed/OWNER                varint: up to which number records of his went that named nobody
@@ -154,6 +155,14 @@ export function dropGone(segment: SegmentId): KeyChange {
   return { type: "delete", key: goneKey(segment) };
 }
 
+export function putWent(shard: ShardId, atMs: number): KeyChange {
+  return { type: "put", key: wentKey(shard), value: new Writer(8).varint(atMs).finish() };
+}
+
+export function dropWent(shard: ShardId): KeyChange {
+  return { type: "delete", key: wentKey(shard) };
+}
+
 /** Totals as they shall be; an owner of whom nothing is left leaves the books. */
 export function putTotals(owner: OwnerId, totals: Totals): KeyChange {
   const key = vaultKeys.owner + owner;
@@ -274,6 +283,10 @@ export function closedKey(owner: OwnerId): string {
 
 export function goneKey(segment: SegmentId): string {
   return vaultKeys.released + segment;
+}
+
+export function wentKey(shard: ShardId): string {
+  return vaultKeys.letGo + shard;
 }
 
 function indexText(index: number): string {

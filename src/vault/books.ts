@@ -5,14 +5,14 @@
 import type { KeyChange, KeyValue } from "../base/blocks.ts";
 import { vaultKeys } from "../base/book-keys.ts";
 import type { GroupId, OwnerId, SegmentId, ShardId, ShareId } from "../base/ids.ts";
-import { parseGroupId, parseOwnerId, parseSegmentId } from "../base/ids.ts";
+import { parseGroupId, parseOwnerId, parseSegmentId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Head } from "../base/records.ts";
 import { parseHead } from "../crypt/records.ts";
 import type { Grouped, Introduction, Place, StoredRecord, Totals, WordKind }
   from "./book-entries.ts";
 import { closedKey, goneKey, groupedPrefix, manifestKey, part, putHead, recordKey, shareKey,
-  wordKey } from "./book-entries.ts";
+  wentKey, wordKey } from "./book-entries.ts";
 import { readClosed, readIntroduction, readPlace, readRecord, readShard, readTime, readTotals }
   from "./book-entries.ts";
 
@@ -201,6 +201,16 @@ export class Books {
   async *gone(folder: string): AsyncGenerator<{ segment: SegmentId; atMs: number }> {
     for await (const [key, value] of this.#store.list(vaultKeys.released + folder)) {
       yield { segment: parseSegmentId(part(key, 1)), atMs: readTime(value) };
+    }
+  }
+
+  async hasWent(shard: ShardId): Promise<boolean> {
+    return (await this.#store.get(wentKey(shard))) !== undefined;
+  }
+
+  async *went(folder: string): AsyncGenerator<{ shard: ShardId; atMs: number }> {
+    for await (const [key, value] of this.#store.list(vaultKeys.letGo + folder)) {
+      yield { shard: parseShardId(part(key, 1)), atMs: readTime(value) };
     }
   }
 

@@ -107,6 +107,17 @@ export class Keeper {
     }
   }
 
+  /**
+   * Forgets a place that its owner gave us, and remembers having done so: until he has heard of it,
+   * he is answered that it was here, and not that nothing is known of it.
+   */
+  async letGo(place: Place, nowMs: number): Promise<void> {
+    using _turn = await this.#register.turn();
+    const current = await this.#needs.books.places(place.shard);
+    const same = current.filter((other) => isSame(other, place));
+    if (same.length > 0) await this.#dropPlaces(same, [entries.putWent(place.shard, nowMs)]);
+  }
+
   /** Removes a file that no place names. */
   async dropOrphan(shard: ShardId): Promise<boolean> {
     using _turn = await this.#register.turn();
@@ -176,7 +187,10 @@ export class Keeper {
       groups: adopted.groups,
       bytes: shardBytes + (first ? record.bytes.length : 0) + adopted.bytes,
     });
-    const changes = [...entries.putPlace(place), ...entries.putRecord(record), ...adopted.changes];
+    const changes = [
+      ...entries.putPlace(place), entries.dropWent(shard), ...entries.putRecord(record),
+      ...adopted.changes,
+    ];
     await this.#register.write(owner, totals, changes);
     if (adopted.changes.length > 0) this.#needs.groups.remember(manifest);
   }

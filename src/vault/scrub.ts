@@ -16,7 +16,7 @@ import { shardIdOf } from "../crypt/merkle.ts";
 import { parseSegmentRecord } from "../crypt/records.ts";
 import { mayKeep } from "../guard/log.ts";
 import { seatOfShard } from "../placement/seats.ts";
-import { type Place, dropGone } from "./book-entries.ts";
+import { type Place, dropGone, dropWent } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 import { type ShardFiles, folders } from "./files.ts";
 import type { Groups } from "./groups.ts";
@@ -128,7 +128,7 @@ export class Scrub implements Step {
     return mayKeep(standing, seatOfShard(record, index), this.#needs.self);
   }
 
-  /** Files without an entry, and releases too old to be replayed. */
+  /** Files without an entry, releases too old to be replayed, and words of what went long ago. */
   async #tidy(folder: string, signal: AbortSignal): Promise<void> {
     const { books, files, keeper, clock, log } = this.#needs;
     for (const shard of await files.list(folder)) {
@@ -139,6 +139,9 @@ export class Scrub implements Step {
     const oldestMs = clock.now() - limits.vault.releasedAgeMsMax;
     for await (const { segment, atMs } of books.gone(folder)) {
       if (atMs < oldestMs) await books.batch([dropGone(segment)]);
+    }
+    for await (const { shard, atMs } of books.went(folder)) {
+      if (atMs < oldestMs) await books.batch([dropWent(shard)]);
     }
   }
 

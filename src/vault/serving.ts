@@ -163,7 +163,10 @@ export class Serving implements Served {
   async #placeFor(from: Requester, shard: ShardId): Promise<Place> {
     const { books, groups, isReader } = this.#needs;
     const places = await books.places(shard);
-    if (places.length === 0) throw new HiveError("NotFound", "vault.place", shard);
+    if (places.length === 0) {
+      const kind = await books.hasWent(shard) ? "Stale" : "NotFound";
+      throw new HiveError(kind, "vault.place", shard);
+    }
     for (const place of places) {
       const standing = await groups.standing(place.owner, place.group);
       if (isPartner(from, place.owner, standing)) return place;

@@ -76,7 +76,7 @@ export interface Vault extends ShardHost, ShareHost, AsyncDisposable {
   lodgers(): Lodgers;
   /** Some of an owner's shards, drawn by chance. */
   sample(owner: OwnerId, random: Random): Promise<readonly Lodging[]>;
-  /** Forgets a shard that its owner still wants. */
+  /** Forgets a shard that its owner still wants, and tells him so when he asks for it. */
   letGo(lodging: Lodging): Promise<void>;
   /** False: takes nothing more in, and its offer says so. */
   takeIn(isOpen: boolean): void;
@@ -235,7 +235,7 @@ class ShardVault implements Vault {
   }
 
   letGo({ place }: Lodging): Promise<void> {
-    return this.#during(() => this.#keeper.drop([place]));
+    return this.#during(() => this.#keeper.letGo(place, this.#parts.clock.now()));
   }
 
   /** Waits for what is under way; nothing new is begun. */

@@ -1,4 +1,4 @@
-/** A debtor's shards go one at a time, and only while the rest of the segment is plainly alive. */
+/** A debtor's shards go one at a time, only while the rest is plainly alive, and without a lie. */
 import { test } from "tap";
 import { LettingGo, countLiving } from "../../src/agent/leaving/letting-go.ts";
 import type { SegmentId } from "../../src/base/ids.ts";
@@ -6,6 +6,7 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Vault } from "../../src/vault/vault.ts";
+import { openTended, pass } from "../support/agent-turns.ts";
 import { ShiftedClock, type VaultWorld, makeBlocks, makeVaultWorld, missing, openWorld }
   from "../support/transfer-world.ts";
 
@@ -64,3 +65,20 @@ test(`no segment is left with fewer than k + 4, and all can be read (HIVE_SEED=$
     t.equal(new Set(hours).size, hours.length, "and of one segment never two in an hour");
     t.strictSame(await missing(transfer, blocks), []);
   });
+
+test(`a holder that is asked for what it let go of is no liar (HIVE_SEED=${seed})`, async (t) => {
+  await using world = await makeVaultWorld(7, `honest/${seed}`);
+  const { transfer, agent, clock, blocks } = await openTended(world, { count: 6, bytesMax: 9_000 });
+  await pass(agent, clock, 1);
+  const [holder] = transfer.holders().keys();
+  const vault = world.network.members.get(holder!)!.host as Vault;
+  for (const lodging of await vault.sample(world.keys.owner, world.random)) await vault.letGo(lodging);
+  t.equal(vault.usage().shards, 0);
+  await agent.verify({ deep: false });
+  t.notOk(transfer.holders().has(holder!), "it is known not to have them");
+  const conduct = agent.status().peers.find(({ peer }) => peer === holder);
+  t.match(conduct, { score: { wrong: 0 }, liveness: "alive" });
+  await pass(agent, clock, 1);
+  t.ok(transfer.holders().has(holder!), "they are brought where they belong");
+  t.strictSame(await missing(transfer, blocks), []);
+});

@@ -1,11 +1,13 @@
-/** A release of one shard: only for the holder it names, and only once its seat is another's. */
+/** A release of one shard: only for the holder it names, once its seat is another's; and what goes without. */
+import { rm } from "node:fs/promises";
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signRelease } from "../../src/crypt/records.ts";
 import { type Piece, World, refused } from "../contract/host.ts";
-import { openHouse } from "../support/vault-house.ts";
+import { ShiftedClock } from "../support/transfer-world.ts";
+import { newDirectory, openHouse, openHouseIn } from "../support/vault-house.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`${seed}/vault.release`);
@@ -93,4 +95,35 @@ test("a group of which nothing is kept makes room for another of its owner's", a
   const shardBytes = piece.shard.length + piece.record.bytes.length;
   t.equal((usage?.bytes ?? 0) - rest, shardBytes, "what each takes up is counted right");
   t.equal(rest, manifests.reduce((sum, { length }) => sum + length, 0));
+});
+
+test("what a holder let go of it remembers, until it is stored again or nobody asks any more", async (t) => {
+  const world = new World(random);
+  const directory = await newDirectory();
+  t.teardown(() => rm(directory, { recursive: true }));
+  const clock = new ShiftedClock();
+  const [piece, other] = [world.segment(), world.segment()];
+  const challenge = { shard: piece.id, nonce: random.bytes(16), leaves: [0] };
+  {
+    await using house = await openHouseIn(directory, world.holder, { clock });
+    for (const one of [piece, other]) await world.store(house.vault, one);
+    const sample = await house.vault.sample(world.drive.owner, random);
+    await house.vault.letGo(sample.find(({ record }) => record.segment === piece.record.segment)!);
+    await refused(t, "asked at once", house.vault.prove(world.owner, challenge), "Stale");
+  }
+  await using house = await openHouseIn(directory, world.holder, { clock });
+  const { vault } = house;
+  await refused(t, "after a restart", vault.prove(world.owner, challenge), "Stale");
+  await refused(t, "nor is it read", vault.read(world.owner, piece.id, range), "Stale");
+  await world.store(vault, piece);
+  t.ok(await vault.prove(world.owner, challenge), "it is here again");
+  await vault.release(world.owner, world.release(piece));
+  await refused(t, "its owner knows", vault.prove(world.owner, challenge), "NotFound");
+
+  const [last] = await vault.sample(world.drive.owner, random);
+  await vault.letGo(last!);
+  clock.shiftMs += limits.vault.releasedAgeMsMax + limits.vault.scrubEveryMs;
+  while (await vault.step.step(new AbortController().signal) === "busy");
+  const late = vault.prove(world.owner, { ...challenge, shard: other.id });
+  await refused(t, "so much later", late, "NotFound");
 });

@@ -21,8 +21,11 @@ export interface Berth {
   readonly peer: PeerId;
 }
 
-/** Absent: it says that it has not got the shard. Refused: it answers, and not to us. */
-export type Answer = "right" | "wrong" | "absent" | "late" | "refused" | "offline";
+/**
+ * Absent: it says that it has not got the shard. Gone: that it had it and let go of it, as one does
+ * that is owed for it or gave up its seat. Refused: it answers, and not to us.
+ */
+export type Answer = "right" | "wrong" | "absent" | "gone" | "late" | "refused" | "offline";
 
 export interface AskNeeds {
   readonly network: PeerNetwork;
@@ -71,9 +74,10 @@ async function ask(
   } catch (error) {
     if (!isFault(error)) throw error;
     if (isFault(error, "NotFound")) return "absent";
+    if (isFault(error, "Stale")) return "gone";
     if (isFault(error, "Corrupt")) return "wrong";
     // Silence until the network gave up is no late answer: none came.
-    return isFault(error, "Denied", "Busy", "Stale", "Invalid", "Quota") ? "refused" : "offline";
+    return isFault(error, "Denied", "Busy", "Invalid", "Quota") ? "refused" : "offline";
   }
 }
 

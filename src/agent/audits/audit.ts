@@ -39,7 +39,7 @@ export interface Finding {
   readonly segment: SegmentState["segment"];
   readonly index: number;
   readonly outcome: Outcome;
-  /** It was only presumed to have the shard, or may have been let go: not to have it is no lie. */
+  /** It was only presumed to have the shard, or says that it let go: not to have it is no lie. */
   readonly isExcused: boolean;
 }
 
@@ -137,7 +137,8 @@ export async function auditSegment(
   options.signal.throwIfAborted();
   const told = asked.filter(({ shard, answer }) => !isMoved(needs, shard, answer));
   const findings = told.map(({ shard: { holder: peer, index }, answer }): Finding => {
-    const isExcused = answer === "absent" && !(isProven(state) && isOwed(needs));
+    const isPresumed = answer === "absent" && !(isProven(state) && isOwed(needs));
+    const isExcused = answer === "gone" || isPresumed;
     return { peer, index, segment, outcome: outcomeOf(answer), isExcused };
   });
   await writeDown(needs, state, findings);
@@ -148,7 +149,8 @@ export async function auditSegment(
 function isMoved(
   { health }: AuditNeeds, { segment, index, holder }: HeldShard, answer: Answer,
 ): boolean {
-  return answer === "absent" && health.segment(segment)?.holders[index] !== holder;
+  const isGone = answer === "absent" || answer === "gone";
+  return isGone && health.segment(segment)?.holders[index] !== holder;
 }
 
 async function writeDown(
@@ -183,7 +185,7 @@ async function auditSample(
     const answer = await askForLeaves(needs, { ...kept, record, peer }, { leaves, signal });
     signal.throwIfAborted();
     if (isMoved(needs, kept, answer)) continue;
-    const isExcused = answer === "absent" && !isOwed(needs);
+    const isExcused = answer === "gone" || (answer === "absent" && !isOwed(needs));
     const found = outcomeOf(answer);
     outcomes.push(isExcused ? "late" : found);
     asked += leaves.length;
@@ -209,7 +211,7 @@ function isOwed({ health }: AuditNeeds): boolean {
 
 /** To the owner a shard that is not there is a lie, and a holder that refuses is not there. */
 function outcomeOf(answer: Answer): Outcome {
-  if (answer === "absent") return "wrong";
+  if (answer === "absent" || answer === "gone") return "wrong";
   return answer === "refused" ? "offline" : answer;
 }
 

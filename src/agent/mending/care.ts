@@ -44,6 +44,9 @@ export interface Looked {
   readonly there: readonly Berth[];
 }
 
+/** By any of these it has not got its shard. */
+const lacking: ReadonlySet<Answer> = new Set(["absent", "gone", "wrong"]);
+
 export class Care {
   readonly #needs: CareNeeds;
   /** Members that had no room, and until when nothing is made for them. */
@@ -81,7 +84,7 @@ export class Care {
       return reach.ask(berth, 1, signal);
     }));
     const holders = berths.map(({ index, peer }, at) => {
-      const isAbsent = asked[at] === "absent" || asked[at] === "wrong";
+      const isAbsent = lacking.has(asked[at] as Answer);
       return isAbsent ? beforeOf(standing, seatOfShard(record, index)) : peer;
     });
     const there = berths.filter((_, at) => asked[at] === "right");
