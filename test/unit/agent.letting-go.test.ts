@@ -52,7 +52,7 @@ test(`no segment is left with fewer than k + 4, and all can be read (HIVE_SEED=$
     for (const member of world.network.members.values()) member.mood = { is: "honest" };
 
     const [lodging] = await (liar!.host as Vault).sample(world.keys.owner, world.random);
-    const needs = { network: world.network, random: world.random };
+    const needs = { network: world.network, random: world.random, clock };
     t.equal(await countLiving(needs, lodging!, signal), n - 1);
     liar!.mood = { is: "lying" };
 

@@ -4,7 +4,6 @@
  * It asks the segment's other holders itself; whatever is unknown counts as lost.
  */
 import type { Clock } from "../../base/clock.ts";
-import { isFault } from "../../base/errors.ts";
 import type { OwnerId, SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
@@ -13,9 +12,8 @@ import type { Random } from "../../base/random.ts";
 import type { Step } from "../../base/step.ts";
 import { isTurn, mayGo } from "../../ledger/sanction.ts";
 import { memberOfShard } from "../../placement/seats.ts";
-import { verifyAnswer } from "../../proofs/answer.ts";
-import { makeChallenge } from "../../proofs/challenge.ts";
 import type { Lodging, Vault } from "../../vault/vault.ts";
+import { type AskNeeds, askHolder } from "../asking/ask.ts";
 
 /** Who owes, and who is to be told that a shard went. */
 export interface Creditors {
@@ -26,7 +24,7 @@ export interface Creditors {
 }
 
 export interface LettingGoNeeds {
-  readonly network: Pick<PeerNetwork, "prove">;
+  readonly network: PeerNetwork;
   readonly vault: Pick<Vault, "sample" | "letGo">;
   readonly creditors: Creditors;
   readonly clock: Clock;
@@ -71,29 +69,13 @@ export class LettingGo implements Step {
 
 /** How many of the segment's other shards were proven by their members just now. */
 export async function countLiving(
-  needs: Pick<LettingGoNeeds, "network" | "random">, lodging: Lodging, signal: AbortSignal,
+  needs: AskNeeds, { index: own, record, manifest }: Lodging, signal: AbortSignal,
 ): Promise<number> {
-  const { record } = lodging;
-  const others = [...record.roots.keys()].filter((index) => index !== lodging.index);
-  const proven = await Promise.all(others.map((index) => isProven(needs, lodging, index, signal)));
+  const others = [...record.roots.keys()].filter((index) => index !== own);
+  const answers = await Promise.all(others.map((index) => {
+    const berth = { record, index, peer: memberOfShard(record, index, manifest) };
+    return askHolder(needs, berth, { leaves: 1, signal });
+  }));
   signal.throwIfAborted();
-  return proven.filter((right) => right).length;
-}
-
-async function isProven(
-  { network, random }: Pick<LettingGoNeeds, "network" | "random">,
-  { record, manifest }: Lodging, index: number, signal: AbortSignal,
-): Promise<boolean> {
-  const shard = record.roots[index];
-  if (shard === undefined) return false;
-  const { shardBytes } = record;
-  const holder = memberOfShard(record, index, manifest);
-  const challenge = makeChallenge({ shard, shardBytes, count: 1, random });
-  try {
-    const answer = await network.prove(holder, challenge, { signal });
-    return verifyAnswer(challenge, { holder, shardBytes }, answer) === "right";
-  } catch (error) {
-    if (isFault(error)) return false;
-    throw error;
-  }
+  return answers.filter((answer) => answer === "right").length;
 }
