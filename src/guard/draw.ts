@@ -46,6 +46,18 @@ export function bestFor(pot: Pot, seat: number): readonly Offer[] {
   return best;
 }
 
+/**
+ * Of what voters named as much as one of them can be told: whom each named first before whom it
+ * named next. A leader draws from this and from nothing else, or voters would refuse whom it drew.
+ */
+export function offersToTell(named: readonly (readonly Offer[])[]): readonly Offer[] {
+  const { offersPerVoter, offersMax } = limits.guard;
+  const ranks = Array.from({ length: offersPerVoter }, (_, rank) => rank);
+  const inOrder = ranks.flatMap((rank) => named.flatMap((own) => own.slice(rank, rank + 1)));
+  const peers = new Set([...new Set(inOrder.map(({ peer }) => peer))].slice(0, offersMax));
+  return newestOfEach(inOrder.filter(({ peer }) => peers.has(peer)));
+}
+
 /** By the draw, or, where nothing else may be chosen, by the policy alone. */
 export function isRightful(
   pot: Pot, entry: Replacement, { isBound }: { readonly isBound: boolean },

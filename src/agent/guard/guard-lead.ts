@@ -9,14 +9,15 @@ import type { Accepted, GuardAct, Replacement, Vote } from "../../base/guard.ts"
 import type { GroupId, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
+import type { Offer } from "../../base/records.ts";
 import { parseVote, signReplacement } from "../../crypt/guard-records.ts";
 import type { PeerKeys } from "../../crypt/peer-key.ts";
 import { supersedes } from "../../crypt/records.ts";
-import { substituteFor } from "../../guard/draw.ts";
+import { offersToTell, substituteFor } from "../../guard/draw.ts";
 import { leaderOf, termAt } from "../../guard/lease.ts";
 import { type Standing, baseOf, extend, seatsOf } from "../../guard/log.ts";
 import { decodePledged, decodeWord, encodeName, encodePledgeAsk } from "../../guard/messages.ts";
-import { encodeVoteAsk, encodeWord } from "../../guard/messages.ts";
+import { type VoteAsk, encodeVoteAsk, encodeWord } from "../../guard/messages.ts";
 import type { Notices } from "../../guard/notices.ts";
 import { type Pledged, acceptedBy, choose, draft, seatToGive } from "../../guard/propose.ts";
 import type { GroupShelf } from "../../vault/shelf.ts";
@@ -124,9 +125,9 @@ export class Lead {
   }
 
   async #round(
-    standing: Standing, told: { readonly seat: number; readonly term: number }, signal: AbortSignal,
+    standing: Standing, { term, seat }: { readonly seat: number; readonly term: number },
+    signal: AbortSignal,
   ): Promise<Accepted | undefined> {
-    const { term, seat } = told;
     const { manifest, log: { length: position } } = standing;
     const { owner, group } = manifest;
     const base = baseOf(manifest);
@@ -138,14 +139,17 @@ export class Lead {
         && pledge.position === position && pledge.term === term;
       return isRight ? answer : undefined;
     }, signal);
-    const entry = await this.#entryOf(standing, seat, answers);
+    const told = offersToTell(answers.map(({ offers }) => offers));
+    const entry = await this.#entryOf(standing, seat, { answers, told });
     if (entry === undefined) return undefined;
-    const votes = await this.#votesFor(standing, { entry, term }, answers, signal);
+    const pledges = answers.map(({ pledge }) => pledge);
+    const votes = await this.#votesFor(standing, { entry, term, pledges, offers: told }, signal);
     return acceptedBy(standing, entry, votes);
   }
 
   async #entryOf(
-    standing: Standing, seat: number, answers: readonly Pledged[],
+    standing: Standing, seat: number,
+    { answers, told }: { readonly answers: readonly Pledged[]; readonly told: readonly Offer[] },
   ): Promise<Replacement | undefined> {
     const { reach, clock, keys, log } = this.#needs;
     const choice = choose(standing, answers);
@@ -156,7 +160,6 @@ export class Lead {
       return undefined;
     }
     const pot = await potOf({ ...this.#needs, known: () => reach.known() }, standing);
-    const told = answers.flatMap(({ offers }) => offers);
     const peer = substituteFor({ ...pot, told }, seat);
     if (peer === undefined) log.warn("guard.nobody", { group, seat });
     if (peer === undefined) return undefined;
@@ -165,14 +168,10 @@ export class Lead {
   }
 
   #votesFor(
-    standing: Standing,
-    { entry, term }: { readonly entry: Replacement; readonly term: number },
-    answers: readonly Pledged[], signal: AbortSignal,
+    standing: Standing, ask: VoteAsk, signal: AbortSignal,
   ): Promise<readonly Vote[]> {
-    const pledges = answers.map(({ pledge }) => pledge);
-    const offers = answers.flatMap((answer) => answer.offers).slice(0, limits.guard.offersMax);
-    const call = encodeVoteAsk({ entry, term, pledges, offers });
-    return this.#askAll(standing, "vote", call, (peer, bytes) => {
+    const { entry, term } = ask;
+    return this.#askAll(standing, "vote", encodeVoteAsk(ask), (peer, bytes) => {
       const vote = parseVote(bytes);
       const isRight = vote.voter === peer && vote.term === term && vote.entry === entry.id;
       return isRight ? vote : undefined;
