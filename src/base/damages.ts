@@ -1,7 +1,7 @@
 /** What a check of a drive tells a person or a script: plain data, ready for JSON. */
 
 /** What a check can find wrong. */
-export const damages = [
+const damages = [
   "index", // LevelDB's own files, or records in it
   "journal", // changes that were acknowledged and cannot be made again
   "block", // bytes in the local store

@@ -5,7 +5,7 @@
 import { writeSync } from "node:fs";
 import { HiveError } from "./errors.ts";
 
-export const levels = ["debug", "info", "warn", "error"] as const;
+const levels = ["debug", "info", "warn", "error"] as const;
 export type Level = (typeof levels)[number];
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 

@@ -29,7 +29,7 @@ import { recover } from "./start/recovery.ts";
 import { Store } from "./store.ts";
 
 export { type OpenKeyValue, openKeyValue } from "./index/key-value.ts";
-export { type Clone, cloneCache, cloneKeyValue, removeClones } from "./start/clone.ts";
+export { cloneCache, cloneKeyValue, removeClones } from "./start/clone.ts";
 export { type BlockCheck } from "./start/check.ts";
 export { type Report } from "./report.ts";
 export { type PlacedSource, readAside } from "./blocks/side-reading.ts";

@@ -64,7 +64,7 @@ export function nextOf(
   };
 }
 
-export function follows(proposed: Admission, newest: Entry | undefined): boolean {
+function follows(proposed: Admission, newest: Entry | undefined): boolean {
   if (newest === undefined) return proposed.number === 1 && proposed.last === beforeFirst;
   const isNext = proposed.number === newest.number + 1 && proposed.atMs >= newest.atMs;
   return isNext && proposed.last === hashOf(newest.admission);

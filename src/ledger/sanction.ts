@@ -24,7 +24,7 @@ export interface Arrears {
   readonly releasedAtMs: number | undefined;
 }
 
-export const steps = ["even", "tell", "refuse", "release"] as const;
+const steps = ["even", "tell", "refuse", "release"] as const;
 export type SanctionStep = (typeof steps)[number];
 
 export interface Sanction {

@@ -27,7 +27,6 @@ import type { SearchOptions } from "./dht/dht.ts";
 import type { DriveBlocks, Ipfs } from "./ipfs.ts";
 import type { Pass } from "./wire/invite.ts";
 
-export { type Invite, encodeInvite, networkKeyBytes, parseInvite } from "./wire/invite.ts";
 export type { DriveBlocks, Ipfs } from "./ipfs.ts";
 export type { MadeUpWorld } from "./acquaintance/range.ts";
 

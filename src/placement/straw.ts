@@ -17,7 +17,7 @@ export interface Candidate {
 }
 
 /** The straw of this candidate for this seat; shorter is better. */
-export function strawOf(seed: string, seat: number, { offer, favour }: Candidate): number {
+function strawOf(seed: string, seat: number, { offer, favour }: Candidate): number {
   const turn = Math.floor(seat / strawsPerHash);
   const hash = createHash("sha256").update(`hive straw 1/${seed}/${turn}/${offer.peer}`).digest();
   const drawn = hash.readUIntBE((seat % strawsPerHash) * 8, 6);

@@ -48,12 +48,7 @@ export interface Past {
 /** Of each habit how likely it is this peer's own, beside the likeliest. */
 export type Beliefs = readonly number[];
 
-/** From 0 to 1, for a peer that has been silent for so long. */
-export function deathProbability(past: Past, silentMs: number): number {
-  return deathChance(beliefsOf(past), silentMs);
-}
-
-/** The same, for who asks more than once about one peer. */
+/** From 0 to 1, for a peer of these beliefs that has been silent for so long. */
 export function deathChance(beliefs: Beliefs, silentMs: number): number {
   let [dead, away] = [0, 0];
   for (const [at, habit] of habits.entries()) {

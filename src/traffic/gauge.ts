@@ -36,7 +36,7 @@ export function judge(orders: TrafficOrders, link: Metered, nowMs: number): Verd
 }
 
 /** A pause whose time is over is none. */
-export function isPaused({ pause }: Pick<TrafficOrders, "pause">, nowMs: number): boolean {
+function isPaused({ pause }: Pick<TrafficOrders, "pause">, nowMs: number): boolean {
   return pause !== null && (pause.untilMs === null || nowMs < pause.untilMs);
 }
 

@@ -9,7 +9,7 @@ import { isOnline, knownPeer } from "../base/known-peers.ts";
 import { limits } from "../base/limits.ts";
 import type { PeerNetwork } from "../base/network.ts";
 
-export const verdicts = ["right", "wrong", "late", "offline", "refused"] as const;
+const verdicts = ["right", "wrong", "late", "offline", "refused"] as const;
 export type Verdict = (typeof verdicts)[number];
 
 export interface Observation {

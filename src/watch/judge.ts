@@ -35,7 +35,7 @@ export function judge(
   return { act: source.isDirectory() ? "dress" : "copy" };
 }
 
-export function isSameTime(one: BigIntStats, other: BigIntStats): boolean {
+function isSameTime(one: BigIntStats, other: BigIntStats): boolean {
   const apart = one.mtimeNs - other.mtimeNs;
   return apart < timeSlackNs && apart > -timeSlackNs;
 }

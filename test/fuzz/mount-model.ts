@@ -212,7 +212,7 @@ function wordsAgree(one: string, other: string): boolean {
 }
 
 /** Takes out what the difference does not need, in ever smaller pieces. */
-export async function shorten(arena: Arena, lines: readonly string[]): Promise<readonly string[]> {
+async function shorten(arena: Arena, lines: readonly string[]): Promise<readonly string[]> {
   let kept = lines;
   let tries = 0;
   for (let size = Math.ceil(kept.length / 2); size >= 1 && tries < tidyTriesMax; ) {

@@ -17,7 +17,7 @@ import {
 } from "../../src/mount/mount.ts";
 
 /** Without /dev/fuse there is nothing to test, and that is a failure, not a reason to skip. */
-export function requireFuse(): void {
+function requireFuse(): void {
   try {
     accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
   } catch (cause) {

@@ -99,7 +99,7 @@ export function thinAtOnce(
 }
 
 /** The chance of `most` or fewer of `count`, each with the chance `each`. */
-export function atMost(most: number, count: number, each: number): number {
+function atMost(most: number, count: number, each: number): number {
   let [sum, term] = [0, (1 - each) ** count];
   for (let hits = 0; hits <= most; hits++) {
     sum += term;

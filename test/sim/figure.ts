@@ -43,7 +43,7 @@ export interface Scale extends Size {
   readonly tell: (what: string) => void;
 }
 
-export const verdicts = ["holds", "DOES NOT HOLD", "too few to tell"] as const;
+const verdicts = ["holds", "DOES NOT HOLD", "too few to tell"] as const;
 export type Verdict = (typeof verdicts)[number];
 
 /** A miss by less than two standard errors proves nothing, nor does a hit within a wide one. */

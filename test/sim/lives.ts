@@ -15,7 +15,7 @@ export type Life =
   /** With a shape below 1 the young die first. */
   | { readonly kind: "weibull"; readonly shape: number; readonly scaleDays: number };
 
-export const ways = ["always", "server", "night", "office", "fitful", "weeks"] as const;
+const ways = ["always", "server", "night", "office", "fitful", "weeks"] as const;
 export type Way = (typeof ways)[number];
 
 /** A kind of peer: its share of all, how long it lives, and when it is there. */

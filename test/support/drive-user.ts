@@ -238,7 +238,7 @@ async function foundAt(fs: FileSystem, path: readonly Name[]): Promise<Found | u
   return found;
 }
 
-export function wordIn(bytes: Buffer): string | undefined {
+function wordIn(bytes: Buffer): string | undefined {
   const line = bytes.toString("latin1").split("\n")[0];
   return line === "" ? undefined : line;
 }

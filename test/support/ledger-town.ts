@@ -84,7 +84,7 @@ export async function openNeighbour(
 }
 
 /** Each peer from a /24 of its own: on loopback nobody would be a stranger. */
-export function prefixOf(peer: PeerId): string {
+function prefixOf(peer: PeerId): string {
   const [high, low] = sha256(Buffer.from(peer));
   return `198.${high}.${low}.0/24`;
 }

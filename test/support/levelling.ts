@@ -18,7 +18,7 @@ const GiB = 2 ** 30;
 const nowMs = 1_800_000_000_000;
 
 /** Some peers are barred to it, and their emptiness must not tempt anybody. */
-export const policy: Policy = {
+const policy: Policy = {
   ...defaultPolicy,
   rules: [{ verb: "forbid", condition: { fact: "country", among: ["US"] } }],
 };

@@ -18,7 +18,7 @@ import { PooledStore } from "./merge-devices.ts";
 import { nobody, readFile, walkTree } from "./walk.ts";
 
 export const ownerSecret = Buffer.alloc(32, 3);
-export const guestSecret = Buffer.alloc(32, 4);
+const guestSecret = Buffer.alloc(32, 4);
 export const ownerDevice = { number: 101, name: "desk" };
 export const guest = { number: 202, name: "lap" };
 /** What the owner calls the guest. */

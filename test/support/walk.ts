@@ -61,7 +61,7 @@ export async function listDirectory(fs: FileSystem, ino: Ino, atOnce = 7): Promi
   return items;
 }
 
-export async function look(fs: FileSystem, attributes: Attributes): Promise<Seen> {
+async function look(fs: FileSystem, attributes: Attributes): Promise<Seen> {
   const names = await fs.listxattr(attributes.ino);
   const xattrs: string[] = [];
   for (const name of [...names].sort()) {

@@ -7,8 +7,7 @@ import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { inviteTo, joinBy } from "../../src/peers/joining.ts";
-import { encodeInvite, parseInvite } from "../../src/peers/peers.ts";
-import { isPass, passOf } from "../../src/peers/wire/invite.ts";
+import { encodeInvite, isPass, parseInvite, passOf } from "../../src/peers/wire/invite.ts";
 import { faultOf } from "../support/faults.ts";
 import { type TestNode, openTestNode } from "../support/peer-nodes.ts";
 

@@ -7,7 +7,7 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { frozenOf } from "../../src/proofs/cohort.ts";
-import { deathProbability, habits, longerShare } from "../../src/proofs/posterior.ts";
+import { type Past, beliefsOf, deathChance, habits, longerShare } from "../../src/proofs/posterior.ts";
 import { type History, assess, noHistory, remember } from "../../src/proofs/score.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -118,7 +118,7 @@ test("the longer the silence the likelier the death, and it is never certain", (
       absencesMs: Array.from({ length: random.below(33) }, () => 60_000 + random.below(5 * dayMs)),
       watchedMs: random.below(90 * dayMs),
     };
-    const looks = Array.from({ length: 100 }, (_, at) => deathProbability(past, at * 7 * hourMs));
+    const looks = Array.from({ length: 100 }, (_, at) => chanceOf(past, at * 7 * hourMs));
     const isRising = looks.every((now, at) => now < 1 && now >= (looks[at - 1] ?? 0));
     if (!isRising) t.fail(`${JSON.stringify(past)}: ${looks.join(" ")}; ${replay}`);
   }
@@ -129,8 +129,8 @@ test("the longer the silence the likelier the death, and it is never certain", (
 test("what was usual is no death: a silence as long as its own seldom is", (t) => {
   const absencesMs = Array.from({ length: 12 }, () => 6 * dayMs + random.below(2 * dayMs));
   const traveller = { absencesMs, watchedMs: 140 * dayMs };
-  t.ok(deathProbability(traveller, 7 * dayMs) < 0.2);
-  t.ok(deathProbability({ absencesMs: [], watchedMs: 140 * dayMs }, 7 * dayMs) > 0.9);
+  t.ok(chanceOf(traveller, 7 * dayMs) < 0.2);
+  t.ok(chanceOf({ absencesMs: [], watchedMs: 140 * dayMs }, 7 * dayMs) > 0.9);
   t.equal(habits.reduce((sum, { share }) => sum + share, 0).toFixed(6), "1.000000");
   for (const habit of habits) t.equal(longerShare(habit, habit.medianMs), 0.5);
   t.end();
@@ -193,4 +193,8 @@ function daysUntilDead(history: History, fromMs: number): number {
 /** From 0 to 1. */
 function uniform(dice: Random): number {
   return dice.below(1_000_000) / 1_000_000;
+}
+
+function chanceOf(past: Past, silentMs: number): number {
+  return deathChance(beliefsOf(past), silentMs);
 }

@@ -42,7 +42,7 @@ export function commandHelp(command: CommandSpec): string {
   ].join("\n");
 }
 
-export function synopsis(command: CommandSpec): string {
+function synopsis(command: CommandSpec): string {
   const shown = command.options.filter((option) => option.hidden !== true);
   const options = shown.map(optionWord).join(" ");
   return ["hive", command.name, command.operands, options].filter((word) => word !== "").join(" ");

@@ -31,7 +31,7 @@ export interface Pass {
 
 /** Places alone; with a pass; with a network's key too. */
 const prefixes = ["hive1", "hive2", "hive3"] as const;
-export const tokenBytes = 16;
+const tokenBytes = 16;
 export const networkKeyBytes = 32;
 const checksumBytes = 4;
 

@@ -70,7 +70,7 @@ export type Request =
 export type Op = Request["op"];
 
 /** The refusals that may cross the wire; a host's other faults travel as Unavailable. */
-export const refusals = [
+const refusals = [
   "NotFound", "Denied", "Quota", "Invalid", "Busy", "TooLarge", "Stale", "Interrupted",
   "Unsupported", "Unavailable",
 ] as const satisfies readonly Kind[];

@@ -222,6 +222,6 @@ class DirectoryWork {
 }
 
 /** Names are raw bytes; people read text. */
-export function joined(path: string, name: Name): string {
+function joined(path: string, name: Name): string {
   return `${path === "/" ? "" : path}/${Buffer.from(name, "latin1").toString("utf8")}`;
 }

@@ -92,6 +92,6 @@ function heldBytes({ content, xattrs }: Inode): number {
   return held + (xattrs.kind === "inside" ? xattrBytes(xattrs.values) : 0);
 }
 
-export function tooLarge(what: string): HiveError {
+function tooLarge(what: string): HiveError {
   return new HiveError("TooLarge", "tree.guest", what);
 }

@@ -12,7 +12,7 @@ const shardsPerNode = 10;
 
 export const standard = classNamed("standard") as ErasureClass;
 
-export function groupsFor(nodes: number): number {
+function groupsFor(nodes: number): number {
   return Math.max(1, Math.round((nodes * shardsPerNode) / standard.n));
 }
 
