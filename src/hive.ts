@@ -25,15 +25,14 @@ import type { BrakeRule, KeepRule } from "./base/snapshots.ts";
 import type { Step } from "./base/step.ts";
 import { noOrders } from "./base/traffic.ts";
 import type { CacheReport, DriveStatus, VerifyReport } from "./base/views/drive.ts";
-import { LateCensus, serveCensus } from "./bridge/census.ts";
 import type { Handlers } from "./bridge/channel.ts";
 import { Government } from "./bridge/government.ts";
 import { serveGuests } from "./bridge/guest-source.ts";
 import { LateMerger, mergerOf, serveMerger } from "./bridge/merge.ts";
 import { serveSharedRoots } from "./bridge/sharing.ts";
 import { serveSource } from "./bridge/source.ts";
-import { LateStandIns, serveStandIns } from "./bridge/stand-in.ts";
 import { NetworkThread } from "./bridge/thread.ts";
+import { LateTree, serveTree } from "./bridge/tree.ts";
 import { type Cache, openCache } from "./cache/cache.ts";
 import { bringBack } from "./check/bring-back.ts";
 import { checkAll } from "./check/check-all.ts";
@@ -96,32 +95,20 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   await using parts = new AsyncDisposableStack();
   // A node's books are made by the first mount, and so is the local store.
   const isNew = !existsSync(join(config.directory, "books"));
-  const cache = parts.use(await openDriveCache(log, config));
-  const government = new Government(config.policies ?? noTexts);
-  const census = new LateCensus();
   const owner: User = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  const { stores, shared } = parts.use(foldersOfOthers(cache, { log, config, owner }));
-  const merger = new LateMerger();
-  const epochs = new Epochs();
-  const standIns = new LateStandIns();
-  const served = {
-    ...serveSource(cache, government), ...serveCensus(census), ...serveSharedRoots(shared),
-    ...serveMerger(merger), ...serveStandIns(standIns),
-    epoch: () => epochs.changed(),
-    ...serveGuests((writer) => stores.get(writer), (...asked) => shared.census(...asked)),
-  };
+  const local = await openLocal(parts, { log, config, owner });
+  const { cache, government, shared, ties, epochs } = local;
   const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
-  const ties = new DriveTies({ clock, log });
   const begun = (): DriveConfig => {
     ties.again();
     return { ...config, ...told };
   };
-  const { node } = parts.use(await startNetwork(log, begun, served));
+  const { node } = parts.use(await startNetwork(log, begun, handlersOf(local)));
   const { readOnly = false } = config.mount;
   await refuseIfRemoved(node, { readOnly });
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
-  stores.begin(node);
+  local.stores.begin(node);
   const { treeSecret } = driveKeysFor(config);
   const situation = { clock, log, isNew, directory: config.cacheDirectory, treeSecret };
   const note = await bringBack(cache, node, situation);
@@ -130,20 +117,52 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const device = { ...self, isBack: note !== undefined };
   const opened = await openTreeAndLoop(parts, around, { treeSecret, readOnly, device, ...owner });
   const { tree, loop, refusal } = opened;
-  await government.begin(tree, node);
-  await keepSecrets(tree, node, { shared, ties });
-  await epochs.begin({ tree, node });
-  census.begin(tree);
-  standIns.begin(tree);
+  await introduce(tree, node, local);
   const grafts = parts.use(graftsOver(tree, shared, { log, owner }));
   const mounted = parts.use(await mountTree(grafts, log, config));
   grafts.begin(mounted);
-  merger.begin(mergerOf(tree.devices, mounted, node));
+  local.late.merger.begin(mergerOf(tree.devices, mounted, node));
   takeGuestsIn(tree, shared, mounted);
   void epochs.removed.then((atMs) => endWriting({ tree, mounted, log }, atMs)).catch(() => {});
   const wake = () => loop.wake();
   const known = { cache, tree, node, mounted, note, government, refusal, shared, told, wake };
   return driveOf(known, parts.move());
+}
+
+type Local = Awaited<ReturnType<typeof openLocal>>;
+
+/** What is there before node and tree are: the store, folders of others, and who waits for both. */
+async function openLocal(
+  parts: AsyncDisposableStack, { log, config, owner }: {
+    readonly log: Log; readonly config: DriveConfig; readonly owner: User;
+  },
+) {
+  const cache = parts.use(await openDriveCache(log, config));
+  const government = new Government(config.policies ?? noTexts);
+  const { stores, shared } = parts.use(foldersOfOthers(cache, { log, config, owner }));
+  const late = { tree: new LateTree(), merger: new LateMerger() };
+  const ties = new DriveTies({ clock, log });
+  return { cache, government, stores, shared, late, epochs: new Epochs(), ties };
+}
+
+/** What the node asks of this side. */
+function handlersOf({ cache, government, stores, shared, late, epochs }: Local): Handlers {
+  return {
+    ...serveSource(cache, government), ...serveSharedRoots(shared),
+    ...serveTree(late.tree), ...serveMerger(late.merger),
+    epoch: () => epochs.changed(),
+    ...serveGuests((writer) => stores.get(writer), (...asked) => shared.census(...asked)),
+  };
+}
+
+/** Before anybody writes: whoever keeps secrets, or tells of the tree, has it from now on. */
+async function introduce(
+  tree: Tree, node: NodeDuties, { government, shared, ties, epochs, late }: Local,
+): Promise<void> {
+  await government.begin(tree, node);
+  await keepSecrets(tree, node, { shared, ties });
+  await epochs.begin({ tree, node });
+  late.tree.begin(tree);
 }
 
 /** Whoever mounts it, by the kernel's numbers. */
@@ -206,8 +225,7 @@ function graftsOver(
 /** Those that may be written have stores of their own, which end after the mount. */
 function foldersOfOthers(
   store: Cache, { log, config, owner }: {
-    readonly log: Log; readonly config: DriveConfig;
-    readonly owner: User;
+    readonly log: Log; readonly config: DriveConfig; readonly owner: User;
   },
 ) {
   const stores = new GuestStores(config, log);

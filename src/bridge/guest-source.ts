@@ -1,5 +1,5 @@
 /**
- * What is written in folders of others: as bridge/source.ts and bridge/census.ts, for several
+ * What is written in folders of others: as bridge/source.ts and bridge/tree.ts, for several
  * stores and trees at once, each under the key of the right by which it is written. What is not
  * open yet, or no more, has nothing to upload, and tells nothing of what it refers to.
  */

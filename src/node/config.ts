@@ -6,10 +6,10 @@ import type { OwnerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import { makeDirectories } from "../base/machine/directories.ts";
 import type { SharedRoots } from "../base/sharing.ts";
-import type { StandInMaker } from "../base/stand-in.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { PolicyTexts } from "../base/views/policies.ts";
 import type { RemoteBlocks } from "../bridge/source.ts";
+import type { AskedTree } from "../bridge/tree.ts";
 import type { MadeUpWorld, PeersOptions } from "../peers/peers.ts";
 
 export interface NodeNeeds {
@@ -17,7 +17,8 @@ export interface NodeNeeds {
   /** The drive's cache, for uploads and for IPFS; a node without a drive has none. */
   readonly source?: UploadSource;
   readonly blocks?: RemoteBlocks;
-  readonly census?: CensusTaker;
+  /** Tells what the drive refers to, and makes a root that stands in for the newest one. */
+  readonly tree?: AskedTree;
   /** Is told what the folders of others are now, where there is somebody to show them to. */
   readonly roots?: SharedRoots;
   readonly merger?: RootMerger;
@@ -25,7 +26,6 @@ export interface NodeNeeds {
   readonly onEpoch?: () => Promise<void>;
   /** Shows a code, and waits to be added to a drive. */
   readonly newcomer?: DeviceHost;
-  readonly standIns?: StandInMaker;
   /** Of what is written in a folder of somebody else's, by the key of the right to. */
   readonly guest?: (writer: OwnerId) => {
     readonly source: UploadSource; readonly census: CensusTaker;

@@ -144,9 +144,9 @@ async function openOwnersRooms(
   const transfer = await openTransfer({
     ...parts,
     source: needs.source ?? emptySource,
-    census: needs.census,
+    census: needs.tree,
     merger: needs.merger,
-    standIns: needs.standIns,
+    standIns: needs.tree,
     books: await openBooks("transfer"),
     keys: owner.keys,
     brake: traffic.uploads,

@@ -1,15 +1,14 @@
 /** A node on a thread of its own, beside a drive; a NetworkThread starts it as a worker. */
 import type { OwnerId } from "../base/ids.ts";
 import { lineLog, toStandardError } from "../base/log.ts";
-import { remoteCensus } from "../bridge/census.ts";
 import { Channel } from "../bridge/channel.ts";
 import { remoteGuest } from "../bridge/guest-source.ts";
 import { remoteMerger } from "../bridge/merge.ts";
 import { serveNode } from "../bridge/node.ts";
 import { remoteSharedRoots } from "../bridge/sharing.ts";
 import { remoteBlocks, remoteSource } from "../bridge/source.ts";
-import { remoteStandIns } from "../bridge/stand-in.ts";
 import { threadSeed } from "../bridge/thread.ts";
+import { remoteTree } from "../bridge/tree.ts";
 import { readAside } from "../cache/cache.ts";
 import type { NodeConfig } from "./config.ts";
 import { openNode } from "./node.ts";
@@ -19,15 +18,14 @@ if (seed !== undefined) {
   const log = lineLog({ level: "info", write: toStandardError });
   const main = new Channel(seed.asked, {});
   const source = readAside(remoteSource(main));
-  const standIns = remoteStandIns(main);
-  const tree = { census: remoteCensus(main), merger: remoteMerger(main), standIns };
+  const asked = { tree: remoteTree(main), merger: remoteMerger(main) };
   const roots = remoteSharedRoots(main);
   const onEpoch = async (): Promise<void> => void (await main.call("epoch"));
   const guest = (writer: OwnerId) => {
-    const { source: asked, census } = remoteGuest(main, writer);
-    return { source: readAside(asked), census };
+    const { source, census } = remoteGuest(main, writer);
+    return { source: readAside(source), census };
   };
-  const drive = { source, blocks: remoteBlocks(main), roots, onEpoch, guest, ...tree };
+  const drive = { source, blocks: remoteBlocks(main), roots, onEpoch, guest, ...asked };
   // Questions asked meanwhile wait in the port.
   const node = await openNode({ log, ...drive }, seed.config);
   new Channel(seed.asking, serveNode(node));

@@ -12,8 +12,8 @@ import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { KeepRule } from "../../src/base/snapshots.ts";
-import { LateCensus } from "../../src/bridge/census.ts";
 import { LateMerger, mergerOf } from "../../src/bridge/merge.ts";
+import { LateTree } from "../../src/bridge/tree.ts";
 import { type Cache, openCache } from "../../src/cache/cache.ts";
 import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
@@ -178,7 +178,7 @@ export class DeviceTown implements AsyncDisposable {
     const { limitBytes = 64 * MiB, keep } = this.#options;
     const store = await openCache(places, { limitBytes });
     const merger = new LateMerger();
-    const census = new LateCensus();
+    const census = new LateTree();
     const needs = { ...shared, network, source: store, books, coder: openCoder(), merger, census };
     const transfer = await openTransfer({ ...needs, keys: this.driveKeys }, {
       settleMs: 0, readTimeoutMs: patienceMs.read * this.#haste,
