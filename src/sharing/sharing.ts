@@ -99,47 +99,19 @@ export interface Sharing extends Omit<SharingDuties, "tend"> {
 export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const { transfer, network: { self } } = needs;
   const tied = new Tied({ ...needs, self, seals: new TieSeals(needs.keys.shareSecret) });
-  const ours = { ...needs, tied, self };
+  const ours: Ours = { ...needs, tied, self };
   const contacts = new Contacts({ ...ours, askKey: (told) => askKey(needs, told) });
   const nameOf = (id: PersonId): string => contacts.nameOf(id);
+  const nameFrom = ({ from }: { readonly from: PersonId }): string => nameOf(from);
   const groups = new Groups(ours);
-  const withMembers = {
-    ...ours, groups, members: () => transfer.members(), others: () => transfer.devices.areAny,
-  };
-  const withdrawals = new Withdrawals({ ...needs, clearing: transfer.clearing });
-  const keepers = new Keepers({ ...ours, isThere: (device) => isOnline(needs.network, device) });
-  const devicesOf = (place: RightPlace): Roster => guestDevices.of(place);
-  const given = new Given({
-    ...withMembers, keepers, devicesOf, published: () => transfer.published(),
-    isWithdrawing: (path) => withdrawals.isOpen(pathText(path)),
-    expired: (path, who) => needs.roots.expired({ path, from: who.map(nameOf).join(", ") }),
-  });
-  const guests = (): readonly GivenGuest[] => given.guests();
-  const numbers = (): Promise<Seen> => numbersIn(needs);
-  const changed = (share: ShareId): Promise<void> => given.tellAnew(share);
-  const guestDevices = new GuestDevices({ ...withMembers, tied, guests, numbers, changed });
-  const inboxes = new Inboxes({ ...withMembers, inboxOf: (id) => given.inboxOf(id) });
-  const keepersOf = (owner: OwnerId): readonly PeerId[] => taken.keepersOf(owner);
-  const own = new OwnInboxes({ ...ours, keepersOf });
-  const isGone = (device: PeerId): boolean => transfer.devices.isGone(device);
-  const taken = new Taken({ ...ours, isGone, offers: () => own.offers() });
-  const verifiers = new Verifiers({
-    ...withMembers, verified: () => given.verified(),
-    groupsOf: (folder) => groupsOf(needs, folder),
-  });
-  const readable = () => taken.readable();
-  const mandates = new Mandates({
-    ...ours, readable, coded: () => codedDevices(transfer.roll),
-    inboxNumber: (owner) => own.numberOf(owner),
-  });
-  const dismissals = new Dismissals({ ...ours, readable, keepersOf });
-  const wards = new Wards({ ...needs, keepersOf });
-  const written = new GuestHeads({ ...withMembers, guests, devicesOf, nameOf });
+  const { withdrawals, given, guestDevices, inboxes, verifiers, written } =
+    wayOut({ ...ours, groups, nameOf });
+  const { own, taken, wards, mandates, dismissals } = wayIn(ours);
   const rooms = [tied, withdrawals, contacts, groups, given, inboxes, verifiers, own, taken, wards];
   for (const room of rooms) await room.open();
   return {
     ...givingDuties({ ...needs, contacts, groups, given, inboxes }),
-    ...takingDuties({ taken, inboxes: own, wards, nameOf: ({ from }) => nameOf(from) }),
+    ...takingDuties({ taken, inboxes: own, wards, nameOf: nameFrom }),
     steps: stepsOf({
       tied, given, guestDevices, inboxes, verifiers, own, mandates, dismissals, wards, taken,
       written, kin: { step: (signal) => taken.meetKin(signal) },
@@ -159,12 +131,64 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
     wards: () => [...wards.wards(), ...taken.wards()],
     list: async () => ({
       given: given.list(nameOf, (share, id) => written.wrote(share, id)),
-      taken: taken.list(({ from }) => nameOf(from)),
-      inboxes: own.list(({ from }) => nameOf(from)),
-      wards: wards.list(({ from }) => nameOf(from)),
+      taken: taken.list(nameFrom),
+      inboxes: own.list(nameFrom),
+      wards: wards.list(nameFrom),
       withdrawals: withdrawals.list(transfer.devices.areAny ? anotherDevice : null),
     }),
   };
+}
+
+interface Ours extends SharingNeeds {
+  readonly tied: Tied;
+  readonly self: PeerId;
+}
+
+/** Folders of this drive that others may read, and what they write in them. */
+function wayOut(
+  ours: Ours & { readonly groups: Groups; readonly nameOf: (id: PersonId) => string },
+) {
+  const { transfer, roots, nameOf } = ours;
+  const withMembers = {
+    ...ours, members: () => transfer.members(), others: () => transfer.devices.areAny,
+  };
+  const withdrawals = new Withdrawals({ ...ours, clearing: transfer.clearing });
+  const keepers = new Keepers({ ...ours, isThere: (device) => isOnline(ours.network, device) });
+  const devicesOf = (place: RightPlace): Roster => guestDevices.of(place);
+  const given = new Given({
+    ...withMembers, keepers, devicesOf, published: () => transfer.published(),
+    isWithdrawing: (path) => withdrawals.isOpen(pathText(path)),
+    expired: (path, who) => roots.expired({ path, from: who.map(nameOf).join(", ") }),
+  });
+  const guests = (): readonly GivenGuest[] => given.guests();
+  const guestDevices = new GuestDevices({
+    ...withMembers, guests, numbers: () => numbersIn(ours),
+    changed: (share) => given.tellAnew(share),
+  });
+  const inboxes = new Inboxes({ ...withMembers, inboxOf: (id) => given.inboxOf(id) });
+  const verifiers = new Verifiers({
+    ...withMembers, verified: () => given.verified(),
+    groupsOf: (folder) => groupsOf(ours, folder),
+  });
+  const written = new GuestHeads({ ...withMembers, guests, devicesOf });
+  return { withdrawals, given, guestDevices, inboxes, verifiers, written };
+}
+
+/** Folders of others, for this device and for those of the drive that were let in by a code. */
+function wayIn(ours: Ours) {
+  const { transfer } = ours;
+  const keepersOf = (owner: OwnerId): readonly PeerId[] => taken.keepersOf(owner);
+  const own = new OwnInboxes({ ...ours, keepersOf });
+  const isGone = (device: PeerId): boolean => transfer.devices.isGone(device);
+  const taken = new Taken({ ...ours, isGone, offers: () => own.offers() });
+  const readable = () => taken.readable();
+  const mandates = new Mandates({
+    ...ours, readable, coded: () => codedDevices(transfer.roll),
+    inboxNumber: (owner) => own.numberOf(owner),
+  });
+  const dismissals = new Dismissals({ ...ours, readable, keepersOf });
+  const wards = new Wards({ ...ours, keepersOf });
+  return { own, taken, wards, mandates, dismissals };
 }
 
 /** This node's person, for others. */
