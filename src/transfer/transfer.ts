@@ -161,29 +161,14 @@ export interface Transfer extends BlockFetcher {
 export async function openTransfer(
   needs: TransferNeeds, options: TransferOptions = {},
 ): Promise<Transfer> {
-  const { books, keys } = needs;
-  const segments = new SegmentBooks(books);
-  const roll = new Roll({ ...needs, members: () => membersOf(groups) });
-  const groups: Groups = new Groups({ ...needs, roll }, {
-    inForce: {
-      drive: options.policy ?? defaultPolicy, driveName: options.policyName,
-      named: options.named ?? new Map(),
-    },
-    settleMs: options.settleMs ?? limits.transfer.settleMs,
-  });
-  await segments.open();
-  await roll.open();
-  await groups.open();
-  const clearing = await openClearing({ books, segments });
-  const surplus = new Surplus({ ...needs, segments, groups, clearing });
-  await surplus.open();
+  const { keys } = needs;
+  const written = await openBooks(needs, options);
   const witness = new Witness(needs);
   const announcer = new Announcer(needs);
   const renewal = new Renewal();
   const pacing = { pace: new Pace(needs), budget: new HedgeBudget() };
   const parts = {
-    ...needs, ...pacing, segments, groups, surplus, clearing, witness, announcer, renewal, roll,
-    owner: keys.owner,
+    ...needs, ...pacing, ...written, witness, announcer, renewal, owner: keys.owner,
   };
   const records = new Records(parts);
   const reader = new ShardReader({ ...parts, areOthers: () => devices.areOthers });
@@ -201,7 +186,7 @@ export async function openTransfer(
   const reading = { records, reader, placer, catalog };
   const mover = new Mover({ ...parts, ...reading, outgoing });
   const rescue = new Rescue({ ...parts, catalog, outgoing });
-  const brake = roll.brakeOver(needs.brake ?? noBrake);
+  const brake = written.roll.brakeOver(needs.brake ?? noBrake);
   const direct = directly({ ...parts, devices, find, fetch: (cid) => downloader.fetch(cid) });
   devices.there = () => direct.telling.there();
   const source = afterLoans(needs.source, direct.lender);
@@ -217,6 +202,27 @@ export async function openTransfer(
   const kept = { outgoing, mover, rescue, reclaimer };
   const acting = { ...kept, devices, recovering, downloader, uploader };
   return new DriveTransfer({ ...parts, ...reading, ...direct, ...acting });
+}
+
+/** What is written down of segments and groups, and who goes by it. */
+async function openBooks(needs: TransferNeeds, options: TransferOptions) {
+  const { books } = needs;
+  const segments = new SegmentBooks(books);
+  const roll = new Roll({ ...needs, members: () => membersOf(groups) });
+  const groups: Groups = new Groups({ ...needs, roll }, {
+    inForce: {
+      drive: options.policy ?? defaultPolicy, driveName: options.policyName,
+      named: options.named ?? new Map(),
+    },
+    settleMs: options.settleMs ?? limits.transfer.settleMs,
+  });
+  await segments.open();
+  await roll.open();
+  await groups.open();
+  const clearing = await openClearing({ books, segments });
+  const surplus = new Surplus({ ...needs, segments, groups, clearing });
+  await surplus.open();
+  return { segments, roll, groups, clearing, surplus };
 }
 
 interface Parts extends TransferNeeds {

@@ -122,15 +122,9 @@ export class DriftStep implements Step {
   async #carryOut(
     drift: GroupDrift, segments: readonly SegmentState[], signal: AbortSignal,
   ): Promise<boolean> {
-    const { health, conduct, log, notices } = this.#needs;
+    const { health, conduct, log } = this.#needs;
     const { manifest: { group }, name } = drift;
-    const unfit = new Set([...conduct.unfit(), ...notices?.peers() ?? []]);
-    const dead = conduct.dead();
-    const plan = planDrift(drift, {
-      segments, isUnfit: (peer) => conduct.isUnfit(peer),
-      isOverdue: (peer) => this.#isOverdue(group, peer),
-      isLeaving: (peer) => notices?.has(peer, group) ?? false,
-    });
+    const plan = this.#planOf(drift, segments);
     const isStuckNow = plan.act === "move" || plan.act === "substitute";
     if (!isStuckNow) this.#stuck.delete(group);
     switch (plan.act) {
@@ -141,24 +135,40 @@ export class DriftStep implements Step {
         return health.forgetGroup(group);
       case "resign":
         log.info("agent.policy.lawful", { group, policy: name });
-        return await health.resignGroup(group, dead) !== undefined;
-      case "substitute": {
-        const replaced = await health.replaceMembers(group, plan.lost, unfit, { dead });
-        if (!health.isHeard(group)) return false;
-        if (replaced === undefined) return this.#moveSome(drift, segments, signal);
+        return await health.resignGroup(group, conduct.dead()) !== undefined;
+      case "substitute":
+        if (!await this.#replace(drift, plan.lost, "agent.policy.replaced")) {
+          return health.isHeard(group) && await this.#moveSome(drift, segments, signal);
+        }
         this.#stuck.delete(group);
-        log.info("agent.policy.replaced", { group, policy: name, epoch: replaced.epoch });
         return true;
-      }
-      case "relieve": {
-        const relieved = await health.replaceMembers(group, plan.lost, unfit, { dead });
-        if (relieved === undefined) return false;
-        log.info("agent.leaver.relieved", { group, epoch: relieved.epoch });
-        return true;
-      }
+      case "relieve":
+        return this.#replace(drift, plan.lost, "agent.leaver.relieved");
       case "move":
         return this.#moveSome(drift, segments, signal);
     }
+  }
+
+  #planOf(drift: GroupDrift, segments: readonly SegmentState[]): DriftPlan {
+    const { conduct, notices } = this.#needs;
+    const { manifest: { group } } = drift;
+    return planDrift(drift, {
+      segments, isUnfit: (peer) => conduct.isUnfit(peer),
+      isOverdue: (peer) => this.#isOverdue(group, peer),
+      isLeaving: (peer) => notices?.has(peer, group) ?? false,
+    });
+  }
+
+  /** False where nobody can take their seats; who is unfit or leaves is not asked. */
+  async #replace(
+    { manifest: { group }, name }: GroupDrift, lost: readonly PeerId[], event: string,
+  ): Promise<boolean> {
+    const { health, conduct, log, notices } = this.#needs;
+    const unfit = new Set([...conduct.unfit(), ...notices?.peers() ?? []]);
+    const replaced = await health.replaceMembers(group, lost, unfit, { dead: conduct.dead() });
+    if (replaced === undefined) return false;
+    log.info(event, { group, policy: name, epoch: replaced.epoch });
+    return true;
   }
 
   /** A few segments to another group; stuck when there is none. */

@@ -1,6 +1,6 @@
 /** How safe the drive is now: counted from what the books say of every segment. Pure. */
 import type { GroupId, PeerId } from "../../base/ids.ts";
-import { type Manifest, erasureClasses } from "../../base/records.ts";
+import { type ErasureClass, type Manifest, erasureClasses } from "../../base/records.ts";
 import type { HeldBack } from "../../base/stand-in.ts";
 import { mendedFrom } from "../../placement/classes.ts";
 import { type SegmentState, isProven } from "../books.ts";
@@ -68,12 +68,12 @@ export function statusOf(
   isLiving: (peer: PeerId) => boolean,
   sampledAtMs: (peer: PeerId) => number,
 ): TransferStatus {
+  const manifests = new Map(known.manifests.map((manifest) => [manifest.group, manifest]));
   const placed = known.segments.filter((state) => state.placed);
   const spare = placed.map((state) => livingCount(state, isLiving) - state.k);
-  const classes = new Map(known.manifests.map((one) => [one.group, one.class]));
-  const healthy = placed.filter(({ group, n, k }, at) => {
-    const own = classes.get(group);
-    return (spare[at] as number) + k > (own === undefined ? n - 1 : mendedFrom(own));
+  const healthy = placed.filter((state, at) => {
+    const { class: own } = manifests.get(state.group) ?? {};
+    return isHealthy(state, spare[at] as number, own);
   }).length;
   const lost = spare.filter((shards) => shards < 0).length;
   const names = new Set(known.manifests.map((manifest) => manifest.class.name));
@@ -86,8 +86,7 @@ export function statusOf(
     },
     survives: least(spare),
     parts: partsOf(placed, {
-      manifests: new Map(known.manifests.map((manifest) => [manifest.group, manifest])),
-      policyOf: known.policyOf, isLiving,
+      manifests, policyOf: known.policyOf, isLiving,
       provenAtMs: (state) => provenAtMs(state, sampledAtMs),
     }),
     lastProvenAtMs: least(placed.map((state) => provenAtMs(state, sampledAtMs))),
@@ -97,6 +96,11 @@ export function statusOf(
     heldBack: known.heldBack,
     moving: known.moving,
   };
+}
+
+/** Nothing of it is to be mended yet; under a class that is not known every loss is. */
+function isHealthy({ n, k }: SegmentState, spare: number, own: ErasureClass | undefined): boolean {
+  return spare + k > (own === undefined ? n - 1 : mendedFrom(own));
 }
 
 /** How many shards each peer holds. */

@@ -145,17 +145,22 @@ export async function copyRange(
     const last = first + shared / chunkBytes;
     await attempt(() => shareChunks(state, from, to, { first, last, shift }));
   }
-  for (const piece of piecesOf({
-    offsetBytes: range.offsetBytes + shared,
-    lengthBytes: lengthBytes - shared,
-  })) {
+  const rest = { offsetBytes: range.offsetBytes + shared, lengthBytes: lengthBytes - shared };
+  await copyBytes(state, from, rest, to, toOffsetBytes + shared);
+  return lengthBytes;
+}
+
+/** What cannot be shared, read and written piece by piece. */
+async function copyBytes(
+  state: State, from: Node, range: ByteRange, to: Node, toOffsetBytes: number,
+): Promise<void> {
+  for (const piece of piecesOf(range)) {
     const offsetBytes = piece.index * chunkBytes + piece.start;
     const part = { offsetBytes, lengthBytes: piece.end - piece.start };
     const pieces = await attempt(() => readRange(state, from, part));
     const target = offsetBytes - range.offsetBytes + toOffsetBytes;
     await writeAll(state, to, target, Buffer.concat(pieces));
   }
-  return lengthBytes;
 }
 
 function isChunked(node: Node): boolean {
