@@ -7,6 +7,7 @@ import { Leaving } from "../agent/leaving/leaving.ts";
 import { LettingGo } from "../agent/leaving/letting-go.ts";
 import { Shedding } from "../agent/leaving/shedding.ts";
 import { Tending } from "../agent/mending/tending.ts";
+import type { KeyValue } from "../base/blocks.ts";
 import { agentKeys } from "../base/book-keys.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { type Clock, systemClock as clock } from "../base/clock.ts";
@@ -89,13 +90,7 @@ export async function openRooms(
     guardianOptions(config),
   );
   met.guardian = guard;
-  const givingUp = new GivingUp({ ...shared, vault, notices });
-  const going = { clock, log, vault, givingUp, self: keys.peer };
-  const leaving = new Leaving({ ...going, books: booksUnder(books, agentKeys.leave) });
-  await leaving.open();
-  const shedding = new Shedding({
-    ...going, peers: () => peers.peers(), isLeaving: () => leaving.isUnderWay,
-  });
+  const { leaving, shedding } = await openLeaving(house, peers, { ...shared, books });
   const link = new LinkStep({ clock, log, traffic });
   const letGo = [lettingGo, leaving, shedding];
   const steps = [
@@ -120,6 +115,21 @@ export async function openRooms(
   const told = { name, networkKey, problem, driveSeed };
   const goingAway = { leaving, shedding, notices };
   return { peers, vault, agent, tending, places, ledger, traffic, ...goingAway, ...ours, ...told };
+}
+
+/** What gives up seats of this node's: all of them, or as many as are too many. */
+async function openLeaving(
+  { keys, vault, notices }: House, peers: Peers,
+  shared: Pick<OwnersNeeds, "network" | "clock" | "random" | "log"> & { readonly books: KeyValue },
+): Promise<Pick<Rooms, "leaving" | "shedding">> {
+  const givingUp = new GivingUp({ ...shared, vault, notices });
+  const going = { ...shared, vault, givingUp, self: keys.peer };
+  const leaving = new Leaving({ ...going, books: booksUnder(shared.books, agentKeys.leave) });
+  await leaving.open();
+  const shedding = new Shedding({
+    ...going, peers: () => peers.peers(), isLeaving: () => leaving.isUnderWay,
+  });
+  return { leaving, shedding };
 }
 
 interface OwnersNeeds

@@ -20,15 +20,7 @@ export interface CommandLine {
 
 export function parseCommandLine(command: CommandSpec, words: readonly string[]): CommandLine {
   const { values, positionals } = parseWords(command, words);
-  if (positionals.length > command.operandsMax) {
-    throw usage(command, `too many operands: ${positionals.slice(command.operandsMax).join(" ")}`);
-  }
-  // As of a variable that is not set: the folder one is in would be taken for it.
-  if (positionals.includes("")) throw usage(command, "an operand is empty");
-  const empty = command.options.find(({ name }) => values.get(name) === "");
-  if (empty !== undefined) throw usage(command, `--${empty.name}: its value is empty`);
-  const absent = command.options.find(({ name, isNeeded }) => isNeeded && !values.has(name));
-  if (absent !== undefined) throw usage(command, `${optionUsage(absent)} is needed`);
+  refuseUnfit(command, { values, positionals });
   const text = (name: string): string | undefined => {
     const value = values.get(name);
     return typeof value === "string" ? value : undefined;
@@ -56,6 +48,21 @@ export function parseCommandLine(command: CommandSpec, words: readonly string[])
     share: (name) => read(name, parseShare, "a share from 0 to 1"),
     duration: (name) => read(name, parseDuration, "a time such as 30m, 12h or 2d"),
   };
+}
+
+/** What the table says of all that was given together. */
+function refuseUnfit(
+  command: CommandSpec, { values, positionals }: ReturnType<typeof parseWords>,
+): void {
+  if (positionals.length > command.operandsMax) {
+    throw usage(command, `too many operands: ${positionals.slice(command.operandsMax).join(" ")}`);
+  }
+  // As of a variable that is not set: the folder one is in would be taken for it.
+  if (positionals.includes("")) throw usage(command, "an operand is empty");
+  const empty = command.options.find(({ name }) => values.get(name) === "");
+  if (empty !== undefined) throw usage(command, `--${empty.name}: its value is empty`);
+  const absent = command.options.find(({ name, isNeeded }) => isNeeded && !values.has(name));
+  if (absent !== undefined) throw usage(command, `${optionUsage(absent)} is needed`);
 }
 
 /** 512M, 4G, 65536: binary units, as du and dd use them. */
