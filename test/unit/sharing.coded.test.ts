@@ -90,18 +90,18 @@ async function openLap(clock: ShiftedClock) {
   return { peer: node.keys.peer, node, room, state, look, troubles };
 }
 
-test("it reads while its mandate holds, and no longer than that", async (t) => {
+/** Ann reads two folders at a desk that has her words, and has a lap that was let in by a code. */
+async function openDeskAndLap() {
   const clock = movedClock();
-  await using house = await openHolder(random, { clock });
-  const { world, vault } = house;
+  await using parts = new AsyncDisposableStack();
+  const { world, vault } = parts.use(await openHolder(random, { clock }));
   const dismissed = new Dismissed();
-  await using holder = await openTestNode({
+  const holder = parts.use(await openTestNode({
     seed: world.holderSeed, clock, host: () => vault, more: {
       sharing: shareHost(vault, { person: undefined, dismissed }),
       isRemoved: (certificate) => dismissed.has(certificate),
     },
-  });
-  await using older = await openTestNode({ clock, host: () => vault, more: { sharing: vault } });
+  }));
   const giver = await openGiver(vault, world);
   const side = await giver.open();
   const ann = person("Ann", random);
@@ -112,10 +112,11 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
   await desk.own.accept(forAnn!);
   await side.given.giveGroup(giver.music, "family");
   await side.tell();
-  t.strictSame(await desk.look(), ["music", "pictures"]);
+  await desk.look();
 
   const lap = await openLap(clock);
-  await using _node = lap.node;
+  parts.use(lap.node);
+  await lap.node.peers.connect(holder.address);
   let coded: readonly AddedView[] = [{ peer: lap.peer, name: "lap" }];
   const mandates = new Mandates({
     tied: desk.tied, person: ann.keys, clock, log: silentLog, coded: () => coded,
@@ -126,7 +127,29 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
     await mandates.step();
     await lap.room.tied({ bytes: desk.ties(), isOurs: false });
   };
-  await lap.node.peers.connect(holder.address);
+  const remove = async (): Promise<void> => {
+    coded = [];
+    await tell();
+    lap.state.isRemoved = true;
+  };
+  /** What stands for such devices among the ties of the drive. */
+  const left = () => [...parseTies(desk.ties())].flatMap(([key, { value }]) => {
+    return /^[dk]\//.test(key) && value ? [{ key, value }] : [];
+  });
+  const { owner } = world.drive;
+  const ask = (share = grant.share, node = lap.node): Promise<Uint8Array> => {
+    return node.peers.share(holder.keys.peer, "get", encodeShareAsk({ owner, share, sequence: 0 }));
+  };
+  const ends = parts.move();
+  return {
+    clock, world, vault, holder, ann, desk, lap, owner, tell, remove, left, ask,
+    [Symbol.asyncDispose]: () => ends.disposeAsync(),
+  };
+}
+
+test("it reads while its mandate holds, and no longer than that", async (t) => {
+  await using home = await openDeskAndLap();
+  const { clock, ann, lap, tell, ask } = home;
   t.strictSame(await lap.look(), [], "nothing was left for it yet");
   await tell();
   t.strictSame(await lap.look(), ["music", "pictures"], "by a grant, and by a group");
@@ -145,35 +168,46 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
   t.strictSame(await lap.look(), ["music", "pictures"], "what it knows it shows");
   t.match(await lap.troubles(), [/device with the drive's words/, /device with the drive's words/]);
   lap.state.certificates = () => [mandate!];
-  const { owner } = world.drive;
-  const ask = (share: ShareId): Promise<Uint8Array> => {
-    return lap.node.peers.share(holder.keys.peer, "get", encodeShareAsk({ owner, share, sequence: 0 }));
-  };
-  t.equal(await faultOf(ask(grant.share)), "Denied", "whoever brings it all the same is refused");
+  t.equal(await faultOf(ask()), "Denied", "whoever brings it all the same is refused");
   lap.state.certificates = () => lap.room.certificates();
   await tell();
   t.strictSame(await lap.look(), ["music", "pictures"]);
   t.strictSame(await lap.troubles(), [null, null], "the next one lets it go on");
+});
 
-  // It is removed, and goes on as if it were not: all that it has is its last mandate and its keys.
+test("one that was removed and goes on has no key of what is given later", async (t) => {
+  await using home = await openDeskAndLap();
+  const { world, vault, ann, desk, lap, owner } = home;
+  await home.tell();
+  await lap.look();
   const [last] = lap.room.certificates();
   const kept = desk.taken.readable().map(({ held }) => held);
-  coded = [];
-  await tell();
-  lap.state.isRemoved = true;
+  await home.remove();
   t.strictSame([await lap.look(), lap.room.certificates()], [[], []], "an honest one shows no more");
-  const left = [...parseTies(desk.ties())].filter(([key, { value }]) => /^[dk]\//.test(key) && value);
-  t.strictSame(left.map(([key]) => key), [mandateKey(lap.peer)], "nothing but that it is none any more");
+  const left = home.left().map(({ key }) => key);
+  t.strictSame(left, [mandateKey(lap.peer)], "nothing but that it is none any more");
+
   lap.state.certificates = () => [last!];
   const later = new ShareMaker(random, { drive: world.drive });
   const readers = [{ person: ann.contact.person }];
   await vault.share(world.owner, "put", later.record(1, readers, undefined).bytes);
-  const record = await ask(later.share);
+  const record = await home.ask(later.share);
   for (const held of kept) {
     const theirs = { ...held, person: ann.contact.person, grant: { owner, share: later.share } };
     t.equal(outcomeOf(() => openShare(theirs, record, 0)), "Corrupt", "it has no key of what is given later");
   }
-  const dismissal = parseDeviceCertificate(left[0]![1].value!);
+  t.equal(kept.length, 2);
+});
+
+test("holders hear from another device of hers that one was removed, and answer it no more", async (t) => {
+  await using home = await openDeskAndLap();
+  const { clock, vault, holder, ann, desk, lap, owner, ask } = home;
+  await home.tell();
+  await lap.look();
+  const [last] = lap.room.certificates();
+  await home.remove();
+  lap.state.certificates = () => [last!];
+  const dismissal = parseDeviceCertificate(home.left()[0]!.value);
   const dismiss = (from: TestNode, { of = owner, to = holder } = {}): Promise<string> => {
     const told = encodeDismissal({ owner: of, dismissal });
     return faultOf(from.peers.share(to.keys.peer, "write", told));
@@ -184,29 +218,29 @@ test("it reads while its mandate holds, and no longer than that", async (t) => {
   for (const whose of [ann.contact.person, "ef".repeat(32) as OwnerId]) {
     t.equal(await dismiss(lap.node, { of: whose }), "Denied", "nor of whom nothing is here");
   }
-  t.equal(await faultOf(ask(grant.share)), "none", "a holder that was not told answers it");
-  // On another device of hers, which has the words.
-  await using home = await openTestNode({
+  t.equal(await faultOf(ask()), "none", "a holder that was not told answers it");
+
+  await using other = await openTestNode({
     clock, certificates: ({ peer }) => [signDeviceCertificate(asSigner(ann.keys), {
-      peer, name: "home", issuedAtMs: clock.now(), expiresAtMs: clock.now() + day,
+      peer, name: "other", issuedAtMs: clock.now(), expiresAtMs: clock.now() + day,
     })],
   });
-  for (const { address } of [holder, older]) await home.peers.connect(address);
-  t.equal(await dismiss(home, { to: older }), "Invalid", "an older version says that it is no share");
+  await using older = await openTestNode({ clock, host: () => vault, more: { sharing: vault } });
+  for (const { address } of [holder, older]) await other.peers.connect(address);
+  t.equal(await dismiss(other, { to: older }), "Invalid", "an older version says that it is no share");
   const dismissals = new Dismissals({
-    tied: desk.tied, person: ann.keys, clock, log: silentLog, network: home.peers,
+    tied: desk.tied, person: ann.keys, clock, log: silentLog, network: other.peers,
     readable: () => desk.taken.readable(), keepersOf: () => [holder.keys.peer],
   });
   await dismissals.step(never);
-  t.equal(await faultOf(ask(grant.share)), "Denied", "one that was told does not");
-  t.equal(await faultOf(home.peers.share(holder.keys.peer, "get",
-    encodeShareAsk({ owner, share: grant.share, sequence: 0 }))), "none", "her others go on");
+  t.equal(await faultOf(ask()), "Denied", "one that was told does not");
+  t.equal(await faultOf(ask(undefined, other)), "none", "her others go on");
   const newer = mandateOf(ann.keys, lap.peer, clock.now() + 1);
   lap.state.certificates = () => [newer];
-  t.equal(await faultOf(ask(grant.share)), "none", "a later mandate would count");
+  t.equal(await faultOf(ask()), "none", "a later mandate would count");
   lap.state.certificates = () => [last!];
   clock.shiftMs += mandateMs;
-  t.equal(await faultOf(ask(grant.share)), "Denied", "and in half a day it is over anyway");
+  t.equal(await faultOf(ask()), "Denied", "and in half a day it is over anyway");
 });
 
 test("what its person gives it is told, and tells the tree", async (t) => {
