@@ -371,74 +371,91 @@ async function someMoments(): Promise<void> {
   for (let turn = 0; turn < 8; turn++) await new Promise((later) => setImmediate(later));
 }
 
+const folders = ["a", "b", "a/c", "b/d"];
+
+async function inoOf(tree: Tree, path: string): Promise<Ino> {
+  let ino: Ino = rootIno;
+  for (const name of path.split("/").filter((part) => part !== "")) {
+    ({ ino } = await tree.lookup(place(ino, name)));
+  }
+  return ino;
+}
+
+/** One of all that programs do, and the drive by itself; what cannot be done is a fault. */
+async function actIn(
+  tree: Tree, random: Random, { turn, open }: { readonly turn: number; readonly open: Handle[] },
+): Promise<void> {
+  const pick = <T>(of: readonly T[]): T => of[random.below(of.length)] as T;
+  const [path, other] = [pick(["", ...folders]), pick(["", ...folders])];
+  const [name, to] = [`f${random.below(5)}`, `f${random.below(5)}`];
+  const act = random.below(15);
+  const at = await inoOf(tree, path);
+  const toOther = async () => place(await inoOf(tree, other), to);
+  const moveTo = async (from: string, into: string) =>
+    tree.rename(nobody, place(await inoOf(tree, from), "d"), place(await inoOf(tree, into), "d"), "replace");
+  if (act < 5) {
+    const bytes = Buffer.alloc(pick([100, 4000, chunkBytes, 3 * chunkBytes + 5]), turn);
+    const how = { ...flags, exclusive: false };
+    const { handle } = await tree.create(nobody, place(at, name), { mode: 0o644 }, how);
+    await tree.write(handle, random.below(2) * 1000, bytes);
+    if (random.below(3) === 0) await tree.fsync(handle);
+    if (random.below(4) === 0) open.push(handle);
+    else await tree.release(handle);
+  } else if (act < 7) {
+    await tree.rename(nobody, place(at, name), await toOther(), pick(["replace", "exchange"] as const));
+  } else if (act === 7) await moveTo("b", "a");
+  else if (act === 8) await moveTo("a", "b");
+  else if (act === 9 && path !== "") await set(tree, at, pick(["europe", "home", "work"]));
+  else if (act === 10 && path !== "") await tree.removexattr(nobody, at, attribute);
+  else if (act === 11) {
+    const { ino } = await tree.lookup(place(at, name));
+    if (random.below(3) === 0) await tree.unlink(nobody, place(at, name));
+    else if (random.below(2) === 0) await tree.link(nobody, ino, await toOther());
+    else await tree.setxattr(nobody, ino, "user.x", Buffer.alloc(pick([10, 2000]), turn), "any");
+  } else if (act === 12) await tree.resealer.step(signal);
+  else if (act === 13) await tree.commit();
+  else if (act === 14) await tree.census(100);
+}
+
+/** What was synced is there after a crash, in a tree of a new start. */
+async function crash(model: Model): Promise<void> {
+  await model.tree.syncAll();
+  await model.looking;
+  const before = await walkTree(model.tree);
+  model.store = model.store.crash();
+  model.tree = await openOn(model.store);
+  model.t.strictSame(await walkTree(model.tree), before, replay);
+}
+
+async function problemsIn(store: MemoryStore): Promise<readonly string[]> {
+  const problems: string[] = [];
+  await checkTree({
+    store, clock: systemClock, random: seededRandom(seed), progress: () => undefined,
+    whereIs: async () => "nowhere", report: ({ path, words }) => void problems.push(`${path}: ${words}`),
+  }, { treeSecret, spoilt: [] });
+  return problems;
+}
+
 for (let life = 0; life < 3; life++) {
   test(`whatever happens, with crashes and searches for garbage, all ends where it belongs (${life})`, async (t) => {
     const random = seededRandom(`${seed}/${life}`);
-    const pick = <T>(of: readonly T[]): T => of[random.below(of.length)] as T;
     const store = new MemoryStore();
-    const tree = await openOn(store);
-    const model: Model = { t, store, tree, looking: Promise.resolve() };
+    const model: Model = { t, store, tree: await openOn(store), looking: Promise.resolve() };
     lookBetween(model, random);
-    const folders = ["a", "b", "a/c", "b/d"];
-    const inoOf = async (path: string): Promise<Ino> => {
-      let ino: Ino = rootIno;
-      for (const name of path.split("/").filter((part) => part !== "")) {
-        ({ ino } = await model.tree.lookup(place(ino, name)));
-      }
-      return ino;
-    };
     for (const path of folders) {
       const parts = path.split("/");
-      await folderIn(model.tree, await inoOf(parts.slice(0, -1).join("/")), parts.at(-1) as string);
+      const parent = await inoOf(model.tree, parts.slice(0, -1).join("/"));
+      await folderIn(model.tree, parent, parts.at(-1) as string);
     }
-    const ignore = (error: unknown): void => {
-      if (!isFault(error)) throw error;
-    };
     const open: Handle[] = [];
     for (let turn = 0; turn < 150; turn++) {
-      const { tree } = model;
-      const [path, other] = [pick(["", ...folders]), pick(["", ...folders])];
-      const [name, to] = [`f${random.below(5)}`, `f${random.below(5)}`];
-      const act = random.below(15);
-      try {
-        const at = await inoOf(path);
-        if (act < 5) {
-          const bytes = Buffer.alloc(pick([100, 4000, chunkBytes, 3 * chunkBytes + 5]), turn);
-          const exclusive = false;
-          const made = await tree.create(nobody, place(at, name), { mode: 0o644 }, { ...flags, exclusive });
-          await tree.write(made.handle, random.below(2) * 1000, bytes);
-          if (random.below(3) === 0) await tree.fsync(made.handle);
-          if (random.below(4) === 0) open.push(made.handle);
-          else await tree.release(made.handle);
-        } else if (act < 7) {
-          await tree.rename(nobody, place(at, name), place(await inoOf(other), to),
-            pick(["replace", "exchange"] as const));
-        } else if (act === 7) {
-          await tree.rename(nobody, place(await inoOf("b"), "d"), place(await inoOf("a"), "d"), "replace");
-        } else if (act === 8) {
-          await tree.rename(nobody, place(await inoOf("a"), "d"), place(await inoOf("b"), "d"), "replace");
-        } else if (act === 9 && path !== "") await set(tree, at, pick(["europe", "home", "work"]));
-        else if (act === 10 && path !== "") await tree.removexattr(nobody, at, attribute);
-        else if (act === 11) {
-          const { ino } = await tree.lookup(place(at, name));
-          if (random.below(3) === 0) await tree.unlink(nobody, place(at, name));
-          else if (random.below(2) === 0) await tree.link(nobody, ino, place(await inoOf(other), to));
-          else await tree.setxattr(nobody, ino, "user.x", Buffer.alloc(pick([10, 2000]), turn), "any");
-        } else if (act === 12) await tree.resealer.step(signal);
-        else if (act === 13) await tree.commit();
-        else if (act === 14) await tree.census(100);
-      } catch (error) {
-        ignore(error);
-      }
+      await actIn(model.tree, random, { turn, open }).catch((error: unknown) => {
+        if (!isFault(error)) throw error;
+      });
       if (random.below(25) !== 0) continue;
-      await tree.syncAll();
-      await model.looking;
-      const before = await walkTree(tree);
       open.length = 0;
-      model.store = model.store.crash();
-      model.tree = await openOn(model.store);
+      await crash(model);
       lookBetween(model, random);
-      t.strictSame(await walkTree(model.tree), before, replay);
     }
     await settle(model.tree);
     await model.looking;
@@ -448,11 +465,6 @@ for (let life = 0; life < 3; life++) {
     const last = await openOn(model.store.crash());
     t.strictSame(await walkTree(last), seen);
     await last.close();
-    const problems: string[] = [];
-    await checkTree({
-      store: model.store, clock: systemClock, random: seededRandom(seed), progress: () => undefined,
-      whereIs: async () => "nowhere", report: ({ path, words }) => void problems.push(`${path}: ${words}`),
-    }, { treeSecret, spoilt: [] });
-    t.strictSame(problems, [], replay);
+    t.strictSame(await problemsIn(model.store), [], replay);
   });
 }
