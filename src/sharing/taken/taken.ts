@@ -22,8 +22,8 @@ import type { Tied } from "../ties/tied.ts";
 import type { InboxOffer } from "./own-inboxes.ts";
 import { decodeTaken, decodeThrough, encodeTaken, encodeThrough } from "./taken-books.ts";
 import { type TakenTie, asFurther, encodeTakenTie, takenIn, takenKey } from "./taken-ties.ts";
-import { type Offered, type OwnGrant, Taking, type TakingNeeds, type TakingParts, ownGrant }
-  from "./taking.ts";
+import { TakenFolders, placeOf } from "./taken-folders.ts";
+import { type Offered, type OwnGrant, type Taking, type TakingNeeds, ownGrant } from "./taking.ts";
 
 const { takenLinksMax, takenMax } = limits.sharing;
 const none = Buffer.alloc(0);
@@ -38,8 +38,7 @@ export interface TakenNeeds extends TakingNeeds {
 
 export class Taken {
   readonly #needs: TakenNeeds;
-  /** The one that a block was found in last first. */
-  #taken: Taking[] = [];
+  readonly #folders: TakenFolders;
   /** Settles after what was asked for last. */
   #adopting: Promise<unknown> = Promise.resolve();
   /** Places of what the user does not want though groups give it. */
@@ -47,6 +46,7 @@ export class Taken {
 
   constructor(needs: TakenNeeds) {
     this.#needs = needs;
+    this.#folders = new TakenFolders(needs);
   }
 
   /** What an older version kept in books of this machine alone becomes the drive's. */
@@ -63,14 +63,14 @@ export class Taken {
       const own = this.#own({ ...offered, writer: ties.get(key)?.writer ?? self });
       if (!ties.has(key)) await this.#tie({ name: nameFromText(name), own });
       const held = offers.get(key.slice(2))?.held ?? own.held;
-      await this.#begin({ name: nameFromText(name), held, own }).restore(record);
+      await this.#folders.begin({ name: nameFromText(name), held, own }).restore(record);
     }
     for await (const [key, value] of books.list(sharingKeys.takenThrough)) {
       const { name, record } = decodeThrough(value);
       const offer = offers.get(key.slice(2));
       if (name === "") this.#unwanted.add(key.slice(2));
       else if (offer !== undefined) {
-        await this.#begin({ ...offer, name: nameFromText(name) }).restore(record);
+        await this.#folders.begin({ ...offer, name: nameFromText(name) }).restore(record);
       }
     }
     await this.#adopt();
@@ -81,11 +81,11 @@ export class Taken {
     const { grant } = offered;
     const own = this.#own({ ...offered, writer: this.#needs.self });
     const name = nameFromText(given ?? grant.name);
-    const found = this.#taken.find(({ held }) => placeOf(held) === placeOf({ grant }));
+    const found = this.#folders.at(placeOf({ grant }));
     const isOther = found !== undefined
       && (isOtherRight(found, grant) || isForAnother(found, own.held));
     if (found !== undefined && !isOther) return await this.#acceptAgain(found, own, given);
-    if (isOther) await this.#leave(found);
+    if (isOther) await this.#folders.leave(found);
     this.#checkRoom(name, offered);
     await this.#tie({ name, own });
     await this.#adopt();
@@ -94,20 +94,20 @@ export class Taken {
 
   /** By which this node acts for the people whom links made, and for rights to write. */
   certificates(): readonly DeviceCertificate[] {
-    return this.#taken.flatMap((taking) => taking.certificates());
+    return this.#folders.all.flatMap((taking) => taking.certificates());
   }
 
   /** Who keeps this owner's shards, as far as is known. */
   keepersOf(owner: OwnerId): readonly PeerId[] {
-    const all = this.#taken.filter(({ held }) => held.grant.owner === owner);
+    const all = this.#folders.all.filter(({ held }) => held.grant.owner === owner);
     return [...new Set(all.flatMap(({ blocks }) => blocks.members()))];
   }
 
   async forget(text: string): Promise<void> {
     const name = nameFromText(text);
-    const taking = this.#taken.find((one) => one.name === name);
+    const taking = this.#folders.named(name);
     if (taking === undefined) throw new HiveError("NotFound", "sharing.forget", text);
-    await this.#leave(taking);
+    await this.#folders.leave(taking);
     const place = placeOf(taking.held);
     const isOffered = this.#needs.offers().some(({ held }) => placeOf(held) === place);
     if (!isOffered) return;
@@ -126,7 +126,7 @@ export class Taken {
 
   /** Whoever reads a folder may verify it, too: in all groups that he knows of. */
   wards(): readonly Ward[] {
-    return this.#taken.map(({ name, held: { grant }, blocks }) => ({
+    return this.#folders.all.map(({ name, held: { grant }, blocks }) => ({
       name: nameToText(name), owner: grant.owner, groups: blocks.groups(),
       keepers: [...new Set([...blocks.members(), ...grant.peers])], isTended: false,
     }));
@@ -134,66 +134,55 @@ export class Taken {
 
   /** What this person may read, for devices that have not her keys; links anybody follows. */
   readable(): readonly Readable[] {
-    const own = this.#taken.filter(({ isByLink }) => !isByLink);
+    const own = this.#folders.all.filter(({ isByLink }) => !isByLink);
     return own.map(({ name, held, isThroughGroup }) => {
       return { name: nameToText(name), held, isThroughGroup };
     });
   }
 
   list(nameOf: (from: Held["grant"]) => string): readonly TakenView[] {
-    return this.#taken.map((taking) => taking.view(nameOf));
+    return this.#folders.all.map((taking) => taking.view(nameOf));
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     await this.#followOffers();
-    if (this.#taken.length === 0) return "idle";
-    for (const taking of this.#taken) await taking.showAgain();
-    const due = await dueOf(this.#taken, this.#needs.clock, signal);
+    if (this.#folders.all.length === 0) return "idle";
+    for (const taking of this.#folders.all) await taking.showAgain();
+    const due = await dueOf(this.#folders.all, this.#needs.clock, signal);
     await Promise.all(due.map(async (taking) => {
-      if (await taking.look(signal)) await this.#keep(taking);
+      if (await taking.look(signal)) await this.#folders.keep(taking);
     }));
     return "busy";
   }
 
   /** Tells others what was written in such folders: for a loop of its own. */
   async write(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const all = this.#taken.map(({ openHand }) => openHand?.step(signal));
+    const all = this.#folders.all.map(({ openHand }) => openHand?.step(signal));
     const turns = await Promise.all(all);
     return turns.includes("busy") ? "busy" : "idle";
   }
 
   /** Takes in what this user's other devices wrote in them: for a loop of its own, too. */
   async meetKin(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const all = this.#taken.map(({ openHand }) => openHand?.stepKin(signal));
+    const all = this.#folders.all.map(({ openHand }) => openHand?.stepKin(signal));
     const turns = await Promise.all(all);
     return turns.includes("busy") ? "busy" : "idle";
   }
 
   /** Until all that was written in them is with peers; TimedOut otherwise. */
   async flush(timeoutMs: number): Promise<void> {
-    await Promise.all(this.#taken.map(({ openHand }) => openHand?.flush(timeoutMs)));
+    await Promise.all(this.#folders.all.map(({ openHand }) => openHand?.flush(timeoutMs)));
   }
 
   /** Nothing of it is to be seen or asked for any more; what is remembered stays. */
   async close(): Promise<"idle"> {
-    const all = this.#taken;
-    this.#taken = [];
-    for (const taking of all) await this.#end(taking);
+    await this.#folders.close();
     return "idle";
   }
 
   /** NotFound when no folder of others names it. */
-  async fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
-    for (const taking of [...this.#taken]) {
-      try {
-        const bytes = await taking.fetch(cid, options);
-        this.#taken.sort((a, b) => Number(b === taking) - Number(a === taking));
-        return bytes;
-      } catch (error) {
-        if (!isFault(error, "NotFound")) throw error;
-      }
-    }
-    throw new HiveError("NotFound", "sharing.fetch", cid);
+  fetch(cid: Cid, options: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
+    return this.#folders.fetch(cid, options);
   }
 
   /**
@@ -202,47 +191,32 @@ export class Taken {
    */
   async #followOffers(): Promise<void> {
     const offers = this.#offers();
-    for (const taking of [...this.#taken]) {
+    for (const taking of this.#folders.all) {
       const place = placeOf(taking.held);
       await this.#followOffer(taking, offers.get(place));
       offers.delete(place);
     }
     for (const [place, offer] of offers) {
-      const isWanted = this.#taken.length < takenMax && !this.#unwanted.has(place);
+      const isWanted = this.#folders.all.length < takenMax && !this.#unwanted.has(place);
       if (!isWanted) continue;
-      await this.#keep(this.#begin({ ...offer, name: this.#freeName(offer.name) }));
+      const name = this.#folders.freeName(offer.name);
+      await this.#folders.keep(this.#folders.begin({ ...offer, name }));
     }
   }
 
   async #followOffer(taking: Taking, offer: InboxOffer | undefined): Promise<void> {
     const { name, own } = taking;
     const held = offer?.held ?? own?.held;
-    if (held === undefined) return await this.#leave(taking);
+    if (held === undefined) return await this.#folders.leave(taking);
     const isSame = asBuffer(held.readerKey).equals(taking.held.readerKey)
       && held.isFurther === taking.held.isFurther;
     if (isSame) return;
-    this.#taken = this.#taken.filter((one) => one !== taking);
-    await this.#end(taking);
-    await this.#keep(this.#begin({ ...offer, name, held, own }));
+    await this.#folders.drop(taking);
+    await this.#folders.keep(this.#folders.begin({ ...offer, name, held, own }));
   }
 
   #offers(): Map<string, InboxOffer> {
     return new Map(this.#needs.offers().map((offer) => [placeOf(offer.held), offer]));
-  }
-
-  #begin(parts: TakingParts): Taking {
-    const taking = new Taking(this.#needs, parts);
-    this.#taken.push(taking);
-    return taking;
-  }
-
-  /** Nobody is there to choose another one. */
-  #freeName(wanted: string): Name {
-    const base = wanted === "." || wanted === ".." ? "folder" : wanted.replaceAll("/", "_");
-    for (let number = 1; ; number++) {
-      const name = nameFromText(number === 1 ? base : `${base} ${number}`);
-      if (!this.#taken.some((taking) => taking.name === name)) return name;
-    }
   }
 
   /** The same grant as before, or one for what groups give already. */
@@ -253,7 +227,7 @@ export class Taken {
     await found.hand?.enterAgain();
     if (found.own === undefined && own.seed === undefined) {
       found.own = own;
-      await this.#keep(found);
+      await this.#folders.keep(found);
       await this.#tie({ name: found.name, own });
     }
     return found.name;
@@ -300,7 +274,7 @@ export class Taken {
     const isLeft = ({ own }: Taking): boolean => {
       return own !== undefined && tied.isGone(takenKey(own.grant));
     };
-    for (const taking of this.#taken.filter(isLeft)) await this.#leave(taking);
+    for (const taking of this.#folders.all.filter(isLeft)) await this.#folders.leave(taking);
     for (const tie of this.#ties()) {
       try {
         await this.#adoptTie(tie);
@@ -313,57 +287,27 @@ export class Taken {
 
   async #adoptTie(tie: TakenTie): Promise<void> {
     const place = placeOf(tie);
-    const known = this.#taken.find(({ held }) => placeOf(held) === place);
+    const known = this.#folders.at(place);
     if (known !== undefined && isAsTied(known, tie, this.#needs.self)) return;
     const own = this.#own(tie);
     const held = this.#offers().get(place)?.held ?? own.held;
-    this.#taken = this.#taken.filter((one) => one !== known);
-    if (known !== undefined) await this.#end(known);
-    const { name } = tie;
-    const isTaken = this.#taken.some((taking) => taking.name === name);
-    const free = isTaken ? this.#freeName(nameToText(name)) : name;
-    await this.#keep(this.#begin({ name: free, held, own }));
+    if (known !== undefined) await this.#folders.drop(known);
+    const isTaken = this.#folders.named(tie.name) !== undefined;
+    const name = isTaken ? this.#folders.freeName(nameToText(tie.name)) : tie.name;
+    await this.#folders.keep(this.#folders.begin({ name, held, own }));
   }
 
   #checkRoom(name: Name, { seed }: Offered): void {
-    const isTaken = this.#taken.some((taking) => taking.name === name);
+    const { all } = this.#folders;
+    const isTaken = this.#folders.named(name) !== undefined;
     if (isTaken) throw new HiveError("Exists", "sharing.accept", nameToText(name));
-    if (this.#taken.length >= takenMax) throw new HiveError("Quota", "sharing.accept", "folders");
-    const links = this.#taken.filter(({ isByLink }) => isByLink).length;
+    if (all.length >= takenMax) throw new HiveError("Quota", "sharing.accept", "folders");
+    const links = all.filter(({ isByLink }) => isByLink).length;
     if (seed !== undefined && links >= takenLinksMax) {
       throw new HiveError("Quota", "sharing.accept", "links");
     }
   }
 
-  async #leave(taking: Taking): Promise<void> {
-    this.#taken = this.#taken.filter((one) => one !== taking);
-    await this.#needs.books.delete(sharingKeys.taken + placeOf(taking.held));
-    await this.#needs.books.delete(sharingKeys.takenThrough + placeOf(taking.held));
-    const { own } = taking;
-    if (own !== undefined) await this.#needs.tied.put([[takenKey(own.grant), undefined]]);
-    await this.#end(taking);
-  }
-
-  async #end(taking: Taking): Promise<void> {
-    await taking.leave();
-    await taking.hand?.end();
-  }
-
-  /** One that was left meanwhile stays so. */
-  async #keep(taking: Taking): Promise<void> {
-    const { own, record, held } = taking;
-    if (!this.#taken.includes(taking)) return;
-    const { books } = this.#needs;
-    const [place, name] = [placeOf(held), nameToText(taking.name)];
-    const through = sharingKeys.takenThrough + place;
-    if (own === undefined) return await books.put(through, encodeThrough({ name, record }));
-    await books.put(sharingKeys.taken + place, encodeTaken({ name, record, offered: own }));
-    await books.delete(through);
-  }
-}
-
-function placeOf({ grant: { owner, share } }: Pick<Opener, "grant">): string {
-  return `${owner}/${share}`;
 }
 
 /**
