@@ -4,6 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { HiveError } from "./errors.ts";
+import { oneLine } from "./harmless.ts";
 
 const levels = ["debug", "info", "warn", "error"] as const;
 export type Level = (typeof levels)[number];
@@ -52,6 +53,9 @@ export function describe(error: unknown): string {
   return String(error);
 }
 
+/** A value may be somebody else's: it neither ends the line nor steers who reads it. */
 function quote(text: string): string {
-  return /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+  const quoted = oneLine(JSON.stringify(text));
+  const isPlain = quoted === `"${text}"` && !/[\s=]/.test(text);
+  return isPlain ? text : quoted;
 }

@@ -1,6 +1,7 @@
 /** How things are said: data to standard output, words to standard error, sizes for people. */
 import { GiB, KiB, MiB } from "../base/bytes.ts";
 import { type HiveError, isFault } from "../base/errors.ts";
+import { harmless, oneLine } from "../base/harmless.ts";
 import type { BrakeStatus } from "../base/snapshots.ts";
 import type { PolicyStatus } from "../base/views/policies.ts";
 import type { LineStatus, TrafficStatus } from "../base/views/traffic.ts";
@@ -15,24 +16,7 @@ export function printJson(value: unknown): void {
 }
 
 export function say(words: string): void {
-  process.stderr.write(harmless(`hive: ${words}\n`));
-}
-
-/**
- * Names may come from others: what would steer the terminal is shown, not done. It is written as
- * JSON has it, and so JSON means the same as before.
- */
-export function harmless(text: string): string {
-  return text.replace(/(?![\n\t])[\0-\x1f\x7f-\x9f]/g, escaped);
-}
-
-/** The same on a single line. */
-export function oneLine(text: string): string {
-  return harmless(text.replace(/[\n\t]/g, escaped));
-}
-
-function escaped(sign: string): string {
-  return `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  process.stderr.write(`hive: ${oneLine(words)}\n`);
 }
 
 export function sizeText(bytes: number): string {
@@ -90,7 +74,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 /** A fault of a command, for a person: what, where, and what to do next. */
 export function sayFault(error: unknown, command?: string): void {
   if (error instanceof SuppressedError) return sayFault(error.suppressed, command);
-  if (!isFault(error)) return say(strangeText(error));
+  if (!isFault(error)) return strangeText(error).split("\n").forEach(say);
   say(faultText(error));
   const hint = hintOf(error, command);
   if (hint !== undefined) say(`hint: ${hint}`);

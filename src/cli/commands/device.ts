@@ -84,8 +84,7 @@ function cellsOf(row: DeviceRow): readonly string[] {
   const last = row.lastHeadAt?.replace(/\.\d+Z$/, "Z") ?? "-";
   return [
     row.peer.slice(0, limits.devices.shownChars),
-    // Whoever has a lost machine may call it what they like: no name steers a terminal.
-    row.name?.replace(/\p{C}/gu, "?") ?? "-",
+    row.name ?? "-",
     standingTexts[row.standing],
     nowText(row),
     row.isMerged ? last : `${last}, waits to be merged`,

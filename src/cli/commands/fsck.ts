@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { systemClock } from "../../base/clock.ts";
 import type { FsckProblem, FsckReport } from "../../base/damages.ts";
 import { HiveError } from "../../base/errors.ts";
+import { oneLine } from "../../base/harmless.ts";
 import { silentLog } from "../../base/log.ts";
 import { type Done, checkDrive } from "../../hive.ts";
 import { askControl } from "../daemon/control.ts";
@@ -67,15 +68,8 @@ function teller(): (done: Done) => void {
 
 function problemText({ what, path, words, mended }: FsckProblem, repair: boolean): string {
   const mending = repair ? "mended" : "can be mended";
-  const place = path === null ? "" : `${printable(path)}: `;
-  return `${what.padEnd(15)}  ${place}${words}  [${mended ? mending : "stays"}]`;
-}
-
-/** A name may hold what a terminal would obey. */
-function printable(path: string): string {
-  return path.replace(/[\u0000-\u001f\u007f-\u009f\\]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
+  const place = path === null ? "" : `${path}: `;
+  return oneLine(`${what.padEnd(15)}  ${place}${words}  [${mended ? mending : "stays"}]`);
 }
 
 function summary(found: FsckReport): string {

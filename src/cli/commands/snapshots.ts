@@ -2,6 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { HiveError, isFault } from "../../base/errors.ts";
+import { oneLine } from "../../base/harmless.ts";
 import type {
   BrakeStatus, Comparison, Difference, RestoreReport, Snapshot,
 } from "../../base/snapshots.ts";
@@ -11,7 +12,7 @@ import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { parseKeepRule } from "../home/keep-rule.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
-import { brakeText, oneLine, print, printJson, say, sizeText, table } from "../output.ts";
+import { brakeText, print, printJson, say, sizeText, table } from "../output.ts";
 import { findCommand } from "../table/commands.ts";
 import type { CommandLine } from "../table/parse.ts";
 

@@ -1,4 +1,5 @@
 /** What is shared, by this drive and with it, in words. */
+import { oneLine } from "../../base/harmless.ts";
 import type {
   GivenGroupRow, GivenRow, GivenView, InboxView, SharesView, TakenView, TendedView, WardView,
 } from "../../base/views/sharing.ts";
@@ -16,7 +17,7 @@ export function sharesText(
   lines.push(...withdrawals.flatMap(withdrawalLines));
   const { renewed } = renewing ?? {};
   if (renewed !== undefined) lines.push(`${renewed} files and folders have new secrets so far`);
-  return lines.join("\n");
+  return lines.map(oneLine).join("\n");
 }
 
 function codedLines(

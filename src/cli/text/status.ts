@@ -1,4 +1,5 @@
 /** What `hive status` says to a person. */
+import { oneLine } from "../../base/harmless.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
 import { brakeText, movingText, sizeText, timeText, trafficLines } from "../output.ts";
 import { heldText } from "./held.ts";
@@ -27,7 +28,7 @@ export function statusText(found: DriveStatus, nowMs: number): string {
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
     `peers      ${known.online} online of ${known.known} known`,
     ...owedLines(found),
-  ].join("\n");
+  ].map(oneLine).join("\n");
 }
 
 function owedLines({ owed }: DriveStatus): string[] {
