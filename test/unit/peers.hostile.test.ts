@@ -117,6 +117,13 @@ const intruders: readonly { readonly name: string; readonly bytes: Uint8Array }[
   { name: "a read past all shards", bytes: framed(encode({
     id: 1, op: "read", shard, offset: 0, length: 2 ** 40,
   })) },
+  { name: "a word that calls off what was never asked", bytes: framed(encodeRequest(1, {
+    op: "cancel", target: 1,
+  })) },
+  { name: "two words that call off one question", bytes: Buffer.concat([
+    framed(encodeRequest(1, { op: "ping" })),
+    ...[2, 3].map((id) => framed(encodeRequest(id, { op: "cancel", target: 1 }))),
+  ]) },
   { name: "a negative index", bytes: framed(encode({
     id: 1, op: "store", record: Buffer.alloc(1), manifest: Buffer.alloc(1), index: -1,
   })) },

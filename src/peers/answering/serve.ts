@@ -42,6 +42,8 @@ class Serving {
   readonly #running = new Map<number, () => void>();
   readonly #wake = () => this.#pipe.wake();
   #taken = 0;
+  /** Requests that came, less those that were called off: each may be once. */
+  #callableOff = 0;
 
   constructor(needs: ServeNeeds) {
     this.#needs = needs;
@@ -62,20 +64,25 @@ class Serving {
   /** False when this request has to wait; a frame that is no request ends the stream. */
   #take(frame: Frame): boolean {
     const { id, request } = parseRequest(frame.head);
-    if (request.op === "cancel") {
-      this.#running.get(request.target)?.();
-      return true;
-    }
+    if (request.op === "cancel") return this.#callOff(request.target);
     if (this.#running.has(id)) throw new HiveError("Corrupt", "peers.serve", `id ${id} twice`);
     const bytes = frame.payload.length + answerBytesMax(request);
     if (!this.#hold(bytes)) return false;
     this.#taken++;
+    this.#callableOff++;
     const work = this.#needs.handler(request, frame.payload);
     // Cancelled or not, the work holds its bytes until it is done.
     void Promise.allSettled([work, this.#answer(id, work)]).then(() => {
       this.#needs.rooms.give(frame.payload);
       this.#give(bytes);
     });
+    return true;
+  }
+
+  /** It is counted as no request, so there are no more of them than of these. */
+  #callOff(id: number): true {
+    if (this.#callableOff-- === 0) throw new HiveError("Corrupt", "peers.serve", "unasked");
+    this.#running.get(id)?.();
     return true;
   }
 
