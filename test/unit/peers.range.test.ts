@@ -133,6 +133,13 @@ test("a stream has few messages, a peer few streams, and nonsense ends a stream 
       encode({ about: Array.from({ length: limits.peers.rangeTargetsMax + 1 }, () => "x") }),
     ];
     for (const head of wrong) t.equal(await talk([head]), 0);
+    const laden = await connection.newStream(rangeProtocol, { negotiateFully: true });
+    const ended = new Promise((resolve) => laden.addEventListener("close", resolve));
+    laden.send(encodeFrameStart(nonce, limits.peers.payloadBytesMax));
+    const startedMs = systemClock.monotonicMs();
+    await ended;
+    t.ok(systemClock.monotonicMs() - startedMs < limits.peers.rangeTimeoutMs / 2,
+      "no room is kept for what a question does not have");
     const { rangeStreamsPerMinuteMax } = limits.peers;
     let served = 0;
     for (let stream = 0; stream < 2 * rangeStreamsPerMinuteMax; stream++) {

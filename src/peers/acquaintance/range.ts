@@ -138,6 +138,9 @@ export class Ranging implements RangeNetwork {
         void this.#answer(peer, frame, pipe);
         return true;
       },
+      room: (_head, payloadBytes) => {
+        throw new HiveError("Corrupt", "peers.range", `a question with ${payloadBytes} bytes`);
+      },
       onNews: () => {},
       onEnd: (reason) => {
         over[Symbol.dispose]();
