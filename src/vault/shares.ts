@@ -26,7 +26,8 @@ export class Shares implements ShareHost {
   readonly #needs: SharesNeeds;
   /** By owner: what was parsed lately. */
   readonly #parsed = new Map<OwnerId, readonly Share[]>();
-  #changes = 0;
+  /** Of whom they are read just now, and have not changed since. */
+  readonly #reading = new Map<OwnerId, Promise<readonly Share[]>>();
 
   constructor(needs: SharesNeeds) {
     this.#needs = needs;
@@ -56,7 +57,7 @@ export class Shares implements ShareHost {
     const gone = before?.writers.filter(({ writer }) => !staying.has(writer)) ?? [];
     for (const { writer } of gone) {
       await this.#needs.words.dropGuest(writer, share);
-      this.#parsed.delete(writer);
+      this.#forget(writer);
     }
     return none;
   }
@@ -81,7 +82,7 @@ export class Shares implements ShareHost {
 
   async #keep(share: Share, payer: OwnerId): Promise<void> {
     const left = await this.#needs.words.keepShare(share, payer);
-    this.#changes++;
+    this.#reading.delete(share.owner);
     const known = this.#parsed.get(share.owner);
     if (known === undefined) return;
     const others = known.filter((one) => one.share !== share.share && one.share !== left);
@@ -110,13 +111,36 @@ export class Shares implements ShareHost {
   async #of(owner: OwnerId): Promise<readonly Share[]> {
     const known = this.#parsed.get(owner);
     if (known !== undefined) return known;
-    const before = this.#changes;
-    const found = (await this.#needs.books.shares(owner)).map(parseShare);
+    const reading = this.#reading.get(owner) ?? this.#read(owner);
+    this.#reading.set(owner, reading);
+    const found = await reading;
     // What was changed meanwhile must not stay as it was: it may shut a reader out.
-    if (before !== this.#changes) return this.#of(owner);
-    if (this.#parsed.size >= limits.vault.sharesParsedMax) this.#parsed.clear();
+    return this.#reading.get(owner) === reading ? this.#remember(owner, found) : this.#of(owner);
+  }
+
+  async #read(owner: OwnerId): Promise<readonly Share[]> {
+    try {
+      return (await this.#needs.books.shares(owner)).map(parseShare);
+    } catch (fault) {
+      this.#reading.delete(owner);
+      throw fault;
+    }
+  }
+
+  /** Of whom there is nothing is soon looked up: whoever asks for many such pushes nobody out. */
+  #remember(owner: OwnerId, found: readonly Share[]): readonly Share[] {
+    this.#reading.delete(owner);
+    if (found.length === 0) return found;
+    const [oldest] = this.#parsed.keys();
+    const isFull = this.#parsed.size >= limits.vault.sharesParsedMax;
+    if (isFull && oldest !== undefined) this.#parsed.delete(oldest);
     this.#parsed.set(owner, found);
     return found;
+  }
+
+  #forget(owner: OwnerId): void {
+    this.#parsed.delete(owner);
+    this.#reading.delete(owner);
   }
 }
 

@@ -45,8 +45,10 @@ export class MemoryBooks implements KeyValue {
     }
   }
 
-  async *list(prefix: string): AsyncIterable<readonly [string, Uint8Array]> {
-    const keys = [...this.pairs.keys()].filter((key) => key.startsWith(prefix)).sort();
+  async *list(
+    prefix: string, { after = "" }: { readonly after?: string } = {},
+  ): AsyncIterable<readonly [string, Uint8Array]> {
+    const keys = [...this.pairs.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
     for (const key of keys) {
       const value = this.pairs.get(key);
       if (value !== undefined) yield [key, value];
