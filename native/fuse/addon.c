@@ -8,15 +8,17 @@
  *   pair(): [ours, theirs]     receive(ours)
  *   read(device, buffer, patienceMicroseconds)
  *   write(device, head, headLength, pieces?)
+ *   notify(device, notice, length): Promise<number>   on a thread of its own
  *   poll(device, readable): stop                      calls readable() while there is something
  *   withSignalsBlocked(act)                           threads that act() makes take no signals
  *
  * Buffers belong to the caller, are used during the call only, and never kept. Descriptors belong
- * to the caller too, who closes one only after its poll has stopped.
+ * to the caller too, who closes one only after its poll has stopped and its notices are out.
  */
 #define ARGUMENT_ERROR "ERR_FUSE_ARGUMENT"
 #include "../arguments.h"
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,7 @@ extern int uv_poll_init(struct uv_loop_s *loop, uv_poll_t *handle, int fd);
 extern int uv_poll_start(uv_poll_t *handle, int events, void (*act)(uv_poll_t *, int, int));
 extern void uv_close(uv_poll_t *handle, void (*done)(uv_poll_t *));
 
-enum { TEXT_MAX = 4096, PATIENCE_US_MAX = 1000 };
+enum { TEXT_MAX = 4096, PATIENCE_US_MAX = 1000, NOTICE_STACK = 128 * 1024 };
 
 static napi_value number(napi_env env, int value) {
   napi_value result;
@@ -185,6 +187,83 @@ static napi_value write_answer(napi_env env, napi_callback_info info) {
   return number(env, fuse_write(device, pieces, (int)more + 1));
 }
 
+/* A notice on its way. The kernel may have it wait for an answer of ours, and that answer for
+ * libuv's few threads: so it takes none of them. The thread owns it until it has told. */
+typedef struct {
+  int device, result;
+  napi_threadsafe_function told;
+  napi_deferred deferred;
+  size_t length;
+  uint8_t bytes[];
+} notice;
+
+/* On the loop's thread; without an environment when that has ended meanwhile. */
+static void notice_told(napi_env env, napi_value none, void *context, void *data) {
+  (void)none;
+  (void)context;
+  notice *self = data;
+  napi_value result;
+  if (env != NULL && napi_create_int32(env, self->result, &result) == napi_ok)
+    napi_resolve_deferred(env, self->deferred, result);
+  free(self);
+}
+
+static void tell(notice *self, int result) {
+  napi_threadsafe_function told = self->told;
+  self->result = result;
+  if (napi_call_threadsafe_function(told, self, napi_tsfn_blocking) == napi_ok)
+    napi_release_threadsafe_function(told, napi_tsfn_release);
+  else
+    free(self);
+}
+
+static void *run_notice(void *data) {
+  notice *self = data;
+  struct iovec whole = {self->bytes, self->length};
+  tell(self, fuse_write(self->device, &whole, 1));
+  return NULL;
+}
+
+/* Signals are for the threads that node made. */
+static int start_notice(notice *self) {
+  pthread_t thread;
+  pthread_attr_t how;
+  sigset_t all, before;
+  if (pthread_attr_init(&how) != 0) return ENOMEM;
+  pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&how, NOTICE_STACK);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int wrong = pthread_create(&thread, &how, run_notice, self);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&how);
+  return wrong;
+}
+
+static napi_value notify(napi_env env, napi_callback_info info) {
+  napi_value in[3], name, promise;
+  int device, length;
+  span bytes;
+  if (!take(env, info, in, 3) || !read_int(env, in[0], &device) ||
+      !read_int(env, in[2], &length) || !read_span(env, in[1], &bytes) || length < 0 ||
+      (size_t)length > bytes.length)
+    return refuse(env, "notify takes a device, a Uint8Array and at most its length");
+  notice *self = malloc(sizeof *self + (size_t)length);
+  if (self == NULL) return refuse(env, "no memory");
+  *self = (notice){.device = device, .length = (size_t)length};
+  memcpy(self->bytes, bytes.bytes, self->length);
+  if (napi_create_string_utf8(env, "hive.notice", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_promise(env, &self->deferred, &promise) != napi_ok ||
+      napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, NULL, notice_told,
+                                      &self->told) != napi_ok) {
+    free(self);
+    return refuse(env, "no notice");
+  }
+  int wrong = start_notice(self);
+  if (wrong != 0) tell(self, -wrong);
+  return promise;
+}
+
 /* A poll on the loop. It lives until libuv has closed the handle and the stop function is gone. */
 typedef struct {
   napi_env env;
@@ -311,7 +390,7 @@ NAPI_MODULE_INIT() {
     napi_callback act;
   } all[] = {{"open", open_device},   {"mount", mount_device}, {"unmount", unmount},
              {"pair", make_pair},     {"receive", receive},    {"read", read_request},
-             {"write", write_answer}, {"poll", poll_device},
+             {"write", write_answer}, {"notify", notify},       {"poll", poll_device},
              {"withSignalsBlocked", with_signals_blocked}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     napi_value function;

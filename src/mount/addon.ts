@@ -12,13 +12,16 @@ export interface FuseAddon {
   write(
     device: number, head: Uint8Array, headLengthBytes: number, pieces?: readonly Uint8Array[],
   ): number;
+  /** A notice, which may wait for what the kernel awaits of us: nothing else waits behind it. */
+  notify(device: number, notice: Uint8Array, lengthBytes: number): Promise<number>;
   poll(device: number, readable: () => void): () => void;
   /** Runs this; threads that are made by it, or by those, are never sent a signal. */
   withSignalsBlocked<T>(act: () => T): T;
 }
 
 const names = [
-  "open", "mount", "unmount", "pair", "receive", "read", "write", "poll", "withSignalsBlocked",
+  "open", "mount", "unmount", "pair", "receive", "read", "write", "notify", "poll",
+  "withSignalsBlocked",
 ] as const;
 
 /** Undefined where it was never built: the kernel driver is not for this machine then. */

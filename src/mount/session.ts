@@ -74,7 +74,7 @@ export class Session implements Desk {
     const { filesKnownMax: knownMax, prunedMax: askedMax } = limits.mount;
     this.lookups = new Lookups({ knownMax: needs.filesKnownMax ?? knownMax, askedMax });
     this.#device = device;
-    this.#notices = new Notices(device);
+    this.#notices = new Notices(needs.addon, device);
     this.#complaints = new Complaints(needs.log);
     this.ready = this.#isReady.promise;
     this.ended = this.#hasEnded.promise;

@@ -39,6 +39,7 @@ class Device implements FuseAddon {
   open = () => -errno.ENODEV;
   mount = () => -errno.EPERM;
   unmount = async () => 0;
+  notify = async () => -errno.ENODEV;
   pair = () => -errno.EPERM;
   receive = () => -errno.ENOMSG;
 

@@ -177,6 +177,8 @@ export const localLimits = {
     filesKnownMax: 100_000,
     /** Of those beyond it, asked for in one notice: under a millisecond of the kernel. */
     prunedMax: 512,
+    /** Notices of a kind under way, each on a thread: more files than programs work on at once. */
+    noticesAtOnce: 16,
     /** Different failures that are counted apart in the log. */
     complaintsMax: 256,
     /** What fusermount3 may say before we stop listening. */
