@@ -2,11 +2,12 @@
  * A folder of one drive and the tree of somebody who may write it, without a network: what either
  * publishes the other takes in by hand, and every block that one of them made the other can fetch.
  */
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { FileSystem } from "../../src/base/filesystem.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import type { BrakeRule } from "../../src/base/snapshots.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { type RootRecord, openRoot } from "../../src/dag/root.ts";
 import { findFolder, rootOf } from "../../src/sharing/records/folder-root.ts";
@@ -40,6 +41,12 @@ export async function textAt(tree: FileSystem, name: string, parent = rootIno): 
   return (await readFile(tree, ino)).toString();
 }
 
+interface Circumstances {
+  readonly clock?: Clock;
+  /** The owner's. */
+  readonly brake?: BrakeRule;
+}
+
 export interface FurtherDevice {
   readonly tree: Tree;
   readonly number: number;
@@ -52,18 +59,23 @@ export class SharedFolder {
   readonly owners: PooledStore = new PooledStore(this.pool);
   readonly guests: PooledStore = new PooledStore(this.pool);
   readonly #random: ReturnType<typeof seededRandom>;
+  readonly #clock: Clock;
+  readonly #brake: BrakeRule | undefined;
   owner!: Tree;
   guest!: Tree;
   folder!: Ino;
 
-  constructor(seed: string) {
+  constructor(seed: string, { clock = systemClock, brake }: Circumstances = {}) {
     this.#random = seededRandom(`shared folder ${seed}`);
+    this.#clock = clock;
+    this.#brake = brake;
   }
 
   /** A drive with a folder "f" and what the caller puts into it, then the guest's tree of it. */
   async open(fill: (owner: Tree, folder: Ino) => Promise<void> = async () => undefined) {
     this.owner = await openTree(this.#needs(this.owners), {
       treeSecret: ownerSecret, device: ownerDevice,
+      ...(this.#brake === undefined ? {} : { brake: this.#brake }),
     });
     const { ino } = await this.owner.mkdir(nobody, at("f"), { mode: 0o755 });
     this.folder = ino;
@@ -140,7 +152,7 @@ export class SharedFolder {
 
   #needs(store: PooledStore) {
     const policies = (name: string): string => `policy ${name} {}`;
-    return { store, clock: systemClock, random: this.#random, log: silentLog, policies };
+    return { store, clock: this.#clock, random: this.#random, log: silentLog, policies };
   }
 }
 

@@ -20,6 +20,7 @@ import { act, textsIn } from "../support/folder-acts.ts";
 import { governedBlocks } from "../support/governed.ts";
 import { SharedFolder, at, guest, ownerDevice, ownerSecret, pictureBelow, put, textAt }
   from "../support/shared-folder.ts";
+import { ShiftedClock } from "../support/transfer-world.ts";
 import { hashOf, nobody, readFile } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
@@ -204,6 +205,24 @@ test("however many names of one hash there are on both sides, each has its file"
   const texts = await textsIn(both.owner, both.folder);
   t.strictSame([...texts].sort(), [...ofOneHash].sort(), "nothing is lost");
   t.equal(await textAt(both.owner, "report", both.folder), "report");
+});
+
+test("a guest who deletes too much, or writes it over, is braked as the owner's programs are", async (t) => {
+  const rule = { share: 0.3, withinMs: 600_000, filesMin: 5 };
+  for (const kind of ["deleted", "overwritten"] as const) {
+    const clock = new ShiftedClock();
+    const both = await new SharedFolder(`brake ${kind}`, { clock, brake: rule }).open(async (tree, folder) => {
+      for (let file = 0; file < 10; file++) await put(tree, `file ${file}`, "of the owner", folder);
+    });
+    clock.shiftMs += 3_600_000;
+    for (let file = 0; file < 6; file++) {
+      if (kind === "deleted") await both.guest.unlink(nobody, at(`file ${file}`));
+      else await put(both.guest, `file ${file}`, "held to ransom");
+    }
+    t.equal(both.owner.brake.isOn, false);
+    await both.toOwner();
+    t.match(both.owner.brake.status(), { change: { [kind]: rule.filesMin } });
+  }
 });
 
 test("what a guest puts into a folder of another policy goes by that", async (t) => {
