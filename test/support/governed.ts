@@ -17,7 +17,9 @@ export interface Governed {
 }
 
 /** All blocks below the root, by path; those of the table of linked files but its files'. */
-export function governedBlocks(store: MemoryStore, treeSecret: Buffer): readonly Governed[] {
+export function governedBlocks(
+  store: Pick<MemoryStore, "get" | "root" | "slotOf">, treeSecret: Buffer,
+): readonly Governed[] {
   const root = openRoot(treeKeys(treeSecret), store.root() as Uint8Array);
   const found: Governed[] = [];
   const nameOf = (slot: PolicySlot) => nameOfSlot(root.policies, slot) ?? `slot ${slot}`;

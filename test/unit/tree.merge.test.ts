@@ -4,11 +4,15 @@
  */
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
+import type { Cid } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { systemRandom } from "../../src/base/random.ts";
+import { seededRandom, systemRandom } from "../../src/base/random.ts";
+import { treeKeys } from "../../src/dag/keys.ts";
+import { openRoot } from "../../src/dag/root.ts";
 import { fsckTree } from "../../src/tree/fsck.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { pictureOf, wordsOf } from "../support/drive-user.ts";
+import { governedBlocks } from "../support/governed.ts";
 import { type Device, Devices } from "../support/merge-devices.ts";
 import { at, put, textAt } from "../support/shared-folder.ts";
 import { nobody } from "../support/walk.ts";
@@ -86,6 +90,38 @@ test("shared folders that change places with those in them are merged", slow, as
   await devices.settle();
   t.strictSame(await names(desk.tree), ["/older", "/older/newer", "/within", "/within/above"]);
   await sameEverywhere(t, devices);
+});
+
+test("what one device sealed anew for another policy is so on all, in whatever order they hear of it", async (t) => {
+  for (const isFirst of [false, true]) {
+    const { devices, desk } = await two(`policies ${isFirst}`);
+    const large = seededRandom("sealed anew").bytes(700_000);
+    const { ino } = await desk.tree.mkdir(nobody, at("folder"), { mode: 0o755 });
+    await put(desk.tree, "there", large, ino);
+    await put(desk.tree, "moves", large.subarray(1));
+    const lap = await devices.add("lap");
+    // The numbers of policies are each device's own.
+    const { ino: other } = await lap.tree.mkdir(nobody, at("other"), { mode: 0o755 });
+    await lap.tree.setxattr(nobody, other, "user.hive.policy", Buffer.from("home"), "any");
+    await desk.tree.setxattr(nobody, ino, "user.hive.policy", Buffer.from("europe"), "any");
+    await desk.tree.rename(nobody, at("moves"), at("moves", ino), "replace");
+    if (isFirst) await devices.settle();
+    const never = new AbortController().signal;
+    while (desk.tree.resealing() !== undefined) await desk.tree.resealer.step(never);
+    await devices.settle();
+    const namesOf = ({ store }: Device) => openRoot(treeKeys(treeSecret), store.root() as Uint8Array).policies.names;
+    for (const device of devices.all) {
+      const slotOf = (cid: Cid) => devices.all.flatMap((one) => {
+        const slot = one.store.slotOf(cid);
+        const name = namesOf(one)[(slot ?? 0) - 1];
+        return slot === undefined ? [] : name === undefined ? [slot] : [namesOf(device).indexOf(name) + 1];
+      })[0];
+      const get = (cid: Cid) => devices.pool.get(cid) as Uint8Array;
+      const blocks = governedBlocks({ root: () => device.store.root(), get, slotOf }, treeSecret);
+      t.ok(blocks.some(({ policy }) => policy === "europe"));
+      t.strictSame(blocks.filter(({ isRight }) => !isRight), [], `${device.name}, ${isFirst}`);
+    }
+  }
 });
 
 test("an edit outlives a removal, and brings its folder back with it", async (t) => {

@@ -1,6 +1,6 @@
 /** What the sides of a merge say of each inode, and what it comes to. Pure. */
 import type { Ino } from "../../base/ids.ts";
-import { type Inode, type PageTree, isFolderMode, marksOf } from "../../dag/inodes.ts";
+import { type Inode, type PageTree, isFolderMode, isOneTree, marksOf } from "../../dag/inodes.ts";
 import { type Seen, isSeen } from "../../dag/marks.ts";
 import type { Place } from "./names.ts";
 
@@ -33,6 +33,15 @@ export type Resolved =
 
 export function isFolder({ inode }: Pick<Fact, "inode">): boolean {
   return isFolderMode(inode.mode);
+}
+
+/** The same, in other blocks. */
+export function isOtherCopy(our: Fact, their: Fact): boolean {
+  const [one, other] = [our.inode, their.inode];
+  if (one.content.kind !== other.content.kind) return false;
+  if (one.content.kind === "chunks" && !isOneTree(our.tree, their.tree)) return true;
+  if (one.xattrs.kind !== "block" || other.xattrs.kind !== "block") return false;
+  return one.xattrs.link.cid !== other.xattrs.link.cid;
 }
 
 /** Whoever has seen all of it and does not have it has taken it away. */

@@ -14,7 +14,7 @@ import { childOf } from "../../dag/pages.ts";
 import type { Page } from "../../dag/pages.ts";
 import type { Elsewhere } from "../state/blocks.ts";
 import type { State } from "../state/state.ts";
-import type { SlotOf, Step } from "./apply.ts";
+import type { Step } from "./apply.ts";
 
 const { lentAtOnce, lentBlocksMax, lentBytesMax } = limits.devices;
 
@@ -40,10 +40,10 @@ export class Loans {
   }
 
   /** Takes over what these steps link; durable when it resolves. */
-  async bring(steps: readonly Step[], slotOf: SlotOf): Promise<void> {
+  async bring(steps: readonly Step[]): Promise<void> {
     const { blocks, needs: { store } } = this.#state;
     const wanted = new Map<Cid, Wanted>();
-    for await (const one of this.#linkedBy(steps, slotOf)) {
+    for await (const one of this.#linkedBy(steps)) {
       if (!blocks.has(one.cid)) wanted.set(one.cid, one);
     }
     if (wanted.size === 0) return;
@@ -57,9 +57,9 @@ export class Loans {
   }
 
   /** Again while nobody changes anything: what is to be done may be more by now. */
-  async check(steps: readonly Step[], slotOf: SlotOf): Promise<void> {
+  async check(steps: readonly Step[]): Promise<void> {
     const { blocks } = this.#state;
-    for await (const { cid } of this.#linkedBy(steps, slotOf)) {
+    for await (const { cid } of this.#linkedBy(steps)) {
       if (blocks.has(cid) || this.#placed.has(cid)) continue;
       throw new HiveError("Busy", "tree.merge", `${cid} is not here yet`);
     }
@@ -80,7 +80,7 @@ export class Loans {
   }
 
   /** Blocks that our tree would name after these steps, and does not name for them now. */
-  async *#linkedBy(steps: readonly Step[], slotOf: SlotOf): AsyncGenerator<Wanted> {
+  async *#linkedBy(steps: readonly Step[]): AsyncGenerator<Wanted> {
     for (const { before, after } of steps) {
       if (after === undefined) continue;
       const { inode, tree } = after;
@@ -89,7 +89,7 @@ export class Loans {
       const hasTree = content.kind === "chunks" && tree !== before?.tree;
       if (!isOther && !hasTree) continue;
       if (inode.slot === mixedSlot) throw new HiveError("Unsupported", "tree.merge", "mixed slots");
-      const slot = slotOf(inode.slot);
+      const { slot } = inode;
       if (isOther) yield { cid: xattrs.link.cid, lengthBytes: xattrs.link.lengthBytes, slot };
       if (hasTree) yield* this.#blocksOf(tree, slot);
     }

@@ -10,6 +10,7 @@ import type { Maybe } from "../../base/step.ts";
 import { erasOfBoth } from "../../dag/eras.ts";
 import type { Seen } from "../../dag/marks.ts";
 import type { RootRecord } from "../../dag/root.ts";
+import { slotOf } from "../looking/slots.ts";
 import type { Elsewhere } from "../state/blocks.ts";
 import type { Node } from "../state/nodes.ts";
 import { recordAsIs } from "../state/recording.ts";
@@ -17,6 +18,7 @@ import type { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
 import type { Side } from "./facts.ts";
 import { Loans } from "./loans.ts";
+import type { Policies } from "./resealed.ts";
 import type { Comparison, Laid } from "./sides.ts";
 
 export interface Sides {
@@ -33,6 +35,8 @@ export interface Meeting extends Laid, Disposable {
   readonly isJudged: boolean;
   /** Of one edit that both have, its copy takes the place of ours. */
   readonly takesTheirs?: boolean;
+  /** Where it does so if it alone is sealed for the policy that the file goes by. */
+  readonly policies?: Policies;
   sidesOf(comparison: Comparison): Sides;
   /** Has what these need here before programs have to wait; absent where nothing is needed. */
   readonly bring?: ((steps: readonly Step[]) => Promise<void>) | undefined;
@@ -72,40 +76,59 @@ export class DeviceMeeting implements Meeting {
   }
 
   sidesOf(comparison: Comparison): Sides {
-    return { ours: comparison.ours(), theirs: comparison.theirs() };
+    return { ours: comparison.ours(), theirs: this.#renumbered(comparison.theirs()) };
   }
 
   async ready(steps: readonly Step[]): Promise<readonly Step[]> {
-    await this.#loans?.check(steps, this.#slots);
+    await this.#loans?.check(steps);
     this.#learnPolicies();
     this.#keepEras();
     return steps;
   }
 
+  /** They are told in ours. */
   slots(): SlotOf {
-    return this.#slots;
+    return (slot) => slot;
   }
+
+  readonly policies: Policies = {
+    slotOf: (folder) => {
+      const node = this.#state.nodes.find(folder);
+      return node === undefined ? 0 : slotOf(this.#state, node);
+    },
+  };
 
   async #bring(loans: Loans, steps: readonly Step[]): Promise<void> {
     // They come with a block of texts, which lies with peers once the head is published.
-    if (this.#newPolicies().length > 0) {
+    if (this.#namesThen().length > this.#state.policies.names.length) {
       throw new HiveError("Unsupported", "tree.merge", "policies that are new here");
     }
-    await loans.bring(steps, this.#slots);
+    await loans.bring(steps);
   }
 
-  /** Their number of a policy's name, as ours. */
-  readonly #slots: SlotOf = (slot) => {
-    const name = this.root.policies.names[slot - 1];
-    return name === undefined ? slot : this.#state.policies.names.indexOf(name) + 1;
-  };
+  /** With our numbers of policies, or those that they will have here. */
+  #renumbered({ facts, seen }: Side): Side {
+    const { names } = this.root.policies;
+    const all = this.#namesThen();
+    if (names.every((name, at) => all[at] === name)) return { facts, seen };
+    const ours = (slot: number): number => {
+      const name = names[slot - 1];
+      return name === undefined ? slot : all.indexOf(name) + 1;
+    };
+    return {
+      seen, facts: new Map([...facts].map(([ino, fact]) => {
+        const { inode } = fact;
+        const [slot, policy] = [ours(inode.slot), ours(inode.policy)];
+        return [ino, { ...fact, inode: { ...inode, slot, policy } }];
+      })),
+    };
+  }
 
   /** A name of a policy that is new here gets a number. */
   #learnPolicies(): void {
     const state = this.#state;
-    const more = this.#newPolicies();
-    if (more.length === 0) return;
-    const names = [...state.policies.names, ...more].slice(0, limits.policy.slotsMax);
+    const names = this.#namesThen();
+    if (names.length === state.policies.names.length) return;
     const texts = state.policies.texts ?? this.root.policies.texts;
     recordAsIs(state, [{ kind: "policies", policies: { ...state.policies, names, texts } }]);
   }
@@ -119,8 +142,10 @@ export class DeviceMeeting implements Meeting {
     state.reseal(state.nodes.root);
   }
 
-  #newPolicies(): readonly string[] {
+  /** Of policies, in the order of their numbers, once all of theirs are known here. */
+  #namesThen(): readonly string[] {
     const { names } = this.#state.policies;
-    return this.root.policies.names.filter((name) => !names.includes(name));
+    const more = this.root.policies.names.filter((name) => !names.includes(name));
+    return [...names, ...more].slice(0, limits.policy.slotsMax);
   }
 }

@@ -173,8 +173,9 @@ export class Merger {
       const isListed = (ino: Ino): boolean => comparison.isListed(ino);
       const fresh = this.#state.nextIno;
       const root = meeting.folder.ino;
-      const { takesTheirs } = meeting;
-      const resolved = resolve(ours, theirs, { isListed, fresh, root, takesTheirs });
+      const { takesTheirs, policies } = meeting;
+      const terms = { isListed, fresh, root, takesTheirs, policies };
+      const resolved = resolve(ours, theirs, terms);
       if (resolved.kind === "merged") return planOf(ours, resolved.merged);
       await comparison.list(resolved.folders);
     }

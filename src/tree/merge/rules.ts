@@ -10,11 +10,12 @@
  * result must be to be a tree.
  */
 import type { Ino } from "../../base/ids.ts";
-import { isOneTree, marksOf } from "../../dag/inodes.ts";
+import { marksOf } from "../../dag/inodes.ts";
 import { type Seen, isSeen, seenByBoth } from "../../dag/marks.ts";
-import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews }
+import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews, isOtherCopy }
   from "./facts.ts";
 import { type Place, conflictName, hasPlace, samePlace, settledPlace } from "./names.ts";
+import { type Policies, preferResealed } from "./resealed.ts";
 import { tidy } from "./tidy.ts";
 
 export interface Terms {
@@ -25,10 +26,12 @@ export interface Terms {
   readonly root: Ino;
   /** Of one edit that both have, their copy takes the place of ours. */
   readonly takesTheirs?: boolean | undefined;
+  /** Where their copy does so if it is sealed as it should be, and ours is not. */
+  readonly policies?: Policies | undefined;
 }
 
 export function resolve(
-  ours: Side, theirs: Side, { isListed, fresh, root, takesTheirs = false }: Terms,
+  ours: Side, theirs: Side, { isListed, fresh, root, takesTheirs = false, policies }: Terms,
 ): Resolved {
   const seen = seenByBoth(ours.seen, theirs.seen);
   const sides = { ours, theirs, seen, fresh, takesTheirs };
@@ -37,7 +40,11 @@ export function resolve(
     for (const fact of factsOf(ino, sides)) merged.set(fact.inode.ino, fact);
   }
   reviveFolders(merged, sides);
-  return tidy(merged, { seen: sides.seen, isListed, root });
+  const resolved = tidy(merged, { seen: sides.seen, isListed, root });
+  if (resolved.kind === "merged" && policies !== undefined) {
+    preferResealed(resolved.merged, { ours, theirs, policies });
+  }
+  return resolved;
 }
 
 interface Sides {
@@ -89,15 +96,6 @@ function versionsOf(our: Fact, their: Fact, { ours, theirs, takesTheirs }: Sides
   const [version, other] = isLater(our, their) ? [our, their] : [their, our];
   const needsCopy = !isOld && !isFolder(our) && !sameContent(our, their);
   return needsCopy ? { version, other } : { version };
-}
-
-/** The same, in other blocks. */
-function isOtherCopy(our: Fact, their: Fact): boolean {
-  const [one, other] = [our.inode, their.inode];
-  if (one.content.kind !== other.content.kind) return false;
-  if (one.content.kind === "chunks" && !isOneTree(our.tree, their.tree)) return true;
-  if (one.xattrs.kind !== "block" || other.xattrs.kind !== "block") return false;
-  return one.xattrs.link.cid !== other.xattrs.link.cid;
 }
 
 /** Whoever has an inode knows how it was made. */
