@@ -8,10 +8,12 @@
  *   devices  varint count | each: varint device, varint count seen, varint length, name (UTF-8)
  *            ascending by device
  */
+import { createHash } from "node:crypto";
 import { Reader, Writer } from "../base/bytes.ts";
+import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 
-const { marksPerDevice, deviceMax } = limits.devices;
+const { marksPerDevice, deviceMax, storesLostMax } = limits.devices;
 const { countMax: devicesCountMax, nameBytesMax } = limits.devices;
 
 export interface SeenDevice {
@@ -35,6 +37,20 @@ export function countOf(mark: number): number {
 
 export function markOf(device: number, count: number): number {
   return device * marksPerDevice + count;
+}
+
+/**
+ * What a device of a drive may mark its changes with: the first number, and those that it takes one
+ * after another when its store was lost. They follow from its key; 0 is nobody's.
+ */
+export function numbersOfPeer(peer: PeerId): readonly [number, ...number[]] {
+  const later = Array.from({ length: storesLostMax }, (_, at) => numberFor(`${peer} ${at + 1}`));
+  return [numberFor(peer), ...later];
+}
+
+function numberFor(words: string): number {
+  const digest = createHash("sha256").update(`hive device ${words}`).digest();
+  return 1 + digest.readUInt32BE(0) % deviceMax;
 }
 
 /** What was there before there were several devices has been seen by all of them. */

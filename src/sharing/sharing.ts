@@ -25,7 +25,7 @@ import type { PersonKeys } from "../crypt/grants.ts";
 import { sha256 } from "../crypt/sha256.ts";
 import type { RightPlace } from "../crypt/write-right.ts";
 import { treeKeys } from "../dag/keys.ts";
-import { type Seen, noDevices } from "../dag/marks.ts";
+import { noDevices } from "../dag/marks.ts";
 import { openRoot } from "../dag/root.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import { wholeDrive } from "../transfer/groups/policies.ts";
@@ -37,7 +37,7 @@ import { Inboxes } from "./given/inboxes.ts";
 import { Keepers } from "./given/keepers.ts";
 import { Verifiers } from "./given/verifiers.ts";
 import { Withdrawals } from "./given/withdrawals.ts";
-import { GuestDevices } from "./guests/guest-devices.ts";
+import { GuestDevices, numbersOfDrive } from "./guests/guest-devices.ts";
 import { GuestHeads } from "./guests/guest-heads.ts";
 import { Dismissals } from "./mandates/dismissals.ts";
 import { Mandates } from "./mandates/mandates.ts";
@@ -65,7 +65,7 @@ export interface SharingNeeds {
   readonly network: PeerNetwork & ShareNetwork;
   readonly transfer: Pick<Transfer, "published" | "members" | "clearing"> & {
     readonly health: Pick<Transfer["health"], "groupsNamed">;
-    readonly devices: Pick<Transfer["devices"], "areAny" | "isGone">;
+    readonly devices: Pick<Transfer["devices"], "areAny" | "isGone" | "peers" | "there">;
     readonly roll: Pick<Transfer["roll"], "current" | "isHeard">;
   };
   readonly guests: GuestTransfers;
@@ -213,11 +213,15 @@ function codedDevices(
   return isHeard ? current?.added : undefined;
 }
 
-/** Of everybody whose changes the drive has; of one that nobody has yet there are none. */
-async function numbersIn({ transfer, keys }: SharingNeeds): Promise<Seen> {
-  const published = await transfer.published();
-  if (published === undefined) return noDevices;
-  return openRoot(treeKeys(keys.treeSecret), published.root).devices;
+/** Of whoever changed the drive, and of its devices, as far as they are known. */
+async function numbersIn(
+  { transfer, keys, network: { self } }: SharingNeeds,
+): Promise<ReadonlySet<number>> {
+  const { devices, roll } = transfer;
+  const root = (await transfer.published())?.root;
+  const seen = root === undefined ? noDevices : openRoot(treeKeys(keys.treeSecret), root).devices;
+  const added = (roll.current?.added ?? []).map(({ peer }) => peer);
+  return numbersOfDrive(seen, [self, ...devices.peers(), ...devices.there(), ...added]);
 }
 
 /** Those that were drawn for the policy that the folder goes by. */

@@ -277,7 +277,9 @@ function emptyDrive(gone: ReadonlySet<PeerId>): Parameters<typeof openSharing>[0
   return {
     published: async () => undefined, members: () => [],
     clearing: new Clearing({ books: new MemoryBooks(), segments }),
-    devices: { areAny: false, isGone: (device) => gone.has(device) },
+    devices: {
+      areAny: false, isGone: (device) => gone.has(device), peers: () => [], there: () => new Set(),
+    },
     health: { groupsNamed: () => [] }, roll: { current: undefined, isHeard: true },
   };
 }

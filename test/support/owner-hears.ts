@@ -7,7 +7,6 @@ import { silentLog } from "../../src/base/log.ts";
 import type { PeerNetwork } from "../../src/base/network.ts";
 import type { Share, ShareNetwork } from "../../src/base/sharing.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import type { Seen } from "../../src/dag/marks.ts";
 import { folderTie } from "../../src/sharing/given/given-ties.ts";
 import type { GivenGuest } from "../../src/sharing/given/given.ts";
 import { GuestDevices } from "../../src/sharing/guests/guest-devices.ts";
@@ -32,7 +31,7 @@ export class OwnerHears {
   readonly #give: () => Promise<void>;
   #devices: GuestDevices;
 
-  constructor(maker: ShareMaker, guests: readonly GivenGuest[], numbers: Seen) {
+  constructor(maker: ShareMaker, guests: readonly GivenGuest[], numbers: ReadonlySet<number>) {
     this.#guests = guests;
     const clock: ShiftedClock = Object.assign(new ShiftedClock(), {
       monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,

@@ -59,6 +59,8 @@ function answering(person: PersonKeys) {
   return { share: async () => person.sealPublic };
 }
 
+const noOthers = { isGone: () => false, peers: () => [], there: () => new Set<never>() };
+
 export class TownReader {
   readonly name: string;
   readonly sharing: Sharing;
@@ -86,7 +88,8 @@ export class TownReader {
     const segments = { all: () => [], get: () => undefined };
     const clearing = new Clearing({ books: new MemoryBooks(), segments });
     const transfer = {
-      published: async () => undefined, members: () => [], clearing, devices: { areAny: false, isGone: () => false },
+      published: async () => undefined, members: () => [], clearing,
+      devices: { ...noOthers, areAny: false },
       health: { groupsNamed: () => [] }, roll: { current: undefined, isHeard: true },
     };
     const sharing: Sharing = await roomOf({
@@ -133,7 +136,7 @@ export class TownGiver {
     // Whatever life the device is in.
     const transfer = {
       published: () => device.transfer.published(), members: () => device.transfer.members(),
-      clearing: device.transfer.clearing, devices: { areAny: true, isGone: () => false },
+      clearing: device.transfer.clearing, devices: { ...noOthers, areAny: true },
       health: device.transfer.health, roll: device.transfer.roll,
     };
     const sharing = await roomOf({

@@ -15,7 +15,7 @@ import type { PeerId, ShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
 import type { RightPlace, WriteRight } from "../../crypt/write-right.ts";
-import type { Seen } from "../../dag/marks.ts";
+import { type Seen, numbersOfPeer } from "../../dag/marks.ts";
 import { Follower, askAnyNewer, dueOf } from "../following/follower.ts";
 import type { FollowingNeeds } from "../following/needs.ts";
 import type { GivenGuest } from "../given/given.ts";
@@ -33,8 +33,8 @@ export interface GuestDevicesNeeds extends Omit<FollowingNeeds, Reading> {
   readonly members: () => readonly PeerId[];
   /** Those who may write now. */
   readonly guests: () => readonly GivenGuest[];
-  /** Everybody whose changes this drive has. */
-  readonly numbers: () => Promise<Seen>;
+  /** By which the drive's changes are marked, or may be once. */
+  readonly numbers: () => Promise<ReadonlySet<number>>;
   /** Is told of a folder for which others may write from now on. */
   readonly changed: (share: ShareId) => Promise<void>;
 }
@@ -128,8 +128,13 @@ export class GuestDevices {
       return [guest.right, ...[...this.of(guest).keys()].map((peer) => guest.right.of(peer))];
     });
     const numbers = await this.#needs.numbers();
-    return new Set([...numbers.keys(), ...writers.map(({ number }) => number)]);
+    return new Set([...numbers, ...writers.map(({ number }) => number)]);
   }
+}
+
+/** Of whoever has made changes, and of the drive's own devices, which take others as they go on. */
+export function numbersOfDrive(seen: Seen, devices: readonly PeerId[]): ReadonlySet<number> {
+  return new Set([...seen.keys(), ...devices.flatMap(numbersOfPeer)]);
 }
 
 function tieKey({ share, person }: Pick<RightPlace, "share" | "person">): string {

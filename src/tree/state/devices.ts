@@ -1,11 +1,10 @@
 /** Which number a device marks its changes with, and under which name others read of them. Pure. */
-import { createHash } from "node:crypto";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { type SeenDevice, deviceOf, markOf } from "../../dag/marks.ts";
+import { type SeenDevice, deviceOf, markOf, numbersOfPeer } from "../../dag/marks.ts";
 import type { RootRecord } from "../../dag/root.ts";
 
-const { deviceMax, nameBytesMax, storesLostMax } = limits.devices;
+const { nameBytesMax } = limits.devices;
 
 /** Which of the drive's devices this is; 0 where there is but one, which marks nothing. */
 export interface Device {
@@ -17,15 +16,9 @@ export interface Device {
   readonly isBack?: boolean;
 }
 
-/** The numbers follow from its key; 0 is nobody's. */
 export function deviceFor(peer: PeerId, name: string): Device {
-  const later = Array.from({ length: storesLostMax }, (_, at) => numberFor(`${peer} ${at + 1}`));
-  return { number: numberFor(peer), name: cut(name), later };
-}
-
-function numberFor(words: string): number {
-  const digest = createHash("sha256").update(`hive device ${words}`).digest();
-  return 1 + digest.readUInt32BE(0) % deviceMax;
+  const [number, ...later] = numbersOfPeer(peer);
+  return { number, name: cut(name), later };
 }
 
 /**
