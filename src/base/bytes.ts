@@ -222,3 +222,10 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
   return asBuffer(left).equals(right);
 }
+
+/** As much of a short text as so many bytes of UTF-8 hold, in whole characters. */
+export function beginningOf(text: string, bytesMax: number): string {
+  const characters = [...text];
+  while (Buffer.byteLength(characters.join("")) > bytesMax) characters.pop();
+  return characters.join("");
+}

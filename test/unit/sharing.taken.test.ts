@@ -1,7 +1,9 @@
 /** What others gave, as it is taken up: under which name, and in whose place. */
 import { test } from "tap";
+import { nameBytesMax, nameToText, parseName } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
+import { grantText, parseGrantText } from "../../src/sharing/records/payload.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { refused } from "../contract/host.ts";
 import { openHolder } from "../support/holder.ts";
@@ -38,4 +40,16 @@ test("a link that is over is in the way of no other one to the same folder", asy
   t.strictSame(await look(), []);
   await taken.accept({ grant: grants[1], seed: second.seed }, "july");
   t.strictSame(await look(), ["july"]);
+});
+
+test("a folder is given whose name is no text, and has one of its own with who takes it up", async (t) => {
+  await using holder = await openHolder(random);
+  const { world, vault } = holder;
+  const { open, photos } = await openGiver(vault, world);
+  const { given } = await open();
+  const ben = person("Ben", random);
+  const path = [parseName("\xff".repeat(nameBytesMax))];
+  const grant = parseGrantText(grantText(await given.give({ ...photos, path }, ben.contact)));
+  const { taken } = await (await openReader(ben, vault, world)).open();
+  t.equal(nameToText(await taken.accept({ grant }, null)), "\ufffd".repeat(nameBytesMax / 3));
 });

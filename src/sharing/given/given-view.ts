@@ -1,4 +1,5 @@
 /** A folder of this drive that others may read, as a person is shown it: pure. */
+import { beginningOf } from "../../base/bytes.ts";
 import { type Name, type PersonId, type ShareId, nameToText } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { GivenGroupRow, GivenRow, GivenView } from "../../base/views/sharing.ts";
@@ -42,10 +43,11 @@ export function pathText(path: readonly Name[]): string {
   return `/${path.map(nameToText).join("/")}`;
 }
 
-/** What a folder is called where its grants and records are made. */
+/** What a folder is called where its grants and records are made, whose room for it is bounded. */
 export function nameOfFolder(path: readonly Name[]): string {
   const last = path.at(-1);
-  return last === undefined ? "Hive" : nameToText(last).replace(/\p{Cc}/gu, "_");
+  if (last === undefined) return "Hive";
+  return beginningOf(nameToText(last).replace(/\p{Cc}/gu, "_"), limits.sharing.nameBytesMax);
 }
 
 function groupRow({ to, expiresAtMs, gives }: GivenWay, people: MembersOf): GivenGroupRow[] {

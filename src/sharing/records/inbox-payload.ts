@@ -6,7 +6,7 @@
  *   payload = u8 version 1 | varint entries, each: share (16) | u8 1 for a right to write, else 0
  *             | secret (32) | bytes name that its owner gave it
  */
-import { KiB, Reader, Writer } from "../../base/bytes.ts";
+import { KiB, Reader, Writer, beginningOf } from "../../base/bytes.ts";
 import { type ShareId, parseShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { keyBytes } from "../../crypt/keys.ts";
@@ -27,7 +27,9 @@ export interface InboxEntry {
 export function encodeInbox(entries: readonly InboxEntry[]): Buffer {
   const writer = new Writer(KiB).u8(version).varint(entries.length);
   for (const { share, writes, secret, name } of entries) {
-    writer.hex(share).u8(writes ? 1 : 0).raw(secret).bytes(Buffer.from(shortened(name)));
+    // All of them together are to fit a record.
+    const short = Buffer.from(beginningOf(name, inboxNameBytesMax));
+    writer.hex(share).u8(writes ? 1 : 0).raw(secret).bytes(short);
   }
   return writer.finish();
 }
@@ -53,11 +55,4 @@ function readEntry(reader: Reader): InboxEntry {
   const isShort = name !== "" && Buffer.byteLength(name) <= inboxNameBytesMax;
   if (!isShort || /\p{Cc}/u.test(name)) throw reader.corrupt("name");
   return { share, writes: kind === 1, secret, name };
-}
-
-/** All of them together are to fit a record. */
-function shortened(name: string): string {
-  const characters = [...name];
-  while (Buffer.byteLength(characters.join("")) > inboxNameBytesMax) characters.pop();
-  return characters.join("");
 }

@@ -2,6 +2,7 @@
  * Names that two devices gave at once, told apart the same way on each: in the order that they come
  * in, which is that of their keys, the first has its name and the next ones a number. Pure.
  */
+import { beginningOf } from "../../base/bytes.ts";
 import { nameBytesMax } from "../../base/ids.ts";
 
 export interface Named<T> {
@@ -24,9 +25,6 @@ export function apart<T>(all: readonly Named<T>[]): readonly Named<T>[] {
 
 /** Of a long name the beginning: all are to be names of folders. */
 function numbered(name: string, number: number): string {
-  const characters = [...name];
   const added = ` (${number})`;
-  const isLong = (): boolean => Buffer.byteLength(characters.join("") + added) > nameBytesMax;
-  while (isLong()) characters.pop();
-  return characters.join("") + added;
+  return beginningOf(name, nameBytesMax - added.length) + added;
 }

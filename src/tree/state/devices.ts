@@ -1,4 +1,5 @@
 /** Which number a device marks its changes with, and under which name others read of them. Pure. */
+import { beginningOf } from "../../base/bytes.ts";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type SeenDevice, deviceOf, markOf, numbersOfPeer } from "../../dag/marks.ts";
@@ -18,7 +19,7 @@ export interface Device {
 
 export function deviceFor(peer: PeerId, name: string): Device {
   const [number, ...later] = numbersOfPeer(peer);
-  return { number, name: cut(name), later };
+  return { number, name: beginningOf(name, nameBytesMax), later };
 }
 
 /**
@@ -36,11 +37,4 @@ export function nextMark({ nextIno, devices }: RootRecord, { number }: Device): 
   const told: SeenDevice | undefined = devices.get(number);
   const first = markOf(number, (told?.count ?? 0) + 1);
   return deviceOf(nextIno) === number ? Math.max(first, nextIno) : first;
-}
-
-/** Whole characters alone. */
-function cut(name: string): string {
-  let short = name;
-  while (Buffer.byteLength(short) > nameBytesMax) short = [...short].slice(0, -1).join("");
-  return short;
 }
