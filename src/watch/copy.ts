@@ -8,6 +8,7 @@ import { type FileHandle, chmod, chown, lchown, lutimes, open, readlink } from "
 import { rename, rm, symlink, utimes } from "node:fs/promises";
 import { HiveError, codeOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { systemRandom } from "../base/random.ts";
 import { type Owner, isUntouched } from "./judge.ts";
 import { isGone } from "./places.ts";
 import type { Xattrs } from "./xattrs.ts";
@@ -18,17 +19,19 @@ const modeMask = 0o7777;
 /** Never follows a link that has just taken the file's place, nor waits for a pipe's other end. */
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-const temporaryShape = /^\.hive-watch-\d+-\d+$/;
+const temporaryShape = /^\.hive-watch-[\da-f]+-\d+$/;
+/** A number of a process may come again, as in a container that is started anew. */
+const own = `.hive-watch-${systemRandom.bytes(6).toString("hex")}-`;
 let temporaries = 0;
 
 /** A name that nobody else uses, in the same folder. */
 export function temporaryName(): string {
-  return `.hive-watch-${process.pid}-${++temporaries}`;
+  return `${own}${++temporaries}`;
 }
 
 /** One that a process which was killed has left behind; those of this one are still in use. */
 export function isLeftOver(name: string): boolean {
-  return temporaryShape.test(name) && !name.startsWith(`.hive-watch-${process.pid}-`);
+  return temporaryShape.test(name) && !name.startsWith(own);
 }
 
 export interface CopyNeeds {

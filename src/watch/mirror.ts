@@ -6,6 +6,7 @@
  */
 import type { BigIntStats } from "node:fs";
 import { mkdir, opendir, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import { pastNames } from "../base/grafts.ts";
@@ -224,6 +225,7 @@ export class Mirror {
 
   /** The folders down to this one are there, as folders. */
   async #makeWay(folder: Below): Promise<void> {
+    await this.#checkDrive();
     await writing(() => mkdir(join(this.#places.copy, ""), { recursive: true }));
     const names = folder === "" ? [] : folder.split("/");
     for (const depth of names.keys()) {
@@ -232,6 +234,17 @@ export class Mirror {
       if (copy?.isDirectory()) continue;
       if (copy !== undefined) await this.#putAway(path);
       await writing(() => mkdir(this.#to(path), { mode: 0o700 }));
+    }
+  }
+
+  /** Where the drive is not there any more nothing is made: its bare mount point would keep it. */
+  async #checkDrive(): Promise<void> {
+    if (this.#never.size === 0) return;
+    for (let at = this.#places.copy; ; at = dirname(at)) {
+      const there = await writing(() => statOf(join(at, "")));
+      if (there === undefined) continue;
+      if (this.#never.has(there.dev)) return;
+      throw new HiveError("Unavailable", "watch.copy", "the drive is not mounted");
     }
   }
 

@@ -40,11 +40,12 @@ class World {
     writeFileSync(this.at(path), text);
   }
 
-  open({ deletes }: { readonly deletes: boolean }): Mirror {
+  open({ deletes, drive }: { readonly deletes: boolean; readonly drive?: bigint }): Mirror {
     const { counts } = this;
     const signal = new AbortController().signal;
     const owner = { mayGive: process.getuid?.() === 0 };
-    const needs = { owner, xattrs: openXattrs(() => counts.failed++), signal, never: new Set<bigint>() };
+    const never = new Set(drive === undefined ? [] : [drive]);
+    const needs = { owner, xattrs: openXattrs(() => counts.failed++), signal, never };
     this.#mirror = new Mirror({ source: this.source, copy: this.copy, deletes }, needs, {
       looked: () => {
         counts.looked++;
@@ -165,7 +166,8 @@ test("what a killed process left behind goes, and what cannot be read is told", 
   const world = new World(t);
   world.write("file", "x");
   mkdirSync(world.copy, { recursive: true });
-  writeFileSync(join(world.copy, ".hive-watch-1-7"), "half");
+  const names = [1, process.pid].map((pid) => `.hive-watch-${pid}-1`);
+  for (const name of names) writeFileSync(join(world.copy, name), "half");
   await world.look();
   t.strictSame(readdirSync(world.copy), ["file"]);
   rmSync(world.copy, { recursive: true });
@@ -192,6 +194,16 @@ test("what cannot be kept, or not be had, is told, and keeps nothing else from b
   for (const name of ["aa/beside", "zz/later", "first"]) t.ok(existsSync(join(world.copy, name)), name);
   t.strictSame(readdirSync(join(world.copy, "aa")), ["beside"]);
   t.match(await world.look("aa", "all"), { copied: 0, failed: 2 });
+});
+
+test("where the drive went nothing is made of its copy", async (t) => {
+  const world = new World(t);
+  world.write("file", "x");
+  // That of the kernel's processes stands for a mount that is gone.
+  const { dev } = lstatSync("/proc", { bigint: true });
+  world.open({ deletes: false, drive: dev });
+  t.equal(await faultOf(() => world.look()), "Unavailable");
+  t.notOk(existsSync(dirname(world.copy)));
 });
 
 test("a disk that goes while it is looked at takes nothing of the copy along", async (t) => {
