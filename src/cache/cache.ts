@@ -16,7 +16,8 @@ import type { PinStore } from "../base/pins.ts";
 import type { Step } from "../base/step.ts";
 import type { PlacedSource } from "./blocks/side-reading.ts";
 import { Disk } from "./disk/disk.ts";
-import { diskFault } from "./disk/faults.ts";
+import { notOfIndex } from "./disk/faults.ts";
+import type { BlockFile } from "./files/block-file.ts";
 import { compareClosed, readClosed, removeClosed, writeClosed } from "./index/closed.ts";
 import { type LevelTable, type Mending, openLevel, untilMended } from "./index/level.ts";
 import type { Books } from "./index/records.ts";
@@ -25,7 +26,7 @@ import { type Report, newReport } from "./report.ts";
 import { readPins } from "./room/retention.ts";
 import type { BlockCheck, BlockCheckOptions } from "./start/check.ts";
 import { removeClones } from "./start/clone.ts";
-import { recover } from "./start/recovery.ts";
+import { listFiles, recover } from "./start/recovery.ts";
 import { Store } from "./store.ts";
 
 export { type OpenKeyValue, openKeyValue } from "./index/key-value.ts";
@@ -103,11 +104,14 @@ async function openStore(
 ): Promise<Cache> {
   const { table, mending } = index;
   const { log } = needs;
+  await using parts = new AsyncDisposableStack();
   const blocks = join(needs.directory, "blocks");
   const report = newReport();
   report.mending = mending;
   if (mending !== "none") log.error("cache.index-damaged", { mending });
-  const recovered = await recover({ directory: blocks, table, report, log });
+  const files = await listFiles(blocks);
+  parts.defer(() => closeAll(files));
+  const recovered = await recover({ files, table, report, log });
   const closed = await readClosed(needs.directory);
   const compared = compareClosed(closed, recovered);
   report.indexStale ||= compared.indexStale;
@@ -122,22 +126,27 @@ async function openStore(
       last: Math.max(recovered.books?.journalLast ?? 0, closed?.journalLast ?? 0),
     },
   );
+  parts.defer(() => journal.close());
   report.corruptRecords += findings.corrupt;
   report.cutOffRecords += findings.lost;
   if (findings.corrupt + findings.lost > 0) log.error("cache.journal-cut", { ...findings });
   const pins = await readPins(needs.directory);
   const store = new Store(
     { ...needs, blocks, disk, table, journal, report, recovered, pins },
-    { ...options, release: (books) => leave(needs.directory, books) },
+    {
+      ...options,
+      settled: () => removeClosed(needs.directory),
+      release: (books) => leave(needs.directory, books),
+    },
   );
-  try {
-    await store.settleIn();
-  } catch (cause) {
-    await journal.close();
-    throw cause;
-  }
-  await removeClosed(needs.directory);
+  await store.settleIn();
+  // They are the store's to close.
+  parts.move();
   return store;
+}
+
+async function closeAll(files: ReadonlyMap<number, BlockFile>): Promise<void> {
+  for (const file of files.values()) await file.close();
 }
 
 /** A close that failed leaves no word of what should be there. */
@@ -174,7 +183,7 @@ async function openIndex(directory: string, least: Mending): ReturnType<typeof o
     return opened;
   } catch (cause) {
     await opened.table.close();
-    throw diskFault(cause, "cache.open", directory);
+    throw notOfIndex(cause, "cache.open", directory);
   }
 }
 

@@ -4,7 +4,7 @@ import type { PutOptions, RoundOptions, Sequence, StoreUsage } from "../base/blo
 import { type Sweep, type UploadRound, unknownSlot } from "../base/blocks.ts";
 import type { CidFilter } from "../base/cid-filter.ts";
 import type { Clock } from "../base/clock.ts";
-import { HiveError, assert, isFault } from "../base/errors.ts";
+import { HiveError, assert } from "../base/errors.ts";
 import type { ByteRange } from "../base/filesystem.ts";
 import type { Cid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
@@ -16,6 +16,7 @@ import type { Cache } from "./cache.ts";
 import { Durable } from "./commits/durable.ts";
 import { Rounds } from "./commits/rounds.ts";
 import type { Disk } from "./disk/disk.ts";
+import { notOfIndex } from "./disk/faults.ts";
 import { BlockLog } from "./files/block-log.ts";
 import { type BlockEntry, marks } from "./files/entry.ts";
 import { holdsHeader } from "./files/frame.ts";
@@ -53,6 +54,8 @@ interface Options {
   readonly limitBytes: number;
   readonly dirtyBytesMax?: number;
   readonly fullWaitMs?: number;
+  /** What to do once all that was found is durable. */
+  readonly settled: () => Promise<void>;
   /** What to do last of all. */
   readonly release: (books: Books | undefined) => Promise<void>;
 }
@@ -373,12 +376,11 @@ export class Store implements Cache {
   async settleIn(): Promise<void> {
     try {
       await this.#durable.settleIn();
+      await this.#options.settled();
     } catch (cause) {
       await this.#log.close();
-      // What the index is mended for is Corrupt; that block files take nothing is no fault of its.
-      const isTheirs = this.#log.failure !== undefined && isFault(cause, "Corrupt");
-      if (!isTheirs) throw cause;
-      throw new HiveError("Unavailable", "cache.open", this.#log.directory, { cause });
+      if (this.#log.failure === undefined) throw cause;
+      throw notOfIndex(cause, "cache.open", this.#log.directory);
     }
     this.#space.fit();
   }

@@ -28,9 +28,9 @@ interface Situation {
 export async function bringBack(
   cache: Cache, node: NodeDuties, situation: Situation,
 ): Promise<string | undefined> {
-  const { clock, log, isNew } = situation;
+  const { clock, log, isNew, directory } = situation;
   if (cache.report().rootLost) {
-    throw new HiveError("Corrupt", "drive.open", "the local store lost its root; hive recover");
+    throw new HiveError("Corrupt", "drive.store", `${directory} has lost its newest root`);
   }
   const here = cache.root();
   if (here !== undefined) await refuseSetBack(here, node, situation);
@@ -70,5 +70,5 @@ async function refuseSetBack(
   const isSetBack = other !== undefined && isOlderRoot({ root, other }, treeSecret);
   if (!isSetBack) return;
   const words = "holds an older state than this machine has told peers: is it from a backup?";
-  throw new HiveError("Corrupt", "drive.set-back", `${directory} ${words}`);
+  throw new HiveError("Corrupt", "drive.store", `${directory} ${words}`);
 }

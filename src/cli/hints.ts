@@ -78,7 +78,7 @@ const hints: readonly Hint[] = [
     },
   ]),
   {
-    op: "drive.set-back",
+    op: "drive.store",
     hint: "move it away, and hive mount brings back what peers have; it stays as it is there",
   },
   ...["cache", "dag", "drive", "tree"].map((op): Hint => ({

@@ -3,9 +3,10 @@
  * wrong byte is read, `hive status` says it, and the next mount brings back what peers have. Or an
  * older one is put in its place: it is not mounted, and takes nothing back that peers have.
  */
-import { cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "tap";
+import { type Test, test } from "tap";
 import { type Machine, newMachine, until } from "../support/cli.ts";
 import { shell } from "../support/small-disk.ts";
 
@@ -53,14 +54,14 @@ test("a deleted cache is noticed, and peers give back what they had", {
   t.equal(flushed.code, 0, `and the drive goes on to publish: ${flushed.error}`);
 });
 
-test("a cache that was restored alone is not taken for the newest, and peers give back what is", {
+test("a cache that was restored alone, or lost its root, is not mounted; peers give back what is", {
   timeout: 240_000,
 }, async (t) => {
   const machine = newMachine("restored");
   t.teardown(() => machine.end());
   const { mount } = machine;
   const cache = join(machine.home, "state", "cache");
-  const [backup, aside] = [join(machine.home, "backup"), join(machine.home, "aside")];
+  const backup = join(machine.home, "backup");
   await machine.must(t, ["mount", mount, "--swarm", "6"]);
   await shell(`echo before > ${mount}/old`);
   await machine.must(t, ["flush", "--timeout", "120"]);
@@ -73,15 +74,39 @@ test("a cache that was restored alone is not taken for the newest, and peers giv
 
   rmSync(cache, { recursive: true });
   cpSync(backup, cache, { recursive: true });
-  const refused = await machine.hive(["mount", mount]);
-  t.not(refused.code, 0);
-  t.match(refused.error, /cache holds an older state than this machine has told peers/);
-  t.match(refused.error, /hint: move it away/);
-  renameSync(cache, aside);
-  const mounted = await machine.must(t, ["mount", mount]);
-  t.match(mounted.error, /what peers have is back/);
+  await refusedUntilMoved(t, machine, /cache holds an older state than this machine has told peers/);
+  t.equal((await shell(`cat ${mount}/old ${mount}/new`, { seconds: 60 })).out, "changed\nafter\n");
+  await machine.must(t, ["unmount"]);
+
+  loseRoot(cache);
+  await refusedUntilMoved(t, machine, /cache has lost its newest root/);
   t.equal((await shell(`cat ${mount}/old ${mount}/new`, { seconds: 60 })).out, "changed\nafter\n");
 });
+
+async function refusedUntilMoved(t: Test, machine: Machine, why: RegExp): Promise<void> {
+  const refused = await machine.hive(["mount", machine.mount]);
+  t.not(refused.code, 0);
+  t.match(refused.error, why);
+  t.match(refused.error, /hint: move it away/);
+  const cache = join(machine.home, "state", "cache");
+  renameSync(cache, mkdtempSync(join(machine.home, "aside-")));
+  const mounted = await machine.must(t, ["mount", machine.mount]);
+  t.match(mounted.error, /what peers have is back/);
+}
+
+/** It is in the index, and in a frame of kind 1 for each commit. */
+function loseRoot(cache: string): void {
+  rmSync(join(cache, "index"), { recursive: true });
+  const magic = Buffer.from("HvB\x01", "latin1");
+  for (const name of readdirSync(join(cache, "blocks"))) {
+    const path = join(cache, "blocks", name);
+    const bytes = readFileSync(path);
+    for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) {
+      if (bytes[at + 4] === 1) bytes[at + 60] = (bytes[at + 60] as number) ^ 1;
+    }
+    writeFileSync(path, bytes);
+  }
+}
 
 test("without peers nothing can come back, and the mount says so", {
   timeout: 60_000,

@@ -118,6 +118,34 @@ for (const [name, kind] of [["closed", undefined], ["pins", "Unavailable"]] as c
   });
 }
 
+for (const [call, ending] of [
+  ["readdir", "/blocks"], ["readdir", "/journal"], ["stat", ".blocks"], ["writeFile", "/pid"], ["rm", "/closed"],
+] as const) {
+  test(`${call} of ${ending} that fails is no reason to begin the index anew`, async (t) => {
+    await using made = await temporaryCache();
+    await made.store.put(first.cid, first.bytes);
+    await made.store.commit(Buffer.from("root"), 0);
+    await made.store.close();
+    const openFiles = readdirSync("/proc/self/fd").length;
+    const right = promises[call];
+    const failing = async (...asked: unknown[]): Promise<unknown> => {
+      if (String(asked[0]).endsWith(ending)) throw inputOutputError();
+      return Reflect.apply(right, promises, asked);
+    };
+    Object.assign(promises, { [call]: failing });
+    syncBuiltinESMExports();
+    const fault = await attempt(() => openIn(made.directory));
+    Object.assign(promises, { [call]: right });
+    syncBuiltinESMExports();
+    t.ok(isFault(fault, "Unavailable"), String(fault));
+    t.equal(readdirSync("/proc/self/fd").length, openFiles, "no file stays open");
+    t.strictSame(readdirSync(made.directory).filter((one) => one.includes("damaged")), []);
+    const store = await made.reopen();
+    t.match(store.report(), { mending: "none", rebuiltBlocks: 0 });
+    t.same(await store.get(first.cid), first.bytes);
+  });
+}
+
 for (const isPutAgain of [false, true]) {
   const how = isPutAgain ? "is put again" : "the disk comes to itself";
   test(`what no peer has and the disk does not give is here again once ${how}`, async (t) => {

@@ -54,6 +54,18 @@ test("a truncated block file loses its tail only, and says so", async (t) => {
   t.ok(root.equals(store.root() ?? Buffer.alloc(0)));
 });
 
+test("a block whose last bytes alone are cut off is lost, and told, too", async (t) => {
+  await using made = await temporaryCache();
+  const { cid, bytes } = blocks[0] as Sample;
+  await made.store.put(cid, bytes);
+  const store = await made.reopen(async (directory) => {
+    const { path, size } = await blockFile(directory);
+    await truncate(path, size - 10);
+  });
+  t.equal(store.report().lostBlocks, 1);
+  t.ok(isFault(await attempt(() => store.get(cid)), "Corrupt"));
+});
+
 test("garbage behind the last frame, as a crash leaves it, disturbs nobody", async (t) => {
   await using made = await filled();
   const store = await made.reopen(async (directory) => {

@@ -20,6 +20,15 @@ export function diskFault(cause: unknown, op: string, subject: string): HiveErro
   return new HiveError(kindOf(cause), op, subject, { cause });
 }
 
+/**
+ * The same where it is no fault of the index: Corrupt has that mended, and begun anew in the end,
+ * which would help nobody here and cost what only it knows.
+ */
+export function notOfIndex(cause: unknown, op: string, subject: string): HiveError {
+  const fault = diskFault(cause, op, subject);
+  return isFault(fault, "Corrupt") ? new HiveError("Unavailable", op, subject, { cause }) : fault;
+}
+
 /** The disk may take it later: there is room again, or it may be written again. */
 export function mayHeal(failure: HiveError): boolean {
   return isFault(failure, "NoSpace", "ReadOnly", "Denied", "Busy");

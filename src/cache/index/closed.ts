@@ -5,7 +5,7 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, isFault } from "../../base/errors.ts";
-import { diskFault } from "../disk/faults.ts";
+import { diskFault, notOfIndex } from "../disk/faults.ts";
 import {
   type Books, type CommitRecord, booksKey, checkedValue, encodeBooks, parseBooks, withCheck,
 } from "./records.ts";
@@ -29,7 +29,9 @@ export async function readClosed(directory: string): Promise<Books | undefined> 
 
 /** From here on the cache is another one. */
 export async function removeClosed(directory: string): Promise<void> {
-  await rm(fileIn(directory), { force: true });
+  await rm(fileIn(directory), { force: true }).catch((cause: unknown) => {
+    throw notOfIndex(cause, "cache.open", directory);
+  });
 }
 
 /** How what is there compares with what was: nobody wrote in between. */

@@ -9,7 +9,7 @@ import type { Sequence } from "../../base/blocks.ts";
 import { assert, codeOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
-import { diskFault } from "../disk/faults.ts";
+import { diskFault, notOfIndex } from "../disk/faults.ts";
 import { syncDirectory } from "../disk/pieces.ts";
 import { type GroupRecord, JournalFile } from "./journal-file.ts";
 import { fileHeaderBytes, recordHeaderBytes } from "./journal-frame.ts";
@@ -217,7 +217,7 @@ export async function listJournalFiles(directory: string): Promise<JournalFile[]
     return files;
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return [];
-    throw diskFault(cause, "cache.open", directory);
+    throw notOfIndex(cause, "cache.open", directory);
   }
 }
 

@@ -3,9 +3,10 @@
  * is cut off for good. The first format's records lay in LevelDB: until they are committed they
  * count as the earliest file.
  */
-import { HiveError, isFault } from "../../base/errors.ts";
+import { isFault } from "../../base/errors.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Disk } from "../disk/disk.ts";
+import { notOfIndex } from "../disk/faults.ts";
 import type { LevelTable } from "../index/level.ts";
 import { checkedValue, journalKeys, parseJournalKey } from "../index/records.ts";
 import type { JournalFile } from "./journal-file.ts";
@@ -61,9 +62,7 @@ export async function openJournal(
     if (judged.isCut) await disk.orWithReserve(() => pool.cutAt(judged.last + 1));
   } catch (cause) {
     await pool.close();
-    // What the index is mended for is Corrupt; this is no fault of its.
-    if (!isFault(cause, "Corrupt")) throw cause;
-    throw new HiveError("Unavailable", "cache.journal", directory, { cause });
+    throw notOfIndex(cause, "cache.journal", directory);
   }
   const journal = new Journal({ table, files: pool }, { last: judged.last, runs });
   const { lost } = judged;

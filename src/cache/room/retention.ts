@@ -9,13 +9,13 @@ import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { unknownSlot } from "../../base/blocks.ts";
 import { CidFilter } from "../../base/cid-filter.ts";
-import { HiveError, codeOf, isFault } from "../../base/errors.ts";
+import { HiveError, codeOf } from "../../base/errors.ts";
 import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PinJudgement, PinRoom, PinStore } from "../../base/pins.ts";
 import type { Reading } from "../blocks/reading.ts";
 import type { Rounds } from "../commits/rounds.ts";
-import { diskFault } from "../disk/faults.ts";
+import { diskFault, notOfIndex } from "../disk/faults.ts";
 import { syncDirectory } from "../disk/pieces.ts";
 import { type BlockEntry, marks } from "../files/entry.ts";
 import { headerBytes } from "../files/frame.ts";
@@ -38,10 +38,7 @@ export async function readPins(directory: string): Promise<Uint8Array | undefine
     return await readFile(fileIn(directory));
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return undefined;
-    const fault = diskFault(cause, "cache.open", directory);
-    // What the index is mended for is Corrupt; this is no fault of its.
-    if (!isFault(fault, "Corrupt")) throw fault;
-    throw new HiveError("Unavailable", "cache.open", fileIn(directory), { cause });
+    throw notOfIndex(cause, "cache.open", fileIn(directory));
   }
 }
 

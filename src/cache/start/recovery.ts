@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { HiveError } from "../../base/errors.ts";
 import type { Cid } from "../../base/ids.ts";
 import type { Log } from "../../base/log.ts";
-import { diskFault } from "../disk/faults.ts";
+import { notOfIndex } from "../disk/faults.ts";
 import { BlockFile } from "../files/block-file.ts";
 import { fileName, parseFileName } from "../files/block-log.ts";
 import { BlockEntry, marks } from "../files/entry.ts";
-import type { Frame } from "../files/frame.ts";
+import { type Frame, headerBytes } from "../files/frame.ts";
 import { scanFile } from "../files/scan.ts";
 import { Catalog } from "../index/catalog.ts";
 import type { LevelTable } from "../index/level.ts";
@@ -37,14 +37,15 @@ export interface Recovered {
 }
 
 interface Needs {
-  readonly directory: string;
   readonly table: LevelTable;
   readonly report: Report;
   readonly log: Log;
+  /** By their numbers, as `listFiles` found them. */
+  readonly files: ReadonlyMap<number, BlockFile>;
 }
 
 export async function recover(needs: Needs): Promise<Recovered> {
-  const files = await listFiles(needs.directory);
+  const { files } = needs;
   const catalog = new Catalog();
   const complete = await loadIndex(needs, { catalog, files });
   const root = await checkedGet(needs, rootKey);
@@ -83,7 +84,8 @@ function newer(
   return other.number > one.number ? other : one;
 }
 
-async function listFiles(directory: string): Promise<Map<number, BlockFile>> {
+/** The block files of a directory: whoever has them reads some, and closes them. */
+export async function listFiles(directory: string): Promise<Map<number, BlockFile>> {
   const files = new Map<number, BlockFile>();
   try {
     for (const name of (await readdir(directory)).sort()) {
@@ -93,7 +95,7 @@ async function listFiles(directory: string): Promise<Map<number, BlockFile>> {
       files.set(number, new BlockFile({ number, path, sizeBytes: (await stat(path)).size }));
     }
   } catch (cause) {
-    throw diskFault(cause, "cache.open", directory);
+    throw notOfIndex(cause, "cache.open", directory);
   }
   return files;
 }
@@ -124,7 +126,7 @@ async function loadIndex(needs: Needs, tables: Tables): Promise<boolean> {
 
 function load(needs: Needs, { catalog, files }: Tables, cid: Cid, place: Place): void {
   const file = files.get(place.file);
-  const end = place.offsetBytes + place.lengthBytes;
+  const end = place.offsetBytes + headerBytes + place.lengthBytes;
   const entry = new BlockEntry({
     cid,
     lengthBytes: place.lengthBytes,

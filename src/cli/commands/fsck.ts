@@ -90,7 +90,8 @@ function hints({ repaired, problems, losses, left, elsewhere, givenUp }: FsckRep
   const found: string[] = [];
   if (!repaired && problems > left) found.push("hive fsck --repair mends what can be mended");
   if (losses > 0) {
-    found.push("what was published before may be whole with the peers: hive recover, elsewhere");
+    found.push("what was published before may be whole with the peers: hive recover, elsewhere; " +
+      "or hive mount here, once the folder of the local store was moved away");
   }
   if (left > 0) {
     found.push("blocks neither here nor in the books may come back with the books of a backup; " +
