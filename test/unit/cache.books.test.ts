@@ -1,5 +1,5 @@
 /** Books on a disk that lies: each value is what was put, or its loss is told; old books stay readable. */
-import { cp, mkdtemp, open, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, open, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
@@ -75,6 +75,16 @@ test("a table that a crash left unfinished is no damage", async (t) => {
   await using books = await openKeyValue(directory);
   t.equal(books.mending, "none");
   t.strictSame(await all(books), many);
+});
+
+test("what a repair sets aside can be deleted by whoever owns it", async (t) => {
+  const directory = await directoryFor(t);
+  await fill(directory);
+  for (const _time of ["makes it", "opens it again"]) {
+    await (await openLevel(directory, "repaired")).table.close();
+  }
+  const { mode } = await stat(join(directory, "lost"));
+  t.equal(mode & 0o777, 0o700);
 });
 
 test("random bits flipped in LevelDB's tables never make a wrong value, nor a loss that is not told", async (t) => {

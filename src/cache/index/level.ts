@@ -238,7 +238,9 @@ async function setAside(location: string): Promise<void> {
 }
 
 async function narrowModes(location: string): Promise<void> {
-  const names = await readdir(location);
+  const inside = await readdir(location, { withFileTypes: true });
   // Those that a compaction takes away meanwhile need no narrowing.
-  await Promise.allSettled(names.map((name) => chmod(join(location, name), 0o600)));
+  await Promise.allSettled(inside.map((one) => {
+    return chmod(join(location, one.name), one.isDirectory() ? 0o700 : 0o600);
+  }));
 }

@@ -119,8 +119,10 @@ async function loadIndex(needs: Needs, tables: Tables): Promise<boolean> {
   if (strange.length > 0) {
     await needs.table.batch(strange.map((key) => ({ type: "del", key })), { sync: true });
   }
-  const corrupt = needs.report.corruptRecords;
+  const { corruptRecords: corrupt, lostBlocks } = needs.report;
   if (corrupt > 0) needs.log.error("cache.index-corrupt", { entries: corrupt });
+  // By number: a file has thousands.
+  if (lostBlocks > 0) needs.log.error("cache.blocks-lost", { blocks: lostBlocks });
   return corrupt === 0;
 }
 
@@ -139,15 +141,14 @@ function load(needs: Needs, { catalog, files }: Tables, cid: Cid, place: Place):
     return;
   }
   catalog.add(entry, undefined, 0);
-  if (place.dirty) reportLost(needs, entry);
+  if (place.dirty) countLost(needs, entry);
   else catalog.remove(entry);
 }
 
-/** It stays in the books, so that whoever asks hears Corrupt, until it is put again. */
-function reportLost(needs: Needs, entry: BlockEntry): void {
+/** It stays in the books, so that whoever asks hears of it, until peers or a put bring it back. */
+function countLost({ report }: Needs, entry: BlockEntry): void {
   entry.marks |= marks.broken;
-  needs.report.lostBlocks++;
-  needs.log.error("cache.block-lost", { cid: entry.cid, lengthBytes: entry.lengthBytes });
+  report.lostBlocks++;
 }
 
 async function checkedGet(needs: Needs, key: Buffer): Promise<Buffer | undefined> {

@@ -60,7 +60,7 @@ const mountMsMax = 120_000;
 const tearFlushesMax = 64;
 /** A machine on which nothing is acknowledged within this time is killed all the same. */
 const warmMsMax = 10_000;
-const damageWords = /cache\.(index-\w+|journal-cut|rebuilt|block-lost|block-corrupt)/g;
+const damageWords = /cache\.(index-\w+|journal-cut|rebuilt|blocks-lost|block-corrupt)/g;
 
 export class CrashSeries {
   readonly #machine: Machine;
