@@ -185,7 +185,7 @@ test("lost shards are brought back by who may verify, without a key, while the o
 
 test("what verifiers are told has the bytes that it always had", async (t) => {
   const { written, maker, reader, grant, record, wrong } =
-    letterVectors("sharing-watch.json", random);
+    letterVectors("sharing-verifiers.json", random);
   t.equal(maker.share, written.folder);
   t.equal(verifiersIdOf(maker.drive.shareSecret, maker.share), written.share);
   t.equal(grant.gives, "verify");
