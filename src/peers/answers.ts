@@ -3,31 +3,24 @@
  * is told who asks. A certificate counts when the drive's key signed it for the very peer whose
  * key the connection proved, and only until it expires.
  */
-import type { Clock } from "../base/clock.ts";
 import type { DeviceHost } from "../base/devices.ts";
 import { HiveError, unreachable } from "../base/errors.ts";
 import type { GuardHost } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
-import type { LedgerHost } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
-import type { Requester, ShardHost } from "../base/network.ts";
+import type { Requester } from "../base/network.ts";
 import type { DeviceCertificate, Offer } from "../base/records.ts";
 import type { ShareHost } from "../base/sharing.ts";
 import { parseDeviceCertificate, parseOffer } from "../crypt/records.ts";
 import type { Book } from "./acquaintance/book.ts";
 import type { Stranger } from "./answering/strangers.ts";
+import type { PeersNeeds } from "./peers.ts";
 import type { Pass } from "./wire/invite.ts";
 import { type Request, encodeList, encodeOwnerRecords, parseHello } from "./wire/message.ts";
 
-export interface AnswerNeeds {
-  readonly clock: Clock;
-  readonly host: ShardHost;
-  readonly ledger: LedgerHost | undefined;
-  readonly guardian: GuardHost | undefined;
-  readonly sharing: ShareHost | undefined;
-  readonly devices: DeviceHost | undefined;
-  /** Whether the owner shut this device out, whatever certificate it has. */
-  readonly isRemoved: ((certificate: DeviceCertificate) => boolean) | undefined;
+export interface AnswerNeeds extends Pick<
+  PeersNeeds, "clock" | "host" | "ledger" | "guardian" | "sharing" | "devices" | "isRemoved"
+> {
   readonly book: Book;
   /** This node's own offer, as it is now. */
   readonly offer: () => Offer;

@@ -13,10 +13,11 @@ import { describe } from "../base/log.ts";
 import type { CallOptions, KnownPeer } from "../base/network.ts";
 import type { Head, Manifest, Offer } from "../base/records.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
-import { parseOffer, signOffer } from "../crypt/records.ts";
+import { parseOffer } from "../crypt/records.ts";
 import { Beginning } from "./acquaintance/beginning.ts";
 import { Book } from "./acquaintance/book.ts";
 import { Exchange } from "./acquaintance/exchange.ts";
+import { OwnOffer, isFull } from "./acquaintance/own-offer.ts";
 import { Presence } from "./acquaintance/presence.ts";
 import { Ranging } from "./acquaintance/range.ts";
 import type { Door } from "./answering/door.ts";
@@ -47,7 +48,6 @@ export class Hub extends ShardCalls implements Peers {
   readonly step: Exchange;
   readonly ranging: Ranging;
   readonly #needs: PeersNeeds;
-  readonly #options: PeersOptions;
   readonly #keys: PeerKeys;
   readonly #node: Node;
   readonly #book: Book;
@@ -59,15 +59,14 @@ export class Hub extends ShardCalls implements Peers {
   readonly #presence: Presence;
   readonly #beginning: Beginning;
   readonly #meter: Meter;
+  readonly #ownOffer: OwnOffer;
   readonly #closing = new AbortController();
   #discovering = 0;
-  #offer: Offer | undefined;
   #ipfs: Promise<Ipfs> | undefined;
 
   constructor(needs: PeersNeeds, options: PeersOptions, own: Own) {
     super();
     this.#needs = needs;
-    this.#options = options;
     this.#keys = own.keys;
     this.#node = own.node;
     this.#door = own.door;
@@ -80,21 +79,13 @@ export class Hub extends ShardCalls implements Peers {
     });
     const shared = { ...needs, ...own, meter: this.#meter };
     this.ranging = new Ranging({ ...shared, places: needs.places, world: needs.world }, options);
+    const ownOffer = new OwnOffer({ ...shared, addresses: () => this.addresses() }, options);
+    this.#ownOffer = ownOffer;
+    const told = { ...needs, book: this.#book, offer: () => ownOffer.now() };
     this.#answers = new Answers({
-      clock: needs.clock,
-      host: needs.host,
-      ledger: needs.ledger,
-      guardian: needs.guardian,
-      sharing: needs.sharing,
-      devices: needs.devices,
-      isRemoved: needs.isRemoved,
-      book: this.#book,
-      offer: () => this.#ownOffer(),
-      isPass: (pass) => isPass(this.#keys.privateKeyRaw, pass, this.#needs.clock.now()),
+      ...told, isPass: (pass) => isPass(own.keys.privateKeyRaw, pass, needs.clock.now()),
     });
-    const presence = new Presence({
-      ...needs, book: this.#book, node: own.node, offer: () => this.#ownOffer(),
-    });
+    const presence = new Presence({ ...told, node: own.node });
     this.#presence = presence;
     const connections = () => this.#node.getConnections().length;
     this.#beginning = new Beginning({
@@ -108,7 +99,7 @@ export class Hub extends ShardCalls implements Peers {
       presence,
       linkTo: (peer) => this.link(peer),
       connections,
-      renewOffer: () => void this.#ownOffer(),
+      renewOffer: () => void ownOffer.now(),
       drop: (peer) => this.#drop(peer),
     });
   }
@@ -134,7 +125,7 @@ export class Hub extends ShardCalls implements Peers {
   }
 
   offer(): Offer {
-    return this.#ownOffer();
+    return this.#ownOffer.now();
   }
 
   addresses(): readonly string[] {
@@ -288,7 +279,7 @@ export class Hub extends ShardCalls implements Peers {
   #greeting(pass: Pass | undefined) {
     const certificates = this.#needs.certificates().slice(0, limits.peers.certificatesMax);
     const said = certificates.map((one) => `${one.owner}/${one.issuedAtMs}`);
-    const offer = this.#ownOffer();
+    const offer = this.#ownOffer.now();
     // Whoever has no room any more, or has some again, says so before it is due.
     const room = [offer.quotaBytes, isFull(offer)];
     const version = [...said, pass?.expiresAtMs ?? "", ...room].join(" ");
@@ -307,25 +298,6 @@ export class Hub extends ShardCalls implements Peers {
     });
   }
 
-  /** Signed anew when its addresses or its time say so. */
-  #ownOffer(): Offer {
-    const suffix = `/p2p/${this.self}`;
-    const plain = this.addresses().map((address) => address.replace(suffix, ""));
-    const addresses = plain.filter(isPlainAddress).slice(0, limits.peers.offerAddressesMax);
-    const nowMs = this.#needs.clock.now();
-    const known = this.#offer;
-    const space = this.#needs.host.space();
-    const stale = known === undefined ||
-      Math.abs(nowMs - known.atMs) > limits.peers.offerRefreshMs ||
-      known.quotaBytes !== space.quotaBytes || isFull(known) !== isFull(space) ||
-      known.addresses.join() !== addresses.join();
-    if (!stale) return known;
-    const { household, country, version } = this.#options;
-    const claims = { household, country, ...(version === undefined ? {} : { version }) };
-    this.#offer = signOffer(this.#keys, { atMs: nowMs, ...claims, addresses, ...space });
-    return this.#offer;
-  }
-
   #drop(peer: PeerId): void {
     const reason = new HiveError("TimedOut", "peers.drop", peer);
     for (const one of this.#node.getConnections(peerIdFromString(peer))) one.abort(reason);
@@ -339,8 +311,4 @@ export class Hub extends ShardCalls implements Peers {
       this.#needs.log.debug("peer.unreachable", { fault: describe(error) });
     }
   }
-}
-
-function isFull({ freeBytes }: Pick<Offer, "freeBytes">): boolean {
-  return freeBytes === 0;
 }
