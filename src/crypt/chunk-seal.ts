@@ -12,7 +12,7 @@ import { HiveError, assert } from "../base/errors.ts";
 import { type Cid, cidOf, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { BufferPool } from "../base/machine/pool.ts";
-import { openOnce, sealOnce, sealOnceHeaderBytes, sealOnceOverheadBytes } from "./aead.ts";
+import { openOnce, sealOnce, sealOnceOverheadBytes } from "./aead.ts";
 import { chunkKey, keyBytes } from "./keys.ts";
 import { type SealAddon, quickAddon } from "./seal-addon.ts";
 import { preferredSuite, suiteBytes } from "./suite.ts";

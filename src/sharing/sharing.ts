@@ -11,7 +11,7 @@ import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { AddedView } from "../base/devices.ts";
 import { HiveError, isFault } from "../base/errors.ts";
-import type { Cid, GroupId, OwnerId, PeerId, PersonId, ShareId } from "../base/ids.ts";
+import type { Cid, GroupId, OwnerId, PeerId, PersonId } from "../base/ids.ts";
 import { isOnline } from "../base/known-peers.ts";
 import type { Log } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";

@@ -9,7 +9,7 @@ import type { Standing } from "../guard/log.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import type { SegmentBooks, SegmentState } from "./books.ts";
 import type { Devices } from "./devices/devices.ts";
-import type { Giving, Groups } from "./groups/groups.ts";
+import type { Giving } from "./groups/groups.ts";
 import type { GroupDrift } from "./groups/law.ts";
 import type { LogNeeds } from "./groups/logs.ts";
 import type { Placer } from "./groups/place.ts";

@@ -5,7 +5,7 @@
  * on from above and stops at the first thing that must never be.
  */
 import { createHash } from "node:crypto";
-import type { Accepted, Pledge, Replacement, Vote } from "../../src/base/guard.ts";
+import type { Pledge, Replacement, Vote } from "../../src/base/guard.ts";
 import type { BaseId, EntryId, GroupId, OwnerId, PeerId } from "../../src/base/ids.ts";
 import type { KnownPeer } from "../../src/base/network.ts";
 import { type ErasureClass, type Manifest, type Offer, erasureClasses }

@@ -1,7 +1,7 @@
 /** Sealing: equal to a second implementation, refusing every bent bit, and telling nothing. */
 import { createHmac } from "node:crypto";
 import { gcm } from "@noble/ciphers/aes.js";
-import { chacha20poly1305, hchacha, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { chacha20poly1305, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { test } from "tap";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { type Suite, openOnce, openRecord } from "../../src/crypt/aead.ts";

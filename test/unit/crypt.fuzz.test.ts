@@ -12,8 +12,6 @@ import { encodeKeyFile, keyFileNeedsPassphrase, openKeyFile } from "../../src/cr
 import { merklePath, merkleTreeOf, rootFromPath, shardIdOf } from "../../src/crypt/merkle.ts";
 import { peerKeysOf, publicKeyOfPeer } from "../../src/crypt/peer-key.ts";
 import { parsers } from "../support/record-parsers.ts";
-import { parseOffer, parseReceipt, parseRelease } from "../../src/crypt/records.ts";
-import { parseSegmentRecord } from "../../src/crypt/records.ts";
 import { sha256 } from "../../src/crypt/sha256.ts";
 import { seedOfWords, wordsOfSeed } from "../../src/crypt/words.ts";
 import { outcomeOf } from "../support/faults.ts";

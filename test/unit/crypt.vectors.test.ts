@@ -14,8 +14,6 @@ import { chunkKey, deriveKey } from "../../src/crypt/keys.ts";
 import { merklePath, merkleTreeOf, rootFromPath, shardIdOf } from "../../src/crypt/merkle.ts";
 import { peerKeysOf, peerOfPublicKey, publicKeyOfPeer } from "../../src/crypt/peer-key.ts";
 import { parsers } from "../support/record-parsers.ts";
-import { parseOffer, parseReceipt, parseRelease } from "../../src/crypt/records.ts";
-import { parseSegmentRecord } from "../../src/crypt/records.ts";
 import { seedOfWords, wordsOfSeed } from "../../src/crypt/words.ts";
 import { outcomeOf } from "../support/faults.ts";
 

@@ -6,7 +6,7 @@ import { Reader } from "../../src/base/bytes.ts";
 import { type Cid, cidOf, parseCid, parseName } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
-import { type SealedChunk, encodeLink, openChunk, parseLink, sealChunks } from "../../src/dag/chunks.ts";
+import { type SealedChunk, openChunk, parseLink, sealChunks } from "../../src/dag/chunks.ts";
 import { encodeEntry, encodeTableValue, nameKey, parseEntry } from "../../src/dag/entries.ts";
 import { parseTableValue } from "../../src/dag/entries.ts";
 import { type Inode, encodeXattrs, noTree, parseXattrs } from "../../src/dag/inodes.ts";

@@ -11,7 +11,7 @@ import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { signOffer } from "../../src/crypt/records.ts";
 import { encodeFrameStart } from "../../src/peers/wire/frame.ts";
-import { encodeAnswer, encodeHello, encodeList } from "../../src/peers/wire/message.ts";
+import { encodeAnswer, encodeHello } from "../../src/peers/wire/message.ts";
 import { encodeRequest } from "../../src/peers/wire/message.ts";
 import { EvilPeer, send } from "../support/evil-peer.ts";
 import { faultOf } from "../support/faults.ts";

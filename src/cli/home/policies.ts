@@ -3,7 +3,6 @@ import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { PolicyTexts } from "../../base/views/policies.ts";
 import { type PolicyDescription, describePolicy } from "../../hive.ts";
 import type { Home } from "./home.ts";
 

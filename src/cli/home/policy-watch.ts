@@ -4,7 +4,7 @@
  * had stays in force, and the fault, with its line and column, is kept for the status.
  */
 import { existsSync, mkdirSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { PolicyTexts } from "../../base/views/policies.ts";

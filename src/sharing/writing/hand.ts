@@ -15,7 +15,7 @@ import { describe } from "../../base/log.ts";
 import type { DeviceCertificate } from "../../base/records.ts";
 import type { GuestRight, Share } from "../../base/sharing.ts";
 import type { OwnerSigner } from "../../crypt/certificates.ts";
-import type { FolderRight, WriteRight } from "../../crypt/write-right.ts";
+import type { WriteRight } from "../../crypt/write-right.ts";
 import type { SharePayload } from "../records/payload.ts";
 import { Claim } from "./claim.ts";
 import { Kin, type KinNeeds, type OwnPart } from "./kin.ts";

@@ -16,7 +16,7 @@
  */
 import { KiB, Reader, Writer } from "../../base/bytes.ts";
 import { HiveError, assert } from "../../base/errors.ts";
-import { type GroupId, type SegmentId, bytesOfId, parseCid } from "../../base/ids.ts";
+import { type GroupId, type SegmentId, parseCid } from "../../base/ids.ts";
 import { parseGroupId, parseSegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PlaceInSegment } from "../../base/records.ts";

@@ -16,8 +16,7 @@ import type { Random } from "../../base/random.ts";
 import type { Head, Manifest } from "../../base/records.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import { parseHead, signHead } from "../../crypt/records.ts";
-import { type HeadPayload, type ToldStandIn, decodePayload, encodePayload }
-  from "../catalog/catalog-page.ts";
+import { type HeadPayload, decodePayload, encodePayload } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { Roll } from "../roll.ts";

@@ -1,10 +1,9 @@
 /** A round of the uploader: what the cache has to place, less what an earlier life placed. */
-import type { BlockInfo, KeyValue, SlotName, UploadRound } from "../../base/blocks.ts";
+import type { BlockInfo, SlotName, UploadRound } from "../../base/blocks.ts";
 import { type UploadSource, unknownSlot } from "../../base/blocks.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Cid, SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import type { DriveKeys } from "../../crypt/drive.ts";
 import { type SegmentBooks, heldCount } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Groups } from "../groups/groups.ts";
