@@ -46,6 +46,18 @@ test("the code map has every room, and every folder in one, and none that is not
   t.end();
 });
 
+test("the code map names what lies loose beside the folders of a room; in base that is the words themselves", (t) => {
+  const lost = [...rooms.keys()].filter((room) => room !== "base").flatMap((room) => {
+    const [, told = ""] = codeMap.match(new RegExp(`nside \`${room}/\`([^|]*)\\|`)) ?? [];
+    const inRoom = readdirSync(join(source, room), { withFileTypes: true });
+    if (inRoom.every((entry) => entry.isFile())) return [];
+    const loose = inRoom.filter((entry) => entry.isFile()).map(({ name }) => name);
+    return loose.filter((name) => !told.includes(`\`${name}\``)).map((name) => `${room}/${name}`);
+  });
+  t.strictSame(lost, []);
+  t.end();
+});
+
 test("a file that the code map or a comment names is there, and no other can be meant", (t) => {
   const inMap = [...codeMap.matchAll(/`([\w./-]+\.(?:ts|mjs|c|md))`/g)].map(([, name]) => {
     return { by: "README.md", name: name as string };

@@ -6,9 +6,9 @@ import type { Loan, OwnNews } from "../base/devices.ts";
 import type { PeerId } from "../base/ids.ts";
 import { openRoot } from "../dag/root.ts";
 import type { Commits } from "./commit/commit.ts";
+import { Prompt } from "./commit/prompt.ts";
 import type { Merger, StaleListener } from "./merge/merge.ts";
 import type { Brake } from "./past/brake.ts";
-import { Prompt } from "./prompt.ts";
 import type { State } from "./state/state.ts";
 
 export interface DevicePart {

@@ -15,6 +15,7 @@ import { allocate, copyRange } from "./content/ranges.ts";
 import { writeRange } from "./content/writing.ts";
 import { fileOf, readRange, seekRange } from "./looking/content.ts";
 import { directoryOf, findName, nodeOf } from "./looking/names.ts";
+import { volumeStats } from "./looking/volume.ts";
 import { itemAfter } from "./looking/walking.ts";
 import { setAttributes } from "./names/attributes.ts";
 import { link, make, makeNameless } from "./names/making.ts";
@@ -25,7 +26,6 @@ import { getXattr, listXattrs, removeXattr, setXattr } from "./names/xattrs.ts";
 import { Handles } from "./state/handles.ts";
 import type { Node } from "./state/nodes.ts";
 import type { State } from "./state/state.ts";
-import { volumeStats } from "./volume.ts";
 
 const { symlinkBytesMax } = limits.tree;
 

@@ -3,8 +3,8 @@
  * only what is committed can be told. It waits for a silence, so that a burst is told once. While
  * nobody listens it does nothing, and commits come when schedule.ts says so.
  */
-import { limits } from "../base/limits.ts";
-import type { State } from "./state/state.ts";
+import { limits } from "../../base/limits.ts";
+import type { State } from "../state/state.ts";
 
 const { tellRestMs, tellRestMsMax } = limits.devices;
 

@@ -1,8 +1,8 @@
 /** What df shows: the drive's own files, and how much more can be written now. */
-import type { VolumeStats } from "../base/filesystem.ts";
-import { nameBytesMax } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { State } from "./state/state.ts";
+import type { VolumeStats } from "../../base/filesystem.ts";
+import { nameBytesMax } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { State } from "../state/state.ts";
 
 export function volumeStats(state: State): VolumeStats {
   const { dirtyBytes, dirtyBytesMax } = state.needs.store.usage();
