@@ -9,7 +9,7 @@ import { type Ino, type Name, parseName, rootIno } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { RestoreReport } from "../../base/snapshots.ts";
 import { fileType, isFolderMode, typeMask } from "../../dag/inodes.ts";
-import { mayShare, shareFile } from "../content/sharing.ts";
+import { mayShare, shareFile } from "../content/reusing.ts";
 import { nodeAt } from "../looking/walking.ts";
 import { isSame, isSameTree, lastingXattrs, namesIn } from "./comparing.ts";
 import type { Moment } from "./moment.ts";
