@@ -2,9 +2,9 @@
  * The values of the tree's pages: a directory's entries and the inodes of linked files, and the
  * order in which names stand in a directory.
  *
- *   entry        varint length, name | 0, inode, tree (inodes.ts)   the file's only name
- *                                    | 1, varint ino, varint type   one of several names
- *   table value  inode, tree                                        by inode number
+ *   entry        varint length, name | 0, inode, tree (inode-bytes.ts)   the file's only name
+ *                                    | 1, varint ino, varint type    one of several names
+ *   table value  inode, tree                                             by inode number
  *
  * Names are ordered by a 48-bit hash, so that a position in a directory is a number that stays
  * right while names come and go. The key is hash * 16 + slot; the slot tells names of one hash
@@ -17,8 +17,8 @@
 import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Ino, type Name, parseIno, parseName } from "../base/ids.ts";
+import { readInode, readTree, writeInode, writeTree } from "./inode-bytes.ts";
 import { type Inode, type PageTree, isFolderMode, typeMask } from "./inodes.ts";
-import { readInode, readTree, writeInode, writeTree } from "./inodes.ts";
 
 export const slotsPerHash = 16;
 

@@ -1,15 +1,16 @@
 /** Trees of pages against a sorted map, and every parser of dag/ against damaged bytes. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { isFault } from "../../src/base/errors.ts";
 import { Reader } from "../../src/base/bytes.ts";
+import { isFault } from "../../src/base/errors.ts";
 import { type Cid, cidOf, parseCid, parseName } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type SealedChunk, openChunk, parseLink, sealChunks } from "../../src/dag/chunks.ts";
 import { encodeEntry, encodeTableValue, nameKey, parseEntry } from "../../src/dag/entries.ts";
 import { parseTableValue } from "../../src/dag/entries.ts";
-import { type Inode, encodeXattrs, noTree, parseXattrs } from "../../src/dag/inodes.ts";
+import { encodeXattrs, parseXattrs } from "../../src/dag/inode-bytes.ts";
+import { type Inode, noTree } from "../../src/dag/inodes.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { type Page, type PageRoot, emptyRoot, encodePage, openPage } from "../../src/dag/pages.ts";
 import { newPage, pageKey, parsePage, sealPage } from "../../src/dag/pages.ts";

@@ -10,7 +10,8 @@ import { seededRandom } from "../../src/base/random.ts";
 import { personKeysOf } from "../../src/crypt/grants.ts";
 import { type ChunkLink, encodeLink, sealChunks } from "../../src/dag/chunks.ts";
 import { type Entry, encodeEntry, nameKey, parseEntry } from "../../src/dag/entries.ts";
-import { type Inode, type PageTree, type Xattrs, encodeXattrs, fileType, noTree, noXattrs }
+import { encodeXattrs } from "../../src/dag/inode-bytes.ts";
+import { type Inode, type PageTree, type Xattrs, fileType, noTree, noXattrs }
   from "../../src/dag/inodes.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { markOf } from "../../src/dag/marks.ts";

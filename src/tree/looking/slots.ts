@@ -8,7 +8,8 @@
 import type { PolicySlot, SlotName } from "../../base/blocks.ts";
 import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { type Inode, mergedSlot, xattrBytes } from "../../dag/inodes.ts";
+import { xattrBytes } from "../../dag/inode-bytes.ts";
+import { type Inode, mergedSlot } from "../../dag/inodes.ts";
 import { nameOfSlot } from "../../dag/policies.ts";
 import type { Layer } from "../state/layers.ts";
 import type { Home, Live, Node } from "../state/nodes.ts";

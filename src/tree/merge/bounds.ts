@@ -8,7 +8,8 @@
 import { HiveError } from "../../base/errors.ts";
 import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { type Inode, marksOf, xattrBytes } from "../../dag/inodes.ts";
+import { xattrBytes } from "../../dag/inode-bytes.ts";
+import { type Inode, marksOf } from "../../dag/inodes.ts";
 import type { Page } from "../../dag/pages.ts";
 import type { KeyRange } from "../check/pages.ts";
 

@@ -7,7 +7,8 @@
  */
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import { type Inode, type Xattrs, marksOf, xattrBytes } from "../../dag/inodes.ts";
+import { xattrBytes } from "../../dag/inode-bytes.ts";
+import { type Inode, type Xattrs, marksOf } from "../../dag/inodes.ts";
 import type { Seen } from "../../dag/marks.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { Wanted, attempt } from "../attempt.ts";

@@ -5,8 +5,8 @@
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
-import { type Inode, type Xattrs, noXattrs, parseXattrs, setGid, xattrBytes }
-  from "../../dag/inodes.ts";
+import { parseXattrs, xattrBytes } from "../../dag/inode-bytes.ts";
+import { type Inode, type Xattrs, noXattrs, setGid } from "../../dag/inodes.ts";
 import type { Node } from "../state/nodes.ts";
 import { pinXattr } from "../state/pins.ts";
 import { inodeChange, record } from "../state/recording.ts";

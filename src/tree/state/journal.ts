@@ -5,7 +5,7 @@
  *
  *   record  version byte 1 | change ... to the end | sealed as dag/keys.ts says
  *   change  1 where   varint ino | varint parent (0: table of linked files) | varint key
- *           2 inode   inode (dag/inodes.ts) | 0 no name | 1 table
+ *           2 inode   inode (dag/inode-bytes.ts) | 0 no name | 1 table
  *                     | 2, varint parent, varint key, varint length, name | 3 the root
  *           3 bind    varint directory | varint key | varint length, name | varint ino
  *           4 unbind  varint directory | varint key
@@ -14,7 +14,7 @@
  *           7 hole    varint ino | varint index
  *           8 data    varint ino | varint offset | varint length, bytes
  *           9 policies  of the drive, all of them (dag/policies.ts)
- *           10 graft  varint ino | tree (dag/inodes.ts): its pages are these from here on
+ *           10 graft  varint ino | tree (dag/inode-bytes.ts): its pages are these from here on
  *           11 seen   devices (dag/marks.ts): what was told before has all that these had
  *           12 eras   of the drive, all of them (dag/eras.ts)
  */
@@ -24,8 +24,8 @@ import { type Ino, type Name, parseIno } from "../../base/ids.ts";
 import { type ChunkLink, readLink, writeLink } from "../../dag/chunks.ts";
 import { readName } from "../../dag/entries.ts";
 import { type Eras, readEras, writeEras } from "../../dag/eras.ts";
-import { type Inode, type PageTree, readInode, readTree, writeInode, writeTree }
-  from "../../dag/inodes.ts";
+import { readInode, readTree, writeInode, writeTree } from "../../dag/inode-bytes.ts";
+import type { Inode, PageTree } from "../../dag/inodes.ts";
 import { type Seen, readDevices, writeDevices } from "../../dag/marks.ts";
 import { type DrivePolicies, readPolicies, writePolicies } from "../../dag/policies.ts";
 
