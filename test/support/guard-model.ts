@@ -4,7 +4,6 @@
  * Clocks differ; silence is taken for death, wrongly too; an owner comes back now and then. It looks
  * on from above and stops at the first thing that must never be.
  */
-import { createHash } from "node:crypto";
 import type { Pledge, Replacement, Vote } from "../../src/base/guard.ts";
 import type { BaseId, EntryId, GroupId, OwnerId, PeerId } from "../../src/base/ids.ts";
 import type { KnownPeer } from "../../src/base/network.ts";
@@ -20,6 +19,9 @@ import { type Ballot, freshBallot, newcomersBallot, pledged, voted } from "../..
 import { drawGroup } from "../../src/placement/group.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { Agenda } from "./agenda.ts";
+import { GuardWitness, Violation } from "./guard-witness.ts";
+import { QuickDice } from "./quick-dice.ts";
 
 const leaseMs = 60_000;
 const hourMs = 3_600_000;
@@ -27,9 +29,6 @@ const beatMs = 4 * 60_000;
 const deadAfterMs = 25 * 60_000;
 /** Until then a death is fresh. */
 const freshMs = 60 * 60_000;
-
-/** What must never be; the message says where it was. */
-export class Violation extends Error {}
 
 export interface Outcome {
   readonly accepted: number;
@@ -91,26 +90,16 @@ type Message =
       readonly pledges: readonly Pledge[]; readonly offers: readonly Offer[] }
   | { readonly is: "vote"; readonly vote: Vote };
 
-interface Event {
-  readonly atMs: number;
-  readonly act: () => void;
-}
-
 const noBytes = new Uint8Array(0);
 
 export class GuardModel {
-  readonly #dice: Dice;
+  readonly #dice: QuickDice;
   readonly #weather: Weather;
   readonly #class: ErasureClass;
   readonly #policy: Policy;
   readonly #nodes = new Map<PeerId, Node>();
-  readonly #agenda: Event[] = [];
-  /** From above: every vote ever cast, by entry and term; what was accepted, by base and position. */
-  readonly #cast = new Map<string, Set<PeerId>>();
-  readonly #sworn = new Map<string, EntryId>();
-  readonly #chosen = new Map<string, EntryId>();
-  readonly #entries = new Map<EntryId, Replacement>();
-  readonly #standings = new Map<EntryId, Standing>();
+  readonly #agenda = new Agenda();
+  readonly #witness: GuardWitness;
   #owner: Standing;
   #nowMs = 1_764_000_000_000;
   #ids = 0;
@@ -118,7 +107,7 @@ export class GuardModel {
   #refusals = 0;
 
   constructor(seed: string, weather: Weather, classes = ["mirror", "tiny", "tiny", "small"]) {
-    this.#dice = new Dice(`guard model/${seed}`);
+    this.#dice = new QuickDice(`guard model/${seed}`);
     this.#weather = weather;
     const name = classes[this.#dice.below(classes.length)];
     this.#class = erasureClasses.find((one) => one.name === name) as ErasureClass;
@@ -127,6 +116,10 @@ export class GuardModel {
       rules: [{ verb: "forbid", condition: { fact: "country", among: ["XA"] } }],
     };
     for (let at = 0; at < 2 * this.#class.n + 2; at++) this.#addNode(at);
+    this.#witness = new GuardWitness({
+      quorum: quorumOf(this.#class.n), offerOf: (peer) => this.#node(peer).offer,
+      isBarred: ({ country }) => this.#policy.rules.length > 0 && country === "XA",
+    });
     this.#owner = this.#firstManifest();
   }
 
@@ -138,7 +131,7 @@ export class GuardModel {
     if (troubleMs < Infinity) this.#every(troubleMs, () => this.#trouble());
     this.#kill(this.#weather.deaths);
     for (;;) {
-      const event = pop(this.#agenda);
+      const event = this.#agenda.next();
       if (event === undefined || event.atMs > endMs) break;
       this.#nowMs = event.atMs;
       event.act();
@@ -244,8 +237,7 @@ export class GuardModel {
     const id = String(this.#ids++).padStart(64, "0") as EntryId;
     const told = draft(standing, { seat, peer, why: "dead", atMs: this.#nowMs });
     const entry = { ...told, id, by: node.peer, bytes: noBytes };
-    this.#entries.set(id, entry);
-    this.#standings.set(id, standing);
+    this.#witness.drafted(entry, standing);
     return entry;
   }
 
@@ -342,7 +334,7 @@ export class GuardModel {
       isDead: (peer) => this.#isDead(to, peer), isLeaving: () => false,
       isRightful: (one, how) => isRightful(pot, one, how),
     });
-    this.#swear(to.peer, entry, term);
+    this.#witness.swear(to.peer, entry, term);
     if (this.#mayCrash(to)) return;
     const vote = { voter: to.peer, term, entry: entry.id, bytes: noBytes };
     this.#send(to, from.peer, { is: "vote", vote });
@@ -379,7 +371,7 @@ export class GuardModel {
       if (told.log.length <= here.log.length) return;
     } else node.ballot = freshBallot(baseOf(told.manifest));
     node.standing = told;
-    this.#witness(told);
+    this.#witness.believed(told);
   }
 
   // ---- what befalls them
@@ -467,43 +459,6 @@ export class GuardModel {
     }
   }
 
-  // ---- seen from above
-
-  #swear(voter: PeerId, entry: Replacement, term: number): void {
-    const oath = `${entry.base}/${entry.position}/${term}/${voter}`;
-    const before = this.#sworn.get(oath);
-    if (before !== undefined && before !== entry.id) throw new Violation(`${voter} votes twice`);
-    this.#sworn.set(oath, entry.id);
-    const ballots = `${entry.id}/${term}`;
-    const voters = this.#cast.get(ballots) ?? new Set<PeerId>();
-    this.#cast.set(ballots, voters.add(voter));
-    if (voters.size >= quorumOf(this.#class.n)) this.#acceptedFromAbove(entry);
-  }
-
-  /** Whether or not anybody hears of it. */
-  #acceptedFromAbove(entry: Replacement): void {
-    const place = `${entry.base}/${entry.position}`;
-    const before = this.#chosen.get(place);
-    if (before === entry.id) return;
-    if (before !== undefined) throw new Violation(`two entries at ${place}`);
-    this.#chosen.set(place, entry.id);
-    const standing = this.#standings.get(entry.id) as Standing;
-    const others = seatsOf(standing).filter((peer) => peer !== entry.lost);
-    const { household, country } = this.#node(entry.peer).offer;
-    if (others.includes(entry.peer)) throw new Violation("a peer sits twice");
-    const homes = others.map((peer) => this.#node(peer).offer.household);
-    if (homes.includes(household)) throw new Violation(`two members of ${household}`);
-    const isBarred = this.#policy.rules.length > 0 && country === "XA";
-    if (isBarred) throw new Violation(`${entry.peer} is in a country that the policy forbids`);
-  }
-
-  #witness({ log }: Standing): void {
-    for (const { entry } of log) {
-      const place = `${entry.base}/${entry.position}`;
-      if (this.#chosen.get(place) !== entry.id) throw new Violation(`nobody accepted ${place}`);
-    }
-  }
-
   #outcome(): Outcome {
     const seats = new Set<number>();
     for (const node of this.#nodes.values()) {
@@ -515,7 +470,7 @@ export class GuardModel {
     const newest = standings.reduce((a, b) => (isNewer(b, a) ? b : a), this.#owner);
     const leftDead = seatsOf(newest).filter((peer) => this.#node(peer).state === "gone").length;
     return {
-      accepted: this.#chosen.size, manifests: this.#manifests, refusals: this.#refusals,
+      accepted: this.#witness.accepted, manifests: this.#manifests, refusals: this.#refusals,
       leftDead, living: seats.size,
     };
   }
@@ -579,23 +534,7 @@ export class GuardModel {
   }
 
   #after(delayMs: number, act: () => void): void {
-    push(this.#agenda, { atMs: this.#nowMs + delayMs, act });
-  }
-}
-
-/** Quick and good enough to shuffle with (SplitMix32), its start from the seed. */
-class Dice {
-  #state: number;
-
-  constructor(seed: string) {
-    this.#state = createHash("sha256").update(seed).digest().readInt32BE(0);
-  }
-
-  below(bound: number): number {
-    this.#state = (this.#state + 0x9e37_79b9) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 16), 0x21f0_aaad);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a_2d97);
-    return Math.floor((((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32) * bound);
+    this.#agenda.put({ atMs: this.#nowMs + delayMs, act });
   }
 }
 
@@ -604,36 +543,9 @@ function isNewer(one: Standing, other: Standing): boolean {
   return a === b ? one.log.length > other.log.length : a > b;
 }
 
-/** A binary heap by time. */
-function push(heap: Event[], event: Event): void {
-  heap.push(event);
-  for (let at = heap.length - 1; at > 0;) {
-    const parent = (at - 1) >> 1;
-    const [one, other] = [heap[at] as Event, heap[parent] as Event];
-    if (other.atMs <= one.atMs) return;
-    [heap[at], heap[parent]] = [other, one];
-    at = parent;
-  }
-}
-
-function pop(heap: Event[]): Event | undefined {
-  const first = heap[0];
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return first;
-  heap[0] = last;
-  for (let at = 0;;) {
-    const children = [2 * at + 1, 2 * at + 2].filter((child) => child < heap.length);
-    children.sort((a, b) => (heap[a] as Event).atMs - (heap[b] as Event).atMs);
-    const child = children[0];
-    if (child === undefined || (heap[child] as Event).atMs >= (heap[at] as Event).atMs) return first;
-    [heap[at], heap[child]] = [heap[child] as Event, heap[at] as Event];
-    at = child;
-  }
-}
-
 /** The weather of a seed: from a drizzle to what no network would survive. */
 export function weatherOf(seed: number): Weather {
-  const dice = new Dice(`weather/${seed}`);
+  const dice = new QuickDice(`weather/${seed}`);
   return {
     loss: dice.below(30), twice: dice.below(20), delayMsMax: 50 + dice.below(3000),
     troubleMs: (3 + dice.below(20)) * 60_000, deaths: 0, hours: 3, isForgetful: seed % 4 === 0,
