@@ -1,4 +1,4 @@
-/** Runs the chosen benches and prints one table each; see bench-fs, bench-erasure, bench-net. */
+/** Runs the chosen benches and prints one table each; they stand in bench/. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ const stranger = chosen.find((word) => !names.some((name) => name === word));
 if (stranger !== undefined) throw new Error(`no bench ${stranger}: ${names.join(", ")}`);
 
 for (const name of chosen.length > 0 ? chosen : names) {
-  const script = join(import.meta.dirname, `bench-${name}.ts`);
+  const script = join(import.meta.dirname, "bench", `${name}.ts`);
   // A process each: none inherits another's heap, pools or open nodes.
   const ran = spawnSync(process.execPath, [script, ...options], { stdio: "inherit" });
   if (ran.status !== 0) process.exitCode = 1;

@@ -6,7 +6,7 @@
  * Encryption is TLS 1.3 (Node's own) and not Noise. Two processes over loopback on two busy cores,
  * the best of four turns: TLS stores 242 and reads 345 MB/s of full shards and 17,100 small
  * ranges a second, for 7.4 processor seconds per GB of both ends; Noise 220, 300, 9,740 and 8.4;
- * a plain socket 1,730 MB/s. `scripts/bench-net.ts` measures it again.
+ * a plain socket 1,730 MB/s. `scripts/bench/net.ts` measures it again.
  */
 import type { BlockFetcher, KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";

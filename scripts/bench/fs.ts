@@ -8,11 +8,11 @@
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { newMachine } from "../test/support/cli.ts";
-import { fileWorks } from "./bench/files.ts";
-import { type Place, closePlaces, openPlaces } from "./bench/places.ts";
-import { prepareSources, programWorks } from "./bench/programs.ts";
-import { type Work, cpuSecondsOf, dropCaches, gibibytes } from "./bench/work.ts";
+import { newMachine } from "../../test/support/cli.ts";
+import { fileWorks } from "./files.ts";
+import { type Place, closePlaces, openPlaces } from "./places.ts";
+import { prepareSources, programWorks } from "./programs.ts";
+import { type Work, cpuSecondsOf, dropCaches, gibibytes } from "./work.ts";
 
 /** One row: rates by place, NaN where a place could not do the work, and Hive's ratio to ext4. */
 interface Figure {

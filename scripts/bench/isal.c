@@ -1,4 +1,4 @@
-/* ISA-L behind the same door as native/gf256, so that scripts/bench-erasure.ts can time both in
+/* ISA-L behind the same door as native/gf256, so that scripts/bench/erasure.ts can time both in
  * one process on the same buffers. Compiled to a temporary folder; never a part of Hive itself.
  *
  *   version: string        prepare(matrix, columns)        multiply(inputs, outputs)

@@ -3,7 +3,7 @@
  * beside them ISA-L, the reference of the field, where its headers are installed. Counts bytes of
  * data (not of parity) per second, the median of the rounds.
  *
- *   node scripts/bench-erasure.ts [--json]
+ *   node scripts/bench/erasure.ts [--json]
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,16 +11,16 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { MiB, asBuffer } from "../src/base/bytes.ts";
-import { systemClock } from "../src/base/clock.ts";
-import { loadAddonFile } from "../src/base/machine/native.ts";
-import { seededRandom } from "../src/base/random.ts";
-import { addonKernels } from "../src/erasure/addon.ts";
-import type { Code } from "../src/erasure/erasure.ts";
-import type { Kernel } from "../src/erasure/kernel.ts";
-import { generatorRows } from "../src/erasure/matrix.ts";
-import { wasmKernel } from "../src/erasure/wasm.ts";
-import { allocateShards } from "../test/support/aligned-shards.ts";
+import { MiB, asBuffer } from "../../src/base/bytes.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { loadAddonFile } from "../../src/base/machine/native.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { addonKernels } from "../../src/erasure/addon.ts";
+import type { Code } from "../../src/erasure/erasure.ts";
+import type { Kernel } from "../../src/erasure/kernel.ts";
+import { generatorRows } from "../../src/erasure/matrix.ts";
+import { wasmKernel } from "../../src/erasure/wasm.ts";
+import { allocateShards } from "../../test/support/aligned-shards.ts";
 
 export interface ErasureFigure {
   readonly code: string;
@@ -123,7 +123,7 @@ function openIsal(): Contender | undefined {
   const folder = mkdtempSync(join(tmpdir(), "hive-bench-"));
   try {
     const headers = createRequire(import.meta.url).resolve("node-api-headers/package.json");
-    const source = fileURLToPath(new URL("bench-isal.c", import.meta.url));
+    const source = fileURLToPath(new URL("isal.c", import.meta.url));
     const file = join(folder, "isal.node");
     const flags = ["-O3", "-fPIC", "-shared", "-I", join(dirname(headers), "include")];
     spawnSync("cc", [...flags, "-o", file, source, "-lisal"]);

@@ -2,20 +2,20 @@
  * How quick the network is on this machine: two processes over loopback, a plain Node TCP socket
  * beside our protocol over Noise and over TLS, in one run; then what an idle node weighs.
  *
- *   node scripts/bench-net.ts [--json]
+ *   node scripts/bench/net.ts [--json]
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, type Socket, connect, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { KiB, MiB } from "../src/base/bytes.ts";
-import type { PeerId, ShardId } from "../src/base/ids.ts";
-import { limits } from "../src/base/limits.ts";
-import type { ShardHost } from "../src/base/network.ts";
-import type { PeerKeys } from "../src/crypt/peer-key.ts";
-import { parseSegmentRecord, signReceipt } from "../src/crypt/records.ts";
-import { TestDrive, type TestNode, openTestNode } from "../test/support/peer-nodes.ts";
+import { KiB, MiB } from "../../src/base/bytes.ts";
+import type { PeerId, ShardId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import type { ShardHost } from "../../src/base/network.ts";
+import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import { parseSegmentRecord, signReceipt } from "../../src/crypt/records.ts";
+import { TestDrive, type TestNode, openTestNode } from "../../test/support/peer-nodes.ts";
 
 export interface NetFigures {
   readonly plain: { readonly sendMBs: number; readonly receiveMBs: number };
