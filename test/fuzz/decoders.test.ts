@@ -41,7 +41,7 @@ import { acceptAdmission, beforeFirst, fraudOf, parseEntry, parseFraud, signAdmi
 import { encodeAnswer as encodeSettled, encodeQuestion, parseAnswer as parseSettled,
   parseQuestion } from "../../src/ledger/message.ts";
 import { MuxDecoder, encodeMuxHead, muxFlags, muxTypes } from "../../src/peers/connection/mux-frame.ts";
-import { groupKey, headKey, offerKey, validateRecord } from "../../src/peers/dht/dht-records.ts";
+import { believe, groupKey, headKey, offerKey } from "../../src/peers/dht/dht-records.ts";
 import { encodeSlot, slotKey, slotOf } from "../../src/peers/dht/slots.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/wire/frame.ts";
 import { encodeInvite, parseInvite, passOf } from "../../src/peers/wire/invite.ts";
@@ -446,27 +446,27 @@ const decoders: readonly Decoder[] = [
   },
   {
     name: "head in the DHT", valid: [head.bytes], bytesMax: payloadBytesMax,
-    decode: (bytes) => validateRecord(headKey(drive.owner), bytes),
+    decode: (bytes) => believe(headKey(drive.owner), bytes),
   },
   {
     name: "manifest in the DHT", valid: [manifest.bytes], bytesMax: payloadBytesMax,
-    decode: (bytes) => validateRecord(groupKey(drive.owner, group), bytes),
+    decode: (bytes) => believe(groupKey(drive.owner, group), bytes),
   },
   {
     name: "offer in the DHT", valid: [offer.bytes], bytesMax: payloadBytesMax,
-    decode: (bytes) => validateRecord(offerKey(peer.peer), bytes),
+    decode: (bytes) => believe(offerKey(peer.peer), bytes),
   },
   {
     name: "slot in the DHT", valid: [encodeSlot([offer])], bytesMax: payloadBytesMax,
-    decode: (bytes) => validateRecord(slot, bytes),
+    decode: (bytes) => believe(slot, bytes),
   },
   {
     name: "key of a slot", valid: [slot], bytesMax: 2 ** 16,
-    decode: (bytes) => validateRecord(bytes, encodeSlot([offer])),
+    decode: (bytes) => believe(bytes, encodeSlot([offer])),
   },
   {
     name: "key in the DHT", valid: [headKey(drive.owner), groupKey(drive.owner, group)],
-    decode: (bytes) => validateRecord(bytes, head.bytes), bytesMax: 2 ** 16,
+    decode: (bytes) => believe(bytes, head.bytes), bytesMax: 2 ** 16,
   },
 ];
 

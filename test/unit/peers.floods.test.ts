@@ -12,10 +12,14 @@ import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { signOffer } from "../../src/crypt/records.ts";
 import { MessageCount } from "../../src/peers/answering/message-count.ts";
 import { dhtPart } from "../../src/peers/dht/dht-part.ts";
+import { searchOffers } from "../../src/peers/dht/dht.ts";
+import { anywhere, slotKey } from "../../src/peers/dht/slots.ts";
 import { Remembered } from "../../src/peers/libp2p/memory.ts";
+import { encodeList } from "../../src/peers/wire/message.ts";
 import { type BareNode, openBareNode } from "../support/bare-node.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
@@ -124,6 +128,31 @@ test("an answer of the DHT that does not end is ended", async (t) => {
   const { heard, errors } = await lookAround(asker);
   t.equal(heard, 0);
   t.ok(errors.every((error) => isFault(error, "Corrupt")) && errors.length === 1, `${errors}`);
+});
+
+test("of a slot that a peer fills its own offer is looked at, and no other", async (t) => {
+  const claims = { atMs: systemClock.now(), household: "x", country: undefined, addresses: [] };
+  const offerOf = (keys: PeerKeys) => signOffer(keys, { ...claims, quotaBytes: 1, freeBytes: 1 });
+  await using keeper = await openBareNode();
+  await using evil = await openBareNode({ listen: [] });
+  await patiently(() => evil.node.dial(multiaddr(keeper.address)));
+  // Whoever checks them all finds that they are wrong, and takes none.
+  const spoilt = Array.from({ length: limits.dht.slotOffersMax - 1 }, () => {
+    const bytes = Buffer.from(offerOf(peerKeysOf(systemRandom.bytes(32))).bytes);
+    bytes[bytes.length - 1]! ^= 1;
+    return bytes;
+  });
+  const slot = Buffer.from(slotKey({ place: anywhere, bits: "" }));
+  const filled = encodeList([...spoilt, offerOf(evil.keys).bytes]);
+  const taken = [];
+  for await (const event of evil.node.services.dht.put(slot, filled)) {
+    if (event.name === "PEER_RESPONSE" && event.messageName === "PUT_VALUE") taken.push(event.from);
+  }
+  t.equal(taken.length, 1);
+  await using asker = await openBareNode({ listen: [] });
+  await patiently(() => asker.node.dial(multiaddr(keeper.address)));
+  const told = await searchOffers(asker.node, systemRandom, { count: 8 });
+  t.strictSame(told.map(({ offer }) => offer.peer), [evil.keys.peer]);
 });
 
 test("a ping that does not end is ended, and one of the usual length is answered", async (t) => {

@@ -12,7 +12,7 @@ import { driveKeysOf } from "../../src/crypt/drive.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signDeviceCertificate, signHead, signOffer } from "../../src/crypt/records.ts";
 import type { Stranger } from "../../src/peers/answering/strangers.ts";
-import { headKey, offerKey, selectRecord, validateRecord } from "../../src/peers/dht/dht-records.ts";
+import { believe, headKey, offerKey, selectRecord } from "../../src/peers/dht/dht-records.ts";
 import { DhtStore } from "../../src/peers/dht/dht-store.ts";
 import { type Slot, belongs, encodeSlot, narrower, parseSlot, parseSlotKey, slotDepths, slotKey,
   slotOf } from "../../src/peers/dht/slots.ts";
@@ -84,7 +84,7 @@ test(`a peer is in one slot of each depth, and in those of no other place (HIVE_
 test("a slot takes offers that belong there, signed and each once", async (t) => {
   const [one, two] = [newKeys(), newKeys()];
   const key = Buffer.from(slotKey({ place: "CH", bits: "" }));
-  validateRecord(key, encodeSlot([offerOf(one), offerOf(two)]));
+  believe(key, encodeSlot([offerOf(one), offerOf(two)]));
   const wrong: readonly (readonly [string, readonly Offer[]])[] = [
     ["none", []],
     ["one twice", [offerOf(one), offerOf(one, { atMs: startMs + 1 })]],
@@ -92,11 +92,11 @@ test("a slot takes offers that belong there, signed and each once", async (t) =>
     ["too many", Array.from({ length: limits.dht.slotOffersMax + 1 }, () => offerOf(newKeys()))],
   ];
   for (const [name, offers] of wrong) {
-    t.equal(await faultOf(() => validateRecord(key, encodeSlot(offers))), "Corrupt", name);
+    t.equal(await faultOf(() => believe(key, encodeSlot(offers))), "Corrupt", name);
   }
   const narrow = Buffer.from(slotKey(slotOf(one.peer, { place: "--", depth: 3 })));
-  t.equal(await faultOf(() => validateRecord(narrow, encodeSlot([offerOf(two)]))), "Corrupt");
-  t.equal(await faultOf(() => validateRecord(offerKey(two.peer), offerOf(one).bytes)), "Corrupt");
+  t.equal(await faultOf(() => believe(narrow, encodeSlot([offerOf(two)]))), "Corrupt");
+  t.equal(await faultOf(() => believe(offerKey(two.peer), offerOf(one).bytes)), "Corrupt");
   const values = [encodeSlot([offerOf(one)]), encodeSlot([offerOf(one), offerOf(two)])];
   t.equal(selectRecord(key, values), 1, "of two slots the one that tells more");
 });

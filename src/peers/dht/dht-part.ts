@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Connection, StreamHandler } from "@libp2p/interface";
+import type { ValidateFn } from "@libp2p/kad-dht";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
@@ -11,7 +12,7 @@ import { strangerOf } from "../answering/door.ts";
 import { MessageCount } from "../answering/message-count.ts";
 import type { Cost, Stranger } from "../answering/strangers.ts";
 import type { DhtOptions } from "../libp2p/node.ts";
-import { selectRecord, validateRecord } from "./dht-records.ts";
+import { believe, selectRecord } from "./dht-records.ts";
 import { DhtStore } from "./dht-store.ts";
 
 /** False when this peer has had its share. */
@@ -37,5 +38,8 @@ export function dhtPart(clock: Pick<Clock, "now">, counts: Counts): DhtOptions {
     return answered;
   };
   const records = new DhtStore({ clock, stranger: () => answering.getStore() });
-  return { records, validate: validateRecord, select: selectRecord, guard };
+  const validate: ValidateFn = (key, value) => {
+    believe(key, value, answering.getStore()?.peer);
+  };
+  return { records, validate, select: selectRecord, guard };
 }

@@ -8,7 +8,7 @@
  *   /hive/offer/PEER         a peer's newest offer
  *   /hive/slot/1/...         offers of a place; see slots.ts
  */
-import type { SelectFn, ValidateFn } from "@libp2p/kad-dht";
+import type { SelectFn } from "@libp2p/kad-dht";
 import { HiveError } from "../../base/errors.ts";
 import type { OwnerId, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
@@ -34,27 +34,26 @@ export function offerKey(peer: PeerId): Uint8Array {
   return Buffer.from(`/hive/offer/${peer}`);
 }
 
-export const validateRecord: ValidateFn = (key, value) => {
-  believe(key, value);
-};
-
 /** The index of the newest; all were validated before. */
 export const selectRecord: SelectFn = (key, values) => {
   const versions = values.map((value) => believe(key, value).version);
   return versions.indexOf(Math.max(...versions));
 };
 
-/** The record under this key, if it is one that may lie there; else Corrupt. */
-export function believe(key: Uint8Array, value: Uint8Array): Found {
+/**
+ * The record under this key, if it is one that may lie there; else Corrupt. Of a slot that a peer
+ * puts, its own offer alone is found.
+ */
+export function believe(key: Uint8Array, value: Uint8Array, by?: PeerId): Found {
   if (key.length <= keyBytesMax && value.length <= limits.peers.recordBytesMax) {
     const text = Buffer.from(key).toString("latin1");
-    const found = read(text, value);
+    const found = read(text, value, by);
     if (found !== undefined) return found;
   }
   throw new HiveError("Corrupt", "peers.dht", Buffer.from(key).toString("latin1", 0, keyBytesMax));
 }
 
-function read(text: string, value: Uint8Array): Found | undefined {
+function read(text: string, value: Uint8Array, by: PeerId | undefined): Found | undefined {
   const [, space, kind] = text.split("/", 3);
   if (space !== "hive") return undefined;
   if (kind === "head") {
@@ -74,7 +73,7 @@ function read(text: string, value: Uint8Array): Found | undefined {
   }
   const slot = parseSlotKey(text);
   if (slot === undefined) return undefined;
-  const offers = parseSlot(slot, value);
+  const offers = parseSlot(slot, value, by);
   return { kind: "slot", offers, version: offers.length };
 }
 

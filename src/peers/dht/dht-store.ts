@@ -61,7 +61,7 @@ export class DhtStore extends BaseDatastore {
   override put(key: Key, stored: Uint8Array): Key {
     const record = recordOf(stored);
     if (record === undefined) return key;
-    const found = believeQuietly(record);
+    const found = believeQuietly(record, this.#needs.stranger()?.peer);
     const name = textOf(record.key);
     if (found?.kind === "slot") this.#putOffers(name, found.offers);
     else if (found !== undefined) this.#putNewest(name, found, record.value);
@@ -226,9 +226,9 @@ function recordOf(stored: Uint8Array): Libp2pRecord | undefined {
   }
 }
 
-function believeQuietly(record: Libp2pRecord) {
+function believeQuietly(record: Libp2pRecord, by: PeerId | undefined) {
   try {
-    return believe(record.key, record.value);
+    return believe(record.key, record.value, by);
   } catch (error) {
     if (isFault(error)) return undefined;
     throw error;
