@@ -109,6 +109,18 @@ test("whoever shows no certificate, or speaks no TLS, is hung up on", async (t) 
   t.strictSame(node.getConnections(), []);
 });
 
+test("whoever connects costs no new certificate", async (t) => {
+  await using node = await openNode(socketTls());
+  const shown = new Set<string>();
+  for (let visit = 0; visit < 3; visit++) {
+    const visitor = connectTls({ socket: await agreed(node), rejectUnauthorized: false });
+    await once(visitor, "secureConnect");
+    shown.add(visitor.getPeerCertificate().fingerprint256);
+    await closed(visitor);
+  }
+  t.equal(shown.size, 1);
+});
+
 test("a connection that is closed on one side is gone on both", async (t) => {
   await using asker = await openNode(socketTls());
   await using holder = await openNode(socketTls());
