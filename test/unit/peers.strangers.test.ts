@@ -8,7 +8,7 @@ import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { HiveError, isFault } from "../../src/base/errors.ts";
 import { type PeerId, type ShardId, parseOwnerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import { silentLog } from "../../src/base/log.ts";
+import { lineLog, silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { encodeRollAsk } from "../../src/crypt/device-roll.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
@@ -258,6 +258,26 @@ test("a flood of requests is told Busy, then its connection ends; others are ser
     throw new Error("closed");
   });
   t.not(again, "none", "and he is not let in again at once");
+});
+
+test("who opens streams for nothing but nonsense is sent away", async (t) => {
+  const lines: string[] = [];
+  const log = lineLog({ level: "info", write: (line) => lines.push(line) });
+  await using node = await openTestNode({ log });
+  await using evil = await EvilPeer.open();
+  const { refusalRequests, requestsBurst, floodRequests } = limits.strangers;
+  const enough = (requestsBurst + floodRequests) / refusalRequests;
+  let broken = 0;
+  while (broken < 2 * enough) {
+    const stream = await evil.dial(node.address).catch(() => undefined);
+    if (stream?.status !== "open") break;
+    const closed = new Promise((resolve) => stream.addEventListener("close", resolve, { once: true }));
+    stream.send(Buffer.alloc(8, 0xff));
+    await closed;
+    broken++;
+  }
+  t.ok(broken < 1.5 * enough, `${broken} streams`);
+  t.equal(lines.filter((line) => line.includes("peer.flood")).length, 1);
 });
 
 test("who asks for a roll that nobody has is a stranger still", async (t) => {

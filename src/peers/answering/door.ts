@@ -76,6 +76,7 @@ export class Door {
       clock, log, stream, meter, rooms: this.#rooms,
       holding: this.#strangers.holding(stranger),
       handler: (request, payload) => this.#answer(stranger, connection, request, payload),
+      onBroken: () => this.#refused(stranger, connection),
     });
   }
 
@@ -106,12 +107,15 @@ export class Door {
       this.#strangers.charge(stranger, { requests: 0, bytes: answer.length });
       return answer;
     } catch (error) {
-      if (!isFault(error, "Busy")) {
-        this.#strangers.charge(stranger, { requests: limits.strangers.refusalRequests, bytes: 0 });
-      }
-      this.#sendAway(stranger, connection);
+      if (isFault(error, "Busy")) this.#sendAway(stranger, connection);
+      else this.#refused(stranger, connection);
       throw error;
     }
+  }
+
+  #refused(stranger: Stranger, connection: Connection): void {
+    this.#strangers.charge(stranger, { requests: limits.strangers.refusalRequests, bytes: 0 });
+    this.#sendAway(stranger, connection);
   }
 
   #sendAway(stranger: Stranger, connection: Connection): void {

@@ -28,6 +28,8 @@ export interface ServeNeeds {
   /** For payloads: a handler holds none of them longer than its work lasts. */
   readonly rooms: PayloadRooms;
   readonly handler: Handler;
+  /** What came is no request, or no more of it came. */
+  readonly onBroken: () => void;
 }
 
 export function serve(needs: ServeNeeds): Serving {
@@ -59,6 +61,7 @@ class Serving {
     for (const cancel of this.#running.values()) cancel();
     if (reason.kind === "Unavailable") return;
     this.#needs.log.warn("peer.stream", { fault: describe(reason) });
+    this.#needs.onBroken();
   }
 
   /** False when this request has to wait; a frame that is no request ends the stream. */
