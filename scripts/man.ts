@@ -180,7 +180,8 @@ function fileLines(): string[] {
       [state(home.swarmDirectory), "the homes of a local swarm's peers"],
       [state(home.pauseFile), "there while the user wants no bulk; `hive resume` removes it"],
       [state(home.watchesFile), "the folders that `hive watch` backs up, in the clear"],
-      [state(home.logFile), "what the daemon had to say; it never holds a name or a key"],
+      [state(home.logFile), "what the daemon had to say; it never holds a name or a key, and of what is "
+        + "said over and over the number alone"],
       ["Pa ~/.cache/hive/code", "our own code, compiled: it may be deleted at any time"],
       [state(home.socket), "where the daemon listens for these commands"],
     ]),

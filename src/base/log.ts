@@ -3,8 +3,11 @@
  * contents: call sites pass ids, counts and kinds; `describe` gives an error without its data.
  */
 import { writeSync } from "node:fs";
+import { Bucket } from "./bucket.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { HiveError } from "./errors.ts";
 import { oneLine } from "./harmless.ts";
+import { limits } from "./limits.ts";
 
 const levels = ["debug", "info", "warn", "error"] as const;
 export type Level = (typeof levels)[number];
@@ -19,16 +22,38 @@ export interface Log {
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A log that writes `time level event key=value ...` lines of at least the given level. */
-export function lineLog(options: { level: Level; write: (line: string) => void }): Log {
-  const least = levels.indexOf(options.level);
+export interface LineLogOptions {
+  readonly level: Level;
+  readonly write: (line: string) => void;
+  readonly clock?: Pick<Clock, "monotonicMs">;
+}
+
+/**
+ * A log that writes `time level event key=value ...` lines of at least the given level. Beyond what
+ * a disk bears they are counted: errors are not, nor is anything for whoever asked for all.
+ */
+export function lineLog({ level: least, write, clock = systemClock }: LineLogOptions): Log {
+  const room = new Bucket(limits.log, clock.monotonicMs());
+  let untold = 0;
+  const put = (level: Level, event: string, fields: Fields): void => {
+    write(`${new Date().toISOString()} ${level} ${event}${tailOf(fields)}\n`);
+  };
   const at = (level: Level) => (event: string, fields: Fields = {}) => {
-    if (levels.indexOf(level) < least) return;
-    const words = Object.entries(fields).filter(([, value]) => value !== undefined);
-    const tail = words.map(([key, value]) => ` ${key}=${quote(String(value))}`).join("");
-    options.write(`${new Date().toISOString()} ${level} ${event}${tail}\n`);
+    if (levels.indexOf(level) < levels.indexOf(least)) return;
+    const nowMs = clock.monotonicMs();
+    const isBounded = least !== "debug" && level !== "error";
+    if (isBounded && room.left(nowMs) < 1) return void untold++;
+    if (isBounded) room.spend(1, nowMs);
+    if (untold > 0) put("warn", "log.untold", { lines: untold });
+    untold = 0;
+    put(level, event, fields);
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+function tailOf(fields: Fields): string {
+  const words = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return words.map(([key, value]) => ` ${key}=${quote(String(value))}`).join("");
 }
 
 /**
