@@ -311,6 +311,7 @@ function testXattrs(check: Check): void {
     t.equal(await set("security.big", Buffer.alloc(65_536, 1), "any"), "none");
     t.equal(await set("user.huge", Buffer.alloc(65_537), "any"), "TooLarge");
     t.equal(await set("other.a", Buffer.alloc(1), "any"), "Unsupported");
+    t.equal(await set("system.a", Buffer.alloc(1), "any"), "Unsupported");
     await fs.syncAll();
     t.strictSame([...(await fs.listxattr(ino))].sort(), ["security.big", "user.a"]);
     t.equal(Buffer.from(await fs.getxattr(ino, "user.a")).toString(), "3");

@@ -138,6 +138,14 @@ export const moreKernelOnly: Readonly<Record<string, Case>> = {
     t.equal((await run("sh", "-c", script, directory, list)).out, "751\n");
   },
 
+  "nobody gives a file an attribute of the system's but access lists": async (t, place) => {
+    await place.client.run(({ fs, path }) => fs.writeFileSync(path("file"), "", { mode: 0o600 }));
+    const words = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    const set = ["setfattr", "-n", "system.mine", "-v", "1", `${place.directory}/file`];
+    t.not((await run("setpriv", ...words, ...set)).code, 0);
+    t.equal((await run("getfattr", "-m", "-", `${place.directory}/file`)).out, "");
+  },
+
   "a default access list is handed down": async (t, { client, directory }) => {
     await client.run(({ fs, path }) => fs.mkdirSync(path("folder")));
     // Version 2; owner rwx, user 65534 rw-, group r-x, mask rwx, other ---.

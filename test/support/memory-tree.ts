@@ -281,7 +281,7 @@ export class MemoryTree implements FileSystem {
     options: { readonly dropSetGid: boolean } = { dropSetGid: false },
   ): void {
     const node = this.#node(ino);
-    if (!/^(user|trusted|security|system\.posix_acl_(access|default)$)/.test(name)) {
+    if (!/^((user|trusted|security)\.|system\.posix_acl_(access|default)$)/.test(name)) {
       throw fault("Unsupported", "setxattr");
     }
     if (value.length > limits.tree.xattrBytesMax) throw fault("TooLarge", "setxattr");

@@ -16,7 +16,7 @@ import { policyOf, policyXattr, removePolicy, setPolicy } from "./folder-policy.
 
 const { xattrBytesMax, xattrTotalBytesMax } = limits.tree;
 const nameBytesMax = 255;
-const namespaces = /^(user|trusted|security|system)\../;
+const namespaces = /^(user|trusted|security)\../;
 
 export interface SetXattr {
   readonly name: string;
@@ -107,5 +107,7 @@ function change(
 
 function checkName(name: string): void {
   if (name.length > nameBytesMax) throw new HiveError("OutOfRange", "tree.setxattr", name);
-  if (!namespaces.test(name)) throw new HiveError("Unsupported", "tree.setxattr", name);
+  // Of the system's, which the kernel lets anybody set on any file, there are access lists alone.
+  const isKnown = namespaces.test(name) || isAclName(name);
+  if (!isKnown) throw new HiveError("Unsupported", "tree.setxattr", name);
 }
