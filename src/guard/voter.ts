@@ -113,7 +113,7 @@ function checkCall(
 }
 
 /** What was said at earlier positions, or under an older manifest, binds nobody any more. */
-function ballotAt(ballot: Ballot, base: BaseId, position: number): Ballot {
+export function ballotAt(ballot: Ballot, base: BaseId, position: number): Ballot {
   if (ballot.base !== base) return { ...freshBallot(base), position };
   if (ballot.position === position) return ballot;
   return { ...freshBallot(base, ballot.from), position };

@@ -1,4 +1,4 @@
-/** A leader's round, with members that are played: what it tells them, and what it draws from. */
+/** A leader's rounds, with members that are played: what it tells them, draws from, and leads twice. */
 import { test } from "tap";
 import { Lead, type LeadNeeds } from "../../src/agent/guard/guard-lead.ts";
 import type { GuardAct } from "../../src/base/guard.ts";
@@ -8,12 +8,13 @@ import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Offer } from "../../src/base/records.ts";
 import { signPledge, signVote } from "../../src/crypt/guard-records.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { signOffer } from "../../src/crypt/records.ts";
 import { isRightful } from "../../src/guard/draw.ts";
-import { baseOf, seatsOf } from "../../src/guard/log.ts";
+import { baseOf } from "../../src/guard/log.ts";
 import { type VoteAsk, decodePledgeAsk, decodeVoteAsk, encodePledged }
   from "../../src/guard/messages.ts";
+import { freshBallot } from "../../src/guard/voter.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
 import { TestGroup, nowMs } from "../support/guard-group.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
@@ -30,56 +31,105 @@ function offerOf(at: number): Offer {
   });
 }
 
-test(`a leader draws nobody of whom voters are not told (HIVE_SEED=${seed})`, async (t) => {
-  const group = new TestGroup(seed, "vault");
-  const { standing, members } = group;
-  const named = members.map((_, at) => Array.from({ length: offersPerVoter }, (_, rank) => {
-    return offerOf(at * offersPerVoter + rank);
-  }));
-  t.ok(named.flat().length > offersMax, "more than one can be told of");
-  const clock = new VirtualClock(nowMs);
-  const { manifest } = standing;
-  const asks: VoteAsk[] = [];
-  for (const seat of [8, 16, 32]) {
-    const lost = manifest.peers[seat];
-    let ask: VoteAsk | undefined;
-    const term = Math.floor(clock.now() / leaseMs) + 1;
-    const keys = group.leader(standing, term);
-    const answer = async (peer: PeerId, act: GuardAct, call: Uint8Array): Promise<Uint8Array> => {
-      const own = group.keysOf(peer);
-      if (act === "pledge") {
-        const { position } = decodePledgeAsk(call);
-        const told = { base: baseOf(manifest), position, term, voted: undefined };
-        const offers = named[manifest.peers.indexOf(peer)] ?? [];
-        return encodePledged({ pledge: signPledge(own, told), entry: undefined, offers });
-      }
-      if (ask === undefined) asks.push(ask = decodeVoteAsk(call));
-      return signVote(own, { term, entry: ask.entry.id }).bytes;
-    };
-    const lead = new Lead({
+/** A group whose members name these, each its own, and vote for everything. */
+class PlayedGroup {
+  readonly group: TestGroup;
+  readonly named: readonly (readonly Offer[])[];
+  /** What was proposed to all of them. */
+  readonly asks: VoteAsk[] = [];
+  /** On the leader's disk. */
+  ballot;
+
+  constructor(name: string, named: readonly (readonly Offer[])[]) {
+    this.group = new TestGroup(seed, name);
+    this.named = named;
+    this.ballot = freshBallot(baseOf(this.group.standing.manifest));
+  }
+
+  /** As a node with these keys leads it, to whom this member gave notice. */
+  lead(keys: PeerKeys, leaver: PeerId, clock: { now(): number }): Lead {
+    const { group } = this;
+    const { manifest } = group.standing;
+    const needs = {
       shelf: {
         policyOf: async () => defaultPolicy, devicesOf: async () => new Set(),
-        tell: async () => undefined,
+        ballot: async () => this.ballot, tell: async () => undefined,
         word: async () => ({ manifest, policy: undefined, head: undefined, log: [] }),
       },
       reach: {
         self: keys.peer, asSelf: { peer: keys.peer, owners: [] }, known: () => group.known(),
         isDead: () => false, isFresh: () => false, isThere: () => true,
-        guard: (peer: PeerId, act: GuardAct, call: Uint8Array) => act === "tell"
-          ? Promise.resolve(Buffer.alloc(0)) : answer(peer, act, call),
+        guard: (...asked: [PeerId, GuardAct, Uint8Array]) => this.#answer(keys.peer, ...asked),
       },
-      notices: { has: (peer: PeerId) => peer === lost }, keys, clock, log: silentLog,
-    } as unknown as LeadNeeds, { leaseMs });
-    await clock.pass(leaseMs);
-    t.equal(await lead.step(standing, signal), 1, `seat ${seat}`);
+      notices: { has: (peer: PeerId) => peer === leaver }, keys, clock, log: silentLog,
+    };
+    return new Lead(needs as unknown as LeadNeeds, { leaseMs });
   }
-  for (const { entry, offers } of asks) {
+
+  async #answer(
+    leader: PeerId, peer: PeerId, act: GuardAct, call: Uint8Array,
+  ): Promise<Uint8Array> {
+    if (act === "tell") return Buffer.alloc(0);
+    const { manifest } = this.group.standing;
+    const keys = this.group.keysOf(peer);
+    if (act === "pledge") {
+      const { base, position, term } = decodePledgeAsk(call);
+      if (peer === leader) this.ballot = { ...this.ballot, position, pledged: term };
+      const pledge = signPledge(keys, { base, position, term, voted: undefined });
+      const offers = this.named[manifest.peers.indexOf(peer)] ?? [];
+      return encodePledged({ pledge, entry: undefined, offers });
+    }
+    if (peer === leader) this.asks.push(decodeVoteAsk(call));
+    const { entry, term } = this.asks.at(-1) ?? decodeVoteAsk(call);
+    return signVote(keys, { term, entry: entry.id }).bytes;
+  }
+}
+
+test(`a leader draws nobody of whom voters are not told (HIVE_SEED=${seed})`, async (t) => {
+  const named = Array.from({ length: 80 }, (_, at) => {
+    return Array.from({ length: offersPerVoter }, (_, rank) => offerOf(at * offersPerVoter + rank));
+  });
+  t.ok(named.flat().length > offersMax, "more than one can be told of");
+  const clock = new VirtualClock(nowMs);
+  for (const seat of [8, 16, 32]) {
+    const played = new PlayedGroup("vault", named);
+    const { standing } = played.group;
+    const leader = played.group.leader(standing, Math.floor(clock.now() / leaseMs));
+    const lead = played.lead(leader, standing.manifest.peers[seat] as PeerId, clock);
+    await lead.step(standing, signal);
+    const [{ entry, offers }] = played.asks as [VoteAsk];
     t.ok(offers.length <= offersMax);
     const pot = {
-      standing, policy: defaultPolicy, nowMs: clock.now(), known: group.known(), told: offers,
+      standing, policy: defaultPolicy, nowMs: clock.now(), known: played.group.known(), told: offers,
       owners: new Set<never>(),
     };
     t.ok(isRightful(pot, entry, { isBound: false }), `seat ${entry.seat}: ${entry.peer}`);
-    t.notOk(seatsOf(standing).includes(entry.peer));
+    await clock.pass(leaseMs);
   }
 });
+
+test(`no term is led twice, by a clock that was set back, or after a restart (HIVE_SEED=${seed})`,
+  async (t) => {
+    const played = new PlayedGroup("tiny", [[offerOf(0)]]);
+    const { group, asks } = played;
+    const { standing } = group;
+    const first = Math.floor(nowMs / leaseMs);
+    const leader = group.leader(standing, first);
+    const terms = Array.from({ length: 50 }, (_, at) => first + at)
+      .filter((term) => group.leader(standing, term).peer === leader.peer);
+    const [early, late] = terms as [number, number];
+    const clock = Object.assign(new VirtualClock(), { now: () => termNow * leaseMs });
+    let termNow = early - 1;
+    const leaver = standing.manifest.peers.find((peer) => peer !== leader.peer) as PeerId;
+    const lead = played.lead(leader, leaver, clock);
+    // Nothing is made of what was accepted: the log stays as it was.
+    for (const term of [late, late, early, late]) {
+      termNow = term;
+      await lead.step(standing, signal);
+    }
+    termNow = early;
+    const restarted = played.lead(leader, leaver, clock);
+    termNow = late;
+    await restarted.step(standing, signal);
+    t.strictSame(asks.map(({ term }) => term), [late]);
+  });

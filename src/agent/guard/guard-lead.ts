@@ -1,12 +1,13 @@
 /**
  * Leads a group through its term: asks the members for pledges, proposes, counts votes, and tells
  * everybody what was accepted. Of itself it asks what it asks of others. At most one proposal for a
- * position and term, and none in the term in which it started: it may have led that before.
+ * position and term: whether it led before, its own ballot tells, after a restart and by a clock
+ * that was set back as well.
  */
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { Accepted, GuardAct, Replacement, Vote } from "../../base/guard.ts";
-import type { GroupId, PeerId } from "../../base/ids.ts";
+import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Offer } from "../../base/records.ts";
@@ -20,6 +21,7 @@ import { decodePledged, decodeWord, encodeName, encodePledgeAsk } from "../../gu
 import { type VoteAsk, encodeVoteAsk, encodeWord } from "../../guard/messages.ts";
 import type { Notices } from "../../guard/notices.ts";
 import { type Pledged, acceptedBy, choose, draft, seatToGive } from "../../guard/propose.ts";
+import { ballotAt } from "../../guard/voter.ts";
 import type { GroupShelf } from "../../vault/shelf.ts";
 import type { Reach } from "../asking/guard-reach.ts";
 import { potOf } from "./guard-answers.ts";
@@ -36,19 +38,10 @@ export interface LeadNeeds {
 export class Lead {
   readonly #needs: LeadNeeds;
   readonly #leaseMs: number;
-  readonly #startTerm: number;
-  /** The last term and position that each group was led at. */
-  readonly #led = new Map<GroupId, { readonly term: number; readonly position: number }>();
 
   constructor(needs: LeadNeeds, options: { readonly leaseMs: number }) {
     this.#needs = needs;
     this.#leaseMs = options.leaseMs;
-    this.#startTerm = this.#termNow();
-  }
-
-  /** Of groups that this node has left. */
-  forgetBut(groups: ReadonlySet<GroupId>): void {
-    for (const group of this.#led.keys()) if (!groups.has(group)) this.#led.delete(group);
   }
 
   /** Gives away seats of the dead and of who leaves, one by one; how many entries were accepted. */
@@ -101,8 +94,8 @@ export class Lead {
       isLeaving: (peer) => notices.has(peer, standing.manifest.group),
       nowMs: clock.now(), leaseMs: this.#leaseMs,
     });
-    const term = this.#termNow();
-    if (seat === undefined || !this.#mayLead(standing, term)) return undefined;
+    const term = termAt(clock.now(), this.#leaseMs);
+    if (seat === undefined || !await this.#mayLead(standing, term)) return undefined;
     const accepted = await this.#round(standing, { seat, term }, signal);
     if (accepted === undefined) return undefined;
     const next = extend(standing, accepted);
@@ -113,21 +106,21 @@ export class Lead {
     return next;
   }
 
-  #mayLead({ manifest, log }: Standing, term: number): boolean {
-    const { self } = this.#needs.reach;
-    const seats = seatsOf({ manifest, log });
-    const isMine = seats.includes(self) && leaderOf(seats, baseOf(manifest), term) === self;
-    const last = this.#led.get(manifest.group);
-    const isDone = last?.term === term && last.position >= log.length;
-    if (!isMine || isDone || term <= this.#startTerm) return false;
-    this.#led.set(manifest.group, { term, position: log.length });
-    return true;
+  /** It is drawn to, and has not led this term: who leads pledges itself before it proposes. */
+  async #mayLead(standing: Standing, term: number): Promise<boolean> {
+    const { reach: { self }, shelf } = this.#needs;
+    const { manifest, log: { length: position } } = standing;
+    const [base, seats] = [baseOf(manifest), seatsOf(standing)];
+    if (!seats.includes(self) || leaderOf(seats, base, term) !== self) return false;
+    const { from, pledged } = ballotAt(await shelf.ballot(manifest), base, position);
+    return from <= position && pledged < term;
   }
 
   async #round(
     standing: Standing, { term, seat }: { readonly seat: number; readonly term: number },
     signal: AbortSignal,
   ): Promise<Accepted | undefined> {
+    const { self } = this.#needs.reach;
     const { manifest, log: { length: position } } = standing;
     const { owner, group } = manifest;
     const base = baseOf(manifest);
@@ -139,6 +132,8 @@ export class Lead {
         && pledge.position === position && pledge.term === term;
       return isRight ? answer : undefined;
     }, signal);
+    // Without its own on stable storage it might lead this term once more.
+    if (!answers.some(({ pledge }) => pledge.voter === self)) return undefined;
     const told = offersToTell(answers.map(({ offers }) => offers));
     const entry = await this.#entryOf(standing, seat, { answers, told });
     if (entry === undefined) return undefined;
@@ -207,9 +202,4 @@ export class Lead {
   #note(event: string, peer: PeerId, error: unknown): void {
     if (!isFault(error)) throw error;
     this.#needs.log.debug(event, { peer, why: describe(error) });
-  }
-
-  #termNow(): number {
-    return termAt(this.#needs.clock.now(), this.#leaseMs);
-  }
-}
+  }}

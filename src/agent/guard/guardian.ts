@@ -149,7 +149,6 @@ class GroupGuardian implements Guardian {
     this.#groups = await shelf.all();
     this.#fellows = this.#fellowsOf(this.#groups);
     const names = new Set(this.#groups.map(({ manifest }) => manifest.group));
-    this.#lead.forgetBut(names);
     this.#duty.forgetBut(names);
   }
 
