@@ -88,6 +88,10 @@ export class Repair implements Step {
     // Another device, which is connected, does it for all.
     const due = health.seatsOthers()
       ? replacements.filter(({ group }) => health.isHeard(group)) : [];
+    if (due.length === 0) {
+      this.#stranded = 0;
+      return 0;
+    }
     const [unfit, dead] = [conduct.unfit(), conduct.dead()];
     let replaced = 0;
     for (const [group, lost] of firstGroups(due, limits.agent.replacementsPerStep)) {
