@@ -90,3 +90,20 @@ test("books of older versions are read", async (t) => {
     t.match(conduct.all(), [{ peer: slow, score: { right: 1 }, isTardy: false }]);
   }
 });
+
+test("fellows that somebody makes up push out nobody who is asked for proofs", async (t) => {
+  const [clock, books] = [new VirtualClock(), new MemoryBooks()];
+  const conduct = new Conduct({ books, clock }, never);
+  const { historiesMax } = limits.agent;
+  conduct.saw({ peer: slow, verdict: "right", act: "prove" });
+  for (let made = 0; made < 2 * historiesMax; made++) {
+    conduct.saw({ peer: `made up ${made}` as typeof slow, verdict: "offline", act: "prove" });
+    if (made % 1024 === 0) conduct.saw({ peer: quick, verdict: "right", act: "prove" });
+    if (made % 4096 === 0) await conduct.save();
+  }
+  await conduct.save();
+  t.equal(conduct.all().length, historiesMax);
+  t.equal([...books.pairs.keys()].filter((key) => key.startsWith("h/")).length, historiesMax);
+  t.equal(conduct.liveness(quick), "alive");
+  t.equal(conduct.liveness(slow), "away", "nothing was heard of it since");
+});

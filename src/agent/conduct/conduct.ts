@@ -50,6 +50,7 @@ export class Conduct {
   readonly #books: KeyValue;
   readonly #clock: Clock;
   readonly #deadAfterMs: number;
+  /** In the order in which they were last heard of. */
   readonly #histories = new Map<PeerId, History>();
   readonly #changed = new Set<PeerId>();
   readonly #refusing = new Set<PeerId>();
@@ -149,16 +150,18 @@ export class Conduct {
     const before = this.#histories.get(peer) ?? noHistory;
     const after = remember(before, observation);
     const { lateness } = isProof ? after : before;
+    this.#histories.delete(peer);
     this.#histories.set(peer, { ...after, lateness });
     this.#changed.add(peer);
   }
 
   /** Writes down what is new. */
   async save(): Promise<void> {
+    const gone = this.#makeRoom();
     const lookedAtMs = this.#lookedAtMs ?? 0;
     const isOld = Math.abs(lookedAtMs - this.#savedLookMs) >= limits.agent.observationMsMin;
     const changed = [...this.#changed];
-    if (changed.length === 0 && !isOld) return;
+    if (changed.length + gone.length === 0 && !isOld) return;
     this.#changed.clear();
     this.#savedLookMs = lookedAtMs;
     // With the histories: what was excused once must not be excused again, nor forgotten.
@@ -167,7 +170,23 @@ export class Conduct {
       const value = encode(this.#histories.get(peer) ?? noHistory);
       return { type: "put", key: agentKeys.history + peer, value };
     });
-    await this.#books.batch([...histories, { type: "put", key: lookedKey, value: looked }]);
+    const forgotten = gone.map((peer): KeyChange => {
+      return { type: "delete", key: agentKeys.history + peer };
+    });
+    const look: KeyChange = { type: "put", key: lookedKey, value: looked };
+    await this.#books.batch([...histories, ...forgotten, look]);
+  }
+
+  /** Fellows cost nothing to make up: who was not heard of for longest makes room for others. */
+  #makeRoom(): readonly PeerId[] {
+    const surplus = this.#histories.size - limits.agent.historiesMax;
+    if (surplus <= 0) return [];
+    const gone = [...this.#histories.keys()].slice(0, surplus);
+    for (const peer of gone) {
+      this.#histories.delete(peer);
+      this.#changed.delete(peer);
+    }
+    return gone;
   }
 
   #isSilent(peer: PeerId): boolean {

@@ -61,6 +61,8 @@ export const agentLimits = {
     /** Between two looks at which policies refuse, and how long they must be past all hope. */
     refusalLookMs: 2_000,
     refusalPatienceMs: 6_000,
+    /** Peers whose answers are remembered, 2 KB each at most: 40,000 may be asked in an hour. */
+    historiesMax: 32_768,
     /** Reads and uploads tell of a peer at most this often; audits always. */
     observationMsMin: 60_000,
     /** Between two looks at the members; after more, this machine slept or its clock was set. */
