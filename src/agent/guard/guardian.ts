@@ -179,6 +179,8 @@ class GroupGuardian implements Guardian {
     const due = [...fellows].filter(([peer]) => {
       return Math.abs(nowMs - (this.#asked.get(peer) ?? -Infinity)) >= this.#options.intervalMs;
     });
+    // Whom somebody made up costs a dial in vain: who is there does not wait behind those.
+    due.sort(([one], [other]) => Number(this.#isNear(other)) - Number(this.#isNear(one)));
     await Promise.all(due.slice(0, limits.guard.fellowsPerStep).map(async ([peer, standing]) => {
       this.#asked.set(peer, nowMs);
       await this.#feel(standing, peer, signal);
@@ -186,6 +188,11 @@ class GroupGuardian implements Guardian {
     for (const peer of this.#asked.keys()) if (!fellows.has(peer)) this.#asked.delete(peer);
     conduct.look(fellows.keys(), () => true);
     await conduct.save();
+  }
+
+  /** It is connected, or answered when it was last asked. */
+  #isNear(peer: PeerId): boolean {
+    return this.#reach.isOnline(peer) || this.#reach.isThere(peer);
   }
 
   async #feel(standing: Standing, peer: PeerId, signal: AbortSignal): Promise<void> {

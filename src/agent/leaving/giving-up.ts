@@ -98,6 +98,7 @@ export class GivingUp {
     if (gone > 0) log.info("leave.passed-on", { shards: gone });
     return gone;
   }
+
   /** The next few, in turns: what nobody proves yet must not stand before what somebody does. */
   async #some(): Promise<readonly PassedOn[]> {
     const some: PassedOn[] = [];
