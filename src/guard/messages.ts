@@ -16,6 +16,7 @@ import { limits } from "../base/limits.ts";
 import type { Head, Manifest, Offer } from "../base/records.ts";
 import { Fields, decodePlain, encodePlain } from "../crypt/cbor.ts";
 import { parsePledge, parseReplacement, parseVote } from "../crypt/guard-records.ts";
+import { knowing } from "../crypt/known.ts";
 import { groupIdBytes, groupIn, ownerIn, timeIn } from "../crypt/record-fields.ts";
 import { parseHead, parseManifest, parseOffer } from "../crypt/records.ts";
 import { digestBytes } from "../crypt/sha256.ts";
@@ -165,14 +166,17 @@ function encodeAccepted({ entry, votes }: Accepted): Buffer {
 
 function logIn(fields: Fields): readonly Accepted[] {
   const size = { countMax: entriesMax, bytesMax: acceptedBytesMax };
-  return fields.strings("log", size).map((bytes) => {
-    const accepted = fieldsOf(bytes, "guard.accepted");
-    return {
-      entry: parseReplacement(recordIn(accepted, "entry")),
-      votes: recordsIn(accepted, "votes", membersMax).map(parseVote),
-    };
-  });
+  return fields.strings("log", size).map(parseAccepted);
 }
+
+/** All members tell of the same ones, each with the votes of a majority. */
+const parseAccepted = knowing((bytes): Accepted => {
+  const accepted = fieldsOf(bytes, "guard.accepted");
+  return {
+    entry: parseReplacement(recordIn(accepted, "entry")),
+    votes: recordsIn(accepted, "votes", membersMax).map(parseVote),
+  };
+}, { countMax: limits.guard.entriesKnownMax });
 
 function bytesOfAll(records: readonly { readonly bytes: Uint8Array }[]): Uint8Array[] {
   return records.map(({ bytes }) => bytes);

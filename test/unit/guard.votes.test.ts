@@ -9,6 +9,7 @@ import { bestFor, isRightful, substituteFor } from "../../src/guard/draw.ts";
 import { extend, forkOf, mayKeep, perjurersOf, quorumOf, seatsOf, standingOf }
   from "../../src/guard/log.ts";
 import { baseOf } from "../../src/guard/log.ts";
+import { decodeWord, encodeWord } from "../../src/guard/messages.ts";
 import { Notices } from "../../src/guard/notices.ts";
 import { acceptedBy, choose, draft, seatToGive } from "../../src/guard/propose.ts";
 import { bindingOf, freshBallot, never, newcomersBallot, pledged, voted }
@@ -151,6 +152,18 @@ test("a log goes on from its last entry, and two are told apart with the perjure
   t.equal(forkOf([one, two], [one]), undefined);
   t.strictSame(perjurersOf(one, forked), one.votes.map(({ voter: peer }) => peer));
   t.strictSame(perjurersOf(one, group.accepted(standing, rival, term + 1)), []);
+  t.end();
+});
+
+test("an entry of which many tell is checked once, and a spoilt one never taken for it", (t) => {
+  const log = [group.accepted(standing, entry, term)];
+  const told = encodeWord({ ...standing, policy: undefined, head: undefined, log });
+  const [one] = decodeWord(told).log;
+  t.equal(decodeWord(Buffer.from(told)).log[0], one);
+  const spoilt = Buffer.from(told);
+  const at = spoilt.indexOf(one!.votes.at(-1)!.bytes) + one!.votes.at(-1)!.bytes.length - 1;
+  spoilt.writeUInt8(spoilt.readUInt8(at) ^ 1, at);
+  refused(t, "spoilt", () => decodeWord(spoilt), "Corrupt");
   t.end();
 });
 

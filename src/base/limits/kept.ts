@@ -115,6 +115,8 @@ export const keptLimits = {
     quorumMin: 3,
     /** Entries of one manifest's log: four fifths of the widest group; then the owner must come. */
     entriesMax: 64,
+    /** Entries that are known again without a check: four full logs, 16 KiB each at the widest. */
+    entriesKnownMax: 256,
     /** A leader's turn: two rounds of questions, one of which may find some members silent. */
     leaseMs: 60_000,
     /** Of a swarm that is played quickly. */
