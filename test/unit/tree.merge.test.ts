@@ -119,6 +119,8 @@ test("what one device sealed anew for another policy is so on all, in whatever o
       const get = (cid: Cid) => devices.pool.get(cid) as Uint8Array;
       const blocks = governedBlocks({ root: () => device.store.root(), get, slotOf }, treeSecret);
       t.ok(blocks.some(({ policy }) => policy === "europe"));
+      const texts = await device.tree.policyTexts();
+      t.strictSame([...texts.keys()].sort(), ["europe", "home"], "what they ask for is known to both");
       t.strictSame(blocks.filter(({ isRight }) => !isRight), [], `${device.name}, ${isFirst}`);
     }
   }

@@ -9,12 +9,15 @@ import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
 import { erasOfBoth } from "../../dag/eras.ts";
 import type { Seen } from "../../dag/marks.ts";
+import { parseTexts } from "../../dag/policies.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { slotOf } from "../looking/slots.ts";
 import type { Elsewhere } from "../state/blocks.ts";
 import type { Node } from "../state/nodes.ts";
 import { recordAsIs } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
+import { attempt } from "../attempt.ts";
+import { learn } from "../names/folder-policy.ts";
 import type { SlotOf, Step } from "./apply.ts";
 import type { Side } from "./facts.ts";
 import { Loans } from "./loans.ts";
@@ -66,7 +69,8 @@ export class DeviceMeeting implements Meeting {
     const loans = loan && new Loans(state, loan);
     this.#loans = loans;
     this.elsewhere = loans?.elsewhere;
-    this.bring = loans && ((steps) => this.#bring(loans, steps));
+    if (loans !== undefined) this.bring = (steps) => this.#bring(loans, steps);
+    else if (this.#hasNewPolicies) this.bring = () => this.#learnTexts();
   }
 
   [Symbol.dispose](): void {}
@@ -100,7 +104,7 @@ export class DeviceMeeting implements Meeting {
 
   async #bring(loans: Loans, steps: readonly Step[]): Promise<void> {
     // They come with a block of texts, which lies with peers once the head is published.
-    if (this.#namesThen().length > this.#state.policies.names.length) {
+    if (this.#hasNewPolicies) {
       throw new HiveError("Unsupported", "tree.merge", "policies that are new here");
     }
     await loans.bring(steps);
@@ -124,13 +128,30 @@ export class DeviceMeeting implements Meeting {
     };
   }
 
+  get #hasNewPolicies(): boolean {
+    return this.#namesThen().length > this.#state.policies.names.length;
+  }
+
+  /** What a policy that is new here asks for is kept here, too: they may have other texts. */
+  async #learnTexts(): Promise<void> {
+    const state = this.#state;
+    const { texts } = this.root.policies;
+    if (texts === undefined) return;
+    const theirs = await attempt(() => parseTexts(state.blocks.chunk(texts)));
+    const unknown = () => this.#namesThen().slice(state.policies.names.length).flatMap((name) => {
+      const text = theirs.get(name);
+      return text === undefined ? [] : [[name, text] as const];
+    });
+    // Somebody may set a policy meanwhile, and then they are still unknown.
+    for (let more = unknown(); more.length > 0; more = unknown()) await learn(state, new Map(more));
+  }
+
   /** A name of a policy that is new here gets a number. */
   #learnPolicies(): void {
     const state = this.#state;
     const names = this.#namesThen();
     if (names.length === state.policies.names.length) return;
-    const texts = state.policies.texts ?? this.root.policies.texts;
-    recordAsIs(state, [{ kind: "policies", policies: { ...state.policies, names, texts } }]);
+    recordAsIs(state, [{ kind: "policies", policies: { ...state.policies, names } }]);
   }
 
   /** Whoever was shut out by another device is shut out here. */

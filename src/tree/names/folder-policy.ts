@@ -94,7 +94,7 @@ export async function keptTexts(state: State): Promise<ReadonlyMap<string, strin
 }
 
 /** Keeps these texts, and gives a slot to each name that has none. */
-async function learn(state: State, more: ReadonlyMap<string, string>): Promise<void> {
+export async function learn(state: State, more: ReadonlyMap<string, string>): Promise<void> {
   const before = state.policies;
   const texts = new Map([...await keptTexts(state), ...more]);
   const bytes = encodeTexts(texts);
