@@ -13,6 +13,7 @@ import { type Cid, parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { noOrders } from "../../src/base/traffic.ts";
+import { LateTree } from "../../src/bridge/tree.ts";
 import { openCache } from "../../src/cache/cache.ts";
 import { peerKeysOf } from "../../src/crypt/peer-key.ts";
 import { writeRightOf } from "../../src/crypt/write-right.ts";
@@ -35,6 +36,7 @@ import { nobody } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const random = seededRandom(`guest-care/${seed}`);
+const shared = { clock, random, log: silentLog };
 const silently = async (): Promise<void> => undefined;
 
 /** Waits for what happens, not for a time. */
@@ -74,64 +76,80 @@ async function holders(network: TownNetwork, directory: string, parts: AsyncDisp
   return vaults;
 }
 
+/** Somebody's drive with a folder that the guest writes, and that folder as he shows it. */
+async function openOwner(owners: OwnersStore) {
+  const secret = random.bytes(32);
+  const tree = await openTree({ ...shared, store: owners }, {
+    treeSecret: secret, device: { number: 101, name: "desk" },
+  });
+  const { ino: folder } = await tree.mkdir(nobody, at("f"), { mode: 0o755 });
+  const shown = async (): Promise<Uint8Array> => {
+    await tree.commit();
+    const root = openRoot(treeKeys(secret), owners.root() as Uint8Array);
+    const wanted = { ino: folder, path: [parseName("f")] };
+    const found = await findFolder(root, wanted, async (cid) => owners.get(cid));
+    return rootOf(found!, root.devices);
+  };
+  return { tree, folder, shown };
+}
+
+/** A guest of that folder, and the agent of her right, over four holders. */
+async function openGuest(parts: AsyncDisposableStack) {
+  const directory = await mkdtemp(join(tmpdir(), "hive-guest-"));
+  parts.defer(() => rm(directory, { recursive: true, force: true }));
+  const network = new TownNetwork(clock);
+  const vaults = await holders(network, directory, parts);
+  const right = writeRightOf(random.bytes(32));
+  const keys = peerKeysOf(random.bytes(32));
+  network.members.set(keys.peer, { keys, household: "guest", host: emptyHost });
+  const view = network.seenBy(keys, () => [right.keys.owner]);
+  const pool = new Map<Cid, Uint8Array>();
+  const owners = new OwnersStore(pool);
+  const owner = await openOwner(owners);
+
+  const store = parts.use(await openCache({
+    directory: join(directory, "guest"), clock, log: silentLog, fetcher: undefined,
+  }, { limitBytes: 64 * MiB }));
+  const traffic = parts.use(new Traffic({ clock, isNear: () => true }, noOrders));
+  const late = new LateTree();
+  const proofs: string[] = [];
+  const tally = {
+    proved: async ({ segment }: { readonly segment: string }) => void proofs.push(segment),
+    sampled: async () => undefined, sent: () => undefined,
+  };
+  const guests = parts.use(new Guests({
+    ...shared, coder: openCoder(), notices: new Notices(() => clock.monotonicMs()), ledger: { tally },
+    company: { network: view as never, traffic }, onPublished: () => undefined,
+    guest: () => ({ source: store, census: late }),
+  }, { usual: { settleMs: 0 }, deadAfterMs: 2_000, auditIntervalMs: 300 }));
+  const transfer = await guests.open(right, new MemoryBooks());
+  store.setFetcher({
+    fetch: async (cid, options) => pool.get(cid) ?? await transfer.fetch(cid, options),
+  });
+  owners.guest = transfer;
+  const tree = await openGuestTree({ ...shared, store }, {
+    treeSecret: right.keys.treeSecret, root: await owner.shown(),
+    device: { number: right.number, name: "lap" },
+  });
+  parts.defer(() => tree.close());
+  late.begin(tree);
+  /** What she shows the owner. */
+  const shown = async (): Promise<Uint8Array> => {
+    await tree.commit();
+    const root = openRoot(treeKeys(right.keys.treeSecret), store.root() as Uint8Array);
+    return rootOf(root.directory, root.devices);
+  };
+  return { network, vaults, right, owner, store, guests, transfer, tree, proofs, shown };
+}
+
 test("what a guest writes is audited, mended, verified and given back", { timeout: 240_000 },
   async (t) => {
     await using parts = new AsyncDisposableStack();
-    const directory = await mkdtemp(join(tmpdir(), "hive-guest-"));
-    parts.defer(() => rm(directory, { recursive: true, force: true }));
-    const network = new TownNetwork(clock);
-    const vaults = await holders(network, directory, parts);
-    const right = writeRightOf(random.bytes(32));
-    const keys = peerKeysOf(random.bytes(32));
-    network.members.set(keys.peer, { keys, household: "guest", host: emptyHost });
-    const view = network.seenBy(keys, () => [right.keys.owner]);
-    const shared = { clock, random, log: silentLog };
-
-    const pool = new Map<Cid, Uint8Array>();
-    const owners = new OwnersStore(pool);
-    const secret = random.bytes(32);
-    const owner = await openTree({ ...shared, store: owners }, {
-      treeSecret: secret, device: { number: 101, name: "desk" },
-    });
-    const { ino: folder } = await owner.mkdir(nobody, at("f"), { mode: 0o755 });
-    const ownersRoot = async () => {
-      await owner.commit();
-      const root = openRoot(treeKeys(secret), owners.root() as Uint8Array);
-      const found = await findFolder(root, { ino: folder, path: [parseName("f")] },
-        async (cid) => owners.get(cid));
-      return rootOf(found!, root.devices);
-    };
-
-    const store = parts.use(await openCache({
-      directory: join(directory, "guest"), clock, log: silentLog, fetcher: undefined,
-    }, { limitBytes: 64 * MiB }));
-    const traffic = parts.use(new Traffic({ clock, isNear: () => true }, noOrders));
-    let tree: Tree | undefined;
-    const proofs: string[] = [];
-    const tally = {
-      proved: async ({ segment }: { readonly segment: string }) => void proofs.push(segment),
-      sampled: async () => undefined, sent: () => undefined,
-    };
-    const guests = parts.use(new Guests({
-      ...shared, coder: openCoder(), notices: new Notices(() => clock.monotonicMs()), ledger: { tally },
-      company: { network: view as never, traffic }, onPublished: () => undefined,
-      guest: () => ({ source: store, census: { census: async (blocks) => tree?.census(blocks) } }),
-    }, { usual: { settleMs: 0 }, deadAfterMs: 2_000, auditIntervalMs: 300 }));
-    const transfer = await guests.open(right, new MemoryBooks());
-    store.setFetcher({
-      fetch: async (cid, options) => pool.get(cid) ?? await transfer.fetch(cid, options),
-    });
-    owners.guest = transfer;
-    tree = await openGuestTree({ ...shared, store }, {
-      treeSecret: right.keys.treeSecret, root: await ownersRoot(),
-      device: { number: right.number, name: "lap" },
-    });
-    const theirs = tree;
-    parts.defer(() => theirs.close());
-
+    const made = await openGuest(parts);
+    const { network, vaults, right, owner, store, guests, transfer, tree, proofs } = made;
     const text = random.bytes(350_000).toString("hex");
-    await put(theirs, "of the guest", text);
-    await theirs.commit();
+    await put(tree, "of the guest", text);
+    await tree.commit();
     await transfer.flush(60_000);
     const [before] = await guests.verify({ deep: false });
     t.match(before, { missing: 0, proofsWrong: 0, offline: 0 });
@@ -146,20 +164,13 @@ test("what a guest writes is audited, mended, verified and given back", { timeou
     });
     t.equal(transfer.holders().size, 3, "on the fourth, who had none");
 
-    const made = await cidsOf(theirs);
-    const told = async () => {
-      await theirs.commit();
-      const { directory: guests, devices } = openRoot(
-        treeKeys(right.keys.treeSecret), store.root() as Uint8Array);
-      return rootOf(guests, devices);
-    };
-    await owner.guests.mergeGuest(await told(), {
-      folder, number: right.number, kin: [], name: "Ben",
-    }, silently);
-    t.equal(await textAt(owner, "of the guest", folder), text);
-    t.ok(await theirs.guests.mergeOwner(await ownersRoot(), silently), "it is the owner's now");
-    t.strictSame(await cidsOf(theirs), await cidsOf(owner, folder), "in the owner's blocks");
-    await theirs.commit();
+    const hers = await cidsOf(tree);
+    const from = { folder: owner.folder, number: right.number, kin: [], name: "Ben" };
+    await owner.tree.guests.mergeGuest(await made.shown(), from, silently);
+    t.equal(await textAt(owner.tree, "of the guest", owner.folder), text);
+    t.ok(await tree.guests.mergeOwner(await owner.shown(), silently), "it is the owner's now");
+    t.strictSame(await cidsOf(tree), await cidsOf(owner.tree, owner.folder), "in the owner's blocks");
+    await tree.commit();
     await transfer.flush(60_000);
     const kept = () => vaults.reduce((sum, { vault }) => sum + vault.usage().usedBytes, 0);
     const keptBefore = kept();
@@ -167,15 +178,15 @@ test("what a guest writes is audited, mended, verified and given back", { timeou
       await guests.reclaim(60_000);
       return kept() < keptBefore / 2;
     });
-    for (const cid of made) {
+    for (const cid of hers) {
       const found = await transfer.fetch(cid, {}).then(() => "here", (error: unknown) => {
         return isFault(error) ? error.kind : "a bug";
       });
       t.equal(found, "NotFound", "no holder has it, by the books");
     }
     await store.dropClean();
-    theirs.forgetOpened();
-    t.equal(await textAt(theirs, "of the guest"), text, "read as the owner has it");
+    tree.forgetOpened();
+    t.equal(await textAt(tree, "of the guest"), text, "read as the owner has it");
     const [after] = await guests.verify({ deep: false });
     t.match(after, { missing: 0, proofsWrong: 0 });
   });
