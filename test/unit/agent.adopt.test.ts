@@ -7,13 +7,16 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Manifest } from "../../src/base/records.ts";
+import { addedDevice, keysOfAdded } from "../../src/crypt/added-device.ts";
 import { signReplacement, signVote } from "../../src/crypt/guard-records.ts";
+import { signManifest } from "../../src/crypt/records.ts";
+import { sha256 } from "../../src/crypt/sha256.ts";
 import { quorumOf } from "../../src/guard/log.ts";
 import { encodeWord } from "../../src/guard/messages.ts";
 import { draft } from "../../src/guard/propose.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import type { HonestHost } from "../support/honest-host.ts";
-import type { LoopbackPeer } from "../support/loopback-network.ts";
+import { type LoopbackPeer, loopbackKeys } from "../support/loopback-network.ts";
 import { policyOf } from "../support/policies.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks, makeWorld, openWorld }
   from "../support/transfer-world.ts";
@@ -193,4 +196,23 @@ test("members who are dead are not waited for", async (t) => {
   t.equal(await transfer.health.resignGroup(group, new Set()), undefined, "they may live");
   const [dead] = silent as [PeerId];
   t.ok(await transfer.health.resignGroup(group, new Set([dead])));
+});
+
+test("what a device signed that is shut out is signed anew with those whom members seated", async (t) => {
+  const world = makeWorld(9, "shut out");
+  const { transfer, agent, manifest: first } = await open(world);
+  const lap = loopbackKeys("lap");
+  const seed = sha256(Buffer.from("transfer world"));
+  const keys = keysOfAdded(addedDevice(seed, { peer: lap.peer, name: "lap", nowMs: 1 }), lap);
+  const manifest = signManifest(keys, { ...first, epoch: first.epoch + 1 });
+  const line = tellOf(world, manifest, []);
+  await step(agent, "adopt");
+  t.equal(transfer.health.groups()[0]?.by, lap.peer);
+
+  const { accepted, newcomer } = replacedIn(world, manifest);
+  line.log = [accepted];
+  await transfer.removeDevice(lap.peer, signal);
+  const [anew] = transfer.health.groups();
+  t.equal(anew?.by, undefined);
+  t.equal(anew?.peers[0], newcomer.keys.peer);
 });

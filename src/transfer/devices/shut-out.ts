@@ -15,10 +15,13 @@ export async function shutOut(
   peer: PeerId, signal: AbortSignal,
 ): Promise<Removal> {
   const { hadWords } = await roll.remove(peer);
-  for (const manifest of groups.all().filter(({ by }) => by === peer)) {
+  const signed = groups.all().filter(({ by }) => by === peer);
+  // A new manifest ends what members did meanwhile: whoever can be reached tells of it first.
+  if (signed.length > 0) await groups.logs.learn(new Set(), signal);
+  for (const manifest of signed) {
     const { peers } = groups.seated(manifest);
-    const signed = await groups.adoptSeats({ manifest, log: [] }, peers);
-    if (signed !== undefined) await groups.tell(signed);
+    const anew = await groups.adoptSeats({ manifest, log: [] }, peers);
+    if (anew !== undefined) await groups.tell(anew);
   }
   await roll.tell(signal);
   return { hadWords, ...roll.told };
