@@ -25,6 +25,10 @@ const hints: readonly Hint[] = [
   { op: "keyfile", kind: "Denied", hint: "the passphrase is wrong" },
   { op: "mount.unmount", kind: "Busy", hint: "close what uses it, or: hive unmount --lazy" },
   { op: "mount.directory", kind: "Busy", hint: "something is mounted there: name another one" },
+  {
+    op: "mount.fuse-native", kind: "Unsupported",
+    hint: "it needs libfuse 2: on Debian and Ubuntu, apt install libfuse2",
+  },
   { op: "mount", kind: "Busy", hint: "hive unmount ends that mount" },
   { op: "mount", kind: "NotDirectory", hint: "name an empty directory" },
   { kind: "NotEmpty", hint: "use an empty directory, or -o nonempty" },

@@ -72,7 +72,7 @@ function loadPackage(): FuseNativeClass {
       return (loadedBefore = loaded as unknown as FuseNativeClass);
     }
   } catch (cause) {
-    throw new HiveError("Unsupported", "mount.driver", "fuse-native does not load", { cause });
+    throw new HiveError("Unsupported", "mount.fuse-native", "fuse-native does not load", { cause });
   }
   throw new HiveError("Corrupt", "mount.driver", "fuse-native is another package");
 }

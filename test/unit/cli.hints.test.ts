@@ -10,6 +10,7 @@ test("the first hint that fits a fault's op, kind and command is told", (t) => {
   t.match(hint("Unavailable", "control.connect", "swarm"), /hive swarm start$/);
   t.match(hint("Busy", "mount.unmount", "unmount"), /--lazy/);
   t.match(hint("Busy", "mount", "mount"), /hive unmount/);
+  t.match(hint("Unsupported", "mount.fuse-native", "mount"), /libfuse2$/);
   t.match(hint("NoSpace", "cache.write"), /free some of that disk/);
   t.match(hint("Corrupt", "dag.page"), /hive fsck/);
   t.equal(hint("Usage", "words.parse", "recover"), "see hive recover --help");
