@@ -18,7 +18,6 @@ import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views/drive.ts";
 import type { DriveKeys } from "../crypt/drive.ts";
-import { parseHead } from "../crypt/records.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";
@@ -28,21 +27,22 @@ import { Catalog } from "./catalog/catalog.ts";
 import { Devices } from "./devices/devices.ts";
 import { directly } from "./devices/direct.ts";
 import type { Hearing } from "./devices/hearing.ts";
-import { type DeviceLender, afterLoans } from "./devices/lender.ts";
-import { type Removal, shutOut } from "./devices/shut-out.ts";
+import { afterLoans } from "./devices/lender.ts";
+import type { Removal } from "./devices/shut-out.ts";
 import type { Telling } from "./devices/telling.ts";
+import { DriveTransfer, membersOf } from "./drive-transfer.ts";
 import { Groups } from "./groups/groups.ts";
 import type { Law } from "./groups/law.ts";
 import type { LogNeeds } from "./groups/logs.ts";
 import { Placer } from "./groups/place.ts";
 import type { InForce } from "./groups/policies.ts";
-import { Announcer, type Published, Renewal, lastTold, published } from "./heads/publish.ts";
-import { type Recovered, recover } from "./heads/recover.ts";
-import { type Health, healthOf } from "./health.ts";
+import { Announcer, type Published, Renewal } from "./heads/publish.ts";
+import type { Recovered } from "./heads/recover.ts";
+import type { Health } from "./health.ts";
 import { type Clearing, openClearing } from "./placed/clearing.ts";
 import { Mover } from "./placed/move.ts";
 import { Outgoing } from "./placed/outgoing.ts";
-import { Reclaimer, reclaimNow } from "./placed/reclaim.ts";
+import { Reclaimer } from "./placed/reclaim.ts";
 import { Rescue } from "./placed/rescue.ts";
 import { Surplus } from "./placed/surplus.ts";
 import { Downloader } from "./reads/download.ts";
@@ -50,10 +50,8 @@ import { HedgeBudget, Pace } from "./reads/pace.ts";
 import { Records } from "./reads/records.ts";
 import { ShardReader } from "./reads/shards.ts";
 import { Roll } from "./roll.ts";
-import { statusNow } from "./status/now.ts";
-import { type TransferStatus, shardsByHolder } from "./status/status.ts";
+import type { TransferStatus } from "./status/status.ts";
 import { BrakedUploader } from "./uploads/braked.ts";
-import { flushNow } from "./uploads/flush.ts";
 import { Uploader } from "./uploads/upload.ts";
 import { Witness } from "./witness.ts";
 
@@ -223,163 +221,4 @@ async function openBooks(needs: TransferNeeds, options: TransferOptions) {
   const surplus = new Surplus({ ...needs, segments, groups, clearing });
   await surplus.open();
   return { segments, roll, groups, clearing, surplus };
-}
-
-interface Parts extends TransferNeeds {
-  readonly segments: SegmentBooks;
-  readonly groups: Groups;
-  readonly roll: Roll;
-  readonly surplus: Surplus;
-  readonly clearing: Clearing;
-  readonly witness: Witness;
-  readonly announcer: Announcer;
-  readonly records: Records;
-  readonly reader: ShardReader;
-  readonly placer: Placer;
-  readonly renewal: Renewal;
-  readonly catalog: Catalog;
-  readonly devices: Devices;
-  readonly lender: DeviceLender;
-  readonly hearing: Hearing;
-  readonly telling: Telling;
-  readonly outgoing: Outgoing;
-  readonly mover: Mover;
-  readonly rescue: Rescue;
-  readonly recovering: { isUnderWay: boolean };
-  readonly downloader: Downloader;
-  readonly uploader: BrakedUploader;
-  readonly reclaimer: Reclaimer;
-}
-
-class DriveTransfer implements Transfer {
-  readonly #parts: Parts;
-  readonly health: Health;
-
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.health = healthOf(parts);
-  }
-
-  get uploader(): Step {
-    return this.#parts.uploader;
-  }
-
-  get devices(): Devices {
-    return this.#parts.devices;
-  }
-
-  get hearing(): Hearing {
-    return this.#parts.hearing;
-  }
-
-  get telling(): Telling {
-    return this.#parts.telling;
-  }
-
-  get lender(): BlockLender {
-    return this.#parts.lender;
-  }
-
-  hear(record: Uint8Array): boolean {
-    return this.#parts.devices.hear(parseHead(record));
-  }
-
-  get roll(): Roll {
-    return this.#parts.roll;
-  }
-
-  removeDevice(peer: PeerId, signal: AbortSignal): Promise<Removal> {
-    return shutOut(this.#parts, peer, signal);
-  }
-
-  get clearing(): Clearing {
-    return this.#parts.clearing;
-  }
-
-  get reclaimer(): Step {
-    return this.#parts.reclaimer;
-  }
-
-  reclaim(timeoutMs: number): Promise<ReclaimReport> {
-    return reclaimNow(this.#parts, timeoutMs);
-  }
-
-  /** Whoever has it will take it to be with the peers, though a count may have missed it. */
-  async fetch(
-    ...[cid, options]: Parameters<BlockFetcher["fetch"]>
-  ): ReturnType<BlockFetcher["fetch"]> {
-    const { downloader, catalog } = this.#parts;
-    const bytes = await downloader.fetch(cid, options);
-    catalog.since.note([cid]);
-    return bytes;
-  }
-
-  flush(timeoutMs: number): Promise<void> {
-    return flushNow(this.#parts, timeoutMs);
-  }
-
-  status(
-    isLiving: (peer: PeerId) => boolean = () => true,
-    sampledAtMs: (peer: PeerId) => number = () => 0,
-  ): TransferStatus {
-    return statusNow(this.#parts, { isLiving, sampledAtMs });
-  }
-
-  holders(): ReadonlyMap<PeerId, number> {
-    return shardsByHolder(this.#parts.segments.all());
-  }
-
-  blocks(): Promise<number> {
-    return this.#parts.catalog.count();
-  }
-
-  async segmentsOf(cids: readonly Cid[]): Promise<readonly (SegmentId | undefined)[]> {
-    const { catalog, segments } = this.#parts;
-    const places = await Promise.all(cids.map((cid) => catalog.find(cid)));
-    return places.map((place) => place && segments.get(place.segment)?.segment);
-  }
-
-  households(): number {
-    return this.#parts.groups.households();
-  }
-
-  notHere(): ReturnType<Law["notHere"]> {
-    return this.#parts.groups.law.notHere();
-  }
-
-  mayHere(activity: Activity): boolean {
-    return !this.notHere().some(({ activities }) => activities.includes(activity));
-  }
-
-  govern(inForce: InForce): void {
-    this.#parts.groups.govern(inForce);
-  }
-
-  published(): Promise<Published | undefined> {
-    return published(this.#parts);
-  }
-
-  async toldRoot(): Promise<Uint8Array | undefined> {
-    return (await lastTold(this.#parts))?.root;
-  }
-
-  members(): readonly PeerId[] {
-    return membersOf(this.#parts.groups);
-  }
-
-  async recover(
-    signal: AbortSignal = new AbortController().signal,
-  ): Promise<Recovered | undefined> {
-    const { recovering } = this.#parts;
-    recovering.isUnderWay = true;
-    try {
-      return await recover(this.#parts, signal);
-    } finally {
-      recovering.isUnderWay = false;
-    }
-  }
-}
-
-function membersOf(groups: Groups): readonly PeerId[] {
-  return [...new Set(groups.all().flatMap(({ peers }) => peers))];
 }
