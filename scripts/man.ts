@@ -76,11 +76,31 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
   policy: "the policy that the drive goes by, by its name; `hive policy use` sets it",
 };
 
+/** What those commands print with --json that do something; test/cli/json.test.ts asks them. */
+const printedAsJson: readonly (readonly [words: string, value: string])[] = [
+  ["contacts me", "{ string }"],
+  ["contacts add", "{ name, person }"],
+  ["contacts remove, shares forget, snapshots create, snapshots delete", "{ name }"],
+  ["contacts group NAME add", "[{ person, string }]"],
+  ["contacts group NAME remove", "{ group, people }"],
+  ["snapshots keep", "{ keep }"],
+  ["brake --go-on", "what is held back then, as without it"],
+  ["pin PATH", "{ path, pins }, where pins is as in `hive status`, or null with --no-wait"],
+  ["watch DIR", "one of those that `--list` prints; with --stop { directory }"],
+  ["device add", "{ sequence, publishedAt } at the end; its code is in the words on standard error"],
+  ["device forget", "{ peer }"],
+  ["peers trust", "{ peer, country }"],
+  ["policy use", "{ policy, isInForce }; what it refuses as `policy explain` prints it"],
+  ["policy set", "{ path, policy }"],
+  ["swarm start, swarm stop, swarm kill", "the numbers of the peers that it started or ended"],
+];
+
 /** The whole of hive(1). */
 export function renderManual(): string {
   return [
     ...front(),
     ...section("COMMANDS", commands.flatMap(renderCommand)),
+    ...section("OUTPUT FOR PROGRAMS", jsonLines()),
     ...section("MOUNT OPTIONS", mountOptionLines()),
     ...section("ENVIRONMENT", environmentLines()),
     ...section("FILES", fileLines()),
@@ -154,6 +174,18 @@ function optionTag(option: OptionSpec): string {
   const value = option.value === undefined ? "" : ` Ar ${option.value}`;
   const long = `Fl \\-${escape(option.name)}`;
   return option.short === undefined ? `${long}${value}` : `Fl ${option.short} , ${long}${value}`;
+}
+
+function jsonLines(): string[] {
+  return [
+    ...prose("With `--json` a command prints one JSON value and nothing else to standard output, also " +
+      "where there is nothing to tell: then an empty array, or null. Words go to standard error, and so " +
+      "does why a command failed; the exit status is the same. Sizes are in bytes; what ends in At is a " +
+      "time as in ISO 8601, what ends in Ms in milliseconds, of a moment since 1970. Names stay as they " +
+      "are; others may be added. Lists are arrays, and what was asked about one thing is an object. What " +
+      "changes something prints what it was:"),
+    ...tagged(printedAsJson.map(([words, value]) => [`Cm ${escape(words)}`, value] as const)),
+  ];
 }
 
 function mountOptionLines(): string[] {

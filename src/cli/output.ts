@@ -6,6 +6,7 @@ import type { BrakeStatus } from "../base/snapshots.ts";
 import type { PolicyStatus } from "../base/views/policies.ts";
 import type { LineStatus, TrafficStatus } from "../base/views/traffic.ts";
 import { hintOf } from "./hints.ts";
+import type { CommandLine } from "./table/parse.ts";
 
 export function print(text: string): void {
   process.stdout.write(harmless(text.endsWith("\n") ? text : `${text}\n`));
@@ -13,6 +14,14 @@ export function print(text: string): void {
 
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
+}
+
+/** What a command did: JSON where a program asked for it, words for people otherwise. */
+export function tell(
+  line: Pick<CommandLine, "flag">, value: unknown, ...words: readonly string[]
+): void {
+  if (line.flag("json")) printJson(value);
+  else for (const one of words) say(one);
 }
 
 export function say(words: string): void {

@@ -16,7 +16,7 @@ export interface Ran {
 }
 
 /** Is told what a command prints while it goes on. */
-export type Heard = (text: string) => void;
+export type Heard = (text: string, to: "out" | "error") => void;
 
 /** One machine: a HIVE_HOME and a mount point, under a temporary folder. */
 export interface Machine {
@@ -124,9 +124,12 @@ export function run(
     const error: Buffer[] = [];
     child.stdout?.on("data", (part: Buffer) => {
       out.push(part);
-      heard?.(part.toString());
+      heard?.(part.toString(), "out");
     });
-    child.stderr?.on("data", (part: Buffer) => error.push(part));
+    child.stderr?.on("data", (part: Buffer) => {
+      error.push(part);
+      heard?.(part.toString(), "error");
+    });
     child.once("error", reject);
     child.once("close", (code) =>
       resolve({ code, out: Buffer.concat(out).toString(), error: Buffer.concat(error).toString() }),

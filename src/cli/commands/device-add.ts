@@ -11,7 +11,7 @@ import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
 import { type Home, makeHome } from "../home/home.ts";
 import { hasKeys, writeKeys } from "../home/keys.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
-import { print, say } from "../output.ts";
+import { print, say, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { newPassphrase, recoverySettings } from "./setup.ts";
 
@@ -27,7 +27,8 @@ export async function add(home: Home, line: CommandLine): Promise<ExitCode> {
   const log = lineLog({ level: "warn", write: toStandardError });
   // Until it has a drive it keeps nothing for others.
   const alone = { ...nodeConfigOf(home, settings, secrets), quotaBytes: 0 };
-  const device = Buffer.from(await addDevice({ log, show: showCode }, alone));
+  const show = (code: string) => showCode(line, code);
+  const device = Buffer.from(await addDevice({ log, show }, alone));
   say("confirmed; fetching the drive's newest state");
   const whole = { ...secrets, device };
   const config = driveConfigOf(home, settings, whole, { directory: "" });
@@ -35,12 +36,17 @@ export async function add(home: Home, line: CommandLine): Promise<ExitCode> {
   // The keys come last: what failed half-way may simply be done again, under another code.
   await writeKeys(home, whole, passphrase);
   writeSettings(home.settingsFile, settings);
-  say(`it has state ${sequence}, published ${new Date(publishedAtMs).toISOString()}`);
-  say("all names are here, contents follow as they are read; next: hive mount");
+  const publishedAt = new Date(publishedAtMs).toISOString();
+  tell(
+    line, { sequence, publishedAt },
+    `it has state ${sequence}, published ${publishedAt}`,
+    "all names are here, contents follow as they are read; next: hive mount",
+  );
   return exitCodes.ok;
 }
 
-function showCode(code: string): void {
-  print(code);
+/** Where a program wants JSON, that comes at the end: it finds the code in the words. */
+function showCode(line: CommandLine, code: string): void {
+  if (!line.flag("json")) print(code);
   say(`on a device that has the drive's words, within ten minutes: hive device confirm ${code}`);
 }

@@ -8,7 +8,7 @@ import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { secretOperand } from "../home/secret-line.ts";
-import { print, printJson, say, table } from "../output.ts";
+import { print, printJson, say, table, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 
 export async function device(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -28,8 +28,7 @@ async function confirm(
 ): Promise<ExitCode> {
   const code = secretOperand(given, { command: "device", what: "code" });
   const added = (await askControl(home.socket, "confirmDevice", { code }, say)) as AddedView;
-  if (line.flag("json")) printJson(added);
-  else say(`${added.name} (${added.peer}) is one of the drive's devices from now on`);
+  tell(line, added, `${added.name} (${added.peer}) is one of the drive's devices from now on`);
   return exitCodes.ok;
 }
 
@@ -75,8 +74,8 @@ async function list(home: Home, line: CommandLine): Promise<ExitCode> {
 
 async function forget(home: Home, line: CommandLine, beginning: string): Promise<ExitCode> {
   const peer = (await askControl(home.socket, "forgetDevice", { peer: beginning })) as string;
-  if (line.flag("json")) printJson({ peer });
-  else say(`${peer} is forgotten, and holds nothing back; it still has the drive's keys`);
+  const words = `${peer} is forgotten, and holds nothing back; it still has the drive's keys`;
+  tell(line, { peer }, words);
   return exitCodes.ok;
 }
 

@@ -12,7 +12,7 @@ import type { Home } from "../home/home.ts";
 import { mountPointDefault, mountPointOf } from "../home/mount-point.ts";
 import { secretOperand } from "../home/secret-line.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
-import { print, printJson, say, sizeText, table } from "../output.ts";
+import { print, printJson, say, sizeText, table, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { tendedWords } from "../text/shares.ts";
 import { statusText } from "../text/status.ts";
@@ -124,9 +124,10 @@ async function trust(home: Home, line: CommandLine): Promise<ExitCode> {
   if (word !== "trust" || peer === undefined || more !== undefined) {
     throw new HiveError("Usage", "peers", "trust PEER --location COUNTRY");
   }
-  const country = line.text("location");
-  await ask(home, "vouch", { peer, country: country ?? null });
-  say(country === undefined ? `${peer} is vouched for no more` : `${peer} is in ${country}`);
+  const country = line.text("location") ?? null;
+  await ask(home, "vouch", { peer, country });
+  const words = country === null ? `${peer} is vouched for no more` : `${peer} is in ${country}`;
+  tell(line, { peer, country }, words);
   return exitCodes.ok;
 }
 

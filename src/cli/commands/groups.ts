@@ -5,7 +5,7 @@ import type { Drive } from "../../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
-import { print, printJson, say, table } from "../output.ts";
+import { print, printJson, say, table, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { showCode } from "../text/show-code.ts";
 
@@ -14,7 +14,7 @@ export async function groupCommand(home: Home, line: CommandLine): Promise<ExitC
   if (verb === undefined) return list(home, line, group);
   if (group === undefined || people.length === 0) throw usage();
   if (verb === "add") return add(home, line, { group, people });
-  if (verb === "remove") return remove(home, { group, people });
+  if (verb === "remove") return remove(home, line, { group, people });
   throw usage();
 }
 
@@ -42,19 +42,24 @@ function rowOf({ name, people, folders }: GroupView): string[] {
 
 async function add(home: Home, line: CommandLine, change: Change): Promise<ExitCode> {
   const grants = (await ask(home, "joinGroup", { ...change })) as readonly string[];
-  for (const [at, grant] of grants.entries()) {
-    say(`for ${change.people[at]} alone, if it was not taken up before: hive accept STRING`);
-    print(grant);
-    await showCode(line, grant);
+  const given = grants.map((string, at) => ({ person: change.people[at] ?? "", string }));
+  if (line.flag("json")) printJson(given);
+  for (const { person, string } of given) {
+    if (!line.flag("json")) {
+      say(`for ${person} alone, if it was not taken up before: hive accept STRING`);
+      print(string);
+    }
+    await showCode(line, string);
   }
   return exitCodes.ok;
 }
 
-async function remove(home: Home, change: Change): Promise<ExitCode> {
+async function remove(home: Home, line: CommandLine, change: Change): Promise<ExitCode> {
   await ask(home, "leaveGroup", { ...change });
   const who = change.people.join(", ");
-  say(`${who}: refused what was shared through ${change.group} alone, by every holder that heard `
-    + "of it; hive shares tells how many did, and how far it is with what was there");
+  tell(line, change, `${who}: refused what was shared through ${change.group} alone, by every `
+    + "holder that heard of it; hive shares tells how many did, and how far it is with what was "
+    + "there");
   return exitCodes.ok;
 }
 

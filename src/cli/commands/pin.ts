@@ -6,7 +6,7 @@ import { type ControlHandlers, type Progress, askControl } from "../daemon/contr
 import { insideMount, namesOf } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
-import { print, printJson, say, sizeText, table } from "../output.ts";
+import { print, printJson, say, sizeText, table, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { overText, pinPercent, whyText } from "../text/pin.ts";
 
@@ -21,8 +21,9 @@ export async function pin(home: Home, line: CommandLine): Promise<ExitCode> {
   const found = (await askControl(home.socket, "pin", { path: inside, wait }, say)) as
     PinStatus | null;
   const isHere = found === null || found.isSettled;
-  if (!wait) say(`${path} is pinned; hive status tells how far it is`);
-  else say(isHere ? `${path} is here, and stays` : `${path} is pinned; ${whyText(found)}`);
+  const far = isHere ? `${path} is here, and stays` : `${path} is pinned; ${whyText(found)}`;
+  const words = wait ? far : `${path} is pinned; hive status tells how far it is`;
+  tell(line, { path: `/${inside}`, pins: found }, words);
   return exitCodes.ok;
 }
 

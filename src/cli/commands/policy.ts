@@ -8,7 +8,7 @@ import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { type PolicyFile, findPolicy, policyFiles, readPolicy } from "../home/policies.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
-import { movingText, print, printJson, say, table } from "../output.ts";
+import { movingText, print, printJson, say, table, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 
 /** What hive-policy(5) calls the default. */
@@ -134,9 +134,11 @@ async function set(home: Home, line: CommandLine, words: readonly string[]): Pro
     throw new HiveError("Usage", "policy", "set --inherit PATH");
   }
   const inside = await insideMount(home, { command: "policy", path });
-  if (name !== undefined) await judgeFirst(home, await knownPolicy(home, name));
-  await askControl(home.socket, "setPolicy", { path: inside, name: name ?? null }, say);
-  say(`${path} goes by ${name ?? "the folder above"}; what lies there follows`);
+  if (name !== undefined) await judgeFirst(home, line, await knownPolicy(home, name));
+  const asked = { path: inside, name: name ?? null };
+  await askControl(home.socket, "setPolicy", asked, say);
+  const said = `${path} goes by ${name ?? "the folder above"}; what lies there follows`;
+  tell(line, { path: `/${inside}`, policy: asked.name }, said);
   return exitCodes.ok;
 }
 
@@ -151,12 +153,14 @@ async function knownPolicy(home: Home, name: string): Promise<PolicyFile> {
 }
 
 /** A policy that cannot be satisfied is refused, unless it says that data may wait. */
-async function use(home: Home, _line: CommandLine, [name]: readonly string[]): Promise<ExitCode> {
+async function use(home: Home, line: CommandLine, [name]: readonly string[]): Promise<ExitCode> {
   const settings = readSettings(home.settingsFile);
-  if (name !== undefined) await judgeFirst(home, findPolicy(home, name));
+  if (name !== undefined) await judgeFirst(home, line, findPolicy(home, name));
   writeSettings(home.settingsFile, { ...settings, policy: name });
-  const isHeard = await reload(home);
-  say(`${name ?? "the built-in policy"} holds from ${isHeard ? "now" : "the next mount"} on`);
+  const isInForce = await reload(home);
+  const words = `${name ?? "the built-in policy"} holds from ` +
+    `${isInForce ? "now" : "the next mount"} on`;
+  tell(line, { policy: name ?? null, isInForce }, words);
   return exitCodes.ok;
 }
 
@@ -171,11 +175,12 @@ async function reload(home: Home): Promise<boolean> {
   }
 }
 
-async function judgeFirst(home: Home, policy: PolicyFile): Promise<void> {
+async function judgeFirst(home: Home, line: CommandLine, policy: PolicyFile): Promise<void> {
   try {
     const found = await ask(home, policy, null);
     if (found.class !== null || found.unsatisfiable === "queue") return;
-    print(reportText(found));
+    if (line.flag("json")) printJson(found);
+    else print(reportText(found));
   } catch (error) {
     if (!isFault(error, "Unavailable")) throw error;
     say("no daemon runs here: whether the known peers satisfy it was not looked at");

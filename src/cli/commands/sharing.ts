@@ -11,7 +11,7 @@ import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { obtainPassphrase } from "../home/keys.ts";
 import { secretOperand } from "../home/secret-line.ts";
-import { print, printJson, say, table } from "../output.ts";
+import { print, printJson, say, table, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { sharesText } from "../text/shares.ts";
 import { showCode } from "../text/show-code.ts";
@@ -24,12 +24,13 @@ export async function contacts(home: Home, line: CommandLine): Promise<ExitCode>
   if (word === undefined) return listContacts(home, line);
   if (word === "me" && name === undefined) return me(home, line);
   if (word === "add" && name !== undefined && text !== undefined) {
-    const { person } = (await ask(home, "addContact", { name, text })) as ContactView;
-    say(`${name} is ${person.slice(0, 16)}`);
+    const added = (await ask(home, "addContact", { name, text })) as ContactView;
+    tell(line, added, `${name} is ${added.person.slice(0, 16)}`);
     return exitCodes.ok;
   }
   if (word === "remove" && name !== undefined && text === undefined) {
     await ask(home, "removeContact", { name });
+    tell(line, { name });
     return exitCodes.ok;
   }
   throw contactsUsage();
@@ -49,7 +50,8 @@ async function listContacts(home: Home, line: CommandLine): Promise<ExitCode> {
 /** The string alone goes to standard output; the code for a camera to whoever looks. */
 async function me(home: Home, line: CommandLine): Promise<ExitCode> {
   const text = String(await ask(home, "me"));
-  print(text);
+  if (line.flag("json")) printJson({ string: text });
+  else print(text);
   await showCode(line, text);
   return exitCodes.ok;
 }
@@ -100,6 +102,7 @@ export async function shares(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, name] = line.operands;
   if (word === "forget" && name !== undefined) {
     await ask(home, "forgetShare", { name });
+    tell(line, { name });
     return exitCodes.ok;
   }
   if (word !== undefined) throw new HiveError("Usage", "shares", "[forget NAME]");

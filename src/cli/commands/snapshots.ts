@@ -12,7 +12,7 @@ import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { parseKeepRule } from "../home/keep-rule.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
-import { brakeText, print, printJson, say, sizeText, table } from "../output.ts";
+import { brakeText, print, printJson, say, sizeText, table, tell } from "../output.ts";
 import { findCommand } from "../table/commands.ts";
 import type { CommandLine } from "../table/parse.ts";
 
@@ -23,12 +23,22 @@ const signs: Readonly<Record<Difference["kind"], string>> = { made: "+", gone: "
 
 export async function snapshots(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, more] = line.operands;
-  if (word === "create") print(String(await ask(home, "createSnapshot")));
-  else if (word === "delete" || word === "keep") {
-    const which = needed(more, "snapshots");
-    await (word === "keep" ? keep(home, which) : ask(home, "deleteSnapshot", { name: which }));
-  } else await list(home, line, word);
+  if (word === "create") await create(home, line);
+  else if (word === "delete") await remove(home, line, needed(more, "snapshots"));
+  else if (word === "keep") await keep(home, line, needed(more, "snapshots"));
+  else await list(home, line, word);
   return exitCodes.ok;
+}
+
+async function create(home: Home, line: CommandLine): Promise<void> {
+  const name = String(await ask(home, "createSnapshot"));
+  if (line.flag("json")) printJson({ name });
+  else print(name);
+}
+
+async function remove(home: Home, line: CommandLine, name: string): Promise<void> {
+  await ask(home, "deleteSnapshot", { name });
+  tell(line, { name });
 }
 
 async function list(home: Home, line: CommandLine, path: string | undefined): Promise<void> {
@@ -43,7 +53,7 @@ async function list(home: Home, line: CommandLine, path: string | undefined): Pr
 }
 
 /** In force at once where a daemon runs, and from the next mount on in any case. */
-async function keep(home: Home, rule: string): Promise<void> {
+async function keep(home: Home, line: CommandLine, rule: string): Promise<void> {
   parseKeepRule(rule);
   writeSettings(home.settingsFile, { ...readSettings(home.settingsFile), keep: rule });
   try {
@@ -51,7 +61,7 @@ async function keep(home: Home, rule: string): Promise<void> {
   } catch (error) {
     if (!isFault(error, "Unavailable", "NotFound")) throw error;
   }
-  say(`keeps ${rule}`);
+  tell(line, { keep: rule }, `keeps ${rule}`);
 }
 
 export async function diff(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -94,7 +104,8 @@ export async function brake(home: Home, line: CommandLine): Promise<ExitCode> {
   if (isUndo) return undo(home, line);
   if (isGoOn) {
     await ask(home, "releaseBrake");
-    say("it goes up; what was before stays among the snapshots for its time");
+    const words = "it goes up; what was before stays among the snapshots for its time";
+    tell(line, await ask(home, "brake"), words);
     return exitCodes.ok;
   }
   const found = (await ask(home, "brake")) as BrakeStatus | null;

@@ -15,7 +15,7 @@ import {
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { type Home, socketIn } from "../home/home.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
-import { print, printJson, say, sizeText, table } from "../output.ts";
+import { print, printJson, say, sizeText, table, tell } from "../output.ts";
 import { Swarm, type SwarmRow, swarmPeersMax } from "../swarm/swarm.ts";
 import type { CommandLine } from "../table/parse.ts";
 
@@ -36,21 +36,29 @@ export async function swarmCommand(home: Home, line: CommandLine): Promise<ExitC
   const socket = socketIn(home.swarmDirectory);
   if (action === "start" && !(await answers(socket))) {
     await startSwarm(home, line.count("peers") ?? peersDefault, line.flag("processes"));
-    say(`swarm started; it keeps its files in ${home.swarmDirectory}`);
+    const words = `swarm started; it keeps its files in ${home.swarmDirectory}`;
+    tell(line, await running(socket), words);
     return exitCodes.ok;
   }
   if (action === "status") return showStatus(socket, line);
   const all = numbers.length === 0 && line.share("fraction") === undefined;
   if (action === "stop" && all) {
+    const ended = await running(socket);
     await askControl(socket, "end");
+    tell(line, ended);
     return exitCodes.ok;
   }
   const values: Record<string, Json> = { numbers, wipe: line.flag("wipe") };
   const fraction = line.share("fraction");
   if (fraction !== undefined) values["fraction"] = fraction;
   const done = (await askControl(socket, action, values)) as readonly number[];
-  say(`${action}: ${done.length === 0 ? "no peer" : `peers ${done.join(" ")}`}`);
+  tell(line, done, `${action}: ${done.length === 0 ? "no peer" : `peers ${done.join(" ")}`}`);
   return exitCodes.ok;
+}
+
+async function running(socket: string): Promise<readonly number[]> {
+  const rows = (await askControl(socket, "status")) as readonly SwarmRow[];
+  return rows.filter(({ state }) => state === "running").map(({ number }) => number);
 }
 
 export function checkSwarmSize(peers: number | undefined, option: string): void {

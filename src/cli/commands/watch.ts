@@ -9,14 +9,14 @@ import type { WatchKeeper } from "../daemon/watch-keeper.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { holds, parseWatch } from "../home/watches.ts";
-import { print, printJson, say, sizeText, table } from "../output.ts";
+import { print, printJson, say, sizeText, table, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 
 export async function watch(home: Home, line: CommandLine): Promise<ExitCode> {
   if (line.flag("run")) return (await import("../daemon/watch-process.ts")).serveWatches();
   if (line.flag("list")) return list(home, line);
   const stopped = line.text("stop");
-  if (stopped !== undefined) return stop(home, stopped);
+  if (stopped !== undefined) return stop(home, line, stopped);
   const [path] = line.operands;
   const into = line.text("into");
   if (path === undefined || into === undefined) {
@@ -37,9 +37,13 @@ async function start(
   const wait = !line.flag("no-wait");
   const asked = { directory, into: inside, deletes: line.flag("delete"), wait };
   const found = (await askControl(home.socket, "watch", asked, say)) as WatchStatus;
-  say(wait ? `${lookedText(found)}; ${directory} is watched` : `${directory} is watched`);
-  if (found.waitingFor !== null) say(`it waits: ${found.waitingFor}`);
-  if (found.failed > 0) say(`${found.failed} could not be copied, the last: ${found.problem}`);
+  const { waitingFor, failed, problem } = found;
+  tell(
+    line, found,
+    wait ? `${lookedText(found)}; ${directory} is watched` : `${directory} is watched`,
+    ...(waitingFor === null ? [] : [`it waits: ${waitingFor}`]),
+    ...(failed > 0 ? [`${failed} could not be copied, the last: ${problem}`] : []),
+  );
   return exitCodes.ok;
 }
 
@@ -72,10 +76,10 @@ function realOf(path: string): string {
   }
 }
 
-async function stop(home: Home, path: string): Promise<ExitCode> {
+async function stop(home: Home, line: CommandLine, path: string): Promise<ExitCode> {
   const directory = realOf(resolve(path));
   await askControl(home.socket, "unwatch", { directory });
-  say(`${directory} is watched no more; its copy stays`);
+  tell(line, { directory }, `${directory} is watched no more; its copy stays`);
   return exitCodes.ok;
 }
 

@@ -16,8 +16,7 @@ export const safetyCommands = [
       "data that too few peers are there for (unplaced), seats that nobody can take (unheld), " +
       "groups that lie against their policy (unlawful), and that this device was shut out " +
       "(removed). The log is told when one comes and when it is over. With " +
-      "--check it ends with 7 when something is lost, and with 5 when there is any other alert. " +
-      "The fields of --json stay as they are; others may be added.",
+      "--check it ends with 7 when something is lost, and with 5 when there is any other alert.",
     options: [{ name: "check", summary: "end with 5 or 7 when there is an alert" }, json],
   },
   {

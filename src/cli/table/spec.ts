@@ -24,7 +24,7 @@ export interface CommandSpec {
 }
 
 /** Of every command that answers something. */
-export const json: OptionSpec = { name: "json", summary: "print one JSON object for programs" };
+export const json: OptionSpec = { name: "json", summary: "print JSON for programs" };
 
 export const qr: OptionSpec = {
   name: "qr", summary: "show the QR code even where there is no terminal",
