@@ -1,5 +1,6 @@
 /** Inviting others to this node, and joining by an invitation. */
 import { HiveError } from "../base/errors.ts";
+import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { InviteView } from "../base/views/peers.ts";
 import type { Peers } from "./peers.ts";
@@ -27,6 +28,7 @@ export function inviteTo(peers: Peers, { name, nowMs, networkKey }: InviteOption
 /** Connects to the first address that answers, and tells it; who invited us is a friend. */
 export async function joinBy(peers: Peers, invitation: string, nowMs: number): Promise<string> {
   const { peer, addresses, pass } = parseInvite(invitation);
+  refuseOwnInvite(peer, peers.self);
   if (pass !== undefined && pass.expiresAtMs <= nowMs) {
     throw new HiveError("Stale", "peers.join", "the invite has expired; ask for a new one");
   }
@@ -42,4 +44,10 @@ export async function joinBy(peers: Peers, invitation: string, nowMs: number): P
   }
   const cause = new AggregateError(failures);
   throw new HiveError("Unavailable", "peers.join", "no address of the invite answers", { cause });
+}
+
+/** Nobody joins himself. */
+export function refuseOwnInvite(maker: PeerId, self: PeerId): void {
+  if (maker !== self) return;
+  throw new HiveError("Invalid", "peers.join", "the invite was made by this very machine");
 }

@@ -100,7 +100,9 @@ export async function openSharing(needs: SharingNeeds): Promise<Sharing> {
   const { transfer, network: { self } } = needs;
   const tied = new Tied({ ...needs, self, seals: new TieSeals(needs.keys.shareSecret) });
   const ours: Ours = { ...needs, tied, self };
-  const contacts = new Contacts({ ...ours, askKey: (told) => askKey(needs, told) });
+  const contacts = new Contacts({
+    ...ours, own: personIdOf(needs.person), askKey: (told) => askKey(needs, told),
+  });
   const nameOf = (id: PersonId): string => contacts.nameOf(id);
   const nameFrom = ({ from }: { readonly from: PersonId }): string => nameOf(from);
   const groups = new Groups(ours);

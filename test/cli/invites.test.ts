@@ -38,6 +38,10 @@ test("an invite is a word, on demand a code for a camera, and tells when it expi
       readonly invite: string; readonly expiresAt: string;
     };
     t.match(told.invite, /^hive2/);
+    const own = await machine.hive(["join", told.invite]);
+    t.equal(own.code, 2);
+    t.match(own.error, /made by this very machine/);
+    t.match(own.error, /hint: give it to somebody else/);
     const days = (Date.parse(told.expiresAt) - Date.now()) / 86_400_000;
     t.ok(days > 6.9 && days < 7.1, `${days} days`);
   });
@@ -55,6 +59,7 @@ test("a private network hears those with its key, which only an invite that was 
     const secret = await ann.must(t, ["invite", "--network-key"]);
     t.match(secret.out, /^hive3/);
     t.match(secret.error, /whoever has this invite is in the network/);
+    t.match((await ann.hive(["join", secret.out.trim()])).error, /made by this very machine/);
 
     await begin(eve, ["node"]);
     const refused = await eve.hive(["join", open]);

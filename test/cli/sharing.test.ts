@@ -31,6 +31,9 @@ test("a shared folder is one grant or a link, and is read while its owner's daem
     const before = await sentBytes(ann);
     const benIs = await contactOf(t, ben);
     t.ok(benIs.length < 400, `${benIs.length} characters`);
+    const self = await ben.hive(["contacts", "add", "me", benIs]);
+    t.equal(self.code, 2);
+    t.match(self.error, /that string is your own[^]*hint: add hers: hive contacts me prints it/);
     await ann.must(t, ["contacts", "add", "Ben", benIs]);
     const grant = (await ann.must(t, ["share", photos, "--with", "Ben"])).out.trim();
     t.ok(grant.length < 2_400, `a grant of ${grant.length} characters`);

@@ -156,7 +156,8 @@ export async function join(home: Home, line: CommandLine): Promise<ExitCode> {
   const given = secretOperand(line.operands[0], { command: "join", what: "invite" });
   // With the key of a private network: what runs now has none, or another one.
   if (given.trim().startsWith("hive3")) {
-    return (await import("../home/network-key.ts")).enterNetwork(home, given);
+    const { enterNetwork } = await import("../home/network-key.ts");
+    return enterNetwork(home, given, await ownInvite(home));
   }
   const address = String(await ask(home, "join", { invite: given }));
   const settings = readSettings(home.settingsFile);
@@ -164,6 +165,16 @@ export async function join(home: Home, line: CommandLine): Promise<ExitCode> {
   writeSettings(home.settingsFile, { ...settings, bootstrap });
   say(`joined ${address}`);
   return exitCodes.ok;
+}
+
+/** Undefined where nothing runs. */
+async function ownInvite(home: Home): Promise<string | undefined> {
+  try {
+    return ((await ask(home, "invite", { networkKey: false })) as InviteView).invite;
+  } catch (error) {
+    if (isFault(error, "Unavailable")) return undefined;
+    throw error;
+  }
 }
 
 function ask(home: Home, command: string, values: Arguments = {}): Promise<unknown> {

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { HiveError } from "../../base/errors.ts";
 import { systemRandom } from "../../base/random.ts";
-import { networkKeyBytes, parseInvite } from "../../hive.ts";
+import { networkKeyBytes, parseInvite, refuseOwnInvite } from "../../hive.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { say } from "../output.ts";
 import { type Home, makeHome } from "./home.ts";
@@ -38,9 +38,13 @@ export function writeNetworkKey(
   throw new HiveError("Exists", "network.key", home.networkKeyFile);
 }
 
-/** Takes the key and the addresses out of an invite; the next start is one of the network. */
-export function enterNetwork(home: Home, text: string): ExitCode {
+/**
+ * Takes the key and the addresses out of an invite; the next start is one of the network. `own` is
+ * an invite of this machine, where something runs that makes one.
+ */
+export function enterNetwork(home: Home, text: string, own: string | undefined): ExitCode {
   const invite = parseInvite(text);
+  if (own !== undefined) refuseOwnInvite(invite.peer, parseInvite(own).peer);
   if (invite.networkKey === undefined) throw new HiveError("Invalid", "join", "no network key");
   makeHome(home);
   writeNetworkKey(home, invite.networkKey);

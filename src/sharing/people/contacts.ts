@@ -31,6 +31,8 @@ export interface ContactsNeeds {
   readonly books: KeyValue;
   readonly tied: Tied;
   readonly log: Log;
+  /** Who this user is; a device without the words knows nobody anew, and does not say. */
+  readonly own?: PersonId;
   /** The X-Wing key that a person's node tells. */
   readonly askKey: (person: PersonText) => Promise<Uint8Array>;
 }
@@ -86,6 +88,9 @@ export class Contacts {
     checkPetName(name);
     const told = parsePerson(text);
     const { person } = told;
+    if (person === this.#needs.own) {
+      throw new HiveError("Invalid", "sharing.self", "that string is your own");
+    }
     if (this.has(name)) throw new HiveError("Exists", "sharing.contact", name);
     const known = this.all().find((contact) => contact.person === person);
     if (known !== undefined) {
