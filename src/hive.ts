@@ -64,7 +64,7 @@ export { openKeyFile } from "./crypt/keyfile.ts";
 export { seedOfWords, wordsOfSeed } from "./crypt/words.ts";
 export { type Done } from "./check/check.ts";
 export { type Dashboard, serveDashboard } from "./web/dashboard.ts";
-export { clearStaleMount, parseMountOptions } from "./mount/mount.ts";
+export { bestDriver, clearStaleMount, hasDriver, parseMountOptions } from "./mount/mount.ts";
 export { refuseOwnInvite } from "./peers/joining.ts";
 export { networkKeyBytes, parseInvite } from "./peers/wire/invite.ts";
 export { isLink, linkNeedsPassphrase } from "./sharing/records/link.ts";

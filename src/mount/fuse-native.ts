@@ -5,7 +5,7 @@
  */
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { loadFuseAddon } from "./addon.ts";
 import { type AttachOptions, detach } from "./attach.ts";
@@ -61,6 +61,17 @@ export async function mountFuseNative(
 }
 
 let loadedBefore: FuseNativeClass | undefined;
+
+/** Whether the package is there, with the libfuse that it needs. */
+export function loadsFuseNative(): boolean {
+  try {
+    loadPackage();
+    return true;
+  } catch (error) {
+    if (isFault(error, "Unsupported")) return false;
+    throw error;
+  }
+}
 
 function loadPackage(): FuseNativeClass {
   if (loadedBefore !== undefined) return loadedBefore;

@@ -10,7 +10,7 @@ import { folderFault, makeDirectories } from "../base/machine/directories.ts";
 import { loadFuseAddon } from "./addon.ts";
 import { type AttachOptions, detach } from "./attach.ts";
 import type { Driven, MountNeeds } from "./driver.ts";
-import { mountFuseNative } from "./fuse-native.ts";
+import { loadsFuseNative, mountFuseNative } from "./fuse-native.ts";
 import { mountKernel } from "./kernel.ts";
 import { canonical, isMounted, staleMount } from "./mounts.ts";
 import { type ChosenOptions, parseFsName } from "./options.ts";
@@ -47,6 +47,11 @@ export interface Mounted extends AsyncDisposable {
 /** The driver for this machine: the kernel's protocol where the addon was built. */
 export function bestDriver(): DriverName {
   return loadFuseAddon() === undefined ? "fuse-native" : "kernel";
+}
+
+/** Whether it is on this machine. */
+export function hasDriver(driver: DriverName): boolean {
+  return driver === "kernel" ? loadFuseAddon() !== undefined : loadsFuseNative();
 }
 
 /** Resolves when the folder serves. The folder must be there, a directory, and not a mount yet. */

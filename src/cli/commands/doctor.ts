@@ -1,8 +1,14 @@
 /** `hive doctor`: looks at this machine and says what is missing, and how to mend it. */
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { openCoder } from "../../hive.ts";
+import { fileURLToPath } from "node:url";
+import { bestDriver, hasDriver, openCoder } from "../../hive.ts";
 import type { Home } from "../home/home.ts";
+
+/** As far from here in a package's dist as in src. */
+const buildScript = fileURLToPath(new URL("../../../native/build.mjs", import.meta.url));
+const buildAddons =
+  `install a C compiler (apt-get install gcc libc6-dev), then: node ${buildScript}`;
 
 export interface Finding {
   readonly what: string;
@@ -13,7 +19,9 @@ export interface Finding {
 }
 
 export async function examine(home: Home): Promise<readonly Finding[]> {
-  return [nodeVersion(), fuseDevice(), fuseHelper(), erasureEngine(), keyFileMode(home)];
+  return [
+    nodeVersion(), fuseDevice(), fuseHelper(), mountDriver(), erasureEngine(), keyFileMode(home),
+  ];
 }
 
 function nodeVersion(): Finding {
@@ -46,6 +54,16 @@ function fuseHelper(): Finding {
   };
 }
 
+function mountDriver(): Finding {
+  const driver = bestDriver();
+  return {
+    what: `mounts by the ${driver} driver`,
+    fine: hasDriver(driver),
+    needed: true,
+    mend: buildAddons,
+  };
+}
+
 function erasureEngine(): Finding {
   const { engine } = openCoder();
   const native = engine !== "typescript" && !engine.startsWith("wasm");
@@ -53,7 +71,7 @@ function erasureEngine(): Finding {
     what: `erasure coding by ${engine}`,
     fine: native,
     needed: false,
-    mend: "for full speed install a C compiler (apt-get install gcc libc6-dev) and npm install",
+    mend: `for full speed ${buildAddons}`,
   };
 }
 
