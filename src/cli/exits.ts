@@ -12,6 +12,7 @@ export const exitCodes = {
   corrupt: 7,
   busy: 8,
   timedOut: 9,
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -50,6 +51,11 @@ export function exitCodeOf(error: unknown): ExitCode {
   return isFault(error) ? exitOf[error.kind] : exitCodes.failure;
 }
 
+/** Of a process that stays until it is asked to end: a signal that ends it is no fault. */
+export function exitCodeBy(signal: NodeJS.Signals | undefined): ExitCode {
+  return signal === "SIGINT" ? exitCodes.interrupted : exitCodes.ok;
+}
+
 /** For hive(1): each code and what it means. */
 export const exitMeanings: Readonly<Record<ExitCode, string>> = {
   0: "done",
@@ -62,4 +68,5 @@ export const exitMeanings: Readonly<Record<ExitCode, string>> = {
   7: "stored bytes are damaged; nothing was overwritten",
   8: "somebody else is using it: a mount with open files, a locked cache",
   9: "it did not finish within the given time; what was done stays done",
+  130: "Ctrl-C ended it; what it had asked a daemon for goes on there",
 };

@@ -10,10 +10,9 @@ import type { PolicyTexts } from "../../base/views/policies.ts";
 import { type Dashboard, type Drive, serveDashboard } from "../../hive.ts";
 import { type ControlHandler, type ControlHandlers, endingOp, serveControl, vouchIn }
   from "../daemon/control.ts";
-import { askedToEnd } from "../daemon/daemon.ts";
 import { namesOf } from "../daemon/inside-mount.ts";
 import { WatchKeeper } from "../daemon/watch-keeper.ts";
-import { type ExitCode, exitCodes } from "../exits.ts";
+import { type ExitCode, exitCodeBy } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { type PolicyFiles, type PolicyWatch, watchPolicies } from "../home/policy-watch.ts";
 import { trafficReload } from "../home/traffic-orders.ts";
@@ -31,7 +30,11 @@ const lazyWaitMs = 3000;
 /** Answers until somebody ends the drive, or it ends by itself. */
 export async function attend(
   home: Home, drive: Drive,
-  { files, directory }: { readonly files: PolicyFiles; readonly directory: string },
+  { files, directory, asked }: {
+    readonly files: PolicyFiles; readonly directory: string;
+    /** Of signals. */
+    readonly asked: Promise<NodeJS.Signals>;
+  },
 ): Promise<ExitCode> {
   const dashboard = lazyDashboard(drive);
   const govern = (texts: PolicyTexts) => drive.govern(texts);
@@ -47,8 +50,9 @@ export async function attend(
   };
   const server = await serveControl(home.socket, refusingWhen(drive.ended, handlers));
   watches.begin();
+  let signal: NodeJS.Signals | undefined;
   try {
-    const signal = await Promise.race([askedToEnd(), drive.ended]);
+    signal = await Promise.race([asked, drive.ended]) ?? undefined;
     await watches.close();
     if (signal !== undefined) await drive.unmount({ lazy: true });
     await drive.ended;
@@ -60,7 +64,7 @@ export async function attend(
     // A store that could not keep everything ends in a fault, and the process ends all the same.
     server.close();
   }
-  return exitCodes.ok;
+  return exitCodeBy(signal);
 }
 
 /** Of a drive that was taken off and is being closed, nobody is told that it is mounted. */

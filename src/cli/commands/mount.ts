@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { systemClock as clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
-import { type Drive, openDrive, parseMountOptions } from "../../hive.ts";
+import { type Drive, type Secrets, openDrive, parseMountOptions } from "../../hive.ts";
 import { askControl, endingOp } from "../daemon/control.ts";
-import { receivePassphrase, sayFailed, sayReady, startInBackground } from "../daemon/daemon.ts";
+import { askedToEnd, receivePassphrase, sayFailed, sayReady, startInBackground }
+  from "../daemon/daemon.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { driveConfigOf } from "../home/config.ts";
 import { type Home, makeHome } from "../home/home.ts";
@@ -52,11 +53,13 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
   try {
     if (received === undefined && process.send === undefined) await prepareDrive(home, line);
     const policies = new PolicyFiles(home);
-    const drive = await openHere(home, line, { directory, received, policies });
+    const secrets = await readKeys(home, async () => received ?? passphraseOf(line));
+    const asked = askedToEnd();
+    const drive = await openHere(home, line, { directory, secrets, policies });
     const words = [`mounted at ${directory}`, drive.note ?? []].flat().join("; ");
     if (process.send === undefined) say(words);
     sayReady(words);
-    return await attend(home, drive, { files: policies, directory });
+    return await attend(home, drive, { files: policies, directory, asked });
   } catch (error) {
     sayFailed(error);
     throw error;
@@ -66,14 +69,10 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
 async function openHere(
   home: Home,
   line: CommandLine,
-  { directory, received, policies }: {
-    readonly directory: string; readonly received: Buffer | undefined;
-    readonly policies: PolicyFiles;
+  { directory, secrets, policies }: {
+    readonly directory: string; readonly secrets: Secrets; readonly policies: PolicyFiles;
   },
 ): Promise<Drive> {
-  const give = async (): Promise<Buffer> =>
-    received ?? obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
-  const secrets = await readKeys(home, give);
   if (!hasDrive(secrets)) throw new HiveError("NotFound", "mount", "this node has no drive");
   const settings = readSettings(home.settingsFile);
   const options = parseMountOptions(line.text("options") ?? "");
@@ -99,7 +98,10 @@ async function prepareDrive(home: Home, line: CommandLine): Promise<void> {
 }
 
 async function passphraseFor(home: Home, line: CommandLine): Promise<Buffer | undefined> {
-  if (!needsPassphrase(home)) return undefined;
+  return needsPassphrase(home) ? passphraseOf(line) : undefined;
+}
+
+function passphraseOf(line: CommandLine): Promise<Buffer> {
   return obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
 }
 

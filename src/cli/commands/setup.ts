@@ -14,7 +14,7 @@ import {
   sayReady,
   startInBackground,
 } from "../daemon/daemon.ts";
-import { type ExitCode, exitCodes } from "../exits.ts";
+import { type ExitCode, exitCodeBy, exitCodes } from "../exits.ts";
 import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
 import { watchFiles } from "../home/file-watch.ts";
 import { type Home, makeHome } from "../home/home.ts";
@@ -132,6 +132,7 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
   };
   try {
     const secrets = await readKeys(home, give);
+    const asked = askedToEnd();
     const config = nodeConfigOf(home, readSettings(home.settingsFile), secrets);
     const running = await openNode({ log }, config);
     const ended = Promise.withResolvers<void>();
@@ -153,11 +154,11 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
       unmount: () => ended.resolve(),
     });
     sayReady(`a peer at ${(await running.status()).addresses.join(" ")}`);
-    await Promise.race([askedToEnd(), ended.promise]);
+    const signal = await Promise.race([asked, ended.promise]);
     await settings.close();
     await running.close();
     server.close();
-    return exitCodes.ok;
+    return exitCodeBy(signal ?? undefined);
   } catch (error) {
     sayFailed(error);
     throw error;

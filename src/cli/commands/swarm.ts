@@ -12,7 +12,7 @@ import {
   sayReady,
   startInBackground,
 } from "../daemon/daemon.ts";
-import { type ExitCode, exitCodes } from "../exits.ts";
+import { type ExitCode, exitCodeBy, exitCodes } from "../exits.ts";
 import { type Home, socketIn } from "../home/home.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, printJson, say, sizeText, table, tell } from "../output.ts";
@@ -108,6 +108,7 @@ async function startSwarm(home: Home, peers: number, processes: boolean): Promis
 async function host(home: Home, line: CommandLine): Promise<ExitCode> {
   giveWay("process");
   await receivePassphrase();
+  const asked = askedToEnd();
   const log = lineLog({ level: "warn", write: toStandardError });
   const processes = line.flag("processes");
   const swarm = new Swarm({ directory: home.swarmDirectory, processes, log });
@@ -117,10 +118,10 @@ async function host(home: Home, line: CommandLine): Promise<ExitCode> {
     const socket = socketIn(home.swarmDirectory);
     const server = await serveControl(socket, swarm.handlers(ended.resolve));
     sayReady("swarm started");
-    await Promise.race([ended.promise, askedToEnd()]);
+    const signal = await Promise.race([ended.promise, asked]);
     await swarm.end();
     server.close();
-    return exitCodes.ok;
+    return exitCodeBy(signal ?? undefined);
   } catch (error) {
     sayFailed(error);
     await swarm.end();

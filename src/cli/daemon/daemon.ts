@@ -7,6 +7,7 @@ import { openSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { systemClock } from "../../base/clock.ts";
 import { HiveError, type Kind, isFault, kinds } from "../../base/errors.ts";
+import { exitCodeBy, exitCodes } from "../exits.ts";
 
 /** A mount with a long journal to replay, on a slow disk. */
 const readyTimeoutMs = 120_000;
@@ -14,6 +15,9 @@ const readyTimeoutMs = 120_000;
 type Message =
   | { readonly type: "ready"; readonly words: string }
   | { readonly type: "failed"; readonly kind: Kind; readonly op: string; readonly subject: string };
+
+/** In the child: its parent, if there is one, waits no more. */
+let isReady = false;
 
 export interface BackgroundOptions {
   /** The command line after `hive`. */
@@ -46,8 +50,9 @@ export async function startInBackground(options: BackgroundOptions): Promise<str
 
 /** In the child: the passphrase that the parent handed over, if there is a parent. */
 export function receivePassphrase(): Promise<Buffer | undefined> {
-  if (process.send === undefined) return Promise.resolve(undefined);
+  if (process.connected !== true) return Promise.resolve(undefined);
   return new Promise((resolve) => {
+    process.once("disconnect", () => resolve(undefined));
     process.once("message", (message: { passphrase?: string }) => {
       const given = message.passphrase;
       resolve(given === undefined ? undefined : Buffer.from(given, "base64"));
@@ -60,29 +65,43 @@ export function receivePassphrase(): Promise<Buffer | undefined> {
  * the next start now: Node would do so at its end, and a daemon may be killed, or run for months.
  */
 export function sayReady(words: string): void {
+  isReady = true;
   flushCompileCache();
-  process.send?.({ type: "ready", words } satisfies Message);
+  tellParent({ type: "ready", words });
 }
 
 export function sayFailed(error: unknown): void {
-  if (process.connected !== true) return;
   const fault = isFault(error)
     ? error
     : new HiveError("Unsupported", "daemon", error instanceof Error ? error.message : "start");
   const { kind, op, subject } = fault;
-  process.send?.({ type: "failed", kind, op, subject } satisfies Message);
+  tellParent({ type: "failed", kind, op, subject });
 }
 
-/** Resolves at the first SIGTERM, SIGINT or SIGHUP; a second one ends the process at once. */
+/** One that was interrupted while it waited hears nothing more. */
+function tellParent(message: Message): void {
+  if (process.connected === true) process.send?.(message, () => undefined);
+}
+
+/**
+ * Resolves at the first SIGTERM, SIGINT or SIGHUP; a second one ends the process at once. To be
+ * called before anything is open that has to be closed. A parent that ends before we are ready was
+ * interrupted: it is as if it hung up.
+ */
 export function askedToEnd(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let asked = false;
     const hear = (signal: NodeJS.Signals): void => {
-      if (asked && signal !== "SIGHUP") process.exit(1);
+      if (asked && signal !== "SIGHUP") process.exit(exitCodeBy(signal) || exitCodes.failure);
       asked = true;
       resolve(signal);
     };
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, hear);
+    const hangUp = (): void => void (isReady || hear("SIGHUP"));
+    process.once("disconnect", hangUp);
+    // To listen for it must not keep the process.
+    process.channel?.unref();
+    if (process.connected === false) hangUp();
   });
 }
 
