@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { holdersOf, newMachine } from "../support/cli.ts";
+import { holdersOf, newMachine, root, run } from "../support/cli.ts";
 
 interface Report {
   readonly blocks: number;
@@ -45,6 +45,14 @@ test("what a path is made of is proven by its holders", { timeout: 200_000 }, as
   t.ok(code === 0 && short.segments > 0 && short.proofsRight === 6 * short.segments);
   t.ok(short.blocks < photos.blocks, "what is short lies in the pages of its folder");
   t.equal((await machine.hive(["verify", path("nothing")])).code, 3);
+  const shared = await machine.hive(["verify", path("Shared")]);
+  t.equal(shared.code, 2);
+  t.match(shared.error, /what lies in Shared is not the drive as it is/);
+  const name = `'${machine.mount}'/$'caf\\xe9'`;
+  const line = `: >${name}; '${process.execPath}' '${root}/src/cli/main.ts' verify ${name}`;
+  const strange = await run("bash", ["-c", line], { env: { ...process.env, HIVE_HOME: machine.home } });
+  t.equal(strange.code, 2);
+  t.match(strange.error, /a name that is not UTF-8 cannot be given; name the folder it is in/);
 
   const holders = await holdersOf(machine);
   await machine.must(t, ["swarm", "kill", ...holders.slice(0, 2).map(String)]);

@@ -6,7 +6,7 @@ import type { CacheReport, DriveStatus, PathVerifyReport, ReclaimReport, VerifyR
 import type { InviteView, PeerRow } from "../../base/views/peers.ts";
 import type { TendedView } from "../../base/views/sharing.ts";
 import { type Arguments, askControl } from "../daemon/control.ts";
-import { insideMount } from "../daemon/inside-mount.ts";
+import { insideDrive } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { mountPointDefault, mountPointOf } from "../home/mount-point.ts";
@@ -95,7 +95,7 @@ export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
   if (name !== undefined) return verifyOthers(home, line, name);
   const values: Record<string, string | boolean> = { deep: line.flag("deep") };
   const path = line.operands[0];
-  if (path !== undefined) values["path"] = await insideMount(home, { command: "verify", path });
+  if (path !== undefined) values["path"] = await insideDrive(home, { command: "verify", path });
   const found = (await ask(home, "verify", values)) as VerifyReport | PathVerifyReport;
   if (line.flag("json")) printJson(found);
   else print(verifyText(found));

@@ -3,7 +3,7 @@ import { HiveError } from "../../base/errors.ts";
 import type { PinRow, PinStatus } from "../../base/views/drive.ts";
 import type { Drive } from "../../hive.ts";
 import { type ControlHandlers, type Progress, askControl } from "../daemon/control.ts";
-import { insideMount, namesOf } from "../daemon/inside-mount.ts";
+import { insideDrive, namesOf } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { print, printJson, say, sizeText, table, tell } from "../output.ts";
@@ -16,7 +16,7 @@ const percentStep = 5;
 export async function pin(home: Home, line: CommandLine): Promise<ExitCode> {
   if (line.flag("list")) return list(home, line);
   const path = pathOf(line, "pin");
-  const inside = await insideMount(home, { command: "pin", path });
+  const inside = await insideDrive(home, { command: "pin", path });
   const wait = !line.flag("no-wait");
   const found = (await askControl(home.socket, "pin", { path: inside, wait }, say)) as
     PinStatus | null;
@@ -29,7 +29,7 @@ export async function pin(home: Home, line: CommandLine): Promise<ExitCode> {
 
 export async function unpin(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = pathOf(line, "unpin");
-  const inside = await insideMount(home, { command: "unpin", path });
+  const inside = await insideDrive(home, { command: "unpin", path });
   await askControl(home.socket, "unpin", { path: inside }, say);
   say(`${path} may leave this machine when room is needed`);
   return exitCodes.ok;

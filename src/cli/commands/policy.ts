@@ -3,7 +3,7 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
 import type { PathPolicy, PolicyReport } from "../../base/views/policies.ts";
 import { askControl } from "../daemon/control.ts";
-import { insideMount } from "../daemon/inside-mount.ts";
+import { insideDrive } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { type PolicyFile, findPolicy, policyFiles, readPolicy } from "../home/policies.ts";
@@ -57,7 +57,7 @@ function isPath(text: string): boolean {
 }
 
 async function policyAt(home: Home, path: string): Promise<PathPolicy> {
-  const inside = await insideMount(home, { command: "policy", path });
+  const inside = await insideDrive(home, { command: "policy", path });
   return (await askControl(home.socket, "policyAt", { path: inside }, say)) as PathPolicy;
 }
 
@@ -133,7 +133,7 @@ async function set(home: Home, line: CommandLine, words: readonly string[]): Pro
   if (path === undefined) {
     throw new HiveError("Usage", "policy", "set --inherit PATH");
   }
-  const inside = await insideMount(home, { command: "policy", path });
+  const inside = await insideDrive(home, { command: "policy", path });
   if (name !== undefined) await judgeFirst(home, line, await knownPolicy(home, name));
   const asked = { path: inside, name: name ?? null };
   await askControl(home.socket, "setPolicy", asked, say);

@@ -6,7 +6,7 @@ import type { ContactView, SharesView } from "../../base/views/sharing.ts";
 import { type Drive, type RevokeWish, type Revoked, isLink, linkNeedsPassphrase }
   from "../../hive.ts";
 import { type Arguments, type ControlHandlers, askControl } from "../daemon/control.ts";
-import { insideMount, namesOf } from "../daemon/inside-mount.ts";
+import { insideDrive, namesOf } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { obtainPassphrase } from "../home/keys.ts";
@@ -60,7 +60,7 @@ export async function share(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
   const who = line.given("with");
   if (path === undefined) throw new HiveError("Usage", "share", "which folder?");
-  const inside = await insideMount(home, { command: "share", path });
+  const inside = await insideDrive(home, { command: "share", path });
   const forMs = line.duration("expires");
   const expiresAtMs = forMs === undefined ? null : systemClock.now() + forMs;
   const grant = await ask(home, "share", { path: inside, who, expiresAtMs, gives: givenBy(line) });
@@ -83,7 +83,7 @@ function givenBy(line: CommandLine): Capability {
 export async function link(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
   if (path === undefined) throw new HiveError("Usage", "link", "which folder?");
-  const inside = await insideMount(home, { command: "link", path });
+  const inside = await insideDrive(home, { command: "link", path });
   const descriptor = line.count("passphrase-fd");
   const isLocked = line.flag("passphrase") || descriptor !== undefined;
   const passphrase = isLocked ? await obtainPassphrase(descriptor, { repeat: true }) : undefined;
@@ -138,7 +138,7 @@ export async function revoke(home: Home, line: CommandLine): Promise<ExitCode> {
   const path = line.operands[0];
   const who = line.given("from");
   if (path === undefined) throw new HiveError("Usage", "revoke", "which folder?");
-  const inside = await insideMount(home, { command: "revoke", path });
+  const inside = await insideDrive(home, { command: "revoke", path });
   const dropsSnapshots = line.flag("drop-snapshots");
   const revoked = (await ask(home, "revoke", { path: inside, who, dropsSnapshots })) as Revoked;
   for (const words of revokedWords(who, { ...revoked, dropsSnapshots })) say(words);

@@ -7,7 +7,7 @@ import type {
   BrakeStatus, Comparison, Difference, RestoreReport, Snapshot,
 } from "../../base/snapshots.ts";
 import { type Arguments, askControl } from "../daemon/control.ts";
-import { insideMount } from "../daemon/inside-mount.ts";
+import { insideDrive } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { parseKeepRule } from "../home/keep-rule.ts";
@@ -42,7 +42,7 @@ async function remove(home: Home, line: CommandLine, name: string): Promise<void
 }
 
 async function list(home: Home, line: CommandLine, path: string | undefined): Promise<void> {
-  const inside = path === undefined ? "" : await insideMount(home, { command: "snapshots", path });
+  const inside = path === undefined ? "" : await insideDrive(home, { command: "snapshots", path });
   const found = (await ask(home, "snapshots", { path: inside })) as readonly Snapshot[];
   if (line.flag("json")) return printJson(found);
   const rows = found.map(({ name, untilMs, files, bytes, why }) => {
@@ -68,7 +68,7 @@ export async function diff(home: Home, line: CommandLine): Promise<ExitCode> {
   const [from, ...rest] = line.operands;
   const to = isTime(rest[0]) ? rest.shift() : undefined;
   const [path] = rest;
-  const inside = path === undefined ? "" : await insideMount(home, { command: "diff", path });
+  const inside = path === undefined ? "" : await insideDrive(home, { command: "diff", path });
   const asked = { from: needed(from, "diff"), path: inside, to: to ?? null };
   const found = (await ask(home, "compare", asked)) as Comparison;
   if (line.flag("json")) printJson(found);
@@ -82,7 +82,7 @@ export async function diff(home: Home, line: CommandLine): Promise<ExitCode> {
 export async function restore(home: Home, line: CommandLine): Promise<ExitCode> {
   const [name, path] = line.operands;
   const place = needed(path, "restore");
-  const inside = await insideMount(home, { command: "restore", path: place });
+  const inside = await insideDrive(home, { command: "restore", path: place });
   const to = line.text("to");
   const target = to === undefined ? null : await targetOf(home, to, inside);
   const asked = { name: needed(name, "restore"), path: inside, to: target };
@@ -128,7 +128,7 @@ async function undo(home: Home, line: CommandLine): Promise<ExitCode> {
 function targetOf(home: Home, to: string, inside: string): Promise<string> {
   const isFolder = existsSync(to) && statSync(to).isDirectory();
   const path = isFolder ? join(to, basename(inside)) : to;
-  return insideMount(home, { command: "restore", path });
+  return insideDrive(home, { command: "restore", path });
 }
 
 function isTime(word: string | undefined): boolean {

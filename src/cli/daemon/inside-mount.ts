@@ -6,9 +6,28 @@ import type { DriveStatus } from "../../base/views/drive.ts";
 import type { Home } from "../home/home.ts";
 import { askControl } from "./control.ts";
 
-export async function insideMount(
-  home: Home, { command, path }: { readonly command: string; readonly path: string },
-): Promise<string> {
+interface Asked {
+  readonly command: string;
+  readonly path: string;
+}
+
+/** The same, of what is the drive's own: not somebody else's folder, nor what it was once. */
+export async function insideDrive(home: Home, asked: Asked): Promise<string> {
+  const inside = await insideMount(home, asked);
+  const names = namesOf(inside);
+  const other = names[0] === "Shared" ? "Shared" : names.find((name) => past.has(name));
+  if (other === undefined) return inside;
+  const words = `${asked.path}: what lies in ${other} is not the drive as it is`;
+  throw new HiveError("Usage", asked.command, words);
+}
+
+const past: ReadonlySet<string> = new Set([".snapshots", ".trash"]);
+
+export async function insideMount(home: Home, { command, path }: Asked): Promise<string> {
+  if (path.includes("\uFFFD") && !existsSync(path)) {
+    const words = `${path}: a name that is not UTF-8 cannot be given; name the folder it is in`;
+    throw new HiveError("Invalid", command, words);
+  }
   const { mount } = (await askControl(home.socket, "status")) as DriveStatus;
   const inside = relative(realpathSync(mount), placeOf(resolve(path)));
   if (!inside.startsWith("..") && !inside.startsWith(sep)) return inside;
