@@ -70,24 +70,6 @@ test("every command that takes --json prints JSON", { timeout: 300_000 }, async 
   mkdirSync(source);
   await is(["watch", source, "--into", join(folder, "copy")], { directory: source, failed: 0 });
   await is(["watch", "--stop", source], { directory: source });
-  const policies = join(ann.home, "config", "policies");
-  mkdirSync(policies, { recursive: true });
-  const policy = (called: string, text: string): string => {
-    const file = join(policies, `${called}.policy`);
-    writeFileSync(file, `policy ${called} { ${text} }`);
-    return file;
-  };
-  await is(["policy", "check", policy("near", "require rtt(me) <= 20000 ms;")], { name: "near" });
-  policy("nobody", "require asn in 64496;");
-  await is(["policy", "list"], [{ name: "near" }, { name: "nobody" }]);
-  await is(["policy", "show", "near"], { name: "near" });
-  await is(["policy", "explain", "near"], { class: String });
-  t.match(await ask(t, ann, ["policy", "use", "nobody"], { code: 5 }), { class: null });
-  await is(["policy", "use", "near"], { policy: "near", isInForce: true });
-  await is(["policy", "set", "near", folder], { path: "/folder", policy: "near" });
-  await is(["policy", "show", folder], { policy: "near" });
-  await is(["policy", "set", "--inherit", folder], { path: "/folder", policy: null });
-  await is(["policy", "use"], { policy: null, isInForce: true });
 
   const [{ peer }] = await ask(t, ann, ["peers"]) as [{ readonly peer: string }];
   await is(["peers", "trust", peer, "--location", "IS"], { peer, country: "IS" });
@@ -106,6 +88,8 @@ test("every command that takes --json prints JSON", { timeout: 300_000 }, async 
   await ann.must(t, ["revoke", folder, "--from", "Ben"]);
   await is(["contacts", "remove", "Ben"], { name: "Ben" });
 
+  // What it is to find there is with peers.
+  await ann.must(t, ["flush", "--timeout", "60"]);
   const lap = newMachine("lap");
   t.teardown(() => lap.end());
   const shown = Promise.withResolvers<string>();
@@ -125,6 +109,25 @@ test("every command that takes --json prints JSON", { timeout: 300_000 }, async 
   const other = rows.find(({ isThis }) => !isThis)?.peer as string;
   await is(["device", "forget", other], { peer: other });
   await is(["device", "remove", other], { peer: other });
+
+  const policies = join(ann.home, "config", "policies");
+  mkdirSync(policies, { recursive: true });
+  const policy = (called: string, text: string): string => {
+    const file = join(policies, `${called}.policy`);
+    writeFileSync(file, `policy ${called} { ${text} }`);
+    return file;
+  };
+  await is(["policy", "check", policy("near", "require rtt(me) <= 20000 ms;")], { name: "near" });
+  policy("nobody", "require asn in 64496;");
+  await is(["policy", "list"], [{ name: "near" }, { name: "nobody" }]);
+  await is(["policy", "show", "near"], { name: "near" });
+  await is(["policy", "explain", "near"], { class: String });
+  t.match(await ask(t, ann, ["policy", "use", "nobody"], { code: 5 }), { class: null });
+  await is(["policy", "use", "near"], { policy: "near", isInForce: true });
+  await is(["policy", "set", "near", folder], { path: "/folder", policy: "near" });
+  await is(["policy", "show", folder], { policy: "near" });
+  await is(["policy", "set", "--inherit", folder], { path: "/folder", policy: null });
+  await is(["policy", "use"], { policy: null, isInForce: true });
 
   await is(["swarm", "status"], [{ number: 1 }, { number: 2 }, { number: 3 }]);
   t.strictSame(await ask(t, ann, ["swarm", "kill", "3"]), [3]);
