@@ -59,12 +59,16 @@ const hints: readonly Hint[] = [
   { op: "peers.network-key", hint: "hive init or hive node --private-network makes one" },
   { op: "sharing.group", kind: "NotFound", hint: "hive contacts group lists them" },
   { op: "sharing.person", kind: "Invalid", hint: "hive contacts me prints it, on her machine" },
+  {
+    op: "sharing.grant", kind: "Invalid",
+    hint: "hive share or hive link prints it, on its owner's machine",
+  },
   { op: "sharing.self", hint: "add hers: hive contacts me prints it, on her machine" },
   { op: "ward.verify", kind: "NotFound", hint: "hive shares lists them" },
   { op: "sharing.forget", kind: "NotFound", hint: "hive shares lists them" },
   { op: "places.vouch", kind: "Invalid", hint: "hive peers lists them" },
   { op: "device.removed", hint: "hive mount -o ro reads what is here; copy what peers lack" },
-  { op: "device.forget", hint: "hive device list tells which there are" },
+  { op: "device.which", hint: "hive device list tells which there are" },
   {
     op: "peers.join", kind: "Invalid",
     hint: "give it to somebody else, whose machine takes it: hive join",

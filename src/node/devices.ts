@@ -107,13 +107,13 @@ export async function deviceRows(
 export function chosenDevice(peers: readonly PeerId[], beginning: string): PeerId {
   const { beginningCharsMin } = limits.devices;
   if (beginning.length < beginningCharsMin) {
-    const why = `${beginning}: ${beginningCharsMin} characters at least`;
-    throw new HiveError("Invalid", "device.forget", why);
+    const why = `${beginning}: of an id, ${beginningCharsMin} characters at least`;
+    throw new HiveError("Invalid", "device.which", why);
   }
   const [peer, more] = peers.filter((one) => one.startsWith(beginning));
-  if (peer === undefined) throw new HiveError("NotFound", "device.forget", beginning);
+  if (peer === undefined) throw new HiveError("NotFound", "device.which", beginning);
   if (more === undefined) return peer;
-  throw new HiveError("Invalid", "device.forget", `${beginning}: several devices begin so`);
+  throw new HiveError("Invalid", "device.which", `${beginning}: several devices begin so`);
 }
 
 function timeText(atMs: number | undefined): string | null {
