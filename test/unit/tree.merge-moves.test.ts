@@ -1,6 +1,6 @@
 /**
- * Folders that are moved while devices are apart, in a tree whose folders were merged before and
- * are passed over: what is in them is never taken for removed because one side was not looked at.
+ * Folders that are moved while devices are apart, in a tree whose folders were found alike before
+ * and are passed over: nothing passes for removed, or for staying, since one side was not looked at.
  */
 import { test } from "tap";
 import type { Ino } from "../../src/base/ids.ts";
@@ -85,4 +85,23 @@ test("a folder that both moved, one of them deeper", async (t) => {
     return [desk, lap].map(({ tree }) => filesIn(tree, path));
   }));
   t.strictSame(found.toSorted((a, b) => a - b), [0, 0, many, many], "in one place, on both");
+});
+
+test("a removal that comes by another device, whose folder is as it was", async (t) => {
+  const { devices, desk, lap, above } = await world("by way of");
+  const pad = await devices.add("pad");
+  await pad.tree.lookup(at("above"));
+  const has = async (): Promise<boolean> => "/above/passes" in await pictureOf(desk.tree);
+  await put(lap.tree, "stays", "y", above);
+  for (const other of [desk, pad]) await tell(devices, lap, other);
+  await put(pad.tree, "passes", "z", above);
+  await tell(devices, pad, desk);
+  t.ok(await has());
+  await pad.tree.unlink(nobody, at("passes", above));
+  await tell(devices, pad, lap);
+  // It never had the file, and knows by now that it is gone.
+  await put(lap.tree, "news", "n");
+  await tell(devices, lap, desk);
+  t.notOk(await has());
+  await devices.settle();
 });

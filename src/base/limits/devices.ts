@@ -88,8 +88,8 @@ export const deviceLimits = {
     lentRestMs: 30_000,
     /** Blocks lent a moment ago that are remembered for that: a few merges' worth. */
     lentKnownMax: 16_384,
-    /** Pages of others that are known to hold nothing new: 100 bytes each. */
-    mergedPagesMax: 65_536,
+    /** Folders of others that are known to have the same in them as ours: 200 bytes each. */
+    foldersAlikeMax: 65_536,
   },
   /**
    * What one state may bring of a folder that somebody else writes: see tree/merge/bounds.ts. It is

@@ -6,10 +6,9 @@
  *
  * Read rules.ts for what becomes of what; sides.ts looks, apply.ts acts.
  */
-import { LRUCache } from "lru-cache";
 import type { Loan } from "../../base/devices.ts";
 import { HiveError } from "../../base/errors.ts";
-import type { Cid, Ino, PeerId } from "../../base/ids.ts";
+import type { Ino, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { openRoot } from "../../dag/root.ts";
 import type { Commits } from "../commit/commit.ts";
@@ -17,6 +16,7 @@ import { flushAll } from "../content/flush.ts";
 import { deviceFor, numbersOf } from "../state/devices.ts";
 import { recordAsIs, together } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
+import { MergedBefore } from "./alike.ts";
 import { type How, Portion, type Stale, type Step, planOf } from "./apply.ts";
 import { DeviceMeeting, type Meeting } from "./meeting.ts";
 import { resolve } from "./rules.ts";
@@ -35,8 +35,7 @@ interface Portioned {
 export class Merger {
   readonly #state: State;
   readonly #commits: Commits;
-  /** Pages of others with nothing new in them or below. */
-  readonly #known = new LRUCache<Cid, true>({ max: limits.devices.mergedPagesMax });
+  readonly #before = new MergedBefore();
   /** Settles after the merge asked for last. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -100,11 +99,11 @@ export class Merger {
     await meeting.bring(await this.#resolve(comparison, meeting));
   }
 
-  /** Folders that were merged before are passed over, unless one needs all names of a file. */
+  /** Folders that are alike are passed over, unless one needs all names of a file. */
   async #compared(meeting: Meeting): Promise<Comparison> {
     const { elsewhere } = meeting;
-    const isKnown = (cid: Cid): boolean => this.#known.has(cid);
-    const comparison = new Comparison(this.#state, meeting, { isKnown, elsewhere });
+    const before = this.#before;
+    const comparison = new Comparison(this.#state, meeting, { before, elsewhere });
     try {
       await comparison.run();
       if (!comparison.needsAll()) return comparison;
@@ -141,6 +140,7 @@ export class Merger {
     const state = this.#state;
     if (state.active.chunks.size > 0) throw new HiveError("Busy", "tree.merge", "data on its way");
     using comparison = await this.#compared(meeting);
+    this.#before.learnFolders(comparison.alike());
     const steps = await this.#resolve(comparison, meeting);
     const some = steps.slice(0, limits.devices.mergedAtOnceMax);
     const ready = await meeting.ready(some);
@@ -149,8 +149,7 @@ export class Merger {
     const { isJudged } = meeting;
     this.#carryOut(ready, { stale, isJudged, slotOf: meeting.slots() });
     const isLast = ready.length === steps.length;
-    const { pages } = comparison;
-    if (isLast) this.#hasSeen(meeting, { pages, isNews: steps.length > 0 });
+    if (isLast) this.#hasSeen(meeting, { isNews: steps.length > 0 });
     return { stale, isLast, isCut: ready.length < some.length };
   }
 
@@ -184,12 +183,11 @@ export class Merger {
 
   /** Told with what it brought; where it brought nothing, nobody needs a root for its sake. */
   #hasSeen(
-    { news }: Meeting,
-    { pages, isNews }: { readonly pages: readonly Cid[]; readonly isNews: boolean },
+    { news, root }: Meeting, { isNews }: { readonly isNews: boolean },
   ): void {
     if (isNews) recordAsIs(this.#state, [{ kind: "seen", devices: news }]);
     else this.#state.haveSeen(news);
-    for (const cid of pages) this.#known.set(cid, true);
+    this.#before.learnTable(root.linked);
   }
 
   /** As the newest root says that was merged. */

@@ -1,6 +1,6 @@
 /**
  * Looks at two states of a drive side by side, folder by folder, and tells what differs: this
- * tree's, and that of another device's root. Folders whose pages are the same, or were merged
+ * tree's, and that of another device's root. Folders that are the same, or were found alike
  * before, cost nothing. It changes nothing; folders that only one side has are looked through,
  * since what is in them may be elsewhere on the other.
  */
@@ -19,6 +19,7 @@ import type { Blocks, Elsewhere } from "../state/blocks.ts";
 import { devicesOf } from "../state/marking.ts";
 import type { Node } from "../state/nodes.ts";
 import type { State } from "../state/state.ts";
+import { type MergedBefore, alikeFolders, isSameVersion } from "./alike.ts";
 import type { Bounds } from "./bounds.ts";
 import { type Fact, type Side, isFolder, isNews } from "./facts.ts";
 import type { Place } from "./names.ts";
@@ -46,8 +47,8 @@ export interface Laid {
 }
 
 export interface Looking {
-  /** Pages of theirs that hold nothing new; without it everything is looked at. */
-  readonly isKnown?: (cid: Cid) => boolean;
+  /** What need not be looked at again; without it everything is. */
+  readonly before?: MergedBefore;
   /** Where their pages are that are not here; without it the store knows. */
   readonly elsewhere?: Elsewhere | undefined;
 }
@@ -60,7 +61,7 @@ export class Comparison implements Disposable {
   readonly #blocks: Blocks;
   readonly #bounds: Bounds | undefined;
   readonly #breather: Breather;
-  readonly #isKnown: ((cid: Cid) => boolean) | undefined;
+  readonly #before: MergedBefore | undefined;
   readonly #elsewhere: Elsewhere | undefined;
   readonly #ours = new Map<Ino, Node>();
   readonly #theirs = new Map<Ino, Their>();
@@ -69,12 +70,10 @@ export class Comparison implements Disposable {
   readonly #ourListed = new Set<Ino>();
   readonly #theirListed = new Set<Ino>();
   readonly #folders = new Set<Ino>();
-  /** Pages of theirs that were read. */
-  readonly pages: Cid[] = [];
 
   constructor(
     state: State, { root, folder, isWhole, blocks, bounds }: Laid,
-    { isKnown, elsewhere }: Looking = {},
+    { before, elsewhere }: Looking = {},
   ) {
     this.#state = state;
     this.#root = root;
@@ -82,7 +81,7 @@ export class Comparison implements Disposable {
     this.#isWhole = isWhole;
     this.#blocks = blocks ?? state.blocks;
     this.#bounds = bounds?.();
-    this.#isKnown = isKnown;
+    this.#before = before;
     this.#elsewhere = elsewhere;
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
   }
@@ -137,7 +136,7 @@ export class Comparison implements Disposable {
       const theirs = this.#theirs.get(ino)?.inode;
       const isNew = (ours === undefined && !isSeen(ourSeen, ino))
         || (theirs === undefined && !isSeen(this.#root.devices, ino));
-      if (!isNew && isLinked(ours, theirs) && !isSameVersion(ours, theirs)) return true;
+      if (!isNew && isLinked(ours, theirs) && !areSame(ours, theirs)) return true;
     }
     return false;
   }
@@ -158,6 +157,20 @@ export class Comparison implements Disposable {
     return { facts, seen: this.#root.devices };
   }
 
+  /** Of folders that have the same in them, the roots of their pages and of ours. */
+  alike(): readonly (readonly [their: Cid, our: Cid])[] {
+    const mayBeThere = ({ inode }: Fact): boolean => {
+      return this.#isWhole || isFolder({ inode }) || inode.links <= 1;
+    };
+    const ours = new Map([...this.ours().facts].filter(([, fact]) => mayBeThere(fact)));
+    const theirs = this.theirs().facts;
+    return alikeFolders(ours, theirs, (ino) => this.isListed(ino)).flatMap((ino) => {
+      const [our, their] = [ours, theirs].map((facts) => facts.get(ino)?.tree.root);
+      const arePages = our?.kind === "page" && their?.kind === "page";
+      return arePages ? [[their.cid, our.cid] as const] : [];
+    });
+  }
+
   /** First those that both have; what else there is may turn out to be in one of them. */
   async #listFolders(): Promise<void> {
     for (;;) {
@@ -176,9 +189,9 @@ export class Comparison implements Disposable {
     // What one side told of it, before the other's was found, would pass for new or removed.
     if (this.#ourListed.has(ino) || this.#theirListed.has(ino)) return false;
     const root = this.#theirs.get(ino)?.tree.root;
-    if (root?.kind !== "page" || this.#isKnown === undefined) return false;
     const ours = this.#ours.get(ino)?.tree.root;
-    return this.#isKnown(root.cid) || (ours?.kind === "page" && ours.cid === root.cid);
+    if (root?.kind !== "page" || ours?.kind !== "page" || this.#before === undefined) return false;
+    return ours.cid === root.cid || this.#before.areAlike(root.cid, ours.cid);
   }
 
   /** Ours first: what is there already costs those who come to it nothing. */
@@ -229,7 +242,7 @@ export class Comparison implements Disposable {
   async #compareLinked(): Promise<void> {
     const { root } = this.#root.linked;
     const { root: ours } = this.#state.linked;
-    if (root.kind !== "page" || this.#isKnown?.(root.cid) === true) return;
+    if (root.kind !== "page" || this.#before?.hasTable(root.cid) === true) return;
     if (ours.kind === "page" && ours.cid === root.cid) return;
     for await (const value of this.#valuesOf(this.#root.linked)) {
       const their = parseTableValue(value);
@@ -265,7 +278,6 @@ export class Comparison implements Disposable {
   ): AsyncGenerator<Buffer> {
     const page = await this.#blocks.loadPage(tree, cid, level, this.#elsewhere);
     this.#bounds?.page(page, range);
-    this.pages.push(cid);
     await this.#breather.breathe();
     if (level === 0) return yield* page.values();
     for (const [at, key] of page.keys.entries()) {
@@ -296,16 +308,14 @@ function newsIn(ones: Iterable<{ readonly inode: Inode }>, seen: Seen): readonly
   return [...ones].filter(({ inode }) => isNews({ inode }, seen)).map(({ inode }) => inode.ino);
 }
 
+function areSame(one: Inode | undefined, other: Inode | undefined): boolean {
+  return one !== undefined && other !== undefined && isSameVersion(one, other);
+}
+
 function isLinked(one: Inode | undefined, other: Inode | undefined): boolean {
   const inode = one ?? other;
   if (inode === undefined || isFolder({ inode })) return false;
   return Math.max(one?.links ?? 0, other?.links ?? 0) > 1;
-}
-
-function isSameVersion(one: Inode | undefined, other: Inode | undefined): boolean {
-  if (one === undefined || other === undefined) return false;
-  const [a, b] = [marksOf(one), marksOf(other)];
-  return a.edited === b.edited && a.moved === b.moved && one.links === other.links;
 }
 
 /** A name once more is no other place: a folder may be looked at by both ways. */
