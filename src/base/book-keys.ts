@@ -31,6 +31,7 @@ export const transferKeys = {
   outgoingSegment: "o/",
   movingSegment: "v/",
   census: "x/census",
+  doubt: "x/doubt",
   clearing: "x/clear",
   oldSegment: "k/",
   doomedSegment: "y/",

@@ -28,7 +28,7 @@ export interface RepairStatus {
 }
 
 const alertKinds = [
-  "removed", "lost", "endangered", "refused", "unplaced", "unheld", "unlawful",
+  "removed", "lost", "endangered", "doubted", "refused", "unplaced", "unheld", "unlawful",
 ] as const;
 
 /** hive(1) tells what each kind means. */

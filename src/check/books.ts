@@ -1,6 +1,7 @@
 /**
  * The books of what peers have, for a check: they are asked, and nothing is ever written into them
- * but what LevelDB must do to open files that were damaged. Books that are gone know of nothing.
+ * but what LevelDB must do to open files that were damaged, and that it did (transfer/doubt.ts).
+ * Books that are gone know of nothing.
  */
 import { access } from "node:fs/promises";
 import type { FsckProblem } from "../base/damages.ts";
@@ -9,6 +10,7 @@ import type { Cid } from "../base/ids.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
 import { placeIn, tellsOfBlocks } from "../transfer/catalog/catalog.ts";
+import { doubtBooks } from "../transfer/doubt.ts";
 
 export interface Books extends AsyncDisposable {
   /** True when peers have the block, as far as the books tell. */
@@ -41,6 +43,8 @@ export async function openBooks(
   const tellDamage = (words: string): void =>
     report({ what: "catalogue", path: null, words, mended: true, loss: false });
   if (opened.mending !== "none") {
+    // Whoever opens them next finds nothing to mend.
+    await doubtBooks(opened, prefix === "" ? "drive" : "guests");
     tellDamage("the books of what peers have were damaged: some of it may not be known any more");
   }
   const tell = await tellsOfBlocks(table);

@@ -36,6 +36,10 @@ const hints: readonly Hint[] = [
     op: "transfer.reclaim", kind: "Unsupported",
     hint: "hive device list tells which, and hive device forget that one is gone for good",
   },
+  {
+    op: "transfer.doubt",
+    hint: "nothing is lost by that; hive recover makes books anew",
+  },
   { op: "policy.read", kind: "NotFound", hint: "name a file with a policy in it" },
   { op: "policy", kind: "NotFound", hint: "hive policy list tells which there are" },
   { op: "policy", kind: "Invalid", hint: "hive-policy(5) tells what may stand there" },

@@ -14,6 +14,7 @@ import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
 import { Notices } from "../guard/notices.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sharing } from "../sharing/sharing.ts";
+import { doubtBooks } from "../transfer/doubt.ts";
 import { type Vault, openVault } from "../vault/vault.ts";
 import { type NodeConfig, privateDirectory } from "./config.ts";
 import { type Met, openNodeLedger } from "./ledger.ts";
@@ -35,7 +36,11 @@ export async function openHouse(
   const openBooks = async (name: string): Promise<OpenKeyValue> => {
     const opened = parts.use(await openKeyValue(join(directory, "books", name)));
     const { mending } = opened;
-    if (mending !== "none") log.error("node.books-damaged", { books: name, mending });
+    if (mending !== "none") {
+      log.error("node.books-damaged", { books: name, mending });
+      if (name === "transfer") await doubtBooks(opened, "drive");
+      if (name === "sharing") await doubtBooks(opened, "guests");
+    }
     return opened;
   };
   // The vault answers peers, and judges by what is known of them: each needs the other; and the

@@ -16,6 +16,7 @@ import type { Hearing } from "./devices/hearing.ts";
 import type { DeviceLender } from "./devices/lender.ts";
 import { type Removal, shutOut } from "./devices/shut-out.ts";
 import type { Telling } from "./devices/telling.ts";
+import type { Doubt } from "./doubt.ts";
 import type { Groups } from "./groups/groups.ts";
 import type { Law } from "./groups/law.ts";
 import type { Placer } from "./groups/place.ts";
@@ -47,6 +48,7 @@ export interface TransferParts extends TransferNeeds {
   readonly roll: Roll;
   readonly surplus: Surplus;
   readonly clearing: Clearing;
+  readonly doubt: Doubt;
   readonly witness: Witness;
   readonly announcer: Announcer;
   readonly records: Records;

@@ -30,6 +30,7 @@ import type { Hearing } from "./devices/hearing.ts";
 import { afterLoans } from "./devices/lender.ts";
 import type { Removal } from "./devices/shut-out.ts";
 import type { Telling } from "./devices/telling.ts";
+import { Doubt } from "./doubt.ts";
 import { DriveTransfer, membersOf } from "./drive-transfer.ts";
 import { Groups } from "./groups/groups.ts";
 import type { Law } from "./groups/law.ts";
@@ -38,6 +39,7 @@ import { Placer } from "./groups/place.ts";
 import type { InForce } from "./groups/policies.ts";
 import { Announcer, type Published, Renewal } from "./heads/publish.ts";
 import type { Recovered } from "./heads/recover.ts";
+import { restoreHead } from "./heads/restore.ts";
 import type { Health } from "./health.ts";
 import { type Clearing, openClearing } from "./placed/clearing.ts";
 import { Mover } from "./placed/move.ts";
@@ -171,9 +173,10 @@ export async function openTransfer(
   const records = new Records(parts);
   const reader = new ShardReader({ ...parts, areOthers: () => devices.areOthers });
   const placer = new Placer(parts);
-  const catalog: Catalog = new Catalog({ ...needs, catalogKey: keys.catalogKey }, (place) => {
+  const catalog: Catalog = new Catalog({ ...parts, catalogKey: keys.catalogKey }, (place) => {
     return downloader.fetchAt(place);
   });
+  if (written.doubt.isOn) await restoreHead({ ...parts, catalog });
   const readTimeoutMs = options.readTimeoutMs ?? limits.transfer.readTimeoutMs;
   const find = (cid: Cid): Promise<CatalogEntry | undefined> => catalog.find(cid);
   const downloader = new Downloader({ ...parts, records, reader, find }, { readTimeoutMs });
@@ -218,7 +221,9 @@ async function openBooks(needs: TransferNeeds, options: TransferOptions) {
   await roll.open();
   await groups.open();
   const clearing = await openClearing({ books, segments });
-  const surplus = new Surplus({ ...needs, segments, groups, clearing });
+  const doubt = new Doubt(books);
+  await doubt.open();
+  const surplus = new Surplus({ ...needs, segments, groups, clearing, doubt });
   await surplus.open();
-  return { segments, roll, groups, clearing, surplus };
+  return { segments, roll, groups, clearing, doubt, surplus };
 }

@@ -75,12 +75,12 @@ test("there is an alert for each thing amiss, the worst first, and else none", (
   const all = alertsOf({
     parts: [...partsWithout(members.slice(0, 5)), ...partsWithout(members.slice(1, 3))],
     unplaced: [{ policy: "photos", why: "peers" }], stranded: 2, stuck: 1,
-    removedAtMs: 1e12,
+    removedAtMs: 1e12, isDoubted: true,
   });
   const kinds = all.map(({ kind, policy }) => `${kind} ${policy}`);
   t.strictSame(kinds, [
-    "removed null", "lost null", "lost photos", "endangered null", "unplaced photos", "unheld null",
-    "unlawful null",
+    "removed null", "lost null", "lost photos", "endangered null", "doubted null", "unplaced photos",
+    "unheld null", "unlawful null",
   ]);
   t.match(all[0]?.text, /^this device was removed from its drive at 2001/);
   t.match(all[3]?.text, /^1 segment with fewer shards than repair should leave/);

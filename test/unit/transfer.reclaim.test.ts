@@ -4,95 +4,24 @@
  * head names. Some steps are cut off by a power cut.
  */
 import { test } from "tap";
-import type { Census, CensusTaker } from "../../src/base/blocks.ts";
 import { transferKeys } from "../../src/base/book-keys.ts";
 import { CidFilter } from "../../src/base/cid-filter.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { type Cid, type SegmentId, cidOf } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import { type Random, seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/random.ts";
 import type { Manifest } from "../../src/base/records.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";
 import { type Occupied, planRepacking } from "../../src/transfer/placed/occupancy.ts";
-import type { Transfer } from "../../src/transfer/transfer.ts";
-import type { Vault } from "../../src/vault/vault.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
-import { Crash, MemoryBooks, type VaultWorld, makeVaultWorld } from "../support/transfer-world.ts";
+import { ModelDrive, keptBytes, lostBy, openModel as open } from "../support/model-drive.ts";
+import { Crash, MemoryBooks, makeVaultWorld } from "../support/transfer-world.ts";
 import { missing, openWorld } from "../support/transfer-world.ts";
 
 const first = Number(process.env["HIVE_SEED"] ?? 1);
 const count = process.env["HIVE_SEED"] === undefined ? 6 : 1;
 const timeoutMs = 20_000;
 const lap = loopbackKeys("lap").peer;
-
-/** A drive by its blocks alone: what the newest commit refers to, and every one before. */
-class ModelDrive implements CensusTaker {
-  readonly world: VaultWorld;
-  readonly random: Random;
-  readonly all = new Map<Cid, Uint8Array>();
-  readonly byRoot = new Map<string, readonly Cid[]>();
-  living: Cid[] = [];
-  /** What happens while a census is taken. */
-  meanwhile: () => Promise<void> = async () => {};
-  #commits = 0;
-
-  constructor(world: VaultWorld, seed: string) {
-    this.world = world;
-    this.random = seededRandom(seed);
-  }
-
-  clear(): void {
-    this.living = [];
-    this.#commit();
-  }
-
-  again(cids: readonly Cid[]): void {
-    this.living = [...this.living, ...cids];
-    this.#commit();
-  }
-
-  /** Some blocks go, some come, and now and then one comes back that was gone. */
-  change({ adds, removes }: { readonly adds: number; readonly removes: number }): void {
-    const { random, all } = this;
-    const count = this.living.length;
-    const gone = new Set(Array.from({ length: removes }, () => random.below(Math.max(1, count))));
-    const kept = this.living.filter((_, at) => !gone.has(at));
-    const back = [...all.keys()].filter(() => random.below(40) === 0);
-    const fresh = Array.from({ length: adds }, () => this.#make());
-    this.living = [...new Set([...kept, ...back, ...fresh])];
-    this.#commit();
-  }
-
-  /** As the cache does: what is clean here is with the peers, and is not put again. */
-  #commit(): void {
-    const { source } = this.world;
-    const root = `root ${this.#commits++}`;
-    const absent = this.living.filter((cid) => !source.placedCids.has(cid));
-    source.commit(root, absent.map((cid) => this.all.get(cid) as Uint8Array));
-    this.byRoot.set(root, this.living);
-  }
-
-  #make(): Cid {
-    const bytes = Buffer.alloc(2_000 + this.random.below(20_000), this.random.bytes(64));
-    const cid = cidOf(bytes);
-    this.all.set(cid, bytes);
-    return cid;
-  }
-
-  async census(blocks: number): Promise<Census | undefined> {
-    const { source } = this.world;
-    const filter = CidFilter.for(blocks);
-    for (const cid of this.living) filter.add(cid);
-    const root = source.newest as Uint8Array;
-    for (const cid of [...source.placedCids]) if (!filter.has(cid)) source.placedCids.delete(cid);
-    await this.meanwhile();
-    return { root, living: filter.bits };
-  }
-
-  bytesOf(cids: readonly Cid[]): readonly Uint8Array[] {
-    return cids.map((cid) => this.all.get(cid) as Uint8Array);
-  }
-}
 
 /** Lists what was there when the list began, as LevelDB does, and tells when an entry was read. */
 class WatchedBooks extends MemoryBooks {
@@ -106,25 +35,6 @@ class WatchedBooks extends MemoryBooks {
       if (prefix === transferKeys.place) await this.passing?.();
     }
   }
-}
-
-function open(drive: ModelDrive): Promise<Transfer> {
-  return openWorld({ ...drive.world, census: drive } as VaultWorld);
-}
-
-/** What a machine with nothing but the keys finds wrong. */
-async function lostBy(drive: ModelDrive): Promise<readonly string[]> {
-  const bare = await openWorld({ ...drive.world, books: new MemoryBooks() });
-  const found = await bare.recover();
-  if (found === undefined) return ["no head"];
-  const root = Buffer.from(found.root).toString();
-  const cids = drive.byRoot.get(root) ?? [];
-  return (await missing(bare, drive.bytesOf(cids))).map((cid) => `${root}: ${cid}`);
-}
-
-function keptBytes({ network }: VaultWorld): number {
-  return [...network.members.values()]
-    .reduce((sum, { host }) => sum + (host as Vault).usage().usedBytes, 0);
 }
 
 /** True when the power went away in the middle of it. */

@@ -1,7 +1,8 @@
 /**
  * What a user has to be told without asking: that this device was shut out, data that is lost for
- * now, data in danger, and a class that cannot be held because nobody is left to hold it. Pure; the
- * outlook step tells the log, and whoever asks for the status is told as well.
+ * now, data in danger, books that were damaged, and a class that cannot be held because nobody is
+ * left to hold it. Pure; the outlook step tells the log, and whoever asks for the status is told as
+ * well.
  */
 import { removedText } from "../../base/devices.ts";
 import type { Alert } from "../../base/safety.ts";
@@ -17,11 +18,13 @@ export interface Troubles {
   readonly stuck: number;
   /** When this device was shut out of its drive. */
   readonly removedAtMs?: number | null;
+  /** The books of what peers have were damaged, and may lack something. */
+  readonly isDoubted?: boolean;
 }
 
 /** The worst first. */
 export function alertsOf(troubles: Troubles): readonly Alert[] {
-  const { parts, unplaced, stranded, stuck, removedAtMs = null } = troubles;
+  const { parts, unplaced, stranded, stuck, removedAtMs = null, isDoubted = false } = troubles;
   const removed = removedAtMs === null ? [] : [{
     kind: "removed" as const, policy: null,
     text: `${removedText(removedAtMs)}: its mount is read-only, and what peers lack is here alone; \
@@ -37,6 +40,11 @@ copy that elsewhere`,
   }));
   return [
     ...removed, ...lost, ...endangered,
+    ...(isDoubted ? [{
+      kind: "doubted" as const, policy: null,
+      text: "the books of what peers have were damaged: nothing is given back before all that they \
+lost is known again",
+    }] : []),
     ...unplaced.map(({ policy, why }): Alert => ({
       kind: "unplaced", policy, text: `kept on this machine only: it waits for ${why}`,
     })),

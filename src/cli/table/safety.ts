@@ -11,7 +11,8 @@ export const safetyCommands = [
       "Tells how many more holders it survives, when it was last proven, in which countries its " +
       "holders are, what is being repaired and for how long, and the same for each policy that " +
       "folders go by. An alert is what somebody has to see to: segments that cannot be read " +
-      "(lost), that have fewer shards than repair should leave (endangered), a policy under " +
+      "(lost), that have fewer shards than repair should leave (endangered), books of what peers " +
+      "have that were damaged, so that nothing is given back for now (doubted), a policy under " +
       "which nothing more is taken, as it refuses and too few known peers satisfy it (refused), " +
       "data that too few peers are there for (unplaced), seats that nobody can take (unheld), " +
       "groups that lie against their policy (unlawful), and that this device was shut out " +

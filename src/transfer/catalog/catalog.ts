@@ -10,8 +10,9 @@ import { isFault } from "../../base/errors.ts";
 import { type Cid, parseCid, parseGroupId, parseSegmentId } from "../../base/ids.ts";
 import type { Random } from "../../base/random.ts";
 import { openRecord } from "../../crypt/aead.ts";
-import { type CatalogEntry, type Run, decodePageBlock, decodeRuns, encodeRuns }
+import { type CatalogEntry, type HeadPayload, type Run, decodePageBlock, decodeRuns, encodeRuns }
   from "./catalog-page.ts";
+import type { Doubt } from "../doubt.ts";
 import { PlacedSince } from "./placed-since.ts";
 import { RunBuilder } from "./runs.ts";
 
@@ -39,7 +40,10 @@ export class Catalog {
   readonly #fetch: (place: CatalogEntry) => Promise<Uint8Array>;
 
   constructor(
-    needs: { readonly books: KeyValue; readonly random: Random; readonly catalogKey: Uint8Array },
+    needs: {
+      readonly books: KeyValue; readonly random: Random; readonly catalogKey: Uint8Array;
+      readonly doubt?: Pick<Doubt, "isOn">;
+    },
     fetch: (place: CatalogEntry) => Promise<Uint8Array>,
   ) {
     this.#books = needs.books;
@@ -156,6 +160,24 @@ export class Catalog {
     // The head's own entries are newer than any run's.
     await this.#books.batch(putPlaces(newest));
     return lost;
+  }
+
+  /**
+   * In books that may have lost it: what the last head named, every later one names as well. What
+   * was forgotten since is back by that, until the next census.
+   */
+  async restore({ newest, runs }: Pick<HeadPayload, "newest" | "runs">): Promise<void> {
+    const known = await this.runs();
+    const cids = new Set(known.map(({ place }) => place.cid));
+    const lost = runs.filter(({ place }) => !cids.has(place.cid));
+    await this.#runs.forgetUnderWay();
+    await this.#books.put(transferKeys.runs, encodeRuns([...lost, ...known]));
+    const own = await this.newest();
+    const isOwn = new Set(own.map(({ cid }) => cid));
+    const told = newest.filter(({ cid }) => !isOwn.has(cid));
+    for (const entry of [...own, ...told]) {
+      await this.#books.batch(await this.changesFor([await this.find(entry.cid) ?? entry]));
+    }
   }
 
   /**

@@ -16,6 +16,7 @@ import type { Random } from "../../base/random.ts";
 import { openRecord, sealRecord } from "../../crypt/aead.ts";
 import { type CatalogEntry, type Run, decodePageBlock } from "./catalog-page.ts";
 import { encodePageBlock, encodeRuns, pageBytesOf } from "./catalog-page.ts";
+import type { Doubt } from "../doubt.ts";
 
 /** A run on its way to the peers: its pages are in the books, their places come one by one. */
 interface Building {
@@ -44,15 +45,20 @@ export class RunBuilder {
   readonly #key: Uint8Array;
   readonly #random: Random;
   readonly #catalog: Entries;
+  readonly #doubt: Pick<Doubt, "isOn">;
 
   constructor(
-    needs: { readonly books: KeyValue; readonly random: Random; readonly catalogKey: Uint8Array },
+    needs: {
+      readonly books: KeyValue; readonly random: Random; readonly catalogKey: Uint8Array;
+      readonly doubt?: Pick<Doubt, "isOn">;
+    },
     catalog: Entries,
   ) {
     this.#books = needs.books;
     this.#random = needs.random;
     this.#key = needs.catalogKey;
     this.#catalog = catalog;
+    this.#doubt = needs.doubt ?? { isOn: false };
   }
 
   /**
@@ -77,12 +83,20 @@ export class RunBuilder {
     return index === undefined ? pages : [...pages, index];
   }
 
+  /** It is begun anew: these books may not have all of it any more. */
+  async forgetUnderWay(): Promise<void> {
+    const pages = await this.underWay();
+    const keys = [transferKeys.runUnderWay, ...pages.map((cid) => transferKeys.catalogPage + cid)];
+    await this.#books.batch(keys.map((key): KeyChange => ({ type: "delete", key })));
+  }
+
   async #begin(): Promise<Building | undefined> {
     const newest = await this.#catalog.newest();
     const segments = new Set(newest.map(({ segment }) => segment)).size;
     const size = pageBytesOf({ entries: newest.length, segments });
     const runs = await this.#catalog.runs();
-    const isRenewed = runs.length > 0 && await this.#catalog.isToRenew();
+    const mayRenew = runs.length > 0 && !this.#doubt.isOn;
+    const isRenewed = mayRenew && await this.#catalog.isToRenew();
     if (size <= limits.transfer.inlineBytesMax && !isRenewed) return undefined;
     const needed = mergeCount(runs.map(({ entries }) => entries), newest.length);
     const merged = isRenewed ? runs.length : needed;
@@ -91,6 +105,7 @@ export class RunBuilder {
       return await this.#write(this.#placed(mergeRuns([...sources, newest.values()])), merged);
     } catch (error) {
       if (!isFault(error, "Unavailable", "NotFound", "Corrupt")) throw error;
+      if (this.#doubt.isOn) return await this.#write(mergeRuns([newest.values()]), 0);
       // A page that nobody gives now, and perhaps never: these books have all that it told.
       return await this.#write(this.#all(), runs.length);
     }
@@ -119,7 +134,9 @@ export class RunBuilder {
   /** Without those that were forgotten since they were written into a run. */
   async *#placed(entries: AsyncIterable<CatalogEntry>): AsyncGenerator<CatalogEntry> {
     for await (const entry of entries) {
-      if (await this.#catalog.find(entry.cid) !== undefined) yield entry;
+      // What the books have lost is not forgotten.
+      const isPlaced = this.#doubt.isOn || await this.#catalog.find(entry.cid) !== undefined;
+      if (isPlaced) yield entry;
     }
   }
 

@@ -18,6 +18,7 @@ import type { DriveKeys } from "../../crypt/drive.ts";
 import { parseHead, signHead } from "../../crypt/records.ts";
 import { type HeadPayload, decodePayload, encodePayload } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { Doubt } from "../doubt.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { Roll } from "../roll.ts";
 
@@ -31,6 +32,7 @@ export interface PublishNeeds {
   readonly groups: Groups;
   readonly catalog: Catalog;
   readonly announcer: Announcer;
+  readonly doubt: Pick<Doubt, "mayTell">;
   /** What heads are sealed with now, and who was shut out. */
   readonly roll: Pick<Roll, "heads" | "askSoon">;
   /** Called when enough members have a new head. */
@@ -95,13 +97,18 @@ export class Announcer {
 export type ToldRoot = Pick<HeadPayload, "root" | "standIn">;
 
 /**
- * Signs and sends a head for this root. Unavailable when too few members took it; Stale when that
- * is because they have a newer one: another machine goes on with this drive, or our books are old.
+ * Signs and sends a head for this root. Unavailable when too few members took it, or when damaged
+ * books do not say what the last one named; Stale when members have a newer one: another machine
+ * goes on with this drive, or our books are old.
  */
 export async function publishHead(
   needs: PublishNeeds, told: ToldRoot, signal: AbortSignal,
 ): Promise<void> {
   await refuseIfBehind(needs.books);
+  if (!needs.doubt.mayTell) {
+    const why = "damaged books: what the last head named is not known again";
+    throw new HiveError("Unavailable", "transfer.publish", why);
+  }
   const sequence = await nextSequence(needs.books);
   const sealed = needs.roll.heads.seal(await payloadOf(needs, told), needs.random);
   const publishedAtMs = needs.clock.now();

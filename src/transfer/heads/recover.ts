@@ -13,6 +13,7 @@ import { parseManifest } from "../../crypt/records.ts";
 import type { SegmentBooks } from "../books.ts";
 import { type HeadPayload, type ToldStandIn, decodePayload } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { Doubt } from "../doubt.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { LogNeeds } from "../groups/logs.ts";
 import type { Records } from "../reads/records.ts";
@@ -32,6 +33,7 @@ export interface RecoverNeeds {
   readonly records: Records;
   readonly reader: ShardReader;
   readonly roll: Pick<Roll, "heads" | "ask" | "isRemoved" | "refuseIfOut">;
+  readonly doubt: Pick<Doubt, "end">;
   readonly devices: { tookOver(head: Head): Promise<void> };
 }
 
@@ -54,6 +56,7 @@ export async function recover(
   await adoptCatalog(needs, payload, signal);
   await forgetUnnamed(needs);
   await takeOverHead(needs.books, head);
+  await needs.doubt.end();
   // Of a root that stands in the whole is merged later.
   if (payload.standIn === undefined) await needs.devices.tookOver(head);
   const { sequence, publishedAtMs } = head;

@@ -25,6 +25,7 @@ import type { Coder } from "../../erasure/erasure.ts";
 import { type SegmentBooks, freshState } from "../books.ts";
 import type { CatalogEntry } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { Doubt } from "../doubt.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { Placer } from "../groups/place.ts";
 import type { Records } from "../reads/records.ts";
@@ -49,6 +50,7 @@ export interface MoveNeeds {
   readonly placer: Placer;
   readonly surplus: Surplus;
   readonly outgoing: Outgoing;
+  readonly doubt: Doubt;
 }
 
 const prefix = transferKeys.movingSegment;
@@ -67,6 +69,8 @@ export class Mover {
   ): Promise<boolean> {
     // What is on its way would look to the other like what an earlier life left behind.
     using _turn = await this.#turns.enter(signal);
+    // What the catalog does not find in them would stay behind.
+    this.#needs.doubt.refuse();
     await this.#tidy();
     const isAllowed = this.#needs.groups.law.mayHere("encode", target);
     if (!isAllowed) throw new HiveError("Denied", "transfer.move", target.group);

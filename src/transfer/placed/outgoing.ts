@@ -13,6 +13,7 @@ import { type GroupId, type SegmentId, parseSegmentId } from "../../base/ids.ts"
 import type { Log } from "../../base/log.ts";
 import { type SegmentBooks } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { Doubt } from "../doubt.ts";
 import type { Groups } from "../groups/groups.ts";
 import { type Renewal, sequences } from "../heads/publish.ts";
 import type { Clearing } from "./clearing.ts";
@@ -26,6 +27,7 @@ export interface OutgoingNeeds {
   readonly catalog: Catalog;
   readonly surplus: Surplus;
   readonly clearing: Clearing;
+  readonly doubt: Pick<Doubt, "isOn">;
   readonly renewal: Renewal;
   /** Another device's catalog may still name what this one has moved. */
   readonly devices?: { readonly areAny: boolean };
@@ -73,7 +75,7 @@ export class Outgoing {
 
   /** Goes on with each as far as can be; answers how many are with their holders no more. */
   async settle(): Promise<number> {
-    if (this.size === 0) return 0;
+    if (this.size === 0 || this.#needs.doubt.isOn) return 0;
     const { books, catalog, renewal } = this.#needs;
     if (await catalog.isToRenew()) renewal.want();
     const { last, published } = await sequences(books);

@@ -24,6 +24,7 @@ import type { ReclaimReport } from "../../base/views/drive.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import type { SegmentBooks, SegmentState } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { Doubt } from "../doubt.ts";
 import type { Groups } from "../groups/groups.ts";
 import { lastTold, sequences } from "../heads/publish.ts";
 import type { Roll } from "../roll.ts";
@@ -48,6 +49,7 @@ export interface ReclaimNeeds {
   readonly mover: Mover;
   readonly outgoing: Outgoing;
   readonly clearing: Clearing;
+  readonly doubt: Doubt;
   readonly uploader: Uploader;
   /** What only another device refers to is in no census of this one. */
   readonly devices?: { readonly areAny: boolean };
@@ -94,6 +96,7 @@ export class Reclaimer implements Step {
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     using _turn = await this.#turns.enter(signal);
+    if (this.#needs.doubt.isOn) return "idle";
     await this.#needs.clearing.settle();
     if (this.#batches.length > 0) return await this.#repackNext(signal);
     if (this.#counted === undefined && await this.#isDue()) await this.#count();
@@ -103,6 +106,7 @@ export class Reclaimer implements Step {
   /** All of it now, whenever the last time was; what a head is waited for goes with later steps. */
   async run(signal: AbortSignal): Promise<ReclaimReport> {
     using _turn = await this.#turns.enter(signal);
+    this.#needs.doubt.refuse();
     if (this.#needs.devices?.areAny === true) {
       const why = "another device, or a guest, may need it";
       throw new HiveError("Unsupported", "transfer.reclaim", why);

@@ -20,6 +20,7 @@ import type { PeerNetwork } from "../../base/network.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import { signRelease } from "../../crypt/records.ts";
 import { type SegmentBooks, memberOf } from "../books.ts";
+import type { Doubt } from "../doubt.ts";
 import type { Groups } from "../groups/groups.ts";
 import type { Clearing } from "./clearing.ts";
 
@@ -32,6 +33,7 @@ export interface SurplusNeeds {
   readonly segments: SegmentBooks;
   readonly groups: Groups;
   readonly clearing: Clearing;
+  readonly doubt: Pick<Doubt, "isOn">;
 }
 
 export interface SurplusShard {
@@ -82,6 +84,8 @@ export class Surplus {
 
   /** Tells some of those online; answers how many shards are settled. */
   async dropSome(signal: AbortSignal): Promise<number> {
+    // A segment that the books have lost would look like one that was given up.
+    if (this.#needs.doubt.isOn) return 0;
     const online = this.#needs.network.peers().filter((peer) => peer.online);
     const due = online.map(({ offer }) => offer.peer).filter((peer) => this.#isDue(peer));
     const chosen = due.slice(0, limits.transfer.dropsAtOnce);

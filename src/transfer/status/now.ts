@@ -3,6 +3,7 @@ import type { GroupId, PeerId } from "../../base/ids.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { Groups } from "../groups/groups.ts";
 import { wholeDrive } from "../groups/policies.ts";
+import type { Doubt } from "../doubt.ts";
 import { staying } from "../health.ts";
 import { movingOf } from "../placed/moving.ts";
 import type { Outgoing } from "../placed/outgoing.ts";
@@ -14,6 +15,7 @@ interface Parts {
   readonly outgoing: Outgoing;
   readonly groups: Groups;
   readonly uploader: BrakedUploader;
+  readonly doubt: Pick<Doubt, "isOn">;
 }
 
 /** What is known of peers, from whoever watches them. */
@@ -38,6 +40,7 @@ export function statusNow(parts: Parts, { isLiving, sampledAtMs }: Watched): Tra
   };
   const known = {
     segments, manifests: groups.all(), lanes, waiting, moving, policyOf, heldBack,
+    isDoubted: parts.doubt.isOn,
   };
   return statusOf(known, isLiving, sampledAtMs);
 }

@@ -38,6 +38,8 @@ export interface TransferStatus {
   readonly heldBack: HeldBack | undefined;
   /** Policies that data is still being moved to. */
   readonly moving: readonly Moving[];
+  /** The books were damaged, and all that they lost is not known again. */
+  readonly isDoubted: boolean;
 }
 
 /** Shards whose holder counts as living. */
@@ -64,6 +66,7 @@ export function statusOf(
     readonly lanes: readonly LaneStatus[]; readonly waiting: Waiting;
     readonly heldBack: HeldBack | undefined;
     readonly moving: readonly Moving[]; readonly policyOf: (group: GroupId) => string | null;
+    readonly isDoubted: boolean;
   },
   isLiving: (peer: PeerId) => boolean,
   sampledAtMs: (peer: PeerId) => number,
@@ -95,6 +98,7 @@ export function statusOf(
     waiting: known.waiting,
     heldBack: known.heldBack,
     moving: known.moving,
+    isDoubted: known.isDoubted,
   };
 }
 

@@ -7,6 +7,7 @@ import { isFault } from "../../base/errors.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { HalfPlaced } from "../books.ts";
+import type { Doubt } from "../doubt.ts";
 import type { CodedSegment } from "../segments/segment.ts";
 import { tellAbandoned } from "./abandon.ts";
 import { withFound } from "./found.ts";
@@ -17,6 +18,7 @@ export interface HalvesNeeds extends SendingNeeds {
   readonly network: PeerNetwork;
   readonly random: Random;
   readonly sending: Sending;
+  readonly doubt: Pick<Doubt, "isOn">;
   /** One was given up: blocks of it that are still wanted come again with the next round. */
   readonly abandoned: () => void;
 }
@@ -83,8 +85,10 @@ export class Halves {
 
   /** Nothing names this segment and nothing will: its holders may forget it. */
   async #abandon(half: HalfPlaced): Promise<void> {
+    this.#needs.abandoned();
+    // Unless it was placed, and it is the books that have forgotten it.
+    if (this.#needs.doubt.isOn) return;
     await tellAbandoned(this.#needs, half);
     await this.#needs.segments.forget(half.record.segment);
-    this.#needs.abandoned();
   }
 }

@@ -23,6 +23,7 @@ import type { DriveKeys } from "../../crypt/drive.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { Doubt } from "../doubt.ts";
 import type { Groups } from "../groups/groups.ts";
 import { type Placer, flightsMax } from "../groups/place.ts";
 import { type Waiting, tooFewTook } from "../groups/waiting.ts";
@@ -54,6 +55,7 @@ export interface UploadNeeds extends Pick<StandingInNeeds, "standIns" | "outgoin
   readonly roll: PublishNeeds["roll"];
   readonly devices?: { peers(): readonly PeerId[] };
   readonly renewal: Renewal;
+  readonly doubt: Doubt;
   readonly witness: Witness;
   readonly lost: RoundNeeds["lost"];
   readonly onPublished?: () => void;
