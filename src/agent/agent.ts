@@ -115,9 +115,10 @@ export async function openAgent(needs: AgentNeeds, options: AgentOptions): Promi
   const probe = new Probe(parts);
   await probe.open();
   const adopt = new Adopt(parts, { intervalMs: options.auditIntervalMs });
-  const { reclaimer, devices, hearing, telling, roll } = transfer;
+  const { relearning, reclaimer, devices, hearing, telling, roll } = transfer;
   const rescue = new RescueStep(parts);
-  const healing = [reclaimer, probe, drift, repair, rescue, new Balance(parts)].map(polite);
+  const balance = new Balance(parts);
+  const healing = [relearning, reclaimer, probe, drift, repair, rescue, balance].map(polite);
   const own = [uploader, devices, hearing, telling, roll, adopt, audit];
   const steps = [...own, ...healing, publish, ...more];
   const agent = new NodeAgent(needs, { conduct, steps, repair, drift, audit: parts });

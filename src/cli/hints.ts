@@ -38,7 +38,7 @@ const hints: readonly Hint[] = [
   },
   {
     op: "transfer.doubt",
-    hint: "nothing is lost by that; hive recover makes books anew",
+    hint: "what they lost is learned from peers: hive status tells when it is known",
   },
   { op: "policy.read", kind: "NotFound", hint: "name a file with a policy in it" },
   { op: "policy", kind: "NotFound", hint: "hive policy list tells which there are" },

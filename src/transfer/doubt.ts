@@ -3,7 +3,7 @@
  * what was taken out of them. A block without a place would count as garbage, its segment as empty,
  * and a head would name less than the last one. So a mark stands in such books, for as long as it
  * is not known again what they lacked: while it does, nothing is given back, forgotten or moved.
- * Keys of the KeyValue:
+ * heads/relearn.ts learns it. Keys of the KeyValue:
  *
  *   x/doubt  there: these books were mended, and may lack something
  */

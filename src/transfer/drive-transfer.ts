@@ -67,6 +67,7 @@ export interface TransferParts extends TransferNeeds {
   readonly downloader: Downloader;
   readonly uploader: BrakedUploader;
   readonly reclaimer: Reclaimer;
+  readonly relearning: Step;
 }
 
 export class DriveTransfer implements Transfer {
@@ -112,6 +113,10 @@ export class DriveTransfer implements Transfer {
 
   get clearing(): Clearing {
     return this.#parts.clearing;
+  }
+
+  get relearning(): Step {
+    return this.#parts.relearning;
   }
 
   get reclaimer(): Step {

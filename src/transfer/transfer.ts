@@ -39,7 +39,8 @@ import { Placer } from "./groups/place.ts";
 import type { InForce } from "./groups/policies.ts";
 import { Announcer, type Published, Renewal } from "./heads/publish.ts";
 import type { Recovered } from "./heads/recover.ts";
-import { restoreHead } from "./heads/restore.ts";
+import { Relearning } from "./heads/relearn.ts";
+import { restoreLastHead } from "./heads/restore.ts";
 import type { Health } from "./health.ts";
 import { type Clearing, openClearing } from "./placed/clearing.ts";
 import { Mover } from "./placed/move.ts";
@@ -116,6 +117,8 @@ export interface Transfer extends BlockFetcher {
   readonly clearing: Clearing;
   /** True when these bytes are a head of this drive, which another device tells. */
   hear(record: Uint8Array): boolean;
+  /** Learns again what damaged books have lost. */
+  readonly relearning: Step;
   /** Gives back the room of what the drive refers to no more, now and then. */
   readonly reclaimer: Step;
   /**
@@ -176,7 +179,7 @@ export async function openTransfer(
   const catalog: Catalog = new Catalog({ ...parts, catalogKey: keys.catalogKey }, (place) => {
     return downloader.fetchAt(place);
   });
-  if (written.doubt.isOn) await restoreHead({ ...parts, catalog });
+  if (written.doubt.isOn) await restoreLastHead({ ...parts, catalog });
   const readTimeoutMs = options.readTimeoutMs ?? limits.transfer.readTimeoutMs;
   const find = (cid: Cid): Promise<CatalogEntry | undefined> => catalog.find(cid);
   const downloader = new Downloader({ ...parts, records, reader, find }, { readTimeoutMs });
@@ -200,7 +203,8 @@ export async function openTransfer(
   const census = needs.census ?? { census: async () => undefined };
   const found = { ...parts, devices, census, catalog, mover, outgoing };
   const reclaimer = new Reclaimer({ ...found, uploader: rounds });
-  const kept = { outgoing, mover, rescue, reclaimer };
+  const relearning = new Relearning({ ...parts, records, catalog });
+  const kept = { outgoing, mover, rescue, reclaimer, relearning };
   const acting = { ...kept, devices, recovering, downloader, uploader };
   return new DriveTransfer({ ...parts, ...reading, ...direct, ...acting });
 }

@@ -10,7 +10,7 @@ import { placeIn } from "../../src/transfer/catalog/catalog.ts";
 import { doubtBooks } from "../../src/transfer/doubt.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { ModelDrive, keptBytes, lostBy, openModel } from "../support/model-drive.ts";
-import { type VaultWorld, makeVaultWorld } from "../support/transfer-world.ts";
+import { type VaultWorld, makeVaultWorld, missing } from "../support/transfer-world.ts";
 
 const timeoutMs = 20_000;
 const { signal } = new AbortController();
@@ -46,6 +46,12 @@ async function damagePlaces(drive: ModelDrive): Promise<void> {
   await damage(drive, (key) => {
     return (key.startsWith(place) || key.startsWith(newPlace)) && lost.has(key.slice(2));
   });
+}
+
+async function relearned({ relearning }: Transfer): Promise<void> {
+  for (let step = 0; await relearning.step(signal) === "busy"; step++) {
+    if (step === 100) throw new Error("it does not end");
+  }
 }
 
 /** All that gives back, as the agent's loop would. */
@@ -99,4 +105,48 @@ test("no head is signed where the last one itself was lost", async (t) => {
   for (let turn = 0; turn < 4; turn++) await transfer.uploader.step(signal);
   t.equal(transfer.status().waiting.for, "members");
   t.notOk(world.books.pairs.has(transferKeys.ownHead));
+  await relearned(transfer);
+  await transfer.flush(timeoutMs);
+  t.strictSame(await lostBy(drive), []);
+});
+
+test("what damaged books lost is learned again, and then what is dead is given back alone", async (t) => {
+  await using world = await makeVaultWorld(6, "relearned");
+  const drive = await filled(world, "relearned");
+  const whole = new Map(world.books.pairs);
+  const { runs, segment } = transferKeys;
+  let count = 0;
+  const isLost = (key: string): boolean => key === runs || /^[cnp]\/[0-9ab]/.test(key)
+    || (key.startsWith(segment) && count++ === 0);
+  t.ok(await damage(drive, isLost) > 200);
+  const [half] = [...world.books.pairs].filter(([key]) => key.startsWith(segment)).slice(-1);
+  // Its blocks are not here any more: by the books it was never placed, and is to be given up.
+  half![1][1] = 0;
+  const transfer = await openModel(drive);
+  for (let turn = 0; turn < 3; turn++) await transfer.uploader.step(signal);
+  await relearned(transfer);
+  t.equal(transfer.status().isDoubted, false);
+  for (const [key, value] of whole) {
+    if (/^[c]\//.test(key)) t.same(world.books.pairs.get(key), value, key);
+  }
+  t.strictSame(await missing(transfer, drive.bytesOf(drive.living)), []);
+  const before = keptBytes(world);
+  drive.change({ adds: 0, removes: drive.living.length * 2 });
+  await transfer.flush(timeoutMs);
+  const { blocks } = await transfer.reclaim(timeoutMs);
+  t.ok(blocks > 200, `${blocks} blocks`);
+  t.ok(keptBytes(world) < before);
+  t.strictSame(await missing(transfer, drive.bytesOf(drive.living)), []);
+  t.strictSame(await lostBy(drive), []);
+  t.equal((await openModel(drive)).status().isDoubted, false);
+});
+
+test("while a holder is away that may know of a segment, the books stay in doubt", async (t) => {
+  await using world = await makeVaultWorld(6, "away");
+  const drive = await filled(world, "away");
+  await damage(drive, (key) => key.startsWith(transferKeys.segment));
+  const transfer = await openModel(drive);
+  for (const member of world.network.members.values()) member.mood = { is: "dead" };
+  for (let turn = 0; turn < 4; turn++) await transfer.relearning.step(signal);
+  t.equal(transfer.status().isDoubted, true);
 });

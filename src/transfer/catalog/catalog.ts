@@ -162,6 +162,11 @@ export class Catalog {
     return lost;
   }
 
+  /** A run that is on its way is begun anew: these books may not have all of it any more. */
+  forgetUnderWay(): Promise<void> {
+    return this.#runs.forgetUnderWay();
+  }
+
   /**
    * In books that may have lost it: what the last head named, every later one names as well. What
    * was forgotten since is back by that, until the next census.
@@ -170,7 +175,6 @@ export class Catalog {
     const known = await this.runs();
     const cids = new Set(known.map(({ place }) => place.cid));
     const lost = runs.filter(({ place }) => !cids.has(place.cid));
-    await this.#runs.forgetUnderWay();
     await this.#books.put(transferKeys.runs, encodeRuns([...lost, ...known]));
     const own = await this.newest();
     const isOwn = new Set(own.map(({ cid }) => cid));
@@ -202,6 +206,37 @@ export class Catalog {
     }
     await learn(newest);
     return [...segments.values()];
+  }
+
+  /**
+   * Of one page of a run, counted from 0: a place for each block that has none which is there.
+   * False when the run has no such page.
+   */
+  async relearn(
+    run: Run, page: number, isThere: (place: CatalogEntry) => Promise<boolean>,
+  ): Promise<boolean> {
+    const pages = await this.#pagesOf(run);
+    await this.#placeAnew([run.place, ...pages], isThere);
+    const place = pages[page];
+    if (place === undefined) return false;
+    await this.#placeAnew(await this.#open(place), isThere);
+    return true;
+  }
+
+  async #placeAnew(
+    entries: readonly CatalogEntry[], isThere: (place: CatalogEntry) => Promise<boolean>,
+  ): Promise<void> {
+    const places = await Promise.all(entries.map(({ cid }) => this.find(cid)));
+    const fresh: CatalogEntry[] = [];
+    for (const [at, told] of entries.entries()) {
+      const known = places[at];
+      const isKnown = known !== undefined && await isThere(known);
+      if (!isKnown && await isThere(told)) fresh.push(told);
+    }
+    const old = fresh.map(({ cid }): KeyChange => {
+      return { type: "delete", key: transferKeys.newPlace + cid };
+    });
+    await this.#books.batch([...putPlaces(fresh), ...old]);
   }
 
   async #newsIn(

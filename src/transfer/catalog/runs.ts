@@ -83,7 +83,6 @@ export class RunBuilder {
     return index === undefined ? pages : [...pages, index];
   }
 
-  /** It is begun anew: these books may not have all of it any more. */
   async forgetUnderWay(): Promise<void> {
     const pages = await this.underWay();
     const keys = [transferKeys.runUnderWay, ...pages.map((cid) => transferKeys.catalogPage + cid)];

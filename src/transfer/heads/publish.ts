@@ -7,7 +7,7 @@ import type { KeyValue } from "../../base/blocks.ts";
 import { transferKeys } from "../../base/book-keys.ts";
 import { Reader, Writer, asBuffer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { HiveError, isFault } from "../../base/errors.ts";
+import { HiveError, assert, isFault } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
@@ -97,18 +97,14 @@ export class Announcer {
 export type ToldRoot = Pick<HeadPayload, "root" | "standIn">;
 
 /**
- * Signs and sends a head for this root. Unavailable when too few members took it, or when damaged
- * books do not say what the last one named; Stale when members have a newer one: another machine
- * goes on with this drive, or our books are old.
+ * Signs and sends a head for this root. Unavailable when too few members took it; Stale when that
+ * is because they have a newer one: another machine goes on with this drive, or our books are old.
  */
 export async function publishHead(
   needs: PublishNeeds, told: ToldRoot, signal: AbortSignal,
 ): Promise<void> {
   await refuseIfBehind(needs.books);
-  if (!needs.doubt.mayTell) {
-    const why = "damaged books: what the last head named is not known again";
-    throw new HiveError("Unavailable", "transfer.publish", why);
-  }
+  assert(needs.doubt.mayTell, "a head names what the last one did");
   const sequence = await nextSequence(needs.books);
   const sealed = needs.roll.heads.seal(await payloadOf(needs, told), needs.random);
   const publishedAtMs = needs.clock.now();

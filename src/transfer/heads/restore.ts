@@ -1,10 +1,11 @@
 /**
  * After the books were damaged: what this device's last head named is in them again, before the
- * next one is signed. Where the head itself was lost, no head is, until it is known again.
+ * next one is signed. Where the head itself was lost, none is before it is known (relearn.ts).
  */
 import type { KeyValue } from "../../base/blocks.ts";
 import { isFault } from "../../base/errors.ts";
 import { type Log, describe } from "../../base/log.ts";
+import type { Head } from "../../base/records.ts";
 import { decodePayload } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Doubt } from "../doubt.ts";
@@ -19,20 +20,27 @@ export interface RestoreNeeds {
   readonly log: Log;
 }
 
-export async function restoreHead(
-  { books, roll, catalog, doubt, log }: RestoreNeeds,
-): Promise<void> {
+/** Before anything goes by the books. */
+export async function restoreLastHead(needs: RestoreNeeds): Promise<void> {
+  const { books, catalog, log } = needs;
+  await catalog.forgetUnderWay();
   const head = await lastHead(books);
-  if (head === undefined) {
-    // A number that was lost with it holders would refuse.
-    if ((await sequences(books)).last === 0) doubt.restored();
-    return;
-  }
+  const { last, published } = await sequences(books);
+  // Its number is written down before a head is: more than one that is missing is a loss.
+  const isLast = head !== undefined && head.sequence >= Math.max(published, last - 1);
+  if (!isLast) return;
   try {
-    await catalog.restore(decodePayload(roll.heads.open(head.sealed)));
-    doubt.restored();
+    await restoreHead(needs, head);
   } catch (error) {
     if (!isFault(error)) throw error;
     log.error("transfer.head.unrestored", { why: describe(error) });
   }
+}
+
+/** No run is being made meanwhile. */
+export async function restoreHead(
+  { roll, catalog, doubt }: RestoreNeeds, { sealed }: Head,
+): Promise<void> {
+  await catalog.restore(decodePayload(roll.heads.open(sealed)));
+  doubt.restored();
 }

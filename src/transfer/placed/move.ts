@@ -165,7 +165,9 @@ export class Mover {
     for await (const [key, value] of this.#needs.books.list(prefix)) {
       const segment = parseSegmentId(key.slice(prefix.length));
       const group = parseGroupId(Buffer.from(value).toString("hex"));
-      await this.#giveUp(segment, this.#needs.groups.get(group)?.peers ?? []);
+      // It has arrived: damaged books can have again what was taken out of them.
+      if (this.#needs.segments.get(segment) !== undefined) await this.#needs.books.delete(key);
+      else await this.#giveUp(segment, this.#needs.groups.get(group)?.peers ?? []);
     }
   }
 

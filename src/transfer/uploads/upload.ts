@@ -61,6 +61,10 @@ export interface UploadNeeds extends Pick<StandingInNeeds, "standIns" | "outgoin
   readonly onPublished?: () => void;
 }
 
+const headUnknown: Waiting = {
+  for: "members", why: "what the last head named was lost with damaged books, and is not known yet",
+};
+
 export class Uploader implements Step {
   readonly name = "upload";
   readonly #needs: UploadNeeds;
@@ -142,6 +146,7 @@ export class Uploader implements Step {
     const round = this.#round;
     if (round === undefined) return this.#idle({ for: "nothing" });
     if (!round.lanes.every(isLaneDone)) return this.#placeSome(round, options, signal);
+    if (!this.#needs.doubt.mayTell) return this.#idle(headUnknown);
     const pages = await this.#needs.catalog.settle();
     if (pages.length === 0 && this.#spoilt !== undefined) return this.#leaveSpoilt();
     if (pages.length === 0) return this.#publish(round, signal);

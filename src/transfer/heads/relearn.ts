@@ -1,0 +1,158 @@
+/**
+ * What damaged books have lost is learned again from what this device's last head names: the runs
+ * of the catalog, page by page, and the segments that their blocks lie in. A place that is known
+ * stays; only what has none is given one. When all was looked through, the books are as good as
+ * before. A page that nobody gives keeps them in doubt, and only `recover` does without it.
+ */
+import type { KeyValue } from "../../base/blocks.ts";
+import type { Clock } from "../../base/clock.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import type { Cid, PeerId, SegmentId } from "../../base/ids.ts";
+import { isOnline } from "../../base/known-peers.ts";
+import { limits } from "../../base/limits.ts";
+import { type Log, describe } from "../../base/log.ts";
+import type { PeerNetwork } from "../../base/network.ts";
+import type { Head } from "../../base/records.ts";
+import type { Step } from "../../base/step.ts";
+import type { DriveKeys } from "../../crypt/drive.ts";
+import type { SegmentBooks } from "../books.ts";
+import type { CatalogEntry } from "../catalog/catalog-page.ts";
+import type { Groups } from "../groups/groups.ts";
+import type { Records } from "../reads/records.ts";
+import { lastHead, sequences, takeOverHead } from "./publish.ts";
+import { type RestoreNeeds, restoreHead } from "./restore.ts";
+
+export interface RelearningNeeds extends RestoreNeeds {
+  readonly network: PeerNetwork;
+  readonly books: KeyValue;
+  readonly keys: DriveKeys;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly groups: Groups;
+  readonly segments: SegmentBooks;
+  readonly records: Records;
+}
+
+export class Relearning implements Step {
+  readonly name = "relearn";
+  readonly #needs: RelearningNeeds;
+  #isHeadKnown = false;
+  /** Runs that were gone through in this life, and how far the next one was. */
+  readonly #seen = new Set<Cid>();
+  #page = 0;
+  /** Segments that none of those who would have them knows. */
+  readonly #gone = new Set<SegmentId>();
+  #restsUntilMs = -Infinity;
+
+  constructor(needs: RelearningNeeds) {
+    this.#needs = needs;
+  }
+
+  async step(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const { doubt, clock, log } = this.#needs;
+    if (!doubt.isOn || clock.monotonicMs() < this.#restsUntilMs) return "idle";
+    try {
+      return await this.#next(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+      log.debug("transfer.relearn.waits", { why: describe(error) });
+      this.#restsUntilMs = clock.monotonicMs() + limits.agent.restMsMin;
+      return "idle";
+    }
+  }
+
+  async #next(signal: AbortSignal): Promise<"busy" | "idle"> {
+    const { catalog, doubt, log } = this.#needs;
+    if (!this.#isHeadKnown) await this.#learnHead(signal);
+    this.#isHeadKnown = true;
+    const isThere = (place: CatalogEntry): Promise<boolean> => this.#isThere(place, signal);
+    // Of two places for one block that of the newer run is right.
+    const run = (await catalog.runs()).findLast(({ place }) => !this.#seen.has(place.cid));
+    if (run !== undefined) {
+      if (await catalog.relearn(run, this.#page++, isThere)) return "busy";
+      this.#seen.add(run.place.cid);
+      this.#page = 0;
+      return "busy";
+    }
+    for (const place of await catalog.segments()) await isThere(place);
+    await this.#placeNamed();
+    await doubt.end();
+    log.info("transfer.relearned", { runs: this.#seen.size });
+    return "busy";
+  }
+
+  /** Of a head that was lost here, members have the newest. */
+  async #learnHead(signal: AbortSignal): Promise<void> {
+    const { books, doubt } = this.#needs;
+    const own = await lastHead(books);
+    const { last, published } = await sequences(books);
+    const { heads, areAll } = await this.#told(signal);
+    const known = own === undefined ? heads : [...heads, own];
+    const [newest] = known.toSorted((a, b) => b.sequence - a.sequence);
+    const sequence = newest?.sequence ?? 0;
+    // It may be of a machine that goes on with this device: as where a head is refused.
+    const isOthers = own !== undefined && sequence > (doubt.mayTell ? own.sequence : last);
+    if (isOthers) throw unsure("Stale", `newer head ${sequence}`);
+    if (doubt.mayTell) return;
+    const isLast = newest === undefined ? areAll : sequence >= published;
+    if (!isLast) throw unsure("Unavailable", "nobody has the last head");
+    if (newest === undefined) return doubt.restored();
+    await takeOverHead(books, newest);
+    await restoreHead(this.#needs, newest);
+  }
+
+  /** This device's own, by whoever should have them. */
+  async #told(signal: AbortSignal): Promise<{ heads: readonly Head[]; areAll: boolean }> {
+    const { network, keys: { owner }, groups } = this.#needs;
+    const members = groups.all().flatMap((manifest) => groups.seated(manifest).peers);
+    const known = network.peers().map(({ offer }) => offer.peer);
+    const asked = [...new Set<PeerId>(members.length === 0 ? known : members)];
+    const asking = asked.map((peer) => network.records(peer, owner, { signal }));
+    const told = (await Promise.allSettled(asking)).flatMap((answer) => {
+      return answer.status === "fulfilled" ? [answer.value] : [];
+    });
+    signal.throwIfAborted();
+    const isHeard = told.length > 0 || asked.length === 0;
+    if (!isHeard) throw unsure("Unavailable", "no member answers");
+    const heads = told.flatMap(({ head, others = [] }) => [head, ...others])
+      .filter((head) => head !== undefined)
+      .filter((head) => head.owner === owner && head.peer === network.self);
+    return { heads, areAll: members.length === 0 || told.length === asked.length };
+  }
+
+  /** Whether its segment is in the books, or can be put there; Unavailable while that is unsure. */
+  async #isThere(place: CatalogEntry, signal: AbortSignal): Promise<boolean> {
+    const { segments, records, groups, network } = this.#needs;
+    const { segment, group } = place;
+    if (segments.get(segment) !== undefined) return true;
+    const manifest = groups.get(group);
+    if (this.#gone.has(segment) || manifest === undefined) return false;
+    try {
+      await records.get(place, signal);
+      return true;
+    } catch (error) {
+      if (!isFault(error, "Unavailable", "NotFound")) throw error;
+      // It was given back, and runs name it until they are merged: unless who has it is away.
+      const members = groups.seated(manifest).peers;
+      if (!members.every((peer) => isOnline(network, peer))) throw error;
+      this.#gone.add(segment);
+      return false;
+    }
+  }
+
+  /** A segment that some block lies in is no half-placed one, though the books say so again. */
+  async #placeNamed(): Promise<void> {
+    const { catalog, segments } = this.#needs;
+    for (const { segment } of await catalog.segments()) {
+      const state = segments.get(segment);
+      if (state === undefined || state.placed) continue;
+      const record = await segments.record(segment);
+      if (record !== undefined) await segments.write({ ...state, placed: true }, { record });
+    }
+  }
+}
+
+function unsure(kind: "Stale" | "Unavailable", why: string): HiveError {
+  return new HiveError(kind, "transfer.relearn", why);
+}
