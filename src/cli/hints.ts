@@ -17,6 +17,10 @@ const hints: readonly Hint[] = [
     hint: "nothing is mounted; hive unmount DIR takes off what a killed daemon left there",
   },
   { op: "control.connect", hint: "start it with: hive mount" },
+  {
+    op: "control.silent",
+    hint: "where it was killed and its mount still holds it, umount -f DIR lets it go",
+  },
   { op: "mount.options", hint: "hive(1) lists the mount options" },
   {
     op: "keys", kind: "Exists",

@@ -5,7 +5,7 @@ import type { CacheReport, DriveStatus, PathVerifyReport, ReclaimReport, VerifyR
   from "../../base/views/drive.ts";
 import type { InviteView, PeerRow } from "../../base/views/peers.ts";
 import type { TendedView } from "../../base/views/sharing.ts";
-import { type Arguments, askControl } from "../daemon/control.ts";
+import { type Arguments, askControl, askStatus } from "../daemon/control.ts";
 import { insideDrive } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
@@ -41,7 +41,7 @@ async function takeOff(directory: string, noDaemon: HiveError): Promise<void> {
 }
 
 export async function status(home: Home, line: CommandLine): Promise<ExitCode> {
-  const found = (await ask(home, "status")) as DriveStatus;
+  const found = (await askStatus(home.socket)) as DriveStatus;
   if (line.flag("json")) printJson(found);
   else print(statusText(found, Date.now()));
   return line.flag("check") ? codeOf(found.alerts) : exitCodes.ok;
@@ -55,7 +55,7 @@ function codeOf(alerts: DriveStatus["alerts"]): ExitCode {
 
 export async function flush(home: Home, line: CommandLine): Promise<ExitCode> {
   const seconds = line.count("timeout") ?? flushTimeoutSeconds;
-  const { traffic } = (await ask(home, "status")) as DriveStatus;
+  const { traffic } = (await askStatus(home.socket)) as DriveStatus;
   if (traffic.paused !== null) say(`paused: this waits for ${traffic.paused.waitsFor}`);
   await ask(home, "flush", { timeoutMs: seconds * 1000 });
   return exitCodes.ok;

@@ -6,7 +6,7 @@ import { HiveError } from "../../base/errors.ts";
 import { oneLine } from "../../base/harmless.ts";
 import { silentLog } from "../../base/log.ts";
 import { type Done, checkDrive } from "../../hive.ts";
-import { askControl } from "../daemon/control.ts";
+import { askStatus } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { driveConfigOf } from "../home/config.ts";
 import type { Home } from "../home/home.ts";
@@ -52,7 +52,7 @@ function exitOf({ repaired, problems, losses, left }: FsckReport): ExitCode {
 
 async function refuseMounted(home: Home): Promise<void> {
   if (!existsSync(home.socket)) return;
-  const answers = await askControl(home.socket, "status").then(() => true, () => false);
+  const answers = await askStatus(home.socket).then(() => true, () => false);
   if (answers) throw new HiveError("Busy", "fsck", "a daemon has this drive open");
 }
 

@@ -4,7 +4,7 @@ import { systemClock as clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
 import { type Drive, type Secrets, openDrive, parseMountOptions } from "../../hive.ts";
-import { askControl, endingOp } from "../daemon/control.ts";
+import { askStatus, endingOp } from "../daemon/control.ts";
 import { askedToEnd, receivePassphrase, sayFailed, sayReady, startInBackground }
   from "../daemon/daemon.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
@@ -110,8 +110,9 @@ async function runningAt(home: Home): Promise<DriveStatus | undefined> {
   const untilMs = clock.monotonicMs() + endingWaitMs;
   while (existsSync(home.socket)) {
     try {
-      return (await askControl(home.socket, "status")) as DriveStatus;
+      return (await askStatus(home.socket)) as DriveStatus;
     } catch (error) {
+      if (isFault(error, "TimedOut")) throw error;
       const isEnding = isFault(error, "Unavailable") && error.op === endingOp;
       if (!isEnding || clock.monotonicMs() > untilMs) return undefined;
     }

@@ -2,7 +2,7 @@
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
 import type { PathPolicy, PolicyReport } from "../../base/views/policies.ts";
-import { askControl } from "../daemon/control.ts";
+import { askControl, askStatus } from "../daemon/control.ts";
 import { insideDrive } from "../daemon/inside-mount.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
@@ -78,7 +78,7 @@ function showOne(
 /** Undefined without a daemon. */
 async function statusHere(home: Home): Promise<DriveStatus | undefined> {
   try {
-    return (await askControl(home.socket, "status")) as DriveStatus;
+    return (await askStatus(home.socket)) as DriveStatus;
   } catch (error) {
     if (isFault(error, "Unavailable")) return undefined;
     throw error;

@@ -4,7 +4,7 @@
  */
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { TrafficStatus } from "../../base/views/traffic.ts";
-import { askControl } from "../daemon/control.ts";
+import { askControl, askStatus } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { type Home, makeHome } from "../home/home.ts";
 import { type Settings, readSettings, writeSettings } from "../home/settings.ts";
@@ -102,7 +102,7 @@ async function told(home: Home): Promise<boolean> {
 
 async function trafficNow(home: Home): Promise<TrafficStatus | undefined> {
   try {
-    const { traffic } = (await askControl(home.socket, "status")) as { traffic: TrafficStatus };
+    const { traffic } = (await askStatus(home.socket)) as { traffic: TrafficStatus };
     return traffic;
   } catch (error) {
     if (isFault(error, "Unavailable")) return undefined;

@@ -20,6 +20,9 @@ export type ControlHandlers = Readonly<Record<string, ControlHandler>>;
 const requestBytesMax = 64 * 1024;
 const answerBytesMax = 16 * MiB;
 
+/** A daemon says at once how it is, unless the machine has no time for it. */
+const statusPatienceMs = 30_000;
+
 /** What a daemon refuses with that has nothing mounted any more and is being closed. */
 export const endingOp = "control.ending";
 
@@ -52,8 +55,11 @@ export async function askControl(
   command: string,
   values: Arguments = {},
   progress: Progress = () => {},
+  signal?: AbortSignal,
 ): Promise<unknown> {
   const socket = await dial(path);
+  const silent = new HiveError("TimedOut", "control.silent", "the daemon does not answer");
+  signal?.addEventListener("abort", () => socket.destroy(silent), { once: true });
   try {
     socket.write(`${JSON.stringify({ command, values })}\n`);
     for await (const line of lines(socket, answerBytesMax)) {
@@ -66,6 +72,11 @@ export async function askControl(
   } finally {
     socket.destroy();
   }
+}
+
+/** How a daemon is; TimedOut when it does not say so. One that was killed may stay as it is. */
+export function askStatus(path: string, patienceMs = statusPatienceMs): Promise<unknown> {
+  return askControl(path, "status", {}, undefined, AbortSignal.timeout(patienceMs));
 }
 
 async function serveOne(socket: Socket, handlers: ControlHandlers): Promise<void> {
