@@ -150,3 +150,18 @@ test("while a holder is away that may know of a segment, the books stay in doubt
   for (let turn = 0; turn < 4; turn++) await transfer.relearning.step(signal);
   t.equal(transfer.status().isDoubted, true);
 });
+
+for (const all of [true, false]) {
+  test(`${all ? "all that books knew" : "which groups there are"} is learned from who is known`, async (t) => {
+    await using world = await makeVaultWorld(6, `groups ${all}`);
+    const drive = await filled(world, `groups ${all}`);
+    await damage(drive, (key) => all || key.startsWith(transferKeys.manifest));
+    const transfer = await openModel(drive);
+    await relearned(transfer);
+    t.equal(transfer.status().isDoubted, false);
+    drive.change({ adds: 200, removes: 0 });
+    await transfer.flush(timeoutMs);
+    t.strictSame(await missing(transfer, drive.bytesOf(drive.living)), []);
+    t.strictSame(await lostBy(drive), []);
+  });
+}

@@ -7,12 +7,12 @@
 import type { KeyValue } from "../../base/blocks.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
-import type { Cid, PeerId, SegmentId } from "../../base/ids.ts";
+import type { Cid, GroupId, PeerId, SegmentId } from "../../base/ids.ts";
 import { isOnline } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
-import type { Head } from "../../base/records.ts";
+import type { Head, Manifest } from "../../base/records.ts";
 import type { Step } from "../../base/step.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import type { SegmentBooks } from "../books.ts";
@@ -42,6 +42,8 @@ export class Relearning implements Step {
   #page = 0;
   /** Segments that none of those who would have them knows. */
   readonly #gone = new Set<SegmentId>();
+  /** As members told them, of groups that the books may have lost. */
+  readonly #manifests = new Map<GroupId, Manifest>();
   #restsUntilMs = -Infinity;
 
   constructor(needs: RelearningNeeds) {
@@ -113,12 +115,14 @@ export class Relearning implements Step {
       return answer.status === "fulfilled" ? [answer.value] : [];
     });
     signal.throwIfAborted();
-    const isHeard = told.length > 0 || asked.length === 0;
-    if (!isHeard) throw unsure("Unavailable", "no member answers");
+    if (told.length === 0) throw unsure("Unavailable", "no member answers");
+    for (const manifest of told.flatMap(({ manifests }) => manifests)) {
+      if (manifest.owner === owner) this.#manifests.set(manifest.group, manifest);
+    }
     const heads = told.flatMap(({ head, others = [] }) => [head, ...others])
       .filter((head) => head !== undefined)
       .filter((head) => head.owner === owner && head.peer === network.self);
-    return { heads, areAll: members.length === 0 || told.length === asked.length };
+    return { heads, areAll: told.length === asked.length };
   }
 
   /** Whether its segment is in the books, or can be put there; Unavailable while that is unsure. */
@@ -126,6 +130,8 @@ export class Relearning implements Step {
     const { segments, records, groups, network } = this.#needs;
     const { segment, group } = place;
     if (segments.get(segment) !== undefined) return true;
+    const told = this.#manifests.get(group);
+    if (groups.get(group) === undefined && told !== undefined) await groups.adopt(told);
     const manifest = groups.get(group);
     if (this.#gone.has(segment) || manifest === undefined) return false;
     try {

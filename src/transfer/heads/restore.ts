@@ -6,15 +6,18 @@ import type { KeyValue } from "../../base/blocks.ts";
 import { isFault } from "../../base/errors.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Head } from "../../base/records.ts";
+import { parseManifest } from "../../crypt/records.ts";
 import { decodePayload } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Doubt } from "../doubt.ts";
+import type { Groups } from "../groups/groups.ts";
 import type { Roll } from "../roll.ts";
 import { lastHead, sequences } from "./publish.ts";
 
 export interface RestoreNeeds {
   readonly books: KeyValue;
   readonly roll: Pick<Roll, "heads">;
+  readonly groups: Groups;
   readonly catalog: Catalog;
   readonly doubt: Doubt;
   readonly log: Log;
@@ -39,8 +42,10 @@ export async function restoreLastHead(needs: RestoreNeeds): Promise<void> {
 
 /** No run is being made meanwhile. */
 export async function restoreHead(
-  { roll, catalog, doubt }: RestoreNeeds, { sealed }: Head,
+  { roll, groups, catalog, doubt }: RestoreNeeds, { sealed }: Head,
 ): Promise<void> {
-  await catalog.restore(decodePayload(roll.heads.open(sealed)));
+  const payload = decodePayload(roll.heads.open(sealed));
+  for (const manifest of payload.manifests) await groups.adopt(parseManifest(manifest));
+  await catalog.restore(payload);
   doubt.restored();
 }
