@@ -44,16 +44,35 @@ export async function introduce(
   const hers = await must(ann, ["init"]);
   ann.settings(settings);
   await must(ann, ["mount", ann.mount, "--swarm", String(peers)]);
-  const his = await must(ben, ["init"]);
   const bootstrap = (await ann.swarm()).map(({ address }) => address);
-  ben.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
-  await must(ben, ["mount", ben.mount]);
+  const his = await begin(ben, must, bootstrap);
   await met(ann, peers);
   await met(ben, peers);
   const [toAnn, toBen] = [hers, his].map(({ out }): Way => {
     return { words: wordsIn(out), peer: bootstrap[0] as string };
   }) as [Way, Way];
   return { ann, ben, toAnn, toBen };
+}
+
+/** A new drive on peers that are there already. */
+async function begin(
+  machine: Machine, must: (machine: Machine, words: readonly string[]) => Promise<Ran>,
+  bootstrap: readonly string[],
+): Promise<Ran> {
+  const made = await must(machine, ["init"]);
+  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+  await must(machine, ["mount", machine.mount]);
+  return made;
+}
+
+/** One more person, on the swarm of whoever began it. */
+export async function another(t: Test, name: string, { swarm }: Machine): Promise<Machine> {
+  const machine = newMachine(name);
+  t.teardown(() => machine.end());
+  const bootstrap = (await swarm()).map(({ address }) => address);
+  await begin(machine, (one, words) => one.must(t, words), bootstrap);
+  await met(machine, bootstrap.length);
+  return machine;
 }
 
 /** Another machine of somebody's, with the drive that this way leads to. */
