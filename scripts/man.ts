@@ -76,7 +76,7 @@ const settingMeanings: Readonly<Record<keyof Settings, string>> = {
   policy: "the policy that the drive goes by, by its name; `hive policy use` sets it",
 };
 
-/** What those commands print with --json that do something; test/cli/json.test.ts asks them. */
+/** What those commands print with --json that do something; test/slow/json.slow.ts asks them. */
 const printedAsJson: readonly (readonly [words: string, value: string])[] = [
   ["contacts me", "{ string }"],
   ["contacts add", "{ name, person }"],

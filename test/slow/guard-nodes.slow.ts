@@ -5,7 +5,7 @@ import { GuardSwarm, unread } from "../support/guard-swarm.ts";
 import { makeBlocks } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const replay = `replay: HIVE_SEED=${seed} node test/unit/guard.nodes.test.ts`;
+const replay = `replay: HIVE_SEED=${seed} node test/slow/guard-nodes.slow.ts`;
 
 test("a third of a group dies while its owner is away", { timeout: 240_000 }, async (t) => {
   await using swarm = await GuardSwarm.open({ seed, peers: 8 });
