@@ -140,15 +140,16 @@ export class Merger {
     const state = this.#state;
     if (state.active.chunks.size > 0) throw new HiveError("Busy", "tree.merge", "data on its way");
     using comparison = await this.#compared(meeting);
-    this.#before.learnFolders(comparison.alike());
     const steps = await this.#resolve(comparison, meeting);
     const some = steps.slice(0, limits.devices.mergedAtOnceMax);
     const ready = await meeting.ready(some);
     if (ready === undefined) return "unready";
+    const isLast = ready.length === steps.length;
+    // Before anything is changed; what is looked at again for another portion is compared then.
+    if (isLast) this.#before.learnFolders(comparison.alike());
     const stale: Stale = { names: [], inos: [] };
     const { isJudged } = meeting;
     this.#carryOut(ready, { stale, isJudged, slotOf: meeting.slots() });
-    const isLast = ready.length === steps.length;
     if (isLast) this.#hasSeen(meeting, { isNews: steps.length > 0 });
     return { stale, isLast, isCut: ready.length < some.length };
   }
