@@ -4,31 +4,26 @@
  * stays; only what has none is given one. When all was looked through, the books are as good as
  * before. A page that nobody gives keeps them in doubt, and only `recover` does without it.
  */
-import type { KeyValue } from "../../base/blocks.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { Cid, GroupId, PeerId, SegmentId } from "../../base/ids.ts";
 import { isOnline } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
-import { type Log, describe } from "../../base/log.ts";
+import { describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Head, Manifest } from "../../base/records.ts";
 import type { Step } from "../../base/step.ts";
 import type { DriveKeys } from "../../crypt/drive.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { CatalogEntry } from "../catalog/catalog-page.ts";
-import type { Groups } from "../groups/groups.ts";
 import type { Records } from "../reads/records.ts";
 import { lastHead, sequences, takeOverHead } from "./publish.ts";
 import { type RestoreNeeds, restoreHead } from "./restore.ts";
 
 export interface RelearningNeeds extends RestoreNeeds {
   readonly network: PeerNetwork;
-  readonly books: KeyValue;
   readonly keys: DriveKeys;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly groups: Groups;
   readonly segments: SegmentBooks;
   readonly records: Records;
 }
