@@ -10,7 +10,7 @@ const source = join(root, "src");
 const codeMap = text(join(source, "README.md"));
 
 /** Who may import whom, as the code map has it, with the reasons. */
-const rooms = new Map(rowsUnder("| room | what it is for | may import |").map(([name, , may]) => {
+const rooms = new Map(rowsUnder(codeMap, "| room | what it is for | may import |").map(([name, , may]) => {
   return [nameIn(name), may === "nothing" ? [] : (may as string).split(/[ ,]+/)];
 }));
 
@@ -36,31 +36,40 @@ test("only hive.ts and README.md lie loose in src", (t) => {
   t.end();
 });
 
-test("the code map has every room, and every folder in one, and none that is not there", (t) => {
+test("the code map has every room, a README every folder of its room, and neither what is not there", (t) => {
   const foldersOf = (room: string) => readdirSync(join(source, room), { withFileTypes: true })
     .filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  const told = rowsUnder("| folder | its idea |").map(([name]) => nameIn(name));
   t.strictSame([...rooms.keys()].sort(), foldersOf("").sort());
-  t.strictSame(told.sort(), [...rooms.keys()].flatMap(foldersOf).sort());
+  for (const room of rooms.keys()) t.strictSame([...toldOf(room).folders].sort(), foldersOf(room).sort(), room);
   t.strictSame(circlesIn([...rooms.keys()], (room) => rooms.get(room) ?? []), [], "no room by way of others");
   t.end();
 });
 
-test("the code map names what lies loose beside the folders of a room; in base that is the words themselves", (t) => {
+test("the code map names every README of a room", (t) => {
+  const all = [...rooms.keys()].map((room) => `${room}/README.md`).filter((name) => existsSync(join(source, name)));
+  t.strictSame(all.filter((name) => !codeMap.includes(`\`${name}\``)), []);
+  t.end();
+});
+
+test("a README names what lies loose beside the folders of its room; in base that is words", (t) => {
   const lost = [...rooms.keys()].filter((room) => room !== "base").flatMap((room) => {
     const { told } = toldOf(room);
     const inRoom = readdirSync(join(source, room), { withFileTypes: true });
     if (inRoom.every((entry) => entry.isFile())) return [];
     const loose = inRoom.filter((entry) => entry.isFile()).map(({ name }) => name);
-    return loose.filter((name) => !told.includes(`\`${name}\``)).map((name) => `${room}/${name}`);
+    const named = (name: string) => name === "README.md" || told.includes(`\`${name}\``);
+    return loose.filter((name) => !named(name)).map((name) => `${room}/${name}`);
   });
   t.strictSame(lost, []);
   t.end();
 });
 
-test("a file that the code map or a comment names is there, and no other can be meant", (t) => {
-  const inMap = [...codeMap.matchAll(/`([\w./-]+\.(?:ts|mjs|c|md))`/g)].map(([, name]) => {
-    return { by: "README.md", name: name as string };
+test("a file that a README or a comment names is there, and no other can be meant", (t) => {
+  const readmes = ["src", "test/sim"].flatMap((folder) => list(join(root, folder)));
+  const inMaps = readmes.filter((file) => file.endsWith("/README.md")).flatMap((file) => {
+    return [...text(file).matchAll(/`([\w./-]+\.(?:ts|mjs|c|md))`/g)].map(([, name]) => {
+      return { by: relative(source, file), name: name as string };
+    });
   });
   const inComments = files.flatMap((file) => {
     const comments = text(file).match(/\/\*\*[^]*?\*\/|\/\/ .*$/gm) ?? [];
@@ -68,9 +77,9 @@ test("a file that the code map or a comment names is there, and no other can be 
       return { by: relative(source, file), name };
     });
   });
-  const unclear = [...inMap, ...inComments].filter(({ by, name }) => !isClear(by, name));
+  const unclear = [...inMaps, ...inComments].filter(({ by, name }) => !isClear(by, name));
   t.strictSame(unclear.map(({ by, name }) => `${by} names ${name}`), []);
-  t.ok(inMap.length > 0 && inComments.length > 0, "some are named");
+  t.ok(inMaps.length > 0 && inComments.length > 0, "some are named");
   t.end();
 });
 
@@ -91,7 +100,7 @@ test("what runs runs one way: no file imports itself by way of others", (t) => {
   t.end();
 });
 
-test("so do the folders of a room, types and all: each imports what the code map has before it", (t) => {
+test("so do the folders of a room, types and all: each imports what its README has before it", (t) => {
   const wrong = files.flatMap((file) => {
     const [room, folder] = placeOf(file);
     const { folders } = toldOf(room);
@@ -182,20 +191,21 @@ function mayImport(from: string, to: string): boolean {
   return rooms.get(from)?.includes(to) ?? false;
 }
 
-/** The cells of every table in the code map that begins with this line. */
-function rowsUnder(head: string): string[][] {
-  return codeMap.split(`${head}\n`).slice(1).flatMap((table) => {
+/** The cells of every table of a page that begins with this line. */
+function rowsUnder(page: string, head: string): string[][] {
+  return page.split(`${head}\n`).slice(1).flatMap((table) => {
     const [, ...rows] = table.slice(0, table.indexOf("\n\n")).split("\n");
     return rows.map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
   });
 }
 
-/** What the code map says of the inside of a room: what lies loose there, and its folders in order. */
+/** What a room's README says of its inside: what lies loose there, and its folders in order. */
 function toldOf(room: string): { readonly told: string; readonly folders: readonly string[] } {
-  const [, inside = ""] = codeMap.split(`nside \`${room}/\``);
-  const [told = "", table = ""] = inside.split("|---|---|\n", 2);
-  const rows = inside === "" ? [] : table.slice(0, table.indexOf("\n\n")).split("\n");
-  return { told, folders: rows.map((row) => nameIn(row.split("|")[1]?.trim())) };
+  const page = join(source, room, "README.md");
+  const head = "| folder | its idea |";
+  const [told = "", table] = existsSync(page) ? text(page).split(head) : [];
+  if (table === undefined) return { told, folders: [] };
+  return { told, folders: rowsUnder(text(page), head).map(([name]) => nameIn(name)) };
 }
 
 /** Its room, and the folder of that: "" where it lies loose. */

@@ -3,7 +3,7 @@
  * until they are on the peers, and are forgotten, oldest first, only then. Everything that comes
  * in is sealed already; this room neither seals nor opens, and knows no names.
  *
- * src/README.md says why blocks lie in files and only their index in LevelDB.
+ * README.md says why blocks lie in files and only their index in LevelDB.
  */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

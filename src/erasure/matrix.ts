@@ -2,7 +2,8 @@
  * The code's matrices, row after row in one Uint8Array. The generator is k rows of the identity
  * (shards 0..k-1 are the data itself), then Cauchy rows: shard i >= k has 1 / (i xor j) in column
  * j. Every square part of a Cauchy matrix can be inverted, hence any k shards give back the data;
- * and a row does not depend on n, so a segment can be given more shards later.
+ * and a row does not depend on n, so a segment can be given more shards later. That is why the code
+ * is our own: one matrix for every n up to 256. native/README.md has its figures.
  *
  * Frozen in test/vectors/erasure.json: another matrix would make every stored shard unreadable.
  */

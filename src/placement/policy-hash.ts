@@ -2,6 +2,7 @@
  * One text for all policies that mean the same, and its hash, which stands in the manifest. Pure.
  * A change here changes hashes that are on disk: version 1 is what policies of countries and
  * households have always been, and a policy is of version 2 only when it needs another clause.
+ * Unions become countries before they are hashed: one that gains a member changes the hash.
  */
 import { createHash } from "node:crypto";
 import { normalCondition, normalRules } from "./policy-normal.ts";

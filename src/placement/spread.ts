@@ -50,7 +50,8 @@ export class DomainNumbers {
 
 /**
  * Versions that hardly anybody tells. To tell one costs nothing, and whoever made up his own would
- * be drawn before those whose versions are full; so all such count as one.
+ * be drawn before those whose versions are full; so all such count as one. Whoever has a tenth of
+ * all names can still make one of his own.
  */
 export function rareVersions(all: readonly Facts[]): ReadonlySet<string> {
   const { versionPeersMin, versionShareMin } = limits.placement;
