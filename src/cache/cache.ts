@@ -135,7 +135,10 @@ async function openStore(
     { ...needs, blocks, disk, table, journal, report, recovered, pins },
     {
       ...options,
-      settled: () => removeClosed(needs.directory),
+      settled: async () => {
+        await removeClosed(needs.directory);
+        if (mending !== "none") await table.mended();
+      },
       release: (books) => leave(needs.directory, books),
     },
   );

@@ -45,6 +45,7 @@ export async function openBooks(
   if (opened.mending !== "none") {
     // Whoever opens them next finds nothing to mend.
     await doubtBooks(opened, prefix === "" ? "drive" : "guests");
+    await opened.mended();
     tellDamage("the books of what peers have were damaged: some of it may not be known any more");
   }
   const tell = await tellsOfBlocks(table);

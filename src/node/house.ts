@@ -40,6 +40,7 @@ export async function openHouse(
       log.error("node.books-damaged", { books: name, mending });
       if (name === "transfer") await doubtBooks(opened, "drive");
       if (name === "sharing") await doubtBooks(opened, "guests");
+      if (name !== "vault") await opened.mended();
     }
     return opened;
   };
@@ -54,6 +55,7 @@ export async function openHouse(
   const books = await openBooks("vault");
   const booksDamaged = books.mending !== "none";
   const vault = parts.use(await openVault({ ...vaultNeeds, books, booksDamaged }, config));
+  if (booksDamaged) await books.mended();
   met.vault = vault;
   const notices = new Notices(() => clock.monotonicMs());
   return { keys, ledger, vault, met, notices, openBooks };

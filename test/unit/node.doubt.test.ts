@@ -38,6 +38,8 @@ for (const { name, prefixes } of [
 
   test(`a node marks its books of ${name}, for good`, async (t) => {
     const { directory, place } = await damaged(t, name, prefixes);
+    // Whoever mended them died before he could mark them.
+    await (await openKeyValue(place))[Symbol.asyncDispose]();
     const config = { directory, peerSeed: Buffer.alloc(32, 7), quotaBytes: 2 ** 20 } as unknown as NodeConfig;
     for (const _start of ["the first", "and again"]) {
       await using parts = new AsyncDisposableStack();

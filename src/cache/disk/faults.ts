@@ -34,6 +34,13 @@ export function mayHeal(failure: HiveError): boolean {
   return isFault(failure, "NoSpace", "ReadOnly", "Denied", "Busy");
 }
 
+const linkless: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
+
+/** No second name can be given to a file there. */
+export function isLinkless(error: unknown): boolean {
+  return linkless.includes(codeOf(error));
+}
+
 /** Codes sit on the error or, as LevelDB has it, on its cause; anything else is a bad disk. */
 function kindOf(cause: unknown): Kind {
   for (let error = cause; error instanceof Error; error = error.cause) {

@@ -7,6 +7,7 @@ import { Reader, Writer, asBuffer } from "../../base/bytes.ts";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type Change, type LevelTable, type Mending, openLevel, untilMended } from "./level.ts";
+import { markMending } from "./mending.ts";
 import { checkedValue, withCheck } from "./records.ts";
 
 /** What the format is now: the first one had values without a check, and no number. */
@@ -17,6 +18,8 @@ const stateKey = Buffer.from([0xff]);
 export interface OpenKeyValue extends KeyValue, AsyncDisposable {
   /** What had to be done to its files: if not "none", something may be missing. */
   readonly mending: Mending;
+  /** Whoever has to know that does, on the disk: until then each opening tells of it again. */
+  mended(): Promise<void>;
 }
 
 /** Another process that has it open makes this fail as Busy. */
@@ -30,7 +33,7 @@ async function openOnce(directory: string, least: Mending): Promise<OpenKeyValue
     const state = await stateOf(table);
     // Its repair takes what it finds in its log without a look.
     const isSure = state === "checked" && mending === "none";
-    const dropped = isSure ? 0 : await lookThrough(table, state);
+    const dropped = isSure ? 0 : await lookThrough(table, state, () => markMending(directory));
     return new LevelKeyValue(table, dropped > 0 && mending === "none" ? "repaired" : mending);
   } catch (cause) {
     await table.close();
@@ -64,12 +67,14 @@ function changeTo(state: "checked" | "doubtful"): Change {
  * the first format get their checks; those that have one keep it, should that have been begun
  * before and not ended.
  */
-async function lookThrough(table: LevelTable, state: State): Promise<number> {
+async function lookThrough(
+  table: LevelTable, state: State, mark: () => Promise<void>,
+): Promise<number> {
   let dropped = 0;
   let changes: Change[] = [];
   for await (const [key, stored] of table.range(Buffer.alloc(0), stateKey)) {
     if (checkedValue(key, stored) !== undefined) continue;
-    if (state !== "plain") dropped++;
+    if (state !== "plain" && dropped++ === 0) await mark();
     changes.push(state === "plain" ? checked(key, stored) : { type: "del", key });
     if (changes.length < limits.cache.batchChangesMax) continue;
     await table.batch(changes, { sync: true });
@@ -119,6 +124,10 @@ class LevelKeyValue implements OpenKeyValue {
     for await (const [key, stored] of this.#table.range(from, to)) {
       yield [asBuffer(key).toString("latin1"), this.#whole(key, stored)];
     }
+  }
+
+  async mended(): Promise<void> {
+    await this.#table.mended();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

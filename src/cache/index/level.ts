@@ -9,12 +9,13 @@
  * LevelDB holds a lock on its directory for as long as it is open, which the operating system
  * takes back when a process dies: that lock is the cache's own lock too.
  */
-import { chmod, mkdir, readFile, readdir, rename } from "node:fs/promises";
+import { chmod, mkdir, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
 import { HiveError, assert, codeOf, isFault } from "../../base/errors.ts";
-import { diskFault, mayHeal } from "../disk/faults.ts";
-import { condemnDamaged } from "../tables/check.ts";
+import { diskFault, mayHeal, notOfIndex } from "../disk/faults.ts";
+import { condemnDamaged, isAnyDamaged } from "../tables/check.ts";
+import { endMending, isMending, makeLockFolder, markMending, setAside } from "./mending.ts";
 
 export type Change =
   | { readonly type: "put"; readonly key: Buffer; readonly value: Uint8Array }
@@ -92,6 +93,11 @@ export class LevelTable {
     }
   }
 
+  /** Whoever has to know what may be missing does: the next opening tells of no mending. */
+  async mended(): Promise<void> {
+    await endMending(this.#location);
+  }
+
   async close(): Promise<void> {
     await this.#guard("cache.close", () => this.#level.close());
   }
@@ -107,31 +113,80 @@ export class LevelTable {
 
 /**
  * Opens the database, made if absent. One whose files are damaged is repaired as far as LevelDB
- * can; one that cannot be is moved aside and begun anew. The caller hears which, and may ask for
- * no less than that, when a damage showed only later.
+ * can; one that cannot be is moved aside and begun anew. The caller hears which, until it says
+ * `mended`, and may ask for no less than that, when a damage showed only later.
  */
-export async function openLevel(
-  location: string,
-  least: Mending = "none",
-): Promise<{ readonly table: LevelTable; readonly mending: Mending }> {
-  await mkdir(location, { recursive: true, mode: 0o700 });
-  const found = look(await readdir(location));
-  const damaged = least === "replaced" ? [] : await condemnDamaged(location);
-  const sound = least === "none" && found !== "headless";
-  const first = sound ? await tryOpen(location) : undefined;
-  const foundMending = found === "whole" ? "none" : "repaired";
-  if (first !== undefined && !await isAnyIn(location, damaged)) {
-    const dropped = await hasDropped(location);
-    return { table: first, mending: dropped ? "repaired" : foundMending };
+export async function openLevel(location: string, least: Mending = "none"): Promise<Opened> {
+  try {
+    await mkdir(location, { recursive: true, mode: 0o700 });
+    const found = look(await readdir(location));
+    const isSound = least === "none" && found === "whole" && !await isMending(location);
+    const isUntouched = isSound && !await isAnyDamaged(location);
+    const table = isUntouched ? await tryOpen(location) : undefined;
+    if (table === undefined) return await mend(location, { least, found });
+    if (!await hasDropped(location)) return { table, mending: "none" };
+    await markMending(location);
+    return { table, mending: "repaired" };
+  } catch (cause) {
+    throw isFault(cause) ? cause : notOfIndex(cause, "cache.open", location);
   }
-  await first?.close();
-  const mayRepair = least !== "replaced" && (await repair(location));
-  const second = mayRepair ? await tryOpen(location) : undefined;
+}
+
+interface Opened {
+  readonly table: LevelTable;
+  readonly mending: Mending;
+}
+
+type Found = ReturnType<typeof look>;
+
+/** Nothing is touched before a mark tells of it, and nothing of LevelDB's without its lock. */
+async function mend(
+  location: string, { least, found }: { readonly least: Mending; readonly found: Found },
+): Promise<Opened> {
+  const wasMending = await isMending(location);
+  await markMending(location);
+  const mayRepair = least !== "replaced";
+  const damaged = mayRepair ? await whileLocked(location, condemnDamaged) : [];
+  const mayBeSound = least === "none" && !wasMending && found !== "headless";
+  const first = mayBeSound ? await openWithout(location, damaged) : undefined;
+  if (first !== undefined) {
+    const isWhole = found === "whole" && !await hasDropped(location);
+    if (isWhole) await first.mended();
+    return { table: first, mending: isWhole ? "none" : "repaired" };
+  }
+  const isRepaired = mayRepair && await whileLocked(location, repair);
+  const second = isRepaired ? await tryOpen(location) : undefined;
   if (second !== undefined) return { table: second, mending: "repaired" };
-  await setAside(location);
+  await whileLocked(location, setAside);
   const third = await tryOpen(location);
   if (third === undefined) throw new HiveError("Corrupt", "cache.open", location);
   return { table: third, mending: "replaced" };
+}
+
+/**
+ * Undefined unless LevelDB does without these: a table that a crash left unfinished is of no use,
+ * and it takes that away as it opens.
+ */
+async function openWithout(
+  location: string, damaged: readonly string[],
+): Promise<LevelTable | undefined> {
+  const table = await tryOpen(location);
+  if (table === undefined || !await isAnyIn(location, damaged)) return table;
+  await table.close();
+  return undefined;
+}
+
+/** Others who open it meanwhile, or have it open, make this or them fail as Busy. */
+async function whileLocked<T>(
+  location: string, act: (location: string) => Promise<T>,
+): Promise<T> {
+  const folder = await makeLockFolder(location);
+  const lock = await openFiles(folder, { create: true });
+  try {
+    return await act(location);
+  } finally {
+    await lock.close();
+  }
 }
 
 /**
@@ -209,7 +264,6 @@ async function hasDropped(location: string): Promise<boolean> {
   return /dropping \d+ bytes/.test(told);
 }
 
-/** What is of no use any more LevelDB takes away when it opens: a table that was never finished. */
 async function isAnyIn(location: string, names: readonly string[]): Promise<boolean> {
   if (names.length === 0) return false;
   const left = await readdir(location);
@@ -227,14 +281,6 @@ async function repair(location: string): Promise<boolean> {
     // What cannot be repaired is set aside by the caller, and counted there.
     return false;
   }
-}
-
-/** Kept for whoever wants to look; the next one set aside goes to the next free number. */
-async function setAside(location: string): Promise<void> {
-  const parent = join(location, "..");
-  const taken = (await readdir(parent)).filter((name) => name.includes(".damaged-")).length;
-  await rename(location, `${location}.damaged-${taken + 1}`);
-  await mkdir(location, { mode: 0o700 });
 }
 
 async function narrowModes(location: string): Promise<void> {

@@ -6,13 +6,13 @@
  */
 import { constants } from "node:fs";
 import { copyFile, link, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { codeOf } from "../../base/errors.ts";
-import { diskFault } from "../disk/faults.ts";
+import { diskFault, isLinkless } from "../disk/faults.ts";
 import { fileName, parseFileName } from "../files/block-log.ts";
+import { isMending, markMending } from "../index/mending.ts";
 
 const prefix = "check-";
-const linkless: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
 export interface Clone extends AsyncDisposable {
   readonly directory: string;
@@ -33,9 +33,10 @@ export async function cloneCache(directory: string): Promise<Clone> {
 /** The same of one LevelDB database, beside it. Older clones there go: nobody has them open. */
 export async function cloneKeyValue(directory: string): Promise<Clone> {
   const beside = join(directory, "..");
-  const clone = await cloneInto(beside, (to) => cloneLevel(directory, to));
+  const name = basename(directory);
+  const clone = await cloneInto(beside, (to) => cloneLevel(directory, join(to, name)));
   await removeClones(beside, clone.directory);
-  return clone;
+  return { ...clone, directory: join(clone.directory, name) };
 }
 
 /** Clones of a process that was killed would keep the bytes of deleted files on the disk. */
@@ -74,6 +75,7 @@ async function cloneLevel(from: string, to: string): Promise<void> {
     const shared = name === "LOCK" || name.endsWith(".ldb");
     await unlessAbsent((shared ? share : copyFile)(join(from, name), join(to, name)));
   }
+  if (await isMending(from)) await markMending(to);
 }
 
 async function cloneBlocks(from: string, to: string): Promise<void> {
@@ -103,7 +105,7 @@ async function share(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
-    if (!linkless.includes(codeOf(error))) throw error;
+    if (!isLinkless(error)) throw error;
     await copyFile(from, to, constants.COPYFILE_FICLONE);
   }
 }

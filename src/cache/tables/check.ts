@@ -15,27 +15,46 @@ const noKind = 0xff;
 /** What a disk gives or does not give is at least so much. */
 const pageBytes = 4096;
 
-/** The names of tables that lack something which stood in them. */
-export async function condemnDamaged(location: string): Promise<readonly string[]> {
-  const damaged: string[] = [];
+/** The names of tables that lack something which stood in them. Nobody else has them open. */
+export function condemnDamaged(location: string): Promise<readonly string[]> {
+  return tablesIn(location, async (path) => {
+    const { bytes, damage } = await damageAt(path);
+    if (condemn(bytes, damage)) await replace(path, bytes);
+    return damage.isHeadless || damage.data.length > 0;
+  });
+}
+
+/** Whether there is anything to condemn. Of one that somebody just writes there seems to be. */
+export async function isAnyDamaged(location: string): Promise<boolean> {
+  const damaged = await tablesIn(location, async (path) => {
+    const { damage: { isHeadless, data, aside } } = await damageAt(path);
+    return isHeadless || data.length + aside.length > 0;
+  });
+  return damaged.length > 0;
+}
+
+async function tablesIn(
+  location: string, isOne: (path: string) => Promise<boolean>,
+): Promise<readonly string[]> {
+  const found: string[] = [];
   for (const name of await readdir(location)) {
     if (!name.endsWith(".ldb")) continue;
     const path = join(location, name);
     try {
-      if (await condemnIn(path)) damaged.push(name);
+      if (await isOne(path)) found.push(name);
     } catch (cause) {
       // Whoever has it open may just have put another in its place.
       if (codeOf(cause) !== "ENOENT") throw diskFault(cause, "cache.open", path);
     }
   }
-  return damaged;
+  return found;
 }
 
-async function condemnIn(path: string): Promise<boolean> {
+async function damageAt(
+  path: string,
+): Promise<{ readonly bytes: Buffer; readonly damage: TableDamage }> {
   const bytes = await readTable(path);
-  const damage = damageIn(bytes);
-  if (condemn(bytes, damage)) await replace(path, bytes);
-  return damage.isHeadless || damage.data.length > 0;
+  return { bytes, damage: damageIn(bytes) };
 }
 
 /** True when that changed anything. */
