@@ -1,6 +1,7 @@
 /** What the agent knows, as the views that people and scripts are given. Pure. */
 import type { StoreUsage } from "../base/blocks.ts";
 import type { PeerId } from "../base/ids.ts";
+import { onlineAmong } from "../base/known-peers.ts";
 import type { KnownPeer } from "../base/network.ts";
 import { erasureClasses } from "../base/records.ts";
 import type { Alert, PartView, RepairStatus } from "../base/safety.ts";
@@ -87,7 +88,7 @@ function queueOf(lane: LaneStatus): PolicyQueue {
 }
 
 function awayOf(holders: readonly PeerId[], known: readonly KnownPeer[]): SafetyStatus["away"] {
-  const online = new Set(known.filter((peer) => peer.online).map(({ offer }) => offer.peer));
+  const online = onlineAmong(known);
   const away = holders.filter((peer) => !online.has(peer));
   return { holders: away.length, of: holders.length };
 }

@@ -18,6 +18,11 @@ export function knownPeer(network: Acquainted, peer: PeerId): KnownPeer | undefi
   return index.get(peer);
 }
 
+/** In the order of the list. */
+export function onlineAmong(known: readonly KnownPeer[]): ReadonlySet<PeerId> {
+  return new Set(known.filter(({ online }) => online).map(({ offer }) => offer.peer));
+}
+
 export function isOnline(network: Acquainted, peer: PeerId): boolean {
   return knownPeer(network, peer)?.online === true;
 }

@@ -3,6 +3,7 @@ import { systemClock as clock } from "../base/clock.ts";
 import type { AddedView } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import { type PeerId, parsePeerId } from "../base/ids.ts";
+import { onlineAmong } from "../base/known-peers.ts";
 import { limits } from "../base/limits.ts";
 import type { KnownPeer } from "../base/network.ts";
 import type { NodeDuties } from "../base/node.ts";
@@ -81,7 +82,7 @@ export async function deviceRows(
 ): Promise<readonly DeviceRow[]> {
   const others = devices.list();
   const names = await devices.namesOf(others.map(({ peer }) => peer));
-  const online = new Set(known.filter((peer) => peer.online).map(({ offer }) => offer.peer));
+  const online = onlineAmong(known);
   const { added = [], removed = [] } = roll.current ?? {};
   const standingOf = (peer: PeerId): DeviceRow["standing"] => {
     if (removed.some((one) => one.peer === peer)) return "removed";

@@ -17,6 +17,7 @@ import { type DeviceNetwork, type DeviceRoll, type EpochView, removedText }
 import { HiveError, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import type { PeerId } from "../base/ids.ts";
+import { onlineAmong } from "../base/known-peers.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
@@ -164,8 +165,7 @@ export class Roll implements Step {
     const { clock, network, random, members } = this.#needs;
     if (clock.monotonicMs() >= this.#askAtMs) {
       this.#askAtMs = clock.monotonicMs() + rollAskMs;
-      const online = new Set(network.peers().filter((one) => one.online)
-        .map(({ offer }) => offer.peer));
+      const online = onlineAmong(network.peers());
       const some = shuffled(members().filter((peer) => online.has(peer)), random);
       await this.ask(some.slice(0, rollAskedMax), signal);
     }

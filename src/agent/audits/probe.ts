@@ -12,6 +12,7 @@ import { agentKeys } from "../../base/book-keys.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type PeerId, type ShardId, parsePeerId } from "../../base/ids.ts";
+import { onlineAmong } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
@@ -73,9 +74,7 @@ export class Probe implements Step {
     const nowMs = clock.now();
     if (Math.abs(nowMs - this.#idleAtMs) < limits.agent.probeLookMs) return "idle";
     await this.#forgetOld(nowMs);
-    const there = network.peers().filter(({ online }) => online);
-    const online = new Set(there.map(({ offer }) => offer.peer));
-    const held = await this.#pick(online, nowMs);
+    const held = await this.#pick(onlineAmong(network.peers()), nowMs);
     const [shard] = held;
     if (shard === undefined) {
       this.#idleAtMs = nowMs;

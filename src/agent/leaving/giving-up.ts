@@ -8,6 +8,7 @@ import { isFault } from "../../base/errors.ts";
 import { Gate } from "../../base/gate.ts";
 import type { GuardNetwork } from "../../base/guard.ts";
 import type { PeerId } from "../../base/ids.ts";
+import { onlineAmong } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
@@ -52,8 +53,7 @@ export class GivingUp {
     const { network, notices, vault } = this.#needs;
     const standings = await vault.shelf.all();
     notices.hear(network.self, notice);
-    const known = network.peers();
-    const online = new Set(known.filter((peer) => peer.online).map(({ offer }) => offer.peer));
+    const online = onlineAmong(network.peers());
     const devices = await this.#devicesOf(standings);
     const owners = [...devices.values()].flatMap((own) => [...own]);
     const asked = new Set([...standings.flatMap(seatsOf), ...owners]);

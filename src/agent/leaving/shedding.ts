@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { GroupId, PeerId } from "../../base/ids.ts";
+import { onlineAmong } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { KnownPeer } from "../../base/network.ts";
@@ -95,7 +96,7 @@ export class Shedding implements Step {
   /** Those that were given away already are not ours to choose: they are on their way. */
   async #burdens(): Promise<readonly Burden[]> {
     const { vault, peers, self } = this.#needs;
-    const online = new Set(peers().filter((one) => one.online).map(({ offer }) => offer.peer));
+    const online = onlineAmong(peers());
     const weights = await vault.weights();
     const mine = (await vault.shelf.all()).filter((standing) => seatsOf(standing).includes(self));
     return mine.map((standing) => {

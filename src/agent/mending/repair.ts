@@ -6,6 +6,7 @@ import type { Clock } from "../../base/clock.ts";
 import { isFault } from "../../base/errors.ts";
 import { Gate } from "../../base/gate.ts";
 import type { PeerId, SegmentId } from "../../base/ids.ts";
+import { onlineAmong } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
@@ -162,7 +163,7 @@ export class Repair implements Step {
   /** Each return counts once, so that a peer whose disk is broken is not tried for ever. */
   #welcome(): void {
     const before = this.#online;
-    this.#online = this.#onlineNow();
+    this.#online = onlineAmong(this.#needs.network.peers());
     for (const peer of this.#online) {
       if (!before.has(peer)) this.#needs.conduct.cameBack(peer);
     }
@@ -174,14 +175,9 @@ export class Repair implements Step {
     conduct.look(members, (peer) => this.#online.has(peer));
   }
 
-  #onlineNow(): ReadonlySet<PeerId> {
-    const online = this.#needs.network.peers().filter((peer) => peer.online);
-    return new Set(online.map(({ offer }) => offer.peer));
-  }
-
   #sight(): Omit<Situation, "segments"> {
-    const { health, conduct } = this.#needs;
-    const online = this.#onlineNow();
+    const { health, conduct, network } = this.#needs;
+    const online = onlineAmong(network.peers());
     const unfit = conduct.unfit();
     const barred = new Map(health.drifts().map(({ manifest: { group }, broken }) => {
       return [group, new Set(broken)];

@@ -8,9 +8,10 @@ import { asBuffer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { isFault } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
+import { onlineAmong } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
-import type { KnownPeer, PeerNetwork } from "../../base/network.ts";
+import type { PeerNetwork } from "../../base/network.ts";
 import { type Random, shuffled } from "../../base/random.ts";
 import type { Grant, ShareNetwork } from "../../base/sharing.ts";
 import { encodeShareAsk } from "../../crypt/share-records.ts";
@@ -85,7 +86,7 @@ export class Follower {
   #askable(): readonly PeerId[] {
     const { network, random } = this.#needs;
     const known = this.#keepers.members();
-    const online = new Set(network.peers().filter((peer) => peer.online).map(idOf));
+    const online = onlineAmong(network.peers());
     const members = new Set([...known, ...this.#keepers.first]);
     const inOrder = shuffled([...members], random);
     const nearest = inOrder.sort((a, b) => Number(online.has(b)) - Number(online.has(a)));
@@ -130,8 +131,4 @@ export async function dueOf<T extends { readonly follower: Follower }>(
   const restMs = Math.min(...all.map((one) => one.follower.nextAtMs)) - clock.monotonicMs();
   if (restMs > 0) await clock.delay(Math.min(restMs, lookMs), signal);
   return all.filter((one) => one.follower.nextAtMs <= clock.monotonicMs());
-}
-
-function idOf({ offer }: KnownPeer): PeerId {
-  return offer.peer;
 }

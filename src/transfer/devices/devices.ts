@@ -13,6 +13,7 @@ import { Reader, Writer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import { type PeerId, type SegmentId, parsePeerId } from "../../base/ids.ts";
+import { onlineAmong } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
@@ -234,7 +235,7 @@ export class Devices implements Step {
   async #ask(signal: AbortSignal): Promise<void> {
     const { network, groups, keys, clock, random } = this.#needs;
     const { askMs, askAloneMs, askedMax } = limits.devices;
-    const online = network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer);
+    const online = [...onlineAmong(network.peers())];
     const members = new Set(groups.all().flatMap(({ peers }) => peers));
     // Before the drive had a group this device may have come to it: by now anybody may keep of it.
     const isNew = members.size === 0;

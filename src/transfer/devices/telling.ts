@@ -8,6 +8,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { DeviceNetwork, OwnNews } from "../../base/devices.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
+import { onlineAmong } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
@@ -52,8 +53,8 @@ export class Telling implements Step {
   there(): ReadonlySet<PeerId> {
     const { network, devices, isFreeLine } = this.#needs;
     const known = new Set(devices());
-    const online = network.peers().filter((peer) => peer.online).map(({ offer }) => offer.peer);
-    return new Set(online.filter((peer) => known.has(peer) && isFreeLine(peer)));
+    const online = onlineAmong(network.peers());
+    return new Set([...online].filter((peer) => known.has(peer) && isFreeLine(peer)));
   }
 
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
