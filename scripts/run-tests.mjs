@@ -28,7 +28,7 @@ export const longest = [
     .map((name) => `test/cli/${name}.test.ts`),
   ...["tree", "never-hang", "kernel"].map((name) => `test/mount/${name}.test.ts`),
   ...[
-    "cache.crash", "placement.view", "peers.lookups", "transfer.roundtrip",
+    "cache.crash", "sim.view", "peers.lookups", "transfer.roundtrip",
     "guard.model", "peers.load", "dag.pages", "peers.hostile", "agent.repair", "agent.drift",
     "agent.drift-crash", "cli.policy-files", "peers.slots", "tree.model", "cache.journal",
   ].map((name) => `test/unit/${name}.test.ts`),

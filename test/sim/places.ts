@@ -3,7 +3,7 @@
  * the circle that placement draws on. A place stays when its peer dies: the next one moves in.
  */
 import type { Policy } from "../../src/placement/policy.ts";
-import { Circle, levels } from "../../src/placement/circle.ts";
+import { Circle, levels } from "./circle.ts";
 import { domainWords } from "../../src/placement/policy-words.ts";
 import type { Dice } from "./dice.ts";
 

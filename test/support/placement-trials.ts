@@ -8,7 +8,7 @@ import { type Facts, domainOf } from "../../src/placement/facts.ts";
 import { canonicalPolicy } from "../../src/placement/policy-hash.ts";
 import type { Policy } from "../../src/placement/policy.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
-import { PeerView } from "../../src/placement/view.ts";
+import { PeerView } from "../sim/view.ts";
 import { passes } from "./policy-model.ts";
 import { nowMs, peerOf, pick, randomFacts, randomPolicy } from "./policies.ts";
 

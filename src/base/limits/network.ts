@@ -33,12 +33,6 @@ export const networkLimits = {
     onlineShareAssumed: 2 / 3,
     /** Other seeds that are tried when a draw ran into its own caps, though peers are left. */
     drawsMax: 4,
-    /** How hard a view's draw leans away from the fuller peer: e times for a 128th more, ... */
-    balance: 128,
-    /** ... at most so much, since what nobody else can take must still be placed, ... */
-    balanceMin: 1 / 1024,
-    /** ... and towards the emptier one so much, or newcomers would be given everything. */
-    balanceMax: 2,
     /**
      * Data shards from which on a group waits with repair until r are left: made one at a time they
      * cost five to eight times as much there; below, at most two and a half times.
@@ -53,8 +47,6 @@ export const networkLimits = {
     levelBand: 0.1,
     /** Of what is too much at a peer, the part that goes in a turn: nobody sees what others do. */
     levelledPerTurn: 1 / 8,
-    /** Points of a view's circle for each seat: neighbours seldom meet in one group. */
-    pointsPerSeat: 2,
   },
   transfer: {
     /** Gaps whose filler's CID is remembered: hashing a whole shard of zeros takes 0.6 ms. */

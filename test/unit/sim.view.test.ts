@@ -16,7 +16,7 @@ import { tryDecisions, tryLoad, tryMovement, viewOf } from "../support/placement
 import { nowMs, randomPolicy } from "../support/policies.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
-const replay = `replay: HIVE_SEED=${seed} node test/unit/placement.view.test.ts`;
+const replay = `replay: HIVE_SEED=${seed} node test/unit/sim.view.test.ts`;
 const standard = erasureClasses.find(({ name }) => name === "standard") as ErasureClass;
 const small = erasureClasses.find(({ name }) => name === "small") as ErasureClass;
 

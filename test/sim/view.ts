@@ -1,7 +1,7 @@
 /**
  * A large network as one policy sees it, for drawing many groups: built once from all offers, then
  * a group costs some hundred looks, not one at every peer. Pure but for `refresh`: the same offers,
- * policy and seed draw the same peers on every machine.
+ * policy and seed draw the same peers on every machine. No node draws so yet.
  *
  * The draw itself knows numbers alone, and is circle.ts: a peer's place is the hash of its id.
  *
@@ -10,18 +10,18 @@
  * by a step, which in a network that was filled evenly hardly ever happens.
  */
 import { createHash } from "node:crypto";
-import { GiB } from "../base/bytes.ts";
-import type { PeerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { ErasureClass, Offer } from "../base/records.ts";
+import { GiB } from "../../src/base/bytes.ts";
+import type { PeerId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import type { ErasureClass, Offer } from "../../src/base/records.ts";
+import { type Choice, type ClauseCount, eligible } from "../../src/placement/eligible.ts";
+import type { Draw } from "../../src/placement/group.ts";
+import { type Seen, favourOf } from "../../src/placement/judge.ts";
+import { domainWords } from "../../src/placement/policy-words.ts";
+import type { Policy } from "../../src/placement/policy.ts";
+import { DomainNumbers, boundsOf } from "../../src/placement/spread.ts";
+import { fullnessOf } from "../../src/placement/straw.ts";
 import { Circle, levels, noRoom } from "./circle.ts";
-import { type Choice, type ClauseCount, eligible } from "./eligible.ts";
-import type { Draw } from "./group.ts";
-import { type Seen, favourOf } from "./judge.ts";
-import { domainWords } from "./policy-words.ts";
-import type { Policy } from "./policy.ts";
-import { DomainNumbers, boundsOf } from "./spread.ts";
-import { fullnessOf } from "./straw.ts";
 
 export interface ViewWish {
   readonly class: ErasureClass;

@@ -7,11 +7,10 @@
  * still let in takes a seat.
  */
 import { hash } from "node:crypto";
-import { assert } from "../base/errors.ts";
-import { Heap } from "../base/heap.ts";
-import { limits } from "../base/limits.ts";
-import { domainWords } from "./policy-words.ts";
-import { type Bounds, Tally, seedsOf } from "./spread.ts";
+import { assert } from "../../src/base/errors.ts";
+import { Heap } from "../../src/base/heap.ts";
+import { domainWords } from "../../src/placement/policy-words.ts";
+import { type Bounds, Tally, seedsOf } from "../../src/placement/spread.ts";
 
 /** One entry a peer in each, in the order of their places. */
 export interface CircleParts {
@@ -53,6 +52,14 @@ interface Arc {
 /** Of how full a peer is. */
 export const levels = 4096;
 export const noRoom = levels + 1;
+/** How hard a draw leans away from the fuller peer: e times for a 128th more, ... */
+const slope = 128;
+/** ... at most so much, since what nobody else can take must still be placed, ... */
+const balanceMin = 1 / 1024;
+/** ... and towards the emptier one so much, or newcomers would be given everything. */
+const balanceMax = 2;
+/** Points of the circle for each seat: neighbours seldom meet in one group. */
+const pointsPerSeat = 2;
 /** Levels that count as one for the median: a peer more or less seldom moves it. */
 const levelsOfStep = 16;
 /** Straws collected for each seat at first: some find their domain full. */
@@ -106,7 +113,7 @@ export class Circle {
   /** Looks further and further until all seats are taken, or everybody was looked at. */
   #drawSeats(wish: CircleWish): Omit<Seated, "most"> {
     const { seed, seats } = wish;
-    const points = pointsOf(seed, seats * limits.placement.pointsPerSeat);
+    const points = pointsOf(seed, seats * pointsPerSeat);
     const fair = (strawsPerSeat * seats) / (points.length * this.#shareSum);
     let seated: Omit<Seated, "most"> = { taken: [], isWide: false };
     for (const wider of widenings) {
@@ -140,7 +147,7 @@ export class Circle {
 
   /** Holds out the straws up to a length: on each arc from its point on. */
   #hold(reach: number, points: Float64Array): void {
-    const widest = reach * this.#shareMax * limits.placement.balanceMax;
+    const widest = reach * this.#shareMax * balanceMax;
     const median = this.#medianLevel();
     this.#straws.clear();
     for (let at = 0; at < points.length; at++) {
@@ -191,7 +198,6 @@ export class Circle {
 
 /** How many times as much a peer weighs that is so many levels emptier than the median. */
 const balance = Float64Array.from({ length: 2 * levels + 1 }, (_, at) => {
-  const { balance: slope, balanceMin, balanceMax } = limits.placement;
   const leaning = Math.exp((slope * (at - levels)) / levels);
   return Math.min(balanceMax, Math.max(balanceMin, leaning));
 });

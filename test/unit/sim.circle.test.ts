@@ -2,7 +2,7 @@
 import { test } from "tap";
 import { seededRandom } from "../../src/base/random.ts";
 import type { ErasureClass } from "../../src/base/records.ts";
-import { Circle, noRoom } from "../../src/placement/circle.ts";
+import { Circle, noRoom } from "../sim/circle.ts";
 import { classNamed } from "../../src/placement/classes.ts";
 import { domainWords } from "../../src/placement/policy-words.ts";
 import { boundsOf } from "../../src/placement/spread.ts";
