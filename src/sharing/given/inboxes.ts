@@ -3,10 +3,7 @@
  * drive's holders keep; what it holds is what her groups give her, so whatever is shared with a
  * group comes to her by itself. Who is in no group any more is named by none: then holders refuse
  * her that, too, and once they all know it there is nothing more to tell.
- *
- *   i/PERSON  varint sequence of the last record that was signed, or was about to be
  */
-import type { KeyValue } from "../../base/blocks.ts";
 import { sharingKeys } from "../../base/book-keys.ts";
 import { HiveError } from "../../base/errors.ts";
 import { type PersonId, parseOwnerId } from "../../base/ids.ts";
@@ -18,12 +15,11 @@ import type { Contact } from "../people/contacts.ts";
 import type { Groups } from "../people/groups.ts";
 import { type InboxEntry, encodeInbox } from "../records/inbox-payload.ts";
 import { personIdOf } from "../records/person-keys.ts";
-import { Letter, type LetterNeeds, encodeNumber, numbersIn } from "../telling/letter.ts";
+import { Letters, type LettersNeeds } from "../telling/letters.ts";
 
 const { grantPeersMax, inboxesMax } = limits.sharing;
 
-export interface InboxesNeeds extends LetterNeeds {
-  readonly books: KeyValue;
+export interface InboxesNeeds extends LettersNeeds {
   readonly person: PersonKeys;
   readonly groups: Groups;
   /** What the groups that she is in give somebody. */
@@ -35,15 +31,18 @@ const closed = Buffer.alloc(0);
 
 export class Inboxes {
   readonly #needs: InboxesNeeds;
-  readonly #letters = new Map<PersonId, Letter>();
+  readonly #letters: Letters<PersonId>;
 
   constructor(needs: InboxesNeeds) {
     this.#needs = needs;
+    this.#letters = new Letters<PersonId>(needs, {
+      prefix: sharingKeys.inbox, parse: parseOwnerId,
+      shareOf: (person) => inboxIdOf(needs.keys.shareSecret, person),
+    });
   }
 
-  async open(): Promise<void> {
-    const numbers = numbersIn(this.#needs.books, sharingKeys.inbox, "sharing.inbox");
-    for await (const [key, sequence] of numbers) this.#begin(parseOwnerId(key), sequence);
+  open(): Promise<void> {
+    return this.#letters.open();
   }
 
   /** Before they come into a group: there are so many inboxes and no more. */
@@ -52,10 +51,7 @@ export class Inboxes {
     if (this.#letters.size + fresh.length > inboxesMax) {
       throw new HiveError("Quota", "sharing.group", `${inboxesMax} people`);
     }
-    for (const person of fresh) {
-      await this.#keep(person, 0);
-      this.#begin(person, 0);
-    }
+    for (const person of fresh) await this.#letters.keep(person);
   }
 
   /** What she needs once to find hers from then on. */
@@ -72,29 +68,14 @@ export class Inboxes {
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const everybody = this.#needs.groups.everybody();
     // Another device may have put them there.
-    for (const person of everybody) if (!this.#letters.has(person)) this.#begin(person, 0);
-    for (const [person, letter] of this.#letters) {
+    for (const person of everybody) this.#letters.begin(person);
+    for (const [person, letter] of this.#letters.all()) {
       const isOpen = everybody.has(person);
       const readers = isOpen ? [{ person, expiresAtMs: limits.records.timeMsMax }] : [];
       const payload = isOpen ? encodeInbox(this.#needs.inboxOf(person)) : closed;
       await letter.tell(readers, payload, signal);
-      if (!isOpen && letter.isClosed) await this.#end(person);
+      if (!isOpen && letter.isClosed) await this.#letters.end(person);
     }
     return "idle";
-  }
-
-  #begin(person: PersonId, sequence: number): void {
-    const share = inboxIdOf(this.#needs.keys.shareSecret, person);
-    const keep = (next: number): Promise<void> => this.#keep(person, next);
-    this.#letters.set(person, new Letter(this.#needs, { share, sequence, keep }));
-  }
-
-  async #end(person: PersonId): Promise<void> {
-    await this.#needs.books.delete(sharingKeys.inbox + person);
-    this.#letters.delete(person);
-  }
-
-  async #keep(person: PersonId, sequence: number): Promise<void> {
-    await this.#needs.books.put(sharingKeys.inbox + person, encodeNumber(sequence));
   }
 }

@@ -4,10 +4,8 @@
  * or which groups keep a folder. It is signed anew when that changes, or whom it is for, and told
  * to whoever missed it.
  */
-import type { KeyValue } from "../../base/blocks.ts";
-import { Reader, Writer, asBuffer } from "../../base/bytes.ts";
 import { isFault } from "../../base/errors.ts";
-import type { PersonId, ShareId } from "../../base/ids.ts";
+import type { ShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
 import type { ShareReader } from "../../base/sharing.ts";
@@ -21,22 +19,6 @@ export type LetterReader = Omit<ShareReader, "key">;
 export type LetterNeeds = SuccessionNeeds;
 export type LetterParts = Omit<SuccessionParts, "isFresh">;
 
-/** The numbers of letters as their books have them, under a prefix: varint sequence. */
-export async function* numbersIn(
-  books: Pick<KeyValue, "list">, prefix: string, what: string,
-): AsyncGenerator<readonly [key: string, sequence: number]> {
-  for await (const [key, value] of books.list(prefix)) {
-    const reader = new Reader(asBuffer(value), what);
-    const sequence = reader.varint();
-    reader.end();
-    yield [key.slice(prefix.length), sequence];
-  }
-}
-
-export function encodeNumber(sequence: number): Buffer {
-  return new Writer(8).varint(sequence).finish();
-}
-
 export class Letter {
   readonly #needs: LetterNeeds;
   readonly #share: ShareId;
@@ -49,11 +31,6 @@ export class Letter {
     this.#needs = needs;
     this.#share = parts.share;
     this.#succession = new Succession(needs, { ...parts, isFresh: false });
-  }
-
-  /** What a grant to it gives this reader. */
-  secretFor(person: PersonId): Buffer {
-    return readerKeyOf(this.#needs.keys.shareSecret, this.#share, person);
   }
 
   /** Nobody reads it, as far as all know: nothing is left of it to be told. */
@@ -89,8 +66,9 @@ export class Letter {
     this.#lookedAtMs = nowMs;
     await succession.learn(signal);
     if (succession.isLeftBehind) succession.overtake();
+    const { shareSecret } = this.#needs.keys;
     const keyed = readers.map((reader) => {
-      return { ...reader, readerKey: this.secretFor(reader.person) };
+      return { ...reader, readerKey: readerKeyOf(shareSecret, this.#share, reader.person) };
     });
     const names = succession.allowed({ readers: keyed, writers: [] });
     const { newest, isBehind } = succession;
