@@ -4,7 +4,6 @@
  * nodes) lies in a small store of Helia's own. Nothing here decrypts, and nothing is announced.
  */
 import type { BlockBroker, Helia } from "@helia/interface";
-import { type UnixFS, unixfs } from "@helia/unixfs";
 import { BaseBlockstore } from "blockstore-core";
 import { createHeliaLight } from "helia";
 import { CID } from "multiformats/cid";
@@ -32,24 +31,9 @@ export interface IpfsNeeds {
 
 export class Ipfs implements AsyncDisposable {
   readonly helia: Helia & { readonly libp2p: Node };
-  readonly #unixfs: UnixFS;
 
   constructor(helia: Helia & { readonly libp2p: Node }) {
     this.helia = helia;
-    this.#unixfs = unixfs(helia);
-  }
-
-  /** Adds a file as public UnixFS and tells its CID. */
-  async unixfsAdd(bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<string> {
-    const cid = bytes instanceof Uint8Array
-      ? await this.#unixfs.addBytes(bytes)
-      : await this.#unixfs.addByteStream(bytes);
-    return cid.toString();
-  }
-
-  /** The bytes of a UnixFS file. */
-  unixfsCat(cid: string, options: { signal?: AbortSignal } = {}): AsyncIterable<Uint8Array> {
-    return asFaults(this.#unixfs.cat(parseAnyCid(cid), options), cid);
   }
 
   /** One block, from here or from the peers. */
@@ -199,14 +183,6 @@ function driveCid(cid: CID): Cid | undefined {
 function digestOf(cid: Cid): CID["multihash"] {
   const multihash = Buffer.concat([Buffer.from([sha256Code, 32]), Buffer.from(cid, "hex")]);
   return { code: sha256Code, size: 32, digest: multihash.subarray(2), bytes: multihash };
-}
-
-function parseAnyCid(text: string): CID {
-  try {
-    return CID.parse(text);
-  } catch (cause) {
-    throw new HiveError("Invalid", "peers.ipfs", text.slice(0, 128), { cause });
-  }
 }
 
 function notFound(cid: CID): HiveError {
