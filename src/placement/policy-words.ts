@@ -34,12 +34,6 @@ export type Role = (typeof roleWords)[number];
 export const answerWords = ["refuse", "queue"] as const;
 export type Answer = (typeof answerWords)[number];
 
-/** What joins conditions, and what stands between a clause's parts. */
-export const joiningWords = [
-  "and", "or", "not", "in", "policy", "class", "auto", "durability", "availability", "nines",
-  "location", "me", "ms", "max", "at", "least", "per", "weight", "by",
-] as const;
-
 export function isAtLeast(level: EvidenceLevel, least: EvidenceLevel): boolean {
   return evidenceLevels.indexOf(level) >= evidenceLevels.indexOf(least);
 }

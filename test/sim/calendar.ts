@@ -5,7 +5,7 @@
  * more is seen when its day comes. Times never go back.
  */
 import { assert } from "../../src/base/errors.ts";
-import { Heap } from "../../src/base/heap.ts";
+import { Heap } from "./heap.ts";
 import { Slips } from "./slips.ts";
 
 export interface Due {

@@ -8,9 +8,9 @@
  */
 import { hash } from "node:crypto";
 import { assert } from "../../src/base/errors.ts";
-import { Heap } from "../../src/base/heap.ts";
 import { domainWords } from "../../src/placement/policy-words.ts";
 import { type Bounds, Tally, seedsOf } from "../../src/placement/spread.ts";
+import { Heap } from "./heap.ts";
 
 /** One entry a peer in each, in the order of their places. */
 export interface CircleParts {

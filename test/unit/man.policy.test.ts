@@ -12,6 +12,12 @@ import { continentNames, countriesOf, regionNames } from "../../src/placement/re
 
 const page = readFileSync(new URL("../../man/hive-policy.5", import.meta.url), "utf8");
 
+/** What joins conditions, and what stands between a clause's parts. */
+const joiningWords = [
+  "and", "or", "not", "in", "policy", "class", "auto", "durability", "availability", "nines",
+  "location", "me", "ms", "max", "at", "least", "per", "weight", "by",
+];
+
 /** The lines of a section, of either kind. */
 function section(title: string): string {
   const start = page.search(new RegExp(`^\\.S[sh] ${title}$`, "m"));
@@ -62,11 +68,11 @@ test("the grammar has every word that the parser joins with, and no other", (t) 
   const told = section("GRAMMAR").split(".Ed")[0] ?? "";
   const found = new Set(told.match(/(?<![A-Za-z])[a-z]+(?![A-Za-z-])/g));
   const known: readonly string[] = [
-    ...words.clauseWords, ...words.factWords, ...words.joiningWords,
+    ...words.clauseWords, ...words.factWords, ...joiningWords,
     "file", "clause", "condition", "literal", "offset", "indent", "alone",
   ];
   t.strictSame([...found].filter((word) => !known.includes(word)), []);
-  const missing = words.joiningWords.filter((word) => !found.has(word) && word !== "auto");
+  const missing = joiningWords.filter((word) => !found.has(word) && word !== "auto");
   t.strictSame(missing, []);
   t.end();
 });
