@@ -9,6 +9,18 @@ import { openRecord, sealRecord } from "../crypt/aead.ts";
 import { deriveKey } from "../crypt/keys.ts";
 import type { Era } from "./eras.ts";
 
+/**
+ * Parts the blocks of a folder that others were given, or of one who writes it, from all others of
+ * the drive: the folder's inode number, or a mark of his that no file has; 0 for none.
+ */
+export type Salt = number;
+
+/** What a chunk is sealed for: besides its bytes and the era, all that its block depends on. */
+export interface Ground {
+  readonly slot: PolicySlot;
+  readonly salt?: Salt;
+}
+
 export interface TreeKeys {
   /** Seals root records. */
   readonly root: Buffer;
@@ -16,8 +28,8 @@ export interface TreeKeys {
   readonly journal: Buffer;
   /** With a chunk's plaintext it makes the chunk's own key, under the drive's default policy. */
   readonly chunks: Buffer;
-  /** The same for any policy and era: the same bytes under two of them are two blocks. */
-  readonly chunksOf: (slot: PolicySlot, era?: Era) => Buffer;
+  /** The same for any ground and era: the same bytes under two of them are two blocks. */
+  readonly chunksOf: (ground: Ground, era?: Era) => Buffer;
   /** From now on chunks are sealed with this secret; links tell the keys of those before. */
   readonly rekey: (secret: Uint8Array) => void;
   /** The secret of the table of linked files. */
@@ -27,35 +39,42 @@ export interface TreeKeys {
 }
 
 export function treeKeys(secret: Uint8Array): TreeKeys {
-  const chunks = deriveKey(secret, "chunks");
   let newest = secret;
-  let known = new Map([["0/0", chunks]]);
-  const chunksOf = (slot: PolicySlot, era: Era = 0): Buffer => {
-    const name = `${slot}/${era}`;
-    const found = known.get(name) ?? chunkSecret(newest, slot, era);
+  let known = new Map<string, Buffer>();
+  const chunksOf = ({ slot, salt = 0 }: Ground, era: Era = 0): Buffer => {
+    const name = `${slot}/${era}/${salt}`;
+    const found = known.get(name) ?? salted(chunkSecret(newest, slot, era), salt);
     known.set(name, found);
     return found;
   };
   return {
     root: deriveKey(secret, "root"),
     journal: deriveKey(secret, "journal"),
-    chunks,
+    chunks: deriveKey(secret, "chunks"),
     chunksOf,
     rekey: (later) => {
       newest = later;
-      known = new Map([["0/0", deriveKey(later, "chunks")]]);
+      known = new Map();
     },
     linked: deriveKey(secret, "linked"),
     pins: deriveKey(secret, "pins"),
   };
 }
 
-/** As they were before there were eras, in the first of them. */
+/** As they were before there were eras, in the first of them, and before there were slots. */
 function chunkSecret(secret: Uint8Array, slot: PolicySlot, era: Era): Buffer {
+  if (era === 0 && slot === 0) return deriveKey(secret, "chunks");
   if (era === 0) return deriveKey(secret, "chunks", Buffer.from([slot]));
   const context = Buffer.from([slot, 0, 0, 0, 0]);
   context.writeUInt32BE(era, 1);
   return deriveKey(secret, "chunks/era", context);
+}
+
+function salted(secret: Buffer, salt: Salt): Buffer {
+  if (salt === 0) return secret;
+  const context = Buffer.alloc(8);
+  context.writeBigUInt64BE(BigInt(salt));
+  return deriveKey(secret, "chunks/salt", context);
 }
 
 export function sealJournal(keys: TreeKeys, record: Uint8Array, random: Random): Buffer {

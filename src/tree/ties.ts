@@ -60,7 +60,7 @@ export class TiesPart {
   async next(): Promise<readonly ChunkLink[]> {
     const told = this.#told;
     if (told === undefined) return this.#links;
-    const handed = this.#state.blocks.putChunks(piecesOf(told), 0);
+    const handed = this.#state.blocks.putChunks(piecesOf(told), { slot: 0 });
     const links = handed.map(({ link }) => link);
     this.#next = { told, links };
     for (const { arrival } of handed) await arrival;

@@ -209,7 +209,7 @@ test("after a device was shut out nothing of the drive is under a secret that it
   t.strictSame([...(await walkTree(tree)).entries()], [...seen.entries()]);
 
   const chunk = large.subarray(0, limits.tree.chunkBytes);
-  const named = (secret: Buffer) => sealChunks(treeKeys(secret).chunksOf(0), [chunk])[0]!.link.cid;
+  const named = (secret: Buffer) => sealChunks(treeKeys(secret).chunksOf({ slot: 0 }), [chunk])[0]!.link.cid;
   t.ok(store.has(named(treeSecret)));
   t.notOk(store.has(named(later)));
   await file(tree, rootIno, "again", large);

@@ -144,7 +144,7 @@ async function withTwins({ store, random }: Drive): Promise<MemoryStore> {
   const list = record.kept as ChunkLink;
   const kept = parseKept(openChunk(list, await store.get(list.cid)).plain);
   const twins = encodeKept(kept.map((one) => ({ ...one, place: 0 })));
-  const { link, sealed } = sealChunks(keys.chunksOf(0, 0), [twins])[0] as SealedChunk;
+  const { link, sealed } = sealChunks(keys.chunksOf({ slot: 0 }, 0), [twins])[0] as SealedChunk;
   await store.put(link.cid, Buffer.from(sealed));
   await store.commit(sealRoot(keys, { ...record, kept: link }, random), Infinity);
   return store.crash();

@@ -64,7 +64,10 @@ export interface Renewing {
   renewAll(): Promise<void>;
   /** From now on chunks are sealed with this secret. */
   rekey(secret: Uint8Array): void;
-  /** Others have the secrets of this folder: what leaves it is to have new ones. */
+  /**
+   * Others have the secrets of this folder: what leaves it is to have new ones, and what is sealed
+   * in it is no block that was anywhere else.
+   */
   share(folder: Ino): void;
   /** Goes through such folders: for the loop of the others. */
   readonly renewer: Step;
@@ -101,7 +104,7 @@ export function renewingPart(
     renew: (folder) => renewer.renew(directoryOf(state, folder)),
     renewAll: () => renewer.renewAll(),
     rekey: (secret) => state.keys.rekey(secret),
-    share: (folder) => renewer.share(folder),
+    share: (folder) => void state.given.add(folder),
     renewer: renewer.step(),
     renewing: () => renewer.progress,
   };
@@ -111,8 +114,6 @@ export class Renewer {
   readonly #state: State;
   readonly #commits: Pick<Commits, "commit">;
   readonly #renewals = new Map<Ino, Renewal>();
-  /** Folders of which others have the secrets. */
-  readonly #shared = new Set<Ino>();
   /** Somebody had all secrets: those of files of several names and of their table go too. */
   #isAll = false;
   #takesTable = false;
@@ -137,10 +138,6 @@ export class Renewer {
   get progress(): { readonly renewed: number } | undefined {
     if (this.#renewals.size === 0) return undefined;
     return { renewed: [...this.#renewals.values()].reduce((sum, { done }) => sum + done.size, 0) };
-  }
-
-  share(folder: Ino): void {
-    this.#shared.add(folder);
   }
 
   /** The same of the whole drive. */
@@ -179,7 +176,7 @@ export class Renewer {
 
   /** What left a folder of which others have the secrets is to have new ones; nobody waits. */
   #moved(movedFrom: ReadonlyMap<Node, Home>): void {
-    if (this.#shared.size === 0) return;
+    if (this.#state.given.size === 0) return;
     const placeBefore = (node: Node): Home => movedFrom.get(node) ?? node.home;
     for (const node of movedFrom.keys()) {
       const still = this.#sharedAbove(node, ({ home }) => home);
@@ -191,7 +188,7 @@ export class Renewer {
   #sharedAbove(node: Node, placeOf: (node: Node) => Home): ReadonlySet<Ino> {
     const found = new Set<Ino>();
     for (let at = placeOf(node); at.kind === "entry"; at = placeOf(at.parent)) {
-      if (this.#shared.has(at.parent.ino)) found.add(at.parent.ino);
+      if (this.#state.given.has(at.parent.ino)) found.add(at.parent.ino);
     }
     return found;
   }

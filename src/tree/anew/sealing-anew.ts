@@ -12,6 +12,7 @@ import { Wanted, attempt } from "../attempt.ts";
 import { flush } from "../content/flush.ts";
 import { handThenLink } from "../content/handing.ts";
 import { type IndexedLink, linkAt, nextLink } from "../looking/content.ts";
+import { saltOf } from "../looking/salts.ts";
 import { hasBlocks, slotOf } from "../looking/slots.ts";
 import { valuesOf, withValues } from "../names/xattrs.ts";
 import type { Change } from "../state/journal.ts";
@@ -88,7 +89,8 @@ async function sealChunks(state: State, { node, links, slot }: Portion): Promise
   for (const { link } of plain) {
     bytes.push(Buffer.from(await attempt(() => state.blocks.chunk(link))));
   }
-  await handThenLink(state, () => state.blocks.putChunksLater(bytes, slot), (handed) => {
+  const hand = () => state.blocks.putChunksLater(bytes, { slot, salt: saltOf(state, node) });
+  await handThenLink(state, hand, (handed) => {
     state.mayChange();
     settled(state, node);
     const changes = plain.flatMap(({ index, link }, at): Change[] => {
@@ -108,7 +110,8 @@ async function sealChunks(state: State, { node, links, slot }: Portion): Promise
 async function outOfTable(state: State, node: Node, slot: PolicySlot): Promise<void> {
   const { content } = node.inode;
   if (content.kind !== "inline") return;
-  await handThenLink(state, () => state.blocks.putChunks([content.bytes], slot), ([chunk]) => {
+  const hand = () => state.blocks.putChunks([content.bytes], { slot });
+  await handThenLink(state, hand, ([chunk]) => {
     state.mayChange();
     settled(state, node);
     if (node.inode.content !== content || chunk === undefined) return;

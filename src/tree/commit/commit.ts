@@ -18,6 +18,7 @@ import { Breather, orLeftBehind } from "../attempt.ts";
 import { flushAll } from "../content/flush.ts";
 import { forgetUnlinked } from "../content/sealing.ts";
 import { promiseAgain } from "../content/telling.ts";
+import { groundOf } from "../looking/salts.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
 import { type Frozen, Layer } from "../state/layers.ts";
 import { toldNow } from "../state/marking.ts";
@@ -191,7 +192,7 @@ export class Commits {
       sequence: state.sequence + 1,
       committedAtMs,
       ...told,
-      directory: { inode: this.#pages.spilled(inode, 0), tree: node.tree },
+      directory: { inode: this.#pages.spilled(inode, groundOf(state, node)), tree: node.tree },
       linked: state.linked,
       kept: await this.kept.next(committedAtMs),
       ties: await this.ties.next(),

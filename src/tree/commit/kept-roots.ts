@@ -244,7 +244,7 @@ export class KeptRoots {
     if (bytes.length > limits.tree.chunkBytes) return this.#written(kept.slice(1));
     const asked = this.#asked;
     if (kept.length === 0) return { kept, link: undefined, asked };
-    const { link, arrival } = this.#state.blocks.putChunk(bytes, 0);
+    const { link, arrival } = this.#state.blocks.putChunk(bytes, { slot: 0 });
     await arrival;
     return { kept, link, asked };
   }

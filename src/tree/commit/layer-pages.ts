@@ -10,9 +10,11 @@ import { limits } from "../../base/limits.ts";
 import { encodeEntry, encodeTableValue } from "../../dag/entries.ts";
 import { encodeXattrs, xattrBytes } from "../../dag/inode-bytes.ts";
 import { type Inode, type PageTree, typeMask } from "../../dag/inodes.ts";
+import type { Ground } from "../../dag/keys.ts";
 import { renewPages } from "../../dag/renew.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../../dag/rewrite.ts";
 import type { Breather } from "../attempt.ts";
+import { saltOf } from "../looking/salts.ts";
 import { slotIn, withAttributes, writtenSlot } from "../looking/slots.ts";
 import { InoMap } from "../state/ino-map.ts";
 import type { Binding, Layer } from "../state/layers.ts";
@@ -67,11 +69,11 @@ export class LayerPages {
   }
 
   /** Large extended attributes go into a block of their own. */
-  spilled(inode: Inode, slot: PolicySlot): Inode {
+  spilled(inode: Inode, ground: Ground): Inode {
     const { xattrs } = inode;
     if (xattrs.kind === "block") return inode;
     if (xattrBytes(xattrs.values) <= limits.tree.xattrInsideBytesMax) return inode;
-    const { link } = this.#state.blocks.putChunk(encodeXattrs(xattrs.values), slot);
+    const { link } = this.#state.blocks.putChunk(encodeXattrs(xattrs.values), ground);
     this.#spilledCids.push(link.cid);
     return { ...inode, xattrs: { kind: "block", link } };
   }
@@ -170,7 +172,7 @@ export class LayerPages {
 
   #written(layer: Layer, node: Node, inode: Inode): Inode {
     const own = this.#slotIn(layer, node.ino);
-    const spilled = this.spilled(inode, own);
+    const spilled = this.spilled(inode, { slot: own, salt: saltOf(this.#state, node) });
     const written = writtenSlot(node, inode);
     const slot = spilled === inode || written === own ? written : withAttributes(inode, own);
     return slot === inode.slot ? spilled : { ...spilled, slot };

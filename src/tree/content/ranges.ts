@@ -9,6 +9,7 @@ import { type Maybe } from "../../base/step.ts";
 import { Wanted, attempt } from "../attempt.ts";
 import { type Piece, cleanBytes, fileOf, linkAt, linksFrom, piecesOf } from "../looking/content.ts";
 import { readRange } from "../looking/content.ts";
+import { saltOf } from "../looking/salts.ts";
 import { sealedAs, slotOf } from "../looking/slots.ts";
 import type { Change } from "../state/journal.ts";
 import { type Node, allocatedFor } from "../state/nodes.ts";
@@ -135,8 +136,8 @@ export async function copyRange(
   if (aligned) await flush(state, from);
   if (aligned) await flush(state, to);
   const whole = Math.floor(lengthBytes / chunkBytes) * chunkBytes;
-  // A link is a copy only where both go by one policy.
-  const alike = from.inode.slot === slotOf(state, to);
+  // A link is a copy only where both go by one policy, and are given to the same people.
+  const alike = from.inode.slot === slotOf(state, to) && saltOf(state, from) === saltOf(state, to);
   const mayShare = aligned && alike && isChunked(from) && (isChunked(to) || isEmpty(to));
   const shared = mayShare ? whole : 0;
   if (shared > 0) {

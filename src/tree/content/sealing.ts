@@ -2,16 +2,16 @@
  * From written bytes to sealed chunks: a chunk's moment is taken, sealed on another thread, and its
  * link is there to read when that is done. Nothing here is published: see flush.ts.
  */
-import type { PolicySlot } from "../../base/blocks.ts";
 import { type HiveError, assert, isFault } from "../../base/errors.ts";
 import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
 import type { ChunkLink } from "../../dag/chunks.ts";
 import { mergedSlot } from "../../dag/inodes.ts";
+import type { Ground } from "../../dag/keys.ts";
 import { Breather, Wanted, attempt, wantAll } from "../attempt.ts";
 import { belowOf } from "../looking/content.ts";
-import { slotOf } from "../looking/slots.ts";
+import { groundOf } from "../looking/salts.ts";
 import type { HandedChunk } from "../state/blocks.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
 import { takeBuffer } from "../state/extents.ts";
@@ -36,25 +36,27 @@ export function seal(
   const over = Promise.withResolvers<void>();
   for (const moment of moments) begin(state, moment, over.promise);
   if (total >= sealedInPlaceBytesMax) return sealLater(state, moments).finally(over.resolve);
-  const handed = bySlot(state, moments).flatMap(({ slot, some }) => {
-    const chunks = state.blocks.putChunks(some.map(({ bytes }) => bytes), slot);
-    settle(state, { slot, some }, chunks);
+  const handed = byGround(state, moments).flatMap(({ ground, some }) => {
+    const chunks = state.blocks.putChunks(some.map(({ bytes }) => bytes), ground);
+    settle(state, { ground, some }, chunks);
     return chunks;
   });
   over.resolve();
   return handed;
 }
 
-/** Moments of files that go by one policy; nearly always that is all of them. */
+/** Moments of files on one ground; nearly always that is all of them. */
 interface Alike {
-  readonly slot: PolicySlot;
+  readonly ground: Ground;
   readonly some: readonly ChunkMoment[];
 }
 
-function bySlot(state: State, moments: readonly ChunkMoment[]): readonly Alike[] {
-  const slots = moments.map(({ chunk }) => slotOf(state, chunk.node));
-  return [...new Set(slots)].map((slot) => {
-    return { slot, some: moments.filter((_, at) => slots[at] === slot) };
+function byGround(state: State, moments: readonly ChunkMoment[]): readonly Alike[] {
+  const grounds = moments.map(({ chunk }) => groundOf(state, chunk.node));
+  const keys = grounds.map(({ slot, salt }) => `${slot}/${salt}`);
+  return [...new Set(keys)].map((key) => {
+    const ground = grounds[keys.indexOf(key)] as Ground;
+    return { ground, some: moments.filter((_, at) => keys[at] === key) };
   });
 }
 
@@ -62,9 +64,9 @@ async function sealLater(
   state: State, moments: readonly ChunkMoment[],
 ): Promise<readonly HandedChunk[]> {
   try {
-    const sealing = bySlot(state, moments).map(async ({ slot, some }) => {
-      const chunks = await state.blocks.putChunksLater(some.map(({ bytes }) => bytes), slot);
-      settle(state, { slot, some }, chunks);
+    const sealing = byGround(state, moments).map(async ({ ground, some }) => {
+      const chunks = await state.blocks.putChunksLater(some.map(({ bytes }) => bytes), ground);
+      settle(state, { ground, some }, chunks);
       return chunks;
     });
     return (await Promise.all(sealing)).flat();
@@ -91,7 +93,7 @@ function begin(state: State, { chunk, bytes, buffer }: ChunkMoment, done: Promis
 }
 
 function settle(
-  state: State, { slot, some }: Alike, handed: readonly HandedChunk[],
+  state: State, { ground: { slot }, some }: Alike, handed: readonly HandedChunk[],
 ): void {
   for (const [at, { chunk, buffer }] of some.entries()) {
     const { link } = handed[at] as HandedChunk;
@@ -104,7 +106,7 @@ function settle(
 /** The chunk's link, not published yet; what was written meanwhile lies on top of it. */
 function keepLink(
   state: State, chunk: DirtyChunk,
-  { link, slot }: { readonly link: ChunkLink; readonly slot: PolicySlot },
+  { link, slot }: { readonly link: ChunkLink } & Pick<Ground, "slot">,
 ): void {
   const { live } = chunk.node;
   assert(live !== undefined);

@@ -1,8 +1,10 @@
 /**
- * What a guest's files hold, made this drive's own: read as the guest has it and written as any
- * program would, into files that no name leads to until a merge names them. So much in one turn and
- * no more, as others who write have to wait for it; and of no file more than it says that it takes,
- * since one link to a chunk may stand there a million times.
+ * What a guest's files hold, made this drive's own: read as the guest has it and sealed anew, into
+ * files that no name leads to until a merge names them. Its keys follow from who the guest is as
+ * well, or the catalogue would tell him whether bytes of his choice were in the drive before
+ * (looking/salts.ts). What he left as it is here stays so. So much in one turn and no more, as
+ * others who write have to wait for it; and of no file more than it says that it takes, since one
+ * link to a chunk may stand there a million times.
  */
 import { Writer } from "../../base/bytes.ts";
 import { HiveError } from "../../base/errors.ts";
@@ -10,24 +12,41 @@ import type { Caller } from "../../base/filesystem.ts";
 import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { writeTree } from "../../dag/inode-bytes.ts";
-import { fileType, noTree } from "../../dag/inodes.ts";
+import { type ChunkLink, encodeLink } from "../../dag/chunks.ts";
+import { type Inode, fileType, noTree } from "../../dag/inodes.ts";
+import type { Salt } from "../../dag/keys.ts";
 import { Breather, attempt } from "../attempt.ts";
 import { flush } from "../content/flush.ts";
-import { writeRange } from "../content/writing.ts";
-import { nextLink, readRange } from "../looking/content.ts";
+import { handThenLink } from "../content/handing.ts";
+import { type IndexedLink, linkAt, nextLink } from "../looking/content.ts";
+import { saltOfGuest } from "../looking/salts.ts";
+import { sealedAs, slotOf } from "../looking/slots.ts";
 import { setAttributes } from "../names/attributes.ts";
 import { makeNameless } from "../names/making.ts";
 import { afterLoss } from "../names/removing.ts";
+import type { Change } from "../state/journal.ts";
 import { type Node, allocatedFor } from "../state/nodes.ts";
+import { inodeChange, record } from "../state/recording.ts";
 import { isFilling } from "../state/room.ts";
 import type { State } from "../state/state.ts";
+import type { Step } from "./apply.ts";
 import type { Fact } from "./facts.ts";
 
-const { chunkBytes } = limits.tree;
+const { chunkBytes, sealedAtOnce } = limits.tree;
 const { contentSlackBytes, turnBytes } = limits.writers;
 const nobody: Caller = { uid: 0, gid: 0, pid: 0 };
 
-/** A guest's bytes, written here, until a name leads to them. */
+/** A file that comes in, or comes in anew. */
+export type Arriving = Step & { readonly after: Fact };
+
+interface Copy {
+  readonly from: Node;
+  readonly to: Node;
+  /** The file as it is here, if it is. */
+  readonly ours: Node | undefined;
+}
+
+/** A guest's bytes, sealed here, until a name leads to them. */
 interface Brought {
   readonly node: Node;
   isTaken: boolean;
@@ -37,14 +56,18 @@ export class Contents implements Disposable {
   readonly #state: State;
   readonly #reader: State;
   readonly #folder: Ino;
+  readonly #salt: Salt;
   readonly #brought = new Map<string, Brought>();
   #turnBytes = 0;
 
   /** `reader` has the guest's tree, and what is written goes by the folder. */
-  constructor(state: State, { reader, folder }: { readonly reader: State; readonly folder: Ino }) {
+  constructor(state: State, { reader, folder, number }: {
+    readonly reader: State; readonly folder: Ino; readonly number: number;
+  }) {
     this.#state = state;
     this.#reader = reader;
     this.#folder = folder;
+    this.#salt = saltOfGuest(number);
   }
 
   [Symbol.dispose](): void {
@@ -57,16 +80,17 @@ export class Contents implements Disposable {
   }
 
   /** True when something was written; what finds no room in this turn is left for the next one. */
-  async bring(facts: readonly Fact[]): Promise<boolean> {
-    const keys = new Set(facts.map(keyOf));
-    if (keys.size < facts.length) {
+  async bring(steps: readonly Arriving[]): Promise<boolean> {
+    const keys = new Set(steps.map(({ after }) => keyOf(after)));
+    if (keys.size < steps.length) {
       throw new HiveError("Corrupt", "tree.guest", "two files of one tree");
     }
     let isNew = false;
-    for (const fact of facts) {
-      if (this.#brought.has(keyOf(fact))) continue;
+    for (const step of steps) {
+      const key = keyOf(step.after);
+      if (this.#brought.has(key)) continue;
       if (this.isTurnOver) break;
-      this.#brought.set(keyOf(fact), { node: await this.#bringOne(fact), isTaken: false });
+      this.#brought.set(key, { node: await this.#bringOne(step), isTaken: false });
       isNew = true;
     }
     return isNew;
@@ -85,11 +109,11 @@ export class Contents implements Disposable {
     return found.node;
   }
 
-  async #bringOne(fact: Fact): Promise<Node> {
-    const from = this.#reader.load(fact.inode, fact.tree, { kind: "none" });
+  async #bringOne({ before, after }: Arriving): Promise<Node> {
+    const from = this.#reader.load(after.inode, after.tree, { kind: "none" });
     from.handles++;
     try {
-      return await this.#copied(from);
+      return await this.#copied(from, before && this.#state.nodes.find(before.inode.ino));
     } finally {
       from.handles--;
       from.tree = noTree;
@@ -97,13 +121,13 @@ export class Contents implements Disposable {
     }
   }
 
-  async #copied(from: Node): Promise<Node> {
+  async #copied(from: Node, ours: Node | undefined): Promise<Node> {
     const state = this.#state;
     const mode = fileType.regular | 0o600;
     const node = await attempt(() => makeNameless(state, nobody, this.#folder, { mode }));
     node.handles++;
     try {
-      await this.#copyAll(from, node);
+      await this.#copyAll({ from, to: node, ours });
       const { sizeBytes } = from.inode;
       await attempt(() => setAttributes(state, node, { sizeBytes }));
       await flush(state, node);
@@ -115,33 +139,91 @@ export class Contents implements Disposable {
     }
   }
 
-  async #copyAll(from: Node, to: Node): Promise<void> {
+  async #copyAll(copy: Copy): Promise<void> {
     const breather = new Breather(() => this.#state.needs.clock.monotonicMs());
-    let leftBytes = from.allocatedBytes + contentSlackBytes;
-    for (let at: number | undefined = 0; at !== undefined; await breather.breathe()) {
-      const copied = await this.#copy(from, to, at);
-      leftBytes -= allocatedFor(copied.lengthBytes);
-      this.#turnBytes += copied.lengthBytes;
+    let leftBytes = copy.from.allocatedBytes + contentSlackBytes;
+    for (let first = 0; ; await breather.breathe()) {
+      const links = await attempt(() => this.#linksOf(copy.from, first));
+      const last = links.at(-1);
+      if (last === undefined) return;
+      leftBytes -= links.reduce((sum, { link }) => sum + allocatedFor(link.lengthBytes), 0);
       if (leftBytes < 0) throw new HiveError("Corrupt", "tree.guest", "more than the file says");
-      at = copied.next;
+      const others = await attempt(() => keepOurs(this.#state, copy, links));
+      if (others.length > 0) await this.#seal(copy, others);
+      first = last.index + 1;
     }
   }
 
-  /** One chunk, and where the next one may be; none behind the last. */
-  async #copy(
-    from: Node, to: Node, first: number,
-  ): Promise<{ readonly lengthBytes: number; readonly next: number | undefined }> {
-    const found = await attempt(() => nextLink(this.#reader, from, first));
-    const offsetBytes = (found?.index ?? 0) * chunkBytes;
-    if (found === undefined || offsetBytes >= from.inode.sizeBytes) {
-      return { lengthBytes: 0, next: undefined };
+  /** A few of those that the file's size takes in. */
+  #linksOf(from: Node, first: number): readonly IndexedLink[] {
+    const links: IndexedLink[] = [];
+    for (let next = first; links.length < sealedAtOnce; ) {
+      const found = nextLink(this.#reader, from, next);
+      if (found === undefined || found.index * chunkBytes >= from.inode.sizeBytes) break;
+      links.push(found);
+      next = found.index + 1;
     }
-    const lengthBytes = Math.min(chunkBytes, from.inode.sizeBytes - offsetBytes);
-    const pieces = await attempt(() => readRange(this.#reader, from, { offsetBytes, lengthBytes }));
-    const bytes = Buffer.concat(pieces);
-    await attempt(() => writeRange(this.#state, to, offsetBytes, bytes));
-    return { lengthBytes: found.link.lengthBytes, next: found.index + 1 };
+    return links;
   }
+
+  async #seal({ from, to }: Copy, links: readonly IndexedLink[]): Promise<void> {
+    const state = this.#state;
+    const bytes: Buffer[] = [];
+    for (const { index, link } of links) {
+      const plain = Buffer.from(await attempt(() => this.#reader.blocks.chunk(link)));
+      bytes.push(plain.subarray(0, from.inode.sizeBytes - index * chunkBytes));
+      this.#turnBytes += link.lengthBytes;
+    }
+    const sealed = { slot: slotOf(state, to), era: state.eras.now };
+    const ground = { slot: sealed.slot, salt: this.#salt };
+    await handThenLink(state, () => state.blocks.putChunksLater(bytes, ground), (handed) => {
+      state.mayChange();
+      const fresh = links.flatMap(({ index }, at) => {
+        const link = handed[at]?.link;
+        return link === undefined ? [] : [{ index, link }];
+      });
+      linkTo(state, to, fresh, sealed);
+    });
+  }
+}
+
+/** Links what the file has here already, where it has it; answers what is left. */
+function keepOurs(
+  state: State, { from, to, ours }: Copy, links: readonly IndexedLink[],
+): readonly IndexedLink[] {
+  const mayKeep = ours !== undefined && ours.live === undefined
+    && ours.inode.slot === slotOf(state, to);
+  if (!mayKeep) return links;
+  const isKept = ({ index, link }: IndexedLink): boolean => {
+    const our = linkAt(state, ours, index);
+    const isInside = index * chunkBytes + link.lengthBytes <= from.inode.sizeBytes;
+    return isInside && our !== undefined && isSameLink(our, link);
+  };
+  const kept = links.filter(isKept);
+  if (kept.length === 0) return links;
+  state.mayChange();
+  linkTo(state, to, kept, ours.inode);
+  return links.filter((one) => !kept.includes(one));
+}
+
+function isSameLink(one: ChunkLink, other: ChunkLink): boolean {
+  return encodeLink(one).equals(encodeLink(other));
+}
+
+/** The file has these chunks from now on, where it had none. */
+function linkTo(
+  state: State, to: Node, links: readonly IndexedLink[], sealed: Pick<Inode, "slot" | "era">,
+): void {
+  const { ino } = to;
+  const changes = links.map(({ index, link }): Change => ({ kind: "chunk", ino, index, link }));
+  const grown = links.reduce((sum, { link }) => sum + allocatedFor(link.lengthBytes), 0);
+  const ends = links.map(({ index, link }) => index * chunkBytes + link.lengthBytes);
+  const content = { kind: "chunks", allocatedBytes: to.allocatedBytes + grown } as const;
+  const sizeBytes = Math.max(to.inode.sizeBytes, ...ends);
+  const inode = { content, sizeBytes, ...sealedAs(to.inode, sealed) };
+  record(state, [...changes, inodeChange(state, to, inode)]);
+  // The journal tells nothing of it while no name leads there: only a commit gives it pages.
+  state.changed();
 }
 
 /** No two files have one secret. */

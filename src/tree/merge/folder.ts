@@ -20,7 +20,7 @@ import { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
 import { withArrivals } from "./arrivals.ts";
 import { Bounds, mostOfGuest } from "./bounds.ts";
-import { Contents } from "./contents.ts";
+import { type Arriving, Contents } from "./contents.ts";
 import { type Fact, type Side, isFolder } from "./facts.ts";
 import { type Guest, admitted, guestSeen } from "./guest.ts";
 import type { Meeting, Sides } from "./meeting.ts";
@@ -87,7 +87,9 @@ export class GuestMeeting implements Meeting {
       readOnly: true, device: nobodys,
     });
     this.blocks = this.#reader.blocks;
-    this.#contents = new Contents(state, { reader: this.#reader, folder: folder.ino });
+    this.#contents = new Contents(state, { reader: this.#reader, folder: folder.ino, number });
+    // Others have its secrets, whether or not the tree was told that yet.
+    state.given.add(folder.ino);
   }
 
   [Symbol.dispose](): void {
@@ -108,9 +110,9 @@ export class GuestMeeting implements Meeting {
 
   async bring(steps: readonly Step[]): Promise<void> {
     const theirs = steps.filter(isTheirs);
-    const facts = theirs.map(({ after }) => after).filter(hasChunks);
-    // Gives what was written pages of its own.
-    if (await this.#contents.bring(facts)) await this.#commit();
+    const files = theirs.filter(({ after }) => hasChunks(after));
+    // Gives what was sealed pages of its own.
+    if (await this.#contents.bring(files)) await this.#commit();
     let bytes = 0;
     for (const { before, after } of theirs) {
       // Looked at now, they are in memory when they are asked for.
@@ -184,7 +186,7 @@ export class GuestMeeting implements Meeting {
 }
 
 /** What it holds, or what is said of it, comes from the guest. */
-function isTheirs(step: Step): step is Step & { readonly after: Fact } {
+function isTheirs(step: Step): step is Arriving {
   const { before, after } = step;
   if (before === undefined || after === undefined) return after !== undefined;
   return marksOf(before.inode).edited !== marksOf(after.inode).edited;

@@ -101,7 +101,7 @@ export async function learn(state: State, more: ReadonlyMap<string, string>): Pr
   if (bytes.length > limits.tree.chunkBytes) {
     throw new HiveError("NoSpace", "tree.policy", "the texts of policies");
   }
-  const hand = (): readonly HandedChunk[] => state.blocks.putChunks([bytes], 0);
+  const hand = (): readonly HandedChunk[] => state.blocks.putChunks([bytes], { slot: 0 });
   const isLearnt = await handThenLink(state, hand, ([chunk]) => {
     // Whoever was quicker has other names: the caller begins again.
     if (state.policies !== before || chunk === undefined) return false;

@@ -15,7 +15,7 @@ import { type ChunkLink, type SealedChunk, isLost } from "../../dag/chunks.ts";
 import { openChunk, reuseSealed, sealChunks, sealChunksLater } from "../../dag/chunks.ts";
 import type { Era } from "../../dag/eras.ts";
 import type { PageTree } from "../../dag/inodes.ts";
-import type { TreeKeys } from "../../dag/keys.ts";
+import type { Ground, TreeKeys } from "../../dag/keys.ts";
 import { placeOf } from "../../dag/leaves.ts";
 import { type Page, openPage, pageKey, sealPage } from "../../dag/pages.ts";
 import { type LoadPage, checkLevel } from "../../dag/search.ts";
@@ -83,21 +83,22 @@ export class Blocks {
     return this.#refused > 0;
   }
 
-  putChunk(plaintext: Uint8Array, slot: PolicySlot): HandedChunk {
-    return this.putChunks([plaintext], slot)[0] as HandedChunk;
+  putChunk(plaintext: Uint8Array, ground: Ground): HandedChunk {
+    return this.putChunks([plaintext], ground)[0] as HandedChunk;
   }
 
-  /** Seals chunks of one policy, quicker together, and hands them over. */
-  putChunks(plaintexts: readonly Uint8Array[], slot: PolicySlot): HandedChunk[] {
-    return this.#putSealed(sealChunks(this.#keys.chunksOf(slot, this.era), plaintexts), slot);
+  /** Seals chunks of one ground, quicker together, and hands them over. */
+  putChunks(plaintexts: readonly Uint8Array[], ground: Ground): HandedChunk[] {
+    const secret = this.#keys.chunksOf(ground, this.era);
+    return this.#putSealed(sealChunks(secret, plaintexts), ground);
   }
 
   /** The same, sealed on another thread; until then nobody may change a plaintext. */
   async putChunksLater(
-    plaintexts: readonly Uint8Array[], slot: PolicySlot,
+    plaintexts: readonly Uint8Array[], ground: Ground,
   ): Promise<HandedChunk[]> {
-    const secret = this.#keys.chunksOf(slot, this.era);
-    return this.#putSealed(await sealChunksLater(secret, plaintexts), slot);
+    const secret = this.#keys.chunksOf(ground, this.era);
+    return this.#putSealed(await sealChunksLater(secret, plaintexts), ground);
   }
 
   /** The chunk's bytes, or Wanted. They may be used until the loop turns, and no longer. */
@@ -322,7 +323,7 @@ export class Blocks {
     });
   }
 
-  #putSealed(chunks: readonly SealedChunk[], slot: PolicySlot): HandedChunk[] {
+  #putSealed(chunks: readonly SealedChunk[], { slot }: Ground): HandedChunk[] {
     return chunks.map(({ link, sealed, tags }) => {
       this.#parts.remember(link, tags);
       return { link, arrival: this.#put(link.cid, sealed, { isPage: false, slot }) };

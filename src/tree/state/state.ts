@@ -95,6 +95,8 @@ export class State {
   refused: ReadonlyMap<string, string> = new Map();
   /** False where the table of linked files is not at hand: their names are passed over. */
   showsLinked = true;
+  /** Folders of which others have the secrets. */
+  readonly given = new Set<Ino>();
   /** What moved, and from where, in the act that is being made so. */
   readonly movedFrom = new Map<Node, Home>();
   /** That act is of several records. */
