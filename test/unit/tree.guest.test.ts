@@ -207,6 +207,37 @@ test("however many names of one hash there are on both sides, each has its file"
   t.equal(await textAt(both.owner, "report", both.folder), "report");
 });
 
+test("a guest who makes up names of one hash keeps nobody from giving one of his own", async (t) => {
+  const both = await new SharedFolder("crowd").open(async (tree, folder) => {
+    for (const name of ["d", "e"]) {
+      const { ino } = await tree.mkdir(nobody, at(name, folder), { mode: 0o755 });
+      await put(tree, ofOneHash[1] as string, "of the owner", ino);
+    }
+  });
+  const { owner, guest: tree, folder } = both;
+  const theirs = await tree.lookup(at("d"));
+  const ours = await owner.lookup(at("d", folder));
+  for (const name of ofOneHash.slice(2, 17)) await put(tree, name, name, theirs.ino);
+  await both.toOwner();
+  t.equal(await textAt(owner, ofOneHash[1] as string, ours.ino), "of the owner");
+  await put(owner, "report", "as he calls it", ours.ino);
+  // Her numbers are smaller than the owner's.
+  const other = await both.further({ number: 55, name: "of another guest" });
+  const [d, e] = [await other.tree.lookup(at("d")), await other.tree.lookup(at("e"))];
+  await put(other.tree, ofOneHash[18] as string, "hers", d.ino);
+  for (const name of ofOneHash.slice(2, 12)) await put(other.tree, name, name, e.ino);
+  await both.turn(await other.told(), { number: 55 });
+  const inE = await owner.lookup(at("e", folder));
+  t.equal(await textAt(owner, ofOneHash[1] as string, inE.ino), "of the owner");
+  await put(owner, ofOneHash[19] as string, "also his", ours.ino);
+  await both.settle();
+  await isSame(t, both);
+  t.equal(await textAt(owner, "report", ours.ino), "as he calls it");
+  const texts = await textsIn(owner, ours.ino);
+  const all = ["of the owner", "as he calls it", "also his", "hers", ...ofOneHash.slice(2, 17)];
+  t.strictSame([...texts].sort(), all.sort(), "under which name ever, nothing is lost");
+});
+
 test("a guest who deletes too much, or writes it over, is braked as the owner's programs are", async (t) => {
   const rule = { share: 0.3, withinMs: 600_000, filesMin: 5 };
   for (const kind of ["deleted", "overwritten"] as const) {

@@ -105,6 +105,9 @@ export const deviceLimits = {
     /** Names that are not there yet: two archives of a large program, and 200 MB of memory while
      *  they are laid beside what is there. */
     newNamesMax: 2 ** 17,
+    /** Names of one hash in a folder: half of what it has room for, so that a guest who makes up
+     *  such names keeps nobody else from giving one of his own. */
+    namesOfHashMax: 8,
     /** Short files, targets and attributes that stand in those entries: a kilobyte for each. */
     newBytesMax: 128 * MiB,
     /** New folders within each other: eight times what programs come to. */

@@ -28,7 +28,7 @@ import type { Comparison } from "./sides.ts";
 import { WholeFolder } from "./whole-folder.ts";
 
 const { xattrTotalBytesMax } = limits.tree;
-const { turnAttributeBytes } = limits.writers;
+const { namesOfHashMax, turnAttributeBytes } = limits.writers;
 const permissions = 0o777;
 /** What this machine's user says of his files is not a guest's to say. */
 const theirAttributes = /^user\.(?!hive\.)/;
@@ -49,6 +49,8 @@ export class GuestMeeting implements Meeting {
   readonly folder: Node;
   readonly isWhole = false;
   readonly isJudged = true;
+  /** Room enough is left for a name that another one wants to give. */
+  readonly crowdMax = namesOfHashMax;
   readonly bounds = () => new Bounds(mostOfGuest);
   /** He knows the names of all blocks: what is opened for him, his own keys have to open. */
   readonly blocks: Blocks;

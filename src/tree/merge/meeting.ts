@@ -40,6 +40,8 @@ export interface Meeting extends Laid, Disposable {
   readonly takesTheirs?: boolean;
   /** Where it does so if it alone is sealed for the policy that the file goes by. */
   readonly policies?: Policies;
+  /** How many names of one hash it may make of ours; without it, as many as there is room for. */
+  readonly crowdMax?: number;
   sidesOf(comparison: Comparison): Sides;
   /** Has what these need here before programs have to wait; absent where nothing is needed. */
   readonly bring?: ((steps: readonly Step[]) => Promise<void>) | undefined;

@@ -173,8 +173,8 @@ export class Merger {
       const isListed = (ino: Ino): boolean => comparison.isListed(ino);
       const fresh = this.#state.nextIno;
       const root = meeting.folder.ino;
-      const { takesTheirs, policies } = meeting;
-      const terms = { isListed, fresh, root, takesTheirs, policies };
+      const { takesTheirs, policies, crowdMax } = meeting;
+      const terms = { isListed, fresh, root, takesTheirs, policies, crowdMax };
       const resolved = resolve(ours, theirs, terms);
       if (resolved.kind === "merged") return planOf(ours, resolved.merged);
       await comparison.list(resolved.folders);

@@ -16,7 +16,7 @@ import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews, isO
   from "./facts.ts";
 import { type Place, conflictName, hasPlace, samePlace, settledPlace } from "./names.ts";
 import { type Policies, preferResealed } from "./resealed.ts";
-import { tidy } from "./tidy.ts";
+import { type Crowding, tidy } from "./tidy.ts";
 
 export interface Terms {
   readonly isListed: (folder: Ino) => boolean;
@@ -28,10 +28,13 @@ export interface Terms {
   readonly takesTheirs?: boolean | undefined;
   /** Where their copy does so if it is sealed as it should be, and ours is not. */
   readonly policies?: Policies | undefined;
+  /** How many names of one hash theirs may make of ours. */
+  readonly crowdMax?: number | undefined;
 }
 
 export function resolve(
-  ours: Side, theirs: Side, { isListed, fresh, root, takesTheirs = false, policies }: Terms,
+  ours: Side, theirs: Side,
+  { isListed, fresh, root, takesTheirs = false, policies, crowdMax }: Terms,
 ): Resolved {
   const seen = seenByBoth(ours.seen, theirs.seen);
   const sides = { ours, theirs, seen, fresh, takesTheirs };
@@ -40,11 +43,16 @@ export function resolve(
     for (const fact of factsOf(ino, sides)) merged.set(fact.inode.ino, fact);
   }
   reviveFolders(merged, sides);
-  const resolved = tidy(merged, { seen: sides.seen, isListed, root });
+  const crowding = crowdMax === undefined ? undefined : crowdingOf(ours, crowdMax);
+  const resolved = tidy(merged, { seen: sides.seen, isListed, root, crowding });
   if (resolved.kind === "merged" && policies !== undefined) {
     preferResealed(resolved.merged, { ours, theirs, policies });
   }
   return resolved;
+}
+
+function crowdingOf({ facts }: Side, most: number): Crowding {
+  return { most, isHere: (ino, place) => hasPlace(facts.get(ino)?.places ?? [], place) };
 }
 
 interface Sides {

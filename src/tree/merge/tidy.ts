@@ -12,10 +12,21 @@ import type { Seen } from "../../dag/marks.ts";
 import { type Fact, type Merged, type Resolved, isFolder } from "./facts.ts";
 import { type Place, conflictName, samePlace } from "./names.ts";
 
+/** How many names of one hash a folder is to have, and which of them come first. */
+export interface Crowding {
+  readonly most: number;
+  /** It keeps its name, however many there are. */
+  readonly isHere: (ino: Ino, place: Place) => boolean;
+}
+
+/** A folder has room for so many, and each side may have brought as many. */
+const full: Crowding = { most: slotsPerHash, isHere: () => false };
+
 export function tidy(
   merged: Merged,
-  { seen, isListed, root }: {
+  { seen, isListed, root, crowding = full }: {
     readonly seen: Seen; readonly isListed: (folder: Ino) => boolean; readonly root: Ino;
+    readonly crowding?: Crowding | undefined;
   },
 ): Resolved {
   for (let round = 0; round < limits.devices.mergeRoundsMax; round++) {
@@ -26,7 +37,7 @@ export function tidy(
     if (folders.length > 0) return { kind: "unlisted", folders };
     if (twins.length === 0) {
       renameTwins(merged, names, seen);
-      thinCrowds(merged, names, seen);
+      thinCrowds(merged, { names, seen, crowding });
       return { kind: "merged", merged };
     }
     for (const [kept, ...others] of twins) joinFolders(merged, kept as Ino, new Set(others));
@@ -116,8 +127,11 @@ function renameTwins(merged: Merged, names: Names, seen: Seen): void {
   }
 }
 
-/** A folder has room for so many names of one hash, and each side may have brought as many. */
-function thinCrowds(merged: Merged, names: Names, seen: Seen): void {
+function thinCrowds(
+  merged: Merged,
+  { names, seen, crowding: { most, isHere } }:
+  { readonly names: Names; readonly seen: Seen; readonly crowding: Crowding },
+): void {
   const crowds = new Map<string, { readonly place: Place; readonly ino: Ino }[]>();
   for (const { place, inos: [ino] } of names.values()) {
     const key = `${place.parent}/${nameKey(place.name)}`;
@@ -126,7 +140,10 @@ function thinCrowds(merged: Merged, names: Names, seen: Seen): void {
     else crowd.push({ place, ino: ino as Ino });
   }
   for (const crowd of crowds.values()) {
-    const others = crowd.sort((a, b) => a.ino - b.ino).slice(slotsPerHash);
+    if (crowd.length <= most) continue;
+    const here = crowd.filter(({ place, ino }) => isHere(ino, place));
+    const brought = crowd.filter((one) => !here.includes(one)).sort((a, b) => a.ino - b.ino);
+    const others = brought.slice(Math.max(0, most - here.length));
     for (const { place, ino } of others) renameOne(merged, ino, { place, names, seen });
   }
 }
