@@ -141,6 +141,10 @@ export class Hub extends ShardCalls implements Peers {
     return this.#node.getConnections();
   }
 
+  isFriend(peer: PeerId): boolean {
+    return this.#book.isFriend(peer);
+  }
+
   answer(stranger: Stranger, request: Request, payload: Uint8Array): Promise<Uint8Array> {
     return this.#answers.answer(stranger, request, payload);
   }

@@ -19,6 +19,7 @@ export async function openPeers(needs: PeersNeeds, options: PeersOptions): Promi
     ...needs,
     meter,
     connections: () => hub?.connections() ?? [],
+    isFriend: (peer) => hub?.isFriend(peer) === true,
     answer: (stranger, request, payload) => {
       if (hub !== undefined) return hub.answer(stranger, request, payload);
       throw new HiveError("Unavailable", "peers.open", "starting");

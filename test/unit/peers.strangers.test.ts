@@ -64,7 +64,7 @@ test("an address is of a /24 or a /48, and this machine of none", (t) => {
 
 test("a stranger has a burst, then a rate, and a flood is a flood until it has rested", (t) => {
   const clock = new HandClock();
-  const strangers = new Strangers(clock);
+  const strangers = new Strangers({ clock, isFriend: () => false });
   const stranger = { peer: keysOf(1).peer, prefix: "192.0.2.0/24" };
   const { requestsBurst, requestsPerSecond, floodRequests } = limits.strangers;
   const takes = () => {
@@ -96,7 +96,7 @@ test("a stranger has a burst, then a rate, and a flood is a flood until it has r
 });
 
 test("made-up keys of one prefix share what the prefix may have, others keep theirs", (t) => {
-  const strangers = new Strangers(new HandClock());
+  const strangers = new Strangers({ clock: new HandClock(), isFriend: () => false });
   let admitted = 0;
   for (let number = 0; number < 300; number++) {
     const stranger = { peer: keysOf(number).peer, prefix: "192.0.2.0/24" };
@@ -136,6 +136,7 @@ test("one prefix has its share of handshakes and connections, and others come in
   const door = new Door({
     clock, log: silentLog, meter: { sentBytes: 0, receivedBytes: 0 },
     connections: () => open as unknown as Connection[],
+    isFriend: () => false,
     answer: async () => Buffer.alloc(0),
   });
   const at = (port: number) => `/ip4/192.0.2.${port % 250}/tcp/${port}`;

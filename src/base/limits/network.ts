@@ -221,6 +221,8 @@ export const networkLimits = {
     laneHeldBytesMax: 9 * MiB,
     heldBytesMax: 128 * MiB,
     laneRequestsMax: 64,
+    /** How long a request waits for its part of that, well before its asker gives up. */
+    roomWaitMs: 5_000,
     /** Of one stream, under way or unread: a peer 100 ms away may send 20 MB/s. */
     windowBytesMax: 2 * MiB,
     connectionsMax: 256,

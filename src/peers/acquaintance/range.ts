@@ -136,9 +136,9 @@ export class Ranging implements RangeNetwork {
       onFrame: (frame) => {
         if (left-- === 0) throw new HiveError("Corrupt", "peers.range", "too many messages");
         void this.#answer(peer, frame, pipe);
-        return true;
       },
       room: (_head, payloadBytes) => {
+        if (payloadBytes === 0) return "own";
         throw new HiveError("Corrupt", "peers.range", `a question with ${payloadBytes} bytes`);
       },
       onNews: () => {},
@@ -198,7 +198,6 @@ class Asker implements AsyncDisposable {
         if (this.#waiting === undefined) throw new HiveError("Corrupt", "peers.range", "unasked");
         this.#waiting.resolve(frame);
         this.#waiting = undefined;
-        return true;
       },
       onNews: () => {},
       onEnd: (reason) => {

@@ -22,6 +22,7 @@ export interface DoorNeeds {
   readonly meter: Meter;
   /** Those that are open now. */
   readonly connections: () => readonly Connection[];
+  readonly isFriend: (peer: PeerId) => boolean;
   readonly answer: (
     stranger: Stranger, request: Request, payload: Uint8Array,
   ) => Promise<Uint8Array>;
@@ -36,7 +37,7 @@ export class Door {
 
   constructor(needs: DoorNeeds) {
     this.#needs = needs;
-    this.#strangers = new Strangers(needs.clock);
+    this.#strangers = new Strangers(needs);
     this.#rooms = new PayloadRooms(needs.clock);
   }
 

@@ -1,4 +1,9 @@
-/** How many bytes of others' requests and answers this node holds at once: never over its limit. */
+/**
+ * How many bytes of others' requests and answers this node holds at once: never over its limit, and
+ * shared. The hands of a request lie in each other: of its stream, its peer, that one's part of the
+ * internet, the crowd, everybody. Of each no more is taken than the next wider one has left: so of
+ * many who take all that they can each ends with one share, and there is one more for who comes.
+ */
 
 export class Holding {
   readonly #maxBytes: number;
@@ -13,15 +18,17 @@ export class Holding {
     return this.#heldBytes;
   }
 
-  /** A single request always fits an empty hand, so that nobody waits for ever. */
-  fits(bytes: number): boolean {
-    return this.#heldBytes === 0 || this.#heldBytes + bytes <= this.#maxBytes;
+  get leftBytes(): number {
+    return this.#maxBytes - this.#heldBytes;
   }
 
-  take(bytes: number): boolean {
-    const fits = this.fits(bytes);
-    if (fits) this.#heldBytes += bytes;
-    return fits;
+  /** A single request always fits an empty hand, so that nobody waits for ever. */
+  fits(bytes: number): boolean {
+    return this.#heldBytes === 0 || bytes <= this.leftBytes;
+  }
+
+  take(bytes: number): void {
+    this.#heldBytes += bytes;
   }
 
   give(bytes: number): void {
@@ -37,7 +44,7 @@ export class Holding {
   }
 }
 
-/** Several hands that hold the same bytes, or none of them does. */
+/** Several hands, from the narrowest to the widest: all hold the same bytes, or none does. */
 export class JointHolding {
   readonly #hands: readonly Holding[];
 
@@ -46,9 +53,14 @@ export class JointHolding {
   }
 
   take(bytes: number): boolean {
-    if (!this.#hands.every((hand) => hand.fits(bytes))) return false;
-    for (const hand of this.#hands) hand.take(bytes);
-    return true;
+    const isRoom = this.#hands.every((hand, at) => {
+      const wider = this.#hands[at + 1];
+      const isShare = wider === undefined || wider.heldBytes === 0 ||
+        hand.heldBytes + bytes <= wider.leftBytes;
+      return hand.fits(bytes) && isShare;
+    });
+    if (isRoom) for (const hand of this.#hands) hand.take(bytes);
+    return isRoom;
   }
 
   give(bytes: number): void {

@@ -1,18 +1,20 @@
 /**
  * Answers the requests of one stream that a peer opened: each exactly once, in any order, at most
- * `laneRequestsMax` at a time and never more bytes than its own and the common allowance. Over
- * them nothing more is read from the peer, so a flood waits in the sender's memory, not in ours.
+ * `laneRequestsMax` at a time and never more bytes than the allowance lets it. What a request and
+ * its answer may weigh is taken from there when its head is here, before its payload has a room.
+ * Until there is some nothing more is read from the peer, so a flood waits in the sender's memory,
+ * not in ours; and if that takes long, the peer is told Busy, and comes back later.
  */
 import type { Stream } from "@libp2p/interface";
 import { KiB } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { HiveError } from "../../base/errors.ts";
+import { HiveError, assert } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import { type Meter, Pipe } from "../asking/pipe.ts";
-import type { Frame } from "../wire/frame.ts";
+import type { Frame, PayloadRoom } from "../wire/frame.ts";
 import { type Request, encodeAnswer, parseRequest, refusalOf } from "../wire/message.ts";
-import { Holding, type JointHolding } from "./holding.ts";
+import type { JointHolding } from "./holding.ts";
 import type { PayloadRooms } from "./payload-rooms.ts";
 
 /** Carries out one request; its result is the answer's payload. */
@@ -23,7 +25,7 @@ export interface ServeNeeds {
   readonly log: Log;
   readonly stream: Stream;
   readonly meter: Meter;
-  /** The allowance that this stream shares with others. */
+  /** The allowance, of which the stream has its own part, and shares the rest with others. */
   readonly holding: JointHolding;
   /** For payloads: a handler holds none of them longer than its work lasts. */
   readonly rooms: PayloadRooms;
@@ -36,13 +38,24 @@ export function serve(needs: ServeNeeds): Serving {
   return new Serving(needs);
 }
 
+/** A request whose payload is on its way. */
+interface Coming {
+  readonly id: number;
+  readonly request: Request;
+  /** Taken from the allowance; 0 for one that is told Busy. */
+  readonly bytes: number;
+}
+
 class Serving {
   readonly #needs: ServeNeeds;
   readonly #pipe: Pipe;
-  readonly #own = new Holding(limits.peers.laneHeldBytesMax);
   /** Requests under way, and how each is told that its asker waits no more. */
   readonly #running = new Map<number, () => void>();
   readonly #wake = () => this.#pipe.wake();
+  #coming: Coming | undefined;
+  /** Until when one waits for the allowance. */
+  #patience: Disposable | undefined;
+  #isLate = false;
   #taken = 0;
   /** Requests that came, less those that were called off: each may be once. */
   #callableOff = 0;
@@ -53,40 +66,65 @@ class Serving {
       onFrame: (frame) => this.#take(frame),
       onNews: () => {},
       onEnd: (reason) => this.#end(reason),
-      room: (_head, payloadBytes) => needs.rooms.take(payloadBytes),
+      room: (head, payloadBytes) => this.#roomFor(head, payloadBytes),
     });
   }
 
   #end(reason: HiveError): void {
+    this.#patience?.[Symbol.dispose]();
     for (const cancel of this.#running.values()) cancel();
+    if (this.#coming !== undefined) this.#give(this.#coming);
+    this.#coming = undefined;
     if (reason.kind === "Unavailable") return;
     this.#needs.log.warn("peer.stream", { fault: describe(reason) });
     this.#needs.onBroken();
   }
 
-  /** False when this request has to wait; a frame that is no request ends the stream. */
-  #take(frame: Frame): boolean {
-    const { id, request } = parseRequest(frame.head);
-    if (request.op === "cancel") return this.#callOff(request.target);
+  /** What is no request ends the stream. */
+  #roomFor(head: Buffer, payloadBytes: number): ReturnType<PayloadRoom> {
+    const { id, request } = parseRequest(head);
     if (this.#running.has(id)) throw new HiveError("Corrupt", "peers.serve", `id ${id} twice`);
-    const bytes = frame.payload.length + answerBytesMax(request);
-    if (!this.#hold(bytes)) return false;
-    this.#taken++;
+    const isCancel = request.op === "cancel";
+    const bytes = head.length + payloadBytes + answerBytesMax(request);
+    const fits = isCancel || this.#hold(bytes);
+    if (!fits && !this.#isLate) return this.#wait();
+    this.#patience?.[Symbol.dispose]();
+    this.#patience = undefined;
+    this.#isLate = false;
+    this.#coming = { id, request, bytes: fits && !isCancel ? bytes : 0 };
+    if (this.#coming.bytes === 0) return "nowhere";
+    return this.#needs.rooms.take(payloadBytes) ?? "own";
+  }
+
+  #wait(): "later" {
+    this.#needs.holding.onRoom(this.#wake);
+    this.#patience ??= this.#needs.clock.after(limits.peers.roomWaitMs, () => {
+      this.#isLate = true;
+      this.#wake();
+    });
+    return "later";
+  }
+
+  #take({ payload }: Frame): void {
+    const coming = this.#coming;
+    assert(coming !== undefined, "a payload has its head");
+    this.#coming = undefined;
+    const { id, request, bytes } = coming;
+    if (request.op === "cancel") return this.#callOff(request.target);
     this.#callableOff++;
-    const work = this.#needs.handler(request, frame.payload);
+    if (bytes === 0) return void this.#refuse(id, new HiveError("Busy", "peers.serve", "no room"));
+    const work = this.#needs.handler(request, payload);
     // Cancelled or not, the work holds its bytes until it is done.
     void Promise.allSettled([work, this.#answer(id, work)]).then(() => {
-      this.#needs.rooms.give(frame.payload);
-      this.#give(bytes);
+      this.#needs.rooms.give(payload);
+      this.#give(coming);
     });
-    return true;
   }
 
   /** It is counted as no request, so there are no more of them than of these. */
-  #callOff(id: number): true {
+  #callOff(id: number): void {
     if (this.#callableOff-- === 0) throw new HiveError("Corrupt", "peers.serve", "unasked");
     this.#running.get(id)?.();
-    return true;
   }
 
   async #answer(id: number, work: Promise<Uint8Array>): Promise<void> {
@@ -117,21 +155,15 @@ class Serving {
   }
 
   #hold(bytes: number): boolean {
-    const { holding } = this.#needs;
-    if (this.#taken >= limits.peers.laneRequestsMax || !this.#own.take(bytes)) {
-      this.#own.onRoom(this.#wake);
-      return false;
-    }
-    if (holding.take(bytes)) return true;
-    holding.onRoom(this.#wake);
-    this.#own.give(bytes);
-    return false;
+    const isRoom = this.#taken < limits.peers.laneRequestsMax && this.#needs.holding.take(bytes);
+    if (isRoom) this.#taken++;
+    return isRoom;
   }
 
-  #give(bytes: number): void {
+  #give({ bytes }: Coming): void {
+    if (bytes === 0) return;
     this.#taken--;
     this.#needs.holding.give(bytes);
-    this.#own.give(bytes);
   }
 }
 

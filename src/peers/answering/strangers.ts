@@ -64,20 +64,32 @@ class Account {
   }
 }
 
+export interface StrangersNeeds {
+  readonly clock: Pick<Clock, "monotonicMs">;
+  /** One who came by an invite, or was dialled by one. */
+  readonly isFriend: (peer: PeerId) => boolean;
+}
+
 export class Strangers {
-  readonly #clock: Clock;
+  readonly #clock: StrangersNeeds["clock"];
+  readonly #isFriend: StrangersNeeds["isFriend"];
   readonly #peers = new Map<PeerId, Account>();
   readonly #prefixes = new Map<string, Account>();
+  /** Of all who are no friends, and of everybody. */
+  readonly #crowd = new Holding(limits.peers.heldBytesMax);
   readonly #all = new Holding(limits.peers.heldBytesMax);
 
-  constructor(clock: Clock) {
+  constructor({ clock, isFriend }: StrangersNeeds) {
     this.#clock = clock;
+    this.#isFriend = isFriend;
   }
 
-  /** Memory for one stream's requests and answers: his, his neighbours', and everybody's. */
+  /** Memory for one stream's requests and answers: half of all is beyond the reach of a crowd. */
   holding(stranger: Stranger): JointHolding {
+    const own = new Holding(limits.peers.laneHeldBytesMax);
     const his = this.#accountsOf(stranger).map(({ holding }) => holding);
-    return new JointHolding([...his, this.#all]);
+    const shared = this.#isFriend(stranger.peer) ? his.slice(0, 1) : [...his, this.#crowd];
+    return new JointHolding([own, ...shared, this.#all]);
   }
 
   /** A stream of his begins; false when he has too many. Each that begins must end. */

@@ -75,20 +75,21 @@ export class Lane {
     this.#pipe.end(reason);
   }
 
-  #answered(frame: Frame): boolean {
+  #answered(frame: Frame): void {
     const { id, outcome } = parseAnswer(frame.head);
-    if (this.#calledOff.delete(id)) return true;
+    if (this.#calledOff.delete(id)) return;
     const call = this.#calls.get(id);
     if (call === undefined) throw new HiveError("Corrupt", "peers.lane", `answer ${id}`);
     this.#calls.delete(id);
     if (outcome.ok) call.resolve(frame.payload);
     else call.reject(new HiveError(outcome.kind, `peers.${call.op}`, "refused by the peer"));
-    return true;
   }
 
-  #room(head: Buffer, payloadBytes: number): Buffer | undefined {
-    const into = this.#calls.get(parseAnswer(head).id)?.into;
-    return into?.length === payloadBytes ? into : undefined;
+  #room(head: Buffer, payloadBytes: number): Buffer | "own" | "nowhere" {
+    const { id } = parseAnswer(head);
+    if (this.#calledOff.has(id)) return "nowhere";
+    const into = this.#calls.get(id)?.into;
+    return into?.length === payloadBytes ? into : "own";
   }
 
   #callOff(id: number, reason: unknown): void {

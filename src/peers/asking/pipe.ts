@@ -1,7 +1,7 @@
 /**
  * Frames over one libp2p stream, both ways. Writing waits when the stream is full and hands large
- * payloads over in slices; reading stops while its taker says so. A half frame that goes no
- * further, and a reader that takes nothing, end the stream; the connection lives on.
+ * payloads over in slices; reading stops while there is no room for a frame. A half frame that goes
+ * no further, and a reader that takes nothing, end the stream; the connection lives on.
  */
 import type { Stream } from "@libp2p/interface";
 import type { Clock } from "../../base/clock.ts";
@@ -13,11 +13,11 @@ import { type Frame, FrameDecoder, type PayloadRoom, encodeFrameStart } from "..
 import { SilenceAlarm } from "./silence.ts";
 
 export interface PipeEvents {
-  /** False: take no more frames until `wake`; the frame stays here. */
-  readonly onFrame: (frame: Frame) => boolean;
+  readonly onFrame: (frame: Frame) => void;
   /** Bytes came or went: whoever waits for this peer may go on waiting. */
   readonly onNews: () => void;
   readonly onEnd: (reason: HiveError) => void;
+  /** Where there is none yet, nothing more is read until `wake`. */
   readonly room?: PayloadRoom;
 }
 
@@ -34,7 +34,6 @@ export class Pipe {
   readonly #writing = new Gate({ seats: 1, queueMax: limits.peers.seatQueueMax });
   readonly #reading: SilenceAlarm;
   readonly #drained: SilenceAlarm;
-  #held: Frame | undefined;
   /** When the frame began of which only a part is here. */
   #begunMs: number | undefined;
   readonly #clock: Clock;
@@ -54,7 +53,7 @@ export class Pipe {
       onSilence: () => this.end(new HiveError("TimedOut", "peers.pipe", needs.stream.protocol)),
     });
     // Two alarms: who sends all the time and takes nothing must not pass for alive.
-    this.#reading = alarm(() => this.#held === undefined && this.#decoder.unfinished);
+    this.#reading = alarm(() => !this.#decoder.waits && this.#decoder.unfinished);
     this.#drained = alarm(() => this.#onDrain !== undefined);
     this.#stream.addEventListener("message", (event) => this.#receive(event.data));
     this.#stream.addEventListener("drain", () => this.#onDrain?.resolve());
@@ -84,13 +83,11 @@ export class Pipe {
     }
   }
 
-  /** The taker has room again. */
+  /** There may be room again. */
   wake(): void {
-    if (this.#ended || this.#held === undefined) return;
-    if (!this.#events.onFrame(this.#held)) return;
-    this.#held = undefined;
+    if (this.#ended || !this.#decoder.waits) return;
     this.#deliver();
-    if (this.#held === undefined && !this.#ended) this.#stream.resume();
+    if (!this.#decoder.waits && !this.#ended) this.#stream.resume();
   }
 
   end(reason: HiveError): void {
@@ -98,7 +95,6 @@ export class Pipe {
     this.#ended = true;
     this.#reading[Symbol.dispose]();
     this.#drained[Symbol.dispose]();
-    this.#held = undefined;
     this.#onDrain?.reject(reason);
     this.#stream.abort(reason);
     this.#events.onEnd(reason);
@@ -140,7 +136,7 @@ export class Pipe {
     }
     this.#reading.news();
     this.#events.onNews();
-    if (this.#held === undefined) this.#deliver();
+    if (!this.#decoder.waits) this.#deliver();
   }
 
   /** A byte now and then is news, but no frame takes for ever. */
@@ -155,14 +151,11 @@ export class Pipe {
     try {
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
         this.#begunMs = undefined;
-        const taken = this.#events.onFrame(frame);
+        this.#events.onFrame(frame);
         if (this.#ended) return;
-        if (taken) continue;
-        this.#held = frame;
-        this.#stream.pause();
-        return;
       }
-      if (this.#decoder.unfinished && !this.#ended) this.#awaitRest();
+      if (this.#decoder.waits) this.#stream.pause();
+      else if (this.#decoder.unfinished) this.#awaitRest();
     } catch (cause) {
       this.end(new HiveError("Corrupt", "peers.pipe", this.#stream.protocol, { cause }));
     }

@@ -16,7 +16,8 @@ interface Body {
   readonly head: Buffer;
   headFilled: number;
   readonly payloadBytes: number;
-  payload: Buffer | undefined;
+  /** Where the payload goes; undefined until there is room. */
+  room: Buffer | "nowhere" | undefined;
   payloadFilled: number;
 }
 
@@ -34,8 +35,12 @@ export function encodeFrameStart(head: Uint8Array, payloadBytes: number): Buffer
   return start;
 }
 
-/** Room for the payload behind this head, of just that length; undefined: a buffer of its own. */
-export type PayloadRoom = (head: Buffer, payloadBytes: number) => Buffer | undefined;
+/**
+ * Room for the payload behind this head, be there one or not: of just that length; of its own;
+ * none, so that its bytes are passed over and the frame has no payload; or none yet.
+ */
+export type PayloadRoom =
+  (head: Buffer, payloadBytes: number) => Buffer | "own" | "nowhere" | "later";
 
 /** Takes chunks as they come, gives frames as they are complete; Corrupt on a wrong length. */
 export class FrameDecoder {
@@ -46,8 +51,9 @@ export class FrameDecoder {
   #preambleFilled = 0;
   #body: Body | undefined;
   readonly #room: PayloadRoom;
+  #waits = false;
 
-  constructor(room: PayloadRoom = () => undefined) {
+  constructor(room: PayloadRoom = () => "own") {
     this.#room = room;
   }
 
@@ -62,26 +68,38 @@ export class FrameDecoder {
     return this.#preambleFilled > 0 || this.#queuedBytes > 0;
   }
 
+  /** True when there was no room for what follows; `next` asks again. */
+  get waits(): boolean {
+    return this.#waits;
+  }
+
   next(): Frame | undefined {
     this.#body ??= this.#begin();
     if (this.#body === undefined) return undefined;
     const body = this.#body;
     body.headFilled += this.#fill(body.head, body.headFilled);
     if (body.headFilled < body.head.length) return undefined;
-    const payload = body.payload ??= this.#payload(body);
-    body.payloadFilled += this.#fill(payload, body.payloadFilled);
-    if (body.payloadFilled < payload.length) return undefined;
+    const room = body.room ??= this.#roomFor(body);
+    if (room === undefined) return undefined;
+    const payload = room === "nowhere" ? none : room;
+    const leftBytes = body.payloadBytes - body.payloadFilled;
+    body.payloadFilled += room === "nowhere"
+      ? this.#move(leftBytes, () => {}) : this.#fill(payload, body.payloadFilled);
+    if (body.payloadFilled < body.payloadBytes) return undefined;
     this.#body = undefined;
     this.#preambleFilled = 0;
     return { head: body.head, payload };
   }
 
-  #payload({ head, payloadBytes }: Body): Buffer {
-    if (payloadBytes === 0) return none;
+  #roomFor({ head, payloadBytes }: Body): Buffer | "nowhere" | undefined {
     const room = this.#room(head, payloadBytes);
-    assert(room === undefined || room.length === payloadBytes);
+    this.#waits = room === "later";
+    if (room === "later") return undefined;
+    if (room === "nowhere") return room;
     // Not from the pool and not zeroed: its pages cost nothing before the bytes are here.
-    return room ?? Buffer.allocUnsafeSlow(payloadBytes);
+    if (room === "own") return payloadBytes === 0 ? none : Buffer.allocUnsafeSlow(payloadBytes);
+    assert(room.length === payloadBytes);
+    return room;
   }
 
   #begin(): Body | undefined {
@@ -91,25 +109,30 @@ export class FrameDecoder {
     const payloadBytes = this.#preamble.readUInt32LE(4);
     checkLengths(headBytes, payloadBytes);
     const head = Buffer.allocUnsafe(headBytes);
-    return { head, headFilled: 0, payloadBytes, payload: undefined, payloadFilled: 0 };
+    return { head, headFilled: 0, payloadBytes, room: undefined, payloadFilled: 0 };
   }
 
   /** Copies what is here into the target from `start` on; how many bytes. */
   #fill(target: Buffer, start: number): number {
-    let at = start;
-    while (at < target.length) {
+    return this.#move(target.length - start, (bytes, at) => target.set(bytes, start + at));
+  }
+
+  /** Takes so many bytes off what is here, if they are; how many. */
+  #move(mostBytes: number, take: (bytes: Uint8Array, at: number) => void): number {
+    let moved = 0;
+    while (moved < mostBytes) {
       const chunk = this.#chunks[0];
       if (chunk === undefined) break;
-      const end = Math.min(chunk.length, this.#offset + target.length - at);
-      target.set(chunk.subarray(this.#offset, end), at);
-      at += end - this.#offset;
+      const end = Math.min(chunk.length, this.#offset + mostBytes - moved);
+      take(chunk.subarray(this.#offset, end), moved);
+      moved += end - this.#offset;
       this.#offset = end;
       if (this.#offset < chunk.length) break;
       this.#chunks.shift();
       this.#offset = 0;
     }
-    this.#queuedBytes -= at - start;
-    return at - start;
+    this.#queuedBytes -= moved;
+    return moved;
   }
 }
 

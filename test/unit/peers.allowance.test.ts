@@ -1,0 +1,129 @@
+/**
+ * What a crowd may have a node hold at once, while payloads are still on their way: the same door
+ * and streams as a node has, at addresses that a test makes up.
+ */
+import type { Connection, Stream } from "@libp2p/interface";
+import { multiaddrConnectionPair } from "@libp2p/utils";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { test } from "tap";
+import { MiB } from "../../src/base/bytes.ts";
+import type { PeerId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { Door } from "../../src/peers/answering/door.ts";
+import { Holding, JointHolding } from "../../src/peers/answering/holding.ts";
+import { muxer } from "../../src/peers/connection/muxer.ts";
+import { FrameDecoder, encodeFrameStart } from "../../src/peers/wire/frame.ts";
+import { encodeRequest, parseAnswer } from "../../src/peers/wire/message.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+const { payloadBytesMax, heldBytesMax, roomWaitMs } = limits.peers;
+const { streamsMax } = limits.strangers;
+const friend = 0;
+const store = encodeRequest(1, { op: "store", record: Buffer.alloc(9), manifest: Buffer.alloc(9), index: 0 });
+
+test("a crowd that begins to send holds no more than its allowance, and a friend is served", async (t) => {
+  const clock = new VirtualClock();
+  const house = openHouse(clock);
+  await house.call(friend, "198.51.100.1");
+  const beforeBytes = heldBytes();
+  const crowd: { readonly stream: Stream; readonly kinds: readonly string[] }[] = [];
+  for (let prefix = 0; prefix < 32; prefix++) {
+    for (let count = 0; count < streamsMax; count++) {
+      const stream = await house.come(1 + prefix, `203.0.${prefix}.1`);
+      stream.send(encodeFrameStart(store, payloadBytesMax));
+      stream.send(Buffer.alloc(1));
+      crowd.push({ stream, ...kindsOf(stream) });
+    }
+  }
+  await until(() => house.receivedBytes() >= crowd.length * (8 + store.length + 1));
+  const mostBytes = heldBytes() - beforeBytes;
+  t.comment(`${(mostBytes / MiB).toFixed(0)} MiB for ${crowd.length} payloads that began`);
+  t.ok(mostBytes < heldBytesMax / 2 + 8 * MiB, `${mostBytes} bytes`);
+  t.equal(await house.call(friend, "203.0.1.1"), "ok", "a friend finds room, wherever he comes from");
+  await clock.pass(roomWaitMs);
+  const isWhole = (kinds: readonly string[]) => kinds.length > 0;
+  for (const { stream } of crowd) stream.send(Buffer.alloc(payloadBytesMax - 1));
+  await until(() => crowd.every(({ kinds }) => isWhole(kinds)));
+  const told = crowd.flatMap(({ kinds }) => kinds);
+  t.strictSame([...new Set(told)].sort(), ["Busy", "ok"], "who waited long is told to come back");
+  t.equal(await house.call(99, "203.0.0.9"), "ok", "and what came and went is given back");
+});
+
+test("who takes all that he can ends with a share, and leaves one for the next", (t) => {
+  const all = new Holding(120);
+  const crowd = Array.from({ length: 4 }, () => ({
+    own: new Holding(100), get joint() { return new JointHolding([this.own, all]); },
+  }));
+  for (let round = 0; round < 100; round++) for (const { joint } of crowd) joint.take(1);
+  for (const { own } of crowd) t.ok(own.heldBytes >= 23 && own.heldBytes <= 25, `${own.heldBytes}`);
+  t.ok(new JointHolding([new Holding(100), all]).take(23));
+  t.end();
+});
+
+/** A node's door, and the ways of others to it. */
+function openHouse(clock: VirtualClock) {
+  const meter = { sentBytes: 0, receivedBytes: 0 };
+  const door = new Door({
+    clock, log: silentLog, meter, connections: () => [],
+    isFriend: (peer) => peer === peerOf(friend),
+    answer: async () => Buffer.alloc(0),
+  });
+  const { windowBytesMax, sliceBytes, openings, untakenMax } = limits.peers;
+  const ours = muxer({
+    clock, streamsMax: 8, openings, untakenMax, windowBytesMax, frameBytesMax: sliceBytes,
+  })();
+  const come = async (number: number, host: string): Promise<Stream> => {
+    const [out, into] = multiaddrConnectionPair();
+    const from = {
+      remotePeer: peerOf(number),
+      remoteAddr: `/ip4/${host}/tcp/4001`, status: "open", abort: () => {},
+    } as unknown as Connection;
+    const listener = ours.createStreamMuxer(into);
+    listener.addEventListener("stream", ({ detail }) => door.serve(detail, from));
+    return ours.createStreamMuxer(out).createStream();
+  };
+  /** Brings a whole shard; what is said to it. */
+  const call = async (number: number, host: string): Promise<string> => {
+    const stream = await come(number, host);
+    const { kinds } = kindsOf(stream);
+    stream.send(encodeFrameStart(store, payloadBytesMax));
+    stream.send(Buffer.alloc(payloadBytesMax));
+    await until(() => kinds.length > 0);
+    return kinds[0] as string;
+  };
+  return { come, call, receivedBytes: () => meter.receivedBytes };
+}
+
+function peerOf(number: number): PeerId {
+  return peerKeysOf(Buffer.alloc(32, `peer ${number}`)).peer;
+}
+
+/** What a stream was answered, as it comes. */
+function kindsOf(stream: Stream): { readonly kinds: string[] } {
+  const decoder = new FrameDecoder();
+  const kinds: string[] = [];
+  stream.addEventListener("message", ({ data }) => {
+    for (const chunk of data instanceof Uint8Array ? [data] : data) decoder.push(chunk);
+    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+      const { outcome } = parseAnswer(frame.head);
+      kinds.push(outcome.ok ? "ok" : outcome.kind);
+    }
+  });
+  return { kinds };
+}
+
+/** In buffers that somebody still holds. */
+function heldBytes(): number {
+  collect();
+  const { arrayBuffers } = process.memoryUsage();
+  return arrayBuffers;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise(setImmediate);
+}
