@@ -53,7 +53,7 @@ test("a thousand questions to the DHT in one piece are a thousand requests", asy
   const question = Buffer.concat([Buffer.from([36, 8, 4, 18, 32]), systemRandom.bytes(32)]);
   stream.send(Buffer.concat(Array.from({ length: 1_000 }, () => question)));
   await over(stream, () => answers.count >= 1_000);
-  t.ok(answers.count <= limits.strangers.requestsBurst, `${answers.count} answers`);
+  t.ok(answers.count <= limits.strangers.rates.stranger.requests.burst, `${answers.count} answers`);
   await using honest = await openTestNode();
   t.equal(await patiently(() => honest.peers.connect(node.address)), node.keys.peer);
 });

@@ -17,7 +17,7 @@ import { rollHost } from "../../src/node/roll-host.ts";
 import { Book } from "../../src/peers/acquaintance/book.ts";
 import { Door } from "../../src/peers/answering/door.ts";
 import { Holding, JointHolding } from "../../src/peers/answering/holding.ts";
-import { Strangers } from "../../src/peers/answering/strangers.ts";
+import { type Stranger, Strangers } from "../../src/peers/answering/strangers.ts";
 import { Link } from "../../src/peers/asking/link.ts";
 import { Links } from "../../src/peers/asking/links.ts";
 import { prefixOf } from "../../src/peers/connection/prefix.ts";
@@ -29,6 +29,7 @@ import { faultOf } from "../support/faults.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
+const requestsBurst = limits.strangers.rates.stranger.requests.burst;
 const keysOf = (number: number) => peerKeysOf(Buffer.alloc(32, `stranger ${number}`));
 
 /** Time stands still until the test moves it. */
@@ -66,11 +67,12 @@ test("a stranger has a burst, then a rate, and a flood is a flood until it has r
   const clock = new HandClock();
   const strangers = new Strangers({ clock, isFriend: () => false });
   const stranger = { peer: keysOf(1).peer, prefix: "192.0.2.0/24" };
-  const { requestsBurst, requestsPerSecond, floodRequests } = limits.strangers;
-  const takes = () => {
+  const { rates, floodRequests, perPrefix } = limits.strangers;
+  const { burst, perSecond } = rates.stranger.requests;
+  const takes = (who: Stranger = stranger) => {
     for (let count = 0; count < 100_000; count++) {
       try {
-        strangers.admit(stranger, { requests: 1, bytes: 0 });
+        strangers.admit(who, { requests: 1, bytes: 0 });
       } catch (error) {
         if (!isFault(error, "Busy")) throw error;
         return count;
@@ -78,20 +80,32 @@ test("a stranger has a burst, then a rate, and a flood is a flood until it has r
     }
     return Infinity;
   };
-  t.equal(takes(), requestsBurst);
+  t.equal(takes(), burst);
   clock.ms += 2_000;
-  t.ok(Math.abs(takes() - 2 * requestsPerSecond) <= 2, "the rate from then on");
+  t.ok(Math.abs(takes() - 2 * perSecond) <= 2, "the rate from then on");
   t.notOk(strangers.isFlooding(stranger));
   for (let asked = 0; asked <= floodRequests; asked++) takes();
   t.ok(strangers.isFlooding(stranger), "he asks on and on");
   t.notOk(strangers.begin(stranger), "and has no stream");
   clock.ms += 1_000;
   t.ok(strangers.isFlooding(stranger), "nor when a second has passed");
-  clock.ms += 1_000 * (floodRequests + requestsBurst) / requestsPerSecond;
+  clock.ms += 1_000 * (floodRequests + burst) / perSecond;
   t.ok(strangers.begin(stranger), "until his time has come again");
   strangers.end(stranger);
   strangers.welcome(stranger);
-  t.equal(takes(), Infinity, "a partner is not counted");
+  t.equal(takes(), rates.partner.requests.burst, "a partner may ask for much more, and not for all");
+  for (let number = 10; number < 20; number++) {
+    const neighbour = { ...stranger, peer: keysOf(number).peer };
+    strangers.welcome(neighbour);
+    takes(neighbour);
+  }
+  const late = { ...stranger, peer: keysOf(20).peer };
+  strangers.welcome(late);
+  t.equal(takes(late), 0, `nor ${perPrefix} of one prefix`);
+  const dht = () => strangers.admit(stranger, { requests: 1, bytes: 0 }, "stranger");
+  clock.ms += 1_000 * burst / perSecond;
+  for (let asked = 0; asked < burst; asked++) dht();
+  t.throws(dht, "to the DHT he is a stranger");
   t.end();
 });
 
@@ -109,7 +123,7 @@ test("made-up keys of one prefix share what the prefix may have, others keep the
       }
     }
   }
-  t.equal(admitted, limits.strangers.perPrefix * limits.strangers.requestsBurst);
+  t.equal(admitted, limits.strangers.perPrefix * requestsBurst);
   strangers.admit({ peer: keysOf(7).peer, prefix: "198.51.100.0/24" }, { requests: 1, bytes: 0 });
   strangers.admit({ peer: keysOf(8).peer, prefix: undefined }, { requests: 1, bytes: 0 });
   t.end();
@@ -243,7 +257,7 @@ test("a flood of requests is told Busy, then its connection ends; others are ser
     if (id % 50 === 0) await new Promise(setImmediate);
   }
   await gone;
-  t.ok((kinds.get("NotFound") ?? 0) <= limits.strangers.requestsBurst, "no more than a burst");
+  t.ok((kinds.get("NotFound") ?? 0) <= requestsBurst, "no more than a burst");
   t.ok((kinds.get("Busy") ?? 0) > 0, `${JSON.stringify([...kinds])}`);
   t.ok((kinds.get("Busy") ?? 0) <= 2 * limits.strangers.floodRequests);
   await using honest = await openTestNode();
@@ -266,7 +280,7 @@ test("who opens streams for nothing but nonsense is sent away", async (t) => {
   const log = lineLog({ level: "info", write: (line) => lines.push(line) });
   await using node = await openTestNode({ log });
   await using evil = await EvilPeer.open();
-  const { refusalRequests, requestsBurst, floodRequests } = limits.strangers;
+  const { refusalRequests, floodRequests } = limits.strangers;
   const enough = (requestsBurst + floodRequests) / refusalRequests;
   let broken = 0;
   while (broken < 2 * enough) {
@@ -291,7 +305,7 @@ test("who asks for a roll that nobody has is a stranger still", async (t) => {
   const ask = encodeRollAsk({ owner: parseOwnerId("ab".repeat(32)), known: Buffer.alloc(32) });
   send(stream, encodeRequest(1, { op: "device", act: "askRoll" }), ask);
   while (kinds.get("ok") !== 1) await new Promise(setImmediate);
-  const asked = 2 * limits.strangers.requestsBurst;
+  const asked = 2 * requestsBurst;
   for (let id = 2; id <= asked + 1; id++) send(stream, encodeRequest(id, range));
   const answered = () => [...kinds.values()].reduce((sum, count) => sum + count, 0);
   while (stream.status === "open" && answered() <= asked) await new Promise(setImmediate);

@@ -160,23 +160,33 @@ export const networkLimits = {
     handshakesPerPrefixMax: 16,
     /** Streams of our protocol that one peer may have open, over all its connections. */
     streamsMax: 8,
-    /** A stranger greets, asks for offers and looks for records: a few requests a minute. */
-    requestsPerSecond: 20,
-    requestsBurst: 200,
-    /** His first shards, before the vault knows that he may: two for each of its seats. */
-    bytesPerSecond: MiB,
-    bytesBurst: 16 * MiB,
+    rates: {
+      stranger: {
+        /** He greets, asks for offers and looks for records: a few requests a minute. */
+        requests: { perSecond: 20, burst: 200 },
+        /** His first shards, before the vault knows that he may: two for each of its seats. */
+        bytes: { perSecond: MiB, burst: 16 * MiB },
+      },
+      partner: {
+        /** Ranges of 64 KiB at 64 MB/s; larger ones are fewer. */
+        requests: { perSecond: 1_000, burst: 10_000 },
+        /** A line of 2 Gbit/s. */
+        bytes: { perSecond: 256 * MiB, burst: 1024 * MiB },
+      },
+    },
     /** What a refusal costs more than an answer: who guesses has fewer guesses. */
     refusalRequests: 4,
+    /** A proof: a shard is read and hashed for it, a millisecond's work. */
+    proofRequests: 4,
     /** So many requests after the first Busy, it is no misunderstanding. */
     floodRequests: 1_000,
     /** What one peer may have us hold at once: two full lanes. */
     heldBytesMax: 18 * MiB,
     /** How many peers' worth one /24 or /48 may have of requests, bytes, streams and memory. */
     perPrefix: 4,
-    /** How long a peer that the vault has served once is not counted. */
+    /** How long a peer that the vault has served once is a partner. */
     partnerMs: 3_600_000,
-    /** Peers and prefixes whose accounts are kept, 500 bytes each. */
+    /** Peers and prefixes whose accounts are kept, 900 bytes each. */
     rememberedMax: 4096,
     /** Offers of one source that we have from hearsay only: eight answers. */
     hearsayPerSourceMax: 512,

@@ -85,10 +85,10 @@ export class Door {
   counts(connection: Connection, { requests, bytes }: Cost): boolean {
     const stranger = strangerOf(connection);
     try {
-      this.#strangers.admit(stranger, { requests: 0, bytes });
+      this.#strangers.admit(stranger, { requests: 0, bytes }, "stranger");
       // One by one: a thousand that come at once are not the last one that he may ask.
       for (let at = 0; at < requests; at++) {
-        this.#strangers.admit(stranger, { requests: 1, bytes: 0 });
+        this.#strangers.admit(stranger, { requests: 1, bytes: 0 }, "stranger");
       }
       return true;
     } catch (error) {
@@ -102,7 +102,8 @@ export class Door {
     stranger: Stranger, connection: Connection, request: Request, payload: Uint8Array,
   ): Promise<Uint8Array> {
     try {
-      this.#strangers.admit(stranger, { requests: 1, bytes: payload.length });
+      const requests = request.op === "prove" ? limits.strangers.proofRequests : 1;
+      this.#strangers.admit(stranger, { requests, bytes: payload.length });
       const answer = await this.#needs.answer(stranger, request, payload);
       if (isProofOfTrust(request)) this.#strangers.welcome(stranger);
       this.#strangers.charge(stranger, { requests: 0, bytes: answer.length });

@@ -2,10 +2,10 @@
  * What each stranger, and each part of the internet, may cost this node: requests and bytes over
  * time, streams, and memory at once. Whoever asks for more is told Busy, and who goes on flooding
  * is sent away until his time comes again. A peer whose request the vault has carried out (its
- * shards are here, or it is of a group that has some) is a partner: he is bounded by seats and
- * memory only, as his owner's files should be quick.
+ * shards are here, or it is of a group that has some) is a partner: he may ask for much more, as
+ * his owner's files should be quick. To the DHT he is a stranger still.
  */
-import { Bucket } from "../../base/bucket.ts";
+import { Bucket, type BucketRate } from "../../base/bucket.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
@@ -24,42 +24,64 @@ export interface Cost {
   readonly bytes: number;
 }
 
-class Account {
-  readonly requests: Bucket;
-  readonly bytes: Bucket;
-  readonly holding: Holding;
-  streams = 0;
-  partnerUntilMs = -Infinity;
+export type Role = "stranger" | "partner";
+
+/** What may be asked over time. */
+class Share {
+  readonly #requests: Bucket;
+  readonly #bytes: Bucket;
   #flooding = false;
 
-  constructor(nowMs: number, many: number) {
-    const { requestsPerSecond, requestsBurst, bytesPerSecond, bytesBurst } = limits.strangers;
-    const bucket = (perSecond: number, burst: number) =>
+  constructor(rates: Readonly<Record<keyof Cost, BucketRate>>, nowMs: number, many: number) {
+    const bucket = ({ perSecond, burst }: BucketRate) =>
       new Bucket({ perSecond: perSecond * many, burst: burst * many }, nowMs);
-    this.requests = bucket(requestsPerSecond, requestsBurst);
-    this.bytes = bucket(bytesPerSecond, bytesBurst);
-    this.holding = new Holding(limits.strangers.heldBytesMax * many);
+    this.#requests = bucket(rates.requests);
+    this.#bytes = bucket(rates.bytes);
   }
 
   spend(cost: Cost, nowMs: number): void {
-    this.requests.spend(cost.requests, nowMs);
-    this.bytes.spend(cost.bytes, nowMs);
+    this.#requests.spend(cost.requests, nowMs);
+    this.#bytes.spend(cost.bytes, nowMs);
   }
 
   isSpent(nowMs: number): boolean {
-    return this.requests.left(nowMs) <= 0 || this.bytes.left(nowMs) <= 0;
+    return this.#requests.left(nowMs) <= 0 || this.#bytes.left(nowMs) <= 0;
   }
 
   /** He was told Busy again and again and asked on; it lasts until he has rested. */
   isFlooding(nowMs: number): boolean {
-    const left = this.requests.left(nowMs);
+    const left = this.#requests.left(nowMs);
     if (left < -limits.strangers.floodRequests) this.#flooding = true;
     else if (left > 0) this.#flooding = false;
     return this.#flooding;
   }
 
+  isFull(nowMs: number): boolean {
+    return this.#requests.isFull(nowMs) && this.#bytes.isFull(nowMs);
+  }
+}
+
+class Account {
+  readonly shares: Readonly<Record<Role, Share>>;
+  readonly holding: Holding;
+  streams = 0;
+  partnerUntilMs = -Infinity;
+
+  constructor(nowMs: number, many: number) {
+    const { rates, heldBytesMax } = limits.strangers;
+    this.shares = {
+      stranger: new Share(rates.stranger, nowMs, many),
+      partner: new Share(rates.partner, nowMs, many),
+    };
+    this.holding = new Holding(heldBytesMax * many);
+  }
+
+  isFlooding(nowMs: number): boolean {
+    return Object.values(this.shares).some((share) => share.isFlooding(nowMs));
+  }
+
   isIdle(nowMs: number): boolean {
-    const rested = this.requests.isFull(nowMs) && this.bytes.isFull(nowMs);
+    const rested = Object.values(this.shares).every((share) => share.isFull(nowMs));
     return rested && this.streams === 0 && this.holding.heldBytes === 0;
   }
 }
@@ -107,20 +129,19 @@ export class Strangers {
   }
 
   /** Before a request is looked at: counts it, and refuses who has had his share. */
-  admit(stranger: Stranger, cost: Cost): void {
-    if (this.#isPartner(stranger)) return;
+  admit(stranger: Stranger, cost: Cost, role: Role = this.#roleOf(stranger)): void {
     const nowMs = this.#clock.monotonicMs();
-    const accounts = this.#accountsOf(stranger);
-    const isSpent = accounts.some((account) => account.isSpent(nowMs));
-    for (const account of accounts) account.spend(cost, nowMs);
+    const shares = this.#accountsOf(stranger).map((account) => account.shares[role]);
+    const isSpent = shares.some((share) => share.isSpent(nowMs));
+    for (const share of shares) share.spend(cost, nowMs);
     if (isSpent) throw new HiveError("Busy", "peers.stranger", stranger.peer);
   }
 
   /** After it: what the answer weighed, and whether the vault knew him. */
   charge(stranger: Stranger, cost: Cost): void {
-    if (this.#isPartner(stranger)) return;
     const nowMs = this.#clock.monotonicMs();
-    for (const account of this.#accountsOf(stranger)) account.spend(cost, nowMs);
+    const role = this.#roleOf(stranger);
+    for (const { shares } of this.#accountsOf(stranger)) shares[role].spend(cost, nowMs);
   }
 
   welcome(stranger: Stranger): void {
@@ -134,9 +155,9 @@ export class Strangers {
     return this.#accountsOf(stranger).some((account) => account.isFlooding(nowMs));
   }
 
-  #isPartner({ peer }: Stranger): boolean {
-    const account = this.#peers.get(peer);
-    return account !== undefined && account.partnerUntilMs > this.#clock.monotonicMs();
+  #roleOf({ peer }: Stranger): Role {
+    const { partnerUntilMs = -Infinity } = this.#peers.get(peer) ?? {};
+    return partnerUntilMs > this.#clock.monotonicMs() ? "partner" : "stranger";
   }
 
   #accountsOf({ peer, prefix }: Stranger): readonly Account[] {
