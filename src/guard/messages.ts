@@ -9,6 +9,8 @@
  *   vote ask    {entry term pledges: [pledge ...] offers: [offer ...]}          -> vote
  *   notice      {until groups?: [16 bytes ...]}
  */
+import { sameBytes } from "../base/bytes.ts";
+import { HiveError } from "../base/errors.ts";
 import type { Accepted, Pledge, Replacement } from "../base/guard.ts";
 import type { BaseId, GroupId, OwnerId } from "../base/ids.ts";
 import { bytesOfId, parseBaseId, parseGroupId } from "../base/ids.ts";
@@ -20,6 +22,7 @@ import { knowing } from "../crypt/known.ts";
 import { groupIdBytes, groupIn, ownerIn, timeIn } from "../crypt/record-fields.ts";
 import { parseHead, parseManifest, parseOffer } from "../crypt/records.ts";
 import { digestBytes } from "../crypt/sha256.ts";
+import { type Standing, extend, misfitOf } from "./log.ts";
 import type { Notice } from "./notices.ts";
 import type { Pledged } from "./propose.ts";
 
@@ -74,7 +77,7 @@ export function encodeLog(log: readonly Accepted[]): Buffer {
 }
 
 export function decodeLog(bytes: Uint8Array): readonly Accepted[] {
-  return logIn(fieldsOf(bytes, "guard.log"));
+  return entriesIn(fieldsOf(bytes, "guard.log")).map(parseAccepted);
 }
 
 export function encodeWord({ manifest, policy, head, log }: Word): Buffer {
@@ -84,20 +87,37 @@ export function encodeWord({ manifest, policy, head, log }: Word): Buffer {
   return encodePlain({ manifest: manifest.bytes, ...text, ...newest, log: entries });
 }
 
-/** Its manifest alone: to tell whether the rest, with thousands of signatures, is worth a look. */
-export function manifestOfWord(bytes: Uint8Array): Manifest {
-  return parseManifest(recordIn(fieldsOf(bytes, "guard.word"), "manifest"));
+/** A word of which nothing was checked but the manifest: thousands of signatures may follow. */
+export interface WordOutline {
+  readonly manifest: Manifest;
+  /** Entries, each with its votes. */
+  readonly entries: readonly Uint8Array[];
 }
 
+export function outlineOfWord(bytes: Uint8Array): WordOutline {
+  const fields = fieldsOf(bytes, "guard.word");
+  return { manifest: parseManifest(recordIn(fields, "manifest")), entries: entriesIn(fields) };
+}
+
+/** How many of a word's entries would have to be checked by who stands there. */
+export function newsIn({ manifest, entries }: WordOutline, here: Standing | undefined): number {
+  const isSame = here !== undefined && sameBytes(here.manifest.bytes, manifest.bytes);
+  if (!isSame) return entries.length;
+  const known = here.log.map(encodeAccepted);
+  return entries.filter((entry, at) => known[at]?.equals(entry) !== true).length;
+}
+
+/** Its log is checked as far as each entry fits the one before it. */
 export function decodeWord(bytes: Uint8Array): Word {
   const fields = fieldsOf(bytes, "guard.word");
   const { canonicalBytesMax } = limits.policy;
+  const manifest = parseManifest(recordIn(fields, "manifest"));
   return {
-    manifest: parseManifest(recordIn(fields, "manifest")),
+    manifest,
     policy: fields.has("policy")
       ? fields.bytes("policy", { min: 0, max: canonicalBytesMax }) : undefined,
     head: fields.has("head") ? parseHead(recordIn(fields, "head")) : undefined,
-    log: logIn(fields),
+    log: logAfter(manifest, entriesIn(fields)),
   };
 }
 
@@ -136,6 +156,11 @@ export function encodeVoteAsk({ entry, term, pledges, offers }: VoteAsk): Buffer
   return encodePlain({ entry: entry.bytes, term, ...told });
 }
 
+/** Its entry alone: whose group it is of. */
+export function entryOfVoteAsk(bytes: Uint8Array): Replacement {
+  return parseReplacement(recordIn(fieldsOf(bytes, "guard.proposal"), "entry"));
+}
+
 export function decodeVoteAsk(bytes: Uint8Array): VoteAsk {
   const fields = fieldsOf(bytes, "guard.proposal");
   return {
@@ -164,9 +189,21 @@ function encodeAccepted({ entry, votes }: Accepted): Buffer {
   return encodePlain({ entry: entry.bytes, votes: bytesOfAll(votes) });
 }
 
-function logIn(fields: Fields): readonly Accepted[] {
-  const size = { countMax: entriesMax, bytesMax: acceptedBytesMax };
-  return fields.strings("log", size).map(parseAccepted);
+function entriesIn(fields: Fields): readonly Buffer[] {
+  return fields.strings("log", { countMax: entriesMax, bytesMax: acceptedBytesMax });
+}
+
+/** Of a log that is none, no more is looked at than its first entry that does not fit. */
+function logAfter(manifest: Manifest, entries: readonly Uint8Array[]): readonly Accepted[] {
+  return entries.reduce<Standing>((standing, bytes) => {
+    const why = misfitOf(standing, entryIn(bytes));
+    if (why !== undefined) throw new HiveError("Corrupt", "guard.word", why);
+    return extend(standing, parseAccepted(bytes));
+  }, { manifest, log: [] }).log;
+}
+
+function entryIn(accepted: Uint8Array): Replacement {
+  return parseReplacement(recordIn(fieldsOf(accepted, "guard.accepted"), "entry"));
 }
 
 /** All members tell of the same ones, each with the votes of a majority. */

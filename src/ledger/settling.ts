@@ -14,6 +14,7 @@ import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { Requester } from "../base/network.ts";
 import type { Step } from "../base/step.ts";
+import { Turnstile } from "../base/turnstile.ts";
 import type { PeerKeys } from "../crypt/peer-key.ts";
 import type { Bank } from "./bank.ts";
 import { type LedgerBooks, dropPending, putPending } from "./books.ts";
@@ -25,7 +26,6 @@ import type { Known } from "./known.ts";
 import { type Answer, type Dunning, type GoneShard, type Shown } from "./message.ts";
 import { encodeAnswer, encodeQuestion, parseAnswer, parseQuestion } from "./message.ts";
 import type { Tallies } from "./tallies.ts";
-import { Turnstile } from "./turnstile.ts";
 
 export interface SettlingNeeds {
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
@@ -59,7 +59,7 @@ export class Settling implements LedgerHost, Step {
   readonly #told = new Map<PeerId, Told>();
   readonly #turnstile: Turnstile;
   /** One change of the books at a time. */
-  readonly #turn = new Gate({ seats: 1, queueMax: limits.ledger.settlesPerMinuteMax });
+  readonly #turn = new Gate({ seats: 1, queueMax: limits.ledger.settles.perMinuteMax });
 
   readonly #entryIn = (bytes: Uint8Array): Entry =>
     this.#needs.known.recognise(bytes) ?? parseEntry(bytes);
@@ -70,7 +70,7 @@ export class Settling implements LedgerHost, Step {
     this.#needs = needs;
     this.#book = options.book;
     this.#settleEveryMs = options.settleEveryMs;
-    this.#turnstile = new Turnstile(needs.clock);
+    this.#turnstile = new Turnstile(needs.clock, limits.ledger.settles);
   }
 
   async open(): Promise<void> {

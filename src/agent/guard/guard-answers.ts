@@ -1,7 +1,8 @@
 /**
  * What this node answers its fellows in a group: what it knows of the log, its pledge, its vote.
  * The decisions are guard/voter.ts's; here a ballot is on stable storage before its answer leaves,
- * and one question is answered at a time.
+ * and one question is answered at a time. What takes a while to check waits in no line before it is
+ * known who sent it, and that he has not sent much of the kind.
  */
 import type { Clock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
@@ -11,6 +12,7 @@ import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { KnownPeer, Requester } from "../../base/network.ts";
 import type { Offer } from "../../base/records.ts";
+import { Turnstile } from "../../base/turnstile.ts";
 import { signPledge, signVote } from "../../crypt/guard-records.ts";
 import type { PeerKeys } from "../../crypt/peer-key.ts";
 import { type Pot, bestFor, isRightful } from "../../guard/draw.ts";
@@ -18,7 +20,8 @@ import { termAt } from "../../guard/lease.ts";
 import { type Standing, seatsOf } from "../../guard/log.ts";
 import { type GroupName, type PledgeAsk, type VoteAsk } from "../../guard/messages.ts";
 import { decodeName, decodePledgeAsk, decodeVoteAsk, decodeWord } from "../../guard/messages.ts";
-import { decodeNotice, encodePledged, encodeWord, manifestOfWord } from "../../guard/messages.ts";
+import { decodeNotice, encodePledged, encodeWord, entryOfVoteAsk, newsIn, outlineOfWord }
+  from "../../guard/messages.ts";
 import type { Notices } from "../../guard/notices.ts";
 import { type Ballot, type Voter, pledged, voted } from "../../guard/voter.ts";
 import type { GroupShelf } from "../../vault/shelf.ts";
@@ -42,16 +45,22 @@ export class GuardAnswers implements GuardHost {
   readonly #needs: AnswerNeeds;
   readonly #leaseMs: number;
   readonly #turn = new Gate({ seats: 1, queueMax: limits.guard.callQueueMax });
-  /** When the last ones told of groups that are not known here, or that they are not in. */
-  #strangeAtMs: number[] = [];
+  /** Those who tell of groups that are not known here, or that they are not in. */
+  readonly #strangers: Turnstile;
+  readonly #checks: Turnstile;
 
   constructor(needs: AnswerNeeds, options: { readonly leaseMs: number }) {
     this.#needs = needs;
     this.#leaseMs = options.leaseMs;
+    this.#strangers = new Turnstile(needs.clock, limits.guard.strangers);
+    this.#checks = new Turnstile(needs.clock, limits.guard.checks);
   }
 
   async guard(from: Requester, act: GuardAct, payload: Uint8Array): Promise<Uint8Array> {
     if (act === "notice") return this.#hear(from, payload);
+    const isOwn = from.peer === this.#needs.keys.peer;
+    if (act === "tell" && !isOwn) await this.#weighWord(from, payload);
+    if (act === "vote" && !isOwn) await this.#weighProposal(from, payload);
     using _turn = await this.#turn.enter();
     switch (act) {
       case "word": return await this.#word(from, decodeName(payload));
@@ -74,21 +83,25 @@ export class GuardAnswers implements GuardHost {
   }
 
   async #tell(from: Requester, payload: Uint8Array): Promise<Uint8Array> {
-    const manifest = manifestOfWord(payload);
-    const here = await this.#needs.shelf.find(manifest);
-    if (here === undefined || !isFellow(here, from)) this.#spend();
     await this.#needs.shelf.tell(from, decodeWord(payload));
     this.#needs.onNews();
     return none;
   }
 
-  /** Strangers seat newcomers, seldom; a long log of one costs a tenth of a second. */
-  #spend(): void {
-    const { strangersPerMinute } = limits.guard;
-    const nowMs = this.#needs.clock.monotonicMs();
-    this.#strangeAtMs = this.#strangeAtMs.filter((atMs) => nowMs - atMs < 60_000);
-    if (this.#strangeAtMs.length >= strangersPerMinute) throw refusal("Busy", "many strangers");
-    this.#strangeAtMs.push(nowMs);
+  /** Strangers seat newcomers, seldom. */
+  async #weighWord(from: Requester, payload: Uint8Array): Promise<void> {
+    const outline = outlineOfWord(payload);
+    const here = await this.#needs.shelf.find(outline.manifest);
+    const isStrange = here === undefined || !isFellow(here, from);
+    if (isStrange && !this.#strangers.lets(from)) throw refusal("Busy", "many strangers");
+    if (!this.#checks.lets(from, 1 + newsIn(outline, here))) throw refusal("Busy", "many words");
+  }
+
+  async #weighProposal(from: Requester, payload: Uint8Array): Promise<void> {
+    const standing = await this.#find(entryOfVoteAsk(payload));
+    if (!isFellow(standing, from)) throw refusal("Denied", "not of the group");
+    const { proposalChecks } = limits.guard;
+    if (!this.#checks.lets(from, proposalChecks)) throw refusal("Busy", "many proposals");
   }
 
   async #pledge(from: Requester, ask: PledgeAsk): Promise<Uint8Array> {

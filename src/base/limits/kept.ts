@@ -143,8 +143,15 @@ export const keptLimits = {
     /** Between two looks at which groups this node is in, and so much more for each of them. */
     lookEveryMs: 30_000,
     lookPerGroupMs: 100,
-    /** Words of groups that are not known here, or from who is not in them. */
-    strangersPerMinute: 30,
+    /** Words of groups that are not known here, or from who is not in them, in a minute. */
+    strangers: { perPeerMax: 10, perPrefixMax: 10, perMinuteMax: 30 },
+    /**
+     * All that has to be checked, in entries of logs, in a minute: one takes 5 ms at the widest, so
+     * that one peer can have a twelfth of a processor, and all together a sixth.
+     */
+    checks: { perPeerMax: 1_024, perPrefixMax: 1_024, perMinuteMax: 2_048 },
+    /** A proposal brings as many pledges as an entry has votes, and offers besides. */
+    proposalChecks: 4,
     /** Fellows' questions that wait for their turn. */
     callQueueMax: 256,
   },

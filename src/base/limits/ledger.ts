@@ -66,11 +66,11 @@ export const ledgerLimits = {
     settleRestMs: 10 * 60_000,
     /** Exchanges in one step. */
     settlesPerStep: 4,
-    /** Exchanges that one peer may begin in a minute: a client needs two an hour. */
-    settlesPerPeerMax: 6,
-    /** Of one /24 or /48 a quarter of all; each costs 50 ms of checking at most. */
-    settlesPerPrefixMax: 30,
-    settlesPerMinuteMax: 120,
+    /**
+     * Exchanges that one peer may begin in a minute, as a client needs two an hour; one /24 or /48
+     * a quarter of all; and all: each costs 50 ms of checking at most.
+     */
+    settles: { perPeerMax: 6, perPrefixMax: 30, perMinuteMax: 120 },
     /** Between two looks at who owes: nothing here is urgent. */
     lookEveryMs: 60_000,
     /** Drives looked at in one step: each may take a search through the graph. */
