@@ -33,10 +33,11 @@ import { serveSharedRoots } from "./bridge/sharing.ts";
 import { serveSource } from "./bridge/source.ts";
 import { NetworkThread } from "./bridge/thread.ts";
 import { LateTree, serveTree } from "./bridge/tree.ts";
-import { type Cache, openCache } from "./cache/cache.ts";
-import { bringBack } from "./check/bring-back.ts";
+import { type Cache, openCache, readLife } from "./cache/cache.ts";
+import { beginStore } from "./check/bring-back.ts";
 import { checkAll } from "./check/check-all.ts";
 import { type DriveCheckNeeds, type DriveCheckOptions } from "./check/check.ts";
+import { Recount } from "./check/recount.ts";
 import { driveKeysIn } from "./crypt/added-device.ts";
 import type { DriveKeys } from "./crypt/drive.ts";
 import { peerKeysOf } from "./crypt/peer-key.ts";
@@ -99,7 +100,8 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const owner: User = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const local = await openLocal(parts, { log, config, owner });
   const { cache, government, shared, ties, epochs } = local;
-  const told = { traffic: config.traffic ?? noOrders, quotaBytes: config.quotaBytes };
+  const { traffic = noOrders, quotaBytes } = config;
+  const told = { traffic, quotaBytes, storeLife: await readLife(config.cacheDirectory) };
   const begun = (): DriveConfig => {
     ties.again();
     return { ...config, ...told };
@@ -110,12 +112,14 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   cache.setFetcher(node);
   parts.use(cache.onDirty(() => void node.wake().catch(() => {})));
   local.stores.begin(node);
+  local.recount.begin(node);
   const { treeSecret } = driveKeysFor(config);
   const situation = { clock, log, isNew, directory: config.cacheDirectory, treeSecret };
-  const note = await bringBack(cache, node, situation);
+  const { note, isBack, life } = await beginStore(cache, node, situation);
+  told.storeLife = life;
   const around = { log, config, cache, node, government, ties };
   const self = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
-  const device = { ...self, isBack: note !== undefined };
+  const device = { ...self, isBack };
   const opened = await openTreeAndLoop(parts, around, { treeSecret, readOnly, device, ...owner });
   const { tree, loop, refusal } = opened;
   await introduce(tree, node, local);
@@ -143,15 +147,17 @@ async function openLocal(
   const { stores, shared } = parts.use(foldersOfOthers(cache, { log, config, owner }));
   const late = { tree: new LateTree(), merger: new LateMerger() };
   const ties = new DriveTies({ clock, log });
-  return { cache, government, stores, shared, late, epochs: new Epochs(), ties };
+  const recount = new Recount({ cache, log });
+  return { cache, government, stores, shared, late, epochs: new Epochs(), ties, recount };
 }
 
 /** What the node asks of this side. */
-function handlersOf({ cache, government, stores, shared, late, epochs }: Local): Handlers {
+function handlersOf({ cache, government, stores, shared, late, epochs, recount }: Local): Handlers {
   return {
     ...serveSource(cache, government), ...serveSharedRoots(shared),
     ...serveTree(late.tree), ...serveMerger(late.merger),
     epoch: () => epochs.changed(),
+    recount: () => recount.run(),
     ...serveGuests((writer) => stores.get(writer), (...asked) => shared.census(...asked)),
   };
 }

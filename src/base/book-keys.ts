@@ -32,6 +32,7 @@ export const transferKeys = {
   movingSegment: "v/",
   census: "x/census",
   doubt: "x/doubt",
+  life: "x/life",
   clearing: "x/clear",
   oldSegment: "k/",
   doomedSegment: "y/",

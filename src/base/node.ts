@@ -19,6 +19,16 @@ export interface VerifyOptions {
   readonly segments?: readonly SegmentId[] | undefined;
 }
 
+/** How the books beside a store compare with it. */
+export interface StoreLife {
+  /** Of this start; both keep it. */
+  readonly number: number;
+  /** An older copy stands in its place. */
+  readonly isStoreOld: boolean;
+  /** They are gone, or an older copy; they are learned again from peers. */
+  readonly areBooksOld: boolean;
+}
+
 export interface NodeDuties extends BlockFetcher, BlockLender {
   /** People and shared folders; each refuses on a node without a drive. */
   readonly sharing: SharingDuties;
@@ -40,6 +50,10 @@ export interface NodeDuties extends BlockFetcher, BlockLender {
   newestRoot(): Promise<Uint8Array | undefined>;
   /** The root of the last head that this machine signed, by its own books. */
   toldRoot(): Promise<Uint8Array | undefined>;
+  /** How the books compared with the store as this start began. */
+  life(): Promise<StoreLife>;
+  /** The store is about to have that number, or the other; and then has it. */
+  keepLife(life: { readonly number: number; readonly other: number }): Promise<void>;
   /** What a policy makes of the peers that are known now; Invalid when it is none. */
   explainPolicy(asked: PolicyQuestion): Promise<PolicyReport>;
   /** From now on these policies are in force; Invalid when one is none, and nothing changes. */

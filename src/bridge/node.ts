@@ -1,7 +1,7 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
 import type { AddedView, EpochView, LoanOptions, RemovedView } from "../base/devices.ts";
 import type { Cid, SegmentId } from "../base/ids.ts";
-import type { NodeDuties, VerifyOptions } from "../base/node.ts";
+import type { NodeDuties, StoreLife, VerifyOptions } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { NodeStatus, ReclaimReport, VerifyReport } from "../base/views/drive.ts";
 import type { DeviceRow, InviteView, LeaveOrder, LeaveView } from "../base/views/peers.ts";
@@ -29,6 +29,8 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.segmentsOf": (cids) => node.segmentsOf(cids as readonly Cid[]),
     "node.newestRoot": () => node.newestRoot(),
     "node.toldRoot": () => node.toldRoot(),
+    "node.life": () => node.life(),
+    "node.keepLife": (life) => node.keepLife(life as { number: number; other: number }),
     "node.explainPolicy": (asked) => node.explainPolicy(asked as PolicyQuestion),
     "node.govern": (texts) => node.govern(texts as PolicyTexts),
     "node.limit": (orders) => node.limit(orders as TrafficOrders),
@@ -67,6 +69,8 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     segmentsOf: (cids) => ask<readonly (SegmentId | undefined)[]>("segmentsOf", cids),
     newestRoot: () => ask<Uint8Array | undefined>("newestRoot"),
     toldRoot: () => ask<Uint8Array | undefined>("toldRoot"),
+    life: () => ask<StoreLife>("life"),
+    keepLife: (life) => ask("keepLife", life),
     explainPolicy: (asked) => ask<PolicyReport>("explainPolicy", asked),
     govern: (texts) => ask("govern", texts),
     limit: (orders) => ask("limit", orders),

@@ -24,12 +24,13 @@ import type { Books } from "./index/records.ts";
 import { openJournal } from "./journal/journal-open.ts";
 import { type Report, newReport } from "./report.ts";
 import { readPins } from "./room/retention.ts";
-import type { BlockCheck, BlockCheckOptions } from "./start/check.ts";
+import type { ArePlaced, BlockCheck, BlockCheckOptions } from "./start/check.ts";
 import { removeClones } from "./start/clone.ts";
 import { listFiles, recover } from "./start/recovery.ts";
 import { Store } from "./store.ts";
 
 export { type OpenKeyValue, openKeyValue } from "./index/key-value.ts";
+export { readLife, writeLife } from "./index/life.ts";
 export { cloneCache, cloneKeyValue, removeClones } from "./start/clone.ts";
 export { type BlockCheck } from "./start/check.ts";
 export { type Report } from "./report.ts";
@@ -49,6 +50,8 @@ export interface Cache extends DriveStore, PlacedSource, AsyncDisposable {
   report(): Readonly<Report>;
   /** What is wrong now and what to do about it, in words; null when all is well. */
   trouble(): string | null;
+  /** Blocks that count as placed and are not are dirty again; answers how many. */
+  reclaim(arePlaced: ArePlaced): Promise<number>;
   /** Reads every block, and isolates those that are spoilt. */
   check(options: BlockCheckOptions): Promise<BlockCheck>;
   /** Makes all durable that can be, and lets go of the directory. */

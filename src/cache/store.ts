@@ -31,7 +31,8 @@ import { Retention } from "./room/retention.ts";
 import { dirtyBytesFor, fileBytesFor } from "./room/sizes.ts";
 import { Space } from "./room/space.ts";
 import { OpenSweep } from "./room/sweep.ts";
-import { type BlockCheck, type BlockCheckOptions, checkBlocks } from "./start/check.ts";
+import { type ArePlaced, type BlockCheck, type BlockCheckOptions, checkBlocks, unplacedIn }
+  from "./start/check.ts";
 import type { Recovered } from "./start/recovery.ts";
 import { troubleOf } from "./trouble.ts";
 import { Uploads } from "./uploads/uploads.ts";
@@ -276,6 +277,10 @@ export class Store implements Cache {
 
   report(): Readonly<Report> {
     return { ...this.#needs.report };
+  }
+
+  async reclaim(arePlaced: ArePlaced): Promise<number> {
+    return this.#uploads.again(await unplacedIn(this.#catalog, arePlaced));
   }
 
   check(options: BlockCheckOptions): Promise<BlockCheck> {

@@ -8,7 +8,7 @@ import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { NodeDuties } from "../base/node.ts";
-import type { Cache } from "../cache/cache.ts";
+import { type Cache, readLife, writeLife } from "../cache/cache.ts";
 import { isOlderRoot } from "../tree/commit/root-order.ts";
 
 interface Situation {
@@ -21,11 +21,41 @@ interface Situation {
   readonly treeSecret: Uint8Array;
 }
 
+/** What there is to begin with. */
+interface Beginning {
+  /** What the user should hear. */
+  readonly note: string | undefined;
+  /** The store is not as this machine left it. */
+  readonly isBack: boolean;
+  /** The number of this start. */
+  readonly life: number;
+}
+
+export async function beginStore(
+  cache: Cache, node: NodeDuties, situation: Situation,
+): Promise<Beginning> {
+  const { log, directory } = situation;
+  const { number: life, isStoreOld, areBooksOld } = await node.life();
+  const broughtBack = await bringBack(cache, node, situation);
+  if (isStoreOld) log.error("drive.store-is-older", { life });
+  if (areBooksOld) log.error("drive.books-are-older", { life });
+  await node.keepLife({ number: life, other: await readLife(directory) });
+  await writeLife(directory, life);
+  await node.keepLife({ number: life, other: life });
+  const note = broughtBack ?? (isStoreOld ? storeWords : areBooksOld ? booksWords : undefined);
+  return { note, isBack: isStoreOld || broughtBack !== undefined, life };
+}
+
+const storeWords = "its local store is an older copy: what was written since then, and no peer " +
+  "had yet, is lost";
+const booksWords = "the books of what peers have were gone, or an older copy: they are learned " +
+  "again from peers";
+
 /**
  * An empty tree must never take the place of one that this disk has lost: what peers have is
  * brought back. Answers what the user should hear.
  */
-export async function bringBack(
+async function bringBack(
   cache: Cache, node: NodeDuties, situation: Situation,
 ): Promise<string | undefined> {
   const { clock, log, isNew, directory } = situation;

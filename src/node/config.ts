@@ -24,6 +24,8 @@ export interface NodeNeeds {
   readonly merger?: RootMerger;
   /** Is told that the drive is in a new epoch (crypt/epochs.ts). */
   readonly onEpoch?: () => Promise<void>;
+  /** Looks which blocks of the store the books know, once they know again all that they can. */
+  readonly recount?: () => Promise<void>;
   /** Shows a code, and waits to be added to a drive. */
   readonly newcomer?: DeviceHost;
   /** Of what is written in a folder of somebody else's, by the key of the right to. */
@@ -53,6 +55,8 @@ export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   readonly guardLeaseMs?: number;
   /** The user's policies; without them the built-in one holds. */
   readonly policies?: PolicyTexts;
+  /** The number of the drive's store (transfer/life.ts); absent where there is none. */
+  readonly storeLife?: number;
   /** What may go over the line, and when; anything without them. */
   readonly traffic?: TrafficOrders;
 }
@@ -65,12 +69,12 @@ export function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
   const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
   const { deadAfterMs, auditIntervalMs, guardLeaseMs, policies, contributeRatio } = config;
-  const { traffic, device, version } = config;
+  const { traffic, device, version, storeLife } = config;
   const room = { quotaBytes, strangerShare };
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
   const rules = { policies, contributeRatio, guardLeaseMs, traffic };
-  const chosen = { relay, upnp, networkKey, device, version, ...rules };
+  const chosen = { relay, upnp, networkKey, device, version, storeLife, ...rules };
   const told = Object.entries(chosen)
     .filter(([, value]) => value !== undefined);
   return { ...who, ...how, ...Object.fromEntries(told) };

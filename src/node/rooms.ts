@@ -164,6 +164,8 @@ async function openOwnersRooms(
     holdsReads: () => traffic.holdsReads,
     isFreeLine: (peer) => traffic.isFree(peer),
     onEpoch: needs.onEpoch,
+    recount: needs.recount,
+    storeLife: config.storeLife,
     onPublished: () => met.agent?.wake(),
   }, options);
   const { deviceName } = config;

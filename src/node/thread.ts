@@ -21,12 +21,13 @@ if (seed !== undefined) {
   const asked = { tree: remoteTree(main), merger: remoteMerger(main) };
   const roots = remoteSharedRoots(main);
   const onEpoch = async (): Promise<void> => void (await main.call("epoch"));
+  const recount = async (): Promise<void> => void (await main.call("recount"));
   const guest = (writer: OwnerId) => {
     const { source, census } = remoteGuest(main, writer);
     return { source: readAside(source), census };
   };
-  const drive = { source, blocks: remoteBlocks(main), roots, onEpoch, guest, ...asked };
+  const drive = { source, blocks: remoteBlocks(main), roots, onEpoch, recount, guest };
   // Questions asked meanwhile wait in the port.
-  const node = await openNode({ log, ...drive }, seed.config);
+  const node = await openNode({ log, ...drive, ...asked }, seed.config);
   new Channel(seed.asking, serveNode(node));
 }

@@ -5,6 +5,7 @@
 import type { BlockFetcher } from "../base/blocks.ts";
 import type { BlockLender } from "../base/devices.ts";
 import type { Cid, PeerId, SegmentId } from "../base/ids.ts";
+import type { StoreLife } from "../base/node.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views/drive.ts";
 import { parseHead } from "../crypt/records.ts";
@@ -25,6 +26,7 @@ import { type Announcer, type Published, type Renewal, lastTold, published }
   from "./heads/publish.ts";
 import { type Recovered, recover } from "./heads/recover.ts";
 import { type Health, healthOf } from "./health.ts";
+import { keepLife } from "./life.ts";
 import type { Clearing } from "./placed/clearing.ts";
 import type { Mover } from "./placed/move.ts";
 import type { Outgoing } from "./placed/outgoing.ts";
@@ -43,6 +45,7 @@ import { flushNow } from "./uploads/flush.ts";
 import type { Witness } from "./witness.ts";
 
 export interface TransferParts extends TransferNeeds {
+  readonly life: StoreLife;
   readonly segments: SegmentBooks;
   readonly groups: Groups;
   readonly roll: Roll;
@@ -101,6 +104,14 @@ export class DriveTransfer implements Transfer {
 
   hear(record: Uint8Array): boolean {
     return this.#parts.devices.hear(parseHead(record));
+  }
+
+  get life(): StoreLife {
+    return this.#parts.life;
+  }
+
+  keepLife(life: Parameters<typeof keepLife>[1]): Promise<void> {
+    return keepLife(this.#parts.books, life);
   }
 
   get roll(): Roll {

@@ -13,6 +13,7 @@ import type { DeviceNetwork, BlockLender } from "../base/devices.ts";
 import type { Cid, PeerId, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
+import type { StoreLife } from "../base/node.ts";
 import type { Random } from "../base/random.ts";
 import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
@@ -42,6 +43,7 @@ import type { Recovered } from "./heads/recover.ts";
 import { Relearning } from "./heads/relearn.ts";
 import { restoreLastHead } from "./heads/restore.ts";
 import type { Health } from "./health.ts";
+import { type keepLife, openLife } from "./life.ts";
 import { type Clearing, openClearing } from "./placed/clearing.ts";
 import { Mover } from "./placed/move.ts";
 import { Outgoing } from "./placed/outgoing.ts";
@@ -75,6 +77,10 @@ export interface TransferNeeds {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Looks which blocks the books know, before they count as whole again (check/recount.ts). */
+  readonly recount?: (() => Promise<void>) | undefined;
+  /** The number of the store that these books stand beside; absent where there is none. */
+  readonly storeLife?: number | undefined;
   /** Holds uploads back; nothing does when absent. */
   readonly brake?: Brake;
   /** Whether this machine's line bears so many bytes soon; it does when absent. */
@@ -156,6 +162,9 @@ export interface Transfer extends BlockFetcher {
   toldRoot(): Promise<Uint8Array | undefined>;
   /** Whoever sits in one of the drive's groups. */
   members(): readonly PeerId[];
+  /** How these books compared with the store as they were opened. */
+  readonly life: StoreLife;
+  keepLife(life: Parameters<typeof keepLife>[1]): Promise<void>;
 
   /** For the agent: what there is, and the acts of healing. */
   readonly health: Health;
@@ -212,6 +221,7 @@ export async function openTransfer(
 /** What is written down of segments and groups, and who goes by it. */
 async function openBooks(needs: TransferNeeds, options: TransferOptions) {
   const { books } = needs;
+  const life = await openLife(books, needs.storeLife);
   const segments = new SegmentBooks(books);
   const roll = new Roll({ ...needs, members: () => membersOf(groups) });
   const groups: Groups = new Groups({ ...needs, roll }, {
@@ -229,5 +239,5 @@ async function openBooks(needs: TransferNeeds, options: TransferOptions) {
   await doubt.open();
   const surplus = new Surplus({ ...needs, segments, groups, clearing, doubt });
   await surplus.open();
-  return { segments, roll, groups, clearing, doubt, surplus };
+  return { life, segments, roll, groups, clearing, doubt, surplus };
 }

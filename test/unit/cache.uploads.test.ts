@@ -143,3 +143,20 @@ test("bytes that are wrong where they lie are the cache's to judge", async (t) =
   await truncate(place.path, place.offsetBytes + place.lengthBytes - 1);
   t.equal(await faultOf(readAside(again).read(block.cid)), "Corrupt", "its end is gone");
 });
+
+test("what counts as placed and is in no books goes up again", async (t) => {
+  await using made = await temporaryCache();
+  const { store } = made;
+  const blocks = ["known", "unknown"].map((name) => sample(name, 1000));
+  for (const { cid, bytes } of blocks) await store.put(cid, bytes);
+  await store.commit(root, 0);
+  const cids = blocks.map(({ cid }) => cid);
+  await store.beginRound();
+  await store.placed(cids);
+  await store.endRound(root);
+  t.equal(await store.reclaim(async (some) => some.map(() => true)), 0);
+  t.equal(await store.beginRound(), undefined);
+  t.equal(await store.reclaim(async (some) => some.map((cid) => cid === cids[0])), 1);
+  const again = await made.reopen();
+  t.strictSame((await again.beginRound())?.blocks.map(({ cid }) => cid), [cids[1]]);
+});

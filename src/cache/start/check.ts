@@ -42,6 +42,9 @@ export interface BlockCheckOptions {
   readonly isPlaced: (cid: Cid) => Promise<boolean>;
 }
 
+/** Of each whether peers have it, for all that is known. */
+export type ArePlaced = (cids: readonly Cid[]) => Promise<readonly boolean[]>;
+
 export async function checkBlocks(
   needs: Needs,
   { progress, isPlaced }: BlockCheckOptions,
@@ -59,25 +62,23 @@ export async function checkBlocks(
   }
   const spoilt = [...catalog.dirty].filter((entry) => entry.is(marks.broken | marks.unread));
   const forgotten = before - catalog.count;
-  const reclaimed = await reclaim(catalog, isPlaced);
+  const unplaced = await unplacedIn(catalog, (cids) => Promise.all(cids.map(isPlaced)));
+  for (const entry of unplaced) catalog.setDirty(entry);
   await needs.settle();
   const cids = spoilt.map(({ cid }) => cid);
+  const reclaimed = unplaced.length;
   return { blocks: before, bytes, forgotten, rewritten, reclaimed, spoilt: cids };
 }
 
 /** A block must not be evicted for the sake of peers of which nobody knows. */
-async function reclaim(
-  catalog: Catalog,
-  isPlaced: BlockCheckOptions["isPlaced"],
-): Promise<number> {
-  let reclaimed = 0;
+export async function unplacedIn(
+  catalog: Catalog, arePlaced: ArePlaced,
+): Promise<readonly BlockEntry[]> {
+  const unplaced: BlockEntry[] = [];
   let some: BlockEntry[] = [];
   const decide = async (): Promise<void> => {
-    const placed = await Promise.all(some.map(({ cid }) => isPlaced(cid)));
-    for (const entry of some.filter((_, at) => placed[at] === false)) {
-      catalog.setDirty(entry);
-      reclaimed++;
-    }
+    const placed = await arePlaced(some.map(({ cid }) => cid));
+    unplaced.push(...some.filter((_, at) => placed[at] === false));
     some = [];
   };
   for (const entry of catalog.values()) {
@@ -85,7 +86,7 @@ async function reclaim(
     if (some.length >= limits.cache.batchChangesMax) await decide();
   }
   await decide();
-  return reclaimed;
+  return unplaced.filter((entry) => catalog.get(entry.cid) === entry && !entry.is(marks.dirty));
 }
 
 /** Entries of the file for which no whole frame lies in their place. */

@@ -84,14 +84,20 @@ export class Uploads implements PlacedSource, Disposable {
   }
 
   async lost(cids: readonly Cid[]): Promise<readonly Cid[]> {
-    const { rounds, group, tell } = this.#needs;
     const here: BlockEntry[] = [];
     for (const cid of cids) here.push(...await this.#whole(cid));
-    if (here.length === 0) return [];
-    rounds.lost(here);
+    await this.again(here);
+    return here.map(({ cid }) => cid);
+  }
+
+  /** These wait for peers again; answers how many that are. */
+  async again(entries: readonly BlockEntry[]): Promise<number> {
+    if (entries.length === 0) return 0;
+    const { rounds, group, tell } = this.#needs;
+    rounds.lost(entries);
     await group.request("settled");
     tell();
-    return here.map(({ cid }) => cid);
+    return entries.length;
   }
 
   /** Read once: what is spoilt here as well would keep every head back. */

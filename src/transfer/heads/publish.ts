@@ -157,6 +157,11 @@ export async function sequences(
   return { last: await lastSequence(books), published };
 }
 
+/** In books that know of none: one was published all the same, and members have it. */
+export async function presumeHead(books: KeyValue): Promise<void> {
+  await books.put(transferKeys.toldSequence, new Writer(8).varint(1).finish());
+}
+
 /** Sends the last head again: for members who were away. */
 export async function republishHead(needs: PublishNeeds, signal: AbortSignal): Promise<void> {
   const bytes = await needs.books.get(transferKeys.ownHead);

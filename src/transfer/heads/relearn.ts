@@ -17,15 +17,20 @@ import type { DriveKeys } from "../../crypt/drive.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { CatalogEntry } from "../catalog/catalog-page.ts";
 import type { Records } from "../reads/records.ts";
+import type { Roll } from "../roll.ts";
 import { lastHead, sequences, takeOverHead } from "./publish.ts";
 import { type RestoreNeeds, restoreHead } from "./restore.ts";
 
+type OwnerRecords = Awaited<ReturnType<PeerNetwork["records"]>>;
+
 export interface RelearningNeeds extends RestoreNeeds {
+  readonly roll: Pick<Roll, "heads" | "ask">;
   readonly network: PeerNetwork;
   readonly keys: DriveKeys;
   readonly clock: Clock;
   readonly segments: SegmentBooks;
   readonly records: Records;
+  readonly recount?: (() => Promise<void>) | undefined;
 }
 
 export class Relearning implements Step {
@@ -74,6 +79,7 @@ export class Relearning implements Step {
     }
     for (const place of await catalog.segments()) await isThere(place);
     await this.#placeNamed();
+    await this.#needs.recount?.();
     await doubt.end();
     log.info("transfer.relearned", { runs: this.#seen.size });
     return "busy";
@@ -92,7 +98,7 @@ export class Relearning implements Step {
     const isOthers = own !== undefined && sequence > (doubt.mayTell ? own.sequence : last);
     if (isOthers) throw unsure("Stale", `newer head ${sequence}`);
     if (doubt.mayTell) return;
-    const isLast = newest === undefined ? areAll : sequence >= published;
+    const isLast = newest === undefined ? areAll && published === 0 : sequence >= published;
     if (!isLast) throw unsure("Unavailable", "nobody has the last head");
     if (newest === undefined) return doubt.restored();
     await takeOverHead(books, newest);
@@ -104,20 +110,35 @@ export class Relearning implements Step {
     const { network, keys: { owner }, groups } = this.#needs;
     const members = groups.all().flatMap((manifest) => groups.seated(manifest).peers);
     const known = network.peers().map(({ offer }) => offer.peer);
-    const asked = [...new Set<PeerId>(members.length === 0 ? known : members)];
-    const asking = asked.map((peer) => network.records(peer, owner, { signal }));
+    const asked = new Set<PeerId>();
+    const told: OwnerRecords[] = [];
+    let next = members.length === 0 ? known : members;
+    while (next.length > 0) {
+      for (const peer of next) asked.add(peer);
+      told.push(...await this.#answers(next, signal));
+      const others = [...this.#manifests.values()].flatMap(({ peers }) => peers);
+      next = others.filter((peer) => !asked.has(peer) && peer !== network.self);
+    }
+    if (told.length === 0) throw unsure("Unavailable", "no member answers");
+    const heads = told.flatMap(({ head, others = [] }) => [head, ...others])
+      .filter((head) => head !== undefined)
+      .filter((head) => head.owner === owner && head.peer === network.self);
+    return { heads, areAll: told.length === asked.size };
+  }
+
+  /** Of those who do answer; and under which secrets the drive's heads are sealed now. */
+  async #answers(peers: readonly PeerId[], signal: AbortSignal): Promise<OwnerRecords[]> {
+    const { network, roll, keys: { owner } } = this.#needs;
+    await roll.ask(peers, signal);
+    const asking = [...new Set(peers)].map((peer) => network.records(peer, owner, { signal }));
     const told = (await Promise.allSettled(asking)).flatMap((answer) => {
       return answer.status === "fulfilled" ? [answer.value] : [];
     });
     signal.throwIfAborted();
-    if (told.length === 0) throw unsure("Unavailable", "no member answers");
     for (const manifest of told.flatMap(({ manifests }) => manifests)) {
       if (manifest.owner === owner) this.#manifests.set(manifest.group, manifest);
     }
-    const heads = told.flatMap(({ head, others = [] }) => [head, ...others])
-      .filter((head) => head !== undefined)
-      .filter((head) => head.owner === owner && head.peer === network.self);
-    return { heads, areAll: told.length === asked.length };
+    return told;
   }
 
   /** Whether its segment is in the books, or can be put there; Unavailable while that is unsure. */
