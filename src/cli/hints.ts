@@ -83,6 +83,10 @@ const hints: readonly Hint[] = [
   },
   { op: "peers.invite", kind: "Invalid", hint: "hive invite prints one, on the other machine" },
   { op: "fsck", kind: "Busy", hint: "hive unmount ends it; then run hive fsck again" },
+  {
+    op: "cache.format",
+    hint: "a later version of hive wrote it, and nothing of it was touched: run that version",
+  },
   { op: "cache.open", kind: "Busy", hint: "a daemon has it open; hive unmount ends that" },
   { op: "home", kind: "NotDirectory", hint: "a file has that name, or one on the way to it" },
   ...["cache", "home"].flatMap((op): Hint[] => [

@@ -15,6 +15,7 @@ test("the first hint that fits a fault's op, kind and command is told", (t) => {
   t.match(hint("Invalid", "sharing.grant", "accept"), /hive share or hive link prints it/);
   t.match(hint("NotFound", "device.which", "device"), /hive device list/);
   t.match(hint("Corrupt", "dag.page"), /hive fsck/);
+  t.match(hint("Unsupported", "cache.format", "mount"), /later version/);
   t.equal(hint("Usage", "words.parse", "recover"), "see hive recover --help");
   t.equal(hint("Usage", "hive"), "see hive --help");
   t.equal(hint("Corrupt", "peers.frame"), undefined, "there is nothing to be done");

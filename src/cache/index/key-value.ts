@@ -52,7 +52,7 @@ async function stateOf(table: LevelTable): Promise<State> {
   const reader = new Reader(value, "cache.books");
   const number = reader.varint();
   if (number > formatNumber) {
-    throw new HiveError("Unsupported", "cache.open", `books of format ${number}`);
+    throw new HiveError("Unsupported", "cache.format", `books of format ${number}`);
   }
   return reader.u8() === 0 ? "checked" : "doubtful";
 }

@@ -47,12 +47,13 @@ interface Needs {
 export async function recover(needs: Needs): Promise<Recovered> {
   const { files } = needs;
   const catalog = new Catalog();
-  const complete = await loadIndex(needs, { catalog, files });
-  const root = await checkedGet(needs, rootKey);
+  // Before anything is taken for damaged that a later program wrote.
   const format = await checkedGet(needs, formatKey);
   if (format !== undefined && (format[0] ?? 0) > formatNumber) {
-    throw new HiveError("Unsupported", "cache.open", `a store of format ${format[0]}`);
+    throw new HiveError("Unsupported", "cache.format", `a local store of format ${format[0]}`);
   }
+  const complete = await loadIndex(needs, { catalog, files });
+  const root = await checkedGet(needs, rootKey);
   const published = await checkedGet(needs, publishedKey);
   const stored = await checkedGet(needs, booksKey);
   const indexed = root === undefined ? undefined : parseCommit(root);
