@@ -26,6 +26,15 @@ const hints: readonly Hint[] = [
     op: "keys", kind: "Exists",
     hint: "this machine has a drive already; another goes under another HIVE_HOME",
   },
+  {
+    op: "keys.gone",
+    hint: "put it back from a backup, or type the drive's words: hive init --recover",
+  },
+  {
+    op: "keyfile", kind: "Corrupt",
+    hint: "put it back from a backup; or move it away and type the drive's words: " +
+      "hive init --recover",
+  },
   { op: "keyfile", kind: "Denied", hint: "the passphrase is wrong" },
   { op: "mount.unmount", kind: "Busy", hint: "close what uses it, or: hive unmount --lazy" },
   { op: "mount.directory", kind: "Busy", hint: "something is mounted there: name another one" },

@@ -2,7 +2,7 @@
  * Keys, settings and the words a person types: what is private stays private, what is wrong is
  * refused by name and with the documented exit code, and nothing that exists is overwritten.
  */
-import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "tap";
 import { newMachine, until, wordsIn } from "../support/cli.ts";
@@ -51,6 +51,33 @@ test("init makes a drive once, and the words make the same one again", async (t)
   t.match(back.error, /hive mount/, "which a drive that has its keys takes; recover it refuses");
   const again = await other.hive(["init"]);
   t.equal(again.code, 1);
+});
+
+test("a key file that is gone or damaged is named, and no new drive is made over the local store", async (t) => {
+  const machine = newMachine("keyless");
+  t.teardown(() => machine.end());
+  const words = wordsIn((await machine.must(t, ["init"])).out);
+  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
+  await machine.must(t, ["mount", machine.mount]);
+  writeFileSync(join(machine.mount, "file"), "what was written");
+  await machine.must(t, ["unmount"]);
+  const key = join(machine.home, "config", "key");
+  writeFileSync(key, readFileSync(key).fill(0, 40, 41));
+  const damaged = await machine.hive(["mount", machine.mount]);
+  t.equal(damaged.code, 7);
+  t.match(damaged.error, `${key}: the key file is damaged`);
+  t.match(damaged.error, /hint: .*hive init --recover/);
+  rmSync(key);
+  for (const command of [["mount", machine.mount], ["init"]]) {
+    const gone = await machine.hive(command);
+    t.not(gone.code, 0);
+    t.match(gone.error, `${key} is gone`);
+    t.match(gone.error, /hint: .*hive init --recover/);
+    t.notOk(existsSync(key));
+  }
+  await machine.must(t, ["init", "--recover"], words);
+  await machine.must(t, ["mount", machine.mount]);
+  t.equal(readFileSync(join(machine.mount, "file"), "utf8"), "what was written");
 });
 
 test("a passphrase seals the key file", async (t) => {

@@ -1,6 +1,6 @@
 /** The commands that make or bring back a drive, and those that run without one. */
 import { existsSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { HiveError } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
 import { giveWay } from "../../base/machine/priority.ts";
@@ -48,12 +48,20 @@ export async function makeDrive(
   passphrase: Buffer | undefined,
   words?: string,
 ): Promise<readonly string[]> {
+  if (words === undefined) refuseOverStore(home);
   const driveSeed = words === undefined ? systemRandom.bytes(32) : seedOfWords(words);
   await writeKeys(home, { driveSeed, peerSeed: systemRandom.bytes(32) }, passphrase);
   if (!existsSync(home.settingsFile)) {
     writeSettings(home.settingsFile, readSettings(home.settingsFile));
   }
   return wordsOfSeed(driveSeed);
+}
+
+/** What is there under keys that are gone is of no use to new ones, and in their way. */
+function refuseOverStore({ cacheDirectory, keyFile }: Home): void {
+  if (!existsSync(join(cacheDirectory, "index"))) return;
+  const why = `${keyFile} is gone, and ${cacheDirectory} has a drive that it opened`;
+  throw new HiveError("NotFound", "keys.gone", why);
 }
 
 export function wordsText(words: readonly string[]): string {

@@ -5,7 +5,8 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:fs";
 import { renameSync, writeSync } from "node:fs";
 import { ReadStream } from "node:tty";
-import { HiveError } from "../../base/errors.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import { folderFault } from "../../base/machine/directories.ts";
 import { systemRandom } from "../../base/random.ts";
 import { type Secrets, encodeKeyFile, keyFileNeedsPassphrase, openKeyFile } from "../../hive.ts";
 import type { Home } from "./home.ts";
@@ -43,13 +44,26 @@ export async function readKeys(
   home: Home,
   givePassphrase: () => Promise<Buffer>,
 ): Promise<Secrets> {
-  const bytes = readFileSync(home.keyFile);
-  const passphrase = keyFileNeedsPassphrase(bytes) ? await givePassphrase() : undefined;
-  return openKeyFile(bytes, passphrase);
+  const isSealed = needsPassphrase(home);
+  const passphrase = isSealed ? await givePassphrase() : undefined;
+  return openKeyFile(bytesOf(home), passphrase);
 }
 
 export function needsPassphrase(home: Home): boolean {
-  return keyFileNeedsPassphrase(readFileSync(home.keyFile));
+  try {
+    return keyFileNeedsPassphrase(bytesOf(home));
+  } catch (cause) {
+    if (!isFault(cause, "Corrupt")) throw cause;
+    throw new HiveError("Corrupt", cause.op, `${home.keyFile}: ${cause.subject}`, { cause });
+  }
+}
+
+function bytesOf({ keyFile }: Home): Buffer {
+  try {
+    return readFileSync(keyFile);
+  } catch (cause) {
+    throw folderFault(cause, "keys.read", keyFile);
+  }
 }
 
 /** From the descriptor when one is named, else from the terminal without echo. */
