@@ -1,4 +1,4 @@
-/* The hashes of a shard's Merkle tree (RFC 6962, section 2.1), as src/crypt/merkle.ts describes it:
+/* The hashes of a shard's Merkle tree (RFC 6962, section 2.1), as src/crypt/blocks/merkle.ts describes it:
  * its rows laid end to end, the leaves' first and the root last. */
 #ifndef HIVE_MERKLE_H
 #define HIVE_MERKLE_H

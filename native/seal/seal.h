@@ -1,4 +1,4 @@
-/* Chunks sealed and opened as src/crypt/aead.ts and src/crypt/keys.ts say it, byte for byte; many
+/* Chunks sealed and opened as src/crypt/ciphers/aead.ts and src/crypt/ciphers/keys.ts say it, byte for byte; many
  * in one call, so that their hashes share the CPU. Nothing here allocates but a cipher context. */
 #ifndef HIVE_SEAL_H
 #define HIVE_SEAL_H
@@ -16,7 +16,7 @@ enum {
   SEAL_OVERHEAD = SEAL_HEADER + SEAL_TAG,
 };
 
-/* As in src/crypt/suite.ts. */
+/* As in src/crypt/ciphers/suite.ts. */
 typedef enum { SUITE_AES_256_GCM = 1, SUITE_CHACHA20_POLY1305 = 2 } seal_suite;
 
 typedef struct {

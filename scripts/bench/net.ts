@@ -13,8 +13,8 @@ import { KiB, MiB } from "../../src/base/bytes.ts";
 import type { PeerId, ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { ShardHost } from "../../src/base/network.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { parseSegmentRecord, signReceipt } from "../../src/crypt/records.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
+import { parseSegmentRecord, signReceipt } from "../../src/crypt/records/records.ts";
 import { TestDrive, type TestNode, openTestNode } from "../../test/support/peer-nodes.ts";
 
 export interface NetFigures {

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { RangeStatement } from "../../src/base/records.ts";
 import { openKeyValue } from "../../src/cache/index/key-value.ts";
-import { parseRange } from "../../src/crypt/range.ts";
+import { parseRange } from "../../src/crypt/records/range.ts";
 import { circlesOf } from "../../src/places/countries.ts";
 import { greatCircleKm } from "../../src/places/geometry.ts";
 import { type Voice, verdictOf } from "../../src/places/verdict.ts";

@@ -1,7 +1,8 @@
 /**
  * The one packing for what Hive alone reads on its own disk: pages, journal records, index values.
- * (What peers send each other is DAG-CBOR, see crypt/records.ts.) Integers are little-endian or
- * unsigned LEB128 varints below 2^53; every reader checks its bounds and fails as Corrupt.
+ * (What peers send each other is DAG-CBOR, see crypt/records/records.ts.) Integers are
+ * little-endian or unsigned LEB128 varints below 2^53; every reader checks its bounds and fails as
+ * Corrupt.
  */
 import { HiveError, assert } from "./errors.ts";
 

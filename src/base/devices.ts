@@ -1,9 +1,9 @@
 /**
  * Which devices a drive has, and what they say to each other directly: how a new one is let in
- * (`crypt/pairing.ts`), who was shut out (`crypt/device-roll.ts`), and, while those of one drive
- * are connected, that there is a newer root, and blocks of it that peers may not have yet. That is
- * quicker than by way of the peers, and takes nothing from what must hold there: what came so
- * counts as kept by nobody else.
+ * (`crypt/devices/pairing.ts`), who was shut out (`crypt/drive/device-roll.ts`), and, while those
+ * of one drive are connected, that there is a newer root, and blocks of it that peers may not have
+ * yet. That is quicker than by way of the peers, and takes nothing from what must hold there: what
+ * came so counts as kept by nobody else.
  */
 import type { ActHost, ActNetwork } from "./acts.ts";
 import type { Cid, OwnerId, PeerId } from "./ids.ts";

@@ -1,7 +1,7 @@
 /**
  * What the members of a placement group say to each other while its owner is away, as typed values,
- * and the ports over which they say it. `crypt/guard-records.ts` signs and checks them; what they
- * are good for is told in guard/log.ts.
+ * and the ports over which they say it. `crypt/records/guard-records.ts` signs and checks them;
+ * what they are good for is told in guard/log.ts.
  */
 import type { ActHost, ActNetwork } from "./acts.ts";
 import type { BaseId, EntryId, GroupId, OwnerId, PeerId } from "./ids.ts";

@@ -1,8 +1,8 @@
 /**
- * The signed records that peers exchange, as typed values. `crypt/records.ts` encodes, signs,
- * parses and verifies them (DAG-CBOR, Ed25519); whoever holds one of these types holds a record
- * whose signature and limits were checked. `bytes` is the record as it was signed, to pass on; `by`
- * is the device that signed it in its owner's stead, where it has not the owner's key.
+ * The signed records that peers exchange, as typed values. `crypt/records/records.ts` encodes,
+ * signs, parses and verifies them (DAG-CBOR, Ed25519); whoever holds one of these types holds a
+ * record whose signature and limits were checked. `bytes` is the record as it was signed, to pass
+ * on; `by` is the device that signed it in its owner's stead, where it has not the owner's key.
  */
 import type { Cid, GroupId, OwnerId, PeerId, SegmentId, ShardId } from "./ids.ts";
 

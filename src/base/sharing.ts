@@ -1,7 +1,7 @@
 /**
  * What one person gives another to read: the records that stand for it, as typed values, and the
- * ports over which they go. `crypt/share-records.ts` signs and checks them, holders keep them
- * (`vault/shares.ts`), and `sharing/` makes and uses them.
+ * ports over which they go. `crypt/records/share-records.ts` signs and checks them, holders keep
+ * them (`vault/shares.ts`), and `sharing/` makes and uses them.
  */
 import type { ActHost, ActNetwork } from "./acts.ts";
 import type { GroupId, Ino, Name, OwnerId, PeerId, PersonId, ShareId } from "./ids.ts";

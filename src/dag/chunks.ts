@@ -2,8 +2,8 @@
  * A chunk of a file as a sealed block, and the link that names and opens it. No I/O. For parts of
  * a chunk see leaves.ts.
  *
- * The key comes from the secret and the plaintext (crypt/keys.ts): the same chunk sealed again
- * makes the same block, so a flush repeated after a crash costs nothing and copies are free.
+ * The key comes from the secret and the plaintext (crypt/ciphers/keys.ts): the same chunk sealed
+ * again makes the same block, so a flush repeated after a crash costs nothing and copies are free.
  *
  *   link    varint length of the plaintext | 32 bytes SHA-256 of the block | 32 bytes key
  *   block   sealOnce(key, plaintext and zeros up to a step of sizes.ts)
@@ -16,7 +16,7 @@ import { Reader, Writer } from "../base/bytes.ts";
 import { HiveError, assert } from "../base/errors.ts";
 import { type Cid, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { type LeafTags, type NamedChunk, chunkSealer } from "../crypt/chunk-seal.ts";
+import { type LeafTags, type NamedChunk, chunkSealer } from "../crypt/blocks/chunk-seal.ts";
 import { blockSizes, padded } from "./sizes.ts";
 
 const keyBytes = 32;
@@ -85,7 +85,7 @@ export function openChunk(
   return { plain: plain.subarray(0, link.lengthBytes), tags };
 }
 
-export { reuseSealed } from "../crypt/chunk-seal.ts";
+export { reuseSealed } from "../crypt/blocks/chunk-seal.ts";
 
 /** In the place of a link whose block nobody has. */
 export function lostLink(lengthBytes: number): ChunkLink {

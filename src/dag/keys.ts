@@ -5,8 +5,8 @@
 import type { PolicySlot } from "../base/blocks.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
-import { openRecord, sealRecord } from "../crypt/aead.ts";
-import { deriveKey } from "../crypt/keys.ts";
+import { openRecord, sealRecord } from "../crypt/ciphers/aead.ts";
+import { deriveKey } from "../crypt/ciphers/keys.ts";
 import type { Era } from "./eras.ts";
 
 /**

@@ -4,8 +4,8 @@
  * whole. No I/O.
  */
 import type { ByteRange } from "../base/filesystem.ts";
-import { sealOnceHeaderBytes } from "../crypt/aead.ts";
-import { chunkSealer, leafBytes, leafTagBytes } from "../crypt/chunk-seal.ts";
+import { chunkSealer, leafBytes, leafTagBytes } from "../crypt/blocks/chunk-seal.ts";
+import { sealOnceHeaderBytes } from "../crypt/ciphers/aead.ts";
 
 /** Some leaves of a chunk, side by side. */
 export interface Leaves {

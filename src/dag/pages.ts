@@ -17,8 +17,8 @@ import { HiveError, assert } from "../base/errors.ts";
 import { type Cid, cidOf, parseCid } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
-import { openRecord, sealRecord } from "../crypt/aead.ts";
-import { deriveKey } from "../crypt/keys.ts";
+import { openRecord, sealRecord } from "../crypt/ciphers/aead.ts";
+import { deriveKey } from "../crypt/ciphers/keys.ts";
 import { blockSizes, padded } from "./sizes.ts";
 
 const version = 1;

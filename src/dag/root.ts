@@ -15,7 +15,7 @@ import { assert } from "../base/errors.ts";
 import { type Ino, parseIno, rootIno } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
-import { openRecord, sealRecord } from "../crypt/aead.ts";
+import { openRecord, sealRecord } from "../crypt/ciphers/aead.ts";
 import { type ChunkLink, readLink, writeLink } from "./chunks.ts";
 import { type TableValue } from "./entries.ts";
 import { type Eras, firstEra, readEras, writeEras } from "./eras.ts";

@@ -6,7 +6,7 @@
  */
 import { Reader, Writer } from "../base/bytes.ts";
 import { parseBaseId } from "../base/ids.ts";
-import { parseReplacement } from "../crypt/guard-records.ts";
+import { parseReplacement } from "../crypt/records/guard-records.ts";
 import type { Ballot } from "./voter.ts";
 
 const version = 1;

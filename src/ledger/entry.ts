@@ -2,7 +2,7 @@
  * An entry of a ledger: one peer's word, against its own interest, of all that another has done for
  * it, and the other's signature under it. Nobody writes down what he has done himself.
  *
- *   admission   a record (crypt/envelope.ts) of kind "admission", signed by the client:
+ *   admission   a record (crypt/signed/envelope.ts) of kind "admission", signed by the client:
  *               server client book number last at kept watched repaired sent
  *   acceptance  Ed25519 of "hive/acceptance/1" || 0x00 || the admission's bytes, by the server
  *   entry       DAG-CBOR [admission, acceptance]
@@ -14,12 +14,12 @@
 import { HiveError } from "../base/errors.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { decodePlain, encodePlain } from "../crypt/cbor.ts";
-import { isSignedBy, signatureBytes } from "../crypt/ed25519.ts";
-import { type RecordShape, parseRecord, signRecord } from "../crypt/envelope.ts";
-import { type PeerKeys, publicKeyOfPeer } from "../crypt/peer-key.ts";
-import { peerIn } from "../crypt/record-fields.ts";
-import { digestBytes, sha256 } from "../crypt/sha256.ts";
+import { isSignedBy, signatureBytes } from "../crypt/ciphers/ed25519.ts";
+import { type PeerKeys, publicKeyOfPeer } from "../crypt/ciphers/peer-key.ts";
+import { digestBytes, sha256 } from "../crypt/ciphers/sha256.ts";
+import { decodePlain, encodePlain } from "../crypt/signed/cbor.ts";
+import { type RecordShape, parseRecord, signRecord } from "../crypt/signed/envelope.ts";
+import { peerIn } from "../crypt/signed/record-fields.ts";
 
 type PeerSigner = Pick<PeerKeys, "peer" | "sign">;
 

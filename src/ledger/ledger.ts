@@ -9,14 +9,14 @@
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
-import type { LedgerHost, LedgerNetwork, Lender, Lodgers, ServiceTally } from "../base/ledger.ts";
 import { knownPeer } from "../base/known-peers.ts";
+import type { LedgerHost, LedgerNetwork, Lender, Lodgers, ServiceTally } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
 import type { LedgerView, OwedStatus } from "../base/views/peers.ts";
-import type { PeerKeys } from "../crypt/peer-key.ts";
+import type { PeerKeys } from "../crypt/ciphers/peer-key.ts";
 import { Bank, type BankOptions } from "./bank.ts";
 import { LedgerBooks } from "./books.ts";
 import { Devices } from "./devices.ts";

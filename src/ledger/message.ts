@@ -12,7 +12,7 @@
 import { HiveError } from "../base/errors.ts";
 import { type SegmentId, bytesOfId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { Fields, type Plain, decodePlain, encodePlain } from "../crypt/cbor.ts";
+import { Fields, type Plain, decodePlain, encodePlain } from "../crypt/signed/cbor.ts";
 import { type Admission, type Entry, type Fraud } from "./entry.ts";
 import { parseAdmission, parseEntry, parseFraud } from "./entry.ts";
 

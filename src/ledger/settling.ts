@@ -15,7 +15,7 @@ import { type Log, describe } from "../base/log.ts";
 import type { Requester } from "../base/network.ts";
 import type { Step } from "../base/step.ts";
 import { Turnstile } from "../base/turnstile.ts";
-import type { PeerKeys } from "../crypt/peer-key.ts";
+import type { PeerKeys } from "../crypt/ciphers/peer-key.ts";
 import type { Bank } from "./bank.ts";
 import { type LedgerBooks, dropPending, putPending } from "./books.ts";
 import { nextOf, replyTo } from "./chain.ts";

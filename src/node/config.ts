@@ -22,7 +22,7 @@ export interface NodeNeeds {
   /** Is told what the folders of others are now, where there is somebody to show them to. */
   readonly roots?: SharedRoots;
   readonly merger?: RootMerger;
-  /** Is told that the drive is in a new epoch (crypt/epochs.ts). */
+  /** Is told that the drive is in a new epoch (crypt/drive/epochs.ts). */
   readonly onEpoch?: () => Promise<void>;
   /** Looks which blocks of the store the books know, once they know again all that they can. */
   readonly recount?: () => Promise<void>;
@@ -41,7 +41,7 @@ export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   readonly directory: string;
   /** Absent on a node that only keeps shards for others, and on a device that was added. */
   readonly driveSeed: Uint8Array | undefined;
-  /** What a device was given that was added to a drive (crypt/added-device.ts). */
+  /** What a device was given that was added to a drive (crypt/devices/added-device.ts). */
   readonly device?: Uint8Array;
   readonly deviceName: string;
   readonly quotaBytes: number;

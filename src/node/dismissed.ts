@@ -1,13 +1,13 @@
 /**
  * Devices that act no more for a person who reads folders that are kept here, as she told it
- * (crypt/dismissals.ts). They are remembered in memory alone: what she dismisses is over by itself
- * within hours, and until then she tells it again now and then.
+ * (crypt/devices/dismissals.ts). They are remembered in memory alone: what she dismisses is over by
+ * itself within hours, and until then she tells it again now and then.
  */
 import { HiveError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Requester, ShardHost } from "../base/network.ts";
 import type { DeviceCertificate } from "../base/records.ts";
-import type { ToldDismissal } from "../crypt/dismissals.ts";
+import type { ToldDismissal } from "../crypt/devices/dismissals.ts";
 
 const { dismissedMax } = limits.sharing;
 

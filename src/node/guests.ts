@@ -15,7 +15,7 @@ import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { ReclaimReport, VerifyReport } from "../base/views/drive.ts";
 import { emptySource } from "../bridge/source.ts";
-import type { WriteRight } from "../crypt/write-right.ts";
+import type { WriteRight } from "../crypt/drive/write-right.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import type { Notices } from "../guard/notices.ts";
 import type { Ledger } from "../ledger/ledger.ts";

@@ -10,7 +10,7 @@ import { systemClock as clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { systemRandom as random } from "../base/random.ts";
 import { type OpenKeyValue, openKeyValue } from "../cache/cache.ts";
-import { type PeerKeys, peerKeysOf } from "../crypt/peer-key.ts";
+import { type PeerKeys, peerKeysOf } from "../crypt/ciphers/peer-key.ts";
 import { Notices } from "../guard/notices.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sharing } from "../sharing/sharing.ts";

@@ -8,7 +8,7 @@ import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { PeerKeys } from "../crypt/peer-key.ts";
+import type { PeerKeys } from "../crypt/ciphers/peer-key.ts";
 import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import type { GoneShard } from "../ledger/message.ts";
 import type { Peers } from "../peers/peers.ts";

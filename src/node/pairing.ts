@@ -1,7 +1,7 @@
 /**
  * Adding a device: the new one shows a code and waits for whoever knows it; one that has the
  * drive's seed looks among its peers for who shows the code that was typed, and gives it what it
- * needs. What they tell each other, and why it can be believed, is in crypt/pairing.ts.
+ * needs. What they tell each other, and why it can be believed, is in crypt/devices/pairing.ts.
  */
 import type { Clock } from "../base/clock.ts";
 import type { AddedView, DeviceAct, DeviceHost, DeviceNetwork } from "../base/devices.ts";
@@ -10,10 +10,10 @@ import type { OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { PeerNetwork, Requester } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
-import { addedDevice, encodeAddedDevice, parseAddedDevice } from "../crypt/added-device.ts";
-import { driveKeysOf } from "../crypt/drive.ts";
+import { addedDevice, encodeAddedDevice, parseAddedDevice } from "../crypt/devices/added-device.ts";
 import { type Pair, type PairingMessage, encodeAnswer, encodeBye, encodeGift, encodeHello, isProven,
-  makeCode, openAnswer, parsePairing, readCode } from "../crypt/pairing.ts";
+  makeCode, openAnswer, parsePairing, readCode } from "../crypt/devices/pairing.ts";
+import { driveKeysOf } from "../crypt/drive/drive.ts";
 
 const { codeMs, codeTriesMax, newcomerMs, newcomerAskMs, byeMs } = limits.devices;
 const none = Buffer.alloc(0);

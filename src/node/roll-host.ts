@@ -6,7 +6,7 @@ import type { DeviceHost, DeviceRoll } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import type { OwnerId } from "../base/ids.ts";
 import type { Requester } from "../base/network.ts";
-import { decodeRollAsk, hashOfRoll, isPreferred, parseRoll } from "../crypt/device-roll.ts";
+import { decodeRollAsk, hashOfRoll, isPreferred, parseRoll } from "../crypt/drive/device-roll.ts";
 import type { Rolls } from "../vault/rolls.ts";
 import type { Met } from "./ledger.ts";
 

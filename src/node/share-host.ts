@@ -4,8 +4,8 @@
  */
 import type { ShardHost } from "../base/network.ts";
 import type { ShareHost } from "../base/sharing.ts";
-import { dismissalIn } from "../crypt/dismissals.ts";
-import type { PersonKeys } from "../crypt/grants.ts";
+import { dismissalIn } from "../crypt/devices/dismissals.ts";
+import type { PersonKeys } from "../crypt/records/grants.ts";
 import type { Dismissed } from "./dismissed.ts";
 
 export function shareHost(

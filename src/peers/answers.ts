@@ -11,7 +11,7 @@ import { limits } from "../base/limits.ts";
 import type { Requester } from "../base/network.ts";
 import type { DeviceCertificate, Offer } from "../base/records.ts";
 import type { ShareHost } from "../base/sharing.ts";
-import { parseDeviceCertificate, parseOffer } from "../crypt/records.ts";
+import { parseDeviceCertificate, parseOffer } from "../crypt/records/records.ts";
 import type { Book } from "./acquaintance/book.ts";
 import type { Stranger } from "./answering/strangers.ts";
 import type { PeersNeeds } from "./peers.ts";

@@ -1,7 +1,7 @@
 /** Makes the libp2p node, its door and the hub between them; hub.ts does the rest. */
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { HiveError } from "../base/errors.ts";
-import { peerKeysOf } from "../crypt/peer-key.ts";
+import { peerKeysOf } from "../crypt/ciphers/peer-key.ts";
 import { Door } from "./answering/door.ts";
 import type { Meter } from "./asking/pipe.ts";
 import { dhtPart } from "./dht/dht-part.ts";

@@ -11,7 +11,7 @@ import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { type Log, describe } from "../base/log.ts";
 import type { RangeStatement } from "../base/records.ts";
-import { parseRange } from "../crypt/range.ts";
+import { parseRange } from "../crypt/records/range.ts";
 import type { Pending } from "./pending.ts";
 
 export interface StatementsNeeds {

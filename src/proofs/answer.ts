@@ -14,7 +14,7 @@ import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Challenge } from "../base/network.ts";
 import type { Maybe } from "../base/step.ts";
-import { merklePath, merkleTreeOf, rootFromPath } from "../crypt/merkle.ts";
+import { merklePath, merkleTreeOf, rootFromPath } from "../crypt/blocks/merkle.ts";
 import { checkChallenge, leafCountOf } from "./challenge.ts";
 
 const version = 1;

@@ -12,7 +12,7 @@ import { type GroupId, type PeerId, type SegmentId, parseCid, parseGroupId } fro
 import { parsePeerId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
-import { parseSegmentRecord } from "../crypt/records.ts";
+import { parseSegmentRecord } from "../crypt/records/records.ts";
 import type { LaidBlock } from "./segments/pack.ts";
 
 /** What is known of a segment, cheap enough to keep in memory for all of them. */

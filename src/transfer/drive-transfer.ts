@@ -8,7 +8,7 @@ import type { Cid, PeerId, SegmentId } from "../base/ids.ts";
 import type { StoreLife } from "../base/node.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views/drive.ts";
-import { parseHead } from "../crypt/records.ts";
+import { parseHead } from "../crypt/records/records.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import type { SegmentBooks } from "./books.ts";
 import type { Catalog } from "./catalog/catalog.ts";

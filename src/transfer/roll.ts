@@ -23,10 +23,10 @@ import { type Log, describe } from "../base/log.ts";
 import type { PeerNetwork } from "../base/network.ts";
 import { type Random, shuffled } from "../base/random.ts";
 import type { Step } from "../base/step.ts";
-import { encodeRollAsk, hashOfRoll, isPreferred, parseRoll } from "../crypt/device-roll.ts";
-import type { DriveKeys } from "../crypt/drive.ts";
-import { treeSecretOf } from "../crypt/epochs.ts";
-import { HeadKeys } from "../crypt/head-keys.ts";
+import { encodeRollAsk, hashOfRoll, isPreferred, parseRoll } from "../crypt/drive/device-roll.ts";
+import type { DriveKeys } from "../crypt/drive/drive.ts";
+import { treeSecretOf } from "../crypt/drive/epochs.ts";
+import { HeadKeys } from "../crypt/drive/head-keys.ts";
 
 const { rollAskMs, rollAskedMax, rollTellMs, removedMax, countMax } = limits.devices;
 

@@ -18,7 +18,7 @@ import type { Random } from "../base/random.ts";
 import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views/drive.ts";
-import type { DriveKeys } from "../crypt/drive.ts";
+import type { DriveKeys } from "../crypt/drive/drive.ts";
 import type { Coder } from "../erasure/erasure.ts";
 import type { Activity } from "../placement/policy-words.ts";
 import { type Policy, defaultPolicy } from "../placement/policy.ts";

@@ -8,7 +8,7 @@ import type { GroupId, OwnerId, SegmentId, ShardId, ShareId } from "../base/ids.
 import { parseGroupId, parseOwnerId, parseSegmentId, parseShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Head } from "../base/records.ts";
-import { parseHead } from "../crypt/records.ts";
+import { parseHead } from "../crypt/records/records.ts";
 import type { Grouped, Introduction, Place, StoredRecord, Totals, WordKind }
   from "./book-entries.ts";
 import { closedKey, goneKey, groupedPrefix, manifestKey, part, putHead, recordKey, shareKey,

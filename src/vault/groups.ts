@@ -8,7 +8,7 @@ import { HiveError } from "../base/errors.ts";
 import type { GroupId, OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Manifest } from "../base/records.ts";
-import { parseManifest, supersedes } from "../crypt/records.ts";
+import { parseManifest, supersedes } from "../crypt/records/records.ts";
 import { type GroupLog, type Standing, forkOf } from "../guard/log.ts";
 import { type Ballot, newcomersBallot } from "../guard/voter.ts";
 import type { Accounts } from "./accounts.ts";

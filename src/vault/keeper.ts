@@ -10,7 +10,7 @@ import { Gate } from "../base/gate.ts";
 import type { SegmentId, ShardId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Release, ReleasedShard } from "../base/records.ts";
-import { parseSegmentRecord, supersedes } from "../crypt/records.ts";
+import { parseSegmentRecord, supersedes } from "../crypt/records/records.ts";
 import { mayKeep } from "../guard/log.ts";
 import { seatOfShard } from "../placement/seats.ts";
 import type { Accounts } from "./accounts.ts";

@@ -8,7 +8,7 @@ import { type SegmentId, parseSegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
-import { parseSegmentRecord } from "../crypt/records.ts";
+import { parseSegmentRecord } from "../crypt/records/records.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { seatOfShard } from "../placement/seats.ts";
 import type { Place } from "./book-entries.ts";

@@ -6,7 +6,7 @@
 import type { KeyChange } from "../base/blocks.ts";
 import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { parseShare } from "../crypt/share-records.ts";
+import { parseShare } from "../crypt/records/share-records.ts";
 import { type Totals, noTotals, putGrouped, putPlace, putTotals } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 

@@ -9,7 +9,7 @@ import { Gate } from "../base/gate.ts";
 import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Manifest } from "../base/records.ts";
-import { parseShare } from "../crypt/share-records.ts";
+import { parseShare } from "../crypt/records/share-records.ts";
 import type { Accounts } from "./accounts.ts";
 import * as entries from "./book-entries.ts";
 import { type Introduction, type Totals, noTotals } from "./book-entries.ts";

@@ -12,7 +12,7 @@ import type { DeviceRoll } from "../base/devices.ts";
 import { HiveError } from "../base/errors.ts";
 import type { OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { isPreferred, parseRoll } from "../crypt/device-roll.ts";
+import { isPreferred, parseRoll } from "../crypt/drive/device-roll.ts";
 
 export interface RollsNeeds {
   /** The vault's own. */

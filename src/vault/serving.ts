@@ -15,10 +15,10 @@ import type { Log } from "../base/log.ts";
 import type { Challenge, OwnerRecords, Requester, ShardHost, StoreRequest }
   from "../base/network.ts";
 import type { Manifest } from "../base/records.ts";
-import { signDeletion } from "../crypt/deletions.ts";
-import { rootOf } from "../crypt/merkle.ts";
-import type { PeerKeys } from "../crypt/peer-key.ts";
-import { parseHead, parseManifest, parseRelease, signReceipt } from "../crypt/records.ts";
+import { rootOf } from "../crypt/blocks/merkle.ts";
+import type { PeerKeys } from "../crypt/ciphers/peer-key.ts";
+import { signDeletion } from "../crypt/records/deletions.ts";
+import { parseHead, parseManifest, parseRelease, signReceipt } from "../crypt/records/records.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
 import { answerChallenge, leavesOf } from "../proofs/answer.ts";
 import { checkChallenge } from "../proofs/challenge.ts";

@@ -10,7 +10,7 @@ import type { OwnerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Requester } from "../base/network.ts";
 import type { Share, ShareAct, ShareHost } from "../base/sharing.ts";
-import { decodeShareAsk, decodeShareWrite, parseShare } from "../crypt/share-records.ts";
+import { decodeShareAsk, decodeShareWrite, parseShare } from "../crypt/records/share-records.ts";
 import type { Books } from "./books.ts";
 import type { WordKeeper } from "./word-keeper.ts";
 

@@ -8,7 +8,7 @@ import type { OwnerId, PeerId, SegmentId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { Requester } from "../base/network.ts";
 import type { Head, Manifest, SegmentRecord } from "../base/records.ts";
-import { parseHead, parseSegmentRecord, supersedes } from "../crypt/records.ts";
+import { parseHead, parseSegmentRecord, supersedes } from "../crypt/records/records.ts";
 import { type Standing, seatsOf, standingOf } from "../guard/log.ts";
 import type { GroupName, Word } from "../guard/messages.ts";
 import { type Ballot, never } from "../guard/voter.ts";

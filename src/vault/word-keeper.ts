@@ -9,7 +9,7 @@ import type { OwnerId, ShareId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Head, Manifest } from "../base/records.ts";
 import type { Share } from "../base/sharing.ts";
-import { parseShare } from "../crypt/share-records.ts";
+import { parseShare } from "../crypt/records/share-records.ts";
 import type { Standing } from "../guard/log.ts";
 import type { Ballot } from "../guard/voter.ts";
 import type { Accounts } from "./accounts.ts";

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { acceptAdmission, beforeFirst, parseEntry, signAdmission } from "../../src/ledger/entry.ts";
 import { encodeQuestion, parseQuestion } from "../../src/ledger/message.ts";
 import { type Debt, coveredBeside, withinReach } from "../../src/ledger/standing.ts";

@@ -13,7 +13,7 @@ import type { Ino } from "../../src/base/ids.ts";
 import { silentLog as log } from "../../src/base/log.ts";
 import { systemRandom as random } from "../../src/base/random.ts";
 import { openCache } from "../../src/cache/cache.ts";
-import { chunkSealer } from "../../src/crypt/chunk-seal.ts";
+import { chunkSealer } from "../../src/crypt/blocks/chunk-seal.ts";
 import { openChunk, sealChunks } from "../../src/dag/chunks.ts";
 import { openJournal, sealJournal, treeKeys } from "../../src/dag/keys.ts";
 import { encodeChanges } from "../../src/tree/state/journal.ts";

@@ -3,9 +3,9 @@
  * node runs it, and so may the simulator.
  */
 import type { Test } from "tap";
-import type { PeerNetwork } from "../../src/base/network.ts";
 import type { PeerId } from "../../src/base/ids.ts";
-import { signHead, signRelease } from "../../src/crypt/records.ts";
+import type { PeerNetwork } from "../../src/base/network.ts";
+import { signHead, signRelease } from "../../src/crypt/records/records.ts";
 import { verifyAnswer } from "../../src/proofs/answer.ts";
 import { makeChallenge } from "../../src/proofs/challenge.ts";
 import { faultOf } from "../support/faults.ts";

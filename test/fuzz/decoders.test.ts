@@ -11,26 +11,26 @@ import type { Cid, GroupId, Ino, OwnerId, SegmentId, ShardId, ShareId } from "..
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
+import { merkleTreeOf } from "../../src/crypt/blocks/merkle.ts";
+import { rootOf } from "../../src/crypt/blocks/merkle.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { addedDevice, encodeAddedDevice, keysOfAdded, parseAddedDevice }
-  from "../../src/crypt/added-device.ts";
-import { signDeletion } from "../../src/crypt/deletions.ts";
-import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/device-roll.ts";
-import { dismissalIn, encodeDismissal, signDismissal } from "../../src/crypt/dismissals.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
-import { merkleTreeOf } from "../../src/crypt/merkle.ts";
-import { rootOf } from "../../src/crypt/merkle.ts";
+  from "../../src/crypt/devices/added-device.ts";
+import { dismissalIn, encodeDismissal, signDismissal } from "../../src/crypt/devices/dismissals.ts";
 import { encodeAnswer as encodePaired, encodeGift, encodeHello as encodePairing, makeCode,
-  openAnswer, parsePairing, readCode } from "../../src/crypt/pairing.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { parseReading, signReading } from "../../src/crypt/readings.ts";
+  openAnswer, parsePairing, readCode } from "../../src/crypt/devices/pairing.ts";
+import { decodeRollAsk, encodeRollAsk, parseRoll } from "../../src/crypt/drive/device-roll.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { writeRightOf } from "../../src/crypt/drive/write-right.ts";
+import { signDeletion } from "../../src/crypt/records/deletions.ts";
+import { personKeysOf } from "../../src/crypt/records/grants.ts";
+import { parseReading, signReading } from "../../src/crypt/records/readings.ts";
 import { signDeviceCertificate, signHead, signManifest, signOffer, signReceipt, signRelease }
-  from "../../src/crypt/records.ts";
-import { signSegmentRecord } from "../../src/crypt/records.ts";
+  from "../../src/crypt/records/records.ts";
+import { signSegmentRecord } from "../../src/crypt/records/records.ts";
 import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, parseGrant,
   parseShare }
-  from "../../src/crypt/share-records.ts";
-import { writeRightOf } from "../../src/crypt/write-right.ts";
+  from "../../src/crypt/records/share-records.ts";
 import { baseOf } from "../../src/guard/log.ts";
 import { decodeLog, decodeName, decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk,
   decodeWord, encodeLog, encodeName, encodeNotice, encodePledgeAsk, encodePledged, encodeVoteAsk,

@@ -5,7 +5,7 @@
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { dhtPart } from "../../src/peers/dht/dht-part.ts";
 import { Remembered } from "../../src/peers/libp2p/memory.ts";
 import { type Node, type NodeOptions, openNode } from "../../src/peers/libp2p/node.ts";

@@ -1,7 +1,7 @@
 /** Peers that sign for each other what never was, and one that signs two things at one place. */
 import type { PeerId } from "../../src/base/ids.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { replyTo } from "../../src/ledger/chain.ts";
 import { acceptAdmission, beforeFirst, hashOf, parseFraud, signAdmission }
   from "../../src/ledger/entry.ts";

@@ -3,14 +3,14 @@
  * judges them is src/guard and a real vault. Whatever a majority of honest voters sees at once is
  * found at once.
  */
-import { seededRandom, shuffled } from "../../src/base/random.ts";
 import { isFault } from "../../src/base/errors.ts";
 import type { Accepted, Replacement } from "../../src/base/guard.ts";
 import type { PeerId, SegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Requester } from "../../src/base/network.ts";
-import { signVote } from "../../src/crypt/guard-records.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import { seededRandom, shuffled } from "../../src/base/random.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
+import { signVote } from "../../src/crypt/records/guard-records.ts";
 import { bestFor, isRightful, substituteFor } from "../../src/guard/draw.ts";
 import { dutyOf } from "../../src/guard/lease.ts";
 import { baseOf, forkOf, perjurersOf, quorumOf, seatsOf } from "../../src/guard/log.ts";

@@ -2,7 +2,7 @@
 import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import type { PeerId } from "../../src/base/ids.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
 import { shardProtocol } from "../../src/peers/asking/link.ts";
 import type { Node } from "../../src/peers/libp2p/node.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/wire/frame.ts";

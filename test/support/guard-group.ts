@@ -1,13 +1,13 @@
 /** A group whose members all have keys: what they sign, rightly or not, is really signed. */
 import type { Accepted, Pledge, Replacement, Vote } from "../../src/base/guard.ts";
 import type { PeerId } from "../../src/base/ids.ts";
+import type { KnownPeer } from "../../src/base/network.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
-import type { KnownPeer } from "../../src/base/network.ts";
-import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
-import { signPledge, signReplacement, signVote } from "../../src/crypt/guard-records.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { signManifest, signOffer } from "../../src/crypt/records.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { signPledge, signReplacement, signVote } from "../../src/crypt/records/guard-records.ts";
+import { signManifest, signOffer } from "../../src/crypt/records/records.ts";
 import { leaderOf } from "../../src/guard/lease.ts";
 import { type Standing, baseOf, quorumOf, seatsOf } from "../../src/guard/log.ts";
 import { draft } from "../../src/guard/propose.ts";

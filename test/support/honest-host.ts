@@ -5,10 +5,10 @@ import type { OwnerId, PeerId, SegmentId, ShardId } from "../../src/base/ids.ts"
 import type { Challenge, OwnerRecords, Requester } from "../../src/base/network.ts";
 import type { ShardHost, StoreRequest } from "../../src/base/network.ts";
 import type { Head, Manifest, SegmentRecord } from "../../src/base/records.ts";
-import { shardIdOf } from "../../src/crypt/merkle.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { parseHead, parseManifest, parseRelease } from "../../src/crypt/records.ts";
-import { parseSegmentRecord, signReceipt } from "../../src/crypt/records.ts";
+import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
+import { parseHead, parseManifest, parseRelease } from "../../src/crypt/records/records.ts";
+import { parseSegmentRecord, signReceipt } from "../../src/crypt/records/records.ts";
 import { memberOfShard } from "../../src/placement/seats.ts";
 import { answerChallenge, leavesOf } from "../../src/proofs/answer.ts";
 import { isRace, runRace } from "../../src/proofs/race.ts";

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import type { Random } from "../../src/base/random.ts";
 import type { Grant } from "../../src/base/sharing.ts";
-import { type PersonKeys, personKeysOf } from "../../src/crypt/grants.ts";
-import { parseGrant } from "../../src/crypt/share-records.ts";
+import { type PersonKeys, personKeysOf } from "../../src/crypt/records/grants.ts";
+import { parseGrant } from "../../src/crypt/records/share-records.ts";
 import { ShareMaker } from "./share-maker.ts";
 
 interface Written {

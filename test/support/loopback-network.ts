@@ -10,10 +10,10 @@ import type { OwnerId, PeerId } from "../../src/base/ids.ts";
 import type { CallOptions, KnownPeer, PeerNetwork, RecordOptions } from "../../src/base/network.ts";
 import type { Requester, ShardHost } from "../../src/base/network.ts";
 import type { Head, Manifest, Offer } from "../../src/base/records.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { parseHead, parseManifest, parseReceipt, signOffer } from "../../src/crypt/records.ts";
-import { parseSegmentRecord } from "../../src/crypt/records.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
+import { parseHead, parseManifest, parseReceipt, signOffer } from "../../src/crypt/records/records.ts";
+import { parseSegmentRecord } from "../../src/crypt/records/records.ts";
 
 export type Mood =
   | { readonly is: "honest" }

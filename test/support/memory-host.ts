@@ -1,15 +1,15 @@
 /** A small honest ShardHost and a KeyValue, both in memory: what `vault` and `cache` are on disk. */
 import type { KeyChange, KeyValue } from "../../src/base/blocks.ts";
-import { signDeletion } from "../../src/crypt/deletions.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import type { ByteRange } from "../../src/base/filesystem.ts";
 import type { OwnerId, SegmentId, ShardId } from "../../src/base/ids.ts";
 import type { Challenge, Requester, ShardHost, StoreRequest } from "../../src/base/network.ts";
 import type { Head, Manifest, SegmentRecord } from "../../src/base/records.ts";
-import { shardIdOf } from "../../src/crypt/merkle.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { parseHead, parseManifest, parseRelease } from "../../src/crypt/records.ts";
-import { parseSegmentRecord, signReceipt } from "../../src/crypt/records.ts";
+import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
+import { signDeletion } from "../../src/crypt/records/deletions.ts";
+import { parseHead, parseManifest, parseRelease } from "../../src/crypt/records/records.ts";
+import { parseSegmentRecord, signReceipt } from "../../src/crypt/records/records.ts";
 import { answerChallenge, leavesOf } from "../../src/proofs/answer.ts";
 
 interface Kept {

@@ -4,10 +4,10 @@
  * a network key in hex.
  */
 import { createInterface } from "node:readline";
-import type { PeerId, ShardId } from "../../src/base/ids.ts";
 import { isFault } from "../../src/base/errors.ts";
+import type { PeerId, ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { TestDrive, openTestNode } from "./peer-nodes.ts";
 
 const [address = "", relay = "off", name = "peer"] = process.argv.slice(2);

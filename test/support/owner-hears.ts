@@ -6,7 +6,7 @@ import type { PeerId, ShareId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { PeerNetwork } from "../../src/base/network.ts";
 import type { Share, ShareNetwork } from "../../src/base/sharing.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { folderTie } from "../../src/sharing/given/given-ties.ts";
 import type { GivenGuest } from "../../src/sharing/given/given.ts";
 import { GuestDevices } from "../../src/sharing/guests/guest-devices.ts";

@@ -8,7 +8,7 @@ import type { OwnerId, PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { PeerNetwork } from "../../src/base/network.ts";
 import type { GuestRoot, Share, ShareNetwork } from "../../src/base/sharing.ts";
-import { decodeShareAsk } from "../../src/crypt/share-records.ts";
+import { decodeShareAsk } from "../../src/crypt/records/share-records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import type { GivenGuest } from "../../src/sharing/given/given.ts";
 import { GuestHeads } from "../../src/sharing/guests/guest-heads.ts";

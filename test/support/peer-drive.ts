@@ -1,16 +1,16 @@
 /** A drive whose holders are real peers on loopback, each of which can be made slow to answer. */
 import { systemClock } from "../../src/base/clock.ts";
 import { HiveError } from "../../src/base/errors.ts";
+import type { ByteRange } from "../../src/base/filesystem.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
+import type { ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { seededRandom } from "../../src/base/random.ts";
-import { openCoder } from "../../src/erasure/erasure.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
-import type { ByteRange } from "../../src/base/filesystem.ts";
-import type { ShardId } from "../../src/base/ids.ts";
 import type { Requester } from "../../src/base/network.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
+import { openCoder } from "../../src/erasure/erasure.ts";
+import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
 import { MemoryHost } from "./memory-host.ts";
 import { TestDrive, type TestNode, openTestNode } from "./peer-nodes.ts";
 import { MemoryBooks, MemorySource } from "./transfer-world.ts";

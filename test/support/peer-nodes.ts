@@ -6,11 +6,11 @@ import { type Log, silentLog } from "../../src/base/log.ts";
 import type { ShardHost } from "../../src/base/network.ts";
 import { type Random, seededRandom, systemRandom } from "../../src/base/random.ts";
 import { type DeviceCertificate, erasureClasses } from "../../src/base/records.ts";
-import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
-import { shardIdOf } from "../../src/crypt/merkle.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import { signDeviceCertificate, signManifest, signSegmentRecord }
-  from "../../src/crypt/records.ts";
+  from "../../src/crypt/records/records.ts";
 import { openPeers } from "../../src/peers/open.ts";
 import type { Peers, PeersNeeds, PeersOptions } from "../../src/peers/peers.ts";
 import { MemoryHost, MemoryKeyValue } from "./memory-host.ts";

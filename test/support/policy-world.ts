@@ -1,9 +1,9 @@
 /** A drive over real vaults, whose peers are in countries that a test can change. */
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
-import { silentLog } from "../../src/base/log.ts";
 import type { PeerId } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
 import type { Manifest } from "../../src/base/records.ts";
-import { signOffer } from "../../src/crypt/records.ts";
+import { signOffer } from "../../src/crypt/records/records.ts";
 import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
 import { type SegmentState, memberOf } from "../../src/transfer/books.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";

@@ -1,5 +1,6 @@
 /** Every parser of signed records, by the name that the vectors give its kind. */
-import { parseDeletion } from "../../src/crypt/deletions.ts";
+import { parseDeletion } from "../../src/crypt/records/deletions.ts";
+import { parsePledge, parseReplacement, parseVote } from "../../src/crypt/records/guard-records.ts";
 import {
   parseDeviceCertificate,
   parseHead,
@@ -8,9 +9,8 @@ import {
   parseReceipt,
   parseRelease,
   parseSegmentRecord,
-} from "../../src/crypt/records.ts";
-import { parseGrant, parseShare } from "../../src/crypt/share-records.ts";
-import { parsePledge, parseReplacement, parseVote } from "../../src/crypt/guard-records.ts";
+} from "../../src/crypt/records/records.ts";
+import { parseGrant, parseShare } from "../../src/crypt/records/share-records.ts";
 
 export const parsers: Readonly<Record<string, (bytes: Uint8Array) => { readonly bytes: Uint8Array }>> = {
   offer: parseOffer,

@@ -2,8 +2,8 @@
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { asBuffer } from "../../src/base/bytes.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { openKeyFile } from "../../src/crypt/keyfile.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { openKeyFile } from "../../src/crypt/drive/keyfile.ts";
 import type { Machine } from "./cli.ts";
 
 /** The one file that holds the seeds: a search that does not find them there finds nothing. */

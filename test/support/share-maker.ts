@@ -5,11 +5,11 @@ import { parseShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Random } from "../../src/base/random.ts";
 import type { Grant, Share } from "../../src/base/sharing.ts";
-import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
-import { type PersonKeys, personKeysOf, sealGrant } from "../../src/crypt/grants.ts";
+import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { type FolderRight, type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/drive/write-right.ts";
+import { type PersonKeys, personKeysOf, sealGrant } from "../../src/crypt/records/grants.ts";
 import { inboxIdOf, readerKeyOf, signGrant, signShare, verifiersIdOf, wrapKey }
-  from "../../src/crypt/share-records.ts";
-import { type FolderRight, type WriteRight, writeRightOf, writeSecretOf } from "../../src/crypt/write-right.ts";
+  from "../../src/crypt/records/share-records.ts";
 import { type InboxEntry, encodeInbox } from "../../src/sharing/records/inbox-payload.ts";
 import { type SharePayload, encodeSharePayload, sealPayload } from "../../src/sharing/records/payload.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";

@@ -11,9 +11,9 @@ import type { CallOptions, KnownPeer, PeerNetwork, Requester, ShardHost }
   from "../../src/base/network.ts";
 import type { Offer } from "../../src/base/records.ts";
 import type { ShareHost, ShareNetwork } from "../../src/base/sharing.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
 import { parseHead, parseManifest, parseReceipt, parseSegmentRecord, signOffer }
-  from "../../src/crypt/records.ts";
+  from "../../src/crypt/records/records.ts";
 
 export interface TownMember {
   readonly keys: PeerKeys;

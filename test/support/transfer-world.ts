@@ -10,15 +10,15 @@ import { type Cid, cidOf } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { ShardHost } from "../../src/base/network.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
+import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { type Transfer, type TransferOptions } from "../../src/transfer/transfer.ts";
 import { openTransfer } from "../../src/transfer/transfer.ts";
 import { openVault } from "../../src/vault/vault.ts";
-import { LoopbackNetwork, type LoopbackPeer, loopbackKeys } from "./loopback-network.ts";
 import { HonestHost } from "./honest-host.ts";
+import { LoopbackNetwork, type LoopbackPeer, loopbackKeys } from "./loopback-network.ts";
 
 /** Survives what reopens transfer; `crashAfter` counts down to a write that never happens. */
 export class MemoryBooks implements KeyValue {

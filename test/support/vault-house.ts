@@ -6,7 +6,7 @@ import type { KeyValue } from "../../src/base/blocks.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { openKeyValue } from "../../src/cache/index/key-value.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
 import type { Neighbourhood } from "../../src/vault/seat-policy.ts";
 import { type Vault, openVault } from "../../src/vault/vault.ts";
 

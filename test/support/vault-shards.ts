@@ -1,15 +1,15 @@
 /** What the vaults of a local swarm keep, as the files on their disks say, and whose it is. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { Reader } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { openCache, openKeyValue } from "../../src/cache/cache.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { parseSegmentRecord } from "../../src/crypt/records.ts";
-import { seedOfWords } from "../../src/crypt/words.ts";
-import { Reader } from "../../src/base/bytes.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { seedOfWords } from "../../src/crypt/drive/words.ts";
+import { parseSegmentRecord } from "../../src/crypt/records/records.ts";
 import { openTree } from "../../src/tree/tree.ts";
 import type { Machine } from "./cli.ts";
 

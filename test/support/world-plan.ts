@@ -8,8 +8,8 @@ import { createRequire } from "node:module";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
 import { type Point, greatCircleKm } from "../../src/places/geometry.ts";
 import { placeIn } from "./made-up-earth.ts";
 

@@ -4,7 +4,7 @@ import { openAgent } from "../../src/agent/agent.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { signOffer } from "../../src/crypt/records.ts";
+import { signOffer } from "../../src/crypt/records/records.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { policyOf } from "../support/policies.ts";
 import { type PolicyWorld, fewestLiving, makePolicyWorld, settle }

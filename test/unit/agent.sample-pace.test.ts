@@ -8,7 +8,7 @@ import type { SampleProved, ServiceTally } from "../../src/base/ledger.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { signOffer } from "../../src/crypt/records.ts";
+import { signOffer } from "../../src/crypt/records/records.ts";
 import { answerBytesMax } from "../../src/proofs/answer.ts";
 import type { Outcome } from "../../src/proofs/score.ts";
 import { provenAtMs } from "../../src/transfer/status/status.ts";

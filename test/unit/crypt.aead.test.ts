@@ -4,11 +4,11 @@ import { gcm } from "@noble/ciphers/aes.js";
 import { chacha20poly1305, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { test } from "tap";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { type Suite, openOnce, openRecord } from "../../src/crypt/aead.ts";
-import { sealOnce, sealOnceOverheadBytes } from "../../src/crypt/aead.ts";
-import { sealRecord, sealRecordOverheadBytes } from "../../src/crypt/aead.ts";
-import { hchacha20 } from "../../src/crypt/hchacha.ts";
-import { hmacSha256 } from "../../src/crypt/sha256.ts";
+import { type Suite, openOnce, openRecord } from "../../src/crypt/ciphers/aead.ts";
+import { sealOnce, sealOnceOverheadBytes } from "../../src/crypt/ciphers/aead.ts";
+import { sealRecord, sealRecordOverheadBytes } from "../../src/crypt/ciphers/aead.ts";
+import { hchacha20 } from "../../src/crypt/ciphers/hchacha.ts";
+import { hmacSha256 } from "../../src/crypt/ciphers/sha256.ts";
 import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

@@ -5,9 +5,9 @@ import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { loadAddon } from "../../src/base/machine/native.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { sealOnceHeaderBytes } from "../../src/crypt/aead.ts";
-import { type ChunkSealer, chunkSealer, nativeSealer } from "../../src/crypt/chunk-seal.ts";
-import { leafBytes, leafTagBytes, plainSealer } from "../../src/crypt/chunk-seal.ts";
+import { type ChunkSealer, chunkSealer, nativeSealer } from "../../src/crypt/blocks/chunk-seal.ts";
+import { leafBytes, leafTagBytes, plainSealer } from "../../src/crypt/blocks/chunk-seal.ts";
+import { sealOnceHeaderBytes } from "../../src/crypt/ciphers/aead.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.chunk-seal.test.ts`;

@@ -3,12 +3,12 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { type OwnerId, type PeerId, parseOwnerId, parsePeerId } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { addedDevice, encodeAddedDevice, keysOfAdded, parseAddedDevice }
-  from "../../src/crypt/added-device.ts";
+  from "../../src/crypt/devices/added-device.ts";
 import { encodeAnswer, encodeHello, isProven, makeCode, openAnswer, parsePairing, readCode }
-  from "../../src/crypt/pairing.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { signHead, signRelease } from "../../src/crypt/records.ts";
+  from "../../src/crypt/devices/pairing.ts";
+import { signHead, signRelease } from "../../src/crypt/records/records.ts";
 import { faultOf } from "../support/faults.ts";
 import { parsers } from "../support/record-parsers.ts";
 

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { x25519 } from "@noble/curves/ed25519.js";
 import { test } from "tap";
 import { seededRandom } from "../../src/base/random.ts";
-import { isSignedBy } from "../../src/crypt/ed25519.ts";
-import { grantBytes, openGrant, personKeysOf, sealGrant } from "../../src/crypt/grants.ts";
-import { xwingKeysOf, xwingSecretFor } from "../../src/crypt/xwing.ts";
+import { isSignedBy } from "../../src/crypt/ciphers/ed25519.ts";
+import { xwingKeysOf, xwingSecretFor } from "../../src/crypt/ciphers/xwing.ts";
+import { grantBytes, openGrant, personKeysOf, sealGrant } from "../../src/crypt/records/grants.ts";
 import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

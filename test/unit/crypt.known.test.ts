@@ -3,16 +3,16 @@ import { test } from "tap";
 import { HiveError } from "../../src/base/errors.ts";
 import { parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { erasureClasses } from "../../src/base/records.ts";
-import { type AddedDevice, addedDevice, keysOfAdded } from "../../src/crypt/added-device.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { isSignedBy, signerOf } from "../../src/crypt/ed25519.ts";
-import { knowing } from "../../src/crypt/known.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { isSignedBy, signerOf } from "../../src/crypt/ciphers/ed25519.ts";
+import { knowing } from "../../src/crypt/ciphers/known.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
+import { type AddedDevice, addedDevice, keysOfAdded } from "../../src/crypt/devices/added-device.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import {
   parseDeviceCertificate, parseManifest, parseOffer, parseRelease, signDeviceCertificate,
   signManifest, signOffer, signRelease,
-} from "../../src/crypt/records.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+} from "../../src/crypt/records/records.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 
 interface Device {

@@ -2,8 +2,8 @@
 import { test } from "tap";
 import { loadAddon } from "../../src/base/machine/native.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { nativeGrow, plainGrow, treeBy } from "../../src/crypt/merkle.ts";
-import type { SealAddon } from "../../src/crypt/seal-addon.ts";
+import { nativeGrow, plainGrow, treeBy } from "../../src/crypt/blocks/merkle.ts";
+import type { SealAddon } from "../../src/crypt/blocks/seal-addon.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.merkle.test.ts`;

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { peerKeysOf, peerOfPublicKey } from "../../src/crypt/peer-key.ts";
-import { isEcho, parseRange, signEcho, signRange } from "../../src/crypt/range.ts";
-import { parseReceipt } from "../../src/crypt/records.ts";
+import { peerKeysOf, peerOfPublicKey } from "../../src/crypt/ciphers/peer-key.ts";
+import { isEcho, parseRange, signEcho, signRange } from "../../src/crypt/records/range.ts";
+import { parseReceipt } from "../../src/crypt/records/records.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.range.test.ts`;

@@ -7,9 +7,9 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import * as records from "../../src/crypt/records.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import * as records from "../../src/crypt/records/records.ts";
 import { outcomeOf } from "../support/faults.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

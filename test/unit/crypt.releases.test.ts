@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { test } from "tap";
 import type { Release } from "../../src/base/records.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { parseRelease, signRelease } from "../../src/crypt/records.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { parseRelease, signRelease } from "../../src/crypt/records/records.ts";
 import { outcomeOf } from "../support/faults.ts";
 
 interface Vectors {

@@ -3,12 +3,12 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { type PeerId, parsePeerId } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { addedDevice, keysOfAdded } from "../../src/crypt/added-device.ts";
-import { parseRoll } from "../../src/crypt/device-roll.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { epochSecretOf, treeSecretOf } from "../../src/crypt/epochs.ts";
-import { HeadKeys } from "../../src/crypt/head-keys.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { addedDevice, keysOfAdded } from "../../src/crypt/devices/added-device.ts";
+import { parseRoll } from "../../src/crypt/drive/device-roll.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { epochSecretOf, treeSecretOf } from "../../src/crypt/drive/epochs.ts";
+import { HeadKeys } from "../../src/crypt/drive/head-keys.ts";
 import { faultOf } from "../support/faults.ts";
 
 interface Vectors {

@@ -7,15 +7,15 @@ import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { type Suite, openOnce, openRecord, sealOnce, sealRecord } from "../../src/crypt/aead.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { keyFileNeedsPassphrase, openKeyFile } from "../../src/crypt/keyfile.ts";
-import { chunkKey, deriveKey } from "../../src/crypt/keys.ts";
-import { merklePath, merkleTreeOf, rootFromPath, shardIdOf } from "../../src/crypt/merkle.ts";
-import { peerKeysOf, peerOfPublicKey, publicKeyOfPeer } from "../../src/crypt/peer-key.ts";
-import { parsers } from "../support/record-parsers.ts";
-import { seedOfWords, wordsOfSeed } from "../../src/crypt/words.ts";
+import { merklePath, merkleTreeOf, rootFromPath, shardIdOf } from "../../src/crypt/blocks/merkle.ts";
+import { type Suite, openOnce, openRecord, sealOnce, sealRecord } from "../../src/crypt/ciphers/aead.ts";
+import { chunkKey, deriveKey } from "../../src/crypt/ciphers/keys.ts";
+import { peerKeysOf, peerOfPublicKey, publicKeyOfPeer } from "../../src/crypt/ciphers/peer-key.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { keyFileNeedsPassphrase, openKeyFile } from "../../src/crypt/drive/keyfile.ts";
+import { seedOfWords, wordsOfSeed } from "../../src/crypt/drive/words.ts";
 import { outcomeOf } from "../support/faults.ts";
+import { parsers } from "../support/record-parsers.ts";
 
 interface SealVector {
   readonly comment: string;

@@ -1,10 +1,10 @@
 /** What a member, or who calls himself one, may have others check: logs and proposals without end. */
 import { test } from "tap";
+import { GuardAnswers } from "../../src/agent/guard/guard-answers.ts";
 import type { Accepted } from "../../src/base/guard.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Requester } from "../../src/base/network.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { GuardAnswers } from "../../src/agent/guard/guard-answers.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
 import { type Standing, extend } from "../../src/guard/log.ts";
 import { decodeWord, encodeVoteAsk, encodeWord } from "../../src/guard/messages.ts";
 import { Notices } from "../../src/guard/notices.ts";

@@ -7,9 +7,9 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Offer } from "../../src/base/records.ts";
-import { signPledge, signVote } from "../../src/crypt/guard-records.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { signOffer } from "../../src/crypt/records.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { signPledge, signVote } from "../../src/crypt/records/guard-records.ts";
+import { signOffer } from "../../src/crypt/records/records.ts";
 import { isRightful } from "../../src/guard/draw.ts";
 import { baseOf } from "../../src/guard/log.ts";
 import { type VoteAsk, decodePledgeAsk, decodeVoteAsk, encodePledged }

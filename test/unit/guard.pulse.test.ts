@@ -5,11 +5,11 @@ import { HiveError } from "../../src/base/errors.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
-import type { SegmentRecord } from "../../src/base/records.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { signSegmentRecord } from "../../src/crypt/records.ts";
-import { Notices } from "../../src/guard/notices.ts";
+import type { SegmentRecord } from "../../src/base/records.ts";
+import { signSegmentRecord } from "../../src/crypt/records/records.ts";
 import type { Standing } from "../../src/guard/log.ts";
+import { Notices } from "../../src/guard/notices.ts";
 import { TestGroup } from "../support/guard-group.ts";
 import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";
 

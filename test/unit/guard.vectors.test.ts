@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { decodeOrder, encodeOrder } from "../../src/agent/leaving/leaving.ts";
-import { signHead } from "../../src/crypt/records.ts";
+import { signHead } from "../../src/crypt/records/records.ts";
 import { decodeBallot, encodeBallot } from "../../src/guard/ballot-bytes.ts";
 import { baseOf } from "../../src/guard/log.ts";
 import { decodeNotice, decodePledgeAsk, decodePledged, decodeVoteAsk, decodeWord, encodeNotice,

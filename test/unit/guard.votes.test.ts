@@ -4,7 +4,7 @@ import { type Kind, isFault } from "../../src/base/errors.ts";
 import type { Pledge } from "../../src/base/guard.ts";
 import { parseGroupId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
-import { signReplacement, signVote } from "../../src/crypt/guard-records.ts";
+import { signReplacement, signVote } from "../../src/crypt/records/guard-records.ts";
 import { bestFor, isRightful, substituteFor } from "../../src/guard/draw.ts";
 import { extend, forkOf, mayKeep, perjurersOf, quorumOf, seatsOf, standingOf }
   from "../../src/guard/log.ts";

@@ -9,7 +9,7 @@ import type { Lodger } from "../../src/base/ledger.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { type Entry, acceptAdmission, beforeFirst, signAdmission } from "../../src/ledger/entry.ts";
 import { type Ledger, openLedger } from "../../src/ledger/ledger.ts";
 import { type Answer, encodeQuestion, parseAnswer } from "../../src/ledger/message.ts";

@@ -5,7 +5,7 @@ import type { PeerId, SegmentId } from "../../src/base/ids.ts";
 import type { Proved } from "../../src/base/ledger.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { type Credit, credited, keptKiB } from "../../src/ledger/credit.ts";
 import { type Marks, type Tally, countsOf, decodeMarks, decodeTally, earned, encodeMarks,
   earnedBySample, encodeTally, noTally, watched, without } from "../../src/ledger/earning.ts";

@@ -4,7 +4,7 @@ import { test } from "tap";
 import type { SegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { newerOf, nextOf, replyTo } from "../../src/ledger/chain.ts";
 import { type Counts, acceptAdmission, beforeFirst, fraudOf, hashOf, isDouble, parseAdmission,
   parseEntry, parseFraud, signAdmission } from "../../src/ledger/entry.ts";

@@ -3,7 +3,7 @@ import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { type PeerKeys, peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { LedgerBooks } from "../../src/ledger/books.ts";
 import { type Admission, type Fraud, beforeFirst, fraudOf, noCounts, signAdmission }
   from "../../src/ledger/entry.ts";

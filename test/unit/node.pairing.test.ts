@@ -7,14 +7,14 @@ import { limits } from "../../src/base/limits.ts";
 import type { KnownPeer } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { addedDevice, driveKeysIn, encodeAddedDevice, keysOfAdded, parseAddedDevice }
-  from "../../src/crypt/added-device.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { encodeGift, encodeHello, makeCode, readCode } from "../../src/crypt/pairing.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+  from "../../src/crypt/devices/added-device.ts";
+import { encodeGift, encodeHello, makeCode, readCode } from "../../src/crypt/devices/pairing.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import { parseHead, parseManifest, signDeviceCertificate, signHead, signManifest }
-  from "../../src/crypt/records.ts";
-import { signShare } from "../../src/crypt/share-records.ts";
+  from "../../src/crypt/records/records.ts";
+import { signShare } from "../../src/crypt/records/share-records.ts";
 import { Newcomer, admitByCode } from "../../src/node/pairing.ts";
 import { faultOf } from "../support/faults.ts";
 

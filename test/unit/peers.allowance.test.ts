@@ -11,7 +11,7 @@ import { MiB } from "../../src/base/bytes.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { Door } from "../../src/peers/answering/door.ts";
 import { Holding, JointHolding } from "../../src/peers/answering/holding.ts";
 import { muxer } from "../../src/peers/connection/muxer.ts";

@@ -3,8 +3,8 @@ import { setTimeout } from "node:timers/promises";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
 import { Beginning } from "../../src/peers/acquaintance/beginning.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 

@@ -4,7 +4,7 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Offer } from "../../src/base/records.ts";
-import { signOffer } from "../../src/crypt/records.ts";
+import { signOffer } from "../../src/crypt/records/records.ts";
 import { Book } from "../../src/peers/acquaintance/book.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";

@@ -3,7 +3,7 @@
  */
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
-import { signHead } from "../../src/crypt/records.ts";
+import { signHead } from "../../src/crypt/records/records.ts";
 import { faultOf } from "../support/faults.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";
 import { TestDrive, type TestNode, openTestNode } from "../support/peer-nodes.ts";

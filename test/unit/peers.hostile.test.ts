@@ -9,7 +9,7 @@ import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { signOffer } from "../../src/crypt/records.ts";
+import { signOffer } from "../../src/crypt/records/records.ts";
 import { encodeFrameStart } from "../../src/peers/wire/frame.ts";
 import { encodeAnswer, encodeHello } from "../../src/peers/wire/message.ts";
 import { encodeRequest } from "../../src/peers/wire/message.ts";

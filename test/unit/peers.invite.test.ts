@@ -5,7 +5,7 @@ import type { ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { inviteTo, joinBy } from "../../src/peers/joining.ts";
 import { encodeInvite, isPass, parseInvite, passOf } from "../../src/peers/wire/invite.ts";
 import { faultOf } from "../support/faults.ts";

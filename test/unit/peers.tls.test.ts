@@ -13,8 +13,8 @@ import { createLibp2p } from "libp2p";
 import { test } from "tap";
 import { MiB } from "../../src/base/bytes.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
 import { socketTls } from "../../src/peers/connection/tls.ts";
 
 type Encrypter = (components: TLSComponents) => ConnectionEncrypter;

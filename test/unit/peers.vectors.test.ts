@@ -1,8 +1,8 @@
 /** Frozen bytes of invites, greetings and slots: what other machines have must stay readable. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { parseOffer } from "../../src/crypt/records.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { parseOffer } from "../../src/crypt/records/records.ts";
 import { encodeSlot, parseSlot, parseSlotKey, slotDepths, slotKey, slotOf }
   from "../../src/peers/dht/slots.ts";
 import { encodeInvite, isPass, parseInvite, passOf } from "../../src/peers/wire/invite.ts";

@@ -3,14 +3,14 @@
  * by range questions over real streams who is where. And what it comes to in the facts of a policy.
  */
 import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { systemClock } from "../../src/base/clock.ts";
 import type { KnownPeer, Observed } from "../../src/base/network.ts";
 import type { Offer } from "../../src/base/records.ts";
-import { parseRange, signRange } from "../../src/crypt/range.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
+import { parseRange, signRange } from "../../src/crypt/records/range.ts";
 import { domainOf, factsKnown, isLying, locationOf } from "../../src/placement/facts.ts";
 import { Places } from "../../src/places/places.ts";
 import { faultOf } from "../support/faults.ts";

@@ -4,7 +4,7 @@ import { test } from "tap";
 import { type PeerId, parsePeerId, parseShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { shardIdOf } from "../../src/crypt/merkle.ts";
+import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
 import { answerChallenge, leavesOf } from "../../src/proofs/answer.ts";
 import { isRace, isRaceAnswer, makeRace, runRace } from "../../src/proofs/race.ts";
 import { outcomeOf } from "../support/faults.ts";

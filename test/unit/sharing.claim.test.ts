@@ -7,8 +7,8 @@ import { type Ino, type OwnerId, type PeerId, nameFromText, parseName, rootIno }
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Share, ShareNetwork } from "../../src/base/sharing.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
-import { decodeShareAsk } from "../../src/crypt/share-records.ts";
+import { personKeysOf } from "../../src/crypt/records/grants.ts";
+import { decodeShareAsk } from "../../src/crypt/records/share-records.ts";
 import { parseRoot } from "../../src/dag/root.ts";
 import { SharedFolders } from "../../src/shared/folders.ts";
 import { rootOf } from "../../src/sharing/records/folder-root.ts";

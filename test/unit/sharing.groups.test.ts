@@ -5,8 +5,8 @@
 import { type Test, test } from "tap";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
-import { encodeShareAsk, inboxIdOf, parseShare } from "../../src/crypt/share-records.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
+import { encodeShareAsk, inboxIdOf, parseShare } from "../../src/crypt/records/share-records.ts";
 import { decodeGiven, encodeGiven } from "../../src/sharing/given/given-books.ts";
 import { givingDuties } from "../../src/sharing/given/giving-duties.ts";
 import { type GivenWay, lost, reachOf } from "../../src/sharing/given/ways.ts";

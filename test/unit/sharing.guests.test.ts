@@ -8,10 +8,10 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { Ino } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { GuestRoot, Share } from "../../src/base/sharing.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
+import { writeRightOf } from "../../src/crypt/drive/write-right.ts";
+import { personKeysOf } from "../../src/crypt/records/grants.ts";
 import { decodeShareAsk, decodeShareWrite, encodeShareAsk, encodeShareWrite, parseGrant, parseShare }
-  from "../../src/crypt/share-records.ts";
-import { writeRightOf } from "../../src/crypt/write-right.ts";
+  from "../../src/crypt/records/share-records.ts";
 import type { GivenGuest } from "../../src/sharing/given/given.ts";
 import { openShare, takeGrant } from "../../src/sharing/records/opened.ts";
 import type { SharePayload } from "../../src/sharing/records/payload.ts";

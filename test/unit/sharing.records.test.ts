@@ -6,11 +6,11 @@ import { isFault } from "../../src/base/errors.ts";
 import { type Cid, type Ino, parseName, rootIno } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
-import { grantBytes } from "../../src/crypt/grants.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
+import { personKeysOf } from "../../src/crypt/records/grants.ts";
+import { grantBytes } from "../../src/crypt/records/grants.ts";
 import { decodeShareAsk, encodeShareAsk, parseGrant, parseShare, readerKeyOf }
-  from "../../src/crypt/share-records.ts";
+  from "../../src/crypt/records/share-records.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openPage, pageKey } from "../../src/dag/pages.ts";
 import { openRoot } from "../../src/dag/root.ts";

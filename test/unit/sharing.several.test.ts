@@ -8,7 +8,7 @@ import { Writer } from "../../src/base/bytes.ts";
 import type { ShareId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { encodeShareAsk, parseShare } from "../../src/crypt/share-records.ts";
+import { encodeShareAsk, parseShare } from "../../src/crypt/records/share-records.ts";
 import { encodeTies, parseTies, tieAfter } from "../../src/dag/ties.ts";
 import { openShare, takeGrant } from "../../src/sharing/records/opened.ts";
 import type { Vault } from "../../src/vault/vault.ts";

@@ -2,7 +2,7 @@
 import { test } from "tap";
 import { nameBytesMax, nameToText, parseName } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
+import { personKeysOf } from "../../src/crypt/records/grants.ts";
 import { grantText, parseGrantText } from "../../src/sharing/records/payload.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { refused } from "../contract/host.ts";

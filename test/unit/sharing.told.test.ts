@@ -7,9 +7,9 @@ import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { deviceTagOf, parseShare, recordKeyOf } from "../../src/crypt/share-records.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { deviceTagOf, parseShare, recordKeyOf } from "../../src/crypt/records/share-records.ts";
 import { type Ties, encodeTies, joinTies, parseTies, tieAfter, tieCounted }
   from "../../src/dag/ties.ts";
 import { folderTie, givenIn, rightTies, wayTies } from "../../src/sharing/given/given-ties.ts";

@@ -10,12 +10,12 @@ import type { GroupId, OwnerId, PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { ShareHost, Ward } from "../../src/base/sharing.ts";
-import { openOnce, openRecord } from "../../src/crypt/aead.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
-import { deriveKey } from "../../src/crypt/keys.ts";
+import { openOnce, openRecord } from "../../src/crypt/ciphers/aead.ts";
+import { deriveKey } from "../../src/crypt/ciphers/keys.ts";
+import { writeRightOf } from "../../src/crypt/drive/write-right.ts";
+import { personKeysOf } from "../../src/crypt/records/grants.ts";
 import { encodeShareAsk, parseShare, signShare, unwrapKey, verifiersIdOf }
-  from "../../src/crypt/share-records.ts";
-import { writeRightOf } from "../../src/crypt/write-right.ts";
+  from "../../src/crypt/records/share-records.ts";
 import { openPage, pageKey } from "../../src/dag/pages.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { openShare, openForVerifier, takeGrant } from "../../src/sharing/records/opened.ts";

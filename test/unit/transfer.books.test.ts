@@ -1,9 +1,9 @@
 /** What transfer's books forget stays forgotten, whatever else was being written about it. */
 import { test } from "tap";
 import { parseGroupId } from "../../src/base/ids.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { shardIdOf } from "../../src/crypt/merkle.ts";
-import { signSegmentRecord } from "../../src/crypt/records.ts";
+import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { signSegmentRecord } from "../../src/crypt/records/records.ts";
 import { SegmentBooks, freshState } from "../../src/transfer/books.ts";
 import { MemoryBooks } from "../support/transfer-world.ts";
 

@@ -1,22 +1,22 @@
 /** The catalog against a model, and the frozen bytes of what it stores among the peers. */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { type Cid, cidOf, parseCid, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { openRecord } from "../../src/crypt/aead.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { parseSegmentRecord } from "../../src/crypt/records.ts";
-import { sha256 } from "../../src/crypt/sha256.ts";
+import { openRecord } from "../../src/crypt/ciphers/aead.ts";
+import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { parseSegmentRecord } from "../../src/crypt/records/records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { type CatalogEntry, decodePage, decodePageBlock } from "../../src/transfer/catalog/catalog-page.ts";
 import { decodePayload, encodePage } from "../../src/transfer/catalog/catalog-page.ts";
 import { encodePageBlock, encodePayload } from "../../src/transfer/catalog/catalog-page.ts";
 import { Catalog } from "../../src/transfer/catalog/catalog.ts";
-import { planSegment } from "../../src/transfer/segments/pack.ts";
 import { mergeCount, mergeRuns } from "../../src/transfer/catalog/runs.ts";
+import { planSegment } from "../../src/transfer/segments/pack.ts";
 import { codeSegment, signSegment } from "../../src/transfer/segments/segment.ts";
-import { systemClock } from "../../src/base/clock.ts";
 import { isCorrupt } from "../support/faults.ts";
 import { MemoryBooks } from "../support/transfer-world.ts";
 

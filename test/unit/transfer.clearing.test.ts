@@ -8,12 +8,12 @@ import { test } from "tap";
 import type { Census, CensusTaker } from "../../src/base/blocks.ts";
 import { CidFilter } from "../../src/base/cid-filter.ts";
 import { type PeerId, type SegmentId, cidOf } from "../../src/base/ids.ts";
-import type { Deletion } from "../../src/base/records.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { parseDeletion, signDeletion } from "../../src/crypt/deletions.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
-import { parseSegmentRecord, signRelease } from "../../src/crypt/records.ts";
+import type { Deletion } from "../../src/base/records.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { parseDeletion, signDeletion } from "../../src/crypt/records/deletions.ts";
+import { parseSegmentRecord, signRelease } from "../../src/crypt/records/records.ts";
 import { Clearing } from "../../src/transfer/placed/clearing.ts";
 import { type Occupied, planRepacking } from "../../src/transfer/placed/occupancy.ts";
 import { MemoryBooks, type VaultWorld, makeVaultWorld, missing, openWorld }

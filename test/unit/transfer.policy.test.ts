@@ -4,7 +4,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { signOffer } from "../../src/crypt/records.ts";
+import { signOffer } from "../../src/crypt/records/records.ts";
 import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
 import { Groups } from "../../src/transfer/groups/groups.ts";

@@ -5,7 +5,7 @@ import { type PeerId, cidOf } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { shuffled } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";
 import { decodeRuns } from "../../src/transfer/catalog/catalog-page.ts";
 import { sequences } from "../../src/transfer/heads/publish.ts";

@@ -7,7 +7,7 @@ import { test } from "tap";
 import { type Cid, type Ino, type Name, parseCid, parseName } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
+import { personKeysOf } from "../../src/crypt/records/grants.ts";
 import { type ChunkLink, encodeLink, sealChunks } from "../../src/dag/chunks.ts";
 import { type Entry, encodeEntry, nameKey, parseEntry } from "../../src/dag/entries.ts";
 import { encodeXattrs } from "../../src/dag/inode-bytes.ts";

@@ -2,15 +2,15 @@
 import { readFile, readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "tap";
-import type { ByteRange } from "../../src/base/filesystem.ts";
 import { systemClock as clock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
+import type { ByteRange } from "../../src/base/filesystem.ts";
 import { type Handle, parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog as log } from "../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../src/base/random.ts";
 import type { Cache } from "../../src/cache/cache.ts";
-import { nativeSealer } from "../../src/crypt/chunk-seal.ts";
+import { nativeSealer } from "../../src/crypt/blocks/chunk-seal.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { attempt } from "../contract/store.ts";
 import { type TemporaryOptions, temporaryCache } from "../support/temporary-cache.ts";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { shardIdOf } from "../../src/crypt/merkle.ts";
+import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
 import { World, shardBytes } from "../contract/host.ts";
 import { newDirectory, openHouseIn } from "../support/vault-house.ts";
 

@@ -7,7 +7,7 @@ import { limits } from "../../src/base/limits.ts";
 import type { StoreRequest } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Manifest } from "../../src/base/records.ts";
-import { signSegmentRecord } from "../../src/crypt/records.ts";
+import { signSegmentRecord } from "../../src/crypt/records/records.ts";
 import { makeChallenge } from "../../src/proofs/challenge.ts";
 import { World, hostContract, refused, shardBytes } from "../contract/host.ts";
 import { openHouse } from "../support/vault-house.ts";

@@ -1,13 +1,13 @@
 /** A vault under a log: who is let in by it, what it takes away (nothing), and what outlives it. */
 import { rm } from "node:fs/promises";
 import { test } from "tap";
+import { seededRandom } from "../../src/base/random.ts";
+import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
+import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
+import { signManifest, signRelease, signSegmentRecord } from "../../src/crypt/records/records.ts";
 import { baseOf, extend } from "../../src/guard/log.ts";
 import type { Standing } from "../../src/guard/log.ts";
 import { freshBallot, never } from "../../src/guard/voter.ts";
-import { shardIdOf } from "../../src/crypt/merkle.ts";
-import type { PeerKeys } from "../../src/crypt/peer-key.ts";
-import { signManifest, signRelease, signSegmentRecord } from "../../src/crypt/records.ts";
-import { seededRandom } from "../../src/base/random.ts";
 import { shardOfSeat } from "../../src/placement/seats.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { refused, shardOf } from "../contract/host.ts";

@@ -3,7 +3,7 @@ import { type Test, test } from "tap";
 import type { KnownPeer } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Manifest, type Offer, erasureClasses } from "../../src/base/records.ts";
-import { signManifest, signOffer } from "../../src/crypt/records.ts";
+import { signManifest, signOffer } from "../../src/crypt/records/records.ts";
 import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
 import { parsePolicy } from "../../src/placement/policy-parse.ts";
 import { defaultPolicy } from "../../src/placement/policy.ts";

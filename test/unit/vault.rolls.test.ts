@@ -9,11 +9,11 @@ import type { KeyValue } from "../../src/base/blocks.ts";
 import { HiveError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { openKeyValue } from "../../src/cache/index/key-value.ts";
-import { encodeRollAsk, hashOfRoll, parseRoll } from "../../src/crypt/device-roll.ts";
-import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive.ts";
-import { peerKeysOf } from "../../src/crypt/peer-key.ts";
+import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
+import { encodeRollAsk, hashOfRoll, parseRoll } from "../../src/crypt/drive/device-roll.ts";
+import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import { signDeviceCertificate, signHead, signManifest, signRelease, signSegmentRecord }
-  from "../../src/crypt/records.ts";
+  from "../../src/crypt/records/records.ts";
 import { rollHost } from "../../src/node/roll-host.ts";
 import { World, refused } from "../contract/host.ts";
 import { faultOf } from "../support/faults.ts";

@@ -1,12 +1,12 @@
 /** What a holder remembers of shared folders: whoever else shares or asks costs a reader nothing. */
 import { rm } from "node:fs/promises";
 import { test } from "tap";
-import type { Requester } from "../../src/base/network.ts";
 import { limits } from "../../src/base/limits.ts";
+import type { Requester } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { driveKeysOf } from "../../src/crypt/drive.ts";
-import { personKeysOf } from "../../src/crypt/grants.ts";
-import { encodeShareAsk } from "../../src/crypt/share-records.ts";
+import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
+import { personKeysOf } from "../../src/crypt/records/grants.ts";
+import { encodeShareAsk } from "../../src/crypt/records/share-records.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { type Piece, World, refused } from "../contract/host.ts";
 import { MemoryKeyValue } from "../support/memory-host.ts";

@@ -11,7 +11,7 @@ import { isOnline } from "../../base/known-peers.ts";
 import type { KnownPeer, PeerNetwork, Requester, ShardHost } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { Manifest } from "../../base/records.ts";
-import { shardIdOf } from "../../crypt/merkle.ts";
+import { shardIdOf } from "../../crypt/blocks/merkle.ts";
 import type { Conduct } from "../conduct/conduct.ts";
 import { type Answer, type Berth, type Prove, askHolder } from "./ask.ts";
 

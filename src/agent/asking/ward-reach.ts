@@ -9,7 +9,7 @@ import type { OwnerId, PeerId } from "../../base/ids.ts";
 import { isOnline } from "../../base/known-peers.ts";
 import type { PeerNetwork, Requester, ShardHost } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
-import { shardIdOf } from "../../crypt/merkle.ts";
+import { shardIdOf } from "../../crypt/blocks/merkle.ts";
 import { askHolder } from "./ask.ts";
 import type { CareReach } from "./guard-reach.ts";
 

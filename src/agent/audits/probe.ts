@@ -19,7 +19,7 @@ import type { PeerNetwork } from "../../base/network.ts";
 import { type Random, shuffled } from "../../base/random.ts";
 import { inSlices } from "../../base/slices.ts";
 import type { Step } from "../../base/step.ts";
-import { shardIdOf } from "../../crypt/merkle.ts";
+import { shardIdOf } from "../../crypt/blocks/merkle.ts";
 import { runRace } from "../../proofs/race.ts";
 import type { Health, HeldShard } from "../../transfer/health.ts";
 import type { Conduct } from "../conduct/conduct.ts";

@@ -18,7 +18,7 @@ import type { PeerNetwork, ShardHost } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { SegmentRecord } from "../../base/records.ts";
 import type { Step } from "../../base/step.ts";
-import type { PeerKeys } from "../../crypt/peer-key.ts";
+import type { PeerKeys } from "../../crypt/ciphers/peer-key.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import { type Standing, seatsOf } from "../../guard/log.ts";
 import type { Notices } from "../../guard/notices.ts";

@@ -12,7 +12,7 @@ import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { SegmentRecord } from "../../base/records.ts";
-import { shardIdOf } from "../../crypt/merkle.ts";
+import { shardIdOf } from "../../crypt/blocks/merkle.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import { type Standing, seatsOf } from "../../guard/log.ts";
 import { seatOfShard } from "../../placement/seats.ts";

@@ -15,7 +15,7 @@ import type { Manifest, SegmentRecord } from "../../base/records.ts";
 import type { Ward } from "../../base/sharing.ts";
 import type { Step } from "../../base/step.ts";
 import type { TendedView } from "../../base/views/sharing.ts";
-import { supersedes } from "../../crypt/records.ts";
+import { supersedes } from "../../crypt/records/records.ts";
 import type { Answer } from "../asking/ask.ts";
 import { Care, type CareNeeds, type Looked } from "./care.ts";
 

@@ -14,7 +14,7 @@ import { type Log, describe } from "../../base/log.ts";
 import type { KnownPeer } from "../../base/network.ts";
 import { type Random, shuffled } from "../../base/random.ts";
 import type { Offer } from "../../base/records.ts";
-import { parseOffer } from "../../crypt/records.ts";
+import { parseOffer } from "../../crypt/records/records.ts";
 
 interface Entry {
   offer: Offer;

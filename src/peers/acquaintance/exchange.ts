@@ -8,7 +8,7 @@ import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
-import { parseOffer } from "../../crypt/records.ts";
+import { parseOffer } from "../../crypt/records/records.ts";
 import type { Link } from "../asking/link.ts";
 import { parseList } from "../wire/message.ts";
 import type { Book } from "./book.ts";

@@ -3,8 +3,8 @@ import type { Clock } from "../../base/clock.ts";
 import { limits } from "../../base/limits.ts";
 import type { ShardHost } from "../../base/network.ts";
 import type { Offer } from "../../base/records.ts";
-import type { PeerKeys } from "../../crypt/peer-key.ts";
-import { signOffer } from "../../crypt/records.ts";
+import type { PeerKeys } from "../../crypt/ciphers/peer-key.ts";
+import { signOffer } from "../../crypt/records/records.ts";
 import { isPlainAddress } from "../wire/invite.ts";
 
 export interface OwnOfferNeeds {

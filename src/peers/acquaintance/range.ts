@@ -2,7 +2,7 @@
  * `/hive/range/1.0.0`: how far away a peer is, so that others can believe it, and what it measured
  * itself. One short stream over a connection that is there already and goes through no relay.
  *
- *   echo        {"nonce": 32 bytes}      ->  {"echo": 64 bytes}       see crypt/range.ts
+ *   echo        {"nonce": 32 bytes}      ->  {"echo": 64 bytes}       see crypt/records/range.ts
  *   statements  {"about": [peer, ...]}   ->  {}, payload: a list of statements
  *
  * Frames are those of frame.ts. The shortest of several round trips counts. Whoever asks is asked
@@ -20,8 +20,9 @@ import type { CallOptions } from "../../base/network.ts";
 import type { PlaceBook, RangeNetwork } from "../../base/places.ts";
 import type { Random } from "../../base/random.ts";
 import type { RangeStatement } from "../../base/records.ts";
-import type { PeerKeys } from "../../crypt/peer-key.ts";
-import { echoNonceBytes, isEcho, parseRange, signEcho, signRange } from "../../crypt/range.ts";
+import type { PeerKeys } from "../../crypt/ciphers/peer-key.ts";
+import { echoNonceBytes, isEcho, parseRange, signEcho, signRange }
+  from "../../crypt/records/range.ts";
 import { type Meter, Pipe } from "../asking/pipe.ts";
 import type { Node } from "../libp2p/node.ts";
 import type { Frame } from "../wire/frame.ts";

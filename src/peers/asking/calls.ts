@@ -12,7 +12,8 @@ import type { CallOptions, Challenge, PeerNetwork, RecordOptions } from "../../b
 import type { ReadOptions } from "../../base/network.ts";
 import type { Head, Manifest, Receipt, SegmentRecord } from "../../base/records.ts";
 import type { ShareAct, ShareNetwork } from "../../base/sharing.ts";
-import { parseHead, parseManifest, parseReceipt, parseSegmentRecord } from "../../crypt/records.ts";
+import { parseHead, parseManifest, parseReceipt, parseSegmentRecord }
+  from "../../crypt/records/records.ts";
 import { parseList, parseOwnerRecords } from "../wire/message.ts";
 import type { Link } from "./link.ts";
 

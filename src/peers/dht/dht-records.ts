@@ -13,7 +13,7 @@ import { HiveError } from "../../base/errors.ts";
 import type { OwnerId, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Head, Manifest, Offer } from "../../base/records.ts";
-import { parseHead, parseManifest, parseOffer } from "../../crypt/records.ts";
+import { parseHead, parseManifest, parseOffer } from "../../crypt/records/records.ts";
 import { parseSlot, parseSlotKey } from "./slots.ts";
 
 export type Found =

@@ -14,9 +14,9 @@ import { HiveError } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Offer } from "../../base/records.ts";
-import { publicKeyOfPeer } from "../../crypt/peer-key.ts";
-import { parseOffer } from "../../crypt/records.ts";
-import { sha256 } from "../../crypt/sha256.ts";
+import { publicKeyOfPeer } from "../../crypt/ciphers/peer-key.ts";
+import { sha256 } from "../../crypt/ciphers/sha256.ts";
+import { parseOffer } from "../../crypt/records/records.ts";
 import { encodeList, parseList } from "../wire/message.ts";
 
 export interface Slot {

@@ -11,7 +11,7 @@ import {
 } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type ShareAct, shareActs } from "../../base/sharing.ts";
-import { decodePlain } from "../../crypt/cbor.ts";
+import { decodePlain } from "../../crypt/signed/cbor.ts";
 import type { Pass } from "./invite.ts";
 
 /** One per operation of ShardHost, and those that peers keep among themselves. */

@@ -8,7 +8,7 @@ import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { DeviceCertificate } from "../../base/records.ts";
-import type { Reading } from "../../crypt/readings.ts";
+import type { Reading } from "../../crypt/records/readings.ts";
 import { mandateKey, mandatesIn, readingsIn } from "../mandates/coded-ties.ts";
 import type { InboxOffer } from "../taken/own-inboxes.ts";
 import type { Tied } from "../ties/tied.ts";

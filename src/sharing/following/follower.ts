@@ -14,7 +14,7 @@ import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import { type Random, shuffled } from "../../base/random.ts";
 import type { Grant, ShareNetwork } from "../../base/sharing.ts";
-import { encodeShareAsk } from "../../crypt/share-records.ts";
+import { encodeShareAsk } from "../../crypt/records/share-records.ts";
 
 const { askedPerLookMax, lookMs, restMsMin, restMsMax } = limits.sharing;
 

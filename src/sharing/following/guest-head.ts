@@ -6,8 +6,8 @@
  */
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { Cid, Ino, PeerId, PersonId, ShareId } from "../../base/ids.ts";
-import { parseShare } from "../../crypt/share-records.ts";
-import type { WriteRight } from "../../crypt/write-right.ts";
+import type { WriteRight } from "../../crypt/drive/write-right.ts";
+import { parseShare } from "../../crypt/records/share-records.ts";
 import { Borrowed } from "../../transfer/reads/borrowed.ts";
 import { openerOf } from "../records/guest-record.ts";
 import { type OpenedShare, type Opener, openShare } from "../records/opened.ts";

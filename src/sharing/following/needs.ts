@@ -5,7 +5,7 @@ import type { Log } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { ShareNetwork } from "../../base/sharing.ts";
-import type { PersonKeys } from "../../crypt/grants.ts";
+import type { PersonKeys } from "../../crypt/records/grants.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import type { ReadBlock } from "../records/folder-root.ts";
 

@@ -18,8 +18,8 @@ import { Reader, Writer } from "../../base/bytes.ts";
 import { type Ino, type Name, type PersonId, parseIno, parseName, parseOwnerId }
   from "../../base/ids.ts";
 import { type Capability, capabilities } from "../../base/sharing.ts";
-import { publicKeyBytes } from "../../crypt/ed25519.ts";
-import { sha256 } from "../../crypt/sha256.ts";
+import { publicKeyBytes } from "../../crypt/ciphers/ed25519.ts";
+import { sha256 } from "../../crypt/ciphers/sha256.ts";
 import type { GivenTie } from "./given-ties.ts";
 import type { Audience, GivenWay } from "./ways.ts";
 

@@ -1,13 +1,13 @@
 /** What each reader of a folder is given, from the drive's secret for shares: pure. */
 import type { PersonId, ShareId } from "../../base/ids.ts";
-import { readerKeyOf, verifiersIdOf } from "../../crypt/share-records.ts";
 import { type FolderRight, type RightPlace, writeRightOf, writeSecretOf }
-  from "../../crypt/write-right.ts";
+  from "../../crypt/drive/write-right.ts";
+import { readerKeyOf, verifiersIdOf } from "../../crypt/records/share-records.ts";
 
 export interface ReaderPlace {
   readonly share: ShareId;
   readonly person: PersonId;
-  /** Of the right to write (crypt/write-right.ts); 0 for one who only reads. */
+  /** Of the right to write (crypt/drive/write-right.ts); 0 for one who only reads. */
   readonly right: number;
 }
 

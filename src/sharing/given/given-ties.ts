@@ -8,7 +8,7 @@
  *                   it was given | bytes peer id of the device that sees to what one alone does
  *   w/SHARE/PERSON  u8 version 1 | varint expires | u8 0 to read, 1 to write, 2 to verify
  *   w/SHARE/g HASH  the same for a group | bytes its name, of which HASH is the SHA-256
- *   x/SHARE/PERSON  u8 version 1 | varint number of her right to write (crypt/write-right.ts)
+ *   x/SHARE/PERSON  u8 version 1 | varint number of her right to write (crypt/drive/write-right.ts)
  */
 import { tieKeys } from "../../base/book-keys.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
@@ -17,7 +17,7 @@ import { type Ino, type Name, type PeerId, type PersonId, type ShareId, parseIno
   parseOwnerId, parsePeerId, parseShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { capabilities } from "../../base/sharing.ts";
-import { sha256 } from "../../crypt/sha256.ts";
+import { sha256 } from "../../crypt/ciphers/sha256.ts";
 import { idBytes } from "../ties/slots.ts";
 import type { TieChange, Tied } from "../ties/tied.ts";
 import { type Audience, type GivenWay, isSameAudience } from "./ways.ts";

@@ -2,7 +2,7 @@
 import type { ShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { ShareWriter } from "../../base/sharing.ts";
-import type { RightPlace, WriteRight } from "../../crypt/write-right.ts";
+import type { RightPlace, WriteRight } from "../../crypt/drive/write-right.ts";
 import { type Roster, devicesIn } from "../records/roster.ts";
 import { rightFor } from "./given-keys.ts";
 import type { GivenReader } from "./readers.ts";

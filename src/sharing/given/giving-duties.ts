@@ -10,8 +10,8 @@ import type { Random } from "../../base/random.ts";
 import type { GroupQuestion, LinkQuestion, Loss, LossQuestion, SharingDuties }
   from "../../base/sharing.ts";
 import type { GroupView } from "../../base/views/sharing.ts";
-import { personKeysOf } from "../../crypt/grants.ts";
-import { keyBytes } from "../../crypt/keys.ts";
+import { keyBytes } from "../../crypt/ciphers/keys.ts";
+import { personKeysOf } from "../../crypt/records/grants.ts";
 import { type Contacts, isBeginning } from "../people/contacts.ts";
 import type { Groups } from "../people/groups.ts";
 import { linkText } from "../records/link.ts";

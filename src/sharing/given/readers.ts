@@ -7,7 +7,7 @@ const { readersMax } = limits.sharing;
 
 /** Somebody who reads a folder now. */
 export interface GivenReader extends Reach {
-  /** Of the right to write (crypt/write-right.ts); 0 for one who only reads. */
+  /** Of the right to write (crypt/drive/write-right.ts); 0 for one who only reads. */
   readonly right: number;
 }
 

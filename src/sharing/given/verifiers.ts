@@ -7,7 +7,7 @@ import { sharingKeys } from "../../base/book-keys.ts";
 import { isFault } from "../../base/errors.ts";
 import { type GroupId, type ShareId, parseShareId } from "../../base/ids.ts";
 import { describe } from "../../base/log.ts";
-import { verifiersIdOf } from "../../crypt/share-records.ts";
+import { verifiersIdOf } from "../../crypt/records/share-records.ts";
 import { encodeForVerifiers } from "../records/verifiers-payload.ts";
 import { Letters, type LettersNeeds } from "../telling/letters.ts";
 import type { Verified } from "./given.ts";

@@ -14,7 +14,7 @@ import { isFault } from "../../base/errors.ts";
 import type { PeerId, ShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
-import type { RightPlace, WriteRight } from "../../crypt/write-right.ts";
+import type { RightPlace, WriteRight } from "../../crypt/drive/write-right.ts";
 import { type Seen, numbersOfPeer } from "../../dag/marks.ts";
 import { Follower, askAnyNewer, dueOf } from "../following/follower.ts";
 import type { FollowingNeeds } from "../following/needs.ts";

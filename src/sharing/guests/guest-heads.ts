@@ -14,7 +14,7 @@ import type { Cid, PeerId, PersonId, ShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { SharedRoots } from "../../base/sharing.ts";
 import type { GivenRow } from "../../base/views/sharing.ts";
-import type { WriteRight } from "../../crypt/write-right.ts";
+import type { WriteRight } from "../../crypt/drive/write-right.ts";
 import { dueOf } from "../following/follower.ts";
 import { GuestHead, fetchFrom } from "../following/guest-head.ts";
 import type { FollowingNeeds } from "../following/needs.ts";

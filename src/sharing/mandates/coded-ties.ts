@@ -17,16 +17,16 @@
  * that breaks the rules such a device opens later states of what it could read. That is his to end,
  * by `hive revoke`.
  *
- *   d/PEER         a certificate (crypt/records.ts) for this peer, signed by the person; or her
- *                  dismissal of it (crypt/dismissals.ts)
- *   k/OWNER/SHARE  a reading (crypt/readings.ts) of that folder, signed by her
+ *   d/PEER         a certificate (crypt/records/records.ts) for this peer, signed by the person;
+ *                  or her dismissal of it (crypt/devices/dismissals.ts)
+ *   k/OWNER/SHARE  a reading (crypt/records/readings.ts) of that folder, signed by her
  */
 import { tieKeys } from "../../base/book-keys.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { OwnerId, PeerId, PersonId, ShareId } from "../../base/ids.ts";
 import type { DeviceCertificate } from "../../base/records.ts";
-import { type Reading, parseReading } from "../../crypt/readings.ts";
-import { parseDeviceCertificate } from "../../crypt/records.ts";
+import { type Reading, parseReading } from "../../crypt/records/readings.ts";
+import { parseDeviceCertificate } from "../../crypt/records/records.ts";
 import type { Tied } from "../ties/tied.ts";
 
 export function mandateKey(peer: PeerId): string {

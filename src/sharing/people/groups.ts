@@ -15,7 +15,7 @@ import { type PeerId, type PersonId, parseOwnerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
-import { publicKeyBytes } from "../../crypt/ed25519.ts";
+import { publicKeyBytes } from "../../crypt/ciphers/ed25519.ts";
 import { freeSlot, idBytes } from "../ties/slots.ts";
 import type { TieChange, Tied } from "../ties/tied.ts";
 import { checkPetName } from "./contacts.ts";

@@ -9,9 +9,9 @@ import type { PersonId, ShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import type { Share } from "../../base/sharing.ts";
-import { keyBytes } from "../../crypt/keys.ts";
-import { signShare, wrapKey } from "../../crypt/share-records.ts";
-import type { WriteRight } from "../../crypt/write-right.ts";
+import { keyBytes } from "../../crypt/ciphers/keys.ts";
+import type { WriteRight } from "../../crypt/drive/write-right.ts";
+import { signShare, wrapKey } from "../../crypt/records/share-records.ts";
 import type { Opener } from "./opened.ts";
 import { sealPayload } from "./payload.ts";
 

@@ -9,7 +9,7 @@
 import { KiB, Reader, Writer, beginningOf } from "../../base/bytes.ts";
 import { type ShareId, parseShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { keyBytes } from "../../crypt/keys.ts";
+import { keyBytes } from "../../crypt/ciphers/keys.ts";
 
 const version = 1;
 const shareIdBytes = 16;

@@ -7,16 +7,16 @@
  *   bytes u8 0 | seed (32) | grant record
  *         u8 1 | salt (16) | sealRecord(Argon2id(passphrase, salt), seed) | grant record
  *
- * The seed is that of a person (crypt/grants.ts); Argon2id takes what limits.crypt says.
+ * The seed is that of a person (crypt/records/grants.ts); Argon2id takes what limits.crypt says.
  */
 import { HiveError, isFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import type { Grant } from "../../base/sharing.ts";
-import { openRecord, sealRecord, sealRecordOverheadBytes } from "../../crypt/aead.ts";
-import { passphraseKey } from "../../crypt/argon2.ts";
-import { keyBytes } from "../../crypt/keys.ts";
-import { parseGrant } from "../../crypt/share-records.ts";
+import { openRecord, sealRecord, sealRecordOverheadBytes } from "../../crypt/ciphers/aead.ts";
+import { passphraseKey } from "../../crypt/ciphers/argon2.ts";
+import { keyBytes } from "../../crypt/ciphers/keys.ts";
+import { parseGrant } from "../../crypt/records/share-records.ts";
 
 const prefix = "hivelink1";
 const saltBytes = 16;

@@ -6,9 +6,9 @@
 import { HiveError } from "../../base/errors.ts";
 import type { GroupId, PersonId } from "../../base/ids.ts";
 import type { Grant, Share } from "../../base/sharing.ts";
-import { type PersonKeys, openGrant } from "../../crypt/grants.ts";
-import { parseShare, unwrapKey } from "../../crypt/share-records.ts";
-import { type FolderRight, writeRightOf } from "../../crypt/write-right.ts";
+import { type FolderRight, writeRightOf } from "../../crypt/drive/write-right.ts";
+import { type PersonKeys, openGrant } from "../../crypt/records/grants.ts";
+import { parseShare, unwrapKey } from "../../crypt/records/share-records.ts";
 import { parseRoot } from "../../dag/root.ts";
 import { type InboxEntry, decodeInbox } from "./inbox-payload.ts";
 import { type SharePayload, decodeSharePayload, openPayload } from "./payload.ts";

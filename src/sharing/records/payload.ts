@@ -16,9 +16,9 @@ import { type Ino, type OwnerId, type ShareId, parseIno } from "../../base/ids.t
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import type { Grant } from "../../base/sharing.ts";
-import { openRecord, sealRecord } from "../../crypt/aead.ts";
-import { keyBytes } from "../../crypt/keys.ts";
-import { parseGrant } from "../../crypt/share-records.ts";
+import { openRecord, sealRecord } from "../../crypt/ciphers/aead.ts";
+import { keyBytes } from "../../crypt/ciphers/keys.ts";
+import { parseGrant } from "../../crypt/records/share-records.ts";
 import {
   type HeadPayload,
   decodePayload,

@@ -10,7 +10,7 @@ import { Reader, Writer } from "../../base/bytes.ts";
 import { HiveError } from "../../base/errors.ts";
 import { type PeerId, type PersonId, parseOwnerId, parsePeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { digestBytes, sha256 } from "../../crypt/sha256.ts";
+import { digestBytes, sha256 } from "../../crypt/ciphers/sha256.ts";
 
 const prefix = "hiveme1";
 const checksumBytes = 4;

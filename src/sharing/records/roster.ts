@@ -12,8 +12,8 @@
 import { KiB, Reader, Writer } from "../../base/bytes.ts";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { publicKeyBytes } from "../../crypt/ed25519.ts";
-import { peerOfPublicKey, publicKeyOfPeer } from "../../crypt/peer-key.ts";
+import { publicKeyBytes } from "../../crypt/ciphers/ed25519.ts";
+import { peerOfPublicKey, publicKeyOfPeer } from "../../crypt/ciphers/peer-key.ts";
 
 export interface RosterWord {
   readonly atMs: number;

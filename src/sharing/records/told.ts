@@ -9,7 +9,7 @@
  */
 import { Reader, Writer } from "../../base/bytes.ts";
 import { limits } from "../../base/limits.ts";
-import { deviceTagBytes, deviceTagOf } from "../../crypt/share-records.ts";
+import { deviceTagBytes, deviceTagOf } from "../../crypt/records/share-records.ts";
 
 /** Of each device, by what stands for it. */
 export type Knowledge = ReadonlyMap<string, number>;

@@ -13,7 +13,7 @@ import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
 import type { Grant } from "../../base/sharing.ts";
 import type { InboxView } from "../../base/views/sharing.ts";
-import { parseGrant } from "../../crypt/share-records.ts";
+import { parseGrant } from "../../crypt/records/share-records.ts";
 import { Follower, askNewer, dueOf } from "../following/follower.ts";
 import type { FollowingNeeds } from "../following/needs.ts";
 import { type Held, type OpenedInbox, openInbox, takeEntry, takeGrant } from "../records/opened.ts";

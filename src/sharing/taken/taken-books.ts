@@ -7,7 +7,7 @@
  *                  without a name where the user does not want it
  */
 import { Reader, Writer } from "../../base/bytes.ts";
-import { parseGrant } from "../../crypt/share-records.ts";
+import { parseGrant } from "../../crypt/records/share-records.ts";
 import type { Offered } from "./taking.ts";
 
 export interface ThroughBook {

@@ -14,15 +14,15 @@ import { describe } from "../../base/log.ts";
 import type { DeviceCertificate } from "../../base/records.ts";
 import type { Grant, Ward } from "../../base/sharing.ts";
 import type { TakenView } from "../../base/views/sharing.ts";
-import type { PersonKeys } from "../../crypt/grants.ts";
+import type { PersonKeys } from "../../crypt/records/grants.ts";
 import { dueOf } from "../following/follower.ts";
 import type { Readable } from "../mandates/mandates.ts";
 import type { Held } from "../records/opened.ts";
 import type { Tied } from "../ties/tied.ts";
 import type { InboxOffer } from "./own-inboxes.ts";
 import { decodeTaken, decodeThrough, encodeThrough } from "./taken-books.ts";
-import { type TakenTie, asFurther, encodeTakenTie, takenIn, takenKey } from "./taken-ties.ts";
 import { TakenFolders, placeOf } from "./taken-folders.ts";
+import { type TakenTie, asFurther, encodeTakenTie, takenIn, takenKey } from "./taken-ties.ts";
 import { type Offered, type OwnGrant, type Taking, type TakingNeeds, ownGrant } from "./taking.ts";
 
 const { takenLinksMax, takenMax } = limits.sharing;

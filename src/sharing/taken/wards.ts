@@ -12,7 +12,7 @@ import { type OwnerId, type PeerId, nameFromText, nameToText } from "../../base/
 import { limits } from "../../base/limits.ts";
 import type { Grant, Ward } from "../../base/sharing.ts";
 import type { WardView } from "../../base/views/sharing.ts";
-import { parseGrant } from "../../crypt/share-records.ts";
+import { parseGrant } from "../../crypt/records/share-records.ts";
 import { Follower, askNewer, dueOf } from "../following/follower.ts";
 import { type Held, type OpenedLetter, openForVerifier, takeGrant } from "../records/opened.ts";
 import type { OwnInboxesNeeds } from "./own-inboxes.ts";

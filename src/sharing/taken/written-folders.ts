@@ -6,8 +6,8 @@
 import type { KeyValue } from "../../base/blocks.ts";
 import { sharingKeys } from "../../base/book-keys.ts";
 import type { PeerId } from "../../base/ids.ts";
-import type { PersonKeys } from "../../crypt/grants.ts";
-import type { FolderRight, WriteRight } from "../../crypt/write-right.ts";
+import type { FolderRight, WriteRight } from "../../crypt/drive/write-right.ts";
+import type { PersonKeys } from "../../crypt/records/grants.ts";
 import { type Held, openInbox, takeGrant } from "../records/opened.ts";
 import { decodeInbox, offersOf } from "./own-inboxes.ts";
 import { decodeTaken, decodeThrough } from "./taken-books.ts";

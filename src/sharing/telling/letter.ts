@@ -9,7 +9,7 @@ import type { ShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
 import type { ShareReader } from "../../base/sharing.ts";
-import { readerKeyOf } from "../../crypt/share-records.ts";
+import { readerKeyOf } from "../../crypt/records/share-records.ts";
 import { Succession, type SuccessionNeeds, type SuccessionParts } from "./succession.ts";
 
 const { tellAgainMs } = limits.sharing;

@@ -10,8 +10,8 @@ import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import { type Random, shuffled } from "../../base/random.ts";
 import type { Share, ShareNetwork } from "../../base/sharing.ts";
-import type { DriveKeys } from "../../crypt/drive.ts";
-import { encodeShareAsk, parseShare, recordKeyOf } from "../../crypt/share-records.ts";
+import type { DriveKeys } from "../../crypt/drive/drive.ts";
+import { encodeShareAsk, parseShare, recordKeyOf } from "../../crypt/records/share-records.ts";
 import { openPayload } from "../records/payload.ts";
 import { type Told, decodeTold } from "../records/told.ts";
 

@@ -9,7 +9,7 @@ import { isFault } from "../../base/errors.ts";
 import type { PeerId, PersonId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Share, ShareReader, ShareWriter } from "../../base/sharing.ts";
-import { recordKeyOf, signShare, wrapKey } from "../../crypt/share-records.ts";
+import { recordKeyOf, signShare, wrapKey } from "../../crypt/records/share-records.ts";
 import { sealPayload } from "../records/payload.ts";
 import { type Knowledge, bothKnow, encodeTold, knowledgeOf,
   knowsMore } from "../records/told.ts";

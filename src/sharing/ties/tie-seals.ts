@@ -13,8 +13,8 @@ import { timingSafeEqual } from "node:crypto";
 import { tieKeys } from "../../base/book-keys.ts";
 import { Writer } from "../../base/bytes.ts";
 import { limits } from "../../base/limits.ts";
-import { deriveKey } from "../../crypt/keys.ts";
-import { hmacSha256, sha256 } from "../../crypt/sha256.ts";
+import { deriveKey } from "../../crypt/ciphers/keys.ts";
+import { hmacSha256, sha256 } from "../../crypt/ciphers/sha256.ts";
 import type { Tie } from "../../dag/ties.ts";
 
 const sealBytes = 16;

@@ -9,7 +9,7 @@ import { guestKeys } from "../../base/book-keys.ts";
 import type { Cid, Ino, Name, OwnerId, PeerId, PersonId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { SharedRoots } from "../../base/sharing.ts";
-import type { FolderRight, WriteRight } from "../../crypt/write-right.ts";
+import type { FolderRight, WriteRight } from "../../crypt/drive/write-right.ts";
 import { dueOf } from "../following/follower.ts";
 import { GuestHead, type GuestHeadNeeds, fetchFrom } from "../following/guest-head.ts";
 import type { Source } from "../records/opened.ts";

@@ -9,7 +9,7 @@ import type { KeyValue } from "../../base/blocks.ts";
 import { guestKeys, sharingKeys } from "../../base/book-keys.ts";
 import { Reader, Writer, asBuffer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { WriteRight } from "../../crypt/write-right.ts";
+import type { WriteRight } from "../../crypt/drive/write-right.ts";
 
 /** Where all that is remembered of what is written by a right stands. */
 export function writtenPrefix({ keys }: Pick<WriteRight, "keys">): string {

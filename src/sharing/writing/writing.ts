@@ -1,7 +1,7 @@
 /**
- * What this device's person writes in a folder of somebody else's, on its way to the owner. It is
- * a drive of its own: its keys come from the right to write (crypt/write-right.ts), its blocks go
- * to groups that this machine draws, and each head is followed by a record of it as shares have
+ * What this device's person writes in a folder of somebody else's, on its way to the owner. It is a
+ * drive of its own: its keys come from the right to write (crypt/drive/write-right.ts), its blocks
+ * go to groups that this machine draws, and each head is followed by a record of it as shares have
  * them, which only the owner can open, and she herself elsewhere. His holders keep that too, for as
  * long as his own record names the right; so neither of the two need be there when the other is.
  * Keys of the KeyValue:
@@ -17,8 +17,8 @@ import type { Cid, Ino, PeerId, PersonId } from "../../base/ids.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { ShareNetwork } from "../../base/sharing.ts";
-import { encodeShareWrite } from "../../crypt/share-records.ts";
-import type { WriteRight } from "../../crypt/write-right.ts";
+import type { WriteRight } from "../../crypt/drive/write-right.ts";
+import { encodeShareWrite } from "../../crypt/records/share-records.ts";
 import { treeKeys } from "../../dag/keys.ts";
 import { openRoot } from "../../dag/root.ts";
 import type { Published } from "../../transfer/heads/publish.ts";

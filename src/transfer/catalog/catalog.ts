@@ -9,10 +9,10 @@ import { Reader, Writer } from "../../base/bytes.ts";
 import { isFault } from "../../base/errors.ts";
 import { type Cid, parseCid, parseGroupId, parseSegmentId } from "../../base/ids.ts";
 import type { Random } from "../../base/random.ts";
-import { openRecord } from "../../crypt/aead.ts";
+import { openRecord } from "../../crypt/ciphers/aead.ts";
+import type { Doubt } from "../doubt.ts";
 import { type CatalogEntry, type HeadPayload, type Run, decodePageBlock, decodeRuns, encodeRuns }
   from "./catalog-page.ts";
-import type { Doubt } from "../doubt.ts";
 import { PlacedSince } from "./placed-since.ts";
 import { RunBuilder } from "./runs.ts";
 

@@ -13,10 +13,10 @@ import { assert, isFault } from "../../base/errors.ts";
 import { type Cid, cidOf, parseCid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import { openRecord, sealRecord } from "../../crypt/aead.ts";
+import { openRecord, sealRecord } from "../../crypt/ciphers/aead.ts";
+import type { Doubt } from "../doubt.ts";
 import { type CatalogEntry, type Run, decodePageBlock } from "./catalog-page.ts";
 import { encodePageBlock, encodeRuns, pageBytesOf } from "./catalog-page.ts";
-import type { Doubt } from "../doubt.ts";
 
 /** A run on its way to the peers: its pages are in the books, their places come one by one. */
 interface Building {

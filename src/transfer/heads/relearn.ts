@@ -13,7 +13,7 @@ import { describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Head, Manifest } from "../../base/records.ts";
 import type { Step } from "../../base/step.ts";
-import type { DriveKeys } from "../../crypt/drive.ts";
+import type { DriveKeys } from "../../crypt/drive/drive.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { CatalogEntry } from "../catalog/catalog-page.ts";
 import type { Records } from "../reads/records.ts";

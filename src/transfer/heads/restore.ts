@@ -6,7 +6,7 @@ import type { KeyValue } from "../../base/blocks.ts";
 import { isFault } from "../../base/errors.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Head } from "../../base/records.ts";
-import { parseManifest } from "../../crypt/records.ts";
+import { parseManifest } from "../../crypt/records/records.ts";
 import { decodePayload } from "../catalog/catalog-page.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Doubt } from "../doubt.ts";

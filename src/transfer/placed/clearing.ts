@@ -8,7 +8,7 @@
  *   k/SEGMENT      it was there then: nothing that came later has old copies
  *   y/SEGMENT      something in it was found to be garbage since
  *   e/ERA/PEER     varint segments that it was to let go of | varint that it confirmed
- *   z/ERA/PEER/SEGMENT  its word (crypt/deletions.ts)
+ *   z/ERA/PEER/SEGMENT  its word (crypt/records/deletions.ts)
  */
 import type { KeyChange, KeyValue } from "../../base/blocks.ts";
 import { transferKeys } from "../../base/book-keys.ts";
@@ -18,7 +18,7 @@ import { type PeerId, type SegmentId, parsePeerId, parseSegmentId } from "../../
 import type { Release } from "../../base/records.ts";
 import type { SealedEra } from "../../base/sharing.ts";
 import type { HolderWord } from "../../base/views/sharing.ts";
-import { parseDeletion } from "../../crypt/deletions.ts";
+import { parseDeletion } from "../../crypt/records/deletions.ts";
 import type { SegmentBooks } from "../books.ts";
 
 /** What the newest era is waited for, if anything. */

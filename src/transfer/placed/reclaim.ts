@@ -21,7 +21,7 @@ import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
 import type { ReclaimReport } from "../../base/views/drive.ts";
-import type { DriveKeys } from "../../crypt/drive.ts";
+import type { DriveKeys } from "../../crypt/drive/drive.ts";
 import type { SegmentBooks, SegmentState } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Doubt } from "../doubt.ts";

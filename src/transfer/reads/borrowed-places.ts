@@ -8,7 +8,7 @@ import { LRUCache } from "lru-cache";
 import { assert } from "../../base/errors.ts";
 import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { openRecord } from "../../crypt/aead.ts";
+import { openRecord } from "../../crypt/ciphers/aead.ts";
 import { type CatalogEntry, type Run, decodePageBlock } from "../catalog/catalog-page.ts";
 
 /** Of a head: what it says of places, and the key of what it does not hold itself. */

@@ -11,7 +11,7 @@ import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Manifest } from "../../base/records.ts";
-import { parseManifest, supersedes } from "../../crypt/records.ts";
+import { parseManifest, supersedes } from "../../crypt/records/records.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { Seating } from "../groups/groups.ts";

@@ -10,7 +10,7 @@ import { limits } from "../../base/limits.ts";
 import type { PeerNetwork, ReadOptions } from "../../base/network.ts";
 import type { SegmentRecord } from "../../base/records.ts";
 import type { Urgency } from "../../base/traffic.ts";
-import { shardIdOf } from "../../crypt/merkle.ts";
+import { shardIdOf } from "../../crypt/blocks/merkle.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import { memberOfShard } from "../../placement/seats.ts";
 import { type SegmentBooks, isProven } from "../books.ts";

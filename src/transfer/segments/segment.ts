@@ -10,9 +10,9 @@ import { HiveError, assert } from "../../base/errors.ts";
 import type { Cid, GroupId, ShardId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { ErasureClass, SegmentRecord } from "../../base/records.ts";
-import type { DriveKeys } from "../../crypt/drive.ts";
-import { shardIdOf } from "../../crypt/merkle.ts";
-import { signSegmentRecord } from "../../crypt/records.ts";
+import { shardIdOf } from "../../crypt/blocks/merkle.ts";
+import type { DriveKeys } from "../../crypt/drive/drive.ts";
+import { signSegmentRecord } from "../../crypt/records/records.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import { type BlockRoom, type Layout, frameShard } from "./pack.ts";
 

@@ -2,8 +2,8 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
-import type { DriveKeys } from "../../crypt/drive.ts";
-import { signRelease } from "../../crypt/records.ts";
+import type { DriveKeys } from "../../crypt/drive/drive.ts";
+import { signRelease } from "../../crypt/records/records.ts";
 import type { HalfPlaced } from "../books.ts";
 import type { Groups } from "../groups/groups.ts";
 

@@ -9,7 +9,7 @@ import { assert } from "../../base/errors.ts";
 import type { Cid, PeerId } from "../../base/ids.ts";
 import type { Log } from "../../base/log.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
-import type { DriveKeys } from "../../crypt/drive.ts";
+import type { DriveKeys } from "../../crypt/drive/drive.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import { memberOfShard } from "../../placement/seats.ts";
 import { type HalfPlaced, type SegmentBooks, type SegmentState } from "../books.ts";

@@ -19,7 +19,7 @@ import type { Random } from "../../base/random.ts";
 import type { Manifest } from "../../base/records.ts";
 import type { HeldBack } from "../../base/stand-in.ts";
 import type { Step } from "../../base/step.ts";
-import type { DriveKeys } from "../../crypt/drive.ts";
+import type { DriveKeys } from "../../crypt/drive/drive.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { Catalog } from "../catalog/catalog.ts";

@@ -7,7 +7,7 @@ import { GiB } from "../../../src/base/bytes.ts";
 import type { PeerId } from "../../../src/base/ids.ts";
 import { limits } from "../../../src/base/limits.ts";
 import { defaultSettings } from "../../../src/cli/home/settings.ts";
-import { shardIdOf } from "../../../src/crypt/merkle.ts";
+import { shardIdOf } from "../../../src/crypt/blocks/merkle.ts";
 import { answerChallenge, leavesOf } from "../../../src/proofs/answer.ts";
 import { type KeptShard, leafCountOf, makeAudit } from "../../../src/proofs/challenge.ts";
 import { makeChallenge } from "../../../src/proofs/challenge.ts";

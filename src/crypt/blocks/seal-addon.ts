@@ -1,0 +1,43 @@
+/**
+ * native/seal as this room uses it: chunks (chunk-seal.ts) and the trees that name shards
+ * (merkle.ts). Where it is not the quicker way there is none, and node's OpenSSL hashes.
+ */
+import { HiveError } from "../../base/errors.ts";
+import { loadAddon } from "../../base/machine/native.ts";
+
+/** What native/seal/addon.c exports; it checks every argument itself. */
+export interface SealAddon {
+  /** "sha-ni" or "scalar"; empty when this node has no OpenSSL to lend. */
+  readonly path: string;
+  seal(
+    suite: number, secret: Uint8Array, plains: readonly Uint8Array[],
+    sealed: readonly Uint8Array[], links: Uint8Array, tags: Uint8Array,
+  ): void;
+  sealLater(
+    suite: number, secret: Uint8Array, plains: readonly Uint8Array[],
+    sealed: readonly Uint8Array[], links: Uint8Array, tags: Uint8Array,
+  ): Promise<void>;
+  open(
+    links: Uint8Array, sealed: readonly Uint8Array[], plains: readonly Uint8Array[],
+    verdicts: Uint8Array, byName: boolean, tags: Uint8Array,
+  ): void;
+  openLeaves(
+    key: Uint8Array, first: number, sealed: Uint8Array, tags: Uint8Array, plain: Uint8Array,
+  ): boolean;
+  merkle(shard: Uint8Array, tree: Uint8Array): void;
+}
+
+/** Undefined where the addon was never built, or would be the slower of the two. */
+export function quickAddon(): SealAddon | undefined {
+  const addon = loadAddon("seal", parseAddon);
+  return addon?.path === "sha-ni" ? addon : undefined;
+}
+
+function parseAddon(exports: unknown): SealAddon {
+  const addon = exports as Partial<SealAddon> | null;
+  const calls = [addon?.seal, addon?.sealLater, addon?.open, addon?.openLeaves, addon?.merkle];
+  const sound = calls.every((call) => typeof call === "function") &&
+    typeof addon?.path === "string";
+  if (!sound) throw new HiveError("Corrupt", "crypt.load", "seal is another addon");
+  return addon as SealAddon;
+}
