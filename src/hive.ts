@@ -101,7 +101,9 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const local = await openLocal(parts, { log, config, owner });
   const { cache, government, shared, ties, epochs } = local;
   const { traffic = noOrders, quotaBytes } = config;
-  const told = { traffic, quotaBytes, storeLife: await readLife(config.cacheDirectory) };
+  const lastLife = await readLife(config.cacheDirectory);
+  const storeView = { life: lastLife, isPublished: cache.isPublished };
+  const told = { traffic, quotaBytes, storeView };
   const begun = (): DriveConfig => {
     ties.again();
     return { ...config, ...told };
@@ -116,7 +118,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { treeSecret } = driveKeysFor(config);
   const situation = { clock, log, isNew, directory: config.cacheDirectory, treeSecret };
   const { note, isBack, life } = await beginStore(cache, node, situation);
-  told.storeLife = life;
+  storeView.life = life;
   const around = { log, config, cache, node, government, ties };
   const self = deviceFor(peerKeysOf(config.peerSeed).peer, config.deviceName);
   const device = { ...self, isBack };

@@ -204,7 +204,7 @@ class NodeAgent implements Agent {
     const removedAtMs = transfer?.roll.view().removedAtMs ?? null;
     const alerts = drive === undefined ? [] : alertsOf({
       ...told, parts: drive.parts, unplaced: unplacedOf(drive.lanes), removedAtMs,
-      isDoubted: drive.isDoubted,
+      isDoubted: drive.isDoubted, doubtWaitsFor: drive.doubtWaitsFor,
     });
     const left = repair === undefined ? undefined : this.#outlook.of(repair.left);
     return { drive, peers: conduct.all(), ...told, repair: left, alerts };

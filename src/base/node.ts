@@ -19,6 +19,14 @@ export interface VerifyOptions {
   readonly segments?: readonly SegmentId[] | undefined;
 }
 
+/** What the store tells the books beside it. */
+export interface StoreView {
+  /** Of the last start; 0 where there is none. */
+  readonly life: number;
+  /** Peers were told of a root of it, for all it knows. */
+  readonly isPublished: boolean;
+}
+
 /** How the books beside a store compare with it. */
 export interface StoreLife {
   /** Of this start; both keep it. */

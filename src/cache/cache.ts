@@ -50,6 +50,8 @@ export interface Cache extends DriveStore, PlacedSource, AsyncDisposable {
   report(): Readonly<Report>;
   /** What is wrong now and what to do about it, in words; null when all is well. */
   trouble(): string | null;
+  /** Peers were told of a root of it, for all it knows. */
+  readonly isPublished: boolean;
   /** Blocks that count as placed and are not are dirty again; answers how many. */
   reclaim(arePlaced: ArePlaced): Promise<number>;
   /** Reads every block, and isolates those that are spoilt. */

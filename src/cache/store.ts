@@ -279,6 +279,10 @@ export class Store implements Cache {
     return { ...this.#needs.report };
   }
 
+  get isPublished(): boolean {
+    return this.#rounds.isPublished;
+  }
+
   async reclaim(arePlaced: ArePlaced): Promise<number> {
     return this.#uploads.again(await unplacedIn(this.#catalog, arePlaced));
   }

@@ -9,26 +9,35 @@ import { isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
+import { beginWithout } from "../transfer/anew.ts";
 import { placeIn, tellsOfBlocks } from "../transfer/catalog/catalog.ts";
-import { doubtBooks } from "../transfer/doubt.ts";
+import { doubtBooks, isInDoubt } from "../transfer/doubt.ts";
 
 export interface Books extends AsyncDisposable {
   /** True when peers have the block, as far as the books tell. */
   has(cid: Cid): Promise<boolean>;
   /** True when they tell of any block. */
   readonly tell: boolean;
+  /** They were damaged: what they do not tell of may be with peers all the same. */
+  readonly mayLack: boolean;
+  /** Nobody asks them any more: what was to be given up is. */
+  end(): Promise<void>;
 }
 
 const none: Books = {
   has: async () => false,
   tell: false,
+  mayLack: false,
+  async end() {},
   async [Symbol.asyncDispose]() {},
 };
 
 export async function openBooks(
   directory: string,
-  { repair, report, prefix = "" }: {
+  { repair, giveUp, report, prefix = "" }: {
     readonly repair: boolean;
+    /** What they lack and nobody gives is done without. */
+    readonly giveUp: boolean;
     /** Theirs stand among others'. */
     readonly prefix?: string | undefined;
     readonly report: (problem: FsckProblem) => void;
@@ -48,10 +57,19 @@ export async function openBooks(
     await opened.mended();
     tellDamage("the books of what peers have were damaged: some of it may not be known any more");
   }
+  const isDoubted = opened.mending === "none" && await isInDoubt(table);
+  if (isDoubted) {
+    const words = "the books of what peers have were damaged, and wait for all that they lost";
+    report({ what: "catalogue", path: null, words, mended: giveUp, loss: false });
+  }
   const tell = await tellsOfBlocks(table);
   const owned = parts.move();
   return {
     tell,
+    mayLack: opened.mending !== "none" || isDoubted,
+    async end() {
+      if (isDoubted && giveUp) await beginWithout(table);
+    },
     async has(cid) {
       try {
         return (await placeIn(table, cid)) !== undefined;

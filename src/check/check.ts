@@ -73,12 +73,18 @@ class DriveCheck {
   }
 
   async run(parts: AsyncDisposableStack): Promise<Found> {
-    const { cacheDirectory, booksDirectory, booksPrefix: prefix, repair } = this.#options;
+    const found = await this.#look(parts);
+    await this.#books?.end();
+    return found;
+  }
+
+  async #look(parts: AsyncDisposableStack): Promise<Found> {
+    const { cacheDirectory, booksDirectory, booksPrefix: prefix, repair, giveUp } = this.#options;
     const { treeSecret, isFolder } = this.#options;
     const { report, progress } = this.#needs;
     const isThere = await access(cacheDirectory).then(() => true, () => false);
     const cache = isThere ? await this.#openCache(parts) : undefined;
-    const books = parts.use(await openBooks(booksDirectory, { repair, report, prefix }));
+    const books = parts.use(await openBooks(booksDirectory, { repair, giveUp, report, prefix }));
     this.#books = books;
     if (cache?.root() === undefined) return this.#tellRootless(cache, books);
     for (const problem of storeProblems(cache.report())) report(problem);
@@ -141,7 +147,8 @@ class DriveCheck {
     if (await this.#books?.has(cid)) return "peers";
     const isHis = this.#options.isFolder === true && !this.#spoilt.has(cid);
     if (isHis) return "peers";
-    return this.#spoilt.has(cid) || this.#options.giveUp ? "nowhere" : "unknown";
+    const isGivenUp = this.#options.giveUp && this.#books?.mayLack !== true;
+    return this.#spoilt.has(cid) || isGivenUp ? "nowhere" : "unknown";
   }
 
   async #refuse(cid: Cid): Promise<never> {

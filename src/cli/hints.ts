@@ -51,7 +51,7 @@ const hints: readonly Hint[] = [
   },
   {
     op: "transfer.doubt",
-    hint: "what they lost is learned from peers: hive status tells when it is known",
+    hint: "what they lost is learned from peers: hive status tells what that waits for",
   },
   { op: "policy.read", kind: "NotFound", hint: "name a file with a policy in it" },
   { op: "policy", kind: "NotFound", hint: "hive policy list tells which there are" },

@@ -5,6 +5,7 @@ import type { DeviceHost } from "../base/devices.ts";
 import type { OwnerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import { makeDirectories } from "../base/machine/directories.ts";
+import type { StoreView } from "../base/node.ts";
 import type { SharedRoots } from "../base/sharing.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { PolicyTexts } from "../base/views/policies.ts";
@@ -55,8 +56,8 @@ export interface NodeConfig extends Omit<PeersOptions, "encryption"> {
   readonly guardLeaseMs?: number;
   /** The user's policies; without them the built-in one holds. */
   readonly policies?: PolicyTexts;
-  /** The number of the drive's store (transfer/life.ts); absent where there is none. */
-  readonly storeLife?: number;
+  /** Of the drive's store (transfer/life.ts); absent where there is none. */
+  readonly storeView?: StoreView;
   /** What may go over the line, and when; anything without them. */
   readonly traffic?: TrafficOrders;
 }
@@ -69,12 +70,12 @@ export function plainConfig(config: NodeConfig): NodeConfig {
   const { directory, peerSeed, driveSeed, deviceName, listen, bootstrap, household } = config;
   const { country, mdns, relay, upnp, networkKey, quotaBytes, strangerShare = 1 } = config;
   const { deadAfterMs, auditIntervalMs, guardLeaseMs, policies, contributeRatio } = config;
-  const { traffic, device, version, storeLife } = config;
+  const { traffic, device, version, storeView } = config;
   const room = { quotaBytes, strangerShare };
   const who = { directory, peerSeed, driveSeed, deviceName, household, country };
   const how = { listen, bootstrap, mdns, ...room, deadAfterMs, auditIntervalMs };
   const rules = { policies, contributeRatio, guardLeaseMs, traffic };
-  const chosen = { relay, upnp, networkKey, device, version, storeLife, ...rules };
+  const chosen = { relay, upnp, networkKey, device, version, storeView, ...rules };
   const told = Object.entries(chosen)
     .filter(([, value]) => value !== undefined);
   return { ...who, ...how, ...Object.fromEntries(told) };

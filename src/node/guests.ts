@@ -22,6 +22,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { type Transfer, type TransferOptions, openTransfer } from "../transfer/transfer.ts";
 import type { Company } from "./company.ts";
 import type { NodeConfig, NodeNeeds } from "./config.ts";
+import { unlessDoubted } from "./sums.ts";
 
 export interface GuestsNeeds {
   readonly company: Pick<Company, "network" | "traffic">;
@@ -86,7 +87,7 @@ export class Guests implements AsyncDisposable {
   }
 
   reclaim(timeoutMs: number): Promise<readonly ReclaimReport[]> {
-    return this.#each(({ transfer }) => transfer.reclaim(timeoutMs));
+    return this.#each(({ transfer }) => unlessDoubted(transfer.reclaim(timeoutMs)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -165,7 +165,7 @@ async function openOwnersRooms(
     isFreeLine: (peer) => traffic.isFree(peer),
     onEpoch: needs.onEpoch,
     recount: needs.recount,
-    storeLife: config.storeLife,
+    storeView: config.storeView,
     onPublished: () => met.agent?.wake(),
   }, options);
   const { deviceName } = config;

@@ -9,26 +9,22 @@
 import type { KeyValue } from "../base/blocks.ts";
 import { transferKeys } from "../base/book-keys.ts";
 import { Reader, Writer } from "../base/bytes.ts";
-import { limits } from "../base/limits.ts";
-import type { StoreLife } from "../base/node.ts";
-import { doubtBooks } from "./doubt.ts";
-import { presumeHead } from "./heads/publish.ts";
-
-/** What is never less true for being old. */
-const lasting: readonly string[] = [
-  transferKeys.roll, transferKeys.renewedEpoch, transferKeys.forgottenDevice,
-  transferKeys.policyText, transferKeys.policyOfGroup, transferKeys.doubt, transferKeys.life,
-];
+import type { StoreLife, StoreView } from "../base/node.ts";
+import { beginAnew } from "./anew.ts";
 
 const none: StoreLife = { number: 0, isStoreOld: false, areBooksOld: false };
 
-/** By the number that the store has, 0 where it has none; undefined where there is no store. */
-export async function openLife(books: KeyValue, store: number | undefined): Promise<StoreLife> {
+/** Undefined where they stand beside no store. */
+export async function openLife(
+  books: KeyValue, store: StoreView | undefined,
+): Promise<StoreLife> {
   if (store === undefined) return none;
+  const { life } = store;
   const { number, other } = await readLife(books);
-  const isStoreOld = store < number && store !== other;
-  if (store > number) await beginAnew(books);
-  return { number: Math.max(store, number) + 1, isStoreOld, areBooksOld: store > number };
+  const areBooksOld = life > number;
+  if (areBooksOld) await beginAnew(books, store);
+  const isStoreOld = life < number && life !== other;
+  return { number: Math.max(life, number) + 1, isStoreOld, areBooksOld };
 }
 
 /** From now on the store has this number; or, should a crash come in between, the other. */
@@ -46,20 +42,4 @@ async function readLife(
   if (value === undefined) return { number: 0, other: 0 };
   const reader = new Reader(value, "transfer.life");
   return { number: reader.varint(), other: reader.varint() };
-}
-
-/** The mark is first: a crash must not leave books that seem to know of nothing. */
-async function beginAnew(books: KeyValue): Promise<void> {
-  await doubtBooks(books, "drive");
-  let old: string[] = [];
-  const forget = async (): Promise<void> => {
-    await books.batch(old.map((key) => ({ type: "delete", key })));
-    old = [];
-  };
-  for await (const [key] of books.list("")) {
-    if (!lasting.some((prefix) => key.startsWith(prefix))) old.push(key);
-    if (old.length >= limits.cache.batchChangesMax) await forget();
-  }
-  await forget();
-  await presumeHead(books);
 }

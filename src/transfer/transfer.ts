@@ -13,7 +13,7 @@ import type { DeviceNetwork, BlockLender } from "../base/devices.ts";
 import type { Cid, PeerId, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import type { StoreLife } from "../base/node.ts";
+import type { StoreLife, StoreView } from "../base/node.ts";
 import type { Random } from "../base/random.ts";
 import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
@@ -39,7 +39,7 @@ import type { LogNeeds } from "./groups/logs.ts";
 import { Placer } from "./groups/place.ts";
 import type { InForce } from "./groups/policies.ts";
 import { Announcer, type Published, Renewal } from "./heads/publish.ts";
-import type { Recovered } from "./heads/recover.ts";
+import { type Recovered, recover } from "./heads/recover.ts";
 import { Relearning } from "./heads/relearn.ts";
 import { restoreLastHead } from "./heads/restore.ts";
 import type { Health } from "./health.ts";
@@ -79,8 +79,8 @@ export interface TransferNeeds {
   readonly log: Log;
   /** Looks which blocks the books know, before they count as whole again (check/recount.ts). */
   readonly recount?: (() => Promise<void>) | undefined;
-  /** The number of the store that these books stand beside; absent where there is none. */
-  readonly storeLife?: number | undefined;
+  /** Of the store that these books stand beside; absent where there is none. */
+  readonly storeView?: StoreView | undefined;
   /** Holds uploads back; nothing does when absent. */
   readonly brake?: Brake;
   /** Whether this machine's line bears so many bytes soon; it does when absent. */
@@ -212,7 +212,10 @@ export async function openTransfer(
   const census = needs.census ?? { census: async () => undefined };
   const found = { ...parts, devices, census, catalog, mover, outgoing };
   const reclaimer = new Reclaimer({ ...found, uploader: rounds });
-  const relearning = new Relearning({ ...parts, records, catalog });
+  const undoubting = { ...parts, ...reading, devices, doubt: { end: async () => undefined } };
+  const relearning = new Relearning({
+    ...parts, records, catalog, recover: (signal) => recover(undoubting, signal),
+  });
   const kept = { outgoing, mover, rescue, reclaimer, relearning };
   const acting = { ...kept, devices, recovering, downloader, uploader };
   return new DriveTransfer({ ...parts, ...reading, ...direct, ...acting });
@@ -221,7 +224,7 @@ export async function openTransfer(
 /** What is written down of segments and groups, and who goes by it. */
 async function openBooks(needs: TransferNeeds, options: TransferOptions) {
   const { books } = needs;
-  const life = await openLife(books, needs.storeLife);
+  const life = await openLife(books, needs.storeView);
   const segments = new SegmentBooks(books);
   const roll = new Roll({ ...needs, members: () => membersOf(groups) });
   const groups: Groups = new Groups({ ...needs, roll }, {

@@ -3,11 +3,16 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
+import type { FsckProblem } from "../../src/base/damages.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { openKeyValue } from "../../src/cache/cache.ts";
 import { openBooks } from "../../src/check/books.ts";
 import type { NodeConfig } from "../../src/node/config.ts";
 import { openHouse } from "../../src/node/house.ts";
+import { reclaimedInAll, unlessDoubted } from "../../src/node/sums.ts";
+import { Doubt, doubtBooks } from "../../src/transfer/doubt.ts";
+import { MemoryBooks } from "../support/transfer-world.ts";
 
 const writers = ["o/1AnnsRight/t/", "o/1BobsRight/t/"];
 
@@ -49,10 +54,40 @@ for (const { name, prefixes } of [
     t.strictSame(await marked(place), expected);
   });
 
+  test(`books of ${name} that stay in doubt are told by each check, and begun anew by one that gives up`, async (t) => {
+    const { place } = await damaged(t, name, prefixes);
+    const problems: FsckProblem[] = [];
+    const [prefix] = prefixes;
+    const look = async (giveUp: boolean): Promise<void> => {
+      const report = (problem: FsckProblem) => void problems.push(problem);
+      await using books = await openBooks(place, { report, prefix, repair: true, giveUp });
+      t.equal(books.mayLack, true, "what they do not tell of is not lost");
+      await books.end();
+    };
+    for (const giveUp of [false, true, false, true]) await look(giveUp);
+    t.strictSame(problems.map(({ mended }) => mended), [true, true, false, true]);
+    await using books = await openKeyValue(place);
+    t.same(await books.get(`${prefix}x/doubt`), Buffer.of(1));
+    t.equal(await books.get(`${prefix}s/1`), undefined);
+  });
+
   test(`a check that mends books of ${name} marks them`, async (t) => {
     const { place } = await damaged(t, name, prefixes);
-    const asked = { report: () => undefined, prefix: prefixes[0] };
+    const asked = { report: () => undefined, prefix: prefixes[0], giveUp: false };
     await (await openBooks(place, { ...asked, repair: true }))[Symbol.asyncDispose]();
     t.strictSame(await marked(place), expected);
   });
 }
+
+test("a folder of somebody else's whose books are in doubt keeps nothing else from being given back", async (t) => {
+  const found = { blocks: 1, segments: 2, bytes: 3 };
+  t.same(await unlessDoubted(Promise.resolve(found)), found);
+  const books = new MemoryBooks();
+  await doubtBooks(books, "drive");
+  const doubted = new Doubt(books);
+  await doubted.open();
+  const refused = unlessDoubted((async () => (doubted.refuse(), found))());
+  t.same(reclaimedInAll([found, await refused]), { ...found, doubted: 1 });
+  const other = new HiveError("Unavailable", "transfer.publish", "x");
+  await t.rejects(unlessDoubted(Promise.reject(other)), other);
+});

@@ -6,11 +6,15 @@ import { test } from "tap";
 import { transferKeys } from "../../src/base/book-keys.ts";
 import { isFault } from "../../src/base/errors.ts";
 import type { SegmentId } from "../../src/base/ids.ts";
+import { beginWithout } from "../../src/transfer/anew.ts";
+import { decodeRuns } from "../../src/transfer/catalog/catalog-page.ts";
 import { placeIn } from "../../src/transfer/catalog/catalog.ts";
 import { doubtBooks } from "../../src/transfer/doubt.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import { ModelDrive, keptBytes, lostBy, openModel } from "../support/model-drive.ts";
-import { type VaultWorld, makeVaultWorld, missing } from "../support/transfer-world.ts";
+import type { HonestHost } from "../support/honest-host.ts";
+import { type VaultWorld, type World, hurriedClock, makeBlocks, makeVaultWorld, makeWorld, missing, openWorld }
+  from "../support/transfer-world.ts";
 
 const timeoutMs = 20_000;
 const { signal } = new AbortController();
@@ -165,3 +169,39 @@ for (const all of [true, false]) {
     t.strictSame(await lostBy(drive), []);
   });
 }
+
+test("who does not wait for a page that nobody gives has the books begun anew, and loses no block", async (t) => {
+  const world = makeWorld(3, "given up");
+  const whole = await openWorld(world, { clock: hurriedClock });
+  const all: Uint8Array[] = [];
+  for (let round = 0; round < 3; round++) {
+    const blocks = makeBlocks(world.random, { count: 300, bytesMax: 400 });
+    all.push(...blocks);
+    world.source.commit(`root ${round}`, blocks);
+    await whole.flush(timeoutMs);
+  }
+  for (const { place } of decodeRuns(world.books.pairs.get(transferKeys.runs) ?? Buffer.alloc(0))) {
+    const { roots } = await whole.health.record(place.segment, signal);
+    for (const { host } of world.network.members.values()) {
+      for (const root of roots) (host as HonestHost).shards.delete(root);
+    }
+  }
+  for (const key of [...world.books.pairs.keys()]) if (/^(p|c\/[0-7])/.test(key)) world.books.pairs.delete(key);
+  await doubtBooks(world.books, "drive");
+  const doubted = await openWorld(world, { clock: hurriedClock });
+  for (let turn = 0; turn < 4; turn++) await doubted.relearning.step(signal);
+  t.equal(doubted.status().isDoubted, true);
+  t.match(doubted.status().doubtWaitsFor, /Unavailable|NotFound/);
+  await beginWithout(world.books);
+  let recounts = 0;
+  const again = await openWorld({ ...world, recount: async () => void recounts++ } as World, { clock: hurriedClock });
+  world.source.commit("after", makeBlocks(world.random, { count: 10, bytesMax: 400 }));
+  for (let turn = 0; turn < 3; turn++) await again.uploader.step(signal);
+  t.not(world.source.published, world.source.newest, "no head before the last one is known");
+  await relearned(again);
+  t.equal(again.status().isDoubted, false);
+  t.equal(recounts, 1);
+  await again.flush(timeoutMs);
+  t.strictSame(await missing(again, all), []);
+  t.equal((await openWorld(world)).status().isDoubted, false);
+});

@@ -12,13 +12,18 @@ const { signal } = new AbortController();
 /** The store that these books stand beside has this number. */
 function opened(drive: ModelDrive, storeLife: number, recount?: () => Promise<void>): Promise<Transfer> {
   const { world } = drive;
-  return openModel(Object.assign(Object.create(drive) as ModelDrive, { world: { ...world, storeLife, recount } }));
+  const storeView = of(storeLife);
+  return openModel(Object.assign(Object.create(drive) as ModelDrive, { world: { ...world, storeView, recount } }));
 }
 
 async function relearned({ relearning }: Transfer): Promise<void> {
   for (let step = 0; await relearning.step(signal) === "busy"; step++) {
     if (step === 100) throw new Error("it does not end");
   }
+}
+
+function of(life: number) {
+  return { life, isPublished: true };
 }
 
 /** Starts it once more, as a drive does, and has it publish what is new. */
@@ -65,13 +70,13 @@ for (const how of ["an older copy", "gone"] as const) {
 test("which of both is older is told by their numbers, and a crash between them is no copy", async (t) => {
   const books = new MemoryBooks();
   t.match(await openLife(books, undefined), { number: 0, isStoreOld: false, areBooksOld: false });
-  t.match(await openLife(books, 0), { number: 1, isStoreOld: false, areBooksOld: false });
+  t.match(await openLife(books, of(0)), { number: 1, isStoreOld: false, areBooksOld: false });
   await keepLife(books, { number: 5, other: 4 });
   for (const store of [4, 5]) {
-    t.match(await openLife(books, store), { number: 6, isStoreOld: false, areBooksOld: false }, `${store}`);
+    t.match(await openLife(books, of(store)), { number: 6, isStoreOld: false, areBooksOld: false }, `${store}`);
   }
-  t.match(await openLife(books, 3), { number: 6, isStoreOld: true, areBooksOld: false });
+  t.match(await openLife(books, of(3)), { number: 6, isStoreOld: true, areBooksOld: false });
   await keepLife(books, { number: 5, other: 5 });
-  t.match(await openLife(books, 4), { isStoreOld: true, areBooksOld: false });
-  t.match(await openLife(books, 7), { number: 8, isStoreOld: false, areBooksOld: true });
+  t.match(await openLife(books, of(4)), { isStoreOld: true, areBooksOld: false });
+  t.match(await openLife(books, of(7)), { number: 8, isStoreOld: false, areBooksOld: true });
 });

@@ -20,6 +20,8 @@ export interface Troubles {
   readonly removedAtMs?: number | null;
   /** The books of what peers have were damaged, and may lack something. */
   readonly isDoubted?: boolean;
+  /** Why what they lack is not known again. */
+  readonly doubtWaitsFor?: string | undefined;
 }
 
 /** The worst first. */
@@ -42,8 +44,8 @@ copy that elsewhere`,
     ...removed, ...lost, ...endangered,
     ...(isDoubted ? [{
       kind: "doubted" as const, policy: null,
-      text: "the books of what peers have were damaged: nothing is given back before all that they \
-lost is known again",
+      text: `the books of what peers have were damaged: nothing is given back before all that they \
+lost is known again${waitingText(troubles.doubtWaitsFor)}`,
     }] : []),
     ...unplaced.map(({ policy, why }): Alert => ({
       kind: "unplaced", policy, text: `kept on this machine only: it waits for ${why}`,
@@ -59,6 +61,11 @@ take: more peers are needed to hold the class`,
 few peers satisfy it`,
     }]),
   ];
+}
+
+function waitingText(why: string | undefined): string {
+  if (why === undefined) return "";
+  return `, which waits: ${why}; hive fsck --repair --give-up does without what nobody gives`;
 }
 
 function segmentsText(count: number): string {

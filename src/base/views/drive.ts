@@ -169,6 +169,8 @@ export interface ReclaimReport {
   /** Segments that held nothing else, and what their shards took at all holders. */
   readonly segments: number;
   readonly bytes: number;
+  /** Folders of others that were left as they are, since their books were damaged. */
+  readonly doubted?: number;
 }
 
 export interface VerifyReport {

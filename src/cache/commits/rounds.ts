@@ -67,6 +67,11 @@ export class Rounds {
     return this.#round !== undefined;
   }
 
+  /** Some root was: though the last one is to go up again, other blocks are clean. */
+  get isPublished(): boolean {
+    return this.#published > 0 || this.#catalog.count > this.#catalog.dirty.size;
+  }
+
   /** Number of the newest commit that is durable, or about to be. */
   get takenNumber(): number {
     return (this.#taken ?? this.#committed)?.number ?? 0;

@@ -66,8 +66,12 @@ export async function gc(home: Home, line: CommandLine): Promise<ExitCode> {
   const found = (await ask(home, "gc", { timeoutMs: seconds * 1000 })) as ReclaimReport;
   if (line.flag("json")) printJson(found);
   else {
-    const { blocks, segments, bytes } = found;
+    const { blocks, segments, bytes, doubted = 0 } = found;
     print(`gave back  ${sizeText(bytes)} on peers: ${segments} segments, ${blocks} blocks`);
+    if (doubted > 0) {
+      say(`${doubted} folders of others are left as they are: the books of what peers have of ` +
+        "them were damaged, and all that they lost is not known again");
+    }
   }
   return exitCodes.ok;
 }

@@ -68,7 +68,11 @@ export const safetyCommands = [
       "have. Without --repair nothing is touched, and each problem says what a repair would do. " +
       "With it, damaged blocks that peers have are fetched again later; a range that nobody has " +
       "any more reads as an error (EIO), never as zeros, until it is written anew, and the rest " +
-      "of the file stays whole; what has no name gets one in lost+found. The network is not " +
+      "of the file stays whole; what has no name gets one in lost+found. Books of what peers " +
+      "have that were damaged are learned again by the next mount; where hive status says " +
+      "that this waits for what nobody gives, --repair --give-up has them begun anew: the next " +
+      "mount reads all that peers have, as hive recover does, and uploads what it misses there; " +
+      "what neither this machine nor any peer has reads as an error then. The network is not " +
       "asked: that is `hive verify`. Ends with 0 when nothing is wrong, or all was mended " +
       "without loss; with 7 when something is damaged, stays so, or is lost; with 8 while the " +
       "drive is mounted.",
@@ -76,7 +80,8 @@ export const safetyCommands = [
       { name: "repair", summary: "mend what can be mended" },
       {
         name: "give-up",
-        summary: "count as lost what is neither here nor in the books; with --repair for good",
+        summary: "count as lost what is neither here nor in the books, with --repair for good; " +
+          "or do without what no peer tells of books that were damaged",
       },
       json,
       passphrase,

@@ -19,6 +19,7 @@ import type { CatalogEntry } from "../catalog/catalog-page.ts";
 import type { Records } from "../reads/records.ts";
 import type { Roll } from "../roll.ts";
 import { lastHead, sequences, takeOverHead } from "./publish.ts";
+import type { Recovered } from "./recover.ts";
 import { type RestoreNeeds, restoreHead } from "./restore.ts";
 
 type OwnerRecords = Awaited<ReturnType<PeerNetwork["records"]>>;
@@ -31,6 +32,8 @@ export interface RelearningNeeds extends RestoreNeeds {
   readonly segments: SegmentBooks;
   readonly records: Records;
   readonly recount?: (() => Promise<void>) | undefined;
+  /** Undefined when no peer knows a head of this drive; the doubt is not ended by it. */
+  readonly recover: (signal: AbortSignal) => Promise<Recovered | undefined>;
 }
 
 export class Relearning implements Step {
@@ -58,7 +61,8 @@ export class Relearning implements Step {
     } catch (error) {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
-      log.debug("transfer.relearn.waits", { why: describe(error) });
+      doubt.waitsFor = describe(error);
+      log.debug("transfer.relearn.waits", { why: doubt.waitsFor });
       this.#restsUntilMs = clock.monotonicMs() + limits.agent.restMsMin;
       return "idle";
     }
@@ -66,6 +70,7 @@ export class Relearning implements Step {
 
   async #next(signal: AbortSignal): Promise<"busy" | "idle"> {
     const { catalog, doubt, log } = this.#needs;
+    if (doubt.isGivenUp) return await this.#recover(signal);
     if (!this.#isHeadKnown) await this.#learnHead(signal);
     this.#isHeadKnown = true;
     const isThere = (place: CatalogEntry): Promise<boolean> => this.#isThere(place, signal);
@@ -82,6 +87,18 @@ export class Relearning implements Step {
     await this.#needs.recount?.();
     await doubt.end();
     log.info("transfer.relearned", { runs: this.#seen.size });
+    return "busy";
+  }
+
+  /** As a machine does that has nothing but the keys: what nobody gives is done without. */
+  async #recover(signal: AbortSignal): Promise<"busy"> {
+    const { books, doubt, recount, recover } = this.#needs;
+    const found = await recover(signal);
+    const { published } = await sequences(books);
+    const isMissing = found === undefined && published > 0;
+    if (isMissing) throw unsure("Unavailable", "nobody has any head");
+    await recount?.();
+    await doubt.end();
     return "busy";
   }
 

@@ -15,7 +15,7 @@ interface Parts {
   readonly outgoing: Outgoing;
   readonly groups: Groups;
   readonly uploader: BrakedUploader;
-  readonly doubt: Pick<Doubt, "isOn">;
+  readonly doubt: Pick<Doubt, "isOn" | "waitsFor">;
 }
 
 /** What is known of peers, from whoever watches them. */
@@ -40,7 +40,7 @@ export function statusNow(parts: Parts, { isLiving, sampledAtMs }: Watched): Tra
   };
   const known = {
     segments, manifests: groups.all(), lanes, waiting, moving, policyOf, heldBack,
-    isDoubted: parts.doubt.isOn,
+    isDoubted: parts.doubt.isOn, doubtWaitsFor: parts.doubt.waitsFor,
   };
   return statusOf(known, isLiving, sampledAtMs);
 }

@@ -40,6 +40,8 @@ export interface TransferStatus {
   readonly moving: readonly Moving[];
   /** The books were damaged, and all that they lost is not known again. */
   readonly isDoubted: boolean;
+  /** What is in the way of that, in words. */
+  readonly doubtWaitsFor: string | undefined;
 }
 
 /** Shards whose holder counts as living. */
@@ -67,6 +69,7 @@ export function statusOf(
     readonly heldBack: HeldBack | undefined;
     readonly moving: readonly Moving[]; readonly policyOf: (group: GroupId) => string | null;
     readonly isDoubted: boolean;
+    readonly doubtWaitsFor: string | undefined;
   },
   isLiving: (peer: PeerId) => boolean,
   sampledAtMs: (peer: PeerId) => number,
@@ -99,6 +102,7 @@ export function statusOf(
     heldBack: known.heldBack,
     moving: known.moving,
     isDoubted: known.isDoubted,
+    doubtWaitsFor: known.doubtWaitsFor,
   };
 }
 
