@@ -111,8 +111,12 @@ function isKnown({ seen }: Side, { inode }: Fact, mark: number): boolean {
   return mark === inode.ino || isSeen(seen, mark);
 }
 
-/** The same answer on both sides: by the file's own time, and else by the marks. */
+/**
+ * The same answer on both sides: by the file's own time, and else by the marks. A folder's time
+ * tells of the names in it, and is another on each side.
+ */
 function isLater({ inode: one }: Fact, { inode: other }: Fact): boolean {
+  if (isFolder({ inode: one })) return marksOf(one).edited > marksOf(other).edited;
   if (one.mtime.seconds !== other.mtime.seconds) return one.mtime.seconds > other.mtime.seconds;
   const apart = one.mtime.nanoseconds - other.mtime.nanoseconds;
   return apart === 0 ? marksOf(one).edited > marksOf(other).edited : apart > 0;
