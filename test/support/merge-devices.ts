@@ -3,13 +3,17 @@
  * every block that any of them made can be fetched by all. Heads are taken by hand, so that a test
  * says who hears of what, and when.
  */
-import { systemClock } from "../../src/base/clock.ts";
+import type { PolicySlot } from "../../src/base/blocks.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { KeepRule } from "../../src/base/snapshots.ts";
+import { treeKeys } from "../../src/dag/keys.ts";
+import { openRoot } from "../../src/dag/root.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { DriveUser } from "./drive-user.ts";
+import { type Governed, governedBlocks } from "./governed.ts";
 import { MemoryStore } from "./memory-store.ts";
 
 export const treeSecret = Buffer.alloc(32, 7);
@@ -42,6 +46,11 @@ export interface Device {
   tree: Tree;
 }
 
+/** Of policies, in the order of their numbers. */
+function namesOf({ store }: Device): readonly string[] {
+  return openRoot(treeKeys(treeSecret), store.root() as Uint8Array).policies.names;
+}
+
 export class Devices {
   readonly all: Device[] = [];
   readonly pool = new Map<Cid, Uint8Array>();
@@ -49,12 +58,14 @@ export class Devices {
   readonly heads = new Map<number, Uint8Array>();
   readonly user: DriveUser;
   readonly #keep: KeepRule | undefined;
+  readonly #clock: Clock;
   #next = 0;
 
   /** By this rule each keeps what the drive was. */
-  constructor(seed: string, keep?: KeepRule) {
+  constructor(seed: string, keep?: KeepRule, clock: Clock = systemClock) {
     this.user = new DriveUser(seed);
     this.#keep = keep;
+    this.#clock = clock;
   }
 
   /** The first is a new drive; the others begin with what it published, as after a recovery. */
@@ -98,6 +109,18 @@ export class Devices {
     throw new Error("devices go on telling each other of news");
   }
 
+  /** Blocks that its root names, and the policy that each lies under. */
+  governed(device: Device): readonly Governed[] {
+    const slotOf = (cid: Cid): PolicySlot | undefined => {
+      const maker = this.all.find(({ store }) => store.slotOf(cid) !== undefined);
+      const slot = maker?.store.slotOf(cid);
+      const name = maker && namesOf(maker)[(slot ?? 0) - 1];
+      return name === undefined ? slot : namesOf(device).indexOf(name) + 1;
+    };
+    const get = (cid: Cid) => this.pool.get(cid) as Uint8Array;
+    return governedBlocks({ root: () => device.store.root(), get, slotOf }, treeSecret);
+  }
+
   async restart(device: Device, { crash }: { readonly crash: boolean }): Promise<void> {
     if (!crash) await device.tree.close();
     else await device.store.sync();
@@ -118,6 +141,6 @@ export class Devices {
     const device = { number, name, later, isBack: isBack === true };
     const options = { treeSecret, device, ...(this.#keep === undefined ? {} : { keep: this.#keep }) };
     const policies = (named: string): string => `policy ${named} {}`;
-    return openTree({ store, clock: systemClock, random, log: silentLog, policies }, options);
+    return openTree({ store, clock: this.#clock, random, log: silentLog, policies }, options);
   }
 }

@@ -4,15 +4,11 @@
  */
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
-import type { Cid } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom, systemRandom } from "../../src/base/random.ts";
-import { treeKeys } from "../../src/dag/keys.ts";
-import { openRoot } from "../../src/dag/root.ts";
 import { fsckTree } from "../../src/tree/fsck.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { pictureOf, wordsOf } from "../support/drive-user.ts";
-import { governedBlocks } from "../support/governed.ts";
 import { type Device, Devices } from "../support/merge-devices.ts";
 import { at, put, textAt } from "../support/shared-folder.ts";
 import { nobody } from "../support/walk.ts";
@@ -109,15 +105,8 @@ test("what one device sealed anew for another policy is so on all, in whatever o
     const never = new AbortController().signal;
     while (desk.tree.resealing() !== undefined) await desk.tree.resealer.step(never);
     await devices.settle();
-    const namesOf = ({ store }: Device) => openRoot(treeKeys(treeSecret), store.root() as Uint8Array).policies.names;
     for (const device of devices.all) {
-      const slotOf = (cid: Cid) => devices.all.flatMap((one) => {
-        const slot = one.store.slotOf(cid);
-        const name = namesOf(one)[(slot ?? 0) - 1];
-        return slot === undefined ? [] : name === undefined ? [slot] : [namesOf(device).indexOf(name) + 1];
-      })[0];
-      const get = (cid: Cid) => devices.pool.get(cid) as Uint8Array;
-      const blocks = governedBlocks({ root: () => device.store.root(), get, slotOf }, treeSecret);
+      const blocks = devices.governed(device);
       t.ok(blocks.some(({ policy }) => policy === "europe"));
       const texts = await device.tree.policyTexts();
       t.strictSame([...texts.keys()].sort(), ["europe", "home"], "what they ask for is known to both");

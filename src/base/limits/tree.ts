@@ -95,6 +95,11 @@ export const treeLimits = {
     resealShareMax: 0.85,
     /** Before another look at files that could not be read. */
     resealPauseMs: 5 * 60_000,
+    /** What another device began, or two together left so, and nobody told of for so long: a slow
+     *  line may take as long until a head names what is done. */
+    resealForsakenMs: 60 * 60_000,
+    /** Folders and files that are remembered for it; for more, all of the drive is looked at. */
+    resealForsakenMax: 1_024,
     /** Fetches that one operation may need; more means that pages are evicted as they come. */
     fetchesMax: 10_000,
     /** One answer of copy_file_range; programs call again. */

@@ -22,6 +22,7 @@ import type { Change } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
 import { inodeChange, record } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
+import { Forsaken } from "./forsaken.ts";
 import { isMisplaced, isOld, isOldFile, isStray, sealAnew } from "./sealing-anew.ts";
 
 const { resealPauseMs, resealShareMax, resealedBytesPerStep, resealedNamesPerStep } = limits.tree;
@@ -48,6 +49,9 @@ interface Place {
 export class Resealer {
   readonly #state: State;
   readonly #stack: Place[] = [];
+  /** What others are to do; nothing else is left once the last walk is over. */
+  readonly #forsaken: Forsaken;
+  #isOver = true;
   #files = 0;
   #bytes = 0;
   /** A file that could not be had: it is looked for again by another walk. */
@@ -60,7 +64,9 @@ export class Resealer {
 
   constructor(state: State) {
     this.#state = state;
+    this.#forsaken = new Forsaken(state);
     state.reseal = (node) => this.#push(node);
+    state.resealLater = (nodes) => this.#forsaken.heard(nodes);
     // A life that ended in the middle left word that there is something, and not where.
     if (this.#isWanted) this.#push(state.nodes.root);
   }
@@ -110,8 +116,8 @@ export class Resealer {
   }
 
   async #step(signal: AbortSignal): Promise<"busy" | "idle"> {
-    const { clock, store } = this.#state.needs;
-    if (this.#stack.length === 0 && clock.monotonicMs() < this.#notBeforeMs) return "idle";
+    const { store } = this.#state.needs;
+    if (this.#stack.length === 0 && !this.#mayBegin()) return "idle";
     if (this.#stack.length === 0) this.#begin();
     const { dirtyBytes, dirtyBytesMax } = store.usage();
     this.#waitingFor = dirtyBytes > dirtyBytesMax * resealShareMax ? "room in the cache" : null;
@@ -126,8 +132,19 @@ export class Resealer {
     return "busy";
   }
 
+  #mayBegin(): boolean {
+    const { eras, needs: { clock } } = this.#state;
+    if (clock.monotonicMs() < this.#notBeforeMs) return false;
+    const isOthers = this.#isOver && eras.owed.size === 0 && !this.#forsaken.isEmpty;
+    if (!isOthers || this.#forsaken.isDue) return true;
+    this.#waitingFor = "another device";
+    return false;
+  }
+
   /** Wherever something may have to be done. */
   #begin(): void {
+    if (this.#forsaken.isDue) this.#forsaken.take((node) => this.#push(node));
+    if (this.#stack.length > 0) return;
     const { policies, eras, nodes } = this.#state;
     const known = [...eras.owed.keys()].map((ino) => nodes.find(ino));
     const isKnown = !policies.resealing && known.every((node) => node !== undefined);
@@ -136,6 +153,7 @@ export class Resealer {
 
   #push(node: Node): void {
     const { nodes } = this.#state;
+    this.#isOver = false;
     if (this.#stack.length === 0) this.#walks = { ...this.#walks, moves: nodes.moves };
     const era = eraAt(this.#state, node);
     const known = this.#stack.find((place) => place.node === node);
@@ -169,6 +187,7 @@ export class Resealer {
       this.#notBeforeMs = state.needs.clock.monotonicMs() + resealPauseMs;
       return "idle";
     }
+    this.#isOver = true;
     this.#record();
     // What was not with peers yet need not go to those of the old policy any more.
     state.collectSoon();
@@ -183,11 +202,11 @@ export class Resealer {
   #record(): void {
     const { policies, eras } = this.#state;
     const changes: Change[] = [];
-    if (policies.resealing) {
+    if (policies.resealing && this.#forsaken.isEmpty) {
       changes.push({ kind: "policies", policies: { ...policies, resealing: false } });
     }
     if (eras.owed.size > 0) changes.push({ kind: "eras", eras: { ...eras, owed: new Map() } });
-    record(this.#state, changes);
+    if (changes.length > 0) record(this.#state, changes);
   }
 
   /** The folder itself first, then one name of it. */

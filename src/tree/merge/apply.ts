@@ -19,7 +19,7 @@ import type { Change, HomePlace } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
 import { recordAsIs } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
-import { type Fact, type Merged, type Side, isFolder } from "./facts.ts";
+import { type Fact, type Merged, type Side, isFolder, isResealed } from "./facts.ts";
 import { type Place, hasPlace } from "./names.ts";
 
 /** What the kernel may have in its caches and what is another by now. */
@@ -101,6 +101,8 @@ export class Portion {
   readonly #taken = new Set<string>();
   readonly #freed = new Set<string>();
   #bytes = 0;
+  /** It brings something that another device has sealed anew. */
+  #hasResealed = false;
 
   constructor(state: State, { stale, slotOf, isJudged }: How) {
     this.#state = state;
@@ -139,18 +141,25 @@ export class Portion {
     state.quiet += quiet;
     recordAsIs(state, [...inodes, ...this.#names, ...this.#grafts, ...follows]);
     state.quiet -= quiet;
-    for (const ino of strays) state.reseal(state.nodes.get(ino));
+    this.#reseal(strays.map((ino) => state.nodes.get(ino)));
     for (const node of this.#gone) afterLoss(state, node);
   }
 
-  /** What a guest has put where another policy governs than it, or what is below it, lies under. */
+  /** What other devices did they see to themselves, as long as they are heard of. */
+  #reseal(strays: readonly Node[]): void {
+    if (this.#isJudged) for (const node of strays) this.#state.reseal(node);
+    else if (strays.length > 0 || this.#hasResealed) this.#state.resealLater(strays);
+  }
+
+  /** What lies where another policy governs than it, or what is below it, was sealed under. */
   #strays(): readonly Ino[] {
-    if (!this.#isJudged || this.#state.policies.names.length === 0) return [];
+    if (this.#state.policies.names.length === 0) return [];
     return [...this.#inodes.keys()].filter((ino) => this.#isStray(ino));
   }
 
   #isStray(ino: Ino): boolean {
     const { inode, home } = this.#inodes.get(ino) as { inode: Inode; home: HomePlace };
+    if (home.kind === "table") return inode.slot !== inode.policy && hasBlocks(inode);
     if (home.kind !== "entry") return false;
     const slot = this.#slotAt(ino);
     if (!isFolder({ inode })) return inode.slot !== slot && hasBlocks(inode);
@@ -178,6 +187,7 @@ export class Portion {
     this.#bytes += bytesOf(inode);
     if (isFolder(after)) return this.#putFolder(inode, before, home);
     if (before?.tree !== after.tree) this.#graft(ino, after.tree);
+    if (before !== undefined && isResealed(before, after)) this.#hasResealed = true;
     // In a folder it goes by that.
     const policy = home.kind === "entry" ? 0 : inode.policy;
     this.#inodes.set(ino, { inode: { ...inode, links, policy }, home });

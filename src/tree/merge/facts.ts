@@ -44,6 +44,11 @@ export function isOtherCopy(our: Fact, their: Fact): boolean {
   return one.xattrs.link.cid !== other.xattrs.link.cid;
 }
 
+/** One edit, sealed twice. */
+export function isResealed(one: Fact, other: Fact): boolean {
+  return marksOf(one.inode).edited === marksOf(other.inode).edited && isOtherCopy(one, other);
+}
+
 /** Whoever has seen all of it and does not have it has taken it away. */
 export function isNews({ inode, arrived }: Pick<Fact, "inode" | "arrived">, seen: Seen): boolean {
   const { edited, moved } = marksOf(inode);

@@ -9,7 +9,8 @@ import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { xattrBytes } from "../../dag/inode-bytes.ts";
 import { type Inode, type Xattrs, marksOf } from "../../dag/inodes.ts";
-import type { Seen } from "../../dag/marks.ts";
+import { type Seen, deviceOf } from "../../dag/marks.ts";
+import { nameOfSlot } from "../../dag/policies.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { Wanted, attempt } from "../attempt.ts";
 import { slotOf } from "../looking/slots.ts";
@@ -24,6 +25,7 @@ import { type Arriving, Contents } from "./contents.ts";
 import { type Fact, type Side, isFolder } from "./facts.ts";
 import { type Guest, admitted, guestSeen } from "./guest.ts";
 import type { Meeting, Sides } from "./meeting.ts";
+import type { Policies } from "./resealed.ts";
 import type { Comparison } from "./sides.ts";
 import { WholeFolder } from "./whole-folder.ts";
 
@@ -52,10 +54,13 @@ export class GuestMeeting implements Meeting {
   /** Room enough is left for a name that another one wants to give. */
   readonly crowdMax = namesOfHashMax;
   readonly bounds = () => new Bounds(mostOfGuest);
+  readonly policies: Policies;
   /** He knows the names of all blocks: what is opened for him, his own keys have to open. */
   readonly blocks: Blocks;
   readonly news: Seen;
   readonly #state: State;
+  /** Of this device. */
+  readonly #number: number;
   readonly #guest: Guest;
   readonly #commit: () => Promise<void>;
   readonly #reader: State;
@@ -78,12 +83,14 @@ export class GuestMeeting implements Meeting {
     folder.pins++;
     this.news = guestSeen(root.devices, { number, name, numbers });
     this.#state = state;
+    this.#number = state.device.number;
     const fresh = (): number => state.newIno();
     this.#guest = { folder: folder.ino, number, name, numbers, fresh };
     this.#commit = commit;
     this.#cut = cut;
     this.#isRefused = isRefused;
     const { needs, keys, policies } = state;
+    this.policies = { nameOf: (slot) => nameOfSlot(state.policies, slot) ?? "" };
     const nobodys = { number: 0, name: "" };
     this.#reader = new State(needs, keys, { ...root, policies }, {
       readOnly: true, device: nobodys,
@@ -111,7 +118,7 @@ export class GuestMeeting implements Meeting {
   }
 
   async bring(steps: readonly Step[]): Promise<void> {
-    const theirs = steps.filter(isTheirs);
+    const theirs = steps.filter((step) => isTheirs(step, this.#number));
     const files = theirs.filter(({ after }) => hasChunks(after));
     // Gives what was sealed pages of its own.
     if (await this.#contents.bring(files)) await this.#commit();
@@ -143,7 +150,7 @@ export class GuestMeeting implements Meeting {
         this.#cut();
         return ready;
       }
-      if (isTheirs(one)) bytes += bytesOf(one.after.inode.xattrs);
+      if (isTheirs(one, this.#number)) bytes += bytesOf(one.after.inode.xattrs);
       ready.push(one);
     }
     return ready;
@@ -151,7 +158,7 @@ export class GuestMeeting implements Meeting {
 
   /** Undefined when it is left for the next turn. */
   #readyOne(step: Step): Step | undefined {
-    if (!isTheirs(step)) return step;
+    if (!isTheirs(step, this.#number)) return step;
     const { before, after } = step;
     const inode = this.#dressed(after.inode, before?.inode);
     if (!hasChunks(after)) return { ...step, after: { ...after, inode } };
@@ -170,7 +177,7 @@ export class GuestMeeting implements Meeting {
       ? before.slot : slotOf(this.#state, this.folder);
     const mode = (inode.mode & ~0o7777) | (inode.mode & permissions);
     return {
-      ...inode, uid, gid, mode, slot, rdev: 0, policy: before?.policy ?? 0,
+      ...inode, uid, gid, mode, slot, rdev: 0,
       era: before?.era ?? this.#state.eras.now,
       xattrs: this.#xattrsOf(before, inode),
     };
@@ -187,11 +194,12 @@ export class GuestMeeting implements Meeting {
   }
 }
 
-/** What it holds, or what is said of it, comes from the guest. */
-function isTheirs(step: Step): step is Arriving {
+/** What it holds, or what is said of it, comes from the guest, and not from the merge itself. */
+function isTheirs(step: Step, own: number): step is Arriving {
   const { before, after } = step;
   if (before === undefined || after === undefined) return after !== undefined;
-  return marksOf(before.inode).edited !== marksOf(after.inode).edited;
+  const { edited } = marksOf(after.inode);
+  return marksOf(before.inode).edited !== edited && deviceOf(edited) !== own;
 }
 
 function hasChunks({ inode }: Fact): boolean {

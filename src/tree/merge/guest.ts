@@ -6,6 +6,7 @@
  * cannot have come about by writing in the folder is Corrupt, and nothing of it comes in. He may
  * write on several devices, and what one of them says of another is his word all the same. Pure.
  */
+import type { PolicySlot } from "../../base/blocks.ts";
 import { HiveError } from "../../base/errors.ts";
 import { pastNames } from "../../base/grafts.ts";
 import type { Ino } from "../../base/ids.ts";
@@ -54,7 +55,8 @@ export function admitted(ours: Side, theirs: Side, guest: Guest): Side {
     const number = numbers.get(ino);
     if (number === undefined) continue;
     if (facts.has(number)) throw corrupt(`${number} is there twice`);
-    facts.set(number, renumbered(fact, { number, numbers, guest }));
+    const { policy = 0 } = ours.facts.get(number)?.inode ?? {};
+    facts.set(number, renumbered(fact, { number, policy, numbers, guest }));
   }
   // Files of several names do not come with a folder: he has never seen them.
   for (const [ino, fact] of ours.facts) if (isLinked(fact)) facts.set(ino, fact);
@@ -130,8 +132,9 @@ function mayCome(inode: Inode): boolean {
 /** What this drive gave a number, or another folder, this drive has moved: he is to follow. */
 function renumbered(
   fact: Fact,
-  { number, numbers, guest }: {
-    readonly number: Ino; readonly numbers: ReadonlyMap<Ino, Ino>; readonly guest: Guest;
+  { number, policy, numbers, guest }: {
+    readonly number: Ino; readonly policy: PolicySlot; readonly numbers: ReadonlyMap<Ino, Ino>;
+    readonly guest: Guest;
   },
 ): Fact {
   const { inode } = fact;
@@ -141,7 +144,7 @@ function renumbered(
   const isElsewhere = places.some(({ parent }, at) => parent !== fact.places[at]?.parent);
   const tree = inode.content.kind === "chunks" || isFolder(fact) ? fact.tree : noTree;
   const marks = marksFor(inode, { number, isElsewhere, fresh: guest.fresh });
-  return { inode: { ...inode, ino: number, marks }, tree, places };
+  return { inode: { ...inode, ino: number, policy, marks }, tree, places };
 }
 
 function marksFor(

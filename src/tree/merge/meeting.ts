@@ -38,7 +38,7 @@ export interface Meeting extends Laid, Disposable {
   readonly isJudged: boolean;
   /** Of one edit that both have, its copy takes the place of ours. */
   readonly takesTheirs?: boolean;
-  /** Where it does so if it alone is sealed for the policy that the file goes by. */
+  /** Where folders have policies, and their copy does so if it alone is sealed for the file's. */
   readonly policies?: Policies;
   /** How many names of one hash it may make of ours; without it, as many as there is room for. */
   readonly crowdMax?: number;
@@ -98,6 +98,7 @@ export class DeviceMeeting implements Meeting {
   }
 
   readonly policies: Policies = {
+    nameOf: (slot) => this.#namesThen()[slot - 1] ?? "",
     slotOf: (folder) => {
       const node = this.#state.nodes.find(folder);
       return node === undefined ? 0 : slotOf(this.#state, node);

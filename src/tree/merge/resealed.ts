@@ -5,26 +5,29 @@
  */
 import type { PolicySlot } from "../../base/blocks.ts";
 import type { Ino } from "../../base/ids.ts";
-import { marksOf } from "../../dag/inodes.ts";
-import { type Fact, type Merged, type Side, isFolder, isOtherCopy } from "./facts.ts";
+import { type Fact, type Merged, type Side, isFolder, isResealed } from "./facts.ts";
 
 export interface Policies {
-  /** What a folder goes by of which nothing has to be decided. */
-  readonly slotOf: (folder: Ino) => PolicySlot;
+  /** "" for the default. */
+  readonly nameOf: (slot: PolicySlot) => string;
+  /**
+   * What a folder goes by of which nothing has to be decided; absent where their copies are not
+   * taken over.
+   */
+  readonly slotOf?: (folder: Ino) => PolicySlot;
 }
 
 export function preferResealed(
   merged: Merged,
-  { ours, theirs, policies }: {
-    readonly ours: Side; readonly theirs: Side; readonly policies: Policies;
+  { ours, theirs, slotOf }: {
+    readonly ours: Side; readonly theirs: Side; readonly slotOf: (folder: Ino) => PolicySlot;
   },
 ): void {
   for (const [ino, fact] of merged) {
     const [our, their] = [ours.facts.get(ino), theirs.facts.get(ino)];
     if (our === undefined || their === undefined || isFolder(fact)) continue;
-    const isSameEdit = marksOf(our.inode).edited === marksOf(their.inode).edited;
-    if (!isSameEdit || !isOtherCopy(our, their)) continue;
-    const slot = slotAt(fact, merged, policies);
+    if (!isResealed(our, their)) continue;
+    const slot = slotAt(fact, merged, slotOf);
     if (our.inode.slot === slot || their.inode.slot !== slot) continue;
     const inode = { ...their.inode, marks: fact.inode.marks };
     merged.set(ino, { ...fact, inode, tree: their.tree });
@@ -32,10 +35,12 @@ export function preferResealed(
 }
 
 /** Of the nearest folder above that has a policy; a file of several names goes by its own. */
-function slotAt({ inode, places }: Fact, merged: Merged, { slotOf }: Policies): PolicySlot {
+function slotAt(
+  { inode, places }: Fact, merged: Merged, slotOf: (folder: Ino) => PolicySlot,
+): PolicySlot {
   const [place] = places;
   if (place === undefined || places.length > 1) return inode.policy;
   const folder = merged.get(place.parent);
   if (folder === undefined || folder.places.length === 0) return slotOf(place.parent);
-  return folder.inode.policy > 0 ? folder.inode.policy : slotAt(folder, merged, { slotOf });
+  return folder.inode.policy > 0 ? folder.inode.policy : slotAt(folder, merged, slotOf);
 }

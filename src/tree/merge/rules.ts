@@ -14,6 +14,7 @@ import { marksOf } from "../../dag/inodes.ts";
 import { type Seen, isSeen, seenByBoth } from "../../dag/marks.ts";
 import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews, isOtherCopy }
   from "./facts.ts";
+import { Governing } from "./governing.ts";
 import { type Place, conflictName, hasPlace, samePlace, settledPlace } from "./names.ts";
 import { type Policies, preferResealed } from "./resealed.ts";
 import { type Crowding, tidy } from "./tidy.ts";
@@ -26,7 +27,7 @@ export interface Terms {
   readonly root: Ino;
   /** Of one edit that both have, their copy takes the place of ours. */
   readonly takesTheirs?: boolean | undefined;
-  /** Where their copy does so if it is sealed as it should be, and ours is not. */
+  /** Where folders have policies. */
   readonly policies?: Policies | undefined;
   /** How many names of one hash theirs may make of ours. */
   readonly crowdMax?: number | undefined;
@@ -37,16 +38,18 @@ export function resolve(
   { isListed, fresh, root, takesTheirs = false, policies, crowdMax }: Terms,
 ): Resolved {
   const seen = seenByBoth(ours.seen, theirs.seen);
-  const sides = { ours, theirs, seen, fresh, takesTheirs };
+  const governing = policies && new Governing([ours, theirs], { ...policies, fresh });
+  const sides = { ours, theirs, seen, fresh, takesTheirs, governing };
   const merged: Merged = new Map();
   for (const ino of new Set([...ours.facts.keys(), ...theirs.facts.keys()])) {
     for (const fact of factsOf(ino, sides)) merged.set(fact.inode.ino, fact);
   }
   reviveFolders(merged, sides);
   const crowding = crowdMax === undefined ? undefined : crowdingOf(ours, crowdMax);
-  const resolved = tidy(merged, { seen: sides.seen, isListed, root, crowding });
-  if (resolved.kind === "merged" && policies !== undefined) {
-    preferResealed(resolved.merged, { ours, theirs, policies });
+  const resolved = tidy(merged, { seen: sides.seen, isListed, root, governing, crowding });
+  const { slotOf } = policies ?? {};
+  if (resolved.kind === "merged" && slotOf !== undefined) {
+    preferResealed(resolved.merged, { ours, theirs, slotOf });
   }
   return resolved;
 }
@@ -61,6 +64,7 @@ interface Sides {
   readonly seen: Seen;
   readonly fresh: number;
   readonly takesTheirs: boolean;
+  readonly governing: Governing | undefined;
 }
 
 /** None where it is gone, two where it was edited on both sides. */
@@ -92,7 +96,9 @@ interface Versions {
   readonly other?: Fact;
 }
 
-function versionsOf(our: Fact, their: Fact, { ours, theirs, takesTheirs }: Sides): Versions {
+function versionsOf(
+  our: Fact, their: Fact, { ours, theirs, takesTheirs, governing }: Sides,
+): Versions {
   const ourMark = marksOf(our.inode).edited;
   const theirMark = marksOf(their.inode).edited;
   if (ourMark === theirMark) {
@@ -102,8 +108,14 @@ function versionsOf(our: Fact, their: Fact, { ours, theirs, takesTheirs }: Sides
   const isTheirsOld = isKnown(ours, their, theirMark);
   if (isOld !== isTheirsOld) return { version: isOld ? their : our };
   const [version, other] = isLater(our, their) ? [our, their] : [their, our];
-  const needsCopy = !isOld && !isFolder(our) && !sameContent(our, their);
+  if (isFolder(our)) return { version: governed(version, other, governing) };
+  const needsCopy = !isOld && !sameContent(our, their);
   return needsCopy ? { version, other } : { version };
+}
+
+/** A folder is not there twice: what it keeps of the other edit is the policy. */
+function governed(version: Fact, other: Fact, governing: Governing | undefined): Fact {
+  return governing?.withAll(version, [other.inode.policy]) ?? version;
 }
 
 /** Whoever has an inode knows how it was made. */

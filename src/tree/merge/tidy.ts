@@ -10,6 +10,7 @@ import { nameKey, slotsPerHash } from "../../dag/entries.ts";
 import { type Inode, marksOf } from "../../dag/inodes.ts";
 import type { Seen } from "../../dag/marks.ts";
 import { type Fact, type Merged, type Resolved, isFolder } from "./facts.ts";
+import type { Governing } from "./governing.ts";
 import { type Place, conflictName, samePlace } from "./names.ts";
 
 /** How many names of one hash a folder is to have, and which of them come first. */
@@ -24,13 +25,13 @@ const full: Crowding = { most: slotsPerHash, isHere: () => false };
 
 export function tidy(
   merged: Merged,
-  { seen, isListed, root, crowding = full }: {
+  { seen, isListed, root, governing, crowding = full }: {
     readonly seen: Seen; readonly isListed: (folder: Ino) => boolean; readonly root: Ino;
-    readonly crowding?: Crowding | undefined;
+    readonly governing?: Governing | undefined; readonly crowding?: Crowding | undefined;
   },
 ): Resolved {
   for (let round = 0; round < limits.devices.mergeRoundsMax; round++) {
-    breakCircles(merged, root);
+    breakCircles(merged, root, governing);
     const names = namesOf(merged);
     const twins = twinsIn(names, merged);
     const folders = twins.flat().filter((ino) => !isListed(ino));
@@ -40,13 +41,19 @@ export function tidy(
       thinCrowds(merged, { names, seen, crowding });
       return { kind: "merged", merged };
     }
-    for (const [kept, ...others] of twins) joinFolders(merged, kept as Ino, new Set(others));
+    for (const [kept, ...others] of twins) {
+      govern(merged, kept as Ino, others, governing);
+      joinFolders(merged, kept as Ino, new Set(others));
+    }
   }
   throw new HiveError("Busy", "tree.merge", "folders of one name without end");
 }
 
-/** Two folders that were moved into each other: the smaller mark's comes to the root. */
-function breakCircles(merged: Merged, root: Ino): void {
+/**
+ * Two folders that were moved into each other: the smaller mark's comes to the root, with a policy
+ * of its own if it had gone by one above it on either side.
+ */
+function breakCircles(merged: Merged, root: Ino, governing: Governing | undefined): void {
   const fine = new Set<Ino>([root]);
   for (const ino of merged.keys()) {
     for (let circle = circleAbove(merged, ino, fine); circle.length > 0;) {
@@ -54,7 +61,10 @@ function breakCircles(merged: Merged, root: Ino): void {
       const first = circle.reduce((one, other) => moved(one) < moved(other) ? one : other);
       const fact = merged.get(first) as Fact;
       const places = fact.places.map(({ name }) => ({ parent: root, name }));
-      merged.set(first, { ...fact, places });
+      const freed = { ...fact, places };
+      const isGoverned = freed.inode.policy > 0;
+      const around = isGoverned ? [] : governing?.around(first) ?? [];
+      merged.set(first, governing?.withAll(freed, around) ?? freed);
       circle = circleAbove(merged, ino, fine);
     }
   }
@@ -100,6 +110,14 @@ function twinsIn(names: Names, merged: Merged): readonly (readonly Ino[])[] {
     const folders = inos.filter((ino) => isFolder(merged.get(ino) as Fact));
     return folders.length > 1 ? [folders.sort((a, b) => a - b)] : [];
   });
+}
+
+function govern(
+  merged: Merged, kept: Ino, others: readonly Ino[], governing: Governing | undefined,
+): void {
+  const slots = others.map((ino) => merged.get(ino)?.inode.policy ?? 0);
+  const fact = merged.get(kept) as Fact;
+  merged.set(kept, governing?.withAll(fact, slots) ?? fact);
 }
 
 function joinFolders(merged: Merged, kept: Ino, others: ReadonlySet<Ino>): void {

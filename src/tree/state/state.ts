@@ -103,6 +103,8 @@ export class State {
   isTogether = false;
   /** Set by resealing.ts: what lies below this folder may have to follow its policy. */
   reseal: (node: Node) => void = () => undefined;
+  /** The same, where another device is heard to do it: only if it falls silent. */
+  resealLater: (nodes: readonly Node[]) => void = () => undefined;
   /** Set by renewing.ts: whose secret somebody has who is not to have it any more. */
   secrets: Secrets = {
     areStale: () => false, areGiven: () => false, takesTable: () => false,

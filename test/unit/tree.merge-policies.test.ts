@@ -1,0 +1,166 @@
+/**
+ * Policies where devices did something apart: none that a folder was given, or went by, is lost in
+ * a merge, and all comes to lie as it says, though whoever began with that is gone.
+ */
+import { type Test, test } from "tap";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
+import { type Ino, rootIno } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import type { Tree } from "../../src/tree/tree.ts";
+import { type Device, Devices } from "../support/merge-devices.ts";
+import { at, put } from "../support/shared-folder.ts";
+import { listDirectory, nobody } from "../support/walk.ts";
+
+const large = seededRandom("policies of devices").bytes(700_000);
+const never = new AbortController().signal;
+const { resealForsakenMs } = limits.tree;
+
+class World {
+  laterMs = 0;
+  readonly #clock: Clock = {
+    ...systemClock, monotonicMs: () => systemClock.monotonicMs() + this.laterMs,
+  };
+  readonly devices: Devices;
+
+  constructor(seed: string) {
+    this.devices = new Devices(seed, undefined, this.#clock);
+  }
+
+  async add(name: string): Promise<Device> {
+    const device = await this.devices.add(name);
+    for (const { tree } of this.devices.all) await look(tree);
+    return device;
+  }
+
+  /** Whatever devices leave to each other for so long is done. */
+  async patience(): Promise<void> {
+    this.laterMs += resealForsakenMs * (this.devices.all.length + 1);
+    for (const device of this.devices.all) await reseal(device.tree);
+    await this.devices.settle();
+  }
+
+  async allLiesRight(t: Test): Promise<void> {
+    for (const device of this.devices.all) {
+      const wrong = this.devices.governed(device).filter(({ isRight }) => !isRight);
+      t.strictSame(wrong, [], device.name);
+    }
+  }
+}
+
+/** As a kernel does before it tells of anything in there. */
+async function look(tree: Tree): Promise<void> {
+  for (const { name } of await listDirectory(tree, rootIno)) {
+    await tree.lookup({ parent: rootIno, name });
+  }
+}
+
+async function reseal(tree: Tree): Promise<void> {
+  while (await tree.resealer.step(never) === "busy");
+}
+
+async function folder(tree: Tree, name: string, parent?: Ino): Promise<Ino> {
+  return (await tree.mkdir(nobody, at(name, parent), { mode: 0o755 })).ino;
+}
+
+async function govern(tree: Tree, ino: Ino, policy: string): Promise<void> {
+  await tree.setxattr(nobody, ino, "user.hive.policy", Buffer.from(policy), "any");
+  await reseal(tree);
+}
+
+async function policyAt(device: Device, ...path: readonly string[]): Promise<string | undefined> {
+  return (await device.tree.policyAt(path)).name;
+}
+
+test("a folder out of a circle keeps the policy that it went by", async (t) => {
+  for (const [seed, isStrictFirst] of [["circle", true], ["circle the other way", false]] as const) {
+    const world = new World(seed);
+    const { devices } = world;
+    const desk = await world.add("desk");
+    const strict = await folder(desk.tree, "strict");
+    await govern(desk.tree, strict, "home");
+    const x = await folder(desk.tree, "x", isStrictFirst ? strict : undefined);
+    const y = await folder(desk.tree, "y", isStrictFirst ? undefined : strict);
+    await put(desk.tree, "in x", large, x);
+    await put(desk.tree, "in y", large.subarray(1), y);
+    const lap = await world.add("lap");
+    const above = (is: boolean) => (is ? strict : undefined);
+    for (const [name, is] of [["x", isStrictFirst], ["y", !isStrictFirst]] as const) {
+      await lap.tree.lookup(at(name, above(is)));
+    }
+    await desk.tree.rename(nobody, at("x", above(isStrictFirst)), at("x", y), "replace");
+    await lap.tree.rename(nobody, at("y", above(!isStrictFirst)), at("y", x), "replace");
+    await devices.settle();
+    for (const device of devices.all) {
+      t.equal(await policyAt(device, "x", "y"), "home", `${seed}: ${device.name}`);
+    }
+    await world.patience();
+    await world.allLiesRight(t);
+  }
+});
+
+test("of two folders of one name that become one, the policy stays", async (t) => {
+  const world = new World("twins");
+  const desk = await world.add("desk");
+  const lap = await world.add("lap");
+  await put(desk.tree, "of desk", large, await folder(desk.tree, "d"));
+  // Its number is the larger one, and so the folder that is no more.
+  const ino = await folder(lap.tree, "d");
+  await put(lap.tree, "of lap", large.subarray(1), ino);
+  await govern(lap.tree, ino, "home");
+  await world.devices.settle();
+  for (const device of world.devices.all) t.equal(await policyAt(device, "d"), "home");
+  await world.patience();
+  await world.allLiesRight(t);
+});
+
+test("a policy outlives another edit of the folder", async (t) => {
+  const world = new World("edits");
+  const desk = await world.add("desk");
+  const ino = await folder(desk.tree, "d");
+  const lap = await world.add("lap");
+  await govern(desk.tree, ino, "home");
+  await lap.tree.setattr(nobody, ino, { mode: 0o700 });
+  await world.devices.settle();
+  for (const device of world.devices.all) t.equal(await policyAt(device, "d"), "home");
+});
+
+test("what one device wrote into a folder that another gave a policy comes to lie by it", async (t) => {
+  const world = new World("meanwhile");
+  const desk = await world.add("desk");
+  const ino = await folder(desk.tree, "d");
+  const lap = await world.add("lap");
+  await govern(lap.tree, ino, "home");
+  await put(desk.tree, "of desk", large, ino);
+  await world.devices.settle();
+  await world.patience();
+  t.equal(desk.tree.resealing(), undefined);
+  await world.allLiesRight(t);
+});
+
+test("what a device left undone another one does, when it was silent for long", async (t) => {
+  const world = new World("lost");
+  const { devices } = world;
+  const [desk, lap, pad] = [await world.add("desk"), await world.add("lap"), await world.add("pad")];
+  const ino = await folder(pad.tree, "d");
+  await put(pad.tree, "file", large, ino);
+  await devices.settle();
+  await pad.tree.setxattr(nobody, ino, "user.hive.policy", Buffer.from("home"), "any");
+  await devices.publish(pad);
+  for (const device of [desk, lap]) await devices.hear(device, pad);
+  // It is never heard of again.
+  devices.all.pop();
+  for (const { tree } of devices.all) t.equal(await tree.resealer.step(never), "idle");
+  t.equal(desk.tree.resealing()?.waitingFor, "another device");
+  world.laterMs += resealForsakenMs;
+  for (const { tree } of devices.all) await reseal(tree);
+  t.equal(desk.tree.resealing(), undefined, "the first has done it");
+  t.equal(lap.tree.resealing()?.waitingFor, "another device", "the next one waits for that");
+  await devices.settle();
+  await world.allLiesRight(t);
+  const before = lap.store.usage().dirtyBytes;
+  world.laterMs += 2 * resealForsakenMs;
+  await reseal(lap.tree);
+  t.equal(lap.tree.resealing(), undefined);
+  t.equal(lap.store.usage().dirtyBytes, before, "and has nothing to do");
+});
