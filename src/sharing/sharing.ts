@@ -159,6 +159,7 @@ function wayOut(
   const devicesOf = (place: RightPlace): Roster => guestDevices.of(place);
   const given = new Given({
     ...withMembers, keepers, devicesOf, published: () => transfer.published(),
+    numbers: () => guestDevices.numbers(),
     isWithdrawing: (path) => withdrawals.isOpen(pathText(path)),
     expired: (path, who) => roots.expired({ path, from: who.map(nameOf).join(", ") }),
   });

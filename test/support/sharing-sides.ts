@@ -105,6 +105,7 @@ export class GiverDevice {
       return devices.some((one) => one.self === peer && one.isThere);
     };
     const given = new Given({
+      numbers: async () => new Set(),
       ...parts, keepers: new Keepers({ ...needs, isThere }),
       read: async (cid) => this.blocks.get(cid) ?? store.get(cid),
       expired: async (names) => void this.expired.push(names.join("/")),

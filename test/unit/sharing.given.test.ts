@@ -4,17 +4,19 @@ import { HiveError } from "../../src/base/errors.ts";
 import { type Ino, type PeerId, parseName, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { seededRandom } from "../../src/base/random.ts";
+import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { Share, ShareNetwork } from "../../src/base/sharing.ts";
 import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import { type PersonKeys, personKeysOf } from "../../src/crypt/records/grants.ts";
 import { decodeShareAsk, parseShare } from "../../src/crypt/records/share-records.ts";
+import { noDevices, numbersOfPeer } from "../../src/dag/marks.ts";
 import { Given } from "../../src/sharing/given/given.ts";
 import { Keepers } from "../../src/sharing/given/keepers.ts";
 import type { Audience } from "../../src/sharing/given/ways.ts";
 import type { Contact } from "../../src/sharing/people/contacts.ts";
 import { Groups } from "../../src/sharing/people/groups.ts";
+import { numbersOfDrive } from "../../src/sharing/guests/guest-devices.ts";
 import { openShare, takeGrant } from "../../src/sharing/records/opened.ts";
 import { personIdOf } from "../../src/sharing/records/person-keys.ts";
 import { noRoster } from "../../src/sharing/records/roster.ts";
@@ -61,13 +63,15 @@ function silence(signal: AbortSignal | undefined): Promise<never> {
   });
 }
 
-async function made() {
-  const driveSeed = random.bytes(32);
+async function made(
+  dice: Random = random, numbers: () => Promise<ReadonlySet<number>> = async () => new Set(),
+) {
+  const driveSeed = dice.bytes(32);
   const keys = driveKeysOf(driveSeed);
   const store = new MemoryStore();
   const clock = new ShiftedClock();
   const tree = await openTree(
-    { store, clock, random, log: silentLog }, { treeSecret: keys.treeSecret },
+    { store, clock, random: dice, log: silentLog }, { treeSecret: keys.treeSecret },
   );
   const path = [parseName("photos")];
   const { ino } = await tree.mkdir(nobody, { parent: rootIno, name: path[0]! }, { mode: 0o755 });
@@ -80,7 +84,7 @@ async function made() {
   let sequence = 1;
   const self = peerKeysOf(Buffer.alloc(32, 9)).peer;
   const seals = new TieSeals(keys.shareSecret);
-  const needs = { books, clock, random, log: silentLog, self, seals };
+  const needs = { books, clock, random: dice, log: silentLog, self, seals, numbers };
   const open = async () => {
     const tied = new Tied({ ...needs, roots: { tied: async () => undefined } });
     await tied.open();
@@ -111,6 +115,22 @@ function readers(t: Test, holders: Holders): ReadonlySet<string> {
   t.equal(new Set(records.map(({ sequence }) => sequence)).size, 1, "all know the same");
   return new Set(records[0]?.readers.map(({ person }) => person));
 }
+
+test("no right has a number that a device of the drive may take yet, when it lost its store", async (t) => {
+  const ben = contact("Ben");
+  const numberWith = async (devices: readonly PeerId[]): Promise<number> => {
+    const numbers = async () => numbersOfDrive(noDevices, devices);
+    const { open, path, ino } = await made(seededRandom(`one drive/${seed}`), numbers);
+    const given = await open();
+    await given.give({ path, ino, expiresAtMs: null, gives: "write" }, ben.contact);
+    return given.guests()[0]?.right.number ?? 0;
+  };
+  const drawn = await numberWith([]);
+  t.equal(await numberWith([]), drawn, "drawn by the same dice");
+  let unlucky = "" as PeerId;
+  for (let at = 0; !numbersOfPeer(unlucky).slice(1).includes(drawn); at++) unlucky = `peer ${at}` as PeerId;
+  t.not(await numberWith([unlucky]), drawn);
+});
 
 test("each head is followed by a record for those who may read, until one is shut out",
   async (t) => {

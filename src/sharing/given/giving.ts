@@ -11,9 +11,6 @@ import { isFault } from "../../base/errors.ts";
 import type { PeerId, PersonId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
-import { treeKeys } from "../../dag/keys.ts";
-import { noDevices } from "../../dag/marks.ts";
-import { openRoot } from "../../dag/root.ts";
 import type { Published } from "../../transfer/heads/publish.ts";
 import type { Groups } from "../people/groups.ts";
 import type { ReadBlock } from "../records/folder-root.ts";
@@ -35,6 +32,8 @@ export interface GivingNeeds extends SuccessionNeeds {
   readonly published: () => Promise<Published | undefined>;
   readonly read: ReadBlock;
   readonly devicesOf: DevicesOf;
+  /** By which the drive's changes are marked, or may be once. */
+  readonly numbers: () => Promise<ReadonlySet<number>>;
 }
 
 /** A folder that others may read, as all devices know it and as this one has it. */
@@ -172,16 +171,15 @@ export class Giving {
     await books.delete(sharingKeys.given + share);
   }
 
-  /** Nobody marks changes with the number of one of the drive's devices. */
+  /** Nobody marks changes with somebody else's number, nor with what a device may take yet. */
   async #freshRight(person: PersonId): Promise<number> {
-    const { keys: { treeSecret, shareSecret }, published, random } = this.#needs;
+    const { keys: { shareSecret }, numbers, random } = this.#needs;
     const { share } = this.#given;
-    const root = (await published())?.root;
-    const devices = root === undefined ? noDevices : openRoot(treeKeys(treeSecret), root).devices;
+    const others = await numbers();
     for (;;) {
       const number = 1 + random.bytes(6).readUIntBE(0, 6);
       const right = rightFor(shareSecret, { share, person, number });
-      if (!devices.has(right.number)) return number;
+      if (!others.has(right.number)) return number;
     }
   }
 

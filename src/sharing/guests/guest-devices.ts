@@ -114,7 +114,7 @@ export class GuestDevices {
     const known = this.of(guest);
     const isNews = encodeRoster(admit(known, told, () => true)).compare(encodeRoster(known)) !== 0;
     if (!isNews) return;
-    const others = await this.#numbersBeside();
+    const others = await this.numbers();
     const mayCome = (peer: PeerId): boolean => !others.has(guest.right.of(peer).number);
     const value = encodeAdmitted(guest.number, admit(known, told, mayCome));
     if (value.equals(encodeAdmitted(guest.number, known))) return;
@@ -123,7 +123,7 @@ export class GuestDevices {
   }
 
   /** Of everybody who marks changes in this drive, or may. */
-  async #numbersBeside(): Promise<ReadonlySet<number>> {
+  async numbers(): Promise<ReadonlySet<number>> {
     const writers = this.#needs.guests().flatMap((guest): readonly WriteRight[] => {
       return [guest.right, ...[...this.of(guest).keys()].map((peer) => guest.right.of(peer))];
     });
