@@ -17,7 +17,7 @@ const { copyBytes, changedTriesMax } = limits.watch;
 const zeros = Buffer.alloc(copyBytes);
 const modeMask = 0o7777;
 /** Never follows a link that has just taken the file's place, nor waits for a pipe's other end. */
-const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const temporaryShape = /^\.hive-watch-[\da-f]+-\d+$/;
 /** A number of a process may come again, as in a container that is started anew. */

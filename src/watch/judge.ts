@@ -7,6 +7,8 @@ export type Verdict =
   | { readonly act: "skip" }
   /** The content is there; mode, owner or time are not. */
   | { readonly act: "dress" }
+  /** It looks the same and was changed since: its bytes may be others, under the time of before. */
+  | { readonly act: "compare" }
   | { readonly act: "copy" }
   /** The copy is of another type: it must leave first. */
   | { readonly act: "replace" };
@@ -28,11 +30,12 @@ export function judge(
   if (typeOf(source) !== typeOf(copy)) return { act: "replace" };
   const isOwned = !mayGive || (source.uid === copy.uid && source.gid === copy.gid);
   const isSameMode = source.isSymbolicLink() || (source.mode & modeMask) === (copy.mode & modeMask);
-  // Extended attributes leave no other trace than this one.
-  const isDressed = isOwned && isSameMode && source.ctimeNs <= copy.ctimeNs;
+  // Extended attributes, and bytes that kept their time, leave no other trace than this one.
+  const isSince = source.ctimeNs > copy.ctimeNs;
   const isSame = isSameTime(source, copy) && (source.isDirectory() || source.size === copy.size);
-  if (isSame) return { act: isDressed ? "nothing" : "dress" };
-  return { act: source.isDirectory() ? "dress" : "copy" };
+  if (!isSame) return { act: source.isDirectory() ? "dress" : "copy" };
+  if (isSince && !source.isDirectory()) return { act: source.isFile() ? "compare" : "copy" };
+  return { act: isOwned && isSameMode && !isSince ? "nothing" : "dress" };
 }
 
 function isSameTime(one: BigIntStats, other: BigIntStats): boolean {

@@ -7,13 +7,14 @@
 import type { BigIntStats } from "node:fs";
 import { mkdir, opendir, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { HiveError, isFault } from "../base/errors.ts";
+import { HiveError, codeOf, isFault } from "../base/errors.ts";
 import { Gate } from "../base/gate.ts";
 import { pastNames } from "../base/grafts.ts";
 import { limits } from "../base/limits.ts";
 import { type CopyNeeds, copyFile, copyLink, dress, isLeftOver, reading, temporaryName, writing }
   from "./copy.ts";
 import { judge } from "./judge.ts";
+import { isSameContent } from "./content.ts";
 import { type Below, folderOf, inside, isGone, join, nameOf, statOf, textOf } from "./places.ts";
 import { type FolderRules, isIgnored, parseRules, ruleFiles } from "./rules.ts";
 
@@ -161,10 +162,13 @@ export class Mirror {
     const { act } = judge(source, copy, this.#needs.owner);
     if (act === "skip") return this.#report.skipped();
     if (act === "nothing") return;
-    if (act === "dress") return writing(() => dress(this.#from(path), to, source, this.#needs));
+    const from = this.#from(path);
+    const isSame = act === "dress"
+      || (act === "compare" && await isSameContent(from, to, this.#needs.signal));
+    if (isSame) return writing(() => dress(from, to, source, this.#needs));
     if (act === "replace") await this.#putAway(path);
     const aside = this.#to(inside(folderOf(path), temporaryName()));
-    const places = { from: this.#from(path), aside, to };
+    const places = { from, aside, to };
     if (source.isSymbolicLink()) {
       if (await copyLink(places, source, this.#needs)) this.#report.copied(0);
       return;
@@ -226,7 +230,7 @@ export class Mirror {
   /** The folders down to this one are there, as folders. */
   async #makeWay(folder: Below): Promise<void> {
     await this.#checkDrive();
-    await writing(() => mkdir(join(this.#places.copy, ""), { recursive: true }));
+    await this.#makeCopy();
     const names = folder === "" ? [] : folder.split("/");
     for (const depth of names.keys()) {
       const path = names.slice(0, depth + 1).join("/");
@@ -235,6 +239,13 @@ export class Mirror {
       if (copy !== undefined) await this.#putAway(path);
       await writing(() => mkdir(this.#to(path), { mode: 0o700 }));
     }
+  }
+
+  /** One by one: Node tries without end where a folder is there and none can be made in it. */
+  async #makeCopy(): Promise<void> {
+    const missing: string[] = [];
+    for (let at = this.#places.copy; await isMissing(at); at = dirname(at)) missing.unshift(at);
+    for (const path of missing) await writing(() => makeFolder(path));
   }
 
   /** Where the drive is not there any more nothing is made: its bare mount point would keep it. */
@@ -318,5 +329,23 @@ export class Mirror {
 
   #to(path: Below): Buffer {
     return join(this.#places.copy, path);
+  }
+}
+
+function isMissing(path: string): Promise<boolean> {
+  return writing(async () => await statOf(join(path, "")) === undefined);
+}
+
+/** In `Shared` nobody makes one: what is not there was not taken up, or is not given any more. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(join(path, ""));
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" && code !== "EROFS") throw cause;
+    const why = `${path} is not there and cannot be made (${code}); what is in Shared comes by ` +
+      "hive accept, and there may write whom its owner lets";
+    throw new HiveError("Unavailable", "watch.copy", why, { cause });
   }
 }

@@ -32,6 +32,9 @@ test("all of it, what changes, what the rules leave out, and on after a restart"
   const own = await machine.hive(["watch", machine.directory, "--into", copy]);
   t.equal(own.code, 2);
   t.match(own.error, /which is the drive's own/);
+  const shared = await machine.must(t, ["watch", source, "--into", join(machine.mount, "Shared", "x")]);
+  t.match(shared.error, /it waits: .*Shared\/x is not there and cannot be made .* hive accept/);
+  await machine.must(t, ["watch", "--stop", source]);
   const ran = await machine.must(t, ["watch", source, "--into", copy]);
   t.match(ran.error, /\d+ looked at, 202 copied \(9\.\d MiB\); .*work is watched/);
   t.ok(await isSame());

@@ -2,13 +2,13 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync }
   from "node:fs";
-import { readlinkSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync }
+import { lutimesSync, readlinkSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync }
   from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Test, test } from "tap";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { isFault } from "../../src/base/errors.ts";
+import { type HiveError, isFault } from "../../src/base/errors.ts";
 import { copyFile } from "../../src/watch/copy.ts";
 import { type Extent, Mirror } from "../../src/watch/mirror.ts";
 import { openXattrs } from "../../src/watch/xattrs.ts";
@@ -20,7 +20,7 @@ const seed = process.env["HIVE_SEED"] ?? "1";
 class World {
   readonly root = mkdtempSync(join(tmpdir(), "hive-mirror-"));
   readonly source = join(this.root, "source");
-  readonly copy = join(this.root, "copy", "deep");
+  copy = join(this.root, "copy", "deep");
   /** Is told of the first thing that a look comes to. */
   onLooked: (() => void) | undefined;
   counts = { looked: 0, copied: 0, bytes: 0, removed: 0, skipped: 0, failed: 0 };
@@ -74,6 +74,39 @@ class World {
     return sameTree(this.source, this.copy);
   }
 }
+
+test("bytes that are others under the same size and time are copied, and only these", async (t) => {
+  const world = new World(t);
+  world.write("edited", "0123456789".repeat(300_000));
+  world.write("same", "as it was");
+  symlinkSync("one", world.at("link"));
+  const names = ["edited", "same"];
+  for (const name of names) utimesSync(world.at(name), 1_000, 1_000);
+  await world.look();
+  t.match(await world.look(), { copied: 0 });
+  world.write("edited", `${"0123456789".repeat(299_999)}0123456_89`);
+  const before = lstatSync(join(world.copy, "same")).ino;
+  for (const name of names) utimesSync(world.at(name), 1_000, 1_000);
+  t.match(await world.look(), { copied: 1, bytes: 3_000_000 });
+  t.equal(await world.differs(), "");
+  t.equal(lstatSync(join(world.copy, "same")).ino, before, "it was dressed and is the same file");
+  const { mtime, atime } = lstatSync(world.at("link"));
+  rmSync(world.at("link"));
+  symlinkSync("two", world.at("link"));
+  lutimesSync(world.at("link"), atime, mtime);
+  await world.look();
+  t.equal(readlinkSync(join(world.copy, "link")), "two");
+  t.match(await world.look(), { copied: 0 });
+});
+
+test("where no folder can be made, as in Shared, it is said what is missing and what to do", async (t) => {
+  const world = new World(t);
+  world.write("file", "content");
+  world.copy = "/proc/not there/deep";
+  const error = await world.look().then(() => undefined, (thrown: unknown) => thrown);
+  t.ok(isFault(error, "Unavailable"));
+  t.match((error as HiveError).subject, /^\/proc\/not there is not there and cannot be made .*hive accept/);
+});
 
 test("everything that a file is, and nothing the second time", async (t) => {
   const world = new World(t);
