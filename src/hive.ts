@@ -207,8 +207,9 @@ async function openTreeAndLoop(
   const policy = cachePolicyStep({ clock, mayCache, dropClean });
   const judge = () => government.refusals();
   const refusal = new Refusal({ clock, log, judge, refuse: (names) => tree.refuse(names) });
-  const { committer, collector, resealer, renewer } = tree;
-  const ofTree = [committer, collector, resealer, renewer, tree.pins?.step() ?? []].flat();
+  const { committer, bringer, collector, resealer, renewer } = tree;
+  const pinner = tree.pins?.step() ?? [];
+  const ofTree = [committer, bringer, collector, resealer, renewer, pinner].flat();
   const steps = [...ofTree, cache.step, memory, growthStep(), policy, refusal, ties];
   const loop = startLoop(steps, { clock, log });
   parts.defer(() => loop.stop());

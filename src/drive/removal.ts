@@ -10,7 +10,7 @@ import type { Mounted } from "../mount/mount.ts";
 import type { Tree } from "../tree/tree.ts";
 
 interface Parts {
-  readonly tree: Pick<Tree, "endWriting" | "knownInos" | "commit">;
+  readonly tree: Pick<Tree, "endWriting" | "knownInos" | "syncAll">;
   readonly mounted: Pick<Mounted, "invalidateInode">;
   readonly log: Log;
 }
@@ -32,5 +32,5 @@ export async function endWriting(
   const why = removedText(removedAtMs);
   tree.endWriting(why);
   log.warn("drive.removed", { why, now: "the mount is read-only" });
-  await tree.commit();
+  await tree.syncAll();
 }

@@ -58,8 +58,8 @@ export class WritableFolder implements AsyncDisposable {
       treeSecret, root, readOnly: isHeld, device: { number, name },
     });
     owned.defer(() => tree.close());
-    const { committer, collector, resealer } = tree;
-    owned.use(needs.run([committer, collector, resealer, store.step]));
+    const { committer, bringer, collector, resealer } = tree;
+    owned.use(needs.run([committer, bringer, collector, resealer, store.step]));
     return new WritableFolder(tree, { reader, isHeld }, owned.move());
   }
 

@@ -72,7 +72,7 @@ export function guestPart(
         let isCut = false;
         const cut = (): void => void (isCut = true);
         const numbers = new Set([guest.number, ...kin]);
-        const terms = { ...guest, numbers, folder, commit: () => commits.commit(), cut, isRefused };
+        const terms = { ...guest, numbers, folder, commit: () => commits.settle(), cut, isRefused };
         const hasChanged = await merger.meet(() => new GuestMeeting(state, record, terms), tell);
         return { hasChanged, isCut };
       } finally {

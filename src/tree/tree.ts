@@ -18,6 +18,7 @@ import { Collector } from "./commit/garbage.ts";
 import { KeptRoots } from "./commit/kept-roots.ts";
 import { goingOn, newRoot } from "./commit/new-root.ts";
 import { type LostChange, replay } from "./commit/replay.ts";
+import { Bringer } from "./content/bringing.ts";
 import { type DevicePart, devicePart } from "./device-part.ts";
 import { type Governed, governedPart } from "./governed.ts";
 import { type GuestPart, guestPart } from "./guest-part.ts";
@@ -56,15 +57,17 @@ export interface TreeOptions {
 export interface Tree extends FileSystem, CensusTaker, Governed, Renewing {
   /** Commits when changes are old or many: the integrator's loop runs it. */
   readonly committer: Step;
+  /** Seals what was written over parts of what only peers have: for the same loop. */
+  readonly bringer: Step;
   /** Gives up what nothing refers to when the store is nearly full: for the same loop. */
   readonly collector: Step;
   /** Has it look for some soon, though there is room. */
   collectSoon(): void;
-  /** Everything acknowledged so far is in the store's root. */
+  /** Everything acknowledged so far is in the store's root; Unavailable where peers are needed. */
   commit(): Promise<void>;
   /** From now on it is for reading; whatever was written stays. */
   endWriting(why: string): void;
-  /** Commits; the tree is not to be used any more. */
+  /** Commits what it can without peers; the tree is not to be used any more. */
   close(): Promise<void>;
   /** With the drive's other devices: what they made comes in, what this one made is told. */
   readonly devices: DevicePart;
@@ -114,7 +117,7 @@ export async function openTree(needs: TreeNeeds, options: TreeOptions): Promise<
   if (unsettled && !readOnly) {
     state.keep(state.nodes.root);
     state.mark();
-    await commits.commit();
+    await commits.settle();
   }
   const pinner = needs.pins === undefined ? undefined : new Pinner(state, commits, needs.pins);
   await brake.begin();
@@ -150,11 +153,12 @@ export function treeOf(state: State, works: Works): Tree {
 function drivePart(state: State, { commits, pinner }: Works) {
   const collector = new Collector(state, commits);
   const settle = async (): Promise<void> => {
-    if (!state.readOnly) await commits.commit();
+    if (!state.readOnly) await commits.settle();
   };
   return {
     pins: pinner,
     committer: commits.step(),
+    bringer: new Bringer(state).step(),
     collector: collector.step(),
     census: (blocks) => collector.census(blocks),
     collectSoon: () => state.collectSoon(),

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { manualFile, mountOptions, renderManual } from "../../scripts/man.ts";
+import { MiB } from "../../src/base/bytes.ts";
 import { limits } from "../../src/base/limits.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import { commands } from "../../src/cli/table/commands.ts";
@@ -70,6 +71,7 @@ test("hive(7)'s promises have the code's figures", (t) => {
   t.match(text, "of which a quarter or less was written again");
   t.equal(limits.tree.sealAfterMs, 30_000);
   t.match(text, "for up to half a minute before it is sealed");
+  t.match(text, `With ${limits.tree.lackingBytesMax / MiB} MiB of them`);
   const { uploadRestMs, uploadRestMsMax, uploadRestShareMax } = limits.cache;
   t.match(text, `for ${uploadRestMs / 1000} seconds, for ${uploadRestMsMax / 1000} seconds at most`);
   t.equal(uploadRestShareMax, 1 / 4);

@@ -37,6 +37,11 @@ export const treeLimits = {
     sealAfterMs: 30_000,
     /** ... while all unsealed bytes are no more than this: each commit writes them once more. */
     restingBytesMax: 24 * MiB,
+    /** Bytes over parts of chunks that only peers have: a quarter of all unsealed ones, since only
+     * peers make them fewer, and each commit writes them once more. */
+    lackingBytesMax: 16 * MiB,
+    /** Peers that did not give what lies below are asked again: a few chunks a minute. */
+    bringPauseMs: 60_000,
     /** Pieces of one unsealed chunk: twice its pages, which is all that the kernel writes. */
     extentsMax: 128,
     /** Chunks sealed in one call: as many as gain by it, and a millisecond of a thread. */

@@ -76,7 +76,7 @@ export interface Renewing {
 }
 
 interface RenewingWorks {
-  readonly commits: Pick<Commits, "apart" | "commit">;
+  readonly commits: Pick<Commits, "apart" | "settle">;
   readonly renewer: Renewer;
   readonly resealer: Resealer;
 }
@@ -98,7 +98,7 @@ export function renewingPart(
       const { now: era } = state.eras;
       // Whatever is committed after this has nothing that is older.
       const atMs = await commits.apart(async () => state.needs.clock.now());
-      if (!state.readOnly) await commits.commit();
+      if (!state.readOnly) await commits.settle();
       return { era, atMs };
     },
     renew: (folder) => renewer.renew(directoryOf(state, folder)),
@@ -112,13 +112,13 @@ export function renewingPart(
 
 export class Renewer {
   readonly #state: State;
-  readonly #commits: Pick<Commits, "commit">;
+  readonly #commits: Pick<Commits, "settle">;
   readonly #renewals = new Map<Ino, Renewal>();
   /** Somebody had all secrets: those of files of several names and of their table go too. */
   #isAll = false;
   #takesTable = false;
 
-  constructor(state: State, commits: Pick<Commits, "commit">) {
+  constructor(state: State, commits: Pick<Commits, "settle">) {
     this.#state = state;
     this.#commits = commits;
     state.secrets = {
@@ -270,7 +270,7 @@ export class Renewer {
   }
 
   async #finish(renewal: Renewal): Promise<"busy" | "idle"> {
-    await this.#commits.commit();
+    await this.#commits.settle();
     const { folder, ended } = renewal;
     if (this.#renewals.get(folder.ino) !== renewal) return "busy";
     if (renewal.placesChanged !== this.#state.placesChanged) return "busy";

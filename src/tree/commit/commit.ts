@@ -15,9 +15,11 @@ import { describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
 import { sealRoot } from "../../dag/root.ts";
 import { Breather, orLeftBehind } from "../attempt.ts";
+import { lackingChunks } from "../content/bringing.ts";
 import { flushAll } from "../content/flush.ts";
-import { forgetUnlinked } from "../content/sealing.ts";
+import { forgetUnlinked, sealChunks } from "../content/sealing.ts";
 import { promiseAgain } from "../content/telling.ts";
+import { lacksBelow } from "../looking/content.ts";
 import { groundOf } from "../looking/salts.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
 import { type Frozen, Layer } from "../state/layers.ts";
@@ -57,14 +59,26 @@ export class Commits {
     this.#schedule = new Schedule(state);
     this.#breather = new Breather(() => state.needs.clock.monotonicMs());
     this.#pages = new LayerPages({ state, kept, breather: this.#breather });
-    state.relieve = () => this.commit();
+    state.relieve = () => this.settle();
   }
 
   /**
-   * Everything changed before this call is in the store's root when it resolves; what rests may
-   * stay in the journal, as durable, if nobody asks for more.
+   * Everything changed before this call is in the store's root when it resolves. Where peers do not
+   * give what it takes to seal some of it, the rest is, and it fails.
    */
-  commit({ leisurely }: Pace = { leisurely: false }): Promise<void> {
+  async commit(): Promise<void> {
+    const lacking = lackingChunks(this.#state);
+    const failure = lacking.length > 0
+      ? await sealChunks(this.#state, lacking).catch(orLeftBehind) : undefined;
+    await this.settle();
+    if (failure instanceof HiveError) throw failure;
+  }
+
+  /**
+   * The same without asking anybody: what peers have to give something for stays in the journal, as
+   * durable; and so may what rests, if nobody asks for more.
+   */
+  settle({ leisurely }: Pace = { leisurely: false }): Promise<void> {
     this.#isLeisurely = leisurely && (this.#next === undefined || this.#isLeisurely);
     if (this.#next !== undefined) return this.#next;
     this.#next = this.#last.then(() => this.#run());
@@ -78,13 +92,13 @@ export class Commits {
    */
   async collect(search: (state: State) => Promise<number>): Promise<number> {
     const state = this.#state;
-    await this.commit().catch(orLeftBehind);
+    await this.settle().catch(orLeftBehind);
     const found = this.#last.then(() => (this.#frozen === undefined ? search(state) : 0));
     this.#last = found.then(() => undefined, () => undefined);
     const bytes = await found;
     if (bytes === 0) return 0;
     state.mark();
-    await this.commit().catch(orLeftBehind);
+    await this.settle().catch(orLeftBehind);
     return bytes;
   }
 
@@ -100,7 +114,7 @@ export class Commits {
     const step = async (): Promise<"busy" | "idle"> => {
       const next = this.#running ? "nothing" : this.#schedule.next();
       if (next === "nothing") return "idle";
-      const act = next === "save" ? this.#save() : this.commit({ leisurely: true });
+      const act = next === "save" ? this.#save() : this.settle({ leisurely: true });
       await act.catch((error: unknown) => {
         this.#state.needs.log.warn("tree.commit", { failed: describe(error) });
         this.#state.changedAtMs = this.#state.needs.clock.monotonicMs();
@@ -155,7 +169,9 @@ export class Commits {
   #flushAll({ leisurely }: Pace): Promise<readonly Cid[]> {
     const state = this.#state;
     const mayRest = leisurely && !state.blocks.isWaiting;
-    const leaves = (chunk: DirtyChunk): boolean => mayRest && isResting(state, chunk);
+    const leaves = (chunk: DirtyChunk): boolean => {
+      return lacksBelow(state, chunk) || (mayRest && isResting(state, chunk));
+    };
     return flushAll(state, [...state.liveFiles], { leaves, withholds: true });
   }
 

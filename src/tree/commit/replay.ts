@@ -52,7 +52,7 @@ function lenient(state: State, lost: LostChange): Repeating {
       await attempt(() => repeat(state, change, { whole: false }));
     } catch (error) {
       if (!isFault(error, "Corrupt")) throw error;
-      // Bytes that go over a lost chunk are lost with it, the file is not.
+      // Bytes whose place is in a lost page are lost with it, the file is not.
       if (change.kind !== "data") missing.add(inos[0] as Ino);
       lost(change);
     }

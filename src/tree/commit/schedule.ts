@@ -7,6 +7,7 @@
  */
 import { limits } from "../../base/limits.ts";
 import { hasNews } from "../content/publishing.ts";
+import { lacksBelow } from "../looking/content.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
 import type { Node } from "../state/nodes.ts";
 import { isFilling } from "../state/room.ts";
@@ -91,7 +92,9 @@ export class Schedule {
     return [...liveFiles].some((node) => {
       const { live } = node;
       if (live === undefined) return false;
-      const rests = [...live.dirty.values()].every((chunk) => isResting(this.#state, chunk));
+      const rests = [...live.dirty.values()].every((chunk) => {
+        return isResting(this.#state, chunk) || lacksBelow(this.#state, chunk);
+      });
       return hasNews(node, live) || !rests;
     });
   }

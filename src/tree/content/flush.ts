@@ -9,12 +9,14 @@
 import { type HiveError, isFault } from "../../base/errors.ts";
 import type { Cid } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { lacksBelow } from "../looking/content.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
 import type { Live, Node } from "../state/nodes.ts";
 import type { State } from "../state/state.ts";
 import { type Capture, captureOf, publishCapture, sealedBytes } from "./captures.ts";
 import { fitsInline, publishInline } from "./inlining.ts";
 import { freshBytes } from "./promises.ts";
+import { hasNews } from "./publishing.ts";
 import { sealChunks } from "./sealing.ts";
 import { type Patience, tellRest } from "./telling.ts";
 
@@ -24,8 +26,21 @@ const { journaledBytesMax, journaledShareMax, journaledScatteredBytesMax } = lim
 export async function persist(state: State, node: Node): Promise<void> {
   const { live } = node;
   if (live === undefined) return;
-  if (fitsInline(state, node, live) || isForSealing(live)) return flush(state, node);
-  await tellRest(state, node, live, { withholds: false });
+  if (fitsInline(state, node, live) || isForSealing(live)) await publish(state, node);
+  else await tellRest(state, node, live, { withholds: false });
+}
+
+/** True when the file is published, in sealed chunks as far as nobody else is needed for that. */
+export function isPublished(state: State, node: Node): boolean {
+  const { live } = node;
+  if (live === undefined) return true;
+  return !hasNews(node, live) && [...live.dirty.values()].every((one) => lacksBelow(state, one));
+}
+
+/** Makes it so. */
+export async function publish(state: State, node: Node): Promise<void> {
+  const leaves = (chunk: DirtyChunk): boolean => lacksBelow(state, chunk);
+  await flushAll(state, [node], { leaves, withholds: false });
 }
 
 /** True when sealing costs less than writing it twice, the second time in its chunks. */

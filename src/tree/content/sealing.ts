@@ -10,7 +10,7 @@ import type { ChunkLink } from "../../dag/chunks.ts";
 import { mergedSlot } from "../../dag/inodes.ts";
 import type { Ground } from "../../dag/keys.ts";
 import { Breather, Wanted, attempt, wantAll } from "../attempt.ts";
-import { belowOf } from "../looking/content.ts";
+import { belowOf, lacksBelow } from "../looking/content.ts";
 import { groundOf } from "../looking/salts.ts";
 import type { HandedChunk } from "../state/blocks.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
@@ -114,8 +114,7 @@ function keepLink(
   live.allocatedBytes += allocatedFor(link.lengthBytes) - chunk.replacedBytes;
   if (!live.links.has(chunk.index)) live.over.set(chunk.index, chunk.replacedBytes);
   live.links.set(chunk.index, link);
-  chunk.belowBytes = link.lengthBytes;
-  chunk.replacedBytes = allocatedFor(link.lengthBytes);
+  chunk.below = link;
   chunk.sinceMs = state.needs.clock.monotonicMs();
   if (chunk.top.isEmpty) forgetDirty(state, chunk);
 }
@@ -182,7 +181,8 @@ export function isReady(chunk: DirtyChunk): boolean {
 
 /**
  * Seals all that these chunks hold at the time of the call, a few at a time. Where what lies below
- * is not to be had, a chunk stays as it is, and the first such failure is thrown in the end.
+ * is not to be had, a chunk stays as it is, and the first such failure is thrown in the end; peers
+ * that are silent are then not asked for more.
  */
 export async function sealChunks(state: State, chunks: readonly DirtyChunk[]): Promise<void> {
   const batches: DirtyChunk[][] = [];
@@ -194,7 +194,8 @@ export async function sealChunks(state: State, chunks: readonly DirtyChunk[]): P
   const lane = async (): Promise<void> => {
     const breather = new Breather(() => state.needs.clock.monotonicMs());
     for (const batch of next) {
-      const failed = await sealBatch(state, batch);
+      const some = failure === undefined ? batch : batch.filter((one) => !lacksBelow(state, one));
+      const failed = await sealBatch(state, some);
       failure ??= failed;
       await breather.breathe();
     }
@@ -207,6 +208,7 @@ export async function sealChunks(state: State, chunks: readonly DirtyChunk[]): P
 async function sealBatch(
   state: State, chunks: readonly DirtyChunk[],
 ): Promise<HiveError | undefined> {
+  let failure: HiveError | undefined;
   try {
     await ended(chunks);
     // A store without room keeps what it refused, and says so when its arrival is asked for.
@@ -216,9 +218,9 @@ async function sealBatch(
   } catch (error) {
     if (!isFault(error)) throw error;
     if (chunks.length === 1) return error;
+    if (chunks.some((chunk) => lacksBelow(state, chunk))) failure = error;
   }
-  let failure: HiveError | undefined;
-  for (const chunk of chunks) {
+  for (const chunk of chunks.filter((one) => !lacksBelow(state, one))) {
     const failed = await sealBatch(state, [chunk]);
     failure ??= failed;
   }

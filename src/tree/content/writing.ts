@@ -7,11 +7,13 @@ import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Maybe } from "../../base/step.ts";
 import { inodeWith } from "../../dag/inodes.ts";
+import { type ChunkLink, isLost } from "../../dag/chunks.ts";
 import { Wanted } from "../attempt.ts";
-import { type Piece, linkAt, piecesOf } from "../looking/content.ts";
+import { type Piece, lacksBelow, linkAt, piecesOf } from "../looking/content.ts";
 import { DirtyChunk } from "../state/dirty.ts";
-import { type Live, type Node, allocatedFor } from "../state/nodes.ts";
+import type { Live, Node } from "../state/nodes.ts";
 import type { State } from "../state/state.ts";
+import { lacksMuch } from "./bringing.ts";
 import { relieve } from "./relieving.ts";
 import { type ChunkMoment, arrived, counted, forgetUnlinked, momentsOf, seal, sealChunks }
   from "./sealing.ts";
@@ -34,6 +36,7 @@ export function writeRange(
   if (state.blocks.isStuck) throw new Wanted(() => state.blocks.retryRefused());
   const pieces = piecesOf({ offsetBytes, lengthBytes: bytes.length });
   const unders = pieces.map((piece) => lookUnder(state, node, piece));
+  pieces.forEach((piece, at) => mayGoOver(state, node, piece, unders[at] as Under));
   const live = liveOf(state, node);
   const full = pieces.flatMap((piece, at) => {
     const part = partOf(bytes, piece, offsetBytes);
@@ -69,30 +72,37 @@ async function bothEnded(works: readonly Maybe<void>[], count: number): Promise<
 
 /** What lies where a piece goes. */
 interface Under {
-  /** Bytes of the sealed chunk that count, and what it takes on disk. */
-  readonly belowBytes: number;
-  readonly replacedBytes: number;
+  readonly below: ChunkLink | undefined;
   /** What is so short that it lies in the inode. */
   readonly inline: Buffer | undefined;
 }
 
-const nothingUnder: Under = { belowBytes: 0, replacedBytes: 0, inline: undefined };
+const nothingUnder: Under = { below: undefined, inline: undefined };
 
-function lookUnder(state: State, node: Node, { index, start, end }: Piece): Under {
-  const known = node.live?.dirty.get(index);
-  if (known?.isCrowded === true) throw new Wanted(() => sealChunks(state, [known]));
-  if (known !== undefined) return nothingUnder;
-  const link = linkAt(state, node, index);
-  if (link !== undefined) {
-    const { lengthBytes } = link;
-    // What stays of it is read when it is sealed: then it must be here, and must not be lost.
-    const stays = start > 0 || end < lengthBytes;
-    if (stays && !state.blocks.has(link.cid)) state.blocks.chunk(link);
-    return { ...nothingUnder, belowBytes: lengthBytes, replacedBytes: allocatedFor(lengthBytes) };
-  }
+function lookUnder(state: State, node: Node, { index }: Piece): Under {
+  if (node.live?.dirty.has(index) === true) return nothingUnder;
+  const below = linkAt(state, node, index);
+  if (below !== undefined) return { ...nothingUnder, below };
   const { content } = node.inode;
   if (content.kind !== "inline" || index > 0 || content.bytes.length === 0) return nothingUnder;
   return { ...nothingUnder, inline: content.bytes };
+}
+
+/**
+ * Throws Wanted where a piece has to wait. What stays of an absent chunk does not hold a writer up:
+ * it is brought before the chunk is sealed (bringing.ts), unless too much waits for that already.
+ * Of a lost one nothing can stay.
+ */
+function mayGoOver(
+  state: State, node: Node, { index, start, end }: Piece, under: Under,
+): void {
+  const known = node.live?.dirty.get(index);
+  if (known?.isCrowded === true) throw new Wanted(() => sealChunks(state, [known]));
+  const below = known?.below ?? under.below;
+  if (below === undefined || state.blocks.has(below.cid)) return;
+  const stays = start > 0 || end < below.lengthBytes;
+  const isMore = known === undefined || (lacksBelow(state, known) && !known.top.covers(start, end));
+  if (stays && isMore && (isLost(below) || lacksMuch(state))) state.blocks.chunk(below);
 }
 
 /** The chunk's moment, if this piece has filled it. */
@@ -148,7 +158,7 @@ function liveOf(state: State, node: Node): Live {
 
 function newDirty(state: State, node: Node, index: number, under: Under): DirtyChunk {
   const sinceMs = state.needs.clock.monotonicMs();
-  const chunk = new DirtyChunk({ node, index, sinceMs }, under);
+  const chunk = new DirtyChunk({ node, index, sinceMs }, under.below);
   (node.live as Live).dirty.set(index, chunk);
   state.dirtyChunks.add(chunk);
   const { inline } = under;

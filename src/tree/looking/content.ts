@@ -117,15 +117,6 @@ export function linksToTell(state: State, node: Node): readonly Change[] {
   return changes;
 }
 
-/** A chunk's bytes that are not dirty, opened; undefined for a hole. */
-function cleanChunk(state: State, node: Node, index: number): Buffer | undefined {
-  const { content } = node.inode;
-  const link = linkAt(state, node, index);
-  if (link !== undefined) return state.blocks.chunk(link);
-  if (content.kind === "inline" && index === 0) return content.bytes;
-  return undefined;
-}
-
 /** How many bytes of a chunk that is not dirty count. */
 export function cleanBytes(state: State, node: Node, index: number): number {
   const link = linkAt(state, node, index);
@@ -157,16 +148,28 @@ function readPiece(state: State, node: Node, { index, start, end }: Piece): Uint
   if (dirty !== undefined) return [readDirty(state, dirty, [start, end])];
   const link = linkAt(state, node, index);
   const data = link === undefined
-    ? cleanChunk(state, node, index)?.subarray(start, end) ?? nothing
+    ? inlineBytes(node, index).subarray(start, end)
     : state.blocks.part(link, [start, end]);
   if (data.length === 0) return [zeros.subarray(start, end)];
   const missing = end - start - data.length;
   return missing === 0 ? [data] : [data, zeros.subarray(0, missing)];
 }
 
+function inlineBytes({ inode: { content } }: Node, index: number): Buffer {
+  return content.kind === "inline" && index === 0 ? content.bytes : nothing;
+}
+
 /** What lies below the written bytes of a chunk, or Wanted. */
-export function belowOf(state: State, { node, index, sealing }: DirtyChunk): Uint8Array {
-  return sealing?.bytes ?? cleanChunk(state, node, index) ?? nothing;
+export function belowOf(state: State, { below, sealing }: DirtyChunk): Uint8Array {
+  if (sealing !== undefined) return sealing.bytes;
+  return below === undefined ? nothing : state.blocks.chunk(below);
+}
+
+/** True when it cannot be sealed before peers have given what lies below its written bytes. */
+export function lacksBelow(state: State, chunk: DirtyChunk): boolean {
+  const { below, sealing, standsAlone } = chunk;
+  if (below === undefined || sealing !== undefined || standsAlone) return false;
+  return !state.blocks.has(below.cid);
 }
 
 /** A copy of a part of the chunk, zeros where nothing is; or Wanted. */

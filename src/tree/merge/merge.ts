@@ -12,6 +12,7 @@ import type { Ino, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { openRoot } from "../../dag/root.ts";
 import type { Commits } from "../commit/commit.ts";
+import { lackingChunks } from "../content/bringing.ts";
 import { flushAll } from "../content/flush.ts";
 import { deviceFor, numbersOf } from "../state/devices.ts";
 import { recordAsIs, together } from "../state/recording.ts";
@@ -123,8 +124,10 @@ export class Merger {
     const state = this.#state;
     state.merging = promise;
     try {
-      await this.#commits.commit();
+      await this.#commits.settle();
       return await this.#commits.apart(async () => {
+        // To ask peers would take its time, in which nobody could change anything.
+        if (lackingChunks(state).length > 0) throw new HiveError("Busy", "tree.merge", "lacking");
         await flushAll(state, [...state.liveFiles]);
         return await work();
       });

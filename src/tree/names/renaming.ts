@@ -6,7 +6,7 @@ import { HiveError } from "../../base/errors.ts";
 import type { Place, RenameKind } from "../../base/filesystem.ts";
 import { type Name, parseName } from "../../base/ids.ts";
 import { Wanted } from "../attempt.ts";
-import { flush } from "../content/flush.ts";
+import { isPublished, publish } from "../content/flush.ts";
 import { type Found, directoryOf, entriesOf, findName, freeKey } from "../looking/names.ts";
 import { isDirectory, livingDirectory, nodeOf } from "../looking/names.ts";
 import type { Change, HomePlace } from "../state/journal.ts";
@@ -71,7 +71,7 @@ function move(state: State, source: Side, target: Side): void {
 
 /** A program that writes anew and renames over the old expects one or the other after a crash. */
 function dataFirst(state: State, node: Node): void {
-  if (node.live !== undefined) throw new Wanted(() => flush(state, node));
+  if (!isPublished(state, node)) throw new Wanted(() => publish(state, node));
 }
 
 /** Names and sub-directories that each parent gains and loses. */

@@ -111,7 +111,7 @@ export class Brake implements Pick<DriveBrake, "status" | "goOn"> {
 
   async #publish(): Promise<void> {
     this.#state.mark();
-    await this.#commits.commit();
+    await this.#commits.settle();
   }
 }
 

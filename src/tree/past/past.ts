@@ -63,6 +63,8 @@ export class Past {
     if (asked.length >= countMax / 2) {
       throw new HiveError("NoSpace", "tree.snapshot", `${asked.length} are kept for good`);
     }
+    // Without what waits for peers it would be of no moment that ever was.
+    if (!this.#state.readOnly) await this.#commits.commit();
     const { sequence } = await this.#newest();
     kept.keepLast(why);
     await this.#publish();
@@ -196,7 +198,7 @@ export class Past {
 
   /** A root that has all that was changed before this call. */
   async #newest(): Promise<RootRecord> {
-    if (!this.#state.readOnly) await this.#commits.commit();
+    if (!this.#state.readOnly) await this.#commits.settle();
     const { last } = this.#commits.kept;
     if (last !== undefined) return last;
     throw new HiveError("NotFound", "tree.snapshot", "nothing was committed yet");
@@ -214,7 +216,7 @@ export class Past {
 
   async #publish(): Promise<void> {
     this.#state.mark();
-    await this.#commits.commit();
+    await this.#commits.settle();
   }
 
   async #find(name: string): Promise<KeptRoot> {

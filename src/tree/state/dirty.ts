@@ -4,8 +4,9 @@
  * nothing that it does not touch, and what was asked to be sealed may go on changing.
  */
 import { limits } from "../../base/limits.ts";
+import type { ChunkLink } from "../../dag/chunks.ts";
 import { Extents, giveBuffer } from "./extents.ts";
-import type { Node } from "./nodes.ts";
+import { type Node, allocatedFor } from "./nodes.ts";
 import { type Span, addSpan, addSpans } from "./spans.ts";
 
 const { extentsMax } = limits.tree;
@@ -36,25 +37,27 @@ export class DirtyChunk implements Journaled {
   fresh: readonly Span[] = [];
   promised: readonly Span[] = [];
   sealing: Sealing | undefined = undefined;
-  /** Bytes of the sealed chunk below that count. */
-  belowBytes: number;
-  /** What the link that it replaces took. */
-  replacedBytes: number;
+  /** The sealed chunk below, which its own link will replace. */
+  below: ChunkLink | undefined;
 
   constructor(
     place: { readonly node: Node; readonly index: number; readonly sinceMs: number },
-    below: { readonly belowBytes: number; readonly replacedBytes: number },
+    below: ChunkLink | undefined,
   ) {
     this.node = place.node;
     this.index = place.index;
     this.sinceMs = place.sinceMs;
-    this.belowBytes = below.belowBytes;
-    this.replacedBytes = below.replacedBytes;
+    this.below = below;
   }
 
   /** Bytes that count; behind them are zeros. */
   get lengthBytes(): number {
-    return Math.max(this.top.end, this.sealing?.bytes.length ?? this.belowBytes);
+    return Math.max(this.top.end, this.#underBytes);
+  }
+
+  /** What the sealed chunk below takes on disk. */
+  get replacedBytes(): number {
+    return allocatedFor(this.below?.lengthBytes ?? 0);
   }
 
   /** Memory taken, but for what belongs to a request. */
@@ -64,8 +67,11 @@ export class DirtyChunk implements Journaled {
 
   /** True when nothing of what it replaces stays. */
   get standsAlone(): boolean {
-    const under = this.sealing?.bytes.length ?? this.belowBytes;
-    return under === 0 || this.top.covers(0, this.lengthBytes);
+    return this.#underBytes === 0 || this.top.covers(0, this.lengthBytes);
+  }
+
+  get #underBytes(): number {
+    return this.sealing?.bytes.length ?? this.below?.lengthBytes ?? 0;
   }
 
   /** So scattered that another write has to wait until it is sealed. */
