@@ -54,7 +54,7 @@ import { makeMountPoint, mount } from "./mount/mount.ts";
 import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory }
   from "./node/config.ts";
 import { writtenStores } from "./node/written-stores.ts";
-import { type PolicyDescription, describePolicy } from "./placement/describe.ts";
+import { type PolicyDescription, describePolicy } from "./placement/telling/describe.ts";
 import { SharedFolders } from "./shared/folders.ts";
 import type { Recovered } from "./transfer/heads/recover.ts";
 import { deviceFor } from "./tree/state/devices.ts";

@@ -8,7 +8,7 @@ import type { Alert, PartView, RepairStatus } from "../base/safety.ts";
 import type { DriveStatus, NodeStatus, SafetyStatus } from "../base/views/drive.ts";
 import type { PeerRow } from "../base/views/peers.ts";
 import type { PolicyQueue, PolicyStatus } from "../base/views/policies.ts";
-import { factsKnown, isLying } from "../placement/facts.ts";
+import { factsKnown, isLying } from "../placement/judging/facts.ts";
 import { wholeDrive } from "../transfer/groups/policies.ts";
 import type { PartStatus } from "../transfer/status/parts.ts";
 import type { LaneStatus } from "../transfer/uploads/lanes.ts";

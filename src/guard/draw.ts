@@ -8,10 +8,10 @@ import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { KnownPeer } from "../base/network.ts";
 import type { Offer } from "../base/records.ts";
-import { type Facts, factsKnown } from "../placement/facts.ts";
-import { replaceMember } from "../placement/group.ts";
-import { newestOfEach } from "../placement/eligible.ts";
-import type { Policy } from "../placement/policy.ts";
+import { replaceMember } from "../placement/draws/group.ts";
+import { newestOfEach } from "../placement/judging/eligible.ts";
+import { type Facts, factsKnown } from "../placement/judging/facts.ts";
+import type { Policy } from "../placement/language/policy.ts";
 import { type Standing, seatsOf } from "./log.ts";
 
 /** What one member draws from. */

@@ -6,7 +6,7 @@ import type { Accepted, Pledge, Replacement, Vote } from "../base/guard.ts";
 import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { ErasureClass, Offer } from "../base/records.ts";
-import { domainCapOf, mendedFrom, thinFrom } from "../placement/classes.ts";
+import { domainCapOf, mendedFrom, thinFrom } from "../placement/draws/classes.ts";
 import { type Standing, baseOf, quorumOf, seatsOf, tipOf } from "./log.ts";
 import { bindingOf } from "./voter.ts";
 
@@ -73,8 +73,8 @@ export function hastyFrom(erasureClass: ErasureClass): number {
 
 /**
  * With so many living members, or fewer, seats of the dead go to others. What a segment has to
- * outlive from then on (placement/classes.ts, mendedFrom) the majority has to outlive as well: with
- * less of them nobody could give anything away.
+ * outlive from then on (placement/draws/classes.ts, mendedFrom) the majority has to outlive as
+ * well: with less of them nobody could give anything away.
  */
 export function givenFrom(erasureClass: ErasureClass): number {
   const { n } = erasureClass;

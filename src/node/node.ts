@@ -6,7 +6,7 @@ import { HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { NodeDuties } from "../base/node.ts";
 import { inviteTo, joinBy } from "../peers/joining.ts";
-import { policiesOf } from "../placement/describe.ts";
+import { policiesOf } from "../placement/telling/describe.ts";
 import type { Sharing } from "../sharing/sharing.ts";
 import { type Recovered } from "../transfer/heads/recover.ts";
 import type { Transfer } from "../transfer/transfer.ts";

@@ -21,7 +21,7 @@ import { type Coder, openCoder } from "../erasure/erasure.ts";
 import type { Notices } from "../guard/notices.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Peers } from "../peers/peers.ts";
-import { policiesOf } from "../placement/describe.ts";
+import { policiesOf } from "../placement/telling/describe.ts";
 import type { Places } from "../places/places.ts";
 import { Survey } from "../places/survey.ts";
 import type { Sharing } from "../sharing/sharing.ts";

@@ -2,7 +2,7 @@
  * The face of this room: what this node knows of where peers are, beyond what they say. It keeps
  * the address that each was seen at, what the tables say of it, who shares one, the round trips
  * that were measured, and whom the user vouches for; and it says of each peer what that comes to.
- * It judges no policy: placement/facts.ts weighs what is here against the peer's own claim.
+ * It judges no policy: placement/judging/facts.ts weighs what is here against the peer's own claim.
  *
  * A peer at a private, local or shared address is near, and no table or round trip says more of it:
  * its claims stay claims.

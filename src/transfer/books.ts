@@ -157,7 +157,7 @@ export function freshState(record: SegmentRecord): SegmentState {
   return { segment, group, k, n, shardBytes, rotation, placed: false, holders, provenAtMs: 0 };
 }
 
-/** Who should have this shard by the group's newest manifest (placement/seats.ts has the rule). */
+/** Who should have this shard by the group's newest manifest (placement/draws/seats.ts). */
 export function memberOf(
   state: Pick<SegmentState, "rotation" | "n" | "group">, index: number, manifest: Manifest,
 ): PeerId {

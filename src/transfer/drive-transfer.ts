@@ -9,7 +9,7 @@ import type { StoreLife } from "../base/node.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views/drive.ts";
 import { parseHead } from "../crypt/records/records.ts";
-import type { Activity } from "../placement/policy-words.ts";
+import type { Activity } from "../placement/language/policy-words.ts";
 import type { SegmentBooks } from "./books.ts";
 import type { Catalog } from "./catalog/catalog.ts";
 import type { Devices } from "./devices/devices.ts";

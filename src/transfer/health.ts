@@ -6,7 +6,7 @@ import { HiveError } from "../base/errors.ts";
 import type { GroupId, PeerId, SegmentId } from "../base/ids.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import type { Standing } from "../guard/log.ts";
-import type { Activity } from "../placement/policy-words.ts";
+import type { Activity } from "../placement/language/policy-words.ts";
 import type { SegmentBooks, SegmentState } from "./books.ts";
 import type { Devices } from "./devices/devices.ts";
 import type { Giving } from "./groups/groups.ts";

@@ -9,7 +9,7 @@ import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { shardIdOf } from "../crypt/blocks/merkle.ts";
 import { parseManifest, parseSegmentRecord } from "../crypt/records/records.ts";
 import { type GroupLog, type Standing, seatsOf } from "../guard/log.ts";
-import { seatOfShard } from "../placement/seats.ts";
+import { seatOfShard } from "../placement/draws/seats.ts";
 import type { Introduction } from "./book-entries.ts";
 
 /** What somebody brings, parsed and signed by its owner. */

@@ -12,7 +12,7 @@ import { limits } from "../base/limits.ts";
 import type { Release, ReleasedShard } from "../base/records.ts";
 import { parseSegmentRecord, supersedes } from "../crypt/records/records.ts";
 import { mayKeep } from "../guard/log.ts";
-import { seatOfShard } from "../placement/seats.ts";
+import { seatOfShard } from "../placement/draws/seats.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Admitted } from "./admission.ts";
 import * as entries from "./book-entries.ts";

@@ -10,7 +10,7 @@ import type { Random } from "../base/random.ts";
 import type { Manifest, SegmentRecord } from "../base/records.ts";
 import { parseSegmentRecord } from "../crypt/records/records.ts";
 import { type Standing, seatsOf } from "../guard/log.ts";
-import { seatOfShard } from "../placement/seats.ts";
+import { seatOfShard } from "../placement/draws/seats.ts";
 import type { Place } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 import type { Groups } from "./groups.ts";

@@ -15,7 +15,7 @@ import type { Step } from "../base/step.ts";
 import { shardIdOf } from "../crypt/blocks/merkle.ts";
 import { parseSegmentRecord } from "../crypt/records/records.ts";
 import { mayKeep } from "../guard/log.ts";
-import { seatOfShard } from "../placement/seats.ts";
+import { seatOfShard } from "../placement/draws/seats.ts";
 import { type Place, dropGone, dropWent } from "./book-entries.ts";
 import type { Books } from "./books.ts";
 import { type ShardFiles, folders } from "./files.ts";

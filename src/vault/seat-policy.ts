@@ -10,14 +10,14 @@ import type { PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { KnownPeer } from "../base/network.ts";
 import type { Manifest, Offer } from "../base/records.ts";
-import { breaks } from "../placement/drift.ts";
-import { type Facts, factsKnown } from "../placement/facts.ts";
-import type { Seen } from "../placement/judge.ts";
-import { ownSeen } from "../placement/own.ts";
-import { hashOfPolicy } from "../placement/policy-hash.ts";
-import { parseCanonical } from "../placement/policy-parse.ts";
-import { type Policy, defaultPolicy } from "../placement/policy.ts";
-import { DomainNumbers, Tally, boundsOf, unknown } from "../placement/spread.ts";
+import { DomainNumbers, Tally, boundsOf, unknown } from "../placement/draws/spread.ts";
+import { type Facts, factsKnown } from "../placement/judging/facts.ts";
+import type { Seen } from "../placement/judging/judge.ts";
+import { ownSeen } from "../placement/judging/own.ts";
+import { hashOfPolicy } from "../placement/language/policy-hash.ts";
+import { parseCanonical } from "../placement/language/policy-parse.ts";
+import { type Policy, defaultPolicy } from "../placement/language/policy.ts";
+import { breaks } from "../placement/standing/drift.ts";
 
 /** Whom this node has heard of, and what it says of itself. */
 export interface Neighbourhood {

@@ -12,8 +12,8 @@ import { parseHead, parseSegmentRecord, supersedes } from "../crypt/records/reco
 import { type Standing, seatsOf, standingOf } from "../guard/log.ts";
 import type { GroupName, Word } from "../guard/messages.ts";
 import { type Ballot, never } from "../guard/voter.ts";
-import { hashOfPolicy } from "../placement/policy-hash.ts";
-import { type Policy, defaultPolicy } from "../placement/policy.ts";
+import { hashOfPolicy } from "../placement/language/policy-hash.ts";
+import { type Policy, defaultPolicy } from "../placement/language/policy.ts";
 import type { Accounts } from "./accounts.ts";
 import { introductionBy, isMember, isPartner } from "./admission.ts";
 import type { Books } from "./books.ts";

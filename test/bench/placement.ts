@@ -8,8 +8,8 @@
 import { parseArgs } from "node:util";
 import { seededRandom } from "../../src/base/random.ts";
 import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { parsePolicy } from "../../src/placement/language/policy-parse.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { evenNetwork, randomNetwork, tryDecisions, tryLoad } from "../support/placement-trials.ts";
 import { tryMovement, viewOf } from "../support/placement-trials.ts";
 

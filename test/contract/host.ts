@@ -11,9 +11,9 @@ import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import { parseReceipt, signHead, signManifest, signRelease } from "../../src/crypt/records/records.ts";
 import { signSegmentRecord } from "../../src/crypt/records/records.ts";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
-import { shardOfSeat } from "../../src/placement/seats.ts";
+import { shardOfSeat } from "../../src/placement/draws/seats.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { verifyAnswer } from "../../src/proofs/answer.ts";
 import { makeChallenge } from "../../src/proofs/challenge.ts";
 

@@ -8,8 +8,8 @@
  */
 import { hash } from "node:crypto";
 import { assert } from "../../src/base/errors.ts";
-import { domainWords } from "../../src/placement/policy-words.ts";
-import { type Bounds, Tally, seedsOf } from "../../src/placement/spread.ts";
+import { type Bounds, Tally, seedsOf } from "../../src/placement/draws/spread.ts";
+import { domainWords } from "../../src/placement/language/policy-words.ts";
 import { Heap } from "./heap.ts";
 
 /** One entry a peer in each, in the order of their places. */

@@ -7,9 +7,9 @@
  */
 import { assert } from "../../src/base/errors.ts";
 import type { ErasureClass } from "../../src/base/records.ts";
-import { thinFrom } from "../../src/placement/classes.ts";
-import type { Policy } from "../../src/placement/policy.ts";
-import { type Bounds, boundsOf, usualBounds } from "../../src/placement/spread.ts";
+import { thinFrom } from "../../src/placement/draws/classes.ts";
+import { type Bounds, boundsOf, usualBounds } from "../../src/placement/draws/spread.ts";
+import type { Policy } from "../../src/placement/language/policy.ts";
 import { Mender } from "./mending.ts";
 import type { Peers } from "./peers.ts";
 import { type Places, levelOf } from "./places.ts";

@@ -2,9 +2,9 @@
  * Where peers are: a made-up earth in which networks and countries are as unequal as they are, and
  * the circle that placement draws on. A place stays when its peer dies: the next one moves in.
  */
-import type { Policy } from "../../src/placement/policy.ts";
+import { domainWords } from "../../src/placement/language/policy-words.ts";
+import type { Policy } from "../../src/placement/language/policy.ts";
 import { Circle, levels } from "./circle.ts";
-import { domainWords } from "../../src/placement/policy-words.ts";
 import type { Dice } from "./dice.ts";
 
 /** Each network has so many peers on the average; the largest, by Zipf, a seventh of all. */

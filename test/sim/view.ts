@@ -14,13 +14,13 @@ import { GiB } from "../../src/base/bytes.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { ErasureClass, Offer } from "../../src/base/records.ts";
-import { type Choice, type ClauseCount, eligible } from "../../src/placement/eligible.ts";
-import type { Draw } from "../../src/placement/group.ts";
-import { type Seen, favourOf } from "../../src/placement/judge.ts";
-import { domainWords } from "../../src/placement/policy-words.ts";
-import type { Policy } from "../../src/placement/policy.ts";
-import { DomainNumbers, boundsOf } from "../../src/placement/spread.ts";
-import { fullnessOf } from "../../src/placement/straw.ts";
+import type { Draw } from "../../src/placement/draws/group.ts";
+import { DomainNumbers, boundsOf } from "../../src/placement/draws/spread.ts";
+import { fullnessOf } from "../../src/placement/draws/straw.ts";
+import { type Choice, type ClauseCount, eligible } from "../../src/placement/judging/eligible.ts";
+import { type Seen, favourOf } from "../../src/placement/judging/judge.ts";
+import { domainWords } from "../../src/placement/language/policy-words.ts";
+import type { Policy } from "../../src/placement/language/policy.ts";
 import { Circle, levels, noRoom } from "./circle.ts";
 
 export interface ViewWish {

@@ -15,7 +15,7 @@ import { bestFor, isRightful, substituteFor } from "../../src/guard/draw.ts";
 import { dutyOf } from "../../src/guard/lease.ts";
 import { baseOf, forkOf, perjurersOf, quorumOf, seatsOf } from "../../src/guard/log.ts";
 import { type Proposal, freshBallot, voted } from "../../src/guard/voter.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import type { Cheat, Played } from "./cheats.ts";
 import { TestGroup, nowMs } from "./guard-group.ts";
 import { loopbackKeys } from "./loopback-network.ts";

@@ -11,8 +11,8 @@ import { signManifest, signOffer } from "../../src/crypt/records/records.ts";
 import { leaderOf } from "../../src/guard/lease.ts";
 import { type Standing, baseOf, quorumOf, seatsOf } from "../../src/guard/log.ts";
 import { draft } from "../../src/guard/propose.ts";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 
 export const nowMs = 1_764_000_000_000;
 

@@ -4,21 +4,21 @@
  * Clocks differ; silence is taken for death, wrongly too; an owner comes back now and then. It looks
  * on from above and stops at the first thing that must never be.
  */
+import { isFault } from "../../src/base/errors.ts";
 import type { Pledge, Replacement, Vote } from "../../src/base/guard.ts";
 import type { BaseId, EntryId, GroupId, OwnerId, PeerId } from "../../src/base/ids.ts";
 import type { KnownPeer } from "../../src/base/network.ts";
 import { type ErasureClass, type Manifest, type Offer, erasureClasses }
   from "../../src/base/records.ts";
-import { isFault } from "../../src/base/errors.ts";
 import { type Pot, bestFor, isRightful, substituteFor } from "../../src/guard/draw.ts";
 import { leaderOf, termAt } from "../../src/guard/lease.ts";
 import { type Standing, baseOf, extend, forkOf, mayKeep, quorumOf, seatsOf, standingOf }
   from "../../src/guard/log.ts";
 import { type Pledged, acceptedBy, choose, draft, seatToGive } from "../../src/guard/propose.ts";
 import { type Ballot, freshBallot, newcomersBallot, pledged, voted } from "../../src/guard/voter.ts";
-import { drawGroup } from "../../src/placement/group.ts";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { drawGroup } from "../../src/placement/draws/group.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/language/policy.ts";
 import { Agenda } from "./agenda.ts";
 import { GuardWitness, Violation } from "./guard-witness.ts";
 import { QuickDice } from "./quick-dice.ts";

@@ -9,7 +9,7 @@ import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
 import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
 import { parseHead, parseManifest, parseRelease } from "../../src/crypt/records/records.ts";
 import { parseSegmentRecord, signReceipt } from "../../src/crypt/records/records.ts";
-import { memberOfShard } from "../../src/placement/seats.ts";
+import { memberOfShard } from "../../src/placement/draws/seats.ts";
 import { answerChallenge, leavesOf } from "../../src/proofs/answer.ts";
 import { isRace, runRace } from "../../src/proofs/race.ts";
 

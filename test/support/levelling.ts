@@ -8,10 +8,10 @@ import { parseGroupId, parsePeerId } from "../../src/base/ids.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, type Offer, erasureClasses }
   from "../../src/base/records.ts";
-import { type SeatLoad, type Shift, planShift } from "../../src/placement/balance.ts";
-import { drawGroup, replaceMember } from "../../src/placement/group.ts";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { drawGroup, replaceMember } from "../../src/placement/draws/group.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/language/policy.ts";
+import { type SeatLoad, type Shift, planShift } from "../../src/placement/standing/balance.ts";
 import { loopbackKeys } from "./loopback-network.ts";
 
 const GiB = 2 ** 30;

@@ -4,13 +4,13 @@
  */
 import { type Random } from "../../src/base/random.ts";
 import { type ErasureClass, type Offer, erasureClasses } from "../../src/base/records.ts";
-import { type Facts, domainOf } from "../../src/placement/facts.ts";
-import { canonicalPolicy } from "../../src/placement/policy-hash.ts";
-import type { Policy } from "../../src/placement/policy.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { type Facts, domainOf } from "../../src/placement/judging/facts.ts";
+import { canonicalPolicy } from "../../src/placement/language/policy-hash.ts";
+import type { Policy } from "../../src/placement/language/policy.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { PeerView } from "../sim/view.ts";
-import { passes } from "./policy-model.ts";
 import { nowMs, peerOf, pick, randomFacts, randomPolicy } from "./policies.ts";
+import { passes } from "./policy-model.ts";
 
 const GiB = 2 ** 30;
 

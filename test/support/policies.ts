@@ -2,10 +2,10 @@
 import { type PeerId, parsePeerId } from "../../src/base/ids.ts";
 import type { Random } from "../../src/base/random.ts";
 import type { Offer } from "../../src/base/records.ts";
-import { type Facts } from "../../src/placement/facts.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
-import { domainWords, evidenceLevels, roleWords } from "../../src/placement/policy-words.ts";
-import type { Policy } from "../../src/placement/policy.ts";
+import { type Facts } from "../../src/placement/judging/facts.ts";
+import { parsePolicy } from "../../src/placement/language/policy-parse.ts";
+import { domainWords, evidenceLevels, roleWords } from "../../src/placement/language/policy-words.ts";
+import type { Policy } from "../../src/placement/language/policy.ts";
 
 const GiB = 2 ** 30;
 export const nowMs = 1_800_000_000_000;

@@ -2,9 +2,9 @@
  * What a policy's rules make of a peer, once more and by itself: a model for the judge to be
  * compared with. It shares nothing with it but the table of countries.
  */
-import type { Facts } from "../../src/placement/facts.ts";
-import type { Condition, Policy } from "../../src/placement/policy.ts";
-import { countriesOf, isCountry } from "../../src/placement/regions.ts";
+import type { Facts } from "../../src/placement/judging/facts.ts";
+import type { Condition, Policy } from "../../src/placement/language/policy.ts";
+import { countriesOf, isCountry } from "../../src/placement/language/regions.ts";
 
 /** Undefined is unknown. */
 type Answer = boolean | undefined;

@@ -4,7 +4,7 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Manifest } from "../../src/base/records.ts";
 import { signOffer } from "../../src/crypt/records/records.ts";
-import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/language/policy.ts";
 import { type SegmentState, memberOf } from "../../src/transfer/books.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import type { Vault } from "../../src/vault/vault.ts";

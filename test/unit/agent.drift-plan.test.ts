@@ -6,7 +6,7 @@ import { planDrift } from "../../src/agent/policy/drift.ts";
 import { type PeerId, parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
 import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../src/base/records.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { type SegmentState, memberOf } from "../../src/transfer/books.ts";
 import type { GroupDrift } from "../../src/transfer/groups/law.ts";
 import { peerOf } from "../support/policies.ts";

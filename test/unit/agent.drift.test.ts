@@ -1,13 +1,13 @@
 /** Policies that change, and peers that move: what lies against them is moved, and nothing lost. */
 import { test } from "tap";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import type { Transfer } from "../../src/transfer/transfer.ts";
 import type { PeerId } from "../../src/base/ids.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import type { Transfer } from "../../src/transfer/transfer.ts";
 import { policyOf } from "../support/policies.ts";
-import { makeBlocks, missing } from "../support/transfer-world.ts";
 import { type PolicyWorld, astray, countryOf, fewestLiving } from "../support/policy-world.ts";
 import { keptByCountry, makePolicyWorld, moveTo } from "../support/policy-world.ts";
 import { openPolicyDrive, settle } from "../support/policy-world.ts";
+import { makeBlocks, missing } from "../support/transfer-world.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/agent.drift.test.ts`;

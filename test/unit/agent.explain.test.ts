@@ -5,8 +5,8 @@ import { parseGroupId, parseOwnerId } from "../../src/base/ids.ts";
 import type { KnownPeer } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../src/base/records.ts";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { parsePolicy } from "../../src/placement/language/policy-parse.ts";
 import { nowMs, peerOf, randomFacts } from "../support/policies.ts";
 
 /** Twelve in Germany, each further away than the one before; the last two are offline. */

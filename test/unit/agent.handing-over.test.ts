@@ -11,7 +11,7 @@ import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
 import { signManifest, signSegmentRecord } from "../../src/crypt/records/records.ts";
 import { type Standing, extend } from "../../src/guard/log.ts";
 import { Notices } from "../../src/guard/notices.ts";
-import { shardOfSeat } from "../../src/placement/seats.ts";
+import { shardOfSeat } from "../../src/placement/draws/seats.ts";
 import { answerChallenge, leavesOf } from "../../src/proofs/answer.ts";
 import { shardOf } from "../contract/host.ts";
 import { TestGroup } from "../support/guard-group.ts";

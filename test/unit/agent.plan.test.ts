@@ -12,7 +12,7 @@ import { type Manifest, erasureClasses } from "../../src/base/records.ts";
 import { inSlices } from "../../src/base/slices.ts";
 import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import { signManifest } from "../../src/crypt/records/records.ts";
-import { domainCapOf, mendedFrom, thinFrom } from "../../src/placement/classes.ts";
+import { domainCapOf, mendedFrom, thinFrom } from "../../src/placement/draws/classes.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";
 import { loopbackKeys } from "../support/loopback-network.ts";
 

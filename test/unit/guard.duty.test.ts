@@ -10,8 +10,8 @@ import { shardIdOf } from "../../src/crypt/blocks/merkle.ts";
 import { signSegmentRecord } from "../../src/crypt/records/records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { extend } from "../../src/guard/log.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
-import { seatOfShard } from "../../src/placement/seats.ts";
+import { seatOfShard } from "../../src/placement/draws/seats.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { TestGroup } from "../support/guard-group.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 

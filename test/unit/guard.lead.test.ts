@@ -15,7 +15,7 @@ import { baseOf } from "../../src/guard/log.ts";
 import { type VoteAsk, decodePledgeAsk, decodeVoteAsk, encodePledged }
   from "../../src/guard/messages.ts";
 import { freshBallot } from "../../src/guard/voter.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { TestGroup, nowMs } from "../support/guard-group.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 

@@ -10,7 +10,7 @@ import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { signHead, signSegmentRecord } from "../../src/crypt/records/records.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
 import { Notices } from "../../src/guard/notices.ts";
-import { shardOfSeat } from "../../src/placement/seats.ts";
+import { shardOfSeat } from "../../src/placement/draws/seats.ts";
 import { shardOf } from "../contract/host.ts";
 import { TestGroup, nowMs } from "../support/guard-group.ts";
 import { MemoryBooks, ShiftedClock } from "../support/transfer-world.ts";

@@ -5,7 +5,7 @@ import { limits } from "../../src/base/limits.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import { type Standing, extend, quorumOf, seatsOf } from "../../src/guard/log.ts";
 import { givenFrom, hastyFrom, isDue, seatToGive } from "../../src/guard/propose.ts";
-import { domainCapOf, mendedFrom } from "../../src/placement/classes.ts";
+import { domainCapOf, mendedFrom } from "../../src/placement/draws/classes.ts";
 import { TestGroup, nowMs } from "../support/guard-group.ts";
 
 const { leaseMs, givingLeases } = limits.guard;

@@ -15,7 +15,7 @@ import { acceptedBy, choose, draft, seatToGive } from "../../src/guard/propose.t
 import { bindingOf, freshBallot, never, newcomersBallot, pledged, voted }
   from "../../src/guard/voter.ts";
 import type { Proposal, Voter } from "../../src/guard/voter.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { TestGroup, nowMs } from "../support/guard-group.ts";
 
 const group = new TestGroup("1");

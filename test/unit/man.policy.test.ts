@@ -3,12 +3,12 @@ import { readFileSync } from "node:fs";
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { erasureClasses } from "../../src/base/records.ts";
-import { durabilityOf } from "../../src/placement/classes.ts";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
-import * as words from "../../src/placement/policy-words.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
-import { continentNames, countriesOf, regionNames } from "../../src/placement/regions.ts";
+import { durabilityOf } from "../../src/placement/draws/classes.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { parsePolicy } from "../../src/placement/language/policy-parse.ts";
+import * as words from "../../src/placement/language/policy-words.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
+import { continentNames, countriesOf, regionNames } from "../../src/placement/language/regions.ts";
 
 const page = readFileSync(new URL("../../man/hive-policy.5", import.meta.url), "utf8");
 

@@ -4,7 +4,7 @@ import type { PeerId } from "../../src/base/ids.ts";
 import { parseGroupId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Offer } from "../../src/base/records.ts";
-import { planShift } from "../../src/placement/balance.ts";
+import { planShift } from "../../src/placement/standing/balance.ts";
 import { Levelling } from "../support/levelling.ts";
 
 const first = Number(process.env["HIVE_SEED"] ?? 1);

@@ -2,11 +2,11 @@
 import { test } from "tap";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Offer, erasureClasses } from "../../src/base/records.ts";
-import { classNamed } from "../../src/placement/classes.ts";
-import { driftOf } from "../../src/placement/drift.ts";
-import { factsOf } from "../../src/placement/facts.ts";
-import { drawGroup } from "../../src/placement/group.ts";
-import { allows } from "../../src/placement/judge.ts";
+import { classNamed } from "../../src/placement/draws/classes.ts";
+import { drawGroup } from "../../src/placement/draws/group.ts";
+import { factsOf } from "../../src/placement/judging/facts.ts";
+import { allows } from "../../src/placement/judging/judge.ts";
+import { driftOf } from "../../src/placement/standing/drift.ts";
 import { nowMs, peerOf, policyOf, randomFacts, randomPolicy } from "../support/policies.ts";
 
 const seeds = Number(process.env["HIVE_SEEDS"] ?? 300);

@@ -6,11 +6,11 @@ import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, type Offer } from "../../src/base/records.ts";
 import { erasureClasses } from "../../src/base/records.ts";
-import { type Facts, factsOf as claims } from "../../src/placement/facts.ts";
-import { drawGroup, replaceMember } from "../../src/placement/group.ts";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
-import { fullnessOf } from "../../src/placement/straw.ts";
+import { drawGroup, replaceMember } from "../../src/placement/draws/group.ts";
+import { fullnessOf } from "../../src/placement/draws/straw.ts";
+import { type Facts, factsOf as claims } from "../../src/placement/judging/facts.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/language/policy.ts";
 import { peerOf } from "../support/policies.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";

@@ -12,12 +12,12 @@ import { type Random, seededRandom } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../src/base/records.ts";
 import { isRightful, substituteFor } from "../../src/guard/draw.ts";
 import { type Standing, seatsOf } from "../../src/guard/log.ts";
-import { type Drift, driftOf } from "../../src/placement/drift.ts";
-import { factsKnown } from "../../src/placement/facts.ts";
-import { drawGroup, replaceMembers } from "../../src/placement/group.ts";
-import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
-import type { Policy } from "../../src/placement/policy.ts";
+import { drawGroup, replaceMembers } from "../../src/placement/draws/group.ts";
+import { factsKnown } from "../../src/placement/judging/facts.ts";
+import { canonicalPolicy, hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { parsePolicy } from "../../src/placement/language/policy-parse.ts";
+import type { Policy } from "../../src/placement/language/policy.ts";
+import { type Drift, driftOf } from "../../src/placement/standing/drift.ts";
 import { brokenBy } from "../support/placement-trials.ts";
 import { nowMs, peerOf, pick, randomFacts, randomPolicy } from "../support/policies.ts";
 

@@ -5,12 +5,12 @@ import { parseGroupId, parseOwnerId, parsePeerId } from "../../src/base/ids.ts";
 import { parseSegmentId } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Manifest, type SegmentRecord, erasureClasses } from "../../src/base/records.ts";
-import { chooseClass, classNamed, domainCapOf, nextClass } from "../../src/placement/classes.ts";
-import { spareOf } from "../../src/placement/classes.ts";
-import { drawGroup } from "../../src/placement/group.ts";
-import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import type { Policy } from "../../src/placement/policy.ts";
-import { memberOfShard, seatOfShard, shardOfSeat } from "../../src/placement/seats.ts";
+import { chooseClass, classNamed, domainCapOf, nextClass } from "../../src/placement/draws/classes.ts";
+import { spareOf } from "../../src/placement/draws/classes.ts";
+import { drawGroup } from "../../src/placement/draws/group.ts";
+import { memberOfShard, seatOfShard, shardOfSeat } from "../../src/placement/draws/seats.ts";
+import { canonicalPolicy, hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import type { Policy } from "../../src/placement/language/policy.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/placement.seats.test.ts`;

@@ -11,7 +11,7 @@ import type { Offer } from "../../src/base/records.ts";
 import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
 import { parseRange, signRange } from "../../src/crypt/records/range.ts";
-import { domainOf, factsKnown, isLying, locationOf } from "../../src/placement/facts.ts";
+import { domainOf, factsKnown, isLying, locationOf } from "../../src/placement/judging/facts.ts";
 import { Places } from "../../src/places/places.ts";
 import { faultOf } from "../support/faults.ts";
 import { type Dweller, MadeUpNet, type PlacedNode } from "../support/made-up-net.ts";

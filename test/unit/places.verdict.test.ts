@@ -2,7 +2,7 @@
 import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { continentNames, countriesOf } from "../../src/placement/regions.ts";
+import { continentNames, countriesOf } from "../../src/placement/language/regions.ts";
 import { circlesOf, countriesOnMap } from "../../src/places/countries.ts";
 import { distancesBetween, greatCircleKm } from "../../src/places/geometry.ts";
 import { type Voice, opinionOf, verdictOf } from "../../src/places/verdict.ts";

@@ -2,10 +2,10 @@
 import { test } from "tap";
 import { seededRandom } from "../../src/base/random.ts";
 import type { ErasureClass } from "../../src/base/records.ts";
+import { classNamed } from "../../src/placement/draws/classes.ts";
+import { boundsOf } from "../../src/placement/draws/spread.ts";
+import { domainWords } from "../../src/placement/language/policy-words.ts";
 import { Circle, noRoom } from "../sim/circle.ts";
-import { classNamed } from "../../src/placement/classes.ts";
-import { domainWords } from "../../src/placement/policy-words.ts";
-import { boundsOf } from "../../src/placement/spread.ts";
 
 const count = 300;
 const networks = 12;

@@ -3,21 +3,21 @@
  * tolerance is four standard errors or more of what is counted, so that another seed would do.
  */
 import { type Test, test } from "tap";
-import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
 import { limits } from "../../src/base/limits.ts";
-import { classNamed, durabilityOf } from "../../src/placement/classes.ts";
+import { type ErasureClass, erasureClasses } from "../../src/base/records.ts";
+import { classNamed, durabilityOf } from "../../src/placement/draws/classes.ts";
 import { assess, noHistory, remember } from "../../src/proofs/score.ts";
 import { Calendar } from "../sim/calendar.ts";
 import { dayMs, eagerShare, lossAtOnce, lossesAYear, repairShare } from "../sim/closed-forms.ts";
 import { yearDays } from "../sim/closed-forms.ts";
 import { Dice } from "../sim/dice.ts";
 import { Judge } from "../sim/judge.ts";
-import { Seats, nobody } from "../sim/seats.ts";
 import { mixedLives } from "../sim/lives.ts";
-import { lossesOf } from "../sim/trials/strikes.ts";
-import { movedShare, plainWorld, standard } from "../sim/trials/worlds.ts";
+import { Seats, nobody } from "../sim/seats.ts";
 import { meanOf } from "../sim/statistics.ts";
 import { Town } from "../sim/town.ts";
+import { lossesOf } from "../sim/trials/strikes.ts";
+import { movedShare, plainWorld, standard } from "../sim/trials/worlds.ts";
 import { World } from "../sim/world.ts";
 
 const seed = "closed forms";

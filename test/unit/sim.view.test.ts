@@ -1,16 +1,16 @@
 /** Draws under whole policies: no rule broken, little moved, an even load, reasons told. */
 import { test } from "tap";
+import { parseGroupId, parseOwnerId } from "../../src/base/ids.ts";
 import { seededRandom, shuffled } from "../../src/base/random.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../src/base/records.ts";
-import { parseGroupId, parseOwnerId } from "../../src/base/ids.ts";
-import { availabilityOf, classNamed, isOfPolicy, largestFor } from "../../src/placement/classes.ts";
-import { durabilityOf } from "../../src/placement/classes.ts";
-import { explain, explainPeer } from "../../src/placement/explain.ts";
-import type { Facts } from "../../src/placement/facts.ts";
-import { drawGroup, replaceMember } from "../../src/placement/group.ts";
-import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
-import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { availabilityOf, classNamed, isOfPolicy, largestFor } from "../../src/placement/draws/classes.ts";
+import { durabilityOf } from "../../src/placement/draws/classes.ts";
+import { drawGroup, replaceMember } from "../../src/placement/draws/group.ts";
+import type { Facts } from "../../src/placement/judging/facts.ts";
+import { canonicalPolicy, hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { parsePolicy } from "../../src/placement/language/policy-parse.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/language/policy.ts";
+import { explain, explainPeer } from "../../src/placement/telling/explain.ts";
 import { brokenBy, evenNetwork, randomNetwork } from "../support/placement-trials.ts";
 import { tryDecisions, tryLoad, tryMovement, viewOf } from "../support/placement-trials.ts";
 import { nowMs, randomPolicy } from "../support/policies.ts";

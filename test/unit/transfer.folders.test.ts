@@ -3,10 +3,10 @@ import { test } from "tap";
 import { unknownSlot } from "../../src/base/blocks.ts";
 import { HiveError, isFault } from "../../src/base/errors.ts";
 import { type Cid, cidOf } from "../../src/base/ids.ts";
-import { lanesOf } from "../../src/transfer/uploads/lanes.ts";
-import type { Policy } from "../../src/placement/policy.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import type { Policy } from "../../src/placement/language/policy.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
+import { lanesOf } from "../../src/transfer/uploads/lanes.ts";
 import { policyOf } from "../support/policies.ts";
 import { type PolicyWorld, countryOf, keptByCountry, makePolicyWorld }
   from "../support/policy-world.ts";

@@ -1,15 +1,15 @@
 /** Groups know the name of the policy that they were drawn for, and keep knowing it. */
 import { test } from "tap";
+import { systemClock } from "../../src/base/clock.ts";
 import { isFault } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Manifest } from "../../src/base/records.ts";
-import { hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { type Policy, defaultPolicy } from "../../src/placement/policy.ts";
+import { hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { type Policy, defaultPolicy } from "../../src/placement/language/policy.ts";
 import { Groups } from "../../src/transfer/groups/groups.ts";
 import type { InForce } from "../../src/transfer/groups/policies.ts";
 import { policyOf } from "../support/policies.ts";
 import { nobodyRemoved, type World, makeWorld } from "../support/transfer-world.ts";
-import { systemClock } from "../../src/base/clock.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/transfer.policy-names.test.ts`;

@@ -6,7 +6,7 @@ import { limits } from "../../src/base/limits.ts";
 import { shuffled } from "../../src/base/random.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { decodeRuns } from "../../src/transfer/catalog/catalog-page.ts";
 import { sequences } from "../../src/transfer/heads/publish.ts";
 import { HonestHost } from "../support/honest-host.ts";

@@ -9,7 +9,7 @@ import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { StandInMaker } from "../../src/base/stand-in.ts";
 import { Government } from "../../src/bridge/government.ts";
 import { openCoder } from "../../src/erasure/erasure.ts";
-import { policiesOf } from "../../src/placement/describe.ts";
+import { policiesOf } from "../../src/placement/telling/describe.ts";
 import { type Transfer, openTransfer } from "../../src/transfer/transfer.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { fileIn, folderIn, place } from "../support/making.ts";

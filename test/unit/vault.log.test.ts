@@ -8,7 +8,7 @@ import { signManifest, signRelease, signSegmentRecord } from "../../src/crypt/re
 import { baseOf, extend } from "../../src/guard/log.ts";
 import type { Standing } from "../../src/guard/log.ts";
 import { freshBallot, never } from "../../src/guard/voter.ts";
-import { shardOfSeat } from "../../src/placement/seats.ts";
+import { shardOfSeat } from "../../src/placement/draws/seats.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { refused, shardOf } from "../contract/host.ts";
 import { TestGroup } from "../support/guard-group.ts";

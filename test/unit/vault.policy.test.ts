@@ -4,9 +4,9 @@ import type { KnownPeer } from "../../src/base/network.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Manifest, type Offer, erasureClasses } from "../../src/base/records.ts";
 import { signManifest, signOffer } from "../../src/crypt/records/records.ts";
-import { canonicalPolicy, hashOfPolicy } from "../../src/placement/policy-hash.ts";
-import { parsePolicy } from "../../src/placement/policy-parse.ts";
-import { defaultPolicy } from "../../src/placement/policy.ts";
+import { canonicalPolicy, hashOfPolicy } from "../../src/placement/language/policy-hash.ts";
+import { parsePolicy } from "../../src/placement/language/policy-parse.ts";
+import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { World, refused } from "../contract/host.ts";
 import { openHouse } from "../support/vault-house.ts";
 

@@ -11,7 +11,7 @@ import type { PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { Step } from "../../base/step.ts";
 import { isTurn, mayGo } from "../../ledger/sanction.ts";
-import { memberOfShard } from "../../placement/seats.ts";
+import { memberOfShard } from "../../placement/draws/seats.ts";
 import type { Lodging, Vault } from "../../vault/vault.ts";
 import { type AskNeeds, askHolder } from "../asking/ask.ts";
 

@@ -15,7 +15,7 @@ import type { SegmentRecord } from "../../base/records.ts";
 import { shardIdOf } from "../../crypt/blocks/merkle.ts";
 import type { Coder } from "../../erasure/erasure.ts";
 import { type Standing, seatsOf } from "../../guard/log.ts";
-import { seatOfShard } from "../../placement/seats.ts";
+import { seatOfShard } from "../../placement/draws/seats.ts";
 import { bringHome } from "../../transfer/placed/bring.ts";
 import { gather } from "../../transfer/reads/gather.ts";
 import type { Answer, Berth } from "../asking/ask.ts";

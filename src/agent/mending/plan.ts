@@ -7,7 +7,7 @@
 import type { GroupId, PeerId, SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { ErasureClass, Manifest } from "../../base/records.ts";
-import { mendedFrom, thinFrom } from "../../placement/classes.ts";
+import { mendedFrom, thinFrom } from "../../placement/draws/classes.ts";
 import { type SegmentState, memberOf } from "../../transfer/books.ts";
 
 /** What has to be known of a segment, whoever knows it. */
@@ -49,7 +49,7 @@ export interface Situation {
   readonly isBarred: (group: GroupId, peer: PeerId) => boolean;
   /**
    * What is missing waits, as its class allows, until so little is left that it is made all at once
-   * (placement/classes.ts, mendedFrom); an agent is patient. Otherwise nothing waits.
+   * (placement/draws/classes.ts, mendedFrom); an agent is patient. Otherwise nothing waits.
    */
   readonly isPatient: boolean;
   /** Not to be tried now; it is left to do all the same. */

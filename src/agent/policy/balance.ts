@@ -1,15 +1,16 @@
 /**
  * Levels how full peers are, a seat at a time: where placement finds one that should be another's
- * (placement/balance.ts), the group is signed anew with it, and repair brings its shards over, each
- * copied from who has it and dropped there when the other has acknowledged it. Only a group that
- * lacks nothing is touched, and only by its owner: what members agree on without one is repair.
+ * (placement/standing/balance.ts), the group is signed anew with it, and repair brings its shards
+ * over, each copied from who has it and dropped there when the other has acknowledged it. Only a
+ * group that lacks nothing is touched, and only by its owner: what members agree on without one is
+ * repair.
  */
 import type { GroupId, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Manifest, Offer } from "../../base/records.ts";
 import { inSlices } from "../../base/slices.ts";
 import type { Step } from "../../base/step.ts";
-import { type SeatLoad, planShift } from "../../placement/balance.ts";
+import { type SeatLoad, planShift } from "../../placement/standing/balance.ts";
 import type { GroupDrift } from "../../transfer/groups/law.ts";
 import { isSeated } from "../mending/plan.ts";
 import type { DriftNeeds } from "./drift.ts";

@@ -3,14 +3,14 @@ import type { PeerId } from "../../base/ids.ts";
 import type { KnownPeer } from "../../base/network.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../base/records.ts";
 import type { PolicyQuestion, PolicyReport } from "../../base/views/policies.ts";
-import { classNamed, largestFor } from "../../placement/classes.ts";
-import { type Choice, hopesOf } from "../../placement/eligible.ts";
-import { type Explanation, explain, explainPeer } from "../../placement/explain.ts";
-import { factsKnown } from "../../placement/facts.ts";
-import { drawGroup } from "../../placement/group.ts";
-import { hashOfPolicy } from "../../placement/policy-hash.ts";
-import { parsePolicy } from "../../placement/policy-parse.ts";
-import type { Policy } from "../../placement/policy.ts";
+import { classNamed, largestFor } from "../../placement/draws/classes.ts";
+import { drawGroup } from "../../placement/draws/group.ts";
+import { type Choice, hopesOf } from "../../placement/judging/eligible.ts";
+import { factsKnown } from "../../placement/judging/facts.ts";
+import { hashOfPolicy } from "../../placement/language/policy-hash.ts";
+import { parsePolicy } from "../../placement/language/policy-parse.ts";
+import type { Policy } from "../../placement/language/policy.ts";
+import { type Explanation, explain, explainPeer } from "../../placement/telling/explain.ts";
 import { lackText } from "./waiting-words.ts";
 
 export interface Surroundings {

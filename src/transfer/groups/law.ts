@@ -5,12 +5,12 @@
 import type { PeerId } from "../../base/ids.ts";
 import type { KnownPeer, PeerNetwork } from "../../base/network.ts";
 import type { Manifest } from "../../base/records.ts";
-import { type Drift, driftOf, standingOf } from "../../placement/drift.ts";
-import { factsKnown } from "../../placement/facts.ts";
-import { mayProcessHere } from "../../placement/own.ts";
-import { hashOfPolicy } from "../../placement/policy-hash.ts";
-import { type Activity, type Role, activityWords } from "../../placement/policy-words.ts";
-import type { Policy } from "../../placement/policy.ts";
+import { factsKnown } from "../../placement/judging/facts.ts";
+import { mayProcessHere } from "../../placement/judging/own.ts";
+import { hashOfPolicy } from "../../placement/language/policy-hash.ts";
+import { type Activity, type Role, activityWords } from "../../placement/language/policy-words.ts";
+import type { Policy } from "../../placement/language/policy.ts";
+import { type Drift, driftOf, standingOf } from "../../placement/standing/drift.ts";
 import type { Policies } from "./policies.ts";
 
 export interface LawNeeds {

@@ -10,7 +10,7 @@ import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Manifest, Receipt, SegmentRecord } from "../../base/records.ts";
-import { memberOfShard } from "../../placement/seats.ts";
+import { memberOfShard } from "../../placement/draws/seats.ts";
 import { type Witness, verdictOf } from "../witness.ts";
 import type { Groups } from "./groups.ts";
 

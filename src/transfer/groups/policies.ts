@@ -12,9 +12,9 @@ import { type GroupId, parseGroupId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Manifest } from "../../base/records.ts";
-import { canonicalPolicy, hashOfPolicy } from "../../placement/policy-hash.ts";
-import { parseCanonical } from "../../placement/policy-parse.ts";
-import { type Policy, defaultPolicy } from "../../placement/policy.ts";
+import { canonicalPolicy, hashOfPolicy } from "../../placement/language/policy-hash.ts";
+import { parseCanonical } from "../../placement/language/policy-parse.ts";
+import { type Policy, defaultPolicy } from "../../placement/language/policy.ts";
 
 const textPrefix = transferKeys.policyText;
 const namePrefix = transferKeys.policyOfGroup;

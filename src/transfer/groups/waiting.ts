@@ -1,6 +1,6 @@
 /** What keeps the uploader from going on, for whoever tells people. */
-import type { ClauseCount } from "../../placement/eligible.ts";
-import type { Activity } from "../../placement/policy-words.ts";
+import type { ClauseCount } from "../../placement/judging/eligible.ts";
+import type { Activity } from "../../placement/language/policy-words.ts";
 
 /** The policy lets this machine not do it. */
 export interface PolicyWaiting {

@@ -6,7 +6,7 @@
 import type { PeerId, SegmentId } from "../../base/ids.ts";
 import type { Log } from "../../base/log.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
-import { memberOfShard } from "../../placement/seats.ts";
+import { memberOfShard } from "../../placement/draws/seats.ts";
 import type { SegmentBooks } from "../books.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { Groups } from "../groups/groups.ts";

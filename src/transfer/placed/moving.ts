@@ -1,6 +1,6 @@
 /** How much of the drive lies against the policies that govern it: counted from the books. Pure. */
 import type { GroupId, PeerId } from "../../base/ids.ts";
-import type { Policy } from "../../placement/policy.ts";
+import type { Policy } from "../../placement/language/policy.ts";
 import { type SegmentState, memberOf } from "../books.ts";
 import type { GroupDrift } from "../groups/law.ts";
 

@@ -8,7 +8,7 @@ import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
-import { memberOfShard } from "../../placement/seats.ts";
+import { memberOfShard } from "../../placement/draws/seats.ts";
 import type { ShardReader } from "../reads/shards.ts";
 
 export interface ThereNeeds {

@@ -9,7 +9,7 @@ import type { GroupId, OwnerId, PeerId, SegmentId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
-import { memberOfShard } from "../../placement/seats.ts";
+import { memberOfShard } from "../../placement/draws/seats.ts";
 import { type SegmentBooks, freshState } from "../books.ts";
 import type { Seating } from "../groups/groups.ts";
 import type { Witness } from "../witness.ts";

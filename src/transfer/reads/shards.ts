@@ -12,7 +12,7 @@ import type { SegmentRecord } from "../../base/records.ts";
 import type { Urgency } from "../../base/traffic.ts";
 import { shardIdOf } from "../../crypt/blocks/merkle.ts";
 import type { Coder } from "../../erasure/erasure.ts";
-import { memberOfShard } from "../../placement/seats.ts";
+import { memberOfShard } from "../../placement/draws/seats.ts";
 import { type SegmentBooks, isProven } from "../books.ts";
 import type { Seating } from "../groups/groups.ts";
 import { type Verdict, type Witness, verdictOf } from "../witness.ts";

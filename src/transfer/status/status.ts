@@ -2,7 +2,7 @@
 import type { GroupId, PeerId } from "../../base/ids.ts";
 import { type ErasureClass, type Manifest, erasureClasses } from "../../base/records.ts";
 import type { HeldBack } from "../../base/stand-in.ts";
-import { mendedFrom } from "../../placement/classes.ts";
+import { mendedFrom } from "../../placement/draws/classes.ts";
 import { type SegmentState, isProven } from "../books.ts";
 import type { Waiting } from "../groups/waiting.ts";
 import type { Moving } from "../placed/moving.ts";

@@ -12,7 +12,7 @@ import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Random } from "../../base/random.ts";
 import type { SegmentRecord } from "../../base/records.ts";
-import { memberOfShard } from "../../placement/seats.ts";
+import { memberOfShard } from "../../placement/draws/seats.ts";
 import type { HalfPlaced, SegmentState } from "../books.ts";
 import type { Groups } from "../groups/groups.ts";
 

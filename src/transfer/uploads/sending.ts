@@ -11,7 +11,7 @@ import type { Log } from "../../base/log.ts";
 import type { Manifest, SegmentRecord } from "../../base/records.ts";
 import type { DriveKeys } from "../../crypt/drive/drive.ts";
 import type { Coder } from "../../erasure/erasure.ts";
-import { memberOfShard } from "../../placement/seats.ts";
+import { memberOfShard } from "../../placement/draws/seats.ts";
 import { type HalfPlaced, type SegmentBooks, type SegmentState } from "../books.ts";
 import { freshState, heldCount } from "../books.ts";
 import type { CatalogEntry } from "../catalog/catalog-page.ts";

@@ -4,9 +4,9 @@
  * that are away together are not, and only the judge of each keeps their seats for them: all of
  * them for half a night, and for a day those of segments that have enough without them.
  */
-import { limits } from "../../../src/base/limits.ts";
 import type { PeerId } from "../../../src/base/ids.ts";
-import { thinFrom } from "../../../src/placement/classes.ts";
+import { limits } from "../../../src/base/limits.ts";
+import { thinFrom } from "../../../src/placement/draws/classes.ts";
 import { type Silence, frozenOf } from "../../../src/proofs/cohort.ts";
 import { dayMs, thinAtOnce, yearDays } from "../closed-forms.ts";
 import { Dice } from "../dice.ts";

@@ -1,7 +1,7 @@
 /** The worlds that trials begin with: ten shards a node, in groups of the class standard. */
 import type { ErasureClass } from "../../../src/base/records.ts";
-import { classNamed } from "../../../src/placement/classes.ts";
-import { defaultPolicy } from "../../../src/placement/policy.ts";
+import { classNamed } from "../../../src/placement/draws/classes.ts";
+import { defaultPolicy } from "../../../src/placement/language/policy.ts";
 import { dayMs, monthDays, yearDays } from "../closed-forms.ts";
 import type { Scale } from "../figure.ts";
 import { exponentialLives, hourMs } from "../lives.ts";

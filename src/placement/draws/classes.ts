@@ -2,10 +2,10 @@
  * Which erasure class a drive can afford, by how many households there are to hold its shards.
  * Pure; it never looks at who they are (group.ts does).
  */
-import { assert } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { type ErasureClass, erasureClasses } from "../base/records.ts";
-import type { Policy } from "./policy.ts";
+import { assert } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { type ErasureClass, erasureClasses } from "../../base/records.ts";
+import type { Policy } from "../language/policy.ts";
 
 /**
  * The class that `auto` never passes: standard costs the least (2.5 bytes for one) and outlives

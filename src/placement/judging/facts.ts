@@ -3,11 +3,11 @@
  * what this node saw and measured (base/network.ts, Observed) adds to it, and stands above it.
  * What is undefined is unknown, and the judge fails closed on it.
  */
-import type { PeerId } from "../base/ids.ts";
-import type { KnownPeer, Observed } from "../base/network.ts";
-import type { Offer } from "../base/records.ts";
-import { type Domain, type EvidenceLevel, isAtLeast } from "./policy-words.ts";
-import { isCountry } from "./regions.ts";
+import type { PeerId } from "../../base/ids.ts";
+import type { KnownPeer, Observed } from "../../base/network.ts";
+import type { Offer } from "../../base/records.ts";
+import { type Domain, type EvidenceLevel, isAtLeast } from "../language/policy-words.ts";
+import { isCountry } from "../language/regions.ts";
 
 export interface Facts {
   readonly offer: Offer;

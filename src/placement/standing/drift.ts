@@ -4,13 +4,14 @@
  * whose data already lies somewhere is moved at once only for what is certain, since what is
  * measured (a round trip) wavers, and is not known for a while after every start.
  */
-import type { PeerId } from "../base/ids.ts";
-import type { ErasureClass, Offer } from "../base/records.ts";
-import { isOfPolicy } from "./classes.ts";
-import { type Choice, newestOfEach, seenBy } from "./eligible.ts";
-import { type Seen, allows, judge } from "./judge.ts";
-import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf, unknown } from "./spread.ts";
-import type { Policy, Rule } from "./policy.ts";
+import type { PeerId } from "../../base/ids.ts";
+import type { ErasureClass, Offer } from "../../base/records.ts";
+import { isOfPolicy } from "../draws/classes.ts";
+import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf, unknown }
+  from "../draws/spread.ts";
+import { type Choice, newestOfEach, seenBy } from "../judging/eligible.ts";
+import { type Seen, allows, judge } from "../judging/judge.ts";
+import type { Policy, Rule } from "../language/policy.ts";
 
 /** Of one member: what the policy's rules say of it. Of the unheard no offer is known. */
 export type Standing = "lawful" | "broken" | "doubtful" | "unheard";

@@ -2,9 +2,9 @@
  * Which member of a group keeps which shard of a segment. Pure: everybody who holds the segment's
  * record and the group's manifest computes the same seat.
  */
-import { assert } from "../base/errors.ts";
-import type { PeerId } from "../base/ids.ts";
-import type { Manifest, SegmentRecord } from "../base/records.ts";
+import { assert } from "../../base/errors.ts";
+import type { PeerId } from "../../base/ids.ts";
+import type { Manifest, SegmentRecord } from "../../base/records.ts";
 
 /** Who keeps shard `index` of the segment. */
 export function memberOfShard(

@@ -6,8 +6,8 @@
  * Pure. Every step keeps the answer in three-valued logic, so that two policies of one form mean
  * the same; a few that mean the same may still differ (it is no theorem prover).
  */
-import type { Condition, Rule } from "./policy.ts";
 import { conditionText } from "./policy-text.ts";
+import type { Condition, Rule } from "./policy.ts";
 import { countriesOf } from "./regions.ts";
 
 /** The rules in force: what a rule joins by `and` are rules of their own. */

@@ -2,13 +2,13 @@
  * Which offers a policy lets through, and how many each clause left: the first half of every draw.
  * Pure; spread.ts and the straws come after.
  */
-import type { PeerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { Offer } from "../base/records.ts";
+import type { PeerId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Offer } from "../../base/records.ts";
+import { clauseOf } from "../language/policy-text.ts";
+import type { Policy } from "../language/policy.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import { type Seen, allows } from "./judge.ts";
-import { clauseOf } from "./policy-text.ts";
-import type { Policy } from "./policy.ts";
 
 /** How many peers were left after a clause. */
 export interface ClauseCount {

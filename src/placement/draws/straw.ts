@@ -4,8 +4,8 @@
  * comes, goes or changes, only the seats that it wins or had won move (straw2 of CRUSH).
  */
 import { createHash } from "node:crypto";
-import { limits } from "../base/limits.ts";
-import type { Offer } from "../base/records.ts";
+import { limits } from "../../base/limits.ts";
+import type { Offer } from "../../base/records.ts";
 
 /** How many straws one hash gives: 8 of its bytes each. */
 const strawsPerHash = 4;

@@ -3,13 +3,13 @@
  * for one that is lost. Pure and deterministic: placer, guardians and auditors who know the same
  * offers draw the same peers. It never relaxes a rule: it says which clause left too few.
  */
-import { HiveError, assert } from "../base/errors.ts";
-import type { PeerId } from "../base/ids.ts";
-import type { ErasureClass, Manifest } from "../base/records.ts";
-import { type Choice, type ClauseCount, eligible, seenBy } from "./eligible.ts";
-import { type Seen, favourOf } from "./judge.ts";
-import { hashOfPolicy } from "./policy-hash.ts";
-import type { Policy } from "./policy.ts";
+import { HiveError, assert } from "../../base/errors.ts";
+import type { PeerId } from "../../base/ids.ts";
+import type { ErasureClass, Manifest } from "../../base/records.ts";
+import { type Choice, type ClauseCount, eligible, seenBy } from "../judging/eligible.ts";
+import { type Seen, favourOf } from "../judging/judge.ts";
+import { hashOfPolicy } from "../language/policy-hash.ts";
+import type { Policy } from "../language/policy.ts";
 import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
 import { needsOf, rareVersions, roomsOf, seedsOf, usualBounds } from "./spread.ts";
 import { type Candidate, drawOne } from "./straw.ts";

@@ -1,5 +1,5 @@
 /** Reads a policy's tokens one by one, with faults that point at what may not stand there. */
-import { assert } from "../base/errors.ts";
+import { assert } from "../../base/errors.ts";
 import { type Token, faultAt, tokensOf, unexpected } from "./policy-tokens.ts";
 
 export class Reader {

@@ -1,6 +1,6 @@
 /** The words of a policy's text, each with its place, so that a fault can point at it. Pure. */
-import { HiveError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
+import { HiveError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 
 export interface Token {
   readonly kind: "word" | "quoted" | "sign" | "end";

@@ -2,15 +2,16 @@
  * Why a policy has the peers that it has: clause by clause how many of the known ones are left, for
  * which classes that is enough, and for one peer why it is chosen or not. Pure, for people.
  */
-import type { PeerId } from "../base/ids.ts";
-import { type ErasureClass, type Offer, erasureClasses } from "../base/records.ts";
-import { isOfPolicy } from "./classes.ts";
-import { type Choice, type ClauseCount, type Filter, eligible, filtersOf } from "./eligible.ts";
-import { newestOfEach, seenBy } from "./eligible.ts";
-import { type Seen, allows, judge } from "./judge.ts";
-import { clauseOf } from "./policy-text.ts";
-import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "./spread.ts";
-import { needsOf, roomsOf } from "./spread.ts";
+import type { PeerId } from "../../base/ids.ts";
+import { type ErasureClass, type Offer, erasureClasses } from "../../base/records.ts";
+import { isOfPolicy } from "../draws/classes.ts";
+import { type Bounds, type Codes, DomainNumbers, Tally, boundsOf } from "../draws/spread.ts";
+import { needsOf, roomsOf } from "../draws/spread.ts";
+import { type Choice, type ClauseCount, type Filter, eligible, filtersOf }
+  from "../judging/eligible.ts";
+import { newestOfEach, seenBy } from "../judging/eligible.ts";
+import { type Seen, allows, judge } from "../judging/judge.ts";
+import { clauseOf } from "../language/policy-text.ts";
 
 export interface Explanation {
   /** After each clause in turn. */

@@ -2,11 +2,11 @@
  * A node as it knows itself: where it is it need not prove to itself, and it is no way away. With
  * that, what a policy lets it hold and do. Pure.
  */
-import type { Offer } from "../base/records.ts";
+import type { Offer } from "../../base/records.ts";
+import type { Activity, Role } from "../language/policy-words.ts";
+import type { Policy } from "../language/policy.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import { type Seen, mayProcess } from "./judge.ts";
-import type { Activity, Role } from "./policy-words.ts";
-import type { Policy } from "./policy.ts";
 
 /** Its round trip is from the drive's machine: it is known there, and to nobody else. */
 export function ownFacts(offer: Offer): Facts {

@@ -3,9 +3,9 @@
  * Invalid, and points at the word with its line and column, saying what was expected there. What is
  * left unsaid is safe: one shard per household, and an unsatisfiable policy is refused.
  */
-import { HiveError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { erasureClasses } from "../base/records.ts";
+import { HiveError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { erasureClasses } from "../../base/records.ts";
 import { readCondition } from "./condition-parse.ts";
 import { Reader } from "./policy-reader.ts";
 import { faultAt, unexpected } from "./policy-tokens.ts";

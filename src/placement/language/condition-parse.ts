@@ -3,7 +3,7 @@
  * closer than both. Names are checked here: a country that does not exist would require nothing
  * that can ever be, or forbid nothing.
  */
-import { limits } from "../base/limits.ts";
+import { limits } from "../../base/limits.ts";
 import type { Reader } from "./policy-reader.ts";
 import { faultAt, unexpected } from "./policy-tokens.ts";
 import { type Role, evidenceLevels, factWords, roleWords } from "./policy-words.ts";

@@ -9,10 +9,10 @@
  * takers gets the seat, the draw says, under policy and caps (group.ts).
  */
 import { createHash } from "node:crypto";
-import type { GroupId, PeerId } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { Offer } from "../base/records.ts";
-import { fullnessOf } from "./straw.ts";
+import type { GroupId, PeerId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Offer } from "../../base/records.ts";
+import { fullnessOf } from "../draws/straw.ts";
 
 /** A seat of one of our groups, and what it has brought its peer. */
 export interface SeatLoad {

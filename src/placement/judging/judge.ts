@@ -3,10 +3,11 @@
  * neither yes nor no, and it fails closed. It never satisfies `require`, always satisfies `forbid`,
  * and prefers nobody.
  */
+import { type Activity, type EvidenceLevel, type Role, isAtLeast }
+  from "../language/policy-words.ts";
+import { type Condition, type NamedFact, type Policy, type Rule } from "../language/policy.ts";
+import { countriesOf } from "../language/regions.ts";
 import { type Facts, countryOf } from "./facts.ts";
-import { type Condition, type NamedFact, type Policy, type Rule } from "./policy.ts";
-import { type Activity, type EvidenceLevel, type Role, isAtLeast } from "./policy-words.ts";
-import { countriesOf } from "./regions.ts";
 
 export type Verdict = "yes" | "no" | "unknown";
 

@@ -5,13 +5,13 @@
  * Whatever a policy allows: a domain that it caps, and a household always, never has more than
  * r - k members, so that losing it whole at the repair threshold leaves k.
  */
-import { limits } from "../base/limits.ts";
-import type { ErasureClass } from "../base/records.ts";
+import { limits } from "../../base/limits.ts";
+import type { ErasureClass } from "../../base/records.ts";
+import { type Facts, domainOf } from "../judging/facts.ts";
+import { spreadText } from "../language/policy-text.ts";
+import { type Domain, type EvidenceLevel, domainWords } from "../language/policy-words.ts";
+import type { Policy, Spread } from "../language/policy.ts";
 import { domainCapOf } from "./classes.ts";
-import { type Facts, domainOf } from "./facts.ts";
-import { spreadText } from "./policy-text.ts";
-import { type Domain, type EvidenceLevel, domainWords } from "./policy-words.ts";
-import type { Policy, Spread } from "./policy.ts";
 
 /** A peer's domains as numbers, in the order of `domainWords` from an offset on. */
 export interface Codes {

@@ -6,7 +6,7 @@
  * A union has its member states alone: a territory with a code of its own is not in it. The tables
  * were right on 2026-01-01.
  */
-import { assert } from "../base/errors.ts";
+import { assert } from "../../base/errors.ts";
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 

@@ -1,12 +1,12 @@
 /** A policy's text as plain values for people and scripts, or the fault that it has. Pure. */
-import { HiveError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { erasureClasses } from "../base/records.ts";
-import type { PolicyTexts } from "../base/views/policies.ts";
-import { isOfPolicy } from "./classes.ts";
-import { canonicalPolicy, hashOfPolicy } from "./policy-hash.ts";
-import { parsePolicy } from "./policy-parse.ts";
-import { type Policy, defaultPolicy } from "./policy.ts";
+import { HiveError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { erasureClasses } from "../../base/records.ts";
+import type { PolicyTexts } from "../../base/views/policies.ts";
+import { isOfPolicy } from "../draws/classes.ts";
+import { canonicalPolicy, hashOfPolicy } from "../language/policy-hash.ts";
+import { parsePolicy } from "../language/policy-parse.ts";
+import { type Policy, defaultPolicy } from "../language/policy.ts";
 
 export interface PolicyDescription {
   readonly name: string;
