@@ -10,9 +10,8 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { latencyText, sampleLatency } from "../../test/support/cli-latency.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { beginSmall, must, say, seconds } from "./machine.ts";
+import { MiB, beginSmall, must, say, seconds } from "./machine.ts";
 
-const MiB = 1024 * 1024;
 /** Six households: any two of six shards, with two to spare. */
 const peers = 8;
 

@@ -18,8 +18,8 @@ import { type Random, seededRandom, shuffled } from "../../src/base/random.ts";
 import { type Machine, until } from "../../test/support/cli.ts";
 import { slack } from "../../test/support/device-pace.ts";
 import { MountUser, pictureBelow, wordsBelow } from "../../test/support/mount-user.ts";
-import { Gifts, quietly } from "./lives-gifts.ts";
-import { LifeTown } from "./lives-town.ts";
+import { Gifts, quietly } from "./lives/gifts.ts";
+import { LifeTown } from "./lives/town.ts";
 import { must, say, seconds } from "./machine.ts";
 
 /** On a machine that does nothing else. */

@@ -1,5 +1,11 @@
-/** What the drills share: a machine with a drive on a swarm, and words on stderr. */
+/** What the drills share: a machine with a drive on a swarm, files to put there, words on stderr. */
+import { randomBytes } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { type Machine, newMachine, wordsIn } from "../../test/support/cli.ts";
+
+export const MiB = 1024 * 1024;
 
 /** Class small: any 4 of 12 shards; two households to spare. */
 export const swarm = { peers: 14, k: 4, n: 12 };
@@ -33,6 +39,21 @@ export async function must(machine: Machine, words: readonly string[], input?: s
   const ran = await machine.hive(words, input);
   if (ran.code === 0) return ran;
   throw new Error(`hive ${words.join(" ")} ended with ${ran.code}\n${ran.error}`);
+}
+
+/** Nothing of the drive is on this machine: neither in its cache nor in the kernel's. */
+export async function cold(machine: Machine): Promise<void> {
+  await must(machine, ["unmount"]);
+  await must(machine, ["mount", machine.mount]);
+  await must(machine, ["cache", "--drop"]);
+}
+
+/** A file of random bytes. */
+export function fill(path: string, bytes: number): Promise<void> {
+  function* parts(): Generator<Buffer> {
+    for (let done = 0; done < bytes; done += MiB) yield randomBytes(Math.min(MiB, bytes - done));
+  }
+  return pipeline(Readable.from(parts()), createWriteStream(path));
 }
 
 export async function timed<T>(what: string, act: () => Promise<T>): Promise<T> {

@@ -15,12 +15,12 @@ import { join } from "node:path";
 import { Towns } from "../../test/support/made-up-towns.ts";
 import { makePlan } from "../../test/support/world-plan.ts";
 import { must, say, seconds, timed } from "./machine.ts";
-import { type Found, judgeRow } from "./places-judge.ts";
-import { type Owner, holdersByShard, mountAmong, newOwner } from "./places-owner.ts";
-import { readRows, shardsByPolicy, writeRows } from "./places-owner.ts";
-import { type Tally, type Trials, tryLies } from "./places-lies.ts";
-import { tellEvidence, tryMove, tryRefused } from "./places-moves.ts";
-import { type Row, drivesOf } from "./places-policies.ts";
+import { type Found, judgeRow } from "./places/judge.ts";
+import { type Owner, holdersByShard, mountAmong, newOwner } from "./places/owner.ts";
+import { readRows, shardsByPolicy, writeRows } from "./places/owner.ts";
+import { type Tally, type Trials, tryLies } from "./places/lies.ts";
+import { tellEvidence, tryMove, tryRefused } from "./places/moves.ts";
+import { type Row, drivesOf } from "./places/policies.ts";
 
 export const placesOptions = {
   towns: { type: "string", default: "20" },

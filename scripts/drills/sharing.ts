@@ -14,7 +14,7 @@ import type { DriveStatus } from "../../src/base/views/drive.ts";
 import { type Machine, newMachine, until } from "../../test/support/cli.ts";
 import { introduce, shares } from "../../test/support/two-people.ts";
 import { writeLarge } from "./large.ts";
-import { quietly } from "./lives-gifts.ts";
+import { quietly } from "./lives/gifts.ts";
 import { must, say, seconds } from "./machine.ts";
 
 const peers = 8;

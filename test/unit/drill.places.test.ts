@@ -1,7 +1,7 @@
 /** The checker of the drill `places` itself: it cries where a rule is broken, and nowhere else. */
 import { test } from "tap";
-import { judgeRow, type Placed } from "../../scripts/drills/places-judge.ts";
-import type { Row } from "../../scripts/drills/places-policies.ts";
+import { judgeRow, type Placed } from "../../scripts/drills/places/judge.ts";
+import type { Row } from "../../scripts/drills/places/policies.ts";
 import type { Dweller } from "../support/world-plan.ts";
 import { peerOf } from "../support/policies.ts";
 

@@ -7,15 +7,15 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { seededRandom } from "../../src/base/random.ts";
-import { openKeyValue } from "../../src/cache/index/key-value.ts";
-import { SegmentBooks } from "../../src/transfer/books.ts";
-import { type Machine, newMachine, run, until } from "../../test/support/cli.ts";
-import { type Towns, shardsOnDisk } from "../../test/support/made-up-towns.ts";
-import { type Dweller, addressOf } from "../../test/support/world-plan.ts";
-import { must } from "./machine.ts";
-import { type Placed, fileBytes } from "./places-judge.ts";
-import type { Row } from "./places-policies.ts";
+import { seededRandom } from "../../../src/base/random.ts";
+import { openKeyValue } from "../../../src/cache/index/key-value.ts";
+import { SegmentBooks } from "../../../src/transfer/books.ts";
+import { type Machine, newMachine, run, until } from "../../../test/support/cli.ts";
+import { type Towns, shardsOnDisk } from "../../../test/support/made-up-towns.ts";
+import { type Dweller, addressOf } from "../../../test/support/world-plan.ts";
+import { must } from "../machine.ts";
+import { type Placed, fileBytes } from "./judge.ts";
+import type { Row } from "./policies.ts";
 
 const meetSeconds = 900;
 

@@ -5,9 +5,9 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Machine, newMachine, run, until } from "../../test/support/cli.ts";
-import { paceOf, slack } from "../../test/support/device-pace.ts";
-import { beginSmall, must, say } from "./machine.ts";
+import { type Machine, newMachine, run, until } from "../../../test/support/cli.ts";
+import { paceOf, slack } from "../../../test/support/device-pace.ts";
+import { beginSmall, must, say } from "../machine.ts";
 
 const swarmPeers = 6;
 const meetSeconds = 180;

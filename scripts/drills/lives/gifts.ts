@@ -4,11 +4,11 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Random } from "../../src/base/random.ts";
-import type { Ran } from "../../test/support/cli.ts";
-import { type MountUser, wordsBelow } from "../../test/support/mount-user.ts";
-import type { LifeTown, Person } from "./lives-town.ts";
-import { must } from "./machine.ts";
+import type { Random } from "../../../src/base/random.ts";
+import type { Ran } from "../../../test/support/cli.ts";
+import { type MountUser, wordsBelow } from "../../../test/support/mount-user.ts";
+import type { LifeTown, Person } from "./town.ts";
+import { must } from "../machine.ts";
 
 /** Of one life: each is a folder that is looked at every few seconds. */
 const giftsMax = 5;

@@ -3,14 +3,14 @@
  * the world, and every country that it could claim, judged by what all honest others measured.
  */
 import { join } from "node:path";
-import type { RangeStatement } from "../../src/base/records.ts";
-import { openKeyValue } from "../../src/cache/index/key-value.ts";
-import { parseRange } from "../../src/crypt/records/range.ts";
-import { circlesOf } from "../../src/places/countries.ts";
-import { greatCircleKm } from "../../src/places/geometry.ts";
-import { type Voice, verdictOf } from "../../src/places/verdict.ts";
-import { type Dweller, type Plan, townCountries } from "../../test/support/world-plan.ts";
-import { householdsOf, prefixOf } from "../../test/support/world-truth.ts";
+import type { RangeStatement } from "../../../src/base/records.ts";
+import { openKeyValue } from "../../../src/cache/index/key-value.ts";
+import { parseRange } from "../../../src/crypt/records/range.ts";
+import { circlesOf } from "../../../src/places/countries.ts";
+import { greatCircleKm } from "../../../src/places/geometry.ts";
+import { type Voice, verdictOf } from "../../../src/places/verdict.ts";
+import { type Dweller, type Plan, townCountries } from "../../../test/support/world-plan.ts";
+import { householdsOf, prefixOf } from "../../../test/support/world-truth.ts";
 
 /** No round trip may uphold what is further away than this: hive-policy(5). */
 const nearKm = 2000;

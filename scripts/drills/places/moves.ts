@@ -5,14 +5,14 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { type Machine, run, until } from "../../test/support/cli.ts";
-import { type Towns, shardsOnDisk } from "../../test/support/made-up-towns.ts";
-import { type Dweller, moved } from "../../test/support/world-plan.ts";
-import { beliefs } from "../../test/support/world-truth.ts";
-import { must, say, timed } from "./machine.ts";
-import { type Placed, sharedRoots } from "./places-judge.ts";
-import { type Owner, mountAmong, shardsByPolicy, writePolicy } from "./places-owner.ts";
-import { refusedRows } from "./places-policies.ts";
+import { type Machine, run, until } from "../../../test/support/cli.ts";
+import { type Towns, shardsOnDisk } from "../../../test/support/made-up-towns.ts";
+import { type Dweller, moved } from "../../../test/support/world-plan.ts";
+import { beliefs } from "../../../test/support/world-truth.ts";
+import { must, say, timed } from "../machine.ts";
+import { type Placed, sharedRoots } from "./judge.ts";
+import { type Owner, mountAmong, shardsByPolicy, writePolicy } from "./owner.ts";
+import { refusedRows } from "./policies.ts";
 
 /** Where nobody lives and every policy of the EU ends. */
 const abroad = "BR";

@@ -2,10 +2,10 @@
  * What is wrong with where a policy's shards lie, by what everybody's disks say. It shares no line
  * with the product's judge, asks no node anything, and knows what the plan of the world says.
  */
-import type { PeerId } from "../../src/base/ids.ts";
-import type { Dweller } from "../../test/support/world-plan.ts";
-import { broken, classes, householdsOf } from "../../test/support/world-truth.ts";
-import type { Row } from "./places-policies.ts";
+import type { PeerId } from "../../../src/base/ids.ts";
+import type { Dweller } from "../../../test/support/world-plan.ts";
+import { broken, classes, householdsOf } from "../../../test/support/world-truth.ts";
+import type { Row } from "./policies.ts";
 
 /** What is written under each policy. */
 export const fileBytes = 300_000;

@@ -2,8 +2,8 @@
  * The policies that the drill `places` tries, in each of the language's forms, and beside each what
  * it comes to, said again by hand for the drill's own checker (test/support/world-truth.ts).
  */
-import { type Rule, eu } from "../../test/support/world-truth.ts";
-import type { Dweller, Plan } from "../../test/support/world-plan.ts";
+import { type Rule, eu } from "../../../test/support/world-truth.ts";
+import type { Dweller, Plan } from "../../../test/support/world-plan.ts";
 
 export interface Row {
   readonly name: string;
