@@ -6,16 +6,16 @@
 import { writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { CommandSpec, OptionSpec } from "../src/cli/table/spec.ts";
-import { commands } from "../src/cli/table/commands.ts";
 import { exitMeanings } from "../src/cli/exits.ts";
 import { homeAt } from "../src/cli/home/home.ts";
-import { sizeText } from "../src/cli/output.ts";
 import { type Settings, defaultSettings } from "../src/cli/home/settings.ts";
+import { sizeText } from "../src/cli/output.ts";
+import { commands } from "../src/cli/table/commands.ts";
+import type { CommandSpec, OptionSpec } from "../src/cli/table/spec.ts";
 
 export const manualFile = resolve(fileURLToPath(import.meta.url), "../../man/hive.1");
 
-/** The words of `-o`; a test compares them with what src/mount/options.ts takes. */
+/** The words of `-o`; a test compares them with what src/mount/attaching/options.ts takes. */
 export const mountOptions: readonly (readonly [words: string, meaning: string])[] = [
   ["ro, rw", "read only, or not (the default)"],
   ["allow_other", "other users may look in, as permission bits allow; root alone, or " +

@@ -8,15 +8,15 @@ import type { Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { folderFault, makeDirectories } from "../base/machine/directories.ts";
 import { loadFuseAddon } from "./addon.ts";
-import { type AttachOptions, detach } from "./attach.ts";
+import { type AttachOptions, detach } from "./attaching/attach.ts";
+import { canonical, isMounted, staleMount } from "./attaching/mounts.ts";
+import { type ChosenOptions, parseFsName } from "./attaching/options.ts";
 import type { Driven, MountNeeds } from "./driver.ts";
-import { loadsFuseNative, mountFuseNative } from "./fuse-native.ts";
-import { mountKernel } from "./kernel.ts";
-import { canonical, isMounted, staleMount } from "./mounts.ts";
-import { type ChosenOptions, parseFsName } from "./options.ts";
+import { loadsFuseNative, mountFuseNative } from "./fuse-native/fuse-native.ts";
+import { mountKernel } from "./session/kernel.ts";
 
-export { type ChosenOptions, parseMountOptions } from "./options.ts";
-export { isMounted, staleMount } from "./mounts.ts";
+export { type ChosenOptions, parseMountOptions } from "./attaching/options.ts";
+export { isMounted, staleMount } from "./attaching/mounts.ts";
 export type { MountNeeds } from "./driver.ts";
 
 export type DriverName = "kernel" | "fuse-native";

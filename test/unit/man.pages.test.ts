@@ -10,7 +10,7 @@ import { erasureClasses } from "../../src/base/records.ts";
 import { commands } from "../../src/cli/table/commands.ts";
 import { commandHelp } from "../../src/cli/table/help.ts";
 import { blockSizes } from "../../src/dag/sizes.ts";
-import { parseMountOptions } from "../../src/mount/options.ts";
+import { parseMountOptions } from "../../src/mount/attaching/options.ts";
 
 const root = resolve(fileURLToPath(import.meta.url), "../../..");
 const pages = readdirSync(join(root, "man")).filter((name) => /\.\d$/.test(name));
@@ -45,7 +45,7 @@ test("hive(1) lists every mount option, and each is taken", (t) => {
     t.doesNotThrow(() => parseMountOptions(String(option)), word);
   }
   const names = told.map((word) => word.split("=")[0]);
-  const known = namesIn(read("src/mount/options.ts"));
+  const known = namesIn(read("src/mount/attaching/options.ts"));
   t.ok(known.length >= 20, "the tables were found");
   t.strictSame(known.filter((name) => !names.includes(name)), []);
   t.end();

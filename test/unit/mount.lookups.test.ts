@@ -1,7 +1,7 @@
 /** Whom the kernel is asked to forget, and when. */
 import { test } from "tap";
 import { parseIno } from "../../src/base/ids.ts";
-import { Lookups } from "../../src/mount/lookups.ts";
+import { Lookups } from "../../src/mount/operations/lookups.ts";
 
 const inos = Array.from({ length: 20 }, (_, index) => parseIno(index + 2));
 

@@ -2,10 +2,10 @@
 import { test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
-import { pendingSignals } from "../../src/mount/interrupts.ts";
-import { parseMountinfo } from "../../src/mount/mounts.ts";
-import { parseMountOptions } from "../../src/mount/options.ts";
-import { Patience } from "../../src/mount/patience.ts";
+import { parseMountinfo } from "../../src/mount/attaching/mounts.ts";
+import { parseMountOptions } from "../../src/mount/attaching/options.ts";
+import { pendingSignals } from "../../src/mount/session/interrupts.ts";
+import { Patience } from "../../src/mount/session/patience.ts";
 
 function refused(text: string): string {
   try {

@@ -9,9 +9,9 @@ import { silentLog } from "../../src/base/log.ts";
 import { type Random, seededRandom, systemRandom } from "../../src/base/random.ts";
 import type { FuseAddon } from "../../src/mount/addon.ts";
 import { errno } from "../../src/mount/errno.ts";
-import { opcodes } from "../../src/mount/protocol.ts";
-import { Request } from "../../src/mount/request.ts";
-import { Session } from "../../src/mount/session.ts";
+import { opcodes } from "../../src/mount/protocol/protocol.ts";
+import { Request } from "../../src/mount/protocol/request.ts";
+import { Session } from "../../src/mount/session/session.ts";
 import { MemoryTree } from "../support/memory-tree.ts";
 
 const seed = process.env["SEED"] ?? systemRandom.below(2 ** 32).toString();

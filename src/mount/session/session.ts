@@ -4,27 +4,27 @@
  *
  * It owns the device from its constructor on and closes it when the kernel has let go of it.
  */
-import type { Clock } from "../base/clock.ts";
-import { HiveError, isFault } from "../base/errors.ts";
-import type { FileSystem } from "../base/filesystem.ts";
-import type { Handle, Ino, Name } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { Log } from "../base/log.ts";
-import type { Maybe } from "../base/step.ts";
-import type { FuseAddon } from "./addon.ts";
+import type { Clock } from "../../base/clock.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import type { FileSystem } from "../../base/filesystem.ts";
+import type { Handle, Ino, Name } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { Maybe } from "../../base/step.ts";
+import type { FuseAddon } from "../addon.ts";
+import type { MountNeeds } from "../driver.ts";
+import { errno, errnoFor, errnoOf, isWorthLogging } from "../errno.ts";
+import { Lookups } from "../operations/lookups.ts";
+import type { Desk, Operation, Page, Parts } from "../operations/operation.ts";
+import { opcodeNames, operations } from "../operations/operations.ts";
+import { encodeTerms, termsFor } from "../protocol/negotiation.ts";
+import { opcodes, replyHeadBytes, requestHeadBytes } from "../protocol/protocol.ts";
+import { Reply } from "../protocol/reply.ts";
+import type { Request } from "../protocol/request.ts";
 import { Complaints } from "./complaints.ts";
-import type { MountNeeds } from "./driver.ts";
-import { errno, errnoFor, errnoOf, isWorthLogging } from "./errno.ts";
 import { wantsToEnd } from "./interrupts.ts";
-import { encodeTerms, termsFor } from "./negotiation.ts";
 import { Notices } from "./notices.ts";
-import type { Desk, Operation, Page, Parts } from "./operation.ts";
-import { opcodeNames, operations } from "./operations.ts";
-import { Lookups } from "./lookups.ts";
 import { Patience } from "./patience.ts";
-import { opcodes, replyHeadBytes, requestHeadBytes } from "./protocol.ts";
-import { Reply } from "./reply.ts";
-import type { Request } from "./request.ts";
 import { SpareRequests } from "./spare-requests.ts";
 
 /** An answer that the tree still owes. */

@@ -1,9 +1,9 @@
 /** The table: which operation serves which opcode. What is not here is answered with ENOSYS. */
+import { type OpcodeName, opcodes } from "../protocol/protocol.ts";
 import * as directories from "./directories.ts";
 import * as files from "./files.ts";
 import * as names from "./names.ts";
 import { type Operation, notice } from "./operation.ts";
-import { type OpcodeName, opcodes } from "./protocol.ts";
 import * as xattrs from "./xattrs.ts";
 
 const table: Readonly<Partial<Record<OpcodeName, Operation>>> = {

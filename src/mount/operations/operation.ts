@@ -2,13 +2,13 @@
  * The shape of every operation: `run` asks the tree, `encode` writes what it said. Whether the tree
  * answered at once or by a promise is the desk's matter (session.ts).
  */
-import type { Kind } from "../base/errors.ts";
-import type { FileSystem } from "../base/filesystem.ts";
-import type { Handle, Ino } from "../base/ids.ts";
-import type { Maybe } from "../base/step.ts";
+import type { Kind } from "../../base/errors.ts";
+import type { FileSystem } from "../../base/filesystem.ts";
+import type { Handle, Ino } from "../../base/ids.ts";
+import type { Maybe } from "../../base/step.ts";
+import type { Reply } from "../protocol/reply.ts";
+import type { Request } from "../protocol/request.ts";
 import type { Lookups } from "./lookups.ts";
-import type { Reply } from "./reply.ts";
-import type { Request } from "./request.ts";
 
 /** Where requests are served: one for each mount. */
 export interface Desk {

@@ -1,6 +1,6 @@
 /** What went wrong while requests were served, for the log; no flood of it fills a disk. */
-import { limits } from "../base/limits.ts";
-import { type Log, describe } from "../base/log.ts";
+import { limits } from "../../base/limits.ts";
+import { type Log, describe } from "../../base/log.ts";
 
 export class Complaints {
   readonly #log: Log;

@@ -2,9 +2,9 @@
  * A tree by paths, for drivers that know no inodes. Each operation walks from the root, taking back
  * every look-up but the last while it goes, and the last when it is done.
  */
-import { HiveError } from "../base/errors.ts";
-import type { FileSystem, Place } from "../base/filesystem.ts";
-import { type Ino, type Name, nameFromText, rootIno } from "../base/ids.ts";
+import { HiveError } from "../../base/errors.ts";
+import type { FileSystem, Place } from "../../base/filesystem.ts";
+import { type Ino, type Name, nameFromText, rootIno } from "../../base/ids.ts";
 
 export class Paths {
   readonly #tree: FileSystem;

@@ -1,13 +1,13 @@
 /** Operations on open directories and on the volume. */
-import type { DirectoryItem } from "../base/filesystem.ts";
-import { HiveError } from "../base/errors.ts";
-import type { Handle } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import { type Maybe, then } from "../base/step.ts";
-import { errno } from "./errno.ts";
+import { HiveError } from "../../base/errors.ts";
+import type { DirectoryItem } from "../../base/filesystem.ts";
+import type { Handle } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { type Maybe, then } from "../../base/step.ts";
+import { errno } from "../errno.ts";
+import { opened } from "../protocol/protocol.ts";
+import type { Request } from "../protocol/request.ts";
 import { type Desk, type Page, encodeNothing, operation } from "./operation.ts";
-import { opened } from "./protocol.ts";
-import type { Request } from "./request.ts";
 
 const blockBytes = 4096;
 /** Inodes that could still be made: there is no table of them to fill. */

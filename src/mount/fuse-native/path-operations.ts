@@ -1,13 +1,13 @@
 /** The operations that fuse-native asks for, by paths and 32-bit descriptors, over the tree. */
-import { HiveError } from "../base/errors.ts";
-import type { Attributes, Caller, Instant } from "../base/filesystem.ts";
-import type { Handle, Ino } from "../base/ids.ts";
-import { nameToText } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import { describe } from "../base/log.ts";
-import type { MountNeeds } from "./driver.ts";
-import { errnoFor, isWorthLogging } from "./errno.ts";
-import { openFlags } from "./open-flags.ts";
+import { HiveError } from "../../base/errors.ts";
+import type { Attributes, Caller, Instant } from "../../base/filesystem.ts";
+import type { Handle, Ino } from "../../base/ids.ts";
+import { nameToText } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { describe } from "../../base/log.ts";
+import type { MountNeeds } from "../driver.ts";
+import { errnoFor, isWorthLogging } from "../errno.ts";
+import { openFlags } from "../protocol/open-flags.ts";
 import { Paths } from "./paths.ts";
 
 /** A negative errno, or what the operation counts; then what it found. */

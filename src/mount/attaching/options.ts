@@ -2,7 +2,7 @@
  * The words of `-o`, as users know them from mount(8), sshfs and gocryptfs. Pure: text in, choices
  * out. A word that we do not know is refused by name, never passed on.
  */
-import { HiveError } from "../base/errors.ts";
+import { HiveError } from "../../base/errors.ts";
 
 /** What `-o` chose; an absent field was not named. */
 export interface ChosenOptions {

@@ -3,7 +3,7 @@
  * asks again within microseconds of its answer; one that thinks in between shall not cost a
  * processor. Pure: it is told the times.
  */
-import { limits } from "../base/limits.ts";
+import { limits } from "../../base/limits.ts";
 
 /** A sleep this much longer than our patience would have been worth waiting out: the wake-up. */
 const wakeMs = 0.05;

@@ -2,10 +2,10 @@
  * The umask, which the kernel leaves to us (FUSE_DONT_MASK): where a directory has a default access
  * list, POSIX lets that decide instead. Whether it has one is remembered, as only we change it.
  */
-import { isFault } from "../base/errors.ts";
-import type { Ino } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import { type Maybe, then } from "../base/step.ts";
+import { isFault } from "../../base/errors.ts";
+import type { Ino } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { type Maybe, then } from "../../base/step.ts";
 import type { Desk } from "./operation.ts";
 
 export const defaultList = "system.posix_acl_default";

@@ -5,10 +5,10 @@
  * A Request is reused for the next read of the device: an operation that answers later copies what
  * it needs, unless its table entry says that it keeps the request.
  */
-import { HiveError, assert } from "../base/errors.ts";
-import type { Caller, Instant, Place } from "../base/filesystem.ts";
-import { type Handle, type Ino, parseHandle, parseIno, parseName } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
+import { HiveError, assert } from "../../base/errors.ts";
+import type { Caller, Instant, Place } from "../../base/filesystem.ts";
+import { type Handle, type Ino, parseHandle, parseIno, parseName } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import { requestHeadBytes } from "./protocol.ts";
 
 const wordSpan = 2 ** 32;

@@ -4,10 +4,10 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync } from "node:fs";
-import { HiveError, codeOf } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import type { FuseAddon } from "./addon.ts";
-import { errno } from "./errno.ts";
+import { HiveError, codeOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { FuseAddon } from "../addon.ts";
+import { errno } from "../errno.ts";
 import { canonical, isMounted } from "./mounts.ts";
 
 export interface AttachOptions {

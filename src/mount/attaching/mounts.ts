@@ -6,8 +6,8 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { HiveError, codeOf } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
+import { HiveError, codeOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 
 export interface MountEntry {
   readonly directory: string;

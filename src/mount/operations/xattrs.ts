@@ -2,12 +2,12 @@
  * Extended attributes. POSIX ACLs are among them: the tree keeps them and the kernel, which
  * remembers also that there is none (FUSE_POSIX_ACL), enforces them.
  */
-import { HiveError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { type Maybe, then } from "../base/step.ts";
+import { HiveError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { type Maybe, then } from "../../base/step.ts";
+import { setxattrKillSetGid } from "../protocol/protocol.ts";
+import type { Reply } from "../protocol/reply.ts";
 import { encodeNothing, operation } from "./operation.ts";
-import { setxattrKillSetGid } from "./protocol.ts";
-import type { Reply } from "./reply.ts";
 import { defaultList } from "./umask.ts";
 
 /** What was found, and how many bytes the caller has room for; 0 asks for the length only. */

@@ -2,10 +2,10 @@
  * An answer to the kernel, put together in a buffer that is used again for the next one. It never
  * writes to the device; session.ts does.
  */
-import { assert } from "../base/errors.ts";
-import type { Attributes, DirectoryItem, Instant } from "../base/filesystem.ts";
-import type { Ino } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
+import { assert } from "../../base/errors.ts";
+import type { Attributes, DirectoryItem, Instant } from "../../base/filesystem.ts";
+import type { Ino } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import { replyHeadBytes } from "./protocol.ts";
 
 const wordSpan = 2 ** 32;

@@ -2,10 +2,10 @@
  * Requests to read the device into: a bounded number at a time, used again, since each has room
  * for the largest write. At rest all but one of those that nobody holds are let go of.
  */
-import { limits } from "../base/limits.ts";
-import { type Spares, knowSpares } from "../base/machine/pool.ts";
-import { writeHeadBytes } from "./protocol.ts";
-import { Request } from "./request.ts";
+import { limits } from "../../base/limits.ts";
+import { type Spares, knowSpares } from "../../base/machine/pool.ts";
+import { writeHeadBytes } from "../protocol/protocol.ts";
+import { Request } from "../protocol/request.ts";
 
 const { buffersMax, transferBytesMax } = limits.mount;
 

@@ -4,7 +4,7 @@
  * places appended bytes itself: no handle appends in the tree.
  */
 import { constants } from "node:fs";
-import type { OpenFlags } from "../base/filesystem.ts";
+import type { OpenFlags } from "../../base/filesystem.ts";
 
 const { O_ACCMODE, O_RDONLY, O_TRUNC } = { ...constants, O_ACCMODE: 3 };
 

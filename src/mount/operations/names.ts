@@ -1,12 +1,12 @@
 /** Operations on names and what they lead to: look up, make, remove, rename, attributes. */
-import { HiveError, isFault } from "../base/errors.ts";
-import type { AttributeChange, Attributes, Place, RenameKind } from "../base/filesystem.ts";
-import { parseName } from "../base/ids.ts";
-import { type Maybe, then } from "../base/step.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import type { AttributeChange, Attributes, Place, RenameKind } from "../../base/filesystem.ts";
+import { parseName } from "../../base/ids.ts";
+import { type Maybe, then } from "../../base/step.ts";
+import { changes, renameFlags, statxBasicAndBirth } from "../protocol/protocol.ts";
+import type { Reply } from "../protocol/reply.ts";
+import type { Request } from "../protocol/request.ts";
 import { type Desk, encodeNothing, notice, operation } from "./operation.ts";
-import { changes, renameFlags, statxBasicAndBirth } from "./protocol.ts";
-import type { Reply } from "./reply.ts";
-import type { Request } from "./request.ts";
 import { masked } from "./umask.ts";
 
 /** An answered fuse_entry_out counts one look-up. */

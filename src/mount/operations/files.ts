@@ -3,17 +3,17 @@
  * program may.
  */
 import { constants } from "node:fs";
-import { HiveError, assert } from "../base/errors.ts";
-import type { AllocateKind, Attributes, OpenFlags } from "../base/filesystem.ts";
-import type { Handle, Ino } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import { type Maybe, then } from "../base/step.ts";
-import { errno } from "./errno.ts";
-import { openFlags } from "./open-flags.ts";
+import { HiveError, assert } from "../../base/errors.ts";
+import type { AllocateKind, Attributes, OpenFlags } from "../../base/filesystem.ts";
+import type { Handle, Ino } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { type Maybe, then } from "../../base/step.ts";
+import { errno } from "../errno.ts";
+import { openFlags } from "../protocol/open-flags.ts";
+import { openKillPrivileges, opened, writeKillPrivileges } from "../protocol/protocol.ts";
+import type { Reply } from "../protocol/reply.ts";
+import type { Request } from "../protocol/request.ts";
 import { type Desk, encodeNothing, operation } from "./operation.ts";
-import { openKillPrivileges, opened, writeKillPrivileges } from "./protocol.ts";
-import type { Reply } from "./reply.ts";
-import type { Request } from "./request.ts";
 import { masked } from "./umask.ts";
 
 interface Created {

@@ -5,12 +5,12 @@
  */
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { HiveError, isFault } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { loadFuseAddon } from "./addon.ts";
-import { type AttachOptions, detach } from "./attach.ts";
-import type { Driven, MountNeeds } from "./driver.ts";
-import { isMounted } from "./mounts.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { loadFuseAddon } from "../addon.ts";
+import { type AttachOptions, detach } from "../attaching/attach.ts";
+import { isMounted } from "../attaching/mounts.ts";
+import type { Driven, MountNeeds } from "../driver.ts";
 import { type PathOperations, pathOperations } from "./path-operations.ts";
 
 type Done = (error: Error | null | undefined) => void;

@@ -4,13 +4,13 @@
  * before it takes the notice; so the device is closed here, once the last one is out.
  */
 import { closeSync } from "node:fs";
-import { Gate } from "../base/gate.ts";
-import type { Ino, Name } from "../base/ids.ts";
-import { limits } from "../base/limits.ts";
-import type { FuseAddon } from "./addon.ts";
-import { errno } from "./errno.ts";
-import { notices, replyHeadBytes } from "./protocol.ts";
-import { Reply } from "./reply.ts";
+import { Gate } from "../../base/gate.ts";
+import type { Ino, Name } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import type { FuseAddon } from "../addon.ts";
+import { errno } from "../errno.ts";
+import { notices, replyHeadBytes } from "../protocol/protocol.ts";
+import { Reply } from "../protocol/reply.ts";
 
 /**
  * What a notice has to wait for: nothing, whoever reads or writes the file's pages, or whoever

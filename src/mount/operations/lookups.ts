@@ -3,7 +3,7 @@
  * and the tree must know each of them as long; so beyond a limit it is asked to prune the oldest
  * that nobody uses. Pure: session.ts sends the notice.
  */
-import type { Ino } from "../base/ids.ts";
+import type { Ino } from "../../base/ids.ts";
 
 /** Of what may be known: from here on a long listing is of names alone. */
 const unaskedShare = 1 / 4;

@@ -1,6 +1,6 @@
 /** The first request: what the kernel offers and what we take of it. README.md has the reasons. */
-import { HiveError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
+import { HiveError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 import { initBits, version } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
 import type { Request } from "./request.ts";

@@ -1,12 +1,12 @@
 /** The kernel driver: /dev/fuse itself, with the protocol in session.ts. Linux only. */
 import { writeFile } from "node:fs/promises";
-import { HiveError, isFault } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
-import { describe } from "../base/log.ts";
-import type { FuseAddon } from "./addon.ts";
-import { type AttachOptions, attach, detach } from "./attach.ts";
-import type { Driven, MountNeeds } from "./driver.ts";
-import { mountAt } from "./mounts.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import { describe } from "../../base/log.ts";
+import type { FuseAddon } from "../addon.ts";
+import { type AttachOptions, attach, detach } from "../attaching/attach.ts";
+import { mountAt } from "../attaching/mounts.ts";
+import type { Driven, MountNeeds } from "../driver.ts";
 import { Session } from "./session.ts";
 
 export async function mountKernel(
