@@ -41,7 +41,7 @@ export function preferredSuite(): Suite {
   return preferred;
 }
 
-/** An encryption under a 12-byte nonce. */
+/** An encryption under a 12-byte nonce. Two calls: Node's types know each cipher by itself. */
 export function cipherOf(
   suite: Suite,
   key: KeyObject,
