@@ -67,6 +67,28 @@ for (const how of ["an older copy", "gone"] as const) {
   });
 }
 
+test("no older head is taken for the last one while those who have that are away", async (t) => {
+  await using world: VaultWorld = await makeVaultWorld(3, "away");
+  const drive = new ModelDrive(world, "away");
+  await livedOn(drive, 1, { adds: 50, removes: 0 });
+  const [behind, ...others] = [...world.network.members.values()];
+  behind!.mood = { is: "dead" };
+  await livedOn(drive, 2, { adds: 50, removes: 0 });
+  behind!.mood = { is: "honest" };
+  for (const member of others) member.mood = { is: "dead" };
+  world.books.pairs.clear();
+  const alone = await opened(drive, 2);
+  for (let step = 0; step < 4; step++) await alone.relearning.step(signal);
+  t.match(alone.status().doubtWaitsFor, /no member that answers has the last head/);
+  for (const member of others) member.mood = { is: "honest" };
+  const again = await opened(drive, 2);
+  await relearned(again);
+  drive.change({ adds: 5, removes: 0 });
+  await again.flush(timeoutMs);
+  t.strictSame(await missing(again, drive.bytesOf(drive.living)), []);
+  t.strictSame(await lostBy(drive), []);
+});
+
 test("which of both is older is told by their numbers, and a crash between them is no copy", async (t) => {
   const books = new MemoryBooks();
   t.match(await openLife(books, undefined), { number: 0, isStoreOld: false, areBooksOld: false });

@@ -65,7 +65,7 @@ few peers satisfy it`,
 
 function waitingText(why: string | undefined): string {
   if (why === undefined) return "";
-  return `, which waits: ${why}; hive fsck --repair --give-up does without what nobody gives`;
+  return `, and that waits: ${why}; hive fsck --repair --give-up does without what nobody gives`;
 }
 
 function segmentsText(count: number): string {

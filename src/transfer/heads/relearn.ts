@@ -24,6 +24,14 @@ import { type RestoreNeeds, restoreHead } from "./restore.ts";
 
 type OwnerRecords = Awaited<ReturnType<PeerNetwork["records"]>>;
 
+interface Told {
+  readonly heads: readonly Head[];
+  /** Whoever was asked has answered. */
+  readonly areAll: boolean;
+  /** So many of each group that a head which it took would be among these. */
+  readonly areEnough: boolean;
+}
+
 export interface RelearningNeeds extends RestoreNeeds {
   readonly roll: Pick<Roll, "heads" | "ask">;
   readonly network: PeerNetwork;
@@ -61,7 +69,8 @@ export class Relearning implements Step {
     } catch (error) {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
-      doubt.waitsFor = describe(error);
+      const isOwn = error.op === unsureOp;
+      doubt.waitsFor = isOwn ? error.subject : `nobody gives a part of it (${describe(error)})`;
       log.debug("transfer.relearn.waits", { why: doubt.waitsFor });
       this.#restsUntilMs = clock.monotonicMs() + limits.agent.restMsMin;
       return "idle";
@@ -107,7 +116,7 @@ export class Relearning implements Step {
     const { books, doubt } = this.#needs;
     const own = await lastHead(books);
     const { last, published } = await sequences(books);
-    const { heads, areAll } = await this.#told(signal);
+    const { heads, areAll, areEnough } = await this.#told(signal);
     const known = own === undefined ? heads : [...heads, own];
     const [newest] = known.toSorted((a, b) => b.sequence - a.sequence);
     const sequence = newest?.sequence ?? 0;
@@ -115,44 +124,51 @@ export class Relearning implements Step {
     const isOthers = own !== undefined && sequence > (doubt.mayTell ? own.sequence : last);
     if (isOthers) throw unsure("Stale", `newer head ${sequence}`);
     if (doubt.mayTell) return;
+    // Of books that were begun anew, no more is known than that there was one.
+    const isSure = published > 1 || areEnough;
     const isLast = newest === undefined ? areAll && published === 0 : sequence >= published;
-    if (!isLast) throw unsure("Unavailable", "nobody has the last head");
+    if (!isLast || !isSure) throw unsure("Unavailable", "no member that answers has the last head");
     if (newest === undefined) return doubt.restored();
     await takeOverHead(books, newest);
     await restoreHead(this.#needs, newest);
   }
 
   /** This device's own, by whoever should have them. */
-  async #told(signal: AbortSignal): Promise<{ heads: readonly Head[]; areAll: boolean }> {
+  async #told(signal: AbortSignal): Promise<Told> {
     const { network, keys: { owner }, groups } = this.#needs;
     const members = groups.all().flatMap((manifest) => groups.seated(manifest).peers);
     const known = network.peers().map(({ offer }) => offer.peer);
     const asked = new Set<PeerId>();
-    const told: OwnerRecords[] = [];
+    const told = new Map<PeerId, OwnerRecords>();
     let next = members.length === 0 ? known : members;
     while (next.length > 0) {
       for (const peer of next) asked.add(peer);
-      told.push(...await this.#answers(next, signal));
+      for (const [peer, records] of await this.#answers(next, signal)) told.set(peer, records);
       const others = [...this.#manifests.values()].flatMap(({ peers }) => peers);
       next = others.filter((peer) => !asked.has(peer) && peer !== network.self);
     }
-    if (told.length === 0) throw unsure("Unavailable", "no member answers");
-    const heads = told.flatMap(({ head, others = [] }) => [head, ...others])
+    if (told.size === 0) throw unsure("Unavailable", "no member answers");
+    const heads = [...told.values()].flatMap(({ head, others = [] }) => [head, ...others])
       .filter((head) => head !== undefined)
       .filter((head) => head.owner === owner && head.peer === network.self);
-    return { heads, areAll: told.length === asked.size };
+    const areEnough = [...this.#manifests.values()].every(({ peers, class: { n, r } }) => {
+      return peers.filter((peer) => told.has(peer)).length > n - r;
+    });
+    return { heads, areAll: told.size === asked.size, areEnough };
   }
 
   /** Of those who do answer; and under which secrets the drive's heads are sealed now. */
-  async #answers(peers: readonly PeerId[], signal: AbortSignal): Promise<OwnerRecords[]> {
+  async #answers(
+    peers: readonly PeerId[], signal: AbortSignal,
+  ): Promise<ReadonlyMap<PeerId, OwnerRecords>> {
     const { network, roll, keys: { owner } } = this.#needs;
     await roll.ask(peers, signal);
-    const asking = [...new Set(peers)].map((peer) => network.records(peer, owner, { signal }));
-    const told = (await Promise.allSettled(asking)).flatMap((answer) => {
-      return answer.status === "fulfilled" ? [answer.value] : [];
-    });
+    const told = new Map<PeerId, OwnerRecords>();
+    await Promise.allSettled([...new Set(peers)].map(async (peer) => {
+      told.set(peer, await network.records(peer, owner, { signal }));
+    }));
     signal.throwIfAborted();
-    for (const manifest of told.flatMap(({ manifests }) => manifests)) {
+    for (const manifest of [...told.values()].flatMap(({ manifests }) => manifests)) {
       if (manifest.owner === owner) this.#manifests.set(manifest.group, manifest);
     }
     return told;
@@ -192,6 +208,8 @@ export class Relearning implements Step {
   }
 }
 
+const unsureOp = "transfer.relearn";
+
 function unsure(kind: "Stale" | "Unavailable", why: string): HiveError {
-  return new HiveError(kind, "transfer.relearn", why);
+  return new HiveError(kind, unsureOp, why);
 }
