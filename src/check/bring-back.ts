@@ -4,9 +4,9 @@
  * anything is written; if an older one stands in its place, the drive is not opened.
  */
 import type { Clock } from "../base/clock.ts";
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Log } from "../base/log.ts";
+import { type Log, describe } from "../base/log.ts";
 import type { NodeDuties } from "../base/node.ts";
 import { type Cache, readLife, writeLife } from "../cache/cache.ts";
 import { isOlderRoot } from "../tree/commit/root-order.ts";
@@ -34,16 +34,33 @@ interface Beginning {
 export async function beginStore(
   cache: Cache, node: NodeDuties, situation: Situation,
 ): Promise<Beginning> {
-  const { log, directory } = situation;
-  const { number: life, isStoreOld, areBooksOld } = await node.life();
+  const { log } = situation;
+  const { number, isStoreOld, areBooksOld } = await node.life();
   const broughtBack = await bringBack(cache, node, situation);
-  if (isStoreOld) log.error("drive.store-is-older", { life });
-  if (areBooksOld) log.error("drive.books-are-older", { life });
-  await node.keepLife({ number: life, other: await readLife(directory) });
-  await writeLife(directory, life);
-  await node.keepLife({ number: life, other: life });
+  if (isStoreOld) log.error("drive.store-is-older", { life: number });
+  if (areBooksOld) log.error("drive.books-are-older", { life: number });
+  const life = await keepLife(node, situation, number);
   const note = broughtBack ?? (isStoreOld ? storeWords : areBooksOld ? booksWords : undefined);
   return { note, isBack: isStoreOld || broughtBack !== undefined, life };
+}
+
+/**
+ * Answers the number that the store has now. Where the disk takes nothing it is the one that it
+ * had: then nothing tells this start from the last one, and files can be deleted all the same.
+ */
+export async function keepLife(
+  node: Pick<NodeDuties, "keepLife">, { log, directory }: Pick<Situation, "log" | "directory">,
+  number: number,
+): Promise<number> {
+  try {
+    await node.keepLife({ number, other: await readLife(directory) });
+    await writeLife(directory, number);
+    await node.keepLife({ number, other: number });
+  } catch (error) {
+    if (!isFault(error, "NoSpace", "ReadOnly", "Denied")) throw error;
+    log.warn("drive.life-not-kept", { why: describe(error) });
+  }
+  return readLife(directory);
 }
 
 const storeWords = "its local store is an older copy: what was written since then, and no peer " +

@@ -29,6 +29,9 @@ export async function writeLife(directory: string, life: number): Promise<void> 
     await file.writeFile(withCheck(key, encodeNumber(life)));
     await file.datasync();
     await rename(fresh, fileIn(directory));
+    // The books take it for certain next.
+    await using parent = await open(directory, "r");
+    await parent.sync();
   } catch (cause) {
     throw notOfIndex(cause, "cache.write", directory);
   }
