@@ -31,7 +31,7 @@ import { Store } from "./store.ts";
 
 export { type OpenKeyValue, openKeyValue } from "./index/key-value.ts";
 export { readLife, writeLife } from "./index/life.ts";
-export { cloneCache, cloneKeyValue, removeClones } from "./start/clone.ts";
+export { cloneCache, openKeyValueClone, removeClones } from "./start/clone.ts";
 export { type BlockCheck } from "./start/check.ts";
 export { type Report } from "./report.ts";
 export { type PlacedSource, readAside } from "./blocks/side-reading.ts";

@@ -8,7 +8,7 @@ import type { FsckProblem } from "../base/damages.ts";
 import { isFault } from "../base/errors.ts";
 import type { Cid } from "../base/ids.ts";
 import { booksUnder } from "../base/books-under.ts";
-import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
+import { openKeyValue, openKeyValueClone } from "../cache/cache.ts";
 import { beginWithout } from "../transfer/anew.ts";
 import { placeIn, tellsOfBlocks } from "../transfer/catalog/catalog.ts";
 import { doubtBooks, isInDoubt } from "../transfer/doubt.ts";
@@ -46,8 +46,9 @@ export async function openBooks(
   const isThere = await access(directory).then(() => true, () => false);
   if (!isThere) return none;
   await using parts = new AsyncDisposableStack();
-  const place = repair ? directory : parts.use(await cloneKeyValue(directory)).directory;
-  const opened = parts.use(await openKeyValue(place));
+  const opened = repair
+    ? parts.use(await openKeyValue(directory))
+    : parts.use(await openKeyValueClone(directory)).books;
   const table = booksUnder(opened, prefix);
   const tellDamage = (words: string): void =>
     report({ what: "catalogue", path: null, words, mended: true, loss: false });

@@ -97,7 +97,7 @@ const hints: readonly Hint[] = [
   },
   { op: "cache.open", kind: "Busy", hint: "a daemon has it open; hive unmount ends that" },
   { op: "home", kind: "NotDirectory", hint: "a file has that name, or one on the way to it" },
-  ...["cache", "home"].flatMap((op): Hint[] => [
+  ...["cache", "fsck", "home"].flatMap((op): Hint[] => [
     {
       op, kind: "NoSpace",
       hint: "free some of that disk, then try again; what was kept before is safe",

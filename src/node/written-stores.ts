@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { OwnerId } from "../base/ids.ts";
-import { cloneKeyValue, openKeyValue } from "../cache/cache.ts";
+import { openKeyValueClone } from "../cache/cache.ts";
 import { peerKeysOf } from "../crypt/ciphers/peer-key.ts";
 import { personKeysOf } from "../crypt/records/grants.ts";
 import { writtenFolders } from "../sharing/taken/written-folders.ts";
@@ -27,8 +27,7 @@ export async function writtenStores(
   const booksDirectory = join(directory, "books", "sharing");
   if (driveSeed === undefined || !existsSync(booksDirectory)) return [];
   await using parts = new AsyncDisposableStack();
-  const clone = parts.use(await cloneKeyValue(booksDirectory));
-  const books = parts.use(await openKeyValue(clone.directory));
+  const { books } = parts.use(await openKeyValueClone(booksDirectory));
   const { peer } = peerKeysOf(peerSeed);
   const folders = await writtenFolders(books, personKeysOf(driveSeed), peer);
   return folders.map(({ name, right }) => ({

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Test, test } from "tap";
 import { isFault } from "../../src/base/errors.ts";
-import { cloneKeyValue, openKeyValue } from "../../src/cache/cache.ts";
+import { openKeyValue, openKeyValueClone } from "../../src/cache/cache.ts";
 import { openLevel } from "../../src/cache/index/level.ts";
 import { attempt } from "../contract/store.ts";
 
@@ -20,8 +20,8 @@ for (const least of ["repaired", "replaced"] as const) {
       t.not(books.mending, "none");
     }
     {
-      await using clone = await cloneKeyValue(directory);
-      await using books = await openKeyValue(clone.directory);
+      await using clone = await openKeyValueClone(directory);
+      const { books } = clone;
       t.not(books.mending, "none", "and to whoever looks at a clone");
       await books.mended();
     }
@@ -84,6 +84,18 @@ test("nobody mends what another process has open, nor condemns a table that it j
   t.ok(bytes.equals(await readFile(half)));
 });
 
+test("a second look at books does not take the first one's clone away, and is told whose they are", async (t) => {
+  const directory = await filled(t);
+  await using other = await openElsewhere(directory, { clone: true });
+  const before = await readdir(dirname(directory));
+  const fault = await attempt(() => openKeyValueClone(directory));
+  t.ok(isFault(fault, "Busy") && fault.op === "fsck.open", String(fault));
+  t.equal(isFault(fault) && fault.subject, directory);
+  t.strictSame(await readdir(dirname(directory)), before);
+  await other[Symbol.asyncDispose]();
+  t.strictSame(await readdir(dirname(directory)), ["transfer"]);
+});
+
 /** Of enough values for a table, and opened once more, so that there is one. */
 async function filled(t: Test): Promise<string> {
   const parent = await mkdtemp(join(tmpdir(), "hive-mending-"));
@@ -97,13 +109,13 @@ async function filled(t: Test): Promise<string> {
   return directory;
 }
 
-async function openElsewhere(directory: string): Promise<AsyncDisposable> {
-  const level = new URL("../../src/cache/index/level.ts", import.meta.url);
+async function openElsewhere(directory: string, { clone } = { clone: false }): Promise<AsyncDisposable> {
+  const cache = new URL("../../src/cache/cache.ts", import.meta.url);
   const source = `
-    import { openLevel } from "${level}";
-    const { table } = await openLevel(${JSON.stringify(directory)});
+    import { openKeyValue, openKeyValueClone } from "${cache}";
+    const opened = await ${clone ? "openKeyValueClone" : "openKeyValue"}(${JSON.stringify(directory)});
     console.log("open");
-    process.stdin.once("end", () => table.close()).resume();
+    process.stdin.once("end", () => opened[Symbol.asyncDispose]()).resume();
   `;
   const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
     stdio: ["pipe", "pipe", "inherit"],

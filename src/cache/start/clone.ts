@@ -6,10 +6,11 @@
  */
 import { constants } from "node:fs";
 import { copyFile, link, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { codeOf } from "../../base/errors.ts";
+import { basename, dirname, join } from "node:path";
+import { HiveError, codeOf } from "../../base/errors.ts";
 import { diskFault, isLinkless } from "../disk/faults.ts";
 import { fileName, parseFileName } from "../files/block-log.ts";
+import { type OpenKeyValue, openKeyValue } from "../index/key-value.ts";
 import { isMending, markMending } from "../index/mending.ts";
 
 const prefix = "check-";
@@ -30,20 +31,36 @@ export async function cloneCache(directory: string): Promise<Clone> {
   });
 }
 
-/** The same of one LevelDB database, beside it. Older clones there go: nobody has them open. */
-export async function cloneKeyValue(directory: string): Promise<Clone> {
-  const beside = join(directory, "..");
-  const name = basename(directory);
-  const clone = await cloneInto(beside, (to) => cloneLevel(directory, join(to, name)));
-  await removeClones(beside, clone.directory);
-  return { ...clone, directory: join(clone.directory, name) };
+export interface OpenClone extends AsyncDisposable {
+  readonly books: OpenKeyValue;
+}
+
+/** The same of one LevelDB database, beside it, and open: others make this fail as Busy. */
+export async function openKeyValueClone(directory: string): Promise<OpenClone> {
+  await using parts = new AsyncDisposableStack();
+  const [beside, name] = [dirname(directory), basename(directory)];
+  const own = `${prefix}${name}-`;
+  const fill = (to: string): Promise<void> => cloneLevel(directory, join(to, name));
+  const clone = parts.use(await cloneInto(beside, fill, own));
+  try {
+    const books = parts.use(await openKeyValue(join(clone.directory, name)));
+    // It has the lock: the makers of older ones are gone.
+    await removeClones(beside, clone.directory, own);
+    const owned = parts.move();
+    return { books, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (cause) {
+    const { kind } = diskFault(cause, "fsck.open", directory);
+    throw new HiveError(kind, "fsck.open", directory, { cause });
+  }
 }
 
 /** Clones of a process that was killed would keep the bytes of deleted files on the disk. */
-export async function removeClones(directory: string, but?: string): Promise<void> {
+export async function removeClones(
+  directory: string, but?: string, named = prefix,
+): Promise<void> {
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
-    const stale = name.startsWith(prefix) && path !== but;
+    const stale = name.startsWith(named) && path !== but;
     if (stale) await rm(path, { recursive: true, force: true });
   }
 }
@@ -51,10 +68,11 @@ export async function removeClones(directory: string, but?: string): Promise<voi
 async function cloneInto(
   directory: string,
   fill: (to: string) => Promise<void>,
+  named = prefix,
 ): Promise<Clone> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const to = await mkdtemp(join(directory, prefix));
+    const to = await mkdtemp(join(directory, named));
     const remove = () => rm(to, { recursive: true, force: true });
     try {
       await fill(to);
