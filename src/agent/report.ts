@@ -138,8 +138,8 @@ function refusedOf(refused: ReadonlyMap<string, string>): readonly Alert[] {
   }));
 }
 
-type LocalPart = "pid" | "mount" | "driver" | "requests" | "trouble" | "resealing" | "pins" |
-  "brake";
+type LocalPart = "pid" | "mount" | "isMounted" | "driver" | "requests" | "trouble" |
+  "resealing" | "pins" | "brake";
 
 /** What `hive status` tells, from the node's view and the local store's. */
 export function driveStatusOf(

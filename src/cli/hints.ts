@@ -42,7 +42,15 @@ const hints: readonly Hint[] = [
     op: "mount.fuse-native", kind: "Unsupported",
     hint: "it needs libfuse 2: on Debian and Ubuntu, apt install libfuse2",
   },
+  {
+    op: "mount.taken-off",
+    hint: "it was unmounted while programs had files open there: close them, then mount it again",
+  },
   { op: "mount", kind: "Busy", hint: "hive unmount ends that mount" },
+  {
+    op: "mount.attach", kind: "Denied",
+    hint: "hive doctor tells whether this user may use /dev/fuse and fusermount3",
+  },
   { op: "mount", kind: "NotDirectory", hint: "name an empty directory" },
   { kind: "NotEmpty", hint: "use an empty directory, or -o nonempty" },
   {

@@ -12,7 +12,7 @@ import type { DriveStatus, PathVerifyReport, ReclaimReport } from "../base/views
 import type { PathPolicy, PolicyTexts } from "../base/views/policies.ts";
 import type { Government } from "../bridge/government.ts";
 import type { Cache } from "../cache/cache.ts";
-import type { Mounted } from "../mount/mount.ts";
+import { type Mounted, isMounted } from "../mount/mount.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type KeptHere, keptHere } from "./kept-here.ts";
@@ -79,6 +79,7 @@ export function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
       driveStatusOf(await node.status(), {
         pid: process.pid,
         mount: mounted.directory,
+        isMounted: await isMounted(mounted.directory),
         driver: mounted.driver,
         requests: mounted.stats(),
         usage: cache.usage(),

@@ -1,7 +1,7 @@
 /** Ctrl-C in the middle of what takes long: the command ends at once, and no daemon is the worse for it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { test } from "tap";
@@ -17,6 +17,16 @@ function begin(machine: Machine, words: readonly string[]): ChildProcess {
 async function ended(child: ChildProcess): Promise<number | NodeJS.Signals | null> {
   const [code, signal] = await once(child, "exit") as [number | null, NodeJS.Signals | null];
   return code ?? signal;
+}
+
+/** Resolves once it says so. */
+async function told({ stderr }: ChildProcess, pattern: RegExp): Promise<void> {
+  let said = "";
+  for await (const part of stderr as Readable) {
+    said += part;
+    if (pattern.test(said)) return;
+  }
+  throw new Error(`it ended without ${pattern}: ${said}`);
 }
 
 /** The first process that this one started, once there is one. */
@@ -63,6 +73,15 @@ test("whoever is interrupted leaves no half of a mount, and no work undone", {
   inFront.kill("SIGINT");
   t.equal(await ended(inFront), 130);
   t.notOk(isMounted(machine));
+
+  const inUse = begin(machine, ["mount", "--foreground", machine.mount]);
+  await until(async () => isMounted(machine), { seconds: 60, what: "it is mounted again" });
+  const open = openSync(join(machine.mount, "open"), "w");
+  const words = told(inUse, /taken off.*second signal/);
+  inUse.kill("SIGINT");
+  await words;
+  closeSync(open);
+  t.equal(await ended(inUse), 130);
 
   await machine.must(t, ["mount", machine.mount]);
   const { pid } = await machine.status();

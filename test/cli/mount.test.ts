@@ -50,10 +50,19 @@ test("a drive is mounted once, and comes off when nobody uses it", patience, asy
   t.match(busy.error, /in use/);
   t.match(busy.error, /hint: .*--lazy/);
   t.equal((await machine.status()).mount, machine.mount, "and it serves on");
-  await machine.must(t, ["unmount", "--lazy", linked]);
+  const lazy = await machine.must(t, ["unmount", "--lazy", linked]);
+  t.match(lazy.error, /ends once no program has files open/);
   t.strictSame(readdirSync(machine.mount), [], "hidden at once");
+  const status = await machine.must(t, ["status"]);
+  t.match(status.out, /^mount .*taken off/, "nobody is told that it is mounted");
+  const again = await machine.hive(["mount", machine.mount]);
+  t.equal(again.code, 8, "nor that it is mounted already");
+  t.match(again.error, /hint: .*close them/);
   user.stdin.end("\n");
   await once(user, "exit");
+  await until(async () => (await machine.hive(["status"])).code === 5, { seconds: 60, what: "its end" });
+  await machine.must(t, ["mount", machine.mount]);
+  t.strictSame(readdirSync(machine.mount), ["f"]);
 });
 
 test("a drive that was taken off is not told to be mounted, while its daemon ends", patience,

@@ -12,7 +12,7 @@ import { type Dashboard, serveDashboard } from "../../src/web/dashboard.ts";
 const status: DriveStatus = {
   pid: 4711,
   mount: "/home/ann/Hive",
-  driver: "kernel",
+  isMounted: true, driver: "kernel",
   state: "uploading",
   class: "tiny",
   segments: { total: 12, healthy: 11, degraded: 1, lost: 0 },

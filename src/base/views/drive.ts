@@ -116,6 +116,8 @@ export interface WatchStatus {
 export interface DriveStatus {
   readonly pid: number;
   readonly mount: string;
+  /** False once it was taken off while programs had files open there: it ends with the last. */
+  readonly isMounted: boolean;
   readonly driver: string;
   readonly state: "safe" | "uploading" | "degraded" | "local";
   readonly class: string | null;

@@ -16,6 +16,7 @@ import { type ExitCode, exitCodeBy } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { type PolicyFiles, type PolicyWatch, watchPolicies } from "../home/policy-watch.ts";
 import { trafficReload } from "../home/traffic-orders.ts";
+import { say } from "../output.ts";
 import { orderIn } from "./leave.ts";
 import { pinHandlersOf } from "./pin.ts";
 import { sharingHandlersOf } from "./sharing.ts";
@@ -24,8 +25,8 @@ import { watchHandlersOf } from "./watch.ts";
 
 export const daemonLog = lineLog({ level: "info", write: toStandardError });
 
-/** For a drive without open files: its end is quicker than this. */
-const lazyWaitMs = 3000;
+/** A drive without open files ends more quickly than this. */
+const endingMsMax = 3000;
 
 /** Answers until somebody ends the drive, or it ends by itself. */
 export async function attend(
@@ -54,7 +55,7 @@ export async function attend(
   try {
     signal = await Promise.race([asked, drive.ended]) ?? undefined;
     await watches.close();
-    if (signal !== undefined) await drive.unmount({ lazy: true });
+    if (signal !== undefined) await takeOff(drive);
     await drive.ended;
     // What waits for the answer to `unmount` gets it before the process ends.
     await dashboard.close();
@@ -65,6 +66,19 @@ export async function attend(
     server.close();
   }
   return exitCodeBy(signal);
+}
+
+/** By a signal: whatever has files open may go on with them, so that it may last. */
+async function takeOff(drive: Drive): Promise<void> {
+  await drive.unmount({ lazy: true });
+  if (await endsSoon(drive.ended)) return;
+  say(`${takenOffWords}, or at once by a second signal`);
+}
+
+async function endsSoon(ended: PromiseLike<unknown>): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  using _timer = systemClock.after(endingMsMax, () => late.resolve(false));
+  return await Promise.race([ended.then(() => true), late.promise]);
 }
 
 /** Of a drive that was taken off and is being closed, nobody is told that it is mounted. */
@@ -108,6 +122,8 @@ async function unmountWithout(watches: WatchKeeper, unmount: () => Promise<void>
     throw error;
   }
 }
+
+const takenOffWords = "taken off; its daemon ends once no program has files open there";
 
 interface LazyDashboard {
   url(): Promise<string>;
@@ -168,17 +184,19 @@ function handlersOf(drive: Drive, { dashboard, policies, watches }: {
     removeDevice: ({ device }) => drive.node.removeDevice(String(device)),
     confirmDevice: ({ code }) => drive.node.confirmDevice(String(code)),
     leave: (values) => drive.node.leave(orderIn(values)),
-    unmount: async (values) => {
+    unmount: async (values, progress) => {
       const wanted = values["directory"];
-      const { mount } = await drive.status();
+      const { mount, isMounted } = await drive.status();
       if (wanted !== undefined && wanted !== mount) {
         throw new HiveError("NotFound", "unmount", `${String(wanted)} (mounted: ${mount})`);
       }
       const lazy = values["lazy"] === true;
+      if (!isMounted && !lazy) progress(takenOffWords);
       await unmountWithout(watches, () => unmountPatiently(drive, { lazy }));
       const ended = drive[Symbol.asyncDispose]();
-      // Open files keep a detached drive alive: nobody waits for them.
-      await (lazy ? Promise.race([ended, systemClock.delay(lazyWaitMs)]) : ended);
+      // Open files keep a drive alive that was taken off: nobody waits for them who did not ask to.
+      if (!lazy) await ended;
+      else if (!(await endsSoon(ended))) progress(takenOffWords);
     },
   };
 }

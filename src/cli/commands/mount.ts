@@ -125,6 +125,7 @@ function already(running: DriveStatus, directory: string, line: CommandLine): Ex
   if (running.mount !== directory) {
     throw new HiveError("Busy", "mount", `this drive is mounted at ${running.mount}`);
   }
+  if (!running.isMounted) throw new HiveError("Busy", "mount.taken-off", directory);
   say(`mounted at ${directory} already`);
   if (line.flag("welcome")) print(welcome(directory));
   return exitCodes.ok;

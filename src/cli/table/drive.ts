@@ -44,7 +44,9 @@ export const driveCommands = [
     summary: "flush to the local store, unmount, and end the daemon",
     details:
       "What peers do not have yet stays in the local store and goes up at the next mount. " +
-      "What a killed daemon left at DIR is taken off.",
+      "What a killed daemon left at DIR is taken off. With --lazy, programs go on with the files " +
+      "that they have open, and the daemon ends with the last of them; until then the drive " +
+      "cannot be mounted again.",
     options: [{ name: "lazy", short: "l", summary: "detach now even if files are open" }],
   },
   {

@@ -9,7 +9,7 @@ export function statusText(found: DriveStatus, nowMs: number): string {
   const { segments, peers: known } = found;
   const proven = found.lastProvenAt === null ? "never yet" : found.lastProvenAt;
   return [
-    `mount      ${found.mount} (${found.state})`,
+    `mount      ${found.mount} (${found.isMounted ? found.state : "taken off, and in use"})`,
     ...(found.trouble === null ? [] : [`trouble    ${found.trouble}`]),
     ...(found.brake === null ? [] : [`held back  ${brakeText(found.brake)}`]),
     ...found.alerts.map((alert) => `alert      ${alertText(alert)}`),
