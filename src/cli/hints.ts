@@ -18,6 +18,10 @@ const hints: readonly Hint[] = [
   },
   { op: "control.connect", hint: "start it with: hive mount" },
   {
+    op: "control.command",
+    hint: "no drive is mounted here but a peer runs (hive node): hive unmount, then hive mount",
+  },
+  {
     op: "control.silent",
     hint: "where it was killed and its mount still holds it, umount -f DIR lets it go",
   },
@@ -46,6 +50,7 @@ const hints: readonly Hint[] = [
     op: "mount.taken-off",
     hint: "it was unmounted while programs had files open there: close them, then mount it again",
   },
+  { op: "mount.node", hint: "hive unmount ends it: a mounted drive keeps shards for others, too" },
   { op: "mount", kind: "Busy", hint: "hive unmount ends that mount" },
   {
     op: "mount.attach", kind: "Denied",

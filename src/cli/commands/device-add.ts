@@ -2,14 +2,12 @@
  * `hive device add`: a machine that has no drive yet shows a code, waits until somebody types it on
  * a device that has one, and fetches that drive's newest state. It never has the 24 words.
  */
-import { HiveError } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
-import { systemRandom } from "../../base/random.ts";
 import { addDevice, recoverDrive } from "../../hive.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
 import { type Home, makeHome } from "../home/home.ts";
-import { hasKeys, writeKeys } from "../home/keys.ts";
+import { peerSeedHere, writeKeys } from "../home/keys.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, say, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
@@ -17,13 +15,13 @@ import { newPassphrase, recoverySettings } from "./setup.ts";
 
 export async function add(home: Home, line: CommandLine): Promise<ExitCode> {
   makeHome(home);
-  if (hasKeys(home)) throw new HiveError("Exists", "keys.add", home.keyFile);
+  const peerSeed = await peerSeedHere(home);
   const passphrase = await newPassphrase(line);
   const peer = line.text("peer");
   const settings = peer === undefined
     ? readSettings(home.settingsFile)
     : recoverySettings(home, peer);
-  const secrets = { driveSeed: undefined, peerSeed: systemRandom.bytes(32) };
+  const secrets = { driveSeed: undefined, peerSeed };
   const log = lineLog({ level: "warn", write: toStandardError });
   // Until it has a drive it keeps nothing for others.
   const alone = { ...nodeConfigOf(home, settings, secrets), quotaBytes: 0 };

@@ -1,12 +1,13 @@
 /** The commands that ask a running daemon. */
 import { HiveError, isFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
-import type { CacheReport, DriveStatus, PathVerifyReport, ReclaimReport, VerifyReport }
+import type { CacheReport, DriveStatus, NodeStatus, PathVerifyReport, ReclaimReport, VerifyReport }
   from "../../base/views/drive.ts";
 import type { InviteView, PeerRow } from "../../base/views/peers.ts";
 import type { TendedView } from "../../base/views/sharing.ts";
 import { type Arguments, askControl, askStatus } from "../daemon/control.ts";
 import { insideDrive } from "../daemon/inside-mount.ts";
+import { askDrive, isDrive } from "../daemon/running.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { mountPointDefault, mountPointOf } from "../home/mount-point.ts";
@@ -15,7 +16,7 @@ import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, printJson, say, sizeText, table, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 import { tendedWords } from "../text/shares.ts";
-import { statusText } from "../text/status.ts";
+import { nodeText, statusText } from "../text/status.ts";
 
 /** A day: a first upload over a slow line takes its time. */
 const flushTimeoutSeconds = 24 * 3600;
@@ -41,10 +42,10 @@ async function takeOff(directory: string, noDaemon: HiveError): Promise<void> {
 }
 
 export async function status(home: Home, line: CommandLine): Promise<ExitCode> {
-  const found = (await askStatus(home.socket)) as DriveStatus;
+  const found = (await askStatus(home.socket)) as DriveStatus | NodeStatus;
   if (line.flag("json")) printJson(found);
-  else print(statusText(found, Date.now()));
-  return line.flag("check") ? codeOf(found.alerts) : exitCodes.ok;
+  else print(isDrive(found) ? statusText(found, Date.now()) : nodeText(found));
+  return line.flag("check") && isDrive(found) ? codeOf(found.alerts) : exitCodes.ok;
 }
 
 /** The worst of them, for scripts. */
@@ -55,7 +56,7 @@ function codeOf(alerts: DriveStatus["alerts"]): ExitCode {
 
 export async function flush(home: Home, line: CommandLine): Promise<ExitCode> {
   const seconds = line.count("timeout") ?? flushTimeoutSeconds;
-  const { traffic } = (await askStatus(home.socket)) as DriveStatus;
+  const { traffic } = await askDrive(home, "flush");
   if (traffic.paused !== null) say(`paused: this waits for ${traffic.paused.waitsFor}`);
   await ask(home, "flush", { timeoutMs: seconds * 1000 });
   return exitCodes.ok;

@@ -1,16 +1,16 @@
 /** `hive mount`: makes what is missing, then serves the drive, in the background by default. */
 import { existsSync } from "node:fs";
-import { systemClock as clock } from "../../base/clock.ts";
-import { HiveError, isFault } from "../../base/errors.ts";
+import { HiveError } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
 import { type Drive, type Secrets, openDrive, parseMountOptions } from "../../hive.ts";
-import { askStatus, endingOp } from "../daemon/control.ts";
 import { askedToEnd, receivePassphrase, sayFailed, sayReady, startInBackground }
   from "../daemon/daemon.ts";
+import { isDrive, runningAt } from "../daemon/running.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import { driveConfigOf } from "../home/config.ts";
 import { type Home, makeHome } from "../home/home.ts";
-import { hasDrive, hasKeys, needsPassphrase, obtainPassphrase, readKeys } from "../home/keys.ts";
+import { hasDrive, hasDriveHere, needsPassphrase, obtainPassphrase, readKeys }
+  from "../home/keys.ts";
 import { checkMountPoint, mountPointDefault, mountPointOf } from "../home/mount-point.ts";
 import { PolicyFiles } from "../home/policy-watch.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
@@ -19,10 +19,6 @@ import type { CommandLine } from "../table/parse.ts";
 import { attend, daemonLog } from "./attend.ts";
 import { makeDrive, wordsText } from "./setup.ts";
 import { checkSwarmSize, joinLocalSwarm } from "./swarm.ts";
-
-/** To close a store takes no longer, or somebody has to look after it. */
-const endingWaitMs = 60_000;
-const endingPauseMs = 50;
 
 export async function mountCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const directory = mountPointOf(line.operands[0] ?? mountPointDefault());
@@ -33,7 +29,10 @@ export async function mountCommand(home: Home, line: CommandLine): Promise<ExitC
   makeHome(home);
   if (line.flag("foreground")) return serve(home, line, directory);
   const running = await runningAt(home);
-  if (running !== undefined) return already(running, directory, line);
+  if (running !== undefined) {
+    if (isDrive(running)) return already(running, directory, line);
+    throw new HiveError("Busy", "mount.node", "a peer without a mount runs here");
+  }
   await prepareDrive(home, line);
   const passphrase = await passphraseFor(home, line);
   const words = await startInBackground({
@@ -85,7 +84,7 @@ async function openHere(
 
 /** A drive, and with --swarm peers to keep it, if they are not there yet. */
 async function prepareDrive(home: Home, line: CommandLine): Promise<void> {
-  if (!hasKeys(home)) {
+  if (!(await hasDriveHere(home))) {
     const words = await makeDrive(home, undefined);
     print(wordsText(words));
   }
@@ -103,22 +102,6 @@ async function passphraseFor(home: Home, line: CommandLine): Promise<Buffer | un
 
 function passphraseOf(line: CommandLine): Promise<Buffer> {
   return obtainPassphrase(line.count("passphrase-fd"), { repeat: false });
-}
-
-/** The daemon that has it mounted; one that is about to end is waited for. */
-async function runningAt(home: Home): Promise<DriveStatus | undefined> {
-  const untilMs = clock.monotonicMs() + endingWaitMs;
-  while (existsSync(home.socket)) {
-    try {
-      return (await askStatus(home.socket)) as DriveStatus;
-    } catch (error) {
-      if (isFault(error, "TimedOut")) throw error;
-      const isEnding = isFault(error, "Unavailable") && error.op === endingOp;
-      if (!isEnding || clock.monotonicMs() > untilMs) return undefined;
-    }
-    await clock.delay(endingPauseMs);
-  }
-  return undefined;
 }
 
 function already(running: DriveStatus, directory: string, line: CommandLine): ExitCode {

@@ -2,8 +2,9 @@
 import { HiveError, isFault } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
 import type { PathPolicy, PolicyReport } from "../../base/views/policies.ts";
-import { askControl, askStatus } from "../daemon/control.ts";
+import { askControl } from "../daemon/control.ts";
 import { insideDrive } from "../daemon/inside-mount.ts";
+import { isDrive, runningAt } from "../daemon/running.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { type PolicyFile, findPolicy, policyFiles, readPolicy } from "../home/policies.ts";
@@ -75,14 +76,10 @@ function showOne(
   else print(`# ${name} ${hash}\n${canonical}`);
 }
 
-/** Undefined without a daemon. */
+/** Undefined where no drive is mounted. */
 async function statusHere(home: Home): Promise<DriveStatus | undefined> {
-  try {
-    return (await askStatus(home.socket)) as DriveStatus;
-  } catch (error) {
-    if (isFault(error, "Unavailable")) return undefined;
-    throw error;
-  }
+  const found = await runningAt(home);
+  return found !== undefined && isDrive(found) ? found : undefined;
 }
 
 function list(home: Home, line: CommandLine): ExitCode {

@@ -5,6 +5,7 @@ import { HiveError } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
 import { giveWay } from "../../base/machine/priority.ts";
 import { systemRandom } from "../../base/random.ts";
+import type { NodeStatus } from "../../base/views/drive.ts";
 import { openNode, recoverDrive, seedOfWords, wordsOfSeed } from "../../hive.ts";
 import { serveControl, vouchIn } from "../daemon/control.ts";
 import {
@@ -14,11 +15,13 @@ import {
   sayReady,
   startInBackground,
 } from "../daemon/daemon.ts";
+import { isDrive, runningAt } from "../daemon/running.ts";
 import { type ExitCode, exitCodeBy, exitCodes } from "../exits.ts";
 import { driveConfigOf, nodeConfigOf } from "../home/config.ts";
 import { watchFiles } from "../home/file-watch.ts";
 import { type Home, makeHome } from "../home/home.ts";
-import { hasKeys, obtainPassphrase, readKeys, writeKeys } from "../home/keys.ts";
+import { hasDriveHere, hasKeys, obtainPassphrase, peerSeedHere, readKeys, writeKeys }
+  from "../home/keys.ts";
 import { readNetworkKey, writeNetworkKey } from "../home/network-key.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
 import { trafficReload } from "../home/traffic-orders.ts";
@@ -33,7 +36,7 @@ const wordsBytesMax = 4096;
 
 export async function init(home: Home, line: CommandLine): Promise<ExitCode> {
   makeHome(home);
-  if (hasKeys(home)) throw new HiveError("Exists", "keys.init", home.keyFile);
+  if (await hasDriveHere(home)) throw new HiveError("Exists", "keys.init", home.keyFile);
   const words = line.flag("recover") ? await readWords() : undefined;
   const made = await makeDrive(home, await newPassphrase(line), words);
   if (line.flag("private-network")) writeNetworkKey(home);
@@ -50,7 +53,7 @@ export async function makeDrive(
 ): Promise<readonly string[]> {
   if (words === undefined) refuseOverStore(home);
   const driveSeed = words === undefined ? systemRandom.bytes(32) : seedOfWords(words);
-  await writeKeys(home, { driveSeed, peerSeed: systemRandom.bytes(32) }, passphrase);
+  await writeKeys(home, { driveSeed, peerSeed: await peerSeedHere(home) }, passphrase);
   if (!existsSync(home.settingsFile)) {
     writeSettings(home.settingsFile, readSettings(home.settingsFile));
   }
@@ -86,9 +89,8 @@ export function wordsText(words: readonly string[]): string {
 export async function recover(home: Home, line: CommandLine): Promise<ExitCode> {
   const peer = line.given("peer");
   makeHome(home);
-  if (hasKeys(home)) throw new HiveError("Exists", "keys.recover", home.keyFile);
-  const driveSeed = seedOfWords(await readWords());
-  const secrets = { driveSeed, peerSeed: systemRandom.bytes(32) };
+  const peerSeed = await peerSeedHere(home);
+  const secrets = { driveSeed: seedOfWords(await readWords()), peerSeed };
   const settings = recoverySettings(home, peer);
   const log = lineLog({ level: "warn", write: toStandardError });
   const config = driveConfigOf(home, settings, secrets, { directory: "" });
@@ -121,6 +123,12 @@ export async function node(home: Home, line: CommandLine): Promise<ExitCode> {
   }
   if (line.flag("private-network") && readNetworkKey(home) === undefined) writeNetworkKey(home);
   if (line.flag("foreground")) return serveNode(home, line);
+  const running = await runningAt(home);
+  if (running !== undefined) {
+    say(isDrive(running)
+      ? `what has ${running.mount} mounted is a peer already` : peerText(running, "already"));
+    return exitCodes.ok;
+  }
   const words = await startInBackground({
     words: ["node", "--foreground"],
     environment: process.env,
@@ -129,6 +137,10 @@ export async function node(home: Home, line: CommandLine): Promise<ExitCode> {
   });
   say(words);
   return exitCodes.ok;
+}
+
+function peerText({ addresses }: NodeStatus, ...more: readonly string[]): string {
+  return ["a peer", ...more, "at", ...addresses].join(" ");
 }
 
 async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -161,7 +173,9 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
       vault: async () => (await running.status()).vault,
       unmount: () => ended.resolve(),
     });
-    sayReady(`a peer at ${(await running.status()).addresses.join(" ")}`);
+    const words = peerText(await running.status());
+    if (process.send === undefined) say(words);
+    sayReady(words);
     const signal = await Promise.race([asked, ended.promise]);
     await settings.close();
     await running.close();

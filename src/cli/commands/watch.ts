@@ -2,10 +2,11 @@
 import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { HiveError } from "../../base/errors.ts";
-import type { DriveStatus, WatchStatus } from "../../base/views/drive.ts";
-import { type ControlHandlers, type Progress, askControl, askStatus } from "../daemon/control.ts";
+import type { WatchStatus } from "../../base/views/drive.ts";
+import { type ControlHandlers, type Progress, askControl } from "../daemon/control.ts";
 import { insideMount } from "../daemon/inside-mount.ts";
 import type { WatchKeeper } from "../daemon/watch-keeper.ts";
+import { askDrive } from "../daemon/running.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { holds, parseWatch } from "../home/watches.ts";
@@ -31,7 +32,7 @@ async function start(
   if (!exists(path)) throw new HiveError("NotFound", "watch", path);
   const directory = realpathSync(path);
   if (!statSync(directory).isDirectory()) throw new HiveError("NotDirectory", "watch", path);
-  const { mount } = (await askStatus(home.socket)) as DriveStatus;
+  const { mount } = await askDrive(home, "watch");
   refuseOwn(directory, [mount, home.cacheDirectory, home.nodeDirectory].map(realOf));
   const inside = await insideOf(home, into);
   const wait = !line.flag("no-wait");

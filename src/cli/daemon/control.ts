@@ -86,7 +86,7 @@ async function serveOne(socket: Socket, handlers: ControlHandlers): Promise<void
     for await (const line of lines(socket, requestBytesMax)) {
       const { command, values } = parseRequest(line);
       const handler = handlers[command];
-      if (handler === undefined) throw new HiveError("Unsupported", "control", command);
+      if (handler === undefined) throw unknownCommand(command);
       const result = await handler(values, (words) => say({ progress: words }));
       say({ result: result ?? null });
     }
@@ -95,6 +95,11 @@ async function serveOne(socket: Socket, handlers: ControlHandlers): Promise<void
   } finally {
     socket.end();
   }
+}
+
+/** What only the daemon of a mounted drive can do: a peer without a mount does not know it. */
+export function unknownCommand(command: string): HiveError {
+  return new HiveError("Unsupported", "control.command", command);
 }
 
 /** Of a request to take the user's word for where a peer is, or to take it back. */

@@ -2,9 +2,8 @@
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { HiveError } from "../../base/errors.ts";
-import type { DriveStatus } from "../../base/views/drive.ts";
 import type { Home } from "../home/home.ts";
-import { askStatus } from "./control.ts";
+import { askDrive } from "./running.ts";
 
 interface Asked {
   readonly command: string;
@@ -28,7 +27,7 @@ export async function insideMount(home: Home, { command, path }: Asked): Promise
     const words = `${path}: a name that is not UTF-8 cannot be given; name the folder it is in`;
     throw new HiveError("Invalid", command, words);
   }
-  const { mount } = (await askStatus(home.socket)) as DriveStatus;
+  const { mount } = await askDrive(home, command);
   const inside = relative(realpathSync(mount), placeOf(resolve(path)));
   if (!inside.startsWith("..") && !inside.startsWith(sep)) return inside;
   throw new HiveError("Usage", command, `${path} is not under ${mount}`);

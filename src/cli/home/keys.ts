@@ -21,16 +21,26 @@ export function hasDrive({ driveSeed, device }: Secrets): boolean {
   return driveSeed !== undefined || device !== undefined;
 }
 
+/** What is under a passphrase is a drive's: a peer without one has nothing to seal. */
+export async function hasDriveHere(home: Home): Promise<boolean> {
+  return hasKeys(home) && (needsPassphrase(home) || hasDrive(await readBare(home)));
+}
+
+/** For a new drive: a peer that is to have one stays who it is, with all that it keeps. */
+export async function peerSeedHere(home: Home): Promise<Buffer> {
+  if (await hasDriveHere(home)) throw new HiveError("Exists", "keys", home.keyFile);
+  return hasKeys(home) ? (await readBare(home)).peerSeed : systemRandom.bytes(32);
+}
+
+function readBare(home: Home): Promise<Secrets> {
+  return openKeyFile(bytesOf(home), undefined);
+}
+
 /** Writes the key file durably and whole; refuses to replace another drive's. */
 export async function writeKeys(
-  home: Home,
-  secrets: Secrets,
-  passphrase: Buffer | undefined,
-  options: { readonly replace?: boolean } = {},
+  home: Home, secrets: Secrets, passphrase: Buffer | undefined,
 ): Promise<void> {
-  if (hasKeys(home) && options.replace !== true) {
-    throw new HiveError("Exists", "keys.write", home.keyFile);
-  }
+  if (await hasDriveHere(home)) throw new HiveError("Exists", "keys.write", home.keyFile);
   const bytes = await encodeKeyFile(secrets, passphrase, systemRandom);
   const file = openSync(`${home.keyFile}.new`, "w", 0o600);
   writeSync(file, bytes);

@@ -91,7 +91,10 @@ export const peerCommands = [
     operands: "",
     operandsMax: 0,
     summary: "be a peer without a mount",
-    details: "Keeps shards for others until `hive unmount` or SIGTERM ends it.",
+    details:
+      "Keeps shards for others until `hive unmount` or SIGTERM ends it. `hive status` tells how " +
+      "many. A mounted drive does so, too: where one is wanted later, `hive mount` makes it, and " +
+      "this machine stays the same peer.",
     options: [foreground, privateNetwork, passphrase],
   },
   {

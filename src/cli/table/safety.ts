@@ -17,7 +17,8 @@ export const safetyCommands = [
       "data that too few peers are there for (unplaced), seats that nobody can take (unheld), " +
       "groups that lie against their policy (unlawful), and that this device was shut out " +
       "(removed). The log is told when one comes and when it is over. With " +
-      "--check it ends with 7 when something is lost, and with 5 when there is any other alert.",
+      "--check it ends with 7 when something is lost, and with 5 when there is any other alert. " +
+      "Of a peer without a mount it tells what that keeps for others.",
     options: [{ name: "check", summary: "end with 5 or 7 when there is an alert" }, json],
   },
   {

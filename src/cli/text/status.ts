@@ -1,6 +1,6 @@
 /** What `hive status` says to a person. */
 import { oneLine } from "../../base/harmless.ts";
-import type { DriveStatus } from "../../base/views/drive.ts";
+import type { DriveStatus, NodeStatus } from "../../base/views/drive.ts";
 import { brakeText, movingText, sizeText, timeText, trafficLines } from "../output.ts";
 import { heldText } from "./held.ts";
 import { pinLines } from "./pin.ts";
@@ -31,7 +31,19 @@ export function statusText(found: DriveStatus, nowMs: number): string {
   ].map(oneLine).join("\n");
 }
 
-function owedLines({ owed }: DriveStatus): string[] {
+/** Of a peer without a mount: what others have of it. */
+export function nodeText({ peer, vault, peers: known, traffic, owed }: NodeStatus): string {
+  const { usedBytes, shards, quotaBytes } = vault;
+  return [
+    `peer       ${peer}, without a mount`,
+    `kept       ${sizeText(usedBytes)} of ${sizeText(quotaBytes)} for others, in ${shards} shards`,
+    ...trafficLines(traffic),
+    `peers      ${known.online} online of ${known.known} known`,
+    ...owedLines({ owed }),
+  ].map(oneLine).join("\n");
+}
+
+function owedLines({ owed }: Pick<NodeStatus, "owed">): string[] {
   if (owed === null) return [];
   const peers = owed.peers === 1 ? "1 peer wants" : `${owed.peers} peers want`;
   return [`owed       ${peers} ${sizeText(owed.bytes)} more kept for others (hive ledger)`];
