@@ -60,7 +60,8 @@ const hints: readonly Hint[] = [
   { kind: "NotEmpty", hint: "use an empty directory, or -o nonempty" },
   {
     op: "transfer.reclaim", kind: "Unsupported",
-    hint: "hive device list tells which, and hive device forget that one is gone for good",
+    hint: "hive device list and hive shares tell whose; " +
+      "hive device forget says that a device is gone for good",
   },
   ...["transfer.doubt", "drive.doubt"].map((op): Hint => ({
     op, hint: "what they lost is learned from peers: hive status tells what that waits for",

@@ -62,13 +62,16 @@ function withoutWords(op: string): HiveError {
 }
 
 /** The one that is meant, by its name or the beginning of its id; never this one. */
-function namedDevice(rows: readonly DeviceRow[], named: string): DeviceRow {
+export function namedDevice(rows: readonly DeviceRow[], named: string): DeviceRow {
   const called = rows.filter(({ name }) => name === named);
   const [row, more] = called.length > 0 ? called : rows.filter(({ peer }) => {
     return peer === chosenDevice(rows.map((one) => parsePeerId(one.peer)), named);
   });
-  if (row === undefined) throw new HiveError("NotFound", "device.remove", named);
-  if (more !== undefined) throw new HiveError("Invalid", "device.remove", `${named}: several`);
+  if (row === undefined) throw new HiveError("NotFound", "device.which", named);
+  if (more !== undefined) {
+    const why = `several devices are called ${named}: name one by its id`;
+    throw new HiveError("Invalid", "device.which", why);
+  }
   if (!row.isThis) return row;
   throw new HiveError("Invalid", "device.remove", "that is this device; say it on another one");
 }
@@ -108,7 +111,7 @@ export async function deviceRows(
 export function chosenDevice(peers: readonly PeerId[], beginning: string): PeerId {
   const { beginningCharsMin } = limits.devices;
   if (beginning.length < beginningCharsMin) {
-    const why = `${beginning}: of an id, ${beginningCharsMin} characters at least`;
+    const why = `${beginning}: an id, or ${beginningCharsMin} characters of its beginning at least`;
     throw new HiveError("Invalid", "device.which", why);
   }
   const [peer, more] = peers.filter((one) => one.startsWith(beginning));

@@ -15,7 +15,8 @@ function write(machine: Machine, name: string, text: string): string {
 test("files of policies are checked, listed and shown without a drive", async (t) => {
   const machine = newMachine("policies");
   t.teardown(() => machine.end());
-  t.equal((await machine.must(t, ["policy", "list"])).out, "  policy  class  file\n");
+  const none = (await machine.must(t, ["policy", "list"])).out;
+  t.equal(none, "   policy  class  file\n*  -       -      built in: hive-policy(5)\n");
   const good = write(machine, "europe", "policy europe {\n  require region in EFTA;\n}\n");
   const checked = await machine.must(t, ["policy", "check", good]);
   t.match(checked.out, /^# europe [0-9a-f]{64}\nhive-policy 1\nclass auto;\n/);

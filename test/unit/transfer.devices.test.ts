@@ -7,7 +7,8 @@ import { seededRandom } from "../../src/base/random.ts";
 import type { Head } from "../../src/base/records.ts";
 import { sealRecord } from "../../src/crypt/ciphers/aead.ts";
 import { parseHead, signHead } from "../../src/crypt/records/records.ts";
-import { chosenDevice, deviceRows } from "../../src/node/devices.ts";
+import type { DeviceRow } from "../../src/base/views/peers.ts";
+import { chosenDevice, deviceRows, namedDevice } from "../../src/node/devices.ts";
 import type { SegmentState } from "../../src/transfer/books.ts";
 import { encodePayload } from "../../src/transfer/catalog/catalog-page.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
@@ -148,5 +149,19 @@ test("a device is chosen by a beginning that is long enough, and no other's", (t
   t.throws(() => chosenDevice([one, other], "12D3KooWAAAA"), /Invalid/);
   t.throws(() => chosenDevice([one], "12D3KooW"), /Invalid/, "all ids begin so");
   t.throws(() => chosenDevice([one], "12D3KooWBBBB"), /NotFound/);
+  t.end();
+});
+
+test("a device that is to be shut out is named by its name, unless several have it", (t) => {
+  const rowOf = (peer: string, name: string, isThis: boolean): DeviceRow => ({
+    peer, name, isThis, online: true, lastHeadAt: null, isMerged: true, isForgotten: false,
+    holdsBack: false, standing: "words",
+  });
+  const [here, there, other] = ["here", "there", "other"].map((seed) => loopbackKeys(seed).peer);
+  const rows = [rowOf(here!, "desk", true), rowOf(there!, "lap", false), rowOf(other!, "desk", false)];
+  t.equal(namedDevice(rows, "lap"), rows[1]);
+  t.equal(namedDevice(rows, other!), rows[2]);
+  t.throws(() => namedDevice(rows, "desk"), /device.which: several .* desk: name one by its id: Invalid/);
+  t.throws(() => namedDevice(rows, here!), /that is this device/);
   t.end();
 });

@@ -8,7 +8,7 @@ import { askControl } from "../daemon/control.ts";
 import { type ExitCode, exitCodes } from "../exits.ts";
 import type { Home } from "../home/home.ts";
 import { secretOperand } from "../home/secret-line.ts";
-import { print, printJson, say, table, tell } from "../output.ts";
+import { print, printJson, say, table, tell, timeText } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
 
 export async function device(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -27,6 +27,8 @@ async function confirm(
   home: Home, line: CommandLine, given: string | undefined,
 ): Promise<ExitCode> {
   const code = secretOperand(given, { command: "device", what: "code" });
+  const most = timeText(limits.devices.newcomerMs / 1000);
+  say(`looking for the machine that shows this code, for ${most} at most`);
   const added = (await askControl(home.socket, "confirmDevice", { code }, say)) as AddedView;
   tell(line, added, `${added.name} (${added.peer}) is one of the drive's devices from now on`);
   return exitCodes.ok;

@@ -90,7 +90,8 @@ function list(home: Home, line: CommandLine): ExitCode {
     const cells = rows.map(({ inUse: used, name, class: c, problem, file }) => {
       return [used ? "*" : "", name ?? "-", c ?? "-", problem ?? file];
     });
-    print(table(["", "policy", "class", "file"], cells));
+    const builtIn = [inUse === undefined ? "*" : "", "-", "-", "built in: hive-policy(5)"];
+    print(table(["", "policy", "class", "file"], [builtIn, ...cells]));
   }
   return rows.some(({ problem }) => problem !== null) ? exitCodes.usage : exitCodes.ok;
 }
