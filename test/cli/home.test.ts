@@ -37,7 +37,8 @@ test("init makes a drive once, and the words make the same one again", async (t)
   const words = wordsIn((await machine.must(t, ["init"])).out);
   t.equal(words.split(" ").length, 24);
   const key = readFileSync(join(machine.home, "config", "key"));
-  for (const again of [["init"], ["init", "--recover"], ["recover", "--peer", "/ip4/1.2.3.4"]]) {
+  const peer = "/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW";
+  for (const again of [["init"], ["init", "--recover"], ["recover", "--peer", peer]]) {
     const refused = await machine.hive(again, `${words}\n`);
     t.equal(refused.code, 1, again.join(" "));
     t.match(refused.error, /exists already/);

@@ -2,7 +2,7 @@
  * What a shell expects of any program, and what it may not expect of a person: pipes that end
  * early, a full device, folders that cannot be, words that are empty, descriptors that are closed.
  */
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
@@ -37,6 +37,18 @@ test("a home that cannot be is told, and not tried for ever", async (t) => {
   const nowhere = await shell("timeout 60 $HIVE init", "/proc/nowhere");
   t.equal(nowhere.code, 3);
   t.match(nowhere.error, /^hive: not found: \/proc\/nowhere\/config \(home.make\)\n/);
+});
+
+test("what is no address of a peer is refused before anything is made for its sake", async (t) => {
+  const home = join(tmpdir(), "hive-manners-nobody");
+  for (const command of ["recover", "device add"]) {
+    for (const peer of ["bob", "192.0.2.7:4001", "/ip4/192.0.2.7/tcp/4001"]) {
+      const refused = await shell(`$HIVE ${command} --peer ${peer} </dev/null`, home);
+      t.equal(refused.code, 2);
+      t.match(refused.error, /^hive: wrong usage: --peer \S+: an address such as \/ip4\//);
+    }
+  }
+  t.notOk(existsSync(home));
 });
 
 test("a passphrase comes by any descriptor, and one that is closed is named", async (t) => {

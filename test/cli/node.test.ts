@@ -51,7 +51,8 @@ test("a peer gets a drive and stays who it is", patience, async (t) => {
   const devices = JSON.parse((await machine.must(t, ["device", "list", "--json"])).out) as DeviceRow[];
   t.equal(devices[0]?.peer, peer);
   t.match((await machine.must(t, ["node"])).error, /mounted is a peer already/);
-  for (const words of [["init"], ["recover", "--peer", "/ip4/127.0.0.1/tcp/9"], ["device", "add"]]) {
+  const address = `/ip4/127.0.0.1/tcp/9/p2p/${peer}`;
+  for (const words of [["init"], ["recover", "--peer", address], ["device", "add"]]) {
     const second = await machine.hive(words);
     t.equal(second.code, 1, words.join(" "));
     t.match(second.error, /hint: this machine has a drive already/);

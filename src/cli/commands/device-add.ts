@@ -11,13 +11,14 @@ import { peerSeedHere, writeKeys } from "../home/keys.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, say, tell } from "../output.ts";
 import type { CommandLine } from "../table/parse.ts";
-import { newPassphrase, recoverySettings } from "./setup.ts";
+import { newPassphrase, peerAddress, recoverySettings } from "./setup.ts";
 
 export async function add(home: Home, line: CommandLine): Promise<ExitCode> {
+  const given = line.text("peer");
+  const peer = given === undefined ? undefined : peerAddress(given, "device");
   makeHome(home);
   const peerSeed = await peerSeedHere(home);
   const passphrase = await newPassphrase(line);
-  const peer = line.text("peer");
   const settings = peer === undefined
     ? readSettings(home.settingsFile)
     : recoverySettings(home, peer);

@@ -87,7 +87,7 @@ export function wordsText(words: readonly string[]): string {
 }
 
 export async function recover(home: Home, line: CommandLine): Promise<ExitCode> {
-  const peer = line.given("peer");
+  const peer = peerAddress(line.given("peer"), "recover");
   makeHome(home);
   const peerSeed = await peerSeedHere(home);
   const secrets = { driveSeed: seedOfWords(await readWords()), peerSeed };
@@ -103,6 +103,13 @@ export async function recover(home: Home, line: CommandLine): Promise<ExitCode> 
   if (standIn !== undefined) say(`not as new as that: ${heldText(standIn)}; it waited for peers`);
   say("all names are here, contents follow as they are read; next: hive mount");
   return exitCodes.ok;
+}
+
+/** With the peer's id at its end, by which whoever answers there is known to be the one. */
+export function peerAddress(text: string, command: string): string {
+  if (/^\/\w+\/.+\/p2p\/\w+$/.test(text)) return text;
+  const why = `--peer ${text}: an address such as /ip4/192.0.2.7/tcp/4001/p2p/12D3... is needed`;
+  throw new HiveError("Usage", command, why);
 }
 
 /** A loopback peer means a local swarm: then nothing else needs to be listened to. */
