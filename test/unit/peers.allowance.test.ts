@@ -13,7 +13,7 @@ import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { Door } from "../../src/peers/answering/door.ts";
-import { Holding, JointHolding } from "../../src/peers/answering/holding.ts";
+import { Holding, JointHolding } from "../../src/peers/connection/holding.ts";
 import { muxer } from "../../src/peers/connection/muxer.ts";
 import { FrameDecoder, encodeFrameStart } from "../../src/peers/wire/frame.ts";
 import { encodeRequest, parseAnswer } from "../../src/peers/wire/message.ts";
@@ -73,10 +73,9 @@ function openHouse(clock: VirtualClock) {
     isFriend: (peer) => peer === peerOf(friend),
     answer: async () => Buffer.alloc(0),
   });
-  const { windowBytesMax, sliceBytes, openings, untakenMax } = limits.peers;
-  const ours = muxer({
-    clock, streamsMax: 8, openings, untakenMax, windowBytesMax, frameBytesMax: sliceBytes,
-  })();
+  const { windowBytesMax, growthBytesMax, sliceBytes, openings, untakenMax } = limits.peers;
+  const windows = { windowBytesMax, growthBytesMax, frameBytesMax: sliceBytes };
+  const ours = muxer({ clock, streamsMax: 8, openings, untakenMax, ...windows })();
   const come = async (number: number, host: string): Promise<Stream> => {
     const [out, into] = multiaddrConnectionPair();
     const from = {

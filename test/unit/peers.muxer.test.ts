@@ -12,14 +12,14 @@ import {
 } from "../../src/peers/connection/mux-frame.ts";
 import { muxer } from "../../src/peers/connection/muxer.ts";
 
-const { windowBytesMax, sliceBytes } = limits.peers;
+const { windowBytesMax, growthBytesMax, sliceBytes } = limits.peers;
 const streamsMax = 8;
 const openings = { perSecond: 10, burst: 40 };
 const untakenMax = 50;
 let shiftMs = 0;
 const clock = { monotonicMs: () => systemClock.monotonicMs() + shiftMs };
 const ours = muxer({
-  clock, streamsMax, openings, untakenMax, windowBytesMax, frameBytesMax: sliceBytes,
+  clock, streamsMax, openings, untakenMax, windowBytesMax, growthBytesMax, frameBytesMax: sliceBytes,
 })();
 const theirs = yamux({ enableKeepAlive: false })() as StreamMuxerFactory;
 
@@ -118,14 +118,16 @@ for (const [name, dialling, listening] of [
 }
 
 /** One end is a muxer of ours that listens, the other says what it likes. */
-function raw(listen = (stream: Stream): void => stream.addEventListener("message", () => {})) {
+function raw(
+  listen = (stream: Stream): void => stream.addEventListener("message", () => {}), muxers = ours,
+) {
   const [out, into] = multiaddrConnectionPair({ capacity: 1_000 });
   const heads: MuxHead[] = [];
   const decoder = new MuxDecoder({ begins: (head) => heads.push(head), brings() {}, ends() {} });
   out.addEventListener("message", ({ data }) => {
     for (const chunk of data instanceof Uint8Array ? [data] : data) decoder.push(chunk);
   });
-  const listener = ours.createStreamMuxer(into);
+  const listener = muxers.createStreamMuxer(into);
   const streams: Stream[] = [];
   listener.addEventListener("stream", ({ detail }) => {
     streams.push(detail);
@@ -144,10 +146,10 @@ function say(out: MultiaddrConnection, frames: readonly Partial<MuxHead>[]): voi
 
 const opening = { flags: muxFlags.open };
 
-test("8 MiB that are read bring few words back, and a window of 2 MiB at last", async (t) => {
-  const { heads, say: tell } = raw();
-  let mayBytes = 256 * KiB;
+/** Sends so much by a first stream, as its window lets it; how much it was granted at once. */
+async function send8MiB({ heads, say: tell }: ReturnType<typeof raw>): Promise<number> {
   tell({ ...opening });
+  let mayBytes = 256 * KiB;
   let told = 0;
   for (let sent = 0; sent < 8 * MiB; sent += 64 * KiB) {
     await until("there is room", () => {
@@ -157,10 +159,50 @@ test("8 MiB that are read bring few words back, and a window of 2 MiB at last", 
     mayBytes -= 64 * KiB;
     tell({ length: 64 * KiB });
   }
+  return Math.max(...heads.map(({ length }) => length));
+}
+
+test("8 MiB that are read bring few words back, and a window of 2 MiB at last", async (t) => {
+  const ends = raw();
+  const { heads } = ends;
+  const widest = await send8MiB(ends);
   t.ok(heads.length <= 12, `${heads.length} words`);
   t.ok(heads.every(({ type, stream }) => type === muxTypes.window && stream === 1));
-  t.ok(Math.max(...heads.map(({ length }) => length)) >= windowBytesMax / 2);
+  t.ok(widest >= windowBytesMax / 2);
   t.equal(heads[0]?.flags, muxFlags.accept);
+});
+
+test("the windows of all grow by so much together, and by none once it is used up", async (t) => {
+  const few = muxer({
+    clock, streamsMax, openings, untakenMax, windowBytesMax, growthBytesMax: MiB, frameBytesMax: sliceBytes,
+  })();
+  const widths: number[] = [];
+  const all = Array.from({ length: 4 }, () => raw(undefined, few));
+  for (const ends of all) widths.push(await send8MiB(ends));
+  t.ok((widths[0] ?? 0) >= 256 * KiB, `${widths}`);
+  t.ok((widths.at(-1) ?? 0) < 256 * KiB, "it stays as it was");
+  for (const { say: tell } of all) tell({ type: muxTypes.window, flags: muxFlags.reset });
+  await until("their ends", () => all.every(({ streams }) => streams[0]?.status === "reset"));
+  t.equal(await send8MiB(raw(undefined, few)), widths[0], "what ended leaves its part to others");
+});
+
+test("a hundred thousand bytes that come one by one are few pieces to whoever takes them", async (t) => {
+  const pieces: number[] = [];
+  const { out, streams, say: tell } = raw((stream) => {
+    stream.addEventListener("message", ({ data }) => pieces.push([...data as Iterable<Uint8Array>].length));
+  });
+  tell({ ...opening });
+  await until("the stream is there", () => streams.length === 1);
+  streams[0]?.pause();
+  const one = Buffer.concat([
+    encodeMuxHead({ type: muxTypes.data, flags: 0, stream: 1, length: 1 }), Buffer.from([7]),
+  ]);
+  const count = 100_000;
+  out.send(Buffer.concat(Array.from({ length: count }, () => one)));
+  await until("all came", () => (streams[0] as Resting).readBufferLength === count);
+  streams[0]?.resume();
+  t.equal(pieces.length, 1);
+  t.ok((pieces[0] ?? count) <= 256 + count / KiB, `${pieces} pieces`);
 });
 
 test("what is no frame, and what nobody may say, ends the connection", async (t) => {

@@ -16,7 +16,7 @@ import { signOffer } from "../../src/crypt/records/records.ts";
 import { rollHost } from "../../src/node/roll-host.ts";
 import { Book } from "../../src/peers/acquaintance/book.ts";
 import { Door } from "../../src/peers/answering/door.ts";
-import { Holding, JointHolding } from "../../src/peers/answering/holding.ts";
+import { Holding, JointHolding } from "../../src/peers/connection/holding.ts";
 import { type Stranger, Strangers } from "../../src/peers/answering/strangers.ts";
 import { Link } from "../../src/peers/asking/link.ts";
 import { Links } from "../../src/peers/asking/links.ts";

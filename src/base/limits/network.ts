@@ -235,6 +235,8 @@ export const networkLimits = {
     roomWaitMs: 5_000,
     /** Of one stream, under way or unread: a peer 100 ms away may send 20 MB/s. */
     windowBytesMax: 2 * MiB,
+    /** Of all streams, beyond the 256 KiB that each has by yamux: 36 are as wide as can be. */
+    growthBytesMax: 64 * MiB,
     connectionsMax: 256,
     /** Links to peers: as many as there are connections, and as many again on their way. */
     linksMax: 512,

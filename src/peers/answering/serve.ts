@@ -14,7 +14,7 @@ import { type Log, describe } from "../../base/log.ts";
 import { type Meter, Pipe } from "../asking/pipe.ts";
 import type { Frame, PayloadRoom } from "../wire/frame.ts";
 import { type Request, encodeAnswer, parseRequest, refusalOf } from "../wire/message.ts";
-import type { JointHolding } from "./holding.ts";
+import type { JointHolding } from "../connection/holding.ts";
 import type { PayloadRooms } from "./payload-rooms.ts";
 
 /** Carries out one request; its result is the answer's payload. */

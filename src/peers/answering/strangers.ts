@@ -10,7 +10,7 @@ import type { Clock } from "../../base/clock.ts";
 import { HiveError } from "../../base/errors.ts";
 import type { PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { Holding, JointHolding } from "./holding.ts";
+import { Holding, JointHolding } from "../connection/holding.ts";
 
 /** Who is at the other end of a connection, be he a partner or even a friend. */
 export interface Stranger {

@@ -12,6 +12,7 @@ import { AbstractStreamMuxer } from "@libp2p/utils";
 import { Bucket, type BucketRate } from "../../base/bucket.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
+import { Holding, JointHolding } from "./holding.ts";
 import { MuxDecoder, type MuxHead, encodeMuxHead, muxFlags, muxTypes } from "./mux-frame.ts";
 import { MuxedStream } from "./muxed-stream.ts";
 
@@ -27,6 +28,8 @@ export interface MuxerOptions extends StreamMuxerOptions {
   /** Words without payload that wait while the other end takes nothing. */
   readonly untakenMax: number;
   readonly windowBytesMax: number;
+  /** What the windows of all connections may have beyond their first 256 KiB. */
+  readonly growthBytesMax: number;
   /** Payload of one frame: what others wait for at most. */
   readonly frameBytesMax: number;
 }
@@ -34,11 +37,18 @@ export interface MuxerOptions extends StreamMuxerOptions {
 const protocol = "/yamux/1.0.0";
 
 export function muxer(options: MuxerOptions): () => StreamMuxerFactory {
-  return () => ({ protocol, createStreamMuxer: (below) => new Muxer(below, options) });
+  const all = new Holding(options.growthBytesMax);
+  return () => ({
+    protocol,
+    createStreamMuxer: (below) => {
+      const growth = new JointHolding([new Holding(options.growthBytesMax), all]);
+      return new Muxer(below, { ...options, growth });
+    },
+  });
 }
 
 class Muxer extends AbstractStreamMuxer<MuxedStream> {
-  readonly #options: MuxerOptions;
+  readonly #options: MuxerOptions & { readonly growth: JointHolding };
   readonly #isDialler: boolean;
   readonly #decoder: MuxDecoder;
   readonly #byNumber = new Map<number, MuxedStream>();
@@ -50,7 +60,7 @@ class Muxer extends AbstractStreamMuxer<MuxedStream> {
   #untaken = 0;
   #nextNumber: number;
 
-  constructor(below: MessageStream, options: MuxerOptions) {
+  constructor(below: MessageStream, options: MuxerOptions & { readonly growth: JointHolding }) {
     super(below, { ...options, protocol, name: "mux" });
     this.#options = options;
     this.#isDialler = below.direction === "outbound";
@@ -154,10 +164,14 @@ class Muxer extends AbstractStreamMuxer<MuxedStream> {
       maxMessageSize: this.#options.frameBytesMax,
       maxReadBufferLength: 2 * this.#options.windowBytesMax,
       windowBytesMax: this.#options.windowBytesMax,
+      growth: this.#options.growth,
       frame: (frame, payload) => this.#frame(number, frame, payload),
     });
     this.#byNumber.set(number, stream);
-    stream.addEventListener("close", () => this.#byNumber.delete(number), { once: true });
+    stream.addEventListener("close", () => {
+      this.#byNumber.delete(number);
+      stream.shrink();
+    }, { once: true });
     return stream;
   }
 

@@ -88,7 +88,8 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
     ...protectorOf(options.networkKey),
     streamMuxers: [muxer({
       clock: needs.clock, streamsMax, openings: peers.openings, untakenMax: peers.untakenMax,
-      windowBytesMax: peers.windowBytesMax, frameBytesMax: peers.sliceBytes,
+      windowBytesMax: peers.windowBytesMax, growthBytesMax: peers.growthBytesMax,
+      frameBytesMax: peers.sliceBytes,
     })],
     peerDiscovery: options.mdns ? [mdns({ serviceTag: "hive.local", interval: mdnsMs })] : [],
     connectionManager: {
