@@ -65,6 +65,29 @@ test("who takes all that he can ends with a share, and leaves one for the next",
   t.end();
 });
 
+test("when many connections are open a friend comes in, and whoever the vault has served", async (t) => {
+  const clock = new VirtualClock();
+  let open = 0;
+  const door = new Door({
+    clock, log: silentLog, meter: { sentBytes: 0, receivedBytes: 0 },
+    connections: () => Array.from({ length: open }, () => fromOf(1, "203.0.113.1")),
+    isFriend: (peer) => peer === peerOf(friend),
+    answer: async () => Buffer.alloc(0),
+  });
+  const enters = (number: number) => door.enters(peerOf(number), "/ip4/198.51.100.7/tcp/9");
+  open = limits.strangers.connectionsMax - 1;
+  t.ok(enters(7));
+  open = limits.strangers.connectionsMax;
+  t.notOk(enters(7), "a stranger does not");
+  t.ok(enters(friend));
+  const stream = await meet(clock, (far) => door.serve(far, fromOf(8, "198.51.100.7")));
+  const { kinds } = kindsOf(stream);
+  stream.send(encodeFrameStart(store, 0));
+  await until(() => kinds.length > 0);
+  t.ok(enters(8), "a partner");
+  t.notOk(enters(7));
+});
+
 /** A node's door, and the ways of others to it. */
 function openHouse(clock: VirtualClock) {
   const meter = { sentBytes: 0, receivedBytes: 0 };
@@ -73,18 +96,8 @@ function openHouse(clock: VirtualClock) {
     isFriend: (peer) => peer === peerOf(friend),
     answer: async () => Buffer.alloc(0),
   });
-  const { windowBytesMax, growthBytesMax, sliceBytes, openings, untakenMax } = limits.peers;
-  const windows = { windowBytesMax, growthBytesMax, frameBytesMax: sliceBytes };
-  const ours = muxer({ clock, streamsMax: 8, openings, untakenMax, ...windows })();
-  const come = async (number: number, host: string): Promise<Stream> => {
-    const [out, into] = multiaddrConnectionPair();
-    const from = {
-      remotePeer: peerOf(number),
-      remoteAddr: `/ip4/${host}/tcp/4001`, status: "open", abort: () => {},
-    } as unknown as Connection;
-    const listener = ours.createStreamMuxer(into);
-    listener.addEventListener("stream", ({ detail }) => door.serve(detail, from));
-    return ours.createStreamMuxer(out).createStream();
+  const come = (number: number, host: string): Promise<Stream> => {
+    return meet(clock, (far) => door.serve(far, fromOf(number, host)));
   };
   /** Brings a whole shard; what is said to it. */
   const call = async (number: number, host: string): Promise<string> => {
@@ -96,6 +109,24 @@ function openHouse(clock: VirtualClock) {
     return kinds[0] as string;
   };
   return { come, call, receivedBytes: () => meter.receivedBytes };
+}
+
+/** A stream of a connection, whose other end is served when it hears of it. */
+function meet(clock: VirtualClock, serve: (far: Stream) => void): Promise<Stream> {
+  const { windowBytesMax, growthBytesMax, sliceBytes, openings, untakenMax } = limits.peers;
+  const windows = { windowBytesMax, growthBytesMax, frameBytesMax: sliceBytes };
+  const ours = muxer({ clock, streamsMax: 8, openings, untakenMax, ...windows })();
+  const [out, into] = multiaddrConnectionPair();
+  const listener = ours.createStreamMuxer(into);
+  listener.addEventListener("stream", ({ detail }) => serve(detail));
+  return Promise.resolve(ours.createStreamMuxer(out).createStream());
+}
+
+function fromOf(number: number, host: string): Connection {
+  const remoteAddr = `/ip4/${host}/tcp/4001`;
+  return {
+    remotePeer: peerOf(number), remoteAddr, direction: "inbound", status: "open", abort: () => {},
+  } as unknown as Connection;
 }
 
 function peerOf(number: number): PeerId {

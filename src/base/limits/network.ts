@@ -156,6 +156,8 @@ export const networkLimits = {
     connectionsPerPeerMax: 4,
     /** Of one /24 or /48: a quarter of all, so that four are needed to shut others out. */
     connectionsPerPrefixMax: 64,
+    /** With so many open only partners and friends come in: a quarter of all is theirs. */
+    connectionsMax: 192,
     /** Handshakes that one prefix may leave half done at once. */
     handshakesPerPrefixMax: 16,
     /** Streams of our protocol that one peer may have open, over all its connections. */
@@ -176,8 +178,8 @@ export const networkLimits = {
     },
     /** What a refusal costs more than an answer: who guesses has fewer guesses. */
     refusalRequests: 4,
-    /** A proof: a shard is read and hashed for it, a millisecond's work. */
-    proofRequests: 4,
+    /** A proof, for which a shard is hashed, or a greeting, with 17 signatures: a millisecond. */
+    workRequests: 4,
     /** So many requests after the first Busy, it is no misunderstanding. */
     floodRequests: 1_000,
     /** What one peer may have us hold at once: two full lanes. */
@@ -238,6 +240,8 @@ export const networkLimits = {
     /** Of all streams, beyond the 256 KiB that each has by yamux: 36 are as wide as can be. */
     growthBytesMax: 64 * MiB,
     connectionsMax: 256,
+    /** Handshakes that are half done, of all: 16 prefixes' worth, a socket each. */
+    pendingMax: 256,
     /** Links to peers: as many as there are connections, and as many again on their way. */
     linksMax: 512,
     /** With fewer, a node dials whom it hears of on its LAN or in the DHT. */

@@ -57,12 +57,18 @@ export class Door {
     return fits;
   }
 
-  /** He has proven his key: false when he is here often enough, or was sent away for a flood. */
+  /**
+   * He has proven his key: false when he is here often enough, or was sent away for a flood, or
+   * when what is left of all connections is for those who are known.
+   */
   enters(peer: PeerId, address: string): boolean {
     this.#pending.delete(address);
     const here = this.#inbound().filter((one) => one.peer === peer).length;
     const stranger = { peer, prefix: prefixOf(address) };
-    return here < limits.strangers.connectionsPerPeerMax && !this.#strangers.isFlooding(stranger);
+    const { connectionsPerPeerMax, connectionsMax } = limits.strangers;
+    const isRoom = this.#strangers.isKnown(stranger)
+      || this.#needs.connections().length < connectionsMax;
+    return isRoom && here < connectionsPerPeerMax && !this.#strangers.isFlooding(stranger);
   }
 
   /** A stream of our own protocol. */
@@ -102,7 +108,8 @@ export class Door {
     stranger: Stranger, connection: Connection, request: Request, payload: Uint8Array,
   ): Promise<Uint8Array> {
     try {
-      const requests = request.op === "prove" ? limits.strangers.proofRequests : 1;
+      const isWork = request.op === "prove" || request.op === "hello";
+      const requests = isWork ? limits.strangers.workRequests : 1;
       this.#strangers.admit(stranger, { requests, bytes: payload.length });
       const answer = await this.#needs.answer(stranger, request, payload);
       if (isProofOfTrust(request)) this.#strangers.welcome(stranger);

@@ -150,6 +150,11 @@ export class Strangers {
     account.partnerUntilMs = this.#clock.monotonicMs() + limits.strangers.partnerMs;
   }
 
+  /** A partner or a friend. */
+  isKnown(stranger: Stranger): boolean {
+    return this.#roleOf(stranger) === "partner" || this.#isFriend(stranger.peer);
+  }
+
   isFlooding(stranger: Stranger): boolean {
     const nowMs = this.#clock.monotonicMs();
     return this.#accountsOf(stranger).some((account) => account.isFlooding(nowMs));

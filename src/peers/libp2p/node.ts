@@ -99,7 +99,7 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
       addressDialTimeout: peers.dialTimeoutMs,
       inboundUpgradeTimeout: peers.dialTimeoutMs,
       inboundConnectionThreshold: peers.connectsPerSecondMax,
-      maxIncomingPendingConnections: peers.connectsPerSecondMax,
+      maxIncomingPendingConnections: peers.pendingMax,
       // Who is tried again and when is the address book's to say.
       reconnectRetries: 0,
     },
