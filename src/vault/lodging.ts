@@ -74,9 +74,12 @@ export async function weightsOf(
 }
 
 /** Of a walk through them: the segment behind which it goes on. */
-export type Reached = Pick<SegmentRecord, "owner" | "segment">;
+export type Reached = Pick<SegmentRecord, "owner" | "group" | "segment">;
 
-/** Whoever has the seat by the manifest itself is told of by the owner, and released by it. */
+/**
+ * Whoever has the seat by the manifest itself is told of by the owner, and released by it. Of other
+ * groups nothing is read: an owner may have a million segments here, and this is done at each step.
+ */
 export async function* passedOn(
   parts: Parts,
   { owners, self, after }: {
@@ -87,15 +90,30 @@ export async function* passedOn(
   const first = after === undefined ? 0 : Math.max(0, owners.indexOf(after.owner));
   for (const owner of owners.slice(first)) {
     const standings = await parts.groups.standings(owner);
-    const moved = new Map(standings.filter((standing) => hasMoved(standing, self))
-      .map((standing) => [standing.manifest.group, standing]));
-    if (moved.size === 0) continue;
-    const from = owner === after?.owner ? after.segment : undefined;
-    for await (const { group, bytes } of parts.books.records(owner, from)) {
-      const standing = moved.get(group);
-      if (standing === undefined) continue;
-      yield* ofAnother(parts, standing, { record: parseSegmentRecord(bytes), self });
+    const last = owner === after?.owner ? after : undefined;
+    const moved = standings.filter((standing) => {
+      return hasMoved(standing, self) && standing.manifest.group >= (last?.group ?? "");
+    });
+    for (const standing of moved.sort(byGroup)) {
+      const from = standing.manifest.group === last?.group ? last.segment : undefined;
+      yield* passedOnIn(parts, standing, { self, from });
     }
+  }
+}
+
+function byGroup({ manifest: one }: Standing, { manifest: other }: Standing): number {
+  return one.group < other.group ? -1 : 1;
+}
+
+async function* passedOnIn(
+  parts: Parts, standing: Standing,
+  { self, from }: { readonly self: PeerId; readonly from: SegmentId | undefined },
+): AsyncGenerator<PassedOn> {
+  const { owner, group } = standing.manifest;
+  for await (const segment of parts.books.segmentsOf(owner, group, from)) {
+    const kept = await parts.books.record(owner, segment);
+    if (kept === undefined) continue;
+    yield* ofAnother(parts, standing, { record: parseSegmentRecord(kept.bytes), self });
   }
 }
 

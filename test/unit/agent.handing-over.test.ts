@@ -1,6 +1,7 @@
 /** A node that leaves hands over all that can be, whoever of the new holders is silent or lies. */
 import { test } from "tap";
 import { GivingUp } from "../../src/agent/leaving/giving-up.ts";
+import { vaultKeys } from "../../src/base/book-keys.ts";
 import { parseGroupId, parseShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -34,6 +35,15 @@ const proving: Standing = {
   log: [],
 };
 
+class WatchedBooks extends MemoryBooks {
+  readonly listed: string[] = [];
+
+  override list(...[prefix, options]: Parameters<MemoryBooks["list"]>): ReturnType<MemoryBooks["list"]> {
+    this.listed.push(prefix);
+    return super.list(prefix, options);
+  }
+}
+
 function recordIn({ manifest }: Standing, createdAtMs: number): SegmentRecord {
   const roots = Array.from({ length: 6 }, () => parseShardId(random.bytes(32).toString("hex")));
   const told = { group: manifest.group, k: 2, n: 6, shardBytes, rotation: 4, createdAtMs };
@@ -50,7 +60,8 @@ function passedTo(standing: Standing, newcomer: PeerKeys): Standing {
 }
 
 test("shards whose new holder is silent do not stand before those that are proven", async (t) => {
-  await using house = await openHouse(leaver, { books: new MemoryBooks() });
+  const books = new WatchedBooks();
+  await using house = await openHouse(leaver, { books });
   const { vault } = house;
   const { handoversPerStep } = limits.leave;
   const stuck = Array.from({ length: handoversPerStep }, (_, at) => recordIn(silent, at));
@@ -80,7 +91,9 @@ test("shards whose new holder is silent do not stand before those that are prove
   const givingUp = new GivingUp({ ...needs, clock: new ShiftedClock() });
   const { signal } = new AbortController();
   const gone: number[] = [];
+  books.listed.length = 0;
   for (let step = 0; step < 4; step++) gone.push(await givingUp.handOver(signal));
+  t.notOk(books.listed.some((prefix) => prefix.startsWith(vaultKeys.record)), "no group but those is read");
   t.equal(gone.reduce((sum, count) => sum + count), 1);
   t.equal(vault.usage().shards, stuck.length, "what nobody proves stays");
 });
