@@ -1,6 +1,6 @@
 /** The agent's decisions without a network: what is due, what to repair first, when to run. */
 import { test } from "tap";
-import { dueSegments } from "../../src/agent/audits/audit.ts";
+import { dueSegments, forgetGone } from "../../src/agent/audits/audit.ts";
 import { startLoop } from "../../src/agent/loop.ts";
 import { firstSegments, planRepair } from "../../src/agent/mending/plan.ts";
 import { systemClock } from "../../src/base/clock.ts";
@@ -196,10 +196,20 @@ test("a new epoch moves just the shards of the seat that changed", (t) => {
 
 test("those proven longest ago are due first, and not before their time", (t) => {
   const segments = [5, 1, 9, 3, 7, 2].map((at) => stateOf({ name: `${at}`, provenAtMs: at }));
-  const asked = new Map([[segments[1]?.segment ?? "", 8]]);
+  const asked = new Map([[segments[1]!.segment, 8]]);
   const due = dueSegments(segments, asked, { nowMs: 10, intervalMs: 3 });
   t.strictSame(due.map(({ provenAtMs }) => provenAtMs), [2, 3, 5, 7]);
   t.equal(due.length, limits.agent.segmentsPerAudit);
+  t.end();
+});
+
+test("when segments were asked for is known of those that are there, and of no others", (t) => {
+  const segments = [1, 2, 3].map((at) => stateOf({ name: `${at}` }));
+  const asked = new Map(segments.map(({ segment }, at) => [segment, at]));
+  forgetGone(asked, segments);
+  t.equal(asked.size, 3);
+  forgetGone(asked, segments.slice(1));
+  t.strictSame([...asked.keys()], segments.slice(1).map(({ segment }) => segment));
   t.end();
 });
 

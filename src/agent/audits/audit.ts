@@ -6,7 +6,7 @@
  * proven wrong or gone counts as held no more.
  */
 import type { Clock } from "../../base/clock.ts";
-import type { PeerId } from "../../base/ids.ts";
+import type { PeerId, SegmentId } from "../../base/ids.ts";
 import type { ServiceTally } from "../../base/ledger.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
@@ -48,7 +48,7 @@ export class Audit implements Step {
   readonly #needs: AuditNeeds;
   readonly #intervalMs: number;
   /** When each segment was last asked for, whatever came of it. */
-  readonly #asked = new Map<string, number>();
+  readonly #asked = new Map<SegmentId, number>();
 
   constructor(needs: AuditNeeds, options: { readonly intervalMs: number }) {
     this.#needs = needs;
@@ -73,11 +73,21 @@ export class Audit implements Step {
       const asked = { leaves, signal, isAsked: isAsked(state) };
       await auditSegment(this.#needs, state.segment, asked);
     }
+    forgetGone(this.#asked, segments);
     const sample = samples.next();
     if (sample !== undefined) await auditSample(this.#needs, sample, signal);
     await conduct.save();
     return due.length > 0 || sample !== undefined ? "busy" : "idle";
   }
+}
+
+/** Of segments that are no more: a drive that is written anew has millions of them in its life. */
+export function forgetGone(
+  asked: Map<SegmentId, number>, segments: readonly Pick<SegmentState, "segment">[],
+): void {
+  if (asked.size <= segments.length) return;
+  const there = new Set(segments.map(({ segment }) => segment));
+  for (const segment of asked.keys()) if (!there.has(segment)) asked.delete(segment);
 }
 
 /** Those that the policy lets this machine ask about. */
@@ -89,7 +99,7 @@ export function auditable(health: Health): readonly SegmentState[] {
 
 /** The few that were proven longest ago, if that is long enough. Pure. */
 export function dueSegments(
-  segments: readonly SegmentState[], asked: ReadonlyMap<string, number>,
+  segments: readonly SegmentState[], asked: ReadonlyMap<SegmentId, number>,
   { nowMs, intervalMs }: { readonly nowMs: number; readonly intervalMs: number },
 ): readonly SegmentState[] {
   const beforeMs = nowMs - intervalMs;

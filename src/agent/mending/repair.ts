@@ -11,6 +11,7 @@ import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import { inSlices } from "../../base/slices.ts";
+import { Rests } from "../../base/rests.ts";
 import type { Step } from "../../base/step.ts";
 import type { Health } from "../../transfer/health.ts";
 import type { Conduct } from "../conduct/conduct.ts";
@@ -35,15 +36,14 @@ export class Repair implements Step {
    * Members that could not be given a shard, and segments that could not be read: neither must cost
    * k reads at every step, nor stand in the way of the others.
    */
-  readonly #resting = new Map<
-    PeerId | SegmentId, { readonly untilMs: number; readonly pauseMs: number }
-  >();
+  readonly #resting: Rests<PeerId | SegmentId>;
   #stranded = 0;
   #left = { shards: 0, segments: 0 };
   #online: ReadonlySet<PeerId> = new Set();
 
   constructor(needs: RepairNeeds) {
     this.#needs = needs;
+    this.#resting = new Rests(needs.clock, limits.agent);
   }
 
   /** What is to be brought where it belongs, as of the last step; what may wait is not in it. */
@@ -117,32 +117,20 @@ export class Repair implements Step {
     const { segment } = first;
     const taken = await this.#tryMend(segment, ready, signal);
     if (taken === "unreadable") {
-      this.#rest(segment);
+      this.#resting.begin(segment);
       return 0;
     }
-    this.#resting.delete(segment);
+    this.#resting.end(segment);
     for (const { member, index } of ready) {
-      if (taken.has(index)) this.#resting.delete(member);
-      else this.#rest(member);
+      if (taken.has(index)) this.#resting.end(member);
+      else this.#resting.begin(member);
     }
     return taken.size;
   }
 
   /** Put off: its member or its segment rests. */
   #isPutOff({ member, segment }: Mend): boolean {
-    return this.#isResting(member) || this.#isResting(segment);
-  }
-
-  #isResting(who: PeerId | SegmentId): boolean {
-    const restMs = (this.#resting.get(who)?.untilMs ?? 0) - this.#needs.clock.now();
-    // Longer than any rest: the clock was set back.
-    return restMs > 0 && restMs <= limits.agent.restMsMax;
-  }
-
-  #rest(who: PeerId | SegmentId): void {
-    const { restMsMin, restMsMax } = limits.agent;
-    const pauseMs = Math.min((this.#resting.get(who)?.pauseMs ?? restMsMin / 2) * 2, restMsMax);
-    this.#resting.set(who, { pauseMs, untilMs: this.#needs.clock.now() + pauseMs });
+    return this.#resting.has(member) || this.#resting.has(segment);
   }
 
   async #tryMend(

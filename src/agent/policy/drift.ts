@@ -13,6 +13,7 @@ import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
 import type { Manifest } from "../../base/records.ts";
+import { Rests } from "../../base/rests.ts";
 import type { Step } from "../../base/step.ts";
 import type { Notices } from "../../guard/notices.ts";
 import { type SegmentState, memberOf } from "../../transfer/books.ts";
@@ -91,10 +92,11 @@ export class DriftStep implements Step {
   /** Groups that break their policy, and that nobody can mend. */
   readonly #stuck = new Set<GroupId>();
   /** Segments that could not be moved rest: each try costs k reads. */
-  readonly #resting = new Map<SegmentId, number>();
+  readonly #resting: Rests<SegmentId>;
 
   constructor(needs: DriftNeeds) {
     this.#needs = needs;
+    this.#resting = new Rests(needs.clock, limits.agent);
   }
 
   /** Groups that lie against their policy because too few peers satisfy it. */
@@ -176,7 +178,7 @@ export class DriftStep implements Step {
     { manifest: { group }, name }: GroupDrift, segments: readonly SegmentState[],
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { log, clock } = this.#needs;
+    const { log } = this.#needs;
     const target = await this.#destination(name);
     if (target === undefined || target.group === group) {
       if (!this.#stuck.has(group)) log.warn("agent.policy.stuck", { group, policy: name });
@@ -184,12 +186,12 @@ export class DriftStep implements Step {
       return false;
     }
     this.#stuck.delete(group);
-    const ready = segments.filter(({ segment }) => this.#isReady(segment));
+    const ready = segments.filter(({ segment }) => !this.#resting.has(segment));
     let moved = 0;
     for (const { segment } of ready.slice(0, limits.agent.movesPerStep)) {
       signal.throwIfAborted();
       if (await this.#move(segment, target, signal)) moved++;
-      else this.#resting.set(segment, clock.now() + limits.agent.restMsMin);
+      else this.#resting.begin(segment);
     }
     if (moved > 0) log.info("agent.policy.moved", { group, policy: name, segments: moved });
     return moved > 0;
@@ -208,7 +210,7 @@ export class DriftStep implements Step {
   async #move(segment: SegmentId, target: Manifest, signal: AbortSignal): Promise<boolean> {
     try {
       const moved = await this.#needs.health.moveSegment(segment, target, signal);
-      if (moved) this.#resting.delete(segment);
+      if (moved) this.#resting.end(segment);
       return moved;
     } catch (error) {
       signal.throwIfAborted();
@@ -216,12 +218,6 @@ export class DriftStep implements Step {
       this.#needs.log.debug("agent.policy.unmoved", { segment, why: describe(error) });
       return false;
     }
-  }
-
-  #isReady(segment: SegmentId): boolean {
-    const restMs = (this.#resting.get(segment) ?? 0) - this.#needs.clock.now();
-    // Longer than any rest: the clock was set back.
-    return restMs <= 0 || restMs > limits.agent.restMsMin;
   }
 
   /**

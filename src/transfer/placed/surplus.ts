@@ -17,6 +17,7 @@ import { isOnline } from "../../base/known-peers.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { PeerNetwork } from "../../base/network.ts";
+import { Rests } from "../../base/rests.ts";
 import type { DriveKeys } from "../../crypt/drive/drive.ts";
 import { signRelease } from "../../crypt/records/records.ts";
 import { type SegmentBooks, memberOf } from "../books.ts";
@@ -56,13 +57,14 @@ export class Surplus {
   readonly #needs: SurplusNeeds;
   readonly #counts = new Map<PeerId, number>();
   /** Who could not be told, and until when it is left alone. */
-  readonly #resting = new Map<PeerId, { readonly untilMs: number; readonly pauseMs: number }>();
+  readonly #resting: Rests<PeerId>;
 
   /** How far the list of a peer was gone through. */
   readonly #reached = new Map<PeerId, string>();
 
   constructor(needs: SurplusNeeds) {
     this.#needs = needs;
+    this.#resting = new Rests(needs.clock, limits.agent);
   }
 
   async open(): Promise<void> {
@@ -106,13 +108,13 @@ export class Surplus {
         dropped++;
       }
       // What could not be dropped yet is not asked for at every step.
-      if (dropped === 0) this.#rest(peer);
-      else this.#resting.delete(peer);
+      if (dropped === 0) this.#resting.begin(peer);
+      else this.#resting.end(peer);
     } catch (error) {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
       this.#needs.log.debug("transfer.surplus.kept", { peer, why: describe(error) });
-      this.#rest(peer);
+      this.#resting.begin(peer);
     }
     return dropped;
   }
@@ -177,16 +179,7 @@ export class Surplus {
   }
 
   #isDue(peer: PeerId): boolean {
-    const restMs = (this.#resting.get(peer)?.untilMs ?? 0) - this.#nowMs;
-    // Longer than any rest: the clock was set back.
-    const isResting = restMs > 0 && restMs <= limits.agent.restMsMax;
-    return (this.#counts.get(peer) ?? 0) > 0 && !isResting;
-  }
-
-  #rest(peer: PeerId): void {
-    const { restMsMin, restMsMax } = limits.agent;
-    const pauseMs = Math.min((this.#resting.get(peer)?.pauseMs ?? restMsMin / 2) * 2, restMsMax);
-    this.#resting.set(peer, { pauseMs, untilMs: this.#nowMs + pauseMs });
+    return (this.#counts.get(peer) ?? 0) > 0 && !this.#resting.has(peer);
   }
 
   #count(peer: PeerId, more: 1 | -1): void {
