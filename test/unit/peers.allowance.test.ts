@@ -88,6 +88,22 @@ test("when many connections are open a friend comes in, and whoever the vault ha
   t.notOk(enters(7));
 });
 
+test("who knocks is not compared with each who is here anew", (t) => {
+  let read = 0;
+  const open = Array.from({ length: 100 }, (_, number) => {
+    const from = fromOf(number, `203.0.${number}.1`);
+    return { ...from, remoteAddr: { toString: () => (read++, String(from.remoteAddr)) } };
+  });
+  const door = new Door({
+    clock: new VirtualClock(), log: silentLog, meter: { sentBytes: 0, receivedBytes: 0 },
+    connections: () => open as unknown as readonly Connection[],
+    isFriend: () => false, answer: async () => Buffer.alloc(0),
+  });
+  for (let at = 0; at < 200; at++) t.ok(door.knocks(`/ip4/198.51.${at}.1/tcp/9`));
+  t.ok(read <= open.length, `${read} addresses were read`);
+  t.end();
+});
+
 /** A node's door, and the ways of others to it. */
 function openHouse(clock: VirtualClock) {
   const meter = { sentBytes: 0, receivedBytes: 0 };

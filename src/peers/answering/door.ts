@@ -31,8 +31,10 @@ export interface DoorNeeds {
 export class Door {
   readonly #needs: DoorNeeds;
   readonly #strangers: Strangers;
-  /** Addresses, with their ports, whose handshake is under way, and since when. */
-  readonly #pending = new Map<string, number>();
+  /** By addresses, with their ports: whose handshake is under way, and since when. */
+  readonly #pending = new Map<string, { readonly prefix: string; readonly sinceMs: number }>();
+  /** Whoever knocks is compared with all who are here. */
+  readonly #strangersOf = new WeakMap<Connection, Stranger>();
   readonly #rooms: PayloadRooms;
 
   constructor(needs: DoorNeeds) {
@@ -46,14 +48,16 @@ export class Door {
     const prefix = prefixOf(address);
     if (prefix === undefined) return true;
     const nowMs = this.#needs.clock.monotonicMs();
-    for (const [one, sinceMs] of this.#pending) {
-      if (nowMs - sinceMs > 2 * limits.peers.dialTimeoutMs) this.#pending.delete(one);
+    for (const [one, { sinceMs }] of this.#pending) {
+      // They stand in the order in which they came.
+      if (nowMs - sinceMs <= 2 * limits.peers.dialTimeoutMs) break;
+      this.#pending.delete(one);
     }
-    const waiting = [...this.#pending.keys()].filter((one) => prefixOf(one) === prefix).length;
-    const inside = this.#inbound().filter(({ from }) => prefixOf(from) === prefix).length;
+    const waiting = [...this.#pending.values()].filter((one) => one.prefix === prefix).length;
+    const inside = this.#inbound().filter((one) => one.prefix === prefix).length;
     const { connectionsPerPrefixMax, handshakesPerPrefixMax } = limits.strangers;
     const fits = waiting < handshakesPerPrefixMax && waiting + inside < connectionsPerPrefixMax;
-    if (fits) this.#pending.set(address, nowMs);
+    if (fits) this.#pending.set(address, { prefix, sinceMs: nowMs });
     return fits;
   }
 
@@ -133,10 +137,12 @@ export class Door {
     connection.abort(new HiveError("Busy", "peers.door", "a flood"));
   }
 
-  #inbound(): readonly { readonly peer: string; readonly from: string }[] {
+  #inbound(): readonly Stranger[] {
     const inbound = this.#needs.connections().filter((one) => one.direction === "inbound");
     return inbound.map((one) => {
-      return { peer: one.remotePeer.toString(), from: one.remoteAddr.toString() };
+      const stranger = this.#strangersOf.get(one) ?? strangerOf(one);
+      this.#strangersOf.set(one, stranger);
+      return stranger;
     });
   }
 }
