@@ -26,7 +26,7 @@ export interface ServeNeeds {
   readonly stream: Stream;
   readonly meter: Meter;
   /** The allowance, of which the stream has its own part, and shares the rest with others. */
-  readonly holding: JointHolding;
+  readonly holding: () => JointHolding;
   /** For payloads: a handler holds none of them longer than its work lasts. */
   readonly rooms: PayloadRooms;
   readonly handler: Handler;
@@ -42,7 +42,12 @@ export function serve(needs: ServeNeeds): Serving {
 interface Coming {
   readonly id: number;
   readonly request: Request;
-  /** Taken from the allowance; 0 for one that is told Busy. */
+  /** Taken from the allowance; undefined for one that takes nothing back, or is told Busy. */
+  readonly held: Held | undefined;
+}
+
+interface Held {
+  readonly holding: JointHolding;
   readonly bytes: number;
 }
 
@@ -73,7 +78,7 @@ class Serving {
   #end(reason: HiveError): void {
     this.#patience?.[Symbol.dispose]();
     for (const cancel of this.#running.values()) cancel();
-    if (this.#coming !== undefined) this.#give(this.#coming);
+    this.#give(this.#coming?.held);
     this.#coming = undefined;
     if (reason.kind === "Unavailable") return;
     this.#needs.log.warn("peer.stream", { fault: describe(reason) });
@@ -86,18 +91,18 @@ class Serving {
     if (this.#running.has(id)) throw new HiveError("Corrupt", "peers.serve", `id ${id} twice`);
     const isCancel = request.op === "cancel";
     const bytes = head.length + payloadBytes + answerBytesMax(request);
-    const fits = isCancel || this.#hold(bytes);
-    if (!fits && !this.#isLate) return this.#wait();
+    const held = isCancel ? undefined : this.#hold(bytes);
+    if (held === undefined && !isCancel && !this.#isLate) return this.#wait();
     this.#patience?.[Symbol.dispose]();
     this.#patience = undefined;
     this.#isLate = false;
-    this.#coming = { id, request, bytes: fits && !isCancel ? bytes : 0 };
-    if (this.#coming.bytes === 0) return "nowhere";
+    this.#coming = { id, request, held };
+    if (held === undefined) return "nowhere";
     return this.#needs.rooms.take(payloadBytes) ?? "own";
   }
 
   #wait(): "later" {
-    this.#needs.holding.onRoom(this.#wake);
+    this.#needs.holding().onRoom(this.#wake);
     this.#patience ??= this.#needs.clock.after(limits.peers.roomWaitMs, () => {
       this.#isLate = true;
       this.#wake();
@@ -109,15 +114,15 @@ class Serving {
     const coming = this.#coming;
     assert(coming !== undefined, "a payload has its head");
     this.#coming = undefined;
-    const { id, request, bytes } = coming;
+    const { id, request, held } = coming;
     if (request.op === "cancel") return this.#callOff(request.target);
     this.#callableOff++;
-    if (bytes === 0) return void this.#refuse(id, new HiveError("Busy", "peers.serve", "no room"));
+    if (held === undefined) return void this.#refuse(id, busy());
     const work = this.#needs.handler(request, payload);
     // Cancelled or not, the work holds its bytes until it is done.
     void Promise.allSettled([work, this.#answer(id, work)]).then(() => {
       this.#needs.rooms.give(payload);
-      this.#give(coming);
+      this.#give(held);
     });
   }
 
@@ -154,17 +159,23 @@ class Serving {
     }
   }
 
-  #hold(bytes: number): boolean {
-    const isRoom = this.#taken < limits.peers.laneRequestsMax && this.#needs.holding.take(bytes);
-    if (isRoom) this.#taken++;
-    return isRoom;
+  #hold(bytes: number): Held | undefined {
+    const holding = this.#needs.holding();
+    const isRoom = this.#taken < limits.peers.laneRequestsMax && holding.take(bytes);
+    if (!isRoom) return undefined;
+    this.#taken++;
+    return { holding, bytes };
   }
 
-  #give({ bytes }: Coming): void {
-    if (bytes === 0) return;
+  #give(held: Held | undefined): void {
+    if (held === undefined) return;
     this.#taken--;
-    this.#needs.holding.give(bytes);
+    held.holding.give(held.bytes);
   }
+}
+
+function busy(): HiveError {
+  return new HiveError("Busy", "peers.serve", "no room");
 }
 
 /** What an answer may weigh, before it is there. */

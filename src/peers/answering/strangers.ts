@@ -97,8 +97,9 @@ export class Strangers {
   readonly #isFriend: StrangersNeeds["isFriend"];
   readonly #peers = new Map<PeerId, Account>();
   readonly #prefixes = new Map<string, Account>();
-  /** Of all who are no friends, and of everybody. */
-  readonly #crowd = new Holding(limits.peers.heldBytesMax);
+  /** Of all who are no partners, of all who are no friends, and of everybody. */
+  readonly #newcomers = new Holding(limits.peers.heldBytesMax / 2);
+  readonly #crowd = new Holding(limits.peers.heldBytesMax / 2);
   readonly #all = new Holding(limits.peers.heldBytesMax);
 
   constructor({ clock, isFriend }: StrangersNeeds) {
@@ -106,12 +107,20 @@ export class Strangers {
     this.#isFriend = isFriend;
   }
 
-  /** Memory for one stream's requests and answers: half of all is beyond the reach of a crowd. */
-  holding(stranger: Stranger): JointHolding {
+  /**
+   * Memory for one stream's requests and answers, as its peer stands with us when it is asked for:
+   * a half of all is beyond the reach of a crowd, and of its half a half is for partners.
+   */
+  holding(stranger: Stranger): () => JointHolding {
     const own = new Holding(limits.peers.laneHeldBytesMax);
+    return () => new JointHolding([own, ...this.#circlesOf(stranger), this.#all]);
+  }
+
+  #circlesOf(stranger: Stranger): readonly Holding[] {
     const his = this.#accountsOf(stranger).map(({ holding }) => holding);
-    const shared = this.#isFriend(stranger.peer) ? his.slice(0, 1) : [...his, this.#crowd];
-    return new JointHolding([own, ...shared, this.#all]);
+    if (this.#isFriend(stranger.peer)) return his.slice(0, 1);
+    const isPartner = this.#roleOf(stranger) === "partner";
+    return isPartner ? [...his, this.#crowd] : [...his, this.#newcomers, this.#crowd];
   }
 
   /** A stream of his begins; false when he has too many. Each that begins must end. */

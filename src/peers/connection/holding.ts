@@ -1,7 +1,7 @@
 /**
  * How many bytes of others' this node holds at once, be they requests and answers or what is under
  * way in streams: never over a limit, and shared. The hands of a request lie in each other: of its
- * stream, its peer, that one's part of the internet, the crowd, everybody. Of each no more is taken
+ * stream, its peer, that one's part of the internet, its kind, everybody. Of each no more is taken
  * than the next wider one has left: so of many who take all that they can each ends with one share,
  * and there is one more for who comes.
  */
