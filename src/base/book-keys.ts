@@ -101,6 +101,8 @@ export const peopleKeys = {
 /** `books/sharing`: of people, of what they give and are given. */
 export const sharingKeys = {
   contact: "c/",
+  /** There: what older versions wrote without a seal has one. */
+  sealedTies: "s/ties",
   group: "m/",
   given: "g/",
   /** The state of a given folder that was told last. */

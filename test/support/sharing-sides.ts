@@ -24,7 +24,7 @@ import { noRoster } from "../../src/sharing/records/roster.ts";
 import { OwnInboxes } from "../../src/sharing/taken/own-inboxes.ts";
 import { Taken } from "../../src/sharing/taken/taken.ts";
 import { Wards } from "../../src/sharing/taken/wards.ts";
-import { TieSeals, unprovenSeals } from "../../src/sharing/ties/tie-seals.ts";
+import { TieSeals } from "../../src/sharing/ties/tie-seals.ts";
 import { Tied } from "../../src/sharing/ties/tied.ts";
 import { deviceFor } from "../../src/tree/state/devices.ts";
 import { openTree } from "../../src/tree/tree.ts";
@@ -202,7 +202,8 @@ export async function openReader({ keys }: Person, vault: Vault, world: World) {
     const root = { ties: none };
     const self = world.stranger.peer;
     const tied = new Tied({
-      ...parts, self, seals: unprovenSeals, roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
+      ...parts, self, seals: new TieSeals(Buffer.alloc(32, 5)),
+      roots: { tied: async (bytes) => void (root.ties = Buffer.from(bytes)) },
     });
     const ours = { ...parts, tied, self };
     const own = new OwnInboxes({ ...ours, keepersOf: () => [] });

@@ -298,11 +298,13 @@ test("what came by a link it follows by itself, without a mandate", async (t) =>
   const tie = { name: parseName("linked"), writer: undefined };
   const linked = maker.grant(nobody);
   const hers = new ShareMaker(random).grant(personKeysOf(random.bytes(32)));
+  const seals = new TieSeals(random.bytes(32));
+  const sealed = (key: string, value: Buffer) => [key, seals.seal(key, tieAfter(undefined, value))] as const;
   const ties = new Map([
-    [takenKey(linked), tieAfter(undefined, encodeTakenTie({ ...tie, grant: linked, seed: linkSeed }))],
-    [takenKey(hers), tieAfter(undefined, encodeTakenTie({
+    sealed(takenKey(linked), encodeTakenTie({ ...tie, grant: linked, seed: linkSeed })),
+    sealed(takenKey(hers), encodeTakenTie({
       ...tie, name: parseName("of a person"), grant: hers, seed: undefined,
-    }))],
+    })),
   ]);
   const lap = await openLap(clock);
   await using _node = lap.node;

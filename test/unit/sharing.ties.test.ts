@@ -25,7 +25,7 @@ import { encodePerson } from "../../src/sharing/records/person-text.ts";
 import { encodeInboxTie, encodeTakenTie, inboxesIn, takenIn } from "../../src/sharing/taken/taken-ties.ts";
 import { Taken } from "../../src/sharing/taken/taken.ts";
 import { apart } from "../../src/sharing/ties/names-apart.ts";
-import { unprovenSeals } from "../../src/sharing/ties/tie-seals.ts";
+import { TieSeals } from "../../src/sharing/ties/tie-seals.ts";
 import { Tied } from "../../src/sharing/ties/tied.ts";
 import { faultOf } from "../support/faults.ts";
 import { ShareMaker } from "../support/share-maker.ts";
@@ -53,6 +53,8 @@ const network = {
   },
 } as unknown as PeerNetwork & ShareNetwork;
 
+const seals = new TieSeals(Buffer.alloc(32, 7));
+
 /** A device of one drive, whose tree keeps what it is told. */
 class Device {
   readonly self: PeerId;
@@ -79,9 +81,10 @@ class Device {
   async open(): Promise<void> {
     const roots = { tied: async (bytes: Uint8Array) => void (this.kept = Buffer.from(bytes)) };
     const needs = { books: this.books, clock, log: silentLog, random };
-    this.tied = new Tied({ ...needs, roots, self: this.self, seals: unprovenSeals });
+    this.tied = new Tied({ ...needs, roots, self: this.self, seals });
     const ours = { ...needs, tied: this.tied, self: this.self };
-    this.contacts = new Contacts({ ...ours, askKey: async () => ben.sealPublic });
+    const own = personIdOf(person);
+    this.contacts = new Contacts({ ...ours, own, askKey: async () => ben.sealPublic });
     this.taken = new Taken({
       ...ours, person, network, isGone: () => false, coder: openCoder(), mayReadAhead: () => false, deviceName: "d",
       read: async () => Buffer.alloc(0), offers: () => [], certifier: () => () => [],
@@ -227,6 +230,52 @@ test("what an older version kept of one machine alone becomes the drive's", asyn
   t.strictSame(old.contacts.all(), []);
 });
 
+test("a device without the words makes nobody of somebody else", async (t) => {
+  const [desk, lap] = [await Device.begin("desk"), await Device.begin("lap")];
+  await desk.contacts.add("Ben", textOf(ben));
+  await desk.tell(lap);
+  const known = parseTies(desk.kept);
+  const [key, tie] = [`c/${personIdOf(ben)}`, known.get(`c/${personIdOf(ben)}`)];
+  const hers = Buffer.concat([Buffer.from([3]), Buffer.from("Ben"), eve.sealPublic]);
+  const stamp = (tie?.stamp ?? 0) + 1;
+  for (const value of [hers, Buffer.concat([hers, (tie?.value as Buffer).subarray(-16)])]) {
+    const forged = new Map(known).set(key, { stamp, value }).set(`c/${personIdOf(eve)}`, { stamp, value });
+    await lap.tied.hear(encodeTies(forged), { isOurs: false });
+    t.strictSame(lap.contacts.all(), [], "he is not there, and she is not he");
+  }
+  t.strictSame(desk.contacts.all().map(({ sealPublic }) => sealPublic), [ben.sealPublic]);
+});
+
+test("nor a folder of its own out of one that somebody shares", async (t) => {
+  const [desk, lap] = [await Device.begin("desk"), await Device.begin("lap")];
+  const [maker, mallory] = [new ShareMaker(random), new ShareMaker(random)];
+  await desk.taken.accept({ grant: maker.grant(person) }, "work");
+  await desk.tell(lap);
+  t.strictSame(lap.names(), ["work"]);
+  const forged = new Map(parseTies(desk.kept));
+  const [own] = [...forged.keys()].filter((key) => key.startsWith("t/"));
+  forged.set(own as string, tieAfter(forged.get(own as string), undefined));
+  const grant = mallory.writeGrant(person, 1);
+  const value = encodeTakenTie({ name: nameFromText("work"), grant, seed: undefined, writer: lap.self });
+  forged.set(`t/${grant.owner}/${grant.share}`, tieAfter(undefined, value));
+  await lap.tied.hear(encodeTies(forged), { isOurs: false });
+  t.strictSame(lap.names(), [], "what is gone can be seen to be gone");
+});
+
+test("contacts that an older version wrote get their seals on the machine that knew them", async (t) => {
+  const old = new Device("older");
+  const value = Buffer.concat([Buffer.from([3]), Buffer.from("Ben"), ben.sealPublic]);
+  await old.books.put("ties", encodeTies(new Map([[`c/${personIdOf(ben)}`, { stamp: 1, value }]])));
+  await old.open();
+  t.strictSame(old.contacts.all().map(({ name }) => name), ["Ben"]);
+  const lap = await Device.begin("lap", old.kept);
+  t.strictSame(lap.contacts.all().map(({ name }) => name), ["Ben"]);
+  const later = new Map(parseTies(old.kept)).set(`c/${personIdOf(eve)}`, { stamp: 1, value });
+  await old.tied.hear(encodeTies(later), { isOurs: false });
+  await old.open();
+  t.strictSame(old.contacts.all().map(({ name }) => name), ["Ben"], "and no other ones");
+});
+
 test("what a device says that is nonsense is passed over, or refused as a whole", async (t) => {
   const desk = await Device.begin("desk");
   await desk.contacts.add("Ben", textOf(ben));
@@ -258,7 +307,7 @@ test("a tree is told nothing before it is known what it has", async (t) => {
   const told: Uint8Array[] = [];
   fresh.tied = new Tied({
     books: fresh.books, clock, log: silentLog, self: fresh.self,
-    seals: unprovenSeals, roots: { tied: async (bytes) => void told.push(bytes) },
+    seals, roots: { tied: async (bytes) => void told.push(bytes) },
   });
   await fresh.tied.open();
   await fresh.tied.put([["c/x", Buffer.from("y")]]);
@@ -266,8 +315,10 @@ test("a tree is told nothing before it is known what it has", async (t) => {
   t.strictSame(told, []);
   await fresh.tied.hear(root, { isOurs: true });
   await fresh.tied.step();
+  const counted = `v/${fresh.self}`;
   const news = new Map([
-    ["c/x", tieAfter(undefined, Buffer.from("y"))], [`v/${fresh.self}`, tieCounted(undefined)],
+    ["c/x", seals.seal("c/x", tieAfter(undefined, Buffer.from("y")))],
+    [counted, seals.seal(counted, tieCounted(undefined))],
   ]);
   const both = joinTies(parseTies(root), news);
   t.ok(Buffer.from(told[0]!).equals(encodeTies(both)), "with what it had, and what is new");

@@ -1,9 +1,11 @@
 /**
- * Seals on ties that say who may read what the drive shares. Any device of the drive may write
- * ties, those too that were let in by a code and have not its words; whom they let in that way must
- * not come in. So such an entry bears a seal that whoever has the words can make, for its key and
- * for how often it had been taken away by then: what was sealed for one time is good for no later
- * one. That something is gone needs no seal: it lets nobody in. Pure.
+ * Seals on ties that say who may read what the drive shares, who somebody is, and what others gave.
+ * Any device of the drive may write ties, those too that were let in by a code and have not its
+ * words; whom they let in that way must not come in, nor pass for somebody whom the user lets in,
+ * nor be told what she writes in a folder that she takes for another's. So such an entry bears
+ * a seal that whoever has the words can make, for its key and for how often it had been taken away
+ * by then: what was sealed for one time is good for no later one. That something is gone needs no
+ * seal: it lets nobody in. Pure.
  *
  *   sealed = value | the first 16 bytes of HMAC-SHA-256(the share secret's key with label
  *            share/ties, SHA-256(bytes key | varint count | value))
@@ -18,9 +20,11 @@ import { hmacSha256, sha256 } from "../../crypt/ciphers/sha256.ts";
 import type { Tie } from "../../dag/ties.ts";
 
 const sealBytes = 16;
+/** Older versions wrote these without one. */
+export const latelySealed = [tieKeys.contact, tieKeys.taken, tieKeys.inbox] as const;
 const sealedPrefixes = [
-  tieKeys.given, tieKeys.way, tieKeys.right, tieKeys.guestDevices, tieKeys.group, tieKeys.member,
-  tieKeys.changes,
+  ...latelySealed, tieKeys.given, tieKeys.way, tieKeys.right, tieKeys.guestDevices,
+  tieKeys.group, tieKeys.member, tieKeys.changes,
 ];
 
 export class TieSeals {

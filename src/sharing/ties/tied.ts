@@ -21,7 +21,7 @@
  * What belongs to something that is in no slot any more goes with it (slots.ts).
  */
 import type { KeyValue } from "../../base/blocks.ts";
-import { tieKeys } from "../../base/book-keys.ts";
+import { sharingKeys, tieKeys } from "../../base/book-keys.ts";
 import { asBuffer } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
@@ -33,7 +33,7 @@ import type { SharedRoots } from "../../base/sharing.ts";
 import { type Ties, encodeTies, joinTies, noTies, parseTies, tieAfter, tieCounted }
   from "../../dag/ties.ts";
 import { withoutOrphans } from "./slots.ts";
-import type { TieSeals } from "./tie-seals.ts";
+import { type TieSeals, latelySealed } from "./tie-seals.ts";
 
 const { bytesMax, entriesMax, againMs } = limits.ties;
 const bookKey = "ties";
@@ -72,6 +72,22 @@ export class Tied {
   async open(): Promise<void> {
     const bytes = await this.#needs.books.get(bookKey);
     if (bytes !== undefined) this.#ties = parseTies(bytes);
+    await this.#sealOlder();
+  }
+
+  /**
+   * Once, before any other device is heard: what this machine knew without a seal that is wanted by
+   * now is taken to be right.
+   */
+  async #sealOlder(): Promise<void> {
+    const { books, seals } = this.#needs;
+    if (await books.get(sharingKeys.sealedTies) !== undefined) return;
+    await this.#keep(new Map([...this.#ties].map(([key, tie]) => {
+      const isOlder = latelySealed.some((prefix) => key.startsWith(prefix))
+        && seals.open(key, tie) === undefined;
+      return [key, isOlder ? seals.seal(key, tie) : tie];
+    })));
+    await books.put(sharingKeys.sealedTies, Buffer.alloc(0));
   }
 
   onChange(listener: TiesChanged): void {
