@@ -58,6 +58,8 @@ export interface NodeDuties extends BlockFetcher, BlockLender {
   newestRoot(): Promise<Uint8Array | undefined>;
   /** The root of the last head that this machine signed, by its own books. */
   toldRoot(): Promise<Uint8Array | undefined>;
+  /** The root that it went on from, of another device; undefined once it told one of its own. */
+  takenRoot(): Promise<Uint8Array | undefined>;
   /** How the books compared with the store as this start began. */
   life(): Promise<StoreLife>;
   /** The store is about to have that number, or the other; and then has it. */

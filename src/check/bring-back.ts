@@ -1,7 +1,8 @@
 /**
  * The first questions to a local store when a drive is opened: does it hold what was committed,
  * and is that the newest? If its directory was deleted, what peers have is brought back before
- * anything is written; if an older one stands in its place, the drive is not opened.
+ * anything is written; if an older one stands in its place, the drive is not opened. A device that
+ * has made nothing yet goes on from what is newest now.
  */
 import type { Clock } from "../base/clock.ts";
 import { HiveError, isFault } from "../base/errors.ts";
@@ -79,6 +80,7 @@ async function bringBack(
   if (cache.report().rootLost) {
     throw new HiveError("Corrupt", "drive.store", `${directory} has lost its newest root`);
   }
+  if (await isUnused(cache, node, situation)) await freshen(cache, node, situation);
   const here = cache.root();
   if (here !== undefined) await refuseSetBack(here, node, situation);
   if (isNew || here !== undefined) return undefined;
@@ -86,23 +88,52 @@ async function bringBack(
   const isPublished = (drive?.segments.total ?? 0) > 0;
   log.error("drive.store-was-gone", { isPublished });
   if (!isPublished) return "its local store was gone, and no peer had anything of it";
-  const root = await newestRoot(node, clock);
-  await cache.commit(root, 0);
-  await cache.endRound(root);
+  const root = await newestRoot(node, clock, limits.drive.bringBackMs);
+  if (root === undefined) {
+    throw new HiveError("Unavailable", "drive.open", "the store is gone, and no peer answers");
+  }
+  await beginFrom(root, cache);
   return "its local store was gone: what peers have is back, what they had not yet is lost";
 }
 
-async function newestRoot(node: NodeDuties, clock: Clock): Promise<Uint8Array> {
-  const untilMs = clock.monotonicMs() + limits.drive.bringBackMs;
+/** Undefined when no peer tells of one in that time. */
+async function newestRoot(
+  node: NodeDuties, clock: Clock, patienceMs: number,
+): Promise<Uint8Array | undefined> {
+  const untilMs = clock.monotonicMs() + patienceMs;
   for (;;) {
     const root = await node.newestRoot();
-    if (root !== undefined) return root;
-    if (clock.monotonicMs() > untilMs) {
-      throw new HiveError("Unavailable", "drive.open", "the store is gone, and no peer answers");
-    }
+    if (root !== undefined || clock.monotonicMs() > untilMs) return root;
     // Nothing tells when a peer that knows the drive has been reached.
     await clock.delay(limits.drive.bringBackPauseMs);
   }
+}
+
+/** Peers have all of it: it needs no upload. */
+async function beginFrom(root: Uint8Array, cache: Cache): Promise<void> {
+  await cache.commit(root, 0);
+  await cache.endRound(root);
+}
+
+/** It has what it was recovered from, or began to take something newer; nothing of its own. */
+async function isUnused(
+  cache: Cache, node: NodeDuties, { treeSecret }: Situation,
+): Promise<boolean> {
+  const [here, taken] = [cache.root(), await node.takenRoot()];
+  if (here === undefined || taken === undefined) return false;
+  if (isOlderRoot({ root: taken, other: here }, treeSecret)) return false;
+  for await (const _record of cache.replay()) return false;
+  return true;
+}
+
+/**
+ * Others do not know yet that this device goes on from that root: what it alone names they may have
+ * given back by now, and without it no newer one could be merged.
+ */
+async function freshen(cache: Cache, node: NodeDuties, { clock, log }: Situation): Promise<void> {
+  const root = await newestRoot(node, clock, limits.drive.freshenMs);
+  if (root === undefined) return log.warn("drive.not-freshened");
+  await beginFrom(root, cache);
 }
 
 /**

@@ -24,7 +24,8 @@ export function deviceDuties(
     devices: rows,
     async forgetDevice(beginning) {
       const { devices } = driveNow();
-      const peer = chosenDevice(devices.list().map((one) => one.peer), beginning);
+      const known = [...devices.list().map((one) => one.peer), ...devices.silent];
+      const peer = chosenDevice(known, beginning);
       await devices.forget(peer);
       // What waited for it is looked at now.
       agent.wake();
@@ -102,7 +103,8 @@ export async function deviceRows(
   const listed = new Set([self, ...others.map(({ peer }) => peer)]);
   const silent = added.filter(({ peer }) => !listed.has(peer)).map((one): DeviceRow => ({
     peer: one.peer, name: one.name, isThis: false, online: online.has(one.peer), lastHeadAt: null,
-    isMerged: true, isForgotten: false, holdsBack: false, standing: "added",
+    isMerged: true, isForgotten: devices.isGone(one.peer),
+    holdsBack: devices.silent.includes(one.peer), standing: "added",
   }));
   return [own, ...rows, ...silent];
 }

@@ -22,7 +22,7 @@ import type { Groups } from "./groups/groups.ts";
 import type { Law } from "./groups/law.ts";
 import type { Placer } from "./groups/place.ts";
 import type { InForce } from "./groups/policies.ts";
-import { type Announcer, type Published, type Renewal, lastTold, published }
+import { type Announcer, type Published, type Renewal, lastHead, lastTold, published }
   from "./heads/publish.ts";
 import { type Recovered, recover } from "./heads/recover.ts";
 import { type Health, healthOf } from "./health.ts";
@@ -195,6 +195,11 @@ export class DriveTransfer implements Transfer {
 
   async toldRoot(): Promise<Uint8Array | undefined> {
     return (await lastTold(this.#parts))?.root;
+  }
+
+  async takenRoot(): Promise<Uint8Array | undefined> {
+    const head = await lastHead(this.#parts.books);
+    return head?.peer === this.#parts.network.self ? undefined : await this.toldRoot();
   }
 
   members(): readonly PeerId[] {

@@ -160,6 +160,8 @@ export interface Transfer extends BlockFetcher {
   published(): Promise<Published | undefined>;
   /** The root of the last head that was signed here, whoever took it. */
   toldRoot(): Promise<Uint8Array | undefined>;
+  /** The same while it is another device's, which this one went on from and told nothing since. */
+  takenRoot(): Promise<Uint8Array | undefined>;
   /** Whoever sits in one of the drive's groups. */
   members(): readonly PeerId[];
   /** How these books compared with the store as they were opened. */

@@ -83,3 +83,28 @@ test("a drive mounted on two devices is one drive", { timeout: 230_000 }, async 
   await desk.must(t, ["device", "forget", rows[1]?.peer.slice(0, 16) as string]);
   await desk.must(t, ["gc", "--timeout", "60"]);
 });
+
+test("a device begins with what there is by then, not with what it was recovered from", {
+  timeout: 120_000,
+}, async (t) => {
+  const desk = newMachine("desk");
+  t.teardown(() => desk.end());
+  const mounted = await desk.must(t, ["mount", desk.mount, "--swarm", "3"]);
+  const store = async (name: string): Promise<void> => {
+    writeFileSync(join(desk.mount, name), `${name}\n`);
+    await desk.must(t, ["flush", "--timeout", "60"]);
+  };
+  await store("first");
+  const peer = (await desk.swarm())[0]?.address as string;
+  const lap = newMachine("lap");
+  t.teardown(() => lap.end());
+  await lap.must(t, ["recover", "--peer", peer], `${wordsIn(mounted.out)}\n`);
+  // Nobody knows of lap yet: what it would go on from is in no snapshot, and is given back.
+  await store("second");
+  await store("third");
+  await desk.must(t, ["gc", "--timeout", "60"]);
+  await lap.must(t, ["mount", lap.mount]);
+  t.strictSame(textsOn(lap), ["first\n", "second\n", "third\n"]);
+  writeFileSync(join(lap.mount, "mine"), "mine\n");
+  await until(async () => textsOn(desk).includes("mine\n"), { ...soon, what: "what lap wrote" });
+});

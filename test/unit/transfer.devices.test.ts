@@ -19,7 +19,7 @@ import { MemoryBooks, MemorySource, ShiftedClock, type World, makeBlocks, makeWo
 
 const timeoutMs = 5_000;
 const signal = new AbortController().signal;
-const lap = loopbackKeys("lap").peer;
+const [lap, pad] = [loopbackKeys("lap").peer, loopbackKeys("pad").peer];
 const names: Readonly<Record<string, string>> = { [lap]: "lap" };
 const random = seededRandom("devices");
 
@@ -73,6 +73,28 @@ test("a forgotten device holds nothing back, until it publishes again", async (t
   t.equal(await transfer.devices.step(signal), "busy");
   t.strictSame(merged, ["lap 7", "lap 8"], "is merged as any");
   t.match(transfer.devices.list(), [{ isMerged: true, isForgotten: false, holdsBack: true }]);
+});
+
+test("a device that was let in holds things back before it has published anything", async (t) => {
+  const { world, clock, open } = makeDrive("silent");
+  const transfer = await open();
+  world.source.commit("root", makeBlocks(random, { count: 3, bytesMax: 400 }));
+  await transfer.flush(timeoutMs);
+  t.notOk(await isRefused(transfer), "alone");
+  await transfer.roll.add({ peer: lap, name: "lap" });
+  t.ok(await isRefused(transfer), "it goes on from the head that it is given");
+  await transfer.devices.forget(lap);
+  t.notOk(await isRefused(transfer), "its user says that it is gone");
+  transfer.hear(headOf(world, 1, clock.now()).bytes);
+  t.ok(await isRefused(transfer), "it is not");
+
+  await transfer.roll.add({ peer: pad, name: "pad" });
+  t.strictSame(transfer.devices.silent, [pad]);
+  clock.shiftMs = limits.devices.goneMs + 60_000;
+  t.strictSame(transfer.devices.silent, [pad], "nobody was asked");
+  await transfer.devices.step(signal);
+  t.strictSame(transfer.devices.silent, [], "nothing for 90 days");
+  await t.rejects(transfer.devices.forget(pad), /NotFound/);
 });
 
 test("a head that waits for its blocks is forgotten with what was merged", async (t) => {

@@ -15,6 +15,8 @@ export const machineLimits = {
     /** How long a start without a local store asks for what peers have: they are dialled first. */
     bringBackMs: 20_000,
     bringBackPauseMs: 500,
+    /** How long the first mounts of a recovered drive ask whether there is a newer state by now. */
+    freshenMs: 5_000,
   },
   memory: {
     /** How long a process must have done little before what it freed is given back. */

@@ -39,7 +39,7 @@ export interface DevicesNeeds {
   readonly groups: Groups;
   readonly catalog: Catalog;
   readonly records: Records;
-  readonly roll: Pick<Roll, "heads" | "isRemoved" | "askSoon">;
+  readonly roll: Pick<Roll, "heads" | "current" | "isRemoved" | "askSoon">;
   /** Absent where there is no tree, as while a drive is recovered. */
   readonly merger?: RootMerger | undefined;
 }
@@ -102,7 +102,23 @@ export class Devices implements Step {
    * silent as long as somebody was asked: this machine may have been off, or its clock wrong.
    */
   get areOthers(): boolean {
-    return this.there().size > 0 || this.#all().some((head) => this.#counts(head));
+    if (this.there().size > 0 || this.silent.length > 0) return true;
+    return this.#all().some((head) => this.#counts(head));
+  }
+
+  /**
+   * Let in by a code, and no head of theirs is known yet: each goes on from the one that it was
+   * given, however much was changed here since.
+   */
+  get silent(): readonly PeerId[] {
+    const { network, roll } = this.#needs;
+    const { added = [], signedAtMs = 0 } = roll.current ?? {};
+    if (this.#isOld(signedAtMs)) return [];
+    const isKnown = (peer: PeerId): boolean => {
+      return peer === network.self || this.#merged.has(peer) || this.#heard.has(peer);
+    };
+    const isOut = (peer: PeerId): boolean => this.#gone.has(peer) || roll.isRemoved(peer);
+    return added.map(({ peer }) => peer).filter((peer) => !isKnown(peer) && !isOut(peer));
   }
 
   /**
@@ -131,7 +147,7 @@ export class Devices implements Step {
   /** Its user said so and it did not publish since, or it was shut out. */
   isGone(peer: PeerId): boolean {
     const head = this.#newest().get(peer);
-    const isForgotten = head !== undefined && this.#isForgotten(head);
+    const isForgotten = head === undefined ? this.#gone.has(peer) : this.#isForgotten(head);
     return isForgotten || this.#needs.roll.isRemoved(peer);
   }
 
@@ -147,8 +163,10 @@ export class Devices implements Step {
   async forget(peer: PeerId): Promise<void> {
     const { books, log } = this.#needs;
     const head = this.#newest().get(peer);
-    if (head === undefined) throw new HiveError("NotFound", "transfer.devices", peer);
-    const { sequence } = head;
+    if (head === undefined && !this.silent.includes(peer)) {
+      throw new HiveError("NotFound", "transfer.devices", peer);
+    }
+    const { sequence } = head ?? { sequence: 0 };
     await books.put(gonePrefix + peer, new Writer(16).varint(sequence).finish());
     this.#gone.set(peer, sequence);
     log.info("transfer.device.forgotten", { peer, sequence });
@@ -167,8 +185,12 @@ export class Devices implements Step {
   }
 
   #counts(head: Head): boolean {
-    const isNew = this.#askedAtMs - head.publishedAtMs < limits.devices.goneMs;
-    return isNew && !this.#isForgotten(head) && !this.#needs.roll.isRemoved(head.peer);
+    const isOut = this.#isForgotten(head) || this.#needs.roll.isRemoved(head.peer);
+    return !isOut && !this.#isOld(head.publishedAtMs);
+  }
+
+  #isOld(atMs: number): boolean {
+    return this.#askedAtMs - atMs >= limits.devices.goneMs;
   }
 
   /** This device goes on from what that head names: another one made it, and may be there. */

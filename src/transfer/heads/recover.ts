@@ -19,7 +19,7 @@ import type { LogNeeds } from "../groups/logs.ts";
 import type { Records } from "../reads/records.ts";
 import type { ShardReader } from "../reads/shards.ts";
 import type { Roll } from "../roll.ts";
-import { takeOverHead } from "./publish.ts";
+import { lastHead, takeOverHead } from "./publish.ts";
 import { salvage } from "./salvage.ts";
 
 export interface RecoverNeeds {
@@ -85,6 +85,11 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
   const asked = new Set<PeerId>();
   const resolving = [network.resolveHead(keys.owner, { signal })];
   const resolved = answered(await Promise.allSettled(resolving));
+  // What another device made since is as good; what is older may be gone.
+  const known = await lastHead(needs.books);
+  const isOlder = (head: Head): boolean => {
+    return known !== undefined && known.peer !== network.self && head.sequence < known.sequence;
+  };
   let newest: Opened | undefined;
   let next = network.peers().map(({ offer }) => offer.peer);
   do {
@@ -94,8 +99,8 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
     roll.refuseIfOut();
     const told = await ask(needs, next, signal);
     const found = told.flatMap(({ head, others = [] }) => [head, ...others]);
-    const heads = [newest?.head, ...resolved, ...found];
-    newest = openNewest(needs, heads.filter((head) => head !== undefined));
+    const heads = [newest?.head, ...resolved, ...found].filter((head) => head !== undefined);
+    newest = openNewest(needs, heads.filter((head) => !isOlder(head)));
     const listed = newest?.payload.manifests.map(parseManifest) ?? [];
     for (const manifest of [...listed, ...told.flatMap(({ manifests }) => manifests)]) {
       if (manifest.owner === keys.owner) await groups.adopt(manifest);
