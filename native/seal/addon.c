@@ -14,6 +14,10 @@
  *   openLeaves(key, first, sealed, tags, plain)
  *                                    fills plain and answers true if these are, from the one
  *                                    numbered `first` on, leaves that had these tags
+ *   sealRecord(key, nonce, additional, plain, sealed)
+ *                                    fills sealed
+ *   openRecord(key, additional, sealed, plain)
+ *                                    fills plain and answers what is wrong as open does, 0 if nothing
  *   merkle(shard, tree)              fills tree with the hashes over the shard's leaves of 4 KiB
  */
 #define ARGUMENT_ERROR "ERR_SEAL_ARGUMENT"
@@ -266,6 +270,50 @@ static napi_value open_some(napi_env env, napi_callback_info info) {
   return napi_get_boolean(env, verdict == OPEN_RIGHT, &answer) == napi_ok ? answer : NULL;
 }
 
+/* Fills the job; returns what is wrong, or NULL. */
+static const char *read_record(napi_env env, napi_value key, napi_value additional,
+                               napi_value plain, napi_value sealed, record_job *job) {
+  span from, more, text, whole;
+  if (!read_span(env, key, &from) || from.length != SEAL_SECRET)
+    return "key must be a Uint8Array of 32 bytes";
+  if (!read_any_span(env, additional, &more) || more.length > CHUNK_MAX)
+    return "additional must be a Uint8Array";
+  if (!read_any_span(env, plain, &text) || text.length > CHUNK_MAX ||
+      !read_span(env, sealed, &whole) || whole.length != text.length + RECORD_OVERHEAD)
+    return "sealed bytes must be 58 longer than their plaintext";
+  if (overlap(whole, text) || overlap(whole, from) || overlap(whole, more) ||
+      overlap(text, from) || overlap(text, more))
+    return "buffers must not overlap";
+  *job = (record_job){from.bytes, more.bytes, more.length, text.bytes, text.length, whole.bytes};
+  return NULL;
+}
+
+static napi_value seal_one(napi_env env, napi_callback_info info) {
+  napi_value in[5];
+  record_job job;
+  span nonce;
+  if (!usable || !take(env, info, in, 5))
+    return refuse(env, "sealRecord takes key, nonce, additional, plain, sealed");
+  const char *wrong = read_record(env, in[0], in[2], in[3], in[4], &job);
+  if (wrong != NULL) return refuse(env, wrong);
+  if (!read_span(env, in[1], &nonce) || nonce.length != RECORD_NONCE ||
+      overlap(nonce, (span){job.sealed, job.length + RECORD_OVERHEAD}))
+    return refuse(env, "nonce must be a Uint8Array of 24 bytes");
+  return seal_record(&job, nonce.bytes) ? NULL : fail(env);
+}
+
+static napi_value open_one_record(napi_env env, napi_callback_info info) {
+  napi_value in[4], answer;
+  record_job job;
+  open_verdict verdict;
+  if (!usable || !take(env, info, in, 4))
+    return refuse(env, "openRecord takes key, additional, sealed, plain");
+  const char *wrong = read_record(env, in[0], in[1], in[3], in[2], &job);
+  if (wrong != NULL) return refuse(env, wrong);
+  if (!open_record(&job, &verdict)) return fail(env);
+  return napi_create_uint32(env, verdict, &answer) == napi_ok ? answer : NULL;
+}
+
 static napi_value merkle(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   span shard, tree;
@@ -299,6 +347,8 @@ NAPI_MODULE_INIT() {
       !export_function(env, exports, "sealLater", seal_later) ||
       !export_function(env, exports, "open", open_chunks) ||
       !export_function(env, exports, "openLeaves", open_some) ||
+      !export_function(env, exports, "sealRecord", seal_one) ||
+      !export_function(env, exports, "openRecord", open_one_record) ||
       !export_function(env, exports, "merkle", merkle))
     return NULL;
   return exports;

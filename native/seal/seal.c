@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "hchacha.h"
 #include "leaf.h"
 #include "sha256.h"
 
@@ -57,9 +58,10 @@ static const evp_cipher *cipher_of(int suite) {
   return suite == SUITE_AES_256_GCM ? evp.aes() : evp.chacha();
 }
 
-static void commit_to(const uint8_t key[32], uint8_t commitment[COMMITMENT]) {
+static void commit_to(const uint8_t key[32], const uint8_t *nonce, size_t nonce_length,
+                      uint8_t commitment[COMMITMENT]) {
   uint8_t tag[SHA256_DIGEST];
-  hmac_sha256(key, commit_label, sizeof commit_label - 1, NULL, 0, tag);
+  hmac_sha256(key, commit_label, sizeof commit_label - 1, nonce, nonce_length, tag);
   memcpy(commitment, tag, COMMITMENT);
 }
 
@@ -69,7 +71,7 @@ static bool encrypt(evp_context *context, seal_suite suite, const seal_job *job)
   int written, length = (int)job->length;
   sealed[0] = VERSION;
   sealed[1] = (uint8_t)suite;
-  commit_to(key, sealed + 2);
+  commit_to(key, NULL, 0, sealed + 2);
   return evp.encrypt(context, cipher_of(suite), NULL, key, zero_nonce) == 1 &&
          evp.encrypt_step(context, NULL, &written, sealed, SEAL_HEADER) == 1 &&
          evp.encrypt_step(context, body, &written, job->plain, length) == 1 && written == length &&
@@ -127,7 +129,7 @@ static bool decrypt(evp_context *context, const seal_job *job) {
 static open_verdict open_one(evp_context *context, const seal_job *job) {
   const uint8_t *sealed = job->sealed;
   uint8_t commitment[COMMITMENT];
-  commit_to(job->link + SHA256_DIGEST, commitment);
+  commit_to(job->link + SHA256_DIGEST, NULL, 0, commitment);
   bool known = sealed[1] == SUITE_AES_256_GCM || sealed[1] == SUITE_CHACHA20_POLY1305;
   if (sealed[0] != VERSION || !known || !same(commitment, sealed + 2, COMMITMENT))
     return OPEN_NO_HEADER;
@@ -174,4 +176,80 @@ bool open_leaves(const leaf_job *job, open_verdict *verdict) {
   bool done = context != NULL && decrypt_leaves(context, job);
   evp.destroy(context);
   return done;
+}
+
+/* XChaCha20-Poly1305 is ChaCha20-Poly1305 under a subkey, with the nonce's last 8 bytes. */
+typedef struct {
+  uint8_t key[32], nonce[12];
+} record_cipher;
+
+static record_cipher cipher_of_record(const record_job *job) {
+  const uint8_t *nonce = job->sealed + SEAL_HEADER;
+  record_cipher cipher = {.nonce = {0}};
+  hchacha20(job->key, nonce, cipher.key);
+  memcpy(cipher.nonce + 4, nonce + 16, 8);
+  return cipher;
+}
+
+/* Header and additional data, then the text, which may be empty; for either direction. */
+static bool step_record(evp_step *step, evp_context *context, const record_job *job,
+                        uint8_t *into, const uint8_t *from) {
+  int written = 0, more = (int)job->additional_length, length = (int)job->length;
+  return step(context, NULL, &written, job->sealed, SEAL_HEADER) == 1 &&
+         (more == 0 || step(context, NULL, &written, job->additional, more) == 1) &&
+         (length == 0 || (step(context, into, &written, from, length) == 1 && written == length));
+}
+
+static bool encrypt_record(evp_context *context, const record_job *job) {
+  uint8_t *body = job->sealed + SEAL_HEADER + RECORD_NONCE, *tag = body + job->length;
+  int written;
+  record_cipher cipher = cipher_of_record(job);
+  bool right = evp.encrypt(context, evp.chacha(), NULL, cipher.key, cipher.nonce) == 1 &&
+               step_record(evp.encrypt_step, context, job, body, job->plain) &&
+               evp.encrypt_end(context, tag, &written) == 1 &&
+               evp.control(context, GET_TAG, SEAL_TAG, tag) == 1;
+  wipe(&cipher, sizeof cipher);
+  return right;
+}
+
+bool seal_record(const record_job *job, const uint8_t nonce[RECORD_NONCE]) {
+  uint8_t *sealed = job->sealed;
+  sealed[0] = VERSION;
+  sealed[1] = SUITE_XCHACHA20_POLY1305;
+  commit_to(job->key, nonce, RECORD_NONCE, sealed + 2);
+  memcpy(sealed + SEAL_HEADER, nonce, RECORD_NONCE);
+  evp_context *context = evp.create();
+  bool right = context != NULL && encrypt_record(context, job);
+  evp.destroy(context);
+  return right;
+}
+
+static bool decrypt_record(evp_context *context, const record_job *job) {
+  uint8_t *body = job->sealed + SEAL_HEADER + RECORD_NONCE, *tag = body + job->length;
+  /* The end of a stream writes nothing, but wants to know where. */
+  uint8_t nothing[SEAL_TAG];
+  int written;
+  record_cipher cipher = cipher_of_record(job);
+  bool right = evp.decrypt(context, evp.chacha(), NULL, cipher.key, cipher.nonce) == 1 &&
+               evp.control(context, SET_TAG, SEAL_TAG, tag) == 1 &&
+               step_record(evp.decrypt_step, context, job, job->plain, body) &&
+               evp.decrypt_end(context, nothing, &written) == 1;
+  wipe(&cipher, sizeof cipher);
+  return right;
+}
+
+bool open_record(const record_job *job, open_verdict *verdict) {
+  const uint8_t *sealed = job->sealed;
+  uint8_t commitment[COMMITMENT];
+  commit_to(job->key, sealed + SEAL_HEADER, RECORD_NONCE, commitment);
+  *verdict = OPEN_NO_HEADER;
+  if (sealed[0] != VERSION || sealed[1] != SUITE_XCHACHA20_POLY1305 ||
+      !same(commitment, sealed + 2, COMMITMENT))
+    return true;
+  evp_context *context = evp.create();
+  if (context == NULL) return false;
+  *verdict = decrypt_record(context, job) ? OPEN_RIGHT : OPEN_BAD_TAG;
+  if (*verdict != OPEN_RIGHT) wipe(job->plain, job->length);
+  evp.destroy(context);
+  return true;
 }

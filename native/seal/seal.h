@@ -1,5 +1,6 @@
-/* Chunks sealed and opened as src/crypt/ciphers/aead.ts and src/crypt/ciphers/keys.ts say it, byte for byte; many
- * in one call, so that their hashes share the CPU. Nothing here allocates but a cipher context. */
+/* Chunks and records sealed and opened as aead.ts and keys.ts in src/crypt/ciphers say it, byte for
+ * byte; of chunks many in one call, so that their hashes share the CPU. Nothing here allocates but a
+ * cipher context. */
 #ifndef HIVE_SEAL_H
 #define HIVE_SEAL_H
 
@@ -17,7 +18,11 @@ enum {
 };
 
 /* As in src/crypt/ciphers/suite.ts. */
-typedef enum { SUITE_AES_256_GCM = 1, SUITE_CHACHA20_POLY1305 = 2 } seal_suite;
+typedef enum {
+  SUITE_AES_256_GCM = 1,
+  SUITE_CHACHA20_POLY1305 = 2,
+  SUITE_XCHACHA20_POLY1305 = 3, /* of records alone */
+} seal_suite;
 
 typedef struct {
   uint8_t *plain;
@@ -52,5 +57,23 @@ typedef struct {
 /* Fills the plaintext of the leaves of a chunk that was sealed with AES-256-GCM, if they are those
  * that the tags were made of: else they are OPEN_BAD_TAG. False when the cipher fails. */
 bool open_leaves(const leaf_job *job, open_verdict *verdict);
+
+enum { RECORD_NONCE = 24, RECORD_OVERHEAD = SEAL_HEADER + RECORD_NONCE + SEAL_TAG };
+
+/* One record, sealed by XChaCha20-Poly1305 as sealRecord in src/crypt/ciphers/aead.ts says it. */
+typedef struct {
+  const uint8_t *key, *additional; /* what the caller adds to the header */
+  size_t additional_length;
+  uint8_t *plain;
+  size_t length; /* of the plaintext */
+  uint8_t *sealed; /* length + RECORD_OVERHEAD */
+} record_job;
+
+/* Fills the sealed bytes out of the plaintext. False when the cipher fails. */
+bool seal_record(const record_job *job, const uint8_t nonce[RECORD_NONCE]);
+
+/* Fills the plaintext: of one whose verdict is not OPEN_RIGHT it is zeros. False when there is no
+ * cipher. */
+bool open_record(const record_job *job, open_verdict *verdict);
 
 #endif

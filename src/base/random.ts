@@ -11,7 +11,26 @@ export interface Random {
 }
 
 /** The operating system's generator: the only one for keys and nonces. */
-export const systemRandom: Random = fromBytes((length) => randomFillSync(Buffer.alloc(length)));
+export const systemRandom: Random = fromBytes(fromPool);
+
+/** A call costs as much for 4 KiB as for a nonce: so it is asked for many nonces at once. */
+const pool = Buffer.alloc(4096);
+let givenBytes = pool.length;
+
+/** What is given out is not kept: whoever finds the pool finds no key in it. */
+function fromPool(length: number): Buffer {
+  const given = Buffer.alloc(length);
+  if (length > pool.length) return randomFillSync(given);
+  if (length > pool.length - givenBytes) {
+    randomFillSync(pool);
+    givenBytes = 0;
+  }
+  const end = givenBytes + length;
+  pool.copy(given, 0, givenBytes, end);
+  pool.fill(0, givenBytes, end);
+  givenBytes = end;
+  return given;
+}
 
 const digestBytes = 32;
 

@@ -3,8 +3,10 @@ import { createHmac } from "node:crypto";
 import { gcm } from "@noble/ciphers/aes.js";
 import { chacha20poly1305, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { test } from "tap";
+import { loadAddon } from "../../src/base/machine/native.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { type Suite, openOnce, openRecord } from "../../src/crypt/ciphers/aead.ts";
+import { type Suite, nativeRecords, openOnce, openRecord } from "../../src/crypt/ciphers/aead.ts";
+import { plainRecords } from "../../src/crypt/ciphers/aead.ts";
 import { sealOnce, sealOnceOverheadBytes } from "../../src/crypt/ciphers/aead.ts";
 import { sealRecord, sealRecordOverheadBytes } from "../../src/crypt/ciphers/aead.ts";
 import { hchacha20 } from "../../src/crypt/ciphers/hchacha.ts";
@@ -69,13 +71,66 @@ test("sealRecord is XChaCha20-Poly1305 of the reference, and opens", (t) => {
   t.end();
 });
 
+test("records sealed natively and through node are the same bytes, and open to the same", (t) => {
+  const native = nativeRecords();
+  if (native === undefined) return t.end();
+  for (let round = 0; round < 200; round++) {
+    const length = round < lengths.length ? lengths[round] as number : random.below(10_000);
+    const [key, plaintext, nonce] = [random.bytes(32), random.bytes(length), random.bytes(24)];
+    const aad = random.bytes(random.below(2) * random.below(60));
+    const sealed = plainRecords.seal(key, plaintext, nonce, aad);
+    const isSame = native.seal(key, plaintext, nonce, aad).equals(sealed)
+      && native.open(key, sealed, aad).equals(plaintext)
+      && plainRecords.open(key, sealed, aad).equals(plaintext);
+    if (!isSame) t.fail(`${length} bytes; ${replay}`);
+    for (const sealer of [native, plainRecords]) {
+      const other = Buffer.concat([aad, Buffer.alloc(1)]);
+      t.equal(outcomeOf(() => sealer.open(key, sealed, other)), "Corrupt");
+      t.equal(outcomeOf(() => sealer.open(random.bytes(32), sealed, aad)), "Corrupt");
+      t.equal(outcomeOf(() => sealer.open(key, sealed.subarray(1), aad)), "Corrupt");
+      t.equal(outcomeOf(() => sealer.open(key, sealed.subarray(0, 57), aad)), "Corrupt");
+    }
+  }
+  t.end();
+});
+
+test("the addon refuses records whose arguments do not fit, and lives on", (t) => {
+  type Call = (...words: unknown[]) => unknown;
+  const addon = loadAddon("seal", (exports) => exports as { sealRecord: Call; openRecord: Call });
+  if (addon === undefined) return t.end();
+  const [key, nonce, none] = [Buffer.alloc(32), Buffer.alloc(24), Buffer.alloc(0)];
+  const [plain, sealed] = [Buffer.alloc(64), Buffer.alloc(122)];
+  const wrongSeals: readonly (readonly unknown[])[] = [
+    [], [key, nonce, none, plain], [key.subarray(1), nonce, none, plain, sealed],
+    [key, nonce.subarray(1), none, plain, sealed], [key, nonce, none, plain, plain],
+    [key, nonce, none, sealed.subarray(0, 64), sealed], [key, nonce, null, plain, sealed],
+    [key, sealed.subarray(0, 24), none, plain, sealed], [key, nonce, sealed, plain, sealed],
+    [key, nonce, none, new Uint16Array(32), sealed], [sealed.subarray(0, 32), nonce, none, plain, sealed],
+  ];
+  for (const words of wrongSeals) {
+    t.throws(() => addon.sealRecord(...words), { code: "ERR_SEAL_ARGUMENT" });
+  }
+  addon.sealRecord(key, nonce, none, plain, sealed);
+  const wrongOpens: readonly (readonly unknown[])[] = [
+    [], [key, none, sealed], [key, none, sealed.subarray(1), plain], [key, none, plain, plain],
+    [key, none, Buffer.alloc(57), none], [key, none, sealed, sealed.subarray(0, 64)],
+  ];
+  for (const words of wrongOpens) {
+    t.throws(() => addon.openRecord(...words), { code: "ERR_SEAL_ARGUMENT" });
+  }
+  t.equal(addon.openRecord(key, none, sealed, plain), 0);
+  t.end();
+});
+
 test("one flipped bit anywhere is refused", (t) => {
   const key = random.bytes(32);
   const plaintext = random.bytes(40);
   const once = suites.map((suite) => sealOnce(key, plaintext, { suite }));
   for (const sealed of once) checkEveryBit(sealed, (bent) => openOnce(key, bent));
   const record = sealRecord(key, plaintext, random);
-  checkEveryBit(record, (bent) => openRecord(key, bent));
+  for (const sealer of [plainRecords, nativeRecords()]) {
+    if (sealer !== undefined) checkEveryBit(record, (bent) => sealer.open(key, bent, Buffer.alloc(0)));
+  }
   t.end();
 
   function checkEveryBit(sealed: Buffer, open: (bent: Buffer) => Buffer): void {

@@ -3,7 +3,7 @@ import { test } from "tap";
 import { loadAddon } from "../../src/base/machine/native.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { nativeGrow, plainGrow, treeBy } from "../../src/crypt/blocks/merkle.ts";
-import type { SealAddon } from "../../src/crypt/blocks/seal-addon.ts";
+import type { SealAddon } from "../../src/crypt/ciphers/seal-addon.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const replay = `replay: HIVE_SEED=${seed} node test/unit/crypt.merkle.test.ts`;

@@ -14,8 +14,8 @@ import { limits } from "../../base/limits.ts";
 import { BufferPool } from "../../base/machine/pool.ts";
 import { openOnce, sealOnce, sealOnceOverheadBytes } from "../ciphers/aead.ts";
 import { chunkKey, keyBytes } from "../ciphers/keys.ts";
+import { type SealAddon, quickAddon } from "../ciphers/seal-addon.ts";
 import { preferredSuite, suiteBytes } from "../ciphers/suite.ts";
-import { type SealAddon, quickAddon } from "./seal-addon.ts";
 
 /** What names and opens a sealed chunk. */
 export interface ChunkName {

@@ -10,8 +10,8 @@ import { asBuffer } from "../../base/bytes.ts";
 import { HiveError, assert } from "../../base/errors.ts";
 import { type ShardId, parseShardId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
+import { quickAddon } from "../ciphers/seal-addon.ts";
 import { digestBytes, sha256, sha256Into } from "../ciphers/sha256.ts";
-import { quickAddon } from "./seal-addon.ts";
 
 const { leafBytes } = limits.segment;
 const leavesMax = Math.max(...limits.segment.shardBytes) / leafBytes;

@@ -22,6 +22,7 @@ import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import { hchacha20 } from "./hchacha.ts";
 import { keyBytes } from "./keys.ts";
+import { quickAddon } from "./seal-addon.ts";
 import { hmacSha256 } from "./sha256.ts";
 import { type Suite, cipherOf, decipherOf, preferredSuite } from "./suite.ts";
 import { suiteBytes, tagBytes } from "./suite.ts";
@@ -73,10 +74,7 @@ export function sealRecord(
 ): Buffer {
   const nonce = random.bytes(recordNonceBytes);
   assert(nonce.length === recordNonceBytes);
-  const sealed = newSealed(key, plaintext, suiteBytes["xchacha20-poly1305"], nonce);
-  const parts = recordParts(key, sealed, aad);
-  encryptInto(sealed, headerBytes + recordNonceBytes, parts, plaintext);
-  return sealed;
+  return recordSealer().seal(key, plaintext, nonce, aad);
 }
 
 /** The plaintext of `sealRecord` under the same key and additional data; else Corrupt. */
@@ -85,10 +83,55 @@ export function openRecord(
   sealed: Uint8Array,
   aad: Uint8Array = nothing,
 ): Buffer {
-  const whole = checkSealed(key, sealed, recordNonceBytes);
-  if (whole[1] !== suiteBytes["xchacha20-poly1305"]) throw corrupt("suite");
-  const parts = recordParts(key, whole, aad);
-  return decrypt(whole.subarray(headerBytes + recordNonceBytes), parts);
+  return recordSealer().open(key, sealed, aad);
+}
+
+/** Both make the same bytes, and refuse the same. */
+export interface RecordSealer {
+  seal(key: Uint8Array, plaintext: Uint8Array, nonce: Buffer, aad: Uint8Array): Buffer;
+  open(key: Uint8Array, sealed: Uint8Array, aad: Uint8Array): Buffer;
+}
+
+let best: RecordSealer | undefined;
+
+function recordSealer(): RecordSealer {
+  best ??= nativeRecords() ?? plainRecords;
+  return best;
+}
+
+/** By node's objects, of which each record takes several. */
+export const plainRecords: RecordSealer = {
+  seal(key, plaintext, nonce, aad) {
+    const sealed = newSealed(key, plaintext, suiteBytes["xchacha20-poly1305"], nonce);
+    const parts = recordParts(key, sealed, aad);
+    encryptInto(sealed, headerBytes + recordNonceBytes, parts, plaintext);
+    return sealed;
+  },
+  open(key, sealed, aad) {
+    const whole = checkSealed(key, sealed, recordNonceBytes);
+    if (whole[1] !== suiteBytes["xchacha20-poly1305"]) throw corrupt("suite");
+    const parts = recordParts(key, whole, aad);
+    return decrypt(whole.subarray(headerBytes + recordNonceBytes), parts);
+  },
+};
+
+/** In one call; undefined where native/seal is not the quicker way. */
+export function nativeRecords(): RecordSealer | undefined {
+  const { sealRecord: seal, openRecord: open } = quickAddon() ?? {};
+  if (seal === undefined || open === undefined) return undefined;
+  return {
+    seal(key, plaintext, nonce, aad) {
+      const sealed = roomFor(key, plaintext, recordNonceBytes);
+      seal(key, nonce, aad, plaintext, sealed);
+      return sealed;
+    },
+    open(key, sealed, aad) {
+      const plaintext = Buffer.allocUnsafeSlow(textBytesOf(key, sealed, recordNonceBytes));
+      const wrong = open(key, aad, sealed, plaintext);
+      if (wrong !== 0) throw corrupt("record");
+      return plaintext;
+    },
+  };
 }
 
 interface CipherParts {
@@ -112,12 +155,17 @@ function recordParts(key: Uint8Array, sealed: Buffer, aad: Uint8Array): CipherPa
   };
 }
 
+/** For the whole sealed form. */
+function roomFor(key: Uint8Array, plaintext: Uint8Array, nonceBytes: number): Buffer {
+  assert(key.length === keyBytes, "a sealing key has 32 bytes");
+  const length = headerBytes + nonceBytes + plaintext.length + tagBytes;
+  assert(length <= limits.crypt.sealedBytesMax, "a plaintext within the limit");
+  return Buffer.allocUnsafeSlow(length);
+}
+
 /** The whole sealed buffer, with header and nonce in place and room for the rest. */
 function newSealed(key: Uint8Array, plaintext: Uint8Array, suite: number, nonce: Buffer): Buffer {
-  assert(key.length === keyBytes, "a sealing key has 32 bytes");
-  const length = headerBytes + nonce.length + plaintext.length + tagBytes;
-  assert(length <= limits.crypt.sealedBytesMax, "a plaintext within the limit");
-  const sealed = Buffer.allocUnsafeSlow(length);
+  const sealed = roomFor(key, plaintext, nonce.length);
   sealed[0] = version;
   sealed[1] = suite;
   hmacSha256(key, commitLabel, nonce).copy(sealed, 2, 0, commitmentBytes);
@@ -125,13 +173,18 @@ function newSealed(key: Uint8Array, plaintext: Uint8Array, suite: number, nonce:
   return sealed;
 }
 
+/** How long the plaintext is, if that is possible. */
+function textBytesOf(key: Uint8Array, { length }: Uint8Array, nonceBytes: number): number {
+  assert(key.length === keyBytes, "a sealing key has 32 bytes");
+  const least = headerBytes + nonceBytes + tagBytes;
+  if (length >= least && length <= limits.crypt.sealedBytesMax) return length - least;
+  throw corrupt(`length ${length}`);
+}
+
 /** Length, version and commitment are right: this key sealed it, or somebody copied its header. */
 function checkSealed(key: Uint8Array, sealed: Uint8Array, nonceBytes: number): Buffer {
-  assert(key.length === keyBytes, "a sealing key has 32 bytes");
+  textBytesOf(key, sealed, nonceBytes);
   const whole = asBuffer(sealed);
-  const least = headerBytes + nonceBytes + tagBytes;
-  const fits = whole.length >= least && whole.length <= limits.crypt.sealedBytesMax;
-  if (!fits) throw corrupt(`length ${whole.length}`);
   if (whole[0] !== version) throw corrupt(`version ${whole[0]}`);
   const nonce = whole.subarray(headerBytes, headerBytes + nonceBytes);
   const expected = hmacSha256(key, commitLabel, nonce).subarray(0, commitmentBytes);

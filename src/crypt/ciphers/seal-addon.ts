@@ -1,6 +1,7 @@
 /**
- * native/seal as this room uses it: chunks (chunk-seal.ts) and the trees that name shards
- * (merkle.ts). Where it is not the quicker way there is none, and node's OpenSSL hashes.
+ * native/seal as this room uses it: chunks (blocks/chunk-seal.ts), records (aead.ts) and the trees
+ * that name shards (blocks/merkle.ts). Where it is not the quicker way there is none, and node's
+ * OpenSSL does all of it.
  */
 import { HiveError } from "../../base/errors.ts";
 import { loadAddon } from "../../base/machine/native.ts";
@@ -24,6 +25,15 @@ export interface SealAddon {
   openLeaves(
     key: Uint8Array, first: number, sealed: Uint8Array, tags: Uint8Array, plain: Uint8Array,
   ): boolean;
+  /** This and the next are not in one that was built before there were such calls. */
+  sealRecord?(
+    key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, plain: Uint8Array,
+    sealed: Uint8Array,
+  ): void;
+  /** What is wrong: 0 if nothing is. */
+  openRecord?(
+    key: Uint8Array, additional: Uint8Array, sealed: Uint8Array, plain: Uint8Array,
+  ): number;
   merkle(shard: Uint8Array, tree: Uint8Array): void;
 }
 
