@@ -12,11 +12,21 @@ export const GiB = 1024 * MiB;
 
 /** A growing buffer. `finish` returns a view of it: copy it, or use the writer no more. */
 export class Writer {
+  readonly #capacityBytes: number;
   #buffer: Buffer;
   #length = 0;
 
   constructor(capacityBytes = 256) {
+    this.#capacityBytes = capacityBytes;
     this.#buffer = Buffer.allocUnsafe(capacityBytes);
+  }
+
+  /** Empty again, in the room that it began with: what `finish` gave is written over. */
+  again(): this {
+    this.#length = 0;
+    const hasGrown = this.#buffer.length > this.#capacityBytes;
+    if (hasGrown) this.#buffer = Buffer.allocUnsafe(this.#capacityBytes);
+    return this;
   }
 
   get lengthBytes(): number {

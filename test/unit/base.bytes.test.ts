@@ -42,3 +42,13 @@ test("a varint that does not end, or is larger than an exact number, is Corrupt"
   }
   t.end();
 });
+
+test("a writer that begins again has nothing left of before, and no more room than at first", (t) => {
+  const writer = new Writer(8);
+  for (const length of [3, 8, 100, 5]) {
+    const bytes = Buffer.alloc(length, length);
+    t.strictSame(writer.again().raw(bytes).finish(), bytes);
+    t.equal(writer.lengthBytes, length);
+  }
+  t.end();
+});

@@ -5,10 +5,11 @@
  * crash before it takes them all, as it took them before from the store's memory.
  */
 import type { AppendOptions, DriveStore, Sequence } from "../../base/blocks.ts";
+import { Writer } from "../../base/bytes.ts";
 import { limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
 import { type TreeKeys, sealJournal } from "../../dag/keys.ts";
-import { type Change, encodeChanges, joinRecords } from "./journal.ts";
+import { type Change, beginRecord, writeChanges } from "./journal.ts";
 
 const { journalBytesMax, journalRecordsMax, sealedTogetherBytesMax } = limits.tree;
 
@@ -20,12 +21,15 @@ export interface JournalNeeds {
 
 export class JournalEnd {
   readonly #needs: JournalNeeds;
-  #unsealed: Buffer[] = [];
-  #unsealedBytes = 0;
+  /** The changes that one operation tells: whole before they follow on those of others. */
+  readonly #told = new Writer(sealedTogetherBytesMax);
+  /** One record, in room used again: V8 collects all garbage for every few MiB of fresh buffers. */
+  readonly #unsealed = beginRecord(new Writer(sealedTogetherBytesMax));
+  #hasUnsealed = false;
   #namesDurableOnly = true;
   #records = 0;
   #bytes = 0;
-  #told = 0;
+  #toldCount = 0;
   #last = 0 as Sequence;
 
   constructor(needs: JournalNeeds) {
@@ -48,29 +52,29 @@ export class JournalEnd {
 
   /** How many records it was ever told. */
   get told(): number {
-    return this.#told;
+    return this.#toldCount;
   }
 
   append(changes: readonly Change[], { namesDurableOnly }: AppendOptions): void {
-    const record = encodeChanges(changes);
-    const hasRoom = this.#unsealedBytes + record.length <= sealedTogetherBytesMax;
+    const told = writeChanges(this.#told.again(), changes).finish();
+    const hasRoom = this.#unsealed.lengthBytes + told.length <= sealedTogetherBytesMax;
     if (!hasRoom) this.seal();
-    this.#unsealed.push(record);
-    this.#unsealedBytes += record.length;
+    this.#unsealed.raw(told);
+    this.#hasUnsealed = true;
     this.#namesDurableOnly &&= namesDurableOnly;
-    this.#told++;
+    this.#toldCount++;
     this.#records++;
-    this.#bytes += record.length;
+    this.#bytes += told.length;
   }
 
   /** The store has every record told so far, to be made durable by its next sync. */
   seal(): void {
-    if (this.#unsealed.length === 0) return;
+    if (!this.#hasUnsealed) return;
     const { store, keys, random } = this.#needs;
-    const sealed = sealJournal(keys, joinRecords(this.#unsealed), random);
+    const sealed = sealJournal(keys, this.#unsealed.finish(), random);
     this.#last = store.append(sealed, { namesDurableOnly: this.#namesDurableOnly });
-    this.#unsealed = [];
-    this.#unsealedBytes = 0;
+    beginRecord(this.#unsealed.again());
+    this.#hasUnsealed = false;
     this.#namesDurableOnly = true;
   }
 

@@ -19,7 +19,6 @@
  *           12 eras   of the drive, all of them (dag/eras.ts)
  */
 import { Reader, Writer } from "../../base/bytes.ts";
-import { assert } from "../../base/errors.ts";
 import { type Ino, type Name, parseIno } from "../../base/ids.ts";
 import { type ChunkLink, readLink, writeLink } from "../../dag/chunks.ts";
 import { readName } from "../../dag/entries.ts";
@@ -74,19 +73,17 @@ const codes = {
 } as const satisfies Record<Change["kind"], number>;
 
 export function encodeChanges(changes: readonly Change[]): Buffer {
-  const writer = new Writer(512).u8(version);
-  for (const change of changes) writeChange(writer.u8(codes[change.kind]), change);
-  return writer.finish();
+  return writeChanges(beginRecord(new Writer(512)), changes).finish();
 }
 
-/** The changes of several records as one, in their order. */
-export function joinRecords(records: readonly Buffer[]): Buffer {
-  const writer = new Writer(512).u8(version);
-  for (const record of records) {
-    assert(record[0] === version);
-    writer.raw(record.subarray(1));
-  }
-  return writer.finish();
+/** What comes before the changes of a record. */
+export function beginRecord(writer: Writer): Writer {
+  return writer.u8(version);
+}
+
+export function writeChanges(writer: Writer, changes: readonly Change[]): Writer {
+  for (const change of changes) writeChange(writer.u8(codes[change.kind]), change);
+  return writer;
 }
 
 export function parseChanges(bytes: Uint8Array): readonly Change[] {
