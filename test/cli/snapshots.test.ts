@@ -42,7 +42,7 @@ test("what was deleted and spoilt comes back by name", { timeout: 120_000 }, asy
   const whole = await machine.must(t, ["restore", name, machine.mount, "--exact"]);
   t.strictSame(readdirSync(machine.mount).sort(), ["notes", "photos"]);
   t.equal(readFileSync(path("notes"), "utf8"), "first");
-  const before = /what there was before: (\S+)/.exec(whole.error)?.[1] as string;
+  const before = /what there was before is kept: hive restore (\S+) PATH/.exec(whole.error)?.[1] as string;
   t.equal(readFileSync(path(".snapshots", before, "later"), "utf8"), "x", "it can be undone");
 
   const rows = JSON.parse((await machine.must(t, ["snapshots", "--json"])).out) as

@@ -92,8 +92,9 @@ export async function restore(home: Home, line: CommandLine): Promise<ExitCode> 
   if (line.flag("json")) printJson(found);
   else {
     const { restored, removed, same, before } = found;
-    print(`restored  ${restored} files; ${same} were the same, ${removed} taken away`);
-    say(`what there was before: ${before}`);
+    const files = restored === 1 ? "1 file" : `${restored} files`;
+    print(`restored  ${files}; ${same} as they were, ${removed} taken away`);
+    say(`what there was before is kept: hive restore ${before} PATH brings it back`);
   }
   return exitCodes.ok;
 }
@@ -119,7 +120,7 @@ async function undo(home: Home, line: CommandLine): Promise<ExitCode> {
   if (line.flag("json")) printJson(found);
   else {
     print(`put back  ${found.restored} files; ${found.removed} that came since were taken away`);
-    say(`what there was before this: ${found.before}`);
+    say(`what there was before this is kept: hive restore ${found.before} PATH brings it back`);
   }
   return exitCodes.ok;
 }
