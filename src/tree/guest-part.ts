@@ -3,12 +3,13 @@
  * folder, and what other devices of the same person wrote there; and what guests wrote in folders
  * of its own.
  */
-import { HiveError } from "../base/errors.ts";
+import { HiveError, isFault } from "../base/errors.ts";
 import type { Ino } from "../base/ids.ts";
 import { parseRoot } from "../dag/root.ts";
 import type { Commits } from "./commit/commit.ts";
 import { isDirectory } from "./looking/names.ts";
 import { findInos } from "./looking/walking.ts";
+import { Contents } from "./merge/contents.ts";
 import { GuestMeeting, OwnerMeeting } from "./merge/folder.ts";
 import { KinMeeting } from "./merge/kin.ts";
 import type { Merger, StaleListener } from "./merge/merge.ts";
@@ -50,6 +51,7 @@ export function guestPart(
   state: State, { commits, merger }: { readonly commits: Commits; readonly merger: Merger },
 ): GuestPart {
   let refusals = 0;
+  const halves = new Halves(state);
   return {
     mergeOwner: (root, tell) => {
       const record = parseRoot(root);
@@ -72,16 +74,62 @@ export function guestPart(
         let isCut = false;
         const cut = (): void => void (isCut = true);
         const numbers = new Set([guest.number, ...kin]);
-        const terms = { ...guest, numbers, folder, commit: () => commits.settle(), cut, isRefused };
-        const hasChanged = await merger.meet(() => new GuestMeeting(state, record, terms), tell);
-        return { hasChanged, isCut };
+        return await halves.with({ folder: ino, number: guest.number }, async (contents) => {
+          const commit = (): Promise<void> => commits.settle();
+          const terms = { ...guest, numbers, folder, contents, commit, cut, isRefused };
+          const hasChanged = await merger.meet(() => new GuestMeeting(state, record, terms), tell);
+          return { hasChanged, isCut };
+        });
       } finally {
         folder.pins--;
         state.nodes.settle(folder);
       }
     },
-    refuseBegun: () => void refusals++,
+    refuseBegun: () => {
+      refusals++;
+      halves.drop();
+    },
   };
+}
+
+/** Files of guests that came in as far as a turn goes, for the next one. */
+class Halves {
+  readonly #state: State;
+  readonly #idle = new Map<string, Contents>();
+  #drops = 0;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  async with(
+    { folder, number }: { readonly folder: Ino; readonly number: number },
+    turn: (contents: Contents) => Promise<GuestTurn>,
+  ): Promise<GuestTurn> {
+    const key = `${folder} ${number}`;
+    const drops = this.#drops;
+    const contents = this.#idle.get(key) ?? new Contents(this.#state, { folder, number });
+    this.#idle.delete(key);
+    let isLeft = false;
+    try {
+      const told = await turn(contents);
+      isLeft = told.isCut;
+      return told;
+    } catch (error) {
+      isLeft = isFault(error, "Unavailable");
+      throw error;
+    } finally {
+      if (isLeft && drops === this.#drops && !this.#idle.has(key)) this.#idle.set(key, contents);
+      else contents[Symbol.dispose]();
+    }
+  }
+
+  /** Those of turns under way go with them. */
+  drop(): void {
+    this.#drops++;
+    for (const contents of this.#idle.values()) contents[Symbol.dispose]();
+    this.#idle.clear();
+  }
 }
 
 /** Wherever it is by now. */

@@ -1,5 +1,6 @@
 /** The whole of a tree, read through the FileSystem port, as values that tests can compare. */
 import { createHash } from "node:crypto";
+import { MiB } from "../../src/base/bytes.ts";
 import type { Attributes, FileSystem } from "../../src/base/filesystem.ts";
 import { type Ino, type Name, parseName, rootIno } from "../../src/base/ids.ts";
 
@@ -77,14 +78,18 @@ async function contentOf(fs: FileSystem, attributes: Attributes): Promise<string
   return type === 0o100000 ? hashOf(await readFile(fs, attributes.ino)) : "";
 }
 
+/** A mebibyte at a time, as the kernel does. */
 export async function readFile(fs: FileSystem, ino: Ino): Promise<Buffer> {
   const flags = { read: true, write: false, append: false, truncate: false };
   const handle = await fs.open(nobody, ino, flags);
   const { sizeBytes } = await fs.getattr(ino);
-  const pieces = await fs.read(handle, { offsetBytes: 0, lengthBytes: sizeBytes });
-  const bytes = Buffer.concat(pieces);
+  const pieces: Uint8Array[] = [];
+  for (let offsetBytes = 0; offsetBytes < sizeBytes; offsetBytes += MiB) {
+    const lengthBytes = Math.min(MiB, sizeBytes - offsetBytes);
+    pieces.push(...await fs.read(handle, { offsetBytes, lengthBytes }));
+  }
   await fs.release(handle);
-  return bytes;
+  return Buffer.concat(pieces);
 }
 
 export function hashOf(bytes: Uint8Array): string {

@@ -2,9 +2,9 @@
  * What a guest's files hold, made this drive's own: read as the guest has it and sealed anew, into
  * files that no name leads to until a merge names them. Its keys follow from who the guest is as
  * well, or the catalogue would tell him whether bytes of his choice were in the drive before
- * (looking/salts.ts). What he left as it is here stays so. So much in one turn and no more, as
- * others who write have to wait for it; and of no file more than it says that it takes, since one
- * link to a chunk may stand there a million times.
+ * (looking/salts.ts). What he left as it is here stays so. So much in one turn and no more, if
+ * need be of one file, as others who write have to wait for it; and of no file more than it says
+ * that it takes, since one link to a chunk may stand there a million times.
  */
 import { Writer } from "../../base/bytes.ts";
 import { HiveError } from "../../base/errors.ts";
@@ -40,6 +40,8 @@ const nobody: Caller = { uid: 0, gid: 0, pid: 0 };
 export type Arriving = Step & { readonly after: Fact };
 
 interface Copy {
+  /** Has the guest's tree. */
+  readonly reader: State;
   readonly from: Node;
   readonly to: Node;
   /** The file as it is here, if it is. */
@@ -49,48 +51,57 @@ interface Copy {
 /** A guest's bytes, sealed here, until a name leads to them. */
 interface Brought {
   readonly node: Node;
+  /** The first chunk that is still to come; undefined when all are here. */
+  next: number | undefined;
+  /** What it may still hold, by what it says. */
+  leftBytes: number;
   isTaken: boolean;
 }
 
+/** Of one guest; what a turn leaves undone is gone on with in the next one. */
 export class Contents implements Disposable {
   readonly #state: State;
-  readonly #reader: State;
   readonly #folder: Ino;
   readonly #salt: Salt;
   readonly #brought = new Map<string, Brought>();
   #turnBytes = 0;
 
-  /** `reader` has the guest's tree, and what is written goes by the folder. */
-  constructor(state: State, { reader, folder, number }: {
-    readonly reader: State; readonly folder: Ino; readonly number: number;
-  }) {
+  /** What is written goes by the folder. */
+  constructor(state: State, { folder, number }: { readonly folder: Ino; readonly number: number }) {
     this.#state = state;
-    this.#reader = reader;
     this.#folder = folder;
     this.#salt = saltOfGuest(number);
   }
 
   [Symbol.dispose](): void {
-    for (const { node, isTaken } of this.#brought.values()) {
-      // Its pages are another file's by now.
-      if (isTaken) node.tree = noTree;
-      node.handles--;
-      afterLoss(this.#state, node);
-    }
+    for (const key of [...this.#brought.keys()]) this.#drop(key);
   }
 
-  /** True when something was written; what finds no room in this turn is left for the next one. */
-  async bring(steps: readonly Arriving[]): Promise<boolean> {
-    const keys = new Set(steps.map(({ after }) => keyOf(after)));
-    if (keys.size < steps.length) {
+  /** Names lead to what was taken. */
+  endTurn(): void {
+    this.#turnBytes = 0;
+    for (const [key, { isTaken }] of [...this.#brought]) if (isTaken) this.#drop(key);
+  }
+
+  /**
+   * True when something was written; what finds no room in this turn is left for the next one.
+   * `reader` has the guest's tree.
+   */
+  async bring(steps: readonly Arriving[], reader: State): Promise<boolean> {
+    const wanted = new Map(steps.map((step) => [keyOf(step.after), step]));
+    if (wanted.size < steps.length) {
       throw new HiveError("Corrupt", "tree.guest", "two files of one tree");
     }
+    // The guest has written on since.
+    for (const key of [...this.#brought.keys()]) if (!wanted.has(key)) this.#drop(key);
     let isNew = false;
-    for (const step of steps) {
-      const key = keyOf(step.after);
-      if (this.#brought.has(key)) continue;
+    for (const [key, step] of wanted) {
+      const before = this.#brought.get(key);
+      if (before !== undefined && before.next === undefined) continue;
       if (this.isTurnOver) break;
-      this.#brought.set(key, { node: await this.#bringOne(step), isTaken: false });
+      const brought = before ?? await this.#begun(step);
+      this.#brought.set(key, brought);
+      await this.#goOn(brought, step, reader);
       isNew = true;
     }
     return isNew;
@@ -101,76 +112,72 @@ export class Contents implements Disposable {
     return this.#turnBytes >= turnBytes || isFilling(this.#state);
   }
 
-  /** A name is to lead to it from now on; undefined when it was not brought. */
+  /** A name is to lead to it from now on; undefined when it was not brought, or not all of it. */
   take(fact: Fact): Node | undefined {
     const found = this.#brought.get(keyOf(fact));
-    if (found === undefined || found.isTaken) return undefined;
+    if (found === undefined || found.isTaken || found.next !== undefined) return undefined;
     found.isTaken = true;
     return found.node;
   }
 
-  async #bringOne({ before, after }: Arriving): Promise<Node> {
-    const from = this.#reader.load(after.inode, after.tree, { kind: "none" });
-    from.handles++;
-    try {
-      return await this.#copied(from, before && this.#state.nodes.find(before.inode.ino));
-    } finally {
-      from.handles--;
-      from.tree = noTree;
-      this.#reader.nodes.settle(from);
-    }
+  #drop(key: string): void {
+    const { node, isTaken } = this.#brought.get(key) as Brought;
+    this.#brought.delete(key);
+    // Its pages are another file's by now.
+    if (isTaken) node.tree = noTree;
+    node.handles--;
+    afterLoss(this.#state, node);
   }
 
-  async #copied(from: Node, ours: Node | undefined): Promise<Node> {
+  async #begun({ after: { inode: { content } } }: Arriving): Promise<Brought> {
     const state = this.#state;
     const mode = fileType.regular | 0o600;
     const node = await attempt(() => makeNameless(state, nobody, this.#folder, { mode }));
     node.handles++;
-    try {
-      await this.#copyAll({ from, to: node, ours });
-      const { sizeBytes } = from.inode;
-      await attempt(() => setAttributes(state, node, { sizeBytes }));
-      await flush(state, node);
-      return node;
-    } catch (error) {
-      node.handles--;
-      afterLoss(state, node);
-      throw error;
-    }
+    const saysBytes = content.kind === "chunks" ? content.allocatedBytes : 0;
+    return { node, next: 0, leftBytes: saysBytes + contentSlackBytes, isTaken: false };
   }
 
-  async #copyAll(copy: Copy): Promise<void> {
+  async #goOn(brought: Brought, { before, after }: Arriving, reader: State): Promise<void> {
+    const state = this.#state;
+    const from = reader.load(after.inode, after.tree, { kind: "none" });
+    const ours = before && state.nodes.find(before.inode.ino);
+    from.handles++;
+    try {
+      await this.#copyMore(brought, { reader, from, to: brought.node, ours });
+    } finally {
+      from.handles--;
+      from.tree = noTree;
+      reader.nodes.settle(from);
+    }
+    if (brought.next === undefined) {
+      const { sizeBytes } = after.inode;
+      await attempt(() => setAttributes(state, brought.node, { sizeBytes }));
+    }
+    await flush(state, brought.node);
+  }
+
+  async #copyMore(brought: Brought, copy: Copy): Promise<void> {
     const breather = new Breather(() => this.#state.needs.clock.monotonicMs());
-    let leftBytes = copy.from.allocatedBytes + contentSlackBytes;
-    for (let first = 0; ; await breather.breathe()) {
-      const links = await attempt(() => this.#linksOf(copy.from, first));
-      const last = links.at(-1);
-      if (last === undefined) return;
-      leftBytes -= links.reduce((sum, { link }) => sum + allocatedFor(link.lengthBytes), 0);
+    while (brought.next !== undefined && !this.isTurnOver) {
+      const first = brought.next;
+      const links = await attempt(() => linksOf(copy, first));
+      const moreBytes = links.reduce((sum, { link }) => sum + allocatedFor(link.lengthBytes), 0);
+      const leftBytes = brought.leftBytes - moreBytes;
       if (leftBytes < 0) throw new HiveError("Corrupt", "tree.guest", "more than the file says");
       const others = await attempt(() => keepOurs(this.#state, copy, links));
       if (others.length > 0) await this.#seal(copy, others);
-      first = last.index + 1;
+      const last = links.at(-1);
+      Object.assign(brought, { leftBytes, next: last && last.index + 1 });
+      await breather.breathe();
     }
   }
 
-  /** A few of those that the file's size takes in. */
-  #linksOf(from: Node, first: number): readonly IndexedLink[] {
-    const links: IndexedLink[] = [];
-    for (let next = first; links.length < sealedAtOnce; ) {
-      const found = nextLink(this.#reader, from, next);
-      if (found === undefined || found.index * chunkBytes >= from.inode.sizeBytes) break;
-      links.push(found);
-      next = found.index + 1;
-    }
-    return links;
-  }
-
-  async #seal({ from, to }: Copy, links: readonly IndexedLink[]): Promise<void> {
+  async #seal({ reader, from, to }: Copy, links: readonly IndexedLink[]): Promise<void> {
     const state = this.#state;
     const bytes: Buffer[] = [];
     for (const { index, link } of links) {
-      const plain = Buffer.from(await attempt(() => this.#reader.blocks.chunk(link)));
+      const plain = Buffer.from(await attempt(() => reader.blocks.chunk(link)));
       bytes.push(plain.subarray(0, from.inode.sizeBytes - index * chunkBytes));
       this.#turnBytes += link.lengthBytes;
     }
@@ -185,6 +192,18 @@ export class Contents implements Disposable {
       linkTo(state, to, fresh, sealed);
     });
   }
+}
+
+/** A few of those that the file's size takes in. */
+function linksOf({ reader, from }: Copy, first: number): readonly IndexedLink[] {
+  const links: IndexedLink[] = [];
+  for (let next = first; links.length < sealedAtOnce; ) {
+    const found = nextLink(reader, from, next);
+    if (found === undefined || found.index * chunkBytes >= from.inode.sizeBytes) break;
+    links.push(found);
+    next = found.index + 1;
+  }
+  return links;
 }
 
 /** Links what the file has here already, where it has it; answers what is left. */

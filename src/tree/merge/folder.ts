@@ -21,7 +21,7 @@ import { State } from "../state/state.ts";
 import type { SlotOf, Step } from "./apply.ts";
 import { withArrivals } from "./arrivals.ts";
 import { Bounds, mostOfGuest } from "./bounds.ts";
-import { type Arriving, Contents } from "./contents.ts";
+import type { Arriving, Contents } from "./contents.ts";
 import { type Fact, type Side, isFolder } from "./facts.ts";
 import { type Guest, admitted, guestSeen } from "./guest.ts";
 import type { Meeting, Sides } from "./meeting.ts";
@@ -70,8 +70,8 @@ export class GuestMeeting implements Meeting {
 
   constructor(
     state: State, root: RootRecord,
-    { folder, number, name, numbers, commit, cut, isRefused }: {
-      readonly folder: Node; readonly commit: () => Promise<void>;
+    { folder, number, name, numbers, contents, commit, cut, isRefused }: {
+      readonly folder: Node; readonly contents: Contents; readonly commit: () => Promise<void>;
       /** Is told that there is more than one turn brings. */
       readonly cut: () => void;
       /** Somebody was shut out since: it may be this guest. */
@@ -96,7 +96,7 @@ export class GuestMeeting implements Meeting {
       readOnly: true, device: nobodys,
     });
     this.blocks = this.#reader.blocks;
-    this.#contents = new Contents(state, { reader: this.#reader, folder: folder.ino, number });
+    this.#contents = contents;
     // Others have its secrets, whether or not the tree was told that yet.
     state.given.add(folder.ino);
   }
@@ -104,7 +104,7 @@ export class GuestMeeting implements Meeting {
   [Symbol.dispose](): void {
     this.folder.pins--;
     this.#state.nodes.settle(this.folder);
-    this.#contents[Symbol.dispose]();
+    this.#contents.endTurn();
   }
 
   sidesOf(comparison: Comparison): Sides {
@@ -121,7 +121,7 @@ export class GuestMeeting implements Meeting {
     const theirs = steps.filter((step) => isTheirs(step, this.#number));
     const files = theirs.filter(({ after }) => hasChunks(after));
     // Gives what was sealed pages of its own.
-    if (await this.#contents.bring(files)) await this.#commit();
+    if (await this.#contents.bring(files, this.#reader)) await this.#commit();
     let bytes = 0;
     for (const { before, after } of theirs) {
       // Looked at now, they are in memory when they are asked for.
