@@ -164,3 +164,21 @@ test("what a device left undone another one does, when it was silent for long", 
   t.equal(lap.tree.resealing(), undefined);
   t.equal(lap.store.usage().dirtyBytes, before, "and has nothing to do");
 });
+
+test("a file that was to be sealed anew, and is gone by then, keeps no news away", async (t) => {
+  const world = new World("gone");
+  const desk = await world.add("desk");
+  const ino = await folder(desk.tree, "d");
+  await govern(desk.tree, ino, "home");
+  const lap = await world.add("lap");
+  // As much as one step seals: the tree has it that the walk goes on.
+  const file = await put(lap.tree, "file", Buffer.alloc(limits.tree.resealedBytesPerStep, "file"));
+  await lap.tree.commit();
+  await lap.tree.link(nobody, file, at("file", ino));
+  for (const parent of [rootIno, ino]) await lap.tree.unlink(nobody, at("file", parent));
+  await world.devices.publish(lap);
+  await lap.tree.resealer.step(never);
+  await put(desk.tree, "news", "of desk");
+  await world.devices.publish(desk);
+  t.ok(await world.devices.hear(lap, desk));
+});

@@ -30,6 +30,8 @@ export interface SealedAnew {
 
 /** Of what is old by this era. */
 export async function sealAnew(state: State, node: Node, era: Era): Promise<SealedAnew> {
+  // No root names it, and where it gets a name it is looked at again.
+  if (node.home.kind === "none") return { bytes: 0, isLeft: false };
   await attempt(() => settled(state, node));
   // Nothing is unpublished: whatever is linked from here on was sealed in this era or later.
   const before = momentOf(state, node);
