@@ -11,7 +11,7 @@ import type { Tree } from "../../src/tree/tree.ts";
 import { pictureOf, wordsOf } from "../support/drive-user.ts";
 import { type Device, Devices } from "../support/merge-devices.ts";
 import { at, put, textAt } from "../support/shared-folder.ts";
-import { nobody } from "../support/walk.ts";
+import { nobody, walkTree } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const trials = Number(process.env["HIVE_TRIALS"] ?? 10);
@@ -62,6 +62,25 @@ test("two edits of one file keep both, the other one named by device and day", a
   t.strictSame(await names(desk.tree), ["/report (conflict, desk, 2026-11-27).txt", "/report.txt"]);
   t.equal(await textAt(desk.tree, "report.txt"), "of lap");
   t.equal(await textAt(lap.tree, "report (conflict, desk, 2026-11-27).txt"), "of desk");
+  await sameEverywhere(t, devices);
+});
+
+test("attributes that two devices gave one file are kept, and nothing that neither wrote is doubled", async (t) => {
+  const { devices, desk } = await two("attributes");
+  const short = await put(desk.tree, "short", "of both");
+  const long = await put(desk.tree, "long", "x".repeat(600_000));
+  const lap = await devices.add("lap");
+  for (const name of ["short", "long"]) await lap.tree.lookup(at(name));
+  for (const { tree, name } of devices.all) {
+    await tree.setxattr(nobody, short, `user.${name}`, Buffer.from(name), "any");
+  }
+  await desk.tree.setattr(nobody, long, { mode: 0o600 });
+  await lap.tree.setattr(nobody, long, { mtime: { seconds: 1_700_000_000, nanoseconds: 0 } });
+  await devices.settle();
+  const found = (await names(desk.tree)).map((path) => path.replace(/conflict.*\)/, "conflict)"));
+  t.strictSame(found, ["/long", "/short", "/short (conflict)"]);
+  const seen = [...(await walkTree(lap.tree)).values()].flatMap(({ xattrs }) => xattrs);
+  t.equal(seen.filter((one) => one.startsWith("user.")).length, 2);
   await sameEverywhere(t, devices);
 });
 

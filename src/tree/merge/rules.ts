@@ -10,7 +10,7 @@
  * result must be to be a tree.
  */
 import type { Ino } from "../../base/ids.ts";
-import { marksOf } from "../../dag/inodes.ts";
+import { type Xattrs, isOneTree, marksOf } from "../../dag/inodes.ts";
 import { type Seen, isSeen, seenByBoth } from "../../dag/marks.ts";
 import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews, isOtherCopy }
   from "./facts.ts";
@@ -134,15 +134,23 @@ function isLater({ inode: one }: Fact, { inode: other }: Fact): boolean {
   return apart === 0 ? marksOf(one).edited > marksOf(other).edited : apart > 0;
 }
 
-/** Both wrote the same; of larger files nobody looks so far. */
-function sameContent({ inode: one }: Fact, { inode: other }: Fact): boolean {
+/** Nothing of the other one would be lost; of larger files that both wrote nobody looks so far. */
+function sameContent(our: Fact, their: Fact): boolean {
+  const [one, other] = [our.inode, their.inode];
+  if (one.sizeBytes !== other.sizeBytes || !sameXattrs(one.xattrs, other.xattrs)) return false;
   if (one.content.kind === "inline" && other.content.kind === "inline") {
-    return one.sizeBytes === other.sizeBytes && one.content.bytes.equals(other.content.bytes);
+    return one.content.bytes.equals(other.content.bytes);
   }
   if (one.content.kind === "symlink" && other.content.kind === "symlink") {
     return one.content.target.equals(other.content.target);
   }
-  return one.content.kind === "none" && other.content.kind === "none";
+  return one.content.kind === other.content.kind && isOneTree(our.tree, their.tree);
+}
+
+function sameXattrs(one: Xattrs, other: Xattrs): boolean {
+  if (one.kind === "block") return other.kind === "block" && one.link.cid === other.link.cid;
+  if (other.kind === "block" || one.values.size !== other.values.size) return false;
+  return [...one.values].every(([name, value]) => other.values.get(name)?.equals(value) === true);
 }
 
 /**
