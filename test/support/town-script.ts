@@ -5,6 +5,7 @@
  */
 import { isFault } from "../../src/base/errors.ts";
 import { type Ino, rootIno } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { DeviceTown, type TownDevice, aMoment, attend, publish } from "./device-town.ts";
@@ -107,6 +108,8 @@ class Life {
       for (const device of this.town.devices) await attend(device);
       await aMoment();
       if (round >= 2 && await this.#areAlike()) return;
+      // What could not be merged is not tried again at once.
+      if (round >= 2) await this.town.network.clock.delay(limits.devices.retryMs);
     }
   }
 
@@ -151,9 +154,10 @@ class Life {
     const giver = this.#givers.get(device);
     const [, bob] = this.#readers;
     if (giver === undefined || bob === undefined || this.#before !== undefined) return;
+    // Who is cut off from what he looks for could not say which folder.
+    this.#mend();
     const path = await pathTo(device.tree, this.#folder);
     if (path === undefined) return;
-    this.#mend();
     await giver.meet();
     if (!await giver.knows(bob.name)) return;
     await giver.shutOut(path, bob);
