@@ -51,3 +51,18 @@ test("a name that somebody else has taken is not given twice", (t) => {
   t.equal(new Set(all).size, 4);
   t.end();
 });
+
+test("names that can grow no longer are all different, however many there are", (t) => {
+  for (const text of [`a.${"b".repeat(253)}`, "日本".repeat(42), "é".repeat(127)]) {
+    const name = parseName(Buffer.from(text, "utf8").toString("latin1"));
+    const [ino, { inode }] = file(90, name);
+    const author: Author = { mark: ino, inode, seen: noDevices };
+    const told = [{ more: false }, { more: true }, { more: true, again: 1 }];
+    const taken = told.map((one, at) => file(50 + at, conflictName(name, author, one)));
+    const names = namesAfter(new Map([file(40, name), ...taken, file(90, name)]));
+    const all = [...names.values()].flat();
+    t.equal(new Set(all).size, 5);
+    t.ok(all.every((one) => one.length <= 255));
+  }
+  t.end();
+});

@@ -39,14 +39,19 @@ export interface Author {
   readonly seen: Seen;
 }
 
-/** `report (conflict, laptop, 2026-11-22).txt`; with `more` when there is one of that name. */
+/**
+ * `report (conflict, laptop, 2026-11-22).txt`; with `more` when there is one of that name, and
+ * `again` when there is one of that, too.
+ */
 export function conflictName(
-  name: Name, { mark, inode, seen }: Author, { more }: { readonly more: boolean },
+  name: Name, { mark, inode, seen }: Author,
+  { more, again = 0 }: { readonly more: boolean; readonly again?: number },
 ): Name {
   const device = deviceOf(mark);
   const known = seen.get(device)?.name ?? "";
   const who = bytesOf(known === "" ? `device ${device}` : known).replaceAll("/", "-");
-  const told = `${who}, ${dateOf(inode)}${more ? `, ${mark.toString(36)}` : ""}`;
+  const number = more ? `, ${mark.toString(36)}${again > 0 ? `-${again}` : ""}` : "";
+  const told = `${who}, ${dateOf(inode)}${number}`;
   const dot = name.lastIndexOf(".");
   const hasExtension = dot > 0 && name.length - dot <= extensionBytesMax;
   const extension = hasExtension ? name.slice(dot) : "";

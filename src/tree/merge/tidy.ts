@@ -4,7 +4,7 @@
  * so devices that take them in another order come to the same end (names.ts). Pure.
  */
 import { HiveError } from "../../base/errors.ts";
-import { type Ino, nameBytesMax } from "../../base/ids.ts";
+import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { nameKey, slotsPerHash } from "../../dag/entries.ts";
 import { type Inode, marksOf } from "../../dag/inodes.ts";
@@ -190,7 +190,12 @@ function freePlace(
   const isOthers = (at: Place): boolean =>
     names.get(keyOf(at))?.inos.some((other) => other !== ino) === true;
   let long = { parent, name };
-  do long = { parent, name: conflictName(long.name, { ...author, mark: ino }, { more: true }) };
-  while (isOthers(long) && long.name.length < nameBytesMax);
+  // A name that grows no more is counted.
+  let again = 0;
+  do {
+    const longer = conflictName(long.name, { ...author, mark: ino }, { more: true, again });
+    if (longer.length <= long.name.length) again++;
+    long = { parent, name: longer };
+  } while (isOthers(long));
   return long;
 }
