@@ -14,7 +14,7 @@ import { isRightful } from "../../src/guard/draw.ts";
 import { baseOf } from "../../src/guard/log.ts";
 import { type VoteAsk, decodePledgeAsk, decodeVoteAsk, encodePledged }
   from "../../src/guard/messages.ts";
-import { freshBallot } from "../../src/guard/voter.ts";
+import { type Ballot, freshBallot, pledged } from "../../src/guard/voter.ts";
 import { defaultPolicy } from "../../src/placement/language/policy.ts";
 import { TestGroup, nowMs } from "../support/guard-group.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
@@ -37,13 +37,19 @@ class PlayedGroup {
   readonly named: readonly (readonly Offer[])[];
   /** What was proposed to all of them. */
   readonly asks: VoteAsk[] = [];
-  /** On the leader's disk. */
-  ballot;
+  pledgesAsked = 0;
+  /** On each member's disk. */
+  readonly ballots = new Map<PeerId, Ballot>();
+  /** By the clocks of all but the leader; undefined where they pledge whatever the time. */
+  termNow: number | undefined;
 
   constructor(name: string, named: readonly (readonly Offer[])[]) {
     this.group = new TestGroup(seed, name);
     this.named = named;
-    this.ballot = freshBallot(baseOf(this.group.standing.manifest));
+  }
+
+  ballotOf(peer: PeerId): Ballot {
+    return this.ballots.get(peer) ?? freshBallot(baseOf(this.group.standing.manifest));
   }
 
   /** As a node with these keys leads it, to whom this member gave notice. */
@@ -53,7 +59,7 @@ class PlayedGroup {
     const needs = {
       shelf: {
         policyOf: async () => defaultPolicy, devicesOf: async () => new Set(),
-        ballot: async () => this.ballot, tell: async () => undefined,
+        ballot: async () => this.ballotOf(keys.peer), tell: async () => undefined,
         word: async () => ({ manifest, policy: undefined, head: undefined, log: [] }),
       },
       reach: {
@@ -70,11 +76,15 @@ class PlayedGroup {
     leader: PeerId, peer: PeerId, act: GuardAct, call: Uint8Array,
   ): Promise<Uint8Array> {
     if (act === "tell") return Buffer.alloc(0);
-    const { manifest } = this.group.standing;
+    const { standing } = this.group;
+    const { manifest } = standing;
     const keys = this.group.keysOf(peer);
     if (act === "pledge") {
       const { base, position, term } = decodePledgeAsk(call);
-      if (peer === leader) this.ballot = { ...this.ballot, position, pledged: term };
+      this.pledgesAsked++;
+      const termNow = peer === leader ? term : this.termNow ?? term;
+      const voter = { self: peer, standing, ballot: this.ballotOf(peer), termNow };
+      this.ballots.set(peer, pledged(voter, { from: leader, base, position, term }));
       const pledge = signPledge(keys, { base, position, term, voted: undefined });
       const offers = this.named[manifest.peers.indexOf(peer)] ?? [];
       return encodePledged({ pledge, entry: undefined, offers });
@@ -132,4 +142,29 @@ test(`no term is led twice, by a clock that was set back, or after a restart (HI
     termNow = late;
     await restarted.step(standing, signal);
     t.strictSame(asks.map(({ term }) => term), [late]);
+  });
+
+test(`a member whose clock is far ahead keeps its vote, as do its fellows (HIVE_SEED=${seed})`,
+  async (t) => {
+    const played = new PlayedGroup("mirror", [[offerOf(0)]]);
+    const { group } = played;
+    const { standing } = group;
+    const { manifest: { peers } } = standing;
+    const now = Math.floor(nowMs / leaseMs);
+    const leader = group.leader(standing, now);
+    const far = Array.from({ length: 90 }, (_, at) => now + 1_000_000 + at)
+      .find((term) => group.leader(standing, term).peer === leader.peer) as number;
+    const clock = Object.assign(new VirtualClock(), { now: () => termNow * leaseMs });
+    let termNow = far;
+    played.termNow = now;
+    const lead = played.lead(leader, peers.find((peer) => peer !== leader.peer) as PeerId, clock);
+    await lead.step(standing, signal);
+    await lead.step(standing, signal);
+    t.equal(played.pledgesAsked, peers.length - 1, "its fellows are asked, and once in a term");
+    t.strictSame([...played.ballots.keys()], [], "nobody is bound to the far term");
+    t.strictSame(played.asks, [], "and nothing is proposed");
+    termNow = now;
+    await lead.step(standing, signal);
+    t.strictSame(played.asks.map(({ term }) => term), [now], "it leads once its clock is right");
+    t.strictSame(peers.map((peer) => played.ballotOf(peer).pledged), peers.map(() => now));
   });

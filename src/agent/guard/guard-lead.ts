@@ -16,7 +16,7 @@ import { parseVote, signReplacement } from "../../crypt/records/guard-records.ts
 import { supersedes } from "../../crypt/records/records.ts";
 import { offersToTell, substituteFor } from "../../guard/draw.ts";
 import { leaderOf, termAt } from "../../guard/lease.ts";
-import { type Standing, baseOf, extend, seatsOf } from "../../guard/log.ts";
+import { type Standing, baseOf, extend, quorumOf, seatsOf, tipOf } from "../../guard/log.ts";
 import { decodePledged, decodeWord, encodeName, encodePledgeAsk } from "../../guard/messages.ts";
 import { type VoteAsk, encodeVoteAsk, encodeWord } from "../../guard/messages.ts";
 import type { Notices } from "../../guard/notices.ts";
@@ -35,9 +35,17 @@ export interface LeadNeeds {
   readonly log: Log;
 }
 
+/** The seat that is to be given away, and when. */
+interface Turn {
+  readonly seat: number;
+  readonly term: number;
+}
+
 export class Lead {
   readonly #needs: LeadNeeds;
   readonly #leaseMs: number;
+  /** What its fellows were asked to follow in the last term that it led. */
+  #tried: { readonly term: number; readonly tips: Set<string> } = { term: 0, tips: new Set() };
 
   constructor(needs: LeadNeeds, options: { readonly leaseMs: number }) {
     this.#needs = needs;
@@ -96,6 +104,7 @@ export class Lead {
     });
     const term = termAt(clock.now(), this.#leaseMs);
     if (seat === undefined || !await this.#mayLead(standing, term)) return undefined;
+    this.#triedIn(term).add(tipOf(standing));
     const accepted = await this.#round(standing, { seat, term }, signal);
     if (accepted === undefined) return undefined;
     const next = extend(standing, accepted);
@@ -112,34 +121,56 @@ export class Lead {
     const { manifest, log: { length: position } } = standing;
     const [base, seats] = [baseOf(manifest), seatsOf(standing)];
     if (!seats.includes(self) || leaderOf(seats, base, term) !== self) return false;
+    if (this.#triedIn(term).has(tipOf(standing))) return false;
     const { from, pledged } = ballotAt(await shelf.ballot(manifest), base, position);
     return from <= position && pledged < term;
   }
 
+  /** Where too few pledged themselves nothing on the disk tells of it; once a term is enough. */
+  #triedIn(term: number): Set<string> {
+    if (this.#tried.term !== term) this.#tried = { term, tips: new Set() };
+    return this.#tried.tips;
+  }
+
   async #round(
-    standing: Standing, { term, seat }: { readonly seat: number; readonly term: number },
-    signal: AbortSignal,
+    standing: Standing, { term, seat }: Turn, signal: AbortSignal,
   ): Promise<Accepted | undefined> {
-    const { self } = this.#needs.reach;
-    const { manifest, log: { length: position } } = standing;
-    const { owner, group } = manifest;
-    const base = baseOf(manifest);
-    const call = encodePledgeAsk({ owner, group, base, position, term, seat });
-    const answers = await this.#askAll(standing, "pledge", call, (peer, bytes) => {
-      const answer = decodePledged(bytes);
-      const { pledge } = answer;
-      const isRight = pledge.voter === peer && pledge.base === base
-        && pledge.position === position && pledge.term === term;
-      return isRight ? answer : undefined;
-    }, signal);
-    // Without its own on stable storage it might lead this term once more.
-    if (!answers.some(({ pledge }) => pledge.voter === self)) return undefined;
+    const answers = await this.#pledgesFor(standing, { term, seat }, signal);
     const told = offersToTell(answers.map(({ offers }) => offers));
     const entry = await this.#entryOf(standing, seat, { answers, told });
     if (entry === undefined) return undefined;
     const pledges = answers.map(({ pledge }) => pledge);
     const votes = await this.#votesFor(standing, { entry, term, pledges, offers: told }, signal);
     return acceptedBy(standing, entry, votes);
+  }
+
+  /**
+   * Its fellows' first, and its own where that makes a majority: the term of a clock that is far
+   * ahead, which they refuse, would take its vote away until that time comes. No majority without
+   * its own: were that not on stable storage, it might lead this term once more.
+   */
+  async #pledgesFor(
+    standing: Standing, { term, seat }: Turn, signal: AbortSignal,
+  ): Promise<readonly Pledged[]> {
+    const { self } = this.#needs.reach;
+    const { manifest, log: { length: position } } = standing;
+    const { owner, group } = manifest;
+    const base = baseOf(manifest);
+    const seats = seatsOf(standing);
+    const call = encodePledgeAsk({ owner, group, base, position, term, seat });
+    const ask = (peers: readonly PeerId[]): Promise<readonly Pledged[]> => {
+      return this.#askAll(standing, { peers, act: "pledge", call }, (peer, bytes) => {
+        const answer = decodePledged(bytes);
+        const { pledge } = answer;
+        const isRight = pledge.voter === peer && pledge.base === base
+          && pledge.position === position && pledge.term === term;
+        return isRight ? answer : undefined;
+      }, signal);
+    };
+    const fellows = await ask(seats.filter((peer) => peer !== self));
+    if (fellows.length + 1 < quorumOf(seats.length)) return fellows;
+    const own = await ask([self]);
+    return own.length === 0 ? [] : [...own, ...fellows];
   }
 
   async #entryOf(
@@ -166,7 +197,8 @@ export class Lead {
     standing: Standing, ask: VoteAsk, signal: AbortSignal,
   ): Promise<readonly Vote[]> {
     const { entry, term } = ask;
-    return this.#askAll(standing, "vote", encodeVoteAsk(ask), (peer, bytes) => {
+    const asked = { peers: seatsOf(standing), act: "vote", call: encodeVoteAsk(ask) } as const;
+    return this.#askAll(standing, asked, (peer, bytes) => {
       const vote = parseVote(bytes);
       const isRight = vote.voter === peer && vote.term === term && vote.entry === entry.id;
       return isRight ? vote : undefined;
@@ -175,7 +207,10 @@ export class Lead {
 
   /** What those who are there answer, within half a lease: two rounds are one. */
   async #askAll<T>(
-    standing: Standing, act: GuardAct, call: Uint8Array,
+    standing: Standing,
+    { peers, act, call }: {
+      readonly peers: readonly PeerId[]; readonly act: GuardAct; readonly call: Uint8Array;
+    },
     read: (peer: PeerId, answer: Uint8Array) => T | undefined, signal: AbortSignal,
   ): Promise<readonly T[]> {
     const { reach, clock } = this.#needs;
@@ -184,7 +219,7 @@ export class Lead {
       late.abort(new HiveError("TimedOut", "guard.ask", act));
     });
     const until = AbortSignal.any([signal, late.signal]);
-    const there = seatsOf(standing).filter((peer) => reach.isThere(peer));
+    const there = peers.filter((peer) => reach.isThere(peer));
     const found = await Promise.all(there.map(async (peer) => {
       try {
         return read(peer, await reach.guard(peer, act, call, until));
