@@ -78,6 +78,8 @@ export type { PolicyDescription, VerifyReport };
 export interface DriveConfig extends NodeConfig {
   readonly cacheDirectory: string;
   readonly cacheLimitBytes: number;
+  /** This machine can miss nothing of it yet; if not told, that is so where there are no books. */
+  readonly isNew?: boolean;
   /** Which moments are kept; those that are, and no more, if not told. */
   readonly keep?: KeepRule;
   /** Which losses are too many at once; none if not told. */
@@ -96,7 +98,7 @@ export async function openDrive(needs: { readonly log: Log }, config: DriveConfi
   const { log } = needs;
   await using parts = new AsyncDisposableStack();
   // A node's books are made by the first mount, and so is the local store.
-  const isNew = !existsSync(join(config.directory, "books"));
+  const { isNew = !existsSync(join(config.directory, "books")) } = config;
   const owner: User = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const local = await openLocal(parts, { log, config, owner });
   const { cache, government, shared, ties, epochs } = local;

@@ -37,7 +37,9 @@ export async function beginStore(
 ): Promise<Beginning> {
   const { log } = situation;
   const { number, isStoreOld, areBooksOld } = await node.life();
-  const broughtBack = await bringBack(cache, node, situation);
+  // Otherwise neither these books nor the store saw a start before.
+  const hasBooks = number > 1;
+  const broughtBack = await bringBack(cache, node, { ...situation, hasBooks });
   if (isStoreOld) log.error("drive.store-is-older", { life: number });
   if (areBooksOld) log.error("drive.books-are-older", { life: number });
   const life = await keepLife(node, situation, number);
@@ -74,9 +76,9 @@ const booksWords = "the books of what peers have were gone, or an older copy: th
  * brought back. Answers what the user should hear.
  */
 async function bringBack(
-  cache: Cache, node: NodeDuties, situation: Situation,
+  cache: Cache, node: NodeDuties, situation: Situation & { readonly hasBooks: boolean },
 ): Promise<string | undefined> {
-  const { clock, log, isNew, directory } = situation;
+  const { clock, log, isNew, hasBooks, directory } = situation;
   if (cache.report().rootLost) {
     throw new HiveError("Corrupt", "drive.store", `${directory} has lost its newest root`);
   }
@@ -86,11 +88,12 @@ async function bringBack(
   if (isNew || here !== undefined) return undefined;
   const { drive } = await node.status();
   const isPublished = (drive?.segments.total ?? 0) > 0;
-  log.error("drive.store-was-gone", { isPublished });
-  if (!isPublished) return "its local store was gone, and no peer had anything of it";
+  log.error("drive.store-was-gone", { isPublished, hasBooks });
+  if (hasBooks && !isPublished) return "its local store was gone, and no peer had anything of it";
   const root = await newestRoot(node, clock, limits.drive.bringBackMs);
   if (root === undefined) {
-    throw new HiveError("Unavailable", "drive.open", "the store is gone, and no peer answers");
+    const gone = `${directory}${hasBooks ? "" : " and the books"}`;
+    throw new HiveError("Unavailable", "drive.gone", `${gone}, and no peer tells of the drive`);
   }
   await beginFrom(root, cache);
   return "its local store was gone: what peers have is back, what they had not yet is lost";

@@ -125,6 +125,11 @@ const hints: readonly Hint[] = [
     },
   ]),
   {
+    op: "drive.gone",
+    hint: "hive mount tries again, once peers are there; by way of another peer: move the key " +
+      "file away, then hive recover --peer ADDRESS with the drive's words",
+  },
+  {
     op: "drive.store",
     hint: "move it away, and hive mount brings back what peers have; it stays as it is there",
   },

@@ -1,5 +1,5 @@
 /** `hive mount`: makes what is missing, then serves the drive, in the background by default. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { HiveError } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
 import { type Drive, type Secrets, openDrive, parseMountOptions } from "../../hive.ts";
@@ -55,6 +55,7 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
     const secrets = await readKeys(home, async () => received ?? passphraseOf(line));
     const asked = askedToEnd();
     const drive = await openHere(home, line, { directory, secrets, policies });
+    rmSync(home.newDriveFile, { force: true });
     const words = [`mounted at ${directory}`, drive.note ?? []].flat().join("; ");
     if (process.send === undefined) say(words);
     sayReady(words);

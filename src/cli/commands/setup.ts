@@ -1,5 +1,5 @@
 /** The commands that make or bring back a drive, and those that run without one. */
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HiveError } from "../../base/errors.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
@@ -53,6 +53,7 @@ export async function makeDrive(
 ): Promise<readonly string[]> {
   if (words === undefined) refuseOverStore(home);
   const driveSeed = words === undefined ? systemRandom.bytes(32) : seedOfWords(words);
+  writeFileSync(home.newDriveFile, "", { mode: 0o600 });
   await writeKeys(home, { driveSeed, peerSeed: await peerSeedHere(home) }, passphrase);
   if (!existsSync(home.settingsFile)) {
     writeSettings(home.settingsFile, readSettings(home.settingsFile));

@@ -1,4 +1,5 @@
 /** Settings and secrets of this machine, as the configs that the front door takes. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { limits } from "../../base/limits.ts";
 import type { DriveConfig, NodeConfig, Secrets } from "../../hive.ts";
@@ -55,6 +56,7 @@ export function driveConfigOf(
   return {
     ...nodeConfigOf(home, settings, secrets),
     cacheDirectory: join(home.cacheDirectory),
+    isNew: existsSync(home.newDriveFile),
     cacheLimitBytes: settings.cacheLimitBytes,
     keep: parseKeepRule(settings.keep),
     brake: parseBrakeRule(settings.brake),

@@ -12,6 +12,8 @@ import { folderFault, makeDirectories } from "../../base/machine/directories.ts"
 export interface Home {
   /** 0600: the drive's and the node's secrets, plain or under a passphrase. */
   readonly keyFile: string;
+  /** There until this machine mounts its drive for the first time: so far it can miss nothing. */
+  readonly newDriveFile: string;
   /** 0600: the key of a private network, where there is one. */
   readonly networkKeyFile: string;
   readonly settingsFile: string;
@@ -60,6 +62,7 @@ export function makeHome(home: Home): void {
 function homeIn(config: string, state: string): Home {
   return {
     keyFile: join(config, "key"),
+    newDriveFile: join(config, "new-drive"),
     networkKeyFile: join(config, "network.key"),
     settingsFile: join(config, "settings.json"),
     policiesDirectory: join(config, "policies"),
