@@ -182,3 +182,26 @@ test("a file that was to be sealed anew, and is gone by then, keeps no news away
   await world.devices.publish(desk);
   t.ok(await world.devices.hear(lap, desk));
 });
+
+test("a file with one name left goes by the folder that another device moved it to", async (t) => {
+  const world = new World("one name left");
+  const desk = await world.add("desk");
+  const ino = await folder(desk.tree, "d");
+  await govern(desk.tree, ino, "home");
+  const file = await put(desk.tree, "file", large);
+  await desk.tree.link(nobody, file, at("twin"));
+  await world.add("lap");
+  await desk.tree.unlink(nobody, at("twin"));
+  await desk.tree.rename(nobody, at("file"), at("file", ino), "replace");
+  await reseal(desk.tree);
+  await world.devices.settle();
+  await world.patience();
+  for (const device of world.devices.all) {
+    const blocks = world.devices.governed(device);
+    // It lives in its folder, or still in the table of those with several names.
+    const its = blocks.filter(({ path }) => path === "/d/file" || path === `#${file}`);
+    t.strictSame([...new Set(its.map(({ policy }) => policy))], ["home"], device.name);
+    t.equal(device.tree.resealing(), undefined);
+  }
+  await world.allLiesRight(t);
+});

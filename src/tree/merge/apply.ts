@@ -189,8 +189,13 @@ export class Portion {
     if (before?.tree !== after.tree) this.#graft(ino, after.tree);
     if (before !== undefined && isResealed(before, after)) this.#hasResealed = true;
     // In a folder it goes by that.
-    const policy = home.kind === "entry" ? 0 : inode.policy;
+    const policy = home.kind === "entry" ? 0 : this.#policyOf(after);
     this.#inodes.set(ino, { inode: { ...inode, links, policy }, home });
+  }
+
+  /** Of all folders that it has a name in: a copy that lives in one of them says none itself. */
+  #policyOf({ inode, places }: Fact): PolicySlot {
+    return Math.max(inode.policy, ...places.map(({ parent }) => this.#slotAt(parent)));
   }
 
   /** One that is new here begins empty: what is in it comes by its own steps. */
