@@ -23,9 +23,11 @@ export interface Berth {
 
 /**
  * Absent: it says that it has not got the shard. Gone: that it had it and let go of it, as one does
- * that is owed for it or gave up its seat. Refused: it answers, and not to us.
+ * that is owed for it or gave up its seat. Busy: it is there, and has no room for us now. Refused:
+ * it answers, and not to us.
  */
-export type Answer = "right" | "wrong" | "absent" | "gone" | "late" | "refused" | "offline";
+export type Answer =
+  "right" | "wrong" | "absent" | "gone" | "late" | "busy" | "refused" | "offline";
 
 export interface AskNeeds {
   readonly network: PeerNetwork;
@@ -76,8 +78,9 @@ async function ask(
     if (isFault(error, "NotFound")) return "absent";
     if (isFault(error, "Stale")) return "gone";
     if (isFault(error, "Corrupt")) return "wrong";
+    if (isFault(error, "Busy")) return "busy";
     // Silence until the network gave up is no late answer: none came.
-    return isFault(error, "Denied", "Busy", "Invalid", "Quota") ? "refused" : "offline";
+    return isFault(error, "Denied", "Invalid", "Quota") ? "refused" : "offline";
   }
 }
 

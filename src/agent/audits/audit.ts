@@ -199,7 +199,8 @@ async function auditSample(
     const found = outcomeOf(answer);
     outcomes.push(isExcused ? "late" : found);
     asked += leaves.length;
-    if (found === "offline") break;
+    // More questions make nobody less busy.
+    if (found === "offline" || answer === "busy") break;
     if (found !== "wrong") continue;
     log.warn("agent.audit.wrong", { peer, segment: kept.segment, index: kept.index, isExcused });
     if (!isExcused) health.saw({ peer, verdict: "wrong", act: "prove" });
@@ -219,9 +220,13 @@ function isOwed({ health }: AuditNeeds): boolean {
   return !health.areOthers();
 }
 
-/** To the owner a shard that is not there is a lie, and a holder that refuses is not there. */
+/**
+ * To the owner a shard that is not there is a lie, and a holder that refuses is not there. One that
+ * is busy lives: half a day of much to do is no death, days of it are lateness.
+ */
 function outcomeOf(answer: Answer): Outcome {
   if (answer === "absent" || answer === "gone") return "wrong";
+  if (answer === "busy") return "late";
   return answer === "refused" ? "offline" : answer;
 }
 

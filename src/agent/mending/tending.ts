@@ -117,7 +117,9 @@ export class Tending {
 
   async #begin(ward: Ward, signal: AbortSignal): Promise<Round> {
     const manifests = await this.#manifestsOf(ward, signal);
-    const answers = { right: 0, wrong: 0, absent: 0, gone: 0, late: 0, refused: 0, offline: 0 };
+    const answers = {
+      right: 0, wrong: 0, absent: 0, gone: 0, late: 0, busy: 0, refused: 0, offline: 0,
+    };
     return {
       ward, manifests, records: this.#recordsOf([...manifests.values()], signal),
       found: { segments: 0, missing: 0, brought: 0, answers },
@@ -125,11 +127,12 @@ export class Tending {
   }
 
   #end({ ward, found }: Round): TendedView {
-    const { right, wrong, absent, gone, late, refused, offline } = found.answers;
+    const { right, wrong, absent, gone, late, busy, refused, offline } = found.answers;
     const view = {
       at: new Date(this.#needs.clock.now()).toISOString(),
       segments: found.segments, missing: found.missing, brought: found.brought,
-      right, wrong, absent: absent + gone, late, offline: offline + refused,
+      right, wrong, absent: absent + gone, late: late + busy,
+      offline: offline + refused,
     };
     this.#last.set(ward.name, view);
     this.#nextAtMs.set(ward.name, this.#needs.clock.monotonicMs() + roundMs);
