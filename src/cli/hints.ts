@@ -104,6 +104,8 @@ const hints: readonly Hint[] = [
     hint: "give it to somebody else, whose machine takes it: hive join",
   },
   { op: "peers.invite", kind: "Invalid", hint: "hive invite prints one, on the other machine" },
+  { op: "unixfs.place", command: "publish", kind: "Exists", hint: "--force replaces a file" },
+  { op: "import.held", hint: "if you trust whoever made it: --limit" },
   { op: "fsck", kind: "Busy", hint: "hive unmount ends it; then run hive fsck again" },
   {
     op: "cache.format",

@@ -48,15 +48,11 @@ async function dispatch({ name }: Command, line: CommandLine): Promise<ExitCode>
     case "mount":
       return (await import("./commands/mount.ts")).mountCommand(home, line);
     case "unmount":
-      return drive.unmount(home, line);
     case "status":
-      return drive.status(home, line);
     case "flush":
-      return drive.flush(home, line);
     case "gc":
-      return drive.gc(home, line);
     case "cache":
-      return drive.cache(home, line);
+      return drive[name](home, line);
     case "pin":
     case "unpin":
       return (await import("./commands/pin.ts"))[name](home, line);
@@ -100,6 +96,10 @@ async function dispatch({ name }: Command, line: CommandLine): Promise<ExitCode>
     case "accept":
     case "revoke":
       return (await import("./commands/sharing.ts"))[name](home, line);
+    case "publish":
+      return (await import("./commands/ipfs.ts")).publishCommand(line);
+    case "import":
+      return (await import("./commands/ipfs.ts")).importCommand(line);
     case "swarm":
       return (await import("./commands/swarm.ts")).swarmCommand(home, line);
     default:

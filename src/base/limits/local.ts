@@ -184,4 +184,27 @@ export const localLimits = {
     /** What fusermount3 may say before we stop listening. */
     complaintBytesMax: 4 * KiB,
   },
+  unixfs: {
+    /** kubo's own for CIDv1, as its links are: the same bytes get the CID that `ipfs add` gives. */
+    chunkBytes: 256 * KiB,
+    linksMax: 174,
+    /** Names in one folder, 2 KiB of memory each while it is published. */
+    namesMax: 2 ** 19,
+    /** Folders in folders: more than anybody has, and less than a stack or a path takes. */
+    depthMax: 128,
+    /** Nodes above each other of one file or folder: kubo's tree of 2^62 bytes has seven. */
+    layersMax: 32,
+    /** Blocks of a CAR file that do not come again, 100 bytes of memory each. */
+    rememberedBlocksMax: 2 ** 18,
+    /** What IPFS's own exchange carries. */
+    blockBytesMax: 2 * MiB,
+    /** Blocks of a CAR file that is read, 150 bytes of memory each: 512 GiB in chunks. */
+    blocksMax: 2 ** 21,
+    /** What a CAR file holds may be so many times as large, as it has the same block once. */
+    growthMax: 16,
+    /** Or this, however small it is. */
+    heldBytesMin: 64 * MiB,
+    /** What each look at a block counts for at least: files without bytes are not for nothing. */
+    lookBytes: 512,
+  },
 } as const;

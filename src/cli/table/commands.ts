@@ -5,6 +5,7 @@
  */
 import { deviceCommand } from "./devices.ts";
 import { driveCommands } from "./drive.ts";
+import { ipfsCommands } from "./ipfs.ts";
 import { localCommands } from "./local.ts";
 import { pastCommands } from "./past.ts";
 import { peerCommands } from "./peers.ts";
@@ -20,6 +21,7 @@ export const commandGroups = [
   { about: "how safe it is", commands: safetyCommands },
   { about: "what it was", commands: pastCommands },
   { about: "who reads it", commands: sharingCommands },
+  { about: "public IPFS", commands: ipfsCommands },
   { about: "this machine", commands: [...localCommands, ...trafficCommands, deviceCommand] },
   { about: "other machines", commands: peerCommands },
   { about: "to try things", commands: swarmCommands },
