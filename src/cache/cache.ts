@@ -123,7 +123,7 @@ async function openStore(
   report.changesLost = compared.changesLost;
   if (report.indexStale) log.error("cache.index-stale", { ...compared });
   const disk = new Disk(needs.directory, needs);
-  await disk.look();
+  await disk.giveReserveToStart();
   const { journal, findings } = await openJournal(
     { directory: join(needs.directory, "journal"), table, disk, log },
     {

@@ -1,26 +1,29 @@
 /**
  * Fills the small disk that it is run on, and says on stdout what happened, in one line of JSON.
  *
- * Run, on a file system of its own: node cache-full-child.ts DIRECTORY blocks|records
+ * Run, on a file system of its own: node cache-full-child.ts DIRECTORY blocks|records|reserve|start
  */
-import { unlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, statfs, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MiB } from "../../src/base/bytes.ts";
 import { isFault } from "../../src/base/errors.ts";
-import type { Cache } from "../../src/cache/cache.ts";
+import { type Cache, openKeyValue } from "../../src/cache/cache.ts";
 import { type Sample, attempt, records, sample } from "../contract/store.ts";
 import { openIn } from "./temporary-cache.ts";
 
 const [disk = "", what = ""] = process.argv.slice(2);
 const directory = join(disk, "cache");
 const ballast = join(disk, "ballast");
+const reserve = join(directory, "reserve");
 
 // LevelDB turns its log, of 4 MiB at most, into a table when it starts: so much it needs.
 await writeFile(ballast, Buffer.alloc(6 * MiB));
 const cache = await openIn(directory, { fullWaitMs: 300 });
 // A writer that waits in vain must not be the end of this process.
 const alive = setInterval(() => {}, 1000);
-const outcome = what === "blocks" ? await fillWithBlocks(cache) : await fillWithRecords(cache);
+const acts = { blocks: fillWithBlocks, records: fillWithRecords, reserve: fillWithPlaced, start: startOnFull };
+const outcome = await acts[what as keyof typeof acts](cache);
 process.stdout.write(`${JSON.stringify(outcome)}\n`);
 clearInterval(alive);
 
@@ -63,6 +66,57 @@ async function fillWithRecords(store: Cache) {
   const whole = found.every((text, index) => text.startsWith(`record ${index}`));
   await again.close();
   return { full: isFault(failure, "NoSpace"), kept, readable, found: found.length, whole };
+}
+
+/** Peers have every block, so each may go; and the reserve is given up once. */
+async function fillWithPlaced(store: Cache) {
+  await rest(store);
+  const before = existsSync(reserve);
+  for (let index = 0; index < 200; index++) {
+    const { cid, bytes } = sample(`placed ${index}`, 256 * 1024);
+    await store.put(cid, bytes);
+    await store.sync();
+    await store.placed([cid]);
+    if (index === 180) await unlink(reserve);
+  }
+  await rest(store);
+  const { usedBytes } = store.usage();
+  await store.close();
+  return { before, again: existsSync(reserve), usedBytes };
+}
+
+/** The store finds enough for itself, and not for a node's books, which are opened behind it. */
+async function startOnFull(store: Cache) {
+  await rest(store);
+  await store.close();
+  const books = ["agent", "ledger", "peers", "sharing", "transfer", "vault"];
+  await mkdir(join(disk, "books"));
+  for (const name of books) await useBooks(name);
+  const { bavail, bsize } = await statfs(disk);
+  await writeFile(join(disk, "filler"), Buffer.alloc(bavail * bsize - 64 * 1024));
+  const before = existsSync(reserve);
+  const again = await openIn(directory);
+  let opened = 0;
+  const failure = await attempt(async () => {
+    for (const name of books) {
+      await useBooks(name);
+      opened++;
+    }
+  });
+  await again.close();
+  return { before, opened, failure: isFault(failure) ? failure.kind : failure };
+}
+
+async function useBooks(name: string): Promise<void> {
+  await using books = await openKeyValue(join(disk, "books", name));
+  await books.put("some", Buffer.alloc(20_000, "book"));
+}
+
+/** All that gives room back is done. */
+async function rest(store: Cache): Promise<void> {
+  const { signal } = new AbortController();
+  while ((await store.step.step(signal)) === "busy");
+  await store.step.step(signal);
 }
 
 async function countRight(store: Cache, blocks: readonly Sample[]): Promise<number> {

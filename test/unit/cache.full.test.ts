@@ -12,7 +12,7 @@ import { test } from "tap";
 
 const run = promisify(execFile);
 const child = fileURLToPath(new URL("../support/cache-full-child.ts", import.meta.url));
-const script = 'mount -t tmpfs -o size=20m none "$1" && shift && exec "$@"';
+const script = 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"';
 const able = await onSmallDisk(() => ["true"]).then(() => true, () => false);
 const options = able ? {} : { skip: "no mount namespace for a small disk" };
 
@@ -34,10 +34,29 @@ test("records on a full disk: NoSpace, and those that were synced survive", opti
   t.equal(outcome.whole, true);
 });
 
-async function onSmallDisk(command: (disk: string) => readonly string[]): Promise<string> {
+test("a reserve that was given up comes back before blocks that peers have", options, async (t) => {
+  const outcome = JSON.parse(await onSmallDisk(
+    (disk) => [process.execPath, child, disk, "reserve"], { size: "64m" },
+  ));
+  t.equal(outcome.before, true);
+  t.equal(outcome.again, true, `${outcome.usedBytes} bytes of blocks lie there`);
+  t.ok(outcome.usedBytes > 1e6, "and blocks beside it");
+});
+
+test("a start on an all but full disk has the reserve, a node's books too", options, async (t) => {
+  const outcome = JSON.parse(await onSmallDisk((disk) => [process.execPath, child, disk, "start"]));
+  t.equal(outcome.before, true, "it was kept");
+  t.equal(outcome.failure, undefined);
+  t.equal(outcome.opened, 6);
+});
+
+async function onSmallDisk(
+  command: (disk: string) => readonly string[], { size } = { size: "20m" },
+): Promise<string> {
   const disk = await mkdtemp(join(tmpdir(), "hive-full-"));
   try {
-    const { stdout } = await run("unshare", ["-m", "sh", "-c", script, "sh", disk, ...command(disk)]);
+    const words = ["-m", "sh", "-c", script, "sh", size, disk, ...command(disk)];
+    const { stdout } = await run("unshare", words);
     return stdout;
   } finally {
     await rm(disk, { recursive: true });

@@ -78,6 +78,9 @@ export const localLimits = {
     /** ... and so much lies in a file that is given up when others have filled the disk: LevelDB's
      *  start turns its log, of 4 MiB at most, into a table. */
     diskReserveBytes: 8 * MiB,
+    /** With less than this free a start has the reserve: each of a node's books begins a log and a
+     *  list of tables, and turns its old log into a table. */
+    diskStartBytes: 2 * MiB,
     /** Of a small disk no more than this each. */
     diskShare: 1 / 16,
     /** Bytes given to the disk between two looks at how full it is. */

@@ -12,7 +12,8 @@ import { HiveError, isFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { type Log, describe } from "../../base/log.ts";
 
-const { diskMarginBytes, diskReserveBytes, diskShare, diskLookBytes } = limits.cache;
+const { diskLookBytes, diskMarginBytes, diskReserveBytes, diskShare, diskStartBytes } =
+  limits.cache;
 
 export class Disk {
   readonly directory: string;
@@ -21,6 +22,8 @@ export class Disk {
   readonly #reserve: string;
   #freeBytes = Infinity;
   #totalBytes = Infinity;
+  /** What the reserve lacks: it comes before blocks, or they would keep what was given up. */
+  #lackingBytes = 0;
   /** Given out since the last look, and what of it was still in memory then. */
   #sinceBytes = 0;
   /** Bytes on their way to the disk, as whoever sends them says. */
@@ -44,7 +47,8 @@ export class Disk {
 
   /** What blocks may still take; below zero where others took more. */
   get roomBytes(): number {
-    return this.#freeBytes - this.#sinceBytes - this.#shareOf(diskMarginBytes);
+    const keptBytes = this.#shareOf(diskMarginBytes) + this.#lackingBytes;
+    return this.#freeBytes - this.#sinceBytes - keptBytes;
   }
 
   /** So much was just given to the disk; a promise when that is reason to look again. */
@@ -70,6 +74,8 @@ export class Disk {
       this.#totalBytes = blocks === 0 ? Infinity : blocks * bsize;
       this.#freeBytes = blocks === 0 ? Infinity : bavail * bsize;
       this.#sinceBytes -= spentBytes;
+      const known = await stat(this.#reserve).catch(() => undefined);
+      this.#lackingBytes = Math.max(0, this.#reserveBytes - (known?.size ?? 0));
     } catch (cause) {
       this.#log.warn("cache.disk", { why: describe(cause) });
     }
@@ -80,21 +86,23 @@ export class Disk {
     return Math.min(bytes, this.#totalBytes * diskShare);
   }
 
+  get #reserveBytes(): number {
+    return Math.floor(this.#shareOf(diskReserveBytes));
+  }
+
   /**
    * Bytes that take room now so that they can be given up later: with them LevelDB can be started
    * anew and a removal be written down on a disk that has nothing left. Never fails.
    */
   async keepReserve(): Promise<void> {
-    const bytes = this.#shareOf(diskReserveBytes);
-    const ample = this.roomBytes > bytes && Number.isFinite(this.#freeBytes);
-    if (!ample || this.#gone !== undefined) return;
-    const known = await stat(this.#reserve).catch(() => undefined);
-    if (known !== undefined && known.size >= bytes) return;
+    const ample = this.roomBytes >= 0 && Number.isFinite(this.#freeBytes);
+    if (!ample || this.#lackingBytes === 0 || this.#gone !== undefined) return;
     // Not zeros: a file system that compresses would keep no room with those.
-    const filler = createHash("shake256", { outputLength: Math.floor(bytes) }).digest();
+    const filler = createHash("shake256", { outputLength: this.#reserveBytes }).digest();
     try {
       await writeFile(this.#reserve, filler, { mode: 0o600 });
-      this.#sinceBytes += filler.length;
+      this.#sinceBytes += this.#lackingBytes;
+      this.#lackingBytes = 0;
     } catch (cause) {
       this.#log.warn("cache.reserve", { why: describe(cause) });
       await this.giveReserve();
@@ -112,6 +120,12 @@ export class Disk {
     this.#log.warn("cache.reserve-given");
     await this.look();
     return true;
+  }
+
+  /** A node's books are opened after the store, mostly on its disk, and have no reserve. */
+  async giveReserveToStart(): Promise<void> {
+    await this.look();
+    if (this.#freeBytes < this.#shareOf(diskStartBytes)) await this.giveReserve();
   }
 
   /** What is on the way to a full disk may be what makes it less full. */
