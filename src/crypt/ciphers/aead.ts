@@ -117,8 +117,9 @@ export const plainRecords: RecordSealer = {
 
 /** In one call; undefined where native/seal is not the quicker way. */
 export function nativeRecords(): RecordSealer | undefined {
-  const { sealRecord: seal, openRecord: open } = quickAddon() ?? {};
-  if (seal === undefined || open === undefined) return undefined;
+  const addon = quickAddon();
+  if (addon === undefined) return undefined;
+  const { sealRecord: seal, openRecord: open } = addon;
   return {
     seal(key, plaintext, nonce, aad) {
       const sealed = roomFor(key, plaintext, recordNonceBytes);

@@ -25,13 +25,12 @@ export interface SealAddon {
   openLeaves(
     key: Uint8Array, first: number, sealed: Uint8Array, tags: Uint8Array, plain: Uint8Array,
   ): boolean;
-  /** This and the next are not in one that was built before there were such calls. */
-  sealRecord?(
+  sealRecord(
     key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, plain: Uint8Array,
     sealed: Uint8Array,
   ): void;
   /** What is wrong: 0 if nothing is. */
-  openRecord?(
+  openRecord(
     key: Uint8Array, additional: Uint8Array, sealed: Uint8Array, plain: Uint8Array,
   ): number;
   merkle(shard: Uint8Array, tree: Uint8Array): void;
@@ -45,7 +44,8 @@ export function quickAddon(): SealAddon | undefined {
 
 function parseAddon(exports: unknown): SealAddon {
   const addon = exports as Partial<SealAddon> | null;
-  const calls = [addon?.seal, addon?.sealLater, addon?.open, addon?.openLeaves, addon?.merkle];
+  const { seal, sealLater, open, openLeaves, sealRecord, openRecord, merkle } = addon ?? {};
+  const calls = [seal, sealLater, open, openLeaves, sealRecord, openRecord, merkle];
   const sound = calls.every((call) => typeof call === "function") &&
     typeof addon?.path === "string";
   if (!sound) throw new HiveError("Corrupt", "crypt.load", "seal is another addon");
