@@ -28,8 +28,11 @@ export interface TreeKeys {
   readonly journal: Buffer;
   /** With a chunk's plaintext it makes the chunk's own key, under the drive's default policy. */
   readonly chunks: Buffer;
-  /** The same for any ground and era: the same bytes under two of them are two blocks. */
-  readonly chunksOf: (ground: Ground, era?: Era) => Buffer;
+  /**
+   * The same for any ground and era, where `policy` is the slot's name, if it is known: the same
+   * bytes under two of them are two blocks.
+   */
+  readonly chunksOf: (ground: Ground, era?: Era, policy?: string) => Buffer;
   /** From now on chunks are sealed with this secret; links tell the keys of those before. */
   readonly rekey: (secret: Uint8Array) => void;
   /** The secret of the table of linked files. */
@@ -41,9 +44,11 @@ export interface TreeKeys {
 export function treeKeys(secret: Uint8Array): TreeKeys {
   let newest = secret;
   let known = new Map<string, Buffer>();
-  const chunksOf = ({ slot, salt = 0 }: Ground, era: Era = 0): Buffer => {
-    const name = `${slot}/${era}/${salt}`;
-    const found = known.get(name) ?? salted(chunkSecret(newest, slot, era), salt);
+  const chunksOf = ({ slot, salt = 0 }: Ground, era: Era = 0, policy?: string): Buffer => {
+    const name = `${slot}/${era}/${salt}/${policy ?? ""}`;
+    const unsalted = () =>
+      policy === undefined ? slotSecret(newest, slot, era) : policySecret(newest, policy, era);
+    const found = known.get(name) ?? salted(unsalted(), salt);
     known.set(name, found);
     return found;
   };
@@ -61,8 +66,21 @@ export function treeKeys(secret: Uint8Array): TreeKeys {
   };
 }
 
-/** As they were before there were eras, in the first of them, and before there were slots. */
-function chunkSecret(secret: Uint8Array, slot: PolicySlot, era: Era): Buffer {
+/**
+ * Each device numbers policies for itself. By the number, what two devices have under two of them
+ * would be one block, and lie where one of the two forbids it.
+ */
+function policySecret(secret: Uint8Array, policy: string, era: Era): Buffer {
+  const context = Buffer.from(`\0\0\0\0${policy}`, "latin1");
+  context.writeUInt32BE(era);
+  return deriveKey(secret, "chunks/policy", context);
+}
+
+/**
+ * As they were before there were eras, in the first of them, and before there were slots. Another
+ * slot than the default's comes here only where nobody knows its name, and none may be placed.
+ */
+function slotSecret(secret: Uint8Array, slot: PolicySlot, era: Era): Buffer {
   if (era === 0 && slot === 0) return deriveKey(secret, "chunks");
   if (era === 0) return deriveKey(secret, "chunks", Buffer.from([slot]));
   const context = Buffer.from([slot, 0, 0, 0, 0]);

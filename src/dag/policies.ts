@@ -1,7 +1,7 @@
 /**
  * The names of the policies that folders of this drive go by, and their texts: the root record has
  * the names, and the link of a block with the texts, so whoever opens the root knows both. A slot
- * is a name's number from 1 on; it is never given to another name, since blocks and keys tell it.
+ * is a name's number from 1 on; it is never given to another name, since blocks and inodes tell it.
  *
  *   policies  varint names, after 0 nothing more | each: varint length, name
  *             | 0 or 1, link of the texts (chunks.ts)

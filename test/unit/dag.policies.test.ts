@@ -49,6 +49,21 @@ test("frozen: a slot's key and chunk, texts, root record, entries and journal", 
   t.end();
 });
 
+test("frozen: the secret of a policy's chunks follows from its name, whatever slot it has", (t) => {
+  const { secret, chunks } = JSON.parse(
+    readFileSync(new URL("../vectors/dag-policy-keys.json", import.meta.url), "utf8"),
+  ) as {
+    readonly secret: string;
+    readonly chunks: readonly (Record<"era" | "salt", number> & Record<"policy" | "key", string>)[];
+  };
+  const { chunksOf } = treeKeys(hex(secret));
+  for (const { policy, era, salt, key } of chunks) {
+    for (const slot of [1, 2]) t.equal(chunksOf({ slot, salt }, era, policy).toString("hex"), key);
+  }
+  t.equal(new Set(chunks.map(({ key }) => key)).size, chunks.length);
+  t.end();
+});
+
 test("damaged texts, roots, entries and records are Corrupt or well-formed", (t) => {
   const random = seededRandom(`policies ${seed}`);
   const parsers: readonly (readonly [string, string, (bytes: Buffer) => unknown])[] = [

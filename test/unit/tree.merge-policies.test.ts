@@ -4,7 +4,7 @@
  */
 import { type Test, test } from "tap";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
-import { type Ino, rootIno } from "../../src/base/ids.ts";
+import { type Cid, type Ino, rootIno } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Tree } from "../../src/tree/tree.ts";
@@ -66,6 +66,12 @@ async function folder(tree: Tree, name: string, parent?: Ino): Promise<Ino> {
 async function govern(tree: Tree, ino: Ino, policy: string): Promise<void> {
   await tree.setxattr(nobody, ino, "user.hive.policy", Buffer.from(policy), "any");
   await reseal(tree);
+}
+
+async function cidsIn(tree: Tree, name: string): Promise<ReadonlySet<Cid>> {
+  const cids = new Set<Cid>();
+  for await (const cid of tree.cidsBelow(await tree.walk([name]))) cids.add(cid);
+  return cids;
 }
 
 async function policyAt(device: Device, ...path: readonly string[]): Promise<string | undefined> {
@@ -163,6 +169,36 @@ test("what a device left undone another one does, when it was silent for long", 
   await reseal(lap.tree);
   t.equal(lap.tree.resealing(), undefined);
   t.equal(lap.store.usage().dirtyBytes, before, "and has nothing to do");
+});
+
+test("devices that number policies apart have no block that lies under two of them", async (t) => {
+  const world = new World("numbers");
+  const { devices } = world;
+  const [desk, lap] = [await world.add("desk"), await world.add("lap")];
+  for (const [{ name, tree }, policies] of [
+    [desk, ["home", "europe"]], [lap, ["europe", "home"]],
+  ] as const) {
+    for (const policy of policies) {
+      const ino = await folder(tree, `${policy} of ${name}`);
+      await govern(tree, ino, policy);
+      const file = await put(tree, "file", large, ino);
+      await tree.setxattr(nobody, file, "user.large", large.subarray(0, 9_000), "any");
+    }
+  }
+  await devices.settle();
+  await world.allLiesRight(t);
+  for (const device of devices.all) {
+    await devices.restart(device, { crash: true });
+    const { tree } = device;
+    await put(tree, "again", large, await tree.walk(["home of lap"]));
+    await tree.commit();
+    const home = await cidsIn(tree, "home of desk");
+    const europe = await cidsIn(tree, "europe of lap");
+    t.strictSame([...home].filter((cid) => europe.has(cid)), []);
+    t.equal(home.size, 3);
+    t.strictSame(await cidsIn(tree, "home of lap"), home, "under one policy they are the same");
+    t.strictSame(await cidsIn(tree, "europe of desk"), europe);
+  }
 });
 
 test("a file that was to be sealed anew, and is gone by then, keeps no news away", async (t) => {

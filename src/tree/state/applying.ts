@@ -33,9 +33,7 @@ export function apply(state: State, change: Change): void {
       active.chunksOf(change.ino).links.set(change.index, null);
       return;
     case "policies":
-      state.policies = change.policies;
-      state.placesChanged++;
-      return;
+      return state.havePolicies(change.policies);
     case "graft":
       return graft(state, change.ino, change.tree);
     case "seen":

@@ -18,6 +18,7 @@ import type { PageTree } from "../../dag/inodes.ts";
 import type { Ground, TreeKeys } from "../../dag/keys.ts";
 import { placeOf } from "../../dag/leaves.ts";
 import { type Page, openPage, pageKey, sealPage } from "../../dag/pages.ts";
+import { type DrivePolicies, nameOfSlot, noPolicies } from "../../dag/policies.ts";
 import { type LoadPage, checkLevel } from "../../dag/search.ts";
 import { Wanted } from "../attempt.ts";
 import { type Part, Parts } from "./parts.ts";
@@ -62,6 +63,8 @@ export class Blocks {
   #refused = 0;
   /** In which chunks are sealed now. */
   era: Era = 0;
+  /** The names that keys of slots are made by. */
+  policies: DrivePolicies = noPolicies;
 
   constructor(needs: { store: DriveStore; random: Random }, keys: TreeKeys) {
     this.#store = needs.store;
@@ -89,15 +92,14 @@ export class Blocks {
 
   /** Seals chunks of one ground, quicker together, and hands them over. */
   putChunks(plaintexts: readonly Uint8Array[], ground: Ground): HandedChunk[] {
-    const secret = this.#keys.chunksOf(ground, this.era);
-    return this.#putSealed(sealChunks(secret, plaintexts), ground);
+    return this.#putSealed(sealChunks(this.#secretFor(ground), plaintexts), ground);
   }
 
   /** The same, sealed on another thread; until then nobody may change a plaintext. */
   async putChunksLater(
     plaintexts: readonly Uint8Array[], ground: Ground,
   ): Promise<HandedChunk[]> {
-    const secret = this.#keys.chunksOf(ground, this.era);
+    const secret = this.#secretFor(ground);
     return this.#putSealed(await sealChunksLater(secret, plaintexts), ground);
   }
 
@@ -321,6 +323,10 @@ export class Blocks {
     setImmediate(() => {
       for (const buffer of this.#leaving.splice(0)) this.#plains.give(buffer);
     });
+  }
+
+  #secretFor(ground: Ground): Buffer {
+    return this.#keys.chunksOf(ground, this.era, nameOfSlot(this.policies, ground.slot));
   }
 
   #putSealed(chunks: readonly SealedChunk[], { slot }: Ground): HandedChunk[] {

@@ -159,7 +159,10 @@ export class State {
     this.totals = { files: root.files, bytes: root.bytes };
     this.policies = root.policies;
     this.eras = root.eras;
-    if (blocks === undefined) this.haveEras(root.eras);
+    if (blocks === undefined) {
+      this.haveEras(root.eras);
+      this.havePolicies(root.policies);
+    }
     this.load(root.directory.inode, root.directory.tree, { kind: "root" });
   }
 
@@ -225,6 +228,13 @@ export class State {
   haveEras(eras: Eras): void {
     this.eras = eras;
     this.blocks.era = eras.now;
+  }
+
+  /** From here on chunks are sealed under keys by these names. */
+  havePolicies(policies: DrivePolicies): void {
+    this.policies = policies;
+    this.blocks.policies = policies;
+    this.placesChanged++;
   }
 
   /** A record that changes nothing: what came before it has a place in the journal. */
