@@ -113,6 +113,11 @@ const hints: readonly Hint[] = [
   },
   { op: "cache.open", kind: "Busy", hint: "a daemon has it open; hive unmount ends that" },
   { op: "home", kind: "NotDirectory", hint: "a file has that name, or one on the way to it" },
+  {
+    op: "cache.put", kind: "NoSpace",
+    hint: "no peer has it yet: delete files, let peers join, free some of the disk, or raise " +
+      "the limit with hive cache --limit",
+  },
   ...["cache", "fsck", "home"].flatMap((op): Hint[] => [
     {
       op, kind: "NoSpace",

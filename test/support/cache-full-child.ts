@@ -104,7 +104,21 @@ async function startOnFull(store: Cache) {
     }
   });
   await again.close();
-  return { before, opened, failure: isFault(failure) ? failure.kind : failure };
+  await takeAll();
+  const refusal = await attempt(() => openIn(directory));
+  return {
+    before, opened, failure: isFault(failure) ? failure.kind : failure,
+    refusal: isFault(refusal, "NoSpace") ? refusal.subject : refusal,
+  };
+}
+
+async function takeAll(): Promise<void> {
+  await unlink(reserve).catch(() => {});
+  for (let number = 0; ; number++) {
+    const { bavail, bsize } = await statfs(disk);
+    if (bavail === 0) return;
+    await writeFile(join(disk, `filler-${number}`), Buffer.alloc(bavail * bsize)).catch(() => {});
+  }
 }
 
 async function useBooks(name: string): Promise<void> {

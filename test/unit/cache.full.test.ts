@@ -48,6 +48,7 @@ test("a start on an all but full disk has the reserve, a node's books too", opti
   t.equal(outcome.before, true, "it was kept");
   t.equal(outcome.failure, undefined);
   t.equal(outcome.opened, 6);
+  t.match(outcome.refusal, /\/cache\/index needs \d+ KiB to be opened$/, "one without it says so");
 });
 
 async function onSmallDisk(

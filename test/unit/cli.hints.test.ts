@@ -12,6 +12,7 @@ test("the first hint that fits a fault's op, kind and command is told", (t) => {
   t.match(hint("Busy", "mount", "mount"), /hive unmount/);
   t.match(hint("Unsupported", "mount.fuse-native", "mount"), /libfuse2$/);
   t.match(hint("NoSpace", "cache.write"), /free some of that disk/);
+  t.match(hint("NoSpace", "cache.put"), /let peers join/, "what fills it is the drive's own");
   t.match(hint("NoSpace", "fsck.open", "fsck"), /free some of that disk/);
   t.match(hint("Invalid", "sharing.grant", "accept"), /hive share or hive link prints it/);
   t.match(hint("NotFound", "device.which", "device"), /hive device list/);

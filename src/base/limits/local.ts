@@ -81,6 +81,8 @@ export const localLimits = {
     /** With less than this free a start has the reserve: each of a node's books begins a log and a
      *  list of tables, and turns its old log into a table. */
     diskStartBytes: 2 * MiB,
+    /** What LevelDB's start takes besides its log: four files begun, and some room for each. */
+    indexStartBytes: 64 * KiB,
     /** Of a small disk no more than this each. */
     diskShare: 1 / 16,
     /** Bytes given to the disk between two looks at how full it is. */

@@ -9,10 +9,11 @@
  * LevelDB holds a lock on its directory for as long as it is open, which the operating system
  * takes back when a process dies: that lock is the cache's own lock too.
  */
-import { chmod, mkdir, readFile, readdir } from "node:fs/promises";
+import { chmod, mkdir, readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
 import { HiveError, assert, codeOf, isFault } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 import { diskFault, mayHeal, notOfIndex } from "../disk/faults.ts";
 import { condemnDamaged, isAnyDamaged } from "../tables/check.ts";
 import { endMending, isMending, makeLockFolder, markMending, setAside } from "./mending.ts";
@@ -128,8 +129,20 @@ export async function openLevel(location: string, least: Mending = "none"): Prom
     await markMending(location);
     return { table, mending: "repaired" };
   } catch (cause) {
-    throw isFault(cause) ? cause : notOfIndex(cause, "cache.open", location);
+    const fault = isFault(cause) ? cause : notOfIndex(cause, "cache.open", location);
+    throw isFault(fault, "NoSpace") ? await tellNeed(fault, location) : fault;
   }
+}
+
+/** A start turns the log into a table, and begins files of which each takes a little. */
+async function tellNeed(cause: HiveError, location: string): Promise<HiveError> {
+  let bytes = limits.cache.indexStartBytes;
+  for (const name of await readdir(location).catch(() => [])) {
+    const path = join(location, name);
+    if (name.endsWith(".log")) bytes += await stat(path).then(({ size }) => size, () => 0);
+  }
+  const subject = `${location} needs ${Math.ceil(bytes / 1024)} KiB to be opened`;
+  return new HiveError("NoSpace", "cache.open", subject, { cause });
 }
 
 interface Opened {
