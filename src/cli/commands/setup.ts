@@ -133,8 +133,9 @@ export async function node(home: Home, line: CommandLine): Promise<ExitCode> {
   if (line.flag("foreground")) return serveNode(home, line);
   const running = await runningAt(home);
   if (running !== undefined) {
-    say(isDrive(running)
-      ? `what has ${running.mount} mounted is a peer already` : peerText(running, "already"));
+    sayLines(isDrive(running)
+      ? `what has ${running.mount} mounted is a peer already`
+      : peerText(running, "a peer already"));
     return exitCodes.ok;
   }
   const words = await startInBackground({
@@ -143,12 +144,17 @@ export async function node(home: Home, line: CommandLine): Promise<ExitCode> {
     logFile: home.logFile,
     passphrase: undefined,
   });
-  say(words);
+  sayLines(words);
   return exitCodes.ok;
 }
 
-function peerText({ addresses }: NodeStatus, ...more: readonly string[]): string {
-  return ["a peer", ...more, "at", ...addresses].join(" ");
+/** An address to a line: somebody will copy one. */
+function peerText({ addresses }: NodeStatus, what = "a peer"): string {
+  return addresses.length === 0 ? what : addresses.map((one) => `${what} at ${one}`).join("\n");
+}
+
+function sayLines(words: string): void {
+  for (const line of words.split("\n")) say(line);
 }
 
 async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
@@ -182,7 +188,7 @@ async function serveNode(home: Home, line: CommandLine): Promise<ExitCode> {
       unmount: () => ended.resolve(),
     });
     const words = peerText(await running.status());
-    if (process.send === undefined) say(words);
+    if (process.send === undefined) sayLines(words);
     sayReady(words);
     const signal = await Promise.race([asked, ended.promise]);
     await settings.close();
