@@ -224,6 +224,26 @@ test("what moves between folders of two policies follows, and what is copied is 
     t.strictSame(policyOf(store, "/eu/copy/f"), ["europe"]);
   });
 
+test("attributes of a folder follow though its names went first", async (t) => {
+  const store = new MemoryStore();
+  const before = await openOn(store);
+  const folder = await folderIn(before, rootIno, "d");
+  const below = await folderIn(before, folder, "below");
+  for (const ino of [folder, below]) {
+    await fileIn(before, ino, "f", Buffer.from("short"));
+    await before.setxattr(nobody, ino, "user.large", Buffer.alloc(3000, ino), "any");
+  }
+  await before.close();
+  const tree = await openOn(store);
+  await set(tree, await inoOf(tree, "/d"), "europe");
+  await fileIn(tree, await inoOf(tree, "/d/below"), "g", Buffer.from("short"));
+  await tree.commit();
+  t.strictSame(policyOf(store, "/d/below (pages)"), ["europe"]);
+  await settle(tree);
+  t.strictSame(wrong(store), []);
+  t.strictSame(policyOf(store, "/d (attributes)"), ["europe"]);
+});
+
 test("what moves on before it was sealed anew is not forgotten", async (t) => {
   const store = new MemoryStore();
   const tree = await openOn(store);

@@ -9,7 +9,7 @@ import type { Cid, Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { encodeEntry, encodeTableValue } from "../../dag/entries.ts";
 import { encodeXattrs, xattrBytes } from "../../dag/inode-bytes.ts";
-import { type Inode, type PageTree, typeMask } from "../../dag/inodes.ts";
+import { type Inode, type PageTree, mergedSlot, typeMask } from "../../dag/inodes.ts";
 import type { Ground } from "../../dag/keys.ts";
 import { renewPages } from "../../dag/renew.ts";
 import { type Changes, type PageWork, dropPages, rewritePages } from "../../dag/rewrite.ts";
@@ -112,9 +112,12 @@ export class LayerPages {
     const plans = await this.#planDirectories(layer);
     for (const directory of byDepth(layer, [...plans.keys()])) {
       const plan = plans.get(directory) as Plan;
-      const { node } = snapshotOf(layer, directory);
+      const { node, inode } = snapshotOf(layer, directory);
+      const { treeSlot } = node;
       const changes = await this.#encodePlan(layer, plan);
       await this.#rewriteOf(node, changes, { insideMax: 0, slot: this.#slotIn(layer, directory) });
+      // A block of attributes stays where it was: whoever looks for such folders must find it.
+      if (inode.xattrs.kind === "block") node.treeSlot = mergedSlot(treeSlot, node.treeSlot);
     }
   }
 

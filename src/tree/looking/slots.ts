@@ -89,7 +89,7 @@ export function withAttributes({ slot, content }: Inode, own: PolicySlot): Polic
   return content.kind === "chunks" ? mergedSlot(slot, own) : own;
 }
 
-/** A directory's blocks are its pages; of a file they are only a part. */
+/** A directory's pages tell of its attributes, too; of a file they are only a part. */
 export function writtenSlot({ tree, treeSlot }: Node, inode: Inode): PolicySlot {
   if (inode.content.kind === "directory") return treeSlot;
   return tree.root.kind === "page" ? mergedSlot(inode.slot, treeSlot) : inode.slot;

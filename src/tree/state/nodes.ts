@@ -80,7 +80,7 @@ export class Node {
   wasLinked = false;
   /** Made without a name, so that link may give it one (O_TMPFILE). */
   mayBeNamed = false;
-  /** The policy slot that its committed pages were put under. */
+  /** The policy slot that its committed pages were put under, and of a folder its attributes. */
   treeSlot: PolicySlot;
   /** The slot that it goes by, as of `slotAt`: see slots.ts. */
   slot: PolicySlot = 0;
