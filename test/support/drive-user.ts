@@ -47,7 +47,7 @@ export class DriveUser {
 
   readonly #make = async ({ tree }: Place): Promise<void> => {
     const folder = await this.#anyFolder(tree);
-    await this.#fill(tree, folder, this.#anyName());
+    await this.fill(tree, folder, this.#anyName());
   };
 
   /** As editors save: a new file takes the old one's name. */
@@ -55,17 +55,17 @@ export class DriveUser {
     const old = await this.#anyFile(tree);
     if (old === undefined) return;
     const temporary = parseName(`.${old.name}.tmp${this.#next++}`.slice(0, 100));
-    await this.#fill(tree, old.parent, temporary);
-    await this.#giveUp(tree, old.ino);
+    await this.fill(tree, old.parent, temporary);
+    await this.giveUp(tree, old.ino);
     await tree.rename(nobody, { parent: old.parent, name: temporary }, old, "replace");
   };
 
   readonly #write = async ({ tree }: Place): Promise<void> => {
     const file = await this.#anyFile(tree);
     if (file === undefined) return;
-    await this.#giveUp(tree, file.ino, { isWrittenOver: true });
+    await this.giveUp(tree, file.ino, { isWrittenOver: true });
     const handle = await tree.open(nobody, file.ino, { ...flags, truncate: true });
-    await this.#token(tree, handle);
+    await this.putWord(tree, handle);
   };
 
   readonly #folder = async ({ tree }: Place): Promise<void> => {
@@ -84,7 +84,7 @@ export class DriveUser {
     const at = await this.#anyOf(tree, () => true);
     if (at === undefined) return;
     if (at.isFolder) return void (await tree.rmdir(nobody, at));
-    await this.#giveUp(tree, at.ino);
+    await this.giveUp(tree, at.ino);
     await tree.unlink(nobody, at);
   };
 
@@ -105,7 +105,7 @@ export class DriveUser {
   readonly #replace = async ({ tree }: Place): Promise<void> => {
     const [from, over] = [await this.#anyOf(tree, () => true), await this.#anyOf(tree, () => true)];
     if (from === undefined || over === undefined || from.ino === over.ino) return;
-    if (over.isFile && !from.isFolder) await this.#giveUp(tree, over.ino);
+    if (over.isFile && !from.isFolder) await this.giveUp(tree, over.ino);
     await tree.rename(nobody, from, over, "replace");
   };
 
@@ -121,7 +121,7 @@ export class DriveUser {
     if (folder === undefined || this.#random.below(2) === 0) return;
     const all = await allIn(tree, folder.ino);
     for (const one of all.reverse()) {
-      if (one.isFile) await this.#giveUp(tree, one.ino);
+      if (one.isFile) await this.giveUp(tree, one.ino);
       await (one.isFolder ? tree.rmdir(nobody, one) : tree.unlink(nobody, one));
     }
     await tree.rmdir(nobody, folder);
@@ -156,19 +156,20 @@ export class DriveUser {
     const path = [...await pathTo(then, file.parent) ?? [], file.name];
     const now = await foundAt(tree, path);
     if (now?.isFolder === true) return;
-    if (now?.isFile === true) await this.#giveUp(tree, now.ino);
+    if (now?.isFile === true) await this.giveUp(tree, now.ino);
     await tree.past.restore(moment.name, path, { exact: false, changed: async () => undefined });
   };
 
-  async #fill(tree: Tree, parent: Ino, name: Name): Promise<void> {
+  /** A new file. */
+  async fill(tree: Tree, parent: Ino, name: Name): Promise<void> {
     const at = { parent, name };
     const exclusive = { ...flags, exclusive: true };
     const { handle } = await tree.create(nobody, at, { mode: 0o644 }, exclusive);
-    await this.#token(tree, handle);
+    await this.putWord(tree, handle);
   }
 
   /** Contents that tell themselves from all others: short ones, and such of several chunks. */
-  async #token(tree: Tree, handle: Awaited<ReturnType<Tree["open"]>>): Promise<void> {
+  async putWord(tree: Tree, handle: Awaited<ReturnType<Tree["open"]>>): Promise<void> {
     const word = `content ${this.#next++}`;
     const copies = this.#random.below(4) === 0 ? 40_000 : 1;
     const bytes = Buffer.from(`${word}\n`.repeat(copies));
@@ -179,7 +180,8 @@ export class DriveUser {
     this.written.add(word);
   }
 
-  async #giveUp(
+  /** Its bytes, which whoever does this has seen. */
+  async giveUp(
     tree: Tree, ino: Ino, { isWrittenOver }: { readonly isWrittenOver: boolean }
     = { isWrittenOver: false },
   ): Promise<void> {
@@ -209,7 +211,7 @@ export class DriveUser {
   }
 }
 
-interface Found {
+export interface Found {
   readonly parent: Ino;
   readonly name: Name;
   readonly ino: Ino;
@@ -217,7 +219,8 @@ interface Found {
   readonly isFile: boolean;
 }
 
-async function allIn(tree: FileSystem, parent: Ino = rootIno): Promise<Found[]> {
+/** All names below a folder. */
+export async function allIn(tree: FileSystem, parent: Ino = rootIno): Promise<Found[]> {
   const found: Found[] = [];
   for (const { name, attributes: { ino, mode } } of await listDirectory(tree, parent)) {
     const isFolder = (mode & 0o170000) === 0o040000;

@@ -1,6 +1,6 @@
 /** Under which policy every block lies that a committed root names, and where that is wrong. */
 import type { PolicySlot } from "../../src/base/blocks.ts";
-import { type Cid, rootIno } from "../../src/base/ids.ts";
+import { type Cid, type Ino, rootIno } from "../../src/base/ids.ts";
 import { isLost, parseLink } from "../../src/dag/chunks.ts";
 import { type TableValue, parseEntry, parseTableValue } from "../../src/dag/entries.ts";
 import type { PageTree } from "../../src/dag/inodes.ts";
@@ -22,6 +22,8 @@ export function governedBlocks(
 ): readonly Governed[] {
   const root = openRoot(treeKeys(treeSecret), store.root() as Uint8Array);
   const found: Governed[] = [];
+  /** Files of several names: of the policies of the folders that they are in, the one known last. */
+  const named = new Map<Ino, PolicySlot>();
   const nameOf = (slot: PolicySlot) => nameOfSlot(root.policies, slot) ?? `slot ${slot}`;
   const see = (cid: Cid, slot: PolicySlot, path: string): void => {
     const own = store.slotOf(cid) as PolicySlot;
@@ -40,6 +42,7 @@ export function governedBlocks(
   const entry = (bytes: Buffer, slot: PolicySlot, path: string): void => {
     const found = parseEntry(bytes);
     if (found.kind === "inode") inode(found, slot, `${path}/${found.name}`);
+    else named.set(found.ino, Math.max(slot, named.get(found.ino) ?? 0));
   };
   function* leaves(tree: PageTree, slot: PolicySlot, path: string): Generator<Buffer> {
     if (tree.root.kind === "inside") yield* tree.root.page.values();
@@ -56,7 +59,8 @@ export function governedBlocks(
   inode(root.directory, 0, "");
   for (const bytes of leaves(root.linked, 0, "table")) {
     const value = parseTableValue(bytes);
-    inode(value, value.inode.policy, `#${value.inode.ino}`);
+    const { ino, policy } = value.inode;
+    inode(value, Math.max(policy, named.get(ino) ?? 0), `#${ino}`);
   }
   return found;
 }

@@ -7,10 +7,11 @@ import type { PolicySlot } from "../../src/base/blocks.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { Cid } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { seededRandom } from "../../src/base/random.ts";
+import { seededRandom, systemRandom } from "../../src/base/random.ts";
 import type { KeepRule } from "../../src/base/snapshots.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { openRoot } from "../../src/dag/root.ts";
+import { fsckTree } from "../../src/tree/fsck.ts";
 import { type Tree, openTree } from "../../src/tree/tree.ts";
 import { DriveUser } from "./drive-user.ts";
 import { type Governed, governedBlocks } from "./governed.ts";
@@ -143,4 +144,17 @@ export class Devices {
     const policies = (named: string): string => `policy ${named} {}`;
     return openTree({ store, clock: this.#clock, random, log: silentLog, policies }, options);
   }
+}
+
+/** What `hive fsck` would find; nobody uses the device any more. */
+export async function problemsOf({ store, tree }: Device): Promise<readonly unknown[]> {
+  await tree.close();
+  const problems: unknown[] = [];
+  const report = (problem: unknown): void => void problems.push(problem);
+  const needs = {
+    store, report, clock: systemClock, random: systemRandom, log: silentLog,
+    progress: () => undefined, whereIs: async () => "peers" as const,
+  };
+  await fsckTree(needs, { treeSecret, spoilt: [] });
+  return problems;
 }

@@ -3,19 +3,15 @@
  * other, they come to have the same tree, and what nobody gave up is in it.
  */
 import { type Test, test } from "tap";
-import { systemClock } from "../../src/base/clock.ts";
-import { silentLog } from "../../src/base/log.ts";
-import { seededRandom, systemRandom } from "../../src/base/random.ts";
-import { fsckTree } from "../../src/tree/fsck.ts";
+import { seededRandom } from "../../src/base/random.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { pictureOf, wordsOf } from "../support/drive-user.ts";
-import { type Device, Devices } from "../support/merge-devices.ts";
+import { type Device, Devices, problemsOf } from "../support/merge-devices.ts";
 import { at, put, textAt } from "../support/shared-folder.ts";
 import { nobody, walkTree } from "../support/walk.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "1";
 const trials = Number(process.env["HIVE_TRIALS"] ?? 10);
-const treeSecret = Buffer.alloc(32, 7);
 /** A busy machine must not fail it. */
 const slow = { timeout: 120_000 };
 async function two(seedText: string) {
@@ -248,7 +244,9 @@ for (const [trial, count] of Array.from({ length: trials }, (_, at) => [at, 2 + 
     const kept = [...written].filter((word) => !given.has(word));
     const lost = kept.filter((word) => !words.has(word));
     t.strictSame(lost, [], "what nobody gave up is there");
-    for (const device of devices.all) await isWhole(t, device);
+    for (const device of devices.all) {
+      t.strictSame(await problemsOf(device), [], `${device.name} is whole`);
+    }
   });
 }
 
@@ -273,16 +271,4 @@ async function live(devices: Devices, order: Generator<number>): Promise<void> {
       if (one !== other) await devices.hear(one, other);
     } else if (next(4) === 0) await devices.restart(any(), { crash: next(2) === 0 });
   }
-}
-
-async function isWhole(t: Test, { store, tree, name }: Device): Promise<void> {
-  await tree.close();
-  const problems: unknown[] = [];
-  const report = (problem: unknown): void => void problems.push(problem);
-  const needs = {
-    store, report, clock: systemClock, random: systemRandom, log: silentLog,
-    progress: () => undefined, whereIs: async () => "peers" as const,
-  };
-  await fsckTree(needs, { treeSecret, spoilt: [] });
-  t.strictSame(problems, [], `${name} is whole`);
 }
