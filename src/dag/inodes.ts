@@ -64,6 +64,12 @@ export function marksOf({ ino, marks }: Pick<Inode, "ino" | "marks">): Marks {
 /** Of a file that was written under several policies: its blocks go by more than one. */
 export const mixedSlot: PolicySlot = unknownSlot;
 
+/** Its attributes are in a block that was not there before. */
+export function bringsBlock({ xattrs }: Inode, before: Inode | undefined): boolean {
+  if (xattrs.kind !== "block") return false;
+  return before?.xattrs.kind !== "block" || before.xattrs.link.cid !== xattrs.link.cid;
+}
+
 /** Two slots, or a mixture of both. */
 export function mergedSlot(one: PolicySlot, other: PolicySlot): PolicySlot {
   return one === other ? one : mixedSlot;

@@ -101,6 +101,23 @@ test("what one device wrote into a folder that another gave a policy comes to li
   t.strictSame(world.misplaced(), []);
 });
 
+test("attributes that one device gave a folder follow where another moved it", async (t) => {
+  const world = new PatientDevices("attributes");
+  const desk = await world.add("desk");
+  const home = await folder(desk.tree, "home");
+  await govern(desk.tree, home, "home");
+  const ino = await folder(desk.tree, "d");
+  await put(desk.tree, "file", "short", ino);
+  const lap = await world.add("lap");
+  await desk.tree.rename(nobody, at("d"), at("d", home), "replace");
+  await reseal(desk.tree);
+  await lap.tree.setxattr(nobody, ino, "user.large", Buffer.alloc(3000, 7), "any");
+  await world.devices.settle();
+  await world.patience();
+  for (const { tree } of world.devices.all) t.equal(tree.resealing(), undefined);
+  t.strictSame(world.misplaced(), []);
+});
+
 test("what a device left undone another one does, when it was silent for long", async (t) => {
   const world = new PatientDevices("lost");
   const { devices } = world;

@@ -14,7 +14,7 @@ import { WildUser } from "../support/wild-user.ts";
 
 const seed = process.env["HIVE_SEED"] ?? "5";
 const from = Number(process.env["HIVE_FROM"] ?? 0);
-const trials = Number(process.env["HIVE_TRIALS"] ?? 3);
+const trials = Number(process.env["HIVE_TRIALS"] ?? 5);
 /** One may begin only when another is done, and tell of it only then. */
 const roundsMax = 6;
 const names = ["lap/top", "padé of the attic, long n", "x"];

@@ -9,7 +9,7 @@ import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { nameKey, slotsPerHash } from "../../dag/entries.ts";
 import { xattrBytes } from "../../dag/inode-bytes.ts";
-import { type Inode, type PageTree, marksOf, noTree } from "../../dag/inodes.ts";
+import { type Inode, type PageTree, bringsBlock, marksOf, noTree } from "../../dag/inodes.ts";
 import { findName, nextName } from "../looking/names.ts";
 import { hasBlocks, slotOf } from "../looking/slots.ts";
 import { resealingChange } from "../names/folder-policy.ts";
@@ -164,6 +164,7 @@ export class Portion {
     const slot = this.#slotAt(ino);
     if (!isFolder({ inode })) return inode.slot !== slot && hasBlocks(inode);
     const before = this.#state.nodes.find(ino);
+    if (bringsBlock(inode, before?.inode) && inode.slot !== slot) return true;
     return before !== undefined && slotOf(this.#state, before) !== slot;
   }
 

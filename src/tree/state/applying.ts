@@ -4,7 +4,9 @@
  * was: whoever looks further than at one node must see all of a record, or none of it (state.ts).
  */
 import type { Ino } from "../../base/ids.ts";
-import { type Inode, type PageTree, marksOf, noTree } from "../../dag/inodes.ts";
+import {
+  type Inode, type PageTree, bringsBlock, marksOf, mergedSlot, noTree,
+} from "../../dag/inodes.ts";
 import { deviceOf } from "../../dag/marks.ts";
 import type { Change, HomePlace } from "./journal.ts";
 import { type Node, countedBytesOf, notCounted, sameHome } from "./nodes.ts";
@@ -56,6 +58,9 @@ function setInode(state: State, inode: Inode, place: HomePlace): void {
   if (isGoverned) node.slotAt = -1;
   // What lies below a folder follows it; below a file there is nothing.
   if (isGoverned && isFolder) state.placesChanged++;
+  // Its pages stay where they are when attributes come that another device sealed.
+  const isMixed = isFolder && bringsBlock(inode, node.inode);
+  if (isMixed) node.treeSlot = mergedSlot(node.treeSlot, inode.slot);
   node.inode = inode;
   if (isMoved) {
     if (!state.movedFrom.has(node)) state.movedFrom.set(node, node.home);
