@@ -31,8 +31,10 @@ const endingMsMax = 3000;
 /** Answers until somebody ends the drive, or it ends by itself. */
 export async function attend(
   home: Home, drive: Drive,
-  { files, directory, asked }: {
+  { files, directory, asked, sayReady }: {
     readonly files: PolicyFiles; readonly directory: string;
+    /** Whoever hears it may ask the daemon something at once. */
+    readonly sayReady: () => void;
     /** Of signals. */
     readonly asked: Promise<NodeJS.Signals>;
   },
@@ -51,6 +53,7 @@ export async function attend(
   };
   const server = await serveControl(home.socket, refusingWhen(drive.ended, handlers));
   watches.begin();
+  sayReady();
   let signal: NodeJS.Signals | undefined;
   try {
     signal = await Promise.race([asked, drive.ended]) ?? undefined;

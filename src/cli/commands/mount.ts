@@ -57,9 +57,11 @@ async function serve(home: Home, line: CommandLine, directory: string): Promise<
     const drive = await openHere(home, line, { directory, secrets, policies });
     rmSync(home.newDriveFile, { force: true });
     const words = [`mounted at ${directory}`, drive.note ?? []].flat().join("; ");
-    if (process.send === undefined) say(words);
-    sayReady(words);
-    return await attend(home, drive, { files: policies, directory, asked });
+    const tell = (): void => {
+      if (process.send === undefined) say(words);
+      sayReady(words);
+    };
+    return await attend(home, drive, { files: policies, directory, asked, sayReady: tell });
   } catch (error) {
     sayFailed(error);
     throw error;
