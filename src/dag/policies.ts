@@ -73,6 +73,16 @@ export function nameOfSlot({ names }: DrivePolicies, slot: PolicySlot): string |
   return slot === 0 ? undefined : names[slot - 1];
 }
 
+/**
+ * Of two policies that would govern the same: nobody knows which asks for more, so the name
+ * decides, which is the same on all devices; any policy before the default.
+ */
+export function jointSlot(
+  nameOf: (slot: PolicySlot) => string | undefined, one: PolicySlot, other: PolicySlot,
+): PolicySlot {
+  return (nameOf(other) ?? "") > (nameOf(one) ?? "") ? other : one;
+}
+
 function readNames(reader: Reader): readonly string[] {
   const count = reader.varint();
   if (count > slotsMax) throw reader.corrupt(`${count} policies`);

@@ -6,7 +6,7 @@ import { type TableValue, parseEntry, parseTableValue } from "../../src/dag/entr
 import type { PageTree } from "../../src/dag/inodes.ts";
 import { treeKeys } from "../../src/dag/keys.ts";
 import { type Page, childOf, openPage, pageKey } from "../../src/dag/pages.ts";
-import { nameOfSlot } from "../../src/dag/policies.ts";
+import { jointSlot, nameOfSlot } from "../../src/dag/policies.ts";
 import { openRoot } from "../../src/dag/root.ts";
 import type { MemoryStore } from "./memory-store.ts";
 
@@ -22,9 +22,11 @@ export function governedBlocks(
 ): readonly Governed[] {
   const root = openRoot(treeKeys(treeSecret), store.root() as Uint8Array);
   const found: Governed[] = [];
-  /** Files of several names: of the policies of the folders that they are in, the one known last. */
+  /** Files of several names: of the policies of the folders that they are in, that of the last name. */
   const named = new Map<Ino, PolicySlot>();
   const nameOf = (slot: PolicySlot) => nameOfSlot(root.policies, slot) ?? `slot ${slot}`;
+  const joint = (one: PolicySlot, other: PolicySlot) =>
+    jointSlot((slot) => nameOfSlot(root.policies, slot), one, other);
   const see = (cid: Cid, slot: PolicySlot, path: string): void => {
     const own = store.slotOf(cid) as PolicySlot;
     found.push({ path, policy: nameOf(own), isRight: own === slot });
@@ -42,7 +44,7 @@ export function governedBlocks(
   const entry = (bytes: Buffer, slot: PolicySlot, path: string): void => {
     const found = parseEntry(bytes);
     if (found.kind === "inode") inode(found, slot, `${path}/${found.name}`);
-    else named.set(found.ino, Math.max(slot, named.get(found.ino) ?? 0));
+    else named.set(found.ino, joint(slot, named.get(found.ino) ?? 0));
   };
   function* leaves(tree: PageTree, slot: PolicySlot, path: string): Generator<Buffer> {
     if (tree.root.kind === "inside") yield* tree.root.page.values();
@@ -60,7 +62,7 @@ export function governedBlocks(
   for (const bytes of leaves(root.linked, 0, "table")) {
     const value = parseTableValue(bytes);
     const { ino, policy } = value.inode;
-    inode(value, Math.max(policy, named.get(ino) ?? 0), `#${ino}`);
+    inode(value, joint(policy, named.get(ino) ?? 0), `#${ino}`);
   }
   return found;
 }

@@ -51,10 +51,11 @@ export class WildUser {
     }
   }
 
-  /** Folders with a policy each, so that all devices give them the same numbers. */
-  async begin(tree: Tree): Promise<void> {
-    for (const policy of policies) {
-      const at = { parent: rootIno, name: nameFromText(`of ${policy}`) };
+  /** Folders with a policy each: the device's own number says in which order it comes to know them. */
+  async begin(tree: Tree, number: number): Promise<void> {
+    const order = number % 2 === 0 ? policies : policies.toReversed();
+    for (const policy of order) {
+      const at = { parent: rootIno, name: nameFromText(`of ${policy} ${this.#next++}`) };
       const { ino } = await tree.mkdir(nobody, at, { mode: 0o755 });
       await tree.setxattr(nobody, ino, "user.hive.policy", Buffer.from(policy), "any");
     }

@@ -16,7 +16,7 @@ import { parseEntry } from "../../dag/entries.ts";
 import { type Era, nextEra } from "../../dag/eras.ts";
 import { attempt } from "../attempt.ts";
 import { type Found, isDirectory, nextName, nodeByIno, nodeOf } from "../looking/names.ts";
-import { slotOf } from "../looking/slots.ts";
+import { jointIn, slotOf } from "../looking/slots.ts";
 import { valuesOf, withValues } from "../names/xattrs.ts";
 import type { Change } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
@@ -291,10 +291,11 @@ function eraAt(state: State, node: Node): Era {
   return Math.max(own, eraAt(state, node.home.parent));
 }
 
-/** Of the policies of all folders that it has a name in, the one that the drive knows last. */
+/** It goes by the policies of all folders that it has a name in. */
 function claim(state: State, folder: Node, node: Node): void {
-  const slot = slotOf(state, folder);
-  if (slot <= node.inode.policy) return;
+  const { policy } = node.inode;
+  const joint = jointIn(state, policy, slotOf(state, folder));
+  if (joint === policy) return;
   state.mayChange();
-  record(state, [inodeChange(state, node, { policy: slot })]);
+  record(state, [inodeChange(state, node, { policy: joint })]);
 }

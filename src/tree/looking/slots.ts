@@ -10,7 +10,7 @@ import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { xattrBytes } from "../../dag/inode-bytes.ts";
 import { type Inode, mergedSlot } from "../../dag/inodes.ts";
-import { nameOfSlot } from "../../dag/policies.ts";
+import { jointSlot, nameOfSlot } from "../../dag/policies.ts";
 import type { Layer } from "../state/layers.ts";
 import type { Home, Live, Node } from "../state/nodes.ts";
 import { snapshotOf } from "../state/plans.ts";
@@ -93,4 +93,9 @@ export function withAttributes({ slot, content }: Inode, own: PolicySlot): Polic
 export function writtenSlot({ tree, treeSlot }: Node, inode: Inode): PolicySlot {
   if (inode.content.kind === "directory") return treeSlot;
   return tree.root.kind === "page" ? mergedSlot(inode.slot, treeSlot) : inode.slot;
+}
+
+/** What goes by both: of several names of a file each lies in a folder of its own. */
+export function jointIn({ policies }: State, one: PolicySlot, other: PolicySlot): PolicySlot {
+  return jointSlot((slot) => nameOfSlot(policies, slot), one, other);
 }

@@ -11,7 +11,7 @@ import { nameKey, slotsPerHash } from "../../dag/entries.ts";
 import { xattrBytes } from "../../dag/inode-bytes.ts";
 import { type Inode, type PageTree, bringsBlock, marksOf, noTree } from "../../dag/inodes.ts";
 import { findName, nextName } from "../looking/names.ts";
-import { hasBlocks, slotOf } from "../looking/slots.ts";
+import { hasBlocks, jointIn, slotOf } from "../looking/slots.ts";
 import { resealingChange } from "../names/folder-policy.ts";
 import { mayLiveIn } from "../names/one-name.ts";
 import { afterLoss } from "../names/removing.ts";
@@ -196,7 +196,8 @@ export class Portion {
 
   /** Of all folders that it has a name in: a copy that lives in one of them says none itself. */
   #policyOf({ inode, places }: Fact): PolicySlot {
-    return Math.max(inode.policy, ...places.map(({ parent }) => this.#slotAt(parent)));
+    const slots = places.map(({ parent }) => this.#slotAt(parent));
+    return slots.reduce((one, other) => jointIn(this.#state, one, other), inode.policy);
   }
 
   /** One that is new here begins empty: what is in it comes by its own steps. */

@@ -1,11 +1,11 @@
 /**
  * Which policy folders have that a merge puts together or puts elsewhere: where one of several had
- * one, the folder that stays has it, so that nothing comes to lie where it may not. A policy rather
- * than none; of two, nobody knows which asks for more, and the name decides. Pure.
+ * one, the folder that stays has it, so that nothing comes to lie where it may not. Pure.
  */
 import type { PolicySlot } from "../../base/blocks.ts";
 import type { Ino } from "../../base/ids.ts";
 import { marksOf } from "../../dag/inodes.ts";
+import { jointSlot } from "../../dag/policies.ts";
 import type { Fact, Side } from "./facts.ts";
 
 export class Governing {
@@ -28,7 +28,7 @@ export class Governing {
   /** The folder with a policy for what these had. */
   withAll(folder: Fact, slots: readonly PolicySlot[]): Fact {
     const { inode } = folder;
-    const policy = slots.reduce((one, other) => this.#joint(one, other), inode.policy);
+    const policy = slots.reduce((one, other) => jointSlot(this.#nameOf, one, other), inode.policy);
     if (policy === inode.policy) return folder;
     const marks = { ...marksOf(inode), edited: this.#fresh };
     return { ...folder, inode: { ...inode, policy, marks } };
@@ -37,10 +37,6 @@ export class Governing {
   /** What it goes by on either side; without any, the default of whatever all lies in. */
   around(folder: Ino): readonly PolicySlot[] {
     return this.#sides.map((side) => slotIn(side, folder));
-  }
-
-  #joint(one: PolicySlot, other: PolicySlot): PolicySlot {
-    return this.#nameOf(other) > this.#nameOf(one) ? other : one;
   }
 }
 

@@ -13,7 +13,7 @@ import { flush } from "../content/flush.ts";
 import { recordInParts } from "../content/publishing.ts";
 import { linksToTell } from "../looking/content.ts";
 import { entriesOf, freeKey, isDirectory, livingDirectory } from "../looking/names.ts";
-import { slotOf } from "../looking/slots.ts";
+import { jointIn, slotOf } from "../looking/slots.ts";
 import type { Change } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
 import { inodeChange, record } from "../state/recording.ts";
@@ -92,7 +92,7 @@ function linkAgain(
 ): Node {
   // Its table would not come along to whoever else has the folder.
   if (!state.showsLinked) throw new HiveError("NotPermitted", "tree.link", "in a shared folder");
-  const policy = Math.max(slotOf(state, node), slotOf(state, parent));
+  const policy = jointIn(state, slotOf(state, node), slotOf(state, parent));
   const { content, slot } = node.inode;
   const isAside = policy > 0 && (policy !== slot || content.kind === "inline");
   const isStray = isAside || state.policies.resealing;

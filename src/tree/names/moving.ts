@@ -4,7 +4,7 @@
  */
 import type { PolicySlot } from "../../base/blocks.ts";
 import type { Inode } from "../../dag/inodes.ts";
-import { hasBlocks, slotOf } from "../looking/slots.ts";
+import { hasBlocks, jointIn, slotOf } from "../looking/slots.ts";
 import type { Change } from "../state/journal.ts";
 import type { Node } from "../state/nodes.ts";
 import type { State } from "../state/state.ts";
@@ -14,8 +14,7 @@ import { resealingChange } from "./folder-policy.ts";
 function slotAfter(state: State, node: Node, into: Node): PolicySlot {
   const { inode, home } = node;
   const slot = slotOf(state, into);
-  // Of several names nobody knows which counts: of their policies, the one known last.
-  if (home.kind === "table") return Math.max(inode.policy, slot);
+  if (home.kind === "table") return jointIn(state, inode.policy, slot);
   return inode.content.kind === "directory" && inode.policy > 0 ? inode.policy : slot;
 }
 
