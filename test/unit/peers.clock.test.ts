@@ -2,6 +2,7 @@
 import type { Connection } from "@libp2p/interface";
 import { test } from "tap";
 import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Offer } from "../../src/base/records.ts";
@@ -81,6 +82,8 @@ test("a connection that breaks before the greeting is a fault, and no bug of our
     onGreeted: () => {}, onRoundTrip: () => {},
   });
   t.equal(await faultOf(link.greet()), "Unavailable");
+  const closing = AbortSignal.abort(new HiveError("Unavailable", "peers.close", "closing"));
+  t.equal(await faultOf(link.greet(closing)), "Unavailable", "nor while the node closes");
 });
 
 test("a greeting too long for its certificates is not even decoded", async (t) => {

@@ -156,7 +156,9 @@ function newStream(connection: Connection): Promise<Stream> {
 }
 
 function asFault(cause: unknown, op: string, signal: AbortSignal | undefined): unknown {
-  if (signal?.aborted === true || isFault(cause)) return cause;
+  // Whatever the stream made of it: the caller hears his own reason.
+  if (signal?.aborted === true) return signal.reason;
+  if (isFault(cause)) return cause;
   return new HiveError("Unavailable", op, "peer", { cause });
 }
 
