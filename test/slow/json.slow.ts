@@ -70,6 +70,9 @@ test("every command that takes --json prints JSON", { timeout: 300_000 }, async 
   mkdirSync(source);
   await is(["watch", source, "--into", join(folder, "copy")], { directory: source, failed: 0 });
   await is(["watch", "--stop", source], { directory: source });
+  const car = join(ann.directory, "source.car");
+  await is(["publish", source, car], { cid: String, file: car });
+  await is(["import", car, "--into", join(folder, "published")], { cid: String });
 
   const [{ peer }] = await ask(t, ann, ["peers"]) as [{ readonly peer: string }];
   await is(["peers", "trust", peer, "--location", "IS"], { peer, country: "IS" });
