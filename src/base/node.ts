@@ -27,6 +27,12 @@ export interface StoreView {
   readonly isPublished: boolean;
 }
 
+export interface HeadRoot {
+  readonly root: Uint8Array;
+  /** False while it is another device's: this one went on from it, and told none of its own. */
+  readonly isOwn: boolean;
+}
+
 /** How the books beside a store compare with it. */
 export interface StoreLife {
   /** Of this start; both keep it. */
@@ -56,10 +62,8 @@ export interface NodeDuties extends BlockFetcher, BlockLender {
   segmentsOf(cids: readonly Cid[]): Promise<readonly (SegmentId | undefined)[]>;
   /** The newest state that peers have of the drive; undefined when none tells of one now. */
   newestRoot(): Promise<Uint8Array | undefined>;
-  /** The root of the last head that this machine signed, by its own books. */
-  toldRoot(): Promise<Uint8Array | undefined>;
-  /** The root that it went on from, of another device; undefined once it told one of its own. */
-  takenRoot(): Promise<Uint8Array | undefined>;
+  /** That of the newest head, by the books of this machine. */
+  toldRoot(): Promise<HeadRoot | undefined>;
   /** How the books compared with the store as this start began. */
   life(): Promise<StoreLife>;
   /** The store is about to have that number, or the other; and then has it. */

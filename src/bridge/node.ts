@@ -1,7 +1,7 @@
 /** The node's port, stretched between the kernel's thread and the network's. */
 import type { AddedView, EpochView, LoanOptions, RemovedView } from "../base/devices.ts";
 import type { Cid, SegmentId } from "../base/ids.ts";
-import type { NodeDuties, StoreLife, VerifyOptions } from "../base/node.ts";
+import type { HeadRoot, NodeDuties, StoreLife, VerifyOptions } from "../base/node.ts";
 import type { TrafficOrders } from "../base/traffic.ts";
 import type { NodeStatus, ReclaimReport, VerifyReport } from "../base/views/drive.ts";
 import type { DeviceRow, InviteView, LeaveOrder, LeaveView } from "../base/views/peers.ts";
@@ -29,7 +29,6 @@ export function serveNode(node: NodeDuties): Handlers {
     "node.segmentsOf": (cids) => node.segmentsOf(cids as readonly Cid[]),
     "node.newestRoot": () => node.newestRoot(),
     "node.toldRoot": () => node.toldRoot(),
-    "node.takenRoot": () => node.takenRoot(),
     "node.life": () => node.life(),
     "node.keepLife": (life) => node.keepLife(life as { number: number; other: number }),
     "node.explainPolicy": (asked) => node.explainPolicy(asked as PolicyQuestion),
@@ -69,8 +68,7 @@ export function remoteNode(channel: Pick<Channel, "call">): NodeDuties {
     verify: (options) => ask<VerifyReport>("verify", options),
     segmentsOf: (cids) => ask<readonly (SegmentId | undefined)[]>("segmentsOf", cids),
     newestRoot: () => ask<Uint8Array | undefined>("newestRoot"),
-    toldRoot: () => ask<Uint8Array | undefined>("toldRoot"),
-    takenRoot: () => ask<Uint8Array | undefined>("takenRoot"),
+    toldRoot: () => ask<HeadRoot | undefined>("toldRoot"),
     life: () => ask<StoreLife>("life"),
     keepLife: (life) => ask("keepLife", life),
     explainPolicy: (asked) => ask<PolicyReport>("explainPolicy", asked),

@@ -82,9 +82,8 @@ async function bringBack(
   if (cache.report().rootLost) {
     throw new HiveError("Corrupt", "drive.store", `${directory} has lost its newest root`);
   }
-  if (await isUnused(cache, node, situation)) await freshen(cache, node, situation);
   const here = cache.root();
-  if (here !== undefined) await refuseSetBack(here, node, situation);
+  if (here !== undefined) await compareToTold(here, cache, node, situation);
   if (isNew || here !== undefined) return undefined;
   const { drive } = await node.status();
   const isPublished = (drive?.segments.total ?? 0) > 0;
@@ -118,38 +117,43 @@ async function beginFrom(root: Uint8Array, cache: Cache): Promise<void> {
   await cache.endRound(root);
 }
 
-/** It has what it was recovered from, or began to take something newer; nothing of its own. */
-async function isUnused(
-  cache: Cache, node: NodeDuties, { treeSecret }: Situation,
-): Promise<boolean> {
-  const [here, taken] = [cache.root(), await node.takenRoot()];
-  if (here === undefined || taken === undefined) return false;
-  if (isOlderRoot({ root: taken, other: here }, treeSecret)) return false;
+/**
+ * What peers have must never be replaced by what was there before: a store that was restored alone
+ * would be told as the newest, and what it does not name be dropped. Whatever goes up was committed
+ * here first, so a head of this machine's with a later root says that this store was set back.
+ */
+async function compareToTold(
+  here: Uint8Array, cache: Cache, node: NodeDuties, situation: Situation,
+): Promise<void> {
+  const told = await node.toldRoot();
+  if (told === undefined) return;
+  const { treeSecret } = situation;
+  const isNewer = isOlderRoot({ root: told.root, other: here }, treeSecret);
+  const isUnused = !told.isOwn && !isNewer && await isAllInRoot(cache);
+  if (isUnused && await freshen(cache, node, situation)) return;
+  if (isOlderRoot({ root: here, other: told.root }, treeSecret)) throw setBack(situation);
+}
+
+/** Its root has all that was made here. */
+async function isAllInRoot(cache: Cache): Promise<boolean> {
   for await (const _record of cache.replay()) return false;
   return true;
 }
 
 /**
  * Others do not know yet that this device goes on from that root: what it alone names they may have
- * given back by now, and without it no newer one could be merged.
+ * given back by now, and without it no newer one could be merged. False when nobody tells of one.
  */
-async function freshen(cache: Cache, node: NodeDuties, { clock, log }: Situation): Promise<void> {
+async function freshen(
+  cache: Cache, node: NodeDuties, { clock, log }: Situation,
+): Promise<boolean> {
   const root = await newestRoot(node, clock, limits.drive.freshenMs);
-  if (root === undefined) return log.warn("drive.not-freshened");
-  await beginFrom(root, cache);
+  if (root === undefined) log.warn("drive.not-freshened");
+  else await beginFrom(root, cache);
+  return root !== undefined;
 }
 
-/**
- * What peers have must never be replaced by what was there before: a store that was restored alone
- * would be told as the newest, and what it does not name be dropped. Whatever goes up was committed
- * here first, so a head of this machine's with a later root says that this store was set back.
- */
-async function refuseSetBack(
-  root: Uint8Array, node: NodeDuties, { directory, treeSecret }: Situation,
-): Promise<void> {
-  const other = await node.toldRoot();
-  const isSetBack = other !== undefined && isOlderRoot({ root, other }, treeSecret);
-  if (!isSetBack) return;
+function setBack({ directory }: Situation): HiveError {
   const words = "holds an older state than this machine has told peers: is it from a backup?";
-  throw new HiveError("Corrupt", "drive.store", `${directory} ${words}`);
+  return new HiveError("Corrupt", "drive.store", `${directory} ${words}`);
 }

@@ -108,7 +108,7 @@ function stateDuties(
 type BlockDuties = Pick<
   NodeDuties,
   | "fetch" | "unplaced" | "borrow" | "ipfsBlock" | "flush" | "reclaim" | "verify" | "segmentsOf"
-  | "newestRoot" | "toldRoot" | "takenRoot" | "life" | "keepLife" | "mayCache"
+  | "newestRoot" | "toldRoot" | "life" | "keepLife" | "mayCache"
 >;
 
 /** The drive's blocks: to peers and back, and whether they are there. */
@@ -134,7 +134,6 @@ function blockDuties(
     segmentsOf: (cids) => drive().segmentsOf(cids),
     newestRoot: async () => (await drive().recover())?.root,
     toldRoot: () => drive().toldRoot(),
-    takenRoot: () => drive().takenRoot(),
     life: async () => drive().life,
     keepLife: (life) => drive().keepLife(life),
     mayCache: async () => transfer?.mayHere("cache") ?? true,

@@ -5,7 +5,7 @@
 import type { BlockFetcher } from "../base/blocks.ts";
 import type { BlockLender } from "../base/devices.ts";
 import type { Cid, PeerId, SegmentId } from "../base/ids.ts";
-import type { StoreLife } from "../base/node.ts";
+import type { HeadRoot, StoreLife } from "../base/node.ts";
 import type { Step } from "../base/step.ts";
 import type { ReclaimReport } from "../base/views/drive.ts";
 import { parseHead } from "../crypt/records/records.ts";
@@ -22,7 +22,7 @@ import type { Groups } from "./groups/groups.ts";
 import type { Law } from "./groups/law.ts";
 import type { Placer } from "./groups/place.ts";
 import type { InForce } from "./groups/policies.ts";
-import { type Announcer, type Published, type Renewal, lastHead, lastTold, published }
+import { type Announcer, type Published, type Renewal, lastTold, published }
   from "./heads/publish.ts";
 import { type Recovered, recover } from "./heads/recover.ts";
 import { type Health, healthOf } from "./health.ts";
@@ -193,13 +193,9 @@ export class DriveTransfer implements Transfer {
     return published(this.#parts);
   }
 
-  async toldRoot(): Promise<Uint8Array | undefined> {
-    return (await lastTold(this.#parts))?.root;
-  }
-
-  async takenRoot(): Promise<Uint8Array | undefined> {
-    const head = await lastHead(this.#parts.books);
-    return head?.peer === this.#parts.network.self ? undefined : await this.toldRoot();
+  async toldRoot(): Promise<HeadRoot | undefined> {
+    const told = await lastTold(this.#parts);
+    return told && { root: told.root, isOwn: told.peer === this.#parts.network.self };
   }
 
   members(): readonly PeerId[] {

@@ -13,7 +13,7 @@ import type { DeviceNetwork, BlockLender } from "../base/devices.ts";
 import type { Cid, PeerId, SegmentId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import type { StoreLife, StoreView } from "../base/node.ts";
+import type { HeadRoot, StoreLife, StoreView } from "../base/node.ts";
 import type { Random } from "../base/random.ts";
 import type { StandInMaker } from "../base/stand-in.ts";
 import type { Step } from "../base/step.ts";
@@ -158,10 +158,8 @@ export interface Transfer extends BlockFetcher {
   recover(signal?: AbortSignal): Promise<Recovered | undefined>;
   /** What the newest head says that enough members took; undefined when the last was not yet. */
   published(): Promise<Published | undefined>;
-  /** The root of the last head that was signed here, whoever took it. */
-  toldRoot(): Promise<Uint8Array | undefined>;
-  /** The same while it is another device's, which this one went on from and told nothing since. */
-  takenRoot(): Promise<Uint8Array | undefined>;
+  /** That of the last head that was signed here, whoever took it, or that it went on from. */
+  toldRoot(): Promise<HeadRoot | undefined>;
   /** Whoever sits in one of the drive's groups. */
   members(): readonly PeerId[];
   /** How these books compared with the store as they were opened. */

@@ -141,11 +141,11 @@ export async function lastHead(books: KeyValue): Promise<Head | undefined> {
 /** The root that the last head is for; undefined before the first. */
 export async function lastTold(
   { books, roll }: Pick<PublishNeeds, "books" | "roll">,
-): Promise<ToldRoot | undefined> {
+): Promise<(ToldRoot & Pick<Head, "peer">) | undefined> {
   const head = await lastHead(books);
   if (head === undefined) return undefined;
   const { root, standIn } = decodePayload(roll.heads.open(head.sealed));
-  return { root, standIn };
+  return { peer: head.peer, root, standIn };
 }
 
 /** Of the last head that was signed, and of the last that enough members took. */
