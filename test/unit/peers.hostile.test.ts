@@ -5,7 +5,7 @@
 import { encode } from "@ipld/dag-cbor";
 import type { Stream } from "@libp2p/interface";
 import { test } from "tap";
-import { type Clock, systemClock } from "../../src/base/clock.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import type { ShardId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
@@ -15,17 +15,14 @@ import { encodeAnswer, encodeHello } from "../../src/peers/wire/message.ts";
 import { encodeRequest } from "../../src/peers/wire/message.ts";
 import { EvilPeer, send } from "../support/evil-peer.ts";
 import { faultOf } from "../support/faults.ts";
+import { OwnTime } from "../support/own-time.ts";
 import { openTestNode } from "../support/peer-nodes.ts";
 
 const shard = "cd".repeat(32) as ShardId;
 const range = { offsetBytes: 0, lengthBytes: 100 };
 
-/** Real time, but every delay passes twenty times as fast. */
-const fastClock: Clock = {
-  ...systemClock,
-  monotonicMs: () => systemClock.monotonicMs() * 20,
-  after: (ms, act) => systemClock.after(ms / 20, act),
-};
+/** Twenty times as fast as ours, but nobody is late in it because this machine is busy. */
+const quickTime = () => new OwnTime(20);
 
 function drained(stream: Stream): Promise<void> {
   return new Promise((resolve) => {
@@ -59,7 +56,7 @@ const liars: readonly {
 for (const { name, kind, answer } of liars) {
   test(`a peer that answers ${name} is ${kind}, and the next call starts anew`, async (t) => {
     await using evil = await EvilPeer.open(answer);
-    await using node = await openTestNode({ clock: fastClock });
+    await using node = await openTestNode({ clock: quickTime() });
     await node.peers.connect(evil.address);
     t.equal(await faultOf(node.peers.read(evil.self, shard, range)), kind);
     t.equal(await faultOf(node.peers.read(evil.self, shard, range)), kind);
@@ -71,7 +68,7 @@ for (const { name, kind, answer } of liars) {
 
 test("a peer that falls silent for ever is offline after a ping", async (t) => {
   await using evil = await EvilPeer.open(() => {});
-  await using node = await openTestNode({ clock: fastClock });
+  await using node = await openTestNode({ clock: quickTime() });
   await node.peers.connect(evil.address);
   const offer = signOffer(evil.keys, {
     atMs: systemClock.now(), household: "x", country: undefined,
@@ -103,7 +100,7 @@ test("an endless answer ends with its stream", async (t) => {
       }
     })().catch(() => {});
   });
-  await using node = await openTestNode({ clock: fastClock });
+  await using node = await openTestNode({ clock: quickTime() });
   await node.peers.connect(evil.address);
   t.equal(await faultOf(node.peers.read(evil.self, shard, range)), "Corrupt");
   t.ok(sentBytes < 4 * limits.peers.windowBytesMax, `${sentBytes} bytes were sent`);
@@ -145,7 +142,7 @@ for (const { name, bytes } of intruders) {
 }
 
 test("half a request is dropped when its time is over", async (t) => {
-  await using node = await openTestNode({ clock: fastClock });
+  await using node = await openTestNode({ clock: quickTime() });
   await using evil = await EvilPeer.open();
   const stream = await evil.dial(node.address);
   const closed = new Promise<void>((resolve) => {
@@ -160,7 +157,7 @@ test("a reader that takes nothing is dropped, however much it asks for", async (
   const big = Buffer.alloc(limits.peers.payloadBytesMax, 3);
   let asked = 0;
   await using node = await openTestNode({
-    clock: fastClock,
+    clock: quickTime(),
     host: () => ({
       read: async () => { asked++; return big; },
       space: () => ({ quotaBytes: 0, freeBytes: 0 }),
