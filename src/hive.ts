@@ -50,7 +50,7 @@ import { DriveTies } from "./drive/ties.ts";
 import { openCoder } from "./erasure/erasure.ts";
 import { Grafts } from "./graft/graft.ts";
 import { type MountOptions, type Mounted, bestDriver, clearStaleMount } from "./mount/mount.ts";
-import { makeMountPoint, mount } from "./mount/mount.ts";
+import { makeMountPoint, mount, prepareMount as prepareMountAt } from "./mount/mount.ts";
 import { type NodeConfig, type NodeNeeds, noTexts, plainConfig, privateDirectory }
   from "./node/config.ts";
 import { writtenStores } from "./node/written-stores.ts";
@@ -275,8 +275,17 @@ async function mountTree(tree: Grafts, log: Log, config: DriveConfig): Promise<M
   const { directory } = config.mount;
   if (await clearStaleMount(directory)) log.warn("mount.stale-cleared");
   makeMountPoint(directory);
+  return mount({ tree, log, clock }, mountOptionsOf(config.mount));
+}
+
+function mountOptionsOf(wish: DriveConfig["mount"]): MountOptions {
   const plain = { driver: bestDriver(), allowOther: false, readOnly: false, fsName: "hive" };
-  return mount({ tree, log, clock }, { ...plain, ...config.mount });
+  return { ...plain, ...wish };
+}
+
+/** Before a drive is made to be mounted so: fails where it cannot be. */
+export function prepareMount(wish: DriveConfig["mount"]): Promise<void> {
+  return prepareMountAt(mountOptionsOf(wish));
 }
 
 /** Fetches a drive's newest state from the peers into an empty cache, and tells which it is. */

@@ -52,10 +52,9 @@ const hints: readonly Hint[] = [
   },
   { op: "mount.node", hint: "hive unmount ends it: a mounted drive keeps shards for others, too" },
   { op: "mount", kind: "Busy", hint: "hive unmount ends that mount" },
-  {
-    op: "mount.attach", kind: "Denied",
-    hint: "hive doctor tells whether this user may use /dev/fuse and fusermount3",
-  },
+  ...["mount.attach", "mount.helper", "mount.kernel"].map((op): Hint => ({
+    op, hint: "hive doctor tells what this machine and this user need to mount anything",
+  })),
   { op: "mount", kind: "NotDirectory", hint: "name an empty directory" },
   { kind: "NotEmpty", hint: "use an empty directory, or -o nonempty" },
   {

@@ -2,13 +2,16 @@
  * The face of this room: a tree becomes a folder. README.md says which driver does what. It never
  * looks into the folder that it serves: that would wait for itself.
  */
-import { lstat, readdir } from "node:fs/promises";
+import { closeSync, existsSync } from "node:fs";
+import { lstat, mkdtemp, readdir, rmdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { HiveError } from "../base/errors.ts";
 import type { Ino, Name } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import { folderFault, makeDirectories } from "../base/machine/directories.ts";
-import { loadFuseAddon } from "./addon.ts";
-import { type AttachOptions, detach } from "./attaching/attach.ts";
+import { type FuseAddon, loadFuseAddon } from "./addon.ts";
+import { type AttachOptions, attach, detach } from "./attaching/attach.ts";
 import { canonical, isMounted, staleMount } from "./attaching/mounts.ts";
 import { type ChosenOptions, parseFsName } from "./attaching/options.ts";
 import type { Driven, MountNeeds } from "./driver.ts";
@@ -70,6 +73,34 @@ export async function mount(needs: MountNeeds, options: MountOptions): Promise<M
   };
 }
 
+/**
+ * Fails as mount() would, for whoever has nothing to mount yet: it is tried with nobody behind it,
+ * and taken off again. The folder is made once that works.
+ */
+export async function prepareMount(options: MountOptions): Promise<void> {
+  const { directory, driver } = options;
+  await clearStaleMount(directory);
+  const isThere = (await isMounted(directory)) || existsSync(directory);
+  if (isThere) await refuseUnfit(options);
+  if (!hasDriver(driver)) throw absent(driver);
+  const addon = loadFuseAddon();
+  if (addon !== undefined) await tryMount(addon, { ...options, isThere });
+  makeMountPoint(directory);
+}
+
+async function tryMount(
+  addon: FuseAddon, options: MountOptions & { readonly isThere: boolean },
+): Promise<void> {
+  const { directory, isThere } = options;
+  const place = isThere ? directory : await mkdtemp(join(tmpdir(), "hive-"));
+  try {
+    closeSync(await attach(addon, attachOptions(await canonical(place), options)));
+    await detach(addon, place, { lazy: true });
+  } finally {
+    if (!isThere) await rmdir(place);
+  }
+}
+
 /** Takes off what a killed daemon left. False when there was nothing of the kind. */
 export async function clearStaleMount(directory: string): Promise<boolean> {
   if (!(await staleMount(directory))) return false;
@@ -92,7 +123,12 @@ async function drive(
   if (driver === "fuse-native") return mountFuseNative(needs, options);
   const addon = loadFuseAddon();
   if (addon !== undefined) return mountKernel(needs, addon, options);
-  throw new HiveError("Unsupported", "mount.driver", "native/fuse was not built here");
+  throw absent(driver);
+}
+
+function absent(driver: DriverName): HiveError {
+  const what = driver === "kernel" ? "native/fuse was not built here" : "fuse-native does not load";
+  return new HiveError("Unsupported", `mount.${driver}`, what);
 }
 
 async function refuseUnfit({ directory, nonEmpty = false }: MountOptions): Promise<void> {

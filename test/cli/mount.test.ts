@@ -3,14 +3,15 @@
  * mount, open files, signals, the other driver, another user.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync } from "node:fs";
-import { writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { type Machine, newMachine, run, until } from "../support/cli.ts";
 
 const patience = { timeout: 120_000 };
+const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
 test("a directory with files in it is hidden only when asked to", patience, async (t) => {
   const machine = newMachine("nonempty");
@@ -119,9 +120,8 @@ test("the driver of fuse-native serves the same drive", patience, async (t) => {
 });
 
 test("another user mounts, through fusermount3", patience, async (t) => {
-  const uid = 65534;
-  const wrapper = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
-  const machine = newMachine("nobody", { as: { wrapper, uid } });
+  const wrapper = asNobody;
+  const machine = newMachine("nobody", { as: { wrapper, uid: 65534 } });
   t.teardown(() => machine.end());
   openDevice(t);
   await machine.must(t, ["mount", machine.mount]);
@@ -132,6 +132,36 @@ test("another user mounts, through fusermount3", patience, async (t) => {
   await machine.must(t, ["unmount"]);
   t.equal(await mountsUnder(machine), "");
 });
+
+/** In a namespace of its own, where these lie over what mounting takes. */
+const over = (lines: string, as: readonly string[] = []) => [
+  "unshare", "-m", "sh", "-ec", `${lines}; exec "$@"`, "sh", ...as,
+];
+
+for (const [what, wrapper, uid] of [
+  ["the device cannot be opened", over(
+    "mount --bind /dev/fuse /dev/fuse; mount -o remount,bind,nodev /dev/fuse",
+  ), 0],
+  ["the device is another", over("mount --bind /dev/null /dev/fuse"), 0],
+  ["root may not mount", ["setpriv", "--bounding-set=-sys_admin"], 0],
+  ["fusermount3 is missing", over(
+    "for one in $(which -a fusermount3 fusermount); do mount --bind /dev/null $one; done", asNobody,
+  ), 65534],
+] as const) {
+  test(`where ${what}, hive mount says so, and no drive is made`, patience, async (t) => {
+    const machine = newMachine("unmountable", { as: { wrapper, uid } });
+    t.teardown(() => machine.end());
+    rmdirSync(machine.mount);
+    for (const words of [[], ["--foreground"], ["--swarm", "1"]]) {
+      const refused = await machine.hive(["mount", machine.mount, ...words]);
+      t.not(refused.code, 0);
+      t.equal(refused.out, "", "no words are shown");
+      t.match(refused.error, /^hive: [^\n]+ \(mount\.(attach|helper)\)\nhive: hint: hive doctor tells [^\n]+\n$/);
+    }
+    t.strictSame([readdirSync(machine.home), existsSync(machine.mount)], [[], false], "nothing is made");
+    t.equal((await machine.hive(["doctor"])).code, 1, "and hive doctor agrees");
+  });
+}
 
 /** udev lets everybody open the device; where there is no udev, nobody has done so. */
 function openDevice(t: Test): void {

@@ -1,8 +1,10 @@
 /** `hive doctor`: looks at this machine and says what is missing, and how to mend it. */
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bestDriver, hasDriver, openCoder } from "../../hive.ts";
+import { type HiveError, isFault } from "../../base/errors.ts";
+import { bestDriver, hasDriver, openCoder, prepareMount } from "../../hive.ts";
 import type { Home } from "../home/home.ts";
 
 /** As far from here in a package's dist as in src. */
@@ -20,7 +22,8 @@ export interface Finding {
 
 export async function examine(home: Home): Promise<readonly Finding[]> {
   return [
-    nodeVersion(), fuseDevice(), fuseHelper(), mountDriver(), erasureEngine(), keyFileMode(home),
+    nodeVersion(), fuseDevice(), fuseHelper(), mountDriver(), await trialMount(), erasureEngine(),
+    keyFileMode(home),
   ];
 }
 
@@ -62,6 +65,25 @@ function mountDriver(): Finding {
     needed: true,
     mend: buildAddons,
   };
+}
+
+/** As in a container, where all may be there and mount(2) be forbidden. */
+async function trialMount(): Promise<Finding> {
+  const place = mkdtempSync(join(tmpdir(), "hive-"));
+  const failure = await prepareMount({ directory: place }).then(() => undefined, faultOf);
+  rmdirSync(place);
+  return {
+    what: failure === undefined ? "a folder can be mounted" : `to mount: ${failure.subject}`,
+    fine: failure === undefined,
+    needed: true,
+    mend: "mend what is missing else; in a container, it needs: " +
+      "docker run --device /dev/fuse --cap-add SYS_ADMIN --security-opt apparmor=unconfined",
+  };
+}
+
+function faultOf(error: unknown): HiveError {
+  if (isFault(error)) return error;
+  throw error;
 }
 
 function erasureEngine(): Finding {

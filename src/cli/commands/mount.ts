@@ -2,7 +2,8 @@
 import { existsSync, rmSync } from "node:fs";
 import { HiveError } from "../../base/errors.ts";
 import type { DriveStatus } from "../../base/views/drive.ts";
-import { type Drive, type Secrets, openDrive, parseMountOptions } from "../../hive.ts";
+import { type Drive, type Secrets, openDrive, parseMountOptions, prepareMount }
+  from "../../hive.ts";
 import { askedToEnd, receivePassphrase, sayFailed, sayReady, startInBackground }
   from "../daemon/daemon.ts";
 import { isDrive, runningAt } from "../daemon/running.ts";
@@ -26,14 +27,13 @@ export async function mountCommand(home: Home, line: CommandLine): Promise<ExitC
   driverOf(line);
   checkMountPoint(directory);
   checkSwarmSize(line.count("swarm"), "--swarm");
-  makeHome(home);
   if (line.flag("foreground")) return serve(home, line, directory);
   const running = await runningAt(home);
   if (running !== undefined) {
     if (isDrive(running)) return already(running, directory, line);
     throw new HiveError("Busy", "mount.node", "a peer without a mount runs here");
   }
-  await prepareDrive(home, line);
+  await prepareDrive(home, line, directory);
   const passphrase = await passphraseFor(home, line);
   const words = await startInBackground({
     words: foregroundWords(line, directory),
@@ -50,7 +50,9 @@ export async function mountCommand(home: Home, line: CommandLine): Promise<ExitC
 async function serve(home: Home, line: CommandLine, directory: string): Promise<ExitCode> {
   const received = await receivePassphrase();
   try {
-    if (received === undefined && process.send === undefined) await prepareDrive(home, line);
+    if (received === undefined && process.send === undefined) {
+      await prepareDrive(home, line, directory);
+    }
     const policies = new PolicyFiles(home);
     const secrets = await readKeys(home, async () => received ?? passphraseOf(line));
     const asked = askedToEnd();
@@ -77,20 +79,24 @@ async function openHere(
 ): Promise<Drive> {
   if (!hasDrive(secrets)) throw new HiveError("NotFound", "mount", "this node has no drive");
   const settings = readSettings(home.settingsFile);
-  const options = parseMountOptions(line.text("options") ?? "");
-  const driver = driverOf(line);
-  const mount = { ...options, directory, ...(driver === undefined ? {} : { driver }) };
-  const config = driveConfigOf(home, settings, secrets, mount);
+  const config = driveConfigOf(home, settings, secrets, mountWish(line, directory));
   // A policy that cannot be read is no reason to go without one.
   return openDrive({ log: daemonLog }, { ...config, policies: policies.open() });
 }
 
+function mountWish(line: CommandLine, directory: string) {
+  const driver = driverOf(line);
+  const options = parseMountOptions(line.text("options") ?? "");
+  return { ...options, directory, ...(driver === undefined ? {} : { driver }) };
+}
+
 /** A drive, and with --swarm peers to keep it, if they are not there yet. */
-async function prepareDrive(home: Home, line: CommandLine): Promise<void> {
-  if (!(await hasDriveHere(home))) {
-    const words = await makeDrive(home, undefined);
-    print(wordsText(words));
-  }
+async function prepareDrive(home: Home, line: CommandLine, directory: string): Promise<void> {
+  const isNew = !(await hasDriveHere(home));
+  // Nobody should write down the words of a drive that cannot be mounted here.
+  if (isNew) await prepareMount(mountWish(line, directory));
+  makeHome(home);
+  if (isNew) print(wordsText(await makeDrive(home, undefined)));
   const peers = line.count("swarm");
   if (peers !== undefined) await joinLocalSwarm(home, peers);
   else {

@@ -25,9 +25,10 @@ export const driveCommands = [
     operandsMax: 1,
     summary: "mount the drive at DIR (default: ~/Hive)",
     details:
-      "Makes the drive first if there is none. Goes to the background once the mount answers; " +
-      "the log is then in the state directory. SIGTERM, `hive unmount` and `fusermount3 -u` " +
-      "end it cleanly. A mount that a killed daemon left behind is cleaned first.",
+      "Makes the drive first if there is none, once it is known that DIR can be mounted on. Goes " +
+      "to the background once the mount answers; the log is then in the state directory. " +
+      "SIGTERM, `hive unmount` and `fusermount3 -u` end it cleanly. A mount that a killed daemon " +
+      "left behind is cleaned first.",
     options: [
       foreground,
       { name: "options", short: "o", value: "OPTIONS", summary: "mount options, comma-separated" },

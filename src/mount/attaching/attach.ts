@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync } from "node:fs";
+import { getSystemErrorMessage } from "node:util";
 import { HiveError, codeOf } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { FuseAddon } from "../addon.ts";
@@ -74,11 +75,12 @@ function attachAsRoot(addon: FuseAddon, options: AttachOptions): number | undefi
   closeSync(device);
   if (result === -errno.EPERM) return undefined;
   const kind = result === -errno.ENOENT ? "NotFound" : "Unavailable";
-  throw new HiveError(kind, "mount.attach", `${directory}: errno ${-result}`);
+  throw new HiveError(kind, "mount.attach", `${directory}: ${getSystemErrorMessage(result)}`);
 }
 
 function deviceFault(code: number): HiveError {
-  return new HiveError("Unsupported", "mount.attach", `/dev/fuse: errno ${code}`);
+  const why = getSystemErrorMessage(-code);
+  return new HiveError("Unsupported", "mount.attach", `/dev/fuse: ${why}`);
 }
 
 async function attachByHelper(addon: FuseAddon, options: AttachOptions): Promise<number> {
@@ -130,7 +132,7 @@ async function runHelper(
   throw new HiveError("Unsupported", "mount.helper", "neither fusermount3 nor fusermount is here");
 }
 
-/** "" for success, "absent" for no such program, else its words. */
+/** "" for success, "absent" for no such program that may be run, else its words. */
 function run(
   helper: string, words: readonly string[], socket: number | undefined,
 ): Promise<string> {
@@ -145,7 +147,7 @@ function run(
   });
   return new Promise((resolve, reject) => {
     child.once("error", (error) => {
-      if (codeOf(error) === "ENOENT") resolve("absent");
+      if (["ENOENT", "EACCES"].includes(codeOf(error))) resolve("absent");
       else reject(error);
     });
     child.once("close", (code) => resolve(code === 0 ? "" : said.trim() || `exit ${code}`));
