@@ -357,9 +357,14 @@ async function forged(
       content: { kind: "inline", bytes: Buffer.from("bad") }, ...more,
     },
   }));
-  const sorted = made.map((entry) => ({ key: nameKey(entry.name), value: encodeEntry(entry) }))
-    .sort((a, b) => a.key - b.key);
-  const page = newPage(0, sorted.map(({ key }) => key), sorted.map(({ value }) => value));
+  const keyed = new Map<number, Buffer>();
+  for (const entry of made) {
+    let key = nameKey(entry.name);
+    while (keyed.has(key)) key++;
+    keyed.set(key, encodeEntry(entry));
+  }
+  const sorted = [...keyed].sort(([a], [b]) => a - b);
+  const page = newPage(0, sorted.map(([key]) => key), sorted.map(([, value]) => value));
   const tree: PageTree = { secret: Buffer.alloc(32, 1), root: { kind: "inside", page } };
   const seen = devices?.(record.devices) ?? new Map(record.devices)
     .set(guest.number, { count: 1_000, name: "ben" });
@@ -429,4 +434,55 @@ test("nothing that a guest says reaches beyond the folder", async (t) => {
   await put(owner, "later", "the owner goes on counting");
   const root = await both.ownersRoot();
   t.ok(root.length > 0);
+});
+
+/** Whose something is, what it may do and by which keys it lies there no guest says. */
+const another: Partial<Inode> = {
+  uid: 7, gid: 7, era: 77, mtime: { seconds: 2 ** 32, nanoseconds: 0 },
+  xattrs: { kind: "inside", values: new Map([["security.capability", Buffer.from("all")]]) },
+};
+
+test("what a guest changes bears a new mark of his, or it is no change of his", async (t) => {
+  const both = await new SharedFolder("others' marks").open(async (tree, folder) => {
+    await put(tree, "report", "of the owner", folder);
+    await put(tree, "late", "of the owner, too", folder);
+  });
+  const { owner, folder } = both;
+  await put(both.guest, "own", "of the guest");
+  await both.settle();
+  const [report, late, own] = await Promise.all(
+    ["report", "late", "own"].map(async (name) => (await owner.lookup(at(name, folder))).ino)) as [Ino, Ino, Ino];
+  const before = await pictureBelow(owner);
+  for (const edited of [late, own]) {
+    await both.toOwner(await forged(both, [
+      { name: "report", ino: report, ...another, mode: fileType.regular | 0o6777, marks: { edited, moved: report } },
+      { name: "late", ino: late }, { name: "own", ino: own },
+    ], (seen) => seen));
+    t.strictSame(await pictureBelow(owner), before);
+    t.strictSame(await owner.listxattr(report), []);
+    const { mode, uid, gid } = await owner.getattr(report);
+    t.strictSame([mode & 0o7777, uid, gid], [0o644, nobody.uid, nobody.gid]);
+  }
+});
+
+test("of two folders that come to be one the guest's say is that of a guest, too", async (t) => {
+  const both = await new SharedFolder("one of two").open(async (tree, folder) => {
+    await tree.mkdir(nobody, at("first", folder), { mode: 0o755 });
+    const { ino } = await tree.mkdir(nobody, at("second", folder), { mode: 0o755 });
+    await tree.setxattr(nobody, ino, "user.hive.policy", Buffer.from("europe"), "any");
+  });
+  const { owner, folder } = both;
+  const [first, second] = [await owner.lookup(at("first", folder)), await owner.lookup(at("second", folder))];
+  const he = (await both.guestsRecord()).devices.get(guest.number)?.count ?? 0;
+  const his = (count: number) => markOf(guest.number, he + count);
+  const dir: Partial<Inode> = { sizeBytes: 0, content: { kind: "directory", entries: 0 } };
+  await both.toOwner(await forged(both, [
+    { name: "first", ino: first.ino, ...dir, ...another, mode: fileType.directory | 0o7777,
+      marks: { edited: his(1), moved: first.ino } },
+    { name: "first", ino: second.ino, ...dir, mode: fileType.directory | 0o755,
+      marks: { edited: second.ino, moved: his(2) } },
+  ], (seen) => new Map(seen).set(guest.number, { count: he + 9, name: "ben" })));
+  const { mode, uid, gid } = await owner.getattr(first.ino);
+  t.strictSame([mode & 0o7777, uid, gid], [0o777, nobody.uid, nobody.gid]);
+  t.strictSame(await owner.listxattr(first.ino), ["user.hive.policy"]);
 });

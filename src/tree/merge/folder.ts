@@ -8,8 +8,8 @@
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { xattrBytes } from "../../dag/inode-bytes.ts";
-import { type Inode, type Xattrs, marksOf } from "../../dag/inodes.ts";
-import { type Seen, deviceOf } from "../../dag/marks.ts";
+import type { Inode, Xattrs } from "../../dag/inodes.ts";
+import type { Seen } from "../../dag/marks.ts";
 import { nameOfSlot } from "../../dag/policies.ts";
 import type { RootRecord } from "../../dag/root.ts";
 import { Wanted, attempt } from "../attempt.ts";
@@ -59,8 +59,6 @@ export class GuestMeeting implements Meeting {
   readonly blocks: Blocks;
   readonly news: Seen;
   readonly #state: State;
-  /** Of this device. */
-  readonly #number: number;
   readonly #guest: Guest;
   readonly #commit: () => Promise<void>;
   readonly #reader: State;
@@ -83,7 +81,6 @@ export class GuestMeeting implements Meeting {
     folder.pins++;
     this.news = guestSeen(root.devices, { number, name, numbers });
     this.#state = state;
-    this.#number = state.device.number;
     const fresh = (): number => state.newIno();
     this.#guest = { folder: folder.ino, number, name, numbers, fresh };
     this.#commit = commit;
@@ -118,7 +115,7 @@ export class GuestMeeting implements Meeting {
   }
 
   async bring(steps: readonly Step[]): Promise<void> {
-    const theirs = steps.filter((step) => isTheirs(step, this.#number));
+    const theirs = steps.filter(isTheirs);
     const files = theirs.filter(({ after }) => hasChunks(after));
     // Gives what was sealed pages of its own.
     if (await this.#contents.bring(files, this.#reader)) await this.#commit();
@@ -150,7 +147,7 @@ export class GuestMeeting implements Meeting {
         this.#cut();
         return ready;
       }
-      if (isTheirs(one, this.#number)) bytes += bytesOf(one.after.inode.xattrs);
+      if (isTheirs(one)) bytes += bytesOf(one.after.inode.xattrs);
       ready.push(one);
     }
     return ready;
@@ -158,7 +155,7 @@ export class GuestMeeting implements Meeting {
 
   /** Undefined when it is left for the next turn. */
   #readyOne(step: Step): Step | undefined {
-    if (!isTheirs(step, this.#number)) return step;
+    if (!isTheirs(step)) return step;
     const { before, after } = step;
     const inode = this.#dressed(after.inode, before?.inode);
     if (!hasChunks(after)) return { ...step, after: { ...after, inode } };
@@ -194,12 +191,13 @@ export class GuestMeeting implements Meeting {
   }
 }
 
-/** What it holds, or what is said of it, comes from the guest, and not from the merge itself. */
-function isTheirs(step: Step, own: number): step is Arriving {
+/**
+ * What it holds, or what is said of it, comes from the guest. Marks do not tell: a merge marks what
+ * it puts together as this device's.
+ */
+function isTheirs(step: Step): step is Arriving {
   const { before, after } = step;
-  if (before === undefined || after === undefined) return after !== undefined;
-  const { edited } = marksOf(after.inode);
-  return marksOf(before.inode).edited !== edited && deviceOf(edited) !== own;
+  return after !== undefined && before?.inode.content !== after.inode.content;
 }
 
 function hasChunks({ inode }: Fact): boolean {

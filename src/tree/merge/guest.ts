@@ -44,7 +44,8 @@ export function admitted(ours: Side, theirs: Side, guest: Guest): Side {
   const before = ours.seen.get(number)?.count ?? 0;
   if (told < before) throw new HiveError("Stale", "tree.guest", `${told} of ${before}`);
   const seen = believed(theirs.seen, ours.seen, guest);
-  const numbers = numbersOf(theirs, { ours, guest });
+  const isNew = newOf(guest, ours.seen);
+  const numbers = numbersOf(theirs, { ours, guest, isNew });
   const facts = new Map<Ino, Fact>();
   // What the folder itself is called, or may do, is its owner's business.
   const own = ours.facts.get(folder);
@@ -56,7 +57,8 @@ export function admitted(ours: Side, theirs: Side, guest: Guest): Side {
     if (number === undefined) continue;
     if (facts.has(number)) throw corrupt(`${number} is there twice`);
     const { policy = 0 } = ours.facts.get(number)?.inode ?? {};
-    facts.set(number, renumbered(fact, { number, policy, numbers, guest }));
+    const one = isNew(marksOf(fact.inode).edited) ? fact : asHere(fact, ours);
+    facts.set(number, renumbered(one, { number, policy, numbers, guest }));
   }
   // Files of several names do not come with a folder: he has never seen them.
   for (const [ino, fact] of ours.facts) if (isLinked(fact)) facts.set(ino, fact);
@@ -97,15 +99,36 @@ function checkFact({ inode, places }: Fact, { seen, ours, guest }: Judged): void
   }
 }
 
+/** What he made since his last state came in. */
+type IsNew = (mark: number) => boolean;
+
+function newOf({ numbers }: Guest, seen: Seen): IsNew {
+  return (mark) => {
+    const device = deviceOf(mark);
+    return numbers.has(device) && countOf(mark) > (seen.get(device)?.count ?? 0);
+  };
+}
+
+/**
+ * What he edits he marks anew. All else he was given, or told before: whatever he says that it is,
+ * ours is that or newer.
+ */
+function asHere(fact: Fact, { facts }: Side): Fact {
+  const our = facts.get(fact.inode.ino);
+  if (our === undefined || isLinked(our)) return fact;
+  const { edited } = marksOf(our.inode);
+  const { moved } = marksOf(fact.inode);
+  return { ...fact, inode: { ...our.inode, marks: { edited, moved } }, tree: our.tree };
+}
+
 /** Under which number each comes in; without one it does not. */
 function numbersOf(
-  theirs: Side, { ours, guest }: { readonly ours: Side; readonly guest: Guest },
+  theirs: Side,
+  { ours, guest, isNew }: {
+    readonly ours: Side; readonly guest: Guest; readonly isNew: IsNew;
+  },
 ): ReadonlyMap<Ino, Ino> {
   const numbers = new Map<Ino, Ino>([[guest.folder, guest.folder]]);
-  const isNew = (mark: number): boolean => {
-    const device = deviceOf(mark);
-    return guest.numbers.has(device) && countOf(mark) > (ours.seen.get(device)?.count ?? 0);
-  };
   for (const [ino, fact] of theirs.facts) {
     const our = ours.facts.get(ino);
     const isHere = our !== undefined && !isLinked(our);
