@@ -1,5 +1,6 @@
 /** One table from kinds of fault to exit codes, checked by the compiler; hive(1) lists it. */
-import { type Kind, isFault } from "../base/errors.ts";
+import type { Kind } from "../base/errors.ts";
+import { faultOf } from "../base/machine/system-faults.ts";
 
 export const exitCodes = {
   ok: 0,
@@ -47,8 +48,8 @@ const exitOf = {
 } as const satisfies Record<Kind, ExitCode>;
 
 export function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof SuppressedError) return exitCodeOf(error.suppressed);
-  return isFault(error) ? exitOf[error.kind] : exitCodes.failure;
+  const fault = faultOf(error);
+  return fault === undefined ? exitCodes.failure : exitOf[fault.kind];
 }
 
 /** Of a process that stays until it is asked to end: a signal that ends it is no fault. */

@@ -104,6 +104,11 @@ const hints: readonly Hint[] = [
   },
   { op: "peers.invite", kind: "Invalid", hint: "hive invite prints one, on the other machine" },
   { op: "unixfs.place", command: "publish", kind: "Exists", hint: "--force replaces a file" },
+  {
+    op: "unixfs.place", kind: "NoSpace",
+    hint: "nothing of it is left there; make room, or name another place: in the drive, " +
+      "hive status tells what it waits for",
+  },
   { op: "import.held", hint: "if you trust whoever made it: --limit" },
   { op: "fsck", kind: "Busy", hint: "hive unmount ends it; then run hive fsck again" },
   {

@@ -1,7 +1,8 @@
 /** How things are said: data to standard output, words to standard error, sizes for people. */
 import { GiB, KiB, MiB } from "../base/bytes.ts";
-import { type HiveError, isFault } from "../base/errors.ts";
+import type { HiveError } from "../base/errors.ts";
 import { harmless, oneLine } from "../base/harmless.ts";
+import { faultOf } from "../base/machine/system-faults.ts";
 import type { BrakeStatus } from "../base/snapshots.ts";
 import type { PolicyStatus } from "../base/views/policies.ts";
 import type { LineStatus, TrafficStatus } from "../base/views/traffic.ts";
@@ -82,29 +83,40 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 
 /** A fault of a command, for a person: what, where, and what to do next. */
 export function sayFault(error: unknown, command?: string): void {
-  if (error instanceof SuppressedError) return sayFault(error.suppressed, command);
-  if (!isFault(error)) return strangeText(error).split("\n").forEach(say);
-  say(faultText(error));
-  const hint = hintOf(error, command);
+  const fault = faultOf(error);
+  if (fault === undefined) return strangeText(error).split("\n").forEach(say);
+  say(faultText(fault));
+  const hint = hintOf(fault, command);
   if (hint !== undefined) say(`hint: ${hint}`);
 }
 
 /** What the system says is for people as it is; of a bug, where it is counts. */
 function strangeText(error: unknown): string {
+  if (error instanceof SuppressedError) return strangeText(error.suppressed);
   if (!(error instanceof Error)) return String(error);
   return "syscall" in error ? error.message : error.stack ?? error.message;
 }
 
-const words: Partial<Record<HiveError["kind"], string>> = {
+const words: Readonly<Record<HiveError["kind"], string>> = {
   NotFound: "not found",
   Exists: "exists already",
   NotDirectory: "not a directory",
+  IsDirectory: "is a directory",
   NotEmpty: "not empty",
   Denied: "permission denied",
   NotPermitted: "not permitted",
   Invalid: "not valid",
+  NameTooLong: "name too long",
   NoSpace: "no space left",
+  Quota: "no room left",
+  TooLarge: "too large",
+  TooManyLinks: "too many links",
   ReadOnly: "read-only",
+  CrossDevice: "on another device",
+  NoData: "no data",
+  OutOfRange: "out of range",
+  BadHandle: "not open",
+  Interrupted: "interrupted",
   Stale: "not there any more",
   Busy: "in use",
   Corrupt: "damaged",
@@ -115,7 +127,7 @@ const words: Partial<Record<HiveError["kind"], string>> = {
 };
 
 function faultText(fault: HiveError): string {
-  return `${words[fault.kind] ?? fault.kind}: ${fault.subject} (${fault.op})`;
+  return `${words[fault.kind]}: ${fault.subject} (${fault.op})`;
 }
 
 /** What the brake holds back, and what can be done about it. */

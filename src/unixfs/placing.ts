@@ -5,6 +5,7 @@
 import { lstat, mkdtemp, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { folderFault } from "../base/machine/directories.ts";
+import { faultOf } from "../base/machine/system-faults.ts";
 import { HiveError, codeOf } from "../base/errors.ts";
 
 export interface Place {
@@ -28,6 +29,10 @@ export async function placeWhole<T>(
     await refuseTaken(place);
     await rename(join(beside, "new"), path);
     return made;
+  } catch (cause) {
+    const isFull = faultOf(cause)?.kind === "NoSpace";
+    // For a person it is the name that was asked for, not one in a folder of ours.
+    throw isFull ? new HiveError("NoSpace", "unixfs.place", place.path, { cause }) : cause;
   } finally {
     await rm(beside, { recursive: true, force: true });
   }

@@ -3,11 +3,12 @@
  * what they refuse, and what is left when Ctrl-C ends one.
  */
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { newMachine, root, until } from "../support/cli.ts";
+import { newMachine, root, run, until } from "../support/cli.ts";
 
 test("a folder goes into a CAR file, from there into the drive, and out of it by the same CID", async (t) => {
   const machine = newMachine("ipfs");
@@ -40,7 +41,7 @@ test("what is there is not written over, what is wrong is named, and an exit cod
   const car = readFileSync(at("hello.car"));
   writeFileSync(at("short.car"), car.subarray(0, -1));
   writeFileSync(at("bad.car"), Buffer.concat([car.subarray(0, -1), Buffer.from("!")]));
-  const [again, absent, stream, taken, short, bad, needed] = await Promise.all([
+  const [again, absent, stream, taken, short, bad, needed, ...unfit] = await Promise.all([
     ["publish", at("hello"), at("hello.car")],
     ["publish", at("nothing"), at("nothing.car")],
     ["publish", at("hello"), "-"],
@@ -48,8 +49,15 @@ test("what is there is not written over, what is wrong is named, and an exit cod
     ["import", at("short.car"), "--into", at("into")],
     ["import", at("bad.car"), "--into", at("into")],
     ["import", at("hello.car")],
+    ["import", machine.directory, "--into", at("into")],
+    ["import", "/dev/null", "--into", at("into")],
+    ["publish", at("hello"), join(at("nowhere"), "hello.car")],
+    ["import", at("hello.car"), "--into", join(at("hello"), "into")],
   ].map((words) => machine.hive(words)));
   t.strictSame([again, absent, stream, taken, short, bad, needed].map((ran) => ran?.code), [1, 3, 2, 1, 7, 7, 2]);
+  t.strictSame(unfit.map((ran) => [ran?.code, ran?.error.split(": ")[1]]), [
+    [2, "is a directory"], [2, "not valid"], [3, "not found"], [2, "not a directory"],
+  ]);
   t.match(again?.error, /exists already: .*hello\.car .*\nhive: hint: --force replaces a file\n/);
   t.match(bad?.error, /damaged: block bafkreicysg23kiwv34eg2d7qweipxwosdo2py4ldv42nbauguluen5v6am has other bytes/);
   t.notOk(existsSync(at("into")));
@@ -71,4 +79,26 @@ test("Ctrl-C leaves nothing", async (t) => {
   child.kill("SIGINT");
   t.strictSame(await ended, [130, null]);
   t.strictSame(readdirSync(out), []);
+});
+
+test("a full disk is told as one, and nothing of the file or folder is left on it", async (t) => {
+  const machine = newMachine("ipfs-full");
+  const [source, disk] = ["source", "disk"].map((name) => join(machine.directory, name)) as [string, string];
+  for (const one of [source, disk]) mkdirSync(one);
+  for (const name of ["one", "two"]) writeFileSync(join(source, name), randomBytes(2 ** 20));
+  const car = join(machine.directory, "source.car");
+  await machine.must(t, ["publish", source, car]);
+  const mounted = await run("mount", ["-t", "tmpfs", "-o", "size=1536k", "none", disk], {});
+  t.equal(mounted.code, 0, "this test needs root, to mount a tmpfs");
+  t.teardown(async () => {
+    await run("umount", [disk], {});
+    rmSync(machine.directory, { recursive: true });
+  });
+  const place = join(disk, "new");
+  for (const words of [["publish", source, place], ["import", car, "--into", place]]) {
+    const full = await machine.hive(words);
+    t.equal(full.code, 6, words.join(" "));
+    t.match(full.error, `hive: no space left: ${place} (unixfs.place)\nhive: hint: `);
+    t.strictSame(readdirSync(disk), []);
+  }
 });

@@ -5,7 +5,8 @@
  */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { HiveError, type Kind, codeOf } from "../errors.ts";
+import { HiveError, codeOf } from "../errors.ts";
+import { kindOfSystem } from "./system-faults.ts";
 
 /** Throws what the system says when that cannot be. */
 export function makeDirectories(directory: string, mode = 0o777): void {
@@ -32,15 +33,7 @@ function makeOne(directory: string, mode: number): unknown {
 
 /** Why a folder cannot be had, for a person. */
 export function folderFault(cause: unknown, op: string, directory: string): HiveError {
-  return new HiveError(kindOfCode.get(codeOf(cause)) ?? "Denied", op, directory, { cause });
-}
-
-const kindOfCode: ReadonlyMap<string, Kind> = new Map([
-  ["EROFS", "ReadOnly"],
-  ["ENOSPC", "NoSpace"],
-  ["EDQUOT", "NoSpace"],
-  ["ENOENT", "NotFound"],
   // A file has the name of the folder, or of one above it.
-  ["ENOTDIR", "NotDirectory"],
-  ["EEXIST", "NotDirectory"],
-]);
+  const kind = codeOf(cause) === "EEXIST" ? "NotDirectory" : kindOfSystem(cause) ?? "Denied";
+  return new HiveError(kind, op, directory, { cause });
+}

@@ -1,5 +1,5 @@
 /** `hive publish` and `hive import`: files and folders in the clear, as any IPFS tool has them. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { HiveError } from "../../base/errors.ts";
 import { importCar, publish } from "../../unixfs/unixfs.ts";
 import { type ExitCode, exitCodeBy, exitCodes } from "../exits.ts";
@@ -29,6 +29,7 @@ export async function importCommand(line: CommandLine): Promise<ExitCode> {
   const [file] = line.operands;
   if (file === undefined) throw new HiveError("Usage", "import", "which FILE.car?");
   refuseAbsent(file, "import");
+  refuseOtherThanFile(file);
   const into = line.given("into");
   return untilSignalled(async (signal) => {
     const asked = { root: line.text("root"), heldBytesMax: line.bytes("limit") };
@@ -40,6 +41,13 @@ export async function importCommand(line: CommandLine): Promise<ExitCode> {
 
 function refuseAbsent(path: string, command: string): void {
   if (!existsSync(path)) throw new HiveError("NotFound", command, path);
+}
+
+/** A pipe would be waited for, for ever. */
+function refuseOtherThanFile(path: string): void {
+  const found = statSync(path);
+  if (found.isDirectory()) throw new HiveError("IsDirectory", "import", path);
+  if (!found.isFile()) throw new HiveError("Invalid", "import", `${path} is no file`);
 }
 
 interface Counts {

@@ -7,7 +7,8 @@ import { chmodSync, rmSync } from "node:fs";
 import { type Server, type Socket, connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { MiB } from "../../base/bytes.ts";
-import { HiveError, type Kind, isFault, kinds } from "../../base/errors.ts";
+import { HiveError, type Kind, kinds } from "../../base/errors.ts";
+import { faultOf } from "../../base/machine/system-faults.ts";
 import type { Vouch } from "../../base/views/peers.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { [key: string]: Json };
@@ -134,9 +135,8 @@ function dial(path: string): Promise<Socket> {
 }
 
 function flatten(error: unknown): Refusal {
-  // Of several failures on the way out, the first is the reason for the others.
-  if (error instanceof SuppressedError) return flatten(error.suppressed);
-  if (isFault(error)) return { kind: error.kind, op: error.op, subject: error.subject };
+  const fault = faultOf(error);
+  if (fault !== undefined) return { kind: fault.kind, op: fault.op, subject: fault.subject };
   const words = error instanceof Error ? error.message : String(error);
   const isLate = error instanceof Error && error.name === "TimeoutError";
   if (isLate) return { kind: "TimedOut", op: "control", subject: words };

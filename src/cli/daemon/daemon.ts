@@ -6,7 +6,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { systemClock } from "../../base/clock.ts";
-import { HiveError, type Kind, isFault, kinds } from "../../base/errors.ts";
+import { HiveError, type Kind, kinds } from "../../base/errors.ts";
+import { faultOf } from "../../base/machine/system-faults.ts";
 import { exitCodeBy, exitCodes } from "../exits.ts";
 
 /** A mount with a long journal to replay, on a slow disk. */
@@ -71,10 +72,8 @@ export function sayReady(words: string): void {
 }
 
 export function sayFailed(error: unknown): void {
-  const fault = isFault(error)
-    ? error
-    : new HiveError("Unsupported", "daemon", error instanceof Error ? error.message : "start");
-  const { kind, op, subject } = fault;
+  const words = error instanceof Error ? error.message : "start";
+  const { kind, op, subject } = faultOf(error) ?? new HiveError("Unsupported", "daemon", words);
   tellParent({ type: "failed", kind, op, subject });
 }
 
