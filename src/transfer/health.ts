@@ -99,6 +99,11 @@ export interface Health {
   standings(dead: ReadonlySet<PeerId>, signal: AbortSignal): Promise<readonly Standing[]>;
   /** It is known of this group, and was judged: before, no manifest of it is signed. */
   isHeard(group: GroupId): boolean;
+  /** Whether this member has its seat still, by what enough others tell who are asked now. */
+  isSeated(
+    group: GroupId, peer: PeerId,
+    told: { readonly dead: ReadonlySet<PeerId>; readonly signal: AbortSignal },
+  ): Promise<boolean>;
   /** Nothing of what they did is made the owner's own. */
   overrule(standing: Standing): void;
   /** Makes these the members, and what they proved theirs; false where their log may be longer. */
@@ -169,6 +174,7 @@ function adoptionOf(parts: HealthNeeds) {
       return groups.heard();
     },
     isHeard: (group) => logs.isHeard(group),
+    isSeated: (...told) => logs.isSeated(...told),
     overrule: (standing) => logs.overrule(standing),
     adoptSeats: async (standing, peers, { proven, dead }) => {
       // The proofs took their time.

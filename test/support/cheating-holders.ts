@@ -53,6 +53,9 @@ export const holderCheats: readonly Cheat[] = [
   cheat("drops everything", "an audit", { withinHours: audits, atLeast: 1 }, {
     host: ({ host }) => instead(host, { prove: absent, read: absent }),
   }),
+  cheat("says that it let go of everything", "an audit", { withinHours: audits, atLeast: 1 }, {
+    host: ({ host }) => instead(host, { prove: gone, read: gone }),
+  }),
   cheat("flips a bit in a tenth of the leaves", "an audit", {
     withinHours: audits, atLeast: sureness(0.1, audits * limits.proofs.samples),
   }, {
@@ -250,6 +253,10 @@ function instead(host: ShardHost, part: Part): ShardHost {
 
 async function absent(): Promise<never> {
   throw new HiveError("NotFound", "cheat", "it was thrown away");
+}
+
+async function gone(): Promise<never> {
+  throw new HiveError("Stale", "cheat", "it was here once");
 }
 
 async function busy(): Promise<never> {

@@ -1,23 +1,19 @@
 /** What members agreed on while the owner was away is looked at before he signs anything over it. */
 import { test } from "tap";
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
-import { HiveError } from "../../src/base/errors.ts";
-import type { Accepted, GuardNetwork } from "../../src/base/guard.ts";
 import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Manifest } from "../../src/base/records.ts";
 import { sha256 } from "../../src/crypt/ciphers/sha256.ts";
 import { addedDevice, keysOfAdded } from "../../src/crypt/devices/added-device.ts";
-import { signReplacement, signVote } from "../../src/crypt/records/guard-records.ts";
 import { signManifest } from "../../src/crypt/records/records.ts";
 import { quorumOf } from "../../src/guard/log.ts";
-import { encodeWord } from "../../src/guard/messages.ts";
-import { draft } from "../../src/guard/propose.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
 import type { HonestHost } from "../support/honest-host.ts";
-import { type LoopbackPeer, loopbackKeys } from "../support/loopback-network.ts";
+import { loopbackKeys } from "../support/loopback-network.ts";
 import { policyOf } from "../support/policies.ts";
+import { replacedIn, tellOf } from "../support/told-logs.ts";
 import { MemoryBooks, ShiftedClock, type World, makeBlocks, makeWorld, openWorld }
   from "../support/transfer-world.ts";
 
@@ -40,37 +36,6 @@ async function open(world: World): Promise<{
   await transfer.flush(20_000);
   const [manifest] = transfer.health.groups();
   return { transfer, agent, clock, manifest: manifest as Manifest };
-}
-
-/** The members gave the first seat to somebody who has none. */
-function replacedIn({ network: { members } }: World, manifest: Manifest): {
-  accepted: Accepted; newcomer: LoopbackPeer; lost: LoopbackPeer;
-} {
-  const all = manifest.peers.map((peer) => members.get(peer) as LoopbackPeer);
-  const [lost, leader] = all as [LoopbackPeer, LoopbackPeer];
-  const newcomer = [...members.values()].find(({ keys }) => !manifest.peers.includes(keys.peer))!;
-  const told = { seat: 0, peer: newcomer.keys.peer, why: "dead" as const, atMs: 1 };
-  const entry = signReplacement(leader.keys, draft({ manifest, log: [] }, told));
-  const voters = all.slice(-quorumOf(all.length));
-  const votes = voters.map(({ keys }) => signVote(keys, { term: 5, entry: entry.id }));
-  return { accepted: { entry, votes }, newcomer, lost };
-}
-
-/** Members tell of this log, to whoever reaches them; who is dead does not. */
-function tellOf({ network }: World, manifest: Manifest, log: readonly Accepted[]): {
-  isReached: boolean; asked: number; log: readonly Accepted[];
-} {
-  const line = { isReached: true, asked: 0, log };
-  const guard: GuardNetwork["guard"] = async (peer, act) => {
-    line.asked++;
-    const isDead = network.members.get(peer)?.mood.is === "dead";
-    if (!line.isReached || isDead || act !== "word") {
-      throw new HiveError("Unavailable", "test", peer);
-    }
-    return encodeWord({ manifest, policy: undefined, head: undefined, log: line.log });
-  };
-  Object.assign(network, { guard });
-  return line;
 }
 
 /** The policy says more from now on: a group that is lawful as it lies is to be signed anew. */

@@ -45,6 +45,9 @@ test(`no segment is left with fewer than k + 4, and all can be read (HIVE_SEED=$
     const [{ k, n }] = segments as [(typeof segments)[number]];
     t.ok(k === 4 && n === 12, `of ${n} shards any ${k}`);
 
+    t.strictSame(await letGo(world, clock, 12), [], "nothing goes that came after it was told");
+    clock.shiftMs += limits.ledger.tellMs;
+
     const [liar] = [...world.network.members.values()].filter(({ keys }) =>
       segments[0]!.holders.includes(keys.peer));
     for (const member of world.network.members.values()) member.mood = { is: "dead" };
@@ -72,6 +75,7 @@ test(`a holder that is asked for what it let go of is no liar (HIVE_SEED=${seed}
   await pass(agent, clock, 1);
   const [holder] = transfer.holders().keys();
   const vault = world.network.members.get(holder!)!.host as Vault;
+  clock.shiftMs += limits.ledger.tellMs;
   for (const lodging of await vault.sample(world.keys.owner, world.random)) await vault.letGo(lodging);
   t.equal(vault.usage().shards, 0);
   await agent.verify({ deep: false });

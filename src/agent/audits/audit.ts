@@ -18,13 +18,11 @@ import type { Outcome } from "../../proofs/score.ts";
 import { type SegmentState, isProven } from "../../transfer/books.ts";
 import type { Health, HeldShard } from "../../transfer/health.ts";
 import { type Answer, askForLeaves, askHolder } from "../asking/ask.ts";
-import type { Conduct } from "../conduct/conduct.ts";
+import { type ExcuseNeeds, isExcused } from "./excuse.ts";
 import type { DueSample, Samples } from "./samples.ts";
 
-export interface AuditNeeds {
+export interface AuditNeeds extends ExcuseNeeds {
   readonly network: PeerNetwork;
-  readonly health: Health;
-  readonly conduct: Conduct;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -39,7 +37,7 @@ export interface Finding {
   readonly segment: SegmentState["segment"];
   readonly index: number;
   readonly outcome: Outcome;
-  /** It was only presumed to have the shard, or says that it let go: not to have it is no lie. */
+  /** It has not got the shard, and that is no lie (excuse.ts). */
   readonly isExcused: boolean;
 }
 
@@ -142,13 +140,13 @@ export async function auditSegment(
   });
   const asked = await Promise.all(held.map(async (shard) => {
     const { holder: peer, index } = shard;
-    return { shard, answer: await askHolder(needs, { record, peer, index }, options) };
+    const answer = await askHolder(needs, { record, peer, index }, options);
+    const said = { peer, record, answer };
+    return { shard, answer, isExcused: await isExcused(needs, said, options.signal) };
   }));
   options.signal.throwIfAborted();
   const told = asked.filter(({ shard, answer }) => !isMoved(needs, shard, answer));
-  const findings = told.map(({ shard: { holder: peer, index }, answer }): Finding => {
-    const isPresumed = answer === "absent" && !(isProven(state) && isOwed(needs));
-    const isExcused = answer === "gone" || isPresumed;
+  const findings = told.map(({ shard: { holder: peer, index }, answer, isExcused }): Finding => {
     return { peer, index, segment, outcome: outcomeOf(answer), isExcused };
   });
   await writeDown(needs, state, findings);
@@ -193,17 +191,18 @@ async function auditSample(
     if (health.segment(kept.segment) === undefined) continue;
     const record = await health.record(kept.segment, signal);
     const answer = await askForLeaves(needs, { ...kept, record, peer }, { leaves, signal });
+    const isNoLie = await isExcused(needs, { peer, record, answer }, signal);
     signal.throwIfAborted();
     if (isMoved(needs, kept, answer)) continue;
-    const isExcused = answer === "gone" || (answer === "absent" && !isOwed(needs));
     const found = outcomeOf(answer);
-    outcomes.push(isExcused ? "late" : found);
+    outcomes.push(isNoLie ? "late" : found);
     asked += leaves.length;
     // More questions make nobody less busy.
     if (found === "offline" || answer === "busy") break;
     if (found !== "wrong") continue;
-    log.warn("agent.audit.wrong", { peer, segment: kept.segment, index: kept.index, isExcused });
-    if (!isExcused) health.saw({ peer, verdict: "wrong", act: "prove" });
+    const { segment, index } = kept;
+    log.warn("agent.audit.wrong", { peer, segment, index, isExcused: isNoLie });
+    if (!isNoLie) health.saw({ peer, verdict: "wrong", act: "prove" });
     await health.dropShard(kept);
   }
   // All that was drawn has moved meanwhile: nobody was asked, which says nothing of the holder.
@@ -213,11 +212,6 @@ async function auditSample(
   if (outcome !== "wrong") health.saw({ peer, verdict: outcome, act: "prove" });
   await tally?.sampled({ peer, keptBytes: load.bytes, outcome });
   await samples.note(peer, { outcome, leaves: asked });
-}
-
-/** Another device of the drive may have moved it since, and told its holder to drop it. */
-function isOwed({ health }: AuditNeeds): boolean {
-  return !health.areOthers();
 }
 
 /**

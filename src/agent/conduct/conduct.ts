@@ -16,6 +16,7 @@ import { assess, excuse, isFresh, isTardy, noHistory, outcomes } from "../../pro
 import { remember, scoreOf, silentSinceMs } from "../../proofs/score.ts";
 import type { Observation } from "../../transfer/witness.ts";
 import { excusedMs } from "./looking.ts";
+import { Steady } from "./steady.ts";
 
 export interface PeerConduct {
   readonly peer: PeerId;
@@ -49,6 +50,7 @@ const lookedKey = agentKeys.looked;
 export class Conduct {
   readonly #books: KeyValue;
   readonly #clock: Clock;
+  readonly #steady: Steady;
   readonly #deadAfterMs: number;
   /** In the order in which they were last heard of. */
   readonly #histories = new Map<PeerId, History>();
@@ -65,6 +67,7 @@ export class Conduct {
   constructor(needs: ConductNeeds, options: { readonly deadAfterMs: number }) {
     this.#books = needs.books;
     this.#clock = needs.clock;
+    this.#steady = new Steady(needs.clock);
     this.#domains = needs.domains;
     this.#deadAfterMs = options.deadAfterMs;
   }
@@ -74,7 +77,14 @@ export class Conduct {
       this.#histories.set(parsePeerId(key.slice(agentKeys.history.length)), decode(value));
     }
     const looked = await this.#books.get(lookedKey);
-    if (looked !== undefined) this.#lookedAtMs = new Reader(looked, "agent.looked").varint();
+    if (looked === undefined) return;
+    this.#lookedAtMs = new Reader(looked, "agent.looked").varint();
+    this.#steady.was(this.#lookedAtMs);
+  }
+
+  /** Whether what has this stamp of ours is surely younger than that, whoever set the clock. */
+  isYounger(stampMs: number, thanMs: number): boolean {
+    return this.#steady.isYounger(stampMs, thanMs);
   }
 
   /** Called often: time in which we did not look, or saw nobody, is not held against anybody. */
@@ -84,6 +94,7 @@ export class Conduct {
     const there = living.filter((peer) => isOnline(peer) && !this.#isSilent(peer));
     const seen = { members: living.length, present: there.length };
     const ms = excusedMs({ lastMs: this.#lookedAtMs ?? nowMs, nowMs, ...seen });
+    this.#steady.look();
     this.#lookedAtMs = nowMs;
     if (ms !== 0) this.#excuse(ms, nowMs);
     this.#frozen = frozenOf(this.#silences(), nowMs);
@@ -146,6 +157,7 @@ export class Conduct {
 
   /** Proofs alone have deadlines: whatever else it says or gives is neither late nor in time. */
   #note(peer: PeerId, observation: Observed, { isProof }: { readonly isProof: boolean }): void {
+    this.#steady.look();
     this.#followClock(observation.atMs);
     const before = this.#histories.get(peer) ?? noHistory;
     const after = remember(before, observation);

@@ -54,8 +54,10 @@ export class LettingGo implements Step {
   async #letGoOf(owner: OwnerId, signal: AbortSignal): Promise<void> {
     const { vault, clock, random, creditors, log } = this.#needs;
     const sample = await vault.sample(owner, random);
-    const inTurn = sample.filter(({ index, record: { segment, n } }) =>
-      isTurn({ segment, index, n }, clock.now()));
+    const nowMs = clock.now();
+    // What came after it was told is not what it was told of: it has been here for that long.
+    const inTurn = sample.filter(({ index, place, record: { segment, n } }) =>
+      nowMs - place.storedAtMs >= limits.ledger.tellMs && isTurn({ segment, index, n }, nowMs));
     const lodging = inTurn[inTurn.length === 0 ? 0 : random.below(inTurn.length)];
     if (lodging === undefined) return;
     const living = await countLiving(this.#needs, lodging, signal);

@@ -31,6 +31,8 @@ export class Logs {
   readonly #told = new Set<GroupId>();
   /** How long the log of a group was that its owner has looked at, and made nothing of. */
   readonly #judged = new Map<GroupId, { readonly base: BaseId; readonly length: number }>();
+  /** Who lost a seat by any log that was heard here: a newer manifest may give it back. */
+  readonly #lost = new Map<GroupId, Set<PeerId>>();
 
   constructor(needs: LogNeeds) {
     this.#needs = needs;
@@ -68,6 +70,25 @@ export class Logs {
     const length = this.#heardOf(manifest.group)?.log.length ?? 0;
     const known = Math.max(log.length, this.#judgedOf(standing));
     return this.#told.has(manifest.group) && length <= known;
+  }
+
+  /**
+   * Whether this member has had its seat all the time, as far as this node remembers: not where too
+   * few tell of the log, as one of the others may have given it away.
+   */
+  async isSeated(
+    group: GroupId, peer: PeerId,
+    { dead, signal }: { readonly dead: ReadonlySet<PeerId>; readonly signal: AbortSignal },
+  ): Promise<boolean> {
+    const { network, groups } = this.#needs;
+    const ofGroup = () => groups.all().find((manifest) => manifest.group === group);
+    const manifest = ofGroup();
+    if (network.guard !== undefined && manifest !== undefined) {
+      await this.#ask(manifest, { peers: this.#membersOf(manifest), dead, signal });
+      if (!this.#told.has(group)) return false;
+    }
+    const isMember = ofGroup()?.peers.includes(peer) ?? false;
+    return isMember && this.#lost.get(group)?.has(peer) !== true;
   }
 
   /** Nothing of this log is made the owner's own. */
@@ -111,6 +132,7 @@ export class Logs {
     }));
     signal?.throwIfAborted();
     const standings = [...told.values()].filter((standing) => standing !== undefined);
+    this.#remember(manifest.group, standings);
     const longest = longestOf(this.#needs, standings);
     if (longest !== undefined) groups.hear(longest);
     const seats = groups.seated(manifest).peers;
@@ -118,6 +140,12 @@ export class Logs {
     // Fewer than a majority cannot have agreed on anything that nobody else would tell of.
     if (silent.length < quorumOf(seats.length)) this.#told.add(manifest.group);
     else this.#told.delete(manifest.group);
+  }
+
+  #remember(group: GroupId, standings: readonly Standing[]): void {
+    const lost = standings.flatMap(({ log }) => log.map(({ entry }) => entry.lost));
+    if (lost.length === 0) return;
+    this.#lost.set(group, new Set([...this.#lost.get(group) ?? [], ...lost]));
   }
 
   async #askOne(
