@@ -379,11 +379,32 @@ test("a device without the words lets nobody in, whatever it writes", async (t) 
   }
   for (const side of [atDesk, atLap]) {
     await side.tied.hear(encodeTies(forged), { isOurs: false });
-    t.strictSame(names(side, ann, ben, eve), ["Ben"]);
+    t.strictSame(names(side, ann, ben, eve), side === atDesk ? ["Ben"] : ["Ann", "Ben"], "as it was");
     await side.tell();
     t.strictSame(await readers(share), ["Ben"]);
   }
   await atDesk.given.give(photos, ann.contact);
   await atDesk.tell();
   t.strictSame(await readers(share), ["Ann", "Ben"], "whoever has them still can");
+});
+
+test("a device without the words keeps none from telling readers what is new", async (t) => {
+  const { desk, another, photos, ann, record, tree } = await begun(t);
+  const atDesk = await desk.open();
+  const { share } = await atDesk.given.give(photos, ann.contact);
+  await atDesk.tell();
+  const atLap = await another("lap").open();
+  const newest = async () => parseShare(await record(share)).sequence;
+  const counted = [...parseTies(desk.root).keys()].filter((key) => key.startsWith("v/"));
+  for (const value of [undefined, Buffer.alloc(16)]) {
+    const forged = new Map(counted.map((key) => [key, { stamp: limits.ties.stampMax, value }]));
+    for (const side of [atDesk, atLap]) {
+      await side.tied.hear(encodeTies(forged), { isOurs: false });
+      const before = await newest();
+      await put(tree, `news ${random.bytes(4).toString("hex")}`, "of today", photos.ino);
+      await tree.commit();
+      await side.tell();
+      t.ok(await newest() > before);
+    }
+  }
 });

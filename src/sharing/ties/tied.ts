@@ -156,7 +156,7 @@ export class Tied {
    * is told the tree. Corrupt when these are no ties: then nothing of that root comes in.
    */
   async hear(bytes: Uint8Array, { isOurs }: { readonly isOurs: boolean }): Promise<void> {
-    const theirs = bytes.length === 0 ? noTies : parseTies(bytes);
+    const theirs = bytes.length === 0 ? noTies : this.#worthHearing(parseTies(bytes));
     if (isOurs) this.#kept = bytes;
     const before = this.version;
     {
@@ -165,6 +165,15 @@ export class Tied {
     }
     if (this.version === before) return;
     for (const changed of this.#listeners) await changed();
+  }
+
+  /**
+   * Any device may write ties: what bears no right seal must not come to stand where something does
+   * that was sealed, nor may a count be gone, by which it is known what was not heard of yet.
+   */
+  #worthHearing(theirs: Ties): Ties {
+    return new Map([...theirs].filter(([key, tie]) => tie.value === undefined
+      ? !key.startsWith(tieKeys.changes) : this.#needs.seals.open(key, tie) !== undefined));
   }
 
   /** Until the tree has them; it may not be there yet. */
