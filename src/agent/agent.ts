@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import { type LineUse, type NoticedStep, courteous, noticed, unusedLine }
   from "../base/courtesy.ts";
 import { HiveError } from "../base/errors.ts";
-import type { PeerId } from "../base/ids.ts";
+import type { PeerId, SegmentId } from "../base/ids.ts";
 import type { ServiceTally } from "../base/ledger.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
@@ -21,7 +21,7 @@ import type { VerifyReport } from "../base/views/drive.ts";
 import type { Notices } from "../guard/notices.ts";
 import type { TransferStatus } from "../transfer/status/status.ts";
 import type { Transfer } from "../transfer/transfer.ts";
-import { Audit, type AuditNeeds } from "./audits/audit.ts";
+import { Audit, type AuditNeeds, auditSegment } from "./audits/audit.ts";
 import { Probe } from "./audits/probe.ts";
 import { Samples } from "./audits/samples.ts";
 import { verifySegments } from "./audits/verify.ts";
@@ -88,6 +88,8 @@ export interface Agent {
   /** There may be something to do. */
   wake(): void;
   status(): AgentStatus;
+  /** A holder says that it let go of its shard: it is asked for it, as in any audit. */
+  heardGone(holder: PeerId, segment: SegmentId): Promise<void>;
   /** Asks all holders of this drive now, or of some of its segments. */
   verify(options: VerifyOptions): Promise<VerifyReport>;
 }
@@ -208,6 +210,15 @@ class NodeAgent implements Agent {
     });
     const left = repair === undefined ? undefined : this.#outlook.of(repair.left);
     return { drive, peers: conduct.all(), ...told, repair: left, alerts };
+  }
+
+  async heardGone(holder: PeerId, segment: SegmentId): Promise<void> {
+    const { audit } = this.#parts;
+    if (audit === undefined) return;
+    const { signal } = new AbortController();
+    const { leavesPerShard: leaves } = limits.agent;
+    const isAsked = (peer: PeerId): boolean => peer === holder;
+    await auditSegment(audit, segment, { leaves, signal, isAsked });
   }
 
   async verify(options: VerifyOptions): Promise<VerifyReport> {

@@ -36,7 +36,7 @@ export interface LedgerNeeds {
   /** What the vault keeps, and for whom. */
   readonly lodgers: () => Lodgers;
   readonly network: () => LedgerNetwork | undefined;
-  /** A holder let go of a shard of ours, for what we owe it. */
+  /** A holder says that it let go of a shard of ours, for what we owe it. */
   readonly onGone?: (holder: PeerId, shard: GoneShard) => Promise<void>;
 }
 

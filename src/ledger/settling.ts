@@ -38,7 +38,7 @@ export interface SettlingNeeds {
   readonly lodgers: () => Lodgers;
   /** Undefined while the network is being opened. */
   readonly network: () => LedgerNetwork | undefined;
-  /** A holder let go of a shard of ours, and says so: that is no lie of its. */
+  /** A holder says that it let go of a shard of ours, for what we owe it. */
   readonly onGone?: ((holder: PeerId, shard: GoneShard) => Promise<void>) | undefined;
 }
 
@@ -133,7 +133,7 @@ export class Settling implements LedgerHost, Step {
     this.#heard.add(peer);
   }
 
-  /** What we owe the peer, as it says; and what it let go for that, which is no lie of its. */
+  /** What we owe the peer, and what it let go of for that, as it says. */
   async #heed(peer: PeerId, { owed, gone }: Answer): Promise<void> {
     const owing = owed !== undefined || this.#told.has(peer);
     for (const shard of owing ? gone : []) await this.#needs.onGone?.(peer, shard);

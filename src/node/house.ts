@@ -3,7 +3,6 @@
  * vault. Rooms that are opened later are told to those that need them by `met`.
  */
 import { join } from "node:path";
-import type { Agent } from "../agent/agent.ts";
 import type { Guardian } from "../agent/guard/guardian.ts";
 import type { KeyValue } from "../base/blocks.ts";
 import { systemClock as clock } from "../base/clock.ts";
@@ -23,7 +22,7 @@ export interface House {
   readonly keys: PeerKeys;
   readonly ledger: Ledger;
   readonly vault: Vault;
-  readonly met: Met & { guardian?: Guardian; agent?: Agent; sharing?: Sharing };
+  readonly met: Met & { guardian?: Guardian; sharing?: Sharing };
   readonly notices: Notices;
   openBooks(name: string): Promise<KeyValue>;
 }

@@ -1,7 +1,8 @@
 /**
  * A node's ledger, introduced to rooms that are opened after it: it judges by what the vault keeps,
- * speaks through the peers, and tells transfer of shards that others let go.
+ * speaks through the peers, and has the agent ask for shards that others say they let go of.
  */
+import type { Agent } from "../agent/agent.ts";
 import type { KeyValue } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { PeerId } from "../base/ids.ts";
@@ -21,6 +22,7 @@ export interface Met {
   peers?: Peers;
   vault?: Vault;
   transfer?: Transfer | undefined;
+  agent?: Agent;
 }
 
 export function openNodeLedger(
@@ -34,8 +36,8 @@ export function openNodeLedger(
   const dealings = {
     lodgers: () => met.vault?.lodgers() ?? new Map(),
     network: () => met.peers,
-    onGone: async (holder: PeerId, shard: GoneShard) =>
-      met.transfer?.health.dropShard({ ...shard, holder }),
+    onGone: async (holder: PeerId, { segment }: GoneShard) =>
+      met.agent?.heardGone(holder, segment),
   };
   // What a node without a drive gives is a gift: nobody owes it anything, so nobody could earn.
   const isGift = driveSeed === undefined && device === undefined;

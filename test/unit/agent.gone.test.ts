@@ -3,6 +3,7 @@ import { type Test, test } from "tap";
 import { type Agent, openAgent } from "../../src/agent/agent.ts";
 import { Steady } from "../../src/agent/conduct/steady.ts";
 import { HiveError } from "../../src/base/errors.ts";
+import type { SegmentId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Manifest } from "../../src/base/records.ts";
@@ -112,7 +113,26 @@ test("who let go of what its owner owed for, after it had told so for a week, is
   await isBelieved(t, scene);
 });
 
-test("and so it is where clocks differ by days, or were set back meanwhile", async (t) => {
+test("what a holder says that it let go of it is asked for, and neither believed nor blamed before", async (t) => {
+  const [honest, liar] = [await open("told"), await open("told in vain")];
+  for (const { world, manifest, agent, transfer, member: { keys: { peer } } } of [honest, liar]) {
+    tellOf(world, manifest, []);
+    const segment = transfer.health.segments()[0]?.segment as SegmentId;
+    await agent.heardGone(peer, segment);
+    t.ok(transfer.health.segment(segment)?.holders.includes(peer), "it has it still");
+  }
+  honest.clock.shiftMs += limits.ledger.tellMs;
+  for (const scene of [honest, liar]) {
+    letGo(scene);
+    const { agent, transfer, member: { keys: { peer } } } = scene;
+    for (const { segment } of transfer.health.segments()) await agent.heardGone(peer, segment);
+    t.notOk(transfer.holders().has(peer), "it has not got them");
+  }
+  t.strictSame(wrongs(honest.agent), new Map(), replay);
+  t.strictSame([...wrongs(liar.agent).keys()], [liar.member.keys.peer], replay);
+});
+
+test("who let go is believed where clocks differ by days, or were set back meanwhile", async (t) => {
   for (const [beforeMs, backMs] of [[8 * dayMs, 6 * dayMs], [30 * dayMs, 30 * dayMs - hourMs]] as const) {
     const scene = await open(`set back ${backMs}`);
     tellOf(scene.world, scene.manifest, []);
