@@ -122,6 +122,11 @@ const hints: readonly Hint[] = [
     hint: "no peer has it yet: delete files, let peers join, free some of the disk, or raise " +
       "the limit with hive cache --limit",
   },
+  {
+    op: "cache.clone", kind: "NoSpace",
+    hint: "to look takes room for a copy of the journal, there or in $TMPDIR; " +
+      "hive fsck --repair mends in place",
+  },
   ...["cache", "fsck", "home"].flatMap((op): Hint[] => [
     {
       op, kind: "NoSpace",

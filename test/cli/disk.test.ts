@@ -1,6 +1,7 @@
 /**
  * A full disk under a real daemon: programs hear ENOSPC, what was synced stays, removing works,
- * and with room all goes on. Needs root. test/slow/disk-others.slow.ts has it filled by others.
+ * and with room all goes on; hive fsck needs none. Needs root. test/slow/disk-others.slow.ts has it
+ * filled by others.
  */
 import { test } from "tap";
 import { until } from "../support/cli.ts";
@@ -46,4 +47,25 @@ test("a drive that fills its disk says ENOSPC, and is emptied by deleting", {
   const after = await shell(`cd ${mount} && ls && sha256sum -c ../sums`);
   t.equal(after.code, 0, after.error);
   t.notMatch(after.out, /big|kept4/);
+});
+
+test("a store on a disk that has nothing left is looked at, and mended in place", { timeout: 120_000 }, async (t) => {
+  const disk = await smallDisk(t, "full-fsck", 64);
+  t.teardown(() => disk.end());
+  const { machine } = disk;
+  await machine.must(t, ["mount", machine.mount]);
+  const written = await shell(`cd ${machine.mount} && seq 9999 > numbers && sync numbers`);
+  t.equal(written.code, 0, written.error);
+  await machine.must(t, ["unmount"]);
+  disk.fill(true);
+  t.equal(disk.freeBytes(), 0);
+  const looked = await machine.must(t, ["fsck"]);
+  t.match(looked.out, /1 files.*\nnothing is wrong/);
+  t.equal(disk.freeBytes(), 0, "nothing was touched");
+  const mended = await machine.must(t, ["fsck", "--repair"]);
+  t.equal(mended.out, looked.out);
+  disk.fill(false);
+  await machine.must(t, ["mount", machine.mount]);
+  const read = await shell(`seq 9999 | cmp - ${machine.mount}/numbers`);
+  t.equal(read.code, 0, read.error);
 });

@@ -81,6 +81,9 @@ export const localLimits = {
     /** With less than this free a start has the reserve: each of a node's books begins a log and a
      *  list of tables, and turns its old log into a table. */
     diskStartBytes: 2 * MiB,
+    /** With less than this free a clone to look at lies elsewhere: a whole journal and the index's
+     *  log are copied into it, and that log turned into a table. */
+    cloneBytes: 256 * MiB,
     /** What LevelDB's start takes besides its log: four files begun, and some room for each. */
     indexStartBytes: 64 * KiB,
     /** Of a small disk no more than this each. */

@@ -2,12 +2,16 @@
  * A second cache directory over the same bytes, for looking without touching: what is never
  * written again (LevelDB's tables, full block files) is shared by hard links, the rest is copied,
  * and new frames go to a file of its own. Whatever is done to the clone, the original stays as it
- * is; and since LevelDB's lock file is shared too, nobody can open the original meanwhile.
+ * is; and since LevelDB's lock file is shared too, nobody can open the original meanwhile. Where
+ * that disk has no room for the copies, the clone lies on another, with symbolic links.
  */
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { copyFile, link, mkdir, mkdtemp, readdir, rm, statfs, symlink, writeFile }
+  from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
 import { HiveError, codeOf } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 import { diskFault, isLinkless } from "../disk/faults.ts";
 import { fileName, parseFileName } from "../files/block-log.ts";
 import { type OpenKeyValue, openKeyValue } from "../index/key-value.ts";
@@ -19,7 +23,7 @@ export interface Clone extends AsyncDisposable {
   readonly directory: string;
 }
 
-/** A clone of a cache, beside its parts; it goes away when it is disposed of. */
+/** A clone of a cache, mostly beside its parts; it goes away when it is disposed of. */
 export async function cloneCache(directory: string): Promise<Clone> {
   return cloneInto(directory, async (to) => {
     await cloneLevel(join(directory, "index"), join(to, "index"));
@@ -72,7 +76,7 @@ async function cloneInto(
 ): Promise<Clone> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const to = await mkdtemp(join(directory, named));
+    const to = await mkdtemp(join(await roomyPlace(directory), named));
     const remove = () => rm(to, { recursive: true, force: true });
     try {
       await fill(to);
@@ -84,6 +88,18 @@ async function cloneInto(
   } catch (cause) {
     throw diskFault(cause, "cache.clone", directory);
   }
+}
+
+/** Beside it; or where temporary files lie, if it is there that the copies have room. */
+async function roomyPlace(directory: string): Promise<string> {
+  const [here, there] = await Promise.all([directory, tmpdir()].map(freeBytes)) as [number, number];
+  return here < limits.cache.cloneBytes && here < there ? tmpdir() : directory;
+}
+
+async function freeBytes(directory: string): Promise<number> {
+  const { bsize, bavail, blocks } = await statfs(directory);
+  // A file system that tells no size is as large as it says nothing about.
+  return blocks === 0 ? Infinity : bavail * bsize;
 }
 
 async function cloneLevel(from: string, to: string): Promise<void> {
@@ -123,6 +139,7 @@ async function share(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
+    if (codeOf(error) === "EXDEV") return symlink(resolve(from), to);
     if (!isLinkless(error)) throw error;
     await copyFile(from, to, constants.COPYFILE_FICLONE);
   }

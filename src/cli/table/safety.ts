@@ -66,17 +66,18 @@ export const safetyCommands = [
       "Looks at every record, block, page and name: that the store opens and its journal can be " +
       "made so again, that every block is what its name says, that every name leads to a file, " +
       "links and sizes are right, and that each chunk is here or in the books of what peers " +
-      "have. Without --repair nothing is touched, and each problem says what a repair would do. " +
-      "With it, damaged blocks that peers have are fetched again later; a range that nobody has " +
-      "any more reads as an error (EIO), never as zeros, until it is written anew, and the rest " +
-      "of the file stays whole; what has no name gets one in lost+found. Books of what peers " +
-      "have that were damaged are learned again by the next mount; where hive status says " +
-      "that this waits for what nobody gives, --repair --give-up has them begun anew: the next " +
-      "mount reads all that peers have, as hive recover does, and uploads what it misses there; " +
-      "what neither this machine nor any peer has reads as an error then. The network is not " +
-      "asked: that is `hive verify`. Ends with 0 when nothing is wrong, or all was mended " +
-      "without loss; with 7 when something is damaged, stays so, or is lost; with 8 while the " +
-      "drive is mounted.",
+      "have. Without --repair nothing is touched, and each problem says what a repair would do; " +
+      "what is written meanwhile is copied first, beside it or, on a disk that is all but full, " +
+      "into the folder of temporary files ($TMPDIR). With it, damaged blocks that peers have " +
+      "are fetched again later; a range that nobody has any more reads as an error (EIO), never " +
+      "as zeros, until it is written anew, and the rest of the file stays whole; what has no " +
+      "name gets one in lost+found. Books of what peers have that were damaged are learned " +
+      "again by the next mount; where hive status says that this waits for what nobody gives, " +
+      "--repair --give-up has them begun anew: the next mount reads all that peers have, as " +
+      "hive recover does, and uploads what it misses there; what neither this machine nor any " +
+      "peer has reads as an error then. The network is not asked: that is `hive verify`. Ends " +
+      "with 0 when nothing is wrong, or all was mended without loss; with 7 when something is " +
+      "damaged, stays so, or is lost; with 8 while the drive is mounted.",
     options: [
       { name: "repair", summary: "mend what can be mended" },
       {
