@@ -24,13 +24,13 @@ const aloneNiceness = 5;
 
 /** What takes longest, first: whoever begins with the short ones waits for these at the end. */
 export const longest = [
-  ...["gc", "disk", "folders", "mount", "clock", "crash", "latency", "drive", "fsck", "hostile"]
+  ...["drive", "mount", "home", "disk", "policy", "crash", "peers", "gc", "repair", "sharing"]
     .map((name) => `test/cli/${name}.test.ts`),
   ...["tree", "never-hang", "kernel"].map((name) => `test/mount/${name}.test.ts`),
   ...[
-    "cache.crash", "sim.view", "peers.lookups", "transfer.roundtrip",
-    "guard.model", "peers.load", "dag.pages", "peers.hostile", "agent.repair", "agent.drift",
-    "agent.drift-crash", "cli.policy-files", "peers.slots", "tree.model", "cache.journal",
+    "peers.lookups", "places.evidence", "sim.view", "transfer.reclaim", "agent.drift-crash",
+    "guard.model", "dag.pages", "tree.model", "cache.journal", "cache.crash", "cheats",
+    "cache.books", "agent.repair", "agent.devices", "hive.ipfs",
   ].map((name) => `test/unit/${name}.test.ts`),
 ];
 

@@ -40,7 +40,8 @@ export async function flagship(values: Values): Promise<void> {
   const pace = peers >= manyPeers ? paces.many : paces.few;
   await sail({
     ...pace, seed, peers, class: held, mib: Number(values.mib),
-    blipSeconds: Number(values.blip ?? pace.deadAfterSeconds / 2), waveSecondsMax: 1800, say,
+    blipSeconds: Number(values.blip ?? pace.deadAfterSeconds / 2), waveSecondsMax: 1800,
+    movedFactorMax: 1.5, say,
   });
 }
 

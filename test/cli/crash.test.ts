@@ -15,8 +15,6 @@ test("a killed daemon loses nothing that was fsynced", { timeout: 150_000 }, asy
   t.teardown(() => machine.end());
   const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
   t.comment(`SEED=${seed} node test/cli/crash.test.ts`);
-  await machine.must(t, ["init"]);
-  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
   const kept = new Map<string, Buffer>();
   for (let round = 1; round <= rounds; round++) {
     const { killedAfterMs, freedAfterMs, damaged } = await crashRound(machine, {

@@ -58,7 +58,6 @@ test("a key file that is gone or damaged is named, and no new drive is made over
   const machine = newMachine("keyless");
   t.teardown(() => machine.end());
   const words = wordsIn((await machine.must(t, ["init"])).out);
-  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
   await machine.must(t, ["mount", machine.mount]);
   writeFileSync(join(machine.mount, "file"), "what was written");
   await machine.must(t, ["unmount"]);
@@ -123,7 +122,7 @@ test("a wrong setting is named", async (t) => {
 });
 
 test("a wrong command line is told from one that fails", async (t) => {
-  const machine = newMachine("usage");
+  const machine = newMachine("usage", { isBare: true });
   t.teardown(() => machine.end());
   const lines: readonly (readonly [readonly string[], number])[] = [
     [[], 2], [["frobnicate"], 2], [["status", "--frobnicate"], 2], [["status", "extra"], 2],
@@ -148,9 +147,6 @@ test("a wrong command line is told from one that fails", async (t) => {
 test("status --json has what scripts rely on", async (t) => {
   const machine = newMachine("json");
   t.teardown(() => machine.end());
-  await machine.must(t, ["init"]);
-  // Whoever else runs on this machine would be found.
-  machine.settings({ mdns: false });
   await machine.must(t, ["mount", machine.mount]);
   const status = await machine.status();
   t.match(status, {

@@ -59,8 +59,6 @@ test("whoever is interrupted leaves no half of a mount, and no work undone", {
   const machine = newMachine("interrupt");
   t.teardown(() => machine.end());
   await machine.must(t, ["init"]);
-  machine.settings({ mdns: false });
-
   const starting = begin(machine, ["mount", machine.mount]);
   const daemon = await childOf(starting);
   starting.kill("SIGINT");

@@ -4,14 +4,6 @@ import { join } from "node:path";
 import { test } from "tap";
 import { type Machine, newMachine, until } from "../support/cli.ts";
 
-const loopback = { listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false };
-
-async function begin(machine: Machine, words: readonly string[]): Promise<void> {
-  machine.settings(loopback);
-  const ran = await machine.hive(words);
-  if (ran.code !== 0) throw new Error(ran.error);
-}
-
 interface Row {
   readonly online: boolean;
 }
@@ -26,7 +18,7 @@ test("an invite is a word, on demand a code for a camera, and tells when it expi
     const machine = newMachine("inviter");
     t.teardown(() => machine.end());
     await machine.must(t, ["init"]);
-    await begin(machine, ["node"]);
+    await machine.must(t, ["node"]);
     const plain = await machine.must(t, ["invite", "--qr"]);
     t.match(plain.out, /^hive2[1-9A-HJ-NP-Za-km-z]+\n$/, "nothing else on standard output");
     t.match(plain.error, /[█▄▀ ]{30,}\n/);
@@ -54,20 +46,20 @@ test("a private network hears those with its key, which only an invite that was 
     await ann.must(t, ["init", "--private-network"]);
     const keyFile = join(ann.home, "config", "network.key");
     t.equal(statSync(keyFile).mode & 0o777, 0o600);
-    await begin(ann, ["node"]);
+    await ann.must(t, ["node"]);
     const open = (await ann.must(t, ["invite"])).out.trim();
     const secret = await ann.must(t, ["invite", "--network-key"]);
     t.match(secret.out, /^hive3/);
     t.match(secret.error, /whoever has this invite is in the network/);
     t.match((await ann.hive(["join", secret.out.trim()])).error, /made by this very machine/);
 
-    await begin(eve, ["node"]);
+    await eve.must(t, ["node"]);
     const refused = await eve.hive(["join", open]);
     t.not(refused.code, 0, "without the key nobody answers");
     const entered = await ben.must(t, ["join", "-"], secret.out);
     t.match(entered.error, /network\.key/);
     t.ok(existsSync(join(ben.home, "config", "network.key")));
-    await begin(ben, ["node"]);
+    await ben.must(t, ["node"]);
     await until(async () => await online(ben) === 1, { seconds: 60, what: "ben is in" });
     t.equal(await online(eve), 0);
 

@@ -9,7 +9,6 @@ test("what is ordered by hive leave and hive quota holds over a restart", { time
   t.match(await machine.hive(["leave"]), { code: 5, error: /no daemon runs here/ });
   t.match(await machine.hive(["leave", "--status", "--cancel"]), { code: 2 });
   await machine.must(t, ["init"]);
-  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
   await machine.must(t, ["node"]);
   const view = async (...words: string[]) =>
     JSON.parse((await machine.must(t, ["leave", ...words, "--json"])).out) as LeaveView;

@@ -149,7 +149,7 @@ for (const [what, wrapper, uid] of [
   ), 65534],
 ] as const) {
   test(`where ${what}, hive mount says so, and no drive is made`, patience, async (t) => {
-    const machine = newMachine("unmountable", { as: { wrapper, uid } });
+    const machine = newMachine("unmountable", { as: { wrapper, uid }, isBare: true });
     t.teardown(() => machine.end());
     rmdirSync(machine.mount);
     for (const words of [[], ["--foreground"], ["--swarm", "1"]]) {

@@ -9,15 +9,13 @@ test("limits that somebody writes into a node's settings hold without a restart"
   const machine = newMachine("node-settings");
   t.teardown(() => machine.end());
   await machine.must(t, ["init"]);
-  const plain = { listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false };
-  machine.settings(plain);
   await machine.must(t, ["node"]);
   const limitOf = async (): Promise<number | null> => {
     const status = JSON.parse((await machine.must(t, ["status", "--json"])).out) as NodeStatus;
     return status.traffic.upload.perSecond;
   };
   t.equal(await limitOf(), null);
-  machine.settings({ ...plain, upload: "200 KiB/s" });
+  machine.settings({ upload: "200 KiB/s" });
   await until(async () => await limitOf() === 200 * 1024, {
     seconds: 30, what: "the node has read it",
   });
@@ -34,7 +32,6 @@ test("what a node compiled is kept before its end, which may be a kill", async (
   const machine = newMachine("compiled");
   t.teardown(() => machine.end());
   await machine.must(t, ["init"]);
-  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
   const kept = (): number => {
     return readdirSync(join(machine.directory, ".cache"), { recursive: true }).length;
   };

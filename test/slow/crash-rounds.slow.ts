@@ -24,7 +24,6 @@ test("killed under four workloads, a drive has all that it promised", { timeout 
   const seed = process.env["SEED"] ?? String(Date.now() % 1_000_000);
   t.comment(`SEED=${seed} node test/slow/crash-rounds.slow.ts`);
   await machine.must(t, ["init"]);
-  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
   await machine.must(t, ["mount", machine.mount]);
   const series = new CrashSeries(machine);
   let acknowledged = 0;

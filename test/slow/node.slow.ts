@@ -1,7 +1,6 @@
 /** A peer without a mount: what it says of itself, what it refuses, and that it may become a drive's. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
 import type { DeviceRow } from "../../src/base/views/peers.ts";
@@ -10,18 +9,15 @@ import { type Machine, newMachine, root, wordsIn } from "../support/cli.ts";
 
 const patience = { timeout: 120_000 };
 
-/** Before it has keys. */
-function quietMachine(name: string): Machine {
+/** At two addresses. */
+function twofoldMachine(name: string): Machine {
   const machine = newMachine(name);
-  const config = join(machine.home, "config");
-  mkdirSync(config, { mode: 0o700 });
-  const settings = { listen: ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.2/tcp/0"], mdns: false };
-  writeFileSync(join(config, "settings.json"), JSON.stringify(settings));
+  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.2/tcp/0"] });
   return machine;
 }
 
 test("a peer without a mount says what it is, and what it cannot do", patience, async (t) => {
-  const machine = quietMachine("node");
+  const machine = twofoldMachine("node");
   t.teardown(() => machine.end());
   const told = (await machine.must(t, ["node"])).error;
   t.match(told, /^(hive: a peer at \/ip4\/\S+\n){2}$/, "an address to a line");
@@ -38,7 +34,7 @@ test("a peer without a mount says what it is, and what it cannot do", patience, 
 });
 
 test("a peer gets a drive and stays who it is", patience, async (t) => {
-  const machine = quietMachine("node-drive");
+  const machine = twofoldMachine("node-drive");
   t.teardown(() => machine.end());
   await machine.must(t, ["node"]);
   const { peer } = JSON.parse((await machine.must(t, ["status", "--json"])).out) as NodeStatus;
@@ -63,7 +59,7 @@ test("a peer gets a drive and stays who it is", patience, async (t) => {
 });
 
 test("a peer in the foreground says where it is", patience, async (t) => {
-  const machine = quietMachine("node-front");
+  const machine = twofoldMachine("node-front");
   t.teardown(() => machine.end());
   const env = { ...process.env, HOME: machine.directory, HIVE_HOME: machine.home };
   const main = join(root, "src", "cli", "main.ts");

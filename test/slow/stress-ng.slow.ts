@@ -9,7 +9,7 @@ import { test } from "tap";
 import { Daemon } from "../fuzz/sides.ts";
 import { run } from "../mount/harness.ts";
 
-const secondsEach = 4;
+const secondsEach = 2;
 const cacheMiB = 512;
 
 const stressors = [

@@ -1,8 +1,9 @@
 /** Runs the real command line in a home of its own, and cleans up after it. */
 import { type SpawnOptions, spawn } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
 
@@ -62,15 +63,25 @@ export interface MachineOptions {
   readonly home?: string;
   /** Programs to run every command through, and whom the folders belong to. */
   readonly as?: { readonly wrapper: readonly string[]; readonly uid: number };
+  /** Its home is empty: it finds whoever else runs on this machine, as any first mount does. */
+  readonly isBare?: boolean;
 }
+
+/** Alone on this machine, whatever other tests run beside it. */
+const keptApart = { listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false };
 
 export function newMachine(name: string, options: MachineOptions = {}): Machine {
   const directory = mkdtempSync(join(tmpdir(), `hive-${name}-`));
   const home = join(directory, options.home ?? "home");
   const mount = join(directory, "drive");
   for (const made of [home, mount]) mkdirSync(made, { recursive: true, mode: 0o700 });
+  const settingsFile = join(home, "config", "settings.json");
+  if (options.isBare !== true) {
+    mkdirSync(dirname(settingsFile), { mode: 0o700 });
+    writeFileSync(settingsFile, JSON.stringify(keptApart));
+  }
   const { wrapper = [], uid } = options.as ?? {};
-  if (uid !== undefined) for (const made of [directory, home, mount]) chownSync(made, uid, uid);
+  if (uid !== undefined) chownAll(directory, uid);
   const env = { ...process.env, HOME: directory, HIVE_HOME: home };
   const hive: Machine["hive"] = (words, input, heard) => {
     const [program, ...rest] = [...wrapper, process.execPath, main, ...words] as [string];
@@ -91,9 +102,8 @@ export function newMachine(name: string, options: MachineOptions = {}): Machine 
     status: async () => (await asked(["status"])) as DriveStatusView,
     swarm: async () => (await asked(["swarm", "status"])) as readonly SwarmRowView[],
     settings(changes) {
-      const file = join(home, "config", "settings.json");
-      const found = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
-      writeFileSync(file, JSON.stringify({ ...found, ...changes }));
+      const found = JSON.parse(readFileSync(settingsFile, "utf8")) as Record<string, unknown>;
+      writeFileSync(settingsFile, JSON.stringify({ ...found, ...changes }));
     },
     async end() {
       await hive(["unmount", "--lazy"]);
@@ -102,6 +112,13 @@ export function newMachine(name: string, options: MachineOptions = {}): Machine 
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+function chownAll(directory: string, uid: number): void {
+  chownSync(directory, uid, uid);
+  for (const name of readdirSync(directory, { recursive: true })) {
+    chownSync(join(directory, String(name)), uid, uid);
+  }
 }
 
 /** The 24 words that the first mount printed. */

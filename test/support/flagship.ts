@@ -17,7 +17,6 @@ import { filesWith, keyFileOf, secretsOf } from "./secrets.ts";
 import { type SeededFile, planFiles, unequalFiles, writeFiles } from "./seeded-files.ts";
 
 const MiB = 1024 * 1024;
-const movedFactorMax = 1.5;
 const inVainMax = 0.03;
 const blipShare = 0.3;
 export const waves = [1, 2];
@@ -29,8 +28,9 @@ export interface FlagshipOptions extends Pace {
   readonly mib: number;
   /** How long some are away and come back; 0 leaves the blip out. */
   readonly blipSeconds: number;
-  /** How long a wave may take to be mended. */
+  /** How long a wave may take to be mended, and how many times the least may be moved for it. */
   readonly waveSecondsMax: number;
+  readonly movedFactorMax: number;
   readonly say: (words: string) => void;
 }
 
@@ -122,7 +122,7 @@ class Flagship {
     told: { readonly wave: number; readonly full: number; readonly secrets: readonly Buffer[] },
   ): Promise<void> {
     const { wave, full, secrets } = told;
-    const { class: { k, n }, waveSecondsMax: seconds, say } = this.#options;
+    const { class: { k, n }, waveSecondsMax: seconds, movedFactorMax, say } = this.#options;
     const before = await swarm.look();
     const victims = shareOf(before, 1 / 3, this.#random);
     const start = performance.now();

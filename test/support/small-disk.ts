@@ -25,7 +25,6 @@ export async function smallDisk(t: Test, name: string, sizeMiB: number): Promise
   const mounted = await run("mount", ["-t", "tmpfs", "-o", `size=${sizeMiB}m`, "none", state], {});
   if (mounted.code !== 0) t.fail(`this test needs root, to mount a tmpfs: ${mounted.error}`);
   await machine.must(t, ["init"]);
-  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
   const freeBytes = (): number => {
     const { bavail, bsize } = statfsSync(state);
     return bavail * bsize;

@@ -60,7 +60,7 @@ async function begin(
   bootstrap: readonly string[],
 ): Promise<Ran> {
   const made = await must(machine, ["init"]);
-  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false, bootstrap });
+  machine.settings({ bootstrap });
   await must(machine, ["mount", machine.mount]);
   return made;
 }

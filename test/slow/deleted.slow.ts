@@ -114,7 +114,6 @@ test("without peers nothing can come back, and the mount says so", {
   const machine = newMachine("alone");
   t.teardown(() => machine.end());
   await machine.must(t, ["init"]);
-  machine.settings({ listen: ["/ip4/127.0.0.1/tcp/0"], mdns: false });
   const first = await machine.must(t, ["mount", machine.mount]);
   t.notMatch(first.error, /gone/);
   await machine.must(t, ["unmount"]);
