@@ -41,10 +41,21 @@ export async function playAll(cheat: Cheat, seeds: readonly string[]): Promise<T
   return { cheat, seeds: seeds.length, found, condemned, latestHours };
 }
 
-/** Whether so few finds happen to less than one such series in a thousand: three deviations. */
+/** Whether as few finds, or fewer, happen to one such series in a thousand at least. */
 export function isAsStated({ cheat: { atLeast }, seeds, found, condemned }: Tally): boolean {
-  const slack = 3 * Math.sqrt(seeds * atLeast * (1 - atLeast));
-  return condemned === 0 && found >= seeds * atLeast - slack;
+  return condemned === 0 && chanceOfMisses(1 - atLeast, { seeds, least: seeds - found }) >= 0.001;
+}
+
+/** Of so many misses or more. No bell curve: of a few seeds that rarely miss, one may well. */
+function chanceOfMisses(
+  miss: number, { seeds, least }: { readonly seeds: number; readonly least: number },
+): number {
+  let [sum, ways] = [0, 1];
+  for (let misses = 0; misses <= seeds; misses++) {
+    if (misses >= least) sum += ways * miss ** misses * (1 - miss) ** (seeds - misses);
+    ways *= (seeds - misses) / (misses + 1);
+  }
+  return sum;
 }
 
 export function rowOf({ cheat, seeds, found, condemned, latestHours }: Tally): readonly string[] {
