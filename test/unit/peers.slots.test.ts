@@ -5,14 +5,16 @@ import { Libp2pRecord } from "@libp2p/record";
 import { Key } from "interface-datastore";
 import { base32 } from "multiformats/bases/base32";
 import { test } from "tap";
+import { parseGroupId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import type { Offer } from "../../src/base/records.ts";
+import { type Offer, erasureClasses } from "../../src/base/records.ts";
 import { type PeerKeys, peerKeysOf } from "../../src/crypt/ciphers/peer-key.ts";
 import { driveKeysOf } from "../../src/crypt/drive/drive.ts";
-import { signDeviceCertificate, signHead, signOffer } from "../../src/crypt/records/records.ts";
+import { signDeviceCertificate, signHead, signManifest, signOffer }
+  from "../../src/crypt/records/records.ts";
 import type { Stranger } from "../../src/peers/answering/strangers.ts";
-import { believe, headKey, offerKey, selectRecord } from "../../src/peers/dht/dht-records.ts";
+import { believe, groupKey, headKey, offerKey, selectRecord } from "../../src/peers/dht/dht-records.ts";
 import { DhtStore } from "../../src/peers/dht/dht-store.ts";
 import { type Slot, belongs, encodeSlot, narrower, parseSlot, parseSlotKey, slotDepths, slotKey,
   slotOf } from "../../src/peers/dht/slots.ts";
@@ -123,26 +125,36 @@ test("an old head that somebody sends again does not push out the newer one", (t
   t.end();
 });
 
-test("a device that was shut out does not hide the drive's head by a higher number", (t) => {
-  const kept = new Kept();
+test("a device that was shut out does not hide the drive's head or groups by a higher number", (t) => {
   const drive = driveKeysOf(random.bytes(32));
   const device = newKeys();
   const certificate = signDeviceCertificate(drive, {
     peer: device.peer, name: "lost", issuedAtMs: 1, expiresAtMs: limits.records.timeMsMax,
   });
-  const told = (sequence: number) => ({
-    peer: device.peer, sequence, publishedAtMs: 1, sealed: Buffer.from("x"),
-  });
+  const group = parseGroupId("ab".repeat(16));
+  const smallest = erasureClasses[0]!;
+  type Signer = Parameters<typeof signHead>[0];
+  const signed: readonly [Uint8Array, (by: Signer, number: number) => Uint8Array][] = [
+    [headKey(drive.owner), (by, sequence) => signHead(by, {
+      peer: device.peer, sequence, publishedAtMs: 1, sealed: Buffer.from("x"),
+    }).bytes],
+    [groupKey(drive.owner, group), (by, epoch) => signManifest(by, {
+      group, epoch, class: smallest, policyHash: "00".repeat(32),
+      peers: Array.from({ length: smallest.n }, () => newKeys().peer),
+    }).bytes],
+  ];
   const signer = { owner: drive.owner, sign: device.sign, certificate };
-  const lost = signHead(signer, told(Number.MAX_SAFE_INTEGER)).bytes;
-  const [early, own] = [signHead(signer, told(1)).bytes, signHead(drive, told(7)).bytes];
-  const key = headKey(drive.owner);
-  for (const one of [early, lost, own, lost, early]) kept.put(key, one);
-  t.ok(kept.get(key)?.equals(own));
-  t.strictSame([selectRecord(key, [lost, own]), selectRecord(key, [early, lost])], [1, 1]);
-  kept.ms += limits.dht.recordAgeMsMax + 1;
-  kept.put(key, early);
-  t.ok(kept.get(key)?.equals(early), "where the owner says nothing, a device's is better than none");
+  for (const [key, sign] of signed) {
+    const kept = new Kept();
+    const [early, lost] = [sign(signer, 1), sign(signer, Number.MAX_SAFE_INTEGER)];
+    const own = sign(drive, 7);
+    for (const one of [early, lost, own, lost, early]) kept.put(key, one);
+    t.ok(kept.get(key)?.equals(own));
+    t.strictSame([selectRecord(key, [lost, own]), selectRecord(key, [early, lost])], [1, 1]);
+    kept.ms += limits.dht.recordAgeMsMax + 1;
+    kept.put(key, early);
+    t.ok(kept.get(key)?.equals(early), "where the owner says nothing, a device's is better than none");
+  }
   t.end();
 });
 

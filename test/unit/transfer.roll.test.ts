@@ -16,10 +16,11 @@ import { parseRoll } from "../../src/crypt/drive/device-roll.ts";
 import { type DriveKeys, driveKeysOf } from "../../src/crypt/drive/drive.ts";
 import { earlierSecret, epochSecretOf, epochsMax } from "../../src/crypt/drive/epochs.ts";
 import { HeadKeys } from "../../src/crypt/drive/head-keys.ts";
-import { parseHead, signHead } from "../../src/crypt/records/records.ts";
+import { parseHead, parseManifest, signHead, signManifest } from "../../src/crypt/records/records.ts";
 import { encodePayload } from "../../src/transfer/catalog/catalog-page.ts";
 import { Roll } from "../../src/transfer/roll.ts";
 import { faultOf } from "../support/faults.ts";
+import { HonestHost } from "../support/honest-host.ts";
 import { MemoryBooks, makeBlocks, makeWorld, openWorld } from "../support/transfer-world.ts";
 
 const random = seededRandom("roll");
@@ -188,6 +189,38 @@ test("a drive merges no head of a device that it shut out, and waits for it no m
   const found = await openWorld({ ...world, books: new MemoryBooks() });
   await found.roll.hear(transfer.roll.current!);
   t.equal((await found.recover())?.root.toString(), "root", "the words find it");
+});
+
+test("no manifest of a device that was shut out keeps the words from finding the drive", async (t) => {
+  const world = makeWorld(3, "captured");
+  const transfer = await openWorld(world);
+  await transfer.roll.add(lap);
+  world.source.commit("root", makeBlocks(random, { count: 3, bytesMax: 500 }));
+  await transfer.flush(20_000);
+  await transfer.removeDevice(lap.peer, never);
+  const { network } = world;
+  const members = new Set(network.members.keys());
+  // The DHT cannot tell, nor can whoever has not asked a member yet: one of hers brings it as well.
+  const names = ["one", "two", "three"].map((name) => peerKeysOf(sha256(Buffer.from(name))).peer);
+  const { manifests = [] } = await transfer.published() ?? {};
+  const forged = manifests.map(parseManifest).map((manifest) => signManifest(lap.keys, {
+    ...manifest, epoch: 2 ** 40, peers: manifest.peers.map((_, at) => names[at] as PeerId),
+  }));
+  for (const manifest of forged) await network.publish(manifest);
+  for (const member of network.members.values()) member.isUnheard = true;
+  const accomplice = network.add("accomplice", (keys) => new HonestHost(keys));
+  t.ok(network.peers().length === 1 && forged.length > 0 && !members.has(accomplice.keys.peer));
+  accomplice.host.records = async () => ({
+    head: undefined, others: [], manifests: forged.map(({ bytes }) => bytes),
+  });
+  const device: DeviceNetwork["device"] = async (peer) => {
+    return members.has(peer) ? transfer.roll.current!.bytes as Buffer : Buffer.alloc(0);
+  };
+  const found = await openWorld({
+    ...world, books: new MemoryBooks(), network: Object.assign(network, { device }),
+  });
+  t.equal((await found.recover())?.root.toString(), "root");
+  t.strictSame([...found.members()].sort(), [...members].sort());
 });
 
 test("the device itself sends nothing any more, and says why", async (t) => {

@@ -4,7 +4,7 @@
  * what is in the drive. Keys carry a version where their meaning may change.
  *
  *   /hive/head/OWNER         the newest head that the owner's own key signed; else a device's
- *   /hive/group/OWNER/GROUP  a placement group's newest manifest
+ *   /hive/group/OWNER/GROUP  a placement group's newest manifest, likewise
  *   /hive/offer/PEER         a peer's newest offer
  *   /hive/slot/1/...         offers of a place; see slots.ts
  */
@@ -59,12 +59,12 @@ function read(text: string, value: Uint8Array, by: PeerId | undefined): Found | 
   if (kind === "head") {
     const record = parseHead(value);
     const right = text === `/hive/head/${record.owner}`;
-    return right ? { kind, record, version: versionOf(record) } : undefined;
+    return right ? { kind, record, version: versionOf(record, record.sequence) } : undefined;
   }
   if (kind === "group") {
     const record = parseManifest(value);
     const right = text === `/hive/group/${record.owner}/${record.group}`;
-    return right ? { kind, record, version: record.epoch } : undefined;
+    return right ? { kind, record, version: versionOf(record, record.epoch) } : undefined;
   }
   if (kind === "offer") {
     const record = parseOffer(value);
@@ -80,10 +80,10 @@ function read(text: string, value: Uint8Array, by: PeerId | undefined): Found | 
 /**
  * What a device signed in the owner's stead goes behind all that he signed himself: nobody here can
  * tell whether it was shut out since, and the highest number would hide the drive for good. Whoever
- * finds the older head is led by it to those who have the newest.
+ * finds the older record is led by it to those who have the newest.
  */
-function versionOf({ by, sequence }: Head): number {
-  return by === undefined ? sequence : sequence - 2 ** 53;
+function versionOf({ by }: Head | Manifest, number: number): number {
+  return by === undefined ? number : number - 2 ** 53;
 }
 
 /** An owner and a group in hex, and the words between. */

@@ -5,7 +5,7 @@
  */
 import type { KeyValue } from "../../base/blocks.ts";
 import { isFault } from "../../base/errors.ts";
-import type { PeerId } from "../../base/ids.ts";
+import type { GroupId, PeerId } from "../../base/ids.ts";
 import { type Log, describe } from "../../base/log.ts";
 import type { Head, Manifest } from "../../base/records.ts";
 import type { DriveKeys } from "../../crypt/drive/drive.ts";
@@ -78,7 +78,8 @@ async function adoptCatalog(
 
 /**
  * Whoever happens to be known is asked first; then the members that the manifests name, each once:
- * they were given every head, and one honest answer of theirs is the newest there is.
+ * they were given every head, and one honest answer of theirs is the newest there is. Until one of
+ * them tells who was shut out, a manifest may be such a device's: others of its group count, too.
  */
 async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Opened | undefined> {
   const { network, groups, keys, roll } = needs;
@@ -92,27 +93,45 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
   };
   let newest: Opened | undefined;
   let next = network.peers().map(({ offer }) => offer.peer);
+  const named = new Set<PeerId>();
+  const before = new Set(groups.all().map(({ group }) => group));
   do {
     for (const peer of next) asked.add(peer);
     // Who was shut out, and under which secrets the others go on.
     await roll.ask(next, signal);
     roll.refuseIfOut();
+    await forgetOut(needs, before);
     const told = await ask(needs, next, signal);
     const found = told.flatMap(({ head, others = [] }) => [head, ...others]);
     const heads = [newest?.head, ...resolved, ...found].filter((head) => head !== undefined);
     newest = openNewest(needs, heads.filter((head) => !isOlder(head)));
     const listed = newest?.payload.manifests.map(parseManifest) ?? [];
     for (const manifest of [...listed, ...told.flatMap(({ manifests }) => manifests)]) {
-      if (manifest.owner === keys.owner) await groups.adopt(manifest);
+      if (manifest.owner !== keys.owner || isOut(needs, manifest)) continue;
+      for (const peer of manifest.peers) named.add(peer);
+      await groups.adopt(manifest);
     }
     await freshen(needs, signal);
     // Seats may have gone to others since the owner was here.
     await groups.logs.learn(new Set(), signal);
     const members = (manifest: Manifest) => [...manifest.peers, ...groups.seated(manifest).peers];
-    next = [...new Set(groups.all().flatMap(members))];
+    next = [...new Set([...named, ...groups.all().flatMap(members)])];
     next = next.filter((peer) => !asked.has(peer) && peer !== network.self);
   } while (next.length > 0);
   return newest;
+}
+
+function isOut({ roll }: RecoverNeeds, { by }: Manifest): boolean {
+  return by !== undefined && roll.isRemoved(by);
+}
+
+/** What was heard here, and believed before it was known who was shut out. */
+async function forgetOut(needs: RecoverNeeds, before: ReadonlySet<GroupId>): Promise<void> {
+  const { groups } = needs;
+  for (const manifest of groups.all()) {
+    const { group } = manifest;
+    if (isOut(needs, manifest) && !before.has(group)) await groups.forget(group);
+  }
 }
 
 /**
