@@ -59,19 +59,19 @@ import { SharedFolders } from "./shared/folders.ts";
 import type { Recovered } from "./transfer/heads/recover.ts";
 import { deviceFor } from "./tree/state/devices.ts";
 import { type Tree, type TreeOptions, openTree } from "./tree/tree.ts";
+import type { Dashboard, DashboardNeeds } from "./web/dashboard.ts";
 
 export { type Secrets, encodeKeyFile, keyFileNeedsPassphrase } from "./crypt/drive/keyfile.ts";
 export { openKeyFile } from "./crypt/drive/keyfile.ts";
 export { seedOfWords, wordsOfSeed } from "./crypt/drive/words.ts";
 export { type Done } from "./check/check.ts";
-export { type Dashboard, serveDashboard } from "./web/dashboard.ts";
 export { bestDriver, clearStaleMount, hasDriver, parseMountOptions } from "./mount/mount.ts";
 export { refuseOwnInvite } from "./peers/joining.ts";
 export { networkKeyBytes, parseInvite } from "./peers/wire/invite.ts";
 export { isLink, linkNeedsPassphrase } from "./sharing/records/link.ts";
 export { describePolicy, openCoder, peerKeysOf };
 export type { LinkWish, RevokeWish, Revoked, ShareWish } from "./drive/sharing.ts";
-export type { CacheReport, Drive, DriveStatus, NodeConfig, NodeDuties };
+export type { CacheReport, Dashboard, Drive, DriveStatus, NodeConfig, NodeDuties };
 export type { PolicyDescription, VerifyReport };
 
 /** With the drive's seed, or with what an added device was given. */
@@ -91,6 +91,14 @@ export interface DriveConfig extends NodeConfig {
 export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<NodeDuties> {
   const node = await import("./node/node.ts");
   return node.openNode(needs, config);
+}
+
+/** The dashboard, and with it all of HTTP, which few drives are asked for. */
+export async function serveDashboard(
+  needs: DashboardNeeds, options: { readonly port: number },
+): Promise<Dashboard> {
+  const dashboard = await import("./web/dashboard.ts");
+  return dashboard.serveDashboard(needs, options);
 }
 
 /** Opens the local store and the tree, starts the network's thread, and mounts. */

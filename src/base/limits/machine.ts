@@ -5,6 +5,8 @@ export const machineLimits = {
   /** Lines of a log that is no debugger's: 10 MB a day, whatever others do to be told of. */
   log: { perSecond: 1, burst: 1_000 },
   swarm: {
+    /** What one machine can carry; more is a test of patience. */
+    peersMax: 100,
     /** Above what services have and below what kernels give to outgoing connections (Linux: from
      * 32,768 on), which would take a peer's port before it listens there, or while it rests. */
     ports: { first: 10_000, count: 22_000, triesMax: 100 },

@@ -1,6 +1,7 @@
 /** `hive swarm`: starts and steers the local swarm's process. */
 import { dirname, join } from "node:path";
 import { HiveError, isFault } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 import { lineLog, toStandardError } from "../../base/log.ts";
 import { makeDirectories } from "../../base/machine/directories.ts";
 import { giveWay } from "../../base/machine/priority.ts";
@@ -16,7 +17,7 @@ import { type ExitCode, exitCodeBy, exitCodes } from "../exits.ts";
 import { type Home, socketIn } from "../home/home.ts";
 import { readSettings, writeSettings } from "../home/settings.ts";
 import { print, printJson, say, sizeText, table, tell } from "../output.ts";
-import { Swarm, type SwarmRow, swarmPeersMax } from "../swarm/swarm.ts";
+import type { SwarmRow } from "../swarm/swarm.ts";
 import type { CommandLine } from "../table/parse.ts";
 
 const peersDefault = 8;
@@ -62,8 +63,9 @@ async function running(socket: string): Promise<readonly number[]> {
 }
 
 export function checkSwarmSize(peers: number | undefined, option: string): void {
-  if (peers === undefined || (peers >= 1 && peers <= swarmPeersMax)) return;
-  throw new HiveError("Usage", "swarm", `${option} ${peers}: 1 to ${swarmPeersMax} is needed`);
+  const { peersMax } = limits.swarm;
+  if (peers === undefined || (peers >= 1 && peers <= peersMax)) return;
+  throw new HiveError("Usage", "swarm", `${option} ${peers}: 1 to ${peersMax} is needed`);
 }
 
 /** Starts a swarm unless one runs, and makes this home's node a member of it. */
@@ -111,6 +113,8 @@ async function host(home: Home, line: CommandLine): Promise<ExitCode> {
   const asked = askedToEnd();
   const log = lineLog({ level: "warn", write: toStandardError });
   const processes = line.flag("processes");
+  // Whoever only asks the swarm need not wait for a drive's rooms to load.
+  const { Swarm } = await import("../swarm/swarm.ts");
   const swarm = new Swarm({ directory: home.swarmDirectory, processes, log });
   try {
     await swarm.begin(line.count("peers") ?? peersDefault);

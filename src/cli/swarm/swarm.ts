@@ -10,9 +10,6 @@ import { shuffled, systemRandom } from "../../base/random.ts";
 import type { Arguments, ControlHandlers } from "../daemon/control.ts";
 import { type SwarmPeer, innerPeer, outerPeer, placeOf } from "./peer.ts";
 
-/** What one machine can carry; more is a test of patience. */
-export const swarmPeersMax = 100;
-
 export interface SwarmRow {
   readonly number: number;
   readonly state: "running" | "stopped";
@@ -40,7 +37,7 @@ export class Swarm {
   async begin(count: number): Promise<void> {
     const known = existsSync(this.#directory) ? readdirSync(this.#directory) : [];
     const before = known.filter((name) => /^peer-\d+$/.test(name)).length;
-    const wanted = Math.min(Math.max(count, before), swarmPeersMax);
+    const wanted = Math.min(Math.max(count, before), limits.swarm.peersMax);
     const places = [];
     for (let number = 1; number <= wanted; number++) {
       places.push(await placeOf(this.#directory, number));
