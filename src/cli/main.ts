@@ -4,9 +4,9 @@
  * kept between runs, which halves the time to start, in a folder that only this user can write.
  */
 import { enableCompileCache } from "node:module";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { makeDirectories } from "../base/machine/directories.ts";
+import { xdgFolder } from "./home/xdg.ts";
 
 keepCompiledCode();
 // Only now: what is imported before is compiled anew each time.
@@ -33,8 +33,7 @@ function listenFor(stream: NodeJS.WriteStream, lost: (code: string) => void): vo
 function keepCompiledCode(): void {
   // Whoever started us keeps it already, where it wants it.
   if (process.env["NODE_COMPILE_CACHE"] !== undefined) return;
-  const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  const directory = join(caches, "hive", "code");
+  const directory = join(xdgFolder(process.env["XDG_CACHE_HOME"], ".cache"), "hive", "code");
   try {
     makeDirectories(directory, 0o700);
   } catch {

@@ -2,7 +2,8 @@
  * What a shell expects of any program, and what it may not expect of a person: pipes that end
  * early, a full device, folders that cannot be, words that are empty, descriptors that are closed.
  */
-import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
@@ -37,6 +38,48 @@ test("a home that cannot be is told, and not tried for ever", async (t) => {
   const nowhere = await shell("timeout 60 $HIVE init", "/proc/nowhere");
   t.equal(nowhere.code, 3);
   t.match(nowhere.error, /^hive: not found: \/proc\/nowhere\/config \(home.make\)\n/);
+});
+
+test("a file of the home that cannot be read or written is named, and stays what it was", async (t) => {
+  const home = mkdtempSync(join(tmpdir(), "hive-manners-"));
+  const settings = join(home, "config", "settings.json");
+  t.teardown(async () => {
+    await run("umount", [home], {});
+    rmSync(home, { recursive: true, force: true });
+  });
+  t.equal((await run("mount", ["-t", "tmpfs", "-o", "size=1m", "none", home], {})).code, 0, "this test needs root");
+  const kept = await shell("$HIVE snapshots keep none", home);
+  t.strictSame(kept, { code: 0, out: "", error: "hive: keeps none\n" }, "which makes the home");
+  const before = readFileSync(settings, "utf8");
+  await shell(`dd if=/dev/zero of=${home}/full bs=1k`, home);
+  for (const [words, name] of [
+    ["quota 5G", settings], ["limit up 1MiB/s", settings], ["pause", join(home, "state", "pause.json")],
+    ["init", join(home, "config", "key")],
+  ] as const) {
+    const full = await shell(`$HIVE ${words}`, home);
+    t.equal(full.code, 6, words);
+    t.match(full.error, `hive: no space left: ${name} (home.write)\nhive: hint: free some of that disk`);
+  }
+  t.equal(readFileSync(settings, "utf8"), before);
+  t.strictSame(readdirSync(join(home, "config")).sort(), ["new-drive", "settings.json"]);
+  rmSync(settings);
+  mkdirSync(settings);
+  const folder = await shell("$HIVE quota", home);
+  t.strictSame(folder, { code: 2, out: "", error: `hive: is a directory: ${settings} (home.read)\n` });
+  const others = await shell("setpriv --reuid=65534 --regid=65534 --clear-groups $HIVE status", home);
+  t.match(others, { code: 4, error: `hive: permission denied: ${join(home, "state", "control.sock")}` });
+});
+
+test("what XDG names with nothing, or no whole path, is no folder in the one somebody is in", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "hive-manners-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  for (const named of ["", "below"]) {
+    const names = ["CONFIG", "STATE", "CACHE"].map((one) => `XDG_${one}_HOME=${named}`).join(" ");
+    const line = `mkdir ${directory}/in; cd ${directory}/in; HOME=${directory}/ann${named} ${names} $HIVE init`;
+    t.equal((await shell(line, "")).code, 0);
+    t.strictSame(readdirSync(join(directory, "in")), []);
+    t.ok(existsSync(join(directory, `ann${named}`, ".config", "hive", "key")));
+  }
 });
 
 test("what is no address of a peer is refused before anything is made for its sake", async (t) => {

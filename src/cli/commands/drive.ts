@@ -89,9 +89,15 @@ export async function cache(home: Home, line: CommandLine): Promise<ExitCode> {
     const settings = readSettings(home.settingsFile);
     writeSettings(home.settingsFile, { ...settings, cacheLimitBytes: limitBytes });
   }
-  const found = (await ask(home, "cache", values)) as CacheReport;
-  if (line.flag("json")) printJson(found);
-  else print(cacheText(found));
+  try {
+    const found = (await ask(home, "cache", values)) as CacheReport;
+    if (line.flag("json")) printJson(found);
+    else print(cacheText(found));
+  } catch (error) {
+    const isForLater = isFault(error, "Unavailable") && limitBytes !== undefined;
+    if (!isForLater || line.flag("drop")) throw error;
+    tell(line, null, "no daemon runs here: it holds from the next mount on");
+  }
   return exitCodes.ok;
 }
 

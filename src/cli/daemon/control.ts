@@ -7,7 +7,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { type Server, type Socket, connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { MiB } from "../../base/bytes.ts";
-import { HiveError, type Kind, kinds } from "../../base/errors.ts";
+import { HiveError, type Kind, codeOf, kinds } from "../../base/errors.ts";
 import { faultOf } from "../../base/machine/system-faults.ts";
 import type { Vouch } from "../../base/views/peers.ts";
 
@@ -50,7 +50,7 @@ export function serveControl(path: string, handlers: ControlHandlers): Promise<S
   });
 }
 
-/** Asks a daemon. Unavailable when none listens there; NotFound when there is no socket. */
+/** Asks a daemon. Unavailable when none listens there, Denied when it is another user's. */
 export async function askControl(
   path: string,
   command: string,
@@ -129,7 +129,10 @@ function dial(path: string): Promise<Socket> {
     const socket = connect(path);
     socket.once("connect", () => resolve(socket));
     socket.once("error", (cause) => {
-      reject(new HiveError("Unavailable", "control.connect", "no daemon runs here", { cause }));
+      const isOthers = codeOf(cause) === "EACCES";
+      reject(isOthers
+        ? new HiveError("Denied", "control", path, { cause })
+        : new HiveError("Unavailable", "control.connect", "no daemon runs here", { cause }));
     });
   });
 }

@@ -5,9 +5,10 @@
  */
 import { createHash } from "node:crypto";
 import { accessSync, chmodSync, constants, statSync } from "node:fs";
-import { homedir, tmpdir, userInfo } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { folderFault, makeDirectories } from "../../base/machine/directories.ts";
+import { xdgFolder } from "./xdg.ts";
 
 export interface Home {
   /** 0600: the drive's and the node's secrets, plain or under a passphrase. */
@@ -36,8 +37,8 @@ const socketBytesMax = 107;
 export function findHome(environment: NodeJS.ProcessEnv = process.env): Home {
   const own = environment["HIVE_HOME"];
   if (own !== undefined && own !== "") return homeAt(resolve(own));
-  const config = environment["XDG_CONFIG_HOME"] ?? join(homedir(), ".config");
-  const state = environment["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state");
+  const config = xdgFolder(environment["XDG_CONFIG_HOME"], ".config");
+  const state = xdgFolder(environment["XDG_STATE_HOME"], join(".local", "state"));
   return homeIn(join(config, "hive"), join(state, "hive"));
 }
 

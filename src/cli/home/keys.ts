@@ -2,8 +2,7 @@
  * The key file on disk, and passphrases from a terminal or a file descriptor. Passphrases and words
  * never stand in argv, in the environment, or in a log.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:fs";
-import { renameSync, writeSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { ReadStream } from "node:tty";
 import { HiveError, isFault } from "../../base/errors.ts";
 import { folderFault } from "../../base/machine/directories.ts";
@@ -11,6 +10,7 @@ import { systemRandom } from "../../base/random.ts";
 import { type Secrets, encodeKeyFile, keyFileNeedsPassphrase, openKeyFile } from "../../hive.ts";
 import type { Home } from "./home.ts";
 import { lineBytesMax, readLine } from "./secret-line.ts";
+import { writeWhole } from "./whole-file.ts";
 
 export function hasKeys(home: Home): boolean {
   return existsSync(home.keyFile);
@@ -41,12 +41,7 @@ export async function writeKeys(
   home: Home, secrets: Secrets, passphrase: Buffer | undefined,
 ): Promise<void> {
   if (await hasDriveHere(home)) throw new HiveError("Exists", "keys.write", home.keyFile);
-  const bytes = await encodeKeyFile(secrets, passphrase, systemRandom);
-  const file = openSync(`${home.keyFile}.new`, "w", 0o600);
-  writeSync(file, bytes);
-  fsyncSync(file);
-  closeSync(file);
-  renameSync(`${home.keyFile}.new`, home.keyFile);
+  writeWhole(home.keyFile, await encodeKeyFile(secrets, passphrase, systemRandom));
 }
 
 /** Reads the secrets; asks for the passphrase only when the file is under one. */
@@ -92,7 +87,7 @@ export async function obtainPassphrase(
 function passphraseAt(descriptor: number): Buffer {
   const from = `--passphrase-fd ${descriptor}`;
   const passphrase = readLine(descriptor, { command: "passphrase", from });
-  if (passphrase.length === 0) throw new HiveError("Usage", "passphrase", "empty");
+  if (passphrase.length === 0) throw new HiveError("Usage", "passphrase", "it is empty");
   return passphrase;
 }
 

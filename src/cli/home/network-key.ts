@@ -2,7 +2,7 @@
  * The key of a private network, in a file of its own: 64 hex digits on a line, which machines of
  * one network share. Whoever has it is heard there; it opens no drive.
  */
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { HiveError } from "../../base/errors.ts";
 import { systemRandom } from "../../base/random.ts";
 import { networkKeyBytes, parseInvite, refuseOwnInvite } from "../../hive.ts";
@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes } from "../exits.ts";
 import { say } from "../output.ts";
 import { type Home, makeHome } from "./home.ts";
 import { readSettings, writeSettings } from "./settings.ts";
+import { writeWhole } from "./whole-file.ts";
 
 /** Undefined where there is none; Denied when others may read it. */
 export function readNetworkKey(home: Home): Uint8Array | undefined {
@@ -30,8 +31,7 @@ export function writeNetworkKey(
 ): "made" | "same" {
   const known = readNetworkKey(home);
   if (known === undefined) {
-    const text = `${Buffer.from(key).toString("hex")}\n`;
-    writeFileSync(home.networkKeyFile, text, { mode: 0o600, flag: "wx" });
+    writeWhole(home.networkKeyFile, `${Buffer.from(key).toString("hex")}\n`);
     return "made";
   }
   if (Buffer.from(known).equals(key)) return "same";

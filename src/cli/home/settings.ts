@@ -3,13 +3,13 @@
  * A wrong value is refused with its name; an absent one has the default below.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { GiB } from "../../base/bytes.ts";
 import { HiveError, isFault } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { defaultBrakeRule, defaultKeepRule, parseBrakeRule, parseKeepRule } from "./keep-rule.ts";
 import { parseMetered, parseTimetable } from "./timetable.ts";
+import { readWhole, writeWhole } from "./whole-file.ts";
 
 export interface Settings {
   readonly deviceName: string;
@@ -78,15 +78,12 @@ export function defaultSettings(): Settings {
 
 export function readSettings(file: string): Settings {
   const defaults = defaultSettings();
-  if (!existsSync(file)) return defaults;
-  return parseSettings(readFileSync(file, "utf8"), defaults, file);
+  const text = readWhole(file);
+  return text === undefined ? defaults : parseSettings(text, defaults, file);
 }
 
-/** Written whole and moved into place, so that a crash leaves the old or the new. */
 export function writeSettings(file: string, settings: Settings): void {
-  const text = `${JSON.stringify(settings, undefined, 2)}\n`;
-  writeFileSync(`${file}.new`, text, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  writeWhole(file, `${JSON.stringify(settings, undefined, 2)}\n`);
 }
 
 function parseSettings(text: string, defaults: Settings, file: string): Settings {

@@ -3,12 +3,13 @@
  * is a file of its own beside the state: it is over by itself, and holds over a restart. Whoever
  * changes one of them writes it here and tells the daemon to look.
  */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { HiveError } from "../../base/errors.ts";
 import type { Pause, TrafficOrders } from "../../base/traffic.ts";
 import type { Home } from "./home.ts";
 import { type Settings, readSettings } from "./settings.ts";
 import { parseMetered, parseTimetable } from "./timetable.ts";
+import { writeWhole } from "./whole-file.ts";
 
 export function ordersOf(home: Home, settings: Settings): TrafficOrders {
   const { limitLan } = settings;
@@ -51,8 +52,7 @@ export function readPause({ pauseFile }: Home): Pause | null {
 }
 
 export function writePause({ pauseFile }: Home, pause: Pause): void {
-  writeFileSync(`${pauseFile}.new`, `${JSON.stringify(pause)}\n`, { mode: 0o600 });
-  renameSync(`${pauseFile}.new`, pauseFile);
+  writeWhole(pauseFile, `${JSON.stringify(pause)}\n`);
 }
 
 /** True when there was one. */

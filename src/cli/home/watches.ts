@@ -1,7 +1,8 @@
 /** `watches.json`: the folders that this machine backs up into the drive. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { HiveError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
+import { writeWhole } from "./whole-file.ts";
 
 export interface Watch {
   /** Absolute, and without links. */
@@ -22,10 +23,8 @@ export function readWatches(file: string): readonly Watch[] {
   throw new HiveError("Invalid", "watch.read", file);
 }
 
-/** Written whole and moved into place, so that a crash leaves the old or the new. */
 export function writeWatches(file: string, watches: readonly Watch[]): void {
-  writeFileSync(`${file}.new`, `${JSON.stringify(watches, undefined, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  writeWhole(file, `${JSON.stringify(watches, undefined, 2)}\n`);
 }
 
 export function parseWatch(value: unknown): Watch {
