@@ -9,7 +9,7 @@ import type { KeyValue } from "../base/blocks.ts";
 import { guestKeys } from "../base/book-keys.ts";
 import { booksUnder } from "../base/books-under.ts";
 import type { Clock } from "../base/clock.ts";
-import type { OwnerId } from "../base/ids.ts";
+import type { OwnerId, PeerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -80,6 +80,12 @@ export class Guests implements AsyncDisposable {
   /** There may be something to upload, or to do. */
   wake(): void {
     for (const cared of this.#cared.values()) void cared.then(({ agent }) => agent.wake(), ignored);
+  }
+
+  /** Whether what is written in any of these folders lies with this peer. */
+  async isMember(peer: PeerId): Promise<boolean> {
+    const found = await this.#each(async ({ transfer: { health } }) => health.isMember(peer));
+    return found.includes(true);
   }
 
   verify(options: { readonly deep: boolean }): Promise<readonly VerifyReport[]> {

@@ -11,6 +11,7 @@ import type { KeyValue } from "../base/blocks.ts";
 import { agentKeys } from "../base/book-keys.ts";
 import { booksUnder } from "../base/books-under.ts";
 import { type Clock, systemClock as clock } from "../base/clock.ts";
+import type { PeerId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import { memoryStep } from "../base/machine/memory.ts";
 import { type Random, systemRandom as random } from "../base/random.ts";
@@ -85,8 +86,11 @@ export async function openRooms(
   // Beside a drive it is a thread that nobody waits for: at rest it has nothing better to do.
   const memory = source === undefined ? [] : [memoryStep({ clock })];
   const books = await openBooks("agent");
+  const isMember = async (peer: PeerId): Promise<boolean> => {
+    return transfer?.health.isMember(peer) === true || await ours.guests?.isMember(peer) === true;
+  };
   const guard = await openGuardian(
-    { ...shared, host: vault, shelf: vault.shelf, books, coder, keys, notices },
+    { ...shared, host: vault, shelf: vault.shelf, books, coder, keys, notices, isMember },
     guardianOptions(config),
   );
   met.guardian = guard;

@@ -51,6 +51,8 @@ export interface Health {
   /** As it is now; undefined for one that left since it was chosen. */
   segment(segment: SegmentId): SegmentState | undefined;
   groups(): readonly Manifest[];
+  /** Whether it has a seat in any of them. */
+  isMember(peer: PeerId): boolean;
   /** Those that were drawn for the policy of this name. */
   groupsNamed(name: string): readonly GroupId[];
   record(segment: SegmentId, signal: AbortSignal): Promise<SegmentRecord>;
@@ -136,6 +138,7 @@ export function healthOf(parts: HealthNeeds): Health {
       return state?.placed === true && !parts.outgoing.has(segment) ? state : undefined;
     },
     groups: () => groups.all(),
+    isMember: (peer) => groups.all().some(({ peers }) => peers.includes(peer)),
     groupsNamed: (name) => {
       return groups.all().map(({ group }) => group).filter((one) => groups.nameOf(one) === name);
     },

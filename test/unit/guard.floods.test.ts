@@ -2,11 +2,12 @@
 import { test } from "tap";
 import { GuardAnswers } from "../../src/agent/guard/guard-answers.ts";
 import type { Accepted } from "../../src/base/guard.ts";
+import type { PeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import type { Requester } from "../../src/base/network.ts";
 import type { PeerKeys } from "../../src/crypt/ciphers/peer-key.ts";
 import { type Standing, extend } from "../../src/guard/log.ts";
-import { decodeWord, encodeVoteAsk, encodeWord } from "../../src/guard/messages.ts";
+import { decodeWord, encodeNotice, encodeVoteAsk, encodeWord } from "../../src/guard/messages.ts";
 import { Notices } from "../../src/guard/notices.ts";
 import type { Vault } from "../../src/vault/vault.ts";
 import { faultOf } from "../support/faults.ts";
@@ -100,10 +101,47 @@ test("who tells of made-up groups does not keep others from telling of theirs", 
   t.equal(await faultOf(answers.guard(fromThird, "tell", word)), "none");
 });
 
-function answersOf(vault: Vault, clock: VirtualClock): GuardAnswers {
+test("notices of keys that were made up are not heard, and push nobody's out", async (t) => {
+  await using house = await openHouse(self);
+  const clock = new VirtualClock();
+  const notices = new Notices(() => clock.monotonicMs());
+  const answers = answersOf(house.vault, clock, notices);
+  let news = 0;
+  notices.onNews(() => news++);
+  const notice = encodeNotice({ untilMs: 1, groups: undefined });
+  t.equal(await faultOf(answers.guard(fromMember, "notice", notice)), "none");
+  for (let number = 0; number <= limits.leave.noticesMax; number++) {
+    const peer = `made up ${number}` as PeerId;
+    const made = { peer, owners: [], prefix: `10.${number >> 8}.${number & 255}.0/24` };
+    if (await faultOf(answers.guard(made, "notice", notice)) !== "Denied") t.fail(peer);
+  }
+  t.strictSame([...notices.peers()], [member.peer]);
+  t.equal(news, 1, "nothing was looked at for them");
+  t.equal(await faultOf(answers.guard(fromThird, "notice", notice)), "none", "nor is their room taken");
+});
+
+test("who gives notice and takes it back without end wakes nobody without end", async (t) => {
+  await using house = await openHouse(self);
+  const clock = new VirtualClock();
+  const notices = new Notices(() => clock.monotonicMs());
+  const answers = answersOf(house.vault, clock, notices);
+  let news = 0;
+  notices.onNews(() => news++);
+  const { noticeEveryMs, notices: { perPeerMax } } = limits.leave;
+  for (let count = 0; count < 1_000; count++) {
+    const notice = encodeNotice({ untilMs: 1 - count % 2, groups: undefined });
+    await faultOf(answers.guard(fromMember, "notice", notice));
+  }
+  t.equal(news, perPeerMax / 2);
+  t.ok(perPeerMax > 2 * 60_000 / noticeEveryMs, "who leaves is heard each time");
+});
+
+function answersOf(
+  vault: Vault, clock: VirtualClock, notices = new Notices(() => clock.monotonicMs()),
+): GuardAnswers {
   return new GuardAnswers({
     shelf: vault.shelf, keys: self, clock, known: () => group.known(), isDead: () => false,
-    notices: new Notices(() => clock.monotonicMs()), onNews: () => {},
+    notices, hasSeat: (peer) => standing.manifest.peers.includes(peer), onNews: () => {},
   }, { leaseMs: limits.guard.leaseMs });
 }
 

@@ -58,7 +58,7 @@ test("the machine that published last is not the only one", async (t) => {
   const needs = { network: network as never, host: vault, shelf: vault.shelf, books, clock };
   const guardian = await openGuardian({
     ...needs, coder: openCoder(), notices: new Notices(clock.monotonicMs), keys: keys!, random,
-    log: silentLog,
+    log: silentLog, isMember: async () => false,
   }, { deadAfterMs: 1e9, intervalMs: 3_600_000 });
   /** Whether this member looks after the group now. */
   const guards = async (): Promise<boolean> => {

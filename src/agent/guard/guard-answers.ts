@@ -35,6 +35,8 @@ export interface AnswerNeeds {
   readonly isDead: (peer: PeerId) => boolean;
   /** Who gives up seats, as they say it. */
   readonly notices: Notices;
+  /** Whether this peer has a seat beside this node's, or one of its drives'. */
+  readonly hasSeat: (peer: PeerId) => boolean | Promise<boolean>;
   /** Somebody told of a group: there may be something to do. */
   readonly onNews: () => void;
 }
@@ -48,12 +50,15 @@ export class GuardAnswers implements GuardHost {
   /** Those who tell of groups that are not known here, or that they are not in. */
   readonly #strangers: Turnstile;
   readonly #checks: Turnstile;
+  /** Each notice that is news wakes all that this node does. */
+  readonly #noticed: Turnstile;
 
   constructor(needs: AnswerNeeds, options: { readonly leaseMs: number }) {
     this.#needs = needs;
     this.#leaseMs = options.leaseMs;
     this.#strangers = new Turnstile(needs.clock, limits.guard.strangers);
     this.#checks = new Turnstile(needs.clock, limits.guard.checks);
+    this.#noticed = new Turnstile(needs.clock, limits.leave.notices);
   }
 
   async guard(from: Requester, act: GuardAct, payload: Uint8Array): Promise<Uint8Array> {
@@ -70,8 +75,12 @@ export class GuardAnswers implements GuardHost {
     }
   }
 
-  #hear({ peer }: Requester, payload: Uint8Array): Uint8Array {
-    this.#needs.notices.hear(peer, decodeNotice(payload));
+  /** Keys cost nothing: who has no seat to give up is not heard, and takes nobody's room. */
+  async #hear(from: Requester, payload: Uint8Array): Promise<Uint8Array> {
+    const { notices, hasSeat } = this.#needs;
+    if (!await hasSeat(from.peer)) throw refusal("Denied", "no seat is known to be its own");
+    if (!this.#noticed.lets(from)) throw refusal("Busy", "many notices");
+    notices.hear(from.peer, decodeNotice(payload));
     return none;
   }
 

@@ -40,6 +40,8 @@ export interface GuardianNeeds {
   readonly books: KeyValue;
   readonly coder: Coder;
   readonly notices: Notices;
+  /** Whether a drive of this node's has given this peer a seat. */
+  readonly isMember: (peer: PeerId) => Promise<boolean>;
   readonly keys: Pick<PeerKeys, "peer" | "sign">;
   readonly clock: Clock;
   readonly random: Random;
@@ -106,6 +108,7 @@ class GroupGuardian implements Guardian {
       shelf, keys, clock, notices,
       known: () => this.#reach.known(),
       isDead: (peer) => this.#reach.isDead(peer),
+      hasSeat: (peer) => this.#fellows.has(peer) || needs.isMember(peer),
       onNews: () => this.#lookedAtMs = -Infinity,
     }, { leaseMs });
     this.answers = answers;

@@ -163,6 +163,8 @@ export const keptLimits = {
     noticeHoldsMs: 150_000,
     /** Peers whose notices are remembered, 100 bytes each and more with named groups. */
     noticesMax: 4096,
+    /** In a minute: each is told twice, once more to take it back, and by all who leave at once. */
+    notices: { perPeerMax: 8, perPrefixMax: 512, perMinuteMax: 2048 },
     /** Groups named in one notice: a vault that is over its quota gives up a few at a time. */
     groupsMax: 64,
     /** Taking it back waits so long for those who are to be told; the others' notices run out. */
