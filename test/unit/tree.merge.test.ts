@@ -80,6 +80,31 @@ test("attributes that two devices gave one file are kept, and nothing that neith
   await sameEverywhere(t, devices);
 });
 
+test("attributes that two devices gave one folder stay from both, and of two values one", async (t) => {
+  const { devices, desk } = await two("folder's attributes");
+  const { ino } = await desk.tree.mkdir(nobody, at("folder"), { mode: 0o755 });
+  await desk.tree.setxattr(nobody, ino, "user.gone", Buffer.from("before"), "any");
+  const lap = await devices.add("lap");
+  await lap.tree.lookup(at("folder"));
+  await lap.tree.removexattr(nobody, ino, "user.gone");
+  await devices.settle();
+  for (const { tree, name } of devices.all) {
+    await tree.setxattr(nobody, ino, `user.${name}`, Buffer.from(name), "any");
+    await tree.setxattr(nobody, ino, "user.colour", Buffer.from(name), "any");
+  }
+  const pad = await devices.add("pad");
+  await devices.settle();
+  const told = await desk.tree.listxattr(ino);
+  t.strictSame([...told].sort(), ["user.colour", "user.desk", "user.lap"]);
+  const colours = await Promise.all([desk, lap, pad].map(async ({ tree }) => {
+    await tree.lookup(at("folder"));
+    return Buffer.from(await tree.getxattr(ino, "user.colour")).toString();
+  }));
+  t.ok(["desk", "lap"].includes(colours[0] as string), "one of the two, and no time decides");
+  t.strictSame(colours, [colours[0], colours[0], colours[0]]);
+  await sameEverywhere(t, devices);
+});
+
 test("shared folders that change places with those in them are merged", slow, async (t) => {
   const { devices, desk } = await two("places");
   const made = async (name: string) => {

@@ -10,6 +10,8 @@
  * result must be to be a tree.
  */
 import type { Ino } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
+import { xattrBytes } from "../../dag/inode-bytes.ts";
 import { type Xattrs, isOneTree, marksOf } from "../../dag/inodes.ts";
 import { type Seen, isSeen, seenByBoth } from "../../dag/marks.ts";
 import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews, isOtherCopy }
@@ -97,7 +99,7 @@ interface Versions {
 }
 
 function versionsOf(
-  our: Fact, their: Fact, { ours, theirs, takesTheirs, governing }: Sides,
+  our: Fact, their: Fact, { ours, theirs, takesTheirs, governing, fresh }: Sides,
 ): Versions {
   const ourMark = marksOf(our.inode).edited;
   const theirMark = marksOf(their.inode).edited;
@@ -108,14 +110,33 @@ function versionsOf(
   const isTheirsOld = isKnown(ours, their, theirMark);
   if (isOld !== isTheirsOld) return { version: isOld ? their : our };
   const [version, other] = isLater(our, their) ? [our, their] : [their, our];
-  if (isFolder(our)) return { version: governed(version, other, governing) };
+  if (isFolder(our)) return { version: joint(version, other, { isOld, governing, fresh }) };
   const needsCopy = !isOld && !sameContent(our, their);
   return needsCopy ? { version, other } : { version };
 }
 
-/** A folder is not there twice: what it keeps of the other edit is the policy. */
-function governed(version: Fact, other: Fact, governing: Governing | undefined): Fact {
-  return governing?.withAll(version, [other.inode.policy]) ?? version;
+/** A folder is not there twice: what it keeps of the other edit is the policy, and attributes. */
+function joint(
+  version: Fact, { inode }: Fact,
+  { isOld, governing, fresh }:
+  { readonly isOld: boolean; readonly governing: Governing | undefined; readonly fresh: number },
+): Fact {
+  const governed = governing?.withAll(version, [inode.policy]) ?? version;
+  return isOld ? governed : withAttributes(governed, inode.xattrs, fresh);
+}
+
+/** Those of names that it has not. What is large lies in blocks, which nobody opens here. */
+function withAttributes(folder: Fact, others: Xattrs, fresh: number): Fact {
+  const { inode } = folder;
+  const { xattrs } = inode;
+  if (xattrs.kind === "block" || others.kind === "block") return folder;
+  // Access lists go with the permissions.
+  const isMissing = (name: string): boolean => name.startsWith("user.") && !xattrs.values.has(name);
+  const more = [...others.values].filter(([name]) => isMissing(name));
+  const values = new Map([...xattrs.values, ...more]);
+  if (more.length === 0 || xattrBytes(values) > limits.tree.xattrTotalBytesMax) return folder;
+  const marks = { ...marksOf(inode), edited: fresh };
+  return { ...folder, inode: { ...inode, xattrs: { kind: "inside", values }, marks } };
 }
 
 /** Whoever has an inode knows how it was made. */
