@@ -28,16 +28,28 @@ export const noTies: Ties = new Map();
 export const noTieLinks: readonly ChunkLink[] = [];
 
 const { entriesMax, keyBytesMax, valueBytesMax, bytesMax, stampMax } = limits.ties;
-const { stampsPerTaking } = limits.ties;
+const { stampsPerLess, stampsPerTaking } = limits.ties;
 const piecesMax = Math.ceil(bytesMax / limits.tree.chunkBytes);
 const version = 1;
 
-/** Counts for more than what was there; at the last stamp of all only that it is gone does. */
-export function tieAfter(before: Tie | undefined, value: Buffer | undefined): Tie {
+/**
+ * Counts for more than what was there, and what says less than that for more than any change by
+ * whoever has not heard of it; at the last stamp of all only that it is gone does.
+ */
+export function tieAfter(
+  before: Tie | undefined, value: Buffer | undefined, { isLess = false } = {},
+): Tie {
   const stamp = before?.stamp ?? 0;
-  const taking = (Math.floor(stamp / stampsPerTaking) + 1) * stampsPerTaking;
-  const next = value === undefined ? taking : Math.min(stamp + 1, taking - 1);
+  const [less, taking] = [stampsPerLess, stampsPerTaking].map((per) => nextOf(stamp, per)) as
+    [number, number];
+  const next = value === undefined ? taking
+    : isLess ? Math.min(less, taking - 1) : Math.min(stamp + 1, less - 1);
   return { stamp: Math.min(next, stampMax), value };
+}
+
+/** The next multiple. */
+function nextOf(stamp: number, per: number): number {
+  return (Math.floor(stamp / per) + 1) * per;
 }
 
 /** A count, which its stamp is. */

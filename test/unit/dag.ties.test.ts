@@ -4,7 +4,8 @@ import { test } from "tap";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { encodeRoot, parseRoot } from "../../src/dag/root.ts";
-import { type Ties, encodeTies, joinTies, noTies, parseTies, tieAfter } from "../../src/dag/ties.ts";
+import { type Tie, type Ties, encodeTies, joinTies, noTies, parseTies, tieAfter }
+  from "../../src/dag/ties.ts";
 import { troubleWithDamaged } from "../support/damage.ts";
 import { outcomeOf } from "../support/faults.ts";
 
@@ -13,7 +14,7 @@ const random = seededRandom(`dag.ties/${seed}`);
 const hex = (text: string) => Buffer.from(text, "hex");
 const vectors = JSON.parse(
   readFileSync(new URL("../vectors/dag-ties.json", import.meta.url), "utf8"),
-) as Record<"ties" | "root", string>;
+) as Record<"ties" | "stamps" | "root", string>;
 
 test("frozen: ties, and a root record that links them", (t) => {
   const ties = parseTies(hex(vectors.ties));
@@ -30,6 +31,24 @@ test("frozen: ties, and a root record that links them", (t) => {
   t.end();
 });
 
+test("frozen: what changes, says less, and is taken away has these stamps", (t) => {
+  const value = Buffer.from("v");
+  const said: Record<string, readonly ("more" | "less" | "gone")[]> = {
+    a: ["more", "more"], b: ["more", "less", "more"], c: ["more", "gone"], d: ["less", "gone", "more", "less"],
+  };
+  const ties = new Map(Object.entries(said).map(([key, words]) => {
+    let tie: Tie | undefined;
+    for (const word of words) {
+      tie = tieAfter(tie, word === "gone" ? undefined : value, { isLess: word === "less" });
+    }
+    return [key, tie as Tie];
+  }));
+  t.strictSame([...ties.values()].map(({ stamp }) => stamp),
+    [2, 2 ** 16 + 1, 2 ** 24, 2 ** 24 + 2 ** 16]);
+  t.equal(encodeTies(ties).toString("hex"), vectors.stamps);
+  t.end();
+});
+
 test("damaged ties and roots are Corrupt or well-formed", (t) => {
   for (const [bytes, parse] of [[vectors.ties, parseTies], [vectors.root, parseRoot]] as const) {
     for (const trouble of troubleWithDamaged(bytes, parse, { random, rounds: 2000 })) {
@@ -39,7 +58,8 @@ test("damaged ties and roots are Corrupt or well-formed", (t) => {
   const order = new Map([["b", tieAfter(undefined, undefined)], ["a", tieAfter(undefined, undefined)]]);
   const right = encodeTies(order);
   const swapped = Buffer.from(right);
-  [swapped[3], swapped[7]] = [right[7]!, right[3]!];
+  swapped.write("b", right.indexOf("a"));
+  swapped.write("a", right.indexOf("b"));
   t.equal(outcomeOf(() => parseTies(swapped)), "Corrupt", "keys ascend, so that one form is the same");
   t.equal(outcomeOf(() => parseTies(Buffer.alloc(limits.ties.bytesMax + 1, 1))), "Corrupt");
   t.end();

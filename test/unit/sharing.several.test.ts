@@ -408,3 +408,54 @@ test("a device without the words keeps none from telling readers what is new", a
     }
   }
 });
+
+test("a device without the words gives nobody back what less was said of", async (t) => {
+  const { desk, another, photos, ann, ben, record } = await begun(t);
+  const atDesk = await desk.open();
+  const soon = 2e12;
+  const { share } = await atDesk.given.give({ ...photos, gives: "write" }, ann.contact);
+  await atDesk.given.give(photos, ben.contact);
+  const atLap = await another("lap").open();
+  const before = parseTies(desk.root);
+  await atDesk.given.give(photos, ann.contact);
+  await atDesk.given.give({ ...photos, expiresAtMs: soon }, ben.contact);
+
+  // What each had before, under stamps as late as a change may have.
+  const forged = new Map(parseTies(desk.root));
+  for (const [key, { value }] of before) {
+    if (!key.startsWith("w/") || value === undefined) continue;
+    for (let times = 0; times < 100; times++) forged.set(key, tieAfter(forged.get(key), value));
+  }
+  for (const side of [atDesk, atLap]) {
+    await side.tied.hear(encodeTies(forged), { isOurs: false });
+    await side.tied.hear(desk.root, { isOurs: false });
+    await side.tell();
+    const { readers, writers } = parseShare(await record(share));
+    const until = new Map(readers.map(({ person: id, expiresAtMs }) => [id, expiresAtMs]));
+    t.strictSame([until.get(ben.contact.person), until.get(ann.contact.person)], [soon, forEver]);
+    t.strictSame(writers, []);
+    const rows = side.given.list(() => "?").flatMap(({ with: all }) => all);
+    t.strictSame(rows.map(({ writes }) => writes), [false, false]);
+  }
+});
+
+test("less outdoes whoever has not heard of it, and taking away outdoes less", async (t) => {
+  const { desk, another, photos, ann, ben } = await begun(t);
+  const atDesk = await desk.open();
+  const until = (expiresAtMs: number) => ({ ...photos, expiresAtMs });
+  for (const one of [ann, ben]) await atDesk.given.give(until(2e12), one.contact);
+  const lap = another("lap");
+  const atLap = await lap.open();
+  await atDesk.given.give(until(1.9e12), ann.contact);
+  for (let times = 0; times < 9; times++) {
+    await atDesk.given.give(until(2e12 - times % 3), ben.contact);
+    await atLap.given.give(until(2e12 + times), ann.contact);
+  }
+  await atLap.given.revoke(photos, whom(ben), never);
+  await tell(lap, atDesk);
+  await tell(desk, atLap);
+  t.ok(desk.root.equals(lap.root));
+  t.strictSame(names(atLap, ann, ben), ["Ann"]);
+  const [row] = atLap.given.list(() => "?").flatMap(({ with: all }) => all);
+  t.equal(row?.expiresAt, new Date(1.9e12).toISOString());
+});

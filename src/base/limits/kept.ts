@@ -221,8 +221,10 @@ export const keptLimits = {
     bytesMax: 2 * MiB,
     /** A change a second for 30,000 years: no device that is honest gets there. */
     stampMax: 2 ** 40,
-    /** Changes of one entry between two times that it is taken away: by hand nobody makes more. */
-    stampsPerTaking: 2 ** 16,
+    /** Changes of one entry between two times that less is said: by hand nobody makes more. */
+    stampsPerLess: 2 ** 16,
+    /** The same between two times that it is taken away, of which there may be as many. */
+    stampsPerTaking: 2 ** 24,
     /** A tree or a node that did not take them is told again so soon. */
     againMs: 2_000,
   },

@@ -16,7 +16,7 @@ import { isFault } from "../../base/errors.ts";
 import { type Ino, type Name, type PeerId, type PersonId, type ShareId, parseIno, parseName,
   parseOwnerId, parsePeerId, parseShareId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { capabilities } from "../../base/sharing.ts";
+import { type Capability, capabilities } from "../../base/sharing.ts";
 import { sha256 } from "../../crypt/ciphers/sha256.ts";
 import { idBytes } from "../ties/slots.ts";
 import type { TieChange, Tied } from "../ties/tied.ts";
@@ -44,6 +44,7 @@ type Folder = Omit<GivenTie, "ways" | "rights">;
 
 const version = 1;
 const groupMark = "g";
+const leastFirst: readonly Capability[] = ["verify", "read", "write"];
 const { timeMsMax } = limits.records;
 
 export function folderTie({ key, share, ino, givenAt, keeper }: Folder): TieChange {
@@ -59,8 +60,18 @@ export function wayTies(
   const gone = before.filter(({ to }) => !after.some((one) => isSameAudience(one.to, to)));
   return [
     ...gone.map(({ to }): TieChange => [wayKey(share, to), undefined]),
-    ...after.map((way): TieChange => [wayKey(share, way.to), encodeWay(way)]),
+    ...after.map((way): TieChange => {
+      const was = before.find(({ to }) => isSameAudience(to, way.to));
+      const isLess = was !== undefined && givesLess(way, was);
+      return [wayKey(share, way.to), encodeWay(way), { isLess }];
+    }),
   ];
+}
+
+/** It ends sooner, or lets do less. */
+function givesLess(one: GivenWay, other: GivenWay): boolean {
+  const rank = ({ gives }: GivenWay): number => leastFirst.indexOf(gives);
+  return one.expiresAtMs < other.expiresAtMs || rank(one) < rank(other);
 }
 
 export function rightTies(share: ShareId, before: Rights, after: Rights): readonly TieChange[] {

@@ -3,9 +3,9 @@
  * Any device of the drive may write ties, those too that were let in by a code and have not its
  * words; whom they let in that way must not come in, nor pass for somebody whom the user lets in,
  * nor be told what she writes in a folder that she takes for another's. So such an entry bears
- * a seal that whoever has the words can make, for its key and for how often it had been taken away
- * by then: what was sealed for one time is good for no later one. That something is gone needs no
- * seal: it lets nobody in. Pure.
+ * a seal that whoever has the words can make, for its key and for how often it had been taken away,
+ * or less had been said, by then: what was sealed for one time is good for no later one. That
+ * something is gone needs no seal: it lets nobody in. Pure.
  *
  *   sealed = value | the first 16 bytes of HMAC-SHA-256(the share secret's key with label
  *            share/ties, SHA-256(bytes key | varint count | value))
@@ -52,7 +52,7 @@ export class TieSeals {
 
   #sealOf(key: string, stamp: number, value: Buffer): Buffer {
     const isCount = key.startsWith(tieKeys.changes);
-    const count = isCount ? stamp : Math.floor(stamp / limits.ties.stampsPerTaking);
+    const count = isCount ? stamp : Math.floor(stamp / limits.ties.stampsPerLess);
     const said = new Writer(160 + value.length).latin1(key).varint(count).raw(value).finish();
     return hmacSha256(this.#key, sha256(said)).subarray(0, sealBytes);
   }

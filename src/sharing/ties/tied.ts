@@ -48,8 +48,10 @@ export interface TiedNeeds {
   readonly seals: Pick<TieSeals, "seal" | "open">;
 }
 
-/** Undefined takes it away. */
-export type TieChange = readonly [key: string, value: Buffer | undefined];
+/** Undefined takes it away; what `isLess` says less than what stood there. */
+export type TieChange = readonly [
+  key: string, value: Buffer | undefined, how?: { readonly isLess: boolean },
+];
 
 /** Is told that another device, or an earlier life, changed something. */
 export type TiesChanged = () => Promise<void>;
@@ -137,9 +139,9 @@ export class Tied {
     const next = new Map(this.#ties);
     let isNews = false;
     const { seals } = this.#needs;
-    for (const [key, value] of changes) {
+    for (const [key, value, how] of changes) {
       const before = next.get(key);
-      const after = seals.seal(key, tieAfter(before, value));
+      const after = seals.seal(key, tieAfter(before, value, how));
       const isSame = before === undefined || before.value === undefined || after.value === undefined
         ? before?.value === after.value : before.value.equals(after.value);
       if (isSame) continue;
