@@ -2,8 +2,11 @@
  * What a shell expects of any program, and what it may not expect of a person: pipes that end
  * early, a full device, folders that cannot be, words that are empty, descriptors that are closed.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
@@ -131,3 +134,20 @@ for (const command of ["accept", "join", "device confirm"]) {
     t.strictSame(slow, spoken, "it waits for the line, and for no more than that");
   });
 }
+
+test("a secret that was spoken as a word stands in no argv while the command waits", async (t) => {
+  const home = mkdtempSync(join(tmpdir(), "hive-manners-"));
+  const asked = Promise.withResolvers<void>();
+  const silent = createServer((socket) => void socket.on("error", () => {}).once("data", () => asked.resolve()));
+  mkdirSync(join(home, "state"));
+  await once(silent.listen(join(home, "state", "control.sock")), "listening");
+  const words = [main, "device", "confirm", "abcd-efgh-ijkl"];
+  const child = spawn(process.execPath, words, { env: { ...process.env, HIVE_HOME: home }, stdio: "ignore" });
+  t.teardown(() => {
+    child.kill();
+    silent.close();
+    rmSync(home, { recursive: true, force: true });
+  });
+  await asked.promise;
+  t.notMatch(readFileSync(`/proc/${child.pid}/cmdline`, "latin1"), "abcd");
+});

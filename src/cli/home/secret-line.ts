@@ -18,7 +18,11 @@ export function secretOperand(
   operand: string | undefined,
   { command, what }: { readonly command: string; readonly what: string },
 ): string {
-  if (operand !== undefined && operand !== "-") return operand;
+  if (operand !== undefined && operand !== "-") {
+    // Over argv itself: whoever looks from now on, as long as this takes, does not find it.
+    process.title = "hive";
+    return operand;
+  }
   // Not by process.stdin: once that was looked at, a pipe no longer waits for its line.
   const isTyped = isatty(0);
   if (operand === undefined && isTyped) throw new HiveError("Usage", command, `which ${what}?`);
