@@ -65,7 +65,7 @@ const hints: readonly Hint[] = [
   ...["transfer.doubt", "drive.doubt"].map((op): Hint => ({
     op, hint: "what they lost is learned from peers: hive status tells what that waits for",
   })),
-  { op: "policy.read", kind: "NotFound", hint: "name a file with a policy in it" },
+  { op: "policy.read", hint: "name a file with a policy in it" },
   { op: "policy", kind: "NotFound", hint: "hive policy list tells which there are" },
   { op: "policy", kind: "Invalid", hint: "hive-policy(5) tells what may stand there" },
   {

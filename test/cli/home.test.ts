@@ -133,7 +133,10 @@ test("a wrong command line is told from one that fails", async (t) => {
     [["help", "frobnicate"], 2], [["mount", "/etc/passwd"], 2], [["mount", "--swarm", "0"], 2],
     [["cache", "--limit", "3"], 2], [["watch", "/none", "--into", "x"], 3], [["diff"], 2],
     [["status"], 5], [["unmount"], 5], [["flush"], 5], [["verify"], 5], [["swarm", "status"], 5],
-    [["--help"], 0], [["mount", "--help"], 0], [["--version"], 0],
+    [["snapshots", "create", "x"], 2], [["policy", "list", "x"], 2], [["policy", "use", "x", "y"], 2],
+    [["pin", "--list", "x"], 2], [["verify", "x", "--of", "y"], 2], [["verify", "--deep", "--of", "y"], 2],
+    [["peers", "--location", "IS"], 2], [["swarm", "start", "--peers", "0"], 2], [["policy", "check", "/"], 2],
+    [["policy", "check", "/dev/zero"], 1], [["--help"], 0], [["mount", "--help"], 0], [["--version"], 0],
   ];
   for (const [words, code] of lines) {
     const ran = await machine.hive(words);

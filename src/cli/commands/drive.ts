@@ -103,9 +103,12 @@ export async function cache(home: Home, line: CommandLine): Promise<ExitCode> {
 
 export async function verify(home: Home, line: CommandLine): Promise<ExitCode> {
   const name = line.text("of");
-  if (name !== undefined) return verifyOthers(home, line, name);
+  const [path] = line.operands;
+  if (name !== undefined) {
+    if (path === undefined && !line.flag("deep")) return verifyOthers(home, line, name);
+    throw new HiveError("Usage", "verify", "--of goes through all of a folder: no PATH, no --deep");
+  }
   const values: Record<string, string | boolean> = { deep: line.flag("deep") };
-  const path = line.operands[0];
   if (path !== undefined) values["path"] = await insideDrive(home, { command: "verify", path });
   const found = (await ask(home, "verify", values)) as VerifyReport | PathVerifyReport;
   if (line.flag("json")) printJson(found);
@@ -122,7 +125,7 @@ async function verifyOthers(home: Home, line: CommandLine, name: string): Promis
 }
 
 export async function peers(home: Home, line: CommandLine): Promise<ExitCode> {
-  if (line.operands.length > 0) return trust(home, line);
+  if (line.operands.length > 0 || line.text("location") !== undefined) return trust(home, line);
   const found = (await ask(home, "peers")) as readonly PeerRow[];
   if (line.flag("json")) printJson(found);
   else print(peersText(found));

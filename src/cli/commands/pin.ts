@@ -36,6 +36,7 @@ export async function unpin(home: Home, line: CommandLine): Promise<ExitCode> {
 }
 
 async function list(home: Home, line: CommandLine): Promise<ExitCode> {
+  if (line.operands.length > 0) throw new HiveError("Usage", "pin", "--list: of all, without PATH");
   const found = (await askControl(home.socket, "pins")) as readonly PinRow[];
   if (line.flag("json")) printJson(found);
   else if (found.length > 0) print(table(["pinned", "files", "here", "to come"], rowsOf(found)));

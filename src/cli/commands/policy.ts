@@ -17,15 +17,24 @@ const builtInText = "policy built-in { }";
 
 type Act = (home: Home, line: CommandLine, rest: readonly string[]) => ExitCode | Promise<ExitCode>;
 
-const acts: Readonly<Record<string, Act>> = { check, list, show, explain, use, set };
+const acts: Readonly<Record<string, { readonly act: Act; readonly operandsMax: number }>> = {
+  check: { act: check, operandsMax: 1 },
+  list: { act: list, operandsMax: 0 },
+  show: { act: show, operandsMax: 1 },
+  explain: { act: explain, operandsMax: 2 },
+  use: { act: use, operandsMax: 1 },
+  set: { act: set, operandsMax: 2 },
+};
 
 export async function policyCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word = "list", ...rest] = line.operands;
-  const act = acts[word];
-  if (act === undefined) {
+  const found = acts[word];
+  if (found === undefined) {
     throw new HiveError("Usage", "policy", `${word}: ${Object.keys(acts).join(", ")}`);
   }
-  return act(home, line, rest);
+  const [more] = rest.slice(found.operandsMax);
+  if (more !== undefined) throw new HiveError("Usage", "policy", `too many operands: ${more}`);
+  return found.act(home, line, rest);
 }
 
 function check(_home: Home, line: CommandLine, [file]: readonly string[]): ExitCode {

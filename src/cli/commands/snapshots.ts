@@ -23,6 +23,8 @@ const signs: Readonly<Record<Difference["kind"], string>> = { made: "+", gone: "
 
 export async function snapshots(home: Home, line: CommandLine): Promise<ExitCode> {
   const [word, more] = line.operands;
+  const isFull = more === undefined || word === "delete" || word === "keep";
+  if (!isFull) throw new HiveError("Usage", "snapshots", `too many operands: ${more}`);
   if (word === "create") await create(home, line);
   else if (word === "delete") await remove(home, line, needed(more, "snapshots"));
   else if (word === "keep") await keep(home, line, needed(more, "snapshots"));

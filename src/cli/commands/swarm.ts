@@ -33,6 +33,7 @@ type Action = (typeof actions)[number];
 export async function swarmCommand(home: Home, line: CommandLine): Promise<ExitCode> {
   const action = parseAction(line.operands[0]);
   const numbers = line.operands.slice(1).map(parseNumber);
+  checkSwarmSize(line.count("peers"), "--peers");
   if (line.flag("host")) return host(home, line);
   const socket = socketIn(home.swarmDirectory);
   if (action === "start" && !(await answers(socket))) {
@@ -41,7 +42,7 @@ export async function swarmCommand(home: Home, line: CommandLine): Promise<ExitC
     tell(line, await running(socket), words);
     return exitCodes.ok;
   }
-  if (action === "status") return showStatus(socket, line);
+  if (action === "status") return showStatus(socket, line, numbers);
   const all = numbers.length === 0 && line.share("fraction") === undefined;
   if (action === "stop" && all) {
     const ended = await running(socket);
@@ -133,8 +134,16 @@ async function host(home: Home, line: CommandLine): Promise<ExitCode> {
   }
 }
 
-async function showStatus(socket: string, line: CommandLine): Promise<ExitCode> {
-  const rows = (await askControl(socket, "status")) as readonly SwarmRow[];
+/** Of these peers, or of all. */
+async function showStatus(
+  socket: string, line: CommandLine, numbers: readonly number[],
+): Promise<ExitCode> {
+  const all = (await askControl(socket, "status")) as readonly SwarmRow[];
+  const absent = numbers.find((number) => all.every((row) => row.number !== number));
+  if (absent !== undefined) {
+    throw new HiveError("NotFound", "swarm", `peer ${absent} of ${all.length}`);
+  }
+  const rows = numbers.length === 0 ? all : all.filter(({ number }) => numbers.includes(number));
   if (line.flag("json")) printJson(rows);
   else {
     const cells = rows.map((row) => [

@@ -1,6 +1,6 @@
 /** `hive watch`: folders outside the drive that are backed up into it while it is mounted. */
 import { realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { HiveError } from "../../base/errors.ts";
 import type { WatchStatus } from "../../base/views/drive.ts";
 import { type ControlHandlers, type Progress, askControl } from "../daemon/control.ts";
@@ -34,7 +34,7 @@ async function start(
   if (!statSync(directory).isDirectory()) throw new HiveError("NotDirectory", "watch", path);
   const { mount } = await askDrive(home, "watch");
   refuseOwn(directory, [mount, home.cacheDirectory, home.nodeDirectory].map(realOf));
-  const inside = await insideOf(home, into);
+  const inside = await insideMount(home, { command: "watch", path: into });
   const wait = !line.flag("no-wait");
   const asked = { directory, into: inside, deletes: line.flag("delete"), wait };
   const found = (await askControl(home.socket, "watch", asked, say)) as WatchStatus;
@@ -54,15 +54,6 @@ function refuseOwn(directory: string, own: readonly string[]): void {
   if (met === undefined) return;
   const subject = `${directory} is, holds or lies in ${met}, which is the drive's own`;
   throw new HiveError("Usage", "watch", subject);
-}
-
-/** The folder in the drive, which need not be there yet. */
-async function insideOf(home: Home, path: string): Promise<string> {
-  const absolute = resolve(path);
-  const real = realOf(absolute);
-  if (real !== absolute || exists(absolute)) return insideMount(home, { command: "watch", path });
-  const above = await insideOf(home, dirname(absolute));
-  return join(above, basename(absolute));
 }
 
 function exists(path: string): boolean {

@@ -25,9 +25,11 @@ export function policyFiles(home: Home): readonly string[] {
 
 /** Checked; a fault names the file. */
 export function readPolicy(file: string): PolicyFile {
-  if (!existsSync(file)) throw new HiveError("NotFound", "policy.read", file);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw new HiveError("NotFound", "policy.read", file);
+  if (found.isDirectory()) throw new HiveError("IsDirectory", "policy.read", file);
   // A page of text, never a device or a disk image.
-  if (statSync(file).size > 4 * limits.policy.charsMax) {
+  if (found.isCharacterDevice() || found.size > 4 * limits.policy.charsMax) {
     throw new HiveError("TooLarge", "policy.read", file);
   }
   const text = readFileSync(file, "utf8");

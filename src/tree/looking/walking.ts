@@ -4,13 +4,13 @@
  */
 import { HiveError } from "../../base/errors.ts";
 import type { DirectoryItem } from "../../base/filesystem.ts";
-import { type Cid, type Ino, type Name, nameToText, parseName, rootIno } from "../../base/ids.ts";
+import { type Cid, type Ino, type Name, parseName, rootIno } from "../../base/ids.ts";
 import { fileType, isFolderMode, typeMask } from "../../dag/inodes.ts";
 import { attempt } from "../attempt.ts";
 import type { Node } from "../state/nodes.ts";
 import type { State } from "../state/state.ts";
 import { nextLink } from "./content.ts";
-import { briefOf, directoryOf, findName, isDirectory, nextName, nodeOf } from "./names.ts";
+import { briefOf, findName, isDirectory, nextName, nodeOf } from "./names.ts";
 
 /** Cookies: 1 and 2 for the two dots, then the name's key and 3. */
 const firstNameCookie = 3;
@@ -102,16 +102,21 @@ function wantedAfter(
 /** Where a path of names leads from the root. */
 export async function nodeAt(state: State, path: readonly string[]): Promise<Node> {
   let ino: Ino = rootIno;
-  for (const name of path) ino = await attempt(() => childIno(state, ino, name));
+  for (const at of path.keys()) ino = await attempt(() => childIno(state, ino, { path, at }));
   return state.nodes.get(ino);
 }
 
-function childIno(state: State, ino: Ino, text: string): Ino {
-  const parent = directoryOf(state, ino);
-  const name = parseName(text);
-  const found = findName(state, parent, name);
-  if (found === undefined) throw new HiveError("NotFound", "tree.walk", nameToText(name));
-  return nodeOf(state, parent, found).ino;
+/** A fault tells how far the path led. */
+function childIno(
+  state: State, ino: Ino, { path, at }: { readonly path: readonly string[]; readonly at: number },
+): Ino {
+  const parent = state.nodes.get(ino);
+  if (!isDirectory(parent)) {
+    throw new HiveError("NotDirectory", "tree.walk", path.slice(0, at).join("/"));
+  }
+  const found = findName(state, parent, parseName(path[at] ?? ""));
+  if (found !== undefined) return nodeOf(state, parent, found).ino;
+  throw new HiveError("NotFound", "tree.walk", path.slice(0, at + 1).join("/"));
 }
 
 /** A folder's path; one that was removed, and that somebody still has open, has none. */
