@@ -116,6 +116,30 @@ test("a passphrase comes by any descriptor, and one that is closed is named", as
   t.match(made.out, /^These 24 words are your drive/);
 });
 
+test("a passphrase is typed unseen, and Ctrl-C is Ctrl-C", async (t) => {
+  const home = mkdtempSync(join(tmpdir(), "hive-manners-"));
+  t.teardown(() => rmSync(home, { recursive: true, force: true }));
+  const typed = async (...keys: string[]): Promise<{ readonly code: number | null; readonly seen: string }> => {
+    const line = `${process.execPath} ${main} init --passphrase`;
+    const child = spawn("script", ["-qec", line, "/dev/null"], { env: { ...process.env, HIVE_HOME: home } });
+    let [seen, answered] = ["", 0];
+    child.stdout.on("data", (part: Buffer) => {
+      seen += part.toString();
+      const asked = seen.match(/(passphrase|again): /g)?.length ?? 0;
+      while (answered < asked) child.stdin.write(keys[answered++] ?? "");
+    });
+    const [code] = await once(child, "close") as [number | null];
+    return { code, seen };
+  };
+  const ended = await typed("four her\u0003");
+  t.equal(ended.code, 130);
+  t.notMatch(ended.seen, "four");
+  const made = await typed("four herons\r", "four herons\u0004");
+  t.equal(made.code, 0);
+  t.match(made.seen, "These 24 words are your drive");
+  t.notMatch(made.seen, "herons");
+});
+
 for (const command of ["accept", "join", "device confirm"]) {
   test(`hive ${command} takes its secret from a line of standard input, where no ps shows it`, async (t) => {
     const home = mkdtempSync(join(tmpdir(), "hive-manners-"));

@@ -91,14 +91,19 @@ function passphraseAt(descriptor: number): Buffer {
   return passphrase;
 }
 
+/** Enter, however it comes, and Ctrl-D. */
+const lineEnds: readonly number[] = [13, 10, 4];
+const controlC = 3;
+
 function askHidden(prompt: string): Promise<Buffer> {
   if (!process.stdin.isTTY) {
     throw new HiveError("Usage", "passphrase", "no terminal to ask on: use --passphrase-fd");
   }
   const terminal = new ReadStream(0);
-  process.stderr.write(prompt);
+  // Before anybody is asked: what is typed ahead would be seen.
   terminal.setRawMode(true);
-  return new Promise((resolve, reject) => {
+  process.stderr.write(prompt);
+  return new Promise((resolve) => {
     const typed: number[] = [];
     const finish = (act: () => void): void => {
       terminal.setRawMode(false);
@@ -108,8 +113,9 @@ function askHidden(prompt: string): Promise<Buffer> {
     };
     terminal.on("data", (bytes: Buffer) => {
       for (const byte of bytes) {
-        if (byte === 13 || byte === 10) return finish(() => resolve(Buffer.from(typed)));
-        if (byte === 3) return finish(() => reject(new HiveError("Interrupted", "ask", "ctrl-c")));
+        if (lineEnds.includes(byte)) return finish(() => resolve(Buffer.from(typed)));
+        // As the terminal does it, which leaves that to us now.
+        if (byte === controlC) return finish(() => void process.kill(process.pid, "SIGINT"));
         if (byte === 127) typed.pop();
         else if (typed.length < lineBytesMax) typed.push(byte);
       }
