@@ -49,6 +49,18 @@ export const findingLimits = {
     /** Ways of a lookup that share no peer: a liar misleads only its own. */
     disjointPaths: 8,
   },
+  lan: {
+    /** How soon a node that is alone asks its local network again: it may be another one by now. */
+    lookMs: 60_000,
+    /** With company it asks ever more rarely: whoever comes asks by himself, and is answered. */
+    pauseMsMax: 30 * 60_000,
+  },
+  upnp: {
+    /** Until a router has answered it is searched for this often, a few seconds long. */
+    searchEveryMs: 5 * 60_000,
+    /** Between the questions of one search. */
+    askEveryMs: 2_000,
+  },
   relay: {
     /** Peers behind routers that one relay keeps reachable; a home's router bears as many. */
     reservationsMax: 32,

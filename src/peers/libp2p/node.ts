@@ -7,7 +7,6 @@ import type { ConnectionGater, Libp2p, PrivateKey, StreamHandler } from "@libp2p
 import { type KadDHT, type KadDHTComponents, type SelectFn, type ValidateFn }
   from "@libp2p/kad-dht";
 import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
-import { mdns } from "@libp2p/mdns";
 import { noise } from "@libp2p/noise";
 import { type Ping, type PingComponents, ping } from "@libp2p/ping";
 import { preSharedKey } from "@libp2p/pnet";
@@ -91,7 +90,6 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
       windowBytesMax: peers.windowBytesMax, growthBytesMax: peers.growthBytesMax,
       frameBytesMax: peers.sliceBytes,
     })],
-    peerDiscovery: options.mdns ? [mdns({ serviceTag: "hive.local", interval: mdnsMs })] : [],
     connectionManager: {
       maxConnections: peers.connectionsMax,
       maxParallelDials: peers.dialsMax,
@@ -110,6 +108,7 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
       identify: identify({ protocolPrefix: "hive" }),
       ping: pingOf,
       dht: dhtOf(options.dht),
+      ...(options.mdns ? { lan: (await import("./lan.ts")).lan(needs) } : {}),
       ...more,
     },
   });
@@ -227,4 +226,3 @@ const providing = ["ADD_PROVIDER", "GET_PROVIDERS"] as const;
 
 /** Our lanes, the DHT's queries, identify and pings of one connection. */
 const streamsMax = 128;
-const mdnsMs = 60_000;

@@ -60,13 +60,22 @@ export const relayedAddress = "/p2p-circuit";
 /** The services of a node that is not on this machine alone. */
 export async function reachServices({ relays, upnp }: Reach, prefixOf: PrefixOf) {
   // SSDP and XML are only loaded where a router may answer.
-  const nat = upnp ? { upnp: (await import("@libp2p/upnp-nat")).uPnPNAT() } : {};
+  const nat = upnp ? { upnp: await natOf() } : {};
   const relay = relays === "never"
     ? {}
     : { relay: (components: RelayParts) => new Relay(components, { when: relays, prefixOf }) };
   return {
     autonat: autoNAT({ protocolPrefix: "hive" }), dcutr: dcutr(), ...nat, ...relay,
   };
+}
+
+/** Where no router answers, libp2p's own search is under way half of the time, for ever. */
+async function natOf() {
+  const { uPnPNAT } = await import("@libp2p/upnp-nat");
+  return uPnPNAT({
+    initialGatewaySearchInterval: limits.upnp.searchEveryMs,
+    initialGatewaySearchMessageInterval: limits.upnp.askEveryMs,
+  });
 }
 
 /** Which part of the internet an address is of; undefined for one that is not counted. */
