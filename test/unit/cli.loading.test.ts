@@ -33,3 +33,11 @@ test("a mount loads no network library on the kernel's thread, and no HTTP", (t)
   t.strictSame(loaded.filter((one) => /libp2p|node:http$/.test(one)), []);
   t.end();
 });
+
+test("a node loads no X.509, no mDNS and nothing for a router before it needs them", (t) => {
+  const loaded = loadedWith("node/node.ts");
+  t.ok(loaded.some((one) => one.includes("node_modules/libp2p/")), "it loads its network");
+  const later = /peculiar|asn1|reflect-metadata|mdns|multicast-dns|upnp|libp2p.noise/;
+  t.strictSame(loaded.filter((one) => later.test(one)), []);
+  t.end();
+});

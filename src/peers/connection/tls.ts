@@ -14,8 +14,7 @@ import { type TLSSocket, TLSSocket as ServerSocket, connect } from "node:tls";
 import type {
   ConnectionEncrypter, MessageStream, SecureConnectionOptions, SecuredConnection,
 } from "@libp2p/interface";
-import { type TLSComponents, tls as streamTls } from "@libp2p/tls";
-import { generateCertificate, verifyPeerCertificate } from "@libp2p/tls/utils";
+import type { TLSComponents } from "@libp2p/tls";
 import { HiveError } from "../../base/errors.ts";
 import { SocketStream } from "./socket-stream.ts";
 
@@ -23,33 +22,37 @@ export function socketTls(): (components: TLSComponents) => ConnectionEncrypter 
   return (components) => new SocketTls(components);
 }
 
+type Certificates = typeof import("@libp2p/tls/utils");
 type Secured = SecuredConnection;
 type Options = SecureConnectionOptions | undefined;
 type Side = "client" | "server";
 
 class SocketTls implements ConnectionEncrypter {
+  readonly protocol = "/tls/1.0.0";
   readonly #components: TLSComponents;
-  readonly #otherwise: ConnectionEncrypter;
-  readonly protocol: string;
+  #otherwise: Promise<ConnectionEncrypter> | undefined;
   /** One for all: each takes 3 ms to make, and whoever connects has shown nothing yet. */
-  #own: ReturnType<typeof generateCertificate> | undefined;
+  #own: ReturnType<Certificates["generateCertificate"]> | undefined;
 
   constructor(components: TLSComponents) {
     this.#components = components;
-    this.#otherwise = streamTls()(components);
-    this.protocol = this.#otherwise.protocol;
   }
 
-  secureInbound(connection: MessageStream, options?: SecureConnectionOptions): Promise<Secured> {
-    const socket = takeSocket(connection);
-    if (socket === undefined) return this.#otherwise.secureInbound(connection, options);
-    return this.#secure(connection, { socket, side: "server" }, options);
+  async secureInbound(stream: MessageStream, options?: SecureConnectionOptions): Promise<Secured> {
+    const socket = takeSocket(stream);
+    if (socket === undefined) return (await this.#onStreams()).secureInbound(stream, options);
+    return this.#secure(stream, { socket, side: "server" }, options);
   }
 
-  secureOutbound(connection: MessageStream, options?: SecureConnectionOptions): Promise<Secured> {
-    const socket = takeSocket(connection);
-    if (socket === undefined) return this.#otherwise.secureOutbound(connection, options);
-    return this.#secure(connection, { socket, side: "client" }, options);
+  async secureOutbound(stream: MessageStream, options?: SecureConnectionOptions): Promise<Secured> {
+    const socket = takeSocket(stream);
+    if (socket === undefined) return (await this.#onStreams()).secureOutbound(stream, options);
+    return this.#secure(stream, { socket, side: "client" }, options);
+  }
+
+  #onStreams(): Promise<ConnectionEncrypter> {
+    this.#otherwise ??= import("@libp2p/tls").then(({ tls }) => tls()(this.#components));
+    return this.#otherwise;
   }
 
   async #secure(
@@ -62,6 +65,7 @@ class SocketTls implements ConnectionEncrypter {
       const certificate = secured.getPeerCertificate().raw;
       if (certificate === undefined) throw new HiveError("Denied", "peers.tls", "no certificate");
       const log = connection.log.newScope("tls");
+      const { verifyPeerCertificate } = await certificates();
       const remotePeer = await verifyPeerCertificate(certificate, options?.remotePeer, log);
       const streamMuxer = this.#muxers(options).get(secured.alpnProtocol as string);
       // It may have gone meanwhile, and would not say so again.
@@ -79,6 +83,7 @@ class SocketTls implements ConnectionEncrypter {
     { socket, side }: { readonly socket: Socket; readonly side: Side },
     options: Options,
   ): Promise<TLSSocket> {
+    const { generateCertificate } = await certificates();
     const own = await (this.#own ??= generateCertificate(this.#components.privateKey));
     const names = [...this.#muxers(options).keys(), noMuxer];
     const terms = {
@@ -101,6 +106,11 @@ class SocketTls implements ConnectionEncrypter {
     if (options?.skipStreamMuxerNegotiation === true) return new Map<string, never>();
     return this.#components.upgrader.getStreamMuxers();
   }
+}
+
+/** X.509 is a fifth of all that a node loads, and one without a connection needs none of it. */
+function certificates(): Promise<Certificates> {
+  return import("@libp2p/tls/utils");
 }
 
 /** What libp2p offers when the muxer is to be agreed on later. */

@@ -7,7 +7,6 @@ import type { ConnectionGater, Libp2p, PrivateKey, StreamHandler } from "@libp2p
 import { type KadDHT, type KadDHTComponents, type SelectFn, type ValidateFn }
   from "@libp2p/kad-dht";
 import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
-import { noise } from "@libp2p/noise";
 import { type Ping, type PingComponents, ping } from "@libp2p/ping";
 import { preSharedKey } from "@libp2p/pnet";
 import { tcp } from "@libp2p/tcp";
@@ -83,7 +82,7 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
       appendAnnounce: publicOnes,
     },
     transports: [tcp(dialling(options.dialsFrom)), ...(isRelayed ? [relayTransport(needs)] : [])],
-    connectionEncrypters: [options.encryption === "tls" ? socketTls() : noise()],
+    connectionEncrypters: [await encrypterOf(options.encryption)],
     ...protectorOf(options.networkKey),
     streamMuxers: [muxer({
       clock: needs.clock, streamsMax, openings: peers.openings, untakenMax: peers.untakenMax,
@@ -118,6 +117,10 @@ export async function openNode(needs: SearchNeeds, options: NodeOptions): Promis
 function dialling(localAddress: string | undefined): NonNullable<Parameters<typeof tcp>[0]> {
   const dialOpts = { noDelay: true, localAddress };
   return localAddress === undefined ? {} : { dialOpts };
+}
+
+async function encrypterOf(encryption: NodeOptions["encryption"]) {
+  return encryption === "tls" ? socketTls() : (await import("@libp2p/noise")).noise();
 }
 
 /** In the words of a swarm.key file, which is what libp2p takes. */
