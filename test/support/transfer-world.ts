@@ -116,22 +116,24 @@ export interface World {
   readonly books: MemoryBooks;
   readonly keys: DriveKeys;
   readonly random: Random;
+  readonly clock: Clock;
 }
 
 export function makeWorld(
   peers: number, seed: string, hostOf: (keys: PeerKeys) => ShardHost = (keys) => new HonestHost(keys),
+  clock: Clock = systemClock,
 ): World {
   const keys = driveKeysOf(sha256(Buffer.from("transfer world")));
-  const network = new LoopbackNetwork([keys.owner]);
+  const network = new LoopbackNetwork([keys.owner], clock);
   for (let number = 0; number < peers; number++) network.add(`${number}`, hostOf);
   const random = seededRandom(seed);
-  return { network, source: new MemorySource(), books: new MemoryBooks(), keys, random };
+  return { network, source: new MemorySource(), books: new MemoryBooks(), keys, random, clock };
 }
 
 export function openWorld(
   world: World, options: TransferOptions & { readonly clock?: Clock } = {},
 ): Promise<Transfer> {
-  const clock = options.clock ?? systemClock;
+  const clock = options.clock ?? world.clock;
   const needs = { ...world, coder: openCoder(), clock, log: silentLog };
   return openTransfer(needs, { settleMs: 0, ...options });
 }
