@@ -43,13 +43,14 @@ function listener() {
     listened: async () => undefined,
     namesOf: async () => [],
   };
-  const state = { isFree: true, tries: 0 };
+  const state = { isFree: true, tries: 0, removed: undefined as PeerId | undefined };
   const lender = new DeviceLender({
     network: {}, clock, source, find: async () => undefined, fetch: async () => block,
   });
   const isFreeLine = () => state.isFree;
   const shared = { clock, log: silentLog, merger, isFreeLine };
-  const hearing = new Hearing({ ...shared, owner: keys.owner, lender });
+  const isRemoved = (peer: PeerId) => peer === state.removed;
+  const hearing = new Hearing({ ...shared, owner: keys.owner, lender, isRemoved });
   const from = (peer: PeerId): Requester => ({ peer, owners: [keys.owner] });
   return { clock, merged, state, hearing, from, shared };
 }
@@ -106,6 +107,20 @@ test("a wrong root is dropped, and one that is early is tried for a while", asyn
   await hearing.device(from(lap), "root", Buffer.from("right"));
   await hearing.step(signal);
   t.strictSame(merged, ["right"]);
+});
+
+test("what waits of a device is not merged once that was shut out", async (t) => {
+  const { hearing, from, merged, state, clock } = listener();
+  await hearing.device(from(lap), "root", Buffer.from("early"));
+  await hearing.step(signal);
+  await hearing.device(from(lap), "root", Buffer.from("of lap"));
+  await hearing.device(from(loopbackKeys("pad").peer), "root", Buffer.from("of pad"));
+  state.removed = lap;
+  for (let second = 0; second < 20; second++) {
+    await hearing.step(signal);
+    await clock.pass(1_000);
+  }
+  t.strictSame(merged, ["of pad"]);
 });
 
 test("a device that takes nothing is told ever more seldom", async (t) => {

@@ -10,7 +10,7 @@ import { DeviceLender, type DeviceLenderNeeds } from "./lender.ts";
 import { Telling, type TellingNeeds } from "./telling.ts";
 
 type Shared = DeviceLenderNeeds & Omit<TellingNeeds, "devices" | "isFreeLine">
-  & Omit<HearingNeeds, "lender" | "isFreeLine">;
+  & Omit<HearingNeeds, "lender" | "isFreeLine" | "isRemoved">;
 
 export interface DirectNeeds extends Shared {
   readonly owner: OwnerId;
@@ -30,11 +30,12 @@ export interface Direct {
 
 export function directly(needs: DirectNeeds): Direct {
   const isFreeLine = needs.isFreeLine ?? (() => true);
+  const isRemoved = (peer: PeerId): boolean => needs.roll.isRemoved(peer);
   const lender = new DeviceLender(needs);
-  const hearing = new Hearing({ ...needs, isFreeLine, lender });
+  const hearing = new Hearing({ ...needs, isFreeLine, isRemoved, lender });
   const known = (): readonly PeerId[] => {
     const all = new Set([...needs.devices.peers(), ...hearing.peers()]);
-    return [...all].filter((peer) => !needs.roll.isRemoved(peer));
+    return [...all].filter((peer) => !isRemoved(peer));
   };
   const telling = new Telling({ ...needs, isFreeLine, devices: known });
   return { lender, hearing, telling, known };

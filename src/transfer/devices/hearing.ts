@@ -25,6 +25,7 @@ export interface HearingNeeds {
   readonly merger?: RootMerger | undefined;
   /** Whether bulk to and from this device is free of limits. */
   readonly isFreeLine: (peer: PeerId) => boolean;
+  readonly isRemoved: (peer: PeerId) => boolean;
 }
 
 interface Heard {
@@ -81,6 +82,7 @@ export class Hearing implements Step, DeviceHost {
   async step(signal: AbortSignal): Promise<"busy" | "idle"> {
     const { clock, merger } = this.#needs;
     const nowMs = clock.monotonicMs();
+    this.#forgetRemoved();
     const next = [...this.#heard].find(([, { atMs }]) => atMs <= nowMs);
     if (next === undefined || merger === undefined) return "idle";
     const [peer, heard] = next;
@@ -95,6 +97,13 @@ export class Hearing implements Step, DeviceHost {
       this.#again(peer, heard, error);
     }
     return "busy";
+  }
+
+  /** What was told, and not merged by the time that its device was shut out, is not. */
+  #forgetRemoved(): void {
+    for (const peer of this.#heard.keys()) {
+      if (this.#needs.isRemoved(peer)) this.#heard.delete(peer);
+    }
   }
 
   /** What it names may be gone there by now: then a newer root is on its way. */
