@@ -486,3 +486,44 @@ test("of two folders that come to be one the guest's say is that of a guest, too
   t.strictSame([mode & 0o7777, uid, gid], [0o777, nobody.uid, nobody.gid]);
   t.strictSame(await owner.listxattr(first.ino), ["user.hive.policy"]);
 });
+
+test("of a folder that both gave attributes the guest's are those that a guest may give", async (t) => {
+  const both = await new SharedFolder("attributes of both").open(async (tree, folder) => {
+    await tree.mkdir(nobody, at("first", folder), { mode: 0o755 });
+  });
+  const { owner, folder } = both;
+  const { ino } = await owner.lookup(at("first", folder));
+  const values = new Map(["user.hive.made-up", "user.note"].map((name) => [name, Buffer.from("his")]));
+  // Of two edits of a folder the one whose device has the larger number stays.
+  for (const number of [guest.number, ownerDevice.number - 1]) {
+    const told = await forged(both, [{
+      name: "first", ino, mode: fileType.directory | 0o755, sizeBytes: 0,
+      content: { kind: "directory", entries: 0 }, xattrs: { kind: "inside", values },
+      marks: { edited: markOf(number, 2 ** 32), moved: ino },
+    }], (seen) => new Map(seen).set(number, { count: 2 ** 32, name: "ben" }));
+    await owner.setxattr(nobody, ino, `user.color ${number}`, Buffer.from("red"), "any");
+    await both.turn(told, { number });
+    const names = await owner.listxattr(ino);
+    t.ok(names.includes(`user.color ${number}`) && names.includes("user.note"));
+    t.notOk(names.includes("user.hive.made-up"));
+    await owner.removexattr(nobody, ino, "user.note");
+  }
+});
+
+test("an owner who says that a file became a folder spoils nothing that a guest has", async (t) => {
+  const both = await new SharedFolder("another kind").open(async (tree, folder) => {
+    await put(tree, "report", "of the owner", folder);
+  });
+  const { guest: tree } = both;
+  await put(tree, "own", "of the guest");
+  const before = await pictureBelow(tree);
+  const { ino } = await tree.lookup(at("report"));
+  const edited = markOf(ownerDevice.number, 2 ** 20);
+  const told = await forged(both, [{
+    name: "report", ino, mode: fileType.directory | 0o755, sizeBytes: 0,
+    content: { kind: "directory", entries: 0 }, marks: { edited, moved: ino },
+  }], (seen) => new Map(seen).set(ownerDevice.number, { count: 2 ** 20, name: "" }));
+  t.equal(await faultOf(both.guest.guests.mergeOwner(told, async () => undefined)), "Corrupt");
+  await tree.commit();
+  t.strictSame(await pictureBelow(tree), before);
+});

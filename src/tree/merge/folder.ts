@@ -197,7 +197,8 @@ export class GuestMeeting implements Meeting {
  */
 function isTheirs(step: Step): step is Arriving {
   const { before, after } = step;
-  return after !== undefined && before?.inode.content !== after.inode.content;
+  const [old, fresh] = [before?.inode, after?.inode];
+  return after !== undefined && (old?.content !== fresh?.content || old?.xattrs !== fresh?.xattrs);
 }
 
 function hasChunks({ inode }: Fact): boolean {

@@ -94,9 +94,6 @@ function checkFact({ inode, places }: Fact, { seen, ours, guest }: Judged): void
   const our = ours.facts.get(inode.ino);
   const hides = drivesNames.has(place.name) && our?.places[0]?.name !== place.name;
   if (hides) throw new HiveError("Exists", "tree.guest", `${place.name} is the drive's own name`);
-  if (our !== undefined && typeOf(our.inode) !== typeOf(inode)) {
-    throw corrupt(`${inode.ino} is of another kind`);
-  }
 }
 
 /** What he made since his last state came in. */
@@ -148,7 +145,7 @@ function numbersOf(
 
 /** No device of this machine is anybody's to give. */
 function mayCome(inode: Inode): boolean {
-  const type = typeOf(inode);
+  const type = inode.mode & typeMask;
   return type !== fileType.character && type !== fileType.block;
 }
 
@@ -183,10 +180,6 @@ function marksFor(
 
 function isLinked({ inode, places }: Fact): boolean {
   return !isFolder({ inode }) && (inode.links > 1 || places.length > 1);
-}
-
-function typeOf({ mode }: Inode): number {
-  return mode & typeMask;
 }
 
 function corrupt(why: string): HiveError {

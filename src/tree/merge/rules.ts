@@ -9,10 +9,11 @@
  * mark of that edit, so that every device makes the same copy. Read tidy.ts next: what the
  * result must be to be a tree.
  */
+import { HiveError } from "../../base/errors.ts";
 import type { Ino } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { xattrBytes } from "../../dag/inode-bytes.ts";
-import { type Xattrs, isOneTree, marksOf } from "../../dag/inodes.ts";
+import { type Xattrs, isOneTree, marksOf, typeMask } from "../../dag/inodes.ts";
 import { type Seen, isSeen, seenByBoth } from "../../dag/marks.ts";
 import { type Fact, type Merged, type Resolved, type Side, isFolder, isNews, isOtherCopy }
   from "./facts.ts";
@@ -80,6 +81,7 @@ function factsOf(ino: Ino, sides: Sides): readonly Fact[] {
 }
 
 function bothOf(our: Fact, their: Fact, sides: Sides): readonly Fact[] {
+  checkKind(our, their);
   const { places, moved } = placesOf(our, their, sides);
   const { version, other } = versionsOf(our, their, sides);
   const { edited } = marksOf(version.inode);
@@ -90,6 +92,12 @@ function bothOf(our: Fact, their: Fact, sides: Sides): readonly Fact[] {
   const copy = copyOf(other, first, sides);
   const isThere = [sides.ours, sides.theirs].some(({ facts }) => facts.has(copy.inode.ino));
   return isThere ? [merged] : [merged, copy];
+}
+
+/** Nothing becomes a thing of another kind: somebody made that up, and a tree with both is none. */
+function checkKind({ inode: one }: Fact, { inode: other }: Fact): void {
+  if ((one.mode & typeMask) === (other.mode & typeMask)) return;
+  throw new HiveError("Corrupt", "tree.merge", `${one.ino} is of another kind`);
 }
 
 interface Versions {
