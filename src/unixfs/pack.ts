@@ -105,14 +105,20 @@ class Packer {
     const { mode, size } = await file.stat();
     // A whole chunk's room for each of many small files keeps the collector busy.
     const highWaterMark = Math.min(chunkBytes, size + smallBytes);
-    const content = this.#counted(file.createReadStream({ highWaterMark, autoClose: false }));
+    const bytes = file.createReadStream({ highWaterMark, autoClose: false });
+    const content = this.#counted(bytes, path);
     return await this.#added({ content, ...(this.#keepsModes ? { mode: mode & modeMask } : {}) });
   }
 
-  async *#counted(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const bytes of content) {
-      this.counts.bytes += bytes.length;
-      yield bytes;
+  async *#counted(content: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const bytes of content) {
+        this.counts.bytes += bytes.length;
+        yield bytes;
+      }
+    } catch (cause) {
+      // In the drive, what nobody can give now.
+      throw new HiveError("Unavailable", "publish.read", path, { cause });
     }
   }
 

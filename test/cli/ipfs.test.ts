@@ -51,12 +51,13 @@ test("what is there is not written over, what is wrong is named, and an exit cod
     ["import", at("hello.car")],
     ["import", machine.directory, "--into", at("into")],
     ["import", "/dev/null", "--into", at("into")],
+    ["publish", "/proc/self/mem", at("mem.car")],
     ["publish", at("hello"), join(at("nowhere"), "hello.car")],
     ["import", at("hello.car"), "--into", join(at("hello"), "into")],
   ].map((words) => machine.hive(words)));
   t.strictSame([again, absent, stream, taken, short, bad, needed].map((ran) => ran?.code), [1, 3, 2, 1, 7, 7, 2]);
   t.strictSame(unfit.map((ran) => [ran?.code, ran?.error.split(": ")[1]]), [
-    [2, "is a directory"], [2, "not valid"], [3, "not found"], [2, "not a directory"],
+    [2, "is a directory"], [2, "not valid"], [5, "not available"], [3, "not found"], [2, "not a directory"],
   ]);
   t.match(again?.error, /exists already: .*hello\.car .*\nhive: hint: --force replaces a file\n/);
   t.match(bad?.error, /damaged: block bafkreicysg23kiwv34eg2d7qweipxwosdo2py4ldv42nbauguluen5v6am has other bytes/);

@@ -97,6 +97,8 @@ test("SIGTERM unmounts and flushes: the next mount finds all of it", patience, a
   const killed = await machine.status();
   process.kill(killed.pid, "SIGKILL");
   await until(async () => !alive(killed.pid), { seconds: 60, what: "it is gone" });
+  const dead = await machine.hive(["publish", join(machine.mount, "file"), join(machine.directory, "file.car")]);
+  t.equal(dead.code, 5, "which is not that there is no file");
   const off = await machine.must(t, ["unmount", machine.mount]);
   t.match(off.error, /had been killed; what that left is taken off/);
   t.equal(await mountsUnder(machine), "");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "tap";
 import type { HiveError } from "../../src/base/errors.ts";
 import { hintOf } from "../../src/cli/hints.ts";
-import { askStatus } from "../../src/cli/daemon/control.ts";
+import { askControl, askStatus } from "../../src/cli/daemon/control.ts";
 
 test("a daemon that does not say how it is keeps nobody waiting for ever", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "hive-control-"));
@@ -20,4 +20,9 @@ test("a daemon that does not say how it is keeps nobody waiting for ever", async
   const fault = await askStatus(path, 50).then(() => undefined, (error: unknown) => error);
   t.match(fault, { kind: "TimedOut", op: "control.silent" });
   t.match(hintOf(fault as HiveError, "status"), /umount -f/);
+});
+
+test("what no daemon would read is not sent to it", async (t) => {
+  const asked = askControl("/nowhere", "accept", { grant: "x".repeat(65536) });
+  t.match(await asked.catch((error: unknown) => error), { kind: "TooLarge", op: "control.request" });
 });

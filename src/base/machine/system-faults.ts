@@ -15,6 +15,8 @@ const kindOfCode: ReadonlyMap<string, Kind> = new Map([
   ["EISDIR", "IsDirectory"],
   ["ENAMETOOLONG", "NameTooLong"],
   ["EBUSY", "Busy"],
+  // A mount whose daemon was killed.
+  ["ENOTCONN", "Unavailable"],
 ]);
 
 /** Undefined where the system says nothing that we have a kind for. */

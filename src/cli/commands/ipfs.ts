@@ -1,5 +1,5 @@
 /** `hive publish` and `hive import`: files and folders in the clear, as any IPFS tool has them. */
-import { existsSync, statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { HiveError } from "../../base/errors.ts";
 import { importCar, publish } from "../../unixfs/unixfs.ts";
 import { type ExitCode, exitCodeBy, exitCodes } from "../exits.ts";
@@ -12,7 +12,7 @@ export async function publishCommand(line: CommandLine): Promise<ExitCode> {
     throw new HiveError("Usage", "publish", "PATH FILE.car: what, and into which file?");
   }
   if (file === "-") throw new HiveError("Usage", "publish", "FILE.car: it is no stream");
-  refuseAbsent(path, "publish");
+  statOf(path, "publish");
   return untilSignalled(async (signal) => {
     const how = { replaces: line.flag("force"), keepsModes: line.flag("modes"), signal };
     const { root, ...counts } = await publish(path, { file, ...how });
@@ -28,7 +28,6 @@ export async function publishCommand(line: CommandLine): Promise<ExitCode> {
 export async function importCommand(line: CommandLine): Promise<ExitCode> {
   const [file] = line.operands;
   if (file === undefined) throw new HiveError("Usage", "import", "which FILE.car?");
-  refuseAbsent(file, "import");
   refuseOtherThanFile(file);
   const into = line.given("into");
   return untilSignalled(async (signal) => {
@@ -39,13 +38,15 @@ export async function importCommand(line: CommandLine): Promise<ExitCode> {
   });
 }
 
-function refuseAbsent(path: string, command: string): void {
-  if (!existsSync(path)) throw new HiveError("NotFound", command, path);
+function statOf(path: string, command: string): Stats {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found !== undefined) return found;
+  throw new HiveError("NotFound", command, path);
 }
 
 /** A pipe would be waited for, for ever. */
 function refuseOtherThanFile(path: string): void {
-  const found = statSync(path);
+  const found = statOf(path, "import");
   if (found.isDirectory()) throw new HiveError("IsDirectory", "import", path);
   if (!found.isFile()) throw new HiveError("Invalid", "import", `${path} is no file`);
 }

@@ -223,7 +223,7 @@ async function readWords(): Promise<string> {
   for await (const part of process.stdin as AsyncIterable<Buffer>) {
     parts.push(part);
     length += part.length;
-    if (length > wordsBytesMax) throw new HiveError("Usage", "words", "too long");
+    if (length > wordsBytesMax) throw new HiveError("Usage", "words", "more than 24 words");
   }
   return Buffer.concat(parts).toString("utf8");
 }

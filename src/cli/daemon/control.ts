@@ -58,11 +58,15 @@ export async function askControl(
   progress: Progress = () => {},
   signal?: AbortSignal,
 ): Promise<unknown> {
+  const request = `${JSON.stringify({ command, values })}\n`;
+  if (Buffer.byteLength(request) > requestBytesMax) {
+    throw new HiveError("TooLarge", "control.request", `more than ${requestBytesMax} bytes`);
+  }
   const socket = await dial(path);
   const silent = new HiveError("TimedOut", "control.silent", "the daemon does not answer");
   signal?.addEventListener("abort", () => socket.destroy(silent), { once: true });
   try {
-    socket.write(`${JSON.stringify({ command, values })}\n`);
+    socket.write(request);
     for await (const line of lines(socket, answerBytesMax)) {
       const answer = JSON.parse(line) as Answer;
       if ("progress" in answer) progress(answer.progress);

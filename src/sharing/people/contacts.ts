@@ -144,5 +144,7 @@ export function isBeginning(text: string, person: PersonId): boolean {
 /** Of people and of groups: they are told apart by nothing else. */
 export function checkPetName(name: string): void {
   const isRight = name !== "" && Buffer.byteLength(name) <= nameBytesMax && !/\p{Cc}/u.test(name);
-  if (!isRight) throw new HiveError("Invalid", "sharing.contact", "name");
+  if (isRight) return;
+  const words = `a name has 1 to ${nameBytesMax} bytes, and no control characters`;
+  throw new HiveError("Invalid", "sharing.contact", words);
 }
