@@ -15,7 +15,7 @@ import { Refusal } from "./agent/policy/refusal.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import type { FsckReport } from "./base/damages.ts";
 import { HiveError } from "./base/errors.ts";
-import { type GraftTable, pastNames } from "./base/grafts.ts";
+import { type GraftTable, pastNames, sharedName } from "./base/grafts.ts";
 import { type OwnerId, nameFromText, parseName } from "./base/ids.ts";
 import type { Log } from "./base/log.ts";
 import { growthStep, memoryStep } from "./base/machine/memory.ts";
@@ -233,7 +233,7 @@ function graftsOver(
   tree: Tree, shared: SharedFolders,
   { log, owner }: { readonly log: Log; readonly owner: User },
 ): Grafts {
-  const root = new Map([[nameFromText("Shared"), { point: shared, listed: true }]]);
+  const root = new Map([[nameFromText(sharedName), { point: shared, listed: true }]]);
   const everywhere = new Map([
     [parseName(pastNames.snapshots), tree.past.pointAt],
     [parseName(pastNames.trash), tree.trash.pointAt],

@@ -139,7 +139,7 @@ function refusedOf(refused: ReadonlyMap<string, string>): readonly Alert[] {
 }
 
 type LocalPart = "pid" | "mount" | "isMounted" | "driver" | "requests" | "trouble" |
-  "resealing" | "pins" | "brake";
+  "resealing" | "lackingFiles" | "pins" | "brake";
 
 /** What `hive status` tells, from the node's view and the local store's. */
 export function driveStatusOf(
@@ -150,10 +150,11 @@ export function driveStatusOf(
 ): DriveStatus {
   const { usage, refused, ...told } = local;
   const { households, householdsNeeded, pendingBlocks, ...safety } = node.drive ?? unkept;
+  const isMoving = usage.dirtyBytes > 0 || pendingBlocks > 0 || told.lackingFiles !== null;
   return {
     ...told,
     traffic: node.traffic,
-    state: stateOfDrive(safety, usage.dirtyBytes > 0 || pendingBlocks > 0),
+    state: stateOfDrive(safety, isMoving),
     ...safety,
     alerts: [...safety.alerts, ...refusedOf(refused)],
     owed: node.owed,

@@ -21,6 +21,9 @@ export interface Graft extends AsyncDisposable {
 /** What a drive was is to be seen in every folder, by these names. */
 export const pastNames = { snapshots: ".snapshots", trash: ".trash" } as const;
 
+/** The folder of all that others share with this drive's person. */
+export const sharedName = "Shared";
+
 /** The type bits of a directory's mode. */
 export const directoryType = 0o040000;
 

@@ -72,6 +72,11 @@ const hints: readonly Hint[] = [
     op: "policy", kind: "Unavailable",
     hint: "hive policy explain counts whom each clause leaves",
   },
+  {
+    op: "tree.lacking",
+    hint: "they are safe here, and go up once a peer has it; if none ever has, as hive verify " +
+      "PATH tells, rewrite or remove the file (hive status names all such files)",
+  },
   { op: "tree.snapshot", kind: "NotFound", hint: "hive snapshots lists those that are kept" },
   { op: "sharing.contact", kind: "NotFound", hint: "hive contacts lists them" },
   { op: "sharing.contact", kind: "Busy", hint: "hive contacts group NAME remove takes her out" },

@@ -16,6 +16,7 @@ import { type Mounted, isMounted } from "../mount/mount.ts";
 import type { SharedFolders } from "../shared/folders.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type KeptHere, keptHere } from "./kept-here.ts";
+import { commitMost, lackingFilesOf } from "./lacking.ts";
 import { brakeOf, refuseBraked, snapshotsOf } from "./past.ts";
 import { type DriveSharing, sharingOf } from "./sharing.ts";
 import { verifyPath } from "./verify.ts";
@@ -28,7 +29,10 @@ export interface Drive extends DriveSharing, KeptHere, AsyncDisposable {
   /** What whoever mounts it should hear: of a local store that was gone. */
   readonly note: string | undefined;
   status(): Promise<DriveStatus>;
-  /** Until everything written so far is on peers; TimedOut otherwise. */
+  /**
+   * Until everything written so far is on peers; TimedOut otherwise. What they do not give the rest
+   * of makes it fail once all else is there.
+   */
   flush(timeoutMs: number): Promise<void>;
   /** Gives back the room of what was deleted, here and at the peers; TimedOut when it is late. */
   reclaim(timeoutMs: number): Promise<ReclaimReport>;
@@ -60,7 +64,7 @@ export interface DriveParts {
   readonly government: Government;
   /** What nothing more is taken of. */
   readonly refusal: Pick<Refusal, "refused">;
-  readonly shared: Pick<SharedFolders, "commit">;
+  readonly shared: Pick<SharedFolders, "commitMost" | "lackingFiles">;
   /** What the node was told last. */
   readonly told: { traffic: TrafficOrders; quotaBytes: number };
   /** The drive's own steps have something to do. */
@@ -85,17 +89,19 @@ export function driveOf(parts: DriveParts, owned: AsyncDisposableStack): Drive {
         usage: cache.usage(),
         trouble: cache.trouble(),
         resealing: tree.resealing() ?? null,
+        lackingFiles: lackingFilesOf(parts),
         pins: tree.pins?.status() ?? null,
         brake: tree.brake.status(),
         refused: parts.refusal.refused,
       }),
     async flush(timeoutMs) {
-      await Promise.all([tree.commit(), parts.shared.commit()]);
+      const failure = await commitMost(parts);
       refuseBraked(tree);
       await node.flush(timeoutMs);
+      if (failure !== undefined) throw failure;
     },
     async reclaim(timeoutMs) {
-      await tree.commit();
+      await tree.syncAll();
       refuseBraked(tree);
       await node.flush(timeoutMs);
       return node.reclaim(timeoutMs);

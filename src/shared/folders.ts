@@ -8,11 +8,12 @@ import { sameBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { HiveError } from "../base/errors.ts";
 import { type Graft, type GraftItem, type GraftPoint, directoryType } from "../base/grafts.ts";
-import { type Name, type OwnerId, rootIno } from "../base/ids.ts";
+import { type Name, type OwnerId, nameToText, rootIno } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { ExpiredShare, GuestRight, GuestRoot, KinRoot, SharedRoot, SharedRoots }
   from "../base/sharing.ts";
+import type { LackingFile } from "../base/views/drive.ts";
 import { openBorrowedTree } from "../tree/borrowed.ts";
 import { type Reader, asReader } from "./reader.ts";
 import { borrowedStore } from "./store.ts";
@@ -121,9 +122,21 @@ export class SharedFolders implements GraftPoint, SharedRoots, AsyncDisposable {
     return found?.folder?.census(blocks);
   }
 
-  /** All that was written in such folders is in the roots of their stores. */
-  async commit(): Promise<void> {
-    await Promise.all([...this.#writable.values()].map(({ folder }) => folder?.commit()));
+  /**
+   * All that was written in such folders is in the roots of their stores, but what waits for peers:
+   * its fault is the answer.
+   */
+  async commitMost(): Promise<HiveError | undefined> {
+    const folders = [...this.#writable.values()].map(({ folder }) => folder?.commitMost());
+    return (await Promise.all(folders)).find((failure) => failure !== undefined);
+  }
+
+  /** By their paths in the directory of all such folders. */
+  lackingFiles(): readonly LackingFile[] {
+    return [...this.#writable].flatMap(([name, { folder }]) => {
+      const files = folder?.lackingFiles() ?? [];
+      return files.map((file) => ({ ...file, path: `/${nameToText(name)}${file.path}` }));
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,7 @@ import { HiveError } from "../base/errors.ts";
 import { rootIno } from "../base/ids.ts";
 import type { GuestRight } from "../base/sharing.ts";
 import type { Step } from "../base/step.ts";
+import type { LackingFile } from "../base/views/drive.ts";
 import { openGuestTree } from "../tree/guest-tree.ts";
 import type { Stale } from "../tree/merge/apply.ts";
 import type { TreeNeeds } from "../tree/state/state.ts";
@@ -82,8 +83,13 @@ export class WritableFolder implements AsyncDisposable {
     ]));
   };
 
-  async commit(): Promise<void> {
-    if (!this.#isHeld) await this.#tree.commit();
+  /** As the tree's own. */
+  async commitMost(): Promise<HiveError | undefined> {
+    return this.#isHeld ? undefined : await this.#tree.commitMost();
+  }
+
+  lackingFiles(): readonly LackingFile[] {
+    return this.#tree.lackingFiles();
   }
 
   census(blocks: number): Promise<Census | undefined> {

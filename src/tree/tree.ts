@@ -5,10 +5,12 @@
  * Read: port, attempt, state/, then the operation you care about; commit/ for durability.
  */
 import type { CensusTaker } from "../base/blocks.ts";
+import type { HiveError } from "../base/errors.ts";
 import type { FileSystem } from "../base/filesystem.ts";
 import type { Cid, Ino } from "../base/ids.ts";
 import type { BrakeRule, KeepRule } from "../base/snapshots.ts";
 import type { Step } from "../base/step.ts";
+import type { LackingFile } from "../base/views/drive.ts";
 import { treeKeys } from "../dag/keys.ts";
 import { openRoot } from "../dag/root.ts";
 import { Renewer, type Renewing, renewingPart } from "./anew/renewing.ts";
@@ -18,7 +20,7 @@ import { Collector } from "./commit/garbage.ts";
 import { KeptRoots } from "./commit/kept-roots.ts";
 import { goingOn, newRoot } from "./commit/new-root.ts";
 import { type LostChange, replay } from "./commit/replay.ts";
-import { Bringer } from "./content/bringing.ts";
+import { Bringer, lackingFiles } from "./content/bringing.ts";
 import { type DevicePart, devicePart } from "./device-part.ts";
 import { type Governed, governedPart } from "./governed.ts";
 import { type GuestPart, guestPart } from "./guest-part.ts";
@@ -65,6 +67,10 @@ export interface Tree extends FileSystem, CensusTaker, Governed, Renewing {
   collectSoon(): void;
   /** Everything acknowledged so far is in the store's root; Unavailable where peers are needed. */
   commit(): Promise<void>;
+  /** The same, answering with the fault of what peers do not give: all else is in the root. */
+  commitMost(): Promise<HiveError | undefined>;
+  /** Files that have written parts over what only peers have. */
+  lackingFiles(): readonly LackingFile[];
   /** From now on it is for reading; whatever was written stays. */
   endWriting(why: string): void;
   /** Commits what it can without peers; the tree is not to be used any more. */
@@ -163,6 +169,8 @@ function drivePart(state: State, { commits, pinner }: Works) {
     census: (blocks) => collector.census(blocks),
     collectSoon: () => state.collectSoon(),
     commit: () => commits.commit(),
+    commitMost: () => commits.commitMost(),
+    lackingFiles: () => lackingFiles(state),
     endWriting: (why: string) => state.bar.close(why),
     syncAll: settle,
     async close() {

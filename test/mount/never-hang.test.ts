@@ -42,6 +42,7 @@ test("nothing hangs when all peers are silent", { timeout: 180_000 }, async (t) 
   await answersAtOnce(t, machine);
   await absentFails(t, join(machine.mount, "far"));
   await writtenOver(t, machine, far);
+  t.match((await machine.must(t, ["status"])).out, /^waits +parts written in \/far \(4 KiB\):/m);
   await signalFrees(t, join(machine.mount, "farther"));
   await answersAtOnce(t, machine);
   await quick(t, "unmount", ["umount", machine.mount], 1000);

@@ -228,7 +228,7 @@ export class TownGuest implements AsyncDisposable {
 
   /** All that was written is with holders. */
   async flush(): Promise<void> {
-    await this.folders.commit();
+    await this.folders.commitMost();
     await this.sharing.flush(patienceMs);
   }
 

@@ -183,6 +183,10 @@ test("what was written over a chunk that is given up as lost stays, and the driv
   const again = await world.openFile("0");
   t.ok((await readAt(world, again, 0, pageBytes)).equals(model.subarray(0, pageBytes)));
   t.equal(await world.peers.faultOf(readAt(world, again, pageBytes, pageBytes)), "Corrupt");
+  const before = world.store.root();
+  await fileIn(world.tree, rootIno, "other", bulk(chunkBytes));
+  t.match(await world.tree.commitMost(), { kind: "Unavailable", op: "tree.lacking" });
+  t.not(world.store.root(), before, "all else is committed");
 });
 
 const lives = Number(process.env["HIVE_TRIALS"] ?? 2);

@@ -17,7 +17,7 @@ const status: DriveStatus = {
   class: "tiny",
   segments: { total: 12, healthy: 11, degraded: 1, lost: 0 },
   away: { holders: 1, of: 6 }, waitingFor: null, heldBack: null, queues: [],
-  resealing: null, pins: null,
+  resealing: null, lackingFiles: null, pins: null,
   trouble: null, brake: null,
   policy: { problem: null, moving: [], stuck: 0, notHere: [] },
   traffic: {

@@ -40,6 +40,8 @@ export const treeLimits = {
     /** Bytes over parts of chunks that only peers have: a quarter of all unsealed ones, since only
      * peers make them fewer, and each commit writes them once more. */
     lackingBytesMax: 16 * MiB,
+    /** Files that have such bytes, told by their paths: more would hide all else that is told. */
+    lackingToldMax: 4,
     /** Peers that did not give what lies below are asked again: a few chunks a minute. */
     bringPauseMs: 60_000,
     /** Pieces of one unsealed chunk: twice its pages, which is all that the kernel writes. */

@@ -68,6 +68,21 @@ export interface ResealStatus {
   readonly waitingFor: string | null;
 }
 
+/** Parts of it were written here over what only peers have, and none of them has given yet. */
+export interface LackingFile {
+  /** As people write it, from the drive's root on. */
+  readonly path: string;
+  /** So much was written; it is safe here, and on this machine alone. */
+  readonly bytes: number;
+}
+
+/** All such files: how many, and a few of them. */
+export interface LackingFiles {
+  readonly count: number;
+  readonly bytes: number;
+  readonly some: readonly LackingFile[];
+}
+
 /** How far what is pinned is on this machine. */
 export interface PinStatus {
   readonly files: number;
@@ -131,6 +146,8 @@ export interface DriveStatus {
   readonly queues: readonly PolicyQueue[];
   readonly heldBack: HeldBack | null;
   readonly resealing: ResealStatus | null;
+  /** What was written and waits for peers to give what lies below it; null when nothing does. */
+  readonly lackingFiles: LackingFiles | null;
   /** Null when nothing is pinned on this machine. */
   readonly pins: PinStatus | null;
   /** What is held back because too much was lost at once; null when nothing is. */

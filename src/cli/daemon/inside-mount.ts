@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { HiveError } from "../../base/errors.ts";
+import { sharedName } from "../../base/grafts.ts";
 import type { Home } from "../home/home.ts";
 import { askDrive } from "./running.ts";
 
@@ -14,7 +15,7 @@ interface Asked {
 export async function insideDrive(home: Home, asked: Asked): Promise<string> {
   const inside = await insideMount(home, asked);
   const names = namesOf(inside);
-  const other = names[0] === "Shared" ? "Shared" : names.find((name) => past.has(name));
+  const other = names[0] === sharedName ? sharedName : names.find((name) => past.has(name));
   if (other === undefined) return inside;
   const words = `${asked.path}: what lies in ${other} is not the drive as it is`;
   throw new HiveError("Usage", asked.command, words);

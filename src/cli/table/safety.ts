@@ -35,7 +35,9 @@ export const safetyCommands = [
     operands: "",
     operandsMax: 0,
     summary: "wait until everything is on peers",
-    details: "",
+    details:
+      "What was written over a part of something that only peers have, and none of them gives, " +
+      "does not go up: with it this ends with 5, once all else is there, and names the file.",
     options: [{ name: "timeout", value: "SECONDS", summary: "give up after this long" }],
   },
   {

@@ -23,6 +23,7 @@ export function statusText(found: DriveStatus, nowMs: number): string {
     ...trafficLines(found.traffic),
     ...queueLines(found),
     ...heldLines(found),
+    ...lackingLines(found),
     ...resealLines(found),
     ...pinLines(found.pins),
     `cache      ${sizeText(found.cacheBytes)} of ${sizeText(found.cacheLimitBytes)}`,
@@ -78,6 +79,19 @@ function queueLines({ queues }: DriveStatus): string[] {
 function heldLines({ heldBack }: DriveStatus): string[] {
   if (heldBack === null) return [];
   return [`older      peers have all as it is now but ${heldText(heldBack)}: that waits`];
+}
+
+/** What goes up only when somebody else gives something for it, which may be never. */
+function lackingLines({ lackingFiles }: DriveStatus): string[] {
+  if (lackingFiles === null) return [];
+  const { count, some } = lackingFiles;
+  const named = some.map(({ path, bytes }) => `${path} (${sizeText(bytes)})`).join(", ");
+  const more = count === some.length ? "" : ` and ${count - some.length} more files`;
+  return [
+    `waits      parts written in ${named}${more}: for a peer that has what lies around them`,
+    "           they are safe here; if none ever has it, as hive verify PATH tells, rewrite or " +
+      "remove the file",
+  ];
 }
 
 function resealLines({ resealing }: DriveStatus): string[] {

@@ -15,7 +15,7 @@ import { describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
 import { sealRoot } from "../../dag/root.ts";
 import { Breather, orLeftBehind } from "../attempt.ts";
-import { lackingChunks } from "../content/bringing.ts";
+import { lackingFault, lackingInRoot } from "../content/bringing.ts";
 import { flushAll } from "../content/flush.ts";
 import { forgetUnlinked, sealChunks } from "../content/sealing.ts";
 import { promiseAgain } from "../content/telling.ts";
@@ -67,11 +67,17 @@ export class Commits {
    * give what it takes to seal some of it, the rest is, and it fails.
    */
   async commit(): Promise<void> {
-    const lacking = lackingChunks(this.#state);
+    const failure = await this.commitMost();
+    if (failure !== undefined) throw failure;
+  }
+
+  /** The same, answering with that failure. */
+  async commitMost(): Promise<HiveError | undefined> {
+    const lacking = lackingInRoot(this.#state);
     const failure = lacking.length > 0
       ? await sealChunks(this.#state, lacking).catch(orLeftBehind) : undefined;
     await this.settle();
-    if (failure instanceof HiveError) throw failure;
+    return failure instanceof HiveError ? lackingFault(this.#state, failure) : undefined;
   }
 
   /**

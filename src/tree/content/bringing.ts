@@ -3,13 +3,18 @@
  * nobody: its bytes stay in memory and in the journal, and the chunk is sealed once peers have
  * given what lies below it. Whatever else was written is sealed and committed meanwhile.
  */
-import { type HiveError, isFault } from "../../base/errors.ts";
+import { HiveError, isFault } from "../../base/errors.ts";
+import { type Name, nameToText } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { describe } from "../../base/log.ts";
 import type { Step } from "../../base/step.ts";
+import type { LackingFile } from "../../base/views/drive.ts";
 import { attempt } from "../attempt.ts";
 import { belowOf, lacksBelow } from "../looking/content.ts";
+import { pathOf } from "../looking/walking.ts";
 import type { DirtyChunk } from "../state/dirty.ts";
+import type { Node } from "../state/nodes.ts";
+import { bytesIn } from "../state/spans.ts";
 import type { State } from "../state/state.ts";
 import { sealChunks } from "./sealing.ts";
 
@@ -18,6 +23,42 @@ const { bringPauseMs, lackingBytesMax, sealedAtOnce } = limits.tree;
 /** Chunks that cannot be sealed before peers have given something. */
 export function lackingChunks(state: State): DirtyChunk[] {
   return [...state.dirtyChunks].filter((chunk) => lacksBelow(state, chunk));
+}
+
+/** Those that a root is to have: of a file without a name none has anything. */
+export function lackingInRoot(state: State): readonly DirtyChunk[] {
+  return lackingChunks(state).filter(({ node }) => node.home.kind !== "none");
+}
+
+/** The files that these are of. */
+export function lackingFiles(state: State): readonly LackingFile[] {
+  const byNode = Map.groupBy(lackingInRoot(state), ({ node }) => node);
+  return [...byNode].map(([node, chunks]) => {
+    const bytes = chunks.reduce((sum, { top }) => sum + bytesIn(top.spans), 0);
+    return { path: pathText(state, node), bytes };
+  });
+}
+
+/** What whoever wants all of the drive sealed is told when some of that could not be brought. */
+export function lackingFault(state: State, cause: HiveError): HiveError {
+  const [first, ...others] = lackingFiles(state);
+  if (first === undefined) return cause;
+  const more = others.length === 0 ? "" : ` and ${others.length} more files`;
+  const subject = `parts written in ${first.path}${more} wait for what only peers have`;
+  return new HiveError("Unavailable", "tree.lacking", subject, { cause });
+}
+
+/** Of a file with several names, one that was met; or else its number. */
+function pathText(state: State, node: Node): string {
+  const names = node.home.kind === "entry" ? pathOf(node) : knownPath(state, node);
+  if (names.length === 0) return `inode ${node.ino}`;
+  return names.map((name) => `/${nameToText(name)}`).join("");
+}
+
+function knownPath(state: State, { names }: Node): readonly Name[] {
+  const met = names.at(-1);
+  const parent = met && state.nodes.find(met.parent);
+  return met === undefined || parent === undefined ? [] : [...pathOf(parent), met.name];
 }
 
 /** So much was written over what is not here that the next such write has to wait for it. */
