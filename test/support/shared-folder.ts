@@ -80,11 +80,15 @@ export class SharedFolder {
     const { ino } = await this.owner.mkdir(nobody, at("f"), { mode: 0o755 });
     this.folder = ino;
     await fill(this.owner, ino);
-    const root = await this.ownersRoot();
-    this.guest = await openGuestTree(this.#needs(this.guests), {
-      treeSecret: guestSecret, device: guest, root,
-    });
+    await this.openGuest();
     return this;
+  }
+
+  /** Also when her process ended: what is durable is in her store. */
+  async openGuest(): Promise<void> {
+    const root = await this.ownersRoot();
+    const options = { treeSecret: guestSecret, device: guest, root };
+    this.guest = await openGuestTree(this.#needs(this.guests), options);
   }
 
   /** As his next head would say it. */
@@ -99,7 +103,8 @@ export class SharedFolder {
   }
 
   async guestsRecord(): Promise<RootRecord> {
-    await this.guest.commit();
+    // What waits for peers is not in it.
+    await this.guest.commitMost();
     return openRoot(treeKeys(guestSecret), this.guests.root() as Uint8Array);
   }
 

@@ -122,6 +122,8 @@ test("a drive that rests does not write the same parts again and again", async (
   };
   t.equal(await turns(), 1);
   t.equal(await turns(), 0);
+  await world.tree.syncAll();
+  t.equal(world.store.root(), root, "nor for whoever wants all that is new in the root");
   t.equal(world.peers.asked, 0);
 });
 

@@ -167,7 +167,7 @@ export class Commits {
     if (this.#frozen !== undefined) await this.#write(this.#frozen);
     forgetUnlinked(state);
     const withheld = await this.#flushAll(pace).catch(orLeftBehind);
-    if (state.changedAtMs !== undefined) await this.#write(this.#freeze());
+    if (state.changes > 0 || state.active.chunks.size > 0) await this.#write(this.#freeze());
     if (withheld instanceof HiveError) throw withheld;
     return withheld;
   }
@@ -195,6 +195,7 @@ export class Commits {
     state.active = new Layer(layer.number + 1);
     state.changedAtMs = undefined;
     if (state.liveFiles.size > 0) state.changed();
+    state.changes = 0;
     return this.#frozen;
   }
 

@@ -26,7 +26,7 @@ const { journaledBytesMax, journaledShareMax, journaledScatteredBytesMax } = lim
 export async function persist(state: State, node: Node): Promise<void> {
   const { live } = node;
   if (live === undefined) return;
-  if (fitsInline(state, node, live) || isForSealing(live)) await publish(state, node);
+  if (fitsInline(state, node, live) || isForSealing(live)) await publish(state, [node]);
   else await tellRest(state, node, live, { withholds: false });
 }
 
@@ -37,10 +37,10 @@ export function isPublished(state: State, node: Node): boolean {
   return !hasNews(node, live) && [...live.dirty.values()].every((one) => lacksBelow(state, one));
 }
 
-/** Makes it so. */
-export async function publish(state: State, node: Node): Promise<void> {
+/** Makes these so. */
+export async function publish(state: State, nodes: readonly Node[]): Promise<void> {
   const leaves = (chunk: DirtyChunk): boolean => lacksBelow(state, chunk);
-  await flushAll(state, [node], { leaves, withholds: false });
+  await flushAll(state, nodes, { leaves, withholds: false });
 }
 
 /** True when sealing costs less than writing it twice, the second time in its chunks. */

@@ -22,12 +22,18 @@ export function hasNews(node: Node, live: Live): boolean {
   return grown || live.links.size > 0 || freshBytes(live) > 0;
 }
 
+/** How something is told. */
+export interface Telling extends AppendOptions {
+  /** The journal was told all of it before, and other devices of it: it is no other edit. */
+  readonly isAgain?: boolean;
+}
+
 /**
  * Publishes all at once, without waiting: links as they are, the rest as bytes in the journal. As
  * bytes go those sealed chunks too that the store has no room for: their links stay unpublished.
  */
 export function publishNow(
-  state: State, node: Node, live: Live, options: AppendOptions,
+  state: State, node: Node, live: Live, options: Telling,
   homeless: ReadonlyMap<number, ChunkLink> = new Map(),
 ): void {
   const links = new Map([...live.links].filter(([index]) => !homeless.has(index)));
@@ -55,7 +61,7 @@ function chunkData(state: State, node: Node, index: number, link: ChunkLink): Ch
 }
 
 /** How the file is told from now on. */
-interface Publication extends AppendOptions {
+interface Publication extends Telling {
   readonly links: ReadonlyMap<number, ChunkLink>;
   readonly sizeBytes: number;
   readonly allocatedBytes: number;
@@ -64,12 +70,13 @@ interface Publication extends AppendOptions {
 
 export function publishLinks(state: State, node: Node, live: Live, told: Publication): void {
   const { ino, content } = node.inode;
-  const { sizeBytes, allocatedBytes, data, namesDurableOnly } = told;
+  const { sizeBytes, allocatedBytes, data, namesDurableOnly, isAgain = false } = told;
   const links: Change[] = [...told.links].map(([index, link]) => {
     return { kind: "chunk", ino, index, link };
   });
   const chunked = content.kind === "chunks" || links.length > 0;
-  const next: Content = chunked ? { kind: "chunks", allocatedBytes } : content;
+  const isSame = isAgain || !chunked;
+  const next: Content = isSame ? content : { kind: "chunks", allocatedBytes };
   live.published = { sizeBytes, content: next };
   const sealed = links.length > 0 ? sealedAs(node.inode, live) : {};
   const inode = inodeChange(state, node, { content: next, ...sealed });

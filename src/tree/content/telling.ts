@@ -35,11 +35,14 @@ export async function promiseAgain(state: State): Promise<void> {
     if (live?.promised !== true) continue;
     const tell = (options: AppendOptions, homeless?: ReadonlyMap<number, ChunkLink>): void => {
       if (node.live !== live || !live.promised) return;
+      const isAgain = !hasNews(node, live);
+      const { changes } = state;
       for (const chunk of live.dirty.values()) {
         chunk.forgetPromises();
         live.news.add(chunk);
       }
-      publishNow(state, node, live, options, homeless);
+      publishNow(state, node, live, { ...options, isAgain }, homeless);
+      if (isAgain) state.changes = changes;
       told = true;
     };
     const ended = await whenKept(state, live, { withholds: true }, tell);

@@ -12,8 +12,7 @@ import type { Ino, PeerId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import { openRoot } from "../../dag/root.ts";
 import type { Commits } from "../commit/commit.ts";
-import { lackingChunks } from "../content/bringing.ts";
-import { flushAll } from "../content/flush.ts";
+import { publish } from "../content/flush.ts";
 import { deviceFor, numbersOf } from "../state/devices.ts";
 import { recordAsIs, together } from "../state/recording.ts";
 import type { State } from "../state/state.ts";
@@ -94,7 +93,7 @@ export class Merger {
 
   /** What has to come from peers comes while programs go on. */
   async #lookAhead(meeting: Meeting): Promise<void> {
-    await this.#commits.commit();
+    await this.#commits.settle();
     using comparison = await this.#compared(meeting);
     if (meeting.bring === undefined) return;
     await meeting.bring(await this.#resolve(comparison, meeting));
@@ -118,7 +117,10 @@ export class Merger {
     return whole;
   }
 
-  /** While nobody changes anything, and all that was changed is in the root. */
+  /**
+   * While nobody changes anything, and all that was changed is in the root. But what waits for
+   * peers is not: to ask them would take its time, in which nobody could change anything.
+   */
   async #alone<T>(work: () => Promise<T>): Promise<T> {
     const { promise, resolve: release } = Promise.withResolvers<void>();
     const state = this.#state;
@@ -126,9 +128,7 @@ export class Merger {
     try {
       await this.#commits.settle();
       return await this.#commits.apart(async () => {
-        // To ask peers would take its time, in which nobody could change anything.
-        if (lackingChunks(state).length > 0) throw new HiveError("Busy", "tree.merge", "lacking");
-        await flushAll(state, [...state.liveFiles]);
+        await publish(state, [...state.liveFiles]);
         return await work();
       });
     } finally {
@@ -140,13 +140,13 @@ export class Merger {
   async #mergePortion(
     meeting: Meeting,
   ): Promise<"unready" | Portioned> {
-    const state = this.#state;
-    if (state.active.chunks.size > 0) throw new HiveError("Busy", "tree.merge", "data on its way");
+    if (this.#isMoving) throw new HiveError("Busy", "tree.merge", "data on its way");
     using comparison = await this.#compared(meeting);
     const steps = await this.#resolve(comparison, meeting);
     const some = steps.slice(0, limits.devices.mergedAtOnceMax);
-    const ready = await meeting.ready(some);
-    if (ready === undefined) return "unready";
+    // What peers gave of a file meanwhile may be sealed and told: then it looks another by now.
+    const ready = this.#isMoving ? undefined : await meeting.ready(some);
+    if (ready === undefined || this.#isMoving) return "unready";
     const isLast = ready.length === steps.length;
     // Before anything is changed; what is looked at again for another portion is compared then.
     if (isLast) this.#before.learnFolders(comparison.alike());
@@ -155,6 +155,11 @@ export class Merger {
     this.#carryOut(ready, { stale, isJudged, slotOf: meeting.slots() });
     if (isLast) this.#hasSeen(meeting, { isNews: steps.length > 0 });
     return { stale, isLast, isCut: ready.length < some.length };
+  }
+
+  /** Some file has chunks that are in no page yet. */
+  get #isMoving(): boolean {
+    return this.#state.active.chunks.size > 0;
   }
 
   #carryOut(steps: readonly Step[], how: How): void {
@@ -174,10 +179,11 @@ export class Merger {
     for (let round = 0; round < limits.devices.mergeRoundsMax; round++) {
       const { ours, theirs } = meeting.sidesOf(comparison);
       const isListed = (ino: Ino): boolean => comparison.isListed(ino);
+      const isUnsealed = (ino: Ino): boolean => this.#state.nodes.find(ino)?.live !== undefined;
       const fresh = this.#state.nextIno;
       const root = meeting.folder.ino;
       const { takesTheirs, policies, crowdMax } = meeting;
-      const terms = { isListed, fresh, root, takesTheirs, policies, crowdMax };
+      const terms = { isListed, isUnsealed, fresh, root, takesTheirs, policies, crowdMax };
       const resolved = resolve(ours, theirs, terms);
       if (resolved.kind === "merged") return planOf(ours, resolved.merged);
       await comparison.list(resolved.folders);

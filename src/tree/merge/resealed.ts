@@ -19,14 +19,15 @@ export interface Policies {
 
 export function preferResealed(
   merged: Merged,
-  { ours, theirs, slotOf }: {
-    readonly ours: Side; readonly theirs: Side; readonly slotOf: (folder: Ino) => PolicySlot;
+  { ours, theirs, isUnsealed, slotOf }: {
+    readonly ours: Side; readonly theirs: Side; readonly isUnsealed: (ino: Ino) => boolean;
+    readonly slotOf: (folder: Ino) => PolicySlot;
   },
 ): void {
   for (const [ino, fact] of merged) {
     const [our, their] = [ours.facts.get(ino), theirs.facts.get(ino)];
     if (our === undefined || their === undefined || isFolder(fact)) continue;
-    if (!isResealed(our, their)) continue;
+    if (!isResealed(our, their) || isUnsealed(ino)) continue;
     const slot = slotAt(fact, merged, slotOf);
     if (our.inode.slot === slot || their.inode.slot !== slot) continue;
     const inode = { ...their.inode, marks: fact.inode.marks };

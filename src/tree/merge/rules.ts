@@ -30,6 +30,8 @@ export interface Terms {
   readonly root: Ino;
   /** Of one edit that both have, their copy takes the place of ours. */
   readonly takesTheirs?: boolean | undefined;
+  /** Some of its bytes are in no chunk yet: ours stays, and an edit of theirs becomes the copy. */
+  readonly isUnsealed?: ((ino: Ino) => boolean) | undefined;
   /** Where folders have policies. */
   readonly policies?: Policies | undefined;
   /** How many names of one hash theirs may make of ours. */
@@ -38,11 +40,11 @@ export interface Terms {
 
 export function resolve(
   ours: Side, theirs: Side,
-  { isListed, fresh, root, takesTheirs = false, policies, crowdMax }: Terms,
+  { isListed, fresh, root, takesTheirs = false, isUnsealed = none, policies, crowdMax }: Terms,
 ): Resolved {
   const seen = seenByBoth(ours.seen, theirs.seen);
   const governing = policies && new Governing([ours, theirs], { ...policies, fresh });
-  const sides = { ours, theirs, seen, fresh, takesTheirs, governing };
+  const sides = { ours, theirs, seen, fresh, takesTheirs, isUnsealed, governing };
   const merged: Merged = new Map();
   for (const ino of new Set([...ours.facts.keys(), ...theirs.facts.keys()])) {
     for (const fact of factsOf(ino, sides)) merged.set(fact.inode.ino, fact);
@@ -52,9 +54,13 @@ export function resolve(
   const resolved = tidy(merged, { seen: sides.seen, isListed, root, governing, crowding });
   const { slotOf } = policies ?? {};
   if (resolved.kind === "merged" && slotOf !== undefined) {
-    preferResealed(resolved.merged, { ours, theirs, slotOf });
+    preferResealed(resolved.merged, { ours, theirs, isUnsealed, slotOf });
   }
   return resolved;
+}
+
+function none(): boolean {
+  return false;
 }
 
 function crowdingOf({ facts }: Side, most: number): Crowding {
@@ -67,16 +73,17 @@ interface Sides {
   readonly seen: Seen;
   readonly fresh: number;
   readonly takesTheirs: boolean;
+  readonly isUnsealed: (ino: Ino) => boolean;
   readonly governing: Governing | undefined;
 }
 
 /** None where it is gone, two where it was edited on both sides. */
 function factsOf(ino: Ino, sides: Sides): readonly Fact[] {
-  const { ours, theirs } = sides;
+  const { ours, theirs, isUnsealed } = sides;
   const our = ours.facts.get(ino);
   const their = theirs.facts.get(ino);
   if (our !== undefined && their !== undefined) return bothOf(our, their, sides);
-  if (our !== undefined) return isNews(our, theirs.seen) ? [our] : [];
+  if (our !== undefined) return isNews(our, theirs.seen) || isUnsealed(ino) ? [our] : [];
   return their !== undefined && isNews(their, ours.seen) ? [their] : [];
 }
 
@@ -107,17 +114,20 @@ interface Versions {
 }
 
 function versionsOf(
-  our: Fact, their: Fact, { ours, theirs, takesTheirs, governing, fresh }: Sides,
+  our: Fact, their: Fact,
+  { ours, theirs, takesTheirs, isUnsealed, governing, fresh }: Sides,
 ): Versions {
+  const stays = isUnsealed(our.inode.ino);
   const ourMark = marksOf(our.inode).edited;
   const theirMark = marksOf(their.inode).edited;
   if (ourMark === theirMark) {
-    return { version: takesTheirs && isOtherCopy(our, their) ? their : our };
+    return { version: takesTheirs && !stays && isOtherCopy(our, their) ? their : our };
   }
-  const isOld = isKnown(theirs, our, ourMark);
+  // What is not in a chunk yet nobody has seen, whatever its mark says.
+  const isOld = !stays && isKnown(theirs, our, ourMark);
   const isTheirsOld = isKnown(ours, their, theirMark);
   if (isOld !== isTheirsOld) return { version: isOld ? their : our };
-  const [version, other] = isLater(our, their) ? [our, their] : [their, our];
+  const [version, other] = stays || isLater(our, their) ? [our, their] : [their, our];
   if (isFolder(our)) return { version: joint(version, other, { isOld, governing, fresh }) };
   const needsCopy = !isOld && !sameContent(our, their);
   return needsCopy ? { version, other } : { version };

@@ -71,7 +71,7 @@ function move(state: State, source: Side, target: Side): void {
 
 /** A program that writes anew and renames over the old expects one or the other after a crash. */
 function dataFirst(state: State, node: Node): void {
-  if (!isPublished(state, node)) throw new Wanted(() => publish(state, node));
+  if (!isPublished(state, node)) throw new Wanted(() => publish(state, [node]));
 }
 
 /** Names and sub-directories that each parent gains and loses. */

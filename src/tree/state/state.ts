@@ -133,6 +133,8 @@ export class State {
   readonly journal: JournalEnd;
   /** When the oldest change that no commit has was made. */
   changedAtMs: number | undefined = undefined;
+  /** How many there are; of none is a commit made, though something waits to be sealed. */
+  changes = 0;
   /** Set by commit.ts: resolves when the journal has room again. */
   relieve: () => Promise<void> = async () => undefined;
 
@@ -245,6 +247,7 @@ export class State {
 
   /** Something changed that the next commit must keep. */
   changed(): void {
+    this.changes++;
     this.changedAtMs ??= this.needs.clock.monotonicMs();
     if (this.isHeard) this.noticed();
   }
