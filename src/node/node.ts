@@ -25,7 +25,8 @@ export async function openNode(needs: NodeNeeds, config: NodeConfig): Promise<No
 }
 
 /**
- * A drive's newest state, as the peers have it; undefined when none that was met knows the drive.
+ * A drive's newest state, as the peers have it; undefined when none that was met knows the drive,
+ * and Unavailable when none was met.
  * The first may be no holder, or not there yet: so it meets others, and asks again, for a while.
  */
 export async function askRecovered(
@@ -37,7 +38,10 @@ export async function askRecovered(
   const { signal } = new AbortController();
   for (const untilMs = clock.monotonicMs() + patienceMs; ; await clock.delay(againMs)) {
     const found = await transfer?.recover();
-    if (found !== undefined || clock.monotonicMs() >= untilMs) return found;
+    if (found !== undefined) return found;
+    const isLate = clock.monotonicMs() >= untilMs;
+    if (isLate && peers.peers().some(({ online }) => online)) return undefined;
+    if (isLate) throw new HiveError("Unavailable", "recover", "nobody answers, at --peer or near");
     await peers.step.step(signal);
   }
 }

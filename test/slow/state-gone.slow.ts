@@ -1,11 +1,12 @@
 /**
  * All that a machine had of its drive is deleted, but for its keys: what peers have comes back, and
- * while none of them is there, no empty drive stands in its place.
+ * while none of them is there, no empty drive stands in its place. Nor is a drive recovered from
+ * nobody: that is told from peers that do not know it.
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { newMachine } from "../support/cli.ts";
+import { type Machine, newMachine, rowOf, wordsIn } from "../support/cli.ts";
 
 test("a machine without state goes on from what peers have, or not at all", {
   timeout: 180_000,
@@ -40,4 +41,23 @@ test("a machine without state goes on from what peers have, or not at all", {
   await machine.must(t, ["swarm", "start"]);
   await machine.must(t, ["mount", machine.mount]);
   t.equal(readFileSync(file, "utf8"), "after\n");
+});
+
+test("hive recover tells whether nobody answers, or who answers does not know the drive", {
+  timeout: 180_000,
+}, async (t) => {
+  const machines = ["words", "unmet", "met"].map((name) => newMachine(name));
+  t.teardown(() => Promise.all(machines.map((one) => one.end())));
+  const [one, unmet, met] = machines as [Machine, Machine, Machine];
+  const words = wordsIn((await one.must(t, ["init"])).out);
+  await one.must(t, ["swarm", "start", "--peers", "1"]);
+  const { address } = await rowOf(one, 1);
+  const absent = address.replace(/\/tcp\/\d+/, "/tcp/1");
+  const [silent, ignorant] = await Promise.all([
+    unmet.hive(["recover", "--peer", absent], words), met.hive(["recover", "--peer", address], words),
+  ]);
+  t.equal(silent.code, 5);
+  t.match(silent.error, /nobody answers, at --peer or near/);
+  t.equal(ignorant.code, 3);
+  t.match(ignorant.error, /no peer that was met knows this drive/);
 });
