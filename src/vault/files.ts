@@ -49,10 +49,12 @@ export class ShardFiles {
   async prepare(): Promise<void> {
     await rm(this.#incoming(), { recursive: true, force: true });
     await mkdir(this.#incoming(), { recursive: true, mode: 0o700 });
-    for (const folder of folders) {
-      await mkdir(this.#folder(folder), { recursive: true, mode: 0o700 });
-    }
-    await syncFolder(join(this.#directory, "shards"));
+    const shards = join(this.#directory, "shards");
+    await mkdir(shards, { recursive: true, mode: 0o700 });
+    const there = new Set(await readdir(shards));
+    const missing = folders.filter((folder) => !there.has(folder));
+    await Promise.all(missing.map((folder) => mkdir(this.#folder(folder), { mode: 0o700 })));
+    await syncFolder(shards);
     await syncFolder(this.#directory);
   }
 
