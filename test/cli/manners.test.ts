@@ -69,8 +69,10 @@ test("a file of the home that cannot be read or written is named, and stays what
   mkdirSync(settings);
   const folder = await shell("$HIVE quota", home);
   t.strictSame(folder, { code: 2, out: "", error: `hive: is a directory: ${settings} (home.read)\n` });
-  const others = await shell("setpriv --reuid=65534 --regid=65534 --clear-groups $HIVE status", home);
-  t.match(others, { code: 4, error: `hive: permission denied: ${join(home, "state", "control.sock")}` });
+  for (const [word, name] of [["status", "state/control.sock"], ["fsck", "config/key"]] as const) {
+    const others = await shell(`setpriv --reuid=65534 --regid=65534 --clear-groups $HIVE ${word}`, home);
+    t.match(others, { code: 4, error: `hive: permission denied: ${join(home, name)}` });
+  }
 });
 
 test("what XDG names with nothing, or no whole path, is no folder in the one somebody is in", async (t) => {

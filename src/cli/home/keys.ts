@@ -2,7 +2,7 @@
  * The key file on disk, and passphrases from a terminal or a file descriptor. Passphrases and words
  * never stand in argv, in the environment, or in a log.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { ReadStream } from "node:tty";
 import { HiveError, isFault } from "../../base/errors.ts";
 import { folderFault } from "../../base/machine/directories.ts";
@@ -12,8 +12,9 @@ import type { Home } from "./home.ts";
 import { lineBytesMax, readLine } from "./secret-line.ts";
 import { writeWhole } from "./whole-file.ts";
 
+/** Denied where this user may not even look. */
 export function hasKeys(home: Home): boolean {
-  return existsSync(home.keyFile);
+  return statSync(home.keyFile, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** By its words, or by what an added device was given. */
