@@ -91,7 +91,7 @@ async function makeSource(source: string): Promise<void> {
   for (let id = 0; id < 500; id++) database.exec(`insert into rows values (${id}, 'row ${id}')`);
   database.close();
   await run("git", ["init", "-q", join(source, "repository")], {});
-  await run("cp", ["-a", join(root, "test"), join(source, "repository", "test")], {});
+  await run("cp", ["-a", join(root, "src", "tree"), join(source, "repository")], {});
   const git = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-C"];
   const repository = join(source, "repository");
   await run("git", [...git, repository, "add", "."], {});
