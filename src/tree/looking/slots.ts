@@ -18,22 +18,32 @@ import type { State } from "../state/state.ts";
 
 export function slotOf(state: State, node: Node): PolicySlot {
   if (state.policies.names.length === 0) return 0;
-  if (node.slotAt === state.placesChanged) return node.slot;
-  node.slot = ownSlot(node) ?? slotOf(state, parentOf(node.home));
-  node.slotAt = state.placesChanged;
-  return node.slot;
+  const { placesChanged } = state;
+  if (node.slotAt === placesChanged) return node.slot;
+  const way: Node[] = [];
+  let at = node;
+  while (at.slotAt !== placesChanged && ownSlot(at) === undefined) {
+    way.push(at);
+    at = parentOf(at.home);
+  }
+  const slot = at.slotAt === placesChanged ? at.slot : ownSlot(at) as PolicySlot;
+  for (const one of [...way, at]) Object.assign(one, { slot, slotAt: placesChanged });
+  return slot;
 }
 
 /** The same as a layer has it, which is about to be written into pages. */
 export function slotIn(layer: Layer, ino: Ino): PolicySlot {
-  const snapshot = snapshotOf(layer, ino);
-  return ownSlot(snapshot) ?? slotIn(layer, parentOf(snapshot.home).ino);
+  for (let at = snapshotOf(layer, ino); ; at = snapshotOf(layer, parentOf(at.home).ino)) {
+    const slot = ownSlot(at);
+    if (slot !== undefined) return slot;
+  }
 }
 
 /** The folder whose policy it is; the root where it is the default. */
 export function governorOf(node: Node): Node {
-  const isGovernor = ownSlot(node) !== undefined || node.home.kind !== "entry";
-  return isGovernor ? node : governorOf(parentOf(node.home));
+  let at = node;
+  while (ownSlot(at) === undefined && at.home.kind === "entry") at = parentOf(at.home);
+  return at;
 }
 
 /** Undefined for what goes by the folder above it. */

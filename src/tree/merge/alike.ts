@@ -57,7 +57,10 @@ export function alikeFolders(
   };
   const isBelowAlike = (folder: Ino): boolean => !isListed(folder) || isAlike(folder);
   const both = [...theirs].filter(([ino, fact]) => ours.has(ino) && isFolder(fact));
-  return both.map(([ino]) => ino).filter((ino) => isListed(ino) && isAlike(ino));
+  const listed = both.map(([ino]) => ino).filter(isListed);
+  // Facts come from above: in this order those below are known, however deep it goes.
+  for (const ino of listed.toReversed()) isAlike(ino);
+  return listed.filter(isAlike);
 }
 
 const none: ReadonlyMap<Name, Ino> = new Map();

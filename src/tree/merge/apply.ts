@@ -76,14 +76,18 @@ function differs(before: Fact, after: Fact): boolean {
 /** Folders before what is in them; what goes, the other way about. */
 function depthIn(merged: Merged, ours: Side): (step: Step) => number {
   const depths = new Map<Ino, number>();
-  const depthOf = (ino: Ino | undefined): number => {
-    if (ino === undefined) return 0;
-    const known = depths.get(ino);
-    if (known !== undefined) return known;
-    const fact = merged.get(ino) ?? ours.facts.get(ino);
-    const depth = 1 + depthOf(fact?.places[0]?.parent);
-    depths.set(ino, depth);
-    return depth;
+  const depthOf = (ino: Ino): number => {
+    // However deep somebody says that it is.
+    const way: Ino[] = [];
+    let at: Ino | undefined = ino;
+    while (at !== undefined && !depths.has(at)) {
+      way.push(at);
+      const fact: Fact | undefined = merged.get(at) ?? ours.facts.get(at);
+      at = fact?.places[0]?.parent;
+    }
+    let depth = at === undefined ? 0 : depths.get(at) as number;
+    for (const one of way.reverse()) depths.set(one, ++depth);
+    return depths.get(ino) as number;
   };
   return ({ ino, after }) => after === undefined ? -depthOf(ino) : depthOf(ino);
 }
@@ -170,10 +174,13 @@ export class Portion {
 
   /** The policy that it goes by once this is recorded. */
   #slotAt(ino: Ino): PolicySlot {
-    const made = this.#inodes.get(ino);
-    if (made?.home.kind !== "entry") return slotOf(this.#state, this.#state.nodes.get(ino));
-    const { inode, home: { parent } } = made;
-    return isFolder({ inode }) && inode.policy > 0 ? inode.policy : this.#slotAt(parent);
+    for (let at = ino; ;) {
+      const made = this.#inodes.get(at);
+      if (made?.home.kind !== "entry") return slotOf(this.#state, this.#state.nodes.get(at));
+      const { inode, home: { parent } } = made;
+      if (isFolder({ inode }) && inode.policy > 0) return inode.policy;
+      at = parent;
+    }
   }
 
   #put(ino: Ino, { before, after, home, links }: {

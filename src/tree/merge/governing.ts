@@ -42,8 +42,11 @@ export class Governing {
 
 /** Of the nearest folder at or above it; the drive's root says what the default is. */
 function slotIn(side: Side, folder: Ino): PolicySlot {
-  const fact = side.facts.get(folder);
-  const parent = fact?.places[0]?.parent;
-  if (fact === undefined || parent === undefined) return 0;
-  return fact.inode.policy > 0 ? fact.inode.policy : slotIn(side, parent);
+  for (let at = folder; ;) {
+    const fact = side.facts.get(at);
+    const parent = fact?.places[0]?.parent;
+    if (fact === undefined || parent === undefined) return 0;
+    if (fact.inode.policy > 0) return fact.inode.policy;
+    at = parent;
+  }
 }

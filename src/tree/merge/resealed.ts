@@ -37,11 +37,14 @@ export function preferResealed(
 
 /** Of the nearest folder above that has a policy; a file of several names goes by its own. */
 function slotAt(
-  { inode, places }: Fact, merged: Merged, slotOf: (folder: Ino) => PolicySlot,
+  file: Fact, merged: Merged, slotOf: (folder: Ino) => PolicySlot,
 ): PolicySlot {
-  const [place] = places;
-  if (place === undefined || places.length > 1) return inode.policy;
-  const folder = merged.get(place.parent);
-  if (folder === undefined || folder.places.length === 0) return slotOf(place.parent);
-  return folder.inode.policy > 0 ? folder.inode.policy : slotAt(folder, merged, slotOf);
+  for (let { inode, places } = file; ;) {
+    const [place] = places;
+    if (place === undefined || places.length > 1) return inode.policy;
+    const folder = merged.get(place.parent);
+    if (folder === undefined || folder.places.length === 0) return slotOf(place.parent);
+    if (folder.inode.policy > 0) return folder.inode.policy;
+    ({ inode, places } = folder);
+  }
 }

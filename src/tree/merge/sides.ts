@@ -179,8 +179,9 @@ export class Comparison implements Disposable {
       const next = both.length > 0 ? both : open;
       if (next.length === 0) return;
       for (const ino of next) {
-        if (this.#isAlike(ino)) this.#folders.delete(ino);
-        else await this.#list(ino);
+        // Whoever finds it on the other side as well adds it again.
+        this.#folders.delete(ino);
+        if (!this.#isAlike(ino)) await this.#list(ino);
       }
     }
   }

@@ -72,11 +72,10 @@ function breakCircles(merged: Merged, root: Ino, governing: Governing | undefine
 
 /** The folders of the circle that one meets on the way up; else all on the way are fine. */
 function circleAbove(merged: Merged, from: Ino, fine: Set<Ino>): readonly Ino[] {
-  const way: Ino[] = [];
+  const way = new Set<Ino>();
   for (let at: Ino | undefined = from; at !== undefined && !fine.has(at);) {
-    const before = way.indexOf(at);
-    if (before >= 0) return way.slice(before);
-    way.push(at);
+    if (way.has(at)) return [...way].slice([...way].indexOf(at));
+    way.add(at);
     const fact = merged.get(at);
     at = fact !== undefined && isFolder(fact) ? fact.places[0]?.parent : undefined;
   }
