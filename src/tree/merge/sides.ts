@@ -289,9 +289,10 @@ export class Comparison implements Disposable {
   }
 
   #addTheirs({ inode, tree }: Their): void {
-    // Whoever may write a folder could else give himself what lies outside it.
-    const isTwice = !this.#isWhole && this.#theirs.has(inode.ino);
-    if (isTwice) throw new HiveError("Corrupt", "tree.merge", `${inode.ino} is there twice`);
+    // It would lie in itself, or whoever may write a folder give himself what lies outside it.
+    if (this.#theirs.has(inode.ino)) {
+      throw new HiveError("Corrupt", "tree.merge", `${inode.ino} is there twice`);
+    }
     this.#theirs.set(inode.ino, { inode, tree });
     if (isFolder({ inode })) this.#folders.add(inode.ino);
   }
