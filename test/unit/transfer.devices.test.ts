@@ -1,6 +1,8 @@
 /** Whom garbage waits for: other devices' heads, until they are old, or their user says: gone. */
 import { test } from "tap";
 import { transferKeys } from "../../src/base/book-keys.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { HiveError } from "../../src/base/errors.ts";
 import { type PeerId, parsePeerId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -37,12 +39,12 @@ function makeDrive(seed: string) {
   return { world, clock, merged, open: () => openWorld(world, { clock }) };
 }
 
-function headOf({ keys }: World, sequence: number, publishedAtMs: number): Head {
+function headOf({ keys }: World, sequence: number, publishedAtMs: number, peer = lap): Head {
   const payload = encodePayload({
-    root: Buffer.from(`lap ${sequence}`), manifests: [], newest: [], runs: [],
+    root: Buffer.from(`${names[peer] ?? "pad"} ${sequence}`), manifests: [], newest: [], runs: [],
   });
   const sealed = sealRecord(keys.headKey, payload, random);
-  return signHead(keys, { peer: lap, sequence, publishedAtMs, sealed });
+  return signHead(keys, { peer, sequence, publishedAtMs, sealed });
 }
 
 async function isRefused(transfer: Transfer): Promise<boolean> {
@@ -106,6 +108,25 @@ test("a head that waits for its blocks is forgotten with what was merged", async
   await transfer.devices.forget(lap);
   t.match(transfer.devices.list(), [{ isMerged: false, isForgotten: true, holdsBack: false }]);
   t.notOk(transfer.devices.areAny);
+});
+
+test("a head that never comes in keeps no other device's waiting", async (t) => {
+  const { world, clock, merged } = makeDrive("hopeless");
+  const merge = async (root: Uint8Array): Promise<void> => {
+    if (Buffer.from(root).toString() === "lap 1") throw new HiveError("Corrupt", "test", "lap");
+    await world.merger.merge(root);
+  };
+  const passing = Object.assign(clock, {
+    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
+  });
+  const picky = { ...world, merger: { ...world.merger, merge } };
+  const transfer = await openWorld(picky, { clock: passing });
+  for (const peer of [lap, pad]) transfer.hear(headOf(world, 1, clock.now(), peer).bytes);
+  for (let turn = 0; turn < 2; turn++) {
+    await transfer.devices.step(signal);
+    clock.shiftMs += limits.devices.retryMs;
+  }
+  t.strictSame(merged, ["pad 1"]);
 });
 
 test("a device without news for long holds nothing back", async (t) => {

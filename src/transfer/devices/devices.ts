@@ -230,9 +230,17 @@ export class Devices implements Step {
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
       this.#tryAtMs = clock.monotonicMs() + limits.devices.retryMs;
+      this.#putLast(head.peer);
       this.#needs.log.debug("transfer.device.later", { peer: head.peer, why: describe(error) });
       return "idle";
     }
+  }
+
+  /** Others have their turns, too, should that one never come in. */
+  #putLast(peer: PeerId): void {
+    const waiting = this.#heard.get(peer);
+    if (waiting === undefined || !this.#heard.delete(peer)) return;
+    this.#heard.set(peer, waiting);
   }
 
   /** What was heard of a device, and not taken in by the time that it was shut out, is not. */
