@@ -2,6 +2,7 @@
 import { test } from "tap";
 import { HiveError } from "../../src/base/errors.ts";
 import { parseGroupId, parseSegmentId } from "../../src/base/ids.ts";
+import { limits } from "../../src/base/limits.ts";
 import { erasureClasses } from "../../src/base/records.ts";
 import { isSignedBy, signerOf } from "../../src/crypt/ciphers/ed25519.ts";
 import { knowing } from "../../src/crypt/ciphers/known.ts";
@@ -100,5 +101,17 @@ test("a device's word counts by its own certificate, also when others are known"
   }
   const crossed = { ...keysOfAdded(lap.added, lap.keys), sign: pad.keys.sign };
   t.throws(() => parseRelease(signRelease(crossed, told).bytes), HiveError, "signed by the other");
+  t.end();
+});
+
+test("no device signs a manifest that its owner could not outdo", (t) => {
+  const keys = peerKeysOf(Buffer.alloc(32, 1));
+  const added = addedDevice(Buffer.alloc(32, 7), { peer: keys.peer, name: "d", nowMs: 1e12 });
+  const device = keysOfAdded(added, keys);
+  const { deviceEpochMax: epoch } = limits.records;
+  const told = parseManifest(known["manifest"]![0]);
+  t.equal(parseManifest(signManifest(device, { ...told, epoch }).bytes).by, keys.peer);
+  t.throws(() => signManifest(device, { ...told, epoch: epoch + 1 }), HiveError);
+  t.equal(parseManifest(signManifest(drive, { ...told, epoch: epoch + 1 }).bytes).by, undefined);
   t.end();
 });

@@ -43,6 +43,8 @@ export const keptLimits = {
     manifestsKnownMax: 256,
     certificatesKnownMax: 256,
     keysKnownMax: 1024,
+    /** Of a manifest that a device signed: should it be shut out, its owner goes on from there. */
+    deviceEpochMax: 2 ** 40,
     /** 80 members: the widest class of records.ts. */
     membersMax: 80,
   },

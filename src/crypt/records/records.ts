@@ -181,6 +181,7 @@ const manifestShape: RecordShape<Unsigned<Manifest>> = {
   kind: "manifest",
   signer: (manifest) => bytesOfId(manifest.owner),
   deputy: deviceOf,
+  isForSigner: ({ epoch }) => epoch > limits.records.deviceEpochMax,
   write: (manifest) => {
     const { name, k, n, r } = manifest.class;
     return {

@@ -30,6 +30,8 @@ export interface RecordShape<T> {
   signer(record: T): Uint8Array;
   /** Whom a certificate lets sign in the signer's stead; absent where nobody may. */
   deputy?(certificate: Uint8Array): Deputy;
+  /** What no deputy may sign, as the signer could not outdo it any more. */
+  isForSigner?(record: T): boolean;
 }
 
 /** A device that may sign for a drive. */
@@ -109,7 +111,7 @@ function readRecord<T>(shape: RecordShape<T>, given: Uint8Array): Unchecked<T> {
 
 /** The certificate must be the signer's own word. */
 function deputyFor<T>(shape: RecordShape<T>, record: T, certificate: Uint8Array): Deputy {
-  const deputy = shape.deputy?.(certificate);
+  const deputy = shape.isForSigner?.(record) === true ? undefined : shape.deputy?.(certificate);
   if (deputy !== undefined && asBuffer(deputy.appointedBy).equals(shape.signer(record))) {
     return deputy;
   }
