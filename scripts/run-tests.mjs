@@ -24,7 +24,7 @@ const aloneNiceness = 5;
 
 /** What takes longest, first: whoever begins with the short ones waits for these at the end. */
 export const longest = [
-  ...["drive", "mount", "home", "disk", "policy", "crash", "peers", "gc", "repair", "sharing"]
+  ...["drive", "mount", "home", "policy", "peers", "repair", "crash", "sharing", "swarm"]
     .map((name) => `test/cli/${name}.test.ts`),
   ...["tree", "never-hang", "kernel"].map((name) => `test/mount/${name}.test.ts`),
   ...[

@@ -8,7 +8,7 @@ import { test } from "tap";
 import { newMachine, root } from "../support/cli.ts";
 import { crashRound } from "../support/cli-crash.ts";
 
-const rounds = 5;
+const rounds = 3;
 
 test("a killed daemon loses nothing that was fsynced", { timeout: 150_000 }, async (t) => {
   const machine = newMachine("crash");

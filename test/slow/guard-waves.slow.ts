@@ -1,6 +1,6 @@
 /**
  * Two thirds of a group die in two waves while its owner is away, and one more forgets everything.
- * The smaller one, of a single wave, is test/slow/guard-nodes.slow.ts. HIVE_LOUD tells all.
+ * HIVE_LOUD tells all.
  */
 import { test } from "tap";
 import { lineLog, silentLog } from "../../src/base/log.ts";

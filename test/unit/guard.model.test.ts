@@ -3,7 +3,7 @@ import { test } from "tap";
 import { GuardModel, type Outcome, weatherOf } from "../support/guard-model.ts";
 
 const first = Number(process.env["HIVE_SEED"] ?? 1);
-const seeds = 150;
+const seeds = 100;
 const calm = { loss: 0, twice: 5, delayMsMax: 200, troubleMs: Infinity, hours: 3 };
 
 test("never two logs, a vote twice, a policy broken or a shard dropped for a log", (t) => {
