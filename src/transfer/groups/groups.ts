@@ -221,10 +221,15 @@ export class Groups implements Seating {
     return ours !== undefined && sameBytes(ours.bytes, manifest.bytes);
   }
 
+  /** Signed by a device that was shut out, as far as is known here. */
+  isOut({ by }: Manifest): boolean {
+    return by !== undefined && this.#needs.roll.isRemoved(by);
+  }
+
   /** Keeps a manifest that was found among the peers, if it is newer than ours. */
   async adopt(manifest: Manifest): Promise<void> {
     assert(manifest.owner === this.#needs.keys.owner);
-    if (manifest.by !== undefined && this.#needs.roll.isRemoved(manifest.by)) return;
+    if (this.isOut(manifest)) return;
     const ours = this.#manifests.get(manifest.group);
     if (ours !== undefined && !supersedes(manifest, ours)) return;
     await this.#keep(manifest);

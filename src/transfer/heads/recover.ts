@@ -100,14 +100,14 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
     // Who was shut out, and under which secrets the others go on.
     await roll.ask(next, signal);
     roll.refuseIfOut();
-    await forgetOut(needs, before);
+    await forgetOut(groups, before);
     const told = await ask(needs, next, signal);
     const found = told.flatMap(({ head, others = [] }) => [head, ...others]);
     const heads = [newest?.head, ...resolved, ...found].filter((head) => head !== undefined);
     newest = openNewest(needs, heads.filter((head) => !isOlder(head)));
     const listed = newest?.payload.manifests.map(parseManifest) ?? [];
     for (const manifest of [...listed, ...told.flatMap(({ manifests }) => manifests)]) {
-      if (manifest.owner !== keys.owner || isOut(needs, manifest)) continue;
+      if (manifest.owner !== keys.owner || groups.isOut(manifest)) continue;
       for (const peer of manifest.peers) named.add(peer);
       await groups.adopt(manifest);
     }
@@ -121,16 +121,11 @@ async function findNewest(needs: RecoverNeeds, signal: AbortSignal): Promise<Ope
   return newest;
 }
 
-function isOut({ roll }: RecoverNeeds, { by }: Manifest): boolean {
-  return by !== undefined && roll.isRemoved(by);
-}
-
 /** What was heard here, and believed before it was known who was shut out. */
-async function forgetOut(needs: RecoverNeeds, before: ReadonlySet<GroupId>): Promise<void> {
-  const { groups } = needs;
+async function forgetOut(groups: Groups, before: ReadonlySet<GroupId>): Promise<void> {
   for (const manifest of groups.all()) {
     const { group } = manifest;
-    if (isOut(needs, manifest) && !before.has(group)) await groups.forget(group);
+    if (groups.isOut(manifest) && !before.has(group)) await groups.forget(group);
   }
 }
 
