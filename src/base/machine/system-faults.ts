@@ -1,13 +1,18 @@
 /** What the operating system says, as a fault, for whoever gives it on to a person as it is. */
 import { HiveError, type Kind, codeOf } from "../errors.ts";
 
-const kindOfCode: ReadonlyMap<string, Kind> = new Map([
+/** A disk that does not take what is to be written. */
+export const kindsOfRefusal: readonly (readonly [code: string, kind: Kind])[] = [
   ["ENOSPC", "NoSpace"],
   ["EDQUOT", "NoSpace"],
-  // A limit that is set on the process: to the user it is a full disk.
+  // A file-size limit set on the process: to the user it is a full disk.
   ["EFBIG", "NoSpace"],
   ["EROFS", "ReadOnly"],
   ["EACCES", "Denied"],
+];
+
+const kindOfCode: ReadonlyMap<string, Kind> = new Map([
+  ...kindsOfRefusal,
   ["EPERM", "NotPermitted"],
   ["ENOENT", "NotFound"],
   ["EEXIST", "Exists"],

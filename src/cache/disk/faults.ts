@@ -1,13 +1,9 @@
 /** What the operating system says, as kinds that callers branch on. It never retries. */
 import { HiveError, type Kind, codeOf, isFault } from "../../base/errors.ts";
+import { kindsOfRefusal } from "../../base/machine/system-faults.ts";
 
 const kindOfCode: ReadonlyMap<string, Kind> = new Map([
-  ["ENOSPC", "NoSpace"],
-  ["EDQUOT", "NoSpace"],
-  // A file-size limit set on the process: to the user it is a full disk.
-  ["EFBIG", "NoSpace"],
-  ["EROFS", "ReadOnly"],
-  ["EACCES", "Denied"],
+  ...kindsOfRefusal,
   ["EPERM", "Denied"],
   ["EMFILE", "Busy"],
   ["ENFILE", "Busy"],
