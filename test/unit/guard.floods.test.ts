@@ -103,11 +103,7 @@ test("who tells of made-up groups does not keep others from telling of theirs", 
 
 test("notices of keys that were made up are not heard, and push nobody's out", async (t) => {
   await using house = await openHouse(self);
-  const clock = new VirtualClock();
-  const notices = new Notices(() => clock.monotonicMs());
-  const answers = answersOf(house.vault, clock, notices);
-  let news = 0;
-  notices.onNews(() => news++);
+  const { notices, answers, heard } = noticing(house.vault);
   const notice = encodeNotice({ untilMs: 1, groups: undefined });
   t.equal(await faultOf(answers.guard(fromMember, "notice", notice)), "none");
   for (let number = 0; number <= limits.leave.noticesMax; number++) {
@@ -116,25 +112,30 @@ test("notices of keys that were made up are not heard, and push nobody's out", a
     if (await faultOf(answers.guard(made, "notice", notice)) !== "Denied") t.fail(peer);
   }
   t.strictSame([...notices.peers()], [member.peer]);
-  t.equal(news, 1, "nothing was looked at for them");
+  t.equal(heard.news, 1, "nothing was looked at for them");
   t.equal(await faultOf(answers.guard(fromThird, "notice", notice)), "none", "nor is their room taken");
 });
 
 test("who gives notice and takes it back without end wakes nobody without end", async (t) => {
   await using house = await openHouse(self);
-  const clock = new VirtualClock();
-  const notices = new Notices(() => clock.monotonicMs());
-  const answers = answersOf(house.vault, clock, notices);
-  let news = 0;
-  notices.onNews(() => news++);
+  const { answers, heard } = noticing(house.vault);
   const { noticeEveryMs, notices: { perPeerMax } } = limits.leave;
   for (let count = 0; count < 1_000; count++) {
     const notice = encodeNotice({ untilMs: 1 - count % 2, groups: undefined });
     await faultOf(answers.guard(fromMember, "notice", notice));
   }
-  t.equal(news, perPeerMax / 2);
+  t.equal(heard.news, perPeerMax / 2);
   t.ok(perPeerMax > 2 * 60_000 / noticeEveryMs, "who leaves is heard each time");
 });
+
+/** Answers of a member, and how often its notices were news. */
+function noticing(vault: Vault) {
+  const clock = new VirtualClock();
+  const notices = new Notices(() => clock.monotonicMs());
+  const heard = { news: 0 };
+  notices.onNews(() => heard.news++);
+  return { notices, answers: answersOf(vault, clock, notices), heard };
+}
 
 function answersOf(
   vault: Vault, clock: VirtualClock, notices = new Notices(() => clock.monotonicMs()),
